@@ -1,0 +1,422 @@
+//! What can be written after `klubok`: commands, arguments and flags, with an example for each command.
+//!
+//! Values of settings stay text here: the library's configuration checks them, so that a wrong value
+//! gets the same sentence whether it came from a flag, `--set` or a file.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    failure::{Failure, Result},
+    text::{Lang, text},
+};
+
+/// Train multilayer perceptrons from a folder of pictures, and see how they learn.
+#[derive(Debug, Parser)]
+#[command(name = "klubok", version, after_help = EXAMPLES)]
+#[command(args_override_self = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Language of messages: en or ru (else `KLUBOK_LANG`, the locale, English).
+    #[arg(long, global = true, value_enum, value_name = "LANG", display_order = 100)]
+    pub(crate) lang: Option<Lang>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  klubok demo
+  klubok train pets/                    (pets/cat/*.jpg, pets/dog/*.jpg)
+  klubok predict latest picture.jpg
+  klubok eval latest pets/
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train on built-in drawn pictures and show what was learnt, in under a minute.
+    #[command(after_help = "Examples:
+  klubok demo
+  klubok demo -o my-demo --json")]
+    Demo(Demo),
+    /// Train a network on your data.
+    #[command(after_help = "Examples:
+  klubok train pets/
+  klubok train pets/ -o runs/wide --hidden 2048,512 --epochs 60 --set augment.flip=false
+  klubok train mnist/ --preset article --lr 0.01
+  klubok train pets/ --vary train.optimizer=sgd,rmsprop,adam
+
+DATA is a folder with one folder of pictures a class, with or without train/ val/ test/ above them,
+a folder of IDX files, or demo:NAME. Without a validation part a fifth is cut off for it.
+Every setting, its default and its meaning: klubok config --defaults")]
+    Train(Train),
+    /// Go on with an interrupted run exactly where it stopped.
+    #[command(after_help = "Examples:
+  klubok resume runs/pets-001
+  klubok resume latest")]
+    Resume(Resume),
+    /// Accuracy, loss, a table by class, confusions and calibration on labelled data.
+    #[command(after_help = "Examples:
+  klubok eval latest pets/
+  klubok eval runs/pets-001 new-pets/ --split all --json
+  klubok eval runs/pets-001/model.safetensors pets/")]
+    Eval(Eval),
+    /// Class and confidences of pictures.
+    #[command(after_help = "Examples:
+  klubok predict latest cat.jpg dog.png
+  klubok predict runs/pets-001 holidays/ -o holidays.csv
+  klubok predict latest 'holidays/**/*.jpg' --json")]
+    Predict(Predict),
+    /// How fast a training step runs on this machine.
+    #[command(after_help = "Examples:
+  klubok bench --layers 4096-1024-512-256-2 --batch-size 128
+  klubok bench --layers 784-512-256-10 --batch 256 --threads 1 --json
+
+All steps of a window of at least --seconds are timed; the median step counts. FLOPs of a step are
+6 x weights x batch, less 2 x weights of the first layer x batch, whose input needs no gradient.")]
+    Bench(Bench),
+    /// The settings that a run would use, or every setting with its default, meaning and source.
+    #[command(after_help = "Examples:
+  klubok config --defaults
+  klubok config --preset article
+  klubok config -c my.toml --lr 0.01 > resolved.toml")]
+    Config(Config),
+}
+
+/// `klubok demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder of the run; without it runs/demo-001, counting up.
+    #[arg(short, long, value_name = "RUN")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+/// `klubok train`.
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// Folder of class folders, folder of IDX files, or demo:NAME.
+    #[arg(value_name = "DATA")]
+    pub(crate) data: String,
+    /// Folder of the run; without it runs/NAME-001, counting up.
+    #[arg(short, long, value_name = "RUN")]
+    pub(crate) output: Option<PathBuf>,
+    /// One run a value, same split, order and start; compared at the end.
+    #[arg(long, value_name = "KEY=A,B,C", value_parser = assignment)]
+    pub(crate) vary: Option<(String, String)>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+/// `klubok resume`.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Folder of the run, or `latest`.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+/// `klubok eval`.
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Folder of a run, `latest`, or a model file.
+    #[arg(value_name = "RUN|MODEL")]
+    pub(crate) model: String,
+    /// Labelled data, as for `train`.
+    #[arg(value_name = "DATA")]
+    pub(crate) data: String,
+    /// Part of DATA [default: test if DATA has one, else all].
+    #[arg(long, value_enum, value_name = "PART")]
+    pub(crate) split: Option<Split>,
+    /// An unreadable picture is an error.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) compute: Compute,
+    #[command(flatten)]
+    pub(crate) report: Answer,
+}
+
+/// A part of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    /// What training would use.
+    Train,
+    /// What chooses the best epoch.
+    Val,
+    /// What training never reads.
+    Test,
+    /// Everything.
+    All,
+}
+
+/// `klubok predict`.
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Folder of a run, `latest`, or a model file.
+    #[arg(value_name = "RUN|MODEL")]
+    pub(crate) model: String,
+    /// Pictures, folders (with all below them) or patterns.
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// Write a table instead: .csv or .json.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) compute: Compute,
+    #[command(flatten)]
+    pub(crate) report: Answer,
+}
+
+/// `klubok bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Units of each layer, the input first.
+    #[arg(long, value_name = "N-N-...", default_value = "4096-1024-512-256-2")]
+    pub(crate) layers: String,
+    /// Samples of a step.
+    #[arg(long, alias = "batch", value_name = "N", default_value_t = 128)]
+    #[arg(value_parser = positive)]
+    pub(crate) batch_size: usize,
+    /// Shortest time to measure.
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
+    pub(crate) seconds: f64,
+    /// sgd, rmsprop, adam or adamw.
+    #[arg(long, value_name = "NAME", default_value = "adam")]
+    pub(crate) optimizer: String,
+    /// Precision of the products.
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    pub(crate) precision: String,
+    #[command(flatten)]
+    pub(crate) compute: Compute,
+    #[command(flatten)]
+    pub(crate) report: Answer,
+}
+
+/// `klubok config`.
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// Every key with its default, meaning and source.
+    #[arg(long)]
+    pub(crate) defaults: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// Settings of a run: a file, a preset, any key by `--set`, and flags for everyday ones.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Settings {
+    /// Settings in a TOML file.
+    #[arg(short, long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+    /// Settings that go together; a file and flags go over them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Any setting, such as train.momentum=0.8 (more than once).
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Passes over the training data.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    epochs: Option<String>,
+    /// Learning rate.
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    lr: Option<String>,
+    /// Samples of one update.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch_size: Option<String>,
+    /// Units of each hidden layer.
+    #[arg(long, value_name = "N,N,...", allow_hyphen_values = true)]
+    hidden: Option<String>,
+    /// sgd, rmsprop, adam or adamw.
+    #[arg(long, value_name = "NAME")]
+    optimizer: Option<String>,
+    /// Chance to drop a hidden unit, one for all layers or one each.
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    dropout: Option<String>,
+    /// Seed of start, order, dropout and augmentation.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<String>,
+    /// Threads; 0 is one a core. They do not change the result.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<String>,
+    /// What computes: cpu.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Precision of the products: f32.
+    #[arg(long, value_name = "NAME")]
+    precision: Option<String>,
+    /// Column to predict, for tables.
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+}
+
+impl Settings {
+    /// `--set` and then the everyday flags, as keys and values of the configuration.
+    pub(crate) fn assignments(&self) -> Vec<(String, String)> {
+        let flags = [
+            ("train.epochs", self.epochs.clone()),
+            ("train.learning_rate", self.lr.clone()),
+            ("train.batch_size", self.batch_size.clone()),
+            ("model.hidden", self.hidden.clone()),
+            ("train.optimizer", self.optimizer.clone()),
+            ("model.dropout", self.dropout.clone()),
+            ("train.seed", self.seed.clone()),
+            ("train.threads", self.threads.clone()),
+            ("train.device", self.device.clone()),
+            ("train.precision", self.precision.clone()),
+            ("data.target", self.target.clone()),
+        ];
+        let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        self.set.iter().cloned().chain(flags).collect()
+    }
+}
+
+/// Parts of the data that lie elsewhere, and what to do with pictures that cannot be read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct Parts {
+    /// Data of the validation part.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) val: Option<PathBuf>,
+    /// Data of the test part, which training never reads.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) test: Option<PathBuf>,
+    /// An unreadable picture is an error; without it, it is skipped and counted.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Where to compute what needs no training.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Computing")]
+pub(crate) struct Compute {
+    /// Threads; 0 is one a core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
+}
+
+/// What a training prints.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Report {
+    /// One JSON object on standard output when done.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// One JSON object an event on standard output, as it happens.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// Nothing but errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// What a command with one answer prints.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Answer {
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Nothing but the answer and errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// The command line of this process; `--help` and `--version` are answered here.
+pub(crate) fn parse() -> Result<Cli> {
+    let error = match Cli::try_parse() {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    if !error.use_stderr() {
+        error.print()?;
+        return Err(Failure::silent(0));
+    }
+    crate::text::choose(None);
+    // The sentence is the first paragraph; what follows is a tip at best, and usage that --help has.
+    let rendered = error.render().to_string();
+    let mut paragraphs = rendered.split("\n\n").map(one_line);
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let command =
+        std::env::args().nth(1).filter(|name| Cli::command().find_subcommand(name).is_some());
+    let help = match command {
+        Some(command) => text!("hint.command_help", command = command),
+        None => text!("hint.help"),
+    };
+    let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
+    Err(Failure::usage(message).hint(tip.map_or(help.clone(), |tip| format!("{tip}; {help}"))))
+}
+
+fn one_line(paragraph: &str) -> String {
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn assignment(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+fn positive(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("expected a whole number of at least 1".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(s) if s > 0.0 && s < 1e6 => Ok(s),
+        _ => Err("expected a number of seconds above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = command.get_name();
+            assert!(help.contains(&format!("klubok {name}")), "no example for `{name}`");
+        }
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let cli = Cli::parse_from([
+            "klubok", "train", "x", "--set", "a.b=1", "--set", "c.d=2", "--lr", "5", "--lr", "-1",
+            "--hidden", "64,32", "--seed", "-3",
+        ]);
+        let Some(Command::Train(train)) = cli.command else { panic!("not a train") };
+        let pairs: Vec<String> =
+            train.settings.assignments().iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(
+            pairs,
+            ["a.b=1", "c.d=2", "train.learning_rate=-1", "model.hidden=64,32", "train.seed=-3"]
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! A trained model at work: what `eval` and `predict` share.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use klubok::{
+    backend::{Backend, DataId, Outputs},
+    config::DataConfig,
+    data::{self, DataError, Input, Part},
+    format::Model,
+    optim::{Rule, UpdateSpec},
+    plan::{Augment, LossKind, LossSpec, Picture, Plan},
+    rows::{MemoryRows, Rows},
+    state::State,
+    train::run_dir::{MODEL, RunDir, SPLIT},
+};
+
+use crate::{
+    compute,
+    failure::{Failure, Result},
+    files::Found,
+    settings,
+    text::text,
+};
+
+/// Rows that are inferred together.
+const BLOCK: usize = 512;
+/// Where runs go without `-o`, and where `latest` is looked for.
+pub(crate) const RUNS: &str = "runs";
+
+/// The run that a person means: a folder, or `latest`.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn run_of(name: &str) -> Result<RunDir> {
+    Ok(match name {
+        "latest" if !Path::new(name).exists() => RunDir::latest(Path::new(RUNS))?,
+        folder => RunDir::open(Path::new(folder))?,
+    })
+}
+
+/// A model, and the run it comes from if it lies in one.
+pub(crate) struct Classifier {
+    model: Model,
+    run: Option<RunDir>,
+    backend: Box<dyn Backend>,
+    threads: usize,
+}
+
+impl Classifier {
+    /// The model of a run, of the latest run, or in a file.
+    ///
+    /// # Errors
+    /// When there is none, or its file is damaged.
+    pub(crate) fn open(name: &str, threads: usize) -> Result<Self> {
+        let path = Path::new(name);
+        let (run, path) = if path.is_file() {
+            let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+            (RunDir::open(folder).ok(), path.to_owned())
+        } else {
+            let run = run_of(name)?;
+            let path = run.file(MODEL);
+            (Some(run), path)
+        };
+        if !path.exists() {
+            let sentence =
+                format!("the run `{name}` has no model yet: it was stopped before its first epoch");
+            return Err(Failure::failed(sentence).hint(text!("hint.no_model", run = name)));
+        }
+        let threads = settings::threads(threads);
+        Ok(Self { model: Model::load(&path)?, run, backend: compute::cpu(threads), threads })
+    }
+
+    /// Names of its classes, in the order of its answers.
+    pub(crate) fn classes(&self) -> &[String] {
+        &self.model.classes
+    }
+
+    /// How data for this model is opened. The run's own cut of the validation part is used again.
+    pub(crate) fn options(&self, strict: bool) -> Result<data::OpenOptions> {
+        let data = match self.run.as_ref().map(RunDir::settings) {
+            Some(Ok((config, _))) => config.data,
+            _ => default_data()?,
+        };
+        let preprocessing = self.model.preprocessing.clone();
+        let known = data::Known { classes: self.model.classes.clone(), preprocessing };
+        let threads = self.threads;
+        Ok(data::OpenOptions {
+            strict,
+            threads,
+            known: Some(known),
+            ..data::OpenOptions::new(data)
+        })
+    }
+
+    /// Hashes of the samples that the model was trained on, where its run is there to tell.
+    ///
+    /// # Errors
+    /// When the run's record of them is damaged.
+    pub(crate) fn trained_on(&self) -> Result<BTreeSet<u128>> {
+        let path: Option<PathBuf> = self.run.as_ref().map(|run| run.file(SPLIT));
+        let Some(path) = path.filter(|path| path.exists()) else { return Ok(BTreeSet::new()) };
+        let rows = data::read_split(fs_err::File::open(path)?)?;
+        Ok(rows.into_iter().filter(|row| row.part == Part::Train).map(|row| row.hash).collect())
+    }
+
+    /// The logits of these rows: `[rows, classes]`.
+    ///
+    /// # Errors
+    /// When the network does not fit into memory.
+    pub(crate) fn logits(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f32>> {
+        let plan = self.plan();
+        let mut program = self.backend.compile(&plan, BLOCK, std::slice::from_ref(rows))?;
+        let weights = &self.model.weights;
+        program.load(&State {
+            params: weights.params.clone(),
+            moments: Vec::new(),
+            running: weights.running.clone(),
+        })?;
+        let (mut logits, mut outputs) = (Vec::new(), Outputs::default());
+        for block in which.chunks(BLOCK) {
+            program.infer(DataId(0), block, &[plan.output], &mut outputs)?;
+            logits.extend_from_slice(&outputs.values[0]);
+        }
+        Ok(logits)
+    }
+
+    /// The network in evaluation: loss and update rule do not matter there.
+    fn plan(&self) -> Plan {
+        let loss =
+            LossSpec { kind: LossKind::CrossEntropy, class_weights: vec![], label_smoothing: 0.0 };
+        let update = UpdateSpec {
+            rule: Rule::Sgd { momentum: 0.0, nesterov: false },
+            l1: 0.0,
+            l2: 0.0,
+            weight_decay: 0.0,
+            max_norm: None,
+            clip_norm: None,
+        };
+        let prepare = self.model.preprocessing.prepare(Augment::default());
+        self.model.network.lower(prepare, loss, update, 0)
+    }
+
+    /// Reads pictures as the network sees them, each or why it cannot be read.
+    ///
+    /// # Errors
+    /// When the model was not trained on pictures.
+    pub(crate) fn read(
+        &self,
+        block: &[Found],
+    ) -> Result<Vec<std::result::Result<Vec<u8>, String>>> {
+        let shape = self.shape()?;
+        let fit = self.model.preprocessing.fit;
+        let read = |found: &Found| {
+            data::read_picture(&found.path, shape, fit).map_err(|error| match error {
+                // The entry names the file already.
+                klubok::Error::Data(DataError::Unreadable { reason, .. }) => reason,
+                error => error.to_string(),
+            })
+        };
+        let share = block.len().div_ceil(self.threads).max(1);
+        Ok(thread::scope(|scope| {
+            let readers: Vec<_> = block
+                .chunks(share)
+                .map(|part| scope.spawn(move || part.iter().map(read).collect::<Vec<_>>()))
+                .collect();
+            let results = readers.into_iter().map(thread::ScopedJoinHandle::join);
+            // A panic there is a defect and goes on here, where it is reported.
+            results.flat_map(|part| part.unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
+        }))
+    }
+
+    /// Confidences' logits of pictures that were read.
+    ///
+    /// # Errors
+    /// As [`Classifier::logits`].
+    pub(crate) fn logits_of(&self, pictures: &[&[u8]]) -> Result<Vec<f32>> {
+        let classes = vec![0; pictures.len()];
+        let rows = MemoryRows::pictures(pictures.concat(), self.shape()?.values(), &classes);
+        let which: Vec<u32> = (0..pictures.len() as u32).collect();
+        let rows: Arc<dyn Rows> = Arc::new(rows);
+        self.logits(&rows, &which)
+    }
+
+    fn shape(&self) -> Result<Picture> {
+        match &self.model.preprocessing.input {
+            Input::Pictures(shape) => Ok(*shape),
+            Input::Columns(_) => Err(Failure::failed(
+                "this model was trained on columns of numbers, not on pictures",
+            )),
+        }
+    }
+}
+
+/// Settings of data for a model without its run: the defaults; size and colours come from the model.
+fn default_data() -> Result<DataConfig> {
+    use klubok::config::{DataKind, Layers, Preset};
+    Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(1)?.config.data)
+}

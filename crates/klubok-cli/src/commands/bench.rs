@@ -1,0 +1,172 @@
+//! `klubok bench`: how fast a training step runs here.
+//!
+//! FLOPs of a step are counted as `6 params batch`, two for each of forward, weight gradient and input
+//! gradient, less the first layer's `2 inputs units batch`, whose input needs no gradient.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use klubok::{
+    backend::{DataId, Figures, Program, Step},
+    config::{DataKind, Layers, Preset},
+    data::{Input, preprocess::Preprocessing},
+    nn::network::Network,
+    plan::Augment,
+    rng::{Purpose, Stream},
+    rows::MemoryRows,
+};
+use serde::Serialize;
+
+use crate::{
+    args, compute,
+    failure::{Failure, Result},
+    settings,
+    terminal::{Screen, answer, thousands},
+    text::text,
+};
+
+/// Batches in memory, so that a step does not find its data in a cache by chance.
+const BATCHES: usize = 16;
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+struct Measured {
+    samples_per_second: f64,
+    ms_per_step: f64,
+    gflops: f64,
+    steps: usize,
+    threads: usize,
+    precision: String,
+    kernel: String,
+    loss: f64,
+}
+
+/// Measures a training step.
+pub(crate) fn run(args: &args::Bench) -> Result<()> {
+    let layers = layers_of(&args.layers)?;
+    let batch = args.batch_size;
+    let (inputs, outputs) = (layers[0], layers[layers.len() - 1]);
+    let mut written = Layers::new(Preset::Plain, DataKind::Points);
+    let hidden: Vec<String> = layers[1..layers.len() - 1].iter().map(usize::to_string).collect();
+    written.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
+    written.set("train.optimizer", &args.optimizer)?;
+    written.set("train.precision", &args.precision)?;
+    let config = written.resolve(settings::cores())?.config;
+
+    let network = config.network(inputs, outputs);
+    let classes = vec![batch as u64; outputs];
+    let identity = Preprocessing {
+        input: Input::Columns((0..inputs).map(|i| i.to_string()).collect()),
+        fit: config.data.fit,
+        mean: vec![0.0; inputs],
+        std: vec![1.0; inputs],
+    };
+    let prepare = identity.prepare(Augment::default());
+    let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
+    let backend = compute::cpu(settings::threads(args.compute.threads));
+    let rows = rows(inputs, outputs, BATCHES * batch)?;
+    let mut program = backend.compile(&plan, batch, &[Arc::new(rows)])?;
+    program.load(&network.start(&config.start(&classes), 0))?;
+
+    let window = Duration::from_secs_f64(args.seconds);
+    let (times, loss) = measure(program.as_mut(), batch, window, config.train.learning_rate)?;
+    let median = times[times.len() / 2].as_secs_f64();
+    let device = backend.info();
+    let measured = Measured {
+        samples_per_second: batch as f64 / median,
+        ms_per_step: 1000.0 * median,
+        gflops: flops(&network, batch) / median / 1e9,
+        steps: times.len(),
+        threads: device.threads,
+        precision: args.precision.clone(),
+        kernel: device.kernel,
+        loss,
+    };
+    if args.report.json {
+        return answer(serde_json::to_string(&measured).map_err(Failure::failed)?);
+    }
+    Screen::new(args.report.quiet).say(text!(
+        "bench.device",
+        device = device.device,
+        kernel = measured.kernel,
+        threads = measured.threads,
+        precision = measured.precision,
+        layers = args.layers,
+        batch = batch,
+        loss = format!("{loss:.4}")
+    ));
+    answer(text!(
+        "bench.result",
+        rate = thousands(measured.samples_per_second as usize),
+        ms = format!("{:.3}", measured.ms_per_step),
+        steps = thousands(measured.steps),
+        gflops = format!("{:.1}", measured.gflops)
+    ))
+}
+
+/// `4096-1024-2` as sizes: input, hidden layers, outputs.
+fn layers_of(text: &str) -> Result<Vec<usize>> {
+    let sizes: Option<Vec<usize>> =
+        text.split('-').map(|n| n.trim().parse().ok().filter(|&n| n > 0)).collect();
+    match sizes {
+        Some(sizes) if sizes.len() >= 2 && sizes[sizes.len() - 1] >= 2 => Ok(sizes),
+        _ => {
+            let sentence = format!(
+                "`--layers {text}` must be sizes with `-` between them, the input first and at least 2 \
+                 outputs last, such as 784-256-10"
+            );
+            Err(Failure::usage(sentence))
+        }
+    }
+}
+
+/// Random numbers of mean 0 and variance 1, each row with a random class.
+fn rows(inputs: usize, outputs: usize, n: usize) -> Result<MemoryRows> {
+    let mut random = Stream::new(0, Purpose::Demo, 0, 0);
+    let mut x: Vec<f32> = Vec::new();
+    let size = n.checked_mul(inputs).filter(|&size| x.try_reserve_exact(size).is_ok());
+    let Some(size) = size else {
+        let sentence = format!("{BATCHES} batches of this size do not fit into memory");
+        return Err(Failure::failed(sentence).hint(text!("hint.memory")));
+    };
+    // Uniform numbers of variance 1 lie within ±√3.
+    x.extend((0..size).map(|_| (12f64.sqrt() * (random.uniform() - 0.5)) as f32));
+    let classes: Vec<u32> = (0..n).map(|_| random.below(outputs as u32)).collect();
+    Ok(MemoryRows::numbers(&x, inputs, &classes))
+}
+
+/// Steps until the window is full: their times in ascending order, and the loss of the last.
+fn measure(
+    program: &mut dyn Program,
+    batch: usize,
+    window: Duration,
+    learning_rate: f64,
+) -> Result<(Vec<Duration>, f64)> {
+    let rows: Vec<u32> = (0..(BATCHES * batch) as u32).collect();
+    let mut figures = Figures::default();
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    for (index, rows) in rows.chunks(batch).cycle().enumerate() {
+        let started = Instant::now();
+        let weight_sum = batch as f64;
+        let step = Step { index: index as u64, rows, first: 0, weight_sum, learning_rate };
+        program.train(DataId(0), &step)?;
+        // A device may work on when asked: only the figures show that the step is done.
+        program.read(&mut figures);
+        times.push(started.elapsed());
+        if begun.elapsed() >= window {
+            break;
+        }
+    }
+    times.sort_unstable();
+    let loss = figures.steps.last().map_or(f64::NAN, |step| step.loss_sum / step.weight_sum);
+    Ok((times, loss))
+}
+
+fn flops(network: &Network, batch: usize) -> f64 {
+    let first = network.hidden.first().map_or(network.outputs, |layer| layer.units);
+    let (all, first) = (network.parameters() as f64, (network.inputs * first) as f64);
+    (6.0 * all - 2.0 * first) * batch as f64
+}

@@ -1,0 +1,82 @@
+//! `klubok demo`: trains on the built-in drawn pictures and shows what was learnt.
+
+use std::path::Path;
+
+use klubok::{
+    config::{DataKind, Preset},
+    data::Dataset,
+    train::{event::Stopped, run_dir::Place, session::Summary},
+};
+
+use crate::{
+    args,
+    classifier::{Classifier, RUNS},
+    failure::Result,
+    json::Lines,
+    measures::Evaluation,
+    new_run::NewRun,
+    settings,
+    terminal::{Screen, accuracy, accuracy_and_chance, bar, paint, table, thousands, words},
+    text::text,
+    training,
+};
+
+/// The built-in set that the demo trains on.
+const SOURCE: &str = "demo:cats-dogs";
+/// A network that learns drawings well in under a minute, over the preset.
+const SETTINGS: [(&str, &str); 2] = [("model.hidden", "256,64"), ("train.epochs", "20")];
+
+/// Trains on drawings, then shows what was learnt and how to go on with own pictures.
+pub(crate) fn run(args: &args::Demo) -> Result<()> {
+    let screen = Screen::new(args.report.quiet);
+    screen.say(text!("demo.intro"));
+    let written =
+        settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &SETTINGS)?;
+    let config = settings::resolve(&written.layers, screen)?.config;
+    let place = match &args.output {
+        Some(folder) => Place::Folder(folder),
+        None => Place::Numbered { runs: Path::new(RUNS), name: "demo" },
+    };
+    let preset = written.preset;
+    let new = NewRun { source: SOURCE, val: None, test: None, strict: false, preset, screen };
+    let mut lines = args.report.jsonl.then(Lines::default);
+    let (summary, data) = new.train(&config, place, None, lines.as_mut())?;
+    if matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping)) {
+        show(&summary, &data, screen)?;
+    }
+    training::finish(&summary, &args.report, lines, config.train.learning_rate)
+}
+
+/// What the network recognises now among drawings that training did not use.
+fn show(summary: &Summary, data: &Dataset, screen: Screen) -> Result<()> {
+    let classifier = Classifier::open(&summary.run, 0)?;
+    let rows = &data.parts.val;
+    let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
+    let logits = classifier.logits(&data.rows, rows)?;
+    let all = Evaluation::new(&logits, &targets, classifier.classes());
+    let head = [
+        words(text!("demo.class")),
+        words(text!("demo.recognised")),
+        words(""),
+        words(text!("demo.confused")),
+    ];
+    let row = |(c, counts): (usize, &Vec<usize>)| {
+        let figures = &all.per_class[c];
+        let share = figures.recall.unwrap_or(0.0);
+        let hit = text!("demo.of", hit = thousands(counts[c]), all = thousands(figures.support));
+        let wrong = (0..counts.len()).filter(|&other| other != c && counts[other] > 0);
+        let wrong = wrong.max_by_key(|&other| counts[other]);
+        vec![
+            figures.class.clone(),
+            format!("{}, {hit}", accuracy(share, figures.support)),
+            format!("{:20}", bar(share, 20)),
+            wrong.map_or("-".to_owned(), |other| all.per_class[other].class.clone()),
+        ]
+    };
+    screen.say(format!("\n{}", paint(text!("demo.learnt")).bold()));
+    screen.say(table(&head, &all.confusion.iter().enumerate().map(row).collect::<Vec<_>>()));
+    let after = accuracy_and_chance(all.accuracy, all.samples, all.chance);
+    screen.say(text!("demo.all", accuracy = after));
+    screen.say(format!("\n{}\n  klubok train {}", text!("demo.own"), text!("demo.folder")));
+    Ok(())
+}

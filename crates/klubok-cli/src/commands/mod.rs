@@ -1,0 +1,37 @@
+//! One file a command.
+
+mod bench;
+mod config;
+mod demo;
+mod eval;
+mod predict;
+mod resume;
+mod train;
+
+use crate::{args::Command, failure::Result, terminal::answer, text::text};
+
+/// Runs a command, or greets when there is none.
+pub(crate) fn run(command: Option<Command>) -> Result<()> {
+    match command {
+        None => welcome(),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Resume(args)) => resume::run(&args),
+        Some(Command::Eval(args)) => eval::run(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
+        Some(Command::Config(args)) => config::run(&args),
+    }
+}
+
+/// How to try, learn, train, look and get help, a line each.
+fn welcome() -> Result<()> {
+    let lines = [
+        text!("welcome.try"),
+        text!("welcome.learn"),
+        text!("welcome.train"),
+        text!("welcome.look"),
+        text!("welcome.help"),
+    ];
+    answer(lines.join("\n"))
+}

@@ -1,0 +1,208 @@
+//! `klubok predict`: class and confidences of pictures.
+//!
+//! A picture that cannot be read gets an entry that says why; the others are done all the same.
+
+use std::path::Path;
+
+use klubok::{
+    format::write_atomically,
+    nn::loss::{answer as largest, softmax},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    args,
+    classifier::Classifier,
+    failure::{Failure, Result},
+    files,
+    terminal::{Screen, answer, bar, numbers, percent, table, words},
+    text::text,
+};
+
+/// Pictures that are read and inferred together.
+const BLOCK: usize = 256;
+
+/// What is said about one input.
+struct Prediction {
+    input: String,
+    /// Confidences in the order of the classes, or why there are none.
+    outcome: std::result::Result<Vec<f64>, String>,
+}
+
+/// Predicts every input.
+pub(crate) fn run(args: &args::Predict) -> Result<()> {
+    let screen = Screen::new(args.report.quiet);
+    let format = args.output.as_deref().map(Format::of).transpose()?;
+    if let Some(path) = args.output.as_deref().filter(|path| path.exists()) {
+        let sentence = format!("`{}` exists and is not written over", path.display());
+        return Err(Failure::failed(sentence).hint(text!("hint.overwrite")));
+    }
+    let classifier = Classifier::open(&args.model, args.compute.threads)?;
+    let inputs = files::pictures(&args.inputs);
+    let bar = screen.bar(text!("load.reading"), inputs.len() as u64);
+    let mut predictions = Vec::with_capacity(inputs.len());
+    for block in inputs.chunks(BLOCK) {
+        predictions.extend(predict(&classifier, block)?);
+        bar.inc(block.len() as u64);
+    }
+    bar.finish_and_clear();
+
+    let classes = classifier.classes();
+    if let (Some(path), Some(format)) = (&args.output, format) {
+        write_atomically(path, &format.render(&predictions, classes)?)?;
+        screen.say(text!("predict.written", path = path.display()));
+    }
+    if args.report.json {
+        answer(to_json(&predictions, classes))?;
+    } else if args.output.is_none() {
+        answer(to_table(&predictions, classes))?;
+    }
+    let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
+    if failed > 0 {
+        return Err(Failure::failed(text!("predict.some_failed", n = failed, all = inputs.len())));
+    }
+    Ok(())
+}
+
+fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Prediction>> {
+    let pixels = classifier.read(block)?;
+    let read: Vec<&[u8]> = pixels.iter().filter_map(|p| p.as_deref().ok()).collect();
+    let logits = classifier.logits_of(&read)?;
+    let mut rows = logits.chunks_exact(classifier.classes().len());
+    let outcome = |pixels: std::result::Result<Vec<u8>, String>| {
+        pixels.map(|_| {
+            let row: Vec<f64> = rows.next().unwrap_or_default().iter().map(|&z| z.into()).collect();
+            softmax(&row)
+        })
+    };
+    let outcomes: Vec<_> = pixels.into_iter().map(outcome).collect();
+    let name = |found: &files::Found| found.name.clone();
+    let pairs = block.iter().map(name).zip(outcomes);
+    Ok(pairs.map(|(input, outcome)| Prediction { input, outcome }).collect())
+}
+
+/// How a table is written to a file.
+#[derive(Clone, Copy)]
+enum Format {
+    Csv,
+    Json,
+}
+
+impl Format {
+    fn of(path: &Path) -> Result<Self> {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        match ending.to_ascii_lowercase().as_str() {
+            "csv" => Ok(Format::Csv),
+            "json" => Ok(Format::Json),
+            _ => Err(Failure::usage(format!("`{}` is neither .csv nor .json", path.display()))
+                .hint(text!("hint.format"))),
+        }
+    }
+
+    fn render(self, predictions: &[Prediction], classes: &[String]) -> Result<Vec<u8>> {
+        match self {
+            Format::Csv => to_csv(predictions, classes).map_err(Failure::failed),
+            Format::Json => Ok(format!("{:#}\n", to_json(predictions, classes)).into_bytes()),
+        }
+    }
+}
+
+fn to_json(predictions: &[Prediction], classes: &[String]) -> Value {
+    let entry = |p: &Prediction| match &p.outcome {
+        Ok(confidences) => {
+            let best = largest(confidences);
+            let pairs = classes.iter().zip(confidences).map(|(c, &p)| (c.clone(), json!(p)));
+            json!({
+                "input": p.input,
+                "class": classes[best],
+                "confidence": confidences[best],
+                "probabilities": pairs.collect::<Map<_, _>>(),
+            })
+        }
+        Err(reason) => json!({ "input": p.input, "error": reason }),
+    };
+    json!({ "predictions": predictions.iter().map(entry).collect::<Vec<_>>() })
+}
+
+/// One line an input: `input,class,confidence,error` and a column `p_CLASS` for each class.
+fn to_csv(
+    predictions: &[Prediction],
+    classes: &[String],
+) -> std::result::Result<Vec<u8>, csv::Error> {
+    let mut bytes = Vec::new();
+    let mut writer = csv::Writer::from_writer(&mut bytes);
+    let columns = classes.iter().map(|class| format!("p_{class}"));
+    let head = ["input", "class", "confidence", "error"].map(str::to_owned);
+    writer.write_record(head.into_iter().chain(columns))?;
+    for p in predictions {
+        let mut line = vec![p.input.clone()];
+        match &p.outcome {
+            Ok(confidences) => {
+                let best = largest(confidences);
+                line.extend([classes[best].clone(), confidences[best].to_string(), String::new()]);
+                line.extend(confidences.iter().map(f64::to_string));
+            }
+            Err(reason) => {
+                line.extend([String::new(), String::new(), reason.clone()]);
+                line.extend(classes.iter().map(|_| String::new()));
+            }
+        }
+        writer.write_record(line)?;
+    }
+    writer.flush()?;
+    drop(writer);
+    Ok(bytes)
+}
+
+/// File, class, confidence with a bar, and what comes second.
+fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
+    let head = [
+        words(text!("predict.file")),
+        words(text!("predict.class")),
+        numbers(text!("predict.confidence")),
+        words(""),
+    ];
+    let row = |p: &Prediction| match &p.outcome {
+        Ok(confidences) => {
+            let best = largest(confidences);
+            let share = confidences[best];
+            let bars = format!("{:10}  {}", bar(share, 10), second(confidences, best, classes));
+            vec![p.input.clone(), classes[best].clone(), percent(share), bars]
+        }
+        Err(reason) => {
+            let reason = text!("predict.unreadable", reason = reason);
+            vec![p.input.clone(), "-".to_owned(), "-".to_owned(), reason]
+        }
+    };
+    table(&head, &predictions.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The next likely class, where it is worth a word.
+fn second(confidences: &[f64], best: usize, classes: &[String]) -> String {
+    let others = (0..confidences.len()).filter(|&i| i != best);
+    let next = others.max_by(|&a, &b| confidences[a].total_cmp(&confidences[b]));
+    match next {
+        Some(i) if confidences[i] >= 0.01 => format!("{} {}", classes[i], percent(confidences[i])),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_csv_has_a_column_a_class_and_quotes_what_needs_it() {
+        let predictions = [
+            Prediction { input: "a,b.png".into(), outcome: Ok(vec![0.25, 0.75]) },
+            Prediction { input: "c.png".into(), outcome: Err("the file is empty".into()) },
+        ];
+        let csv = to_csv(&predictions, &["cat".into(), "dog".into()]).unwrap();
+        assert_eq!(
+            String::from_utf8(csv).unwrap(),
+            "input,class,confidence,error,p_cat,p_dog\n\
+             \"a,b.png\",dog,0.75,,0.25,0.75\n\
+             c.png,,,the file is empty,,\n"
+        );
+    }
+}

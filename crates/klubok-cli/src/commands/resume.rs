@@ -1,0 +1,51 @@
+//! `klubok resume`: goes on with a run exactly where it stopped.
+
+use klubok::{
+    data::{self, Fingerprint, OpenOptions},
+    train::{RunError, session::Summary},
+};
+
+use crate::{
+    args,
+    classifier::run_of,
+    compute,
+    failure::{Failure, Result},
+    json::Lines,
+    loading,
+    terminal::Screen,
+    text::text,
+    training::{self, Training},
+};
+
+/// Goes on with a run; one that has ended is left as it is.
+pub(crate) fn run(args: &args::Resume) -> Result<()> {
+    let screen = Screen::new(args.report.quiet);
+    let run = run_of(&args.run)?;
+    let (config, info) = run.settings()?;
+    let mut lines = args.report.jsonl.then(Lines::default);
+    let progress = run.progress()?;
+    if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some()) {
+        let summary = Summary::new(&run, progress, progress.stopped);
+        let reason = training::reason(summary.stopped);
+        screen.say(text!("resume.ended", run = run.path().display(), reason = reason));
+        return training::print(&summary, &args.report, lines);
+    }
+    let backend = compute::device(&config);
+    let options = OpenOptions {
+        val: info.val.as_ref().map(Into::into),
+        test: info.test.as_ref().map(Into::into),
+        threads: config.train.threads,
+        ..OpenOptions::new(config.data.clone())
+    };
+    let before: Fingerprint = info.fingerprint.clone().try_into().map_err(Failure::failed)?;
+    if let Some(difference) = before.difference(&data::fingerprint(&info.data, &options)?) {
+        return Err(klubok::Error::from(RunError::Data { difference }).into());
+    }
+    let data = loading::open(&info.data, &options, screen)?;
+    let step = progress.map_or(0, |progress| progress.step);
+    screen.say(text!("train.resumed", run = run.path().display(), step = step));
+    let (config, info, data) = (&config, &info, &data);
+    let training = Training { run: &run, config, info, data, screen, lines: lines.as_mut() };
+    let summary = training.train(backend.as_ref())?;
+    training::finish(&summary, &args.report, lines, config.train.learning_rate)
+}

@@ -1,0 +1,150 @@
+//! How a command ends when it does not end well: one sentence, a way out, an exit code.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, set_hook},
+    process::ExitCode,
+    sync::Mutex,
+};
+
+use klubok::{config::ConfigError, data::DataError, error::PlanError, train::RunError};
+
+use crate::{
+    terminal::{complain, paint},
+    text::text,
+};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Exit code: 1 failed, 2 wrong use, 130 interrupted.
+    pub(crate) code: u8,
+    /// What was wrong, in one sentence; empty when everything was said already.
+    pub(crate) message: String,
+    /// The way out, on a line of its own.
+    pub(crate) hint: Option<String>,
+}
+
+/// Result of a command.
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// The work could not be done.
+    pub(crate) fn failed(message: impl fmt::Display) -> Self {
+        Self { code: 1, message: message.to_string(), hint: None }
+    }
+
+    /// The command was written wrongly.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self { code: 2, message: message.to_string(), hint: None }
+    }
+
+    /// Ends with this code; what there was to say has been said.
+    pub(crate) fn silent(code: u8) -> Self {
+        Self { code, message: String::new(), hint: None }
+    }
+
+    /// The same with a way out.
+    pub(crate) fn hint(self, hint: impl fmt::Display) -> Self {
+        Self { hint: Some(hint.to_string()), ..self }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        // The reader of a pipe has seen enough: `klubok predict ... | head` is no failure.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::silent(0);
+        }
+        Self::failed(error)
+    }
+}
+
+impl From<klubok::Error> for Failure {
+    fn from(error: klubok::Error) -> Self {
+        let hint = match &error {
+            klubok::Error::Config(_) => {
+                return Self::usage(&error).hint(text!("hint.config"));
+            }
+            klubok::Error::Data(error) => data_hint(error),
+            klubok::Error::Run(error) => run_hint(error),
+            klubok::Error::Model(_) => Some(text!("hint.model")),
+            klubok::Error::Plan(PlanError::Memory { .. }) => Some(text!("hint.memory")),
+            _ => None,
+        };
+        match error {
+            klubok::Error::Io(error) => error.into(),
+            error => Self { hint, ..Self::failed(error) },
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        klubok::Error::from(error).into()
+    }
+}
+
+fn data_hint(error: &DataError) -> Option<String> {
+    Some(match error {
+        DataError::Missing { .. } => text!("hint.data_missing"),
+        DataError::NotAFolder { .. }
+        | DataError::NoClasses { .. }
+        | DataError::NoTrainPart { .. }
+        | DataError::NoPictures { .. }
+        | DataError::EmptyClass { .. } => text!("hint.data_layout"),
+        DataError::OneClass { .. } => text!("hint.one_class"),
+        DataError::OneSample { .. } => text!("hint.one_sample"),
+        DataError::UnknownClass { .. } => text!("hint.unknown_class"),
+        DataError::Unreadable { .. } => text!("hint.unreadable"),
+        DataError::TooManyUnreadable { .. } => text!("hint.unreadable_many"),
+        DataError::Memory { .. } => text!("hint.memory"),
+        _ => return None,
+    })
+}
+
+fn run_hint(error: &RunError) -> Option<String> {
+    Some(match error {
+        RunError::Exists { path } => text!("hint.exists", run = path),
+        RunError::Taken { .. } => text!("hint.taken"),
+        RunError::NotARun { .. } => text!("hint.not_a_run"),
+        RunError::NoRuns { .. } => text!("hint.no_runs"),
+        RunError::Data { .. } | RunError::Epoch { .. } => text!("hint.changed"),
+        RunError::Checkpoint { .. } | RunError::Log { .. } | RunError::Config { .. } => {
+            text!("hint.damaged_run")
+        }
+        _ => return None,
+    })
+}
+
+/// Runs a command and reports how it ended. A panic is a defect of ours and is said to be one, without a trace.
+pub(crate) fn guard(command: impl FnOnce() -> Result<()>) -> ExitCode {
+    static PANIC: Mutex<String> = Mutex::new(String::new());
+    // Decoders of pictures may panic and are caught there: only what arrives here is worth a word.
+    set_hook(Box::new(|panic| {
+        if let Ok(mut last) = PANIC.lock() {
+            *last = panic.to_string().replace('\n', " ");
+        }
+    }));
+    let failure = match catch_unwind(AssertUnwindSafe(command)) {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure,
+        Err(_) => {
+            let what = PANIC.lock().map(|last| last.clone()).unwrap_or_default();
+            Failure::failed(format!("klubok has a defect: {what}")).hint(text!("hint.defect"))
+        }
+    };
+    failure.report();
+    ExitCode::from(failure.code)
+}
+
+impl Failure {
+    fn report(&self) {
+        if !self.message.is_empty() {
+            complain(format!("{}: {}", paint(text!("word.error")).red().bold(), self.message));
+        }
+        if let Some(hint) = &self.hint {
+            complain(format!("{}: {hint}", paint(text!("word.hint")).cyan()));
+        }
+    }
+}

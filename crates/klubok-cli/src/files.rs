@@ -1,0 +1,62 @@
+//! Which pictures a person means.
+
+use std::path::{Path, PathBuf};
+
+use klubok::data::looks_like_picture;
+
+/// A picture that was asked for.
+pub(crate) struct Found {
+    /// As a person would write it.
+    pub(crate) name: String,
+    /// Where it is, or should be.
+    pub(crate) path: PathBuf,
+}
+
+/// The pictures that `inputs` mean, in their order: files as they are, folders with all pictures below them
+/// by name, patterns by what they match. What does not exist stays, so that reading it says so.
+pub(crate) fn pictures(inputs: &[String]) -> Vec<Found> {
+    let mut paths = Vec::new();
+    for input in inputs {
+        let path = PathBuf::from(input);
+        // A name with brackets may be a pattern and a file: the file is meant where there is one.
+        let pattern = Some(input).filter(|_| !path.exists()).and_then(|p| glob::glob(p).ok());
+        let matches: Vec<PathBuf> = pattern.map(|m| m.flatten().collect()).unwrap_or_default();
+        if matches.is_empty() {
+            add(&path, true, &mut paths);
+        }
+        for path in &matches {
+            add(path, matches.len() == 1, &mut paths);
+        }
+    }
+    let found = |path: PathBuf| Found { name: path.display().to_string(), path };
+    paths.into_iter().map(found).collect()
+}
+
+/// Adds a file, or what lies in a folder. What was named gets in whatever it is called.
+fn add(path: &Path, named: bool, paths: &mut Vec<PathBuf>) {
+    if !path.is_dir() {
+        if named || looks_like_picture(path) {
+            paths.push(path.to_owned());
+        }
+        return;
+    }
+    let Ok(entries) = fs_err::read_dir(path) else { return paths.push(path.to_owned()) };
+    let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    below.retain(|path| {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        // A link to a folder may lead back up.
+        let leads_elsewhere = path.is_symlink() && path.is_dir();
+        !hidden && !leads_elsewhere
+    });
+    below.sort();
+    below.iter().for_each(|path| add(path, false, paths));
+}
+
+/// A path as a person here would write it: without the folder that they are in.
+pub(crate) fn shown(path: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    match Path::new(path).strip_prefix(here) {
+        Ok(below) if below != Path::new("") => below.display().to_string(),
+        _ => path.to_owned(),
+    }
+}

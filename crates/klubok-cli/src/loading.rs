@@ -1,0 +1,67 @@
+//! Reading data, as a person follows it: a bar with an estimate, then what was left out.
+
+use std::sync::OnceLock;
+
+use klubok::data::{self, Dataset, OpenOptions};
+
+use crate::{
+    failure::Result,
+    measures::wilson,
+    terminal::{Screen, duration, percent, thousands},
+    text::text,
+};
+
+/// Left-out files that are named; of more only the number is said.
+const NAMED: usize = 10;
+/// Pictures a class from which an accuracy is measured well.
+const ENOUGH: usize = 500;
+
+/// Opens data and names the files that had to be left out.
+///
+/// # Errors
+/// As [`data::open`].
+pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Result<Dataset> {
+    // Nothing is drawn before the number of files is known; built-in sets have none.
+    let bar = OnceLock::new();
+    let data = data::open(source, options, &|done, total| {
+        let bar = bar.get_or_init(|| screen.bar(text!("load.reading"), total as u64));
+        bar.set_position(done as u64);
+        bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
+    });
+    if let Some(bar) = bar.get() {
+        bar.finish_and_clear();
+    }
+    let data = data?;
+    if !data.skipped.is_empty() {
+        let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());
+        screen.say(text!("load.skipped", n = thousands(n), all = thousands(all)));
+        for file in data.skipped.iter().take(NAMED) {
+            screen.say(format!("  {}: {}", file.name, file.reason));
+        }
+        if n > NAMED {
+            screen.say(format!("  {}", text!("word.and_more", n = n - NAMED)));
+        }
+    }
+    Ok(data)
+}
+
+/// What can be measured at all where there are few pictures of a class.
+pub(crate) fn note_few(data: &Dataset, screen: Screen) {
+    let of_class = |c: data::ClassCount| c.train + c.val;
+    let fewest = data.counts().into_iter().map(of_class).min().unwrap_or(0);
+    if fewest >= ENOUGH {
+        return;
+    }
+    let val = data.parts.val.len();
+    let [low, high] = wilson(0.7, val);
+    let half = 100.0 * (0.7 - low).max(high - 0.7);
+    let note = text!(
+        "load.few",
+        n = fewest,
+        val = val,
+        half = format!("{half:.0}"),
+        low = percent(low),
+        high = percent(high)
+    );
+    screen.say(format!("{}: {note}", text!("word.note")));
+}

@@ -1,0 +1,30 @@
+//! The `klubok` command.
+
+mod args;
+mod classifier;
+mod commands;
+mod compute;
+mod curve;
+mod failure;
+mod files;
+mod interrupt;
+mod json;
+mod loading;
+mod measures;
+mod new_run;
+mod progress;
+mod settings;
+mod terminal;
+mod text;
+mod training;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    interrupt::listen();
+    failure::guard(|| {
+        let cli = args::parse()?;
+        text::choose(cli.lang);
+        commands::run(cli.command)
+    })
+}

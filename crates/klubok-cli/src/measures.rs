@@ -1,0 +1,154 @@
+//! What an accuracy is worth: intervals, chance, and the figures of a table by class.
+
+use klubok::nn::loss::{answer, log_sum_exp, softmax};
+use serde::Serialize;
+
+/// 97.5 % point of the normal distribution: both sides together leave 5 % out.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// The 95 % interval of a share of `samples` by Wilson (1927): honest also for few samples and near 0 or 1.
+pub(crate) fn wilson(share: f64, samples: usize) -> [f64; 2] {
+    if samples == 0 {
+        return [0.0, 1.0];
+    }
+    let n = samples as f64;
+    let scale = 1.0 + Z * Z / n;
+    let middle = (share + Z * Z / (2.0 * n)) / scale;
+    let half = Z / scale * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    [(middle - half).clamp(0.0, share), (middle + half).clamp(share, 1.0)]
+}
+
+/// The share of the most frequent class: what always guessing that class would reach.
+pub(crate) fn chance(targets: impl Iterator<Item = u32>, classes: usize) -> f64 {
+    let mut counts = vec![0usize; classes];
+    targets.for_each(|class| counts[class as usize] += 1);
+    let samples: usize = counts.iter().sum();
+    counts.into_iter().max().unwrap_or(0) as f64 / samples.max(1) as f64
+}
+
+/// How a classifier did on labelled samples: the answer of `klubok eval`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Evaluation {
+    /// Number of samples.
+    pub(crate) samples: usize,
+    /// Mean cross-entropy.
+    pub(crate) loss: f64,
+    /// Share of right answers.
+    pub(crate) accuracy: f64,
+    /// Its 95 % interval.
+    pub(crate) accuracy_interval: [f64; 2],
+    /// Accuracy of always guessing the most frequent class.
+    pub(crate) chance: f64,
+    /// One entry a class, in the model's order.
+    pub(crate) per_class: Vec<ClassFigures>,
+    /// `confusion[truth][answer]`: numbers of samples.
+    pub(crate) confusion: Vec<Vec<usize>>,
+    /// Expected calibration error (Guo et al. 2017): the mean distance between confidence and accuracy,
+    /// over 15 bins of equal width.
+    pub(crate) ece: f64,
+}
+
+/// Figures of one class; null where nothing can be said (no sample of the class, or never answered).
+#[derive(Debug, Serialize)]
+pub(crate) struct ClassFigures {
+    /// Its name.
+    pub(crate) class: String,
+    /// Share of the answers of this class that are right.
+    pub(crate) precision: Option<f64>,
+    /// Share of the samples of this class that were recognised.
+    pub(crate) recall: Option<f64>,
+    /// Harmonic mean of the two.
+    pub(crate) f1: Option<f64>,
+    /// Samples of this class.
+    pub(crate) support: usize,
+}
+
+impl Evaluation {
+    /// Figures of `logits` (one row of `classes.len()` values a sample) against the right classes.
+    pub(crate) fn new(logits: &[f32], targets: &[u32], classes: &[String]) -> Self {
+        let (k, n) = (classes.len(), targets.len());
+        let mut confusion = vec![vec![0; k]; k];
+        let mut bins = [(0usize, 0usize, 0.0); 15];
+        let (mut loss, mut correct) = (0.0, 0);
+        for (row, &target) in logits.chunks_exact(k).zip(targets) {
+            let z: Vec<f64> = row.iter().map(|&z| f64::from(z)).collect();
+            let (p, best) = (softmax(&z), answer(&z));
+            let right = best == target as usize;
+            confusion[target as usize][best] += 1;
+            correct += usize::from(right);
+            loss += log_sum_exp(&z) - z[target as usize];
+            let bin = ((p[best] * 15.0) as usize).min(14);
+            bins[bin] = (bins[bin].0 + 1, bins[bin].1 + usize::from(right), bins[bin].2 + p[best]);
+        }
+        let count = n.max(1) as f64;
+        let gap = |&(_, right, confidence): &(usize, usize, f64)| (right as f64 - confidence).abs();
+        let accuracy = correct as f64 / count;
+        Self {
+            samples: n,
+            loss: loss / count,
+            accuracy,
+            accuracy_interval: wilson(accuracy, n),
+            chance: chance(targets.iter().copied(), k),
+            per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
+            confusion,
+            ece: bins.iter().map(gap).sum::<f64>() / count,
+        }
+    }
+}
+
+impl ClassFigures {
+    fn new(class: &str, c: usize, confusion: &[Vec<usize>]) -> Self {
+        let hit = confusion[c][c];
+        let support: usize = confusion[c].iter().sum();
+        let answered: usize = confusion.iter().map(|row| row[c]).sum();
+        let share = |of: usize| (of > 0).then(|| hit as f64 / of as f64);
+        let f1 = (support + answered > 0).then(|| 2.0 * hit as f64 / (support + answered) as f64);
+        let (precision, recall) = (share(answered), share(support));
+        Self { class: class.to_owned(), precision, recall, f1, support }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-4, "{a} is not {b}");
+    }
+
+    #[test]
+    fn wilson_agrees_with_published_values() {
+        // Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29 (method 3).
+        for (hits, n, low, high) in [
+            (81.0, 263, 0.2553, 0.3662),
+            (15.0, 148, 0.0624, 0.1605),
+            (0.0, 20, 0.0, 0.1611),
+            (1.0, 29, 0.0061, 0.1718),
+        ] {
+            let [a, b] = wilson(hits / f64::from(n), n as usize);
+            assert!((a - low).abs() < 6e-5 && (b - high).abs() < 6e-5, "{hits}/{n}: {a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_small_table_by_hand() {
+        // Truths a a a b; answers a a b b.
+        let names = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let e = Evaluation::new(
+            &[2.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0],
+            &[0, 0, 0, 1],
+            &names,
+        );
+        assert_eq!(e.confusion, [[2, 1, 0], [0, 1, 0], [0, 0, 0]]);
+        close(e.accuracy, 0.75);
+        close(e.chance, 0.75);
+        let p = 2f64.exp() / (2f64.exp() + 2.0);
+        close(e.loss, -(3.0 * p.ln() + ((1.0 - p) / 2.0).ln()) / 4.0);
+        close(e.ece, (0.75 - p).abs());
+        close(e.per_class[0].precision.unwrap(), 1.0);
+        close(e.per_class[0].recall.unwrap(), 2.0 / 3.0);
+        close(e.per_class[0].f1.unwrap(), 0.8);
+        close(e.per_class[1].precision.unwrap(), 0.5);
+        assert_eq!((e.per_class[2].recall, e.per_class[2].support), (None, 0));
+    }
+}

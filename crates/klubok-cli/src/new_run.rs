@@ -1,0 +1,109 @@
+//! A new run: its folder, its data, its training.
+
+use std::path::{Path, PathBuf};
+
+use klubok::{
+    backend::Backend,
+    config::{Config, Preset},
+    data::{self, Dataset, Fingerprint, OpenOptions},
+    train::{
+        run_dir::{Place, RunDir, RunInfo},
+        session::Summary,
+    },
+};
+
+use crate::{
+    compute,
+    failure::{Failure, Result},
+    json::Lines,
+    loading,
+    terminal::Screen,
+    training::Training,
+};
+
+/// What a new run is of.
+pub(crate) struct NewRun<'a> {
+    /// A folder, or `demo:NAME`.
+    pub(crate) source: &'a str,
+    /// Validation part, where it lies elsewhere.
+    pub(crate) val: Option<PathBuf>,
+    /// Test part, likewise.
+    pub(crate) test: Option<PathBuf>,
+    /// Unreadable pictures are errors.
+    pub(crate) strict: bool,
+    /// The preset that its settings began with.
+    pub(crate) preset: Preset,
+    /// Where people read.
+    pub(crate) screen: Screen,
+}
+
+impl NewRun<'_> {
+    /// Makes the run and trains it. `data` is what a run before this one opened, if its settings of
+    /// data are the same; it is handed on.
+    ///
+    /// # Errors
+    /// When the folder is taken, the data cannot be used or training fails. A folder in which nothing
+    /// was trained is taken away again.
+    pub(crate) fn train(
+        &self,
+        config: &Config,
+        place: Place<'_>,
+        data: Option<Dataset>,
+        lines: Option<&mut Lines>,
+    ) -> Result<(Summary, Dataset)> {
+        let backend = compute::device(config);
+        let threads = config.train.threads;
+        let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
+        let options =
+            OpenOptions { val, test, strict, threads, ..OpenOptions::new(config.data.clone()) };
+        let info = self.describe(&options, backend.as_ref())?;
+        let run = RunDir::create(place, config, &info)?;
+        let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, lines);
+        if trained.is_err() && matches!(run.progress(), Ok(None)) {
+            // Best effort: what counts is why it failed.
+            let _ = fs_err::remove_dir_all(run.path());
+        }
+        trained
+    }
+
+    fn train_in(
+        &self,
+        run: &RunDir,
+        config: &Config,
+        info: &RunInfo,
+        options: &OpenOptions,
+        backend: &dyn Backend,
+        data: Option<Dataset>,
+        lines: Option<&mut Lines>,
+    ) -> Result<(Summary, Dataset)> {
+        let screen = self.screen;
+        let data = match data {
+            Some(data) => data,
+            None => loading::open(self.source, options, screen)?,
+        };
+        let training = Training { run, config, info, data: &data, screen, lines };
+        let summary = training.train(backend)?;
+        Ok((summary, data))
+    }
+
+    fn describe(&self, options: &OpenOptions, backend: &dyn Backend) -> Result<RunInfo> {
+        let absolute = |path: &Path| -> Result<String> {
+            Ok(fs_err::canonicalize(path)?.to_string_lossy().into_owned())
+        };
+        let part = |path: &Option<PathBuf>| path.as_deref().map(absolute).transpose();
+        let fingerprint: Fingerprint = data::fingerprint(self.source, options)?;
+        Ok(RunInfo {
+            klubok: env!("CARGO_PKG_VERSION").to_owned(),
+            data: if self.source.starts_with("demo:") {
+                self.source.to_owned()
+            } else {
+                absolute(self.source.as_ref())?
+            },
+            val: part(&options.val)?,
+            test: part(&options.test)?,
+            preset: Some(self.preset.name().to_owned()),
+            kernel: backend.info().kernel,
+            fingerprint: toml::Table::try_from(&fingerprint).map_err(Failure::failed)?,
+        })
+    }
+}

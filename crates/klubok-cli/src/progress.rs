@@ -1,0 +1,191 @@
+//! Training as a person follows it: a row an epoch, a bar within the epoch, the curve of the losses.
+
+use std::time::Instant;
+
+use console::Alignment;
+use indicatif::{ProgressBar, ProgressStyle};
+use klubok::train::event::{Event, Metrics, Observer};
+
+use crate::{
+    curve,
+    terminal::{Screen, accuracy_and_chance, duration, paint, rate, thousands},
+    text::text,
+};
+
+/// Widths of the columns: epoch, losses, accuracy, learning rate, time.
+const WIDTHS: [usize; 6] = [6, 11, 11, 25, 11, 9];
+/// Characters of the curve.
+const CURVE: (usize, usize) = (58, 4);
+
+/// Shows a training on a screen.
+pub(crate) struct Progress {
+    screen: Screen,
+    /// Samples of the validation part, and the accuracy of guessing on them.
+    val: (usize, f64),
+    bar: ProgressBar,
+    begun: Instant,
+    /// Steps of an epoch, epochs in all, steps done before this session.
+    steps: (u64, u64, u64),
+    train: Vec<(f64, f64)>,
+    validation: Vec<(f64, f64)>,
+}
+
+impl Progress {
+    /// For a validation part of `samples` on which guessing reaches `chance`.
+    pub(crate) fn new(screen: Screen, samples: usize, chance: f64) -> Self {
+        Self {
+            screen,
+            val: (samples, chance),
+            bar: ProgressBar::hidden(),
+            begun: Instant::now(),
+            steps: (1, 0, 0),
+            train: Vec::new(),
+            validation: Vec::new(),
+        }
+    }
+
+    fn start(&mut self, steps_per_epoch: u64, epochs: u64, step: u64) {
+        self.steps = (steps_per_epoch.max(1), epochs, step);
+        self.begun = Instant::now();
+        self.bar = self.screen.bar("", steps_per_epoch);
+        if let Ok(style) = ProgressStyle::with_template(" {prefix} {wide_bar:.cyan/dim} {msg}") {
+            self.bar.set_style(style.progress_chars("━━─"));
+        }
+        let head = [
+            text!("train.epoch"),
+            text!("train.train_loss"),
+            text!("train.val_loss"),
+            text!("train.val_accuracy"),
+            text!("train.learning_rate"),
+            text!("train.time"),
+        ];
+        self.print(paint(cells(&head)).dim().to_string());
+    }
+
+    fn step(&mut self, step: u64, samples: u64, loss: f64) {
+        let (per_epoch, epochs, before) = self.steps;
+        let done = step.saturating_sub(before).max(1) as f64;
+        let pace = self.begun.elapsed().as_secs_f64() / done;
+        let within = (step.max(1) - 1) % per_epoch + 1;
+        let left = pace * (per_epoch - within) as f64;
+        let all = pace * (epochs * per_epoch).saturating_sub(step) as f64;
+        let epoch = (step.max(1) - 1) / per_epoch + 1;
+        self.bar.set_length(per_epoch);
+        self.bar.set_position(within);
+        self.bar.set_prefix(text!("train.of", epoch = epoch, epochs = epochs));
+        let pictures = samples as f64 / within as f64 / pace;
+        let message = text!(
+            "train.within",
+            loss = format!("{loss:.4}"),
+            rate = thousands(pictures as usize),
+            left = duration(left),
+            all = duration(all)
+        );
+        self.bar.set_message(message + &self.curve(true));
+    }
+
+    fn point(&mut self, metrics: &Metrics) {
+        let at = |value: Option<f64>| value.map(|v| (metrics.epoch, v));
+        // Epoch 0 and the first steps have no training loss of their own: the fixed sample stands in.
+        self.train.extend(at(metrics.train_eval_loss.or(metrics.train_loss)));
+        self.validation.extend(at(metrics.val_loss));
+    }
+
+    fn epoch(&mut self, metrics: &Metrics, best: bool) {
+        let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
+        let (samples, chance) = self.val;
+        let accuracy = metrics
+            .val_accuracy
+            .map_or("-".to_owned(), |share| accuracy_and_chance(share, samples, chance));
+        let learning_rate = metrics.learning_rate.map_or("-".to_owned(), rate);
+        let mut row = cells(&[
+            format!("{}", metrics.epoch),
+            number(metrics.train_loss.or(metrics.train_eval_loss)),
+            number(metrics.val_loss),
+            accuracy,
+            learning_rate,
+            duration(metrics.seconds),
+        ]);
+        if best && metrics.epoch > 0.0 {
+            row = format!("{row} {}", paint(text!("train.best_mark")).green());
+        }
+        self.print(row);
+        self.bar.reset_eta();
+    }
+
+    /// The curve with its legend: below the bar while it moves, or alone.
+    fn curve(&self, below: bool) -> String {
+        let lines = curve::draw(&[&self.train, &self.validation], CURVE.0, CURVE.1);
+        let legend = [text!("train.curve_train"), text!("train.curve_val")];
+        let mut drawn = String::new();
+        for (i, line) in lines.iter().enumerate() {
+            if below || i > 0 {
+                drawn.push('\n');
+            }
+            drawn.push_str("   ");
+            for (piece, series) in line {
+                let piece = paint(piece);
+                let piece = match series {
+                    Some(0) => piece.cyan(),
+                    Some(_) => piece.yellow(),
+                    None => piece.white(),
+                };
+                drawn.push_str(&piece.to_string());
+            }
+            let last = |s: &[(f64, f64)]| s.last().map_or(String::new(), |p| format!("{:.4}", p.1));
+            let (name, value) = match i {
+                0 => (paint(&legend[0]).cyan(), last(&self.train)),
+                1 => (paint(&legend[1]).yellow(), last(&self.validation)),
+                _ => continue,
+            };
+            drawn.extend(["  ", &name.to_string(), " ", &value]);
+        }
+        drawn
+    }
+
+    /// A line above the bar, or a plain one.
+    fn print(&self, line: impl std::fmt::Display) {
+        if self.screen.is_live() {
+            self.bar.suspend(|| self.screen.say(line));
+        } else {
+            self.screen.say(line);
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+        if self.screen.is_quiet() {
+            return Ok(());
+        }
+        match event {
+            Event::Start { steps_per_epoch, epochs, step } => {
+                self.start(*steps_per_epoch, *epochs, *step);
+            }
+            Event::Progress { step, samples, train_loss } if self.screen.is_live() => {
+                self.step(*step, *samples, *train_loss);
+            }
+            Event::Step(metrics) => self.point(metrics),
+            Event::Epoch { metrics, best } => {
+                self.point(metrics);
+                self.epoch(metrics, *best);
+            }
+            Event::End { .. } => {
+                self.bar.finish_and_clear();
+                if self.screen.is_live() {
+                    self.screen.say(self.curve(false));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A row of the table, every cell to the right.
+fn cells(row: &[String; 6]) -> String {
+    let pad = |(cell, width): (&String, usize)| {
+        console::pad_str(cell, width, Alignment::Right, None).into_owned()
+    };
+    row.iter().zip(WIDTHS).map(pad).collect::<Vec<_>>().join(" ")
+}

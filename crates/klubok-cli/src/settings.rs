@@ -1,0 +1,77 @@
+//! From flags to settings.
+
+use std::{num::NonZero, thread};
+
+use klubok::{
+    config::{DataKind, Layers, Preset, Resolved},
+    data::{self, SourceKind},
+};
+
+use crate::{args::Settings, failure::Result, terminal::Screen, text::text};
+
+/// Settings as written: preset, then the file, then `--set` and the everyday flags over each other.
+pub(crate) struct Written {
+    /// The preset that they begin with.
+    pub(crate) preset: Preset,
+    /// Everything over the defaults.
+    pub(crate) layers: Layers,
+}
+
+/// Settings for this kind of data; without `--preset` they begin with `preset` and `over` over it.
+///
+/// # Errors
+/// When the file cannot be read, a key is unknown or a value out of its range.
+pub(crate) fn written(
+    settings: &Settings,
+    preset: Preset,
+    kind: DataKind,
+    over: &[(&str, &str)],
+) -> Result<Written> {
+    let named = settings.preset.as_deref().map(str::parse).transpose()?;
+    let preset = named.unwrap_or(preset);
+    let mut layers = Layers::new(preset, kind);
+    for (key, value) in over.iter().filter(|_| named.is_none()) {
+        layers.set(key, value)?;
+    }
+    if let Some(file) = &settings.config {
+        layers.file(file)?;
+    }
+    for (key, value) in settings.assignments() {
+        layers.set(&key, &value)?;
+    }
+    Ok(Written { preset, layers })
+}
+
+/// All layers together; what a person should know about them is said.
+///
+/// # Errors
+/// When values do not go together.
+pub(crate) fn resolve(layers: &Layers, screen: Screen) -> Result<Resolved> {
+    let resolved = layers.clone().resolve(cores())?;
+    for note in &resolved.notes {
+        screen.say(format!("{}: {note}", text!("word.note")));
+    }
+    Ok(resolved)
+}
+
+/// What settings depend on, for this data.
+///
+/// # Errors
+/// When there is no such data.
+pub(crate) fn kind_of(source: &str) -> Result<DataKind> {
+    Ok(match data::kind_of(source)? {
+        SourceKind::Idx => DataKind::Idx,
+        SourceKind::Demo if source == "demo:spirals" => DataKind::Points,
+        SourceKind::Pictures | SourceKind::Demo => DataKind::Pictures,
+    })
+}
+
+/// Threads that "one a core" means.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Threads that were asked for: 0 is one a core.
+pub(crate) fn threads(asked: usize) -> usize {
+    if asked == 0 { cores() } else { asked }
+}

@@ -1,0 +1,240 @@
+//! Standard output for answers, standard error for everything a person reads on the way.
+
+use std::{
+    fmt::Display,
+    io::{Write as _, stderr, stdout},
+    time::Duration,
+};
+
+use console::{Alignment, Term, measure_text_width, pad_str};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{failure::Result, measures::wilson, text::text};
+
+/// Where messages go: a live terminal, plain lines, or nowhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    quiet: bool,
+    live: bool,
+}
+
+impl Screen {
+    /// The standard error of this process.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, live: !quiet && Term::stderr().is_term() }
+    }
+
+    /// True when lines can be redrawn.
+    pub(crate) fn is_live(self) -> bool {
+        self.live
+    }
+
+    /// True when nothing but errors is shown.
+    pub(crate) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// A line for people; on a terminal a long sentence goes on below at a word's end.
+    pub(crate) fn say(self, line: impl Display) {
+        if self.live {
+            complain(wrap(&line.to_string(), usize::from(Term::stderr().size().1)));
+        } else if !self.quiet {
+            complain(line);
+        }
+    }
+
+    /// A bar of `total` steps with a name and an estimate; drawn only on a live terminal.
+    pub(crate) fn bar(self, name: impl Into<String>, total: u64) -> ProgressBar {
+        if !self.live {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        let template = " {prefix} {wide_bar:.cyan/dim} {pos}/{len} {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        bar.set_prefix(name.into());
+        bar
+    }
+}
+
+/// A line on standard error, whatever `--quiet` says. A closed standard error is no reason to stop.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(stderr(), "{line}");
+}
+
+/// Breaks sentences that are longer than `width` between words. Rows of tables begin with a space and stay.
+fn wrap(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        if line.starts_with(' ') || measure_text_width(line) < width {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let mut current = String::new();
+        for word in line.split(' ') {
+            if !current.is_empty()
+                && measure_text_width(&current) + 1 + measure_text_width(word) >= width
+            {
+                lines.push(std::mem::take(&mut current));
+            }
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            current.push_str(word);
+        }
+        lines.push(current);
+    }
+    lines.join("\n")
+}
+
+/// An answer on standard output.
+///
+/// # Errors
+/// When it cannot be written; a closed pipe ends the command well.
+pub(crate) fn answer(text: impl Display) -> Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+/// Colours for standard error, only where it is a terminal that wants them.
+pub(crate) fn paint(text: impl Display) -> console::StyledObject<String> {
+    console::style(text.to_string()).for_stderr()
+}
+
+/// `58 % ± 3`: an accuracy with its 95 % interval, whose larger side counts; a decimal where it is narrow.
+pub(crate) fn accuracy(share: f64, samples: usize) -> String {
+    let [low, high] = wilson(share, samples);
+    let half = 100.0 * (share - low).max(high - share);
+    let digits = usize::from(half < 0.95);
+    format!("{:.digits$} % ± {half:.digits$}", 100.0 * share)
+}
+
+/// `58 % ± 3, guessing 50 %`.
+pub(crate) fn accuracy_and_chance(share: f64, samples: usize, chance: f64) -> String {
+    let accuracy = accuracy(share, samples);
+    text!("word.accuracy", accuracy = accuracy, chance = percent(chance))
+}
+
+/// `50 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// A learning rate with two or three digits that count.
+pub(crate) fn rate(rate: f64) -> String {
+    match rate {
+        1e-4..1e4 => format!("{rate:.5}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+        _ => format!("{rate:.1e}").replace(".0e", "e"),
+    }
+}
+
+/// `0.4 s`, `12 s`, `2 min 5 s`, `1 h 20 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs_f64().round();
+    let (hours, minutes) = ((whole / 3600.0).floor(), (whole % 3600.0 / 60.0).floor());
+    if seconds < 9.95 {
+        text!("word.seconds", s = format!("{seconds:.1}"))
+    } else if hours > 0.0 {
+        text!("word.hours", h = hours, m = minutes)
+    } else if minutes > 0.0 {
+        text!("word.minutes", m = minutes, s = whole % 60.0)
+    } else {
+        text!("word.seconds", s = whole)
+    }
+}
+
+/// `20 000`: digits in groups of three, apart by a narrow space that keeps lines together.
+pub(crate) fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Title and side of a column.
+pub(crate) type Column = (String, Alignment);
+
+/// A column of words.
+pub(crate) fn words(title: impl Into<String>) -> Column {
+    (title.into(), Alignment::Left)
+}
+
+/// A column of numbers.
+pub(crate) fn numbers(title: impl Into<String>) -> Column {
+    (title.into(), Alignment::Right)
+}
+
+/// Rows of cells under a head, columns as wide as their widest cell, each to its side.
+pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
+    let width = |i: usize, title: &str| {
+        let cells = rows.iter().map(|row| measure_text_width(&row[i]));
+        cells.chain([measure_text_width(title)]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> =
+        head.iter().enumerate().map(|(i, (title, _))| width(i, title)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).zip(head);
+        let cells = cells.map(|((cell, &width), (_, side))| pad_str(cell, width, *side, None));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    let titles = head.iter().map(|(title, _)| title.clone()).collect();
+    let lines: Vec<String> = [&titles].into_iter().chain(rows).map(line).collect();
+    lines.join("\n")
+}
+
+/// A bar of up to `width` characters, to an eighth of one.
+pub(crate) fn bar(share: f64, width: usize) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * 8.0 * width as f64).round() as usize;
+    let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{}{part}", "█".repeat(eighths / 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accuracy_stands_with_its_interval_and_chance() {
+        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3, guessing 50 %");
+        assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
+        assert_eq!(accuracy(1.0, 10), "100 % ± 28");
+    }
+
+    #[test]
+    fn times_are_short() {
+        let all: Vec<String> = [0.04, 9.9, 12.4, 125.0, 4800.0].map(duration).into();
+        assert_eq!(all, ["0.0 s", "9.9 s", "12 s", "2 min 5 s", "1 h 20 min"]);
+        assert!(!duration(f64::INFINITY).is_empty());
+    }
+
+    #[test]
+    fn sentences_break_between_words_and_tables_stay() {
+        assert_eq!(wrap("one two three", 9), "one two\nthree");
+        assert_eq!(wrap("one\n  a row of a table", 9), "one\n  a row of a table");
+        assert_eq!(wrap("unbreakable-word", 5), "unbreakable-word");
+    }
+
+    #[test]
+    fn learning_rates_are_short() {
+        let all: Vec<String> = [0.001, 0.000_972_9, 2.0, 7.6e-7, 1e29].map(rate).into();
+        assert_eq!(all, ["0.001", "0.00097", "2", "7.6e-7", "1e29"]);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let text = table(&[words("a"), numbers("bcd")], &[vec!["кот".into(), "1".into()]]);
+        assert_eq!(text, "  a    bcd\n  кот    1");
+        assert_eq!(
+            (bar(1.0, 2), bar(0.25, 2), bar(0.0, 2)),
+            ("██".into(), "▌".into(), String::new())
+        );
+        assert_eq!(thousands(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+}

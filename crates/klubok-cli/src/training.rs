@@ -1,0 +1,203 @@
+//! From settings and data to a trained run: what `train`, `resume` and `demo` share.
+
+use klubok::{
+    backend::Backend,
+    config::Config,
+    data::Dataset,
+    nn::network::Network,
+    rows::Field,
+    train::{
+        event::{Observer, Stopped},
+        run_dir::{MODEL, RunDir, RunInfo},
+        session::{self, Summary},
+    },
+};
+
+use crate::{
+    args::Report,
+    failure::{Failure, Result},
+    files, interrupt,
+    json::{Lines, Trained},
+    loading,
+    measures::{chance, wilson},
+    progress::Progress,
+    terminal::{Screen, accuracy_and_chance, answer, duration, paint, rate, thousands},
+    text::text,
+};
+
+/// What a run is of and how it reports.
+pub(crate) struct Training<'a> {
+    /// Its folder.
+    pub(crate) run: &'a RunDir,
+    /// Its settings.
+    pub(crate) config: &'a Config,
+    /// Its data and kernels.
+    pub(crate) info: &'a RunInfo,
+    /// Its data, opened.
+    pub(crate) data: &'a Dataset,
+    /// Where people read.
+    pub(crate) screen: Screen,
+    /// Where programs read, with `--jsonl`.
+    pub(crate) lines: Option<&'a mut Lines>,
+}
+
+impl Training<'_> {
+    /// Trains until the run ends or a person interrupts it. What was left is on the disk.
+    ///
+    /// # Errors
+    /// When the rows are not those of the run, the network does not fit into memory, or files cannot be
+    /// written.
+    pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<Summary> {
+        let Self { run, config, data, screen, .. } = self;
+        let inputs = data.rows.fields()[Field::X.0].width;
+        self.introduce(&config.network(inputs, data.classes.len()), backend);
+        let val = data.parts.val.iter().map(|&row| data.targets[row as usize]);
+        let chance = chance(val, data.classes.len());
+        let mut progress = Progress::new(screen, data.parts.val.len(), chance);
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut progress];
+        if let Some(lines) = &mut self.lines {
+            lines.of(run.path());
+            observers.push(&mut **lines);
+        }
+        let summary = {
+            let _listening = interrupt::Training::begin();
+            session::train(run, config, data, backend, &mut observers, &interrupt::STOP)?
+        };
+        self.conclude(&summary, chance);
+        Ok(summary)
+    }
+
+    /// What will be trained on what, with what.
+    fn introduce(&self, network: &Network, backend: &dyn Backend) {
+        let Self { run, config, info, data, screen, .. } = *self;
+        screen.say(paint(text!("train.run", run = run.path().display())).bold());
+        screen.say(text!(
+            "train.data",
+            data = files::shown(&info.data),
+            classes = names(&data.classes),
+            train = thousands(data.parts.train.len()),
+            val = thousands(data.parts.val.len())
+        ));
+        let device = backend.info();
+        screen.say(text!(
+            "train.network",
+            layers = layers(network),
+            weights = thousands(network.parameters()),
+            optimizer = format!("{:?}", config.train.optimizer).to_lowercase(),
+            rate = rate(config.train.learning_rate),
+            batch = config.train.batch_size,
+            device = device.device,
+            kernel = device.kernel,
+            threads = device.threads
+        ));
+        loading::note_few(data, screen);
+        if device.kernel != info.kernel {
+            let note = text!("train.other_kernel", before = info.kernel, now = device.kernel);
+            screen.say(format!("{}: {note}", text!("word.note")));
+        }
+    }
+
+    /// What came of it, and what can be done next.
+    fn conclude(&self, summary: &Summary, chance: f64) {
+        let Self { info, data, screen, .. } = *self;
+        let reason = reason(summary.stopped);
+        let time = duration(summary.seconds);
+        let samples = data.parts.val.len();
+        match (summary.best_epoch, summary.val_accuracy) {
+            (Some(best), Some(share)) => {
+                screen.say(text!(
+                    "end.best",
+                    best = best,
+                    epochs = summary.epochs,
+                    accuracy = paint(accuracy_and_chance(share, samples, chance)).bold(),
+                    loss = summary.val_loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
+                    reason = reason,
+                    time = time
+                ));
+                let ended =
+                    matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping));
+                if ended && wilson(share, samples)[0] <= chance {
+                    screen.say(text!("end.not_better"));
+                }
+            }
+            _ => screen.say(text!("end.no_epoch", reason = reason, time = time)),
+        }
+        screen.say(text!("end.model", path = self.run.file(MODEL).display()));
+        let run = &summary.run;
+        let source = files::shown(&info.data);
+        let predict = format!("klubok predict {run} {}", text!("end.picture"));
+        let eval = format!("klubok eval {run} {source}");
+        let mut next = vec![(predict, text!("end.next_predict")), (eval, text!("end.next_eval"))];
+        if summary.stopped == Some(Stopped::Interrupted) {
+            next.insert(0, (format!("klubok resume {run}"), text!("end.next_resume")));
+        }
+        screen.say(text!("end.next"));
+        let widest = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+        for (command, purpose) in next {
+            screen.say(format!("  {}  {}", paint(format!("{command:widest$}")).cyan(), purpose));
+        }
+    }
+}
+
+/// Why a run ended, in a sentence.
+pub(crate) fn reason(stopped: Option<Stopped>) -> String {
+    match stopped {
+        Some(Stopped::Epochs) | None => text!("end.epochs"),
+        Some(Stopped::EarlyStopping) => text!("end.early_stopping"),
+        Some(Stopped::Diverged) => text!("end.diverged"),
+        Some(Stopped::Interrupted) => text!("end.interrupted"),
+    }
+}
+
+/// Prints for programs how training ended.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn print(summary: &Summary, report: &Report, lines: Option<Lines>) -> Result<()> {
+    let trained = Trained::new(summary);
+    if let Some(mut lines) = lines {
+        lines.end(&trained)?;
+    }
+    if report.json {
+        answer(serde_json::to_string(&trained).map_err(Failure::failed)?)?;
+    }
+    Ok(())
+}
+
+/// The same, and turns how it ended into an exit code.
+///
+/// # Errors
+/// When it diverged (1) or was interrupted (130).
+pub(crate) fn finish(
+    summary: &Summary,
+    report: &Report,
+    lines: Option<Lines>,
+    learning_rate: f64,
+) -> Result<()> {
+    print(summary, report, lines)?;
+    match summary.stopped {
+        Some(Stopped::Diverged) => {
+            let cause = summary.cause.clone().unwrap_or_else(|| text!("end.diverged"));
+            let smaller = rate(learning_rate / 10.0);
+            Err(Failure::failed(cause).hint(text!("hint.diverged", rate = smaller)))
+        }
+        Some(Stopped::Interrupted) => Err(Failure::silent(130)),
+        _ => Ok(()),
+    }
+}
+
+/// `4096-512-256-2`.
+fn layers(network: &Network) -> String {
+    let hidden = network.hidden.iter().map(|layer| layer.units);
+    let sizes = [network.inputs].into_iter().chain(hidden).chain([network.outputs]);
+    sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-")
+}
+
+/// Up to eight names.
+fn names(classes: &[String]) -> String {
+    let mut names = classes.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
+    if classes.len() > 8 {
+        names = format!("{names} {}", text!("word.and_more", n = classes.len() - 8));
+    }
+    names
+}

@@ -1,0 +1,63 @@
+//! `klubok bench`.
+
+use crate::util::{Place, keys};
+
+#[test]
+fn a_step_is_measured() {
+    let place = Place::new();
+    let args =
+        ["bench", "--layers", "16-8-2", "--batch", "4", "--seconds", "0.2", "--threads", "1"];
+    let measured = place.json(&args);
+    assert_eq!(
+        keys(&measured),
+        [
+            "samples_per_second",
+            "ms_per_step",
+            "gflops",
+            "steps",
+            "threads",
+            "precision",
+            "kernel",
+            "loss"
+        ]
+    );
+    let number = |key: &str| measured[key].as_f64().unwrap();
+    assert!((number("samples_per_second") * number("ms_per_step") / 4000.0 - 1.0).abs() < 1e-9);
+    // 6 x (16 x 8 + 8 + 8 x 2 + 2) weights less 2 x 16 x 8, for 4 samples.
+    let flops = f64::from((6 * (136 + 18) - 2 * 128) * 4);
+    assert!(
+        (number("gflops") * number("ms_per_step") * 1e6 / flops - 1.0).abs() < 1e-9,
+        "{measured}"
+    );
+    assert!(number("steps") > 10.0 && number("loss").is_finite());
+    assert_eq!((&measured["threads"], &measured["precision"]), (&1.into(), &"f32".into()));
+}
+
+#[test]
+fn the_loss_is_that_of_training() {
+    // 64 samples with labels at random are learnt by heart: from ln 2 to nearly 0.
+    let args = ["bench", "--layers", "64-64-2", "--batch-size", "4", "--seconds", "1.5"];
+    let loss = Place::new().json(&args)["loss"].as_f64().unwrap();
+    assert!(loss < 0.3, "{loss}");
+}
+
+#[test]
+fn what_cannot_be_measured_is_said() {
+    let place = Place::new();
+    place.fails(&["bench", "--layers", "16"], 2, "such as 784-256-10", "");
+    place.fails(&["bench", "--layers", "16-0-2"], 2, "`--layers 16-0-2`", "");
+    place.fails(&["bench", "--batch-size", "0"], 2, "at least 1", "klubok bench --help");
+    place.fails(
+        &["bench", "--optimizer", "adagrad"],
+        2,
+        "`train.optimizer` is `adagrad`",
+        "config",
+    );
+    place.fails(&["bench", "--precision", "f8"], 2, "`train.precision` is `f8`", "config");
+    place.fails(
+        &["bench", "--layers", "1000000-1000000-2", "--batch-size", "1"],
+        1,
+        "memory",
+        "--hidden",
+    );
+}

@@ -1,0 +1,84 @@
+//! `klubok eval`.
+
+use crate::util::{Place, TINY, keys};
+
+const KEYS: [&str; 8] =
+    ["samples", "loss", "accuracy", "accuracy_interval", "chance", "per_class", "confusion", "ece"];
+
+fn trained() -> Place {
+    let place = Place::with_pets();
+    place.train(&["-o", "run", "--epochs", "20", "--lr", "0.01"]);
+    place
+}
+
+#[test]
+fn new_pictures_are_scored() {
+    let place = trained();
+    place.pets("new/train", 20);
+    place.pets("new/test", 10);
+    for (i, brightness) in [20, 240].into_iter().enumerate() {
+        place.picture(&format!("new/test/cat/extra{i}.png"), brightness, 5);
+    }
+    let scored = place.json(&["eval", "run", "new"]);
+    // `new/test` repeats pictures of the training part: the two extra ones are all that is new.
+    assert_eq!(keys(&scored), [&KEYS[..], &["trained_on"]].concat());
+    assert_eq!(scored["samples"], 22);
+    assert_eq!(keys(&scored["per_class"][0]), ["class", "precision", "recall", "f1", "support"]);
+    assert_eq!(scored["per_class"][0]["support"], 12);
+    assert_eq!(scored["confusion"][0].as_array().unwrap().len(), 2);
+    assert!((scored["chance"].as_f64().unwrap() - 12.0 / 22.0).abs() < 1e-12);
+    let interval = scored["accuracy_interval"].as_array().unwrap();
+    assert!(interval[0].as_f64() <= scored["accuracy"].as_f64());
+    assert_eq!(place.json(&["eval", "run", "new", "--split", "all"])["samples"], 62);
+    assert_eq!(place.json(&["eval", "run/model.safetensors", "new"])["samples"], 22);
+}
+
+#[test]
+fn samples_that_were_trained_on_are_reported_apart() {
+    let place = trained();
+    let scored = place.json(&["eval", "run", "pets"]);
+    assert_eq!((&scored["samples"], &scored["trained_on"]["samples"]), (&60.into(), &48.into()));
+    let ran = place.ok(&["eval", "run", "pets"]);
+    assert!(
+        ran.stdout.contains("48 of these samples were used to train this model"),
+        "{}",
+        ran.stdout
+    );
+    let all = place.ok(&["eval", "run", "pets", "--split", "train"]);
+    assert!(all.stdout.contains("All of these samples were used to train"), "{}", all.stdout);
+    let none = place.json(&["eval", "run", "pets", "--split", "val"]);
+    assert_eq!(keys(&none), KEYS);
+    assert_eq!(none["samples"], 12);
+}
+
+#[test]
+fn the_figures_agree_with_those_of_the_training() {
+    let place = Place::with_pets();
+    let args = [&["train", "pets"], &TINY[..], &["-o", "run", "--epochs", "5"]].concat();
+    let (trained, scored) =
+        (place.json(&args), place.json(&["eval", "run", "pets", "--split", "val"]));
+    assert_eq!(trained["val_accuracy"], scored["accuracy"]);
+    let loss = |value: &serde_json::Value| value.as_f64().unwrap();
+    assert!(
+        (loss(&trained["val_loss"]) - loss(&scored["loss"])).abs() < 1e-6,
+        "{trained} {scored}"
+    );
+}
+
+#[test]
+fn a_class_that_is_missing_has_support_0_and_an_unknown_one_is_an_error() {
+    let place = trained();
+    for i in 0..3 {
+        place.picture(&format!("cats/cat/{i}.png"), 60, 100 + i);
+    }
+    let scored = place.json(&["eval", "run", "cats"]);
+    assert_eq!((&scored["per_class"][1]["support"], &scored["chance"]), (&0.into(), &1.0.into()));
+    assert!(scored["per_class"][1]["recall"].is_null());
+    place.picture("cats/fish/1.png", 60, 1);
+    place.fails(&["eval", "run", "cats"], 1, "`fish`", "rename or remove");
+}
+
+#[test]
+fn a_part_that_is_missing_is_an_error() {
+    trained().fails(&["eval", "run", "pets", "--split", "test"], 1, "no test part", "--split");
+}

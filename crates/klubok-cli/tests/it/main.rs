@@ -1,0 +1,12 @@
+//! The command as a person or a script sees it: an empty directory, the real binary, real files.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod bad_input;
+mod bench;
+mod eval;
+mod help;
+mod predict;
+mod resume;
+mod train;
+mod util;

@@ -1,0 +1,87 @@
+//! `klubok predict`.
+
+use serde_json::Value;
+
+use crate::util::{Place, keys};
+
+fn trained() -> Place {
+    let place = Place::with_pets();
+    place.train(&["-o", "runs/a", "--epochs", "20", "--lr", "0.01"]);
+    place
+}
+
+#[test]
+fn files_folders_and_patterns_are_predicted_in_order() {
+    let place = trained();
+    place.picture("new/deep/er/1.png", 190, 1);
+    place.picture("new/0.png", 60, 1);
+    place.write("new/readme.txt", "no picture");
+    let args = ["predict", "latest", "pets/dog/000.png", "new", "pets/cat/00[12].png"];
+    let answer = place.json(&args);
+    let predictions = answer["predictions"].as_array().unwrap();
+    let inputs: Vec<_> = predictions.iter().map(|p| p["input"].as_str().unwrap()).collect();
+    let expected = [
+        "pets/dog/000.png",
+        "new/0.png",
+        "new/deep/er/1.png",
+        "pets/cat/001.png",
+        "pets/cat/002.png",
+    ];
+    assert_eq!(inputs, expected);
+    let classes: Vec<_> = predictions.iter().map(|p| p["class"].as_str().unwrap()).collect();
+    assert_eq!(classes, ["dog", "cat", "dog", "cat", "cat"]);
+    for p in predictions {
+        assert_eq!(keys(p), ["input", "class", "confidence", "probabilities"]);
+        assert_eq!(keys(&p["probabilities"]), ["cat", "dog"]);
+        let sum: f64 =
+            p["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{p}");
+        assert_eq!(p["confidence"], p["probabilities"][p["class"].as_str().unwrap()]);
+    }
+}
+
+#[test]
+fn one_model_file_is_enough() {
+    let place = trained();
+    let bytes = place.read("runs/a/model.safetensors");
+    place.write("elsewhere/m.safetensors", bytes);
+    fs_err::remove_dir_all(place.path("runs")).unwrap();
+    let ran = place.ok(&["predict", "elsewhere/m.safetensors", "pets/dog/000.png"]);
+    assert!(
+        ran.stdout.contains("pets/dog/000.png") && ran.stdout.contains("dog"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn what_cannot_be_read_gets_an_entry_and_the_rest_is_done() {
+    let place = trained();
+    let whole = place.read("pets/cat/000.png");
+    place.write("cut.png", &whole[..whole.len() / 2]);
+    let ran = place.fails(
+        &["predict", "latest", "cut.png", "pets/cat/000.png", "none.png", "--json"],
+        1,
+        "2 of 3",
+        "",
+    );
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(keys(&answer["predictions"][0]), ["input", "error"]);
+    assert_eq!(answer["predictions"][1]["class"], "cat");
+    assert!(answer["predictions"][2]["error"].as_str().unwrap().contains("none.png"));
+}
+
+#[test]
+fn tables_go_to_a_file_of_the_format_that_its_name_says() {
+    let place = trained();
+    let csv = place.ok(&["predict", "latest", "pets", "-o", "out.csv"]);
+    assert_eq!(csv.stdout, "");
+    let text = String::from_utf8(place.read("out.csv")).unwrap();
+    assert_eq!(text.lines().next(), Some("input,class,confidence,error,p_cat,p_dog"));
+    assert_eq!(text.lines().count(), 61);
+    place.ok(&["predict", "latest", "pets", "-o", "out.json"]);
+    let json: Value = serde_json::from_slice(&place.read("out.json")).unwrap();
+    assert_eq!(json["predictions"].as_array().unwrap().len(), 60);
+    place.fails(&["predict", "latest", "pets", "-o", "out.csv"], 1, "out.csv", "another name");
+    place.fails(&["predict", "latest", "pets", "-o", "out.xls"], 2, "out.xls", ".csv or .json");
+}

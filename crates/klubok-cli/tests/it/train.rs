@@ -1,0 +1,166 @@
+//! `klubok train` and `klubok demo`.
+
+use serde_json::Value;
+
+use crate::util::{Place, TINY, keys};
+
+const KEYS: [&str; 10] = [
+    "run",
+    "epochs",
+    "best_epoch",
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "stopped",
+    "seconds",
+    "phases",
+    "verdicts",
+];
+
+#[test]
+fn a_run_is_made_counted_up_and_reported_in_one_object() {
+    let place = Place::with_pets();
+    let args = [&["train", "pets"], &TINY[..]].concat();
+    let first = place.json(&args);
+    assert_eq!(keys(&first), KEYS);
+    assert_eq!(first["run"], "runs/pets-001");
+    assert_eq!(first["epochs"], 4);
+    assert_eq!(first["stopped"], "epochs");
+    assert_eq!(first["phases"], Value::Array(vec![]));
+    assert_eq!(place.json(&args)["run"], "runs/pets-002");
+    for file in ["config.toml", "metrics.jsonl", "split.csv", "model.safetensors"] {
+        assert!(place.path("runs/pets-001").join(file).is_file(), "{file}");
+    }
+    let model = |run: &str| place.read(&format!("runs/{run}/model.safetensors"));
+    assert!(model("pets-001") == model("pets-002"), "the same run, other bits");
+}
+
+#[test]
+fn bright_and_dark_pictures_are_told_apart() {
+    let place = Place::with_pets();
+    let trained =
+        place.json(&[&["train", "pets"], &TINY[..], &["--epochs", "30", "--lr", "0.01"]].concat());
+    assert!(trained["val_accuracy"].as_f64().unwrap() > 0.9, "{trained}");
+}
+
+#[test]
+fn what_a_person_reads_has_intervals_chance_and_next_commands() {
+    let place = Place::with_pets();
+    let ran = place.train(&[]);
+    assert_eq!(ran.stdout, "");
+    for part in [
+        "Run runs/pets-001",
+        "classes cat, dog",
+        "guessing 50 %",
+        "±",
+        "30 pictures in the smallest class are few",
+        "Best epoch",
+        "runs/pets-001/model.safetensors",
+        "klubok predict runs/pets-001",
+        "klubok eval runs/pets-001 pets",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    // Head, epoch 0 to 4.
+    let rows =
+        ran.stderr.lines().filter(|line| line.contains("guessing") && !line.contains("Best"));
+    assert_eq!(rows.count(), 5, "{}", ran.stderr);
+    assert!(!ran.stderr.contains('\u{1b}'), "no colours where there is no terminal");
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let ran = Place::with_pets().train(&["--quiet"]);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn events_come_as_one_object_a_line() {
+    let ran = Place::with_pets().train(&["--jsonl"]);
+    let lines: Vec<Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &str| lines.iter().filter(|l| l["event"] == name).collect::<Vec<_>>();
+    assert_eq!(lines[0]["event"], "start");
+    assert_eq!(of("epoch").len(), 5);
+    assert!(of("epoch").iter().all(|l| l["val_loss"].is_f64() && l["best"].is_boolean()));
+    assert!(!of("step").is_empty());
+    let end = lines.last().unwrap();
+    assert_eq!(end["event"], "end");
+    assert_eq!(keys(end)[1..], KEYS);
+}
+
+#[test]
+fn flags_go_over_the_file_and_the_file_over_the_preset() {
+    let place = Place::with_pets();
+    place.write("my.toml", "[train]\nepochs = 2\nseed = 7\n[model]\nhidden = [8]\n");
+    place.ok(&[
+        "train",
+        "pets",
+        "-c",
+        "my.toml",
+        "--epochs",
+        "3",
+        "-o",
+        "out",
+        "--set",
+        "data.size=8",
+    ]);
+    let config = String::from_utf8(place.read("out/config.toml")).unwrap();
+    for line in ["epochs = 3", "seed = 7", "hidden = [8]", "batch_norm = true", "size = 8"] {
+        assert!(config.contains(line), "{line}: {config}");
+    }
+}
+
+#[test]
+fn values_of_a_setting_are_compared() {
+    let place = Place::with_pets();
+    let args = [&["train", "pets"], &TINY[..], &["--vary", "train.optimizer=sgd,adam"]].concat();
+    let runs = place.json(&args)["runs"].clone();
+    let runs = runs.as_array().unwrap();
+    assert_eq!(runs.len(), 2);
+    assert_eq!((&runs[0]["value"], &runs[0]["run"]), (&"sgd".into(), &"runs/pets-001".into()));
+    assert_eq!(runs[1]["run"], "runs/pets-002");
+    // The same split and the same start: only the updates differ.
+    let split = |run: &str| place.read(&format!("runs/{run}/split.csv"));
+    assert_eq!(split("pets-001"), split("pets-002"));
+    let start = |run: &str| {
+        let metrics = place.read(&format!("runs/{run}/metrics.jsonl"));
+        let first: Value =
+            serde_json::from_slice(metrics.split(|&b| b == b'\n').next().unwrap()).unwrap();
+        first["layers"].clone()
+    };
+    assert_eq!(start("pets-001"), start("pets-002"));
+    let ran = place.ok(&[&args[..], &["-o", "cmp"]].concat());
+    assert!(place.path("cmp-sgd/model.safetensors").is_file());
+    assert!(ran.stderr.contains("Compared") && ran.stderr.contains("cmp-adam"), "{}", ran.stderr);
+    place.fails(&[&args[..], &["-o", "cmp"]].concat(), 1, "cmp-sgd", "klubok resume");
+}
+
+#[test]
+fn parts_of_the_data_may_lie_elsewhere() {
+    let place = Place::with_pets();
+    place.pets("more", 10);
+    let trained = place.ok(&[&["train", "pets", "--val", "more"], &TINY[..]].concat());
+    assert!(trained.stderr.contains("for training 60, for validation 20"), "{}", trained.stderr);
+}
+
+#[test]
+fn thread_count_does_not_change_the_model() {
+    let place = Place::with_pets();
+    place.train(&["-o", "one", "--threads", "1"]);
+    place.train(&["-o", "three", "--threads", "3"]);
+    assert!(place.read("one/model.safetensors") == place.read("three/model.safetensors"));
+}
+
+#[test]
+fn the_demo_trains_on_drawn_pictures() {
+    let place = Place::new();
+    let args = ["demo", "--epochs", "1", "--hidden", "16", "-o", "out"];
+    let trained = place.json(&args);
+    assert_eq!(keys(&trained), KEYS);
+    assert_eq!((&trained["run"], &trained["epochs"]), (&"out".into(), &1.into()));
+    let ran = place.ok(&["demo", "--epochs", "1", "--hidden", "16"]);
+    for part in ["runs/demo-001", "What was learnt", "cat", "dog", "klubok train FOLDER"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+}

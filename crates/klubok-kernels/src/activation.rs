@@ -1,0 +1,254 @@
+//! Activations: `y = f(z + bias)`, in place, with the factor `f'(z + bias)` that the backward pass multiplies by.
+
+use crate::{
+    isa::kernel,
+    math::{exp_and_less_one, normal, sigmoid_both},
+};
+
+/// Slope of leaky ReLU below 0 (Maas et al. 2013).
+const LEAK: f32 = 0.01;
+/// λ and α of SELU (Klambauer et al. 2017).
+const SELU_SCALE: f32 = 1.050_701;
+const SELU_ALPHA: f32 = 1.673_263_2;
+
+/// Element-wise functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// `max(0, x)`.
+    Relu,
+    /// `x` where positive, `0.01 x` elsewhere.
+    LeakyRelu,
+    /// `x Φ(x)`.
+    Gelu,
+    /// `x σ(x)`.
+    Silu,
+    /// `λ x` where positive, `λ α (eˣ - 1)` elsewhere.
+    Selu,
+    /// `x tanh(ln(1 + eˣ))`.
+    Mish,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + e⁻ˣ)`.
+    Sigmoid,
+    /// `x`.
+    Identity,
+}
+
+kernel! {
+    /// Replaces `z` by `f(z + bias)` and, unless `slope` is empty, writes `f'(z + bias)` there.
+    ///
+    /// # Panics
+    /// When `slope` is neither empty nor as long as `z`.
+    pub fn forward(f: Function, z: &mut [f32], bias: f32, slope: &mut [f32]) {
+        match f {
+            Function::Relu => each(z, bias, slope, relu),
+            Function::LeakyRelu => each(z, bias, slope, leaky_relu),
+            Function::Gelu => each(z, bias, slope, gelu),
+            Function::Silu => each(z, bias, slope, silu),
+            Function::Selu => each(z, bias, slope, selu),
+            Function::Mish => each(z, bias, slope, mish),
+            Function::Tanh => each(z, bias, slope, tanh),
+            Function::Sigmoid => each(z, bias, slope, sigmoid),
+            Function::Identity => each(z, bias, slope, |x| (x, 1.0)),
+        }
+    }
+}
+
+kernel! {
+    /// Multiplies `dy` by `factor` where `y` is positive and sets it to 0 elsewhere: backward through ReLU (and dropout that
+    /// scaled by `factor`), from its result alone.
+    pub fn relu_backward(dy: &mut [f32], y: &[f32], factor: f32) {
+        for (dy, y) in dy.iter_mut().zip(y) {
+            *dy = if *y > 0.0 { *dy * factor } else { 0.0 };
+        }
+    }
+}
+
+kernel! {
+    /// `x ← x · factors`.
+    pub fn multiply(x: &mut [f32], factors: &[f32]) {
+        for (x, factor) in x.iter_mut().zip(factors) {
+            *x *= factor;
+        }
+    }
+}
+
+kernel! {
+    /// `x ← x · factor + summand`.
+    pub fn scale(x: &mut [f32], factor: f32, summand: f32) {
+        for x in x {
+            *x = *x * factor + summand;
+        }
+    }
+}
+
+/// `f` gives a value and a slope; where the slope is not wanted, the compiler leaves it out.
+#[inline(always)]
+fn each(z: &mut [f32], bias: f32, slope: &mut [f32], f: impl Fn(f32) -> (f32, f32)) {
+    if slope.is_empty() {
+        for z in z {
+            *z = f(*z + bias).0;
+        }
+    } else {
+        assert_eq!(z.len(), slope.len(), "a slope for each value");
+        for (z, slope) in z.iter_mut().zip(slope) {
+            (*z, *slope) = f(*z + bias);
+        }
+    }
+}
+
+/// NaN stays NaN, so that a network that diverged does not look healthy.
+#[inline(always)]
+fn relu(x: f32) -> (f32, f32) {
+    if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) }
+}
+
+#[inline(always)]
+fn leaky_relu(x: f32) -> (f32, f32) {
+    let slope = if x > 0.0 { 1.0 } else { LEAK };
+    (x * slope, slope)
+}
+
+#[inline(always)]
+fn gelu(x: f32) -> (f32, f32) {
+    let (below, density) = normal(x);
+    (x * below, below + x * density)
+}
+
+#[inline(always)]
+fn silu(x: f32) -> (f32, f32) {
+    let (s, rest) = sigmoid_both(x);
+    (x * s, s * (1.0 + x * rest))
+}
+
+#[inline(always)]
+fn selu(x: f32) -> (f32, f32) {
+    let (e, less_one) = exp_and_less_one(x);
+    if x > 0.0 {
+        (SELU_SCALE * x, SELU_SCALE)
+    } else {
+        (SELU_SCALE * SELU_ALPHA * less_one, SELU_SCALE * SELU_ALPHA * e)
+    }
+}
+
+/// With `e = eˣ` and `n = e² + 2e`: `tanh(ln(1 + e)) = n / (n + 2)` and `1 - tanh² = 4 (e + 1)² / (n + 2)²`.
+#[inline(always)]
+fn mish(x: f32) -> (f32, f32) {
+    // Beyond 20 the quotient is 1 in f32, and squares of squares stay finite.
+    let (e, _) = exp_and_less_one(if x > 20.0 { 20.0 } else { x });
+    let n = e * (e + 2.0);
+    let share = n / (n + 2.0);
+    (x * share, share + x * (4.0 * e * (e + 1.0) / ((n + 2.0) * (n + 2.0))))
+}
+
+/// With `e = e^(-2|x|)`: `|tanh x| = (1 - e) / (1 + e)`, slope `4 e / (1 + e)²`.
+#[inline(always)]
+fn tanh(x: f32) -> (f32, f32) {
+    let (e, less_one) = exp_and_less_one(-2.0 * x.abs());
+    let size = -less_one / (1.0 + e);
+    (if x < 0.0 { -size } else { size }, 4.0 * e / ((1.0 + e) * (1.0 + e)))
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> (f32, f32) {
+    let (s, rest) = sigmoid_both(x);
+    (s, s * rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+
+    const ALL: [Function; 9] = [
+        Function::Relu,
+        Function::LeakyRelu,
+        Function::Gelu,
+        Function::Silu,
+        Function::Selu,
+        Function::Mish,
+        Function::Tanh,
+        Function::Sigmoid,
+        Function::Identity,
+    ];
+
+    /// Value and slope in f64, from the definitions.
+    fn plain(f: Function, x: f64) -> (f64, f64) {
+        let s = 1.0 / (1.0 + (-x).exp());
+        let below = 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);
+        let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+        let (scale, alpha) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
+        let soft = x.exp().ln_1p().tanh();
+        match f {
+            Function::Relu => (x.max(0.0), f64::from(x > 0.0)),
+            Function::LeakyRelu if x > 0.0 => (x, 1.0),
+            Function::LeakyRelu => (0.01 * x, 0.01),
+            Function::Gelu => (x * below, below + x * density),
+            Function::Silu => (x * s, s * (1.0 + x * (1.0 - s))),
+            Function::Selu if x > 0.0 => (scale * x, scale),
+            Function::Selu => (scale * alpha * x.exp_m1(), scale * alpha * x.exp()),
+            Function::Mish => (x * soft, soft + x * s * (1.0 - soft * soft)),
+            Function::Tanh => (x.tanh(), 1.0 / x.cosh().powi(2)),
+            Function::Sigmoid => (s, s * (1.0 / (1.0 + x.exp()))),
+            Function::Identity => (x, 1.0),
+        }
+    }
+
+    #[test]
+    fn values_and_slopes_agree_with_f64() {
+        let z: Vec<f32> = (-4000..=4000).map(|i| i as f32 / 400.0).collect();
+        for f in ALL {
+            let (mut y, mut slope) = (z.clone(), vec![0.0; z.len()]);
+            forward(Isa::best(), f, &mut y, 0.25, &mut slope);
+            for i in 0..z.len() {
+                let (value, rise) = plain(f, f64::from(z[i] + 0.25));
+                let error = (f64::from(y[i]) - value).abs();
+                assert!(error <= 1e-6 * value.abs() + 1e-10, "{f:?}({}) = {}", z[i], y[i]);
+                // Slopes of some cross 0, so part of the bound is absolute.
+                let error = (f64::from(slope[i]) - rise).abs();
+                assert!(error <= 1e-6 * rise.abs() + 2e-7, "{f:?}'({}) = {}", z[i], slope[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits_with_and_without_slope() {
+        let z: Vec<f32> = (0..77).map(|i| (i as f32 * 0.37).sin() * 9.0).collect();
+        for f in ALL {
+            let expected = {
+                let mut y = z.clone();
+                forward(Isa::best(), f, &mut y, -0.5, &mut []);
+                y
+            };
+            let mut slopes = vec![];
+            for isa in Isa::available() {
+                let (mut y, mut slope) = (z.clone(), vec![0.0; z.len()]);
+                forward(isa, f, &mut y, -0.5, &mut slope);
+                assert_eq!(y, expected, "{f:?} {}", isa.name());
+                slopes.push(slope);
+            }
+            assert!(slopes.windows(2).all(|s| s[0] == s[1]), "{f:?}");
+        }
+    }
+
+    #[test]
+    fn nan_is_handed_on_and_nothing_overflows() {
+        for f in ALL {
+            let mut y = [f32::NAN, -1e30, -200.0, 200.0, 1e30];
+            let mut slope = [0.0; 5];
+            forward(Isa::best(), f, &mut y, 0.0, &mut slope);
+            assert!(y[0].is_nan(), "{f:?}");
+            assert!(
+                y[1..].iter().chain(&slope[1..]).all(|x| x.is_finite()),
+                "{f:?} {y:?} {slope:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn relu_s_gate_is_its_result() {
+        let mut dy = [1.0, 2.0, 3.0];
+        relu_backward(Isa::best(), &mut dy, &[0.0, 0.5, -0.0], 2.0);
+        assert_eq!(dy, [0.0, 4.0, 0.0]);
+    }
+}

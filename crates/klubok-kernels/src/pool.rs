@@ -1,0 +1,330 @@
+//! A fixed set of threads that share the tiles of a run; the caller is one of them.
+//!
+//! Tiles are handed out by a counter, so who computes a tile depends on timing; what a tile computes does not. Between
+//! runs a thread watches for the next one for a few microseconds and then sleeps. A thread that wakes too late for a run
+//! is not waited for.
+
+use std::{
+    any::Any,
+    cell::UnsafeCell,
+    hint::spin_loop,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{buffer::Buffer, parts::Parts};
+
+/// How long a thread watches for the next run before it sleeps.
+const WATCH: Duration = Duration::from_micros(20);
+
+/// State of the pool in one number: the run's number above, then whether it is open, then how many threads are inside.
+const OPEN: u64 = 1 << 31;
+const INSIDE: u64 = OPEN - 1;
+const NUMBER: u64 = 1 << 32;
+
+/// Threads that wait for work.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: AtomicU64,
+    next: AtomicUsize,
+    job: UnsafeCell<Job>,
+    /// One a worker: it sleeps, or is about to.
+    asleep: Vec<AtomicBool>,
+    /// One a thread, the caller first.
+    scratch: Vec<UnsafeCell<Buffer>>,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    stop: AtomicBool,
+    /// Without a core for every thread, watching only keeps others from working.
+    crowded: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    task: *const (dyn Fn(usize, usize) + Sync),
+    tiles: usize,
+}
+
+// SAFETY: `job` is written by the caller of `run` while no thread is inside, and read by threads that entered; the
+// task is `Sync` and outlives the run, because `run` returns only when no thread is inside. Each `scratch` is used by
+// the thread of its number alone.
+unsafe impl Sync for Shared {}
+// SAFETY: as above.
+unsafe impl Send for Shared {}
+
+impl Pool {
+    /// A pool of `threads` threads in all (at least 1), each with `scratch` numbers of its own.
+    ///
+    /// # Panics
+    /// When the system has no thread to give.
+    pub fn new(threads: usize, scratch: usize) -> Self {
+        let workers = threads.max(1) - 1;
+        let shared = Arc::new(Shared {
+            state: AtomicU64::new(0),
+            next: AtomicUsize::new(0),
+            job: UnsafeCell::new(Job { task: &|_, _| (), tiles: 0 }),
+            asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
+            scratch: (0..=workers).map(|_| UnsafeCell::new(Buffer::new(scratch))).collect(),
+            panic: Mutex::new(None),
+            stop: AtomicBool::new(false),
+            crowded: thread::available_parallelism().is_ok_and(|cores| workers >= cores.get()),
+        });
+        let spawn = |worker| {
+            let shared = Arc::clone(&shared);
+            let name = format!("klubok-{}", worker + 1);
+            thread::Builder::new().name(name).spawn(move || shared.work(worker))
+        };
+        let workers = (0..workers).map(|w| spawn(w).expect("no thread to be had")).collect();
+        Self { shared, workers }
+    }
+
+    /// Number of threads, the caller included.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs `task(tile, part, scratch)` once for each of `tiles`, with the tile's part of `parts`.
+    ///
+    /// `scratch` belongs to the thread: what a tile finds in it is left over from others.
+    ///
+    /// # Panics
+    /// When a task does; the run is over by then.
+    pub fn run<P: Parts>(
+        &mut self,
+        tiles: usize,
+        parts: P,
+        task: impl Fn(usize, P::Part, &mut [f32]) + Sync,
+    ) {
+        let shared = &*self.shared;
+        let task = |tile: usize, thread: usize| {
+            // SAFETY: the counter hands out each tile once, and only thread number `thread` uses its scratch.
+            let (part, scratch) = unsafe { (parts.part(tile), shared.scratch(thread)) };
+            task(tile, part, scratch);
+        };
+        if tiles <= 1 || self.workers.is_empty() {
+            (0..tiles).for_each(|tile| task(tile, 0));
+            return;
+        }
+        self.open(&task, tiles);
+        let result = catch_unwind(AssertUnwindSafe(|| shared.take_tiles(&task, tiles, 0)));
+        shared.close();
+        if let Err(panic) = result {
+            resume_unwind(panic);
+        }
+        let panic = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+
+    fn open(&self, task: &(dyn Fn(usize, usize) + Sync), tiles: usize) {
+        let shared = &self.shared;
+        // SAFETY: only the lifetime is forgotten; `run` closes the run before the task ends.
+        let task = unsafe {
+            std::mem::transmute::<
+                &(dyn Fn(usize, usize) + Sync),
+                &'static (dyn Fn(usize, usize) + Sync),
+            >(task)
+        };
+        // SAFETY: no run is open and no thread inside, so nobody reads the job.
+        unsafe { *shared.job.get() = Job { task, tiles } };
+        shared.next.store(0, Ordering::Relaxed);
+        let number = shared.state.load(Ordering::Relaxed) / NUMBER;
+        shared.state.store(number.wrapping_add(1).wrapping_mul(NUMBER) | OPEN, Ordering::SeqCst);
+        for (asleep, worker) in shared.asleep.iter().zip(&self.workers).take(tiles - 1) {
+            if asleep.load(Ordering::SeqCst) && asleep.swap(false, Ordering::SeqCst) {
+                worker.thread().unpark();
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        for worker in self.workers.drain(..) {
+            worker.thread().unpark();
+            // A worker catches the panics of its tasks and has none of its own.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn work(&self, worker: usize) {
+        let mut last = 0;
+        while self.enter(worker, &mut last) {
+            // SAFETY: the run is open and this thread inside, so the job stays as it is and its task alive.
+            let (task, tiles) = unsafe {
+                let Job { task, tiles } = *self.job.get();
+                (&*task, tiles)
+            };
+            if let Err(panic) =
+                catch_unwind(AssertUnwindSafe(|| self.take_tiles(task, tiles, worker + 1)))
+            {
+                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+            }
+            self.state.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// # Safety
+    /// Only the thread of this number calls it, and keeps the result no longer than one tile.
+    #[expect(clippy::mut_from_ref, reason = "each thread has a buffer of its own")]
+    unsafe fn scratch(&self, thread: usize) -> &mut [f32] {
+        // SAFETY: by the contract.
+        unsafe { &mut *self.scratch[thread].get() }
+    }
+
+    fn take_tiles(&self, task: &(dyn Fn(usize, usize) + Sync), tiles: usize, thread: usize) {
+        loop {
+            let tile = self.next.fetch_add(1, Ordering::Relaxed);
+            if tile >= tiles {
+                break;
+            }
+            task(tile, thread);
+        }
+    }
+
+    /// Waits for a run after the one numbered `last` and enters it; false when the pool stops.
+    fn enter(&self, worker: usize, last: &mut u64) -> bool {
+        let mut since: Option<Instant> = None;
+        loop {
+            let state = self.state.load(Ordering::Acquire);
+            if state & OPEN != 0 && state / NUMBER != *last {
+                let entered = self.state.compare_exchange_weak(
+                    state,
+                    state + 1,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
+                if entered.is_ok() {
+                    *last = state / NUMBER;
+                    return true;
+                }
+            } else if self.stop.load(Ordering::SeqCst) {
+                return false;
+            } else if since.get_or_insert_with(Instant::now).elapsed() < WATCH && !self.crowded {
+                spin_loop();
+            } else {
+                self.sleep(worker, *last);
+                since = None;
+            }
+        }
+    }
+
+    fn sleep(&self, worker: usize, last: u64) {
+        self.asleep[worker].store(true, Ordering::SeqCst);
+        // A run opened before the store may not have seen it: look once more. One opened later wakes this thread.
+        let state = self.state.load(Ordering::SeqCst);
+        let open = state & OPEN != 0 && state / NUMBER != last;
+        if !open && !self.stop.load(Ordering::SeqCst) {
+            thread::park();
+        }
+        self.asleep[worker].store(false, Ordering::SeqCst);
+    }
+
+    /// Ends the run: no thread enters any more, and those inside are waited for.
+    fn close(&self) {
+        let mut state = self.state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut since: Option<Instant> = None;
+        while state & INSIDE != 0 {
+            if since.get_or_insert_with(Instant::now).elapsed() < WATCH && !self.crowded {
+                spin_loop();
+            } else {
+                thread::yield_now();
+            }
+            state = self.state.load(Ordering::Acquire);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parts::{Chunks, Columns};
+
+    #[test]
+    fn every_tile_is_run_once() {
+        for threads in [1, 2, 3, 8] {
+            let mut pool = Pool::new(threads, 0);
+            assert_eq!(pool.threads(), threads);
+            let mut counts = vec![0u32; 100];
+            for tiles in (0..100).cycle().take(2000) {
+                counts.fill(0);
+                pool.run(tiles, Chunks::new(&mut counts, 1), |_, count, _| count[0] += 1);
+                assert!(counts[..tiles].iter().all(|&c| c == 1), "{counts:?}");
+                assert!(counts[tiles..].iter().all(|&c| c == 0), "{counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_after_a_pause_wakes_the_workers() {
+        let mut pool = Pool::new(3, 0);
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(1));
+            let met = std::sync::Barrier::new(3);
+            pool.run(3, (), |_, (), _| {
+                met.wait();
+            });
+        }
+    }
+
+    #[test]
+    fn parts_are_the_tile_s_own() {
+        let mut pool = Pool::new(2, 0);
+        let mut matrix = vec![0.0; 5 * 10];
+        let mut rows = vec![0; 7];
+        let parts = (Columns::new(&mut matrix, 10, 4), Chunks::new(&mut rows, 3));
+        pool.run(3, parts, |tile, (mut columns, rows), _| {
+            for row in 0..5 {
+                columns.row(row).fill(tile as f32);
+            }
+            rows.fill(tile);
+        });
+        for row in matrix.chunks_exact(10) {
+            assert_eq!(row, [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
+        }
+        assert_eq!(rows, [0, 0, 0, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn scratch_is_the_thread_s_own() {
+        let mut pool = Pool::new(4, 1000);
+        let mut sums = vec![0.0; 64];
+        pool.run(64, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
+            scratch.fill(tile as f32);
+            thread::yield_now();
+            sum[0] = scratch.iter().sum();
+        });
+        assert!(sums.iter().enumerate().all(|(tile, &s)| s == 1000.0 * tile as f32), "{sums:?}");
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
+        for threads in [1, 2, 8] {
+            let mut pool = Pool::new(threads, 0);
+            for bad in 0..20 {
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    pool.run(20, (), |tile, (), _| assert!(tile != bad, "tile {tile}"));
+                }));
+                let panic = result.expect_err("the panic was lost");
+                assert_eq!(*panic.downcast::<String>().unwrap(), format!("tile {bad}"));
+            }
+            let mut done = vec![false; 20];
+            pool.run(20, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
+            assert!(done.iter().all(|&d| d));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Sums in fixed lanes: the order depends on the length alone.
+
+use crate::isa::kernel;
+
+const LANES: usize = 8;
+
+/// `Σ f(x, y)` in f64: element `i` is added in lane `i % 8`, and the lanes are added pairwise.
+#[inline(always)]
+pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let (whole_x, rest_x) = x.as_chunks::<LANES>();
+    let (whole_y, rest_y) = y.as_chunks::<LANES>();
+    for (x, y) in whole_x.iter().zip(whole_y) {
+        for i in 0..LANES {
+            lanes[i] += f(f64::from(x[i]), f64::from(y[i]));
+        }
+    }
+    for (lane, (x, y)) in lanes.iter_mut().zip(rest_x.iter().zip(rest_y)) {
+        *lane += f(f64::from(*x), f64::from(*y));
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
+}
+
+kernel! {
+    /// `Σ x`.
+    pub fn sum(x: &[f32]) -> f64 {
+        sum_of(x, x, |x, _| x)
+    }
+}
+
+kernel! {
+    /// `Σ x²`.
+    pub fn squares(x: &[f32]) -> f64 {
+        sum_of(x, x, |x, _| x * x)
+    }
+}
+
+kernel! {
+    /// `Σ |x|`.
+    pub fn sizes(x: &[f32]) -> f64 {
+        sum_of(x, x, |x, _| x.abs())
+    }
+}
+
+kernel! {
+    /// `Σ (x - y)²`.
+    pub fn squared_distance(x: &[f32], y: &[f32]) -> f64 {
+        sum_of(x, y, |x, y| (x - y) * (x - y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+
+    #[test]
+    fn sums_agree_with_plain_loops_on_every_instruction_set() {
+        for len in [0, 1, 7, 8, 9, 100, 1003] {
+            let x: Vec<f32> = (0..len).map(|i| (i as f32 * 0.7).sin()).collect();
+            let y: Vec<f32> = (0..len).map(|i| (i as f32 * 0.3).cos()).collect();
+            let plain = |f: fn(f64, f64) -> f64| -> f64 {
+                x.iter().zip(&y).map(|(x, y)| f(f64::from(*x), f64::from(*y))).sum()
+            };
+            let expected = [
+                plain(|x, _| x),
+                plain(|x, _| x * x),
+                plain(|x, _| x.abs()),
+                plain(|x, y| (x - y) * (x - y)),
+            ];
+            let sums = |isa| {
+                [sum(isa, &x), squares(isa, &x), sizes(isa, &x), squared_distance(isa, &x, &y)]
+            };
+            for isa in Isa::available() {
+                assert_eq!(sums(isa), sums(Isa::best()), "{len} {}", isa.name());
+                for (sum, expected) in sums(isa).into_iter().zip(expected) {
+                    assert!((sum - expected).abs() < 1e-9, "{len} {}", isa.name());
+                }
+            }
+        }
+    }
+}

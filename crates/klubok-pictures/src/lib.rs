@@ -1,0 +1,478 @@
+//! From the bytes of a picture file to 8-bit pixels, grey or RGB.
+//!
+//! The content decides the format, not the name. Grey is Rec. 601 luma, `0.299 r + 0.587 g + 0.114 b`,
+//! as in PIL's mode `L`; for JPEG that is the luma the file stores, which is another only where a colour
+//! is out of range. Transparent pixels are laid over white. 16 bits a value become 8 by rounding; of an animation the first picture counts. Colour
+//! profiles are ignored.
+//!
+//! A crate of its own because decoders and resizers are generic: every change to the library would compile all of
+//! them again.
+
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use fast_image_resize::{
+    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
+    images::{Image, ImageRef},
+};
+pub use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use zune_jpeg::{
+    JpegDecoder,
+    errors::DecodeErrors,
+    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
+};
+
+/// Most pixels that a picture may have: 100 megapixels.
+const MAX_PIXELS: u64 = 100_000_000;
+
+/// Most bytes that a decoder may use for one picture: eight for each of [`MAX_PIXELS`].
+const MAX_BYTES: u64 = 8 * MAX_PIXELS;
+
+/// A picture that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// There is nothing in the file.
+    #[error("the file is empty")]
+    Empty,
+    /// The file could not be opened or read.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The content is none of the formats that are read.
+    #[error("it is not a JPEG, PNG, BMP, GIF, WebP or TIFF picture")]
+    NotAPicture,
+    /// A format that is known but not read.
+    #[error(
+        "{format} pictures are not supported: convert them to JPEG, for example with `magick {from} {to}`"
+    )]
+    Unsupported {
+        /// Name of the format.
+        format: &'static str,
+        /// An example of such a file's name.
+        from: &'static str,
+        /// The name of the converted file.
+        to: &'static str,
+    },
+    /// The file ends before the picture does.
+    #[error("the file is truncated")]
+    Truncated,
+    /// More pixels than [`MAX_PIXELS`].
+    #[error("it says that it has {width}x{height} pixels, more than 100 megapixels")]
+    TooLarge {
+        /// Pixels across.
+        width: u64,
+        /// Pixels down.
+        height: u64,
+    },
+    /// A picture without pixels.
+    #[error("it has no pixels")]
+    NoPixels,
+    /// The content is damaged, or uses something that is not supported.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// Pixels as the file stores them, before they are turned upright.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Pixels across.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// Row by row, channels together.
+    pub pixels: Vec<u8>,
+    /// How to turn the picture upright.
+    pub orientation: Orientation,
+}
+
+/// Decodes a picture to `channels` values a pixel: 1 for grey, 3 for RGB.
+///
+/// # Errors
+/// When it is no picture, damaged, truncated, of an unsupported format or far too large.
+pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
+    if bytes.is_empty() {
+        return Err(PictureError::Empty);
+    }
+    match image::guess_format(bytes) {
+        _ if bytes.get(4..8) == Some(b"ftyp") => Err(iso_media(bytes)),
+        Ok(ImageFormat::Jpeg) => guarded(|| decode_jpeg(bytes, channels)),
+        Ok(format) => guarded(|| decode_other(bytes, format, channels)),
+        Err(_) => Err(PictureError::NotAPicture),
+    }
+}
+
+/// Turns a panic of a decoder into an error: a defect there must not end the reading of all others.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(PictureError::Damaged("the decoder failed on it".into())))
+}
+
+/// What to say about a file of the ISO base media format: phones store pictures so.
+fn iso_media(bytes: &[u8]) -> PictureError {
+    match bytes.get(8..12) {
+        Some(b"avif" | b"avis") => {
+            PictureError::Unsupported { format: "AVIF", from: "in.avif", to: "out.jpg" }
+        }
+        Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => {
+            PictureError::Unsupported { format: "HEIC", from: "in.heic", to: "out.jpg" }
+        }
+        _ => PictureError::NotAPicture,
+    }
+}
+
+fn check_size(width: u64, height: u64) -> Result<(), PictureError> {
+    match width.saturating_mul(height) {
+        0 => Err(PictureError::NoPixels),
+        n if n > MAX_PIXELS => Err(PictureError::TooLarge { width, height }),
+        _ => Ok(()),
+    }
+}
+
+/// JPEG, by its own decoder: grey straight from the stored luma, and damage is an error.
+fn decode_jpeg(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
+    let damaged = |e| match e {
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => PictureError::Truncated,
+        DecodeErrors::Format(reason) => PictureError::Damaged(reason.trim_end().into()),
+        DecodeErrors::FormatStatic(reason) => PictureError::Damaged(reason.into()),
+        e => PictureError::Damaged(e.to_string()),
+    };
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX));
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(damaged)?;
+    let (width, height) = decoder.dimensions().ok_or(PictureError::NoPixels)?;
+    check_size(width as u64, height as u64)?;
+    if !jpeg_is_complete(bytes) {
+        return Err(PictureError::Truncated);
+    }
+    let stored = match (decoder.input_colorspace(), channels) {
+        (Some(ColorSpace::Luma), _) | (Some(ColorSpace::YCbCr), 1) => 1,
+        _ => 3,
+    };
+    let out = if stored == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
+    decoder.set_options(options.jpeg_set_out_colorspace(out));
+    let pixels = decoder.decode().map_err(damaged)?;
+    let exif = decoder.exif().and_then(|chunk| Orientation::from_exif_chunk(chunk));
+    let orientation = exif.unwrap_or(Orientation::NoTransforms);
+    Ok(Decoded { width, height, pixels: recolour(pixels, stored, channels), orientation })
+}
+
+/// True when an end marker follows the first scan: a decoder fills up with grey what is missing.
+///
+/// Inside the coded data a byte 0xFF is never followed by 0xD9; thumbnails end before the first scan.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(&[first, marker]) = bytes.get(at..at + 2) {
+        if first != 0xFF || matches!(marker, 0x00 | 0xFF) {
+            at += 1;
+            continue;
+        }
+        if marker == 0xDA {
+            return bytes[at..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9]);
+        }
+        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else { return false };
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+    false
+}
+
+/// Every other format.
+fn decode_other(
+    bytes: &[u8],
+    format: ImageFormat,
+    channels: usize,
+) -> Result<Decoded, PictureError> {
+    let damaged = |e: image::ImageError| match e {
+        image::ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            PictureError::Truncated
+        }
+        e => PictureError::Damaged(e.to_string()),
+    };
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(MAX_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width.into(), height.into())?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    let (pixels, stored) = if image.color().has_color() {
+        (over_white::<4, 3>(&image.into_rgba8()), 3)
+    } else {
+        (over_white::<2, 1>(&image.into_luma_alpha8()), 1)
+    };
+    let pixels = recolour(pixels, stored, channels);
+    Ok(Decoded { width: width as usize, height: height as usize, pixels, orientation })
+}
+
+/// Lays pixels of `FROM` values, the last of them alpha, over white.
+fn over_white<const FROM: usize, const TO: usize>(pixels: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(pixels.len() / FROM * TO);
+    for pixel in pixels.chunks_exact(FROM) {
+        let alpha = u32::from(pixel[TO]);
+        let over = |c: &u8| (u32::from(*c) * alpha + 255 * (255 - alpha) + 127) / 255;
+        out.extend(pixel[..TO].iter().map(|c| over(c) as u8));
+    }
+    out
+}
+
+/// From 1 or 3 values a pixel to 1 or 3.
+fn recolour(pixels: Vec<u8>, from: usize, to: usize) -> Vec<u8> {
+    match (from, to) {
+        (1, 3) => pixels.iter().flat_map(|&c| [c; 3]).collect(),
+        (3, 1) => pixels.chunks_exact(3).map(|p| luma(p[0], p[1], p[2])).collect(),
+        _ => pixels,
+    }
+}
+
+/// Rec. 601 luma in 16-bit fixed point, rounded: the arithmetic of PIL's `convert("L")`.
+fn luma(r: u8, g: u8, b: u8) -> u8 {
+    ((u32::from(r) * 19595 + u32::from(g) * 38470 + u32::from(b) * 7471 + 0x8000) >> 16) as u8
+}
+
+/// Stretches a picture to `width` x `height`, or with `crop` cuts the largest part of that aspect out of its middle
+/// first. Sizes change by convolution with a triangle filter as wide as the reduction.
+///
+/// # Errors
+/// When a size is 0 or the pixels do not fill the picture.
+pub fn resize(
+    picture: &Decoded,
+    width: usize,
+    height: usize,
+    crop: bool,
+) -> Result<Vec<u8>, PictureError> {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    let options = if crop { options.fit_into_destination(None) } else { options };
+    let grey = picture.pixels.len() == picture.width * picture.height;
+    let kind = if grey { PixelType::U8 } else { PixelType::U8x3 };
+    let damaged = |e: &dyn std::fmt::Display| PictureError::Damaged(e.to_string());
+    let (stored_width, stored_height) = (picture.width as u32, picture.height as u32);
+    let from = ImageRef::new(stored_width, stored_height, &picture.pixels, kind)
+        .map_err(|e| damaged(&e))?;
+    let mut to = Image::new(width as u32, height as u32, kind);
+    Resizer::new().resize(&from, &mut to, &options).map_err(|e| damaged(&e))?;
+    Ok(to.into_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, codecs::gif::GifEncoder};
+
+    use flate2::{Compression, Crc, write::ZlibEncoder};
+
+    use super::*;
+
+    const LOSSLESS: [ImageFormat; 4] =
+        [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Tiff];
+
+    fn pixels(bytes: &[u8], channels: usize) -> Vec<u8> {
+        decode(bytes, channels).unwrap().pixels
+    }
+
+    #[track_caller]
+    fn refused(bytes: &[u8], words: &str) {
+        let message = decode(bytes, 3).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    }
+
+    #[test]
+    fn every_format_gives_its_pixels() {
+        let picture = gradient(19, 7);
+        for format in LOSSLESS {
+            let bytes = encoded(&picture.clone().into(), format);
+            assert_eq!(pixels(&bytes, 3), *picture.as_raw(), "{format:?}");
+        }
+        // GIF has 256 colours, and these are fewer.
+        let few = RgbImage::from_fn(9, 9, |x, y| image::Rgb([x as u8 * 20, y as u8 * 20, 0]));
+        let bytes = encoded(&few.clone().into(), ImageFormat::Gif);
+        assert_eq!(pixels(&bytes, 3), *few.as_raw());
+        let bytes = encoded(&picture.clone().into(), ImageFormat::Jpeg);
+        let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) < 30;
+        assert!(pixels(&bytes, 3).iter().zip(picture.as_raw()).all(near));
+    }
+
+    #[test]
+    fn a_file_that_ends_early_is_refused_in_every_format() {
+        let picture: DynamicImage = gradient(64, 64).into();
+        for format in LOSSLESS.into_iter().chain([ImageFormat::Gif, ImageFormat::Jpeg]) {
+            let bytes = encoded(&picture, format);
+            for share in [10, 50, 90] {
+                let cut = &bytes[..bytes.len() * share / 100];
+                assert!(decode(cut, 3).is_err(), "{format:?} with {share} % of its bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_jpeg_that_lacks_its_last_byte_is_truncated() {
+        let bytes = encoded(&gradient(64, 64).into(), ImageFormat::Jpeg);
+        for missing in [1, 2, 3, 10, 100] {
+            for bytes in [bytes.clone(), with_orientation(&bytes, 1)] {
+                refused(&bytes[..bytes.len() - missing], "truncated");
+            }
+        }
+        // An end marker before the first scan, as of a thumbnail, does not count.
+        let mut thumbnail = with_orientation(&bytes, 1);
+        thumbnail[25] = 0xFF;
+        thumbnail[26] = 0xD9;
+        refused(&thumbnail[..thumbnail.len() - 2], "truncated");
+    }
+
+    #[test]
+    fn grey_is_luma_by_rec_601() {
+        for (color, grey) in [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29)] {
+            let picture = RgbImage::from_pixel(2, 2, image::Rgb(color));
+            assert_eq!(pixels(&encoded(&picture.into(), ImageFormat::Png), 1), [grey; 4]);
+        }
+    }
+
+    #[test]
+    fn grey_of_a_jpeg_is_its_own_luma() {
+        let bytes = encoded(&gradient(33, 47).into(), ImageFormat::Jpeg);
+        let from_rgb = recolour(pixels(&bytes, 3), 3, 1);
+        let stored = pixels(&bytes, 1);
+        assert_eq!(stored.len(), 33 * 47);
+        assert!(stored.iter().zip(&from_rgb).all(|(a, b)| a.abs_diff(*b) <= 2));
+    }
+
+    #[test]
+    fn grey_files_become_rgb() {
+        let picture = GrayImage::from_fn(8, 8, |x, y| Luma([(x * 8 + y) as u8 * 4]));
+        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+            let bytes = encoded(&picture.clone().into(), format);
+            let (grey, rgb) = (pixels(&bytes, 1), pixels(&bytes, 3));
+            assert_eq!(rgb, grey.iter().flat_map(|c| [*c; 3]).collect::<Vec<_>>());
+            assert!(grey.iter().zip(picture.as_raw()).all(|(a, b)| a.abs_diff(*b) < 12));
+        }
+    }
+
+    #[test]
+    fn transparency_is_laid_over_white() {
+        let mut picture = RgbaImage::from_pixel(3, 1, Rgba([200, 100, 0, 255]));
+        picture.put_pixel(1, 0, Rgba([200, 100, 0, 0]));
+        picture.put_pixel(2, 0, Rgba([0, 100, 255, 51]));
+        let bytes = encoded(&picture.into(), ImageFormat::Png);
+        assert_eq!(pixels(&bytes, 3), [200, 100, 0, 255, 255, 255, 204, 224, 255]);
+    }
+
+    #[test]
+    fn sixteen_bits_become_eight_by_rounding() {
+        let lines = [0, 0x80, 0x80, 0x80, 0xFF, 0x12, 0x12, 0xFF, 0xFF];
+        let bytes = raw_png((4, 1), 16, 0, &[], &lines);
+        // 0x80FF / 257 = 128.49.
+        assert_eq!(pixels(&bytes, 1), [0x80, 0x80, 0x12, 0xFF]);
+    }
+
+    #[test]
+    fn colours_from_a_table_are_looked_up() {
+        let table = [10, 20, 30, 40, 50, 60];
+        let bytes = raw_png((3, 1), 8, 3, &table, &[0, 1, 0, 1]);
+        assert_eq!(pixels(&bytes, 3), [40, 50, 60, 10, 20, 30, 40, 50, 60]);
+    }
+
+    #[test]
+    fn the_first_picture_of_an_animation_counts() {
+        let mut bytes = Vec::new();
+        let mut encoder = GifEncoder::new(&mut bytes);
+        for color in [[255, 0, 0, 255], [0, 0, 255, 255]] {
+            let frame = RgbaImage::from_pixel(2, 2, Rgba(color));
+            encoder.encode_frame(image::Frame::new(frame)).unwrap();
+        }
+        drop(encoder);
+        assert_eq!(pixels(&bytes, 3), [255, 0, 0].repeat(4));
+    }
+
+    #[test]
+    fn gigantic_claims_are_refused() {
+        refused(&raw_png((20_000, 20_000), 8, 2, &[], &[0]), "20000x20000");
+        let mut jpeg = encoded(&gradient(8, 8).into(), ImageFormat::Jpeg);
+        let frame = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+        jpeg[frame + 5..frame + 9].fill(0xFF);
+        refused(&jpeg, "65535x65535");
+        let mut bmp = encoded(&gradient(8, 8).into(), ImageFormat::Bmp);
+        bmp[18..22].copy_from_slice(&30_000u32.to_le_bytes());
+        bmp[22..26].copy_from_slice(&30_000u32.to_le_bytes());
+        refused(&bmp, "30000x30000");
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        refused(b"", "empty");
+        refused(b"<html>not found</html>", "not a JPEG");
+        refused(&[0xFF, 0xD8, 0xFF, 0xE0, 1, 2, 3], "truncated");
+    }
+
+    #[test]
+    fn heic_and_avif_are_named_with_the_way_to_convert_them() {
+        for (brand, name) in [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")] {
+            let bytes = [b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0"].concat();
+            refused(&bytes, name);
+            refused(&bytes, "convert them to JPEG");
+        }
+        refused(b"\0\0\0\x18ftypmp42\0\0\0\0", "not a JPEG");
+    }
+
+    #[test]
+    fn a_panic_of_a_decoder_is_an_error() {
+        let outcome = guarded(|| -> Result<(), _> { panic!("a test of what a decoder might do") });
+        assert!(matches!(outcome, Err(PictureError::Damaged(_))));
+    }
+
+    /// A file of a format.
+    fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    /// A picture in which every pixel is different and neighbours are alike.
+    fn gradient(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| {
+            Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 90])
+        })
+    }
+
+    /// A PNG file from its header fields, colour table and unfiltered lines.
+    fn raw_png(size: (u32, u32), depth: u8, kind: u8, table: &[u8], lines: &[u8]) -> Vec<u8> {
+        let mut header = [size.0.to_be_bytes(), size.1.to_be_bytes()].concat();
+        header.extend([depth, kind, 0, 0, 0]);
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(lines).unwrap();
+        let packed = packed.finish().unwrap();
+        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        for (name, content) in
+            [(b"IHDR", &header[..]), (b"PLTE", table), (b"IDAT", &packed), (b"IEND", &[])]
+        {
+            if name == b"PLTE" && table.is_empty() {
+                continue;
+            }
+            let mut crc = Crc::new();
+            crc.update(name);
+            crc.update(content);
+            bytes.extend((content.len() as u32).to_be_bytes());
+            bytes.extend(name);
+            bytes.extend(content);
+            bytes.extend(crc.sum().to_be_bytes());
+        }
+        bytes
+    }
+
+    /// A JPEG file with an EXIF segment that holds nothing but an orientation.
+    fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+        let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01".to_vec();
+        // Tag 0x0112, type 3 (16 bits), one value, padded to four bytes; no further directory.
+        exif.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]);
+        let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE1];
+        bytes.extend((exif.len() as u16 + 2).to_be_bytes());
+        bytes.extend(exif);
+        bytes.extend(&jpeg[2..]);
+        bytes
+    }
+}

@@ -1,0 +1,204 @@
+//! From a plan to a program: operations are grouped into blocks, then all memory is allocated.
+
+use std::sync::Arc;
+
+use klubok_kernels::{activation::Function, buffer::Buffer, dropout, pool::Pool};
+
+use super::{
+    super::Figures,
+    CpuBackend, CpuProgram,
+    block::{Block, Feature, GROUP, Noise, Norm, tile_features},
+    input::Input,
+    loss::Targets,
+    memory,
+    parameter::{COLUMNS, Parameter, Update, padded},
+};
+use crate::{
+    error::{PlanError, Result},
+    plan::{Activation, Op, Param, Plan, Prepare, Running, Value},
+    rows::Rows,
+};
+
+/// Steps whose figures fit before they are read.
+const STEPS: usize = 16;
+
+/// A plan as a chain of blocks.
+struct Chain<'a> {
+    prepare: &'a Prepare,
+    width: usize,
+    noise: Option<Noise>,
+    blocks: Vec<Link>,
+    /// Where each value can be read: 0 is the input, then the blocks.
+    taps: Vec<Option<usize>>,
+}
+
+/// Operations that run as one.
+struct Link {
+    w: Param,
+    b: Option<Param>,
+    norm: Option<([Param; 2], [Running; 2])>,
+    f: Option<Function>,
+    noise: Option<Noise>,
+}
+
+/// Compiles a plan for batches of up to `max_batch` rows.
+///
+/// # Errors
+/// When the plan is not a chain of blocks, the data does not fit it, or it needs more memory than there is.
+pub(super) fn program(
+    backend: CpuBackend,
+    plan: &Plan,
+    max_batch: usize,
+    data: &[Arc<dyn Rows>],
+) -> Result<CpuProgram> {
+    let max_batch = max_batch.max(1);
+    let chain = Chain::new(plan)?;
+    memory::check(needed(plan, &chain, max_batch, backend.threads))?;
+    let blocks: Vec<Block> = chain.blocks.iter().map(|link| link.block(plan, max_batch)).collect();
+    let outputs = plan.widths[plan.output.0];
+    let counts = (plan.params.len(), plan.running.len());
+    Ok(CpuProgram {
+        isa: backend.isa,
+        pool: Pool::new(backend.threads, scratch(plan, max_batch)),
+        data: data.to_vec(),
+        max_batch,
+        update: Update::new(&plan.update),
+        clip_norm: plan.update.clip_norm,
+        input: Input::new(chain.prepare, chain.width, chain.noise, plan.seed, max_batch, data)?,
+        blocks,
+        targets: Targets::new(&plan.loss, outputs, max_batch, padded(max_batch)),
+        taps: chain.taps,
+        counts,
+        figures: Figures {
+            steps: Vec::with_capacity(STEPS),
+            params: Vec::with_capacity(STEPS * counts.0),
+        },
+    })
+}
+
+impl<'a> Chain<'a> {
+    fn new(plan: &'a Plan) -> Result<Self> {
+        let Some(Op::Input { y, prepare }) = plan.ops.first() else {
+            return Err(unsupported("a plan that does not begin with its input"));
+        };
+        let width = plan.widths[y.0];
+        let taps = vec![None; plan.widths.len()];
+        let mut chain = Self { prepare, width, noise: None, blocks: vec![], taps };
+        chain.taps[y.0] = Some(0);
+        let mut last = *y;
+        for op in &plan.ops[1..] {
+            chain.append(op, last, plan.seed)?;
+            last = op.writes();
+            chain.taps[last.0] = Some(chain.blocks.len());
+        }
+        if chain.blocks.is_empty() || chain.taps[plan.output.0] != Some(chain.blocks.len()) {
+            return Err(unsupported("a plan whose output is not its last layer"));
+        }
+        Ok(chain)
+    }
+
+    fn append(&mut self, op: &Op, last: Value, seed: u64) -> Result<()> {
+        let out_of_order = || unsupported("operations other than linear, norm, activation, noise");
+        match op {
+            Op::Linear { x, w, b, .. } if *x == last => {
+                self.blocks.push(Link { w: *w, b: *b, norm: None, f: None, noise: None });
+            }
+            Op::Norm { x, gain, shift, mean, variance, .. } if *x == last => {
+                let link = self.blocks.last_mut().ok_or_else(out_of_order)?;
+                if link.norm.is_some() || link.f.is_some() || link.noise.is_some() {
+                    return Err(out_of_order());
+                }
+                link.norm = Some(([*gain, *shift], [*mean, *variance]));
+                self.taps[x.0] = None;
+            }
+            Op::Activate { x, f, .. } if *x == last => {
+                let link = self.blocks.last_mut().ok_or_else(out_of_order)?;
+                if link.f.is_some() || link.noise.is_some() {
+                    return Err(out_of_order());
+                }
+                link.f = Some(function(*f));
+                self.taps[x.0] = None;
+            }
+            Op::Noise { x, dropout, stream, .. } if *x == last => {
+                let noise = self.blocks.last_mut().map_or(&mut self.noise, |link| &mut link.noise);
+                if noise.is_some() {
+                    return Err(out_of_order());
+                }
+                *noise = Some(Noise::new(seed, *stream, *dropout));
+            }
+            _ => return Err(out_of_order()),
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    fn block(&self, plan: &Plan, max_batch: usize) -> Block {
+        let moments = plan.update.rule.moments().len();
+        let parameter =
+            |param: Param, tile| Parameter::new(&plan.params[param.0], param.0, tile, moments);
+        let width = plan.params[self.w.0].shape[0];
+        let norm = self.norm.map(|([gain, shift], running)| Norm {
+            gain: parameter(gain, 1),
+            shift: parameter(shift, 1),
+            index: running.map(|running| running.0),
+            names: running.map(|running| plan.running[running.0].name.clone()),
+            features: {
+                let [mean, variance] = running.map(|running| plan.running[running.0].start);
+                vec![Feature { mean, variance, deviation: 1.0 }; width]
+            },
+            normalised: Buffer::new(width * padded(max_batch)),
+        });
+        Block::new(
+            parameter(self.w, tile_features(width)),
+            self.b.map(|b| parameter(b, 1)),
+            norm,
+            self.f.unwrap_or(Function::Identity),
+            self.noise,
+            max_batch,
+        )
+    }
+}
+
+fn function(f: Activation) -> Function {
+    match f {
+        Activation::Relu => Function::Relu,
+        Activation::LeakyRelu => Function::LeakyRelu,
+        Activation::Gelu => Function::Gelu,
+        Activation::Silu => Function::Silu,
+        Activation::Selu => Function::Selu,
+        Activation::Mish => Function::Mish,
+        Activation::Tanh => Function::Tanh,
+        Activation::Sigmoid => Function::Sigmoid,
+        Activation::Identity => Function::Identity,
+    }
+}
+
+/// Numbers that a thread needs for itself: factors of dropout, or a tile of a gradient and, with max-norm, of old weights.
+fn scratch(plan: &Plan, max_batch: usize) -> usize {
+    let weights = plan.params.iter().filter_map(|param| match *param.shape {
+        [rows, columns] => {
+            let tile = tile_features(rows);
+            let old = if plan.update.max_norm.is_some() { padded(columns) } else { 0 };
+            Some(tile * (COLUMNS + old))
+        }
+        _ => None,
+    });
+    weights.max().unwrap_or(0).max(dropout::FEATURES * padded(max_batch))
+}
+
+/// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks for left out.
+fn needed(plan: &Plan, chain: &Chain<'_>, max_batch: usize, threads: usize) -> f64 {
+    let copies =
+        1 + plan.update.rule.moments().len() + usize::from(plan.update.clip_norm.is_some());
+    let params: f64 = plan.params.iter().map(|param| param.len() as f64).sum();
+    // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two more.
+    let widths: f64 = chain.blocks.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
+    let values = padded(max_batch) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
+    let scratch = scratch(plan, max_batch + GROUP) as f64 * threads as f64;
+    copies as f64 * params + values + scratch
+}
+
+fn unsupported(what: &str) -> crate::Error {
+    PlanError::Unsupported { backend: "cpu", what: what.into() }.into()
+}

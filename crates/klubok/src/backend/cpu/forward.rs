@@ -1,0 +1,145 @@
+//! The forward pass of a block: a tile is the product for some features of all samples, then all that follows it.
+
+use klubok_kernels::{
+    activation::{self, Function, multiply, scale},
+    dropout::{self, Draw, FEATURES},
+    isa::Isa,
+    layout::rows_to_panel,
+    norm,
+    parts::Chunks,
+    pool::Pool,
+    product::{Lanes, Scalars, Size, product},
+};
+
+use super::{
+    Pass,
+    block::{Block, Feature, GROUP, Gate, Values, tile_features},
+};
+use crate::nn::batch_norm::{EPSILON, MOMENTUM};
+
+impl Block {
+    /// Writes `y` from `x`, in training also what the backward pass needs.
+    pub(super) fn forward(
+        &mut self,
+        isa: Isa,
+        pool: &mut Pool,
+        x: &Values,
+        batch: usize,
+        pass: Pass,
+    ) {
+        let (width, stride, panel) = (self.y.width, self.y.stride, self.y.panel());
+        let (groups, f) = (batch.div_ceil(GROUP), self.f);
+        let samples = groups * GROUP;
+        let tile = tile_features(width);
+        let training = matches!(pass, Pass::Train { .. });
+        let stored = training && self.gate == Gate::Stored;
+        let draw = self.noise.and_then(|noise| noise.draw(pass));
+        let (weight, bias) = (&self.weight, self.bias.as_ref().map(|b| &*b.value));
+        let (features, normalised, scales) = match &mut self.norm {
+            Some(n) => (
+                &mut n.features[..],
+                &mut n.normalised[..],
+                Some((&*n.gain.value, &*n.shift.value)),
+            ),
+            None => (&mut [][..], &mut [][..], None),
+        };
+        let parts = (
+            Chunks::new(&mut self.y.rows, tile * stride),
+            Chunks::new(&mut self.y.panels, tile / GROUP * panel),
+            Chunks::new(&mut self.slope, tile * stride),
+            Chunks::new(normalised, tile * stride),
+            Chunks::new(features, tile),
+        );
+        pool.run(
+            width.div_ceil(tile),
+            parts,
+            |i, (y, panels, slope, normalised, features), scratch| {
+                let first = i * tile;
+                let rows = y.len() / stride;
+                let size = Size { rows, groups, depth: x.width };
+                let lanes = Lanes { values: &x.rows, step: stride, group: GROUP };
+                let w = &weight.value[first * weight.stride..];
+                let scalars = Scalars { values: w, step: 1, stride: weight.stride };
+                product(isa, y, stride, size, lanes, scalars, false);
+                for row in 0..rows {
+                    let at = row * stride..row * stride + samples;
+                    let z = &mut y[at.clone()];
+                    let mut bias = bias.map_or(0.0, |bias| bias[first + row]);
+                    if let Some((gain, shift)) = scales {
+                        scale(isa, z, 1.0, std::mem::take(&mut bias));
+                        let (gain, shift) = (gain[first + row], shift[first + row]);
+                        let normalised = &mut normalised[at.clone()];
+                        normalise(isa, z, normalised, &mut features[row], gain, shift, batch, pass);
+                    }
+                    let slope = if stored { &mut slope[at] } else { &mut [] };
+                    if stored || f != Function::Identity || bias != 0.0 {
+                        activation::forward(isa, f, z, bias, slope);
+                    }
+                }
+                if let Some(draw) = draw {
+                    let slope = if stored { slope } else { &mut [] };
+                    drop_some(isa, draw, first, y, slope, stride, samples, scratch);
+                }
+                if training {
+                    let panels = panels.chunks_exact_mut(panel);
+                    for (panel, rows) in panels.zip(y.chunks(GROUP * stride)) {
+                        rows_to_panel(isa, panel, rows, stride, batch);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Normalises one feature of all samples, by the batch in training and by the running statistics in evaluation.
+fn normalise(
+    isa: Isa,
+    z: &mut [f32],
+    normalised: &mut [f32],
+    feature: &mut Feature,
+    gain: f32,
+    shift: f32,
+    batch: usize,
+    pass: Pass,
+) {
+    let (mean, variance) = match pass {
+        Pass::Train { .. } => norm::statistics(isa, &z[..batch]),
+        Pass::Evaluate => (f64::from(feature.mean), f64::from(feature.variance)),
+    };
+    feature.deviation = (variance + EPSILON).sqrt() as f32;
+    norm::forward(isa, z, normalised, mean as f32, feature.deviation, gain, shift);
+    if let Pass::Train { track: true, .. } = pass {
+        let follow = |running: f32, new: f64| {
+            let running = f64::from(running);
+            (running + MOMENTUM * (new - running)) as f32
+        };
+        // As the reference: a batch of one has no unbiased variance.
+        let unbiased = batch as f64 / (batch.max(2) - 1) as f64;
+        feature.mean = follow(feature.mean, mean);
+        feature.variance = follow(feature.variance, variance * unbiased);
+    }
+}
+
+/// Multiplies rows of features from number `first` on, and their slopes unless empty, by the factors of dropout.
+pub(super) fn drop_some(
+    isa: Isa,
+    draw: Draw,
+    first: usize,
+    y: &mut [f32],
+    slope: &mut [f32],
+    stride: usize,
+    samples: usize,
+    scratch: &mut [f32],
+) {
+    let factors = &mut scratch[..FEATURES * samples];
+    for (block, y) in y.chunks_mut(FEATURES * stride).enumerate() {
+        dropout::factors(isa, factors, samples, draw, (first / FEATURES + block) as u32);
+        for (y, factors) in y.chunks_exact_mut(stride).zip(factors.chunks_exact(samples)) {
+            multiply(isa, &mut y[..samples], factors);
+        }
+        let slope = slope.chunks_exact_mut(stride).skip(block * FEATURES);
+        for (slope, factors) in slope.zip(factors.chunks_exact(samples)) {
+            multiply(isa, &mut slope[..samples], factors);
+        }
+    }
+}

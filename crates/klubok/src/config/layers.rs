@@ -1,0 +1,345 @@
+//! Settings in layers, later over earlier: defaults, preset, file, flags.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use serde::Deserialize;
+use toml::{
+    Spanned, Value,
+    de::{DeTable, DeValue, ValueDeserializer},
+};
+
+use super::{Config, ConfigError, DataKind, KEYS, Key, Note, Preset, keys, notes};
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a preset.
+    Preset(Preset),
+    /// In a file.
+    File {
+        /// The file.
+        file: String,
+        /// Number of the line, from 1.
+        line: usize,
+    },
+    /// In a flag, such as `--set`.
+    Flag,
+}
+
+/// Completes a sentence with a file's line or a preset; a flag needs no pointing at.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Preset(preset) => write!(f, " in preset `{}`", preset.name()),
+            Place::File { file, line } => write!(f, " in line {line} of `{file}`"),
+            Place::Flag => Ok(()),
+        }
+    }
+}
+
+/// What has been written so far over the defaults. Cloned, it gives the variants of a comparison.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    kind: DataKind,
+    settings: BTreeMap<&'static str, Setting>,
+    run: Option<toml::Table>,
+}
+
+/// A checked value and where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) place: Place,
+}
+
+/// All layers together.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The settings, every one concrete.
+    pub config: Config,
+    /// What a person should know about them.
+    pub notes: Vec<Note>,
+    /// The table `[run]` of the file, which a run's `config.toml` has beside the settings.
+    pub run: Option<toml::Table>,
+}
+
+impl Layers {
+    /// The defaults with a preset over them.
+    pub fn new(preset: Preset, kind: DataKind) -> Self {
+        let mut layers = Self { kind, settings: BTreeMap::new(), run: None };
+        preset_layer(&mut layers, preset);
+        layers
+    }
+
+    /// Puts a TOML file over what is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its range.
+    pub fn file(&mut self, path: &Path) -> crate::Result<()> {
+        let text = fs_err::read_to_string(path)?;
+        Ok(self.text(&text, &path.display().to_string())?)
+    }
+
+    /// Puts TOML over what is there; `file` names it in messages.
+    ///
+    /// # Errors
+    /// When it is not TOML, or has an unknown key or a value out of its range. Nothing changes then.
+    pub fn text(&mut self, text: &str, file: &str) -> Result<(), ConfigError> {
+        let mut next = self.clone();
+        next.add(text, file, |line| Place::File { file: file.into(), line })?;
+        *self = next;
+        Ok(())
+    }
+
+    /// Puts one setting over what is there, from a flag: `512,256` is a list, a bare word a string.
+    ///
+    /// # Errors
+    /// When the key is unknown or the value out of its range.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
+        let known = known(key, || Place::Flag)?;
+        self.put(known, Some(&known.read_flag(value)), value, Place::Flag)
+    }
+
+    /// Puts one setting over what is there, written `key=value`.
+    ///
+    /// # Errors
+    /// As [`Layers::set`], and when there is no `=`.
+    pub fn assign(&mut self, text: &str) -> Result<(), ConfigError> {
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| ConfigError::Assignment { text: text.into() })?;
+        self.set(key.trim(), value)
+    }
+
+    /// All layers together, with concrete values for everything that was `"auto"`.
+    ///
+    /// `cores` is how many threads "one a core" means.
+    ///
+    /// # Errors
+    /// When values that are right by themselves do not go together.
+    pub fn resolve(self, cores: usize) -> Result<Resolved, ConfigError> {
+        let config = super::resolve::config(&self.settings, self.kind, cores);
+        super::resolve::check(&config, self.kind)?;
+        let notes = notes::notes(&config, &self.settings, self.kind);
+        Ok(Resolved { config, notes, run: self.run })
+    }
+
+    /// Adds all settings of a text or, when one is wrong, the ones before it.
+    fn add(
+        &mut self,
+        text: &str,
+        file: &str,
+        place: impl Fn(usize) -> Place,
+    ) -> Result<(), ConfigError> {
+        let line = |at: usize| text[..at].matches('\n').count() + 1;
+        let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
+            file: file.into(),
+            line: line(error.span().map_or(0, |span| span.start)),
+            message: error.message().into(),
+        })?;
+        for entry in entries(table.into_inner()) {
+            let place = || place(line(entry.at));
+            let written = &text[entry.value.span()];
+            let value = Value::deserialize(ValueDeserializer::from(entry.value.clone())).ok();
+            match (entry.path.as_str(), value) {
+                ("run", Some(Value::Table(run))) => self.run = Some(run),
+                (path, _) if is_section(path) => {
+                    return Err(ConfigError::Value {
+                        key: path.into(),
+                        value: written.into(),
+                        allowed: format!("a section: `[{path}]` and its keys below"),
+                        place: place(),
+                    });
+                }
+                (path, value) => {
+                    let key = known(path, place)?;
+                    self.put(key, value.as_ref(), written, place())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        key: &'static Key,
+        value: Option<&Value>,
+        written: &str,
+        place: Place,
+    ) -> Result<(), ConfigError> {
+        match value.and_then(|value| key.check(value)) {
+            Some(value) => {
+                self.settings.insert(key.path, Setting { value, place });
+                Ok(())
+            }
+            None => Err(ConfigError::Value {
+                key: key.path.into(),
+                value: written.trim().trim_matches('"').into(),
+                allowed: key.range(),
+                place,
+            }),
+        }
+    }
+}
+
+/// A value in a file.
+struct Entry<'t> {
+    path: String,
+    /// Where its key begins, in bytes.
+    at: usize,
+    value: Spanned<DeValue<'t>>,
+}
+
+/// The values of a file by `section.name`, in the order of the text. What is not a name in a section
+/// (a table in one, a value outside of one, an empty section that nobody knows) comes under its own path.
+fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    for (section, content) in table {
+        let at = section.span().start;
+        let path = section.into_inner().into_owned();
+        match content.get_ref() {
+            DeValue::Table(table) if path != "run" && (is_section(&path) || !table.is_empty()) => {
+                entries.extend(table.iter().map(|(name, value)| Entry {
+                    path: format!("{path}.{}", name.get_ref()),
+                    at: name.span().start,
+                    value: value.clone(),
+                }));
+            }
+            _ => entries.push(Entry { path, at, value: content }),
+        }
+    }
+    entries.sort_by_key(|entry| entry.at);
+    entries
+}
+
+fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| key.section() == path)
+}
+
+fn known(path: &str, place: impl Fn() -> Place) -> Result<&'static Key, ConfigError> {
+    keys::find(path).ok_or_else(|| ConfigError::UnknownKey {
+        key: path.into(),
+        nearest: keys::nearest(path),
+        place: place(),
+    })
+}
+
+fn preset_layer(layers: &mut Layers, preset: Preset) {
+    layers
+        .add(preset.toml(layers.kind), preset.name(), |_| Place::Preset(preset))
+        .expect("a test loads every preset");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers() -> Layers {
+        Layers::new(Preset::Plain, DataKind::Pictures)
+    }
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        let error = layers().text(text, "a.toml").unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
+        let config = layers.clone().resolve(2).unwrap().config;
+        assert_eq!((config.train.epochs, config.train.learning_rate), (60, 0.01));
+        layers.text("[train]\nepochs = 7\nlearning_rate = 0.5", "a.toml").unwrap();
+        layers.assign("train.epochs=9").unwrap();
+        let config = layers.resolve(2).unwrap().config;
+        assert_eq!((config.train.epochs, config.train.learning_rate), (9, 0.5));
+    }
+
+    #[test]
+    fn a_file_with_an_error_changes_nothing() {
+        let mut layers = layers();
+        layers.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
+        assert_eq!(layers.resolve(1).unwrap().config.train.epochs, 30);
+    }
+
+    #[test]
+    fn the_run_table_is_handed_back() {
+        let mut layers = layers();
+        layers.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
+        let resolved = layers.resolve(1).unwrap();
+        assert_eq!(resolved.run.unwrap()["seconds"], Value::Integer(3));
+        assert_eq!(resolved.config.train.seed, 5);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_one_and_the_line() {
+        refused(
+            "[train]\nepochs = 1\nlearning_rat = 0.1\n",
+            "unknown key `train.learning_rat` in line 3 of `a.toml`, the nearest known key is `train.learning_rate`",
+        );
+        refused(
+            "[optimizer]\nlr = 0.1\n",
+            "unknown key `optimizer.lr` in line 2 of `a.toml`, the nearest known key is `train.learning_rate`",
+        );
+        refused(
+            "epochs = 3",
+            "unknown key `epochs` in line 1 of `a.toml`, the nearest known key is `train.epochs`",
+        );
+        refused("\n[zzzz]\n", "unknown key `zzzz` in line 2 of `a.toml`");
+        refused("[data]\nqqqqqqq = 1", "unknown key `data.qqqqqqq` in line 2 of `a.toml`");
+        let error = layers().assign("train.epoch=3").unwrap_err().to_string();
+        assert_eq!(error, "unknown key `train.epoch`, the nearest known key is `train.epochs`");
+    }
+
+    #[test]
+    fn wrong_values_name_key_value_range_and_line() {
+        refused(
+            "[train]\nlearning_rate = -1",
+            "`train.learning_rate` is `-1` in line 2 of `a.toml`, it must be a number above 0, or \"auto\"",
+        );
+        refused(
+            "model = { dropout = 1 }",
+            "`model.dropout` is `1` in line 1 of `a.toml`, it must be a number of at least 0 and below 1, or a list with one a hidden layer",
+        );
+        refused(
+            "train.optimizer = \"adma\"",
+            "`train.optimizer` is `adma` in line 1 of `a.toml`, it must be one of sgd, rmsprop, adam, adamw",
+        );
+        refused(
+            "[train]\nseed = 99999999999999999999",
+            "`train.seed` is `99999999999999999999` in line 2 of `a.toml`, it must be a whole number of at least 0",
+        );
+        refused(
+            "[train.epochs]\nx = 1",
+            "`train.epochs` is `[train.epochs]` in line 1 of `a.toml`, it must be a whole number from 1 to 1000000",
+        );
+        refused(
+            "train = 3",
+            "`train` is `3` in line 1 of `a.toml`, it must be a section: `[train]` and its keys below",
+        );
+        let error = layers().assign("model.hidden=512,-256").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`model.hidden` is `512,-256`, it must be a list, each entry a whole number from 1 to 1000000"
+        );
+    }
+
+    #[test]
+    fn what_is_not_toml_names_the_line() {
+        let error = layers().text("[train]\nepochs = = 3", "a.toml").unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of `a.toml` is not valid TOML: "), "{error}");
+        let error = layers().text("[train]\nseed = 1\nseed = 2", "a.toml").unwrap_err().to_string();
+        assert!(error.starts_with("line 3 of `a.toml` is not valid TOML: duplicate"), "{error}");
+    }
+
+    #[test]
+    fn a_flag_needs_an_equals_sign() {
+        let error = layers().assign("train.epochs").unwrap_err().to_string();
+        assert!(error.contains("`train.epochs`") && error.contains("key=value"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = layers().file(Path::new("no/such.toml")).unwrap_err().to_string();
+        assert!(error.contains("no/such.toml"), "{error}");
+    }
+}

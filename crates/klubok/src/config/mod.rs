@@ -1,0 +1,390 @@
+//! Settings: as written (TOML, flags) and as resolved and checked.
+//!
+//! [`Layers`] gathers defaults, preset, file and flags (later over earlier), checks each value by the
+//! table [`KEYS`], and resolves every `"auto"` to a concrete value: a [`Config`].
+
+pub mod keys;
+pub mod layers;
+pub mod notes;
+pub mod preset;
+mod resolve;
+mod table;
+mod text;
+mod value;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use keys::Key;
+pub use layers::{Layers, Place, Resolved};
+pub use notes::Note;
+pub use preset::Preset;
+pub use table::KEYS;
+pub use text::defaults_text;
+
+use crate::plan::Activation;
+
+/// All settings of a run, resolved: what `config.toml` of a run holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How data becomes the network's input.
+    pub data: DataConfig,
+    /// The network.
+    pub model: ModelConfig,
+    /// The training.
+    pub train: TrainConfig,
+    /// What keeps a network from memorising.
+    pub regularization: RegularizationConfig,
+    /// Random changes to pictures in training.
+    pub augment: AugmentConfig,
+}
+
+/// `[data]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Pixels on each side of a picture, as the network sees it.
+    pub size: usize,
+    /// Grey or RGB.
+    pub color: Color,
+    /// How a picture that is not square becomes so.
+    pub fit: Fit,
+    /// Share of the data cut off for validation where there is no validation part.
+    pub val_fraction: f64,
+    /// Seed of that cut; `train.seed` does not touch it.
+    pub split_seed: u64,
+    /// Column to predict, for tables; as written, `""` is none.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "none_if_empty")]
+    pub target: Option<String>,
+}
+
+/// Colours of the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Color {
+    /// One value a pixel.
+    Grey,
+    /// Three values a pixel.
+    Rgb,
+}
+
+impl Color {
+    /// Values a pixel.
+    pub fn channels(self) -> usize {
+        match self {
+            Color::Grey => 1,
+            Color::Rgb => 3,
+        }
+    }
+}
+
+/// How a picture of any shape becomes a square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Stretch: nothing is lost, shapes are distorted.
+    Squash,
+    /// Cut the middle out: shapes are kept, edges lost.
+    Crop,
+    /// Fill up with grey: nothing is lost, the subject is smaller.
+    Pad,
+}
+
+/// `[model]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Units of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Activation of all hidden layers, or one each.
+    pub activation: OneOrEach<Activation>,
+    /// How weights start.
+    pub init: Init,
+    /// How the output layer's weights start.
+    pub output_init: Init,
+    /// Start the output biases at the log of the classes' shares.
+    pub prior_bias: bool,
+    /// Normalise over the batch after every hidden linear layer.
+    pub batch_norm: bool,
+    /// Chance to drop a hidden unit, for all layers or one each.
+    pub dropout: OneOrEach<f64>,
+    /// Chance to drop an input value.
+    pub input_dropout: f64,
+}
+
+/// A setting for all hidden layers, or one for each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrEach<T> {
+    /// The same for all.
+    One(T),
+    /// One a layer.
+    Each(Vec<T>),
+}
+
+impl<T: Copy> OneOrEach<T> {
+    /// The setting of hidden layer `i`, from 0.
+    pub fn get(&self, i: usize) -> T {
+        match self {
+            OneOrEach::One(v) => *v,
+            OneOrEach::Each(v) => v[i],
+        }
+    }
+}
+
+/// How weights start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// Normal, variance 2 / inputs (He et al. 2015).
+    He,
+    /// Uniform, variance 2 / inputs.
+    HeUniform,
+    /// Normal, variance 2 / (inputs + outputs) (Glorot and Bengio 2010).
+    Glorot,
+    /// Uniform, variance 2 / (inputs + outputs).
+    GlorotUniform,
+    /// Normal, variance 1 / inputs (LeCun et al. 1998).
+    Lecun,
+    /// Uniform, variance 1 / inputs.
+    LecunUniform,
+    /// Random orthogonal rows or columns (Saxe et al. 2014).
+    Orthogonal,
+    /// All zero.
+    Zeros,
+}
+
+/// `[train]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training part.
+    pub epochs: u64,
+    /// Samples of one update.
+    pub batch_size: usize,
+    /// Update rule.
+    pub optimizer: Optimizer,
+    /// Learning rate (after warm-up).
+    pub learning_rate: f64,
+    /// Momentum of SGD and RMSProp.
+    pub momentum: f64,
+    /// Nesterov's variant of momentum (SGD).
+    pub nesterov: bool,
+    /// Adam: share of the old mean gradient that is kept.
+    pub beta1: f64,
+    /// Adam and RMSProp: share of the old mean square that is kept.
+    pub beta2: f64,
+    /// Adam and RMSProp: added to the root.
+    pub epsilon: f64,
+    /// Learning rate over time.
+    pub schedule: Schedule,
+    /// Epochs in which the learning rate rises linearly from 0.
+    pub warmup_epochs: f64,
+    /// `step`, `exponential`, `plateau`: factor of each reduction.
+    pub decay: f64,
+    /// `step`: epochs between reductions; `plateau`: epochs without a better validation loss before one.
+    pub decay_epochs: f64,
+    /// `cosine`: number of restarts.
+    pub restarts: u64,
+    /// Largest norm of the whole gradient; 0 is no limit.
+    pub clip_norm: f64,
+    /// What is minimised.
+    pub loss: Loss,
+    /// Weight classes by how rare they are.
+    pub class_weights: ClassWeights,
+    /// What decides which epoch is the best.
+    pub monitor: Monitor,
+    /// Stop when nothing gets better.
+    pub early_stopping: bool,
+    /// Epochs without a better one before stopping.
+    pub patience: u64,
+    /// Seed of start, order, dropout and augmentation.
+    pub seed: u64,
+    /// Threads; 0 is one a core, resolved before step 0.
+    pub threads: usize,
+    /// Precision of the products.
+    pub precision: Precision,
+    /// What computes.
+    pub device: Device,
+}
+
+/// Update rules by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Gradient descent with momentum.
+    Sgd,
+    /// RMSProp.
+    Rmsprop,
+    /// Adam.
+    Adam,
+    /// Adam with decoupled weight decay (`regularization.weight_decay`).
+    Adamw,
+}
+
+/// Learning rate over time by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Always the same.
+    Constant,
+    /// Times `decay` every `decay_epochs`.
+    Step,
+    /// Times `decay` every epoch, smoothly.
+    Exponential,
+    /// Half a cosine down to 0, with `restarts`.
+    Cosine,
+    /// Up and down once (Smith 2018).
+    OneCycle,
+    /// Times `decay` when the validation loss has not improved for `decay_epochs`.
+    Plateau,
+}
+
+/// Losses by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Softmax and cross-entropy.
+    CrossEntropy,
+}
+
+/// Class weights by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// All classes weigh the same.
+    None,
+    /// `samples / (classes * samples of the class)`, as scikit-learn's "balanced".
+    Balanced,
+}
+
+/// What decides which epoch is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// Lowest validation loss, the earlier epoch on ties.
+    ValLoss,
+    /// Highest validation accuracy, the earlier epoch on ties.
+    ValAccuracy,
+}
+
+/// Precision of the products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    F32,
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The processor.
+    Cpu,
+}
+
+/// `[regularization]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegularizationConfig {
+    /// Penalty `l1 Σ|w|` in the loss.
+    pub l1: f64,
+    /// Penalty `l2/2 Σw²` in the loss.
+    pub l2: f64,
+    /// Decoupled decay: weights shrink by `learning_rate * weight_decay` each step.
+    pub weight_decay: f64,
+    /// Largest norm of a unit's incoming weights; 0 is no limit.
+    pub max_norm: f64,
+    /// Share of the target spread over all classes.
+    pub label_smoothing: f64,
+}
+
+/// `[augment]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentConfig {
+    /// Mirror left and right, half of the time.
+    pub flip: bool,
+    /// Shift by up to this many pixels.
+    pub shift: u32,
+}
+
+/// What kind of data a run uses: presets and some defaults depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataKind {
+    /// Folders of pictures, and the built-in pictures.
+    Pictures,
+    /// A folder of IDX files, such as MNIST.
+    Idx,
+    /// Points with few coordinates, such as the built-in spirals.
+    Points,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is no such key.
+    #[error("unknown key `{key}`{place}{}", suggestion(*nearest))]
+    UnknownKey {
+        /// The key as written.
+        key: String,
+        /// The nearest key there is.
+        nearest: Option<&'static str>,
+        /// Where it was written.
+        place: Place,
+    },
+    /// A key has a value of the wrong type or out of its range.
+    #[error("`{key}` is `{value}`{place}, it must be {allowed}")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value as written.
+        value: String,
+        /// What would be right.
+        allowed: String,
+        /// Where it was written.
+        place: Place,
+    },
+    /// A value that is right by itself does not go with another one.
+    #[error("`{key}` is `{value}`, but {why}")]
+    Conflict {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it does not go with, and what would be right.
+        why: String,
+    },
+    /// A file is not TOML.
+    #[error("line {line} of `{file}` is not valid TOML: {message}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What the parser expected.
+        message: String,
+    },
+    /// A flag is not of the form `key=value`.
+    #[error("`{text}` is not a setting: write `key=value`, such as `train.epochs=15`")]
+    Assignment {
+        /// What was written.
+        text: String,
+    },
+    /// There is no such preset.
+    #[error("unknown preset `{name}`, there are balanced, article and plain")]
+    UnknownPreset {
+        /// The name as written.
+        name: String,
+    },
+}
+
+fn none_if_empty<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::deserialize(value)?.filter(|text: &String| !text.is_empty()))
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |key| format!(", the nearest known key is `{key}`"))
+}

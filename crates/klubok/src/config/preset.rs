@@ -1,0 +1,119 @@
+//! Named starting points: each a layer of TOML over the defaults.
+
+use std::str::FromStr;
+
+use super::{ConfigError, DataKind};
+
+/// A named starting point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// A good run on this kind of data: what `klubok train DATA` uses.
+    Balanced,
+    /// The article's own network, unregularised, so that all three phases can be seen.
+    Article,
+    /// The defaults alone.
+    Plain,
+}
+
+impl FromStr for Preset {
+    type Err = ConfigError;
+
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        match name {
+            "balanced" => Ok(Preset::Balanced),
+            "article" => Ok(Preset::Article),
+            "plain" => Ok(Preset::Plain),
+            _ => Err(ConfigError::UnknownPreset { name: name.into() }),
+        }
+    }
+}
+
+impl Preset {
+    /// The preset's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::Balanced => "balanced",
+            Preset::Article => "article",
+            Preset::Plain => "plain",
+        }
+    }
+
+    /// What the preset changes for this kind of data, as TOML.
+    pub fn toml(self, kind: DataKind) -> &'static str {
+        match (self, kind) {
+            (Preset::Balanced, DataKind::Pictures) => PICTURES,
+            (Preset::Balanced, DataKind::Idx) => IDX,
+            (Preset::Balanced, DataKind::Points) => POINTS,
+            (Preset::Article, _) => ARTICLE,
+            (Preset::Plain, _) => "",
+        }
+    }
+}
+
+/// Photographs vary far more than a few thousand samples show, and the network is large: noise
+/// (dropout), mirrored and shifted copies and decay keep it from memorising, and the longer run lets it
+/// use them. A shift of 4 of 64 pixels is about what a photographer's framing varies by.
+const PICTURES: &str = r"
+[model]
+hidden = [1024, 512, 256]
+batch_norm = true
+dropout = 0.3
+
+[train]
+epochs = 40
+
+[regularization]
+weight_decay = 0.05
+label_smoothing = 0.05
+
+[augment]
+flip = true
+shift = 4
+";
+
+/// Mirrored digits are other signs, so nothing is flipped. IDX pictures are centred and small (28
+/// pixels): a shift of 2 is in the same proportion as 4 of 64.
+const IDX: &str = r"
+[model]
+hidden = [512, 256]
+batch_norm = true
+dropout = 0.3
+
+[regularization]
+weight_decay = 0.05
+
+[augment]
+shift = 2
+";
+
+/// Few coordinates need a small smooth network and many small updates; there is nothing to drop.
+const POINTS: &str = r#"
+[model]
+hidden = [32, 32]
+activation = "tanh"
+init = "glorot"
+
+[train]
+epochs = 100
+batch_size = 32
+learning_rate = 0.01
+patience = 30
+"#;
+
+/// Input and output follow from the data: 4,096 grey values and 2 classes give 4096-512-256-128-2.
+const ARTICLE: &str = r#"
+[model]
+hidden = [512, 256, 128]
+activation = "relu"
+init = "he"
+output_init = "he"
+
+[train]
+epochs = 60
+optimizer = "sgd"
+learning_rate = 0.01
+momentum = 0.9
+schedule = "constant"
+warmup_epochs = 0
+early_stopping = false
+"#;

@@ -1,0 +1,225 @@
+//! From layers to a [`Config`]: every `"auto"` gets its value, and what does not go together is refused.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::{Config, ConfigError, DataKind, KEYS, OneOrEach, Optimizer, layers::Setting};
+
+type Values = BTreeMap<&'static str, Value>;
+
+/// The settings over the defaults, all concrete.
+pub(super) fn config(
+    settings: &BTreeMap<&'static str, Setting>,
+    kind: DataKind,
+    cores: usize,
+) -> Config {
+    let written = |path| settings.get(path).map(|setting| setting.value.clone());
+    let mut values: Values = KEYS
+        .iter()
+        .map(|key| (key.path, written(key.path).unwrap_or_else(|| key.default_value())))
+        .collect();
+    let automatic: Values = values
+        .iter()
+        .filter_map(|(path, value)| Some((*path, automatic(path, value, &values, kind, cores)?)))
+        .collect();
+    values.extend(automatic);
+    nested(values)
+}
+
+/// The concrete value of a key that was left open; what follows depends on keys that cannot be.
+fn automatic(
+    path: &str,
+    value: &Value,
+    values: &Values,
+    kind: DataKind,
+    cores: usize,
+) -> Option<Value> {
+    if path == "train.threads" && value.as_integer() == Some(0) {
+        return Some(Value::Integer(cores.max(1) as i64));
+    }
+    if value.as_str() != Some("auto") {
+        return None;
+    }
+    let word = |path| values[path].as_str();
+    let optimizer = word("train.optimizer");
+    let schedule = word("train.schedule");
+    let epochs = values["train.epochs"].as_integer().unwrap_or(1) as f64;
+    let number = match path {
+        "train.threads" => return Some(Value::Integer(cores.max(1) as i64)),
+        "data.val_fraction" if kind == DataKind::Idx => 0.1,
+        "data.val_fraction" => 0.2,
+        "train.learning_rate" if optimizer == Some("sgd") => 0.01,
+        "train.learning_rate" => 0.001,
+        "train.momentum" if optimizer == Some("sgd") => 0.9,
+        "train.momentum" => 0.0,
+        "train.beta2" if optimizer == Some("rmsprop") => 0.99,
+        "train.beta2" => 0.999,
+        "train.warmup_epochs" if schedule == Some("one_cycle") => 0.0,
+        "train.warmup_epochs" => epochs / 20.0,
+        "train.decay" if schedule == Some("exponential") => 0.95,
+        "train.decay" => 0.1,
+        "train.decay_epochs" if schedule == Some("plateau") => 5.0,
+        "train.decay_epochs" => (epochs / 3.0).ceil(),
+        // A word `auto` in a key of another kind (a column of that name) is itself.
+        _ => return None,
+    };
+    Some(Value::Float(number))
+}
+
+fn nested(values: Values) -> Config {
+    let mut table = Table::new();
+    for (path, value) in values {
+        let (section, name) = path.split_once('.').unwrap_or(("", path));
+        let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(section) = section {
+            section.insert(name.into(), value);
+        }
+    }
+    Config::deserialize(Value::Table(table)).expect("a test holds the keys to the structs")
+}
+
+/// Refuses values that are right by themselves and do not go together.
+pub(super) fn check(config: &Config, kind: DataKind) -> Result<(), ConfigError> {
+    let Config { data, model, train, augment, .. } = config;
+    let layers = model.hidden.len();
+    let lists =
+        [("model.activation", each(&model.activation)), ("model.dropout", each(&model.dropout))];
+    for (key, given) in lists {
+        if let Some(given) = given.filter(|given| *given != layers) {
+            return Err(ConfigError::Conflict {
+                key,
+                value: format!("a list of {given}"),
+                why: format!(
+                    "`model.hidden` has {layers} layers: give one value, or a list of {layers}"
+                ),
+            });
+        }
+    }
+    let conflict = |key, value: &dyn ToString, why: String| {
+        Err(ConfigError::Conflict { key, value: value.to_string(), why })
+    };
+    if model.batch_norm && train.batch_size == 1 {
+        let why = "batch normalisation needs batches of at least 2".into();
+        return conflict("train.batch_size", &train.batch_size, why);
+    }
+    if train.optimizer == Optimizer::Sgd && train.nesterov && train.momentum == 0.0 {
+        let why = "`train.momentum` is 0: Nesterov's variant needs momentum, such as 0.9".into();
+        return conflict("train.nesterov", &train.nesterov, why);
+    }
+    if train.warmup_epochs > train.epochs as f64 {
+        let why = format!("there are {} epochs in all: it must be at most that", train.epochs);
+        return conflict("train.warmup_epochs", &train.warmup_epochs, why);
+    }
+    if kind == DataKind::Pictures && augment.shift as usize >= data.size {
+        let why = format!("pictures are {} pixels wide: it must be less", data.size);
+        return conflict("augment.shift", &augment.shift, why);
+    }
+    Ok(())
+}
+
+fn each<T>(setting: &OneOrEach<T>) -> Option<usize> {
+    match setting {
+        OneOrEach::One(_) => None,
+        OneOrEach::Each(values) => Some(values.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, DataKind, Layers, Preset};
+
+    fn with(sets: &[&str]) -> Layers {
+        let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+        for set in sets {
+            layers.assign(set).unwrap();
+        }
+        layers
+    }
+
+    fn resolved(sets: &[&str]) -> Config {
+        with(sets).resolve(6).unwrap().config
+    }
+
+    #[track_caller]
+    fn refused(sets: &[&str], message: &str) {
+        assert_eq!(with(sets).resolve(6).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn what_depends_on_the_optimizer_is_concrete() {
+        let rates = |optimizer: &str| {
+            let train = resolved(&[&format!("train.optimizer={optimizer}")]).train;
+            (train.learning_rate, train.momentum, train.beta2)
+        };
+        assert_eq!(rates("sgd"), (0.01, 0.9, 0.999));
+        assert_eq!(rates("rmsprop"), (0.001, 0.0, 0.99));
+        assert_eq!(rates("adam"), (0.001, 0.0, 0.999));
+        assert_eq!(rates("adamw"), (0.001, 0.0, 0.999));
+    }
+
+    #[test]
+    fn what_depends_on_epochs_and_schedule_is_concrete() {
+        let times = |schedule: &str| {
+            let set = format!("train.schedule={schedule}");
+            let train = resolved(&[&set, "train.epochs=40"]).train;
+            (train.warmup_epochs, train.decay, train.decay_epochs)
+        };
+        assert_eq!(times("cosine"), (2.0, 0.1, 14.0));
+        assert_eq!(times("step"), (2.0, 0.1, 14.0));
+        assert_eq!(times("exponential"), (2.0, 0.95, 14.0));
+        assert_eq!(times("plateau"), (2.0, 0.1, 5.0));
+        assert_eq!(times("one_cycle"), (0.0, 0.1, 14.0));
+    }
+
+    #[test]
+    fn auto_and_zero_threads_are_one_a_core() {
+        assert_eq!(resolved(&[]).train.threads, 6);
+        assert_eq!(resolved(&["train.threads=0"]).train.threads, 6);
+        assert_eq!(resolved(&["train.threads=auto"]).train.threads, 6);
+        assert_eq!(resolved(&["train.threads=13"]).train.threads, 13);
+        assert_eq!(with(&[]).resolve(0).unwrap().config.train.threads, 1);
+    }
+
+    #[test]
+    fn auto_is_itself_where_any_text_is_meant() {
+        assert_eq!(resolved(&["data.target=auto"]).data.target.as_deref(), Some("auto"));
+        assert_eq!(resolved(&["data.target="]).data.target, None);
+    }
+
+    #[test]
+    fn validation_share_depends_on_the_data() {
+        let share = |kind| Layers::new(Preset::Plain, kind).resolve(1).unwrap().config.data;
+        assert_eq!(share(DataKind::Pictures).val_fraction, 0.2);
+        assert_eq!(share(DataKind::Idx).val_fraction, 0.1);
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        refused(
+            &["model.hidden=8,8", "model.dropout=0.1,0.2,0.3"],
+            "`model.dropout` is `a list of 3`, but `model.hidden` has 2 layers: give one value, or a list of 2",
+        );
+        refused(
+            &["model.hidden=8", "model.activation=relu,tanh"],
+            "`model.activation` is `a list of 2`, but `model.hidden` has 1 layers: give one value, or a list of 1",
+        );
+        refused(
+            &["model.batch_norm=true", "train.batch_size=1"],
+            "`train.batch_size` is `1`, but batch normalisation needs batches of at least 2",
+        );
+        refused(
+            &["train.optimizer=sgd", "train.nesterov=true", "train.momentum=0"],
+            "`train.nesterov` is `true`, but `train.momentum` is 0: Nesterov's variant needs momentum, such as 0.9",
+        );
+        refused(
+            &["train.epochs=2", "train.warmup_epochs=2.5"],
+            "`train.warmup_epochs` is `2.5`, but there are 2 epochs in all: it must be at most that",
+        );
+        refused(
+            &["data.size=8", "augment.shift=8"],
+            "`augment.shift` is `8`, but pictures are 8 pixels wide: it must be less",
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! One value of one key: from a flag's text, and checked against the key's range.
+
+use std::ops::{Bound, RangeBounds};
+
+use toml::Value;
+
+use super::keys::{Allowed, Arity, DefaultValue, Key};
+
+impl Key {
+    /// The default as TOML, `"auto"` where it depends on other things.
+    pub(super) fn default_value(&self) -> Value {
+        match self.default {
+            DefaultValue::Auto(_) => Value::String("auto".into()),
+            DefaultValue::Fixed(text) => self.read_flag(text),
+        }
+    }
+
+    /// What a flag's text means for this key: `512,256` is a list, a bare word a string.
+    pub(super) fn read_flag(&self, text: &str) -> Value {
+        let text = text.trim();
+        if matches!(self.allowed, Allowed::Text) {
+            return Value::String(unquoted(text).into());
+        }
+        let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+        match inner {
+            None if !text.contains(',') => scalar(text),
+            _ => {
+                let items = inner.unwrap_or(text).split(',').map(str::trim);
+                Value::Array(items.filter(|item| !item.is_empty()).map(scalar).collect())
+            }
+        }
+    }
+
+    /// `value` in the key's own type (numbers as floats, one unit as a list of one), if it is allowed.
+    pub(super) fn check(&self, value: &Value) -> Option<Value> {
+        if matches!(self.default, DefaultValue::Auto(_)) && value.as_str() == Some("auto") {
+            return Some(value.clone());
+        }
+        let each = |values: &[Value]| {
+            values.iter().map(|v| self.allowed.check(v)).collect::<Option<_>>().map(Value::Array)
+        };
+        match (self.arity, value) {
+            (Arity::List | Arity::OneOrEach, Value::Array(values)) => each(values),
+            (Arity::List, value) => each(std::slice::from_ref(value)),
+            (Arity::One | Arity::OneOrEach, value) => self.allowed.check(value),
+        }
+    }
+}
+
+impl Allowed {
+    fn check(&self, value: &Value) -> Option<Value> {
+        match (self, value) {
+            (Allowed::Switch, Value::Boolean(_)) | (Allowed::Text, Value::String(_)) => {
+                Some(value.clone())
+            }
+            (Allowed::OneOf(words), Value::String(word)) => {
+                words.contains(&word.as_str()).then(|| value.clone())
+            }
+            (Allowed::Whole(min, max), Value::Integer(n)) => {
+                (min..=max).contains(&n).then(|| value.clone())
+            }
+            (Allowed::Number(..), Value::Integer(n)) => self.check(&Value::Float(*n as f64)),
+            (Allowed::Number(min, max), Value::Float(x)) => {
+                // -0 would be written as `-0.0` and is meant as 0.
+                within(*x, *min, *max).then_some(Value::Float(*x + 0.0))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Training uses `f32`: a number must be finite and on the right side of an open bound there too.
+fn within(x: f64, min: Bound<f64>, max: Bound<f64>) -> bool {
+    let open = [min, max].into_iter().filter_map(|bound| match bound {
+        Bound::Excluded(bound) => Some(bound as f32),
+        Bound::Included(_) | Bound::Unbounded => None,
+    });
+    let rounded = x as f32;
+    (min, max).contains(&x) && rounded.is_finite() && open.into_iter().all(|b| b != rounded)
+}
+
+fn scalar(text: &str) -> Value {
+    let word = || Value::String(unquoted(text).into());
+    match text {
+        "true" => Value::Boolean(true),
+        "false" => Value::Boolean(false),
+        _ if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
+            let digits = text.replace('_', "");
+            let whole = digits.parse().map(Value::Integer);
+            whole.or_else(|_| digits.parse().map(Value::Float)).unwrap_or_else(|_| word())
+        }
+        _ => word(),
+    }
+}
+
+fn unquoted(text: &str) -> &str {
+    let inside = |quote| text.strip_prefix(quote).and_then(|t: &str| t.strip_suffix(quote));
+    inside('"').or_else(|| inside('\'')).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys;
+
+    #[track_caller]
+    fn check(path: &str, text: &str, expected: Option<&str>) {
+        let key = keys::find(path).unwrap();
+        let got = key.check(&key.read_flag(text)).map(|v| v.to_string());
+        assert_eq!(got.as_deref(), expected, "{path}={text}");
+    }
+
+    #[test]
+    fn lists_are_written_with_or_without_brackets() {
+        check("model.hidden", "512,256", Some("[512, 256]"));
+        check("model.hidden", "[512,256]", Some("[512, 256]"));
+        check("model.hidden", "64", Some("[64]"));
+        check("model.hidden", "[]", Some("[]"));
+        check("model.hidden", "512,-1", None);
+        check("model.hidden", "512,0", None);
+        check("model.activation", "tanh,relu", Some(r#"["tanh", "relu"]"#));
+        check("model.activation", r#"["tanh", 'relu']"#, Some(r#"["tanh", "relu"]"#));
+        check("model.dropout", "0.5,0", Some("[0.5, 0.0]"));
+        check("train.epochs", "5,6", None);
+    }
+
+    #[test]
+    fn numbers_keep_to_their_range() {
+        check("model.dropout", "0", Some("0.0"));
+        check("model.dropout", "-0.0", Some("0.0"));
+        check("model.dropout", ".5", Some("0.5"));
+        check("model.dropout", "1", None);
+        check("model.dropout", "-0.1", None);
+        check("train.learning_rate", "1e-2", Some("0.01"));
+        check("train.learning_rate", "0", None);
+        check("train.learning_rate", "-1", None);
+        check("train.learning_rate", "nan", None);
+        check("train.learning_rate", "inf", None);
+        check("train.learning_rate", "1e300", None);
+        check("train.beta1", "1", None);
+        check("train.beta1", "0.999999999", None);
+        check("data.val_fraction", "1", None);
+        check("train.epochs", "0", None);
+        check("train.epochs", "1_000", Some("1000"));
+        check("train.epochs", "2.5", None);
+        check("train.seed", "99999999999999999999", None);
+    }
+
+    #[test]
+    fn words_and_switches_keep_to_their_kind() {
+        check("train.optimizer", "adam", Some(r#""adam""#));
+        check("train.optimizer", "\"adam\"", Some(r#""adam""#));
+        check("train.optimizer", "adma", None);
+        check("train.nesterov", "true", Some("true"));
+        check("train.nesterov", "yes", None);
+        check("data.target", "2020", Some(r#""2020""#));
+        check("data.target", "a,b", Some(r#""a,b""#));
+        check("train.momentum", "auto", Some(r#""auto""#));
+        check("train.epochs", "auto", None);
+    }
+}

@@ -1,0 +1,287 @@
+//! Data that cannot be used, one variant for each way to go wrong.
+
+/// Data that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    // === What was given ===
+    /// There is nothing at this path.
+    #[error("there is nothing at `{path}`")]
+    Missing {
+        /// The path.
+        path: String,
+    },
+    /// A file that is no data.
+    #[error(
+        "`{path}` is a file: data is a folder of class folders, a folder of IDX files or `demo:NAME`"
+    )]
+    NotAFolder {
+        /// The path.
+        path: String,
+    },
+    /// A table, which cannot be read yet.
+    #[error(
+        "`{path}` is a table, and tables are not read yet: data is a folder of class folders, a \
+         folder of IDX files or `demo:NAME`"
+    )]
+    Table {
+        /// The path.
+        path: String,
+    },
+    /// There is no built-in set of this name.
+    #[error("there is no built-in set `{name}`, there is {known}")]
+    UnknownDemo {
+        /// The name after `demo:`.
+        name: String,
+        /// The names there are, in backticks.
+        known: String,
+    },
+    /// A part of another kind than the data.
+    #[error(
+        "the {part} part `{path}` is {got}, the data is {expected}: both must be the same kind"
+    )]
+    OtherKind {
+        /// `val` or `test`.
+        part: &'static str,
+        /// The path.
+        path: String,
+        /// Kind of the data.
+        expected: &'static str,
+        /// Kind of the part.
+        got: &'static str,
+    },
+    /// The rows are not what the model takes.
+    #[error("`{path}` has {got}, the model expects {expected}")]
+    OtherInput {
+        /// The data.
+        path: String,
+        /// What the model takes.
+        expected: String,
+        /// What the data has.
+        got: String,
+    },
+    /// The classes of a built-in set are not the model's.
+    #[error("`{path}` has the classes {got}, the model knows {expected}")]
+    OtherClasses {
+        /// The data.
+        path: String,
+        /// The model's classes, in backticks.
+        expected: String,
+        /// The data's classes, in backticks.
+        got: String,
+    },
+
+    // === Classes and parts ===
+    /// A folder without class folders.
+    #[error(
+        "`{path}` has no class folders: the pictures of each class go into a folder of their own, \
+         such as `cat` and `dog`"
+    )]
+    NoClasses {
+        /// The path.
+        path: String,
+    },
+    /// Class folders without a picture in any of them.
+    #[error(
+        "the class folders of `{path}` hold no pictures: JPEG, PNG, BMP, GIF, WebP and TIFF are read"
+    )]
+    NoPictures {
+        /// The path.
+        path: String,
+    },
+    /// A folder with parts, but none for training.
+    #[error("`{path}` has no `train` part, only {found}")]
+    NoTrainPart {
+        /// The path.
+        path: String,
+        /// The parts there are, in backticks.
+        found: String,
+    },
+    /// Two folders for the same part.
+    #[error("`{path}` has two folders for the same part, `{first}` and `{second}`: one must go")]
+    PartTwice {
+        /// The path.
+        path: String,
+        /// One folder.
+        first: String,
+        /// The other folder.
+        second: String,
+    },
+    /// A class without a readable picture.
+    #[error(
+        "class `{class}` has no picture that can be read: JPEG, PNG, BMP, GIF, WebP and TIFF can"
+    )]
+    EmptyClass {
+        /// Name of the class.
+        class: String,
+    },
+    /// A class with a single sample, which cannot be in two parts.
+    #[error(
+        "class `{class}` has one sample: at least two are needed, one for training and one for \
+         validation"
+    )]
+    OneSample {
+        /// Name of the class.
+        class: String,
+    },
+    /// There is nothing to tell apart.
+    #[error("`{class}` is the only class: at least two are needed to learn a difference")]
+    OneClass {
+        /// Name of the class.
+        class: String,
+    },
+    /// A class that training does not know.
+    #[error("class `{class}` of the {part} part is not one that is trained: {known}")]
+    UnknownClass {
+        /// Name of the class.
+        class: String,
+        /// `train`, `val` or `test`.
+        part: &'static str,
+        /// The classes that are known, in backticks.
+        known: String,
+    },
+
+    // === Pictures ===
+    /// A picture that cannot be read.
+    #[error("`{name}` cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// So many pictures cannot be read that something else must be wrong.
+    #[error(
+        "{skipped} of {total} pictures cannot be read, more than 5 %; the first is `{name}`: {reason}"
+    )]
+    TooManyUnreadable {
+        /// Pictures that cannot be read.
+        skipped: usize,
+        /// All pictures.
+        total: usize,
+        /// The first that cannot be read.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The rows do not fit into memory.
+    #[error(
+        "{rows} rows need {gib:.1} GiB of memory, which cannot be had: a smaller `data.size` needs less"
+    )]
+    Memory {
+        /// Number of rows.
+        rows: usize,
+        /// Bytes of all rows in GiB.
+        gib: f64,
+    },
+
+    // === IDX ===
+    /// Pictures without labels or labels without pictures.
+    #[error("`{path}` has no `{file}` (or `{file}.gz`)")]
+    IdxMissing {
+        /// The folder.
+        path: String,
+        /// The file that is missing.
+        file: String,
+    },
+    /// The first four bytes are not those of the expected file.
+    #[error("`{file}` begins with {got:#010x}, an IDX file of {what} begins with {expected:#010x}")]
+    IdxMagic {
+        /// The file.
+        file: String,
+        /// `pictures` or `labels`.
+        what: &'static str,
+        /// What it should begin with.
+        expected: u32,
+        /// What it begins with.
+        got: u32,
+    },
+    /// The file ends before what its header announces.
+    #[error("`{file}` ends after {got} bytes, its header announces {expected}")]
+    IdxShort {
+        /// The file.
+        file: String,
+        /// Bytes announced, header included; unpacked.
+        expected: u128,
+        /// Bytes there are; unpacked.
+        got: usize,
+    },
+    /// The file goes on after what its header announces.
+    #[error("`{file}` goes on after the {expected} bytes that its header announces")]
+    IdxLong {
+        /// The file.
+        file: String,
+        /// Bytes announced, header included; unpacked.
+        expected: u128,
+    },
+    /// The compressed file is damaged.
+    #[error("`{file}` cannot be unpacked: {reason}")]
+    IdxDamaged {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another number of pictures than labels.
+    #[error("`{file}` has {pictures} pictures, but there are {labels} labels for them")]
+    IdxCounts {
+        /// The file of pictures.
+        file: String,
+        /// Number of pictures.
+        pictures: usize,
+        /// Number of labels.
+        labels: usize,
+    },
+    /// No pictures, or pictures without pixels.
+    #[error("`{file}` holds {count} pictures of {width}x{height} pixels: there is nothing in it")]
+    IdxEmpty {
+        /// The file.
+        file: String,
+        /// Number of pictures.
+        count: usize,
+        /// Pixels across.
+        width: usize,
+        /// Pixels down.
+        height: usize,
+    },
+    /// Labels that skip a number.
+    #[error(
+        "there is label {label} but no label {missing}: labels go from 0 to classes - 1, without a gap"
+    )]
+    IdxLabels {
+        /// The largest label.
+        label: u8,
+        /// The smallest label that is missing.
+        missing: u8,
+    },
+    /// Pictures of another size than those of the other parts.
+    #[error("`{file}` has {got}, the other parts have {expected}")]
+    IdxShape {
+        /// The file.
+        file: String,
+        /// What is in the file.
+        got: String,
+        /// What is in the others.
+        expected: String,
+    },
+
+    // === Values and records ===
+    /// A value that is no number.
+    #[error("row {row} has {value} in column `{column}`: every value must be a finite number")]
+    NotFinite {
+        /// Row of the data, from 0.
+        row: u32,
+        /// Name of the column.
+        column: String,
+        /// The value.
+        value: f32,
+    },
+    /// A record of rows and parts (`split.csv`) that is damaged.
+    #[error("line {line} of the record of rows is damaged: {reason}")]
+    Record {
+        /// Line of the file, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+}

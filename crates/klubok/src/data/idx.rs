@@ -1,0 +1,431 @@
+//! IDX: the form in which MNIST and its relatives are published.
+//!
+//! A file begins with 0, 0, the type of its values (8 = bytes) and the number of dimensions, then the
+//! length of each dimension (32 bits, big endian), then the values. Pictures have three dimensions
+//! (count, rows, columns), labels one. Either may be packed with gzip. `train-images-idx3-ubyte` and
+//! `train-labels-idx1-ubyte` are the training part, `t10k-...` the test part.
+//! Source: <http://yann.lecun.com/exdb/mnist/>.
+
+use std::{
+    cmp::Ordering,
+    io::{BufRead, BufReader, ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{DataError, Input, OpenOptions, Part, Progress, Samples, unknown_class};
+use crate::{error::Result, plan::Picture, rows::MemoryRows};
+
+/// What the names of a part's files begin with.
+const TRAIN: &str = "train";
+const TEST: &str = "t10k";
+
+/// The two files of a part.
+pub(super) struct Pair {
+    /// The part they are used for.
+    pub(super) part: Part,
+    /// Pictures.
+    pub(super) images: PathBuf,
+    /// Their labels.
+    pub(super) labels: PathBuf,
+}
+
+/// True when `folder` holds IDX files under the names that are looked for.
+pub(super) fn is_idx(folder: &Path) -> bool {
+    [TRAIN, TEST].iter().any(|stem| {
+        find(folder, stem, "images", 3).or_else(|| find(folder, stem, "labels", 1)).is_some()
+    })
+}
+
+/// The files of every part of the data; a part given apart is the `t10k` part of its folder, or the
+/// `train` part where there is no other.
+pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    for (stem, part) in [(TRAIN, Part::Train), (TEST, Part::Test)] {
+        let wanted = part == Part::Train && options.known.is_none();
+        if wanted || has(source, stem) {
+            pairs.push(pair(source, stem, part)?);
+        }
+    }
+    for (part, path) in options.apart() {
+        pairs.retain(|pair| pair.part != part);
+        pairs.push(pair(path, if has(path, TEST) { TEST } else { TRAIN }, part)?);
+    }
+    pairs.sort_by_key(|pair| pair.part);
+    Ok(pairs)
+}
+
+fn has(folder: &Path, stem: &str) -> bool {
+    find(folder, stem, "images", 3).is_some()
+}
+
+fn pair(folder: &Path, stem: &str, part: Part) -> Result<Pair> {
+    let file = |what, dimensions| {
+        find(folder, stem, what, dimensions).ok_or_else(|| DataError::IdxMissing {
+            path: folder.display().to_string(),
+            file: format!("{stem}-{what}-idx{dimensions}-ubyte"),
+        })
+    };
+    Ok(Pair { part, images: file("images", 3)?, labels: file("labels", 1)? })
+}
+
+/// The plain file before the packed one; some archives write `.idx` instead of `-idx`.
+fn find(folder: &Path, stem: &str, what: &str, dimensions: usize) -> Option<PathBuf> {
+    ["", ".gz"]
+        .iter()
+        .flat_map(|end| {
+            ["-", "."].map(|dash| format!("{stem}-{what}{dash}idx{dimensions}-ubyte{end}"))
+        })
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// Reads all parts.
+pub(super) fn open(
+    source: &Path,
+    options: &OpenOptions,
+    progress: Progress<'_>,
+) -> Result<Samples> {
+    let pairs = pairs(source, options)?;
+    let mut shape = None;
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    let (mut parts, mut names) = (Vec::new(), Vec::new());
+    for (i, pair) in pairs.iter().enumerate() {
+        let (found, bytes) = read_images(&pair.images)?;
+        check_shape(&pair.images, *shape.get_or_insert(found), found)?;
+        let part = read(&pair.labels, "labels", 1)?.values;
+        let pictures = bytes.len() / found.values();
+        if part.len() != pictures {
+            let file = pair.images.display().to_string();
+            return Err(DataError::IdxCounts { file, pictures, labels: part.len() }.into());
+        }
+        // The first block is taken as it is: it is by far the largest.
+        if pixels.is_empty() {
+            pixels = bytes;
+        } else {
+            pixels.extend_from_slice(&bytes);
+        }
+        names.extend((0..pictures).map(|row| format!("{}/{row}", pair.part.name())));
+        parts.extend(vec![pair.part; pictures]);
+        labels.extend(part);
+        progress(i + 1, pairs.len());
+    }
+    let classes = match &options.known {
+        Some(known) => known.classes.clone(),
+        None => {
+            classes(labels.iter().zip(&parts).filter(|(_, p)| **p == Part::Train).map(|(l, _)| *l))?
+        }
+    };
+    let targets = targets(&labels, &parts, &classes)?;
+    let shape = shape.unwrap_or(Picture { width: 0, height: 0, channels: 1 });
+    Ok(Samples {
+        rows: MemoryRows::pictures(pixels, shape.values(), &targets),
+        input: Input::Pictures(shape),
+        targets,
+        classes,
+        parts,
+        names,
+        skipped: Vec::new(),
+    })
+}
+
+fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    let [expected, got] = [expected, got].map(|shape| Input::Pictures(shape).words());
+    Err(DataError::IdxShape { file: file.display().to_string(), got, expected }.into())
+}
+
+/// Names of the classes: the labels of the training part, from 0 without a gap.
+fn classes(labels: impl Iterator<Item = u8>) -> Result<Vec<String>> {
+    let mut there = [false; 256];
+    labels.for_each(|label| there[usize::from(label)] = true);
+    let label = there.iter().rposition(|there| *there).unwrap_or(0);
+    if let Some(missing) = there[..label].iter().position(|there| !there) {
+        return Err(DataError::IdxLabels { label: label as u8, missing: missing as u8 }.into());
+    }
+    Ok((0..=label).map(|label| label.to_string()).collect())
+}
+
+/// Class numbers of the labels; a label that is no class is an error.
+fn targets(labels: &[u8], parts: &[Part], classes: &[String]) -> Result<Vec<u32>> {
+    let names: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
+    let numbers: Vec<_> = names.iter().map(|n| classes.iter().position(|c| c == n)).collect();
+    let target = |(&label, &part): (&u8, &Part)| match numbers[usize::from(label)] {
+        Some(number) => Ok(number as u32),
+        None => Err(unknown_class(&names[usize::from(label)], part, classes).into()),
+    };
+    labels.iter().zip(parts).map(target).collect()
+}
+
+/// Pictures of a file and their shape.
+fn read_images(path: &Path) -> Result<(Picture, Vec<u8>)> {
+    let Idx { dimensions, values } = read(path, "pictures", 3)?;
+    let (count, height, width) = (dimensions[0], dimensions[1], dimensions[2]);
+    if values.is_empty() {
+        let file = path.display().to_string();
+        return Err(DataError::IdxEmpty { file, count, width, height }.into());
+    }
+    Ok((Picture { width, height, channels: 1 }, values))
+}
+
+/// The content of a file.
+struct Idx {
+    dimensions: Vec<usize>,
+    values: Vec<u8>,
+}
+
+/// Reads a file of bytes with so many dimensions. Memory grows with what is there, never with what the
+/// header announces.
+fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
+    let file = || path.display().to_string();
+    let mut reader = unpacked(path)?;
+    let start = 4 + 4 * dimensions;
+    let header = take(&mut reader, start as u64, path)?;
+    let words: Vec<u32> =
+        header.chunks_exact(4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]])).collect();
+    let expected = 0x0800 | dimensions as u32;
+    if let Some(&got) = words.first().filter(|got| **got != expected) {
+        return Err(DataError::IdxMagic { file: file(), what, expected, got }.into());
+    }
+    if header.len() < start {
+        let (expected, got) = (start as u128, header.len());
+        return Err(DataError::IdxShort { file: file(), expected, got }.into());
+    }
+    let announced: u128 = words[1..].iter().map(|&n| u128::from(n)).product();
+    let most = u64::try_from(announced).unwrap_or(u64::MAX).saturating_add(1);
+    let values = take(&mut reader, most, path)?;
+    let (expected, got) = (announced + start as u128, values.len() + start);
+    match (got as u128).cmp(&expected) {
+        Ordering::Less => Err(DataError::IdxShort { file: file(), expected, got }.into()),
+        Ordering::Greater => Err(DataError::IdxLong { file: file(), expected }.into()),
+        Ordering::Equal => {
+            Ok(Idx { dimensions: words[1..].iter().map(|&n| n as usize).collect(), values })
+        }
+    }
+}
+
+/// The file's content, unpacked when it begins like a gzip file.
+fn unpacked(path: &Path) -> Result<Box<dyn Read>> {
+    let mut packed = BufReader::new(fs_err::File::open(path)?);
+    let gzip = packed.fill_buf()?.starts_with(&[0x1F, 0x8B]);
+    Ok(if gzip { Box::new(MultiGzDecoder::new(packed)) } else { Box::new(packed) })
+}
+
+/// Reads up to `most` bytes.
+fn take(reader: &mut dyn Read, most: u64, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match reader.take(most).read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(e) => match e.kind() {
+            ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
+                let (file, reason) = (path.display().to_string(), e.to_string());
+                Err(DataError::IdxDamaged { file, reason }.into())
+            }
+            _ => Err(e.into()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixtures::*, *};
+    use crate::{
+        config::Fit,
+        data::{Dataset, Known, preprocess::Preprocessing},
+        rows::Field,
+    };
+
+    const IMAGES: &str = "train-images-idx3-ubyte";
+    const LABELS: &str = "train-labels-idx1-ubyte";
+
+    /// `n` pictures of 2x3 pixels with the values 0, 1, 2 ... one after the other.
+    fn images(n: u8) -> Vec<u8> {
+        idx(&[n.into(), 3, 2], &(0..n * 6).collect::<Vec<_>>())
+    }
+
+    fn labels(labels: &[u8]) -> Vec<u8> {
+        idx(&[labels.len() as u32], labels)
+    }
+
+    fn train(images: Vec<u8>, labels: Vec<u8>) -> tempfile::TempDir {
+        folder(&[(IMAGES, images), (LABELS, labels)])
+    }
+
+    #[track_caller]
+    fn refused(images: Vec<u8>, labels: Vec<u8>, words: &str) {
+        let message = complaint(&train(images, labels), &options(64));
+        assert!(message.contains(words), "{message}");
+    }
+
+    fn row(data: &Dataset, row: u32) -> Vec<u8> {
+        let mut out = vec![0; 6];
+        data.rows.gather(Field::X, &[row], &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn pictures_and_labels_become_rows_plain_or_packed() {
+        let (i, l) = (images(6), labels(&[0, 1, 0, 1, 1, 0]));
+        let plain = train(i.clone(), l.clone());
+        let packed = folder(&[
+            ("train-images-idx3-ubyte.gz", gzip(&i)),
+            ("train-labels.idx1-ubyte.gz", gzip(&l)),
+        ]);
+        for folder in [plain, packed] {
+            let data = opened(&folder, &options(64)).unwrap();
+            let shape = Picture { width: 2, height: 3, channels: 1 };
+            assert_eq!(data.input, Input::Pictures(shape));
+            assert_eq!(data.classes, ["0", "1"]);
+            assert_eq!(data.targets, [0, 1, 0, 1, 1, 0]);
+            assert_eq!(row(&data, 2), [12, 13, 14, 15, 16, 17]);
+            assert_eq!(data.names[5], "train/5");
+            assert_eq!((data.parts.train.len(), data.parts.val.len()), (4, 2));
+        }
+    }
+
+    #[test]
+    fn t10k_is_the_test_part_and_what_is_given_apart() {
+        let files = |stem: &str, n: u8| {
+            let labels = labels(&[0, 1].repeat(usize::from(n) / 2));
+            [
+                (format!("{stem}-images-idx3-ubyte"), images(n)),
+                (format!("{stem}-labels-idx1-ubyte"), labels),
+            ]
+        };
+        let made = |files: Vec<(String, Vec<u8>)>| {
+            let files: Vec<_> = files.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+            folder(&files)
+        };
+        let data = made([files("train", 8), files("t10k", 4)].concat());
+        let sizes = |options: &OpenOptions| {
+            let parts = opened(&data, options).unwrap().parts;
+            (parts.train.len(), parts.val.len(), parts.test.len())
+        };
+        assert_eq!(sizes(&options(64)), (6, 2, 4));
+        let train_only = made(files("train", 6).to_vec());
+        let val = OpenOptions { val: Some(train_only.path().into()), ..options(64) };
+        assert_eq!(sizes(&val), (8, 6, 4));
+        let both = OpenOptions { val: Some(data.path().into()), ..options(64) };
+        assert_eq!(sizes(&both), (8, 4, 4));
+        let test = OpenOptions { test: Some(train_only.path().into()), ..options(64) };
+        assert_eq!(sizes(&test), (6, 2, 6));
+    }
+
+    #[test]
+    fn another_magic_is_named() {
+        refused(
+            labels(&[0, 1]),
+            labels(&[0, 1]),
+            "begins with 0x00000801, an IDX file of pictures",
+        );
+        refused(images(2), images(2), "begins with 0x00000803, an IDX file of labels");
+        refused(b"<html><body>".to_vec(), labels(&[0, 1]), "begins with 0x3c68746d");
+    }
+
+    #[test]
+    fn a_file_of_another_length_than_announced_is_refused() {
+        let whole = images(4);
+        let l = || labels(&[0, 1, 0, 1]);
+        refused(whole[..30].to_vec(), l(), "ends after 30 bytes, its header announces 40");
+        refused(whole[..9].to_vec(), l(), "ends after 9 bytes, its header announces 16");
+        refused(Vec::new(), l(), "ends after 0 bytes");
+        refused([&whole[..], &[0]].concat(), l(), "goes on after the 40 bytes");
+        refused(whole, l()[..10].to_vec(), "ends after 10 bytes, its header announces 12");
+    }
+
+    #[test]
+    fn gigantic_claims_take_no_memory() {
+        let claim = idx(&[u32::MAX, u32::MAX, u32::MAX], &[1, 2, 3]);
+        refused(claim.clone(), labels(&[0, 1]), "ends after 19 bytes");
+        refused(gzip(&claim), labels(&[0, 1]), "ends after 19 bytes");
+    }
+
+    #[test]
+    fn a_damaged_gzip_file_is_refused() {
+        let refused =
+            |packed: Vec<u8>| refused(packed, labels(&[0, 1, 0, 1]), "cannot be unpacked");
+        let packed = gzip(&images(4));
+        let n = packed.len();
+        refused(packed[..n - 9].to_vec());
+        refused(packed[..15].to_vec());
+        let mut checksum = packed.clone();
+        checksum[n - 8] ^= 1;
+        refused(checksum);
+        refused([&packed[..], b"more"].concat());
+    }
+
+    #[test]
+    fn counts_must_agree() {
+        refused(images(4), labels(&[0, 1, 0]), "has 4 pictures, but there are 3 labels");
+    }
+
+    #[test]
+    fn files_come_in_pairs() {
+        let message = complaint(&folder(&[(IMAGES, images(2))]), &options(64));
+        assert!(message.contains("`DATA` has no `train-labels-idx1-ubyte`"), "{message}");
+        let message = complaint(&folder(&[(LABELS, labels(&[0]))]), &options(64));
+        assert!(message.contains("has no `train-images-idx3-ubyte`"), "{message}");
+    }
+
+    #[test]
+    fn no_pictures_and_no_pixels_are_refused() {
+        refused(idx(&[0, 3, 2], &[]), labels(&[]), "holds 0 pictures of 2x3");
+        refused(idx(&[5, 0, 2], &[]), labels(&[0; 5]), "holds 5 pictures of 2x0");
+    }
+
+    #[test]
+    fn labels_have_no_gap() {
+        refused(images(4), labels(&[1, 1, 2, 2]), "there is label 2 but no label 0");
+        refused(images(4), labels(&[0, 0, 200, 1]), "there is label 200 but no label 2");
+        refused(images(4), labels(&[0, 0, 0, 0]), "`0` is the only class");
+        refused(images(3), labels(&[0, 0, 1]), "class `1` has one sample");
+    }
+
+    #[test]
+    fn the_test_part_has_the_same_labels_and_size() {
+        let with_test = |i: Vec<u8>, l: Vec<u8>| {
+            folder(&[
+                (IMAGES, images(4)),
+                (LABELS, labels(&[0, 1, 0, 1])),
+                ("t10k-images-idx3-ubyte", i),
+                ("t10k-labels-idx1-ubyte", l),
+            ])
+        };
+        let message = complaint(&with_test(images(2), labels(&[0, 7])), &options(64));
+        assert!(message.starts_with("class `7` of the test part is not"), "{message}");
+        let other = idx(&[1, 2, 2], &[0; 4]);
+        let message = complaint(&with_test(other, labels(&[0])), &options(64));
+        assert!(
+            message.ends_with(
+                "pictures of 2x2 grey pixels, the other parts have pictures of 2x3 grey pixels"
+            ),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_model_brings_its_labels_and_size() {
+        let preprocessing = |width| Preprocessing {
+            input: Input::Pictures(Picture { width, height: 3, channels: 1 }),
+            fit: Fit::Squash,
+            mean: vec![0.0],
+            std: vec![1.0],
+        };
+        let names: Vec<String> = ["0", "1", "2"].map(String::from).into();
+        let known = |width| Known { classes: names.clone(), preprocessing: preprocessing(width) };
+        let with = |width| OpenOptions { known: Some(known(width)), ..options(64) };
+        let folder = folder(&[
+            ("t10k-images-idx3-ubyte", images(2)),
+            ("t10k-labels-idx1-ubyte", labels(&[2, 2])),
+        ]);
+        let data = opened(&folder, &with(2)).unwrap();
+        assert_eq!((data.targets, data.parts.test), (vec![2, 2], vec![0, 1]));
+        let message = complaint(&folder, &with(5));
+        let words =
+            "`DATA` has pictures of 2x3 grey pixels, the model expects pictures of 5x3 grey";
+        assert!(message.starts_with(words), "{message}");
+    }
+}

@@ -1,0 +1,76 @@
+//! The error of the library: one enum per area, gathered in [`Error`].
+//!
+//! Every message says what was wrong, where, and what would be right; the command adds the way out.
+
+use crate::{config::ConfigError, data::DataError, format::ModelError, train::RunError};
+
+/// What can go wrong in the library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The data could not be read or is not what training needs.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A setting is unknown, of the wrong type or out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A model file is not one, is damaged, or was written by a later version.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A run folder or a run itself went wrong.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A network or state does not fit what was asked of the backend.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A file could not be read or written; the message names it.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// A network, state or batch that a backend cannot take.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Two shapes that must agree do not.
+    #[error("`{what}` has {got} values where the network expects {expected}")]
+    ShapeMismatch {
+        /// The tensor or field.
+        what: String,
+        /// Number of values the plan asks for.
+        expected: usize,
+        /// Number of values that were given.
+        got: usize,
+    },
+    /// The plan uses something that this backend cannot run.
+    #[error("the {backend} backend cannot run {what}")]
+    Unsupported {
+        /// Name of the backend.
+        backend: &'static str,
+        /// What it cannot do.
+        what: String,
+    },
+    /// The network needs more memory than can be had.
+    #[error(
+        "the network needs about {needed_gib:.1} GiB of memory, this machine has {available_gib:.1} GiB"
+    )]
+    Memory {
+        /// Estimated need in GiB.
+        needed_gib: f64,
+        /// What the machine has in GiB.
+        available_gib: f64,
+    },
+    /// A label is not one of the network's outputs.
+    #[error("row {row} has label {label}, the network knows the labels 0 to {last}")]
+    Label {
+        /// Row of the data, from 0.
+        row: u32,
+        /// The label found.
+        label: u32,
+        /// The largest label that is allowed.
+        last: usize,
+    },
+}
+
+/// Result of the library.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,11 @@
+//! Files that hold a trained network.
+
+pub mod atomic;
+mod error;
+mod model;
+#[cfg(test)]
+mod tests;
+
+pub use atomic::write_atomically;
+pub use error::{Flaw, ModelError};
+pub use model::{FORMAT, Model};

@@ -1,0 +1,274 @@
+//! `model.safetensors`: a trained network with all that is needed to use it, in one file.
+//!
+//! Tensors are named as the plan's parameters and running statistics (`hidden1.weight`, ...), weights
+//! `[out, in]`, all `f32`. The one metadata key, `klubok`, is a JSON object with sorted keys: `checksum`
+//! (XXH3, 128 bits, of the object without it and of the values in the plan's order), `classes`,
+//! `format`, `network`, `preprocessing`. Nothing depends on time, host, threads, paths or the run's
+//! name: the same model gives the same bytes.
+
+use std::{collections::BTreeSet, io::Read, path::Path};
+
+use fs_err::File;
+use safetensors::{
+    Dtype, SafeTensors,
+    tensor::{Metadata, SafeTensorError, TensorView, serialize},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use twox_hash::xxhash3_128::Hasher;
+
+use super::{Flaw, ModelError, write_atomically};
+use crate::{
+    data::{Input, preprocess::Preprocessing},
+    nn::network::{Answer, Network},
+    state::{Numbers, Weights},
+};
+
+/// Version of the format that is written; earlier ones are read, later ones refused.
+pub const FORMAT: u64 = 1;
+
+pub(super) const KEY: &str = "klubok";
+
+/// A trained network with all that is needed to use it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The network.
+    pub network: Network,
+    /// From stored rows to its input.
+    pub preprocessing: Preprocessing,
+    /// Names of the classes, in the order of the outputs.
+    pub classes: Vec<String>,
+    /// Its weights, in the order of the plan's parameters and running statistics.
+    pub weights: Weights,
+}
+
+/// The metadata, without the checksum; keys in the order of the alphabet.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Card {
+    classes: Vec<String>,
+    format: u64,
+    network: Network,
+    preprocessing: Preprocessing,
+}
+
+impl Model {
+    /// Writes the model; an existing file is replaced whole or not at all.
+    ///
+    /// # Errors
+    /// When the model is not whole ([`ModelError::Unfit`]) or the file cannot be written.
+    pub fn save(&self, path: &Path) -> crate::Result<()> {
+        Ok(write_atomically(path, &self.to_bytes()?)?)
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// When the file is missing, is not a model, is damaged, or was written by a later klubok.
+    pub fn load(path: &Path) -> crate::Result<Self> {
+        let not = |what| ModelError::NotAModel { path: path.display().to_string(), what };
+        let mut file = File::open(path)?;
+        let kind = file.metadata()?;
+        if kind.is_dir() {
+            return Err(not("a folder").into());
+        }
+        if !kind.is_file() {
+            return Err(not("not a regular file").into());
+        }
+        // A glance before all of a file that may be huge and anything is read.
+        let mut bytes = Vec::new();
+        file.by_ref().take(9).read_to_end(&mut bytes)?;
+        if !is_safetensors(&bytes) {
+            return Err(not("not a safetensors file").into());
+        }
+        file.read_to_end(&mut bytes)?;
+        Ok(Self::from_bytes(&bytes, path)?)
+    }
+
+    /// The file's content: the same model gives the same bytes.
+    ///
+    /// # Errors
+    /// When the parts of the model do not fit one another, or a weight is not a finite number.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
+        let unfit = |flaw| ModelError::Unfit { flaw };
+        self.check().map_err(unfit)?;
+        let values = self.weights.params.iter().chain(&self.weights.running);
+        let blocks: Vec<Vec<u8>> = values
+            .map(|numbers| numbers.to_f32().iter().flat_map(|v| v.to_le_bytes()).collect())
+            .collect();
+        let card = self.card(&blocks).map_err(|error| unfit(description(&error)))?;
+        let header = |error: SafeTensorError| unfit(Flaw::Header { reason: error.to_string() });
+        let tensors = shapes(&self.network).into_iter().zip(&blocks);
+        let tensors = tensors
+            .map(|((name, shape), block)| Ok((name, TensorView::new(Dtype::F32, shape, block)?)))
+            .collect::<Result<Vec<_>, SafeTensorError>>()
+            .map_err(header)?;
+        serialize(tensors, Some([(KEY.to_owned(), card)].into())).map_err(header)
+    }
+
+    /// The model in a file's content; `path` names the file in messages.
+    ///
+    /// # Errors
+    /// When it is not a model, is damaged, or was written by a later klubok.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
+        let path = || path.display().to_string();
+        let not = |what| ModelError::NotAModel { path: path(), what };
+        let damaged = |flaw| ModelError::Damaged { path: path(), flaw };
+        if !is_safetensors(bytes) {
+            return Err(not("not a safetensors file"));
+        }
+        let (header, tensors) =
+            SafeTensors::read_metadata(bytes).map_err(|error| damaged(flaw(&error)))?;
+        let card = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let card = card.ok_or_else(|| not("a safetensors file of something else"))?;
+        let mut card: Value =
+            serde_json::from_str(card).map_err(|error| damaged(description(&error)))?;
+        if let Some(version) = card["format"].as_u64().filter(|version| *version > FORMAT) {
+            return Err(ModelError::LaterVersion { path: path(), version });
+        }
+        let checksum = card.as_object_mut().and_then(|card| card.shift_remove("checksum"));
+        let data = &bytes[header + 8..];
+        let model = Self::read(&card, &tensors, data, checksum.as_ref()).map_err(damaged)?;
+        model.check().map_err(damaged)?;
+        Ok(model)
+    }
+
+    fn read(
+        card: &Value,
+        tensors: &Metadata,
+        data: &[u8],
+        checksum: Option<&Value>,
+    ) -> Result<Self, Flaw> {
+        let Card { classes, network, preprocessing, .. } =
+            serde_json::from_str(&card.to_string()).map_err(|error| description(&error))?;
+        let shapes = shapes(&network);
+        let mut blocks = Vec::with_capacity(shapes.len());
+        for (name, shape) in &shapes {
+            let tensor =
+                tensors.info(name).ok_or_else(|| Flaw::Missing { tensor: name.clone() })?;
+            if tensor.dtype != Dtype::F32 || tensor.shape != *shape {
+                let got = format!("{:?} {:?}", tensor.dtype, tensor.shape);
+                let expected = format!("F32 {shape:?}");
+                return Err(Flaw::Shape { tensor: name.clone(), expected, got });
+            }
+            blocks.push(&data[tensor.data_offsets.0..tensor.data_offsets.1]);
+        }
+        let known: BTreeSet<&str> = shapes.iter().map(|(name, _)| name.as_str()).collect();
+        let mut names = tensors.offset_keys().into_iter();
+        if let Some(tensor) = names.find(|name| !known.contains(name.as_str())) {
+            return Err(Flaw::Extra { tensor });
+        }
+        if checksum.and_then(Value::as_str) != Some(&sum(card, &blocks)) {
+            return Err(Flaw::Checksum);
+        }
+        let mut params: Vec<Numbers> = blocks.into_iter().map(numbers).collect();
+        let running = params.split_off(network.tensors().0.len());
+        Ok(Self { network, preprocessing, classes, weights: Weights { params, running } })
+    }
+
+    /// The metadata with its checksum.
+    pub(super) fn card(&self, blocks: &[Vec<u8>]) -> serde_json::Result<String> {
+        let card = Card {
+            classes: self.classes.clone(),
+            format: FORMAT,
+            network: self.network.clone(),
+            preprocessing: self.preprocessing.clone(),
+        };
+        // Through text, where an f32 keeps its short form: 0.3, not 0.30000001192092896.
+        let mut card: Value = serde_json::from_str(&serde_json::to_string(&card)?)?;
+        card.sort_all_objects();
+        let checksum = sum(&card, blocks);
+        card["checksum"] = checksum.into();
+        card.sort_all_objects();
+        Ok(card.to_string())
+    }
+
+    /// Whether the parts fit one another.
+    fn check(&self) -> Result<(), Flaw> {
+        let Self { network, preprocessing, classes, weights } = self;
+        let (inputs, outputs) = (network.inputs, network.outputs);
+        if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
+            return Err(Flaw::Empty);
+        }
+        let unnamed = network.answer == Answer::Numbers && classes.is_empty();
+        if classes.len() != outputs && !unnamed {
+            return Err(Flaw::Classes { classes: classes.len(), outputs });
+        }
+        if !fits(preprocessing, inputs) {
+            return Err(Flaw::Preprocessing { inputs });
+        }
+        let shapes = shapes(network);
+        let values: Vec<&Numbers> = weights.params.iter().chain(&weights.running).collect();
+        if let Some((tensor, _)) = shapes.get(values.len()) {
+            return Err(Flaw::Missing { tensor: tensor.clone() });
+        }
+        if values.len() > shapes.len() {
+            return Err(Flaw::Extra { tensor: format!("number {}", values.len()) });
+        }
+        for ((tensor, shape), values) in shapes.into_iter().zip(values) {
+            let expected = shape.iter().try_fold(1, |all: usize, n| all.checked_mul(*n));
+            if expected != Some(values.len()) {
+                let (got, expected) = (format!("{} values", values.len()), format!("{shape:?}"));
+                return Err(Flaw::Shape { tensor, expected, got });
+            }
+            if !values.to_f32().iter().all(|v| v.is_finite()) {
+                return Err(Flaw::NotFinite { tensor });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fits(preprocessing: &Preprocessing, inputs: usize) -> bool {
+    let Preprocessing { input, mean, std, .. } = preprocessing;
+    let (values, each) = match input {
+        Input::Pictures(picture) => {
+            let pixels = picture.width.checked_mul(picture.height);
+            let values = pixels.and_then(|pixels| pixels.checked_mul(picture.channels));
+            (values, picture.channels)
+        }
+        Input::Columns(names) => (Some(names.len()), names.len()),
+    };
+    values == Some(inputs)
+        && mean.len() == each
+        && std.len() == each
+        && mean.iter().all(|v| v.is_finite())
+        && std.iter().all(|v| v.is_finite() && *v > 0.0)
+}
+
+/// Names and shapes of all tensors: parameters, then running statistics.
+pub(super) fn shapes(network: &Network) -> Vec<(String, Vec<usize>)> {
+    let (params, running) = network.tensors();
+    let params = params.into_iter().map(|param| (param.name, param.shape));
+    params.chain(running.into_iter().map(|r| (r.name, vec![r.len]))).collect()
+}
+
+/// Eight bytes of size, then a JSON object.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{')
+}
+
+fn flaw(error: &SafeTensorError) -> Flaw {
+    match error {
+        SafeTensorError::InvalidHeaderLength | SafeTensorError::MetadataIncompleteBuffer => {
+            Flaw::Size
+        }
+        error => Flaw::Header { reason: error.to_string() },
+    }
+}
+
+fn description(error: &serde_json::Error) -> Flaw {
+    Flaw::Description { reason: error.to_string() }
+}
+
+fn sum(card: &Value, blocks: &[impl AsRef<[u8]>]) -> String {
+    let mut hasher = Hasher::new();
+    hasher.write(card.to_string().as_bytes());
+    blocks.iter().for_each(|block| hasher.write(block.as_ref()));
+    format!("{:032x}", hasher.finish_128())
+}
+
+fn numbers(block: &[u8]) -> Numbers {
+    let values = block.as_chunks().0.iter();
+    Numbers::F32(values.map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}

@@ -1,0 +1,17 @@
+//! klubok trains multilayer perceptrons and shows how they learn.
+
+pub mod backend;
+pub mod config;
+pub mod data;
+pub mod error;
+pub mod format;
+pub mod nn;
+pub mod observe;
+pub mod optim;
+pub mod plan;
+pub mod rng;
+pub mod rows;
+pub mod state;
+pub mod train;
+
+pub use error::{Error, Result};

@@ -1,0 +1,3 @@
+//! What is read from the events of a run.
+
+pub mod metrics;

@@ -1,0 +1,61 @@
+//! What training changes, in the layout of files and public interfaces.
+
+/// Numbers in the precision of the backend that stored them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Numbers {
+    /// Single precision.
+    F32(Vec<f32>),
+    /// Double precision.
+    F64(Vec<f64>),
+}
+
+impl Numbers {
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Numbers::F32(v) => v.len(),
+            Numbers::F64(v) => v.len(),
+        }
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers as f32.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self {
+            Numbers::F32(v) => v.clone(),
+            Numbers::F64(v) => v.iter().map(|&x| x as f32).collect(),
+        }
+    }
+
+    /// The numbers as f64.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Numbers::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Numbers::F64(v) => v.clone(),
+        }
+    }
+}
+
+/// Everything that training changes, in canonical layout: weights `[out, in]`, in the order of the plan.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// One block a parameter.
+    pub params: Vec<Numbers>,
+    /// Moments: `moments[m][p]` is moment `m` of the rule for parameter `p`.
+    pub moments: Vec<Vec<Numbers>>,
+    /// Running statistics.
+    pub running: Vec<Numbers>,
+}
+
+/// Weights alone: what validation, `best` and model files need.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Weights {
+    /// One block a parameter.
+    pub params: Vec<Numbers>,
+    /// Running statistics.
+    pub running: Vec<Numbers>,
+}

@@ -1,0 +1,226 @@
+//! The logs of a run: `metrics.jsonl`, `steps.jsonl` and `events.jsonl`, one JSON object a line.
+//!
+//! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run cuts
+//! the logs back to the lengths in its checkpoint, so a line that was half written, or that the
+//! resumed run writes again, is gone.
+
+use std::{
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use fs_err::File;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result,
+    backend::DeviceInfo,
+    train::{
+        RunError,
+        event::{Event, Observer, Stopped},
+    },
+};
+
+/// File of the lines of epochs.
+pub const METRICS: &str = "metrics.jsonl";
+/// File of the lines of chosen steps.
+pub const STEPS: &str = "steps.jsonl";
+/// File of what happened.
+pub const EVENTS: &str = "events.jsonl";
+
+/// Bytes of each log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogLengths {
+    metrics: u64,
+    steps: u64,
+    events: u64,
+}
+
+/// A line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// Updates done.
+    pub step: u64,
+    /// Epochs done, with the fraction.
+    pub epoch: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub happened: Happened,
+}
+
+/// What happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happened {
+    /// It began.
+    Start {
+        /// What computes.
+        device: String,
+        /// Which kernels.
+        kernel: String,
+    },
+    /// It went on from its checkpoint.
+    Resume {
+        /// What computes.
+        device: String,
+        /// Which kernels.
+        kernel: String,
+    },
+    /// It ended, or was interrupted.
+    Stopped {
+        /// Why.
+        reason: Stopped,
+        /// The cause in words, where the reason does not say it all.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cause: Option<String>,
+    },
+}
+
+impl Happened {
+    /// The beginning, or the going on, of a training by this device.
+    pub fn begin(resumed: bool, info: DeviceInfo) -> Self {
+        let DeviceInfo { device, kernel, .. } = info;
+        if resumed { Self::Resume { device, kernel } } else { Self::Start { device, kernel } }
+    }
+}
+
+/// The open logs of a run.
+#[derive(Debug)]
+pub struct Logs {
+    metrics: Log,
+    steps: Log,
+    events: Log,
+}
+
+impl Logs {
+    /// Opens the logs in a run's folder, cut back to these lengths.
+    ///
+    /// # Errors
+    /// When a log is shorter than that, or cannot be written.
+    pub fn open(folder: &Path, keep: LogLengths) -> Result<Self> {
+        Ok(Self {
+            metrics: Log::open(&folder.join(METRICS), keep.metrics)?,
+            steps: Log::open(&folder.join(STEPS), keep.steps)?,
+            events: Log::open(&folder.join(EVENTS), keep.events)?,
+        })
+    }
+
+    /// Appends to `events.jsonl`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn happened(&mut self, line: &EventLine) -> Result<()> {
+        self.events.append(line)
+    }
+
+    /// Brings all lines to the disk and returns the lengths for a checkpoint.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&mut self) -> Result<LogLengths> {
+        Ok(LogLengths {
+            metrics: self.metrics.sync()?,
+            steps: self.steps.sync()?,
+            events: self.events.sync()?,
+        })
+    }
+}
+
+impl Observer for Logs {
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        match event {
+            Event::Step(metrics) => self.steps.append(metrics),
+            Event::Epoch { metrics, .. } => self.metrics.append(metrics),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Log {
+    file: File,
+    bytes: u64,
+    synced: bool,
+}
+
+impl Log {
+    fn open(path: &Path, keep: u64) -> Result<Self> {
+        let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let got = file.metadata()?.len();
+        if got < keep {
+            let path = path.display().to_string();
+            return Err(RunError::Log { path, expected: keep, got }.into());
+        }
+        file.set_len(keep)?;
+        file.seek(SeekFrom::Start(keep))?;
+        Ok(Self { file, bytes: keep, synced: false })
+    }
+
+    fn append(&mut self, line: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_vec(line).map_err(std::io::Error::other)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.bytes += line.len() as u64;
+        self.synced = false;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<u64> {
+        if !self.synced {
+            self.file.sync_data()?;
+            self.synced = true;
+        }
+        Ok(self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, train::event::Metrics};
+
+    fn epoch(logs: &mut Logs, step: u64) {
+        let metrics = Metrics { step, ..Metrics::default() };
+        logs.observe(&Event::Epoch { metrics: &metrics, best: false }).unwrap();
+    }
+
+    #[test]
+    fn logs_are_cut_back_to_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS);
+        let mut logs = Logs::open(folder.path(), LogLengths::default()).unwrap();
+        epoch(&mut logs, 1);
+        let lengths = logs.sync().unwrap();
+        let before = fs_err::read(&path).unwrap();
+        epoch(&mut logs, 2);
+        drop(logs);
+        let half = [fs_err::read(&path).unwrap(), b"{\"epoch\":3.0,\"st".to_vec()].concat();
+        fs_err::write(&path, half).unwrap();
+
+        let mut logs = Logs::open(folder.path(), lengths).unwrap();
+        assert_eq!(fs_err::read(&path).unwrap(), before);
+        epoch(&mut logs, 2);
+        let lines = fs_err::read_to_string(&path).unwrap();
+        let steps: Vec<u64> =
+            lines.lines().map(|l| serde_json::from_str::<Metrics>(l).unwrap().step).collect();
+        assert_eq!(steps, [1, 2]);
+    }
+
+    #[test]
+    fn a_log_shorter_than_the_checkpoint_says_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = LogLengths { metrics: 10, ..LogLengths::default() };
+        let error = Logs::open(folder.path(), keep).unwrap_err();
+        assert!(matches!(error, Error::Run(RunError::Log { expected: 10, got: 0, .. })), "{error}");
+    }
+
+    #[test]
+    fn events_are_flat_objects() {
+        let happened = Happened::Stopped { reason: Stopped::EarlyStopping, cause: None };
+        let line = EventLine { step: 3, epoch: 1.5, happened };
+        let json = serde_json::to_string(&line).unwrap();
+        assert_eq!(json, r#"{"step":3,"epoch":1.5,"event":"stopped","reason":"early_stopping"}"#);
+        assert_eq!(serde_json::from_str::<EventLine>(&json).unwrap(), line);
+    }
+}

@@ -1,0 +1,101 @@
+//! The training loop, its events, checkpoints and the run folder.
+//!
+//! [`trainer::Trainer`] trains in memory; [`session`] ties it to a [`run_dir::RunDir`] on disk.
+
+pub mod batches;
+pub mod checkpoint;
+pub mod evaluate;
+pub mod event;
+pub mod logs;
+pub mod meter;
+pub mod progress;
+pub mod run_dir;
+pub mod session;
+pub mod setup;
+pub mod task;
+pub mod trainer;
+
+/// A run that cannot start, go on or end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The folder holds a run already.
+    #[error(
+        "`{path}` is a run already, and a run is never written over: resume it, or name another"
+    )]
+    Exists {
+        /// The folder.
+        path: String,
+    },
+    /// Something else is where the run should go.
+    #[error("`{path}` exists and is not empty: a run needs a folder of its own")]
+    Taken {
+        /// What is there.
+        path: String,
+    },
+    /// The folder is no run.
+    #[error("`{path}` is not a run: a run is a folder with `{missing}`")]
+    NotARun {
+        /// The folder.
+        path: String,
+        /// The file that is not there.
+        missing: &'static str,
+    },
+    /// There is no run to be the latest.
+    #[error("there is no run in `{folder}`")]
+    NoRuns {
+        /// Where runs were looked for.
+        folder: String,
+    },
+    /// The configuration of a run cannot be read.
+    #[error("`{path}` is damaged: {reason}")]
+    Config {
+        /// The file.
+        path: String,
+        /// What the parser said.
+        reason: String,
+    },
+    /// Another process trains this run.
+    #[error("`{path}` is being trained by another process: wait until it has ended")]
+    Busy {
+        /// The folder.
+        path: String,
+    },
+    /// A checkpoint cannot be used.
+    #[error("the checkpoint `{path}` is damaged: {reason}")]
+    Checkpoint {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A log is shorter than the checkpoint says.
+    #[error("`{path}` has {got} bytes, the checkpoint was made when it had {expected}")]
+    Log {
+        /// The file.
+        path: String,
+        /// Bytes it had at the checkpoint.
+        expected: u64,
+        /// Bytes it has.
+        got: u64,
+    },
+    /// The checkpoint belongs to other data or another batch size.
+    #[error(
+        "the checkpoint has {expected} updates an epoch, this data gives {got}: it has changed"
+    )]
+    Epoch {
+        /// Updates an epoch when the checkpoint was made.
+        expected: u64,
+        /// Updates an epoch now.
+        got: u64,
+    },
+    /// The data is not what the run was trained on so far.
+    #[error("the data is not what it was at the checkpoint: {difference}")]
+    Data {
+        /// What is different.
+        difference: String,
+    },
+    /// There is nothing to train on.
+    #[error("the training part has no samples")]
+    NoSamples,
+}

@@ -1,0 +1,214 @@
+//! How far a training has come: everything that a resumed run needs beside weights and moments.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    backend::{ParamFigures, StepFigures},
+    config::Monitor,
+    optim::schedule::Plateau,
+    train::{
+        event::{Metrics, Stopped},
+        meter::Meter,
+    },
+};
+
+/// Position, running figures and trackers of a training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Updates done.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// Batches done of the epoch under way.
+    pub position: u64,
+    /// Batches in an epoch.
+    pub steps_per_epoch: u64,
+    /// The best epoch so far; none before epoch 0 was measured.
+    pub best: Option<Best>,
+    /// Reduction of the learning rate on a plateau.
+    pub plateau: Plateau,
+    /// Figures since the last epoch.
+    pub epoch_meter: Meter,
+    /// Figures since the last chosen step.
+    pub step_meter: Meter,
+    /// Seconds of the run, interruptions left out.
+    pub elapsed_seconds: f64,
+    /// Seconds of the epoch under way.
+    pub epoch_seconds: f64,
+    /// Those of them that went into updates.
+    pub update_seconds: f64,
+    /// Why the training ended, if it has: an interruption is no end.
+    pub stopped: Option<Stopped>,
+    /// What was no number, if that ended it.
+    pub divergence: Option<Divergence>,
+    /// Samples of the validation part.
+    pub val_samples: u64,
+}
+
+impl Progress {
+    /// Epochs done, with the fraction of the one under way.
+    pub fn epochs(&self) -> f64 {
+        self.step as f64 / self.steps_per_epoch as f64
+    }
+}
+
+/// The best epoch and its figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// The epoch; 0 is before any update.
+    pub epoch: u64,
+    /// Loss on the fixed sample of the training part, in evaluation mode.
+    pub train_loss: Option<f64>,
+    /// Share of right answers on it.
+    pub train_accuracy: Option<f64>,
+    /// Loss on the validation part.
+    pub val_loss: Option<f64>,
+    /// Share of right answers on it.
+    pub val_accuracy: Option<f64>,
+}
+
+impl Best {
+    /// The figures of an epoch.
+    pub fn new(epoch: u64, metrics: &Metrics) -> Self {
+        Self {
+            epoch,
+            train_loss: metrics.train_eval_loss,
+            train_accuracy: metrics.train_accuracy,
+            val_loss: metrics.val_loss,
+            val_accuracy: metrics.val_accuracy,
+        }
+    }
+
+    /// True when this epoch is better than an earlier one. Without a validation part the fixed sample
+    /// of the training part decides.
+    pub fn beats(&self, earlier: &Best, monitor: Monitor) -> bool {
+        match monitor {
+            Monitor::ValLoss => self.loss() < earlier.loss(),
+            Monitor::ValAccuracy => {
+                let accuracy = |b: &Best| b.val_accuracy.or(b.train_accuracy);
+                accuracy(self) > accuracy(earlier)
+            }
+        }
+    }
+
+    /// Validation loss, or without a validation part that of the fixed sample of the training part.
+    pub fn loss(&self) -> Option<f64> {
+        self.val_loss.or(self.train_loss)
+    }
+}
+
+/// Something that should have been a number and was not.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(deny_unknown_fields)]
+#[error(
+    "{quantity} was no longer a finite number at step {step} (epoch {epoch:.2}), with a learning rate of {learning_rate}: {}",
+    self.advice()
+)]
+pub struct Divergence {
+    /// What it was.
+    pub quantity: Quantity,
+    /// Updates done when it was measured.
+    pub step: u64,
+    /// The same in epochs.
+    pub epoch: f64,
+    /// Learning rate of the last update; 0 before the first.
+    pub learning_rate: f64,
+}
+
+impl Divergence {
+    fn advice(&self) -> &'static str {
+        if self.step == 0 {
+            "nothing was trained yet, so look for values in the data that are no numbers"
+        } else {
+            "try a learning rate ten times lower, or `train.clip_norm = 1`"
+        }
+    }
+}
+
+/// What can stop being a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// Loss of a batch.
+    Loss,
+    /// Norm of the gradient.
+    GradNorm,
+    /// Norm of a parameter, or of its change.
+    Weights,
+    /// Loss in evaluation mode.
+    EvalLoss,
+}
+
+impl std::fmt::Display for Quantity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Quantity::Loss => "the loss",
+            Quantity::GradNorm => "the norm of the gradient",
+            Quantity::Weights => "the norm of the weights",
+            Quantity::EvalLoss => "the loss in evaluation",
+        })
+    }
+}
+
+/// What of a step is not a finite number, if anything.
+pub fn fault(step: &StepFigures, params: &[ParamFigures]) -> Option<Quantity> {
+    let finite =
+        |figure: fn(&ParamFigures) -> f64| params.iter().map(figure).sum::<f64>().is_finite();
+    if !(step.loss_sum + step.penalty).is_finite() {
+        Some(Quantity::Loss)
+    } else if !finite(|p| p.gradient_sq) {
+        Some(Quantity::GradNorm)
+    } else if !finite(|p| p.update_sq + p.value_sq) {
+        Some(Quantity::Weights)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn best(val_loss: Option<f64>, val_accuracy: Option<f64>, train_loss: f64) -> Best {
+        let train_loss = Some(train_loss);
+        Best { epoch: 0, train_loss, train_accuracy: Some(0.5), val_loss, val_accuracy }
+    }
+
+    #[test]
+    fn the_monitor_decides_and_ties_stay_with_the_earlier() {
+        let a = best(Some(0.5), Some(0.8), 0.1);
+        let b = best(Some(0.4), Some(0.8), 0.2);
+        assert!(b.beats(&a, Monitor::ValLoss) && !a.beats(&b, Monitor::ValLoss));
+        assert!(!b.beats(&a, Monitor::ValAccuracy) && !a.beats(&b, Monitor::ValAccuracy));
+        assert!(!a.beats(&a, Monitor::ValLoss));
+    }
+
+    #[test]
+    fn without_validation_the_training_sample_decides() {
+        let (a, b) = (best(None, None, 0.2), best(None, None, 0.1));
+        assert!(b.beats(&a, Monitor::ValLoss));
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let step = |loss_sum| StepFigures { loss_sum, weight_sum: 1.0, ..StepFigures::default() };
+        let param = |g, u| ParamFigures { gradient_sq: g, update_sq: u, value_sq: 1.0 };
+        assert_eq!(fault(&step(1.0), &[param(1.0, 1.0)]), None);
+        assert_eq!(fault(&step(f64::NAN), &[param(1.0, 1.0)]), Some(Quantity::Loss));
+        assert_eq!(fault(&step(1.0), &[param(f64::INFINITY, 1.0)]), Some(Quantity::GradNorm));
+        assert_eq!(fault(&step(1.0), &[param(1.0, f64::NAN)]), Some(Quantity::Weights));
+    }
+
+    #[test]
+    fn a_divergence_says_where_and_what_to_try() {
+        let divergence =
+            Divergence { quantity: Quantity::Loss, step: 37, epoch: 0.37, learning_rate: 0.5 };
+        assert_eq!(
+            divergence.to_string(),
+            "the loss was no longer a finite number at step 37 (epoch 0.37), with a learning rate of 0.5: \
+             try a learning rate ten times lower, or `train.clip_norm = 1`"
+        );
+    }
+}

@@ -1,0 +1,447 @@
+//! The folder of a run: made whole beside its final name, found again, and trained by one at a time.
+//!
+//! `config.toml` is written first, with the resolved settings and a section `[run]` that says what was
+//! trained on and with what; a folder without it is no run. Everything else is written by `session`.
+
+use std::{
+    borrow::Cow,
+    fs::TryLockError,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use fs_err::{self as fs, File};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result,
+    config::Config,
+    format::atomic::sync_folder,
+    train::{RunError, checkpoint, progress::Progress},
+};
+
+/// Settings, and what the run is of.
+pub const CONFIG: &str = "config.toml";
+/// The best weights.
+pub const MODEL: &str = "model.safetensors";
+/// Everything needed to go on.
+pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
+/// Which row is in which part.
+pub const SPLIT: &str = "split.csv";
+const LOCK: &str = ".lock";
+
+/// `[run]` of a run's `config.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunInfo {
+    /// Version of klubok that made the run.
+    pub klubok: String,
+    /// Absolute path of the data, or `demo:NAME`.
+    pub data: String,
+    /// Absolute path of the validation part, where it was given apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val: Option<String>,
+    /// Absolute path of the test part, where it was given apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub test: Option<String>,
+    /// The preset that the settings began with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub preset: Option<String>,
+    /// Which kernels compute: others may give other bits.
+    pub kernel: String,
+    /// What the data looked like: `resume` refuses data that has changed.
+    pub fingerprint: toml::Table,
+}
+
+/// Where a new run goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// To this folder.
+    Folder(&'a Path),
+    /// To `NAME-001` in this folder, or the number after the highest there is.
+    Numbered {
+        /// The folder of the runs.
+        runs: &'a Path,
+        /// The name before the number.
+        name: &'a str,
+    },
+}
+
+/// The folder of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+/// As long as this lives, no other process trains the run.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunDir {
+    /// Makes a run. It is there whole or not at all, and nothing that is there is written over.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`] when the folder is a run, [`RunError::Taken`] when it is anything else but
+    /// empty; when folders cannot be made.
+    pub fn create(place: Place<'_>, config: &Config, info: &RunInfo) -> Result<Self> {
+        let (parent, name) = place.parent_and_name()?;
+        fs::create_dir_all(parent)?;
+        let prepared = prepare(parent, &name, &text(config, info)?)?;
+        let renamed = place.rename(&prepared);
+        if renamed.is_err() {
+            // Best effort: what is left behind is hidden and no run.
+            let _ = fs::remove_dir_all(&prepared);
+        }
+        let path = renamed?;
+        sync_folder(parent)?;
+        Ok(Self { path })
+    }
+
+    /// An existing run.
+    ///
+    /// # Errors
+    /// [`RunError::NotARun`] when the folder is none.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.join(CONFIG).is_file() {
+            return Ok(Self { path: path.to_owned() });
+        }
+        let path = path.display().to_string();
+        Err(RunError::NotARun { path, missing: CONFIG }.into())
+    }
+
+    /// The run in `runs` that was made last.
+    ///
+    /// # Errors
+    /// [`RunError::NoRuns`] when there is none.
+    pub fn latest(runs: &Path) -> Result<Self> {
+        let made = |path: PathBuf| {
+            let made = path.join(CONFIG).metadata().ok()?.modified().ok()?;
+            Some((made, path))
+        };
+        let latest = names(runs)
+            .into_iter()
+            .filter(|name| !name.starts_with('.'))
+            .filter_map(|name| made(runs.join(name)))
+            .max();
+        match latest {
+            Some((_, path)) => Ok(Self { path }),
+            None => Err(RunError::NoRuns { folder: runs.display().to_string() }.into()),
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The settings, and what the run is of.
+    ///
+    /// # Errors
+    /// When `config.toml` cannot be read or was damaged.
+    pub fn settings(&self) -> Result<(Config, RunInfo)> {
+        let path = self.file(CONFIG);
+        let text = fs::read_to_string(&path)?;
+        parse(&text)
+            .map_err(|reason| RunError::Config { path: path.display().to_string(), reason }.into())
+    }
+
+    /// How far it has come, or nothing when there is no checkpoint yet. Its field `stopped` says
+    /// whether it has ended.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read or is damaged.
+    pub fn progress(&self) -> Result<Option<Progress>> {
+        let path = self.file(CHECKPOINT);
+        self.checkpoint()?.map(|bytes| checkpoint::progress(&path, &bytes)).transpose()
+    }
+
+    /// Bytes of the checkpoint, or nothing when there is none yet.
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.file(CHECKPOINT)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes sure that nobody else trains this run, and clears away what a process that was killed
+    /// while it wrote a file left behind.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] when another process does.
+    pub fn lock(&self) -> Result<RunLock> {
+        let file =
+            File::options().create(true).truncate(false).write(true).open(self.file(LOCK))?;
+        match file.try_lock() {
+            Ok(()) => {
+                remove_unfinished(&self.path);
+                remove_unfinished(parent(&self.file(CHECKPOINT)));
+                Ok(RunLock { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                Err(RunError::Busy { path: self.path.display().to_string() }.into())
+            }
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    fn parent_and_name(&self) -> Result<(&'a Path, Cow<'a, str>)> {
+        match *self {
+            Place::Numbered { runs, name } => Ok((runs, name.into())),
+            Place::Folder(path) => match path.file_name() {
+                Some(name) => Ok((parent(path), name.to_string_lossy())),
+                None => Err(RunError::Taken { path: path.display().to_string() }.into()),
+            },
+        }
+    }
+
+    /// Gives a prepared folder its final name, which nobody else can have taken.
+    fn rename(&self, prepared: &Path) -> Result<PathBuf> {
+        match self {
+            Place::Folder(path) => {
+                let taken = path.symlink_metadata().is_ok() && !is_empty_folder(path);
+                if taken || !rename_folder(prepared, path)? {
+                    let run = path.join(CONFIG).is_file();
+                    let path = path.display().to_string();
+                    let error =
+                        if run { RunError::Exists { path } } else { RunError::Taken { path } };
+                    return Err(error.into());
+                }
+                Ok(path.to_path_buf())
+            }
+            Place::Numbered { runs, name } => {
+                let number = |entry: &String| -> Option<u64> {
+                    entry.strip_prefix(name)?.strip_prefix('-')?.parse().ok()
+                };
+                let mut next = 1 + names(runs).iter().filter_map(number).max().unwrap_or(0);
+                loop {
+                    let path = runs.join(format!("{name}-{next:03}"));
+                    if path.symlink_metadata().is_err() && rename_folder(prepared, &path)? {
+                        return Ok(path);
+                    }
+                    next += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Renames, or says `false` when there is something at `to`.
+fn rename_folder(from: &Path, to: &Path) -> Result<bool> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => {
+                Ok(false)
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// A hidden folder in `parent` with the configuration, all on the disk.
+fn prepare(parent: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let path = loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!(".{name}.tmp-{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => break path,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let file = path.join(CONFIG);
+    fs::write(&file, text)?;
+    File::open(&file)?.sync_all()?;
+    sync_folder(&path)?;
+    Ok(path)
+}
+
+fn text(config: &Config, info: &RunInfo) -> Result<String> {
+    #[derive(Serialize)]
+    struct Section<'a> {
+        run: &'a RunInfo,
+    }
+    let section = toml::to_string(&Section { run: info }).map_err(std::io::Error::other)?;
+    Ok(format!("{}\n{section}", config.to_toml()))
+}
+
+fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
+    let words = |e: toml::de::Error| e.to_string();
+    let mut table: toml::Table = text.parse().map_err(words)?;
+    let info = table.remove("run").ok_or("it has no section `[run]`")?;
+    Ok((table.try_into().map_err(words)?, info.try_into().map_err(words)?))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Names in a folder; none when it cannot be read.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Removes files that `write_atomically` did not get to rename; nobody else writes here.
+fn remove_unfinished(folder: &Path) {
+    for name in names(folder) {
+        if name.starts_with('.') && Path::new(&name).extension() == Some("tmp".as_ref()) {
+            // Best effort: such a file is in nobody's way.
+            let _ = fs::remove_file(folder.join(name));
+        }
+    }
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+    use crate::{
+        Error,
+        config::{DataKind, Layers, Preset},
+    };
+
+    fn config() -> Config {
+        let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+        layers.assign("model.dropout=0.1,0.2,0.3").unwrap();
+        layers.resolve(2).unwrap().config
+    }
+
+    fn info() -> RunInfo {
+        RunInfo {
+            klubok: "0.1.0".into(),
+            data: "/a folder/ \"data\"".into(),
+            val: Some("/val".into()),
+            test: None,
+            preset: Some("balanced".into()),
+            kernel: "avx512".into(),
+            fingerprint: toml::from_str("files = 3").unwrap(),
+        }
+    }
+
+    fn numbered(runs: &Path, name: &str) -> String {
+        let run = RunDir::create(Place::Numbered { runs, name }, &config(), &info()).unwrap();
+        run.path().file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_run_is_found_again_with_its_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some/where/run");
+        let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        assert_eq!(RunDir::open(&path).unwrap(), run);
+        assert_eq!(run.settings().unwrap(), (config(), info()));
+        assert_eq!(run.progress().unwrap(), None);
+        assert_eq!(names(path.parent().unwrap()), ["run"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let create = || RunDir::create(Place::Folder(&path), &config(), &info()).unwrap_err();
+        fs::write(&path, "a file").unwrap();
+        assert!(matches!(create(), Error::Run(RunError::Taken { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
+        fs::remove_file(&path).unwrap();
+
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("mine"), "a file in a folder").unwrap();
+        assert!(matches!(create(), Error::Run(RunError::Taken { .. })));
+        fs::remove_file(path.join("mine")).unwrap();
+
+        // An empty folder is as good as none.
+        RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        assert!(matches!(create(), Error::Run(RunError::Exists { .. })));
+        assert_eq!(names(folder.path()), ["run"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_place_without_a_name_is_an_error() {
+        let create = |path: &str| {
+            RunDir::create(Place::Folder(Path::new(path)), &config(), &info()).unwrap_err()
+        };
+        assert!(matches!(create("/"), Error::Run(RunError::Taken { .. })));
+        assert!(matches!(create(".."), Error::Run(RunError::Taken { .. })));
+    }
+
+    #[test]
+    fn numbers_count_up_for_each_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs");
+        assert_eq!(numbered(&runs, "cats"), "cats-001");
+        assert_eq!(numbered(&runs, "cats"), "cats-002");
+        assert_eq!(numbered(&runs, "cats-dogs"), "cats-dogs-001");
+        fs::create_dir(runs.join("cats-041")).unwrap();
+        assert_eq!(numbered(&runs, "cats"), "cats-042");
+    }
+
+    #[test]
+    fn runs_made_at_once_get_numbers_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut made: Vec<String> = thread::scope(|scope| {
+            let make = || scope.spawn(|| numbered(folder.path(), "run"));
+            let threads: Vec<_> = (0..16).map(|_| make()).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        made.sort();
+        assert_eq!(made, (1..=16).map(|i| format!("run-{i:03}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_latest_is_the_one_made_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunDir::latest(folder.path()).unwrap_err();
+        assert!(matches!(error, Error::Run(RunError::NoRuns { .. })));
+        for name in ["b", "a", "c"] {
+            numbered(folder.path(), name);
+            thread::sleep(Duration::from_millis(20));
+        }
+        fs::create_dir(folder.path().join("zzz is no run")).unwrap();
+        prepare(folder.path(), "unfinished", "").unwrap();
+        assert_eq!(RunDir::latest(folder.path()).unwrap().path(), folder.path().join("c-001"));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        fs::create_dir(path.join("checkpoint")).unwrap();
+        fs::write(path.join("checkpoint/.state.safetensors.1-2.tmp"), "half").unwrap();
+        fs::write(path.join("mine.tmp"), "a file of somebody's").unwrap();
+        drop(run.lock().unwrap());
+        assert!(names(&path.join("checkpoint")).is_empty());
+        assert!(path.join("mine.tmp").is_file());
+    }
+
+    #[test]
+    fn what_is_no_run_or_a_damaged_one_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunDir::open(folder.path()).unwrap_err();
+        assert!(matches!(error, Error::Run(RunError::NotARun { .. })), "{error}");
+        fs::write(folder.path().join(CONFIG), "[train]\nepochs = 3\n").unwrap();
+        let error = RunDir::open(folder.path()).unwrap().settings().unwrap_err();
+        assert!(error.to_string().ends_with("it has no section `[run]`"), "{error}");
+    }
+}

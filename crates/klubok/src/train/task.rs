@@ -1,0 +1,64 @@
+//! What is trained: settings and data, put together.
+
+use crate::{
+    Result,
+    backend::cpu::memory,
+    config::Config,
+    data::{Dataset, preprocess::Preprocessing},
+    format::Model,
+    nn::network::Network,
+    plan::Plan,
+    rows::Field,
+    state::{State, Weights},
+};
+
+/// A network for some data, ready to be trained.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The network.
+    pub network: Network,
+    /// From stored rows to its input.
+    pub preprocessing: Preprocessing,
+    /// Names of the classes, in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The network as a plan.
+    pub plan: Plan,
+    /// Its state before the first step.
+    pub start: State,
+}
+
+impl Task {
+    /// The network that the settings describe, for this data; the training part is read once.
+    ///
+    /// # Errors
+    /// When a value of the training part is not finite, rows cannot be read, or the weights do not fit into
+    /// memory.
+    pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
+        let mut counts = vec![0; data.classes.len()];
+        data.parts.train.iter().for_each(|&row| counts[data.targets[row as usize] as usize] += 1);
+        let preprocessing =
+            Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
+        let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
+        // The start, the best weights and the last snapshot are held beside what the backend needs.
+        memory::check(3.0 * network.parameters() as f64)?;
+        let seed = config.train.seed;
+        let prepare = preprocessing.prepare(config.augment());
+        Ok(Self {
+            plan: network.lower(prepare, config.loss_spec(&counts), config.update_spec(), seed),
+            start: network.start(&config.start(&counts), seed),
+            classes: data.classes.clone(),
+            preprocessing,
+            network,
+        })
+    }
+
+    /// The network with these weights, as a file holds it.
+    pub fn model(&self, weights: Weights) -> Model {
+        Model {
+            network: self.network.clone(),
+            preprocessing: self.preprocessing.clone(),
+            classes: self.classes.clone(),
+            weights,
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The training loop, in memory.
+//!
+//! [`Trainer::advance`] trains until there is something to save or the training ends; who calls it
+//! writes [`Trainer::snapshot`] to a file, or not. What is computed depends on the settings, the data
+//! and the snapshot begun from: never on the clock, on who observes, or on where it was interrupted.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Error, Result,
+    backend::{Backend, DataId, Figures, Program, Step},
+    config::{Schedule, TrainConfig},
+    data::Dataset,
+    optim::schedule::LearningRate,
+    plan::{Op, ParamKind, Plan},
+    rows::Field,
+    state::{State, Weights},
+    train::{
+        RunError,
+        batches::{Batches, sample},
+        evaluate::{Activity, Evaluator, Scores},
+        event::{Event, Metrics, Observer, Stopped},
+        meter::Meter,
+        progress::{Best, Divergence, Progress, Quantity, fault},
+    },
+};
+
+/// Steps between two readings of their figures.
+const READ_EVERY: u64 = 16;
+/// Epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
+const FAST_EPOCHS: u64 = 3;
+/// Time between two savings within an epoch.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
+
+/// A training at a point from which it can go on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    /// Position, running figures and trackers.
+    pub progress: Progress,
+    /// The last weights, moments and running statistics.
+    pub state: State,
+    /// Weights of the best epoch.
+    pub best: Weights,
+}
+
+impl Snapshot {
+    /// Before the first step, with these weights.
+    pub fn start(state: State) -> Self {
+        let best = Weights { params: state.params.clone(), running: state.running.clone() };
+        Self { progress: Progress::default(), state, best }
+    }
+}
+
+/// A training under way.
+pub struct Trainer<'a> {
+    plan: Plan,
+    config: &'a TrainConfig,
+    data: &'a Dataset,
+    program: Box<dyn Program>,
+    batches: Batches,
+    /// Weight of every row of the data, unless each weighs 1.
+    weights: Option<Vec<f64>>,
+    rate: LearningRate,
+    evaluator: Evaluator,
+    /// Fixed rows of the training part, as many as the validation part has.
+    train_sample: Vec<u32>,
+    figures: Figures,
+    progress: Progress,
+    saved: Snapshot,
+    lap: Instant,
+    last_save: Instant,
+    save_every: Duration,
+}
+
+/// Why the loop was left without an answer.
+enum Halt {
+    Error(Error),
+    Diverged(Divergence),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Figures in evaluation mode.
+struct Evaluated {
+    train: Scores,
+    val: Scores,
+    activity: Vec<Option<Activity>>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A training of `plan` on the training part of `data`, from the start or from a later snapshot.
+    ///
+    /// # Errors
+    /// When there is no sample, the backend cannot run the plan, the state does not fit it, or the
+    /// snapshot is of other data.
+    pub fn new(
+        backend: &dyn Backend,
+        plan: Plan,
+        data: &'a Dataset,
+        config: &'a TrainConfig,
+        snapshot: Snapshot,
+    ) -> Result<Self> {
+        let normalises = plan.ops.iter().any(|op| matches!(op, Op::Norm { .. }));
+        let train = &data.parts.train;
+        let batches = Batches::new(train, config.batch_size, config.seed, normalises);
+        if batches.is_empty() {
+            return Err(RunError::NoSamples.into());
+        }
+        let program =
+            backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&data.rows))?;
+        let steps_per_epoch = batches.len() as u64;
+        let mut trainer = Self {
+            weights: row_weights(data, &plan.loss.class_weights)?,
+            rate: LearningRate::new(config, steps_per_epoch),
+            evaluator: Evaluator::new(&plan, DataId(0)),
+            train_sample: sample(train, sample_size(data), config.seed),
+            figures: Figures::default(),
+            progress: Progress::default(),
+            saved: Snapshot::default(),
+            lap: Instant::now(),
+            last_save: Instant::now(),
+            save_every: SAVE_EVERY,
+            plan,
+            config,
+            data,
+            program,
+            batches,
+        };
+        trainer.begin(snapshot, steps_per_epoch)?;
+        Ok(trainer)
+    }
+
+    fn begin(&mut self, mut snapshot: Snapshot, steps_per_epoch: u64) -> Result<()> {
+        let progress = &mut snapshot.progress;
+        let (epoch_steps, fast_steps) = (steps_per_epoch, FAST_EPOCHS * steps_per_epoch);
+        if progress.best.is_none() {
+            progress.steps_per_epoch = steps_per_epoch;
+            progress.val_samples = self.data.parts.val.len() as u64;
+            progress.epoch_meter = Meter::new(&self.plan);
+            progress.step_meter = Meter::new(&self.plan);
+        }
+        if progress.steps_per_epoch != steps_per_epoch || progress.position >= steps_per_epoch {
+            let expected = progress.steps_per_epoch;
+            return Err(RunError::Epoch { expected, got: steps_per_epoch }.into());
+        }
+        self.program.load(&snapshot.state)?;
+        self.program.store(&mut snapshot.state)?;
+        self.progress = progress.clone();
+        self.progress.epoch_meter.reserve(epoch_steps as usize);
+        if self.progress.step < fast_steps {
+            self.progress.step_meter.reserve(fast_steps.div_ceil(2) as usize);
+        }
+        self.batches.start_epoch(self.progress.epoch);
+        self.saved = snapshot;
+        Ok(())
+    }
+
+    /// Saves within an epoch at this interval instead of every 30 seconds.
+    pub fn save_every(&mut self, interval: Duration) {
+        self.save_every = interval;
+    }
+
+    /// The last point that is worth saving: that of the last return from [`Trainer::advance`], after
+    /// a divergence the one before it.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.saved
+    }
+
+    /// What observers are told before the first step.
+    pub fn start_event(&self) -> Event<'static> {
+        Event::Start {
+            steps_per_epoch: self.progress.steps_per_epoch,
+            epochs: self.config.epochs,
+            step: self.progress.step,
+        }
+    }
+
+    /// Trains until the next point worth saving (the end of an epoch, 30 seconds) or until the end,
+    /// which it names. The first call measures epoch 0, before any update. When `stop` is set, the
+    /// step under way is finished.
+    ///
+    /// # Errors
+    /// When the device or an observer fails, or a class is not one of the network's.
+    pub fn advance(
+        &mut self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Option<Stopped>> {
+        if self.progress.stopped.is_some() {
+            return Ok(self.progress.stopped);
+        }
+        self.end_lap(false);
+        match self.run(observer, stop) {
+            Ok(stopped) => {
+                self.end_lap(false);
+                self.program.store(&mut self.saved.state)?;
+                self.saved.progress = self.progress.clone();
+                self.last_save = Instant::now();
+                Ok(stopped)
+            }
+            Err(Halt::Diverged(divergence)) => self.restore(divergence),
+            Err(Halt::Error(error)) => Err(error),
+        }
+    }
+
+    /// Back to the last snapshot, marked as the end.
+    fn restore(&mut self, divergence: Divergence) -> Result<Option<Stopped>> {
+        let elapsed_seconds = self.progress.elapsed_seconds;
+        self.program.load(&self.saved.state)?;
+        self.progress = self.saved.progress.clone();
+        self.progress.elapsed_seconds = elapsed_seconds;
+        self.progress.stopped = Some(Stopped::Diverged);
+        self.progress.divergence = Some(divergence);
+        self.saved.progress = self.progress.clone();
+        Ok(self.progress.stopped)
+    }
+
+    fn run(
+        &mut self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> std::result::Result<Option<Stopped>, Halt> {
+        if self.progress.best.is_none() {
+            let evaluated = self.evaluate()?;
+            self.weigh_layers();
+            self.end_epoch(&evaluated, observer)?;
+            return Ok(self.progress.stopped);
+        }
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                self.read(observer)?;
+                return Ok(Some(Stopped::Interrupted));
+            }
+            self.step()?;
+            let Progress { step, position, steps_per_epoch, .. } = self.progress;
+            let chosen = step.is_power_of_two() && step <= FAST_EPOCHS * steps_per_epoch;
+            let epoch_ends = position == steps_per_epoch;
+            let save = self.last_save.elapsed() >= self.save_every;
+            if chosen || epoch_ends || save || step % READ_EVERY == 0 {
+                self.read(observer)?;
+            }
+            if chosen || epoch_ends {
+                let evaluated = self.evaluate()?;
+                if chosen {
+                    self.report_step(&evaluated, observer)?;
+                }
+                if epoch_ends {
+                    self.progress.epoch += 1;
+                    self.progress.position = 0;
+                    self.end_epoch(&evaluated, observer)?;
+                    self.batches.start_epoch(self.progress.epoch);
+                }
+            }
+            if save || epoch_ends {
+                return Ok(self.progress.stopped);
+            }
+        }
+    }
+
+    /// One update.
+    fn step(&mut self) -> Result<()> {
+        let rows = self.batches.batch(self.progress.position as usize);
+        let weight_sum = match &self.weights {
+            Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
+            None => rows.len() as f64,
+        };
+        let index = self.progress.step;
+        let learning_rate = self.learning_rate(index);
+        let step = Step { index, rows, first: 0, weight_sum, learning_rate };
+        self.program.train(DataId(0), &step)?;
+        self.progress.step += 1;
+        self.progress.position += 1;
+        Ok(())
+    }
+
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.rate.at(step) * self.progress.plateau.factor
+    }
+
+    /// Adds the figures of the steps since the last reading.
+    fn read(&mut self, observer: &mut dyn Observer) -> std::result::Result<(), Halt> {
+        self.program.read(&mut self.figures);
+        let steps = self.figures.steps.len() as u64;
+        let params = self.plan.params.len();
+        let last_chosen = 1 << (FAST_EPOCHS * self.progress.steps_per_epoch).ilog2();
+        for (i, figures) in self.figures.steps.iter().enumerate() {
+            let of_params = &self.figures.params[i * params..][..params];
+            let done = self.progress.step - steps + i as u64 + 1;
+            if let Some(quantity) = fault(figures, of_params) {
+                return Err(Halt::Diverged(self.divergence(quantity, done)));
+            }
+            self.progress.epoch_meter.add(figures, of_params, &self.plan.params);
+            if done <= last_chosen {
+                self.progress.step_meter.add(figures, of_params, &self.plan.params);
+            }
+        }
+        self.end_lap(true);
+        let meter = &self.progress.epoch_meter;
+        if let (Some(train_loss), 1..) = (meter.train_loss(), steps) {
+            let (step, samples) = (self.progress.step, meter.samples());
+            observer.observe(&Event::Progress { step, samples, train_loss })?;
+        }
+        self.end_lap(false);
+        Ok(())
+    }
+
+    fn divergence(&self, quantity: Quantity, step: u64) -> Divergence {
+        Divergence {
+            quantity,
+            step,
+            epoch: step as f64 / self.progress.steps_per_epoch as f64,
+            learning_rate: step.checked_sub(1).map_or(0.0, |last| self.learning_rate(last)),
+        }
+    }
+
+    fn evaluate(&mut self) -> std::result::Result<Evaluated, Halt> {
+        let (program, targets) = (&mut *self.program, &self.data.targets);
+        let (train, activity) =
+            self.evaluator.scores_and_activity(program, &self.train_sample, targets)?;
+        let val = self.evaluator.scores(program, &self.data.parts.val, targets)?;
+        self.end_lap(false);
+        if !(train.loss_sum + val.loss_sum).is_finite() {
+            return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
+        }
+        Ok(Evaluated { train, val, activity })
+    }
+
+    /// Norms of the weight matrices before the first step, which no step has measured yet.
+    fn weigh_layers(&mut self) {
+        let params = self.plan.params.iter().zip(&self.saved.state.params);
+        for (spec, values) in params.filter(|(spec, _)| spec.kind == ParamKind::Weight) {
+            let weight_sq = values.to_f64().iter().map(|w| w * w).sum();
+            self.progress.epoch_meter.set_weight_sq(spec.layer, weight_sq);
+        }
+    }
+
+    fn report_step(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
+        let metrics = self.metrics(&self.progress.step_meter, evaluated);
+        observer.observe(&Event::Step(&metrics))?;
+        self.progress.step_meter.clear();
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
+        let metrics = self.metrics(&self.progress.epoch_meter, evaluated);
+        let progress = &mut self.progress;
+        let now = Best::new(progress.epoch, &metrics);
+        let best = progress.best.is_none_or(|best| now.beats(&best, self.config.monitor));
+        if best {
+            progress.best = Some(now);
+            self.program.store_weights(&mut self.saved.best)?;
+        }
+        if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.loss()) {
+            progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);
+        }
+        let best_epoch = progress.best.map_or(0, |best| best.epoch);
+        if progress.epoch >= self.config.epochs {
+            progress.stopped = Some(Stopped::Epochs);
+        } else if self.config.early_stopping && progress.epoch - best_epoch >= self.config.patience
+        {
+            progress.stopped = Some(Stopped::EarlyStopping);
+        }
+        progress.epoch_meter.clear();
+        (progress.epoch_seconds, progress.update_seconds) = (0.0, 0.0);
+        observer.observe(&Event::Epoch { metrics: &metrics, best })
+    }
+
+    /// A line of metrics: `meter` has the figures of training since the last line of its kind.
+    fn metrics(&self, meter: &Meter, evaluated: &Evaluated) -> Metrics {
+        let progress = &self.progress;
+        let samples = progress.epoch_meter.samples() as f64;
+        Metrics {
+            epoch: progress.epochs(),
+            step: progress.step,
+            train_loss: meter.train_loss(),
+            train_eval_loss: evaluated.train.loss(),
+            val_loss: evaluated.val.loss(),
+            train_accuracy: evaluated.train.accuracy(),
+            val_accuracy: evaluated.val.accuracy(),
+            learning_rate: progress.step.checked_sub(1).map(|last| self.learning_rate(last)),
+            grad_norm: meter.grad_norm(),
+            seconds: progress.epoch_seconds,
+            elapsed_seconds: progress.elapsed_seconds,
+            samples_per_second: (samples > 0.0 && progress.update_seconds > 0.0)
+                .then(|| samples / progress.update_seconds),
+            layers: meter.layers(&self.plan, &evaluated.activity),
+        }
+    }
+
+    /// Counts the time since the last call; `updates` when it went into them.
+    fn end_lap(&mut self, updates: bool) {
+        let now = Instant::now();
+        let seconds = (now - self.lap).as_secs_f64();
+        self.lap = now;
+        self.progress.elapsed_seconds += seconds;
+        self.progress.epoch_seconds += seconds;
+        if updates {
+            self.progress.update_seconds += seconds;
+        }
+    }
+}
+
+/// Rows of the fixed sample of the training part: as many as the validation part has, without one a
+/// fifth of the training part but at least 1000.
+fn sample_size(data: &Dataset) -> usize {
+    match data.parts.val.len() {
+        0 => (data.parts.train.len() / 5).max(1000),
+        val => val,
+    }
+}
+
+/// The weight of every row, its class's times its own, or none where each weighs 1.
+fn row_weights(data: &Dataset, class_weights: &[f64]) -> Result<Option<Vec<f64>>> {
+    let own = data.rows.fields().len() > Field::WEIGHT.0;
+    if !own && class_weights.is_empty() {
+        return Ok(None);
+    }
+    let mut weights = vec![1.0; data.rows.len()];
+    if own {
+        let rows: Vec<u32> = (0..data.rows.len() as u32).collect();
+        let mut bytes = vec![0; 4 * rows.len()];
+        data.rows.gather(Field::WEIGHT, &rows, &mut bytes)?;
+        for (weight, bytes) in weights.iter_mut().zip(bytes.as_chunks().0) {
+            *weight = f64::from(f32::from_ne_bytes(*bytes));
+        }
+    }
+    for (weight, &class) in weights.iter_mut().zip(&data.targets) {
+        *weight *= class_weights.get(class as usize).copied().unwrap_or(1.0);
+    }
+    Ok(Some(weights))
+}

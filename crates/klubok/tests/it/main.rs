@@ -1,0 +1,11 @@
+//! Tests of the library as a user sees it.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod article;
+mod blobs;
+mod golden;
+mod gradients;
+mod loading;
+mod resume;
+mod training;

@@ -1,0 +1,437 @@
+//! Runs on disk: the same bits whether interrupted, killed or neither.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use fs_err as fs;
+use klubok::{
+    Error, Result,
+    backend::{
+        Backend, DataId, DeviceInfo, Figures, Outputs, Program, Step, reference::ReferenceBackend,
+    },
+    config::{Config, Optimizer},
+    data::Dataset,
+    format::Model,
+    observe::metrics,
+    plan::{Plan, Value},
+    rows::Rows,
+    state::{State, Weights},
+    train::{
+        RunError,
+        evaluate::Evaluator,
+        event::{Event, Observer, Stopped},
+        run_dir::{CHECKPOINT, MODEL, Place, RunDir, RunInfo},
+        session::{self, Summary},
+        task::Task,
+    },
+};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use crate::blobs;
+
+fn info() -> RunInfo {
+    RunInfo {
+        klubok: "0.1.0".into(),
+        data: "/data/blobs".into(),
+        val: None,
+        test: None,
+        preset: Some("balanced".into()),
+        kernel: "f64".into(),
+        fingerprint: toml::from_str("files = 3\nhash = \"ab\"").unwrap(),
+    }
+}
+
+fn create(folder: &Path, config: &Config) -> RunDir {
+    RunDir::create(Place::Folder(&folder.join("run")), config, &info()).unwrap()
+}
+
+/// The reference, that raises a flag when it has done so many steps of this program.
+struct StopAfter {
+    steps: u64,
+    stop: Arc<AtomicBool>,
+}
+
+struct Counting {
+    inner: Box<dyn Program>,
+    left: AtomicU64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Backend for StopAfter {
+    fn info(&self) -> DeviceInfo {
+        ReferenceBackend.info()
+    }
+
+    fn compile(
+        &self,
+        plan: &Plan,
+        max_batch: usize,
+        data: &[Arc<dyn Rows>],
+    ) -> Result<Box<dyn Program>> {
+        let inner = ReferenceBackend.compile(plan, max_batch, data)?;
+        let (left, stop) = (AtomicU64::new(self.steps), Arc::clone(&self.stop));
+        Ok(Box::new(Counting { inner, left, stop }))
+    }
+}
+
+impl Program for Counting {
+    fn load(&mut self, state: &State) -> Result<()> {
+        self.inner.load(state)
+    }
+
+    fn store(&self, state: &mut State) -> Result<()> {
+        self.inner.store(state)
+    }
+
+    fn store_weights(&self, weights: &mut Weights) -> Result<()> {
+        self.inner.store_weights(weights)
+    }
+
+    fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.inner.train(data, step)
+    }
+
+    fn gradients(&mut self, data: DataId, step: &Step<'_>, out: &mut Weights) -> Result<()> {
+        self.inner.gradients(data, step, out)
+    }
+
+    fn infer(
+        &mut self,
+        data: DataId,
+        rows: &[u32],
+        taps: &[Value],
+        out: &mut Outputs,
+    ) -> Result<()> {
+        self.inner.infer(data, rows, taps, out)
+    }
+
+    fn read(&mut self, out: &mut Figures) {
+        self.inner.read(out);
+    }
+}
+
+/// Trains until the end, or until so many more steps are done.
+fn train(run: &RunDir, config: &Config, steps: u64, watch: &mut dyn Observer) -> Result<Summary> {
+    train_on(run, config, &blobs::data(61, 21), steps, watch)
+}
+
+fn train_on(
+    run: &RunDir,
+    config: &Config,
+    data: &Dataset,
+    steps: u64,
+    watch: &mut dyn Observer,
+) -> Result<Summary> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let backend = StopAfter { steps, stop: Arc::clone(&stop) };
+    session::train(run, config, data, &backend, &mut [watch], &stop)
+}
+
+fn train_all(run: &RunDir, config: &Config) -> Summary {
+    train(run, config, u64::MAX, &mut Nobody).unwrap()
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Lines of a log without what depends on the clock.
+fn lines(run: &RunDir, log: &str) -> Vec<Json> {
+    let text = fs::read_to_string(run.file(log)).unwrap();
+    let timeless = |line: &str| {
+        let mut line: Json = serde_json::from_str(line).unwrap();
+        for key in ["seconds", "elapsed_seconds", "samples_per_second"] {
+            line.as_object_mut().unwrap().shift_remove(key);
+        }
+        line
+    };
+    text.lines().map(timeless).collect()
+}
+
+#[track_caller]
+fn assert_same(run: &RunDir, whole: &RunDir, when: &str) {
+    let model = |run: &RunDir| fs::read(run.file(MODEL)).unwrap();
+    assert!(model(run) == model(whole), "{when}: another model");
+    for log in ["metrics.jsonl", "steps.jsonl"] {
+        assert_eq!(lines(run, log), lines(whole, log), "{when}: {log}");
+    }
+    let progress = |run: &RunDir| {
+        let mut progress = run.progress().unwrap().unwrap();
+        progress.elapsed_seconds = 0.0;
+        progress.epoch_seconds = 0.0;
+        progress.update_seconds = 0.0;
+        progress
+    };
+    assert_eq!(progress(run), progress(whole), "{when}");
+}
+
+fn whole(config: &Config) -> (TempDir, RunDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), config);
+    assert_eq!(train_all(&run, config).stopped, Some(Stopped::Epochs));
+    (folder, run)
+}
+
+/// Batches of 7 with batch normalisation: 61 rows are nine batches, the last one of 5.
+fn config() -> Config {
+    let mut config = blobs::config();
+    config.train.batch_size = 7;
+    config
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_bits() {
+    let (_kept, whole) = whole(&config());
+    for steps in [1, 2, 5, 8, 9, 10, 16, 17, 23] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = create(folder.path(), &config());
+        let mut sessions = 0;
+        loop {
+            let summary = train(&run, &config(), steps, &mut Nobody).unwrap();
+            sessions += 1;
+            if summary.stopped != Some(Stopped::Interrupted) {
+                break;
+            }
+            assert_eq!(run.progress().unwrap().unwrap().step, sessions * steps);
+        }
+        assert_eq!(sessions, 54_u64.div_ceil(steps));
+        assert_same(&run, &whole, &format!("every {steps} steps"));
+    }
+}
+
+/// Copies the run at every event, as a process that is killed there would leave it.
+struct Killer {
+    run: PathBuf,
+    into: PathBuf,
+    copies: Vec<PathBuf>,
+}
+
+impl Observer for Killer {
+    fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+        let copy = self.into.join(self.copies.len().to_string());
+        copy_folder(&self.run, &copy);
+        self.copies.push(copy);
+        Ok(())
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_event_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    let (path, into) = (run.path().to_owned(), folder.path().join("copies"));
+    let mut killer = Killer { run: path, into, copies: vec![] };
+    train(&run, &config(), u64::MAX, &mut killer).unwrap();
+    assert!(killer.copies.len() > 20);
+    let mut checkpoint_before: Option<Vec<u8>> = None;
+    for copy in &killer.copies {
+        let killed = RunDir::open(copy).unwrap();
+        let checkpoint = fs::read(killed.file(CHECKPOINT)).ok();
+        // Killed after the model was renamed into place and before the checkpoint was.
+        if let Some(before) = &checkpoint_before {
+            fs::write(killed.file(CHECKPOINT), before).unwrap();
+        }
+        checkpoint_before = checkpoint;
+        if killed.progress().unwrap().is_none_or(|progress| progress.stopped.is_none()) {
+            // A line that was half written.
+            let half = [fs::read(killed.file("metrics.jsonl")).unwrap(), b"{\"epoch\":".to_vec()];
+            fs::write(killed.file("metrics.jsonl"), half.concat()).unwrap();
+        }
+        train_all(&killed, &config());
+        assert_same(&killed, &run, &copy.display().to_string());
+    }
+}
+
+#[test]
+fn a_run_that_has_ended_is_left_as_it_is() {
+    let (_kept, run) = whole(&config());
+    let files = ["config.toml", "metrics.jsonl", "events.jsonl", MODEL, CHECKPOINT];
+    let read = || files.map(|name| fs::read(run.file(name)).unwrap());
+    let before = read();
+    let again = train_all(&run, &config());
+    assert_eq!(read(), before);
+    assert_eq!((again.stopped, again.epochs), (Some(Stopped::Epochs), 6));
+    assert!(again.val_loss.is_some() && again.seconds > 0.0);
+}
+
+#[test]
+fn events_say_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train(&run, &config(), 5, &mut Nobody).unwrap();
+    train_all(&run, &config());
+    let happened: Vec<String> = lines(&run, "events.jsonl")
+        .iter()
+        .map(|l| format!("{} {} {}", l["step"], l["event"], l.get("reason").unwrap_or(&Json::Null)))
+        .collect();
+    let expected = [
+        r#"0 "start" null"#,
+        r#"5 "stopped" "interrupted""#,
+        r#"5 "resume" null"#,
+        r#"54 "stopped" "epochs""#,
+    ];
+    assert_eq!(happened, expected);
+}
+
+#[test]
+fn a_run_that_diverged_has_ended_with_its_best_model() {
+    let mut config = config();
+    config.train.optimizer = Optimizer::Sgd;
+    config.train.learning_rate = 1e200;
+    config.model.batch_norm = false;
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config);
+    let summary = train_all(&run, &config);
+    assert_eq!((summary.stopped, summary.best_epoch), (Some(Stopped::Diverged), Some(0)));
+    assert!(summary.cause.as_ref().unwrap().contains("try a learning rate"));
+    assert!(!serde_json::to_string(&summary).unwrap().contains("NaN"));
+    assert!(run.file(MODEL).is_file());
+    let before = fs::read(run.file(CHECKPOINT)).unwrap();
+    assert_eq!(train_all(&run, &config).cause, summary.cause);
+    assert_eq!(fs::read(run.file(CHECKPOINT)).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train(&run, &config(), 5, &mut Nobody).unwrap();
+    let path = run.file(CHECKPOINT);
+    let good = fs::read(&path).unwrap();
+    let bad_json = String::from_utf8_lossy(&good).replacen("steps_per_epoch", "steps_per_epoxx", 1);
+    let later = good.clone();
+    let damaged = [
+        ("empty", vec![]),
+        ("garbage", b"no checkpoint at all".to_vec()),
+        ("cut in the header", good[..100].to_vec()),
+        ("cut in the tensors", good[..good.len() - 8].to_vec()),
+        ("other metadata", bad_json.into_bytes()),
+        ("a later version", replace(later, br#"{\"version\":1"#, br#"{\"version\":2"#)),
+    ];
+    for (what, bytes) in damaged {
+        fs::write(&path, bytes).unwrap();
+        let error = train(&run, &config(), u64::MAX, &mut Nobody).unwrap_err();
+        assert!(matches!(error, Error::Run(RunError::Checkpoint { .. })), "{what}: {error}");
+        assert!(run.progress().is_err(), "{what}");
+    }
+    fs::write(&path, good).unwrap();
+    train_all(&run, &config());
+}
+
+fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+#[test]
+fn a_checkpoint_of_another_batch_size_or_network_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train(&run, &config(), 5, &mut Nobody).unwrap();
+    let mut other = config();
+    other.train.batch_size = 30;
+    let error = train(&run, &other, 1, &mut Nobody).unwrap_err();
+    assert!(matches!(error, Error::Run(RunError::Epoch { expected: 9, got: 2 })), "{error}");
+    let mut other = config();
+    other.model.hidden = vec![7, 6];
+    let error = train(&run, &other, 1, &mut Nobody).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`params.hidden2.weight` has 35 values where the network expects 42"
+    );
+}
+
+#[test]
+fn two_processes_never_train_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    let lock = run.lock().unwrap();
+    let error = train(&run, &config(), 1, &mut Nobody).unwrap_err();
+    assert!(matches!(error, Error::Run(RunError::Busy { .. })), "{error}");
+    drop(lock);
+    train_all(&run, &config());
+}
+
+#[test]
+fn an_observer_that_fails_ends_the_session_and_the_run_goes_on_later() {
+    struct Full(u64);
+    impl Observer for Full {
+        fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+            self.0 -= 1;
+            if self.0 == 0 { Err(std::io::Error::other("the disk is full").into()) } else { Ok(()) }
+        }
+    }
+    let (_kept, whole) = whole(&config());
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    let error = train(&run, &config(), u64::MAX, &mut Full(12)).unwrap_err();
+    assert_eq!(error.to_string(), "the disk is full");
+    train_all(&run, &config());
+    assert_same(&run, &whole, "after a full disk");
+}
+
+#[test]
+fn data_that_has_changed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train(&run, &config(), 5, &mut Nobody).unwrap();
+    let mut data = blobs::data(61, 21);
+    data.hashes[4] += 1;
+    let error = train_on(&run, &config(), &data, 1, &mut Nobody).unwrap_err().to_string();
+    assert!(error.ends_with("1 sample was changed, `4`"), "{error}");
+    train_all(&run, &config());
+}
+
+#[test]
+fn the_model_is_that_of_the_best_epoch() {
+    let (_kept, run) = whole(&config());
+    let model = Model::load(&run.file(MODEL)).unwrap();
+    assert_eq!(model.classes, ["a", "b", "c"]);
+    assert_eq!(model.network, config().network(2, 3));
+    let metrics = metrics::read(&run.file("metrics.jsonl")).unwrap();
+    let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss.unwrap()).collect();
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let best = run.progress().unwrap().unwrap().best.unwrap();
+    assert_eq!(losses[best.epoch as usize], lowest);
+    assert!(
+        best.epoch > 0 && fs::read_to_string(run.file("split.csv")).unwrap().lines().count() == 83
+    );
+
+    // The weights in the file give the loss of that epoch on the validation part again.
+    let data = blobs::data(61, 21);
+    let task = Task::new(&config(), &data).unwrap();
+    let mut program = ReferenceBackend.compile(&task.plan, 8, &[data.rows]).unwrap();
+    let Weights { params, running } = model.weights;
+    program.load(&State { params, running, moments: vec![] }).unwrap();
+    let scores = Evaluator::new(&task.plan, DataId(0))
+        .scores(&mut *program, &data.parts.val, &data.targets)
+        .unwrap();
+    assert!((scores.loss().unwrap() - lowest).abs() < 1e-6);
+}

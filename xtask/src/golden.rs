@@ -1,0 +1,38 @@
+//! `cargo xtask golden`: makes the PyTorch fixtures again.
+//!
+//! The fixtures are part of the repository, so that tests need no Python. This chore is for whoever
+//! changes what they hold; it downloads PyTorch from pypi.org into `target/golden-venv` (some gigabytes).
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::process::{command, succeeds};
+
+/// Runs `make_golden.py` in an environment of its own; true when it went well.
+///
+/// # Errors
+/// When there is no Python, or PyTorch cannot be had.
+pub(crate) fn run(root: &Path) -> Result<bool> {
+    let environment = root.join("target/golden-venv");
+    let python = environment.join("bin/python");
+    let has_torch = command(root, &python).args(["-c", "import torch, safetensors"]).output();
+    if !has_torch.is_ok_and(|output| output.status.success()) {
+        println!("fetching PyTorch into {}", environment.display());
+        let made = succeeds(command(root, "python3").args(["-m", "venv"]).arg(&environment))?
+            && succeeds(command(root, &python).args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "torch",
+                "numpy",
+                "safetensors",
+            ]))?;
+        if !made {
+            bail!("this needs python3 with `venv`, and torch, numpy and safetensors from PyPI");
+        }
+    }
+    let folder = root.join("crates/klubok/tests/golden");
+    succeeds(command(root, &python).arg(folder.join("make_golden.py")).arg(&folder))
+}

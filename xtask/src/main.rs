@@ -1,0 +1,39 @@
+//! The chores of the project: `cargo xtask test | tidy | golden`.
+
+#![expect(clippy::print_stdout, reason = "a chore tells a person what it does")]
+
+mod golden;
+mod process;
+mod test;
+mod tidy;
+mod tools;
+
+use std::{path::Path, process::ExitCode};
+
+use clap::Parser;
+
+/// The chores of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Chore {
+    /// Set up what the tests need and run every check and test
+    Test {
+        /// Only format, tidy, lints and tests: what one wants after every change
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Check the rules of the project that no other tool knows
+    Tidy,
+    /// Make the fixtures in crates/klubok/tests/golden again, with PyTorch in double precision
+    Golden,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let good = match Chore::parse() {
+        Chore::Test { quick } => test::run(root, quick),
+        Chore::Tidy => tidy::run(root)?,
+        Chore::Golden => golden::run(root)?,
+    };
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

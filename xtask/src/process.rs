@@ -1,0 +1,26 @@
+//! Other programs: run one to its end, and say what happened.
+
+use std::{ffi::OsStr, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+
+/// A command that will run in the root of the project.
+pub(crate) fn command(root: &Path, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root);
+    command
+}
+
+/// The Cargo that runs this chore.
+pub(crate) fn cargo(root: &Path) -> Command {
+    command(root, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs to the end; its output goes where ours goes. True when it ended well.
+///
+/// # Errors
+/// When the program cannot be started.
+pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    Ok(command.status().with_context(|| format!("cannot start `{name}`"))?.success())
+}

@@ -1,0 +1,168 @@
+//! `cargo xtask test`: every check and test of the project, one after the other.
+//!
+//! A step that fails does not stop the others: one run tells everything that is wrong. The last line is
+//! `N passed, N failed`: tests one by one, every other step as one.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    process::{cargo, command, succeeds},
+    tidy,
+    tools::{DENY, MACHETE, TYPOS},
+};
+
+/// What a step found.
+#[derive(Default)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+    note: String,
+}
+
+impl Tally {
+    /// The tally of a step that is one check.
+    fn of(good: bool) -> Self {
+        Self { passed: u32::from(good), failed: u32::from(!good), note: String::new() }
+    }
+}
+
+type Step = (&'static str, fn(&Path) -> Result<Tally>);
+
+const QUICK: &[Step] =
+    &[("format", format), ("tidy", tidy_rules), ("lints", lints), ("tests", tests)];
+
+const REST: &[Step] = &[
+    ("documentation", documentation),
+    ("licences", licences),
+    ("unused dependencies", unused_dependencies),
+    ("spelling", spelling),
+    ("python", python),
+];
+
+/// Runs the steps and prints how each went; true when all went well.
+pub(crate) fn run(root: &Path, quick: bool) -> bool {
+    let rest = if quick { &[] } else { REST };
+    let mut table = Vec::new();
+    for (name, step) in QUICK.iter().chain(rest) {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let tally = step(root).unwrap_or_else(|error| {
+            println!("{error:#}");
+            Tally { note: "could not run".into(), ..Tally::of(false) }
+        });
+        table.push((*name, tally, start.elapsed()));
+    }
+    summary(&table)
+}
+
+fn summary(table: &[(&str, Tally, Duration)]) -> bool {
+    println!("\n{:<20} {:>7} {:>7} {:>9}", "step", "passed", "failed", "seconds");
+    for (name, tally, time) in table {
+        let Tally { passed, failed, note } = tally;
+        let seconds = time.as_secs_f64();
+        println!("{name:<20} {passed:>7} {failed:>7} {seconds:>9.1}  {note}");
+    }
+    let passed: u32 = table.iter().map(|(_, tally, _)| tally.passed).sum();
+    let failed: u32 = table.iter().map(|(_, tally, _)| tally.failed).sum();
+    println!("{passed} passed, {failed} failed");
+    failed == 0
+}
+
+fn format(root: &Path) -> Result<Tally> {
+    Ok(Tally::of(succeeds(cargo(root).args(["fmt", "--all", "--check"]))?))
+}
+
+fn tidy_rules(root: &Path) -> Result<Tally> {
+    Ok(Tally::of(tidy::run(root)?))
+}
+
+fn lints(root: &Path) -> Result<Tally> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    Ok(Tally::of(succeeds(cargo(root).args(arguments))?))
+}
+
+fn tests(root: &Path) -> Result<Tally> {
+    let mut child = cargo(root)
+        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut tally = Tally::default();
+    let output = child.stdout.take().context("cargo has no output")?;
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some((passed, failed)) = counts(&line) {
+            tally.passed += passed;
+            tally.failed += failed;
+        }
+    }
+    let good = child.wait()?.success();
+    if !good && tally.failed == 0 {
+        tally.failed = 1;
+        tally.note = "tests could not be built or run".into();
+    } else if std::env::var_os("KLUBOK_DATA").is_none() {
+        tally.note = "without real data: KLUBOK_DATA is not set".into();
+    }
+    Ok(tally)
+}
+
+/// Reads `test result: ok. 12 passed; 0 failed; ...`.
+fn counts(line: &str) -> Option<(u32, u32)> {
+    let (_, result) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut numbers = result.split("; ").map(|part| part.split(' ').next()?.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+fn documentation(root: &Path) -> Result<Tally> {
+    let mut doc = cargo(root);
+    doc.args(["doc", "--workspace", "--no-deps", "--lib", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    Ok(Tally::of(succeeds(&mut doc)?))
+}
+
+/// Advisories are left out: they come from outside the registry.
+fn licences(root: &Path) -> Result<Tally> {
+    let arguments = ["check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+    Ok(Tally::of(succeeds(command(root, DENY.path(root)?).args(arguments))?))
+}
+
+fn unused_dependencies(root: &Path) -> Result<Tally> {
+    let arguments = ["crates", "xtask"];
+    Ok(Tally::of(succeeds(command(root, MACHETE.path(root)?).args(arguments))?))
+}
+
+fn spelling(root: &Path) -> Result<Tally> {
+    Ok(Tally::of(succeeds(&mut command(root, TYPOS.path(root)?))?))
+}
+
+/// Scripts in Python must at least be Python; no test needs one to run.
+fn python(root: &Path) -> Result<Tally> {
+    let parse = "import ast, sys\nfor f in sys.argv[1:]: ast.parse(open(f).read(), f)";
+    let scripts = tidy::files(root, &["py"])?;
+    if command(root, "python3").arg("--version").output().is_err() {
+        let note = "left out: there is no python3 here".into();
+        return Ok(Tally { note, ..Tally::default() });
+    }
+    Ok(Tally::of(succeeds(command(root, "python3").args(["-c", parse]).args(scripts))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts;
+
+    #[test]
+    fn results_of_a_test_binary_are_counted() {
+        let line =
+            "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(counts(line), Some((12, 3)));
+        assert_eq!(counts("test result of the day: ok"), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Programs that the checks need beside the toolchain, built from crates.io into `target/tools`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::process::{cargo, command, succeeds};
+
+/// A program on crates.io, at a fixed version: the same code gets the same answer next year.
+pub(crate) struct Tool {
+    /// The crate.
+    pub(crate) package: &'static str,
+    /// The program in it.
+    pub(crate) program: &'static str,
+    /// The version.
+    pub(crate) version: &'static str,
+}
+
+/// Licences, sources and versions of dependencies.
+pub(crate) const DENY: Tool =
+    Tool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2" };
+/// Dependencies that nothing uses.
+pub(crate) const MACHETE: Tool =
+    Tool { package: "cargo-machete", program: "cargo-machete", version: "0.9.2" };
+/// Misspelt words.
+pub(crate) const TYPOS: Tool = Tool { package: "typos-cli", program: "typos", version: "1.42.0" };
+
+impl Tool {
+    /// Where the program is, once it is built; the first call takes about a minute a tool.
+    ///
+    /// # Errors
+    /// When it cannot be built, which most often means that crates.io cannot be reached.
+    pub(crate) fn path(&self, root: &Path) -> Result<PathBuf> {
+        let tools = root.join("target/tools");
+        let program = tools.join("bin").join(self.program);
+        if self.is_built(root, &program) {
+            return Ok(program);
+        }
+        println!("building {} {} (once)", self.package, self.version);
+        let scratch = tools.join("build");
+        let built = succeeds(
+            cargo(root)
+                .args(["install", "--locked", "--debug", "--force", "--quiet", "--root"])
+                .arg(&tools)
+                .args(["--version", self.version, self.package])
+                .env("CARGO_TARGET_DIR", &scratch)
+                .env("CARGO_PROFILE_DEV_DEBUG", "0"),
+        )?;
+        if !built {
+            bail!(
+                "{} {} could not be built from crates.io; it must be in `{}`",
+                self.package,
+                self.version,
+                program.display()
+            );
+        }
+        fs_err::remove_dir_all(scratch)?;
+        Ok(program)
+    }
+
+    fn is_built(&self, root: &Path, program: &Path) -> bool {
+        let said = command(root, program).arg("--version").output();
+        said.is_ok_and(|said| {
+            let words = String::from_utf8_lossy(&said.stdout);
+            words.split_whitespace().any(|word| word == self.version)
+        })
+    }
+}
