@@ -27,6 +27,7 @@ impl Buffer {
     ///
     /// # Panics
     /// When `len` values cannot be addressed.
+    #[expect(clippy::cast_ptr_alignment, reason = "the layout is aligned for f32 and more")]
     pub fn new(len: usize) -> Self {
         if len == 0 {
             return Self { start: NonNull::dangling(), len };
@@ -86,7 +87,7 @@ mod tests {
             let mut buffer = Buffer::new(len);
             assert_eq!(buffer.len(), len);
             assert!(buffer.iter().all(|&x| x == 0.0));
-            assert!(len == 0 || buffer.as_ptr() as usize % LINE == 0);
+            assert!(len == 0 || (buffer.as_ptr() as usize).is_multiple_of(LINE));
             buffer.fill(1.0);
             assert!(buffer.iter().all(|&x| x == 1.0));
         }

@@ -26,6 +26,9 @@ pub struct Draw {
     pub scale: f32,
 }
 
+/// Samples drawn at a time.
+const LANES: usize = 16;
+
 kernel! {
     /// Writes the factors of one block: 8 rows of `samples` values, one row a feature.
     ///
@@ -33,7 +36,6 @@ kernel! {
     /// When `factors` is not 8 rows.
     pub fn factors(factors: &mut [f32], samples: usize, draw: Draw, block: u32) {
         assert_eq!(factors.len(), FEATURES * samples, "8 rows");
-        const LANES: usize = 16;
         for from in (0..samples).step_by(LANES) {
             let mut words = [[0u32; LANES]; 4];
             for lane in 0..LANES {

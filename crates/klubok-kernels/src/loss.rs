@@ -193,6 +193,9 @@ mod tests {
         (dz, outcomes)
     }
 
+    /// Loss and slope at `(z, y)`.
+    type Plain = Box<dyn Fn(f64, f64) -> (f64, f64)>;
+
     proptest! {
         #[test]
         fn cross_entropy_agrees_with_f64(outputs in 1usize..40, smoothing in 0.0f32..0.5, scale in 0.1f32..40.0) {
@@ -230,7 +233,6 @@ mod tests {
             let weights: [f32; GROUP] = std::array::from_fn(|i| 0.1 * i as f32);
             let softplus = |z: f64| z.max(0.0) + (-z.abs()).exp().ln_1p();
             let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
-            type Plain = Box<dyn Fn(f64, f64) -> (f64, f64)>;
             let kinds: [(Pointwise, Plain); 3] = [
                 (Pointwise::BinaryCrossEntropy, Box::new(move |z, y| (softplus(z) - z * y, sigmoid(z) - y))),
                 (Pointwise::MeanSquared, Box::new(|z, y| ((z - y).powi(2), 2.0 * (z - y)))),

@@ -4,7 +4,7 @@
 /// Shifts a number's whole part into the low bits of its mantissa: 1.5 · 2²³.
 const SHIFT: f32 = 12_582_912.0;
 /// ln 2 in two parts; multiples of the first are exact (Cody and Waite 1980).
-const LN_2_HIGH: f32 = 0.693_359_375;
+const LN_2_HIGH: f32 = 355.0 / 512.0;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
 /// `(2ⁿ, q)` such that `eˣ = 2ⁿ + 2ⁿ q`, with `|q| < 0.42`. The polynomial is that of the Cephes library.
@@ -23,7 +23,7 @@ fn exp_parts(x: f32) -> (f32, f32) {
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 0.5;
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()));
     (power, p * (r * r) + r)
 }

@@ -99,6 +99,10 @@ impl Pool {
     ///
     /// # Panics
     /// When a task does; the run is over by then.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who gives parts away cannot give them twice"
+    )]
     pub fn run<P: Parts>(
         &mut self,
         tiles: usize,

@@ -157,7 +157,7 @@ macro_rules! micro_kernel {
                 for _ in 0..block.depth {
                     let mut x: [$vector; V] = [$zero; V];
                     for v in 0..V {
-                        let at = v / PER_GROUP * block.group + v % PER_GROUP * $lanes;
+                        let at = v / PER_GROUP * block.group + (v & (PER_GROUP - 1)) * $lanes;
                         x[v] = $load(lanes.add(at));
                     }
                     for n in 0..N {

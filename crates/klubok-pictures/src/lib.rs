@@ -58,7 +58,7 @@ pub enum PictureError {
     /// The file ends before the picture does.
     #[error("the file is truncated")]
     Truncated,
-    /// More pixels than [`MAX_PIXELS`].
+    /// More pixels than are read.
     #[error("it says that it has {width}x{height} pixels, more than 100 megapixels")]
     TooLarge {
         /// Pixels across.

@@ -156,9 +156,9 @@ impl Case {
 ///
 /// # Errors
 /// The first disagreement, with the case it was found in.
-pub fn check_backend(backend: &dyn Backend) -> Result<(), (Box<Case>, Disagreement)> {
+pub fn check_backend(backend: &dyn Backend) -> Result<(), Box<(Case, Disagreement)>> {
     for case in cases() {
-        check_case(backend, &case).map_err(|found| (Box::new(case), found))?;
+        check_case(backend, &case).map_err(|found| Box::new((case, found)))?;
     }
     Ok(())
 }

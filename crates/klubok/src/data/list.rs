@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_given_apart_replaces_the_datas_own() {
+    fn a_part_given_apart_replaces_that_of_the_data() {
         let data = folder(&[("train/a/1.png", ""), ("val/a/2.png", ""), ("test/a/3.png", "")]);
         let flat = folder(&[("a/4.png", "")]);
         let parts = folder(&[("train/a/5.png", ""), ("val/a/6.png", "")]);

@@ -13,7 +13,7 @@ use klubok_kernels::{
 use super::{
     Form,
     block::{Block, Feature, GROUP, Gate, Values, tile_features},
-    parameter::{COLUMNS, Tile, Update},
+    parameter::{COLUMNS, Sums, Tile, Update},
 };
 
 /// What a tile needs to go back through activation, noise and normalisation of its block.
@@ -50,7 +50,7 @@ impl Block {
         let (through, gradients) = self.through(isa, batch);
         let (stride, width) = (through.stride, gradients.delta.len() / through.stride);
         pool.run(width.div_ceil(tile), gradients.parts(tile, stride), |i, part, _| {
-            through.run(i * tile, part.into());
+            through.run(i * tile, &mut part.into());
         });
     }
 
@@ -69,13 +69,13 @@ impl Block {
         let (stride, width) = (through.stride, gradients.delta.len() / through.stride);
         pool.run(width.div_ceil(tile), gradients.parts(tile, stride), |i, part, _| {
             let first = i * tile;
-            let part = Gradients::from(part);
+            let mut part = Gradients::from(part);
             let size = Size { rows: part.delta.len() / stride, groups, depth: outputs };
             let lanes = Lanes { values: delta, step: stride, group: GROUP };
             let scalars =
                 Scalars { values: &weight.value[first..], step: weight.stride, stride: 1 };
             product(isa, part.delta, stride, size, lanes, scalars, false);
-            through.run(first, part);
+            through.run(first, &mut part);
         });
     }
 
@@ -91,7 +91,7 @@ impl Block {
     ) {
         self.backward_weight(isa, pool, x, batch, update, form);
         for vector in self.vectors_mut() {
-            let mut sums = Default::default();
+            let mut sums = Sums::default();
             update.finish(isa, &mut vector.gradient, &vector.value, vector.kind, &mut sums);
             vector.sums[0] = sums;
             if let Form::Fused { learning_rate, step } = form {
@@ -133,7 +133,7 @@ impl Block {
             weight.rows.div_ceil(tile),
             parts,
             |i, (value, first, second, kept, sums), scratch| {
-                sums[0] = Default::default();
+                sums[0] = Sums::default();
                 let rows = value.len() / stride;
                 let dz = &delta[i * tile * samples..];
                 let (gradient, scratch) = scratch.split_at_mut(tile * COLUMNS);
@@ -212,7 +212,7 @@ impl<'a> From<Part<'a>> for Gradients<'a> {
 
 impl Through<'_> {
     /// Takes the rows of `part`, of features from number `first` on, back to the product.
-    fn run(&self, first: usize, part: Gradients<'_>) {
+    fn run(&self, first: usize, part: &mut Gradients<'_>) {
         let (isa, samples) = (self.isa, self.batch.next_multiple_of(GROUP));
         for (row, dy) in part.delta.chunks_exact_mut(self.stride).enumerate() {
             let feature = first + row;
@@ -220,7 +220,7 @@ impl Through<'_> {
             match self.gate {
                 Gate::Open => {}
                 Gate::Positive(factor) => {
-                    relu_backward(isa, &mut dy[..samples], &self.y[at.clone()], factor)
+                    relu_backward(isa, &mut dy[..samples], &self.y[at.clone()], factor);
                 }
                 Gate::Stored => multiply(isa, &mut dy[..samples], &self.slope[at.clone()]),
             }

@@ -141,7 +141,7 @@ impl Program for CpuProgram {
     }
 
     fn store(&self, state: &mut State) -> Result<()> {
-        self.collect(&mut state.params, |parameter| parameter.values());
+        self.collect(&mut state.params, parameter::Parameter::values);
         let moments = self.update.rule.moments().len();
         state.moments.resize_with(moments, Vec::new);
         for (m, blocks) in state.moments.iter_mut().enumerate() {
@@ -152,7 +152,7 @@ impl Program for CpuProgram {
     }
 
     fn store_weights(&self, weights: &mut Weights) -> Result<()> {
-        self.collect(&mut weights.params, |parameter| parameter.values());
+        self.collect(&mut weights.params, parameter::Parameter::values);
         self.collect_running(&mut weights.running);
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Program for CpuProgram {
 
     fn gradients(&mut self, data: DataId, step: &Step<'_>, out: &mut Weights) -> Result<()> {
         self.differentiate(data, step, false, Form::Kept)?;
-        self.collect(&mut out.params, |parameter| parameter.gradient());
+        self.collect(&mut out.params, parameter::Parameter::gradient);
         out.running.clear();
         Ok(())
     }

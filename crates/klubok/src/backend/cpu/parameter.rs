@@ -179,7 +179,7 @@ impl Parameter {
     }
 }
 
-impl<'a> Tile<'a> {
+impl Tile<'_> {
     /// Keeps a copy of the tile if [`Tile::limit`] will need one.
     pub(super) fn begin<'s>(&mut self, max_norm: Option<f32>, scratch: &'s mut [f32]) -> &'s [f32] {
         (self.sums.figures.update_sq, self.sums.figures.value_sq) = (0.0, 0.0);
@@ -195,10 +195,10 @@ impl<'a> Tile<'a> {
     pub(super) fn update(&mut self, isa: Isa, change: Change, row: usize, from: usize, g: &[f32]) {
         let at = row * self.stride + from;
         let range = at..at + g.len();
-        let [first, second] = self.moments.each_mut().map(|moment| match moment.is_empty() {
-            true => &mut [][..],
-            false => &mut moment[range.clone()],
-        });
+        let [first, second] = self
+            .moments
+            .each_mut()
+            .map(|moment| if moment.is_empty() { &mut [][..] } else { &mut moment[range.clone()] });
         let (moved, size) =
             update::update(isa, change, &mut self.value[range.clone()], g, first, second);
         self.sums.figures.update_sq += moved;
