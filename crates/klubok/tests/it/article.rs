@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use klubok::{
     backend::{
-        Backend, DataId, Figures, Outputs, Program, Step, agreement::Case,
+        Backend, DataId, Figures, Outputs, Program, Step,
+        agreement::Case,
+        cpu::{CpuBackend, Isa},
         reference::ReferenceBackend,
     },
     config::Init,
@@ -19,7 +21,9 @@ use klubok::{
 const DATA: DataId = DataId(0);
 
 fn backends() -> Vec<Box<dyn Backend>> {
-    vec![Box::new(ReferenceBackend)]
+    let cpu = |isa| Box::new(CpuBackend::with(2, isa)) as Box<dyn Backend>;
+    let reference: Box<dyn Backend> = Box::new(ReferenceBackend);
+    Isa::available().into_iter().map(cpu).chain([reference]).collect()
 }
 
 fn compile(

@@ -18,7 +18,8 @@ mod parameter;
 
 use std::sync::Arc;
 
-use klubok_kernels::{isa::Isa, pool::Pool};
+pub use klubok_kernels::isa::Isa;
+use klubok_kernels::pool::Pool;
 
 use self::{
     block::Block,
