@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    io::ErrorKind,
     panic::{AssertUnwindSafe, catch_unwind, set_hook},
     process::ExitCode,
     sync::Mutex,
@@ -53,10 +54,11 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         // The reader of a pipe has seen enough: `klubok predict ... | head` is no failure.
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
+        if error.kind() == ErrorKind::BrokenPipe {
             return Self::silent(0);
         }
-        Self::failed(error)
+        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        Self { hint: full.then(|| text!("hint.disk_full")), ..Self::failed(error) }
     }
 }
 
@@ -146,5 +148,17 @@ impl Failure {
         if let Some(hint) = &self.hint {
             complain(format!("{}: {hint}", paint(text!("word.hint")).cyan()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_a_way_out() {
+        let hint = |kind| Failure::from(klubok::Error::Io(std::io::Error::from(kind))).hint;
+        assert!(hint(ErrorKind::StorageFull).is_some_and(|hint| hint.contains("resume")));
+        assert_eq!(hint(ErrorKind::PermissionDenied), None);
     }
 }

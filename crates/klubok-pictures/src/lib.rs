@@ -2,8 +2,8 @@
 //!
 //! The content decides the format, not the name. Grey is Rec. 601 luma, `0.299 r + 0.587 g + 0.114 b`,
 //! as in PIL's mode `L`; for JPEG that is the luma the file stores, which is another only where a colour
-//! is out of range. Transparent pixels are laid over white. 16 bits a value become 8 by rounding; of an animation the first picture counts. Colour
-//! profiles are ignored.
+//! is out of range. Transparent pixels are laid over white. 16 bits a value become 8 by rounding; of an
+//! animation the first picture counts. Colour profiles are ignored.
 //!
 //! A crate of its own because decoders and resizers are generic: every change to the library would compile all of
 //! them again.

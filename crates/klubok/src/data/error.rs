@@ -131,12 +131,10 @@ pub enum DataError {
         class: String,
     },
     /// A class that training does not know.
-    #[error("class `{class}` of the {part} part is not one that is trained: {known}")]
+    #[error("there is a class `{class}` in the data, and the network knows only {known}")]
     UnknownClass {
         /// Name of the class.
         class: String,
-        /// `train`, `val` or `test`.
-        part: &'static str,
         /// The classes that are known, in backticks.
         known: String,
     },

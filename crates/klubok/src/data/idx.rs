@@ -117,7 +117,7 @@ pub(super) fn open(
             classes(labels.iter().zip(&parts).filter(|(_, p)| **p == Part::Train).map(|(l, _)| *l))?
         }
     };
-    let targets = targets(&labels, &parts, &classes)?;
+    let targets = targets(&labels, &classes)?;
     let shape = shape.unwrap_or(Picture { width: 0, height: 0, channels: 1 });
     Ok(Samples {
         rows: MemoryRows::pictures(pixels, shape.values(), &targets),
@@ -150,14 +150,14 @@ fn classes(labels: impl Iterator<Item = u8>) -> Result<Vec<String>> {
 }
 
 /// Class numbers of the labels; a label that is no class is an error.
-fn targets(labels: &[u8], parts: &[Part], classes: &[String]) -> Result<Vec<u32>> {
+fn targets(labels: &[u8], classes: &[String]) -> Result<Vec<u32>> {
     let names: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let numbers: Vec<_> = names.iter().map(|n| classes.iter().position(|c| c == n)).collect();
-    let target = |(&label, &part): (&u8, &Part)| match numbers[usize::from(label)] {
+    let target = |&label: &u8| match numbers[usize::from(label)] {
         Some(number) => Ok(number as u32),
-        None => Err(unknown_class(&names[usize::from(label)], part, classes).into()),
+        None => Err(unknown_class(&names[usize::from(label)], classes).into()),
     };
-    labels.iter().zip(parts).map(target).collect()
+    labels.iter().map(target).collect()
 }
 
 /// Pictures of a file and their shape.
@@ -395,7 +395,7 @@ mod tests {
             ])
         };
         let message = complaint(&with_test(images(2), labels(&[0, 7])), &options(64));
-        assert!(message.starts_with("class `7` of the test part is not"), "{message}");
+        assert!(message.starts_with("there is a class `7` in the data"), "{message}");
         let other = idx(&[1, 2, 2], &[0; 4]);
         let message = complaint(&with_test(other, labels(&[0])), &options(64));
         assert!(

@@ -83,7 +83,7 @@ fn add_class(
     let prefix = format!("{}{class}/", root.prefix);
     walk(path, &prefix, &mut vec![fs_err::canonicalize(path)?], &mut found)?;
     let Some(number) = classes.iter().position(|c| c == class) else {
-        let unknown = || unknown_class(class, root.part, classes).into();
+        let unknown = || unknown_class(class, classes).into();
         return if found.is_empty() { Ok(()) } else { Err(unknown()) };
     };
     let file = |(path, name)| File { path, name, class: number as u32, part: root.part };
@@ -280,7 +280,7 @@ mod tests {
         let message = complaint(&folder(&files), &options(4));
         assert_eq!(
             message,
-            "class `bird` of the val part is not one that is trained: `cat`, `dog`"
+            "there is a class `bird` in the data, and the network knows only `cat`, `dog`"
         );
         // An empty folder does no harm.
         assert_eq!(listed(&["train/a/1.png", "val/a/1.png", "val/b/notes.txt"]).len(), 2);

@@ -389,8 +389,8 @@ fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
     (0..rows.len() as u32).map(hash).collect()
 }
 
-fn unknown_class(class: &str, part: Part, classes: &[String]) -> DataError {
-    DataError::UnknownClass { class: class.into(), part: part.name(), known: quoted(classes) }
+fn unknown_class(class: &str, classes: &[String]) -> DataError {
+    DataError::UnknownClass { class: class.into(), known: quoted(classes) }
 }
 
 /// "`cat`, `dog`".
