@@ -5,6 +5,8 @@
 //! The sum runs over `k` in order, in blocks of [`DEPTH`] whose results are added: it depends on shapes alone. On x86 it
 //! is fused (one rounding for multiplication and addition), in portable code it is not.
 
+use std::ptr;
+
 use crate::isa::{Isa, Set};
 
 /// Numbers in a group of lanes: one cache line.
@@ -45,6 +47,15 @@ pub struct Size {
     pub depth: usize,
 }
 
+/// What will be read where the result stands, as soon as it is done: fetched from memory while the product computes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ahead<'a> {
+    /// Up to three matrices; number `(row, lane)` is at `row * stride + lane`.
+    pub values: [&'a [f32]; 3],
+    /// From one row to the next.
+    pub stride: usize,
+}
+
 /// Writes the product, or adds it if `add`: rows of `out` are `stride` apart.
 ///
 /// # Panics
@@ -56,6 +67,7 @@ pub fn product(
     size: Size,
     lanes: Lanes<'_>,
     scalars: Scalars<'_>,
+    ahead: Ahead<'_>,
     mut add: bool,
 ) {
     let Size { rows, groups, depth } = size;
@@ -86,6 +98,8 @@ pub fn product(
             scalar_step: scalars.step,
             row: scalars.stride,
             depth: DEPTH.min(depth - k),
+            ahead: if depth - k > DEPTH { [ptr::null(); 3] } else { ahead.pointers() },
+            ahead_row: ahead.stride,
             add,
         };
         match isa.set() {
@@ -114,7 +128,16 @@ struct Block {
     scalar_step: usize,
     row: usize,
     depth: usize,
+    ahead: [*const f32; 3],
+    ahead_row: usize,
     add: bool,
+}
+
+impl Ahead<'_> {
+    /// Null where there is nothing to fetch.
+    fn pointers(&self) -> [*const f32; 3] {
+        self.values.map(|values| if values.is_empty() { ptr::null() } else { values.as_ptr() })
+    }
 }
 
 impl Block {
@@ -130,6 +153,9 @@ impl Block {
             self.lanes = self.lanes.add(group * self.group);
             self.scalars = self.scalars.add(row * self.row);
         }
+        for ahead in self.ahead.iter_mut().filter(|ahead| !ahead.is_null()) {
+            *ahead = ahead.wrapping_add(row * self.ahead_row + group * GROUP);
+        }
         self
     }
 }
@@ -141,7 +167,7 @@ macro_rules! micro_kernel {
     (
         $vector:ty, $lanes:literal, $(#[$feature:meta])?
         zero: $zero:expr, load: $load:expr, store: $store:expr, splat: $splat:expr,
-        multiply_add: $multiply_add:expr, add: $add:expr,
+        multiply_add: $multiply_add:expr, add: $add:expr, fetch: $fetch:expr,
         groups: [$($groups:literal),*], rows: $rows:tt
     ) => {
         /// Vectors of a group.
@@ -153,6 +179,11 @@ macro_rules! micro_kernel {
             // SAFETY: the caller vouches for `N` rows and `V` vectors of the block.
             unsafe {
                 let mut sums: [[$vector; V]; N] = [[$zero; V]; N];
+                for ahead in block.ahead.into_iter().filter(|ahead| !ahead.is_null()) {
+                    for at in (0..N * V).step_by(PER_GROUP) {
+                        $fetch(ahead.wrapping_add(at / V * block.ahead_row + at % V * $lanes));
+                    }
+                }
                 let (mut lanes, mut scalars) = (block.lanes, block.scalars);
                 for _ in 0..block.depth {
                     let mut x: [$vector; V] = [$zero; V];
@@ -214,8 +245,8 @@ macro_rules! micro_kernel {
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-        _mm512_storeu_ps,
+        __m512, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
     use super::{Block, GROUP};
@@ -225,6 +256,7 @@ mod avx512 {
         __m512, 16, #[target_feature(enable = "avx512f")]
         zero: _mm512_setzero_ps(), load: _mm512_loadu_ps, store: _mm512_storeu_ps,
         splat: |at: *const f32| _mm512_set1_ps(*at), multiply_add: _mm512_fmadd_ps, add: _mm512_add_ps,
+        fetch: |at: *const f32| _mm_prefetch::<_MM_HINT_T1>(at.cast()),
         groups: [3, 2, 1], rows: [8, 4, 2, 1]
     }
 }
@@ -232,8 +264,8 @@ mod avx512 {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256, _mm256_add_ps, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
-        _mm256_setzero_ps, _mm256_storeu_ps,
+        __m256, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_broadcast_ss, _mm256_fmadd_ps,
+        _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
     };
 
     use super::{Block, GROUP};
@@ -243,7 +275,7 @@ mod avx2 {
         __m256, 8, #[target_feature(enable = "avx2,fma")]
         zero: _mm256_setzero_ps(), load: _mm256_loadu_ps, store: _mm256_storeu_ps,
         splat: |at: *const f32| _mm256_broadcast_ss(&*at), multiply_add: _mm256_fmadd_ps,
-        add: _mm256_add_ps,
+        add: _mm256_add_ps, fetch: |at: *const f32| _mm_prefetch::<_MM_HINT_T1>(at.cast()),
         groups: [1], rows: [6, 4, 2, 1]
     }
 }
@@ -272,7 +304,7 @@ mod portable {
         Vector, 8,
         zero: [0.0; 8], load: |at: *const f32| at.cast::<Vector>().read(),
         store: |at: *mut f32, x: Vector| at.cast::<Vector>().write(x),
-        splat: |at: *const f32| [*at; 8], multiply_add: multiply_add, add: add,
+        splat: |at: *const f32| [*at; 8], multiply_add: multiply_add, add: add, fetch: |_: *const f32| (),
         groups: [1], rows: [2, 1]
     }
 }
@@ -303,7 +335,7 @@ mod tests {
             let scalars = Scalars { values: &s, step: rows + gap, stride: 1 };
             for isa in Isa::available() {
                 let mut out = start.clone();
-                product(isa, &mut out, stride.max(1), size, lanes, scalars, add);
+                product(isa, &mut out, stride.max(1), size, lanes, scalars, Ahead::default(), add);
                 for row in 0..rows {
                     for lane in 0..stride {
                         let at = row * stride + lane;
@@ -338,6 +370,7 @@ mod tests {
                 Size { rows: 3, groups: 2, depth: 5 },
                 lanes,
                 scalars,
+                Ahead::default(),
                 false,
             );
             for (row, out) in out.chunks_exact(32).enumerate() {
@@ -366,6 +399,7 @@ mod tests {
                 Size { rows: 1, groups: 1, depth },
                 lanes,
                 scalars,
+                Ahead::default(),
                 false,
             );
             for (lane, &out) in out.iter().enumerate() {
@@ -386,6 +420,6 @@ mod tests {
         let lanes = Lanes { values: &[0.0; 31], step: GROUP, group: GROUP };
         let scalars = Scalars { values: &[0.0; 2], step: 1, stride: 1 };
         let size = Size { rows: 1, groups: 1, depth: 2 };
-        product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, false);
+        product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, Ahead::default(), false);
     }
 }

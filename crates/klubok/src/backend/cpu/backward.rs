@@ -6,7 +6,7 @@ use klubok_kernels::{
     norm,
     parts::Chunks,
     pool::Pool,
-    product::{Lanes, Scalars, Size, product},
+    product::{Ahead, Lanes, Scalars, Size, product},
     reduce::sum,
 };
 
@@ -74,7 +74,7 @@ impl Block {
             let lanes = Lanes { values: delta, step: stride, group: GROUP };
             let scalars =
                 Scalars { values: &weight.value[first..], step: weight.stride, stride: 1 };
-            product(isa, part.delta, stride, size, lanes, scalars, false);
+            product(isa, part.delta, stride, size, lanes, scalars, Ahead::default(), false);
             through.run(first, &mut part);
         });
     }
@@ -149,7 +149,8 @@ impl Block {
                         Some(_) => (&mut *gradient, COLUMNS),
                         None => (&mut kept[from..], stride),
                     };
-                    product(isa, out, apart, size, lanes, scalars, false);
+                    let ahead = Ahead { values: part.from(from), stride };
+                    product(isa, out, apart, size, lanes, scalars, ahead, false);
                     for row in 0..rows {
                         let g = &mut out[row * apart..][..many];
                         let w = &part.value[row * stride + from..][..many];

@@ -8,7 +8,7 @@ use klubok_kernels::{
     norm,
     parts::Chunks,
     pool::Pool,
-    product::{Lanes, Scalars, Size, product},
+    product::{Ahead, Lanes, Scalars, Size, product},
 };
 
 use super::{
@@ -60,7 +60,7 @@ impl Block {
                 let lanes = Lanes { values: &x.rows, step: stride, group: GROUP };
                 let w = &weight.value[first * weight.stride..];
                 let scalars = Scalars { values: w, step: 1, stride: weight.stride };
-                product(isa, y, stride, size, lanes, scalars, false);
+                product(isa, y, stride, size, lanes, scalars, Ahead::default(), false);
                 for row in 0..rows {
                     let at = row * stride..row * stride + samples;
                     let z = &mut y[at.clone()];

@@ -191,6 +191,12 @@ impl Tile<'_> {
         old
     }
 
+    /// Values and moments from column `from` of the first row on.
+    pub(super) fn from(&self, from: usize) -> [&[f32]; 3] {
+        let [first, second] = &self.moments;
+        [&*self.value, first, second].map(|of| of.get(from..).unwrap_or_default())
+    }
+
     /// Moves the values of `row` from column `from` on along `g`.
     pub(super) fn update(&mut self, isa: Isa, change: Change, row: usize, from: usize, g: &[f32]) {
         let at = row * self.stride + from;
