@@ -22,12 +22,12 @@ const LARGE: usize = PAGE / 2;
 /// Numbers whose bytes may all be zero.
 pub trait Number: Copy + private::Sealed {}
 impl Number for f32 {}
-impl Number for u16 {}
+impl Number for u32 {}
 
 mod private {
     pub trait Sealed {}
     impl Sealed for f32 {}
-    impl Sealed for u16 {}
+    impl Sealed for u32 {}
 }
 
 /// A block of numbers of fixed length, all 0 at first. Pages that are never written cost no memory.
@@ -129,6 +129,6 @@ mod tests {
             buffer.fill(1.0);
             assert_eq!(buffer.iter().sum::<f32>(), len as f32);
         }
-        assert!(Buffer::<u16>::default().is_empty());
+        assert!(Buffer::<u32>::default().is_empty());
     }
 }

@@ -4,11 +4,11 @@ use klubok_kernels::{
     activation::{self, Function, multiply, scale},
     dropout::{self, Draw, FEATURES},
     isa::Isa,
-    layout::rows_to_panel,
     norm,
     parts::Chunks,
     pool::Pool,
     product::{Ahead, Lanes, Scalars, Size, product},
+    transpose::transpose,
 };
 
 use super::{
@@ -83,7 +83,7 @@ impl Block {
                 if training {
                     let panels = panels.chunks_exact_mut(panel);
                     for (panel, rows) in panels.zip(y.chunks(GROUP * stride)) {
-                        rows_to_panel(isa, panel, rows, stride, batch);
+                        transpose(isa, panel, GROUP, rows, stride, rows.len() / stride, batch);
                     }
                 }
             },

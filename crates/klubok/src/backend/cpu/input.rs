@@ -4,11 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use klubok_kernels::{
     buffer::Buffer,
+    input::{from_bytes, from_numbers},
     isa::Isa,
-    layout::{from_bytes, from_numbers, panel_to_rows, rows_to_panel},
     parts::Chunks,
     philox::Key,
     pool::Pool,
+    transpose::transpose,
 };
 
 use super::{
@@ -169,11 +170,12 @@ impl Input {
                 for (panel, x) in panel.chunks_exact_mut(GROUP).zip(samples) {
                     panel.copy_from_slice(&x[first..first + GROUP]);
                 }
-                panel_to_rows(isa, rows, panel, stride, batch);
+                let features = rows.len() / stride;
+                transpose(isa, rows, stride, &scaled[first..], apart, batch, features);
                 if let Some(draw) = draw {
                     let samples = batch.next_multiple_of(GROUP);
                     drop_some(isa, draw, first, rows, &mut [], stride, samples, scratch);
-                    rows_to_panel(isa, panel, rows, stride, batch);
+                    transpose(isa, panel, GROUP, rows, stride, features, batch);
                 }
             }
         });
