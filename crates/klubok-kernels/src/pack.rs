@@ -24,11 +24,27 @@ pub fn round(x: f32) -> f32 {
     f32::from_bits(rounded(x) & 0xFFFF_0000)
 }
 
+/// Memory for numbers, as memory for pairs.
+pub fn as_pairs(numbers: &mut [f32]) -> &mut [Pair] {
+    let (start, len) = (numbers.as_mut_ptr().cast(), numbers.len());
+    // SAFETY: both have 32 bits, the same alignment, and no value that is none.
+    unsafe { std::slice::from_raw_parts_mut(start, len) }
+}
+
 kernel! {
-    /// `out[i] = (x[i], y[i])`, as far as all of them reach.
-    pub fn pair_rows(out: &mut [Pair], x: &[f32], y: &[f32]) {
-        for (out, (x, y)) in out.iter_mut().zip(x.iter().zip(y)) {
-            *out = pair(*x, *y);
+    /// `out[i] = (x[i], y[i])`, or `(x[i], 0)` where there is no `y`, as far as all of them reach.
+    pub fn pair_rows(out: &mut [Pair], x: &[f32], y: Option<&[f32]>) {
+        match y {
+            Some(y) => {
+                for (out, (x, y)) in out.iter_mut().zip(x.iter().zip(y)) {
+                    *out = pair(*x, *y);
+                }
+            }
+            None => {
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out = pair(*x, 0.0);
+                }
+            }
         }
     }
 }
@@ -89,8 +105,11 @@ mod tests {
                 assert_eq!(halves(*pair), [round(x[2 * i]), round(x[2 * i + 1])]);
             }
             assert_eq!((halves(out[18]), out[19]), ([round(x[36]), 0.0], 7));
-            pair_rows(isa, &mut out, &x, &x[17..]);
+            pair_rows(isa, &mut out, &x, Some(&x[17..]));
             assert!((0..20).all(|i| halves(out[i]) == [round(x[i]), round(x[17 + i])]));
+            pair_rows(isa, &mut out, &x, None);
+            assert!((0..20).all(|i| halves(out[i]) == [round(x[i]), 0.0]));
+            assert_eq!(as_pairs(&mut [1.0]), [1.0f32.to_bits()]);
         }
     }
 }

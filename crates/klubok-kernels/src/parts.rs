@@ -110,6 +110,16 @@ impl<T> ColumnBlock<'_, T> {
         self.rows
     }
 
+    /// Where rows from number `first` on begin, for `rows` of them and `width` columns.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub(crate) fn corner(&mut self, first: usize, rows: usize, width: usize) -> (*mut T, usize) {
+        assert!(first + rows <= self.rows && width <= self.width, "no such corner");
+        // SAFETY: within the matrix, or at its end.
+        (unsafe { self.start.add(first * self.stride) }, self.stride)
+    }
+
     /// The columns of one row.
     ///
     /// # Panics
@@ -119,6 +129,16 @@ impl<T> ColumnBlock<'_, T> {
         assert!(row < self.rows, "no such row");
         // SAFETY: within the matrix, and the block is borrowed alone.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.width) }
+    }
+}
+
+// SAFETY: each member keeps its own promise.
+unsafe impl<P: Parts, const N: usize> Parts for [P; N] {
+    type Part = [P::Part; N];
+
+    unsafe fn part(&self, tile: usize) -> Self::Part {
+        // SAFETY: the members' parts are taken as often as the array's.
+        std::array::from_fn(|i| unsafe { self[i].part(tile) })
     }
 }
 
@@ -139,5 +159,3 @@ tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);
 tuple!(A 0, B 1, C 2, D 3);
 tuple!(A 0, B 1, C 2, D 3, E 4);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
-tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);

@@ -6,6 +6,7 @@
 use crate::{
     buffer::Number,
     isa::{Isa, Set},
+    parts::ColumnBlock,
 };
 
 /// Numbers of 32 bits.
@@ -30,15 +31,53 @@ pub fn transpose<T: Word>(
     if rows == 0 || columns == 0 {
         return;
     }
-    let reach = |n: usize, stride: usize, width: usize| {
-        (n - 1).checked_mul(stride).and_then(|last| last.checked_add(width))
-    };
-    assert!(reach(rows, x_stride, columns).is_some_and(|end| end <= x.len()), "matrix too short");
-    assert!(
-        reach(columns, out_stride, rows).is_some_and(|end| end <= out.len()),
-        "result too short"
-    );
-    let (to, from) = (out.as_mut_ptr().cast::<u32>(), x.as_ptr().cast::<u32>());
+    assert!(reach(columns, out_stride, rows) <= out.len(), "result too short");
+    assert!(reach(rows, x_stride, columns) <= x.len(), "matrix too short");
+    // SAFETY: both were checked.
+    unsafe {
+        let (to, from) = (out.as_mut_ptr().cast(), x.as_ptr().cast());
+        squares(isa, to, out_stride, from, x_stride, rows, columns);
+    }
+}
+
+/// The same into some columns of a matrix, from row number `first` of it on.
+///
+/// # Panics
+/// When they are too few, or `x` is too short.
+pub fn transpose_into<T: Word>(
+    isa: Isa,
+    out: &mut ColumnBlock<'_, T>,
+    first: usize,
+    x: &[T],
+    x_stride: usize,
+    rows: usize,
+    columns: usize,
+) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let (to, out_stride) = out.corner(first, columns, rows);
+    assert!(reach(rows, x_stride, columns) <= x.len(), "matrix too short");
+    // SAFETY: both were checked.
+    unsafe { squares(isa, to.cast(), out_stride, x.as_ptr().cast(), x_stride, rows, columns) }
+}
+
+/// Length of `n` rows that are `stride` apart, the last one `width` long.
+fn reach(n: usize, stride: usize, width: usize) -> usize {
+    (n - 1).saturating_mul(stride).saturating_add(width)
+}
+
+/// # Safety
+/// The matrix and its result can be read and written.
+unsafe fn squares(
+    isa: Isa,
+    to: *mut u32,
+    out_stride: usize,
+    from: *const u32,
+    x_stride: usize,
+    rows: usize,
+    columns: usize,
+) {
     let block = match isa.set() {
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => 16,
@@ -49,8 +88,7 @@ pub fn transpose<T: Word>(
     let (whole_rows, whole_columns) = (rows - rows % block, columns - columns % block);
     for row in (0..whole_rows).step_by(block) {
         for column in (0..whole_columns).step_by(block) {
-            // SAFETY: the square of `block` rows and columns lies within both matrices, whose ends were checked above;
-            // an `Isa` exists only where the machine has it.
+            // SAFETY: the square lies within both matrices; an `Isa` exists only where the machine has it.
             unsafe {
                 let to = to.add(column * out_stride + row);
                 let from = from.add(row * x_stride + column);
@@ -68,7 +106,8 @@ pub fn transpose<T: Word>(
     for row in 0..rows {
         let first = if row < whole_rows { whole_columns } else { 0 };
         for column in first..columns {
-            out[column * out_stride + row] = x[row * x_stride + column];
+            // SAFETY: within both matrices.
+            unsafe { *to.add(column * out_stride + row) = *from.add(row * x_stride + column) };
         }
     }
 }
@@ -176,6 +215,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::parts::{Columns, Parts};
 
     proptest! {
         #[test]
@@ -190,6 +230,24 @@ mod tests {
                     let expected = if row < rows { x[row * x_stride + column] } else { -1.0 };
                     prop_assert_eq!(out, expected, "{}", isa.name());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn columns_of_a_matrix_are_a_result() {
+        let (rows, columns, stride) = (20, 35, 50);
+        let x: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
+        for isa in Isa::available() {
+            let mut matrix = vec![-1.0; 40 * stride];
+            // SAFETY: this part alone is taken.
+            let mut part = unsafe { Columns::new(&mut matrix, stride, 24).part(1) };
+            transpose_into(isa, &mut part, 3, &x, columns, rows, columns);
+            for (at, &out) in matrix.iter().enumerate() {
+                let (column, row) = (at / stride, at % stride);
+                let inside = (3..3 + columns).contains(&column) && (24..24 + rows).contains(&row);
+                let expected = if inside { x[(row - 24) * columns + column - 3] } else { -1.0 };
+                assert_eq!(out, expected, "{} {column} {row}", isa.name());
             }
         }
     }

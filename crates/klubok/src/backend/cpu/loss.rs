@@ -10,8 +10,8 @@ use klubok_kernels::{
 
 use super::{
     super::{Step, StepFigures},
-    block::{GROUP, Values},
     check_field,
+    values::{GROUP, Values},
 };
 use crate::{
     error::{PlanError, Result},
