@@ -78,37 +78,41 @@ unsafe fn squares(
     rows: usize,
     columns: usize,
 ) {
-    let block = match isa.set() {
+    let largest = match isa.set() {
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => 16,
         #[cfg(target_arch = "x86_64")]
         Set::Avx2 => 8,
         Set::Portable => 1,
     };
-    let (whole_rows, whole_columns) = (rows - rows % block, columns - columns % block);
-    for row in (0..whole_rows).step_by(block) {
-        for column in (0..whole_columns).step_by(block) {
-            // SAFETY: the square lies within both matrices; an `Isa` exists only where the machine has it.
-            unsafe {
-                let to = to.add(column * out_stride + row);
-                let from = from.add(row * x_stride + column);
-                match isa.set() {
-                    #[cfg(target_arch = "x86_64")]
-                    Set::Avx512 => avx512(to, out_stride, from, x_stride),
-                    #[cfg(target_arch = "x86_64")]
-                    Set::Avx2 => avx2(to, out_stride, from, x_stride),
-                    Set::Portable => *to = *from,
+    let side = |left: usize, most: usize| match left.min(most) {
+        16.. => 16,
+        8.. => 8,
+        _ => 1,
+    };
+    let mut row = 0;
+    while row < rows {
+        let high = side(rows - row, largest);
+        let mut column = 0;
+        while column < columns {
+            let side = side(columns - column, high);
+            for row in (row..row + high).step_by(side) {
+                // SAFETY: the square lies within both matrices; an `Isa` exists only where the machine has it.
+                unsafe {
+                    let to = to.add(column * out_stride + row);
+                    let from = from.add(row * x_stride + column);
+                    match side {
+                        #[cfg(target_arch = "x86_64")]
+                        16 => avx512(to, out_stride, from, x_stride),
+                        #[cfg(target_arch = "x86_64")]
+                        8 => avx2(to, out_stride, from, x_stride),
+                        _ => *to = *from,
+                    }
                 }
             }
+            column += side;
         }
-    }
-    // What fills no square: columns on the right of whole rows, then the rows below.
-    for row in 0..rows {
-        let first = if row < whole_rows { whole_columns } else { 0 };
-        for column in first..columns {
-            // SAFETY: within both matrices.
-            unsafe { *to.add(column * out_stride + row) = *from.add(row * x_stride + column) };
-        }
+        row += high;
     }
 }
 
