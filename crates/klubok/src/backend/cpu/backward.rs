@@ -16,9 +16,9 @@ use super::{
     block::{Block, Delta, Feature, Gate, tile_features},
     parameter::Sums,
     products,
-    tile::{COLUMNS, Tile},
+    tile::{COLUMNS, PER_UPDATE, Tile},
     update::Update,
-    values::{GROUP, Values, pair_features, pair_samples},
+    values::{GROUP, PER_VALUE, Values, pair_features, pair_samples},
 };
 
 /// What a tile needs to go back through activation, noise and normalisation of its block.
@@ -54,10 +54,16 @@ impl Block {
     /// Turns the gradient at the last block's values into that at its product.
     pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, batch: usize) {
         let (width, tile) = (self.y.width, tile_features(self.y.width));
+        let work = tile * batch * PER_VALUE;
         let (through, gradients) = self.through(isa, batch);
-        pool.run(width.div_ceil(tile), gradients.parts(tile, through.stride), |i, part, _| {
-            through.run(i * tile, &mut part.into());
-        });
+        pool.run(
+            width.div_ceil(tile),
+            work,
+            gradients.parts(tile, through.stride),
+            |i, part, _| {
+                through.run(i * tile, &mut part.into());
+            },
+        );
     }
 
     /// Writes the gradient at the product of the block `before`, from that at this one's.
@@ -70,12 +76,18 @@ impl Block {
     ) {
         let (width, tile) = (before.y.width, tile_features(before.y.width));
         let groups = batch.div_ceil(GROUP);
+        let work = tile * batch * (self.y.width + PER_VALUE);
         let (through, gradients) = before.through(isa, batch);
-        pool.run(width.div_ceil(tile), gradients.parts(tile, through.stride), |i, part, _| {
-            let (first, mut part) = (i * tile, Gradients::from(part));
-            products::backward_input(isa, part.delta, &self.delta, &self.weight, first, groups);
-            through.run(first, &mut part);
-        });
+        pool.run(
+            width.div_ceil(tile),
+            work,
+            gradients.parts(tile, through.stride),
+            |i, part, _| {
+                let (first, mut part) = (i * tile, Gradients::from(part));
+                products::backward_input(isa, part.delta, &self.delta, &self.weight, first, groups);
+                through.run(first, &mut part);
+            },
+        );
     }
 
     /// Computes the gradients of all parameters from that at the product, and updates them in the fused form.
@@ -121,7 +133,7 @@ impl Block {
         let (parts, kept) = weight.tiles();
         let kept = if form == Form::Kept { &mut kept[..] } else { &mut [] };
         let parts = (parts, Chunks::new(kept, tile * stride));
-        pool.run(tiles, parts, |i, (part, kept), scratch| {
+        pool.run(tiles, tile * stride * (batch + PER_UPDATE), parts, |i, (part, kept), scratch| {
             let mut part = Tile::new(part, shape);
             *part.sums = Sums::default();
             let rows = part.value.len() / stride;

@@ -13,7 +13,7 @@ use super::{
     Pass,
     block::{Block, Feature, Gate, tile_features},
     products,
-    values::{GROUP, Values, spread},
+    values::{GROUP, PER_VALUE, Values, spread},
 };
 use crate::nn::batch_norm::{EPSILON, MOMENTUM};
 
@@ -49,8 +49,10 @@ impl Block {
             Chunks::new(normalised, tile * stride),
             Chunks::new(features, tile),
         );
+        let work = tile * samples * (x.width + PER_VALUE);
         pool.run(
             width.div_ceil(tile),
+            work,
             parts,
             |i, (values, slope, normalised, features), scratch| {
                 let first = i * tile;

@@ -19,7 +19,7 @@ use super::{
     check_field,
     forward::drop_some,
     parameter::padded,
-    values::{GROUP, Samples, Values, spread_square},
+    values::{GROUP, PER_VALUE, Samples, Values, spread_square},
 };
 use crate::{
     error::Result,
@@ -120,7 +120,8 @@ impl Input {
             Chunks::new(&mut self.scaled, GROUP * apart),
         );
         let parts = (memory, self.y.by_samples());
-        pool.run(rows.len().div_ceil(GROUP), parts, |i, (memory, samples), scratch| {
+        let work = GROUP * self.factor.len() * PER_VALUE;
+        pool.run(rows.len().div_ceil(GROUP), work, parts, |i, (memory, samples), scratch| {
             let first = i * GROUP;
             let rows = &rows[first..rows.len().min(first + GROUP)];
             let (stored, moved, scaled) = memory;

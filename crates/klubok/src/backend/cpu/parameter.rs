@@ -7,7 +7,7 @@ use klubok_kernels::{buffer::Buffer, isa::Isa, parts::Chunks, pool::Pool, update
 
 use super::{
     super::{Numbers, ParamFigures},
-    tile::{COLUMNS, Packed, Shape, Tile, Tiles},
+    tile::{COLUMNS, PER_UPDATE, Packed, Shape, Tile, Tiles},
 };
 use crate::{
     error::{PlanError, Result},
@@ -154,7 +154,7 @@ impl Parameter {
         let tiles = self.rows.div_ceil(self.tile);
         let (parts, gradient) = self.tiles();
         let gradient = &**gradient;
-        pool.run(tiles, parts, |i, part, scratch| {
+        pool.run(tiles, size * PER_UPDATE, parts, |i, part, scratch| {
             let mut tile = Tile::new(part, shape);
             let (old, scratch) = tile.begin(max_norm, scratch);
             let gradient = &gradient[i * size..][..tile.value.len()];
@@ -172,8 +172,9 @@ impl Parameter {
     /// Writes what products of bf16 read from the values.
     pub(super) fn pack(&mut self, isa: Isa, pool: &mut Pool) {
         let (shape, tiles) = (self.shape(), self.rows.div_ceil(self.tile));
+        let work = self.tile * self.stride * PER_UPDATE;
         let (parts, _) = self.tiles();
-        pool.run(tiles, parts, |_, part, scratch| {
+        pool.run(tiles, work, parts, |_, part, scratch| {
             Tile::new(part, shape).pack(isa, 0..shape.columns, scratch);
         });
     }

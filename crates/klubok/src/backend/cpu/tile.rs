@@ -18,6 +18,9 @@ use super::parameter::{Sums, padded};
 /// Columns of a weight whose gradient is computed at once: with 64 rows of it they fill a part of the second-level cache.
 pub(super) const COLUMNS: usize = 256;
 
+/// What it takes to update a value, in multiply-adds of a product.
+pub(super) const PER_UPDATE: usize = 32;
+
 /// A tile that is being updated.
 pub(super) struct Tile<'a> {
     pub(super) value: &'a mut [f32],

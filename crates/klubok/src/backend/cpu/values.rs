@@ -18,6 +18,9 @@ use crate::plan::Precision;
 /// Features of a panel, samples of a group.
 pub(super) const GROUP: usize = product::GROUP;
 
+/// What it takes to compute and lay out a value, beside the product, in multiply-adds of a product.
+pub(super) const PER_VALUE: usize = 16;
+
 /// Values of up to so many samples.
 pub(super) struct Values {
     pub(super) width: usize,
