@@ -13,6 +13,7 @@ pub mod loss;
 mod math;
 pub mod norm;
 pub mod parts;
+pub mod peak;
 pub mod philox;
 pub mod pool;
 pub mod product;
