@@ -16,8 +16,8 @@ use klubok_kernels::{isa::Isa, peak::multiply_adds, pool::Pool};
 
 /// How long a probe lasts.
 const WINDOW: Duration = Duration::from_millis(20);
-/// Rounds of multiply-adds between two looks at the clock: some microseconds.
-const ROUNDS: usize = 1000;
+/// Rounds of multiply-adds between two looks at the clock: some 30 microseconds, so that the looks cost nothing.
+const ROUNDS: usize = 10_000;
 /// Share of the best rate that a probe must reach.
 const QUIET: f64 = 0.95;
 /// How often a timing is thrown away before it is kept all the same.
