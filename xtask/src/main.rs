@@ -1,7 +1,9 @@
-//! The chores of the project: `cargo xtask test | tidy | golden`.
+//! The chores of the project: `cargo xtask test | tidy | golden | bench | floor`.
 
 #![expect(clippy::print_stdout, reason = "a chore tells a person what it does")]
 
+mod bench;
+mod floor;
 mod golden;
 mod process;
 mod test;
@@ -26,6 +28,10 @@ enum Chore {
     Tidy,
     /// Make the fixtures in crates/klubok/tests/golden again, with PyTorch in double precision
     Golden,
+    /// Measure klubok and its peers beside each other (an hour; fetches gigabytes once)
+    Bench(bench::Arguments),
+    /// Measure the least time that a training step can take here
+    Floor(floor::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -34,6 +40,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Test { quick } => test::run(root, quick),
         Chore::Tidy => tidy::run(root)?,
         Chore::Golden => golden::run(root)?,
+        Chore::Bench(arguments) => bench::run(root, &arguments).map(|()| true)?,
+        Chore::Floor(arguments) => floor::run(&arguments).map(|()| true)?,
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

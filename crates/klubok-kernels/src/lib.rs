@@ -16,6 +16,7 @@ mod math;
 pub mod norm;
 pub mod pack;
 pub mod parts;
+pub mod peak;
 pub mod philox;
 pub mod pool;
 pub mod product;

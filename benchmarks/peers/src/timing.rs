@@ -1,0 +1,38 @@
+//! The clock: the same as `klubok bench` has.
+
+use std::time::{Duration, Instant};
+
+use crate::settings::{BATCHES, Settings};
+
+/// Steps before the clock starts: as many as there are batches.
+const WARM_UP: usize = BATCHES;
+
+/// Calls `step` with the number of a batch until the window is full, and prints what was measured.
+///
+/// A step returns its loss in a form that `loss` can read; only the last is read.
+pub fn measure<T>(
+    settings: &Settings,
+    mut step: impl FnMut(usize) -> T,
+    loss: impl Fn(T) -> f64,
+) {
+    let mut last = None;
+    for index in 0..WARM_UP {
+        last = Some(step(index));
+    }
+    let mut times: Vec<Duration> = Vec::new();
+    let begun = Instant::now();
+    while times.is_empty() || begun.elapsed() < settings.window {
+        let started = Instant::now();
+        last = Some(step(times.len() % BATCHES));
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    let median = times[times.len() / 2].as_secs_f64();
+    println!(
+        "{{\"samples_per_second\":{},\"ms_per_step\":{},\"steps\":{},\"loss\":{}}}",
+        settings.batch as f64 / median,
+        1000.0 * median,
+        times.len(),
+        last.map_or(f64::NAN, loss)
+    );
+}

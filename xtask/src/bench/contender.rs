@@ -1,0 +1,177 @@
+//! Who runs: klubok and its peers, each as a command that prints one line of JSON.
+
+use std::{path::Path, process::Command};
+
+use clap::ValueEnum;
+
+use super::{setup, workload::Workload};
+use crate::{floor::Precision, process::command};
+
+/// Libraries to compare with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Library {
+    /// `PyTorch`: eager and compiled, in f32 and with bf16 autocast.
+    Torch,
+    /// JAX: one compiled step.
+    Jax,
+    /// scikit-learn: `MLPClassifier`.
+    Sklearn,
+    /// Burn on its own CPU backend.
+    Burn,
+    /// Candle on the CPU.
+    Candle,
+}
+
+impl Library {
+    /// True if it is a program of ours in Rust, and not a script.
+    pub(crate) fn is_rust(self) -> bool {
+        matches!(self, Self::Burn | Self::Candle)
+    }
+}
+
+/// One row of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Contender {
+    /// What it is called in tables.
+    pub(crate) name: String,
+    /// Numbers that its products multiply.
+    pub(crate) precision: Precision,
+    /// The peer, with its mode; klubok if there is none.
+    pub(crate) peer: Option<(Library, &'static str)>,
+}
+
+/// How long and on what each one runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    /// Threads.
+    pub(crate) threads: usize,
+    /// Seconds of a timing.
+    pub(crate) seconds: f64,
+}
+
+/// Everyone that is asked for, klubok first.
+pub(crate) fn all(precisions: &[Precision], libraries: &[Library]) -> Vec<Contender> {
+    let klubok = precisions.iter().map(|&precision| Contender {
+        name: format!("klubok {}", precision.name()),
+        precision,
+        peer: None,
+    });
+    let peers = libraries.iter().flat_map(|&library| {
+        modes(library).iter().map(move |&(name, mode, precision)| Contender {
+            name: format!("{name} {}", precision.name()),
+            precision,
+            peer: Some((library, mode)),
+        })
+    });
+    klubok.chain(peers).collect()
+}
+
+fn modes(library: Library) -> &'static [(&'static str, &'static str, Precision)] {
+    use Precision::{Bf16, F32};
+    match library {
+        Library::Torch => &[
+            ("PyTorch eager", "eager", F32),
+            ("PyTorch compiled", "compiled", F32),
+            ("PyTorch eager", "eager-bf16", Bf16),
+            ("PyTorch compiled", "compiled-bf16", Bf16),
+        ],
+        Library::Jax => &[("JAX", "jit", F32)],
+        Library::Sklearn => &[("scikit-learn", "adam", F32)],
+        Library::Burn => &[("Burn", "burn", F32)],
+        Library::Candle => &[("Candle", "candle", F32)],
+    }
+}
+
+impl Contender {
+    /// False where it would take minutes for a step or two and is known to be last.
+    pub(crate) fn takes(&self, workload: &Workload) -> bool {
+        let slow = matches!(self.peer, Some((Library::Sklearn, _)));
+        !(slow && workload.name == "large")
+    }
+
+    /// The command that measures it.
+    pub(crate) fn command(&self, root: &Path, workload: &Workload, run: Run) -> Command {
+        let mut command = match self.peer {
+            None => {
+                let mut klubok = command(root, setup::klubok(root));
+                klubok.args(["bench", "--json", "--precision", self.precision.name()]);
+                klubok
+            }
+            Some((library, mode)) if library.is_rust() => {
+                let mut peer = command(root, setup::rust_peers(root));
+                peer.arg(mode);
+                peer
+            }
+            Some((library, mode)) => {
+                let mut python = command(root, setup::python(root));
+                let script = match library {
+                    Library::Torch => "torch_peer.py",
+                    Library::Jax => "jax_peer.py",
+                    _ => "sklearn_peer.py",
+                };
+                python.arg(root.join(setup::FOLDER).join(script)).args(["--mode", mode]);
+                python
+            }
+        };
+        let Run { threads, seconds } = run;
+        command.args(["--layers", &workload.layers.to_string()]);
+        command.args(["--batch-size", &workload.batch.to_string()]);
+        command.args(["--threads", &threads.to_string(), "--seconds", &seconds.to_string()]);
+        if self.peer.is_some() {
+            environment(&mut command, root, threads);
+        }
+        command
+    }
+}
+
+/// What helps the peers: the right number of threads, no kernels but their own choice, and compiled code that is kept.
+fn environment(command: &mut Command, root: &Path, threads: usize) {
+    for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"] {
+        command.env_remove(name);
+    }
+    for name in ["OMP", "MKL", "OPENBLAS", "RAYON"] {
+        command.env(format!("{name}_NUM_THREADS"), threads.to_string());
+    }
+    // The C library gives large blocks back to the system at once and gets them again, page by page, in the next step.
+    // Whoever allocates a tensor an operation loses up to half its time with that.
+    command.env("MALLOC_MMAP_MAX_", "0").env("MALLOC_TRIM_THRESHOLD_", "-1");
+    command.env("TORCHINDUCTOR_CACHE_DIR", root.join(setup::OUTPUT).join("inductor"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::workload;
+
+    #[test]
+    fn klubok_comes_first_and_names_differ() {
+        let everyone = all(&[Precision::F32, Precision::Bf16], Library::value_variants());
+        assert_eq!(everyone[1].name, "klubok bf16");
+        let mut names: Vec<_> = everyone.iter().map(|c| c.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), everyone.len());
+    }
+
+    #[test]
+    fn a_command_says_what_to_run() {
+        let workload = &workload::chosen(&["tiny".to_owned()], None).unwrap()[0];
+        let run = Run { threads: 2, seconds: 0.5 };
+        for contender in all(&[Precision::F32], &[Library::Burn, Library::Jax]) {
+            let command = contender.command(Path::new("/root"), workload, run);
+            let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+            let expected =
+                "--layers 784-32-10 --batch-size 32 --threads 2 --seconds 0.5".split(' ');
+            assert!(arguments.iter().rev().zip(expected.rev()).all(|(a, b)| a == b));
+        }
+    }
+
+    #[test]
+    fn scikit_learn_is_spared_the_largest() {
+        let names = ["large".to_owned(), "toy".to_owned()];
+        let workloads = workload::chosen(&names, None).unwrap();
+        let sklearn = &all(&[], &[Library::Sklearn])[0];
+        assert_eq!(workloads.iter().map(|w| sklearn.takes(w)).collect::<Vec<_>>(), [false, true]);
+    }
+}

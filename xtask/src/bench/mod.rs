@@ -1,0 +1,191 @@
+//! `cargo xtask bench`: klubok and its peers on the same machine, in turn, in one table.
+//!
+//! A round runs every contender once; rounds repeat. Each timing is a process of its own between two probes of the
+//! machine, and the floor of klubok's step is measured in the same round. See `docs/performance.md`.
+
+mod contender;
+mod machine;
+pub(crate) mod probe;
+mod result;
+mod setup;
+mod table;
+mod timing;
+pub(crate) mod workload;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Result;
+use clap::Args;
+
+use self::{
+    contender::{Contender, Library, Run},
+    probe::Probe,
+    result::{Comparison, Row, Timing},
+    workload::Workload,
+};
+use crate::{
+    floor::{Floor, Precision},
+    process::command,
+};
+
+/// Seconds of the first run of each contender: it compiles what is compiled once, and shows whether it works at all.
+const TRIAL: f64 = 0.2;
+
+/// What to compare.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Workloads, such as catdog,mnist; all by default
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Samples of a step, instead of each workload's own
+    #[arg(long)]
+    batch_size: Option<usize>,
+    /// Rounds
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of a timing
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Threads of every contender
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Peers
+    #[arg(long, value_delimiter = ',', default_values = ["torch", "jax", "sklearn", "burn", "candle"])]
+    peers: Vec<Library>,
+    /// Precisions of klubok
+    #[arg(long, value_delimiter = ',', default_values = ["f32", "bf16"])]
+    precision: Vec<Precision>,
+    /// Where to write the table (`.md`) and all timings (`.csv`); target/bench/<date> by default
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+/// Runs the comparison and prints the table.
+///
+/// # Errors
+/// When something cannot be set up or written. A contender that fails is left out, and the table says so.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    let workloads = workload::chosen(&arguments.only, arguments.batch_size)?;
+    setup::run(root, &arguments.peers)?;
+    let output = arguments
+        .output
+        .clone()
+        .unwrap_or_else(|| root.join(setup::OUTPUT).join(machine::now(root, "+%Y-%m-%d-%H%M")));
+    fs_err::create_dir_all(root.join(setup::OUTPUT))?;
+    let mut bench = Bench {
+        root,
+        arguments,
+        contenders: contender::all(&arguments.precision, &arguments.peers),
+        probe: Probe::new(arguments.threads),
+        timings: fs_err::File::create(output.with_extension("csv"))?,
+    };
+    bench.timings.write_all(table::COLUMNS.as_bytes())?;
+    let mut text = bench.header();
+    for workload in workloads {
+        text.push('\n');
+        text += &table::section(&bench.compare(workload)?);
+        fs_err::write(output.with_extension("md"), &text)?;
+    }
+    println!("\n{text}");
+    println!("written to {} and .csv", output.with_extension("md").display());
+    Ok(())
+}
+
+struct Bench<'a> {
+    root: &'a Path,
+    arguments: &'a Arguments,
+    contenders: Vec<Contender>,
+    probe: Probe,
+    timings: fs_err::File,
+}
+
+impl Bench<'_> {
+    /// What the table begins with.
+    fn header(&self) -> String {
+        let Arguments { rounds, seconds, threads, .. } = self.arguments;
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let command: Vec<String> = std::env::args().skip(1).collect();
+        format!(
+            "# klubok and its peers, {}\n\n{}; {cores} cores, {threads} threads, {:.0} GFLOP/s in registers. \
+             {rounds} rounds of {seconds} s by `cargo xtask {}`.\n\nVersions: {}.\n",
+            machine::now(self.root, "+%Y-%m-%d"),
+            machine::processor(),
+            self.probe.best(),
+            command.join(" "),
+            machine::versions(self.root).join("; ")
+        )
+    }
+
+    /// All rounds on one workload.
+    fn compare(&mut self, workload: Workload) -> Result<Comparison> {
+        println!("\n{}: {}, batch {}", workload.name, workload.layers, workload.batch);
+        let mut left_out = Vec::new();
+        let mut rows = Vec::new();
+        for contender in self.contenders.iter().filter(|contender| contender.takes(&workload)) {
+            match self.time(contender, &workload, TRIAL) {
+                Ok(_) => rows.push(Row { contender: contender.clone(), timings: Vec::new() }),
+                Err(why) => left_out.push(format!("{}: {why:#}", contender.name)),
+            }
+        }
+        left_out.iter().for_each(|who| println!("  left out: {who}"));
+        let mut comparison = Comparison { workload, rows, floors: Vec::new(), left_out };
+        for round in 0..self.arguments.rounds {
+            self.round(round, &mut comparison)?;
+        }
+        Ok(comparison)
+    }
+
+    fn round(&mut self, round: usize, comparison: &mut Comparison) -> Result<()> {
+        let floor = self.floor(&comparison.workload)?;
+        self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
+        comparison.floors.push(floor);
+        for index in 0..comparison.rows.len() {
+            let contender = comparison.rows[index].contender.clone();
+            let timing = self.quiet_timing(&contender, &comparison.workload)?;
+            let rate = timing.measured.samples_per_second;
+            println!("  round {}: {:<22} {rate:>12.0} samples/s", round + 1, contender.name);
+            let line = table::line(comparison, round, &contender.name, &timing);
+            self.timings.write_all(line.as_bytes())?;
+            comparison.rows[index].timings.push(timing);
+        }
+        Ok(())
+    }
+
+    fn quiet_timing(&mut self, contender: &Contender, workload: &Workload) -> Result<Timing> {
+        let (root, seconds) = (self.root, self.arguments.seconds);
+        let run = Run { threads: self.arguments.threads, seconds };
+        let probed =
+            self.probe.guard(|| timing::run(root, &mut contender.command(root, workload, run)))?;
+        if probed.repeats > 0 {
+            println!("  repeated {} times: the machine was busy", probed.repeats);
+        }
+        let (measured, peak_mib) = probed.value;
+        Ok(Timing { measured, peak_mib, noisy: probed.noisy })
+    }
+
+    /// A timing without probes, to see whether it works.
+    fn time(
+        &self,
+        contender: &Contender,
+        workload: &Workload,
+        seconds: f64,
+    ) -> Result<timing::Measured> {
+        let run = Run { threads: self.arguments.threads, seconds };
+        let mut command = contender.command(self.root, workload, run);
+        Ok(timing::run(self.root, &mut command)?.0)
+    }
+
+    fn floor(&mut self, workload: &Workload) -> Result<Floor> {
+        let (root, threads) = (self.root, self.arguments.threads.to_string());
+        let (layers, batch) = (workload.layers.to_string(), workload.batch.to_string());
+        let probed = self.probe.guard(|| {
+            let mut command = command(root, setup::chores(root));
+            command.args(["floor", "--layers", &layers, "--batch-size", &batch]);
+            timing::run(root, command.args(["--threads", &threads]))
+        })?;
+        Ok(probed.value.0)
+    }
+}
