@@ -20,7 +20,7 @@ const PAGE: usize = 2 << 20;
 const LARGE: usize = PAGE / 2;
 
 /// Numbers whose bytes may all be zero.
-pub trait Number: Copy + private::Sealed {}
+pub trait Number: Copy + Send + Sync + private::Sealed {}
 impl Number for f32 {}
 impl Number for u32 {}
 

@@ -22,6 +22,8 @@ use crate::{buffer::Buffer, parts::Parts};
 /// How long a thread watches for the next run before it sleeps.
 const WATCH: Duration = Duration::from_micros(20);
 
+/// Work of a tile that is shared, however few there are.
+pub const MUCH: usize = ALONE;
 /// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes about a microsecond.
 const ALONE: usize = 60_000;
 
@@ -262,9 +264,6 @@ impl Shared {
 mod tests {
     use super::*;
     use crate::parts::{Chunks, Columns};
-
-    /// Work that is shared, however few the tiles.
-    const MUCH: usize = ALONE;
 
     #[test]
     fn every_tile_is_run_once() {

@@ -139,9 +139,11 @@ impl Bench<'_> {
     }
 
     fn round(&mut self, round: usize, comparison: &mut Comparison) -> Result<()> {
-        let floor = self.floor(&comparison.workload)?;
-        self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
-        comparison.floors.push(floor);
+        for precision in comparison.own_precisions() {
+            let floor = self.floor(&comparison.workload, precision)?;
+            self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
+            comparison.floors.push(floor);
+        }
         for index in 0..comparison.rows.len() {
             let contender = comparison.rows[index].contender.clone();
             let timing = self.quiet_timing(&contender, &comparison.workload)?;
@@ -178,13 +180,14 @@ impl Bench<'_> {
         Ok(timing::run(self.root, &mut command)?.0)
     }
 
-    fn floor(&mut self, workload: &Workload) -> Result<Floor> {
+    fn floor(&mut self, workload: &Workload, precision: Precision) -> Result<Floor> {
         let (root, threads) = (self.root, self.arguments.threads.to_string());
         let (layers, batch) = (workload.layers.to_string(), workload.batch.to_string());
         let probed = self.probe.guard(|| {
             let mut command = command(root, setup::chores(root));
             command.args(["floor", "--layers", &layers, "--batch-size", &batch]);
-            timing::run(root, command.args(["--threads", &threads]))
+            command.args(["--threads", &threads, "--precision", precision.name()]);
+            timing::run(root, &mut command)
         })?;
         Ok(probed.value.0)
     }
