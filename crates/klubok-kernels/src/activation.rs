@@ -35,21 +35,23 @@ pub enum Function {
 }
 
 kernel! {
-    /// Replaces `z` by `f(z + bias)` and, unless `slope` is empty, writes `f'(z + bias)` there.
+    /// Replaces `z` by `f(z + bias)` in the first `samples` of every row and, unless `slope` is empty, writes
+    /// `f'(z + bias)` there. Rows are `stride` apart; each has a bias, or none has.
     ///
     /// # Panics
-    /// When `slope` is neither empty nor as long as `z`.
-    pub fn forward(f: Function, z: &mut [f32], bias: f32, slope: &mut [f32]) {
+    /// When `slope` is neither empty nor as long as `z`, or rows are longer than they are apart.
+    pub fn forward(f: Function, z: &mut [f32], stride: usize, samples: usize, bias: &[f32], slope: &mut [f32]) {
+        let rows = Rows { stride, samples, bias };
         match f {
-            Function::Relu => each(z, bias, slope, relu),
-            Function::LeakyRelu => each(z, bias, slope, leaky_relu),
-            Function::Gelu => each(z, bias, slope, gelu),
-            Function::Silu => each(z, bias, slope, silu),
-            Function::Selu => each(z, bias, slope, selu),
-            Function::Mish => each(z, bias, slope, mish),
-            Function::Tanh => each(z, bias, slope, tanh),
-            Function::Sigmoid => each(z, bias, slope, sigmoid),
-            Function::Identity => each(z, bias, slope, |x| (x, 1.0)),
+            Function::Relu => each(z, rows, slope, relu),
+            Function::LeakyRelu => each(z, rows, slope, leaky_relu),
+            Function::Gelu => each(z, rows, slope, gelu),
+            Function::Silu => each(z, rows, slope, silu),
+            Function::Selu => each(z, rows, slope, selu),
+            Function::Mish => each(z, rows, slope, mish),
+            Function::Tanh => each(z, rows, slope, tanh),
+            Function::Sigmoid => each(z, rows, slope, sigmoid),
+            Function::Identity => each(z, rows, slope, |x| (x, 1.0)),
         }
     }
 }
@@ -82,17 +84,34 @@ kernel! {
     }
 }
 
+/// Where the rows are, and what is added to them.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    stride: usize,
+    samples: usize,
+    bias: &'a [f32],
+}
+
 /// `f` gives a value and a slope; where the slope is not wanted, the compiler leaves it out.
 #[inline(always)]
-fn each(z: &mut [f32], bias: f32, slope: &mut [f32], f: impl Fn(f32) -> (f32, f32)) {
+fn each(z: &mut [f32], rows: Rows<'_>, slope: &mut [f32], f: impl Fn(f32) -> (f32, f32)) {
+    let Rows { stride, samples, bias } = rows;
+    let bias = |row: usize| bias.get(row).copied().unwrap_or(0.0);
     if slope.is_empty() {
-        for z in z {
-            *z = f(*z + bias).0;
+        for (row, z) in z.chunks_exact_mut(stride).enumerate() {
+            let bias = bias(row);
+            for z in &mut z[..samples] {
+                *z = f(*z + bias).0;
+            }
         }
     } else {
         assert_eq!(z.len(), slope.len(), "a slope for each value");
-        for (z, slope) in z.iter_mut().zip(slope) {
-            (*z, *slope) = f(*z + bias);
+        let slopes = slope.chunks_exact_mut(stride);
+        for (row, (z, slope)) in z.chunks_exact_mut(stride).zip(slopes).enumerate() {
+            let bias = bias(row);
+            for (z, slope) in z[..samples].iter_mut().zip(&mut slope[..samples]) {
+                (*z, *slope) = f(*z + bias);
+            }
         }
     }
 }
@@ -199,7 +218,8 @@ mod tests {
         let z: Vec<f32> = (-4000..=4000).map(|i| i as f32 / 400.0).collect();
         for f in ALL {
             let (mut y, mut slope) = (z.clone(), vec![0.0; z.len()]);
-            forward(Isa::best(), f, &mut y, 0.25, &mut slope);
+            let len = y.len();
+            forward(Isa::best(), f, &mut y, len, len, &[0.25], &mut slope);
             for i in 0..z.len() {
                 let (value, rise) = plain(f, f64::from(z[i] + 0.25));
                 let error = (f64::from(y[i]) - value).abs();
@@ -217,13 +237,13 @@ mod tests {
         for f in ALL {
             let expected = {
                 let mut y = z.clone();
-                forward(Isa::best(), f, &mut y, -0.5, &mut []);
+                forward(Isa::best(), f, &mut y, 77, 77, &[-0.5], &mut []);
                 y
             };
             let mut slopes = vec![];
             for isa in Isa::available() {
                 let (mut y, mut slope) = (z.clone(), vec![0.0; z.len()]);
-                forward(isa, f, &mut y, -0.5, &mut slope);
+                forward(isa, f, &mut y, 77, 77, &[-0.5], &mut slope);
                 assert_eq!(y, expected, "{f:?} {}", isa.name());
                 slopes.push(slope);
             }
@@ -236,11 +256,23 @@ mod tests {
         for f in ALL {
             let mut y = [f32::NAN, -1e30, -200.0, 200.0, 1e30];
             let mut slope = [0.0; 5];
-            forward(Isa::best(), f, &mut y, 0.0, &mut slope);
+            forward(Isa::best(), f, &mut y, 5, 5, &[], &mut slope);
             assert!(y[0].is_nan(), "{f:?}");
             assert!(
                 y[1..].iter().chain(&slope[1..]).all(|x| x.is_finite()),
                 "{f:?} {y:?} {slope:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_row_has_its_bias_and_its_end() {
+        for isa in Isa::available() {
+            let (mut z, mut slope) = ([1.0, -4.0, 9.0, 2.0, -1.0, 9.0], [7.0; 6]);
+            forward(isa, Function::Relu, &mut z, 3, 2, &[1.0, -3.0], &mut slope);
+            assert_eq!(
+                (z, slope),
+                ([2.0, 0.0, 9.0, 0.0, 0.0, 9.0], [1.0, 0.0, 7.0, 0.0, 0.0, 7.0])
             );
         }
     }

@@ -8,7 +8,7 @@ use klubok_kernels::{
     parts::Chunks,
     pool::Pool,
     product::{Ahead, Size},
-    reduce::sum,
+    reduce::row_sums,
 };
 
 use super::{
@@ -144,15 +144,16 @@ impl Block {
                 let many = COLUMNS.min(shape.columns.next_multiple_of(GROUP) - from);
                 let size = Size { rows, groups: many / GROUP, depth: batch };
                 let (out, apart) = match change {
-                    Some(_) => (&mut *gradient, COLUMNS),
+                    Some(_) => (&mut *gradient, stride.min(COLUMNS)),
                     None => (&mut kept[from..], stride),
                 };
                 let ahead = Ahead { values: part.from(from), stride };
                 let at = (i * tile, from);
                 products::backward_weight(isa, out, apart, size, delta, x, at, ahead);
-                for row in 0..rows {
-                    let g = &mut out[row * apart..][..many];
-                    let w = &part.value[row * stride + from..][..many];
+                let (lines, len) = shape.lines(rows, many);
+                for row in 0..lines {
+                    let g = &mut out[row * apart..][..len];
+                    let w = &part.value[row * stride + from..][..len];
                     update.finish(isa, g, w, kind, part.sums);
                     if let Some(change) = change {
                         part.update(isa, change, row, from, g);
@@ -219,30 +220,25 @@ impl<'a> From<Part<'a>> for Gradients<'a> {
 impl Through<'_> {
     /// Takes the rows of `part`, of features from number `first` on, back to the product.
     fn run(&self, first: usize, part: &mut Gradients<'_>) {
-        let (isa, samples) = (self.isa, self.batch.next_multiple_of(GROUP));
-        for (row, dy) in part.delta.chunks_exact_mut(self.stride).enumerate() {
-            let feature = first + row;
-            let at = feature * self.stride..feature * self.stride + samples;
-            match self.gate {
-                Gate::Open => {}
-                Gate::Positive(factor) => {
-                    relu_backward(isa, &mut dy[..samples], &self.y[at.clone()], factor);
-                }
-                Gate::Stored => multiply(isa, &mut dy[..samples], &self.slope[at.clone()]),
-            }
-            let dy = &mut dy[..self.batch];
-            if let Some(n) = self.norm {
-                let normalised = &n.normalised[at][..self.batch];
-                let deviation = n.features[feature].deviation;
+        let (isa, stride, batch) = (self.isa, self.stride, self.batch);
+        let at = first * stride..first * stride + part.delta.len();
+        match self.gate {
+            Gate::Open => {}
+            Gate::Positive(factor) => relu_backward(isa, part.delta, &self.y[at], factor),
+            Gate::Stored => multiply(isa, part.delta, &self.slope[at]),
+        }
+        if let Some(n) = self.norm {
+            for (row, dy) in part.delta.chunks_exact_mut(stride).enumerate() {
+                let feature = first + row;
+                let normalised = &n.normalised[feature * stride..][..batch];
+                let (dy, deviation) = (&mut dy[..batch], n.features[feature].deviation);
                 let (gain, shift) = norm::backward(isa, dy, normalised, deviation, n.gain[feature]);
                 (part.gain[row], part.shift[row]) = (gain as f32, shift as f32);
             }
-            if let Some(bias) = part.bias.get_mut(row) {
-                *bias = sum(isa, dy) as f32;
-            }
         }
-        let (delta, stride) = (&*part.delta, self.stride);
-        pair_samples(isa, part.sample_pairs, stride / 2, delta, stride, self.batch);
-        pair_features(isa, part.pairs, delta, stride, self.batch);
+        row_sums(isa, part.bias, part.delta, stride, batch);
+        let delta = &*part.delta;
+        pair_samples(isa, part.sample_pairs, stride / 2, delta, stride, batch);
+        pair_features(isa, part.pairs, delta, stride, batch);
     }
 }

@@ -58,23 +58,23 @@ impl Block {
                 let first = i * tile;
                 let y = &mut *values.0;
                 products::forward(isa, y, x, weight, first, groups);
-                for row in 0..y.len() / stride {
-                    let at = row * stride..row * stride + samples;
-                    let z = &mut y[at.clone()];
-                    let mut bias = bias.map_or(0.0, |bias| bias[first + row]);
-                    if let Some((gain, shift)) = scales {
-                        scale(isa, z, 1.0, std::mem::take(&mut bias));
+                let mut bias = bias.map_or(&[][..], |bias| &bias[first..first + y.len() / stride]);
+                if let Some((gain, shift)) = scales {
+                    let normalised = normalised.chunks_exact_mut(stride);
+                    let rows = y.chunks_exact_mut(stride).zip(normalised).enumerate();
+                    for (row, (z, normalised)) in rows {
+                        let (z, normalised) = (&mut z[..samples], &mut normalised[..samples]);
+                        scale(isa, z, 1.0, bias.get(row).copied().unwrap_or(0.0));
                         let (gain, shift) = (gain[first + row], shift[first + row]);
-                        let normalised = &mut normalised[at.clone()];
                         normalise(isa, z, normalised, &mut features[row], gain, shift, batch, pass);
                     }
-                    let slope = if stored { &mut slope[at] } else { &mut [] };
-                    if stored || f != Function::Identity || bias != 0.0 {
-                        activation::forward(isa, f, z, bias, slope);
-                    }
+                    bias = &[];
+                }
+                let slope = if stored { slope } else { &mut [] };
+                if stored || f != Function::Identity || !bias.is_empty() {
+                    activation::forward(isa, f, y, stride, samples, bias, slope);
                 }
                 if let Some(draw) = draw {
-                    let slope = if stored { slope } else { &mut [] };
                     drop_some(isa, draw, first, y, slope, stride, samples, scratch);
                 }
                 spread(isa, values, stride, batch, training, scratch);

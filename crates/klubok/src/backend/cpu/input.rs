@@ -168,9 +168,7 @@ impl Reader<'_> {
             ready = &moved[..stored.len()];
         }
         let scale = if self.kind == Kind::Pixels { from_bytes } else { from_numbers };
-        for (x, stored) in scaled.chunks_exact_mut(apart).zip(ready.chunks_exact(bytes)) {
-            scale(self.isa, x, stored, self.factor, self.offset);
-        }
+        scale(self.isa, scaled, apart, ready, self.factor, self.offset);
     }
 
     /// From `[samples][features]` to the layouts of values, with noise.

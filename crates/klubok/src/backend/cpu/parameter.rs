@@ -158,10 +158,11 @@ impl Parameter {
             let mut tile = Tile::new(part, shape);
             let (old, scratch) = tile.begin(max_norm, scratch);
             let gradient = &gradient[i * size..][..tile.value.len()];
-            for row in 0..gradient.len() / stride {
-                for from in (0..stride).step_by(COLUMNS) {
-                    let to = stride.min(from + COLUMNS);
-                    tile.update(isa, change, row, from, &gradient[row * stride..][from..to]);
+            for from in (0..stride).step_by(COLUMNS) {
+                let (lines, len) = shape.lines(gradient.len() / stride, COLUMNS.min(stride - from));
+                for row in 0..lines {
+                    let g = &gradient[row * stride + from..][..len];
+                    tile.update(isa, change, row, from, g);
                 }
             }
             tile.limit(isa, max_norm, old);

@@ -41,6 +41,14 @@ pub(super) struct Shape {
     pub(super) packed: usize,
 }
 
+impl Shape {
+    /// In how many pieces of which length some columns of some rows are updated: rows that are short lie side by side, and
+    /// are one piece.
+    pub(super) fn lines(self, rows: usize, columns: usize) -> (usize, usize) {
+        if self.stride <= COLUMNS { (1, rows * self.stride) } else { (rows, columns) }
+    }
+}
+
 /// A parameter in tiles: values, two moments, sums, and what [`Packed::tiles`] makes.
 pub(super) type Tiles<'a> = (
     Chunks<'a, f32>,
