@@ -96,21 +96,28 @@ unsafe fn squares(
         let mut column = 0;
         while column < columns {
             let side = side(columns - column, high);
+            if side == 1 {
+                break;
+            }
             for row in (row..row + high).step_by(side) {
                 // SAFETY: the square lies within both matrices; an `Isa` exists only where the machine has it.
+                #[cfg(target_arch = "x86_64")]
                 unsafe {
                     let to = to.add(column * out_stride + row);
                     let from = from.add(row * x_stride + column);
                     match side {
-                        #[cfg(target_arch = "x86_64")]
                         16 => avx512(to, out_stride, from, x_stride),
-                        #[cfg(target_arch = "x86_64")]
-                        8 => avx2(to, out_stride, from, x_stride),
-                        _ => *to = *from,
+                        _ => avx2(to, out_stride, from, x_stride),
                     }
                 }
             }
             column += side;
+        }
+        for row in row..row + high {
+            for column in column..columns {
+                // SAFETY: within both matrices.
+                unsafe { *to.add(column * out_stride + row) = *from.add(row * x_stride + column) };
+            }
         }
         row += high;
     }

@@ -105,8 +105,7 @@ impl Block {
             let mut sums = Sums::default();
             update.finish(isa, &mut vector.gradient, &vector.value, vector.kind, &mut sums);
             vector.sums[0] = sums;
-            if let Form::Fused { learning_rate, step } = form {
-                let change = update.change(learning_rate, step, 1.0, vector);
+            if let Form::Fused(change) = form {
                 vector.apply(isa, pool, change, None);
             }
         }
@@ -122,9 +121,7 @@ impl Block {
         form: Form,
     ) {
         let change = match form {
-            Form::Fused { learning_rate, step } => {
-                Some(update.change(learning_rate, step, 1.0, &self.weight))
-            }
+            Form::Fused(change) => Some(change),
             Form::Kept => None,
         };
         let (delta, weight) = (&self.delta, &mut self.weight);

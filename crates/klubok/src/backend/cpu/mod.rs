@@ -26,7 +26,7 @@ mod values;
 use std::sync::Arc;
 
 pub use klubok_kernels::isa::Isa;
-use klubok_kernels::pool::Pool;
+use klubok_kernels::{pool::Pool, update::Change};
 
 use self::{block::Block, input::Input, loss::Targets, parameter::Parameter, update::Update};
 use super::{
@@ -132,12 +132,7 @@ enum Pass {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Form {
     /// The parameter is updated as soon as its gradient is known.
-    Fused {
-        /// Learning rate.
-        learning_rate: f64,
-        /// Number of the step.
-        step: u64,
-    },
+    Fused(Change),
     /// All gradients are kept.
     Kept,
 }
@@ -180,17 +175,18 @@ impl Program for CpuProgram {
     }
 
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
-        let (learning_rate, index) = (step.learning_rate, step.index);
-        let fused = Form::Fused { learning_rate, step: index };
-        let form = if self.clip_norm.is_some() { Form::Kept } else { fused };
+        let form = match self.clip_norm {
+            None => Form::Fused(self.update.change(step.learning_rate, step.index, 1.0)),
+            Some(_) => Form::Kept,
+        };
         let mut figures = self.differentiate(data, step, true, form)?;
         if let Some(largest) = self.clip_norm {
             let parameters = || self.blocks.iter().flat_map(Block::parameters);
             let squares: f64 = parameters().map(|p| p.figures().0.gradient_sq).sum();
             let factor = clip::factor(squares.sqrt(), largest);
+            let change = self.update.change(step.learning_rate, step.index, factor);
             for block in &mut self.blocks {
                 for parameter in block.parameters_mut() {
-                    let change = self.update.change(learning_rate, index, factor, parameter);
                     parameter.apply(self.isa, &mut self.pool, change, self.update.max_norm);
                 }
             }

@@ -149,7 +149,9 @@ impl Parameter {
         change: Change,
         max_norm: Option<f32>,
     ) {
-        let max_norm = max_norm.filter(|_| self.kind == ParamKind::Weight);
+        let weight = self.kind == ParamKind::Weight;
+        let (max_norm, shrink) = if weight { (max_norm, change.shrink) } else { (None, 1.0) };
+        let change = Change { shrink, ..change };
         let (stride, size, shape) = (self.stride, self.tile * self.stride, self.shape());
         let tiles = self.rows.div_ceil(self.tile);
         let (parts, gradient) = self.tiles();

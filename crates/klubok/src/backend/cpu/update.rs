@@ -5,7 +5,7 @@ use klubok_kernels::{
     update::{self, Change, Rule as Kernel, penalise},
 };
 
-use super::parameter::{Parameter, Sums};
+use super::parameter::Sums;
 use crate::{
     optim::{Rule, UpdateSpec},
     plan::ParamKind,
@@ -47,14 +47,8 @@ impl Update {
         sums.figures.gradient_sq += update::squares(isa, g);
     }
 
-    /// The change of a parameter in one step, its gradient scaled by `clip`.
-    pub(super) fn change(
-        &self,
-        learning_rate: f64,
-        step: u64,
-        clip: f64,
-        of: &Parameter,
-    ) -> Change {
+    /// The change of weights in one step, gradients scaled by `clip`; everything else changes without decay.
+    pub(super) fn change(&self, learning_rate: f64, step: u64, clip: f64) -> Change {
         let mut rate = learning_rate;
         let rule = match self.rule {
             Rule::Sgd { momentum: 0.0, .. } => Kernel::Plain,
@@ -78,8 +72,7 @@ impl Update {
                 }
             }
         };
-        let decay = if of.kind == ParamKind::Weight { self.weight_decay } else { 0.0 };
-        let shrink = (1.0 - learning_rate * decay) as f32;
+        let shrink = (1.0 - learning_rate * self.weight_decay) as f32;
         Change { rule, rate: rate as f32, shrink, clip: clip as f32 }
     }
 }
