@@ -72,9 +72,9 @@ shift = 4
 ";
 
 /// Mirrored digits are other signs, so nothing is flipped. IDX pictures are centred already: a shift of 1 serves digits
-/// and garments, which fill their frame. It was chosen among 0, 1 and 2 by two or three seeds of 15 epochs on the test
-/// parts of MNIST (98.8 % with 1, 98.7 % with 2) and Fashion-MNIST (89.1 %; 87.7 % with 2, 90.0 % with 0), so these figures
-/// flatter it a little.
+/// and garments, which fill their frame. Lowest validation loss of 15 epochs, mean of seeds 0 to 2, for shifts of 0, 1 and
+/// 2 (`klubok train DATA --epochs 15 --set augment.shift=N --seed S`): MNIST 0.052, 0.035, 0.039; Fashion-MNIST 0.249,
+/// 0.268, 0.304.
 const IDX: &str = r"
 [model]
 hidden = [512, 256]
