@@ -22,7 +22,7 @@ use clap::Args;
 
 use self::{
     contender::{Contender, Library, Run},
-    probe::Probe,
+    probe::{Probe, Probed},
     result::{Comparison, Row, Timing},
     workload::Workload,
 };
@@ -131,7 +131,8 @@ impl Bench<'_> {
             }
         }
         left_out.iter().for_each(|who| println!("  left out: {who}"));
-        let mut comparison = Comparison { workload, rows, floors: Vec::new(), left_out };
+        let mut comparison =
+            Comparison { workload, rows, floors: Vec::new(), noisy_floors: 0, left_out };
         for round in 0..self.arguments.rounds {
             self.round(round, &mut comparison)?;
         }
@@ -141,15 +142,26 @@ impl Bench<'_> {
     fn round(&mut self, round: usize, comparison: &mut Comparison) -> Result<()> {
         let floor = self.floor(&comparison.workload)?;
         self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
-        comparison.floors.push(floor);
-        for index in 0..comparison.rows.len() {
-            let contender = comparison.rows[index].contender.clone();
-            let timing = self.quiet_timing(&contender, &comparison.workload)?;
-            let rate = timing.measured.samples_per_second;
-            println!("  round {}: {:<22} {rate:>12.0} samples/s", round + 1, contender.name);
-            let line = table::line(comparison, round, &contender.name, &timing);
-            self.timings.write_all(line.as_bytes())?;
-            comparison.rows[index].timings.push(timing);
+        comparison.floors.push(floor.value);
+        comparison.noisy_floors += usize::from(floor.noisy);
+        for mut row in std::mem::take(&mut comparison.rows) {
+            let name = row.contender.name.clone();
+            match self.quiet_timing(&row.contender, &comparison.workload) {
+                Ok(timing) => {
+                    let rate = timing.measured.samples_per_second;
+                    println!("  round {}: {name:<22} {rate:>12.0} samples/s", round + 1);
+                    let line = table::line(comparison, round, &name, &timing);
+                    self.timings.write_all(line.as_bytes())?;
+                    row.timings.push(timing);
+                    comparison.rows.push(row);
+                }
+                Err(why) => {
+                    let round = round + 1;
+                    comparison
+                        .left_out
+                        .push(format!("{name}, which failed in round {round}: {why:#}"));
+                }
+            }
         }
         Ok(())
     }
@@ -178,14 +190,13 @@ impl Bench<'_> {
         Ok(timing::run(self.root, &mut command)?.0)
     }
 
-    fn floor(&mut self, workload: &Workload) -> Result<Floor> {
+    fn floor(&mut self, workload: &Workload) -> Result<Probed<Floor>> {
         let (root, threads) = (self.root, self.arguments.threads.to_string());
         let (layers, batch) = (workload.layers.to_string(), workload.batch.to_string());
-        let probed = self.probe.guard(|| {
+        self.probe.guard(|| {
             let mut command = command(root, setup::chores(root));
             command.args(["floor", "--layers", &layers, "--batch-size", &batch]);
-            timing::run(root, command.args(["--threads", &threads]))
-        })?;
-        Ok(probed.value.0)
+            Ok(timing::run(root, command.args(["--threads", &threads]))?.0)
+        })
     }
 }
