@@ -6,14 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use klubok_kernels::{
     buffer::Buffer,
     isa::Isa,
     parts::Chunks,
-    pool::Pool,
-    product::{GROUP, Lanes, Scalars, Size, product},
+    pool::{MUCH, Pool},
+    product::{Ahead, GROUP, Lanes, Operand, Scalars, Size, product},
     update::{Change, Rule, update},
 };
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
 }
 
 /// Numbers that matrix products multiply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Precision {
     /// 24 bits of precision.
     F32,
@@ -76,6 +76,8 @@ impl Precision {
 /// What was measured; rates are of all threads together.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Floor {
+    /// Of the products.
+    pub(crate) precision: Precision,
     /// Kernel path.
     pub(crate) kernel: String,
     /// Rows, groups of 16 lanes and depth of the fastest tile.
@@ -101,21 +103,23 @@ pub(crate) struct Floor {
 /// When there is no kernel for the precision.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { layers, batch_size, threads, seconds, precision } = arguments;
-    if *precision == Precision::Bf16 {
-        bail!("there is no bf16 kernel whose rate could be a floor");
-    }
     let isa = Isa::best();
     let register_gflops = Probe::new(*threads).best();
     let mut pool = Pool::new(*threads, 0);
     let window = Duration::from_secs_f64(seconds / 2.0);
-    let rates = TILES.map(|tile| (matrix_rate(&mut pool, isa, tile, window / 4), tile));
+    let rates = TILES.map(|tile| (matrix_rate(&mut pool, isa, *precision, tile, window / 4), tile));
     let fastest = |a: (f64, Size), b: (f64, Size)| if b.0 > a.0 { b } else { a };
     let (rate, tile) = rates.into_iter().fold(rates[0], fastest);
     let parameters = layers.parameters();
     let update_seconds = update_sweep(&mut pool, isa, parameters, window);
     let matrix_ms = 1e3 * layers.operations(*batch_size) / rate;
     let floor = Floor {
-        kernel: isa.name().to_owned(),
+        precision: *precision,
+        kernel: match precision {
+            Precision::F32 => isa.name(),
+            Precision::Bf16 => isa.name_bf16(),
+        }
+        .to_owned(),
         tile: format!("{}x{}x{}", tile.rows, tile.groups * GROUP, tile.depth),
         register_gflops,
         matrix_gflops: rate / 1e9,
@@ -129,21 +133,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Operations a second of the inner kernel, each thread on a tile of its own.
-fn matrix_rate(pool: &mut Pool, isa: Isa, tile: Size, window: Duration) -> f64 {
+fn matrix_rate(
+    pool: &mut Pool,
+    isa: Isa,
+    precision: Precision,
+    tile: Size,
+    window: Duration,
+) -> f64 {
+    match precision {
+        Precision::F32 => product_rate(pool, isa, tile, 1.0, window),
+        // A pair of ones in bf16; every multiply-add of pairs is two of numbers.
+        Precision::Bf16 => 2.0 * product_rate(pool, isa, tile, 0x3F80_3F80_u32, window),
+    }
+}
+
+fn product_rate<T: Operand>(
+    pool: &mut Pool,
+    isa: Isa,
+    tile: Size,
+    one: T,
+    window: Duration,
+) -> f64 {
     let threads = pool.threads();
     let stride = tile.groups * GROUP;
     let mut out = Buffer::new(threads * tile.rows * stride);
     let (mut x, mut w) = (Buffer::new(tile.depth * stride), Buffer::new(tile.depth * tile.rows));
-    x.fill(1.0);
-    w.fill(0.5);
-    let lanes = Lanes { values: &x, step: stride, group: GROUP };
-    let scalars = Scalars { values: &w, step: tile.rows, stride: 1 };
+    x.fill(one);
+    w.fill(one);
+    let lanes = Lanes { values: &x[..], step: stride, group: GROUP };
+    let scalars = Scalars { values: &w[..], step: 1, stride: tile.depth };
     let operations = 2.0 * (tile.rows * stride * tile.depth) as f64;
     let often = (BURST / operations).ceil();
     let seconds = median_time(window, || {
-        pool.run(threads, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
+        pool.run(threads, MUCH, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
             for _ in 0..often as usize {
-                product(isa, out, stride, tile, lanes, scalars, false);
+                product(isa, out, stride, tile, lanes, scalars, Ahead::default(), false);
             }
         });
     });
@@ -161,7 +185,7 @@ fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) 
     median_time(window, || {
         let chunks = |values| Chunks::new(values, TILE);
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
-        pool.run(len.div_ceil(TILE), parts, |_, (w, first, second), _| {
+        pool.run(len.div_ceil(TILE), MUCH, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
             update(isa, change, w, g, first, second);
         });
@@ -191,7 +215,9 @@ mod tests {
         let mut pool = Pool::new(2, 0);
         let isa = Isa::best();
         for tile in TILES {
-            assert!(matrix_rate(&mut pool, isa, tile, Duration::ZERO) > 0.0);
+            for precision in [Precision::F32, Precision::Bf16] {
+                assert!(matrix_rate(&mut pool, isa, precision, tile, Duration::ZERO) > 0.0);
+            }
         }
         for parameters in [1, 16, TILE + 1] {
             assert!(update_sweep(&mut pool, isa, parameters, Duration::ZERO) > 0.0);

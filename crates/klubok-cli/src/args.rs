@@ -195,7 +195,7 @@ pub(crate) struct Bench {
     /// sgd, rmsprop, adam or adamw.
     #[arg(long, value_name = "NAME", default_value = "adam")]
     pub(crate) optimizer: String,
-    /// Precision of the products.
+    /// Precision of the products: f32, bf16 or auto.
     #[arg(long, value_name = "NAME", default_value = "f32")]
     pub(crate) precision: String,
     #[command(flatten)]
@@ -254,7 +254,7 @@ pub(crate) struct Settings {
     /// What computes: cpu.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Precision of the products: f32.
+    /// Precision of the products: f32, bf16 or auto.
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
     /// Column to predict, for tables.

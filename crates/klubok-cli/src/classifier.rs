@@ -198,6 +198,6 @@ impl Classifier {
 
 /// Settings of data for a model without its run: the defaults; size and colours come from the model.
 fn default_data() -> Result<DataConfig> {
-    use klubok::config::{DataKind, Layers, Preset};
-    Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(1)?.config.data)
+    use klubok::config::{DataKind, Layers, Machine, Preset};
+    Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(Machine::plain(1))?.config.data)
 }

@@ -56,7 +56,8 @@ impl NewRun<'_> {
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
         let options =
             OpenOptions { val, test, strict, threads, ..OpenOptions::new(config.data.clone()) };
-        let info = self.describe(&options, backend.as_ref())?;
+        let device = backend.info(config.train.precision);
+        let info = self.describe(&options, device.kernel)?;
         let run = RunDir::create(place, config, &info)?;
         let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, lines);
         if trained.is_err() && matches!(run.progress(), Ok(None)) {
@@ -86,7 +87,7 @@ impl NewRun<'_> {
         Ok((summary, data))
     }
 
-    fn describe(&self, options: &OpenOptions, backend: &dyn Backend) -> Result<RunInfo> {
+    fn describe(&self, options: &OpenOptions, kernel: String) -> Result<RunInfo> {
         let absolute = |path: &Path| -> Result<String> {
             Ok(fs_err::canonicalize(path)?.to_string_lossy().into_owned())
         };
@@ -102,7 +103,7 @@ impl NewRun<'_> {
             val: part(&options.val)?,
             test: part(&options.test)?,
             preset: Some(self.preset.name().to_owned()),
-            kernel: backend.info().kernel,
+            kernel,
             fingerprint: toml::Table::try_from(&fingerprint).map_err(Failure::failed)?,
         })
     }

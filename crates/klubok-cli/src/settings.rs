@@ -3,7 +3,8 @@
 use std::{num::NonZero, thread};
 
 use klubok::{
-    config::{DataKind, Layers, Preset, Resolved},
+    backend::cpu::CpuBackend,
+    config::{DataKind, Layers, Machine, Preset, Resolved},
     data::{self, SourceKind},
 };
 
@@ -47,7 +48,7 @@ pub(crate) fn written(
 /// # Errors
 /// When values do not go together.
 pub(crate) fn resolve(layers: &Layers, screen: Screen) -> Result<Resolved> {
-    let resolved = layers.clone().resolve(cores())?;
+    let resolved = layers.clone().resolve(machine())?;
     for note in &resolved.notes {
         screen.say(format!("{}: {note}", text!("word.note")));
     }
@@ -66,8 +67,12 @@ pub(crate) fn kind_of(source: &str) -> Result<DataKind> {
     })
 }
 
-/// Threads that "one a core" means.
-pub(crate) fn cores() -> usize {
+/// What "auto" means here.
+pub(crate) fn machine() -> Machine {
+    Machine { cores: cores(), precision: CpuBackend::fastest_precision() }
+}
+
+fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 

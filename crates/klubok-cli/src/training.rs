@@ -78,7 +78,7 @@ impl Training<'_> {
             train = thousands(data.parts.train.len()),
             val = thousands(data.parts.val.len())
         ));
-        let device = backend.info();
+        let device = backend.info(self.config.train.precision);
         screen.say(text!(
             "train.network",
             layers = layers(network),

@@ -3,9 +3,15 @@
 //! A kernel is written once as a plain loop. Element-wise kernels never fuse multiplication and addition, and sums run in
 //! fixed lanes, so every instruction set gives the same bits; only products of matrices differ between them.
 
-/// A set of vector instructions that this machine has: the only way to get one is to ask the machine.
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
+
+/// Vector instructions that this machine has: the only way to get some is to ask the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Isa(Set);
+pub struct Isa {
+    set: Set,
+    terms: Terms,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Set {
@@ -16,9 +22,30 @@ pub(crate) enum Set {
     Portable,
 }
 
+/// How products of pairs of bf16 are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Terms {
+    /// By tiles of 16 x 16 sums.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
+    /// By an instruction that multiplies and adds pairs.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// By those of f32, one half of a pair after the other.
+    Apart,
+}
+
 impl Isa {
-    /// What this machine has, the best first; the last is plain code that runs anywhere.
+    /// What this machine has, the best first; the last is plain code that runs anywhere. Each has its best instructions
+    /// for bf16.
     pub fn available() -> Vec<Self> {
+        let mut found = Self::available_bf16();
+        found.dedup_by_key(|isa| isa.set);
+        found
+    }
+
+    /// The same, with every way to multiply pairs of bf16.
+    pub fn available_bf16() -> Vec<Self> {
         let mut found = vec![];
         #[cfg(target_arch = "x86_64")]
         {
@@ -28,10 +55,14 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
-            found.extend(avx512.then_some(Self(Set::Avx512)));
-            found.extend(avx2.then_some(Self(Set::Avx2)));
+            let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
+            let mut add = |has: bool, set, terms| found.extend(has.then_some(Self { set, terms }));
+            add(bf16 && amx::is_usable(), Set::Avx512, Terms::Amx);
+            add(bf16, Set::Avx512, Terms::Avx512);
+            add(avx512, Set::Avx512, Terms::Apart);
+            add(avx2, Set::Avx2, Terms::Apart);
         }
-        found.push(Self(Set::Portable));
+        found.push(Self { set: Set::Portable, terms: Terms::Apart });
         found
     }
 
@@ -40,9 +71,9 @@ impl Isa {
         Self::available()[0]
     }
 
-    /// `avx512`, `avx2` or `portable`.
+    /// What f32 is computed with: `avx512`, `avx2` or `portable`.
     pub fn name(self) -> &'static str {
-        match self.0 {
+        match self.set {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
@@ -51,8 +82,28 @@ impl Isa {
         }
     }
 
+    /// What products of bf16 are computed with: `amx`, `avx512bf16`, or as in f32.
+    pub fn name_bf16(self) -> &'static str {
+        match self.terms {
+            #[cfg(target_arch = "x86_64")]
+            Terms::Amx => "amx",
+            #[cfg(target_arch = "x86_64")]
+            Terms::Avx512 => "avx512bf16",
+            Terms::Apart => self.name(),
+        }
+    }
+
+    /// Whether products of bf16 are faster here than those of f32.
+    pub fn gains_by_bf16(self) -> bool {
+        self.terms != Terms::Apart
+    }
+
     pub(crate) fn set(self) -> Set {
-        self.0
+        self.set
+    }
+
+    pub(crate) fn terms(self) -> Terms {
+        self.terms
     }
 }
 

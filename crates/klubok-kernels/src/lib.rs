@@ -5,17 +5,21 @@
 //! mask. Every kernel takes the [`isa::Isa`] that it shall run on.
 
 pub mod activation;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod buffer;
 pub mod dropout;
+pub mod input;
 pub mod isa;
-pub mod layout;
 pub mod loss;
 mod math;
 pub mod norm;
+pub mod pack;
 pub mod parts;
 pub mod peak;
 pub mod philox;
 pub mod pool;
 pub mod product;
 pub mod reduce;
+pub mod transpose;
 pub mod update;

@@ -56,29 +56,30 @@ unsafe impl<'a, T: Send> Parts for Chunks<'a, T> {
 
 /// A matrix in blocks of whole columns: tile `t` gets columns `t * block..` of every row.
 #[derive(Debug)]
-pub struct Columns<'a> {
-    matrix: ColumnBlock<'a>,
+pub struct Columns<'a, T = f32> {
+    matrix: ColumnBlock<'a, T>,
     block: usize,
 }
 
 /// Some columns of a matrix.
 #[derive(Debug)]
-pub struct ColumnBlock<'a> {
-    start: *mut f32,
+pub struct ColumnBlock<'a, T = f32> {
+    start: *mut T,
     rows: usize,
     width: usize,
     stride: usize,
-    slice: PhantomData<&'a mut [f32]>,
+    slice: PhantomData<&'a mut [T]>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a, T> Columns<'a, T> {
     /// Blocks of `block` columns of a matrix whose rows are `stride` apart.
     ///
     /// # Panics
-    /// When the slice is not a whole number of rows.
-    pub fn new(matrix: &'a mut [f32], stride: usize, block: usize) -> Self {
-        assert_eq!(matrix.len() % stride, 0, "the matrix ends within a row");
-        let rows = matrix.len() / stride;
+    /// When the slice is not a whole number of rows, unless it is empty.
+    pub fn new(matrix: &'a mut [T], stride: usize, block: usize) -> Self {
+        let (rows, stride) =
+            if matrix.is_empty() { (0, 0) } else { (matrix.len() / stride, stride) };
+        assert_eq!(matrix.len(), rows * stride, "the matrix ends within a row");
         let start = matrix.as_mut_ptr();
         let matrix = ColumnBlock { start, rows, width: stride, stride, slice: PhantomData };
         Self { matrix, block }
@@ -86,15 +87,15 @@ impl<'a> Columns<'a> {
 }
 
 // SAFETY: every column goes to one tile only.
-unsafe impl Sync for Columns<'_> {}
-// SAFETY: a block is the only way to its columns, as `&mut [f32]` would be.
-unsafe impl Send for ColumnBlock<'_> {}
+unsafe impl<T: Send> Sync for Columns<'_, T> {}
+// SAFETY: a block is the only way to its columns, as `&mut [T]` would be.
+unsafe impl<T: Send> Send for ColumnBlock<'_, T> {}
 
 // SAFETY: block `t` ends where block `t + 1` begins, in every row.
-unsafe impl<'a> Parts for Columns<'a> {
-    type Part = ColumnBlock<'a>;
+unsafe impl<'a, T: Send> Parts for Columns<'a, T> {
+    type Part = ColumnBlock<'a, T>;
 
-    unsafe fn part(&self, tile: usize) -> ColumnBlock<'a> {
+    unsafe fn part(&self, tile: usize) -> ColumnBlock<'a, T> {
         let ColumnBlock { start, rows, stride, slice, .. } = self.matrix;
         let from = tile.saturating_mul(self.block).min(stride);
         let width = self.block.min(stride - from);
@@ -103,16 +104,41 @@ unsafe impl<'a> Parts for Columns<'a> {
     }
 }
 
-impl ColumnBlock<'_> {
+impl<T> ColumnBlock<'_, T> {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Where rows from number `first` on begin, for `rows` of them and `width` columns.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub(crate) fn corner(&mut self, first: usize, rows: usize, width: usize) -> (*mut T, usize) {
+        assert!(first + rows <= self.rows && width <= self.width, "no such corner");
+        // SAFETY: within the matrix, or at its end.
+        (unsafe { self.start.add(first * self.stride) }, self.stride)
+    }
+
     /// The columns of one row.
     ///
     /// # Panics
     /// When there is no such row.
     #[inline(always)]
-    pub fn row(&mut self, row: usize) -> &mut [f32] {
+    pub fn row(&mut self, row: usize) -> &mut [T] {
         assert!(row < self.rows, "no such row");
         // SAFETY: within the matrix, and the block is borrowed alone.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.width) }
+    }
+}
+
+// SAFETY: each member keeps its own promise.
+unsafe impl<P: Parts, const N: usize> Parts for [P; N] {
+    type Part = [P::Part; N];
+
+    unsafe fn part(&self, tile: usize) -> Self::Part {
+        // SAFETY: the members' parts are taken as often as the array's.
+        std::array::from_fn(|i| unsafe { self[i].part(tile) })
     }
 }
 

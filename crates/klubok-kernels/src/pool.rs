@@ -22,6 +22,11 @@ use crate::{buffer::Buffer, parts::Parts};
 /// How long a thread watches for the next run before it sleeps.
 const WATCH: Duration = Duration::from_micros(20);
 
+/// Work of a tile that is shared, however few there are.
+pub const MUCH: usize = ALONE;
+/// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes about a microsecond.
+const ALONE: usize = 60_000;
+
 /// State of the pool in one number: the run's number above, then whether it is open, then how many threads are inside.
 const OPEN: u64 = 1 << 31;
 const INSIDE: u64 = OPEN - 1;
@@ -93,7 +98,8 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Runs `task(tile, part, scratch)` once for each of `tiles`, with the tile's part of `parts`.
+    /// Runs `task(tile, part, scratch)` once for each of `tiles`, with the tile's part of `parts`. A tile takes about as
+    /// long as `work` multiply-adds of a product; little work is not shared.
     ///
     /// `scratch` belongs to the thread: what a tile finds in it is left over from others.
     ///
@@ -106,6 +112,7 @@ impl Pool {
     pub fn run<P: Parts>(
         &mut self,
         tiles: usize,
+        work: usize,
         parts: P,
         task: impl Fn(usize, P::Part, &mut [f32]) + Sync,
     ) {
@@ -115,7 +122,7 @@ impl Pool {
             let (part, scratch) = unsafe { (parts.part(tile), shared.scratch(thread)) };
             task(tile, part, scratch);
         };
-        if tiles <= 1 || self.workers.is_empty() {
+        if tiles <= 1 || self.workers.is_empty() || tiles.saturating_mul(work) < ALONE {
             (0..tiles).for_each(|tile| task(tile, 0));
             return;
         }
@@ -266,7 +273,7 @@ mod tests {
             let mut counts = vec![0u32; 100];
             for tiles in (0..100).cycle().take(2000) {
                 counts.fill(0);
-                pool.run(tiles, Chunks::new(&mut counts, 1), |_, count, _| count[0] += 1);
+                pool.run(tiles, MUCH, Chunks::new(&mut counts, 1), |_, count, _| count[0] += 1);
                 assert!(counts[..tiles].iter().all(|&c| c == 1), "{counts:?}");
                 assert!(counts[tiles..].iter().all(|&c| c == 0), "{counts:?}");
             }
@@ -279,9 +286,18 @@ mod tests {
         for _ in 0..20 {
             thread::sleep(Duration::from_millis(1));
             let met = std::sync::Barrier::new(3);
-            pool.run(3, (), |_, (), _| {
+            pool.run(3, MUCH, (), |_, (), _| {
                 met.wait();
             });
+        }
+    }
+
+    #[test]
+    fn little_work_stays_with_the_caller() {
+        let mut pool = Pool::new(3, 0);
+        let here = thread::current().id();
+        for _ in 0..50 {
+            pool.run(9, ALONE / 10, (), |_, (), _| assert_eq!(thread::current().id(), here));
         }
     }
 
@@ -291,7 +307,7 @@ mod tests {
         let mut matrix = vec![0.0; 5 * 10];
         let mut rows = vec![0; 7];
         let parts = (Columns::new(&mut matrix, 10, 4), Chunks::new(&mut rows, 3));
-        pool.run(3, parts, |tile, (mut columns, rows), _| {
+        pool.run(3, MUCH, parts, |tile, (mut columns, rows), _| {
             for row in 0..5 {
                 columns.row(row).fill(tile as f32);
             }
@@ -307,7 +323,7 @@ mod tests {
     fn scratch_is_the_thread_s_own() {
         let mut pool = Pool::new(4, 1000);
         let mut sums = vec![0.0; 64];
-        pool.run(64, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
+        pool.run(64, MUCH, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
             scratch.fill(tile as f32);
             thread::yield_now();
             sum[0] = scratch.iter().sum();
@@ -321,13 +337,13 @@ mod tests {
             let mut pool = Pool::new(threads, 0);
             for bad in 0..20 {
                 let result = catch_unwind(AssertUnwindSafe(|| {
-                    pool.run(20, (), |tile, (), _| assert!(tile != bad, "tile {tile}"));
+                    pool.run(20, MUCH, (), |tile, (), _| assert!(tile != bad, "tile {tile}"));
                 }));
                 let panic = result.expect_err("the panic was lost");
                 assert_eq!(*panic.downcast::<String>().unwrap(), format!("tile {bad}"));
             }
             let mut done = vec![false; 20];
-            pool.run(20, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
+            pool.run(20, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
             assert!(done.iter().all(|&d| d));
         }
     }

@@ -266,13 +266,37 @@ pub struct Plan {
     pub update: UpdateSpec,
     /// Key of all random numbers drawn in training.
     pub seed: u64,
+    /// Precision of the products.
+    pub precision: Precision,
+}
+
+/// Precision of the products; parameters, moments, sums and everything else are in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Both operands are rounded to bf16 (8 bits of mantissa), the sums are in f32.
+    Bf16,
+}
+
+impl Precision {
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        }
+    }
 }
 
 impl Plan {
-    /// A plan without operations yet; `nn` appends them.
+    /// A plan in f32 without operations yet; `nn` appends them.
     pub(crate) fn new(loss: LossSpec, update: UpdateSpec, seed: u64) -> Self {
         let (widths, ops, params, running, layers) = (vec![], vec![], vec![], vec![], vec![]);
-        Self { widths, ops, params, running, layers, output: Value(0), loss, update, seed }
+        let (output, precision) = (Value(0), Precision::F32);
+        Self { widths, ops, params, running, layers, output, loss, update, seed, precision }
     }
 
     /// A new value.

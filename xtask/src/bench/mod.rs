@@ -140,10 +140,12 @@ impl Bench<'_> {
     }
 
     fn round(&mut self, round: usize, comparison: &mut Comparison) -> Result<()> {
-        let floor = self.floor(&comparison.workload)?;
-        self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
-        comparison.floors.push(floor.value);
-        comparison.noisy_floors += usize::from(floor.noisy);
+        for precision in comparison.own_precisions() {
+            let floor = self.floor(&comparison.workload, precision)?;
+            self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
+            comparison.floors.push(floor.value);
+            comparison.noisy_floors += usize::from(floor.noisy);
+        }
         for mut row in std::mem::take(&mut comparison.rows) {
             let name = row.contender.name.clone();
             match self.quiet_timing(&row.contender, &comparison.workload) {
@@ -156,10 +158,8 @@ impl Bench<'_> {
                     comparison.rows.push(row);
                 }
                 Err(why) => {
-                    let round = round + 1;
-                    comparison
-                        .left_out
-                        .push(format!("{name}, which failed in round {round}: {why:#}"));
+                    let who = format!("{name}, which failed in round {}: {why:#}", round + 1);
+                    comparison.left_out.push(who);
                 }
             }
         }
@@ -190,13 +190,14 @@ impl Bench<'_> {
         Ok(timing::run(self.root, &mut command)?.0)
     }
 
-    fn floor(&mut self, workload: &Workload) -> Result<Probed<Floor>> {
+    fn floor(&mut self, workload: &Workload, precision: Precision) -> Result<Probed<Floor>> {
         let (root, threads) = (self.root, self.arguments.threads.to_string());
         let (layers, batch) = (workload.layers.to_string(), workload.batch.to_string());
         self.probe.guard(|| {
             let mut command = command(root, setup::chores(root));
             command.args(["floor", "--layers", &layers, "--batch-size", &batch]);
-            Ok(timing::run(root, command.args(["--threads", &threads]))?.0)
+            command.args(["--threads", &threads, "--precision", precision.name()]);
+            Ok(timing::run(root, &mut command)?.0)
         })
     }
 }

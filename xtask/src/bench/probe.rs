@@ -12,7 +12,11 @@ use std::{
 };
 
 use anyhow::Result;
-use klubok_kernels::{isa::Isa, peak::multiply_adds, pool::Pool};
+use klubok_kernels::{
+    isa::Isa,
+    peak::multiply_adds,
+    pool::{MUCH, Pool},
+};
 
 /// How long a probe lasts.
 const WINDOW: Duration = Duration::from_millis(20);
@@ -76,7 +80,7 @@ impl Probe {
     fn window(&mut self) -> f64 {
         let (isa, rounds) = (self.isa, AtomicUsize::new(0));
         let started = Instant::now();
-        self.pool.run(self.pool.threads(), (), |_, (), _| {
+        self.pool.run(self.pool.threads(), MUCH, (), |_, (), _| {
             let begun = Instant::now();
             while begun.elapsed() < WINDOW {
                 black_box(multiply_adds(isa, ROUNDS));

@@ -30,7 +30,7 @@ pub(crate) struct Comparison {
     pub(crate) workload: Workload,
     /// One a contender, klubok first.
     pub(crate) rows: Vec<Row>,
-    /// One a round.
+    /// One a round and precision of klubok.
     pub(crate) floors: Vec<Floor>,
     /// How many of them the machine was busy in.
     pub(crate) noisy_floors: usize,
@@ -71,10 +71,22 @@ impl Comparison {
         self.rows.iter().filter(suits).max_by(|a, b| rate(a).total_cmp(&rate(b)))
     }
 
-    /// The share of the floor's rate that a row of f32 reaches.
+    /// The precisions in which klubok takes part.
+    pub(crate) fn own_precisions(&self) -> Vec<Precision> {
+        let own = self.rows.iter().filter(|row| row.contender.peer.is_none());
+        own.map(|row| row.contender.precision).collect()
+    }
+
+    /// The floors of a precision, one a round.
+    pub(crate) fn floors_in(&self, precision: Precision) -> impl Iterator<Item = &Floor> {
+        self.floors.iter().filter(move |floor| floor.precision == precision)
+    }
+
+    /// The share of the floor's rate that klubok reaches.
     pub(crate) fn share_of_floor(&self, row: &Row) -> Option<f64> {
-        let own = row.contender.peer.is_none() && row.contender.precision == Precision::F32;
-        let floors: Vec<f64> = self.floors.iter().map(|floor| floor.step_ms).collect();
+        let own = row.contender.peer.is_none();
+        let floors = self.floors_in(row.contender.precision);
+        let floors: Vec<f64> = floors.map(|floor| floor.step_ms).collect();
         let times = row.values(|timing| timing.measured.ms_per_step);
         (own && !floors.is_empty()).then(|| ratio(&floors, &times))
     }
@@ -128,6 +140,7 @@ pub(crate) mod tests {
         let rows = everyone
             .map(|(contender, rates)| Row { contender, timings: rates.map(timing).to_vec() });
         let floor = Floor {
+            precision: Precision::F32,
             kernel: "avx2".into(),
             tile: "64x48x128".into(),
             register_gflops: 100.0,

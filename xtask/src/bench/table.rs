@@ -32,8 +32,9 @@ pub(crate) fn floor_line(comparison: &Comparison, round: usize, floor: &Probed<F
     let (noisy, floor) = (u8::from(floor.noisy), &floor.value);
     let rate = 1000.0 * comparison.workload.batch as f64 / floor.step_ms;
     format!(
-        "{},floor f32,{rate:.1},{:.6},,,,{noisy},{:.1},{:.1},{:.1}\n",
+        "{},floor {},{rate:.1},{:.6},,,,{noisy},{:.1},{:.1},{:.1}\n",
         begin(comparison, round),
+        floor.precision.name(),
         floor.step_ms,
         floor.register_gflops,
         floor.matrix_gflops,
@@ -59,7 +60,10 @@ pub(crate) fn section(comparison: &Comparison) -> String {
         text += &line_of(comparison, row);
     }
     text.push('\n');
-    text += &floor_sentence(&comparison.floors);
+    for precision in comparison.own_precisions() {
+        let floors: Vec<&Floor> = comparison.floors_in(precision).collect();
+        text += &floor_sentence(&floors);
+    }
     for who in &comparison.left_out {
         let _ = writeln!(text, "Left out: {who}.");
     }
@@ -96,15 +100,16 @@ fn line_of(comparison: &Comparison, row: &Row) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-fn floor_sentence(floors: &[Floor]) -> String {
-    let Some(first) = floors.first() else { return String::new() };
+fn floor_sentence(floors: &[&Floor]) -> String {
+    let Some(&first) = floors.first() else { return String::new() };
     let of = |value: fn(&Floor) -> f64| {
-        let values: Vec<f64> = floors.iter().map(value).collect();
+        let values: Vec<f64> = floors.iter().map(|&floor| value(floor)).collect();
         median(&values)
     };
     format!(
-        "Floor in f32: {:.3} ms = {:.3} ms of products at {:.0} GFLOP/s ({} kernel, tile {}; {:.0} in registers) + {:.3} ms \
+        "Floor in {}: {:.3} ms = {:.3} ms of products at {:.0} GFLOP/s ({} kernel, tile {}; {:.0} in registers) + {:.3} ms \
          of updates at {:.0} GB/s.\n",
+        first.precision.name(),
         of(|f| f.step_ms),
         of(|f| f.matrix_ms),
         of(|f| f.matrix_gflops),

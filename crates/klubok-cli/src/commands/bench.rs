@@ -13,7 +13,7 @@ use klubok::{
     config::{DataKind, Layers, Preset},
     data::{Input, preprocess::Preprocessing},
     nn::network::Network,
-    plan::Augment,
+    plan::{Augment, Plan, Precision},
     rng::{Purpose, Stream},
     rows::MemoryRows,
 };
@@ -38,7 +38,7 @@ struct Measured {
     gflops: f64,
     steps: usize,
     threads: usize,
-    precision: String,
+    precision: Precision,
     kernel: String,
     loss: f64,
 }
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     written.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
     written.set("train.optimizer", &args.optimizer)?;
     written.set("train.precision", &args.precision)?;
-    let config = written.resolve(settings::cores())?.config;
+    let config = written.resolve(settings::machine())?.config;
 
     let network = config.network(inputs, outputs);
     let classes = vec![batch as u64; outputs];
@@ -64,7 +64,9 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         std: vec![1.0; inputs],
     };
     let prepare = identity.prepare(Augment::default());
+    let precision = config.train.precision;
     let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
+    let plan = Plan { precision, ..plan };
     let backend = compute::cpu(settings::threads(args.compute.threads));
     let rows = rows(inputs, outputs, BATCHES * batch)?;
     let mut program = backend.compile(&plan, batch, &[Arc::new(rows)])?;
@@ -73,14 +75,14 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let window = Duration::from_secs_f64(args.seconds);
     let (times, loss) = measure(program.as_mut(), batch, window, config.train.learning_rate)?;
     let median = times[times.len() / 2].as_secs_f64();
-    let device = backend.info();
+    let device = backend.info(precision);
     let measured = Measured {
         samples_per_second: batch as f64 / median,
         ms_per_step: 1000.0 * median,
         gflops: flops(&network, batch) / median / 1e9,
         steps: times.len(),
         threads: device.threads,
-        precision: args.precision.clone(),
+        precision,
         kernel: device.kernel,
         loss,
     };
@@ -92,7 +94,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         device = device.device,
         kernel = measured.kernel,
         threads = measured.threads,
-        precision = measured.precision,
+        precision = measured.precision.name(),
         layers = args.layers,
         batch = batch,
         loss = format!("{loss:.4}")

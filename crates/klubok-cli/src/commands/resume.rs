@@ -30,7 +30,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         screen.say(text!("resume.ended", run = run.path().display(), reason = reason));
         return training::print(&summary, &args.report, lines);
     }
-    let backend = compute::device(&config);
+    let backend = compute::device_of_run(&config, &info.kernel, screen);
     let options = OpenOptions {
         val: info.val.as_ref().map(Into::into),
         test: info.test.as_ref().map(Into::into),

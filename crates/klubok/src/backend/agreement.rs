@@ -13,14 +13,20 @@ use crate::{
     config::Init,
     nn::network::{Answer, Hidden, Network, Start},
     optim::{Rule, UpdateSpec},
-    plan::{Activation, Augment, LossKind, LossSpec, Op, Picture, Plan, Prepare, Value},
+    plan::{Activation, Augment, LossKind, LossSpec, Op, Picture, Plan, Precision, Prepare, Value},
     rng::{Purpose, Stream},
     rows::{MemoryRows, Rows},
     state::{Numbers, State, Weights},
 };
 
 /// Allowed difference of a tensor, over its norm.
-const TOLERANCE: f64 = 1e-4;
+const fn tolerance(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 1e-4,
+        // Where two values that differ in the last bit of an f32 round to different bf16, they differ by 2⁻⁸.
+        Precision::Bf16 => 2e-3,
+    }
+}
 
 /// One network with its loss and update rule, trained on made-up rows by both backends.
 #[derive(Debug, Clone)]
@@ -37,6 +43,8 @@ pub struct Case {
     pub picture: Option<(Picture, Augment)>,
     /// Give every row a weight of its own.
     pub weighted: bool,
+    /// Precision of the products; the reference knows only one, its own.
+    pub precision: Precision,
     /// Learning rate of every step.
     pub learning_rate: f64,
     /// Steps to train; weights are compared after 10 of them, losses after every one.
@@ -94,6 +102,7 @@ impl Case {
             batch,
             picture: None,
             weighted: false,
+            precision: Precision::F32,
             learning_rate: 0.01,
             steps: 50,
             seed: 1,
@@ -110,7 +119,8 @@ impl Case {
             picture,
             augment: augment.unwrap_or_default(),
         };
-        self.network.lower(prepare, self.loss.clone(), self.update, self.seed)
+        let plan = self.network.lower(prepare, self.loss.clone(), self.update, self.seed);
+        Plan { precision: self.precision, ..plan }
     }
 
     /// The starting state of this case.
@@ -174,6 +184,7 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
     let rows = case.rows();
     let data: Vec<Arc<dyn Rows>> = vec![Arc::new(rows.clone())];
     let plan = case.plan();
+    let judge = Judge(&plan);
     let mut reference = ReferenceBackend.compile(&plan, case.batch, &data)?;
     let mut program = backend.compile(&plan, case.batch, &data)?;
     reference.load(&case.start())?;
@@ -192,7 +203,7 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
     reference.gradients(DATA, &step(0), &mut gradients[0])?;
     program.gradients(DATA, &step(0), &mut gradients[1])?;
     let [expected, got] = &gradients;
-    compare_blocks("gradient", &plan, &expected.params, &got.params)?;
+    judge.blocks("gradient", &expected.params, &got.params)?;
 
     let mut figures = [Figures::default(), Figures::default()];
     for index in 0..case.steps {
@@ -200,10 +211,10 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
         program.train(DATA, &step(index))?;
         reference.read(&mut figures[0]);
         program.read(&mut figures[1]);
-        compare_figures(index, &figures)?;
+        judge.figures(index, &figures)?;
         if index == 9 {
-            compare_states(&plan, &*reference, &*program)?;
-            compare_outputs(&mut *reference, &mut *program, &order, &taps)?;
+            judge.states(&*reference, &*program)?;
+            judge.outputs(&mut *reference, &mut *program, &order, &taps)?;
         }
     }
     Ok(())
@@ -217,93 +228,99 @@ fn last_of_each_layer(plan: &Plan) -> Vec<Value> {
     plan.ops.iter().filter_map(reads_next).collect()
 }
 
-fn compare_states(
-    plan: &Plan,
-    reference: &dyn Program,
-    program: &dyn Program,
-) -> Result<(), Disagreement> {
-    let (mut expected, mut got) = (State::default(), State::default());
-    reference.store(&mut expected)?;
-    program.store(&mut got)?;
-    compare_blocks("weights", plan, &expected.params, &got.params)?;
-    for (m, (expected, got)) in expected.moments.iter().zip(&got.moments).enumerate() {
-        compare_blocks(plan.update.rule.moments()[m], plan, expected, got)?;
-    }
-    for (i, (expected, got)) in expected.running.iter().zip(&got.running).enumerate() {
-        compare(&plan.running[i].name, &expected.to_f64(), &got.to_f64())?;
-    }
-    Ok(())
-}
+/// Compares what two programs of a plan computed.
+struct Judge<'a>(&'a Plan);
 
-fn compare_outputs(
-    reference: &mut dyn Program,
-    program: &mut dyn Program,
-    rows: &[u32],
-    taps: &[Value],
-) -> Result<(), Disagreement> {
-    let (mut expected, mut got) = (Outputs::default(), Outputs::default());
-    // One row more than a batch, then all of them: what is computed must not depend on how it is cut.
-    for rows in [&rows[..=rows.len() / 4], rows] {
-        reference.infer(DATA, rows, taps, &mut expected)?;
-        program.infer(DATA, rows, taps, &mut got)?;
-        for (i, (expected, got)) in expected.values.iter().zip(&got.values).enumerate() {
-            let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
-            compare(&format!("value {}", taps[i].0), &wide(expected), &wide(got))?;
+impl Judge<'_> {
+    fn states(&self, reference: &dyn Program, program: &dyn Program) -> Result<(), Disagreement> {
+        let (mut expected, mut got) = (State::default(), State::default());
+        reference.store(&mut expected)?;
+        program.store(&mut got)?;
+        self.blocks("weights", &expected.params, &got.params)?;
+        for (m, (expected, got)) in expected.moments.iter().zip(&got.moments).enumerate() {
+            self.blocks(self.0.update.rule.moments()[m], expected, got)?;
         }
+        for (i, (expected, got)) in expected.running.iter().zip(&got.running).enumerate() {
+            self.numbers(&self.0.running[i].name, &expected.to_f64(), &got.to_f64())?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn compare_figures(index: usize, [expected, got]: &[Figures; 2]) -> Result<(), Disagreement> {
-    let [a, b] =
-        [&expected.steps, &got.steps].map(|steps| steps.first().copied().unwrap_or_default());
-    let name = |what: &str| format!("{what} of step {index}");
-    compare(&name("loss"), &[a.loss_sum, a.weight_sum], &[b.loss_sum, b.weight_sum])?;
-    compare(&name("penalty"), &[a.penalty], &[b.penalty])?;
-    compare(&name("samples"), &[f64::from(a.samples)], &[f64::from(b.samples)])?;
-    // Two logits that are almost equal may change places.
-    if a.correct.abs_diff(b.correct) > 1 + a.samples / 50 {
-        compare(&name("right answers"), &[f64::from(a.correct)], &[f64::from(b.correct)])?;
-    }
-    if index == 0 {
-        for (p, (a, b)) in expected.params.iter().zip(&got.params).enumerate() {
-            let norms =
-                |of: &ParamFigures| [of.gradient_sq, of.update_sq, of.value_sq].map(f64::sqrt);
-            let ([gradient, update, weight], got) = (norms(a), norms(b));
-            compare(&format!("gradient norm of parameter {p}"), &[gradient], &[got[0]])?;
-            compare(&format!("weight norm of parameter {p}"), &[weight], &[got[2]])?;
-            // An update is a difference of rounded weights: what rounding leaves of one is as large as the weights are.
-            if (got[1] - update).abs() > f64::from(f32::EPSILON) * weight {
-                compare(&format!("update norm of parameter {p}"), &[update], &[got[1]])?;
+    fn outputs(
+        &self,
+        reference: &mut dyn Program,
+        program: &mut dyn Program,
+        rows: &[u32],
+        taps: &[Value],
+    ) -> Result<(), Disagreement> {
+        let (mut expected, mut got) = (Outputs::default(), Outputs::default());
+        // One row more than a batch, then all of them: what is computed must not depend on how it is cut.
+        for rows in [&rows[..=rows.len() / 4], rows] {
+            reference.infer(DATA, rows, taps, &mut expected)?;
+            program.infer(DATA, rows, taps, &mut got)?;
+            for (i, (expected, got)) in expected.values.iter().zip(&got.values).enumerate() {
+                let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+                self.numbers(&format!("value {}", taps[i].0), &wide(expected), &wide(got))?;
             }
         }
+        Ok(())
     }
-    compare("number of figures", &[expected.params.len() as f64], &[got.params.len() as f64])
-}
 
-fn compare_blocks(
-    what: &str,
-    plan: &Plan,
-    expected: &[Numbers],
-    got: &[Numbers],
-) -> Result<(), Disagreement> {
-    for ((spec, expected), got) in plan.params.iter().zip(expected).zip(got) {
-        compare(&format!("{what} of {}", spec.name), &expected.to_f64(), &got.to_f64())?;
+    fn figures(&self, index: usize, [expected, got]: &[Figures; 2]) -> Result<(), Disagreement> {
+        let [a, b] =
+            [&expected.steps, &got.steps].map(|steps| steps.first().copied().unwrap_or_default());
+        let name = |what: &str| format!("{what} of step {index}");
+        self.numbers(&name("loss"), &[a.loss_sum, a.weight_sum], &[b.loss_sum, b.weight_sum])?;
+        self.numbers(&name("penalty"), &[a.penalty], &[b.penalty])?;
+        self.numbers(&name("samples"), &[f64::from(a.samples)], &[f64::from(b.samples)])?;
+        // Two logits that are almost equal may change places.
+        if a.correct.abs_diff(b.correct) > 1 + a.samples / 50 {
+            self.numbers(&name("right answers"), &[f64::from(a.correct)], &[f64::from(b.correct)])?;
+        }
+        if index == 0 {
+            for (p, (a, b)) in expected.params.iter().zip(&got.params).enumerate() {
+                let norms =
+                    |of: &ParamFigures| [of.gradient_sq, of.update_sq, of.value_sq].map(f64::sqrt);
+                let ([gradient, update, weight], got) = (norms(a), norms(b));
+                self.numbers(&format!("gradient norm of parameter {p}"), &[gradient], &[got[0]])?;
+                self.numbers(&format!("weight norm of parameter {p}"), &[weight], &[got[2]])?;
+                // An update is a difference of rounded weights: what rounding leaves of one is as large as the weights are.
+                if (got[1] - update).abs() > f64::from(f32::EPSILON) * weight {
+                    self.numbers(&format!("update norm of parameter {p}"), &[update], &[got[1]])?;
+                }
+            }
+        }
+        self.numbers(
+            "number of figures",
+            &[expected.params.len() as f64],
+            &[got.params.len() as f64],
+        )
     }
-    compare("number of parameters", &[expected.len() as f64], &[got.len() as f64])
-}
 
-fn compare(what: &str, expected: &[f64], got: &[f64]) -> Result<(), Disagreement> {
-    let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
-    let norm = squares(&mut expected.iter().copied());
-    let difference = squares(&mut expected.iter().zip(got).map(|(a, b)| a - b));
-    // A tensor below 1e-3 counts as 1e-3: 1e-4 of that is the rounding of f32 in sums of numbers around 1, and all that
-    // is left of a gradient that cancels (a shift before another normalisation).
-    let difference = difference / norm.max(1e-3 * (expected.len() as f64).sqrt());
-    if expected.len() == got.len() && difference <= TOLERANCE {
-        return Ok(());
+    fn blocks(
+        &self,
+        what: &str,
+        expected: &[Numbers],
+        got: &[Numbers],
+    ) -> Result<(), Disagreement> {
+        for ((spec, expected), got) in self.0.params.iter().zip(expected).zip(got) {
+            self.numbers(&format!("{what} of {}", spec.name), &expected.to_f64(), &got.to_f64())?;
+        }
+        self.numbers("number of parameters", &[expected.len() as f64], &[got.len() as f64])
     }
-    Err(Disagreement::Differs { what: what.into(), difference })
+
+    fn numbers(&self, what: &str, expected: &[f64], got: &[f64]) -> Result<(), Disagreement> {
+        let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+        let norm = squares(&mut expected.iter().copied());
+        let difference = squares(&mut expected.iter().zip(got).map(|(a, b)| a - b));
+        // A tensor below 1e-3 counts as 1e-3: 1e-4 of that is the rounding of f32 in sums of numbers around 1, and all that
+        // is left of a gradient that cancels (a shift before another normalisation).
+        let difference = difference / norm.max(1e-3 * (expected.len() as f64).sqrt());
+        if expected.len() == got.len() && difference <= tolerance(self.0.precision) {
+            return Ok(());
+        }
+        Err(Disagreement::Differs { what: what.into(), difference })
+    }
 }
 
 /// Every activation with every loss, and every rule, with and without what can stand around them.
@@ -385,9 +402,11 @@ mod tests {
 
     #[test]
     fn a_difference_is_found() {
-        assert!(compare("x", &[1.0, 1.0], &[1.0, 1.001]).is_err());
-        assert!(compare("x", &[1.0, 1.0], &[1.0, 1.00001]).is_ok());
-        assert!(compare("x", &[1.0, 1.0], &[1.0, f64::NAN]).is_err());
-        assert!(compare("x", &[1.0, 1.0], &[1.0]).is_err());
+        let plan = Case::plain(1, &[], 1, 1).plan();
+        let compare = |expected: &[f64], got: &[f64]| Judge(&plan).numbers("x", expected, got);
+        assert!(compare(&[1.0, 1.0], &[1.0, 1.001]).is_err());
+        assert!(compare(&[1.0, 1.0], &[1.0, 1.00001]).is_ok());
+        assert!(compare(&[1.0, 1.0], &[1.0, f64::NAN]).is_err());
+        assert!(compare(&[1.0, 1.0], &[1.0]).is_err());
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use crate::state::{Numbers, State, Weights};
 use crate::{
     error::Result,
-    plan::{Plan, Value},
+    plan::{Plan, Precision, Value},
     rows::Rows,
 };
 
@@ -91,8 +91,8 @@ pub struct DeviceInfo {
 
 /// A device that can compile plans.
 pub trait Backend: Send + Sync {
-    /// What computes.
-    fn info(&self) -> DeviceInfo;
+    /// What computes in this precision.
+    fn info(&self, precision: Precision) -> DeviceInfo;
     /// Compiles a plan for batches of up to `max_batch` rows: everything is allocated here. The program keeps `data`.
     ///
     /// # Errors

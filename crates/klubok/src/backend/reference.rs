@@ -1,7 +1,9 @@
 //! The plan, interpreted in f64 with the functions of `nn` and `optim`: slow, plain, and the law for every other
-//! backend.
+//! backend. In bf16 it rounds what is multiplied and nothing else.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
+
+use klubok_kernels::pack;
 
 use super::{
     Backend, DataId, DeviceInfo, Figures, Outputs, ParamFigures, Program, Step, StepFigures,
@@ -14,7 +16,7 @@ use crate::{
         dropout, input, linear, loss,
     },
     optim::{Rule, adam, clip, penalty, rmsprop, sgd},
-    plan::{LossKind, Op, ParamKind, Plan, Prepare, Value},
+    plan::{LossKind, Op, ParamKind, Plan, Precision, Prepare, Value},
     rng::{Purpose, key},
     rows::{Field, Kind, Rows},
     state::{Numbers, State, Weights},
@@ -25,7 +27,7 @@ use crate::{
 pub struct ReferenceBackend;
 
 impl Backend for ReferenceBackend {
-    fn info(&self) -> DeviceInfo {
+    fn info(&self, _: Precision) -> DeviceInfo {
         DeviceInfo { device: "reference".into(), kernel: "f64".into(), threads: 1 }
     }
 
@@ -133,6 +135,14 @@ impl Program for Reference {
 }
 
 impl Reference {
+    /// What a product reads: rounded in bf16.
+    fn factor<'a>(&self, values: &'a [f64]) -> Cow<'a, [f64]> {
+        match self.plan.precision {
+            Precision::F32 => Cow::Borrowed(values),
+            Precision::Bf16 => values.iter().map(|&x| f64::from(pack::round(x as f32))).collect(),
+        }
+    }
+
     /// All values for these rows; in training (`step`) with augmentation, noise and batch statistics.
     fn forward(&self, data: DataId, rows: &[u32], step: Option<&Step<'_>>) -> Result<Pass> {
         let batch = rows.len();
@@ -154,8 +164,8 @@ impl Reference {
                 }
                 Op::Linear { x, w, b, .. } => {
                     let b = b.map_or(&[][..], |b| &self.params[b.0]);
-                    let inputs = self.plan.widths[x.0];
-                    linear::forward(&mut y, &pass.values[x.0], &self.params[w.0], b, inputs);
+                    let (inputs, x) = (self.plan.widths[x.0], self.factor(&pass.values[x.0]));
+                    linear::forward(&mut y, &x, &self.factor(&self.params[w.0]), b, inputs);
                 }
                 Op::Norm { x, gain, shift, mean, variance, .. } => {
                     let x = &pass.values[x.0];
@@ -278,10 +288,15 @@ impl Reference {
                 Op::Linear { x, w, b, .. } => {
                     let mut dw = std::mem::take(&mut gradients[w.0]);
                     let mut db = b.map(|b| std::mem::take(&mut gradients[b.0])).unwrap_or_default();
-                    let inputs = self.plan.widths[x.0];
-                    let (dx, x, weights) =
-                        (&mut dvalues[x.0], &pass.values[x.0], &self.params[w.0]);
-                    linear::backward(dx, &mut dw, &mut db, &dy, x, weights, inputs);
+                    let (inputs, dx) = (self.plan.widths[x.0], &mut dvalues[x.0]);
+                    let [dz, x, weights] =
+                        [&dy, &pass.values[x.0], &self.params[w.0]].map(|of| self.factor(of));
+                    linear::backward(dx, &mut dw, &mut db, &dz, &x, &weights, inputs);
+                    // A bias is no product: its gradient sums what was not rounded.
+                    for (i, (dy, dz)) in dy.iter().zip(&*dz).enumerate().filter(|_| b.is_some()) {
+                        let unit = i % db.len();
+                        db[unit] += dy - dz;
+                    }
                     gradients[w.0] = dw;
                     if let Some(b) = b {
                         gradients[b.0] = db;

@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{Config, ConfigError, DataKind, KEYS, Key, Note, Preset, keys, notes};
+use super::{Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset, keys, notes};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,12 +112,12 @@ impl Layers {
 
     /// All layers together, with concrete values for everything that was `"auto"`.
     ///
-    /// `cores` is how many threads "one a core" means.
+    /// What is left open is filled in for this machine.
     ///
     /// # Errors
     /// When values that are right by themselves do not go together.
-    pub fn resolve(self, cores: usize) -> Result<Resolved, ConfigError> {
-        let config = super::resolve::config(&self.settings, self.kind, cores);
+    pub fn resolve(self, machine: Machine) -> Result<Resolved, ConfigError> {
+        let config = super::resolve::config(&self.settings, self.kind, machine);
         super::resolve::check(&config, self.kind)?;
         let notes = notes::notes(&config, &self.settings, self.kind);
         Ok(Resolved { config, notes, run: self.run })
@@ -246,11 +246,11 @@ mod tests {
     #[test]
     fn later_layers_win() {
         let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
-        let config = layers.clone().resolve(2).unwrap().config;
+        let config = layers.clone().resolve(Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (60, 0.01));
         layers.text("[train]\nepochs = 7\nlearning_rate = 0.5", "a.toml").unwrap();
         layers.assign("train.epochs=9").unwrap();
-        let config = layers.resolve(2).unwrap().config;
+        let config = layers.resolve(Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (9, 0.5));
     }
 
@@ -258,14 +258,14 @@ mod tests {
     fn a_file_with_an_error_changes_nothing() {
         let mut layers = layers();
         layers.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
-        assert_eq!(layers.resolve(1).unwrap().config.train.epochs, 30);
+        assert_eq!(layers.resolve(Machine::plain(1)).unwrap().config.train.epochs, 30);
     }
 
     #[test]
     fn the_run_table_is_handed_back() {
         let mut layers = layers();
         layers.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
-        let resolved = layers.resolve(1).unwrap();
+        let resolved = layers.resolve(Machine::plain(1)).unwrap();
         assert_eq!(resolved.run.unwrap()["seconds"], Value::Integer(3));
         assert_eq!(resolved.config.train.seed, 5);
     }

@@ -22,6 +22,7 @@ pub use table::KEYS;
 pub use text::defaults_text;
 
 use crate::plan::Activation;
+pub use crate::plan::Precision;
 
 /// All settings of a run, resolved: what `config.toml` of a run holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -268,12 +269,20 @@ pub enum Monitor {
     ValAccuracy,
 }
 
-/// Precision of the products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision.
-    F32,
+/// What `auto` means on a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// Threads, "one a core".
+    pub cores: usize,
+    /// The fastest precision.
+    pub precision: Precision,
+}
+
+impl Machine {
+    /// A machine of so many cores with nothing special.
+    pub const fn plain(cores: usize) -> Self {
+        Self { cores, precision: Precision::F32 }
+    }
 }
 
 /// What computes.

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{ClassWeights, Config, DataKind, Init, Optimizer, Place, Schedule, layers::Setting};
+use super::{
+    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Place, Schedule, layers::Setting,
+};
 
 /// Something that a person should know about the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +45,8 @@ pub(super) fn notes(
         let same = ["train.optimizer", "train.schedule", "train.epochs"];
         let same = same.iter().filter_map(|key| settings.get_key_value(key));
         let same = same.map(|(key, setting)| (*key, setting.clone())).collect();
-        toml::Table::try_from(super::resolve::config(&same, kind, config.train.threads))
+        let machine = Machine::plain(config.train.threads);
+        toml::Table::try_from(super::resolve::config(&same, kind, machine))
     };
     let actual = toml::Table::try_from(config);
     let (Ok(defaults), Ok(actual)) = (defaults, actual) else { return Vec::new() };
@@ -118,7 +121,7 @@ fn doubtful(config: &Config) -> Vec<Note> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Layers, Preset};
+    use super::super::{Layers, Machine, Preset};
     use super::*;
 
     fn notes_of(preset: Preset, kind: DataKind, sets: &[&str]) -> Vec<String> {
@@ -126,7 +129,7 @@ mod tests {
         for set in sets {
             layers.assign(set).unwrap();
         }
-        layers.resolve(1).unwrap().notes.iter().map(Note::to_string).collect()
+        layers.resolve(Machine::plain(1)).unwrap().notes.iter().map(Note::to_string).collect()
     }
 
     #[test]
@@ -163,10 +166,10 @@ mod tests {
         for preset in [Preset::Balanced, Preset::Article, Preset::Plain] {
             for kind in [DataKind::Pictures, DataKind::Idx, DataKind::Points] {
                 assert_eq!(notes_of(preset, kind, &[]), [""; 0]);
-                let config = Layers::new(preset, kind).resolve(3).unwrap().config;
+                let config = Layers::new(preset, kind).resolve(Machine::plain(3)).unwrap().config;
                 let mut again = Layers::new(Preset::Plain, kind);
                 again.text(&config.to_toml(), "config.toml").unwrap();
-                assert_eq!(again.resolve(1).unwrap().notes, []);
+                assert_eq!(again.resolve(Machine::plain(1)).unwrap().notes, []);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, DataKind, KEYS, OneOrEach, Optimizer, layers::Setting};
+use super::{Config, ConfigError, DataKind, KEYS, Machine, OneOrEach, Optimizer, layers::Setting};
 
 type Values = BTreeMap<&'static str, Value>;
 
@@ -13,7 +13,7 @@ type Values = BTreeMap<&'static str, Value>;
 pub(super) fn config(
     settings: &BTreeMap<&'static str, Setting>,
     kind: DataKind,
-    cores: usize,
+    machine: Machine,
 ) -> Config {
     let written = |path| settings.get(path).map(|setting| setting.value.clone());
     let mut values: Values = KEYS
@@ -22,7 +22,7 @@ pub(super) fn config(
         .collect();
     let automatic: Values = values
         .iter()
-        .filter_map(|(path, value)| Some((*path, automatic(path, value, &values, kind, cores)?)))
+        .filter_map(|(path, value)| Some((*path, automatic(path, value, &values, kind, machine)?)))
         .collect();
     values.extend(automatic);
     nested(values)
@@ -34,10 +34,11 @@ fn automatic(
     value: &Value,
     values: &Values,
     kind: DataKind,
-    cores: usize,
+    machine: Machine,
 ) -> Option<Value> {
+    let threads = Value::Integer(machine.cores.max(1) as i64);
     if path == "train.threads" && value.as_integer() == Some(0) {
-        return Some(Value::Integer(cores.max(1) as i64));
+        return Some(threads);
     }
     if value.as_str() != Some("auto") {
         return None;
@@ -47,7 +48,8 @@ fn automatic(
     let schedule = word("train.schedule");
     let epochs = values["train.epochs"].as_integer().unwrap_or(1) as f64;
     let number = match path {
-        "train.threads" => return Some(Value::Integer(cores.max(1) as i64)),
+        "train.threads" => return Some(threads),
+        "train.precision" => return Value::try_from(machine.precision).ok(),
         "data.val_fraction" if kind == DataKind::Idx => 0.1,
         "data.val_fraction" => 0.2,
         "train.learning_rate" if optimizer == Some("sgd") => 0.01,
@@ -128,7 +130,7 @@ fn each<T>(setting: &OneOrEach<T>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, DataKind, Layers, Preset};
+    use super::super::{Config, DataKind, Layers, Machine, Precision, Preset};
 
     fn with(sets: &[&str]) -> Layers {
         let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
@@ -139,12 +141,23 @@ mod tests {
     }
 
     fn resolved(sets: &[&str]) -> Config {
-        with(sets).resolve(6).unwrap().config
+        with(sets).resolve(Machine::plain(6)).unwrap().config
     }
 
     #[track_caller]
     fn refused(sets: &[&str], message: &str) {
-        assert_eq!(with(sets).resolve(6).unwrap_err().to_string(), message);
+        assert_eq!(with(sets).resolve(Machine::plain(6)).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn the_fastest_precision_is_a_matter_of_the_machine() {
+        let on = |set: &str, precision| {
+            let machine = Machine { cores: 1, precision };
+            with(&[set]).resolve(machine).unwrap().config.train.precision
+        };
+        assert_eq!(on("train.precision=auto", Precision::Bf16), Precision::Bf16);
+        assert_eq!(on("train.precision=auto", Precision::F32), Precision::F32);
+        assert_eq!(on("train.epochs=3", Precision::Bf16), Precision::F32);
     }
 
     #[test]
@@ -179,7 +192,7 @@ mod tests {
         assert_eq!(resolved(&["train.threads=0"]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=auto"]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=13"]).train.threads, 13);
-        assert_eq!(with(&[]).resolve(0).unwrap().config.train.threads, 1);
+        assert_eq!(with(&[]).resolve(Machine::plain(0)).unwrap().config.train.threads, 1);
     }
 
     #[test]
@@ -190,7 +203,8 @@ mod tests {
 
     #[test]
     fn validation_share_depends_on_the_data() {
-        let share = |kind| Layers::new(Preset::Plain, kind).resolve(1).unwrap().config.data;
+        let share =
+            |kind| Layers::new(Preset::Plain, kind).resolve(Machine::plain(1)).unwrap().config.data;
         assert_eq!(share(DataKind::Pictures).val_fraction, 0.2);
         assert_eq!(share(DataKind::Idx).val_fraction, 0.1);
     }

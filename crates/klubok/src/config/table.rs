@@ -317,8 +317,8 @@ pub const KEYS: &[Key] = &[
     key(
         "train.precision",
         r#""f32""#,
-        Allowed::OneOf(&["f32"]),
-        "precision of the products",
+        Allowed::OneOf(&["f32", "bf16", "auto"]),
+        "precision of the products; bf16 rounds what is multiplied to 8 bits, sums stay f32; auto: bf16 where it is faster",
         "single precision",
     ),
     key("train.device", r#""cpu""#, Allowed::OneOf(&["cpu"]), "what computes", "always there"),

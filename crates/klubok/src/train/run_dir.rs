@@ -318,13 +318,13 @@ mod tests {
     use super::*;
     use crate::{
         Error,
-        config::{DataKind, Layers, Preset},
+        config::{DataKind, Layers, Machine, Preset},
     };
 
     fn config() -> Config {
         let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
         layers.assign("model.dropout=0.1,0.2,0.3").unwrap();
-        layers.resolve(2).unwrap().config
+        layers.resolve(Machine::plain(2)).unwrap().config
     }
 
     fn info() -> RunInfo {

@@ -107,7 +107,10 @@ pub fn train(
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
     let logs = Logs::open(run.path(), lengths)?;
     let mut on_disk = OnDisk { run, task: &task, logs, model: None };
-    on_disk.happened(trainer.snapshot(), Happened::begin(bytes.is_some(), backend.info()))?;
+    on_disk.happened(
+        trainer.snapshot(),
+        Happened::begin(bytes.is_some(), backend.info(config.train.precision)),
+    )?;
     tell(observers, &trainer.start_event())?;
     loop {
         let mut all = All { logs: &mut on_disk.logs, observers };

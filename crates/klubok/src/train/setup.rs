@@ -95,7 +95,7 @@ impl Config {
 mod tests {
     use super::*;
     use crate::{
-        config::{DataKind, Init, Layers, Preset},
+        config::{DataKind, Init, Layers, Machine, Preset},
         plan::Activation,
     };
 
@@ -104,7 +104,7 @@ mod tests {
         for set in sets {
             layers.assign(set).unwrap();
         }
-        layers.resolve(1).unwrap().config
+        layers.resolve(Machine::plain(1)).unwrap().config
     }
 
     #[test]

@@ -43,8 +43,10 @@ impl Task {
         memory::check(3.0 * network.parameters() as f64)?;
         let seed = config.train.seed;
         let prepare = preprocessing.prepare(config.augment());
+        let (loss, update) = (config.loss_spec(&counts), config.update_spec());
+        let plan = network.lower(prepare, loss, update, seed);
         Ok(Self {
-            plan: network.lower(prepare, config.loss_spec(&counts), config.update_spec(), seed),
+            plan: Plan { precision: config.train.precision, ..plan },
             start: network.start(&config.start(&counts), seed),
             classes: data.classes.clone(),
             preprocessing,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use klubok::{
-    config::{Config, DataKind, Layers, Preset},
+    config::{Config, DataKind, Layers, Machine, Preset},
     data::{Dataset, Input, Parts},
     rng::{Purpose, Stream},
     rows::MemoryRows,
@@ -59,5 +59,5 @@ pub(crate) fn config() -> Config {
     ] {
         layers.assign(set).unwrap();
     }
-    layers.resolve(1).unwrap().config
+    layers.resolve(Machine::plain(1)).unwrap().config
 }

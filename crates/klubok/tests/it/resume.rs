@@ -18,7 +18,7 @@ use klubok::{
     data::Dataset,
     format::Model,
     observe::metrics,
-    plan::{Plan, Value},
+    plan::{Plan, Precision, Value},
     rows::Rows,
     state::{State, Weights},
     train::{
@@ -64,8 +64,8 @@ struct Counting {
 }
 
 impl Backend for StopAfter {
-    fn info(&self) -> DeviceInfo {
-        ReferenceBackend.info()
+    fn info(&self, precision: Precision) -> DeviceInfo {
+        ReferenceBackend.info(precision)
     }
 
     fn compile(

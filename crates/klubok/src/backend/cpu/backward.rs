@@ -4,16 +4,21 @@ use klubok_kernels::{
     activation::{multiply, relu_backward},
     isa::Isa,
     norm,
+    pack::Pair,
     parts::Chunks,
     pool::Pool,
-    product::{Lanes, Scalars, Size, product},
+    product::{Ahead, Size},
     reduce::sum,
 };
 
 use super::{
     Form,
-    block::{Block, Feature, GROUP, Gate, Values, tile_features},
-    parameter::{COLUMNS, Sums, Tile, Update},
+    block::{Block, Delta, Feature, Gate, tile_features},
+    parameter::Sums,
+    products,
+    tile::{COLUMNS, PER_UPDATE, Tile},
+    update::Update,
+    values::{GROUP, PER_VALUE, Values, pair_features, pair_samples},
 };
 
 /// What a tile needs to go back through activation, noise and normalisation of its block.
@@ -38,6 +43,8 @@ struct ThroughNorm<'a> {
 /// The gradient at a block's values, and where the gradients of its vectors go.
 struct Gradients<'a> {
     delta: &'a mut [f32],
+    sample_pairs: &'a mut [Pair],
+    pairs: &'a mut [Pair],
     bias: &'a mut [f32],
     gain: &'a mut [f32],
     shift: &'a mut [f32],
@@ -46,12 +53,17 @@ struct Gradients<'a> {
 impl Block {
     /// Turns the gradient at the last block's values into that at its product.
     pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, batch: usize) {
-        let tile = tile_features(self.y.width);
+        let (width, tile) = (self.y.width, tile_features(self.y.width));
+        let work = tile * batch * PER_VALUE;
         let (through, gradients) = self.through(isa, batch);
-        let (stride, width) = (through.stride, gradients.delta.len() / through.stride);
-        pool.run(width.div_ceil(tile), gradients.parts(tile, stride), |i, part, _| {
-            through.run(i * tile, &mut part.into());
-        });
+        pool.run(
+            width.div_ceil(tile),
+            work,
+            gradients.parts(tile, through.stride),
+            |i, part, _| {
+                through.run(i * tile, &mut part.into());
+            },
+        );
     }
 
     /// Writes the gradient at the product of the block `before`, from that at this one's.
@@ -62,21 +74,20 @@ impl Block {
         before: &mut Block,
         batch: usize,
     ) {
-        let tile = tile_features(before.y.width);
-        let (outputs, weight, delta) = (self.y.width, &self.weight, &*self.delta);
+        let (width, tile) = (before.y.width, tile_features(before.y.width));
         let groups = batch.div_ceil(GROUP);
+        let work = tile * batch * (self.y.width + PER_VALUE);
         let (through, gradients) = before.through(isa, batch);
-        let (stride, width) = (through.stride, gradients.delta.len() / through.stride);
-        pool.run(width.div_ceil(tile), gradients.parts(tile, stride), |i, part, _| {
-            let first = i * tile;
-            let mut part = Gradients::from(part);
-            let size = Size { rows: part.delta.len() / stride, groups, depth: outputs };
-            let lanes = Lanes { values: delta, step: stride, group: GROUP };
-            let scalars =
-                Scalars { values: &weight.value[first..], step: weight.stride, stride: 1 };
-            product(isa, part.delta, stride, size, lanes, scalars, false);
-            through.run(first, &mut part);
-        });
+        pool.run(
+            width.div_ceil(tile),
+            work,
+            gradients.parts(tile, through.stride),
+            |i, part, _| {
+                let (first, mut part) = (i * tile, Gradients::from(part));
+                products::backward_input(isa, part.delta, &self.delta, &self.weight, first, groups);
+                through.run(first, &mut part);
+            },
+        );
     }
 
     /// Computes the gradients of all parameters from that at the product, and updates them in the fused form.
@@ -116,54 +127,46 @@ impl Block {
             }
             Form::Kept => None,
         };
-        let weight = &mut self.weight;
-        let (stride, tile, kind) = (weight.stride, weight.tile, weight.kind);
-        let (delta, samples, panel) = (&*self.delta, self.y.stride, x.panel());
-        let columns = weight.columns.next_multiple_of(GROUP);
-        let [first, second] = &mut weight.moments;
-        let kept = if form == Form::Kept { &mut weight.gradient[..] } else { &mut [] };
-        let parts = (
-            Chunks::new(&mut weight.value, tile * stride),
-            Chunks::new(first, tile * stride),
-            Chunks::new(second, tile * stride),
-            Chunks::new(kept, tile * stride),
-            Chunks::new(&mut weight.sums, 1),
-        );
-        pool.run(
-            weight.rows.div_ceil(tile),
-            parts,
-            |i, (value, first, second, kept, sums), scratch| {
-                sums[0] = Sums::default();
-                let rows = value.len() / stride;
-                let dz = &delta[i * tile * samples..];
-                let (gradient, scratch) = scratch.split_at_mut(tile * COLUMNS);
-                let mut part = Tile { value, moments: [first, second], sums: &mut sums[0], stride };
-                let old = part.begin(update.max_norm.filter(|_| change.is_some()), scratch);
-                for from in (0..columns).step_by(COLUMNS) {
-                    let many = COLUMNS.min(columns - from);
-                    let size = Size { rows, groups: many / GROUP, depth: batch };
-                    let panels = &x.panels[from / GROUP * panel..];
-                    let lanes = Lanes { values: panels, step: GROUP, group: panel };
-                    let scalars = Scalars { values: dz, step: 1, stride: samples };
-                    let (out, apart) = match change {
-                        Some(_) => (&mut *gradient, COLUMNS),
-                        None => (&mut kept[from..], stride),
-                    };
-                    product(isa, out, apart, size, lanes, scalars, false);
-                    for row in 0..rows {
-                        let g = &mut out[row * apart..][..many];
-                        let w = &part.value[row * stride + from..][..many];
-                        update.finish(isa, g, w, kind, part.sums);
-                        if let Some(change) = change {
-                            part.update(isa, change, row, from, g);
-                        }
+        let (delta, weight) = (&self.delta, &mut self.weight);
+        let (tile, kind, shape) = (weight.tile, weight.kind, weight.shape());
+        let (tiles, stride) = (weight.rows.div_ceil(tile), shape.stride);
+        let (parts, kept) = weight.tiles();
+        let kept = if form == Form::Kept { &mut kept[..] } else { &mut [] };
+        let parts = (parts, Chunks::new(kept, tile * stride));
+        pool.run(tiles, tile * stride * (batch + PER_UPDATE), parts, |i, (part, kept), scratch| {
+            let mut part = Tile::new(part, shape);
+            *part.sums = Sums::default();
+            let rows = part.value.len() / stride;
+            let (gradient, scratch) = scratch.split_at_mut(tile * COLUMNS);
+            let max_norm = update.max_norm.filter(|_| change.is_some());
+            let (old, scratch) = part.begin(max_norm, scratch);
+            for from in (0..shape.columns).step_by(COLUMNS) {
+                let many = COLUMNS.min(shape.columns.next_multiple_of(GROUP) - from);
+                let size = Size { rows, groups: many / GROUP, depth: batch };
+                let (out, apart) = match change {
+                    Some(_) => (&mut *gradient, COLUMNS),
+                    None => (&mut kept[from..], stride),
+                };
+                let ahead = Ahead { values: part.from(from), stride };
+                let at = (i * tile, from);
+                products::backward_weight(isa, out, apart, size, delta, x, at, ahead);
+                for row in 0..rows {
+                    let g = &mut out[row * apart..][..many];
+                    let w = &part.value[row * stride + from..][..many];
+                    update.finish(isa, g, w, kind, part.sums);
+                    if let Some(change) = change {
+                        part.update(isa, change, row, from, g);
                     }
                 }
-                if change.is_some() {
-                    part.limit(isa, update.max_norm, old);
+                if change.is_some() && max_norm.is_none() {
+                    part.pack(isa, from..shape.columns.min(from + COLUMNS), scratch);
                 }
-            },
-        );
+            }
+            if max_norm.is_some() {
+                part.limit(isa, max_norm, old);
+                part.pack(isa, 0..shape.columns, scratch);
+            }
+        });
     }
 
     fn through(&mut self, isa: Isa, batch: usize) -> (Through<'_>, Gradients<'_>) {
@@ -189,24 +192,27 @@ impl Block {
             norm,
         };
         let bias = self.bias.as_mut().map_or(&mut [][..], |bias| &mut bias.gradient);
-        (through, Gradients { delta: &mut self.delta, bias, gain, shift })
+        let Delta { rows: delta, sample_pairs, pairs, .. } = &mut self.delta;
+        (through, Gradients { delta, sample_pairs, pairs, bias, gain, shift })
     }
 }
 
-type Parts<'a> = (Chunks<'a, f32>, Chunks<'a, f32>, Chunks<'a, f32>, Chunks<'a, f32>);
-type Part<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f32], &'a mut [f32]);
+type Parts<'a> = (Chunks<'a, f32>, (Chunks<'a, Pair>, Chunks<'a, Pair>), [Chunks<'a, f32>; 3]);
+type Part<'a> = (&'a mut [f32], (&'a mut [Pair], &'a mut [Pair]), [&'a mut [f32]; 3]);
 
 impl<'a> Gradients<'a> {
     fn parts(self, tile: usize, stride: usize) -> Parts<'a> {
-        let Self { delta, bias, gain, shift } = self;
-        let vector = |of| Chunks::new(of, tile);
-        (Chunks::new(delta, tile * stride), vector(bias), vector(gain), vector(shift))
+        let Self { delta, sample_pairs, pairs, bias, gain, shift } = self;
+        let sample_pairs = Chunks::new(sample_pairs, tile * stride / 2);
+        let pairs = Chunks::new(pairs, tile / 2 * stride);
+        let vectors = [bias, gain, shift].map(|of| Chunks::new(of, tile));
+        (Chunks::new(delta, tile * stride), (sample_pairs, pairs), vectors)
     }
 }
 
 impl<'a> From<Part<'a>> for Gradients<'a> {
-    fn from((delta, bias, gain, shift): Part<'a>) -> Self {
-        Self { delta, bias, gain, shift }
+    fn from((delta, (sample_pairs, pairs), [bias, gain, shift]): Part<'a>) -> Self {
+        Self { delta, sample_pairs, pairs, bias, gain, shift }
     }
 }
 
@@ -235,5 +241,8 @@ impl Through<'_> {
                 *bias = sum(isa, dy) as f32;
             }
         }
+        let (delta, stride) = (&*part.delta, self.stride);
+        pair_samples(isa, part.sample_pairs, stride / 2, delta, stride, self.batch);
+        pair_features(isa, part.pairs, delta, stride, self.batch);
     }
 }

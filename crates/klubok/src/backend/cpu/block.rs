@@ -1,62 +1,26 @@
 //! A block, `Linear [Norm] [Activate] [Noise]`, with its memory.
 
-use klubok_kernels::{activation::Function, buffer::Buffer, dropout::Draw, philox::Key, product};
+use klubok_kernels::{
+    activation::Function, buffer::Buffer, dropout::Draw, pack::Pair, philox::Key,
+};
 
 use super::{
     super::Numbers,
     Pass,
     parameter::{Parameter, padded},
+    tile::Packed,
+    values::{GROUP, Values},
 };
 use crate::{
     error::{PlanError, Result},
     nn::dropout,
+    plan::Precision,
     rng::{Purpose, key},
 };
-
-/// Features of a panel, samples of a group.
-pub(super) const GROUP: usize = product::GROUP;
 
 /// Features of a tile: enough tiles to share, each large enough to keep what it reads in use.
 pub(super) fn tile_features(width: usize) -> usize {
     GROUP * (width / 256).clamp(1, 4)
-}
-
-/// What a block or the input hands on, in the two layouts that products read.
-#[derive(Default)]
-pub(super) struct Values {
-    pub(super) width: usize,
-    /// From one feature to the next in `rows`.
-    pub(super) stride: usize,
-    /// `[features][samples]`.
-    pub(super) rows: Buffer,
-    /// `[features / 16][samples][16]`, written in training only.
-    pub(super) panels: Buffer,
-}
-
-impl Values {
-    pub(super) fn new(width: usize, stride: usize) -> Self {
-        let panels = Buffer::new(width.div_ceil(GROUP) * Self::panel_of(stride));
-        Self { width, stride, rows: Buffer::new(width * stride), panels }
-    }
-
-    /// Length of a panel. The line that is left over keeps neighbouring panels from falling on the same lines of a cache.
-    pub(super) fn panel(&self) -> usize {
-        Self::panel_of(self.stride)
-    }
-
-    fn panel_of(stride: usize) -> usize {
-        (stride + 1) * GROUP
-    }
-
-    /// Appends `[samples, width]` to `out`.
-    pub(super) fn append_samples(&self, samples: usize, out: &mut Vec<f32>) {
-        let from = out.len();
-        out.resize(from + samples * self.width, 0.0);
-        for (feature, row) in self.rows.chunks_exact(self.stride).enumerate() {
-            let column = out[from + feature..].iter_mut().step_by(self.width);
-            column.zip(row).for_each(|(out, x)| *out = *x);
-        }
-    }
 }
 
 /// Dropout of a block or the input.
@@ -139,25 +103,50 @@ pub(super) struct Block {
     pub(super) y: Values,
     /// f'(z) times the factor of dropout, `[features][samples]`, if the gate wants it stored.
     pub(super) slope: Buffer,
-    /// The gradient at `y`, then at the result of the product, `[features][samples]`.
-    pub(super) delta: Buffer,
+    pub(super) delta: Delta,
+}
+
+/// The gradient at a block's values, then at the result of its product.
+pub(super) struct Delta {
+    /// From one feature to the next.
+    pub(super) stride: usize,
+    /// `[features][samples]`.
+    pub(super) rows: Buffer,
+    /// `[features][samples / 2]` in bf16, half as far apart: for the gradient of the weight.
+    pub(super) sample_pairs: Buffer<Pair>,
+    /// `[features / 2][samples]` in bf16, where the gradient at the input is wanted.
+    pub(super) pairs: Buffer<Pair>,
 }
 
 impl Block {
-    /// A block for up to `max_batch` samples.
+    /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the `first`.
     pub(super) fn new(
-        weight: Parameter,
+        mut weight: Parameter,
         bias: Option<Parameter>,
         norm: Option<Norm>,
         f: Function,
         noise: Option<Noise>,
         max_batch: usize,
+        precision: Precision,
+        first: bool,
     ) -> Self {
         let (width, stride) = (weight.rows, padded(max_batch));
         let gate = Gate::new(f, noise);
         let slope = if gate == Gate::Stored { width * stride } else { 0 };
-        let (slope, delta) = (Buffer::new(slope), Buffer::new(width * stride));
-        Self { weight, bias, norm, f, noise, gate, y: Values::new(width, stride), slope, delta }
+        let bf16 = precision == Precision::Bf16;
+        if bf16 {
+            weight.packed = Packed::new(width, weight.columns, !first);
+        }
+        let pairs =
+            |wanted, rows: usize, stride| Buffer::new(if wanted { rows * stride } else { 0 });
+        let delta = Delta {
+            stride,
+            rows: Buffer::new(width * stride),
+            sample_pairs: pairs(bf16, width, stride / 2),
+            pairs: pairs(bf16 && !first, width.div_ceil(2), stride),
+        };
+        let (slope, y) = (Buffer::new(slope), Values::new(width, stride, precision));
+        Self { weight, bias, norm, f, noise, gate, y, slope, delta }
     }
 
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {

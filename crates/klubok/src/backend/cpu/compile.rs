@@ -7,15 +7,18 @@ use klubok_kernels::{activation::Function, buffer::Buffer, dropout, pool::Pool};
 use super::{
     super::Figures,
     CpuBackend, CpuProgram,
-    block::{Block, Feature, GROUP, Noise, Norm, tile_features},
+    block::{Block, Feature, Noise, Norm, tile_features},
     input::Input,
     loss::Targets,
     memory,
-    parameter::{COLUMNS, Parameter, Update, padded},
+    parameter::{Parameter, padded},
+    tile::COLUMNS,
+    update::Update,
+    values::{GROUP, spread_scratch},
 };
 use crate::{
     error::{PlanError, Result},
-    plan::{Activation, Op, Param, Plan, Prepare, Running, Value},
+    plan::{Activation, Op, Param, Plan, Precision, Prepare, Running, Value},
     rows::Rows,
 };
 
@@ -54,7 +57,12 @@ pub(super) fn program(
     let max_batch = max_batch.max(1);
     let chain = Chain::new(plan)?;
     memory::check(needed(plan, &chain, max_batch, backend.threads))?;
-    let blocks: Vec<Block> = chain.blocks.iter().map(|link| link.block(plan, max_batch)).collect();
+    let blocks: Vec<Block> = chain
+        .blocks
+        .iter()
+        .enumerate()
+        .map(|(i, link)| link.block(plan, max_batch, i == 0))
+        .collect();
     let outputs = plan.widths[plan.output.0];
     let counts = (plan.params.len(), plan.running.len());
     Ok(CpuProgram {
@@ -64,7 +72,15 @@ pub(super) fn program(
         max_batch,
         update: Update::new(&plan.update),
         clip_norm: plan.update.clip_norm,
-        input: Input::new(chain.prepare, chain.width, chain.noise, plan.seed, max_batch, data)?,
+        input: Input::new(
+            chain.prepare,
+            chain.width,
+            chain.noise,
+            plan.seed,
+            max_batch,
+            plan.precision,
+            data,
+        )?,
         blocks,
         targets: Targets::new(&plan.loss, outputs, max_batch, padded(max_batch)),
         taps: chain.taps,
@@ -133,7 +149,7 @@ impl<'a> Chain<'a> {
 }
 
 impl Link {
-    fn block(&self, plan: &Plan, max_batch: usize) -> Block {
+    fn block(&self, plan: &Plan, max_batch: usize, first: bool) -> Block {
         let moments = plan.update.rule.moments().len();
         let parameter =
             |param: Param, tile| Parameter::new(&plan.params[param.0], param.0, tile, moments);
@@ -156,6 +172,8 @@ impl Link {
             self.f.unwrap_or(Function::Identity),
             self.noise,
             max_batch,
+            plan.precision,
+            first,
         )
     }
 }
@@ -174,17 +192,20 @@ fn function(f: Activation) -> Function {
     }
 }
 
-/// Numbers that a thread needs for itself: factors of dropout, or a tile of a gradient and, with max-norm, of old weights.
+/// Numbers that a thread needs for itself: factors of dropout, or pairs of a panel, or a tile of a gradient, with max-norm
+/// of old weights, in bf16 of pairs.
 fn scratch(plan: &Plan, max_batch: usize) -> usize {
     let weights = plan.params.iter().filter_map(|param| match *param.shape {
         [rows, columns] => {
             let tile = tile_features(rows);
             let old = if plan.update.max_norm.is_some() { padded(columns) } else { 0 };
-            Some(tile * (COLUMNS + old))
+            let packed = if plan.precision == Precision::Bf16 { tile / 2 * COLUMNS } else { 0 };
+            Some(tile * (COLUMNS + old) + packed)
         }
         _ => None,
     });
-    weights.max().unwrap_or(0).max(dropout::FEATURES * padded(max_batch))
+    let samples = padded(max_batch);
+    weights.max().unwrap_or(0).max(dropout::FEATURES * samples).max(spread_scratch(samples))
 }
 
 /// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks for left out.

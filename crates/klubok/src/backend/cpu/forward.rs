@@ -4,16 +4,16 @@ use klubok_kernels::{
     activation::{self, Function, multiply, scale},
     dropout::{self, Draw, FEATURES},
     isa::Isa,
-    layout::rows_to_panel,
     norm,
     parts::Chunks,
     pool::Pool,
-    product::{Lanes, Scalars, Size, product},
 };
 
 use super::{
     Pass,
-    block::{Block, Feature, GROUP, Gate, Values, tile_features},
+    block::{Block, Feature, Gate, tile_features},
+    products,
+    values::{GROUP, PER_VALUE, Values, spread},
 };
 use crate::nn::batch_norm::{EPSILON, MOMENTUM};
 
@@ -27,7 +27,7 @@ impl Block {
         batch: usize,
         pass: Pass,
     ) {
-        let (width, stride, panel) = (self.y.width, self.y.stride, self.y.panel());
+        let (width, stride) = (self.y.width, self.y.stride);
         let (groups, f) = (batch.div_ceil(GROUP), self.f);
         let samples = groups * GROUP;
         let tile = tile_features(width);
@@ -44,24 +44,21 @@ impl Block {
             None => (&mut [][..], &mut [][..], None),
         };
         let parts = (
-            Chunks::new(&mut self.y.rows, tile * stride),
-            Chunks::new(&mut self.y.panels, tile / GROUP * panel),
+            self.y.by_features(tile),
             Chunks::new(&mut self.slope, tile * stride),
             Chunks::new(normalised, tile * stride),
             Chunks::new(features, tile),
         );
+        let work = tile * samples * (x.width + PER_VALUE);
         pool.run(
             width.div_ceil(tile),
+            work,
             parts,
-            |i, (y, panels, slope, normalised, features), scratch| {
+            |i, (values, slope, normalised, features), scratch| {
                 let first = i * tile;
-                let rows = y.len() / stride;
-                let size = Size { rows, groups, depth: x.width };
-                let lanes = Lanes { values: &x.rows, step: stride, group: GROUP };
-                let w = &weight.value[first * weight.stride..];
-                let scalars = Scalars { values: w, step: 1, stride: weight.stride };
-                product(isa, y, stride, size, lanes, scalars, false);
-                for row in 0..rows {
+                let y = &mut *values.0;
+                products::forward(isa, y, x, weight, first, groups);
+                for row in 0..y.len() / stride {
                     let at = row * stride..row * stride + samples;
                     let z = &mut y[at.clone()];
                     let mut bias = bias.map_or(0.0, |bias| bias[first + row]);
@@ -80,12 +77,7 @@ impl Block {
                     let slope = if stored { slope } else { &mut [] };
                     drop_some(isa, draw, first, y, slope, stride, samples, scratch);
                 }
-                if training {
-                    let panels = panels.chunks_exact_mut(panel);
-                    for (panel, rows) in panels.zip(y.chunks(GROUP * stride)) {
-                        rows_to_panel(isa, panel, rows, stride, batch);
-                    }
-                }
+                spread(isa, values, stride, batch, training, scratch);
             },
         );
     }

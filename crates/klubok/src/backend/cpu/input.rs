@@ -4,32 +4,30 @@ use std::sync::{Mutex, PoisonError};
 
 use klubok_kernels::{
     buffer::Buffer,
+    dropout::Draw,
+    input::{from_bytes, from_numbers},
     isa::Isa,
-    layout::{from_bytes, from_numbers, panel_to_rows, rows_to_panel},
     parts::Chunks,
     philox::Key,
     pool::Pool,
+    transpose::transpose,
 };
 
 use super::{
     Pass,
-    block::{GROUP, Noise, Values},
+    block::Noise,
     check_field,
     forward::drop_some,
     parameter::padded,
+    values::{GROUP, PER_VALUE, Samples, Values, spread_square},
 };
 use crate::{
     error::Result,
     nn::input::{change, move_pixels},
-    plan::{Augment, Picture, Prepare},
+    plan::{Augment, Picture, Precision, Prepare},
     rng::{Purpose, key},
     rows::{Field, Kind, Rows},
 };
-
-/// Samples that are gathered at once.
-const SAMPLES: usize = 8;
-/// Features that are turned at once.
-const FEATURES: usize = 4 * GROUP;
 
 /// The input of a network with its memory.
 pub(super) struct Input {
@@ -65,6 +63,7 @@ impl Input {
         noise: Option<Noise>,
         seed: u64,
         max_batch: usize,
+        precision: Precision,
         data: &[std::sync::Arc<dyn Rows>],
     ) -> Result<Self> {
         for data in data {
@@ -87,11 +86,11 @@ impl Input {
             moved: vec![0; if moves.is_some() { max_batch * bytes } else { 0 }],
             scaled: Buffer::new(max_batch * apart),
             apart,
-            y: Values::new(width, padded(max_batch)),
+            y: Values::new(width, padded(max_batch), precision),
         })
     }
 
-    /// Writes the values of some rows.
+    /// Writes the values of some rows, 16 samples a tile.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -103,80 +102,100 @@ impl Input {
         rows: &[u32],
         pass: Pass,
     ) -> Result<()> {
-        self.gather(isa, pool, data, rows, pass)?;
-        self.turn(isa, pool, rows.len(), pass);
-        Ok(())
-    }
-
-    fn gather(
-        &mut self,
-        isa: Isa,
-        pool: &mut Pool,
-        data: &dyn Rows,
-        rows: &[u32],
-        pass: Pass,
-    ) -> Result<()> {
         let spec = &data.fields()[Field::X.0];
-        let (bytes, kind, apart) = (spec.bytes(), spec.kind, self.apart);
-        let (factor, offset) = (&self.factor, &self.offset);
-        let moves = self.moves.filter(|_| matches!(pass, Pass::Train { .. }));
+        let (bytes, apart) = (spec.bytes(), self.apart);
+        let reader = Reader {
+            isa,
+            kind: spec.kind,
+            factor: &self.factor,
+            offset: &self.offset,
+            moves: self.moves,
+            noise: self.noise,
+            pass,
+        };
         let failure = Mutex::new(None);
-        let parts = (
-            Chunks::new(&mut self.stored, SAMPLES * bytes),
-            Chunks::new(&mut self.moved, SAMPLES * bytes),
-            Chunks::new(&mut self.scaled, SAMPLES * apart),
+        let memory = (
+            Chunks::new(&mut self.stored, GROUP * bytes),
+            Chunks::new(&mut self.moved, GROUP * bytes),
+            Chunks::new(&mut self.scaled, GROUP * apart),
         );
-        pool.run(rows.len().div_ceil(SAMPLES), parts, |i, (stored, moved, scaled), _| {
-            let first = i * SAMPLES;
-            let rows = &rows[first..rows.len().min(first + SAMPLES)];
+        let parts = (memory, self.y.by_samples());
+        let work = GROUP * self.factor.len() * PER_VALUE;
+        pool.run(rows.len().div_ceil(GROUP), work, parts, |i, (memory, samples), scratch| {
+            let first = i * GROUP;
+            let rows = &rows[first..rows.len().min(first + GROUP)];
+            let (stored, moved, scaled) = memory;
             let stored = &mut stored[..rows.len() * bytes];
             if let Err(error) = data.gather(Field::X, rows, stored) {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return;
             }
-            let mut ready = &*stored;
-            if let (Some(moves), Pass::Train { step, first: place, .. }) = (moves, pass) {
-                let samples = stored.chunks_exact(bytes).zip(moved.chunks_exact_mut(bytes));
-                for (place, (stored, moved)) in (place + first as u32..).zip(samples) {
-                    moves.apply(moved, stored, kind, step, place);
-                }
-                ready = moved;
-            }
-            let scale = if kind == Kind::Pixels { from_bytes } else { from_numbers };
-            for (x, stored) in
-                scaled.chunks_exact_mut(apart).zip(ready.chunks_exact(bytes)).take(rows.len())
-            {
-                scale(isa, x, stored, factor, offset);
-            }
+            reader.scale(scaled, apart, stored, moved, bytes, first);
+            reader.spread(samples, scaled, apart, rows.len(), first, scratch);
         });
         failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
+}
 
-    /// From samples to panels and rows, with noise.
-    fn turn(&mut self, isa: Isa, pool: &mut Pool, batch: usize, pass: Pass) {
-        let (stride, panel, apart) = (self.y.stride, self.y.panel(), self.apart);
-        let draw = self.noise.and_then(|noise| noise.draw(pass));
-        let scaled = &*self.scaled;
-        let parts = (
-            Chunks::new(&mut self.y.rows, FEATURES * stride),
-            Chunks::new(&mut self.y.panels, FEATURES / GROUP * panel),
-        );
-        pool.run(self.y.width.div_ceil(FEATURES), parts, |i, (rows, panels), scratch| {
-            let panels = panels.chunks_exact_mut(panel);
-            for (p, (rows, panel)) in rows.chunks_mut(GROUP * stride).zip(panels).enumerate() {
-                let first = i * FEATURES + p * GROUP;
-                let samples = scaled.chunks_exact(apart).take(batch);
-                for (panel, x) in panel.chunks_exact_mut(GROUP).zip(samples) {
-                    panel.copy_from_slice(&x[first..first + GROUP]);
-                }
-                panel_to_rows(isa, rows, panel, stride, batch);
-                if let Some(draw) = draw {
-                    let samples = batch.next_multiple_of(GROUP);
-                    drop_some(isa, draw, first, rows, &mut [], stride, samples, scratch);
-                    rows_to_panel(isa, panel, rows, stride, batch);
-                }
+/// What turns rows as they are stored into values.
+struct Reader<'a> {
+    isa: Isa,
+    kind: Kind,
+    factor: &'a [f32],
+    offset: &'a [f32],
+    moves: Option<Moves>,
+    noise: Option<Noise>,
+    pass: Pass,
+}
+
+impl Reader<'_> {
+    /// From stored rows, the first at this place in the batch, to numbers: `[samples][features]`.
+    fn scale(
+        &self,
+        scaled: &mut [f32],
+        apart: usize,
+        stored: &[u8],
+        moved: &mut [u8],
+        bytes: usize,
+        first: usize,
+    ) {
+        let mut ready = stored;
+        if let (Some(moves), Pass::Train { step, first: place, .. }) = (self.moves, self.pass) {
+            let samples = stored.chunks_exact(bytes).zip(moved.chunks_exact_mut(bytes));
+            for (place, (stored, moved)) in (place + first as u32..).zip(samples) {
+                moves.apply(moved, stored, self.kind, step, place);
             }
-        });
+            ready = &moved[..stored.len()];
+        }
+        let scale = if self.kind == Kind::Pixels { from_bytes } else { from_numbers };
+        for (x, stored) in scaled.chunks_exact_mut(apart).zip(ready.chunks_exact(bytes)) {
+            scale(self.isa, x, stored, self.factor, self.offset);
+        }
+    }
+
+    /// From `[samples][features]` to the layouts of values, with noise.
+    fn spread(
+        &self,
+        mut samples: Samples<'_>,
+        scaled: &[f32],
+        apart: usize,
+        many: usize,
+        place: usize,
+        scratch: &mut [f32],
+    ) {
+        let (isa, width) = (self.isa, self.factor.len());
+        let training = matches!(self.pass, Pass::Train { .. });
+        let draw = self.noise.and_then(|noise| noise.draw(self.pass));
+        let draw = draw.map(|draw| Draw { place: draw.place + place as u32, ..draw });
+        for first in (0..width).step_by(GROUP) {
+            let features = GROUP.min(width - first);
+            let mut square = [0.0; GROUP * GROUP];
+            transpose(isa, &mut square, GROUP, &scaled[first..], apart, many, features);
+            if let Some(draw) = draw {
+                drop_some(isa, draw, first, &mut square, &mut [], GROUP, GROUP, scratch);
+            }
+            spread_square(isa, &mut samples, &square, first, features, many, training);
+        }
     }
 }
 

@@ -10,14 +10,17 @@ use klubok_kernels::{
 
 use super::{
     super::{Step, StepFigures},
-    block::{GROUP, Values},
     check_field,
+    values::{GROUP, Values},
 };
 use crate::{
     error::{PlanError, Result},
     plan::{LossKind, LossSpec},
     rows::{Field, Kind, Rows},
 };
+
+/// What it takes to compute the loss of a logit, in multiply-adds of a product.
+const PER_LOGIT: usize = 64;
 
 /// Targets and weights of a batch, and what came out.
 pub(super) struct Targets {
@@ -134,7 +137,8 @@ impl Targets {
             LossKind::Huber { delta } => Some(Pointwise::Huber { delta: delta as f32 }),
         };
         let parts = (Columns::new(delta, stride, GROUP), Chunks::new(outcomes, GROUP));
-        pool.run(batch.div_ceil(GROUP), parts, |i, (mut dz, outcomes), _| {
+        let work = GROUP * self.outputs * PER_LOGIT;
+        pool.run(batch.div_ceil(GROUP), work, parts, |i, (mut dz, outcomes), _| {
             let from = i * GROUP;
             let z = Logits { values: &y.rows, stride, from, outputs: y.width };
             let (labels, _) = labels[from..].as_chunks();

@@ -5,6 +5,9 @@
 //! through them happen while it is in cache. The gradient of a weight is never written to memory: its tile is updated as
 //! soon as it is known, unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]).
 //!
+//! In bf16 a block writes, beside what it computed, what products read of it rounded and in pairs; a weight's tile does
+//! so as soon as it is updated. Everything between products is in f32.
+//!
 //! Tiles depend on shapes alone and sum in a fixed order: the number of threads changes no bit.
 
 mod backward;
@@ -15,18 +18,17 @@ mod input;
 mod loss;
 pub(crate) mod memory;
 mod parameter;
+mod products;
+mod tile;
+mod update;
+mod values;
 
 use std::sync::Arc;
 
 pub use klubok_kernels::isa::Isa;
 use klubok_kernels::pool::Pool;
 
-use self::{
-    block::Block,
-    input::Input,
-    loss::Targets,
-    parameter::{Parameter, Update},
-};
+use self::{block::Block, input::Input, loss::Targets, parameter::Parameter, update::Update};
 use super::{
     Backend, DataId, DeviceInfo, Figures, Numbers, Outputs, Program, State, Step, StepFigures,
     Weights,
@@ -34,7 +36,7 @@ use super::{
 use crate::{
     error::{PlanError, Result},
     optim::clip,
-    plan::{Plan, Value},
+    plan::{Plan, Precision, Value},
     rows::{Field, Rows},
 };
 
@@ -55,11 +57,29 @@ impl CpuBackend {
     pub fn with(threads: usize, isa: Isa) -> Self {
         Self { threads: threads.max(1), isa }
     }
+
+    /// With the kernel of this name, as [`Backend::info`] gives it, if the machine has it.
+    pub fn named(threads: usize, precision: Precision, kernel: &str) -> Option<Self> {
+        let isa = Isa::available_bf16().into_iter().find(|&isa| name(isa, precision) == kernel)?;
+        Some(Self::with(threads, isa))
+    }
+
+    /// The precision that is fastest here: bf16 where the processor multiplies it with instructions of its own.
+    pub fn fastest_precision() -> Precision {
+        if Isa::best().gains_by_bf16() { Precision::Bf16 } else { Precision::F32 }
+    }
+}
+
+fn name(isa: Isa, precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => isa.name(),
+        Precision::Bf16 => isa.name_bf16(),
+    }
 }
 
 impl Backend for CpuBackend {
-    fn info(&self) -> DeviceInfo {
-        let kernel = self.isa.name().into();
+    fn info(&self, precision: Precision) -> DeviceInfo {
+        let kernel = name(self.isa, precision).into();
         DeviceInfo { device: "cpu".into(), kernel, threads: self.threads }
     }
 
@@ -135,6 +155,7 @@ impl Program for CpuProgram {
         for block in &mut self.blocks {
             for parameter in block.parameters_mut() {
                 parameter.load(&state.params[parameter.index], &state.moments)?;
+                parameter.pack(self.isa, &mut self.pool);
             }
             block.load_running(&state.running)?;
         }
@@ -263,7 +284,7 @@ impl CpuProgram {
 
     fn loss(&mut self, step: &Step<'_>) -> StepFigures {
         let Some(last) = self.blocks.last_mut() else { unreachable!("a plan has a block") };
-        self.targets.loss(self.isa, &mut self.pool, &last.y, &mut last.delta, step)
+        self.targets.loss(self.isa, &mut self.pool, &last.y, &mut last.delta.rows, step)
     }
 
     /// From the gradient at the output back to the first block; weights change only after what is before them is done.

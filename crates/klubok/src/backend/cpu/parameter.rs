@@ -1,27 +1,18 @@
-//! A parameter with its gradient and moments, cut into tiles of whole rows.
+//! A parameter with its gradient and moments.
 //!
 //! Weights are `[out, in]`, everything else is one row. Rows are padded to whole vectors with zeros, which stay zeros under
 //! every rule: their gradient is 0.
 
-use klubok_kernels::{
-    activation::scale,
-    buffer::Buffer,
-    isa::Isa,
-    parts::Chunks,
-    pool::Pool,
-    reduce::{squared_distance, squares},
-    update::{self, Change, Rule as Kernel, penalise},
-};
+use klubok_kernels::{buffer::Buffer, isa::Isa, parts::Chunks, pool::Pool, update::Change};
 
-use super::super::{Numbers, ParamFigures};
+use super::{
+    super::{Numbers, ParamFigures},
+    tile::{COLUMNS, PER_UPDATE, Packed, Shape, Tile, Tiles},
+};
 use crate::{
     error::{PlanError, Result},
-    optim::{Rule, UpdateSpec},
     plan::{ParamKind, ParamSpec},
 };
-
-/// Columns of a weight whose gradient is computed at once: with 64 rows of it they fill a part of the second-level cache.
-pub(super) const COLUMNS: usize = 256;
 
 /// Length of a padded row: whole vectors, and no multiple of 1 KiB, whose rows would fall on the same lines of a cache.
 pub(super) fn padded(len: usize) -> usize {
@@ -48,6 +39,8 @@ pub(super) struct Parameter {
     pub(super) moments: [Buffer; 2],
     /// One a tile.
     pub(super) sums: Vec<Sums>,
+    /// The values as products of bf16 read them; empty unless they do.
+    pub(super) packed: Packed,
 }
 
 /// What the update of a tile measured.
@@ -55,14 +48,6 @@ pub(super) struct Parameter {
 pub(super) struct Sums {
     pub(super) figures: ParamFigures,
     pub(super) penalty: f64,
-}
-
-/// A tile that is being updated: whole rows, `stride` apart.
-pub(super) struct Tile<'a> {
-    pub(super) value: &'a mut [f32],
-    pub(super) moments: [&'a mut [f32]; 2],
-    pub(super) sums: &'a mut Sums,
-    pub(super) stride: usize,
 }
 
 impl Parameter {
@@ -85,6 +70,7 @@ impl Parameter {
             gradient: block(),
             moments: std::array::from_fn(|m| if m < moments { block() } else { Buffer::default() }),
             sums: vec![Sums::default(); rows.div_ceil(tile)],
+            packed: Packed::default(),
         }
     }
 
@@ -141,6 +127,20 @@ impl Parameter {
         (all.figures, all.penalty)
     }
 
+    /// Tiles of whole rows with all that belongs to them; and the gradients that are kept.
+    pub(super) fn tiles(&mut self) -> (Tiles<'_>, &mut Buffer) {
+        let size = self.tile * self.stride;
+        let [first, second] = &mut self.moments;
+        let tiles = (
+            Chunks::new(&mut self.value, size),
+            Chunks::new(first, size),
+            Chunks::new(second, size),
+            Chunks::new(&mut self.sums, 1),
+            self.packed.tiles(self.tile),
+        );
+        (tiles, &mut self.gradient)
+    }
+
     /// Updates the whole parameter by the gradient that was kept.
     pub(super) fn apply(
         &mut self,
@@ -150,146 +150,38 @@ impl Parameter {
         max_norm: Option<f32>,
     ) {
         let max_norm = max_norm.filter(|_| self.kind == ParamKind::Weight);
-        let (stride, tile) = (self.stride, self.tile * self.stride);
-        let [first, second] = &mut self.moments;
-        let parts = (
-            Chunks::new(&mut self.value, tile),
-            Chunks::new(first, tile),
-            Chunks::new(second, tile),
-            Chunks::new(&mut self.sums, 1),
-        );
-        let gradient = &*self.gradient;
-        pool.run(
-            self.rows.div_ceil(self.tile),
-            parts,
-            |i, (value, first, second, sums), scratch| {
-                let gradient = &gradient[i * tile..][..value.len()];
-                let mut part = Tile { value, moments: [first, second], sums: &mut sums[0], stride };
-                let old = part.begin(max_norm, scratch);
-                for row in 0..gradient.len() / stride {
-                    for from in (0..stride).step_by(COLUMNS) {
-                        let to = stride.min(from + COLUMNS);
-                        let g = &gradient[row * stride..][from..to];
-                        part.update(isa, change, row, from, g);
-                    }
-                }
-                part.limit(isa, max_norm, old);
-            },
-        );
-    }
-}
-
-impl Tile<'_> {
-    /// Keeps a copy of the tile if [`Tile::limit`] will need one.
-    pub(super) fn begin<'s>(&mut self, max_norm: Option<f32>, scratch: &'s mut [f32]) -> &'s [f32] {
-        (self.sums.figures.update_sq, self.sums.figures.value_sq) = (0.0, 0.0);
-        if max_norm.is_none() {
-            return &[];
-        }
-        let old = &mut scratch[..self.value.len()];
-        old.copy_from_slice(self.value);
-        old
-    }
-
-    /// Moves the values of `row` from column `from` on along `g`.
-    pub(super) fn update(&mut self, isa: Isa, change: Change, row: usize, from: usize, g: &[f32]) {
-        let at = row * self.stride + from;
-        let range = at..at + g.len();
-        let [first, second] = self
-            .moments
-            .each_mut()
-            .map(|moment| if moment.is_empty() { &mut [][..] } else { &mut moment[range.clone()] });
-        let (moved, size) =
-            update::update(isa, change, &mut self.value[range.clone()], g, first, second);
-        self.sums.figures.update_sq += moved;
-        self.sums.figures.value_sq += size;
-    }
-
-    /// Scales rows down to a norm of at most `max_norm`, and measures anew against the `old` values.
-    pub(super) fn limit(&mut self, isa: Isa, max_norm: Option<f32>, old: &[f32]) {
-        let Some(largest) = max_norm else { return };
-        (self.sums.figures.update_sq, self.sums.figures.value_sq) = (0.0, 0.0);
-        let rows = self.value.chunks_exact_mut(self.stride).zip(old.chunks_exact(self.stride));
-        for (row, old) in rows {
-            let norm = squares(isa, row).sqrt();
-            if norm > f64::from(largest) {
-                scale(isa, row, (f64::from(largest) / norm) as f32, 0.0);
-            }
-            self.sums.figures.update_sq += squared_distance(isa, row, old);
-            self.sums.figures.value_sq += squares(isa, row);
-        }
-    }
-}
-
-/// How parameters change, in f32.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Update {
-    pub(super) rule: Rule,
-    pub(super) l1: f32,
-    pub(super) l2: f32,
-    pub(super) weight_decay: f64,
-    pub(super) max_norm: Option<f32>,
-}
-
-impl Update {
-    pub(super) fn new(spec: &UpdateSpec) -> Self {
-        Self {
-            rule: spec.rule,
-            l1: spec.l1 as f32,
-            l2: spec.l2 as f32,
-            weight_decay: spec.weight_decay,
-            max_norm: spec.max_norm.map(|largest| largest as f32),
-        }
-    }
-
-    /// Adds penalties to a part of a gradient and measures it.
-    pub(super) fn finish(
-        &self,
-        isa: Isa,
-        g: &mut [f32],
-        w: &[f32],
-        kind: ParamKind,
-        sums: &mut Sums,
-    ) {
-        if kind == ParamKind::Weight && (self.l1 != 0.0 || self.l2 != 0.0) {
-            sums.penalty += penalise(isa, g, w, self.l1, self.l2);
-        }
-        sums.figures.gradient_sq += update::squares(isa, g);
-    }
-
-    /// The change of a parameter in one step, its gradient scaled by `clip`.
-    pub(super) fn change(
-        &self,
-        learning_rate: f64,
-        step: u64,
-        clip: f64,
-        of: &Parameter,
-    ) -> Change {
-        let mut rate = learning_rate;
-        let rule = match self.rule {
-            Rule::Sgd { momentum: 0.0, .. } => Kernel::Plain,
-            Rule::Sgd { momentum, nesterov } => {
-                Kernel::Momentum { keep: momentum as f32, nesterov }
-            }
-            Rule::RmsProp { decay, epsilon, momentum } => Kernel::RmsProp {
-                keep: decay as f32,
-                take: (1.0 - decay) as f32,
-                epsilon: epsilon as f32,
-                momentum: (momentum != 0.0).then_some(momentum as f32),
-            },
-            Rule::Adam { beta1, beta2, epsilon } => {
-                let start = |beta: f64| 1.0 - beta.powf((step + 1) as f64);
-                rate /= start(beta1);
-                Kernel::Adam {
-                    keep: [beta1 as f32, beta2 as f32],
-                    take: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],
-                    epsilon: epsilon as f32,
-                    root: (1.0 / start(beta2).sqrt()) as f32,
+        let (stride, size, shape) = (self.stride, self.tile * self.stride, self.shape());
+        let tiles = self.rows.div_ceil(self.tile);
+        let (parts, gradient) = self.tiles();
+        let gradient = &**gradient;
+        pool.run(tiles, size * PER_UPDATE, parts, |i, part, scratch| {
+            let mut tile = Tile::new(part, shape);
+            let (old, scratch) = tile.begin(max_norm, scratch);
+            let gradient = &gradient[i * size..][..tile.value.len()];
+            for row in 0..gradient.len() / stride {
+                for from in (0..stride).step_by(COLUMNS) {
+                    let to = stride.min(from + COLUMNS);
+                    tile.update(isa, change, row, from, &gradient[row * stride..][from..to]);
                 }
             }
-        };
-        let decay = if of.kind == ParamKind::Weight { self.weight_decay } else { 0.0 };
-        let shrink = (1.0 - learning_rate * decay) as f32;
-        Change { rule, rate: rate as f32, shrink, clip: clip as f32 }
+            tile.limit(isa, max_norm, old);
+            tile.pack(isa, 0..shape.columns, scratch);
+        });
+    }
+
+    /// Writes what products of bf16 read from the values.
+    pub(super) fn pack(&mut self, isa: Isa, pool: &mut Pool) {
+        let (shape, tiles) = (self.shape(), self.rows.div_ceil(self.tile));
+        let work = self.tile * self.stride * PER_UPDATE;
+        let (parts, _) = self.tiles();
+        pool.run(tiles, work, parts, |_, part, scratch| {
+            Tile::new(part, shape).pack(isa, 0..shape.columns, scratch);
+        });
+    }
+
+    /// What tiles must know of their parameter.
+    pub(super) fn shape(&self) -> Shape {
+        let Self { columns, stride, .. } = *self;
+        Shape { columns, stride, packed: self.packed.stride }
     }
 }

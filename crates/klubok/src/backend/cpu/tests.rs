@@ -7,7 +7,7 @@ use crate::{
     backend::agreement::{self, Case, check_backend, check_case},
     nn::network::Hidden,
     optim::{Rule, UpdateSpec},
-    plan::{Activation, LossKind, LossSpec, Op, ParamKind, ParamSpec, RunningSpec},
+    plan::{Activation, LossKind, LossSpec, Op, ParamKind, ParamSpec, Precision, RunningSpec},
     rows::MemoryRows,
 };
 
@@ -74,17 +74,34 @@ fn agrees_with_the_reference_on_every_instruction_set() {
     }
 }
 
+/// Cases whose shapes fill no tile, one of them with every limit.
+fn uneven() -> [Case; 3] {
+    let mut limited = wide();
+    limited.update.max_norm = Some(0.8);
+    limited.update.clip_norm = Some(0.5);
+    let tall = Case { steps: 10, ..Case::plain(700, &[70], 33, 300) };
+    [wide(), limited, tall]
+}
+
 #[test]
 fn agrees_with_the_reference_where_shapes_fill_no_tile() {
-    for isa in Isa::available() {
-        let mut limited = wide();
-        limited.update.max_norm = Some(0.8);
-        limited.update.clip_norm = Some(0.5);
-        let tall = Case { steps: 10, ..Case::plain(700, &[70], 33, 300) };
-        for case in [wide(), limited, tall] {
-            check_case(&CpuBackend::with(2, isa), &case)
-                .unwrap_or_else(|found| panic!("{}: {found}\n{case:#?}", isa.name()));
-        }
+    for (isa, case) in Isa::available().into_iter().flat_map(|isa| uneven().map(|c| (isa, c))) {
+        check_case(&CpuBackend::with(2, isa), &case)
+            .unwrap_or_else(|found| panic!("{}: {found}\n{case:#?}", isa.name()));
+    }
+}
+
+#[test]
+fn bf16_agrees_with_the_reference_that_rounds() {
+    // Later steps of Adam over wide layers make more of a rounding that falls the other way than is allowed.
+    let uneven = uneven().map(|case| Case { steps: 3, ..case });
+    let cases = agreement::cases().into_iter().chain(uneven);
+    for (isa, case) in
+        cases.flat_map(|case| Isa::available_bf16().into_iter().map(move |isa| (isa, case.clone())))
+    {
+        let case = Case { precision: Precision::Bf16, steps: case.steps.min(10), ..case };
+        check_case(&CpuBackend::with(2, isa), &case)
+            .unwrap_or_else(|found| panic!("{}: {found}\n{case:#?}", isa.name_bf16()));
     }
 }
 
@@ -151,11 +168,11 @@ proptest! {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for isa in Isa::available() {
-        let mut limited = wide();
-        limited.update.max_norm = Some(0.8);
-        limited.update.clip_norm = Some(0.5);
-        for case in [wide(), limited] {
+    let precisions = [Precision::F32, Precision::Bf16];
+    for (isa, precision) in
+        Isa::available_bf16().into_iter().flat_map(|isa| precisions.map(|p| (isa, p)))
+    {
+        for case in uneven().map(|case| Case { precision, ..case }) {
             let expected = bits(&train(CpuBackend::with(1, isa), &case));
             for threads in [2, 3, 7] {
                 let got = bits(&train(CpuBackend::with(threads, isa), &case));
@@ -167,8 +184,14 @@ fn any_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn both_forms_of_a_step_give_the_same_bits() {
-    for max_norm in [None, Some(0.8)] {
-        let fused = Case { update: UpdateSpec { max_norm, ..wide().update }, ..wide() };
+    for (max_norm, precision) in [
+        (None, Precision::F32),
+        (Some(0.8), Precision::F32),
+        (None, Precision::Bf16),
+        (Some(0.8), Precision::Bf16),
+    ] {
+        let update = UpdateSpec { max_norm, ..wide().update };
+        let fused = Case { update, precision, ..wide() };
         let mut kept = fused.clone();
         kept.update.clip_norm = Some(1e30);
         let [fused, kept] = [fused, kept].map(|case| bits(&train(CpuBackend::new(2), &case)));

@@ -1,0 +1,41 @@
+//! From values as they are stored to what a network reads.
+
+use crate::isa::kernel;
+
+kernel! {
+    /// `x = stored · factor + offset` for one sample whose values are bytes.
+    pub fn from_bytes(x: &mut [f32], stored: &[u8], factor: &[f32], offset: &[f32]) {
+        for ((x, stored), (factor, offset)) in x.iter_mut().zip(stored).zip(factor.iter().zip(offset)) {
+            *x = f32::from(*stored) * factor + offset;
+        }
+    }
+}
+
+kernel! {
+    /// `x = stored · factor + offset` for one sample whose values are f32 in native byte order.
+    pub fn from_numbers(x: &mut [f32], stored: &[u8], factor: &[f32], offset: &[f32]) {
+        let (stored, _) = stored.as_chunks::<4>();
+        for ((x, stored), (factor, offset)) in x.iter_mut().zip(stored).zip(factor.iter().zip(offset)) {
+            *x = f32::from_ne_bytes(*stored) * factor + offset;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+
+    #[test]
+    fn stored_values_are_scaled() {
+        let (factor, offset) = ([0.5, 2.0, 1.0], [1.0, 0.0, -1.0]);
+        let numbers: Vec<u8> = [4.0f32, 3.0, 2.5].iter().flat_map(|x| x.to_ne_bytes()).collect();
+        for isa in Isa::available() {
+            let mut x = [0.0; 3];
+            from_bytes(isa, &mut x, &[10, 20, 255], &factor, &offset);
+            assert_eq!(x, [6.0, 40.0, 254.0]);
+            from_numbers(isa, &mut x, &numbers, &factor, &offset);
+            assert_eq!(x, [3.0, 6.0, 1.5]);
+        }
+    }
+}

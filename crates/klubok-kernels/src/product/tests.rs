@@ -1,0 +1,205 @@
+//! Products against plain sums.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::pack::{pair_neighbours, round};
+
+/// Small whole numbers: every product and sum is exact, in any order.
+fn whole_numbers(len: usize, seed: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i * 7919 + seed * 104_729) % 17) as f32 - 8.0).collect()
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_plain_sum(
+        rows in 0usize..20, groups in 0usize..8, depth in 0usize..600, gap in 0usize..3, add: bool,
+    ) {
+        let lanes_of = groups * GROUP;
+        let (step, stride) = (lanes_of + gap, lanes_of + gap);
+        let x = whole_numbers(depth * step, 1);
+        let s = whole_numbers(depth * (rows + gap), 2);
+        let start = whole_numbers(rows * stride, 3);
+        let size = Size { rows, groups, depth };
+        let lanes = Lanes { values: &x, step, group: GROUP };
+        let scalars = Scalars { values: &s, step: rows + gap, stride: 1 };
+        for isa in Isa::available() {
+            let mut out = start.clone();
+            product(isa, &mut out, stride.max(1), size, lanes, scalars, Ahead::default(), add);
+            for row in 0..rows {
+                for lane in 0..stride {
+                    let at = row * stride + lane;
+                    let sum: f32 = (0..depth)
+                        .map(|k| s[k * (rows + gap) + row] * x.get(k * step + lane).unwrap_or(&0.0))
+                        .sum();
+                    let expected = match (lane < lanes_of, add) {
+                        (false, _) => start[at],
+                        (true, true) => start[at] + sum,
+                        (true, false) => sum,
+                    };
+                    prop_assert_eq!(out[at], expected, "{} row {} lane {}", isa.name(), row, lane);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_and_groups_may_lie_anywhere() {
+    // Two groups that are 100 apart, three rows whose numbers follow each other.
+    let x = whole_numbers(200, 1);
+    let s = whole_numbers(3 * 5, 2);
+    let lanes = Lanes { values: &x, step: GROUP, group: 100 };
+    let scalars = Scalars { values: &s, step: 1, stride: 5 };
+    for isa in Isa::available() {
+        let mut out = [0.0; 3 * 32];
+        product(
+            isa,
+            &mut out,
+            32,
+            Size { rows: 3, groups: 2, depth: 5 },
+            lanes,
+            scalars,
+            Ahead::default(),
+            false,
+        );
+        for (row, out) in out.chunks_exact(32).enumerate() {
+            for (lane, &out) in out.iter().enumerate() {
+                let at = |k: usize| k * GROUP + lane / GROUP * 100 + lane % GROUP;
+                let sum: f32 = (0..5).map(|k| s[row * 5 + k] * x[at(k)]).sum();
+                assert_eq!(out, sum, "{} row {row} lane {lane}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn rounding_stays_within_its_bound() {
+    let depth = 5000;
+    let x: Vec<f32> = (0..depth * GROUP).map(|i| (i as f32).sin()).collect();
+    let s: Vec<f32> = (0..depth).map(|i| (i as f32 * 0.7).cos()).collect();
+    let lanes = Lanes { values: &x, step: GROUP, group: GROUP };
+    let scalars = Scalars { values: &s, step: 1, stride: 1 };
+    for isa in Isa::available() {
+        let mut out = [0.0; GROUP];
+        product(
+            isa,
+            &mut out,
+            GROUP,
+            Size { rows: 1, groups: 1, depth },
+            lanes,
+            scalars,
+            Ahead::default(),
+            false,
+        );
+        for (lane, &out) in out.iter().enumerate() {
+            let terms = |k: usize| f64::from(s[k]) * f64::from(x[k * GROUP + lane]);
+            let sum: f64 = (0..depth).map(terms).sum();
+            let size: f64 = (0..depth).map(|k| terms(k).abs()).sum();
+            // A sum of n terms errs by at most n ε Σ|terms|; here n is 256 terms and 20 blocks.
+            let bound = (DEPTH + depth / DEPTH + 1) as f64 * f64::from(f32::EPSILON) / 2.0 * size;
+            assert!((f64::from(out) - sum).abs() <= bound, "{} lane {lane}", isa.name());
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "operand of lanes too short")]
+fn short_operands_are_refused() {
+    let lanes = Lanes { values: &[0.0; 31], step: GROUP, group: GROUP };
+    let scalars = Scalars { values: &[0.0; 2], step: 1, stride: 1 };
+    let size = Size { rows: 1, groups: 1, depth: 2 };
+    product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, Ahead::default(), false);
+}
+
+/// A product of pairs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case {
+    pub(super) rows: usize,
+    pub(super) groups: usize,
+    pub(super) depth: usize,
+    /// What lies between two rows of any matrix.
+    pub(super) gap: usize,
+    pub(super) add: bool,
+}
+
+/// Pairs of small whole numbers, which bf16 holds: every product and sum is exact, in any order.
+fn whole_pairs(len: usize, seed: usize) -> (Vec<f32>, Vec<Pair>) {
+    let numbers = whole_numbers(2 * len, seed);
+    let mut pairs = vec![0; len];
+    pair_neighbours(Isa::best(), &mut pairs, &numbers);
+    (numbers, pairs)
+}
+
+/// Holds a way to compute blocks of pairs to the plain sum.
+#[track_caller]
+pub(super) fn check_pairs(case: Case, compute: impl Fn(Block<Pair>)) {
+    let Case { rows, groups, depth, gap, add } = case;
+    let stride = groups * GROUP + gap;
+    let (x, x_pairs) = whole_pairs(depth * stride, 1);
+    let (s, s_pairs) = whole_pairs(rows * (depth + gap), 2);
+    let start = whole_numbers(rows * stride, 3);
+    let lanes = Lanes { values: &x_pairs, step: stride, group: GROUP };
+    let scalars = Scalars { values: &s_pairs, step: 1, stride: depth + gap };
+    let mut out = start.clone();
+    let size = Size { rows, groups, depth };
+    blocks(&mut out, stride, size, lanes, scalars, Ahead::default(), add).for_each(compute);
+    for (at, &out) in out.iter().enumerate() {
+        let (row, lane) = (at / stride, at % stride);
+        let term = |k: usize| {
+            let (s, x) = (2 * (row * (depth + gap) + k), 2 * (k * stride + lane));
+            (s, x)
+        };
+        let sum: f32 = (0..depth).map(term).map(|(i, j)| s[i] * x[j] + s[i + 1] * x[j + 1]).sum();
+        let inside = lane < groups * GROUP;
+        let expected =
+            if inside { sum } else { 0.0 } + if add || !inside { start[at] } else { 0.0 };
+        assert_eq!(out, expected, "row {row} lane {lane} {case:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn pairs_agree_with_the_plain_sum(
+        rows in 0usize..40, groups in 0usize..8, depth in 0usize..300, gap in 0usize..3, add: bool,
+    ) {
+        for isa in Isa::available_bf16() {
+            check_pairs(Case { rows, groups, depth, gap, add }, |block| {
+                // SAFETY: made for this size.
+                unsafe { Pair::block(isa, block, rows, groups) }
+            });
+        }
+    }
+}
+
+#[test]
+fn sums_of_pairs_stay_within_their_bound() {
+    let depth = 2000;
+    let x: Vec<f32> = (0..2 * depth * GROUP).map(|i| (i as f32).sin()).collect();
+    let s: Vec<f32> = (0..2 * depth).map(|i| (i as f32 * 0.7).cos()).collect();
+    let pairs = |of: &[f32]| {
+        let mut pairs = vec![0; of.len() / 2];
+        pair_neighbours(Isa::best(), &mut pairs, of);
+        pairs
+    };
+    let (x_pairs, s_pairs) = (pairs(&x), pairs(&s));
+    let lanes = Lanes { values: &x_pairs, step: GROUP, group: GROUP };
+    let scalars = Scalars { values: &s_pairs, step: 1, stride: depth };
+    let size = Size { rows: 1, groups: 1, depth };
+    for isa in Isa::available_bf16() {
+        let mut out = [0.0; GROUP];
+        product(isa, &mut out, GROUP, size, lanes, scalars, Ahead::default(), false);
+        for (lane, &out) in out.iter().enumerate() {
+            let term = |i: usize| {
+                let x = x[2 * (i / 2 * GROUP + lane) + i % 2];
+                f64::from(round(s[i])) * f64::from(round(x))
+            };
+            let sum: f64 = (0..2 * depth).map(term).sum();
+            let size: f64 = (0..2 * depth).map(|i| term(i).abs()).sum();
+            // As of f32, with two terms a pair.
+            let bound =
+                (2 * DEPTH + depth / DEPTH + 1) as f64 * f64::from(f32::EPSILON) / 2.0 * size;
+            assert!((f64::from(out) - sum).abs() <= bound, "{} lane {lane}", isa.name_bf16());
+        }
+    }
+}

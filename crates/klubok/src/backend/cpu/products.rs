@@ -1,0 +1,93 @@
+//! The three products of a linear layer, for one tile of the result, in f32 or in bf16: whichever its operands hold.
+
+use klubok_kernels::{
+    isa::Isa,
+    product::{Ahead, Lanes, Scalars, Size, product},
+};
+
+use super::{
+    block::Delta,
+    parameter::Parameter,
+    values::{GROUP, Values},
+};
+
+/// `z = x Wᵀ` for features from number `first` on: `[features][samples]`.
+pub(super) fn forward(
+    isa: Isa,
+    z: &mut [f32],
+    x: &Values,
+    weight: &Parameter,
+    first: usize,
+    groups: usize,
+) {
+    let (stride, ahead) = (x.stride, Ahead::default());
+    let (rows, packed) = (z.len() / stride, &weight.packed);
+    if x.pairs.is_empty() {
+        let size = Size { rows, groups, depth: x.width };
+        let lanes = Lanes { values: &x.rows[..], step: stride, group: GROUP };
+        let w = &weight.value[first * weight.stride..];
+        let scalars = Scalars { values: w, step: 1, stride: weight.stride };
+        product(isa, z, stride, size, lanes, scalars, ahead, false);
+    } else {
+        let size = Size { rows, groups, depth: x.width.div_ceil(2) };
+        let lanes = Lanes { values: &x.pairs[..], step: stride, group: GROUP };
+        let w = &packed.rows[first * packed.stride..];
+        let scalars = Scalars { values: w, step: 1, stride: packed.stride };
+        product(isa, z, stride, size, lanes, scalars, ahead, false);
+    }
+}
+
+/// `dx = dz W` for inputs from number `first` on: `[inputs][samples]`.
+pub(super) fn backward_input(
+    isa: Isa,
+    dx: &mut [f32],
+    dz: &Delta,
+    weight: &Parameter,
+    first: usize,
+    groups: usize,
+) {
+    let (stride, ahead) = (dz.stride, Ahead::default());
+    let (rows, packed) = (dx.len() / stride, &weight.packed);
+    if dz.pairs.is_empty() {
+        let size = Size { rows, groups, depth: weight.rows };
+        let lanes = Lanes { values: &dz.rows[..], step: stride, group: GROUP };
+        let w = &weight.value[first..];
+        let scalars = Scalars { values: w, step: weight.stride, stride: 1 };
+        product(isa, dx, stride, size, lanes, scalars, ahead, false);
+    } else {
+        let size = Size { rows, groups, depth: weight.rows.div_ceil(2) };
+        let lanes = Lanes { values: &dz.pairs[..], step: stride, group: GROUP };
+        let w = &packed.turned[first * packed.turned_stride..];
+        let scalars = Scalars { values: w, step: 1, stride: packed.turned_stride };
+        product(isa, dx, stride, size, lanes, scalars, ahead, false);
+    }
+}
+
+/// `dW = dzᵀ x` for outputs from number `first` on and inputs from number `from` on, both multiples of 16: rows of `dw` are
+/// `stride` apart. `size` is that of the tile, its depth the number of samples.
+pub(super) fn backward_weight(
+    isa: Isa,
+    dw: &mut [f32],
+    stride: usize,
+    size: Size,
+    dz: &Delta,
+    x: &Values,
+    (first, from): (usize, usize),
+    ahead: Ahead<'_>,
+) {
+    let panel = from / GROUP;
+    if dz.sample_pairs.is_empty() {
+        let panels = &x.panels[panel * x.panel()..];
+        let lanes = Lanes { values: panels, step: GROUP, group: x.panel() };
+        let values = &dz.rows[first * dz.stride..];
+        let scalars = Scalars { values, step: 1, stride: dz.stride };
+        product(isa, dw, stride, size, lanes, scalars, ahead, false);
+    } else {
+        let size = Size { depth: size.depth.div_ceil(2), ..size };
+        let panels = &x.paired_panels[panel * x.paired_panel()..];
+        let lanes = Lanes { values: panels, step: GROUP, group: x.paired_panel() };
+        let half = dz.stride / 2;
+        let scalars = Scalars { values: &dz.sample_pairs[first * half..], step: 1, stride: half };
+        product(isa, dw, stride, size, lanes, scalars, ahead, false);
+    }
+}

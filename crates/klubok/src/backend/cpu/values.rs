@@ -1,0 +1,205 @@
+//! What a block or the input hands on, in the layouts that products read.
+//!
+//! `rows` are `[features][samples]`. Of them, in training, panels are made, whose lanes are features: what the gradient of
+//! a weight reads. In bf16 products read pairs instead: of features with samples in the lanes, and panels of pairs of
+//! samples with features in the lanes.
+
+use klubok_kernels::{
+    buffer::Buffer,
+    isa::Isa,
+    pack::{Pair, as_pairs, pair_neighbours, pair_rows},
+    parts::{Chunks, ColumnBlock, Columns},
+    product,
+    transpose::transpose,
+};
+
+use crate::plan::Precision;
+
+/// Features of a panel, samples of a group.
+pub(super) const GROUP: usize = product::GROUP;
+
+/// What it takes to compute and lay out a value, beside the product, in multiply-adds of a product.
+pub(super) const PER_VALUE: usize = 16;
+
+/// Values of up to so many samples.
+pub(super) struct Values {
+    pub(super) width: usize,
+    /// From one feature to the next in `rows`, from one pair of features to the next in `pairs`.
+    pub(super) stride: usize,
+    /// `[features][samples]`.
+    pub(super) rows: Buffer,
+    /// `[features / 16][samples][16]` in f32.
+    pub(super) panels: Buffer,
+    /// `[features / 2][samples]` in bf16.
+    pub(super) pairs: Buffer<Pair>,
+    /// `[features / 16][samples / 2][16]` in bf16.
+    pub(super) paired_panels: Buffer<Pair>,
+}
+
+impl Values {
+    pub(super) fn new(width: usize, stride: usize, precision: Precision) -> Self {
+        let panels = width.div_ceil(GROUP);
+        let [f32, bf16] = [Precision::F32, Precision::Bf16].map(|p| usize::from(p == precision));
+        Self {
+            width,
+            stride,
+            rows: Buffer::new(width * stride),
+            panels: Buffer::new(f32 * panels * panel(stride)),
+            pairs: Buffer::new(bf16 * width.div_ceil(2) * stride),
+            paired_panels: Buffer::new(bf16 * panels * panel(stride / 2)),
+        }
+    }
+
+    /// Length of a panel.
+    pub(super) fn panel(&self) -> usize {
+        panel(self.stride)
+    }
+
+    /// Length of a panel of pairs.
+    pub(super) fn paired_panel(&self) -> usize {
+        panel(self.stride / 2)
+    }
+
+    /// Cut into tiles of so many features, a multiple of 16.
+    pub(super) fn by_features(&mut self, tile: usize) -> ByFeatures<'_> {
+        let (stride, panel, paired) = (self.stride, self.panel(), self.paired_panel());
+        (
+            Chunks::new(&mut self.rows, tile * stride),
+            Chunks::new(&mut self.panels, tile / GROUP * panel),
+            Chunks::new(&mut self.pairs, tile / 2 * stride),
+            Chunks::new(&mut self.paired_panels, tile / GROUP * paired),
+        )
+    }
+
+    /// Cut into tiles of 16 samples.
+    pub(super) fn by_samples(&mut self) -> BySamples<'_> {
+        let (stride, panel, paired) = (self.stride, self.panel(), self.paired_panel());
+        (
+            Columns::new(&mut self.rows, stride, GROUP),
+            Columns::new(&mut self.panels, panel, GROUP * GROUP),
+            Columns::new(&mut self.pairs, stride, GROUP),
+            Columns::new(&mut self.paired_panels, paired, GROUP * GROUP / 2),
+        )
+    }
+
+    /// Appends `[samples, width]` to `out`.
+    pub(super) fn append_samples(&self, samples: usize, out: &mut Vec<f32>) {
+        let from = out.len();
+        out.resize(from + samples * self.width, 0.0);
+        for (feature, row) in self.rows.chunks_exact(self.stride).enumerate() {
+            let column = out[from + feature..].iter_mut().step_by(self.width);
+            column.zip(row).for_each(|(out, x)| *out = *x);
+        }
+    }
+}
+
+type ByFeatures<'a> = (Chunks<'a, f32>, Chunks<'a, f32>, Chunks<'a, Pair>, Chunks<'a, Pair>);
+type BySamples<'a> = (Columns<'a, f32>, Columns<'a, f32>, Columns<'a, Pair>, Columns<'a, Pair>);
+
+/// A tile of some features.
+pub(super) type Features<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [Pair], &'a mut [Pair]);
+/// A tile of 16 samples.
+pub(super) type Samples<'a> =
+    (ColumnBlock<'a>, ColumnBlock<'a>, ColumnBlock<'a, Pair>, ColumnBlock<'a, Pair>);
+
+/// The line that is left over keeps neighbouring panels from falling on the same lines of a cache.
+fn panel(samples: usize) -> usize {
+    (samples + 1) * GROUP
+}
+
+/// Numbers of scratch that [`spread`] takes.
+pub(super) fn spread_scratch(stride: usize) -> usize {
+    GROUP * stride / 2
+}
+
+/// From the rows of a tile of features to its other layouts: panels in training only.
+pub(super) fn spread(
+    isa: Isa,
+    tile: Features<'_>,
+    stride: usize,
+    batch: usize,
+    training: bool,
+    scratch: &mut [f32],
+) {
+    let (rows, panels, pairs, paired_panels) = tile;
+    let rows = &*rows;
+    if training && !panels.is_empty() {
+        for (panel, rows) in panels.chunks_exact_mut(panel(stride)).zip(rows.chunks(GROUP * stride))
+        {
+            transpose(isa, panel, GROUP, rows, stride, rows.len() / stride, batch);
+        }
+    }
+    pair_features(isa, pairs, rows, stride, batch);
+    if training && !paired_panels.is_empty() {
+        let (half, samples) = (stride / 2, batch.div_ceil(2));
+        let pairs = &mut as_pairs(scratch)[..GROUP * half];
+        let panels = paired_panels.chunks_exact_mut(panel(half));
+        for (panel, rows) in panels.zip(rows.chunks(GROUP * stride)) {
+            pair_samples(isa, pairs, half, rows, stride, batch);
+            transpose(isa, panel, GROUP, pairs, half, rows.len() / stride, samples);
+        }
+    }
+}
+
+/// Pairs of rows, as many as there is room for: `[features / 2][samples]`.
+pub(super) fn pair_features(
+    isa: Isa,
+    pairs: &mut [Pair],
+    rows: &[f32],
+    stride: usize,
+    batch: usize,
+) {
+    let samples = batch.next_multiple_of(GROUP);
+    for (pairs, rows) in pairs.chunks_exact_mut(stride).zip(rows.chunks(2 * stride)) {
+        let (first, second) = rows.split_at(stride);
+        let second = (!second.is_empty()).then(|| &second[..samples]);
+        pair_rows(isa, &mut pairs[..samples], &first[..samples], second);
+    }
+}
+
+/// Pairs of neighbours in each row: `[features][samples / 2]`, rows `half` apart.
+pub(super) fn pair_samples(
+    isa: Isa,
+    pairs: &mut [Pair],
+    half: usize,
+    rows: &[f32],
+    stride: usize,
+    batch: usize,
+) {
+    for (pairs, row) in pairs.chunks_exact_mut(half).zip(rows.chunks_exact(stride)) {
+        pair_neighbours(isa, pairs, &row[..batch]);
+    }
+}
+
+/// Writes 16 features, from number `first` on, of a tile of 16 samples: `square` is `[features][samples]`.
+pub(super) fn spread_square(
+    isa: Isa,
+    tile: &mut Samples<'_>,
+    square: &[f32; GROUP * GROUP],
+    first: usize,
+    features: usize,
+    samples: usize,
+    training: bool,
+) {
+    let (rows, panels, pairs, paired_panels) = tile;
+    let (square_rows, _) = square.as_chunks::<GROUP>();
+    for (feature, row) in square_rows[..features].iter().enumerate() {
+        rows.row(first + feature).copy_from_slice(row);
+    }
+    if training && panels.rows() > 0 {
+        let panel = panels.row(first / GROUP);
+        transpose(isa, panel, GROUP, square, GROUP, features, samples);
+    }
+    if pairs.rows() > 0 {
+        for (pair, rows) in square_rows[..features].chunks(2).enumerate() {
+            let second = rows.get(1).map(|row| &row[..]);
+            pair_rows(isa, pairs.row(first / 2 + pair), &rows[0], second);
+        }
+    }
+    if training && paired_panels.rows() > 0 {
+        let mut halves = [0; GROUP * GROUP / 2];
+        pair_samples(isa, &mut halves, GROUP / 2, &square[..features * GROUP], GROUP, samples);
+        let panel = paired_panels.row(first / GROUP);
+        transpose(isa, panel, GROUP, &halves, GROUP / 2, features, samples.div_ceil(2));
+    }
+}
