@@ -12,7 +12,7 @@ import time
 import numpy
 
 BATCHES = 16
-WARM_UP = 16
+WARM_UP = 5
 
 
 def arguments(*modes):

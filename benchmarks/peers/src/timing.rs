@@ -4,17 +4,13 @@ use std::time::{Duration, Instant};
 
 use crate::settings::{BATCHES, Settings};
 
-/// Steps before the clock starts: as many as there are batches.
-const WARM_UP: usize = BATCHES;
+/// Steps before the clock starts.
+const WARM_UP: usize = 5;
 
 /// Calls `step` with the number of a batch until the window is full, and prints what was measured.
 ///
 /// A step returns its loss in a form that `loss` can read; only the last is read.
-pub fn measure<T>(
-    settings: &Settings,
-    mut step: impl FnMut(usize) -> T,
-    loss: impl Fn(T) -> f64,
-) {
+pub fn measure<T>(settings: &Settings, mut step: impl FnMut(usize) -> T, loss: impl Fn(T) -> f64) {
     let mut last = None;
     for index in 0..WARM_UP {
         last = Some(step(index));
@@ -23,7 +19,7 @@ pub fn measure<T>(
     let begun = Instant::now();
     while times.is_empty() || begun.elapsed() < settings.window {
         let started = Instant::now();
-        last = Some(step(times.len() % BATCHES));
+        last = Some(step((WARM_UP + times.len()) % BATCHES));
         times.push(started.elapsed());
     }
     times.sort_unstable();

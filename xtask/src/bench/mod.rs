@@ -22,7 +22,7 @@ use clap::Args;
 
 use self::{
     contender::{Contender, Library, Run},
-    probe::Probe,
+    probe::{Probe, Probed},
     result::{Comparison, Row, Timing},
     workload::Workload,
 };
@@ -131,7 +131,8 @@ impl Bench<'_> {
             }
         }
         left_out.iter().for_each(|who| println!("  left out: {who}"));
-        let mut comparison = Comparison { workload, rows, floors: Vec::new(), left_out };
+        let mut comparison =
+            Comparison { workload, rows, floors: Vec::new(), noisy_floors: 0, left_out };
         for round in 0..self.arguments.rounds {
             self.round(round, &mut comparison)?;
         }
@@ -142,16 +143,25 @@ impl Bench<'_> {
         for precision in comparison.own_precisions() {
             let floor = self.floor(&comparison.workload, precision)?;
             self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
-            comparison.floors.push(floor);
+            comparison.floors.push(floor.value);
+            comparison.noisy_floors += usize::from(floor.noisy);
         }
-        for index in 0..comparison.rows.len() {
-            let contender = comparison.rows[index].contender.clone();
-            let timing = self.quiet_timing(&contender, &comparison.workload)?;
-            let rate = timing.measured.samples_per_second;
-            println!("  round {}: {:<22} {rate:>12.0} samples/s", round + 1, contender.name);
-            let line = table::line(comparison, round, &contender.name, &timing);
-            self.timings.write_all(line.as_bytes())?;
-            comparison.rows[index].timings.push(timing);
+        for mut row in std::mem::take(&mut comparison.rows) {
+            let name = row.contender.name.clone();
+            match self.quiet_timing(&row.contender, &comparison.workload) {
+                Ok(timing) => {
+                    let rate = timing.measured.samples_per_second;
+                    println!("  round {}: {name:<22} {rate:>12.0} samples/s", round + 1);
+                    let line = table::line(comparison, round, &name, &timing);
+                    self.timings.write_all(line.as_bytes())?;
+                    row.timings.push(timing);
+                    comparison.rows.push(row);
+                }
+                Err(why) => {
+                    let who = format!("{name}, which failed in round {}: {why:#}", round + 1);
+                    comparison.left_out.push(who);
+                }
+            }
         }
         Ok(())
     }
@@ -180,15 +190,14 @@ impl Bench<'_> {
         Ok(timing::run(self.root, &mut command)?.0)
     }
 
-    fn floor(&mut self, workload: &Workload, precision: Precision) -> Result<Floor> {
+    fn floor(&mut self, workload: &Workload, precision: Precision) -> Result<Probed<Floor>> {
         let (root, threads) = (self.root, self.arguments.threads.to_string());
         let (layers, batch) = (workload.layers.to_string(), workload.batch.to_string());
-        let probed = self.probe.guard(|| {
+        self.probe.guard(|| {
             let mut command = command(root, setup::chores(root));
             command.args(["floor", "--layers", &layers, "--batch-size", &batch]);
             command.args(["--threads", &threads, "--precision", precision.name()]);
-            timing::run(root, &mut command)
-        })?;
-        Ok(probed.value.0)
+            Ok(timing::run(root, &mut command)?.0)
+        })
     }
 }

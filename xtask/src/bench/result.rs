@@ -32,6 +32,8 @@ pub(crate) struct Comparison {
     pub(crate) rows: Vec<Row>,
     /// One a round and precision of klubok.
     pub(crate) floors: Vec<Floor>,
+    /// How many of them the machine was busy in.
+    pub(crate) noisy_floors: usize,
     /// Who was left out, and why.
     pub(crate) left_out: Vec<String>,
 }
@@ -152,6 +154,7 @@ pub(crate) mod tests {
             workload: chosen(&["tiny".to_owned()], None).unwrap().remove(0),
             rows: rows.collect(),
             floors: vec![floor.clone(), floor],
+            noisy_floors: 1,
             left_out: vec!["klubok bf16: not yet".into()],
         }
     }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::result::{Comparison, Row, Timing, median, ratio, spread};
+use super::{
+    probe::Probed,
+    result::{Comparison, Row, Timing, median, ratio, spread},
+};
 use crate::floor::{Floor, Precision};
 
 /// Names of the columns of [`line`] and [`floor_line`].
@@ -25,10 +28,11 @@ pub(crate) fn line(comparison: &Comparison, round: usize, name: &str, timing: &T
 }
 
 /// A floor as a line of the file.
-pub(crate) fn floor_line(comparison: &Comparison, round: usize, floor: &Floor) -> String {
+pub(crate) fn floor_line(comparison: &Comparison, round: usize, floor: &Probed<Floor>) -> String {
+    let (noisy, floor) = (u8::from(floor.noisy), &floor.value);
     let rate = 1000.0 * comparison.workload.batch as f64 / floor.step_ms;
     format!(
-        "{},floor {},{rate:.1},{:.6},,,,,{:.1},{:.1},{:.1}\n",
+        "{},floor {},{rate:.1},{:.6},,,,{noisy},{:.1},{:.1},{:.1}\n",
         begin(comparison, round),
         floor.precision.name(),
         floor.step_ms,
@@ -66,6 +70,10 @@ pub(crate) fn section(comparison: &Comparison) -> String {
     let noisy: usize = comparison.rows.iter().map(Row::noisy).sum();
     if noisy > 0 {
         let _ = writeln!(text, "Kept although the machine was busy: {noisy} timings, marked `*`.");
+    }
+    if comparison.noisy_floors > 0 {
+        let floors = comparison.noisy_floors;
+        let _ = writeln!(text, "Floors measured although the machine was busy: {floors}.");
     }
     text
 }
@@ -149,14 +157,16 @@ mod tests {
         assert!(text.contains(noisy), "{text}");
         assert!(text.contains("Left out: klubok bf16: not yet.\n"));
         assert!(text.contains("Floor in f32: 80.000 ms = 60.000 ms of products at 90 GFLOP/s"));
-        assert!(text.ends_with("busy: 1 timings, marked `*`.\n"), "{text}");
+        assert!(text.contains("busy: 1 timings, marked `*`.\n"), "{text}");
+        assert!(text.ends_with("busy: 1.\n"), "{text}");
     }
 
     #[test]
     fn every_line_has_every_column() {
         let example = example();
         let timing = line(&example, 0, "JAX f32", &example.rows[0].timings[0]);
-        let floor = floor_line(&example, 1, &example.floors[0]);
+        let floor = Probed { value: example.floors[0].clone(), repeats: 10, noisy: true };
+        let floor = floor_line(&example, 1, &floor);
         let columns = COLUMNS.split(',').count();
         assert_eq!([timing.split(',').count(), floor.split(',').count()], [columns; 2]);
         assert!(floor.starts_with("tiny,784-32-10,32,2,floor f32,400.0,80.000000,"), "{floor}");
