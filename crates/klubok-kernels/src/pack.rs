@@ -31,6 +31,14 @@ pub fn as_pairs(numbers: &mut [f32]) -> &mut [Pair] {
     unsafe { std::slice::from_raw_parts_mut(start, len) }
 }
 
+/// Pairs as single numbers, in the order of memory.
+#[inline(always)]
+fn halves(pairs: &mut [Pair]) -> &mut [u16] {
+    let (start, len) = (pairs.as_mut_ptr().cast(), 2 * pairs.len());
+    // SAFETY: a pair is two numbers of 16 bits, no value of which is none, and aligned for them.
+    unsafe { std::slice::from_raw_parts_mut(start, len) }
+}
+
 kernel! {
     /// `out[i] = (x[i], y[i])`, or `(x[i], 0)` where there is no `y`, as far as all of them reach.
     pub fn pair_rows(out: &mut [Pair], x: &[f32], y: Option<&[f32]>) {
@@ -55,13 +63,16 @@ kernel! {
     /// # Panics
     /// When there are fewer pairs than needed.
     pub fn pair_neighbours(out: &mut [Pair], x: &[f32]) {
-        let (whole, rest) = x.as_chunks::<2>();
-        let out = &mut out[..whole.len() + rest.len()];
-        for (out, [x, y]) in out.iter_mut().zip(whole) {
-            *out = pair(*x, *y);
+        let out = &mut out[..x.len().div_ceil(2)];
+        if let Some(last) = out.last_mut() {
+            *last = 0;
         }
-        if let ([x], Some(out)) = (rest, out.last_mut()) {
-            *out = pair(*x, 0.0);
+        // One number after the other, which compilers turn into better code than taking neighbours apart.
+        for (half, x) in halves(out).iter_mut().zip(x) {
+            *half = (rounded(*x) >> 16) as u16;
+        }
+        if cfg!(target_endian = "big") {
+            out.iter_mut().for_each(|pair| *pair = pair.rotate_left(16));
         }
     }
 }

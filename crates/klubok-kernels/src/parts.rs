@@ -110,6 +110,11 @@ impl<T> ColumnBlock<'_, T> {
         self.rows
     }
 
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// Where rows from number `first` on begin, for `rows` of them and `width` columns.
     ///
     /// # Panics

@@ -106,7 +106,7 @@ unsafe fn squares(
                     let to = to.add(column * out_stride + row);
                     let from = from.add(row * x_stride + column);
                     match side {
-                        16 => avx512(to, out_stride, from, x_stride),
+                        16 => wide::avx512(to, out_stride, from, x_stride),
                         _ => avx2(to, out_stride, from, x_stride),
                     }
                 }
@@ -123,13 +123,9 @@ unsafe fn squares(
     }
 }
 
-/// 16 x 16 in four rounds: round `d` swaps, in every 2d x 2d square, the two d x d squares off its diagonal.
-///
-/// # Safety
-/// 16 rows of 16 numbers can be read and written.
+/// 16 x 16 in four rounds: round `R` swaps, in every square of side 2d with d = 2ᴿ, the two of side d off its diagonal.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn avx512(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usize) {
+mod wide {
     use std::arch::x86_64::{
         __m512i, _mm512_loadu_epi32, _mm512_permutex2var_epi32, _mm512_setzero_si512,
         _mm512_storeu_epi32,
@@ -138,6 +134,7 @@ unsafe fn avx512(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usiz
     // Lane `c` of the upper and of the lower row after each round: 0 to 15 are the upper one's lanes, 16 to 31 the lower's.
     const UPPER: [[i32; 16]; 4] = lanes(false);
     const LOWER: [[i32; 16]; 4] = lanes(true);
+
     const fn lanes(lower: bool) -> [[i32; 16]; 4] {
         let mut all = [[0; 16]; 4];
         let mut round = 0;
@@ -158,24 +155,39 @@ unsafe fn avx512(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usiz
         all
     }
 
-    // SAFETY: by the contract; the index arrays hold 16 numbers each.
-    unsafe {
+    // The number of the round is a constant so that all rows stay in registers.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn round<const R: usize>(rows: &mut [__m512i; 16]) {
+        // SAFETY: the arrays hold 16 numbers each.
+        let (upper, lower) = unsafe {
+            (_mm512_loadu_epi32(UPPER[R].as_ptr()), _mm512_loadu_epi32(LOWER[R].as_ptr()))
+        };
+        let d = 1 << R;
+        for pair in 0..8 {
+            let i = pair / d * 2 * d + pair % d;
+            let (a, b) = (rows[i], rows[i + d]);
+            rows[i] = _mm512_permutex2var_epi32(a, upper, b);
+            rows[i + d] = _mm512_permutex2var_epi32(a, lower, b);
+        }
+    }
+
+    /// # Safety
+    /// 16 rows of 16 numbers can be read and written.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn avx512(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usize) {
         let mut rows: [__m512i; 16] = [_mm512_setzero_si512(); 16];
         for (i, row) in rows.iter_mut().enumerate() {
-            *row = _mm512_loadu_epi32(x.add(i * x_stride).cast());
+            // SAFETY: by the contract.
+            *row = unsafe { _mm512_loadu_epi32(x.add(i * x_stride).cast()) };
         }
-        for round in 0..4 {
-            let d = 1 << round;
-            let upper = _mm512_loadu_epi32(UPPER[round].as_ptr());
-            let lower = _mm512_loadu_epi32(LOWER[round].as_ptr());
-            for i in (0..16).filter(|i| i & d == 0) {
-                let (a, b) = (rows[i], rows[i + d]);
-                rows[i] = _mm512_permutex2var_epi32(a, upper, b);
-                rows[i + d] = _mm512_permutex2var_epi32(a, lower, b);
-            }
-        }
+        round::<0>(&mut rows);
+        round::<1>(&mut rows);
+        round::<2>(&mut rows);
+        round::<3>(&mut rows);
         for (i, row) in rows.iter().enumerate() {
-            _mm512_storeu_epi32(out.add(i * out_stride).cast(), *row);
+            // SAFETY: by the contract.
+            unsafe { _mm512_storeu_epi32(out.add(i * out_stride).cast(), *row) };
         }
     }
 }

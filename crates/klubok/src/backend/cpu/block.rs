@@ -119,7 +119,8 @@ pub(super) struct Delta {
 }
 
 impl Block {
-    /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the `first`.
+    /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the `first`, and a product
+    /// reads its values unless it is the `last`.
     pub(super) fn new(
         mut weight: Parameter,
         bias: Option<Parameter>,
@@ -129,6 +130,7 @@ impl Block {
         max_batch: usize,
         precision: Precision,
         first: bool,
+        last: bool,
     ) -> Self {
         let (width, stride) = (weight.rows, padded(max_batch));
         let gate = Gate::new(f, noise);
@@ -145,7 +147,8 @@ impl Block {
             sample_pairs: pairs(bf16, width, stride / 2),
             pairs: pairs(bf16 && !first, width.div_ceil(2), stride),
         };
-        let (slope, y) = (Buffer::new(slope), Values::new(width, stride, precision));
+        let (slope, y) =
+            (Buffer::new(slope), Values::new(width, stride, (!last).then_some(precision)));
         Self { weight, bias, norm, f, noise, gate, y, slope, delta }
     }
 

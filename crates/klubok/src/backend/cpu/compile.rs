@@ -8,7 +8,7 @@ use super::{
     super::Figures,
     CpuBackend, CpuProgram,
     block::{Block, Feature, Noise, Norm, tile_features},
-    input::Input,
+    input::{self, Input},
     loss::Targets,
     memory,
     parameter::{Parameter, padded},
@@ -57,17 +57,14 @@ pub(super) fn program(
     let max_batch = max_batch.max(1);
     let chain = Chain::new(plan)?;
     memory::check(needed(plan, &chain, max_batch, backend.threads))?;
-    let blocks: Vec<Block> = chain
-        .blocks
-        .iter()
-        .enumerate()
-        .map(|(i, link)| link.block(plan, max_batch, i == 0))
-        .collect();
+    let last = chain.blocks.len() - 1;
+    let blocks = chain.blocks.iter().enumerate();
+    let blocks = blocks.map(|(i, link)| link.block(plan, max_batch, i == 0, i == last)).collect();
     let outputs = plan.widths[plan.output.0];
     let counts = (plan.params.len(), plan.running.len());
     Ok(CpuProgram {
         isa: backend.isa,
-        pool: Pool::new(backend.threads, scratch(plan, max_batch)),
+        pool: Pool::new(backend.threads, scratch(plan, chain.width, max_batch)),
         data: data.to_vec(),
         max_batch,
         update: Update::new(&plan.update),
@@ -149,7 +146,7 @@ impl<'a> Chain<'a> {
 }
 
 impl Link {
-    fn block(&self, plan: &Plan, max_batch: usize, first: bool) -> Block {
+    fn block(&self, plan: &Plan, max_batch: usize, first: bool, last: bool) -> Block {
         let moments = plan.update.rule.moments().len();
         let parameter =
             |param: Param, tile| Parameter::new(&plan.params[param.0], param.0, tile, moments);
@@ -174,6 +171,7 @@ impl Link {
             max_batch,
             plan.precision,
             first,
+            last,
         )
     }
 }
@@ -192,9 +190,9 @@ fn function(f: Activation) -> Function {
     }
 }
 
-/// Numbers that a thread needs for itself: factors of dropout, or pairs of a panel, or a tile of a gradient, with max-norm
-/// of old weights, in bf16 of pairs.
-fn scratch(plan: &Plan, max_batch: usize) -> usize {
+/// Numbers that a thread needs for itself: rows of the input, or factors of dropout, or pairs of a panel, or a tile of a
+/// gradient, with max-norm of old weights, in bf16 of pairs.
+fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
     let weights = plan.params.iter().filter_map(|param| match *param.shape {
         [rows, columns] => {
             let tile = tile_features(rows);
@@ -205,7 +203,8 @@ fn scratch(plan: &Plan, max_batch: usize) -> usize {
         _ => None,
     });
     let samples = padded(max_batch);
-    weights.max().unwrap_or(0).max(dropout::FEATURES * samples).max(spread_scratch(samples))
+    let values = (dropout::FEATURES * samples).max(spread_scratch(samples));
+    weights.max().unwrap_or(0).max(values).max(input::scratch(inputs))
 }
 
 /// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks for left out.
@@ -216,7 +215,7 @@ fn needed(plan: &Plan, chain: &Chain<'_>, max_batch: usize, threads: usize) -> f
     // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two more.
     let widths: f64 = chain.blocks.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
     let values = padded(max_batch) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
-    let scratch = scratch(plan, max_batch + GROUP) as f64 * threads as f64;
+    let scratch = scratch(plan, chain.width, max_batch + GROUP) as f64 * threads as f64;
     copies as f64 * params + values + scratch
 }
 

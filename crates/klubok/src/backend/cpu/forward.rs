@@ -113,7 +113,7 @@ fn normalise(
 }
 
 /// Multiplies rows of features from number `first` on, and their slopes unless empty, by the factors of dropout.
-pub(super) fn drop_some(
+fn drop_some(
     isa: Isa,
     draw: Draw,
     first: usize,

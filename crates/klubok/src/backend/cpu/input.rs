@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use klubok_kernels::{
-    buffer::Buffer,
-    dropout::Draw,
+    activation::multiply,
+    dropout::{self, Draw, FEATURES},
     input::{from_bytes, from_numbers},
     isa::Isa,
     parts::Chunks,
@@ -17,9 +17,8 @@ use super::{
     Pass,
     block::Noise,
     check_field,
-    forward::drop_some,
     parameter::padded,
-    values::{GROUP, PER_VALUE, Samples, Values, spread_square},
+    values::{GROUP, PER_VALUE, Values, spread_samples},
 };
 use crate::{
     error::Result,
@@ -38,9 +37,6 @@ pub(super) struct Input {
     /// Rows as they are stored, and after the pictures moved.
     stored: Vec<u8>,
     moved: Vec<u8>,
-    /// `[samples][features]`, from one sample to the next `apart`.
-    scaled: Buffer,
-    apart: usize,
     pub(super) y: Values,
 }
 
@@ -76,7 +72,6 @@ impl Input {
         let picture = prepare.picture.filter(|_| augment.flip || augment.shift > 0);
         let moves = picture.map(|picture| Moves { picture, augment, key });
         let repeat = |of: &[f32]| of.iter().copied().cycle().take(width).collect();
-        let apart = padded(width);
         Ok(Self {
             factor: repeat(&prepare.factor),
             offset: repeat(&prepare.offset),
@@ -84,9 +79,7 @@ impl Input {
             noise,
             stored: vec![0; max_batch * bytes],
             moved: vec![0; if moves.is_some() { max_batch * bytes } else { 0 }],
-            scaled: Buffer::new(max_batch * apart),
-            apart,
-            y: Values::new(width, padded(max_batch), precision),
+            y: Values::new(width, padded(max_batch), Some(precision)),
         })
     }
 
@@ -103,7 +96,8 @@ impl Input {
         pass: Pass,
     ) -> Result<()> {
         let spec = &data.fields()[Field::X.0];
-        let (bytes, apart) = (spec.bytes(), self.apart);
+        let (bytes, apart) = (spec.bytes(), padded(self.factor.len()));
+        let training = matches!(pass, Pass::Train { .. });
         let reader = Reader {
             isa,
             kind: spec.kind,
@@ -117,24 +111,31 @@ impl Input {
         let memory = (
             Chunks::new(&mut self.stored, GROUP * bytes),
             Chunks::new(&mut self.moved, GROUP * bytes),
-            Chunks::new(&mut self.scaled, GROUP * apart),
         );
         let parts = (memory, self.y.by_samples());
         let work = GROUP * self.factor.len() * PER_VALUE;
         pool.run(rows.len().div_ceil(GROUP), work, parts, |i, (memory, samples), scratch| {
             let first = i * GROUP;
             let rows = &rows[first..rows.len().min(first + GROUP)];
-            let (stored, moved, scaled) = memory;
+            let (stored, moved) = memory;
             let stored = &mut stored[..rows.len() * bytes];
             if let Err(error) = data.gather(Field::X, rows, stored) {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return;
             }
+            let (scaled, scratch) = scratch.split_at_mut(GROUP * apart);
+            scaled.fill(0.0);
             reader.scale(scaled, apart, stored, moved, bytes, first);
-            reader.spread(samples, scaled, apart, rows.len(), first, scratch);
+            reader.drop_some(scaled, apart, first);
+            spread_samples(isa, samples, scaled, apart, reader.factor.len(), training, scratch);
         });
         failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
+}
+
+/// Numbers of scratch that [`Input::forward`] takes for rows of this width.
+pub(super) fn scratch(width: usize) -> usize {
+    GROUP * padded(width) * 3 / 2
 }
 
 /// What turns rows as they are stored into values.
@@ -171,28 +172,18 @@ impl Reader<'_> {
         scale(self.isa, scaled, apart, ready, self.factor, self.offset);
     }
 
-    /// From `[samples][features]` to the layouts of values, with noise.
-    fn spread(
-        &self,
-        mut samples: Samples<'_>,
-        scaled: &[f32],
-        apart: usize,
-        many: usize,
-        place: usize,
-        scratch: &mut [f32],
-    ) {
-        let (isa, width) = (self.isa, self.factor.len());
-        let training = matches!(self.pass, Pass::Train { .. });
-        let draw = self.noise.and_then(|noise| noise.draw(self.pass));
-        let draw = draw.map(|draw| Draw { place: draw.place + place as u32, ..draw });
-        for first in (0..width).step_by(GROUP) {
-            let features = GROUP.min(width - first);
-            let mut square = [0.0; GROUP * GROUP];
-            transpose(isa, &mut square, GROUP, &scaled[first..], apart, many, features);
-            if let Some(draw) = draw {
-                drop_some(isa, draw, first, &mut square, &mut [], GROUP, GROUP, scratch);
+    /// Multiplies `[samples][features]`, the first of them at this place in the batch, by the factors of dropout.
+    fn drop_some(&self, scaled: &mut [f32], apart: usize, place: usize) {
+        let Some(draw) = self.noise.and_then(|noise| noise.draw(self.pass)) else { return };
+        let draw = Draw { place: draw.place + place as u32, ..draw };
+        for first in (0..self.factor.len()).step_by(FEATURES) {
+            let (mut factors, mut turned) = ([0.0; FEATURES * GROUP], [0.0; FEATURES * GROUP]);
+            dropout::factors(self.isa, &mut factors, GROUP, draw, (first / FEATURES) as u32);
+            transpose(self.isa, &mut turned, FEATURES, &factors, GROUP, FEATURES, GROUP);
+            let rows = scaled.chunks_exact_mut(apart);
+            for (row, factors) in rows.zip(turned.chunks_exact(FEATURES)) {
+                multiply(self.isa, &mut row[first..][..FEATURES], factors);
             }
-            spread_square(isa, &mut samples, &square, first, features, many, training);
         }
     }
 }

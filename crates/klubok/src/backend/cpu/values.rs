@@ -10,7 +10,7 @@ use klubok_kernels::{
     pack::{Pair, as_pairs, pair_neighbours, pair_rows},
     parts::{Chunks, ColumnBlock, Columns},
     product,
-    transpose::transpose,
+    transpose::{transpose, transpose_into},
 };
 
 use crate::plan::Precision;
@@ -37,9 +37,10 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) fn new(width: usize, stride: usize, precision: Precision) -> Self {
+    /// Values that products of this precision read, if any do.
+    pub(super) fn new(width: usize, stride: usize, read: Option<Precision>) -> Self {
         let panels = width.div_ceil(GROUP);
-        let [f32, bf16] = [Precision::F32, Precision::Bf16].map(|p| usize::from(p == precision));
+        let [f32, bf16] = [Precision::F32, Precision::Bf16].map(|p| usize::from(read == Some(p)));
         Self {
             width,
             stride,
@@ -171,35 +172,42 @@ pub(super) fn pair_samples(
     }
 }
 
-/// Writes 16 features, from number `first` on, of a tile of 16 samples: `square` is `[features][samples]`.
-pub(super) fn spread_square(
+/// Writes a tile of 16 samples from `x`, `[samples][features]` with rows `apart`, a multiple of 16 that is filled up with
+/// zeros: panels in training only. In bf16 `rows` are what inference may read.
+pub(super) fn spread_samples(
     isa: Isa,
-    tile: &mut Samples<'_>,
-    square: &[f32; GROUP * GROUP],
-    first: usize,
-    features: usize,
-    samples: usize,
+    tile: Samples<'_>,
+    x: &[f32],
+    apart: usize,
+    width: usize,
     training: bool,
+    scratch: &mut [f32],
 ) {
-    let (rows, panels, pairs, paired_panels) = tile;
-    let (square_rows, _) = square.as_chunks::<GROUP>();
-    for (feature, row) in square_rows[..features].iter().enumerate() {
-        rows.row(first + feature).copy_from_slice(row);
+    let (mut rows, mut panels, mut pairs, mut paired_panels) = tile;
+    if pairs.rows() == 0 || !training {
+        transpose_into(isa, &mut rows, 0, x, apart, GROUP, width);
     }
-    if training && panels.rows() > 0 {
-        let panel = panels.row(first / GROUP);
-        transpose(isa, panel, GROUP, square, GROUP, features, samples);
+    if training {
+        copy_panels(&mut panels, x, apart);
     }
     if pairs.rows() > 0 {
-        for (pair, rows) in square_rows[..features].chunks(2).enumerate() {
-            let second = rows.get(1).map(|row| &row[..]);
-            pair_rows(isa, pairs.row(first / 2 + pair), &rows[0], second);
+        let half = apart / 2;
+        let scratch = &mut as_pairs(scratch)[..GROUP * half];
+        pair_samples(isa, scratch, half, x, apart, width);
+        transpose_into(isa, &mut pairs, 0, scratch, half, GROUP, width.div_ceil(2));
+        if training {
+            pair_features(isa, scratch, x, apart, width);
+            copy_panels(&mut paired_panels, scratch, apart);
         }
     }
-    if training && paired_panels.rows() > 0 {
-        let mut halves = [0; GROUP * GROUP / 2];
-        pair_samples(isa, &mut halves, GROUP / 2, &square[..features * GROUP], GROUP, samples);
-        let panel = paired_panels.row(first / GROUP);
-        transpose(isa, panel, GROUP, &halves, GROUP / 2, features, samples.div_ceil(2));
+}
+
+/// From rows of features to panels of 16 of them.
+fn copy_panels<T: Copy>(panels: &mut ColumnBlock<'_, T>, x: &[T], apart: usize) {
+    let width = panels.rows() * GROUP;
+    for (line, x) in x.chunks_exact(apart).take(panels.width() / GROUP).enumerate() {
+        for (panel, x) in x[..width].as_chunks::<GROUP>().0.iter().enumerate() {
+            panels.row(panel).as_chunks_mut::<GROUP>().0[line] = *x;
+        }
     }
 }
