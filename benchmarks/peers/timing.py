@@ -50,11 +50,17 @@ def start(layers):
     return parameters
 
 
-def measure(settings, step, steps=1):
+def even_chances(logits):
+    """Mean cross-entropy of even chances for every class against these answers: what a measured prediction tells as loss."""
+    logits = numpy.asarray(logits, numpy.float64)
+    most = logits.max(axis=1)
+    return (most + numpy.log(numpy.exp(logits - most[:, None]).sum(axis=1)) - logits.mean(axis=1)).mean()
+
+
+def measure(settings, step, steps=1, loss_of=float):
     """Calls `step(index)`, which returns once the step is done, until the window is full; prints what was measured.
 
-    The last step's result must give the loss by `float`. A peer that only does many `steps` a call is measured by their
-    mean time.
+    The loss is made of the last step's result. A peer that only does many `steps` a call is measured by their mean time.
     """
     for index in range(0, WARM_UP, steps):
         step(index)
@@ -62,13 +68,13 @@ def measure(settings, step, steps=1):
     begun = time.perf_counter()
     while not times or time.perf_counter() - begun < settings.seconds:
         started = time.perf_counter()
-        loss = step((WARM_UP + len(times)) % BATCHES)
+        result = step((WARM_UP + len(times)) % BATCHES)
         times.append((time.perf_counter() - started) / steps)
     median = sorted(times)[len(times) // 2]
     measured = {
         "samples_per_second": settings.batch_size / median,
         "ms_per_step": 1000 * median,
         "steps": steps * len(times),
-        "loss": float(loss),
+        "loss": float(loss_of(result)),
     }
     print(json.dumps(measured))

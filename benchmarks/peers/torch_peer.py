@@ -1,4 +1,4 @@
-"""PyTorch: eager or compiled, in f32 or with bf16 autocast, and its fused Adam."""
+"""PyTorch: eager or compiled, in f32 or with bf16 autocast, and its fused Adam; or predictions alone."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ from torch import nn
 
 import timing
 
-settings = timing.arguments("eager", "compiled", "eager-bf16", "compiled-bf16")
+settings = timing.arguments("eager", "compiled", "eager-bf16", "compiled-bf16", "infer", "infer-compiled")
 torch.set_num_threads(settings.threads)
 torch.manual_seed(0)
 
@@ -27,6 +27,14 @@ def forward(x, y):
     with precision():
         return loss_of(model(x), y)
 
+
+if settings.mode.startswith("infer"):
+    predict = model.eval()
+    if settings.mode == "infer-compiled":
+        predict = torch.compile(predict)
+    with torch.inference_mode():
+        timing.measure(settings, lambda index: predict(x[index]), loss_of=timing.even_chances)
+    raise SystemExit
 
 if settings.mode.startswith("compiled"):
     forward = torch.compile(forward)

@@ -73,6 +73,7 @@ Every setting, its default and its meaning: klubok config --defaults")]
     #[command(after_help = "Examples:
   klubok bench --layers 4096-1024-512-256-2 --batch-size 128
   klubok bench --layers 784-512-256-10 --batch 256 --threads 1 --json
+  klubok bench --layers 784-512-256-10 --batch 1 --infer
 
 All steps of a window of at least --seconds are timed; the median step counts. FLOPs of a step are
 6 x weights x batch, less 2 x weights of the first layer x batch, whose input needs no gradient.")]
@@ -189,6 +190,9 @@ pub(crate) struct Bench {
     #[arg(long, alias = "batch", value_name = "N", default_value_t = 128)]
     #[arg(value_parser = positive)]
     pub(crate) batch_size: usize,
+    /// Predict batches instead of training on them.
+    #[arg(long)]
+    pub(crate) infer: bool,
     /// Shortest time to measure.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,

@@ -20,6 +20,8 @@ pub(crate) enum Library {
     Burn,
     /// Candle on the CPU.
     Candle,
+    /// ONNX Runtime, which only predicts.
+    Onnx,
 }
 
 impl Library {
@@ -38,6 +40,17 @@ pub(crate) struct Contender {
     pub(crate) precision: Precision,
     /// The peer, with its mode; klubok if there is none.
     pub(crate) peer: Option<(Library, &'static str)>,
+    /// What it does.
+    pub(crate) task: Task,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Steps of training.
+    Train,
+    /// Predictions of batches.
+    Infer,
 }
 
 /// How long and on what each one runs.
@@ -49,36 +62,43 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
 }
 
-/// Everyone that is asked for, klubok first.
-pub(crate) fn all(precisions: &[Precision], libraries: &[Library]) -> Vec<Contender> {
+/// Everyone that is asked for and does the task, klubok first.
+pub(crate) fn all(task: Task, precisions: &[Precision], libraries: &[Library]) -> Vec<Contender> {
     let klubok = precisions.iter().map(|&precision| Contender {
         name: format!("klubok {}", precision.name()),
         precision,
         peer: None,
+        task,
     });
     let peers = libraries.iter().flat_map(|&library| {
-        modes(library).iter().map(move |&(name, mode, precision)| Contender {
+        modes(library, task).iter().map(move |&(name, mode, precision)| Contender {
             name: format!("{name} {}", precision.name()),
             precision,
             peer: Some((library, mode)),
+            task,
         })
     });
     klubok.chain(peers).collect()
 }
 
-fn modes(library: Library) -> &'static [(&'static str, &'static str, Precision)] {
+fn modes(library: Library, task: Task) -> &'static [(&'static str, &'static str, Precision)] {
     use Precision::{Bf16, F32};
-    match library {
-        Library::Torch => &[
+    match (task, library) {
+        (Task::Train, Library::Torch) => &[
             ("PyTorch eager", "eager", F32),
             ("PyTorch compiled", "compiled", F32),
             ("PyTorch eager", "eager-bf16", Bf16),
             ("PyTorch compiled", "compiled-bf16", Bf16),
         ],
-        Library::Jax => &[("JAX", "jit", F32)],
-        Library::Sklearn => &[("scikit-learn", "adam", F32)],
-        Library::Burn => &[("Burn", "burn", F32)],
-        Library::Candle => &[("Candle", "candle", F32)],
+        (Task::Train, Library::Jax) => &[("JAX", "jit", F32)],
+        (Task::Train, Library::Sklearn) => &[("scikit-learn", "adam", F32)],
+        (Task::Train, Library::Burn) => &[("Burn", "burn", F32)],
+        (Task::Train, Library::Candle) => &[("Candle", "candle", F32)],
+        (Task::Infer, Library::Torch) => {
+            &[("PyTorch eager", "infer", F32), ("PyTorch compiled", "infer-compiled", F32)]
+        }
+        (Task::Infer, Library::Onnx) => &[("ONNX Runtime", "infer", F32)],
+        _ => &[],
     }
 }
 
@@ -95,6 +115,7 @@ impl Contender {
             None => {
                 let mut klubok = command(root, setup::klubok(root));
                 klubok.args(["bench", "--json", "--precision", self.precision.name()]);
+                klubok.args((self.task == Task::Infer).then_some("--infer"));
                 klubok
             }
             Some((library, mode)) if library.is_rust() => {
@@ -107,6 +128,7 @@ impl Contender {
                 let script = match library {
                     Library::Torch => "torch_peer.py",
                     Library::Jax => "jax_peer.py",
+                    Library::Onnx => "onnx_peer.py",
                     _ => "sklearn_peer.py",
                 };
                 python.arg(root.join(setup::FOLDER).join(script)).args(["--mode", mode]);
@@ -146,7 +168,8 @@ mod tests {
 
     #[test]
     fn klubok_comes_first_and_names_differ() {
-        let everyone = all(&[Precision::F32, Precision::Bf16], Library::value_variants());
+        let everyone =
+            all(Task::Train, &[Precision::F32, Precision::Bf16], Library::value_variants());
         assert_eq!(everyone[1].name, "klubok bf16");
         let mut names: Vec<_> = everyone.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
@@ -158,7 +181,7 @@ mod tests {
     fn a_command_says_what_to_run() {
         let workload = &workload::chosen(&["tiny".to_owned()], None).unwrap()[0];
         let run = Run { threads: 2, seconds: 0.5 };
-        for contender in all(&[Precision::F32], &[Library::Burn, Library::Jax]) {
+        for contender in all(Task::Train, &[Precision::F32], &[Library::Burn, Library::Jax]) {
             let command = contender.command(Path::new("/root"), workload, run);
             let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
             let expected =
@@ -168,10 +191,23 @@ mod tests {
     }
 
     #[test]
+    fn only_some_predict() {
+        let everyone = all(Task::Infer, &[Precision::F32], Library::value_variants());
+        let names: Vec<_> = everyone.iter().map(|c| c.name.as_str()).collect();
+        let expected =
+            ["klubok f32", "PyTorch eager f32", "PyTorch compiled f32", "ONNX Runtime f32"];
+        assert_eq!(names, expected);
+        let workload = &workload::chosen(&["tiny".to_owned()], None).unwrap()[0];
+        let run = Run { threads: 1, seconds: 0.5 };
+        let command = everyone[0].command(Path::new("/root"), workload, run);
+        assert!(command.get_args().any(|argument| argument == "--infer"));
+    }
+
+    #[test]
     fn scikit_learn_is_spared_the_largest() {
         let names = ["large".to_owned(), "toy".to_owned()];
         let workloads = workload::chosen(&names, None).unwrap();
-        let sklearn = &all(&[], &[Library::Sklearn])[0];
+        let sklearn = &all(Task::Train, &[], &[Library::Sklearn])[0];
         assert_eq!(workloads.iter().map(|w| sklearn.takes(w)).collect::<Vec<_>>(), [false, true]);
     }
 }

@@ -7,7 +7,7 @@ use crate::process::command;
 
 /// Instructions that matter to matrix products, as Linux names them.
 const INSTRUCTIONS: [&str; 5] = ["avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"];
-const PYTHON_PACKAGES: [&str; 4] = ["torch", "jax", "scikit-learn", "numpy"];
+const PYTHON_PACKAGES: [&str; 5] = ["torch", "jax", "scikit-learn", "numpy", "onnxruntime"];
 const CRATES: [&str; 3] = ["burn", "candle-core", "gemm"];
 
 /// The time now in UTC, as `date` writes it.

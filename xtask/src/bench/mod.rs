@@ -21,7 +21,7 @@ use anyhow::Result;
 use clap::Args;
 
 use self::{
-    contender::{Contender, Library, Run},
+    contender::{Contender, Library, Run, Task},
     probe::{Probe, Probed},
     result::{Comparison, Row, Timing},
     workload::Workload,
@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// Samples of a step, instead of each workload's own
     #[arg(long)]
     batch_size: Option<usize>,
+    /// Predict batches instead of training on them; there is no floor then
+    #[arg(long)]
+    infer: bool,
     /// Rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -53,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Peers
-    #[arg(long, value_delimiter = ',', default_values = ["torch", "jax", "sklearn", "burn", "candle"])]
+    #[arg(long, value_delimiter = ',', default_values = ["torch", "jax", "sklearn", "burn", "candle", "onnx"])]
     peers: Vec<Library>,
     /// Precisions of klubok
     #[arg(long, value_delimiter = ',', default_values = ["f32", "bf16"])]
@@ -61,6 +64,12 @@ pub(crate) struct Arguments {
     /// Where to write the table (`.md`) and all timings (`.csv`); target/bench/<date> by default
     #[arg(long)]
     output: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn task(&self) -> Task {
+        if self.infer { Task::Infer } else { Task::Train }
+    }
 }
 
 /// Runs the comparison and prints the table.
@@ -78,7 +87,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let mut bench = Bench {
         root,
         arguments,
-        contenders: contender::all(&arguments.precision, &arguments.peers),
+        contenders: contender::all(arguments.task(), &arguments.precision, &arguments.peers),
         probe: Probe::new(arguments.threads),
         timings: fs_err::File::create(output.with_extension("csv"))?,
     };
@@ -140,7 +149,8 @@ impl Bench<'_> {
     }
 
     fn round(&mut self, round: usize, comparison: &mut Comparison) -> Result<()> {
-        for precision in comparison.own_precisions() {
+        let floors = (self.arguments.task() == Task::Train).then(|| comparison.own_precisions());
+        for precision in floors.into_iter().flatten() {
             let floor = self.floor(&comparison.workload, precision)?;
             self.timings.write_all(table::floor_line(comparison, round, &floor).as_bytes())?;
             comparison.floors.push(floor.value);

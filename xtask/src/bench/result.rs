@@ -119,7 +119,7 @@ pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
 pub(crate) mod tests {
     use super::*;
     use crate::bench::{
-        contender::{Library, all},
+        contender::{Library, Task, all},
         workload::chosen,
     };
 
@@ -136,7 +136,8 @@ pub(crate) mod tests {
             peak_mib: Some(rate / 2.0),
             noisy: rate == 40.0,
         };
-        let everyone = all(&[Precision::F32], &[Library::Torch]).into_iter().zip(rates);
+        let everyone =
+            all(Task::Train, &[Precision::F32], &[Library::Torch]).into_iter().zip(rates);
         let rows = everyone
             .map(|(contender, rates)| Row { contender, timings: rates.map(timing).to_vec() });
         let floor = Floor {

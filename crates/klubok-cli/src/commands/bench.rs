@@ -1,7 +1,7 @@
-//! `klubok bench`: how fast a training step runs here.
+//! `klubok bench`: how fast a training step runs here, or with `--infer` a batch that is only predicted.
 //!
 //! FLOPs of a step are counted as `6 params batch`, two for each of forward, weight gradient and input
-//! gradient, less the first layer's `2 inputs units batch`, whose input needs no gradient.
+//! gradient, less the first layer's `2 inputs units batch`, whose input needs no gradient; of a prediction `2 params batch`.
 
 use std::{
     sync::Arc,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use klubok::{
-    backend::{DataId, Figures, Program, Step},
+    backend::{DataId, Figures, Outputs, Program, Step},
     config::{DataKind, Layers, Preset},
     data::{Input, preprocess::Preprocessing},
     nn::network::Network,
@@ -43,7 +43,7 @@ struct Measured {
     loss: f64,
 }
 
-/// Measures a training step.
+/// Measures a training step or a prediction.
 pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let layers = layers_of(&args.layers)?;
     let batch = args.batch_size;
@@ -73,13 +73,18 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     program.load(&network.start(&config.start(&classes), 0))?;
 
     let window = Duration::from_secs_f64(args.seconds);
-    let (times, loss) = measure(program.as_mut(), batch, window, config.train.learning_rate)?;
+    let (times, loss) = if args.infer {
+        predict(program.as_mut(), &plan, batch, window)?
+    } else {
+        train(program.as_mut(), batch, window, config.train.learning_rate)?
+    };
+    let work = if args.infer { 2.0 * network.parameters() as f64 } else { flops(&network) };
     let median = times[times.len() / 2].as_secs_f64();
     let device = backend.info(precision);
     let measured = Measured {
         samples_per_second: batch as f64 / median,
         ms_per_step: 1000.0 * median,
-        gflops: flops(&network, batch) / median / 1e9,
+        gflops: work * batch as f64 / median / 1e9,
         steps: times.len(),
         threads: device.threads,
         precision,
@@ -140,35 +145,72 @@ fn rows(inputs: usize, outputs: usize, n: usize) -> Result<MemoryRows> {
 }
 
 /// Steps until the window is full: their times in ascending order, and the loss of the last.
-fn measure(
+fn train(
     program: &mut dyn Program,
     batch: usize,
     window: Duration,
     learning_rate: f64,
 ) -> Result<(Vec<Duration>, f64)> {
-    let rows: Vec<u32> = (0..(BATCHES * batch) as u32).collect();
     let mut figures = Figures::default();
-    let mut times = Vec::new();
-    let begun = Instant::now();
-    for (index, rows) in rows.chunks(batch).cycle().enumerate() {
-        let started = Instant::now();
+    let times = measure(batch, window, |index, rows| {
         let weight_sum = batch as f64;
         let step = Step { index: index as u64, rows, first: 0, weight_sum, learning_rate };
         program.train(DataId(0), &step)?;
         // A device may work on when asked: only the figures show that the step is done.
         program.read(&mut figures);
+        Ok(())
+    })?;
+    let loss = figures.steps.last().map_or(f64::NAN, |step| step.loss_sum / step.weight_sum);
+    Ok((times, loss))
+}
+
+/// The same for batches that are only predicted; the loss is that of even chances for every class against the last batch's
+/// answers, which takes them all.
+fn predict(
+    program: &mut dyn Program,
+    plan: &Plan,
+    batch: usize,
+    window: Duration,
+) -> Result<(Vec<Duration>, f64)> {
+    let mut outputs = Outputs::default();
+    let times = measure(batch, window, |_, rows| {
+        program.infer(DataId(0), rows, &[plan.output], &mut outputs)?;
+        Ok(())
+    })?;
+    let logits: Vec<f64> = outputs.values.iter().flatten().map(|&z| f64::from(z)).collect();
+    let of_row = |row: &[f64]| {
+        let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = row.iter().map(|z| (z - most).exp()).sum();
+        most + sum.ln() - row.iter().sum::<f64>() / row.len() as f64
+    };
+    let losses = logits.chunks_exact(logits.len() / batch).map(of_row);
+    Ok((times, losses.sum::<f64>() / batch as f64))
+}
+
+/// Calls `step` with its number and rows until the window is full: the times in ascending order.
+fn measure(
+    batch: usize,
+    window: Duration,
+    mut step: impl FnMut(usize, &[u32]) -> Result<()>,
+) -> Result<Vec<Duration>> {
+    let rows: Vec<u32> = (0..(BATCHES * batch) as u32).collect();
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    for (index, rows) in rows.chunks(batch).cycle().enumerate() {
+        let started = Instant::now();
+        step(index, rows)?;
         times.push(started.elapsed());
         if begun.elapsed() >= window {
             break;
         }
     }
     times.sort_unstable();
-    let loss = figures.steps.last().map_or(f64::NAN, |step| step.loss_sum / step.weight_sum);
-    Ok((times, loss))
+    Ok(times)
 }
 
-fn flops(network: &Network, batch: usize) -> f64 {
+/// Of a training step, for each sample.
+fn flops(network: &Network) -> f64 {
     let first = network.hidden.first().map_or(network.outputs, |layer| layer.units);
     let (all, first) = (network.parameters() as f64, (network.inputs * first) as f64);
-    (6.0 * all - 2.0 * first) * batch as f64
+    6.0 * all - 2.0 * first
 }

@@ -42,6 +42,21 @@ fn the_loss_is_that_of_training() {
 }
 
 #[test]
+fn a_prediction_is_measured() {
+    let args = ["bench", "--infer", "--layers", "16-8-3", "--batch", "4", "--seconds", "0.1"];
+    let measured = Place::new().json(&args);
+    let number = |key: &str| measured[key].as_f64().unwrap();
+    // 2 x (16 x 8 + 8 + 8 x 3 + 3) operations for each of 4 samples.
+    let flops = f64::from(2 * (136 + 27) * 4);
+    assert!(
+        (number("gflops") * number("ms_per_step") * 1e6 / flops - 1.0).abs() < 1e-9,
+        "{measured}"
+    );
+    // No answer is nearer to even chances than ln 3, and a network at its start is not far from them.
+    assert!((1.0..3.0).contains(&number("loss")) && number("loss") >= 3f64.ln(), "{measured}");
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let place = Place::new();
     place.fails(&["bench", "--layers", "16"], 2, "such as 784-256-10", "");
