@@ -147,7 +147,7 @@ impl Contender {
 }
 
 /// What helps the peers: the right number of threads, no kernels but their own choice, and compiled code that is kept.
-fn environment(command: &mut Command, root: &Path, threads: usize) {
+pub(crate) fn environment(command: &mut Command, root: &Path, threads: usize) {
     for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"] {
         command.env_remove(name);
     }

@@ -4,6 +4,7 @@
 //! machine, and the floor of klubok's step is measured in the same round. See `docs/performance.md`.
 
 mod contender;
+mod goal;
 mod machine;
 pub(crate) mod probe;
 mod result;
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Predict batches instead of training on them; there is no floor then
     #[arg(long)]
     infer: bool,
+    /// Time whole commands instead, to 98 % on the test part of MNIST in this folder of IDX files
+    #[arg(long, conflicts_with_all = ["only", "infer", "batch_size"])]
+    mnist: Option<PathBuf>,
     /// Rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -77,7 +81,10 @@ impl Arguments {
 /// # Errors
 /// When something cannot be set up or written. A contender that fails is left out, and the table says so.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let workloads = workload::chosen(&arguments.only, arguments.batch_size)?;
+    let workloads = match arguments.mnist {
+        Some(_) => Vec::new(),
+        None => workload::chosen(&arguments.only, arguments.batch_size)?,
+    };
     setup::run(root, &arguments.peers)?;
     let output = arguments
         .output
@@ -92,12 +99,23 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         timings: fs_err::File::create(output.with_extension("csv"))?,
     };
     bench.timings.write_all(table::COLUMNS.as_bytes())?;
-    let mut text = bench.header();
-    for workload in workloads {
-        text.push('\n');
-        text += &table::section(&bench.compare(workload)?);
-        fs_err::write(output.with_extension("md"), &text)?;
+    let mut sections = Vec::new();
+    if let Some(data) = &arguments.mnist {
+        let Bench { contenders, probe, .. } = &mut bench;
+        let Arguments { rounds, threads, .. } = *arguments;
+        let data = fs_err::canonicalize(data)?;
+        sections.push(goal::compare(root, &data, contenders, rounds, threads, probe)?);
     }
+    // The probe finds its best rate only by and by, so the header is made last, and what is there is kept.
+    let write = |bench: &Bench<'_>, sections: &[String]| {
+        let text = format!("{}\n{}", bench.header(), sections.join("\n"));
+        fs_err::write(output.with_extension("md"), &text).map(|()| text)
+    };
+    for workload in workloads {
+        sections.push(table::section(&bench.compare(workload)?));
+        write(&bench, &sections)?;
+    }
+    let text = write(&bench, &sections)?;
     println!("\n{text}");
     println!("written to {} and .csv", output.with_extension("md").display());
     Ok(())

@@ -1,0 +1,198 @@
+//! From the start of a command to a test accuracy on MNIST: everything counts, from reading the files to the test.
+//!
+//! Each contender needs so many epochs of the same recipe, the fewest after which it reaches the goal; they are found
+//! first. Then whole commands are timed, in turn.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::{
+    contender::{Contender, environment},
+    probe::Probe,
+    result::{median, ratio, spread},
+    setup,
+};
+use crate::process::command;
+
+/// Share of the test part that must be right.
+const GOAL: f64 = 0.98;
+/// When to give up looking for it.
+const MOST_EPOCHS: usize = 20;
+/// 784-512-512-10, Adam at 0.001, batches of 128, as in `mnist_peer.py`.
+const RECIPE: &str = "--preset plain --hidden 512,512 --batch-size 128 --optimizer adam --lr 0.001 \
+                      --set train.schedule=constant --set train.warmup_epochs=0";
+
+#[derive(Deserialize)]
+struct Reached {
+    accuracy: f64,
+}
+
+/// Who reached the goal: how many epochs it takes, and the seconds of each round.
+struct Runner<'a> {
+    contender: &'a Contender,
+    epochs: usize,
+    accuracy: f64,
+    seconds: Vec<f64>,
+    noisy: usize,
+}
+
+/// Finds the epochs, times the rounds, and returns the table.
+///
+/// # Errors
+/// When klubok does not reach the goal, or a timed command fails.
+pub(crate) fn compare(
+    root: &Path,
+    data: &Path,
+    contenders: &[Contender],
+    rounds: usize,
+    threads: usize,
+    probe: &mut Probe,
+) -> Result<String> {
+    let place = Place { root, data, threads };
+    let (mut runners, mut left_out) = (Vec::new(), String::new());
+    for contender in contenders {
+        match place.epochs_needed(contender) {
+            Ok((epochs, accuracy)) => {
+                println!("  {}: {epochs} epochs, {accuracy:.4}", contender.name);
+                let seconds = Vec::new();
+                runners.push(Runner { contender, epochs, accuracy, seconds, noisy: 0 });
+            }
+            Err(why) => left_out += &format!("Left out: {}: {why:#}.\n", contender.name),
+        }
+    }
+    for round in 0..rounds {
+        for runner in &mut runners {
+            let timed = probe.guard(|| {
+                let begun = Instant::now();
+                place.run(runner.contender, runner.epochs)?;
+                Ok(begun.elapsed().as_secs_f64())
+            })?;
+            println!("  round {}: {:<22} {:.2} s", round + 1, runner.contender.name, timed.value);
+            runner.seconds.push(timed.value);
+            runner.noisy += usize::from(timed.noisy);
+        }
+    }
+    Ok(table(&runners) + &left_out)
+}
+
+fn table(runners: &[Runner<'_>]) -> String {
+    let peers = runners.iter().filter(|runner| runner.contender.peer.is_some());
+    let best = peers.min_by(|a, b| median(&a.seconds).total_cmp(&median(&b.seconds)));
+    let mut text = format!(
+        "## MNIST to {:.0} % of the test part, 784-512-512-10\n\n\
+         | contender | s | spread | / best peer | epochs | test accuracy |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
+        100.0 * GOAL
+    );
+    for Runner { contender, epochs, accuracy, seconds, noisy } in runners {
+        let (least, most) = spread(seconds);
+        let against = best.map_or("-".to_owned(), |b| format!("{:.2}", ratio(seconds, &b.seconds)));
+        let mark = if *noisy > 0 { " *" } else { "" };
+        text += &format!(
+            "| {}{mark} | {:.2} | {least:.2}..{most:.2} | {against} | {epochs} | {accuracy:.4} |\n",
+            contender.name,
+            median(seconds),
+        );
+    }
+    text + "\n"
+}
+
+struct Place<'a> {
+    root: &'a Path,
+    data: &'a Path,
+    threads: usize,
+}
+
+impl Place<'_> {
+    /// The fewest epochs after which the goal is reached, and the accuracy then.
+    fn epochs_needed(&self, contender: &Contender) -> Result<(usize, f64)> {
+        for epochs in 1..=MOST_EPOCHS {
+            let accuracy = self.run(contender, epochs)?;
+            if accuracy >= GOAL {
+                return Ok((epochs, accuracy));
+            }
+        }
+        bail!("{MOST_EPOCHS} epochs did not reach it")
+    }
+
+    /// Trains and tests; returns the accuracy.
+    fn run(&self, contender: &Contender, epochs: usize) -> Result<f64> {
+        let Self { root, data, threads } = *self;
+        let (epochs, threads_text) = (epochs.to_string(), threads.to_string());
+        let Some((library, mode)) = contender.peer else {
+            return self.run_klubok(contender, &epochs, &threads_text);
+        };
+        if library.is_rust() {
+            bail!("there is no script for it");
+        }
+        let mut peer = command(root, setup::python(root));
+        peer.arg(root.join(setup::FOLDER).join("mnist_peer.py")).arg("--data").arg(data);
+        peer.args(["--mode", mode, "--epochs", &epochs, "--threads", &threads_text]);
+        environment(&mut peer, root, threads);
+        said(&mut peer)
+    }
+
+    fn run_klubok(&self, contender: &Contender, epochs: &str, threads: &str) -> Result<f64> {
+        let folder = self.root.join(setup::OUTPUT).join("mnist-run");
+        if folder.exists() {
+            fs_err::remove_dir_all(&folder)?;
+        }
+        let mut train = command(self.root, setup::klubok(self.root));
+        train.arg("train").arg(self.data).arg("-o").arg(&folder).args(RECIPE.split_whitespace());
+        train.args(["--precision", contender.precision.name(), "--epochs", epochs]);
+        train.args(["--threads", threads, "--quiet"]);
+        let mut test = command(self.root, setup::klubok(self.root));
+        test.arg("eval").arg(&folder).arg(self.data);
+        test.args(["--split", "test", "--json", "--threads", threads]);
+        if !train.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
+            bail!("`klubok train` failed");
+        }
+        said(&mut test)
+    }
+}
+
+/// The accuracy that a command prints.
+fn said(command: &mut Command) -> Result<f64> {
+    let output = command.stderr(Stdio::null()).output()?;
+    if !output.status.success() {
+        bail!("it failed");
+    }
+    let reached: Reached =
+        serde_json::from_slice(&output.stdout).context("it printed no accuracy")?;
+    Ok(reached.accuracy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bench::contender::{Library, Task, all},
+        floor::Precision,
+    };
+
+    #[test]
+    fn seconds_are_set_against_the_fastest_peer() {
+        let everyone = all(Task::Train, &[Precision::F32], &[Library::Jax, Library::Sklearn]);
+        let seconds = [[2.0, 4.0], [8.0, 8.0], [30.0, 20.0]];
+        let runners: Vec<_> = everyone
+            .iter()
+            .zip(seconds)
+            .map(|(contender, seconds)| Runner {
+                contender,
+                epochs: 5,
+                accuracy: 0.981,
+                seconds: seconds.to_vec(),
+                noisy: usize::from(seconds[0] == 8.0),
+            })
+            .collect();
+        let text = table(&runners);
+        assert!(text.contains("| klubok f32 | 3.00 | 2.00..4.00 | 0.38 | 5 | 0.9810 |"), "{text}");
+        assert!(text.contains("| JAX f32 * | 8.00 | 8.00..8.00 | 1.00 |"), "{text}");
+    }
+}
