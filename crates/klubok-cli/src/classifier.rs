@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Rows that are inferred together.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 256;
 /// Where runs go without `-o`, and where `latest` is looked for.
 pub(crate) const RUNS: &str = "runs";
 

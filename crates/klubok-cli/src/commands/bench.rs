@@ -20,7 +20,9 @@ use klubok::{
 use serde::Serialize;
 
 use crate::{
-    args, compute,
+    args,
+    classifier::BLOCK,
+    compute,
     failure::{Failure, Result},
     settings,
     terminal::{Screen, answer, thousands},
@@ -69,7 +71,8 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let plan = Plan { precision, ..plan };
     let backend = compute::cpu(settings::threads(args.compute.threads));
     let rows = rows(inputs, outputs, BATCHES * batch)?;
-    let mut program = backend.compile(&plan, batch, &[Arc::new(rows)])?;
+    let together = if args.infer { batch.min(BLOCK) } else { batch };
+    let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;
     program.load(&network.start(&config.start(&classes), 0))?;
 
     let window = Duration::from_secs_f64(args.seconds);

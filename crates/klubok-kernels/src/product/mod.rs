@@ -25,6 +25,9 @@ pub const GROUP: usize = 16;
 /// Terms, or pairs of them, that are summed before the result is written.
 pub const DEPTH: usize = 256;
 
+/// Groups that go through all rows before the next ones: with [`DEPTH`] they stay in the second-level cache.
+const WIDTH: usize = 8;
+
 /// What products are of: f32, or pairs of bf16.
 pub trait Operand: Number {
     /// Computes a block with the instructions of `isa`.
@@ -99,8 +102,10 @@ pub fn product<T: Operand>(
     add: bool,
 ) {
     for block in blocks(out, stride, size, lanes, scalars, ahead, add) {
-        // SAFETY: all that the block reaches was checked.
-        unsafe { T::block(isa, block, size.rows, size.groups) };
+        for first in (0..size.groups).step_by(WIDTH) {
+            // SAFETY: all that the block reaches was checked.
+            unsafe { T::block(isa, block.at(0, first), size.rows, WIDTH.min(size.groups - first)) };
+        }
     }
 }
 
