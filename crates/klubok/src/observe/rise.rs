@@ -1,0 +1,174 @@
+//! Does the validation loss rise while the training loss falls, and since when?
+//!
+//! The course is smoothed over a window that grows with its length; its minimum is the candidate. A rise counts
+//! when it is larger than noise and chance together explain. Two sources of chance are known:
+//!
+//! - jitter from epoch to epoch, measured on the course itself by its second differences;
+//! - the validation part is a sample: another one of `n` would give another rise. Between two epochs the losses of
+//!   the same samples are compared, so what counts is the deviation of their *changes*. It was measured on networks
+//!   for pictures and tables: a tenth of the mean loss from one epoch to the next, three tenths and more later.
+//!
+//! Compare Prechelt 1998, "Early Stopping - But When?": its generalisation loss GL is our relative rise; that it must
+//! exceed a multiple of its standard error takes the place of a fixed threshold.
+
+use super::series::{lowest, mean, median, noise, smooth};
+
+/// Standard errors that a rise must exceed.
+const ERRORS: f64 = 1.75;
+/// The rise that nobody minds, as a share of the loss.
+const LEAST: f64 = 0.01;
+/// The same where no training loss is known that would have to fall.
+const LEAST_ALONE: f64 = 0.03;
+/// The training loss must have fallen by this share.
+const FALL: f64 = 0.005;
+/// Jitter that is assumed before it can be measured, as a share of the loss.
+const JITTER: f64 = 0.003;
+/// Jitter of neighbouring epochs is alike: the share of its variance that adds up with every epoch.
+const DRIFT: f64 = 0.03;
+/// Deviation of the samples' changes after nine epochs, as a share of the mean loss.
+const CHANGE: f64 = 0.15;
+/// Samples of a validation part of unknown size.
+const SAMPLES: f64 = 500.0;
+
+/// The course of both losses up to now, one value an epoch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Course {
+    pub(super) epochs: Vec<f64>,
+    /// NaN where not known.
+    pub(super) train: Vec<f64>,
+    pub(super) val: Vec<f64>,
+    /// NaN where not known.
+    pub(super) accuracy: Vec<f64>,
+}
+
+/// A rise of the validation loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rise {
+    /// Place of the minimum in the course.
+    pub(super) at: usize,
+    /// Validation loss there.
+    pub(super) base: f64,
+    /// Validation loss now.
+    pub(super) now: f64,
+    /// The rise in standard errors.
+    pub(super) errors: f64,
+    /// Training loss at the minimum, and now.
+    pub(super) train: Option<(f64, f64)>,
+    /// Accuracy at the minimum and now.
+    pub(super) accuracy: Option<(f64, f64)>,
+    /// True when the accuracy rose, and more than chance explains.
+    pub(super) accuracy_rises: bool,
+}
+
+impl Rise {
+    /// The rise as a share of the loss at the minimum.
+    pub(super) fn share(&self) -> f64 {
+        (self.now - self.base) / self.base.abs()
+    }
+
+    /// How sure a rise of so many standard errors is: 0.43 at the threshold, 0.86 at five, towards 1.
+    pub(super) fn certainty(&self) -> f64 {
+        let square = self.errors * self.errors;
+        square / (square + 4.0)
+    }
+}
+
+/// The rise of the validation loss at the end of this course, if there is one. What `stands` already ends only when
+/// little of it is left.
+pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Option<Rise> {
+    let n = course.val.len();
+    let smoothed = smooth(&course.val, half(n));
+    let at = lowest(&smoothed)?;
+    let since = n - 1 - at;
+    if since < 2 {
+        return None;
+    }
+    let base = mean(&course.val[at.saturating_sub(1)..at + 2]).max(smoothed[at]);
+    let last = since.min(3);
+    let mut end = course.val[n - last..].to_vec();
+    let now = if last < 3 { mean(&end) } else { median(&mut end) };
+    let jitter = noise(&course.val[at.saturating_sub(8)..], JITTER * base.abs());
+    let drift = 1.0 / last as f64 + 1.0 / 3.0 + DRIFT * since as f64;
+    let samples = samples.map_or(SAMPLES, |n| n as f64).max(1.0);
+    let change = (CHANGE * base).powi(2) * since.min(9) as f64 / 9.0;
+    let errors = (now - base) / (jitter * jitter * drift + change / samples).sqrt();
+    let train = fall(&course.train, at, last);
+    let (fell, least) = match train {
+        Some((then, now)) => (then - now > FALL * then.abs(), LEAST),
+        None => (true, LEAST_ALONE),
+    };
+    let ease = if stands { 3.0 } else { 1.0 };
+    let rises = errors > ERRORS / ease && now - base > least / ease * base.abs();
+    if !rises || !(fell || stands) {
+        return None;
+    }
+    let accuracy = fall(&course.accuracy, at, last);
+    let accuracy_rises = accuracy.is_some_and(|(then, now)| {
+        let chance = 0.5 * (then * (1.0 - then) / samples).max(0.0).sqrt();
+        now - then > (2.0 * noise(&course.accuracy, 0.002)).max(chance).max(0.005)
+    });
+    Some(Rise { at, base, now, errors, train, accuracy, accuracy_rises })
+}
+
+/// Half of the window: an eighth of the course in all.
+pub(super) fn half(n: usize) -> usize {
+    ((n as f64 / 16.0).round() as usize).clamp(1, 8)
+}
+
+/// A figure around a place and at the end; none where it is not known.
+fn fall(values: &[f64], at: usize, last: usize) -> Option<(f64, f64)> {
+    let then = mean(&values[at.saturating_sub(1)..at + 2]);
+    let now = mean(&values[values.len() - last..]);
+    (then.is_finite() && now.is_finite()).then_some((then, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(val: &[f64], train: &[f64]) -> Course {
+        Course {
+            epochs: (1..=val.len()).map(|e| e as f64).collect(),
+            train: train.to_vec(),
+            val: val.to_vec(),
+            accuracy: vec![f64::NAN; val.len()],
+        }
+    }
+
+    fn falling(n: usize) -> Vec<f64> {
+        (0..n).map(|i| 0.9f64.powi(i as i32)).collect()
+    }
+
+    #[test]
+    fn a_clear_rise_is_found_at_its_minimum() {
+        let val = [1.0, 0.8, 0.7, 0.65, 0.66, 0.7, 0.75];
+        let rise = rise(&course(&val, &falling(7)), Some(1000), false).unwrap();
+        assert_eq!(rise.at, 3);
+        assert!(rise.certainty() > 0.8 && rise.share() > 0.05, "{rise:?}");
+    }
+
+    #[test]
+    fn a_rise_that_few_samples_explain_is_none() {
+        let val = [1.0, 0.8, 0.7, 0.66, 0.665, 0.671, 0.676];
+        let of = |samples| rise(&course(&val, &falling(7)), Some(samples), false).is_some();
+        assert!(of(5000) && !of(40));
+    }
+
+    #[test]
+    fn a_rise_of_both_losses_is_no_over_fitting() {
+        let val = [1.0, 0.8, 0.7, 0.65, 0.7, 0.75, 0.8];
+        assert_eq!(rise(&course(&val, &val), Some(1000), false), None);
+        let alone = rise(&course(&val, &[f64::NAN; 7]), Some(1000), false);
+        assert!(alone.is_some_and(|rise| rise.train.is_none()));
+    }
+
+    #[test]
+    fn what_stands_ends_only_when_little_is_left() {
+        let mut val = vec![1.0, 0.8, 0.65, 0.7, 0.72, 0.7];
+        val.extend([0.662; 4]);
+        let course = course(&val, &falling(10));
+        assert!(
+            rise(&course, Some(200), false).is_none() && rise(&course, Some(200), true).is_some()
+        );
+    }
+}
