@@ -16,7 +16,7 @@ use super::series::{lowest, mean, median, noise, smooth};
 /// Standard errors that a rise must exceed.
 const ERRORS: f64 = 1.75;
 /// The rise that nobody minds, as a share of the loss.
-const LEAST: f64 = 0.01;
+const LEAST: f64 = 0.007;
 /// The same where no training loss is known that would have to fall.
 const LEAST_ALONE: f64 = 0.03;
 /// The training loss must have fallen by this share.
@@ -103,11 +103,23 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
         return None;
     }
     let accuracy = fall(&course.accuracy, at, last);
-    let accuracy_rises = accuracy.is_some_and(|(then, now)| {
-        let chance = 0.5 * (then * (1.0 - then) / samples).max(0.0).sqrt();
-        now - then > (2.0 * noise(&course.accuracy, 0.002)).max(chance).max(0.005)
-    });
+    let accuracy_rises = accuracy_rises(&course.accuracy, at, samples);
     Some(Rise { at, base, now, errors, train, accuracy, accuracy_rises })
+}
+
+/// Does the accuracy rise since the minimum, more than jitter and the size of the validation part explain, and has
+/// it not come to rest since?
+fn accuracy_rises(accuracy: &[f64], at: usize, samples: f64) -> bool {
+    let last = ((accuracy.len() - at) / 3).max(1);
+    let (earlier, late) = accuracy.split_at(accuracy.len() - last);
+    let (then, middle) =
+        (mean(&accuracy[at.saturating_sub(1)..at + 2]), mean(&earlier[earlier.len() - last..]));
+    let jitter = noise(accuracy, 0.002);
+    // The same samples are counted at both moments: about half of the deviation of a share cancels out.
+    let chance = 0.5 * (then * (1.0 - then) / samples).max(0.0).sqrt();
+    let least = (2.0 * jitter).max(chance).max(0.005);
+    mean(late) - then > least
+        && mean(late) - middle > (jitter * (2.0 / last as f64).sqrt()).max(0.001)
 }
 
 /// Half of the window: an eighth of the course in all.
@@ -141,32 +153,44 @@ mod tests {
 
     #[test]
     fn a_clear_rise_is_found_at_its_minimum() {
-        let val = [1.0, 0.8, 0.7, 0.65, 0.66, 0.7, 0.75];
-        let rise = rise(&course(&val, &falling(7)), Some(1000), false).unwrap();
-        assert_eq!(rise.at, 3);
+        let val = [1.0, 0.8, 0.7, 0.66, 0.65, 0.66, 0.68, 0.71, 0.74, 0.77];
+        let rise = rise(&course(&val, &falling(10)), Some(1000), false).unwrap();
+        assert_eq!(rise.at, 4);
         assert!(rise.certainty() > 0.8 && rise.share() > 0.05, "{rise:?}");
     }
 
     #[test]
     fn a_rise_that_few_samples_explain_is_none() {
-        let val = [1.0, 0.8, 0.7, 0.66, 0.665, 0.671, 0.676];
-        let of = |samples| rise(&course(&val, &falling(7)), Some(samples), false).is_some();
+        let val = [0.75, 0.70, 0.67, 0.66, 0.66, 0.664, 0.669, 0.674, 0.68];
+        let of = |samples| rise(&course(&val, &falling(9)), Some(samples), false).is_some();
         assert!(of(5000) && !of(40));
     }
 
     #[test]
     fn a_rise_of_both_losses_is_no_over_fitting() {
-        let val = [1.0, 0.8, 0.7, 0.65, 0.7, 0.75, 0.8];
+        let val = [0.75, 0.7, 0.67, 0.65, 0.65, 0.67, 0.7, 0.74, 0.78];
         assert_eq!(rise(&course(&val, &val), Some(1000), false), None);
-        let alone = rise(&course(&val, &[f64::NAN; 7]), Some(1000), false);
+        let alone = rise(&course(&val, &[f64::NAN; 9]), Some(1000), false);
         assert!(alone.is_some_and(|rise| rise.train.is_none()));
     }
 
     #[test]
+    fn an_accuracy_that_still_rises_is_told_from_one_that_has_come_to_rest() {
+        let val = [1.0, 0.8, 0.7, 0.65, 0.66, 0.7, 0.75, 0.8, 0.86, 0.92];
+        let of = |last: [f64; 4]| {
+            let mut course = course(&val, &falling(10));
+            course.accuracy = [&[0.5, 0.6, 0.65, 0.7, 0.71, 0.72][..], &last].concat();
+            rise(&course, Some(2000), false).unwrap().accuracy_rises
+        };
+        assert!(of([0.73, 0.74, 0.75, 0.76]));
+        assert!(!of([0.72; 4]) && !of([0.71, 0.70, 0.69, 0.68]));
+    }
+
+    #[test]
     fn what_stands_ends_only_when_little_is_left() {
-        let mut val = vec![1.0, 0.8, 0.65, 0.7, 0.72, 0.7];
-        val.extend([0.662; 4]);
-        let course = course(&val, &falling(10));
+        let mut val = vec![0.8, 0.7, 0.66, 0.65, 0.66, 0.67, 0.68, 0.67];
+        val.extend([0.66; 4]);
+        let course = course(&val, &falling(12));
         assert!(
             rise(&course, Some(200), false).is_none() && rise(&course, Some(200), true).is_some()
         );

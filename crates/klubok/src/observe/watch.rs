@@ -62,7 +62,6 @@ impl Observer for Watch {
                     self.look();
                 }
                 steps.for_each(|step| self.tracker.step(&Row::from(step)));
-                self.look();
                 // The log has these already.
                 self.noticed.clear();
             }
