@@ -37,7 +37,7 @@ fn meaning(phase: PhaseName) -> String {
 /// A verdict with its numbers, without what to try.
 fn sentence(verdict: &Verdict) -> String {
     let of = |key: &str| verdict.evidence.get(key).copied();
-    let loss = |key: &str| of(key).map_or_else(|| text!("verdict.no_number"), |loss| digits(loss));
+    let loss = |key: &str| of(key).map_or_else(|| text!("verdict.no_number"), digits);
     let share = |key: &str| of(key).map_or_else(|| "-".to_owned(), percent);
     let since = epoch(verdict.since);
     match verdict.name {

@@ -106,7 +106,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     }
     println!("\n{text}");
     println!("written to {} and .csv", output.with_extension("md").display());
-    Ok(())
+    Ok(true)
 }
 
 struct Bench<'a> {

@@ -15,6 +15,8 @@ use super::series::{lowest, mean, median, noise, smooth};
 
 /// Standard errors that a rise must exceed.
 const ERRORS: f64 = 1.75;
+/// Standard errors by which the epoch before must have been above the minimum.
+const BEFORE: f64 = 0.5;
 /// The rise that nobody minds, as a share of the loss.
 const LEAST: f64 = 0.007;
 /// The same where no training loss is known that would have to fall.
@@ -85,26 +87,38 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
     }
     let base = mean(&course.val[at.saturating_sub(1)..at + 2]).max(smoothed[at]);
     let last = since.min(3);
-    let mut end = course.val[n - last..].to_vec();
-    let now = if last < 3 { mean(&end) } else { median(&mut end) };
+    let now = level(&course.val[n - last..]);
     let jitter = noise(&course.val[at.saturating_sub(8)..], JITTER * base.abs());
     let drift = 1.0 / last as f64 + 1.0 / 3.0 + DRIFT * since as f64;
     let samples = samples.map_or(SAMPLES, |n| n as f64).max(1.0);
     let change = (CHANGE * base).powi(2) * since.min(9) as f64 / 9.0;
-    let errors = (now - base) / (jitter * jitter * drift + change / samples).sqrt();
+    let error = (jitter * jitter * drift + change / samples).sqrt();
+    let errors = (now - base) / error;
     let train = fall(&course.train, at, last);
     let (fell, least) = match train {
-        Some((then, now)) => (then - now > FALL * then.abs(), LEAST),
+        Some((then, now)) => {
+            let jitter = noise(&course.train[at.saturating_sub(8)..], 0.0);
+            let chance = jitter * (1.0 / last as f64 + 1.0 / 3.0).sqrt();
+            (then - now > chance.max(FALL * then.abs()), LEAST)
+        }
         None => (true, LEAST_ALONE),
     };
+    // One bad epoch is no rise: the epoch before must have been above the minimum too.
+    let before = level(&course.val[(n - 1 - last).max(at + 1)..n - 1]);
+    let lasts = since < 3 || before - base > BEFORE * error;
     let ease = if stands { 3.0 } else { 1.0 };
     let rises = errors > ERRORS / ease && now - base > least / ease * base.abs();
-    if !rises || !(fell || stands) {
+    if !rises || !(fell && lasts || stands) {
         return None;
     }
     let accuracy = fall(&course.accuracy, at, last);
     let accuracy_rises = accuracy_rises(&course.accuracy, at, samples);
     Some(Rise { at, base, now, errors, train, accuracy, accuracy_rises })
+}
+
+/// Where the last few values are: their median, of two their mean.
+fn level(values: &[f64]) -> f64 {
+    median(&mut values.to_vec())
 }
 
 /// Does the accuracy rise since the minimum, more than jitter and the size of the validation part explain, and has
@@ -192,7 +206,7 @@ mod tests {
         val.extend([0.66; 4]);
         let course = course(&val, &falling(12));
         assert!(
-            rise(&course, Some(200), false).is_none() && rise(&course, Some(200), true).is_some()
+            rise(&course, Some(2000), false).is_none() && rise(&course, Some(2000), true).is_some()
         );
     }
 }

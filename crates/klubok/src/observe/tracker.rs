@@ -129,8 +129,8 @@ impl Tracker {
             self.best = Some((row.epoch, loss));
         }
         if [row.train_loss, row.val_loss].iter().flatten().any(|loss| !loss.is_finite()) {
-            let broken = [row.train_loss, row.val_loss].into_iter().flatten();
-            let value = broken.filter(|loss| !loss.is_finite()).last().unwrap_or(f64::NAN);
+            let mut broken = [row.train_loss, row.val_loss].into_iter().flatten();
+            let value = broken.rfind(|loss| !loss.is_finite()).unwrap_or(f64::NAN);
             self.explode(row.epoch, value);
             return;
         }
@@ -210,8 +210,10 @@ impl Tracker {
         }
         let (epochs, losses) = self.losses();
         let low = last_low(&losses);
-        let grew = low + 1 < losses.len();
-        let since = if grew { epochs[low] } else { epoch };
+        let grows = low + 1 < losses.len();
+        let since = if grows { epochs[low] } else { epoch };
+        // What was a number before any update and is none after the first ones grew within them.
+        let grew = grows || self.first.is_some_and(|first| first.untrained && first.epoch < epoch);
         let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
         self.explosion = Some(Explosion { since, loss: (lowest, value), grew, last: true });
     }

@@ -1,6 +1,6 @@
 //! What is wrong with a training, judged from its history alone, and what to try.
 //!
-//! Sources: Prechelt 1998 for over-fitting; Guo et al. 2017 for over-confidence; AutoTrainer (Zhang et al. 2021) for
+//! Sources: Prechelt 1998 for over-fitting; Guo et al. 2017 for over-confidence; `AutoTrainer` (Zhang et al. 2021) for
 //! oscillating loss and slow convergence; Google's tuning playbook for learning rates.
 
 use super::{
@@ -121,7 +121,7 @@ impl Tracker {
             (epochs, losses)
         };
         let fifth = (n / 5).max(3);
-        let (before, now) = (mean(&losses[n - fifth - 1..n - fifth + 1]), mean(&losses[n - 2..]));
+        let (before, now) = (mean(&losses[n - fifth - 1..=n - fifth]), mean(&losses[n - 2..]));
         let share = (before - now) / before.abs();
         let falls = share > STILL_FALLING && before - now > 3.0 * noise(&losses, 0.0);
         falls.then(|| {
@@ -169,9 +169,12 @@ impl Tracker {
 /// `0.0003`: a number with two digits that count.
 fn two_digits(number: f64) -> f64 {
     let scale = 10f64.powi(1 - number.log10().floor() as i32);
+    if !scale.is_finite() || scale == 0.0 {
+        return number;
+    }
     let rounded = (number * scale).round() / scale;
-    // Division by a power of ten may leave a tail of digits: the text has none.
-    format!("{rounded:.12}").parse().unwrap_or(rounded)
+    // Division by a power of ten may leave a tail of digits: this form has none.
+    format!("{rounded:.1e}").parse().unwrap_or(rounded)
 }
 
 /// How bad it is, and what it means.

@@ -70,11 +70,13 @@ impl Observer for Watch {
                 self.tracker.epoch(&Row::from(*metrics));
                 self.look();
             }
+            // Whoever goes on after an interruption looks again at the end of the epoch.
+            Event::Stopping { stopped: Stopped::Interrupted, .. } => {}
             Event::Stopping { stopped, epoch, .. } => {
                 if *stopped == Stopped::Diverged {
                     self.tracker.diverged(*epoch);
                 }
-                self.ended = *stopped != Stopped::Interrupted;
+                self.ended = true;
                 self.look();
             }
             _ => {}

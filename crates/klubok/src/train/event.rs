@@ -183,7 +183,6 @@ pub enum Notice {
 ///
 /// # Errors
 /// When the serializer fails.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 pub fn epoch_number<S: Serializer>(epoch: &f64, to: S) -> Result<S::Ok, S::Error> {
     if epoch.fract() == 0.0 && epoch.abs() < 1e15 {
         to.serialize_i64(*epoch as i64)

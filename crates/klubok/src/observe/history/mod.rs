@@ -130,6 +130,14 @@ pub enum HistoryError {
         /// What is wrong.
         reason: String,
     },
+    /// A folder with event files of several trainings.
+    #[error("`{path}` has more than one training: name one of them, such as `{one}`")]
+    Several {
+        /// The folder.
+        path: String,
+        /// The folder of one of them.
+        one: String,
+    },
     /// A folder with nothing that is known.
     #[error("`{path}` is neither a run nor a folder of TensorBoard event files")]
     Folder {

@@ -106,11 +106,8 @@ impl<'a> Rows<'a> {
             let count = &mut counts[column.field as usize];
             *count = if column.mean { *count + 1 } else { 1 };
             let place = place(row, column.field);
-            let before = place.unwrap_or(0.0);
-            *place = Some(before + (value - before) / f64::from(*count));
-            if column.mean && *count == 1 || !column.mean {
-                *place = Some(value);
-            }
+            let mean = |before: f64| before + (value - before) / f64::from(*count);
+            *place = Some(if *count == 1 { value } else { place.map_or(value, mean) });
         }
         Ok(())
     }

@@ -31,9 +31,8 @@ pub(super) fn read(folder: &Path) -> Result<History> {
         Ok(metrics::read(&path)?.iter().map(Row::from).collect())
     };
     let events = fs_err::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
-    let lines = events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let last =
-        lines.filter(|line| ["start", "resume", "stopped"].contains(&line.event.as_str())).last();
+    let mut lines = events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let last = lines.rfind(|line| ["start", "resume", "stopped"].contains(&line.event.as_str()));
     let reason = last.as_ref().and_then(|line| line.reason.as_deref());
     Ok(History {
         epochs: rows(METRICS)?,

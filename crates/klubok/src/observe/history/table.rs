@@ -34,7 +34,7 @@ pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
 fn delimiter(bytes: &[u8]) -> u8 {
     let mut lines = bytes.split(|&b| b == b'\n');
     let head = lines.find(|line| !line.is_empty() && line[0] != b'#').unwrap_or_default();
-    let count = |delimiter: u8| head.iter().filter(|&&b| b == delimiter).count();
+    let count = |delimiter: u8| head.split(|&b| b == delimiter).count();
     let most = [b',', b';', b'\t'].into_iter().rev().max_by_key(|&delimiter| count(delimiter));
     most.unwrap_or(b',')
 }

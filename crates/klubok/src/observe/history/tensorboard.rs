@@ -31,7 +31,7 @@ struct Value {
     #[prost(string, tag = "1")]
     tag: String,
     #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
+    number: Option<f32>,
     #[prost(message, optional, tag = "8")]
     tensor: Option<Tensor>,
 }
@@ -54,6 +54,9 @@ struct Series {
     rank: u8,
     points: Vec<(i64, f64)>,
 }
+
+/// Folders in which Keras keeps the figures of a part.
+const PARTS: [&str; 3] = ["train", "validation", "val"];
 
 /// True for names that TensorBoard looks for.
 pub(super) fn is_event_file(path: &Path) -> bool {
@@ -79,7 +82,20 @@ pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
         return Err(HistoryError::Folder { path: path.to_owned() }.into());
     }
     files.sort();
+    let mut folders: Vec<String> = files.iter().map(|file| folder_of(file)).collect();
+    folders.dedup();
+    folders.retain(|name| !PARTS.contains(&name.as_str()) && meaning(name).is_none());
+    if let [one, _, ..] = &folders[..] {
+        let one = one.clone();
+        return Err(HistoryError::Several { path: path.to_owned(), one }.into());
+    }
     read_files(&files, path)
+}
+
+/// Name of the folder that a file is in.
+fn folder_of(file: &Path) -> String {
+    let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
+    folder.to_string_lossy().into_owned()
 }
 
 /// The history in these event files.
@@ -90,8 +106,7 @@ pub(super) fn read_files(files: &[PathBuf], path: &str) -> Result<History> {
     let mut all: Vec<Series> = Vec::new();
     let mut tags = Vec::new();
     for file in files {
-        let folder = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let part = ["train", "validation", "val"].into_iter().find(|part| *part == folder);
+        let folder = folder_of(file);
         let wrong = |reason: String| HistoryError::Form {
             path: file.display().to_string(),
             form: "TensorBoard events",
@@ -101,7 +116,13 @@ pub(super) fn read_files(files: &[PathBuf], path: &str) -> Result<History> {
             let event = Event::decode(record).map_err(|error| wrong(error.to_string()))?;
             for value in event.summary.into_iter().flat_map(|summary| summary.value) {
                 let Some(number) = scalar(&value) else { continue };
-                let tag = part.map_or(value.tag.clone(), |part| format!("{part}/{}", value.tag));
+                let tag = if PARTS.contains(&folder.as_str()) {
+                    format!("{folder}/{}", value.tag)
+                } else if meaning(&folder).is_some() {
+                    folder.clone()
+                } else {
+                    value.tag.clone()
+                };
                 if !tags.contains(&tag) {
                     tags.push(tag.clone());
                 }
@@ -167,7 +188,7 @@ fn by_epoch(
 
 /// The number of a scalar summary; none for pictures, histograms and the like.
 fn scalar(value: &Value) -> Option<f64> {
-    if let Some(number) = value.simple_value {
+    if let Some(number) = value.number {
         return Some(f64::from(number));
     }
     let tensor = value.tensor.as_ref()?;
@@ -217,7 +238,7 @@ mod tests {
     use super::*;
 
     fn record(step: i64, tag: &str, number: f32) -> Vec<u8> {
-        let value = Value { tag: tag.to_owned(), simple_value: Some(number), tensor: None };
+        let value = Value { tag: tag.to_owned(), number: Some(number), tensor: None };
         let bytes = Event { step, summary: Some(Summary { value: vec![value] }) }.encode_to_vec();
         let length = (bytes.len() as u64).to_le_bytes();
         let sums = [masked(&length), masked(&bytes)].map(u32::to_le_bytes);
@@ -272,10 +293,21 @@ mod tests {
     }
 
     #[test]
+    fn folders_of_pytorch_are_figures_and_others_are_trainings_of_their_own() {
+        let file = |loss: f32| [record(1, "Loss", loss), record(2, "Loss", loss / 2.0)].concat();
+        let files = [("Loss_train/a.tfevents", file(1.0)), ("Loss_val/a.tfevents", file(2.0))];
+        let rows = history(&files).unwrap().epochs;
+        assert_eq!((rows[1].train_loss, rows[1].val_loss), (Some(0.5), Some(1.0)));
+        let files = [("version_0/a.tfevents", file(1.0)), ("version_1/a.tfevents", file(2.0))];
+        let error = history(&files).unwrap_err().to_string();
+        assert_eq!(error, "`tb` has more than one training: name one of them, such as `version_0`");
+    }
+
+    #[test]
     fn tensors_are_scalars_too() {
         let tensor =
             |content: Vec<u8>, dtype| Tensor { dtype, content, floats: vec![], doubles: vec![] };
-        let value = |tensor| Value { tag: String::new(), simple_value: None, tensor: Some(tensor) };
+        let value = |tensor| Value { tag: String::new(), number: None, tensor: Some(tensor) };
         assert_eq!(scalar(&value(tensor(0.5f32.to_le_bytes().to_vec(), 1))), Some(0.5));
         assert_eq!(scalar(&value(tensor(0.25f64.to_le_bytes().to_vec(), 2))), Some(0.25));
         assert_eq!(scalar(&value(tensor(b"text".to_vec(), 7))), None);
