@@ -50,7 +50,7 @@ def pictures():
 
     x, y = [], []
     for label, name in enumerate(("cat", "dog")):
-        for path in sorted((DATA / "cats-dogs-64" / name).iterdir())[:6000]:
+        for path in sorted((DATA / "cats-dogs-64" / name).iterdir())[:5000]:
             x.append(np.asarray(Image.open(path).convert("L").resize((32, 32)), np.float32).ravel())
             y.append(label)
     return np.stack(x), np.array(y, np.int64)
@@ -109,13 +109,14 @@ def main(number):
     x, y = data(s["data"])
     order = rng.permutation(len(x))
     need = s["train"] + s["val"]
-    parts = np.split(order[: need + 4000], [s["train"], need])
+    beside = min(4000, len(x) - need)
+    parts = np.split(order[: need + beside], [s["train"], need])
     mean, std = x[parts[0]].mean(0), x[parts[0]].std(0) + 1e-3
     if s["data"] in ("mnist", "fashion-mnist", "cats-dogs"):
         mean, std = x[parts[0]].mean(), x[parts[0]].std()
     classes = int(y.max()) + 1
     y = y.copy()
-    flip = order[:need + 4000][rng.random(need + 4000) < s["noise"]]
+    flip = order[:need + beside][rng.random(need + beside) < s["noise"]]
     y[flip] = rng.integers(0, classes, len(flip))
     tensors = [(torch.tensor((x[p] - mean) / std), torch.tensor(y[p])) for p in parts]
     (tx, ty), val, population = tensors
