@@ -17,7 +17,15 @@ const BASE: &[&str] = &["error", "Error", "Result", "rows", "plan", "state", "rn
 /// Some things of later modules are plain descriptions that earlier ones must name: the error gathers
 /// the errors of all, and a plan says how its parameters are updated.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("error", &["data::DataError", "format::ModelError", "train::RunError"]),
+    (
+        "error",
+        &[
+            "data::DataError",
+            "format::ModelError",
+            "observe::history::HistoryError",
+            "train::RunError",
+        ],
+    ),
     ("rows", &[]),
     ("plan", &["optim::UpdateSpec"]),
     ("state", &[]),

@@ -69,6 +69,17 @@ Every setting, its default and its meaning: klubok config --defaults")]
   klubok predict runs/pets-001 holidays/ -o holidays.csv
   klubok predict latest 'holidays/**/*.jpg' --json")]
     Predict(Predict),
+    /// How a training went: its phases, what is wrong, what to try.
+    #[command(after_help = "Examples:
+  klubok diagnose latest
+  klubok diagnose history.csv --json
+  klubok diagnose lightning_logs/version_0 --fail-on warning
+  python train.py | klubok diagnose -
+
+PATH is a run, a folder of TensorBoard event files, or a file with one row an epoch (CSV, JSON lines):
+train_loss, val_loss and, where known, epoch, train_accuracy, val_accuracy, grad_norm, lr. The names that
+Keras and Lightning give them are understood.")]
+    Diagnose(Diagnose),
     /// How fast a training step runs on this machine.
     #[command(after_help = "Examples:
   klubok bench --layers 4096-1024-512-256-2 --batch-size 128
@@ -178,6 +189,32 @@ pub(crate) struct Predict {
     pub(crate) compute: Compute,
     #[command(flatten)]
     pub(crate) report: Answer,
+}
+
+/// `klubok diagnose`.
+#[derive(Debug, Args)]
+pub(crate) struct Diagnose {
+    /// A run, a history, or `-` for standard input.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
+    /// Samples of the validation part, where the history does not tell.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) val_samples: Option<u64>,
+    /// Exit with 1 when a verdict is as bad as this.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Level>,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How bad a verdict must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// The result suffers.
+    Warning,
+    /// The result is of no use.
+    Error,
 }
 
 /// `klubok bench`.

@@ -70,6 +70,7 @@ impl From<klubok::Error> for Failure {
             }
             klubok::Error::Data(error) => data_hint(error),
             klubok::Error::Run(error) => run_hint(error),
+            klubok::Error::History(_) => Some(text!("hint.history")),
             klubok::Error::Model(_) => Some(text!("hint.model")),
             klubok::Error::Plan(PlanError::Memory { .. }) => Some(text!("hint.memory")),
             _ => None,

@@ -5,11 +5,10 @@ use std::{
     path::Path,
 };
 
-use klubok::train::{
-    event::{Event, Metrics, Observer, Stopped},
-    session::Summary,
-};
+use klubok::train::event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict};
 use serde::Serialize;
+
+use crate::training::Done;
 
 /// How a training ended: what `train`, `resume` and `demo` print.
 #[derive(Debug, Clone, Serialize)]
@@ -31,14 +30,14 @@ pub(crate) struct Trained {
     /// Seconds of training, interruptions left out.
     pub(crate) seconds: f64,
     /// Phases of the training that were found.
-    pub(crate) phases: [(); 0],
+    pub(crate) phases: Vec<Phase>,
     /// What was judged of it.
-    pub(crate) verdicts: [(); 0],
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 impl Trained {
-    /// The figures of a summary.
-    pub(crate) fn new(summary: &Summary) -> Self {
+    /// The figures of a training that is done.
+    pub(crate) fn new(Done { summary, diagnosis }: &Done) -> Self {
         Self {
             run: summary.run.clone(),
             epochs: summary.epochs,
@@ -48,8 +47,8 @@ impl Trained {
             val_accuracy: summary.val_accuracy,
             stopped: summary.stopped,
             seconds: summary.seconds,
-            phases: [],
-            verdicts: [],
+            phases: diagnosis.phases.clone(),
+            verdicts: diagnosis.verdicts.clone(),
         }
     }
 }
@@ -76,6 +75,8 @@ enum LineOf<'a> {
         #[serde(flatten)]
         metrics: &'a Metrics,
     },
+    Phase(&'a Phase),
+    Verdict(&'a Verdict),
     Checkpoint {
         step: u64,
     },
@@ -122,8 +123,13 @@ impl Observer for Lines {
             Event::Step(metrics) => LineOf::Step(metrics),
             Event::Epoch { metrics, best } => LineOf::Epoch { best, metrics },
             Event::Checkpoint { step } => LineOf::Checkpoint { step },
-            // Progress is for eyes; the end has its figures only when the last files are written.
-            Event::Progress { .. } | Event::End { .. } => return Ok(()),
+            Event::Noticed { notice: Notice::Phase(phase), .. } => LineOf::Phase(phase),
+            Event::Noticed { notice: Notice::Verdict(verdict), .. } => LineOf::Verdict(verdict),
+            // Progress is for eyes, the past was told before; the end has its figures only when the last files are written.
+            Event::Past { .. }
+            | Event::Progress { .. }
+            | Event::Stopping { .. }
+            | Event::End { .. } => return Ok(()),
         };
         Ok(self.print(&line)?)
     }

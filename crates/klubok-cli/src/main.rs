@@ -5,6 +5,7 @@ mod classifier;
 mod commands;
 mod compute;
 mod curve;
+mod diagnosis;
 mod failure;
 mod files;
 mod interrupt;

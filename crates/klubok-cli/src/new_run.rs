@@ -6,10 +6,7 @@ use klubok::{
     backend::Backend,
     config::{Config, Preset},
     data::{self, Dataset, Fingerprint, OpenOptions},
-    train::{
-        run_dir::{Place, RunDir, RunInfo},
-        session::Summary,
-    },
+    train::run_dir::{Place, RunDir, RunInfo},
 };
 
 use crate::{
@@ -18,7 +15,7 @@ use crate::{
     json::Lines,
     loading,
     terminal::Screen,
-    training::Training,
+    training::{Done, Training},
 };
 
 /// What a new run is of.
@@ -50,7 +47,7 @@ impl NewRun<'_> {
         place: Place<'_>,
         data: Option<Dataset>,
         lines: Option<&mut Lines>,
-    ) -> Result<(Summary, Dataset)> {
+    ) -> Result<(Done, Dataset)> {
         let backend = compute::device(config);
         let threads = config.train.threads;
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
@@ -76,15 +73,15 @@ impl NewRun<'_> {
         backend: &dyn Backend,
         data: Option<Dataset>,
         lines: Option<&mut Lines>,
-    ) -> Result<(Summary, Dataset)> {
+    ) -> Result<(Done, Dataset)> {
         let screen = self.screen;
         let data = match data {
             Some(data) => data,
             None => loading::open(self.source, options, screen)?,
         };
         let training = Training { run, config, info, data: &data, screen, lines };
-        let summary = training.train(backend)?;
-        Ok((summary, data))
+        let done = training.train(backend)?;
+        Ok((done, data))
     }
 
     fn describe(&self, options: &OpenOptions, kernel: String) -> Result<RunInfo> {

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use klubok::train::event::{Event, Metrics, Observer};
 
 use crate::{
-    curve,
+    curve, diagnosis,
     terminal::{Screen, accuracy_and_chance, duration, paint, rate, thousands},
     text::text,
 };
@@ -159,6 +159,11 @@ impl Observer for Progress {
             return Ok(());
         }
         match event {
+            Event::Past { steps, epochs } => {
+                steps.iter().chain(*epochs).for_each(|metrics| self.point(metrics));
+                self.train.sort_by(|a, b| a.0.total_cmp(&b.0));
+                self.validation.sort_by(|a, b| a.0.total_cmp(&b.0));
+            }
             Event::Start { steps_per_epoch, epochs, step } => {
                 self.start(*steps_per_epoch, *epochs, *step);
             }
@@ -170,6 +175,7 @@ impl Observer for Progress {
                 self.point(metrics);
                 self.epoch(metrics, *best);
             }
+            Event::Noticed { notice, .. } => self.print(diagnosis::notice(notice)),
             Event::End { .. } => {
                 self.bar.finish_and_clear();
                 if self.screen.is_live() {

@@ -5,6 +5,7 @@ use klubok::{
     config::Config,
     data::Dataset,
     nn::network::Network,
+    observe::{Diagnosis, watch::Watch},
     rows::Field,
     train::{
         event::{Observer, Stopped},
@@ -15,6 +16,7 @@ use klubok::{
 
 use crate::{
     args::Report,
+    diagnosis,
     failure::{Failure, Result},
     files, interrupt,
     json::{Lines, Trained},
@@ -41,20 +43,29 @@ pub(crate) struct Training<'a> {
     pub(crate) lines: Option<&'a mut Lines>,
 }
 
+/// How a training ended, and how it went.
+pub(crate) struct Done {
+    /// How it ended.
+    pub(crate) summary: Summary,
+    /// Its phases and verdicts.
+    pub(crate) diagnosis: Diagnosis,
+}
+
 impl Training<'_> {
     /// Trains until the run ends or a person interrupts it. What was left is on the disk.
     ///
     /// # Errors
     /// When the rows are not those of the run, the network does not fit into memory, or files cannot be
     /// written.
-    pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<Summary> {
+    pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<Done> {
         let Self { run, config, data, screen, .. } = self;
         let inputs = data.rows.fields()[Field::X.0].width;
         self.introduce(&config.network(inputs, data.classes.len()), backend);
         let val = data.parts.val.iter().map(|&row| data.targets[row as usize]);
         let chance = chance(val, data.classes.len());
         let mut progress = Progress::new(screen, data.parts.val.len(), chance);
-        let mut observers: Vec<&mut dyn Observer> = vec![&mut progress];
+        let mut watch = Watch::new(data.parts.val.len() as u64);
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut watch, &mut progress];
         if let Some(lines) = &mut self.lines {
             lines.of(run.path());
             observers.push(&mut **lines);
@@ -63,8 +74,9 @@ impl Training<'_> {
             let _listening = interrupt::Training::begin();
             session::train(run, config, data, backend, &mut observers, &interrupt::STOP)?
         };
-        self.conclude(&summary, chance);
-        Ok(summary)
+        let done = Done { summary, diagnosis: watch.diagnosis() };
+        self.conclude(&done, chance);
+        Ok(done)
     }
 
     /// What will be trained on what, with what.
@@ -98,7 +110,7 @@ impl Training<'_> {
     }
 
     /// What came of it, and what can be done next.
-    fn conclude(&self, summary: &Summary, chance: f64) {
+    fn conclude(&self, Done { summary, diagnosis }: &Done, chance: f64) {
         let Self { info, data, screen, .. } = *self;
         let reason = reason(summary.stopped);
         let time = duration(summary.seconds);
@@ -122,6 +134,7 @@ impl Training<'_> {
             }
             _ => screen.say(text!("end.no_epoch", reason = reason, time = time)),
         }
+        screen.say(diagnosis::report(diagnosis));
         screen.say(text!("end.model", path = self.run.file(MODEL).display()));
         let run = &summary.run;
         let source = files::shown(&info.data);
@@ -153,8 +166,8 @@ pub(crate) fn reason(stopped: Option<Stopped>) -> String {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub(crate) fn print(summary: &Summary, report: &Report, lines: Option<Lines>) -> Result<()> {
-    let trained = Trained::new(summary);
+pub(crate) fn print(done: &Done, report: &Report, lines: Option<Lines>) -> Result<()> {
+    let trained = Trained::new(done);
     if let Some(mut lines) = lines {
         lines.end(&trained)?;
     }
@@ -169,12 +182,13 @@ pub(crate) fn print(summary: &Summary, report: &Report, lines: Option<Lines>) ->
 /// # Errors
 /// When it diverged (1) or was interrupted (130).
 pub(crate) fn finish(
-    summary: &Summary,
+    done: &Done,
     report: &Report,
     lines: Option<Lines>,
     learning_rate: f64,
 ) -> Result<()> {
-    print(summary, report, lines)?;
+    print(done, report, lines)?;
+    let summary = &done.summary;
     match summary.stopped {
         Some(Stopped::Diverged) => {
             let cause = summary.cause.clone().unwrap_or_else(|| text!("end.diverged"));

@@ -31,45 +31,6 @@ kernel! {
     }
 }
 
-/// Lanes of [`dots`]: four sums of whole vectors do not wait for each other.
-const WIDE: usize = 64;
-
-/// `Σ w x` in f32: element `i` is added in lane `i % 64`, and the lanes are added pairwise.
-#[inline(always)]
-fn dot(w: &[f32], x: &[f32]) -> f32 {
-    let mut lanes = [0.0; WIDE];
-    let (whole_w, rest_w) = w.as_chunks::<WIDE>();
-    let (whole_x, rest_x) = x.as_chunks::<WIDE>();
-    for (w, x) in whole_w.iter().zip(whole_x) {
-        for i in 0..WIDE {
-            lanes[i] += w[i] * x[i];
-        }
-    }
-    for (lane, (w, x)) in lanes.iter_mut().zip(rest_w.iter().zip(rest_x)) {
-        *lane += w * x;
-    }
-    let mut half = WIDE / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
-}
-
-kernel! {
-    /// `out[row][sample] = Σ w[row] x[sample]` for rows of `w` and of `x` that are `apart`; those of `out` are `stride` apart.
-    /// For a few samples: each row of `w` is read once from memory.
-    pub fn dots(out: &mut [f32], stride: usize, w: &[f32], x: &[f32], apart: usize) {
-        for (out, w) in out.chunks_exact_mut(stride).zip(w.chunks_exact(apart)) {
-            for (out, x) in out.iter_mut().zip(x.chunks_exact(apart)) {
-                *out = dot(w, x);
-            }
-        }
-    }
-}
-
 kernel! {
     /// `Σ x²`.
     pub fn squares(x: &[f32]) -> f64 {
@@ -88,23 +49,6 @@ kernel! {
 mod tests {
     use super::*;
     use crate::isa::Isa;
-
-    #[test]
-    fn dots_of_every_row_and_sample() {
-        // Whole numbers: every order of the sum is exact.
-        let (rows, samples, apart, stride) = (7, 2, 160, 4);
-        let w: Vec<f32> = (0..rows * apart).map(|i| (i % 7) as f32 - 3.0).collect();
-        let x: Vec<f32> = (0..samples * apart).map(|i| (i % 5) as f32 - 2.0).collect();
-        for isa in Isa::available() {
-            let mut out = vec![9.0; rows * stride];
-            dots(isa, &mut out, stride, &w, &x, apart);
-            for (row, out) in out.chunks(stride).enumerate() {
-                let plain =
-                    |s: usize| (0..apart).map(|i| w[row * apart + i] * x[s * apart + i]).sum();
-                assert_eq!(out, [plain(0), plain(1), 9.0, 9.0], "{}", isa.name());
-            }
-        }
-    }
 
     #[test]
     fn every_row_has_its_sum() {

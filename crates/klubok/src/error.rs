@@ -2,7 +2,10 @@
 //!
 //! Every message says what was wrong, where, and what would be right; the command adds the way out.
 
-use crate::{config::ConfigError, data::DataError, format::ModelError, train::RunError};
+use crate::{
+    config::ConfigError, data::DataError, format::ModelError, observe::history::HistoryError,
+    train::RunError,
+};
 
 /// What can go wrong in the library.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,9 @@ pub enum Error {
     /// A run folder or a run itself went wrong.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A history cannot be read or judged.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// A network or state does not fit what was asked of the backend.
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -4,6 +4,7 @@
 //! first. Then whole commands are timed, in turn.
 
 use std::{
+    fmt::Write,
     path::Path,
     process::{Command, Stdio},
     time::Instant,
@@ -63,7 +64,9 @@ pub(crate) fn compare(
                 let seconds = Vec::new();
                 runners.push(Runner { contender, epochs, accuracy, seconds, noisy: 0 });
             }
-            Err(why) => left_out += &format!("Left out: {}: {why:#}.\n", contender.name),
+            Err(why) => {
+                let _ = writeln!(left_out, "Left out: {}: {why:#}.", contender.name);
+            }
         }
     }
     for round in 0..rounds {
@@ -94,8 +97,9 @@ fn table(runners: &[Runner<'_>]) -> String {
         let (least, most) = spread(seconds);
         let against = best.map_or("-".to_owned(), |b| format!("{:.2}", ratio(seconds, &b.seconds)));
         let mark = if *noisy > 0 { " *" } else { "" };
-        text += &format!(
-            "| {}{mark} | {:.2} | {least:.2}..{most:.2} | {against} | {epochs} | {accuracy:.4} |\n",
+        let _ = writeln!(
+            text,
+            "| {}{mark} | {:.2} | {least:.2}..{most:.2} | {against} | {epochs} | {accuracy:.4} |",
             contender.name,
             median(seconds),
         );

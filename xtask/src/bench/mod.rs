@@ -4,6 +4,7 @@
 //! machine, and the floor of klubok's step is measured in the same round. See `docs/performance.md`.
 
 mod contender;
+mod diagnosis;
 mod goal;
 mod machine;
 pub(crate) mod probe;
@@ -19,7 +20,7 @@ use std::{
 };
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use self::{
     contender::{Contender, Library, Run, Task},
@@ -37,7 +38,11 @@ const TRIAL: f64 = 0.2;
 
 /// What to compare.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    /// What to measure instead of speed
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// Workloads, such as catdog,mnist; all by default
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -70,17 +75,27 @@ pub(crate) struct Arguments {
     output: Option<PathBuf>,
 }
 
+/// What else can be measured.
+#[derive(Subcommand)]
+enum Instead {
+    /// How well phases are told, on recorded histories with known truth
+    Diagnosis,
+}
+
 impl Arguments {
     fn task(&self) -> Task {
         if self.infer { Task::Infer } else { Task::Train }
     }
 }
 
-/// Runs the comparison and prints the table.
+/// Runs the comparison and prints the table; true when all went well.
 ///
 /// # Errors
 /// When something cannot be set up or written. A contender that fails is left out, and the table says so.
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
+    if let Some(Instead::Diagnosis) = arguments.instead {
+        return diagnosis::run(root);
+    }
     let workloads = match arguments.mnist {
         Some(_) => Vec::new(),
         None => workload::chosen(&arguments.only, arguments.batch_size)?,
@@ -118,7 +133,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let text = write(&bench, &sections)?;
     println!("\n{text}");
     println!("written to {} and .csv", output.with_extension("md").display());
-    Ok(())
+    Ok(true)
 }
 
 struct Bench<'a> {

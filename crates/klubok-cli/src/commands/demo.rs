@@ -40,11 +40,11 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
     let preset = written.preset;
     let new = NewRun { source: SOURCE, val: None, test: None, strict: false, preset, screen };
     let mut lines = args.report.jsonl.then(Lines::default);
-    let (summary, data) = new.train(&config, place, None, lines.as_mut())?;
-    if matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping)) {
-        show(&summary, &data, screen)?;
+    let (done, data) = new.train(&config, place, None, lines.as_mut())?;
+    if matches!(done.summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping)) {
+        show(&done.summary, &data, screen)?;
     }
-    training::finish(&summary, &args.report, lines, config.train.learning_rate)
+    training::finish(&done, &args.report, lines, config.train.learning_rate)
 }
 
 /// What the network recognises now among drawings that training did not use.

@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 mod demo;
+mod diagnose;
 mod eval;
 mod predict;
 mod resume;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Config(args)) => config::run(&args),
     }

@@ -2,6 +2,7 @@
 
 use klubok::{
     data::{self, Fingerprint, OpenOptions},
+    observe::{Diagnosis, history},
     train::{RunError, session::Summary},
 };
 
@@ -14,7 +15,7 @@ use crate::{
     loading,
     terminal::Screen,
     text::text,
-    training::{self, Training},
+    training::{self, Done, Training},
 };
 
 /// Goes on with a run; one that has ended is left as it is.
@@ -28,7 +29,10 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         let summary = Summary::new(&run, progress, progress.stopped);
         let reason = training::reason(summary.stopped);
         screen.say(text!("resume.ended", run = run.path().display(), reason = reason));
-        return training::print(&summary, &args.report, lines);
+        let mut history = history::read(run.path())?;
+        history.val_samples = Some(progress.val_samples);
+        let diagnosis = Diagnosis::of_history(&history);
+        return training::print(&Done { summary, diagnosis }, &args.report, lines);
     }
     let backend = compute::device_of_run(&config, &info.kernel, screen);
     let options = OpenOptions {
@@ -46,6 +50,6 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     screen.say(text!("train.resumed", run = run.path().display(), step = step));
     let (config, info, data) = (&config, &info, &data);
     let training = Training { run: &run, config, info, data, screen, lines: lines.as_mut() };
-    let summary = training.train(backend.as_ref())?;
-    training::finish(&summary, &args.report, lines, config.train.learning_rate)
+    let done = training.train(backend.as_ref())?;
+    training::finish(&done, &args.report, lines, config.train.learning_rate)
 }

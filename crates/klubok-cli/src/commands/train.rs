@@ -42,8 +42,8 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
             None => Place::Numbered { runs: Path::new(RUNS), name: &name },
         };
         let mut lines = args.report.jsonl.then(Lines::default);
-        let (summary, _) = new.train(&config, place, None, lines.as_mut())?;
-        return training::finish(&summary, &args.report, lines, config.train.learning_rate);
+        let (done, _) = new.train(&config, place, None, lines.as_mut())?;
+        return training::finish(&done, &args.report, lines, config.train.learning_rate);
     };
     let mut variants = Vec::new();
     for value in values_of(values) {
@@ -91,14 +91,15 @@ fn vary(
         };
         let same = opened.take().filter(|(settings, _)| *settings == config.data);
         let data = same.map(|(_, data)| data);
-        let (summary, data) = new.train(&config, place, data, lines.as_mut())?;
-        let trained = Trained::new(&summary);
+        let (trained, data) = new.train(&config, place, data, lines.as_mut())?;
+        let trained = Trained::new(&trained);
         if let Some(lines) = &mut lines {
             lines.end(&trained)?;
         }
+        let interrupted = trained.stopped == Some(Stopped::Interrupted);
         done.push(Variant { value, trained, samples: data.parts.val.len() });
         opened = Some((config.data, data));
-        if summary.stopped == Some(Stopped::Interrupted) {
+        if interrupted {
             break;
         }
     }

@@ -1,6 +1,9 @@
-//! What training tells its observers: a closed list of events. Observers only read.
+//! What training tells its observers: a closed list of events. Observers only read, and may answer with
+//! what they noticed.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not apply is absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -76,9 +79,128 @@ pub enum Stopped {
     Interrupted,
 }
 
+/// Name of a phase of learning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseName {
+    /// The loss falls steeply.
+    FastLearning,
+    /// Gains shrink.
+    FineTuning,
+    /// The training loss falls, the validation loss rises: over-fitting is likely.
+    Specialisation,
+    /// Both losses are flat, and nothing is wrong with where they are.
+    Converged,
+    /// Both losses are flat and high.
+    Underfitting,
+    /// The loss grows without end, or is no longer a number.
+    Diverging,
+}
+
+/// The numbers that a judgement rests on, by name.
+pub type Evidence = BTreeMap<String, f64>;
+
+/// A phase of learning: where it began and, so far, ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Which one.
+    pub name: PhaseName,
+    /// First epoch of it, counted from 1; with a fraction, the moment within an epoch.
+    #[serde(serialize_with = "epoch_number")]
+    pub start: f64,
+    /// Last epoch of it, inclusive, fractions allowed.
+    #[serde(serialize_with = "epoch_number")]
+    pub end: f64,
+    /// How sure this is, 0 to 1.
+    pub certainty: f64,
+    /// What it rests on.
+    pub evidence: Evidence,
+}
+
+/// Name of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictName {
+    /// The loss is no longer a number, or grows without end.
+    Diverging,
+    /// The loss exploded.
+    LearningRateTooHigh,
+    /// The validation loss rises while the training loss falls.
+    OverFitting,
+    /// The validation loss rises while the validation accuracy still does too.
+    OverConfidence,
+    /// Both losses are high and flat.
+    UnderFitting,
+    /// The loss jumps up and down.
+    OscillatingLoss,
+    /// The loss falls at the end as slowly and evenly as at the beginning.
+    LearningRateTooLow,
+    /// The loss was still falling when training ended.
+    SlowConvergence,
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// The result suffers.
+    Warning,
+    /// The result is of no use.
+    Error,
+}
+
+/// A judgement of a training, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Which one.
+    pub name: VerdictName,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The epoch from which on it holds.
+    #[serde(serialize_with = "epoch_number")]
+    pub since: f64,
+    /// What it rests on.
+    pub evidence: Evidence,
+    /// What it means, in one sentence.
+    pub meaning: String,
+    /// What to try, as arguments of `klubok train`.
+    #[serde(rename = "try")]
+    pub try_: String,
+}
+
+/// Something that an observer noticed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// A phase began.
+    Phase(Phase),
+    /// A verdict appeared.
+    Verdict(Verdict),
+}
+
+/// Writes whole epochs as whole numbers.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn epoch_number<S: Serializer>(epoch: &f64, to: S) -> Result<S::Ok, S::Error> {
+    if epoch.fract() == 0.0 && epoch.abs() < 1e15 {
+        to.serialize_i64(*epoch as i64)
+    } else {
+        to.serialize_f64(*epoch)
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
+    /// What earlier sessions of a resumed run measured up to its checkpoint; before [`Event::Start`].
+    Past {
+        /// Lines of `steps.jsonl`.
+        steps: &'a [Metrics],
+        /// Lines of `metrics.jsonl`.
+        epochs: &'a [Metrics],
+    },
     /// Before the first step of this session.
     Start {
         /// Updates in a whole epoch.
@@ -106,10 +228,28 @@ pub enum Event<'a> {
         /// True when it is the best epoch so far.
         best: bool,
     },
+    /// An observer noticed something: a line of `events.jsonl`.
+    Noticed {
+        /// Updates done.
+        step: u64,
+        /// The same in epochs.
+        epoch: f64,
+        /// What.
+        notice: &'a Notice,
+    },
     /// Everything needed to go on from here is on the disk.
     Checkpoint {
         /// Updates done.
         step: u64,
+    },
+    /// Training stops; what it leaves is written next.
+    Stopping {
+        /// Why.
+        stopped: Stopped,
+        /// Updates done; of a divergence, when it was seen.
+        step: u64,
+        /// The same in epochs.
+        epoch: f64,
     },
     /// The run ended.
     End {
@@ -125,4 +265,9 @@ pub trait Observer {
     /// # Errors
     /// An observer that cannot go on (a log on a full disk) ends the run; the last checkpoint stays.
     fn observe(&mut self, event: &Event<'_>) -> crate::Result<()>;
+
+    /// What it noticed since it was last asked: it is written to the log and told to all.
+    fn noticed(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     backend::DeviceInfo,
     train::{
         RunError,
-        event::{Event, Observer, Stopped},
+        event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
     },
 };
 
@@ -67,6 +67,10 @@ pub enum Happened {
         /// Which kernels.
         kernel: String,
     },
+    /// A phase of learning began.
+    Phase(Phase),
+    /// A verdict appeared.
+    Verdict(Verdict),
     /// It ended, or was interrupted.
     Stopped {
         /// Why.
@@ -114,6 +118,19 @@ impl Logs {
         self.events.append(line)
     }
 
+    /// What stands in `steps.jsonl` and `metrics.jsonl` of a run's folder.
+    ///
+    /// # Errors
+    /// When a log cannot be read or a line is damaged.
+    pub fn past(folder: &Path) -> Result<[Vec<Metrics>; 2]> {
+        let read = |name: &str| -> Result<Vec<Metrics>> {
+            let text = fs_err::read_to_string(folder.join(name))?;
+            let parse = |line| serde_json::from_str(line).map_err(std::io::Error::from);
+            Ok(text.lines().map(parse).collect::<std::io::Result<_>>()?)
+        };
+        Ok([read(STEPS)?, read(METRICS)?])
+    }
+
     /// Brings all lines to the disk and returns the lengths for a checkpoint.
     ///
     /// # Errors
@@ -132,6 +149,13 @@ impl Observer for Logs {
         match event {
             Event::Step(metrics) => self.steps.append(metrics),
             Event::Epoch { metrics, .. } => self.metrics.append(metrics),
+            Event::Noticed { step, epoch, notice } => {
+                let happened = match notice {
+                    Notice::Phase(phase) => Happened::Phase(phase.clone()),
+                    Notice::Verdict(verdict) => Happened::Verdict(verdict.clone()),
+                };
+                self.happened(&EventLine { step: *step, epoch: *epoch, happened })
+            }
             _ => Ok(()),
         }
     }

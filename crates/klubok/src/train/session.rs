@@ -19,7 +19,7 @@ use crate::{
     state::Weights,
     train::{
         RunError, checkpoint,
-        event::{Event, Observer, Stopped},
+        event::{Event, Notice, Observer, Stopped},
         logs::{EventLine, Happened, LogLengths, Logs},
         progress::Progress,
         run_dir::{CHECKPOINT, MODEL, RunDir, SPLIT},
@@ -111,12 +111,17 @@ pub fn train(
         trainer.snapshot(),
         Happened::begin(bytes.is_some(), backend.info(config.train.precision)),
     )?;
+    if bytes.is_some() {
+        let [steps, epochs] = Logs::past(run.path())?;
+        tell(observers, &Event::Past { steps: &steps, epochs: &epochs })?;
+    }
     tell(observers, &trainer.start_event())?;
     loop {
         let mut all = All { logs: &mut on_disk.logs, observers };
         let stopped = trainer.advance(&mut all, stop)?;
         let snapshot = trainer.snapshot();
         if let Some(reason) = stopped {
+            all.observe(&stopping(reason, &snapshot.progress))?;
             let cause = snapshot.progress.divergence.map(|divergence| divergence.to_string());
             on_disk.happened(snapshot, Happened::Stopped { reason, cause })?;
         }
@@ -186,8 +191,29 @@ struct All<'a, 'b> {
 impl Observer for All<'_, '_> {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         self.logs.observe(event)?;
-        tell(self.observers, event)
+        tell(self.observers, event)?;
+        let (step, epoch) = match *event {
+            Event::Step(metrics) | Event::Epoch { metrics, .. } => (metrics.step, metrics.epoch),
+            Event::Stopping { step, epoch, .. } => (step, epoch),
+            _ => return Ok(()),
+        };
+        let noticed: Vec<Notice> = self.observers.iter_mut().flat_map(|o| o.noticed()).collect();
+        for notice in &noticed {
+            let event = Event::Noticed { step, epoch, notice };
+            self.logs.observe(&event)?;
+            tell(self.observers, &event)?;
+        }
+        Ok(())
     }
+}
+
+/// What observers are told when training stops.
+fn stopping(stopped: Stopped, progress: &Progress) -> Event<'static> {
+    let (step, epoch) = match progress.divergence {
+        Some(divergence) => (divergence.step, divergence.epoch),
+        None => (progress.step, progress.epochs()),
+    };
+    Event::Stopping { stopped, step, epoch }
 }
 
 fn tell(observers: &mut [&mut dyn Observer], event: &Event<'_>) -> Result<()> {

@@ -6,6 +6,8 @@ mod article;
 mod blobs;
 mod golden;
 mod gradients;
+mod histories;
 mod loading;
+mod phases;
 mod resume;
 mod training;

@@ -17,7 +17,7 @@ use klubok::{
     config::{Config, Optimizer},
     data::Dataset,
     format::Model,
-    observe::metrics,
+    observe::{metrics, watch::Watch},
     plan::{Plan, Precision, Value},
     rows::Rows,
     state::{State, Weights},
@@ -434,4 +434,32 @@ fn the_model_is_that_of_the_best_epoch() {
         .scores(&mut *program, &data.parts.val, &data.targets)
         .unwrap();
     assert!((scores.loss().unwrap() - lowest).abs() < 1e-6);
+}
+
+#[test]
+fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_no_bit() {
+    let (_kept, unwatched) = whole(&config());
+    let folder = tempfile::tempdir().unwrap();
+    let watched = create(folder.path(), &config());
+    let mut watch = Watch::new(21);
+    train(&watched, &config(), u64::MAX, &mut watch).unwrap();
+    assert_same(&watched, &unwatched, "watched");
+    let noticed = |run: &RunDir| {
+        let of = |line: &Json| line["event"] == "phase" || line["event"] == "verdict";
+        lines(run, "events.jsonl").into_iter().filter(of).collect::<Vec<_>>()
+    };
+    let expected = noticed(&watched);
+    assert_eq!(expected[0]["name"], "fast_learning");
+
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    for steps in [1, 3, 11, 9, 2] {
+        let summary = train(&run, &config(), steps, &mut Watch::new(21)).unwrap();
+        assert_eq!(summary.stopped, Some(Stopped::Interrupted), "after {steps}");
+    }
+    let mut last = Watch::new(21);
+    train(&run, &config(), u64::MAX, &mut last).unwrap();
+    assert_same(&run, &unwatched, "interrupted five times");
+    assert_eq!(noticed(&run), expected);
+    assert_eq!(last.diagnosis(), watch.diagnosis());
 }

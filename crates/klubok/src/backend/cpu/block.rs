@@ -8,7 +8,6 @@ use super::{
     super::Numbers,
     Pass,
     parameter::{Parameter, padded},
-    products::FEW,
     tile::Packed,
     values::{GROUP, Values},
 };
@@ -102,8 +101,6 @@ pub(super) struct Block {
     pub(super) noise: Option<Noise>,
     pub(super) gate: Gate,
     pub(super) y: Values,
-    /// What it reads, `[samples][inputs]`, if they are few; until then its pages cost no memory.
-    pub(super) few: Buffer,
     /// f'(z) times the factor of dropout, `[features][samples]`, if the gate wants it stored.
     pub(super) slope: Buffer,
     pub(super) delta: Delta,
@@ -152,8 +149,7 @@ impl Block {
         };
         let (slope, y) =
             (Buffer::new(slope), Values::new(width, stride, (!last).then_some(precision)));
-        let few = Buffer::new(FEW * weight.stride);
-        Self { weight, bias, norm, f, noise, gate, y, few, slope, delta }
+        Self { weight, bias, norm, f, noise, gate, y, slope, delta }
     }
 
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {

@@ -7,13 +7,12 @@ use klubok_kernels::{
     norm,
     parts::Chunks,
     pool::Pool,
-    transpose::transpose,
 };
 
 use super::{
     Pass,
     block::{Block, Feature, Gate, tile_features},
-    products::{self, FEW},
+    products,
     values::{GROUP, PER_VALUE, Values, spread},
 };
 use crate::nn::batch_norm::{EPSILON, MOMENTUM};
@@ -35,12 +34,6 @@ impl Block {
         let training = matches!(pass, Pass::Train { .. });
         let stored = training && self.gate == Gate::Stored;
         let draw = self.noise.and_then(|noise| noise.draw(pass));
-        let few = !training && batch <= FEW && x.pairs.is_empty();
-        if few {
-            let apart = self.weight.stride;
-            transpose(isa, &mut self.few, apart, &x.rows, x.stride, x.width, batch);
-        }
-        let few = few.then(|| &self.few[..batch * self.weight.stride]);
         let (weight, bias) = (&self.weight, self.bias.as_ref().map(|b| &*b.value));
         let (features, normalised, scales) = match &mut self.norm {
             Some(n) => (
@@ -64,10 +57,7 @@ impl Block {
             |i, (values, slope, normalised, features), scratch| {
                 let first = i * tile;
                 let y = &mut *values.0;
-                match few {
-                    Some(x) => products::forward_few(isa, y, stride, x, weight, first),
-                    None => products::forward(isa, y, x, weight, first, groups),
-                }
+                products::forward(isa, y, x, weight, first, groups);
                 let mut bias = bias.map_or(&[][..], |bias| &bias[first..first + y.len() / stride]);
                 if let Some((gain, shift)) = scales {
                     let normalised = normalised.chunks_exact_mut(stride);

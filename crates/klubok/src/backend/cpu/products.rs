@@ -3,7 +3,6 @@
 use klubok_kernels::{
     isa::Isa,
     product::{Ahead, Lanes, Scalars, Size, product},
-    reduce::dots,
 };
 
 use super::{
@@ -36,22 +35,6 @@ pub(super) fn forward(
         let scalars = Scalars { values: w, step: 1, stride: packed.stride };
         product(isa, z, stride, size, lanes, scalars, ahead, false);
     }
-}
-
-/// Most samples of a batch for which [`forward_few`] is faster: it waits for weights, and lanes would be mostly empty.
-pub(super) const FEW: usize = 4;
-
-/// [`forward`] in f32 for a few samples, `x` as `[samples][inputs]` in rows as long as those of the weight.
-pub(super) fn forward_few(
-    isa: Isa,
-    z: &mut [f32],
-    stride: usize,
-    x: &[f32],
-    weight: &Parameter,
-    first: usize,
-) {
-    let apart = weight.stride;
-    dots(isa, z, stride, &weight.value[first * apart..], x, apart);
 }
 
 /// `dx = dz W` for inputs from number `first` on: `[inputs][samples]`.

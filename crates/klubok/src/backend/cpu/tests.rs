@@ -7,10 +7,7 @@ use crate::{
     backend::agreement::{self, Case, check_backend, check_case},
     nn::network::Hidden,
     optim::{Rule, UpdateSpec},
-    plan::{
-        Activation, Augment, LossKind, LossSpec, Op, ParamKind, ParamSpec, Picture, Precision,
-        RunningSpec,
-    },
+    plan::{Activation, LossKind, LossSpec, Op, ParamKind, ParamSpec, Precision, RunningSpec},
     rows::MemoryRows,
 };
 
@@ -378,54 +375,4 @@ fn nan_reaches_the_figures() {
     let mut figures = Figures::default();
     program.read(&mut figures);
     assert!(figures.steps[0].loss_sum.is_nan());
-}
-
-/// What it costs to gather, scale, mirror and shift pictures, as a share of a step on two threads:
-/// `cargo test --release -p klubok --lib -- --ignored --nocapture pictures_cost_little`
-#[test]
-#[ignore = "a measurement: it wants a release build and an idle machine"]
-fn pictures_cost_little() {
-    let augment = Augment { flip: true, shift: 2 };
-    let catdog = (Picture { width: 64, height: 64, channels: 1 }, &[1024, 512, 256][..], 2);
-    let mnist = (Picture { width: 28, height: 28, channels: 1 }, &[512, 512][..], 10);
-    for (picture, hidden, classes) in [catdog, mnist] {
-        let (inputs, batch, steps) = (picture.width * picture.height, 128, 400);
-        let mut case = Case::plain(inputs, hidden, classes, batch);
-        case.picture = Some((picture, augment));
-        case.update.rule = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-        let many = 20_000;
-        let pixels = (0..many * inputs).map(|i| (i % 251) as u8).collect();
-        let labels: Vec<u32> = (0..many).map(|i| (i % classes) as u32).collect();
-        let data: Arc<dyn Rows> = Arc::new(MemoryRows::pictures(pixels, inputs, &labels));
-        let mut program =
-            compile::program(CpuBackend::new(2), &case.plan(), batch, &[Arc::clone(&data)])
-                .unwrap();
-        program.load(&case.start()).unwrap();
-        let mut times = [vec![], vec![]];
-        for index in 0..steps {
-            // Rows from all over the data, as a shuffle takes them.
-            let row = |i| ((index * batch + i) * 7919 % many) as u32;
-            let rows: Vec<u32> = (0..batch).map(row).collect();
-            let weight_sum = batch as f64;
-            let learning_rate = 1e-3;
-            let step =
-                Step { index: index as u64, rows: &rows, first: 0, weight_sum, learning_rate };
-            let begun = std::time::Instant::now();
-            program.train(DATA, &step).unwrap();
-            times[0].push(begun.elapsed());
-            let pass = Pass::Train { step: step.index, first: 0, track: true };
-            // Other rows than those that were just read.
-            let rows: Vec<u32> = rows.iter().map(|row| (row + 1) % many as u32).collect();
-            let begun = std::time::Instant::now();
-            program.input.forward(program.isa, &mut program.pool, &*data, &rows, pass).unwrap();
-            times[1].push(begun.elapsed());
-        }
-        let [step, input] = times.map(|mut times| {
-            times.sort_unstable();
-            times[steps / 2].as_secs_f64() * 1e3
-        });
-        let share = 100.0 * input / step;
-        println!("{inputs} inputs: step {step:.3} ms, data {input:.4} ms, {share:.2} %");
-        assert!(share < 100.0);
-    }
 }

@@ -1,0 +1,173 @@
+//! Phases and verdicts in words.
+
+use klubok::{
+    observe::Diagnosis,
+    train::event::{Notice, Phase, PhaseName, Severity, Verdict, VerdictName},
+};
+
+use crate::{
+    terminal::{numbers, paint, percent, table, words},
+    text::text,
+};
+
+/// What a phase is called.
+fn name(phase: PhaseName) -> String {
+    match phase {
+        PhaseName::FastLearning => text!("phase.fast_learning"),
+        PhaseName::FineTuning => text!("phase.fine_tuning"),
+        PhaseName::Specialisation => text!("phase.specialisation"),
+        PhaseName::Converged => text!("phase.converged"),
+        PhaseName::Underfitting => text!("phase.underfitting"),
+        PhaseName::Diverging => text!("phase.diverging"),
+    }
+}
+
+/// What happens in a phase, in one sentence.
+fn meaning(phase: PhaseName) -> String {
+    match phase {
+        PhaseName::FastLearning => text!("phase.fast_learning_is"),
+        PhaseName::FineTuning => text!("phase.fine_tuning_is"),
+        PhaseName::Specialisation => text!("phase.specialisation_is"),
+        PhaseName::Converged => text!("phase.converged_is"),
+        PhaseName::Underfitting => text!("phase.underfitting_is"),
+        PhaseName::Diverging => text!("phase.diverging_is"),
+    }
+}
+
+/// A verdict with its numbers, without what to try.
+fn sentence(verdict: &Verdict) -> String {
+    let of = |key: &str| verdict.evidence.get(key).copied();
+    let loss = |key: &str| of(key).map_or_else(|| text!("verdict.no_number"), digits);
+    let share = |key: &str| of(key).map_or_else(|| "-".to_owned(), percent);
+    let since = epoch(verdict.since);
+    match verdict.name {
+        VerdictName::OverFitting => text!(
+            "verdict.over_fitting",
+            since = since,
+            lowest = loss("val_loss_lowest"),
+            now = loss("val_loss_now"),
+            rise = share("rise")
+        ),
+        VerdictName::OverConfidence => text!(
+            "verdict.over_confidence",
+            since = since,
+            lowest = loss("val_loss_lowest"),
+            now = loss("val_loss_now"),
+            points = points(verdict)
+        ),
+        VerdictName::UnderFitting => text!(
+            "verdict.under_fitting",
+            since = since,
+            now = loss("loss_now"),
+            first = loss("loss_first")
+        ),
+        VerdictName::Diverging => text!("verdict.diverging", since = since, now = loss("loss_now")),
+        VerdictName::LearningRateTooHigh => text!(
+            "verdict.learning_rate_too_high",
+            since = since,
+            lowest = loss("loss_lowest"),
+            now = loss("loss_now")
+        ),
+        VerdictName::OscillatingLoss => {
+            text!("verdict.oscillating_loss", since = since, jitter = share("jitter"))
+        }
+        VerdictName::LearningRateTooLow => text!(
+            "verdict.learning_rate_too_low",
+            first = loss("fall_per_epoch_first"),
+            last = loss("fall_per_epoch_last")
+        ),
+        VerdictName::SlowConvergence => {
+            text!("verdict.slow_convergence", since = since, fall = share("fall"))
+        }
+    }
+}
+
+/// A line for what was noticed during training.
+pub(crate) fn notice(notice: &Notice) -> String {
+    match notice {
+        Notice::Phase(phase) => {
+            let line = text!(
+                "phase.begins",
+                start = epoch(phase.start),
+                name = name(phase.name),
+                meaning = meaning(phase.name)
+            );
+            paint(line).bold().to_string()
+        }
+        Notice::Verdict(verdict) => {
+            let line = format!("{}: {}", severity(verdict.severity), sentence(verdict));
+            let line = match verdict.severity {
+                Severity::Info => paint(line),
+                Severity::Warning => paint(line).yellow(),
+                Severity::Error => paint(line).red(),
+            };
+            format!("{line} {}", text!("verdict.try", arguments = verdict.try_))
+        }
+    }
+}
+
+/// All that can be said of a training, for a person.
+pub(crate) fn report(diagnosis: &Diagnosis) -> String {
+    let Diagnosis { phases, verdicts, .. } = diagnosis;
+    let mut lines = Vec::new();
+    if phases.is_empty() {
+        lines.push(text!("phase.none"));
+    } else {
+        let head = [
+            numbers(text!("phase.epochs")),
+            words(text!("phase.phase")),
+            numbers(text!("phase.certainty")),
+            words(""),
+        ];
+        let row = |phase: &Phase| {
+            vec![
+                format!("{}-{}", epoch(phase.start), epoch(phase.end)),
+                name(phase.name),
+                percent(phase.certainty),
+                meaning(phase.name),
+            ]
+        };
+        lines.push(table(&head, &phases.iter().map(row).collect::<Vec<_>>()));
+    }
+    let three = [PhaseName::FastLearning, PhaseName::FineTuning, PhaseName::Specialisation];
+    let seen = |name: &PhaseName| phases.iter().any(|phase| phase.name == *name);
+    let absent: Vec<String> = three.into_iter().filter(|of| !seen(of)).map(name).collect();
+    if !absent.is_empty() {
+        lines.push(text!("phase.absent", names = absent.join(", ")));
+    }
+    if verdicts.is_empty() {
+        lines.push(text!("verdict.none"));
+    }
+    for verdict in verdicts {
+        lines.push(format!("{}: {}", severity(verdict.severity), sentence(verdict)));
+        lines.push(format!("  {}", text!("verdict.try", arguments = verdict.try_)));
+    }
+    lines.join("\n")
+}
+
+/// By how many points of a hundred the accuracy rose.
+fn points(verdict: &Verdict) -> String {
+    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(f64::NAN);
+    format!("{:.1}", 100.0 * (of("val_accuracy_now") - of("val_accuracy_then")))
+}
+
+fn severity(severity: Severity) -> String {
+    match severity {
+        Severity::Info => text!("verdict.info"),
+        Severity::Warning => text!("verdict.warning"),
+        Severity::Error => text!("verdict.error"),
+    }
+}
+
+/// `7`, `0.4`: an epoch, with at most two digits of its fraction.
+fn epoch(epoch: f64) -> String {
+    format!("{epoch:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A loss with the digits that count.
+fn digits(loss: f64) -> String {
+    match loss.abs() {
+        0.01..1000.0 => format!("{loss:.3}"),
+        _ => format!("{loss:.1e}"),
+    }
+}

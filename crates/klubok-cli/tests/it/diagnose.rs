@@ -1,0 +1,179 @@
+//! `klubok diagnose`, and what `train` says of phases.
+
+use std::{io::Write as _, process::Stdio};
+
+use serde_json::Value;
+
+use crate::util::{Place, TINY, keys};
+
+/// Ten epochs whose validation loss has its minimum in epoch 4.
+const OVER: &str = "epoch,train_loss,val_loss\n1,1.0,1.1\n2,0.7,0.8\n3,0.5,0.65\n4,0.4,0.6\n5,0.3,0.63\n\
+                    6,0.2,0.7\n7,0.15,0.78\n8,0.1,0.86\n9,0.07,0.93\n10,0.05,1.0\n";
+/// The same without the rise.
+const HEALTHY: &str = "epoch,train_loss,val_loss\n1,1.0,1.1\n2,0.7,0.8\n3,0.5,0.65\n4,0.45,0.6\n5,0.42,0.57\n\
+                       6,0.41,0.56\n7,0.405,0.555\n8,0.402,0.553\n9,0.401,0.552\n10,0.4,0.551\n";
+
+#[test]
+fn the_answer_has_the_keys_of_the_contract() {
+    let place = Place::new();
+    place.write("h.csv", OVER);
+    let answer = place.json(&["diagnose", "h.csv"]);
+    assert_eq!(keys(&answer), ["phases", "verdicts", "best_epoch"]);
+    assert_eq!(answer["best_epoch"], 4);
+    let last = answer["phases"].as_array().unwrap().last().unwrap();
+    assert_eq!(keys(last), ["name", "start", "end", "certainty", "evidence"]);
+    assert_eq!(
+        (&last["name"], &last["start"], &last["end"]),
+        (&"specialisation".into(), &5.into(), &10.into())
+    );
+    let verdict = &answer["verdicts"][0];
+    assert_eq!(keys(verdict), ["name", "severity", "since", "evidence", "meaning", "try"]);
+    assert_eq!(
+        (&verdict["name"], &verdict["severity"]),
+        (&"over_fitting".into(), &"warning".into())
+    );
+    // What is proposed is a setting that exists.
+    let arguments = verdict["try"].as_str().unwrap().split(' ');
+    place.ok(&[&["config"][..], &arguments.collect::<Vec<_>>()].concat());
+}
+
+#[test]
+fn scripts_can_fail_on_verdicts() {
+    let place = Place::new();
+    place.write("over.csv", OVER);
+    place.write("healthy.csv", HEALTHY);
+    place.write("nan.csv", "loss\n1\n2\nnan\n");
+    let code = |file, level| place.run(&["diagnose", file, "--fail-on", level]).code;
+    assert_eq!((code("over.csv", "warning"), code("over.csv", "error")), (Some(1), Some(0)));
+    assert_eq!(code("healthy.csv", "warning"), Some(0));
+    assert_eq!((code("nan.csv", "warning"), code("nan.csv", "error")), (Some(1), Some(1)));
+    place.fails(
+        &["diagnose", "over.csv", "--fail-on", "info"],
+        2,
+        "info",
+        "klubok diagnose --help",
+    );
+}
+
+#[test]
+fn a_person_reads_phases_and_what_to_try_in_two_languages() {
+    let place = Place::new();
+    place.write("h.csv", OVER);
+    let english = place.ok(&["diagnose", "h.csv"]).stdout;
+    for part in [
+        "epochs 10",
+        "fast learning",
+        "over-fitting likely",
+        "5-10",
+        "Try: --set model.dropout=0.3",
+    ] {
+        assert!(english.contains(part), "{part}: {english}");
+    }
+    let russian = place.ok(&["diagnose", "h.csv", "--lang", "ru"]).stdout;
+    assert!(russian.contains("переобучение") && !russian.contains("fitting"), "{russian}");
+}
+
+#[test]
+fn a_history_may_come_through_a_pipe() {
+    let place = Place::new();
+    let mut command = place.command(&["diagnose", "-", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(OVER.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["best_epoch"], 4);
+}
+
+#[test]
+fn few_validation_samples_raise_no_alarm() {
+    let place = Place::new();
+    place.write(
+        "h.csv",
+        "train_loss,val_loss\n.7,.75\n.6,.7\n.53,.67\n.47,.66\n.42,.66\n.38,.664\n.34,.669\n.31,.674\n.28,.68\n",
+    );
+    let verdicts =
+        |samples| place.json(&["diagnose", "h.csv", "--val-samples", samples])["verdicts"].clone();
+    assert_eq!(verdicts("10000")[0]["name"], "over_fitting");
+    assert_eq!(verdicts("30"), Value::Array(vec![]));
+}
+
+#[test]
+fn broken_histories_end_in_one_sentence() {
+    let place = Place::new();
+    place.write("empty.csv", "epoch,loss\n");
+    place.write("other.csv", "name,age\nTom,3\n");
+    place.write("one.csv", "epoch,loss\n1,2\n");
+    place.fails(
+        &["diagnose", "empty.csv"],
+        1,
+        "`empty.csv` has no epochs",
+        "klubok diagnose --help",
+    );
+    place.fails(&["diagnose", "other.csv"], 1, "its columns are name, age", "train_loss");
+    place.fails(&["diagnose", "one.csv"], 1, "has one epoch", "klubok diagnose --help");
+    place.fails(&["diagnose", "none.csv"], 1, "none.csv", "");
+    place.pets("pets", 1);
+    place.fails(&["diagnose", "pets"], 1, "neither a run nor", "klubok diagnose --help");
+}
+
+/// Trains until it memorises: pictures of noise, a large rate, nothing that would hold it back.
+fn memorising() -> Place {
+    let place = Place::with_pets();
+    let more = ["-o", "run", "--epochs", "40", "--lr", "0.02", "--preset", "plain"];
+    let free = ["--set", "train.early_stopping=false"];
+    place.ok(&[&["train", "pets"], &TINY[..], &more, &free].concat());
+    place
+}
+
+fn events(place: &Place, run: &str) -> Vec<Value> {
+    let text = String::from_utf8(place.read(&format!("{run}/events.jsonl"))).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_run_is_diagnosed_as_it_was_while_it_trained() {
+    let place = memorising();
+    let answer = place.json(&["diagnose", "run"]);
+    let phases = answer["phases"].as_array().unwrap();
+    assert_eq!(phases[0]["name"], "fast_learning", "{answer}");
+    let trained = place.json(&["resume", "run"]);
+    assert_eq!(
+        (&trained["phases"], &trained["verdicts"]),
+        (&answer["phases"], &answer["verdicts"])
+    );
+    let noticed: Vec<Value> =
+        events(&place, "run").into_iter().filter(|e| e["event"] == "phase").collect();
+    assert_eq!(noticed[0]["name"], "fast_learning");
+    for key in ["step", "epoch", "name", "start", "certainty", "evidence"] {
+        assert!(!noticed[0][key].is_null(), "{key}: {}", noticed[0]);
+    }
+}
+
+#[test]
+fn an_exploding_training_is_said_to_be_one() {
+    let place = Place::with_pets();
+    let more = ["-o", "run", "--optimizer", "sgd", "--lr", "1e30", "--quiet"];
+    let ran = place.run(&[&["train", "pets"], &TINY[..], &more].concat());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let names = |value: &Value| -> Vec<Value> {
+        value["verdicts"].as_array().unwrap().iter().map(|v| v["name"].clone()).collect()
+    };
+    let answer = place.json(&["diagnose", "run"]);
+    assert!(names(&answer).contains(&"diverging".into()), "{answer}");
+    let said = events(&place, "run");
+    assert!(said.iter().any(|e| e["event"] == "verdict" && e["name"] == "diverging"), "{said:?}");
+}
+
+#[test]
+fn phases_and_verdicts_come_as_events_too() {
+    let place = Place::with_pets();
+    let args =
+        [&["train", "pets"], &TINY[..], &["--jsonl", "--epochs", "12", "--lr", "0.01"]].concat();
+    let ran = place.ok(&args);
+    let lines: Vec<Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let phase = lines.iter().find(|line| line["event"] == "phase").unwrap();
+    assert_eq!(phase["name"], "fast_learning");
+    assert_eq!(lines.last().unwrap()["phases"][0]["name"], "fast_learning");
+    assert!(ran.stderr.contains("Since epoch"), "{}", ran.stderr);
+}

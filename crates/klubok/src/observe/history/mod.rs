@@ -1,0 +1,287 @@
+//! What is known of a training, epoch by epoch, whoever wrote it down.
+//!
+//! [`read`] understands a run's folder, a folder of TensorBoard event files, and files of CSV or JSON;
+//! [`parse`] understands the text of the latter two. Epochs keep the numbers that the source gives them;
+//! where it gives none they are counted from 1.
+
+mod columns;
+mod json;
+mod rows;
+mod run;
+mod table;
+mod tensorboard;
+
+use std::path::Path;
+
+use crate::{Result, train::event::Metrics};
+
+/// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training diverged.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Row {
+    /// Epochs done.
+    pub epoch: f64,
+    /// True before any update.
+    pub untrained: bool,
+    /// Training loss; in evaluation mode where that is known.
+    pub train_loss: Option<f64>,
+    /// Validation loss.
+    pub val_loss: Option<f64>,
+    /// Share of right answers in training, 0 to 1.
+    pub train_accuracy: Option<f64>,
+    /// Share of right answers on the validation part, 0 to 1.
+    pub val_accuracy: Option<f64>,
+    /// Norm of the gradient.
+    pub grad_norm: Option<f64>,
+    /// Learning rate.
+    pub learning_rate: Option<f64>,
+}
+
+impl From<&Metrics> for Row {
+    fn from(metrics: &Metrics) -> Self {
+        Self {
+            epoch: metrics.epoch,
+            untrained: metrics.step == 0,
+            train_loss: metrics.train_eval_loss.or(metrics.train_loss),
+            val_loss: metrics.val_loss,
+            train_accuracy: metrics.train_accuracy,
+            val_accuracy: metrics.val_accuracy,
+            grad_norm: metrics.grad_norm,
+            learning_rate: metrics.learning_rate,
+        }
+    }
+}
+
+/// The history of a training.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct History {
+    /// One row an epoch, in order.
+    pub epochs: Vec<Row>,
+    /// Moments within the first epochs, in order.
+    pub steps: Vec<Row>,
+    /// Samples of the validation part, where known.
+    pub val_samples: Option<u64>,
+    /// True when training came to its end: what is judged at the end can be judged.
+    pub ended: bool,
+    /// The epoch in which loss or gradient was no longer a number, where the source says so.
+    pub diverged: Option<f64>,
+}
+
+/// A history that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// Nothing is in it.
+    #[error("`{path}` has no epochs")]
+    Empty {
+        /// The source.
+        path: String,
+    },
+    /// One epoch shows no change.
+    #[error("`{path}` has one epoch, and a change takes at least two")]
+    OneEpoch {
+        /// The source.
+        path: String,
+    },
+    /// There is no loss in it: it is something else, or its columns have names of their own.
+    #[error("`{path}` has no column `train_loss` or `val_loss`: its columns are {columns}")]
+    NoLoss {
+        /// The source.
+        path: String,
+        /// What it has.
+        columns: String,
+    },
+    /// A cell is not what its column says.
+    #[error("`{path}` has `{value}` in column `{column}`, row {row}, where a number should be")]
+    Cell {
+        /// The source.
+        path: String,
+        /// Row from 1, the head not counted.
+        row: u64,
+        /// Name of the column.
+        column: String,
+        /// What stands there.
+        value: String,
+    },
+    /// Epochs are not in order.
+    #[error("`{path}` has epoch {after} after epoch {before}: its rows are not in order")]
+    Order {
+        /// The source.
+        path: String,
+        /// The earlier row's epoch.
+        before: f64,
+        /// The later row's, which is smaller.
+        after: f64,
+    },
+    /// An epoch stands twice.
+    #[error("`{path}` has epoch {epoch} twice: it seems to hold more than one training")]
+    Twice {
+        /// The source.
+        path: String,
+        /// The epoch.
+        epoch: f64,
+    },
+    /// It is not of the form it seems to have.
+    #[error("`{path}` cannot be read as {form}: {reason}")]
+    Form {
+        /// The source.
+        path: String,
+        /// CSV, JSON, TensorBoard events.
+        form: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A folder with event files of several trainings.
+    #[error("`{path}` has more than one training: name one of them, such as `{one}`")]
+    Several {
+        /// The folder.
+        path: String,
+        /// The folder of one of them.
+        one: String,
+    },
+    /// A folder with nothing that is known.
+    #[error("`{path}` is neither a run nor a folder of TensorBoard event files")]
+    Folder {
+        /// The folder.
+        path: String,
+    },
+}
+
+/// The history of a run's folder, of TensorBoard's event files in a folder, or in a file.
+///
+/// # Errors
+/// When it cannot be read, or has nothing that can be judged: fewer than two epochs, or no loss.
+pub fn read(path: &Path) -> Result<History> {
+    let name = path.display().to_string();
+    let history = if path.join(run::METRICS).is_file() {
+        run::read(path)?
+    } else if path.is_dir() {
+        tensorboard::read(path, &name)?
+    } else if tensorboard::is_event_file(path) {
+        tensorboard::read_files(&[path.to_owned()], &name)?
+    } else {
+        return parse(&fs_err::read(path)?, &name);
+    };
+    Ok(checked(history, &name)?)
+}
+
+/// The history in the bytes of a CSV or JSON file; `name` is for messages.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(bytes: &[u8], name: &str) -> Result<History> {
+    let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
+    let history = match first {
+        None => return Err(HistoryError::Empty { path: name.to_owned() }.into()),
+        Some(b'{' | b'[') => json::parse(bytes, name)?,
+        Some(_) => table::parse(bytes, name)?,
+    };
+    Ok(checked(history, name)?)
+}
+
+/// Refuses a history in which nothing can be judged.
+fn checked(history: History, name: &str) -> std::result::Result<History, HistoryError> {
+    let path = name.to_owned();
+    let number = |loss: Option<f64>| loss.is_some_and(|loss| !loss.is_finite());
+    let broken = |row: &Row| number(row.train_loss) || number(row.val_loss);
+    match history.epochs[..] {
+        [] => Err(HistoryError::Empty { path }),
+        [row] if !broken(&row) && history.steps.is_empty() && history.diverged.is_none() => {
+            Err(HistoryError::OneEpoch { path })
+        }
+        _ => Ok(history),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        let error = parse(text.as_bytes(), "h.csv").unwrap_err().to_string();
+        assert_eq!(error, message);
+    }
+
+    fn losses(text: &str) -> Vec<(f64, Option<f64>, Option<f64>)> {
+        let history = parse(text.as_bytes(), "h").unwrap();
+        history.epochs.iter().map(|r| (r.epoch, r.train_loss, r.val_loss)).collect()
+    }
+
+    #[test]
+    fn what_keras_writes() {
+        let text =
+            "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,0.9,0.4,1.0\n1,0.6,0.8,0.5,0.9\n";
+        assert_eq!(losses(text), [(0.0, Some(0.9), Some(1.0)), (1.0, Some(0.8), Some(0.9))]);
+        let history = parse(text.as_bytes(), "h").unwrap();
+        assert_eq!(history.epochs[1].val_accuracy, Some(0.5));
+    }
+
+    #[test]
+    fn what_lightning_writes_has_holes() {
+        let text = "epoch,step,train_loss_epoch,train_loss_step,val_loss\n\
+                    0,49,,0.8,\n0,99,,,1.0\n0,99,0.9,,\n1,149,,0.7,\n1,199,,,0.9\n1,199,0.8,,\n";
+        assert_eq!(losses(text), [(0.0, Some(0.9), Some(1.0)), (1.0, Some(0.8), Some(0.9))]);
+    }
+
+    #[test]
+    fn json_by_lines_by_columns_and_in_a_list() {
+        let expected = [(1.0, Some(0.9), None), (2.0, Some(0.8), Some(0.7))];
+        let lines = "{\"epoch\":1,\"loss\":0.9,\"note\":\"x\"}\n{\"epoch\":2,\"loss\":0.8,\"val_loss\":0.7}\n";
+        assert_eq!(losses(lines), expected);
+        let list = "[{\"loss\":0.9,\"val_loss\":null},\n {\"loss\":0.8,\"val_loss\":0.7}]";
+        assert_eq!(losses(list), expected);
+        assert_eq!(losses("{\"loss\": [0.9, 0.8],\n \"val_loss\": [null, 0.7]}"), expected);
+    }
+
+    #[test]
+    fn separators_percent_and_comments() {
+        let text = "# made by hand\ntrain_loss;val_acc\n0,9;\n";
+        assert!(parse(text.as_bytes(), "h").is_err(), "a decimal comma is no number");
+        let history = parse(b"# made by hand\ntrain_loss\tval_acc\n0.9\t51.5\n0.8\t60\n", "h");
+        assert_eq!(history.unwrap().epochs[0].val_accuracy, Some(0.515));
+    }
+
+    #[test]
+    fn losses_that_are_no_numbers_stay() {
+        let rows = losses("epoch,loss\n1,0.9\n2,nan\n");
+        assert!(rows[1].1.unwrap().is_nan());
+        let rows = losses("{\"loss\": 0.9}\n{\"loss\": NaN}\n{\"loss\": -Infinity}\n");
+        assert!(rows[1].1.unwrap().is_nan() && rows[2].1.unwrap().is_infinite());
+    }
+
+    #[test]
+    fn broken_histories_end_in_one_sentence() {
+        refused("", "`h.csv` has no epochs");
+        refused("epoch,train_loss,val_loss\n", "`h.csv` has no epochs");
+        refused("epoch,loss\n1,0.5\n", "`h.csv` has one epoch, and a change takes at least two");
+        refused(
+            "name,age\nTom,3\nAnn,4\n",
+            "`h.csv` has no column `train_loss` or `val_loss`: its columns are name, age",
+        );
+        refused(
+            "epoch,loss\n1,0.5\n2,cat\n",
+            "`h.csv` has `cat` in column `loss`, row 2, where a number should be",
+        );
+        refused(
+            "epoch,loss\n1,0.5\n3,0.4\n2,0.3\n",
+            "`h.csv` has epoch 2 after epoch 3: its rows are not in order",
+        );
+        refused(
+            "epoch,loss,val_loss\n1,0.5,1\n1,0.4,2\n",
+            "`h.csv` has epoch 1 twice: it seems to hold more than one training",
+        );
+        let error = parse(b"{\"loss\": 1", "h").unwrap_err().to_string();
+        assert!(error.starts_with("`h` cannot be read as JSON"), "{error}");
+        assert!(parse(&[0xff, 0xfe, 0, 1, 2], "h").is_err());
+    }
+
+    #[test]
+    fn a_million_rows() {
+        use std::fmt::Write as _;
+        let mut text = String::from("epoch,train_loss,val_loss\n");
+        for epoch in 1..=1_000_000 {
+            writeln!(text, "{epoch},{},0.5", 1.0 / f64::from(epoch)).unwrap();
+        }
+        assert_eq!(parse(text.as_bytes(), "h").unwrap().epochs.len(), 1_000_000);
+    }
+}

@@ -1,0 +1,104 @@
+//! What can be said of a noisy series of numbers.
+
+/// Means over `2 half + 1` neighbours, over fewer and as many on both sides towards the ends.
+pub(super) fn smooth(values: &[f64], half: usize) -> Vec<f64> {
+    let mut sums = Vec::with_capacity(values.len() + 1);
+    let mut sum = 0.0;
+    sums.push(sum);
+    for value in values {
+        sum += value;
+        sums.push(sum);
+    }
+    let mean = |i: usize| {
+        let reach = half.min(i).min(values.len() - 1 - i);
+        (sums[i + reach + 1] - sums[i - reach]) / (2 * reach + 1) as f64
+    };
+    (0..values.len()).map(mean).collect()
+}
+
+/// Standard deviation of the jitter about a smooth course, from second differences of the last 22 values.
+///
+/// `1.4826 median |x[i-1] - 2 x[i] + x[i+1]| / sqrt(6)`: a straight course adds nothing, one jump little. With
+/// few values it is drawn towards `prior`, which weighs as much as four of them.
+pub(super) fn noise(values: &[f64], prior: f64) -> f64 {
+    let last = &values[values.len().saturating_sub(22)..];
+    let mut bends: Vec<f64> = last.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs()).collect();
+    if bends.is_empty() {
+        return 2.0 * prior;
+    }
+    let sd = 1.4826 * median(&mut bends) / 6f64.sqrt();
+    let count = bends.len() as f64;
+    ((sd * sd * count + prior * prior * 4.0) / (count + 4.0)).sqrt()
+}
+
+/// Mean; NaN of none.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Median; NaN of none. The order of `values` changes.
+pub(super) fn median(values: &mut [f64]) -> f64 {
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
+}
+
+/// Place of the smallest value, the earlier on ties; none of none.
+pub(super) fn lowest(values: &[f64]) -> Option<usize> {
+    (0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b]))
+}
+
+/// Slope of the least-squares line through `(x, y)`.
+pub(super) fn slope(x: &[f64], y: &[f64]) -> f64 {
+    let (mx, my) = (mean(x), mean(y));
+    let square: f64 = x.iter().map(|x| (x - mx).powi(2)).sum();
+    x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum::<f64>() / square
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_shrink_towards_the_ends() {
+        assert_eq!(smooth(&[3.0, 0.0, 3.0, 6.0], 1), [3.0, 2.0, 3.0, 6.0]);
+        assert_eq!(smooth(&[1.0, 2.0, 6.0], 5), [1.0, 3.0, 6.0]);
+        assert!(smooth(&[], 2).is_empty());
+    }
+
+    #[test]
+    fn a_straight_course_and_one_jump_are_no_noise() {
+        let line: Vec<f64> = (0..20).map(|i| 5.0 - 0.1 * f64::from(i)).collect();
+        assert!(noise(&line, 0.0) < 1e-12);
+        let jump: Vec<f64> = (0..20).map(|i| f64::from(i / 10)).collect();
+        assert!(noise(&jump, 0.0) < 1e-12);
+    }
+
+    #[test]
+    fn the_deviation_of_known_noise_is_found() {
+        // A fixed sequence of a linear congruential generator, uniform on [-1, 1]: deviation 1/sqrt(3).
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) / f64::from(1 << 23) - 1.0
+        };
+        let runs: Vec<f64> =
+            (0..200).map(|_| noise(&(0..22).map(|_| next()).collect::<Vec<_>>(), 0.577)).collect();
+        assert!((mean(&runs) / 0.577 - 1.0).abs() < 0.15, "{}", mean(&runs));
+    }
+
+    #[test]
+    fn small_things() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0]), 2.5);
+        assert_eq!(lowest(&[2.0, 1.0, 1.0]), Some(1));
+        assert_eq!(slope(&[0.0, 1.0, 2.0], &[1.0, 3.0, 5.0]), 2.0);
+    }
+}

@@ -1,0 +1,418 @@
+//! In which phase is the learning? Told one epoch at a time, it can say so at any moment, and never looks ahead.
+//!
+//! What it knows of the past is a course of at most [`LONGEST`] points; a longer history is thinned by averaging
+//! neighbours, so an epoch costs the same however many went before. From the course up to now it finds
+//!
+//! - the **knee** of the training loss: after it, the loss falls at less than a quarter of the pace before it. That
+//!   ends fast learning; once found it stays;
+//! - a **rise** of the validation loss that chance does not explain ([`rise`]): specialisation since its minimum;
+//! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began;
+//! - an **explosion**: the loss is no number, or far above where it began.
+//!
+//! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall after a step of the
+//! learning rate) was none, and its phase is taken back too.
+
+use super::{
+    flat::{Flat, flat, is_good},
+    history::{History, Row},
+    rise::{Course, Rise, rise},
+    series::noise,
+};
+use crate::train::event::{Evidence, Phase, PhaseName};
+
+/// Points that are kept; past this, two neighbours become one.
+const LONGEST: usize = 1024;
+/// After the knee the loss falls at less than this share of the pace before it.
+const SLOWER: f64 = 0.25;
+/// A fall of less than this share of the loss is not yet learning.
+const LEARNING: f64 = 0.02;
+
+/// Follows a training and tells its phases.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    pub(super) samples: Option<u64>,
+    /// Moments within the first epochs, and epochs, until the knee is found.
+    early: Vec<Row>,
+    pub(super) points: Vec<Row>,
+    /// Epochs that a point stands for, and those that are not yet one.
+    stride: usize,
+    pending: Vec<Row>,
+    pub(super) course: Course,
+    pub(super) first: Option<Row>,
+    pub(super) last: f64,
+    pub(super) count: usize,
+    knee: Option<Knee>,
+    pub(super) rise: Option<Rise>,
+    pub(super) flat: Option<Flat>,
+    pub(super) explosion: Option<Explosion>,
+    best: Option<(f64, f64)>,
+}
+
+/// The end of fast learning.
+#[derive(Debug, Clone, Copy)]
+struct Knee {
+    epoch: f64,
+    /// Fall of the loss in an epoch, before and after.
+    pace: (f64, f64),
+    /// Norm of the gradient, before and after.
+    grad_norm: Option<(f64, f64)>,
+    certainty: f64,
+}
+
+/// A loss that grows without end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Explosion {
+    /// From where it grew.
+    pub(super) since: f64,
+    /// The lowest loss before, and the last one; NaN and infinity as they are.
+    pub(super) loss: (f64, f64),
+    /// True when the loss was seen to grow before it was no number.
+    pub(super) grew: bool,
+    /// It is no number, and will not be one again.
+    last: bool,
+}
+
+impl Tracker {
+    /// A tracker of a training that is validated on so many samples, where that is known.
+    pub fn new(val_samples: Option<u64>) -> Self {
+        Self {
+            samples: val_samples.filter(|&samples| samples > 0),
+            early: Vec::new(),
+            points: Vec::new(),
+            stride: 1,
+            pending: Vec::new(),
+            course: Course::default(),
+            first: None,
+            last: 0.0,
+            count: 0,
+            knee: None,
+            rise: None,
+            flat: None,
+            explosion: None,
+            best: None,
+        }
+    }
+
+    /// A tracker that was told a whole history.
+    pub fn of(history: &History) -> Self {
+        let mut tracker = Self::new(history.val_samples);
+        let mut steps = history.steps.iter().peekable();
+        for row in &history.epochs {
+            while let Some(step) = steps.next_if(|step| step.epoch < row.epoch) {
+                tracker.step(step);
+            }
+            tracker.epoch(row);
+        }
+        steps.for_each(|step| tracker.step(step));
+        if let Some(epoch) = history.diverged {
+            tracker.diverged(epoch);
+        }
+        tracker
+    }
+
+    /// Is told a moment within an epoch.
+    pub fn step(&mut self, row: &Row) {
+        self.first.get_or_insert(*row);
+        self.last = self.last.max(row.epoch);
+        self.look_for_knee(*row);
+    }
+
+    /// Is told an epoch.
+    pub fn epoch(&mut self, row: &Row) {
+        self.first.get_or_insert(*row);
+        self.last = self.last.max(row.epoch);
+        self.count += 1;
+        let loss = row.val_loss.or(row.train_loss);
+        if let Some(loss) = loss.filter(|loss| loss.is_finite())
+            && self.best.is_none_or(|(_, best)| loss < best)
+        {
+            self.best = Some((row.epoch, loss));
+        }
+        if [row.train_loss, row.val_loss].iter().flatten().any(|loss| !loss.is_finite()) {
+            let mut broken = [row.train_loss, row.val_loss].into_iter().flatten();
+            let value = broken.rfind(|loss| !loss.is_finite()).unwrap_or(f64::NAN);
+            self.explode(row.epoch, value);
+            return;
+        }
+        self.look_for_knee(*row);
+        self.pending.push(*row);
+        if self.pending.len() >= self.stride {
+            self.points.push(average(&std::mem::take(&mut self.pending)));
+            if self.points.len() >= LONGEST {
+                self.points = self.points.chunks(2).map(average).collect();
+                self.stride *= 2;
+            }
+            self.judge();
+        }
+    }
+
+    /// Is told that loss or gradient was no longer a number at this moment, in epochs.
+    pub fn diverged(&mut self, epoch: f64) {
+        self.last = self.last.max(epoch);
+        self.explode(epoch, f64::NAN);
+    }
+
+    /// The epoch with the lowest validation loss (without one, training loss), the earlier on ties.
+    pub fn best_epoch(&self) -> Option<f64> {
+        self.best.map(|(epoch, _)| epoch)
+    }
+
+    fn judge(&mut self) {
+        self.course = course(&self.points);
+        self.rise = rise(&self.course, self.samples, self.rise.is_some());
+        self.flat = if self.rise.is_none() { self.flat_end() } else { None };
+        if self.explosion.is_none_or(|explosion| !explosion.last) {
+            self.explosion = self.growth();
+        }
+    }
+
+    fn flat_end(&self) -> Option<Flat> {
+        let Course { epochs, train, val, .. } = &self.course;
+        let mut flat = if epochs.is_empty() {
+            let (epochs, losses) = self.losses();
+            flat(&epochs, &losses, None, self.first, self.flat)
+        } else {
+            flat(epochs, val, Some(train), self.first, self.flat)
+        };
+        let last = self.points.last().and_then(|row| row.train_accuracy.or(row.val_accuracy));
+        if let Some(flat) = flat.as_mut().filter(|_| is_good(last)) {
+            flat.high = false;
+        }
+        flat
+    }
+
+    /// Training losses over epochs, without them validation losses.
+    pub(super) fn losses(&self) -> (Vec<f64>, Vec<f64>) {
+        let of = |loss: fn(&Row) -> Option<f64>| -> (Vec<f64>, Vec<f64>) {
+            self.points.iter().filter_map(|row| Some((row.epoch, loss(row)?))).unzip()
+        };
+        let train = of(|row| row.train_loss);
+        if train.0.is_empty() { of(|row| row.val_loss) } else { train }
+    }
+
+    fn look_for_knee(&mut self, row: Row) {
+        if self.knee.is_some() || self.early.len() >= LONGEST {
+            return;
+        }
+        let known = row.train_loss.or(row.val_loss);
+        // A chosen step may be the last of its epoch.
+        let later = self.early.last().is_none_or(|last| last.epoch < row.epoch);
+        if later && known.is_some_and(f64::is_finite) {
+            self.early.push(row);
+            self.knee = knee(&self.early);
+        }
+    }
+
+    /// The loss is no number from here on: it grew from its last low point.
+    fn explode(&mut self, epoch: f64, value: f64) {
+        if self.explosion.is_some_and(|explosion| explosion.last) {
+            return;
+        }
+        let (epochs, losses) = self.losses();
+        let low = last_low(&losses);
+        let grows = low + 1 < losses.len();
+        let since = if grows { epochs[low] } else { epoch };
+        // What was a number before any update and is none after the first ones grew within them.
+        let grew = grows || self.first.is_some_and(|first| first.untrained && first.epoch < epoch);
+        let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        self.explosion = Some(Explosion { since, loss: (lowest, value), grew, last: true });
+    }
+
+    /// The loss is a number, but far above where it was.
+    fn growth(&self) -> Option<Explosion> {
+        let (epochs, losses) = self.losses();
+        let n = losses.len();
+        let [.., a, b, c] = losses[..] else { return None };
+        let (first, best) = (losses[0], losses.iter().copied().fold(f64::INFINITY, f64::min));
+        if first <= 0.0 || best < 0.0 {
+            return None;
+        }
+        let middle = a.max(b).min(c.max(a.min(b)));
+        let above = middle > 1.5 * first && c > 1.2 * first;
+        let grows = a < b && b < c && c > 4.0 * best && c > 0.5 * first;
+        let since = epochs[last_low(&losses).min(n - 1)];
+        (above || grows).then_some(Explosion { since, loss: (best, c), grew: true, last: false })
+    }
+
+    /// The phases up to now, in order.
+    pub fn phases(&self) -> Vec<Phase> {
+        let Some(first) = self.first else { return Vec::new() };
+        let explosion = self.explosion.map(|explosion| explosion.since);
+        let rise = self.rise.map(|rise| self.course.epochs[rise.at]);
+        let after = rise.or(self.flat.map(|flat| flat.since));
+        let learnt = [explosion, after].into_iter().flatten().fold(self.last, f64::min);
+        let mut spans: Vec<(f64, f64, PhaseName, f64, Evidence)> = Vec::new();
+        let fast = self.knee.map_or(self.last, |knee| knee.epoch).min(learnt);
+        if self.learns() {
+            let (certainty, evidence) =
+                self.knee.map_or((0.5, Evidence::new()), |knee| knee.judged());
+            spans.push((first.epoch, fast, PhaseName::FastLearning, certainty, evidence.clone()));
+            if self.knee.is_some() {
+                spans.push((fast, learnt, PhaseName::FineTuning, certainty, evidence));
+            }
+        }
+        let end = explosion.unwrap_or(self.last);
+        if let (Some(since), Some(of)) = (rise, self.rise) {
+            let (name, certainty) = (PhaseName::Specialisation, of.certainty());
+            spans.push((since, end, name, certainty, of.evidence()));
+        } else if let Some(flat) = self.flat {
+            let name = if flat.high { PhaseName::Underfitting } else { PhaseName::Converged };
+            spans.push((flat.since, end, name, flat.certainty, flat.evidence()));
+        }
+        if let Some(of) = self.explosion {
+            let certainty = if of.last { 0.99 } else { 0.9 };
+            spans.push((of.since, self.last, PhaseName::Diverging, certainty, of.evidence()));
+        }
+        in_epochs(spans, first, self.last)
+    }
+
+    /// True when the loss has fallen at all.
+    fn learns(&self) -> bool {
+        let (_, losses) = self.losses();
+        let first = self.early.first().and_then(|row| row.train_loss.or(row.val_loss));
+        let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        first.is_some_and(|first| first - lowest > LEARNING * first.abs())
+    }
+}
+
+impl Knee {
+    fn judged(&self) -> (f64, Evidence) {
+        let mut evidence = evidence(&[
+            ("loss_fall_per_epoch_before", self.pace.0),
+            ("loss_fall_per_epoch_after", self.pace.1),
+        ]);
+        if let Some((before, after)) = self.grad_norm {
+            evidence.insert("grad_norm_before".to_owned(), before);
+            evidence.insert("grad_norm_after".to_owned(), after);
+        }
+        (self.certainty, evidence)
+    }
+}
+
+impl Rise {
+    pub(super) fn evidence(&self) -> Evidence {
+        let mut evidence = evidence(&[
+            ("val_loss_lowest", self.base),
+            ("val_loss_now", self.now),
+            ("rise", self.share()),
+            ("standard_errors", self.errors),
+        ]);
+        if let Some((then, now)) = self.train {
+            evidence.insert("train_loss_then".to_owned(), then);
+            evidence.insert("train_loss_now".to_owned(), now);
+        }
+        if let Some((then, now)) = self.accuracy {
+            evidence.insert("val_accuracy_then".to_owned(), then);
+            evidence.insert("val_accuracy_now".to_owned(), now);
+        }
+        evidence
+    }
+}
+
+impl Explosion {
+    pub(super) fn evidence(&self) -> Evidence {
+        evidence(&[("loss_lowest", self.loss.0), ("loss_now", self.loss.1)])
+    }
+}
+
+/// Numbers by name; what is no number says nothing and is left out.
+pub(super) fn evidence(numbers: &[(&str, f64)]) -> Evidence {
+    let finite = numbers.iter().filter(|(_, number)| number.is_finite());
+    finite.map(|&(name, number)| (name.to_owned(), number)).collect()
+}
+
+/// Phases from moments: a phase that ends with a whole epoch is followed by the next one, a phase that ends within
+/// an epoch by the moment of its end. Empty ones are left out.
+fn in_epochs(
+    spans: Vec<(f64, f64, PhaseName, f64, Evidence)>,
+    first: Row,
+    last: f64,
+) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = Vec::new();
+    for (from, to, name, certainty, evidence) in spans {
+        let opening = phases.is_empty();
+        let start = match (opening, from.fract() == 0.0) {
+            // The first phase begins with the first epoch, or at the very start when it ends within that.
+            (true, _) if from == first.epoch && first.untrained => f64::from(u8::from(to >= 1.0)),
+            (true, _) if from == first.epoch => from,
+            (_, true) => (from + 1.0).min(last),
+            (_, false) => from,
+        };
+        if to < start || (to == from && !opening && name != PhaseName::Diverging) {
+            continue;
+        }
+        let certainty = (certainty * 100.0).round() / 100.0;
+        phases.push(Phase { name, start, end: to, certainty, evidence });
+    }
+    phases
+}
+
+/// Where both losses stand, epoch by epoch; epochs without a validation loss are left out.
+fn course(points: &[Row]) -> Course {
+    let mut course = Course::default();
+    for row in points {
+        let Some(val) = row.val_loss else { continue };
+        course.epochs.push(row.epoch);
+        course.train.push(row.train_loss.unwrap_or(f64::NAN));
+        course.val.push(val);
+        course.accuracy.push(row.val_accuracy.unwrap_or(f64::NAN));
+    }
+    course
+}
+
+/// One point for several: means, at the last one's epoch.
+fn average(rows: &[Row]) -> Row {
+    let mean = |figure: fn(&Row) -> Option<f64>| {
+        let known: Vec<f64> = rows.iter().filter_map(figure).collect();
+        (!known.is_empty()).then(|| super::series::mean(&known))
+    };
+    Row {
+        epoch: rows.last().map_or(0.0, |row| row.epoch),
+        untrained: rows.len() == 1 && rows[0].untrained,
+        train_loss: mean(|row| row.train_loss),
+        val_loss: mean(|row| row.val_loss),
+        train_accuracy: mean(|row| row.train_accuracy),
+        val_accuracy: mean(|row| row.val_accuracy),
+        grad_norm: mean(|row| row.grad_norm),
+        learning_rate: mean(|row| row.learning_rate),
+    }
+}
+
+/// Place from which the losses grow without a break to the end.
+fn last_low(losses: &[f64]) -> usize {
+    let mut low = losses.len().saturating_sub(1);
+    while low > 0 && losses[low - 1] < losses[low] {
+        low -= 1;
+    }
+    low
+}
+
+/// The knee of a course: the point farthest below the line from its beginning to its end, once the pace after it
+/// is at most [`SLOWER`] of the pace before it, for at least as long.
+fn knee(rows: &[Row]) -> Option<Knee> {
+    let (epochs, losses): (Vec<f64>, Vec<f64>) =
+        rows.iter().filter_map(|row| Some((row.epoch, row.train_loss.or(row.val_loss)?))).unzip();
+    let (n, first) = (losses.len(), *losses.first()?);
+    if n < 4 {
+        return None;
+    }
+    let (begin, end, last) = (epochs[0], epochs[n - 1], losses[n - 1]);
+    let chord = |i: usize| first - (first - last) * (epochs[i] - begin) / (end - begin);
+    let at =
+        (1..n - 2).max_by(|&a, &b| (chord(a) - losses[a]).total_cmp(&(chord(b) - losses[b])))?;
+    let before = (first - losses[at]) / (epochs[at] - begin);
+    let after = (losses[at] - last) / (end - epochs[at]);
+    let long = end - epochs[at] >= epochs[at] - begin;
+    let jitter = noise(&losses, 0.0);
+    let fell = first - losses[at] > (LEARNING * first.abs()).max(3.0 * jitter);
+    if !(long && fell && after <= SLOWER * before) {
+        return None;
+    }
+    let norms = |rows: &[Row]| {
+        let known: Vec<f64> = rows.iter().filter_map(|row| row.grad_norm).collect();
+        (!known.is_empty()).then(|| super::series::mean(&known))
+    };
+    let grad_norm = norms(&rows[..=at]).zip(norms(&rows[at + 1..]));
+    let certainty = (1.0 - after.max(0.0) / before).clamp(0.0, 0.99);
+    Some(Knee { epoch: epochs[at], pace: (before, after), grad_norm, certainty })
+}

@@ -1,0 +1,90 @@
+//! The tracker as an observer of a training: it answers with what it notices.
+
+use super::{Diagnosis, history::Row, tracker::Tracker};
+use crate::{
+    Result,
+    train::event::{Event, Notice, Observer, PhaseName, Stopped, VerdictName},
+};
+
+/// Watches a training and notices when a phase begins and when a verdict appears.
+#[derive(Debug)]
+pub struct Watch {
+    tracker: Tracker,
+    ended: bool,
+    phase: Option<PhaseName>,
+    verdicts: Vec<VerdictName>,
+    noticed: Vec<Notice>,
+}
+
+impl Watch {
+    /// A watch over a training that is validated on so many samples.
+    pub fn new(val_samples: u64) -> Self {
+        Self {
+            tracker: Tracker::new(Some(val_samples)),
+            ended: false,
+            phase: None,
+            verdicts: Vec::new(),
+            noticed: Vec::new(),
+        }
+    }
+
+    /// Phases and verdicts up to now.
+    pub fn diagnosis(&self) -> Diagnosis {
+        Diagnosis::of(&self.tracker, self.ended)
+    }
+
+    /// Compares what can be said now with what was said last. A verdict that was taken back may appear again.
+    fn look(&mut self) {
+        let Diagnosis { mut phases, verdicts, .. } = self.diagnosis();
+        let phase = phases.pop();
+        let name = phase.as_ref().map(|phase| phase.name);
+        if name != self.phase {
+            self.noticed.extend(phase.map(Notice::Phase));
+            self.phase = name;
+        }
+        let names = verdicts.iter().map(|verdict| verdict.name).collect();
+        let known = std::mem::replace(&mut self.verdicts, names);
+        let new = verdicts.into_iter().filter(|verdict| !known.contains(&verdict.name));
+        self.noticed.extend(new.map(Notice::Verdict));
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        match event {
+            Event::Past { steps, epochs } => {
+                let mut steps = steps.iter().peekable();
+                for epoch in *epochs {
+                    while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {
+                        self.tracker.step(&Row::from(step));
+                    }
+                    self.tracker.epoch(&Row::from(epoch));
+                    self.look();
+                }
+                steps.for_each(|step| self.tracker.step(&Row::from(step)));
+                // The log has these already.
+                self.noticed.clear();
+            }
+            Event::Step(metrics) => self.tracker.step(&Row::from(*metrics)),
+            Event::Epoch { metrics, .. } => {
+                self.tracker.epoch(&Row::from(*metrics));
+                self.look();
+            }
+            // Whoever goes on after an interruption looks again at the end of the epoch.
+            Event::Stopping { stopped: Stopped::Interrupted, .. } => {}
+            Event::Stopping { stopped, epoch, .. } => {
+                if *stopped == Stopped::Diverged {
+                    self.tracker.diverged(*epoch);
+                }
+                self.ended = true;
+                self.look();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn noticed(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.noticed)
+    }
+}

@@ -1,0 +1,195 @@
+//! Phases and verdicts of courses whose truth is known because they are made here.
+
+use klubok::{
+    observe::{history::Row, tracker::Tracker},
+    train::event::{Phase, PhaseName, VerdictName},
+};
+
+/// A fixed sequence of numbers in [-1, 1] that look random.
+struct Jitter(u32);
+
+impl Jitter {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(self.0 >> 8) / f64::from(1 << 23) - 1.0
+    }
+}
+
+fn row(epoch: usize, train: f64, val: f64) -> Row {
+    let (train_loss, val_loss) = (Some(train), Some(val));
+    Row { epoch: epoch as f64, train_loss, val_loss, ..Row::default() }
+}
+
+/// Tells a tracker `epochs` epochs, counted from 1.
+fn told(epochs: usize, losses: impl Fn(f64) -> (f64, f64)) -> Tracker {
+    let mut tracker = Tracker::new(Some(2000));
+    for epoch in 1..=epochs {
+        let (train, val) = losses(epoch as f64);
+        tracker.epoch(&row(epoch, train, val));
+    }
+    tracker
+}
+
+fn names(tracker: &Tracker) -> Vec<PhaseName> {
+    tracker.phases().iter().map(|phase| phase.name).collect()
+}
+
+fn verdicts(tracker: &Tracker) -> Vec<VerdictName> {
+    tracker.verdicts(true).iter().map(|verdict| verdict.name).collect()
+}
+
+fn phase(tracker: &Tracker, name: PhaseName) -> Option<Phase> {
+    tracker.phases().into_iter().find(|phase| phase.name == name)
+}
+
+#[test]
+fn three_phases_in_order_without_a_gap() {
+    let tracker = told(40, |e| {
+        let train = 2.0 * (-e / 2.0).exp() + 0.6 * (-e / 20.0).exp();
+        (train, train + 0.3 + 0.02 * (e - 12.0).max(0.0))
+    });
+    let three = [PhaseName::FastLearning, PhaseName::FineTuning, PhaseName::Specialisation];
+    assert_eq!(names(&tracker), three);
+    let phases = tracker.phases();
+    assert_eq!((phases[0].start, phases[2].end), (1.0, 40.0));
+    assert!(phases.windows(2).all(|pair| pair[1].start == pair[0].end + 1.0), "{phases:?}");
+    // Its minimum: where the fall of 0.03 exp(-e/20) an epoch is no more than the rise of 0.02.
+    assert!((12.0..=15.0).contains(&phases[2].start), "{phases:?}");
+    assert!(phases[2].certainty > 0.9 && phases[2].evidence["rise"] > 0.2, "{phases:?}");
+    assert_eq!(verdicts(&tracker), [VerdictName::OverFitting]);
+}
+
+#[test]
+fn a_fast_phase_within_the_first_epoch_ends_at_a_fraction() {
+    let mut tracker = Tracker::new(None);
+    tracker.epoch(&Row { untrained: true, ..row(0, 2.3, 2.3) });
+    for epoch in [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64] {
+        let loss = 0.4 + 1.9 * f64::exp(-epoch / 0.05);
+        tracker.step(&Row { epoch, ..row(0, loss, loss) });
+    }
+    (1..=5).for_each(|e| tracker.epoch(&row(e, 0.4 - 0.01 * e as f64, 0.45 - 0.01 * e as f64)));
+    let phases = tracker.phases();
+    assert_eq!(names(&tracker)[..2], [PhaseName::FastLearning, PhaseName::FineTuning]);
+    assert!(phases[0].start == 0.0 && (0.02..0.5).contains(&phases[0].end), "{phases:?}");
+    assert_eq!(phases[1].start, phases[0].end);
+}
+
+#[test]
+fn warm_restarts_are_no_over_fitting() {
+    // Every ten epochs the learning rate jumps up: both losses jump, then fall lower than before.
+    let mut tracker = Tracker::new(Some(2000));
+    for epoch in 1..=40 {
+        let jump = 0.25 * f64::exp(((epoch - 1) % 10) as f64 / -2.0);
+        let base = 0.3 + 0.5 * f64::exp(-(epoch as f64) / 12.0);
+        tracker.epoch(&row(epoch, base + jump, base + 0.1 + jump));
+        let over = phase(&tracker, PhaseName::Specialisation);
+        assert!(over.is_none(), "epoch {epoch}: {over:?}");
+    }
+}
+
+#[test]
+fn noise_alone_seldom_raises_an_alarm() {
+    let (mut ever, mut last) = (0, 0);
+    for seed in 0..200 {
+        let (mut tracker, mut jitter) = (Tracker::new(Some(2000)), Jitter(seed));
+        let (mut alarm, mut stands) = (false, false);
+        for epoch in 1..=40 {
+            let train = 0.2 + f64::exp(f64::from(epoch) / -8.0);
+            let val = 0.5 + 0.5 * f64::exp(f64::from(epoch) / -8.0);
+            // 1.2 % of the loss: as much as networks with batch normalisation show.
+            let (a, b) = (0.01 * jitter.next(), 0.01 * jitter.next());
+            tracker.epoch(&row(epoch as usize, train + a, val + b));
+            stands = phase(&tracker, PhaseName::Specialisation).is_some();
+            alarm |= stands;
+        }
+        ever += usize::from(alarm);
+        last += usize::from(stands);
+    }
+    assert!(last <= 10 && ever <= 30, "alarms in 200 courses: {last} in the end, {ever} at all");
+}
+
+#[test]
+fn a_plateau_before_a_step_of_the_learning_rate_is_taken_back() {
+    let loss =
+        |e: f64| if e <= 20.0 { 0.5 + (-e / 2.0).exp() } else { 0.3 + 0.2 * (20.0 - e).exp() };
+    let before = told(20, |e| (loss(e), loss(e) + 0.1));
+    assert_eq!(names(&before).last(), Some(&PhaseName::Converged));
+    let falling = told(22, |e| (loss(e), loss(e) + 0.1));
+    assert_eq!(names(&falling).last(), Some(&PhaseName::FineTuning));
+    let after = told(40, |e| (loss(e), loss(e) + 0.1));
+    let converged = phase(&after, PhaseName::Converged).unwrap();
+    assert!((21.0..=27.0).contains(&converged.start), "{converged:?}");
+    assert!(verdicts(&after).is_empty());
+}
+
+#[test]
+fn high_and_flat_is_under_fitting_unless_many_answers_are_right() {
+    let flat = |accuracy: Option<f64>| {
+        let mut tracker = Tracker::new(Some(2000));
+        for epoch in 1..=20 {
+            let losses = row(epoch, 0.69 + 0.01 / epoch as f64, 0.7);
+            tracker.epoch(&Row { train_accuracy: accuracy, ..losses });
+        }
+        tracker
+    };
+    assert_eq!(names(&flat(Some(0.52))).last(), Some(&PhaseName::Underfitting));
+    assert_eq!(verdicts(&flat(None)), [VerdictName::UnderFitting]);
+    assert_eq!(names(&flat(Some(0.95))).last(), Some(&PhaseName::Converged));
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_dated_to_where_it_grew() {
+    let losses = [1.0, 0.8, 0.7, 0.9, 2.0, 9.0, f64::NAN, f64::NAN];
+    let tracker = told(8, |e| (losses[e as usize - 1], 1.0));
+    let diverging = phase(&tracker, PhaseName::Diverging).unwrap();
+    assert_eq!((diverging.start, diverging.end), (4.0, 8.0));
+    assert_eq!(verdicts(&tracker), [VerdictName::Diverging, VerdictName::LearningRateTooHigh]);
+    assert_eq!(tracker.best_epoch(), Some(1.0), "ties go to the earlier epoch");
+}
+
+#[test]
+fn an_explosion_needs_no_nan_and_may_pass() {
+    let losses = [1.0, 0.5, 0.4, 3.0, 8.0, 20.0];
+    let tracker = told(6, |e| (losses[e as usize - 1], 1.0));
+    assert_eq!(names(&tracker).last(), Some(&PhaseName::Diverging));
+    let losses = [1.0, 0.5, 0.4, 3.0, 0.45, 0.4, 0.39, 0.38];
+    let tracker = told(8, |e| (losses[e as usize - 1], losses[e as usize - 1]));
+    assert_eq!(phase(&tracker, PhaseName::Diverging), None, "one spike");
+}
+
+#[test]
+fn slow_and_jumping_trainings_are_named() {
+    let even = told(20, |e| (1.0 - 0.01 * e, 1.0 - 0.01 * e));
+    assert_eq!(verdicts(&even), [VerdictName::LearningRateTooLow]);
+    assert!(even.verdicts(false).is_empty(), "only the end shows it");
+    let unfinished = told(20, |e| ((-e / 8.0).exp(), 0.1 + (-e / 8.0).exp()));
+    assert_eq!(verdicts(&unfinished), [VerdictName::SlowConvergence]);
+    assert_eq!(unfinished.verdicts(true)[0].try_, "--set train.epochs=40");
+    let jumping = told(20, |e| (1.0 + 0.5 * (2.4 * e).sin(), 1.0 + 0.4 * (2.4 * e).sin()));
+    assert!(verdicts(&jumping).contains(&VerdictName::OscillatingLoss), "{:?}", verdicts(&jumping));
+}
+
+#[test]
+fn what_to_try_follows_the_learning_rate() {
+    let mut tracker = Tracker::new(None);
+    for (epoch, loss) in [1.0, 4.0, 30.0, f64::INFINITY].into_iter().enumerate() {
+        let learning_rate = Some(0.5);
+        tracker.epoch(&Row { learning_rate, ..row(epoch + 1, loss, loss) });
+    }
+    let verdicts = tracker.verdicts(true);
+    assert!(verdicts.iter().any(|verdict| verdict.try_ == "--set train.learning_rate=0.05"));
+}
+
+#[test]
+fn a_long_history_is_judged_like_a_short_one() {
+    let n = 200_000;
+    let losses = |e: f64| {
+        let t = e / n as f64;
+        ((-8.0 * t).exp(), (-8.0 * t).exp() + 0.5 * t)
+    };
+    let tracker = told(n, losses);
+    let over = phase(&tracker, PhaseName::Specialisation).unwrap();
+    // 8 exp(-8 t) = 0.5 where t = ln(16) / 8.
+    let at = 16f64.ln() / 8.0 * n as f64;
+    assert!((over.start - at).abs() < 0.02 * n as f64, "{} is not {at}", over.start);
+}
