@@ -1,7 +1,8 @@
-"""MNIST from IDX files to a test accuracy, as a script of few lines does it: 784-512-512-10, Adam at 0.001, batches of 128.
+"""MNIST from IDX files to a test accuracy, as a script of few lines does it: 784-512-512-10, Adam, batches of 128.
 
-All pictures are in memory from the start, shuffled anew in every epoch; what is left of a batch is dropped. Prints the
-accuracy on the test part.
+The learning rate rises to 0.001 over a twentieth of the steps and falls to 0 by a cosine, as klubok's does unless told
+otherwise; scikit-learn has no such thing and keeps it. All pictures are in memory from the start, shuffled anew in every
+epoch; what is left of a batch is dropped. Prints the accuracy on the test part.
 """
 
 import argparse
@@ -33,6 +34,14 @@ def part(name):
     return (pixels / numpy.float32(255) - numpy.float32(0.1307)) / numpy.float32(0.3081), idx(f"{name}-labels-idx1-ubyte", 8)
 
 
+def rates(samples):
+    """The learning rate of every step."""
+    steps = numpy.arange(settings.epochs * (samples // BATCH), dtype=numpy.float32)
+    warm = len(steps) / 20
+    falling = (1 + numpy.cos(numpy.pi * numpy.clip((steps - warm) / (len(steps) - warm), 0, 1))) / 2
+    return RATE * numpy.minimum((steps + 1) / warm, 1) * falling
+
+
 def with_torch(x, y, test):
     import contextlib
 
@@ -57,8 +66,10 @@ def with_torch(x, y, test):
     if settings.mode.startswith("compiled"):
         forward = torch.compile(forward)
     x, y, test = torch.from_numpy(x), torch.from_numpy(y.astype("int64")), torch.from_numpy(test)
+    rate = iter(rates(len(x)))
     for _ in range(settings.epochs):
         for rows in torch.randperm(len(x))[: len(x) // BATCH * BATCH].view(-1, BATCH):
+            optimizer.param_groups[0]["lr"] = float(next(rate))
             optimizer.zero_grad(set_to_none=True)
             forward(x[rows], y[rows]).backward()
             optimizer.step()
@@ -82,23 +93,24 @@ def with_jax(x, y, test):
     def loss_of(parameters, x, y):
         return -jnp.take_along_axis(jax.nn.log_softmax(answers(parameters, x)), y[:, None], axis=1).mean()
 
-    def step(state, rows):
-        count, w, m, s = state
+    def step(state, batch):
+        (count, w, m, s), (rows, rate) = state, batch
         count = count + 1
         g = jax.grad(loss_of)(w, x[rows], y[rows])
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         s = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g * g, s, g)
-        rate, root = RATE / (1 - 0.9**count), (1 - 0.999**count) ** -0.5
+        rate, root = rate / (1 - 0.9**count), (1 - 0.999**count) ** -0.5
         w = jax.tree.map(lambda w, m, s: w - rate * m / (root * jnp.sqrt(s) + 1e-8), w, m, s)
         return (count, w, m, s), None
 
-    epoch = jax.jit(lambda state, rows: jax.lax.scan(step, state, rows)[0], donate_argnums=0)
+    epoch = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches)[0], donate_argnums=0)
     x, y = jax.device_put(x), jax.device_put(y.astype("int32"))
     start = jax.device_put(timing.start(LAYERS))
     state = (jnp.zeros(()), start, *(jax.tree.map(jnp.zeros_like, start) for _ in range(2)))
     random = numpy.random.default_rng(0)
-    for _ in range(settings.epochs):
-        state = epoch(state, random.permutation(len(x))[: len(x) // BATCH * BATCH].reshape(-1, BATCH))
+    for rate in rates(len(x)).reshape(settings.epochs, -1):
+        rows = random.permutation(len(x))[: len(x) // BATCH * BATCH].reshape(-1, BATCH)
+        state = epoch(state, (rows, rate))
     return numpy.asarray(answers(state[1], test).argmax(axis=1))
 
 

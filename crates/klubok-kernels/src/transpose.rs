@@ -125,7 +125,7 @@ unsafe fn squares(
 
 /// 16 x 16 in four rounds: round `R` swaps, in every square of side 2d with d = 2ᴿ, the two of side d off its diagonal.
 #[cfg(target_arch = "x86_64")]
-mod wide {
+pub(crate) mod wide {
     use std::arch::x86_64::{
         __m512i, _mm512_loadu_epi32, _mm512_permutex2var_epi32, _mm512_setzero_si512,
         _mm512_storeu_epi32,
@@ -172,6 +172,16 @@ mod wide {
         }
     }
 
+    /// Turns a square of 16 rows.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn turn(rows: &mut [__m512i; 16]) {
+        round::<0>(rows);
+        round::<1>(rows);
+        round::<2>(rows);
+        round::<3>(rows);
+    }
+
     /// # Safety
     /// 16 rows of 16 numbers can be read and written.
     #[target_feature(enable = "avx512f")]
@@ -181,10 +191,7 @@ mod wide {
             // SAFETY: by the contract.
             *row = unsafe { _mm512_loadu_epi32(x.add(i * x_stride).cast()) };
         }
-        round::<0>(&mut rows);
-        round::<1>(&mut rows);
-        round::<2>(&mut rows);
-        round::<3>(&mut rows);
+        turn(&mut rows);
         for (i, row) in rows.iter().enumerate() {
             // SAFETY: by the contract.
             unsafe { _mm512_storeu_epi32(out.add(i * out_stride).cast(), *row) };

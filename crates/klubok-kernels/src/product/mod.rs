@@ -11,8 +11,11 @@
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod micro;
+mod single;
 
 use std::ptr;
+
+pub use single::{has_single, single};
 
 use crate::{
     buffer::Number,

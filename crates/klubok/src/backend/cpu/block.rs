@@ -101,6 +101,8 @@ pub(super) struct Block {
     pub(super) noise: Option<Noise>,
     pub(super) gate: Gate,
     pub(super) y: Values,
+    /// What it reads of a sample that is predicted alone.
+    pub(super) alone: Buffer,
     /// f'(z) times the factor of dropout, `[features][samples]`, if the gate wants it stored.
     pub(super) slope: Buffer,
     pub(super) delta: Delta,
@@ -149,7 +151,8 @@ impl Block {
         };
         let (slope, y) =
             (Buffer::new(slope), Values::new(width, stride, (!last).then_some(precision)));
-        Self { weight, bias, norm, f, noise, gate, y, slope, delta }
+        let alone = Buffer::new(weight.columns);
+        Self { weight, bias, norm, f, noise, gate, y, alone, slope, delta }
     }
 
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {

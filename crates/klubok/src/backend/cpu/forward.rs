@@ -7,6 +7,8 @@ use klubok_kernels::{
     norm,
     parts::Chunks,
     pool::Pool,
+    product::has_single,
+    transpose::transpose,
 };
 
 use super::{
@@ -34,6 +36,11 @@ impl Block {
         let training = matches!(pass, Pass::Train { .. });
         let stored = training && self.gate == Gate::Stored;
         let draw = self.noise.and_then(|noise| noise.draw(pass));
+        let alone = !training && batch == 1 && x.pairs.is_empty() && has_single(isa);
+        if alone {
+            transpose(isa, &mut self.alone, x.width, &x.rows, x.stride, x.width, 1);
+        }
+        let alone = alone.then_some(&self.alone[..x.width]);
         let (weight, bias) = (&self.weight, self.bias.as_ref().map(|b| &*b.value));
         let (features, normalised, scales) = match &mut self.norm {
             Some(n) => (
@@ -57,7 +64,10 @@ impl Block {
             |i, (values, slope, normalised, features), scratch| {
                 let first = i * tile;
                 let y = &mut *values.0;
-                products::forward(isa, y, x, weight, first, groups);
+                match alone {
+                    Some(x) => products::forward_one(isa, y, stride, x, weight, first),
+                    None => products::forward(isa, y, x, weight, first, groups),
+                }
                 let mut bias = bias.map_or(&[][..], |bias| &bias[first..first + y.len() / stride]);
                 if let Some((gain, shift)) = scales {
                     let normalised = normalised.chunks_exact_mut(stride);

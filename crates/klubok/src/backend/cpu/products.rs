@@ -2,7 +2,7 @@
 
 use klubok_kernels::{
     isa::Isa,
-    product::{Ahead, Lanes, Scalars, Size, product},
+    product::{Ahead, Lanes, Scalars, Size, product, single},
 };
 
 use super::{
@@ -35,6 +35,19 @@ pub(super) fn forward(
         let scalars = Scalars { values: w, step: 1, stride: packed.stride };
         product(isa, z, stride, size, lanes, scalars, ahead, false);
     }
+}
+
+/// [`forward`] in f32 for one sample, where the kernel has a way of its own: `x` is its inputs.
+pub(super) fn forward_one(
+    isa: Isa,
+    z: &mut [f32],
+    stride: usize,
+    x: &[f32],
+    weight: &Parameter,
+    first: usize,
+) {
+    let apart = weight.stride;
+    single(isa, z, stride, z.len() / stride, &weight.value[first * apart..], apart, x);
 }
 
 /// `dx = dz W` for inputs from number `first` on: `[inputs][samples]`.

@@ -1,0 +1,123 @@
+//! Products for a single sample, where all lanes but one would be empty: 16 rows of the other operand fill them instead.
+//!
+//! A square of 16 rows and 16 terms is turned in registers, and its columns are added one after the other: each sum has the
+//! terms, the order and the roundings of [`product`](super::product), and so the same bits.
+
+use super::{DEPTH, GROUP};
+use crate::isa::{Isa, Set};
+
+/// True where [`single`] can run.
+pub fn has_single(isa: Isa) -> bool {
+    match isa.set() {
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => true,
+        _ => false,
+    }
+}
+
+/// Writes `out[row * stride] = Σ_k w[row * apart + k] · x[k]` for so many rows.
+///
+/// # Panics
+/// When [`has_single`] is false, `apart` is not a multiple of 16, or an operand is too short.
+pub fn single(
+    isa: Isa,
+    out: &mut [f32],
+    stride: usize,
+    rows: usize,
+    w: &[f32],
+    apart: usize,
+    x: &[f32],
+) {
+    assert!(apart.is_multiple_of(GROUP) && x.len() <= apart, "rows of whole vectors");
+    for first in (0..rows).step_by(GROUP) {
+        let many = GROUP.min(rows - first);
+        let w = &w[first * apart..][..many * apart];
+        let sums = match isa.set() {
+            // SAFETY: an `Isa` exists only where the machine has it, and `w` is `many` rows of at least `x.len()`.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::sums(w.as_ptr(), many, apart, x) },
+            _ => panic!("no such kernel"),
+        };
+        for (row, sum) in sums[..many].iter().enumerate() {
+            out[(first + row) * stride] = *sum;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        _mm512_add_ps, _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+    };
+
+    use super::{DEPTH, GROUP};
+    use crate::transpose::wide::turn;
+
+    /// # Safety
+    /// `w` is `rows` rows, 1 to 16 of them, each `apart` long, a multiple of 16 that is no less than the length of `x`.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn sums(w: *const f32, rows: usize, apart: usize, x: &[f32]) -> [f32; GROUP] {
+        let mut total = _mm512_setzero_ps();
+        for (pass, x) in x.chunks(DEPTH).enumerate() {
+            let mut sum = _mm512_setzero_ps();
+            for (step, x) in x.chunks(GROUP).enumerate() {
+                let mut square = [_mm512_setzero_si512(); GROUP];
+                for (row, to) in square.iter_mut().enumerate() {
+                    let at = row.min(rows - 1) * apart + pass * DEPTH + step * GROUP;
+                    // SAFETY: within the row, whose length is a multiple of 16.
+                    *to = unsafe { _mm512_loadu_epi32(w.add(at).cast()) };
+                }
+                turn(&mut square);
+                if let [x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15] = *x {
+                    let x = [x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15];
+                    for k in 0..GROUP {
+                        sum = _mm512_fmadd_ps(
+                            _mm512_set1_ps(x[k]),
+                            _mm512_castsi512_ps(square[k]),
+                            sum,
+                        );
+                    }
+                } else {
+                    for (x, column) in x.iter().zip(square) {
+                        sum = _mm512_fmadd_ps(_mm512_set1_ps(*x), _mm512_castsi512_ps(column), sum);
+                    }
+                }
+            }
+            total = if pass == 0 { sum } else { _mm512_add_ps(total, sum) };
+        }
+        let mut sums = [0.0; GROUP];
+        // SAFETY: as many numbers as lanes.
+        unsafe { _mm512_storeu_ps(sums.as_mut_ptr(), total) };
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::product::{Ahead, Lanes, Scalars, Size, product};
+
+    proptest! {
+        #[test]
+        fn it_is_the_product_to_the_bit(rows in 1usize..70, depth in 0usize..600) {
+            let apart = depth.next_multiple_of(GROUP);
+            let w: Vec<f32> = (0..rows * apart).map(|i| (i as f32 * 0.7).sin()).collect();
+            let x: Vec<f32> = (0..depth).map(|i| (i as f32 * 0.3).cos()).collect();
+            let lanes: Vec<f32> = x.iter().flat_map(|x| [*x; GROUP]).collect();
+            for isa in Isa::available().into_iter().filter(|isa| has_single(*isa)) {
+                let (mut expected, mut got) = (vec![0.0; rows * GROUP], vec![0.0; rows * 3]);
+                let lanes = Lanes { values: &lanes, step: GROUP, group: GROUP };
+                let scalars = Scalars { values: &w, step: 1, stride: apart };
+                let size = Size { rows, groups: 1, depth };
+                product(isa, &mut expected, GROUP, size, lanes, scalars, Ahead::default(), false);
+                single(isa, &mut got, 3, rows, &w, apart, &x);
+                for row in 0..rows {
+                    prop_assert_eq!(got[row * 3].to_bits(), expected[row * GROUP].to_bits());
+                }
+            }
+        }
+    }
+}
