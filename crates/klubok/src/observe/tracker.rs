@@ -1,11 +1,11 @@
 //! In which phase is the learning? Told one epoch at a time, it can say so at any moment, and never looks ahead.
 //!
-//! What it knows of the past is a course of at most [`LONGEST`] points; a longer history is thinned by averaging
+//! What it knows of the past is a course of at most 1024 points; a longer history is thinned by averaging
 //! neighbours, so an epoch costs the same however many went before. From the course up to now it finds
 //!
 //! - the **knee** of the training loss: after it, the loss falls at less than a quarter of the pace before it. That
 //!   ends fast learning; once found it stays;
-//! - a **rise** of the validation loss that chance does not explain ([`rise`]): specialisation since its minimum;
+//! - a **rise** of the validation loss that chance does not explain (`rise.rs`): specialisation since its minimum;
 //! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began;
 //! - an **explosion**: the loss is no number, or far above where it began.
 //!
