@@ -45,7 +45,7 @@ struct Runner<'a> {
 /// Finds the epochs, times the rounds, and returns the table.
 ///
 /// # Errors
-/// When klubok does not reach the goal, or a timed command fails.
+/// When a timed command fails. Who does not reach the goal is left out, and the table says so.
 pub(crate) fn compare(
     root: &Path,
     data: &Path,
