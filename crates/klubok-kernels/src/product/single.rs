@@ -69,8 +69,8 @@ mod avx512 {
                     *to = unsafe { _mm512_loadu_epi32(w.add(at).cast()) };
                 }
                 turn(&mut square);
-                if let [x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15] = *x {
-                    let x = [x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15];
+                // A known number of columns stays in registers.
+                if let Ok(x) = <&[f32; GROUP]>::try_from(x) {
                     for k in 0..GROUP {
                         sum = _mm512_fmadd_ps(
                             _mm512_set1_ps(x[k]),
