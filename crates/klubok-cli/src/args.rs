@@ -230,6 +230,9 @@ pub(crate) struct Bench {
     /// Predict batches instead of training on them.
     #[arg(long)]
     pub(crate) infer: bool,
+    /// Square pictures of bytes in random order, normalised and in training mirrored and shifted, instead of numbers in order.
+    #[arg(long)]
+    pub(crate) pictures: bool,
     /// Shortest time to measure.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,

@@ -40,6 +40,17 @@ impl Numbers {
     }
 }
 
+/// One block of numbers of a [`State`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    /// Of this parameter.
+    Param(usize),
+    /// Of this moment of the rule, for this parameter.
+    Moment(usize, usize),
+    /// Of this running statistic.
+    Running(usize),
+}
+
 /// Everything that training changes, in canonical layout: weights `[out, in]`, in the order of the plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
@@ -49,6 +60,17 @@ pub struct State {
     pub moments: Vec<Vec<Numbers>>,
     /// Running statistics.
     pub running: Vec<Numbers>,
+}
+
+impl State {
+    /// A block of it; none where there is no such block.
+    pub fn block(&self, block: Block) -> Option<&Numbers> {
+        match block {
+            Block::Param(p) => self.params.get(p),
+            Block::Moment(m, p) => self.moments.get(m)?.get(p),
+            Block::Running(r) => self.running.get(r),
+        }
+    }
 }
 
 /// Weights alone: what validation, `best` and model files need.

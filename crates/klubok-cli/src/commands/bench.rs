@@ -13,7 +13,7 @@ use klubok::{
     config::{DataKind, Layers, Preset},
     data::{Input, preprocess::Preprocessing},
     nn::network::Network,
-    plan::{Augment, Plan, Precision},
+    plan::{Augment, Picture, Plan, Precision},
     rng::{Purpose, Stream},
     rows::MemoryRows,
 };
@@ -31,6 +31,8 @@ use crate::{
 
 /// Batches in memory, so that a step does not find its data in a cache by chance.
 const BATCHES: usize = 16;
+/// Mean and deviation of even random bytes.
+const BYTES: (f32, f32) = (127.5, 73.9);
 
 /// What was measured.
 #[derive(Debug, Serialize)]
@@ -59,27 +61,33 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
 
     let network = config.network(inputs, outputs);
     let classes = vec![batch as u64; outputs];
-    let identity = Preprocessing {
-        input: Input::Columns((0..inputs).map(|i| i.to_string()).collect()),
-        fit: config.data.fit,
-        mean: vec![0.0; inputs],
-        std: vec![1.0; inputs],
+    let prepare = if args.pictures {
+        let shape = square(inputs)?;
+        let (mean, std) = (vec![BYTES.0], vec![BYTES.1]);
+        let input = Input::Pictures(shape);
+        let pixels = Preprocessing { input, fit: config.data.fit, mean, std };
+        pixels.prepare(Augment { flip: true, shift: 2 })
+    } else {
+        let input = Input::Columns((0..inputs).map(|i| i.to_string()).collect());
+        let (mean, std) = (vec![0.0; inputs], vec![1.0; inputs]);
+        let numbers = Preprocessing { input, fit: config.data.fit, mean, std };
+        numbers.prepare(Augment::default())
     };
-    let prepare = identity.prepare(Augment::default());
     let precision = config.train.precision;
     let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
     let plan = Plan { precision, ..plan };
     let backend = compute::cpu(settings::threads(args.compute.threads));
-    let rows = rows(inputs, outputs, BATCHES * batch)?;
+    let rows = rows(inputs, outputs, BATCHES * batch, args.pictures)?;
     let together = if args.infer { batch.min(BLOCK) } else { batch };
     let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;
     program.load(&network.start(&config.start(&classes), 0))?;
 
     let window = Duration::from_secs_f64(args.seconds);
+    let order = order(BATCHES * batch, args.pictures);
     let (times, loss) = if args.infer {
-        predict(program.as_mut(), &plan, batch, window)?
+        predict(program.as_mut(), &plan, &order, batch, window)?
     } else {
-        train(program.as_mut(), batch, window, config.train.learning_rate)?
+        train(program.as_mut(), &order, batch, window, config.train.learning_rate)?
     };
     let work = if args.infer { 2.0 * network.parameters() as f64 } else { flops(&network) };
     let median = times[times.len() / 2].as_secs_f64();
@@ -132,30 +140,61 @@ fn layers_of(text: &str) -> Result<Vec<usize>> {
     }
 }
 
-/// Random numbers of mean 0 and variance 1, each row with a random class.
-fn rows(inputs: usize, outputs: usize, n: usize) -> Result<MemoryRows> {
+/// The square grey picture that has so many values.
+fn square(values: usize) -> Result<Picture> {
+    let side = values.isqrt();
+    if side * side == values {
+        return Ok(Picture { width: side, height: side, channels: 1 });
+    }
+    let (below, above) = (side * side, (side + 1) * (side + 1));
+    let sentence = format!("{values} inputs are no square picture");
+    Err(Failure::usage(sentence).hint(text!("hint.square", below = below, above = above)))
+}
+
+/// Random rows, each with a random class: numbers of mean 0 and variance 1, or bytes.
+fn rows(inputs: usize, outputs: usize, n: usize, bytes: bool) -> Result<MemoryRows> {
     let mut random = Stream::new(0, Purpose::Demo, 0, 0);
-    let mut x: Vec<f32> = Vec::new();
-    let size = n.checked_mul(inputs).filter(|&size| x.try_reserve_exact(size).is_ok());
-    let Some(size) = size else {
+    let too_large = || {
         let sentence = format!("{BATCHES} batches of this size do not fit into memory");
-        return Err(Failure::failed(sentence).hint(text!("hint.memory")));
+        Failure::failed(sentence).hint(text!("hint.memory"))
     };
-    // Uniform numbers of variance 1 lie within ±√3.
-    x.extend((0..size).map(|_| (12f64.sqrt() * (random.uniform() - 0.5)) as f32));
+    let size = n.checked_mul(inputs).ok_or_else(too_large)?;
+    let (mut numbers, mut pixels): (Vec<f32>, Vec<u8>) = (Vec::new(), Vec::new());
+    if bytes {
+        pixels.try_reserve_exact(size).map_err(|_| too_large())?;
+        pixels.extend((0..size).map(|_| random.below(256) as u8));
+    } else {
+        numbers.try_reserve_exact(size).map_err(|_| too_large())?;
+        // Uniform numbers of variance 1 lie within ±√3.
+        numbers.extend((0..size).map(|_| (12f64.sqrt() * (random.uniform() - 0.5)) as f32));
+    }
     let classes: Vec<u32> = (0..n).map(|_| random.below(outputs as u32)).collect();
-    Ok(MemoryRows::numbers(&x, inputs, &classes))
+    Ok(if bytes {
+        MemoryRows::pictures(pixels, inputs, &classes)
+    } else {
+        MemoryRows::numbers(&numbers, inputs, &classes)
+    })
+}
+
+/// The rows as batches take them: as they lie in memory, or shuffled.
+fn order(n: usize, shuffled: bool) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    if shuffled {
+        Stream::new(0, Purpose::Shuffle, 0, 0).shuffle(&mut order);
+    }
+    order
 }
 
 /// Steps until the window is full: their times in ascending order, and the loss of the last.
 fn train(
     program: &mut dyn Program,
+    order: &[u32],
     batch: usize,
     window: Duration,
     learning_rate: f64,
 ) -> Result<(Vec<Duration>, f64)> {
     let mut figures = Figures::default();
-    let times = measure(batch, window, |index, rows| {
+    let times = measure(order, batch, window, |index, rows| {
         let weight_sum = batch as f64;
         let step = Step { index: index as u64, rows, first: 0, weight_sum, learning_rate };
         program.train(DataId(0), &step)?;
@@ -172,11 +211,12 @@ fn train(
 fn predict(
     program: &mut dyn Program,
     plan: &Plan,
+    order: &[u32],
     batch: usize,
     window: Duration,
 ) -> Result<(Vec<Duration>, f64)> {
     let mut outputs = Outputs::default();
-    let times = measure(batch, window, |_, rows| {
+    let times = measure(order, batch, window, |_, rows| {
         program.infer(DataId(0), rows, &[plan.output], &mut outputs)?;
         Ok(())
     })?;
@@ -192,14 +232,14 @@ fn predict(
 
 /// Calls `step` with its number and rows until the window is full: the times in ascending order.
 fn measure(
+    order: &[u32],
     batch: usize,
     window: Duration,
     mut step: impl FnMut(usize, &[u32]) -> Result<()>,
 ) -> Result<Vec<Duration>> {
-    let rows: Vec<u32> = (0..(BATCHES * batch) as u32).collect();
     let mut times = Vec::new();
     let begun = Instant::now();
-    for (index, rows) in rows.chunks(batch).cycle().enumerate() {
+    for (index, rows) in order.chunks(batch).cycle().enumerate() {
         let started = Instant::now();
         step(index, rows)?;
         times.push(started.elapsed());

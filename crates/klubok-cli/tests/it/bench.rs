@@ -57,6 +57,16 @@ fn a_prediction_is_measured() {
 }
 
 #[test]
+fn pictures_are_made_ready_and_learnt() {
+    let sizes = ["bench", "--pictures", "--layers", "64-64-2", "--batch-size", "4"];
+    // Mirrored and shifted they are harder to learn by heart than 64 rows of numbers are, and still better than ln 2.
+    let loss = Place::new().json(&[&sizes[..], &["--seconds", "2"]].concat())["loss"].as_f64();
+    assert!(loss.unwrap() < 0.65, "{loss:?}");
+    let args = ["bench", "--pictures", "--layers", "60-8-2"];
+    Place::new().fails(&args, 2, "60 inputs are no square picture", "49 and 64");
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let place = Place::new();
     place.fails(&["bench", "--layers", "16"], 2, "such as 784-256-10", "");

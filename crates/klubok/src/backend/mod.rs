@@ -10,7 +10,7 @@ pub mod reference;
 
 use std::sync::Arc;
 
-pub use crate::state::{Numbers, State, Weights};
+pub use crate::state::{Block, Numbers, State, Weights};
 use crate::{
     error::Result,
     plan::{Plan, Precision, Value},
@@ -105,7 +105,7 @@ pub trait Backend: Send + Sync {
     ) -> Result<Box<dyn Program>>;
 }
 
-/// A compiled plan. After compiling, no call allocates but [`Program::store`] and the first reads.
+/// A compiled plan. After compiling, no call allocates but those that store, and the first reads.
 pub trait Program: Send {
     /// Sets weights, moments and running statistics.
     ///
@@ -117,6 +117,11 @@ pub trait Program: Send {
     /// # Errors
     /// When the device fails.
     fn store(&self, state: &mut State) -> Result<()>;
+    /// Copies one block of what training changes: a file can be written without a second copy of it all.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn store_block(&self, block: Block) -> Result<Numbers>;
     /// Copies weights and running statistics only.
     ///
     /// # Errors

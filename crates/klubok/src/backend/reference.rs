@@ -19,7 +19,7 @@ use crate::{
     plan::{LossKind, Op, ParamKind, Plan, Precision, Prepare, Value},
     rng::{Purpose, key},
     rows::{Field, Kind, Rows},
-    state::{Numbers, State, Weights},
+    state::{Block, Numbers, State, Weights},
 };
 
 /// Interprets plans in f64 on one thread.
@@ -87,6 +87,15 @@ impl Program for Reference {
         state.running = get(&self.running);
         state.moments = self.moments.iter().map(|m| get(m)).collect();
         Ok(())
+    }
+
+    fn store_block(&self, block: Block) -> Result<Numbers> {
+        let of = match block {
+            Block::Param(p) => &self.params[p],
+            Block::Moment(m, p) => &self.moments[m][p],
+            Block::Running(r) => &self.running[r],
+        };
+        Ok(Numbers::F64(of.clone()))
     }
 
     fn store_weights(&self, weights: &mut Weights) -> Result<()> {

@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Write},
+    io::{self, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -32,8 +32,19 @@ pub struct NotWritten {
 /// folder: the message names `path` (inside is a [`NotWritten`]), the old file stays, the temporary
 /// one is removed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    stream_atomically(path, |file| file.write_all(bytes))
+}
+
+/// [`write_atomically`] of what `write` writes, piece by piece.
+///
+/// # Errors
+/// As [`write_atomically`], or when `write` fails.
+pub fn stream_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let written = temporary(path).and_then(|(temporary, file)| {
-        let result = fill(file, bytes).and_then(|()| fs::rename(&temporary, path));
+        let result = fill(file, write).and_then(|()| fs::rename(&temporary, path));
         if result.is_err() {
             // The disk is in trouble already: what matters is the first error.
             let _ = fs::remove_file(&temporary);
@@ -82,9 +93,10 @@ fn temporary(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)?;
-    file.sync_all()
+fn fill(file: File, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 16, file);
+    write(&mut file)?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 #[cfg(test)]
@@ -135,7 +147,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_named() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let error = fill(full, b"one").unwrap_err();
+        let error = fill(full, |file| file.write_all(b"one")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 

@@ -3,6 +3,7 @@
 pub mod atomic;
 mod error;
 mod model;
+pub(crate) mod tensors;
 #[cfg(test)]
 mod tests;
 

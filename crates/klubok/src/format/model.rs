@@ -6,18 +6,22 @@
 //! `format`, `network`, `preprocessing`. Nothing depends on time, host, threads, paths or the run's
 //! name: the same model gives the same bytes.
 
-use std::{collections::BTreeSet, io::Read, path::Path};
+use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 
 use fs_err::File;
 use safetensors::{
     Dtype, SafeTensors,
-    tensor::{Metadata, SafeTensorError, TensorView, serialize},
+    tensor::{Metadata, SafeTensorError},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twox_hash::xxhash3_128::Hasher;
 
-use super::{Flaw, ModelError, write_atomically};
+use super::{
+    Flaw, ModelError,
+    atomic::stream_atomically,
+    tensors::{self, Tensor},
+};
 use crate::{
     data::{Input, preprocess::Preprocessing},
     nn::network::{Answer, Network},
@@ -58,7 +62,9 @@ impl Model {
     /// # Errors
     /// When the model is not whole ([`ModelError::Unfit`]) or the file cannot be written.
     pub fn save(&self, path: &Path) -> crate::Result<()> {
-        Ok(write_atomically(path, &self.to_bytes()?)?)
+        let (card, tensors) = self.described()?;
+        let values = |i| Ok(self.values(i));
+        Ok(stream_atomically(path, |file| tensors::write(file, (KEY, card), &tensors, values))?)
     }
 
     /// Reads a model.
@@ -90,20 +96,35 @@ impl Model {
     /// # Errors
     /// When the parts of the model do not fit one another, or a weight is not a finite number.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
+        let (card, tensors) = self.described()?;
+        let mut bytes = Vec::new();
+        tensors::write(&mut bytes, (KEY, card), &tensors, |i| Ok(self.values(i))).map_err(
+            |error| ModelError::Unfit { flaw: Flaw::Header { reason: error.to_string() } },
+        )?;
+        Ok(bytes)
+    }
+
+    /// The metadata and the tensors.
+    fn described(&self) -> Result<(String, Vec<Tensor>), ModelError> {
         let unfit = |flaw| ModelError::Unfit { flaw };
         self.check().map_err(unfit)?;
-        let values = self.weights.params.iter().chain(&self.weights.running);
-        let blocks: Vec<Vec<u8>> = values
-            .map(|numbers| numbers.to_f32().iter().flat_map(|v| v.to_le_bytes()).collect())
-            .collect();
-        let card = self.card(&blocks).map_err(|error| unfit(description(&error)))?;
-        let header = |error: SafeTensorError| unfit(Flaw::Header { reason: error.to_string() });
-        let tensors = shapes(&self.network).into_iter().zip(&blocks);
-        let tensors = tensors
-            .map(|((name, shape), block)| Ok((name, TensorView::new(Dtype::F32, shape, block)?)))
-            .collect::<Result<Vec<_>, SafeTensorError>>()
-            .map_err(header)?;
-        serialize(tensors, Some([(KEY.to_owned(), card)].into())).map_err(header)
+        let shapes = shapes(&self.network);
+        let bytes = |i| -> Vec<u8> {
+            self.values(i).to_f32().iter().flat_map(|v| v.to_le_bytes()).collect()
+        };
+        let card = self.card((0..shapes.len()).map(bytes));
+        let card = card.map_err(|error| unfit(description(&error)))?;
+        let tensor = |(name, shape)| Tensor { name, shape, dtype: Dtype::F32 };
+        Ok((card, shapes.into_iter().map(tensor).collect()))
+    }
+
+    /// The values of tensor `i` in f32: parameters, then running statistics.
+    fn values(&self, i: usize) -> Cow<'_, Numbers> {
+        let Weights { params, running } = &self.weights;
+        match params.get(i).unwrap_or_else(|| &running[i - params.len()]) {
+            wide @ Numbers::F64(_) => Cow::Owned(Numbers::F32(wide.to_f32())),
+            values @ Numbers::F32(_) => Cow::Borrowed(values),
+        }
     }
 
     /// The model in a file's content; `path` names the file in messages.
@@ -158,7 +179,7 @@ impl Model {
         if let Some(tensor) = names.find(|name| !known.contains(name.as_str())) {
             return Err(Flaw::Extra { tensor });
         }
-        if checksum.and_then(Value::as_str) != Some(&sum(card, &blocks)) {
+        if checksum.and_then(Value::as_str) != Some(&sum(card, blocks.iter().copied())) {
             return Err(Flaw::Checksum);
         }
         let mut params: Vec<Numbers> = blocks.into_iter().map(numbers).collect();
@@ -167,7 +188,10 @@ impl Model {
     }
 
     /// The metadata with its checksum.
-    pub(super) fn card(&self, blocks: &[Vec<u8>]) -> serde_json::Result<String> {
+    pub(super) fn card(
+        &self,
+        blocks: impl IntoIterator<Item = Vec<u8>>,
+    ) -> serde_json::Result<String> {
         let card = Card {
             classes: self.classes.clone(),
             format: FORMAT,
@@ -261,10 +285,10 @@ fn description(error: &serde_json::Error) -> Flaw {
     Flaw::Description { reason: error.to_string() }
 }
 
-fn sum(card: &Value, blocks: &[impl AsRef<[u8]>]) -> String {
+fn sum(card: &Value, blocks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hasher = Hasher::new();
     hasher.write(card.to_string().as_bytes());
-    blocks.iter().for_each(|block| hasher.write(block.as_ref()));
+    blocks.into_iter().for_each(|block| hasher.write(block.as_ref()));
     format!("{:032x}", hasher.finish_128())
 }
 

@@ -305,7 +305,7 @@ fn weights_that_are_not_finite_are_not_read() {
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
         .collect();
     tensors[6][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let card = model().card(&tensors).unwrap();
+    let card = model().card(tensors.clone()).unwrap();
     let shapes = shapes(&model().network);
     let views = shapes
         .into_iter()

@@ -7,14 +7,18 @@
 
 use std::{borrow::Cow, path::Path};
 
-use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
     error::PlanError,
-    plan::Plan,
-    state::{Numbers, State, Weights},
+    format::{
+        atomic::stream_atomically,
+        tensors::{self, Tensor},
+    },
+    plan::{ParamSpec, Plan, RunningSpec},
+    state::{Block, Numbers, State, Weights},
     train::{RunError, logs::LogLengths, progress::Progress, trainer::Snapshot},
 };
 
@@ -29,19 +33,46 @@ struct Metadata {
     logs: LogLengths,
 }
 
-/// The bytes of a checkpoint of a training of `plan`.
+/// What a checkpoint holds, where it lies while a training is under way.
+pub struct Contents<'a> {
+    /// Position, running figures and trackers.
+    pub progress: &'a Progress,
+    /// Weights of the best epoch.
+    pub best: &'a Weights,
+    /// The weights, moments and running statistics now, block by block.
+    pub state: &'a dyn Fn(Block) -> Result<Cow<'a, Numbers>>,
+}
+
+/// Writes a checkpoint of a training of `plan`; the file is replaced whole or not at all.
 ///
 /// # Errors
-/// When the metadata is larger than the format allows (100 MB).
-pub fn to_bytes(snapshot: &Snapshot, logs: LogLengths, plan: &Plan) -> Result<Vec<u8>> {
-    let metadata = Metadata { version: VERSION, progress: snapshot.progress.clone(), logs };
+/// When the device fails, the file cannot be written, or the metadata is larger than the format allows (100 MB).
+pub fn write(path: &Path, contents: &Contents<'_>, logs: LogLengths, plan: &Plan) -> Result<()> {
+    let Contents { progress, best, state } = contents;
+    let metadata = Metadata { version: VERSION, progress: (*progress).clone(), logs };
     let metadata = serde_json::to_string(&metadata).map_err(std::io::Error::other)?;
-    let names = layout(plan).into_iter().map(|(name, _)| name);
-    let bytes = safetensors::serialize(
-        names.zip(blocks(snapshot).into_iter().map(Tensor::new)),
-        Some([(KEY.to_owned(), metadata)].into_iter().collect()),
-    );
-    Ok(bytes.map_err(std::io::Error::other)?)
+    let ratios = [&progress.epoch_meter, &progress.step_meter].map(|meter| &meter.update_ratios);
+    // All blocks of one training are of the same kind; the ratios are always f32.
+    let wide = best.params.first().map_or(Dtype::F32, tensors::dtype);
+    let parts = layout(plan);
+    let tensor = |(name, part, len): &(String, Part, usize)| match *part {
+        Part::Ratios(meter, layer) => {
+            let shape = vec![ratios[meter][layer].len()];
+            Tensor { name: name.clone(), shape, dtype: Dtype::F32 }
+        }
+        Part::State(_) | Part::Best(_) => {
+            Tensor { name: name.clone(), shape: vec![*len], dtype: wide }
+        }
+    };
+    let tensors: Vec<Tensor> = parts.iter().map(tensor).collect();
+    let numbers = |i: usize| match parts[i].1 {
+        Part::State(block) => state(block).map_err(std::io::Error::other),
+        Part::Best(Block::Running(r)) => Ok(Cow::Borrowed(&best.running[r])),
+        Part::Best(Block::Param(p) | Block::Moment(_, p)) => Ok(Cow::Borrowed(&best.params[p])),
+        Part::Ratios(meter, layer) => Ok(Cow::Owned(Numbers::F32(ratios[meter][layer].clone()))),
+    };
+    let file = |out: &mut _| tensors::write(out, (KEY, metadata), &tensors, numbers);
+    Ok(stream_atomically(path, file)?)
 }
 
 /// What a checkpoint holds; `path` is for messages.
@@ -52,17 +83,15 @@ pub fn from_bytes(path: &Path, bytes: &[u8], plan: &Plan) -> Result<(Snapshot, L
     let Metadata { progress, logs, .. } = metadata(path, bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(path, &e))?;
     let mut blocks = Vec::new();
-    for (name, expected) in layout(plan) {
+    for (name, part, expected) in layout(plan) {
         let tensor = file.tensor(&name).map_err(|e| damaged(path, &e))?;
         let block = numbers(&tensor)
             .ok_or_else(|| damaged(path, &format!("`{name}` holds {}", tensor.dtype())))?;
-        match expected {
-            Some(expected) if expected != block.len() => {
-                let (what, got) = (name, block.len());
-                return Err(PlanError::ShapeMismatch { what, expected, got }.into());
-            }
-            _ => blocks.push(block),
+        if !matches!(part, Part::Ratios(..)) && expected != block.len() {
+            let (what, got) = (name, block.len());
+            return Err(PlanError::ShapeMismatch { what, expected, got }.into());
         }
+        blocks.push(block);
     }
     Ok((snapshot(plan, progress, blocks), logs))
 }
@@ -98,56 +127,52 @@ fn damaged(path: &Path, reason: &impl ToString) -> crate::Error {
     RunError::Checkpoint { path, reason }.into()
 }
 
-/// Name of every block, and its length where the plan fixes it.
-fn layout(plan: &Plan) -> Vec<(String, Option<usize>)> {
-    let params = |prefix: &str| {
-        let name =
-            move |p: &crate::plan::ParamSpec| (format!("{prefix}.{}", p.name), Some(p.len()));
-        plan.params.iter().map(name).collect::<Vec<_>>()
+/// A block of a checkpoint.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    State(Block),
+    Best(Block),
+    /// Update ratios of the epoch (0) or since the last chosen step (1), of a layer.
+    Ratios(usize, usize),
+}
+
+/// Every block with its name and length; that of ratios is not fixed.
+fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
+    let params = |prefix: &str, part: &dyn Fn(usize) -> Part| {
+        let of = |(p, spec): (usize, &ParamSpec)| {
+            (format!("{prefix}.{}", spec.name), part(p), spec.len())
+        };
+        plan.params.iter().enumerate().map(of).collect::<Vec<_>>()
     };
-    let running = |prefix: &str| {
-        let name =
-            move |r: &crate::plan::RunningSpec| (format!("{prefix}.{}", r.name), Some(r.len));
-        plan.running.iter().map(name).collect::<Vec<_>>()
+    let running = |prefix: &str, part: fn(Block) -> Part| {
+        let of = |(r, spec): (usize, &RunningSpec)| {
+            (format!("{prefix}.{}", spec.name), part(Block::Running(r)), spec.len)
+        };
+        plan.running.iter().enumerate().map(of).collect::<Vec<_>>()
     };
-    let ratios = |prefix: &str| {
-        plan.layers.iter().map(|layer| (format!("{prefix}.{layer}"), None)).collect::<Vec<_>>()
+    let ratios = |prefix: &str, meter| {
+        let of = |(layer, name): (usize, &String)| {
+            (format!("{prefix}.{name}"), Part::Ratios(meter, layer), 0)
+        };
+        plan.layers.iter().enumerate().map(of).collect::<Vec<_>>()
     };
-    let moments = plan.update.rule.moments().iter();
+    let moments = plan.update.rule.moments().iter().enumerate();
+    let moments = moments.flat_map(|(m, moment)| {
+        params(&format!("moments.{moment}"), &|p| Part::State(Block::Moment(m, p)))
+    });
     [
-        params("params"),
-        moments.flat_map(|moment| params(&format!("moments.{moment}"))).collect(),
-        running("running"),
-        params("best"),
-        running("best"),
-        ratios("epoch_ratios"),
-        ratios("step_ratios"),
+        params("params", &|p| Part::State(Block::Param(p))),
+        moments.collect(),
+        running("running", Part::State),
+        params("best", &|p| Part::Best(Block::Param(p))),
+        running("best", Part::Best),
+        ratios("epoch_ratios", 0),
+        ratios("step_ratios", 1),
     ]
     .concat()
 }
 
-/// Every block of a snapshot, in the order of [`layout`].
-fn blocks(snapshot: &Snapshot) -> Vec<Cow<'_, Numbers>> {
-    let Snapshot { progress, state, best } = snapshot;
-    let ratios = [&progress.epoch_meter, &progress.step_meter];
-    state
-        .params
-        .iter()
-        .chain(state.moments.iter().flatten())
-        .chain(&state.running)
-        .chain(&best.params)
-        .chain(&best.running)
-        .map(Cow::Borrowed)
-        .chain(
-            ratios
-                .into_iter()
-                .flat_map(|meter| &meter.update_ratios)
-                .map(|ratios| Cow::Owned(Numbers::F32(ratios.clone()))),
-        )
-        .collect()
-}
-
-/// The reverse of [`blocks`].
+/// A training from its blocks, in the order of [`layout`].
 fn snapshot(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Snapshot {
     let mut blocks = blocks.into_iter();
     let mut take = |count: usize| blocks.by_ref().take(count).collect::<Vec<_>>();
@@ -162,51 +187,6 @@ fn snapshot(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Snapsh
         meter.update_ratios = take(plan.layers.len()).iter().map(Numbers::to_f32).collect();
     }
     Snapshot { progress, state, best }
-}
-
-/// A block as it stands in the file: little-endian, one dimension. Its bytes are made when they are
-/// written, so that only one block is in memory twice.
-struct Tensor<'a> {
-    numbers: Cow<'a, Numbers>,
-    shape: [usize; 1],
-}
-
-impl<'a> Tensor<'a> {
-    fn new(numbers: Cow<'a, Numbers>) -> Self {
-        Self { shape: [numbers.len()], numbers }
-    }
-}
-
-impl View for Tensor<'_> {
-    fn dtype(&self) -> Dtype {
-        match *self.numbers {
-            Numbers::F32(_) => Dtype::F32,
-            Numbers::F64(_) => Dtype::F64,
-        }
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = vec![0; self.data_len()];
-        match &*self.numbers {
-            Numbers::F32(values) => {
-                let words = bytes.as_chunks_mut().0.iter_mut();
-                words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes());
-            }
-            Numbers::F64(values) => {
-                let words = bytes.as_chunks_mut().0.iter_mut();
-                words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes());
-            }
-        }
-        Cow::Owned(bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.numbers.len() * self.dtype().bitsize() / 8
-    }
 }
 
 fn numbers(tensor: &TensorView<'_>) -> Option<Numbers> {

@@ -5,7 +5,7 @@
 //! A process that is killed between any two of these leaves a run that goes on from the checkpoint
 //! before, cuts the logs back to it, and writes the same model again.
 
-use std::sync::atomic::AtomicBool;
+use std::{borrow::Cow, sync::atomic::AtomicBool};
 
 use fs_err as fs;
 use serde::Serialize;
@@ -15,10 +15,12 @@ use crate::{
     backend::Backend,
     config::Config,
     data::{Dataset, difference, read_split, split_rows, write_split},
-    format::atomic::write_atomically,
-    state::Weights,
+    format::{Model, write_atomically},
+    plan::Plan,
+    state::{Numbers, Weights},
     train::{
-        RunError, checkpoint,
+        RunError,
+        checkpoint::{self, Contents},
         event::{Event, Notice, Observer, Stopped},
         logs::{EventLine, Happened, LogLengths, Logs},
         progress::Progress,
@@ -98,20 +100,22 @@ pub fn train(
             return Ok(Summary::new(run, &progress, progress.stopped));
         }
     }
-    record_split(run, data, bytes.is_some())?;
-    let task = Task::new(config, data)?;
-    let (snapshot, lengths) = match &bytes {
-        Some(bytes) => checkpoint::from_bytes(&path, bytes, &task.plan)?,
-        None => (Snapshot::start(task.start.clone()), LogLengths::default()),
+    let resumed = bytes.is_some();
+    record_split(run, data, resumed)?;
+    let mut task = Task::new(config, data)?;
+    // Neither the file nor the start is kept: each is as large as the network.
+    let start = std::mem::take(&mut task.start);
+    let (snapshot, lengths) = match bytes {
+        Some(bytes) => checkpoint::from_bytes(&path, &bytes, &task.plan)?,
+        None => (Snapshot::start(start), LogLengths::default()),
     };
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
     let logs = Logs::open(run.path(), lengths)?;
-    let mut on_disk = OnDisk { run, task: &task, logs, model: None };
-    on_disk.happened(
-        trainer.snapshot(),
-        Happened::begin(bytes.is_some(), backend.info(config.train.precision)),
-    )?;
-    if bytes.is_some() {
+    let (plan, model) = (task.plan.clone(), task.model(Weights::default()));
+    let mut on_disk = OnDisk { run, plan, model, logs, saved: None };
+    let begin = Happened::begin(resumed, backend.info(config.train.precision));
+    on_disk.happened(trainer.saved(), begin)?;
+    if resumed {
         let [steps, epochs] = Logs::past(run.path())?;
         tell(observers, &Event::Past { steps: &steps, epochs: &epochs })?;
     }
@@ -119,17 +123,17 @@ pub fn train(
     loop {
         let mut all = All { logs: &mut on_disk.logs, observers };
         let stopped = trainer.advance(&mut all, stop)?;
-        let snapshot = trainer.snapshot();
         if let Some(reason) = stopped {
-            all.observe(&stopping(reason, &snapshot.progress))?;
-            let cause = snapshot.progress.divergence.map(|divergence| divergence.to_string());
-            on_disk.happened(snapshot, Happened::Stopped { reason, cause })?;
+            let progress = trainer.saved();
+            all.observe(&stopping(reason, progress))?;
+            let cause = progress.divergence.map(|divergence| divergence.to_string());
+            on_disk.happened(progress, Happened::Stopped { reason, cause })?;
         }
-        on_disk.save(snapshot)?;
-        tell(observers, &Event::Checkpoint { step: snapshot.progress.step })?;
+        on_disk.save(&mut trainer)?;
+        tell(observers, &Event::Checkpoint { step: trainer.saved().step })?;
         if let Some(stopped) = stopped {
             tell(observers, &Event::End { stopped })?;
-            return Ok(Summary::new(run, &snapshot.progress, Some(stopped)));
+            return Ok(Summary::new(run, trainer.saved(), Some(stopped)));
         }
     }
 }
@@ -152,35 +156,49 @@ fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
 /// What the files of a run hold.
 struct OnDisk<'a> {
     run: &'a RunDir,
-    task: &'a Task,
+    plan: Plan,
+    /// Without weights: it is lent those of the best epoch while it is saved.
+    model: Model,
     logs: Logs,
     /// The epoch whose weights this process has written to the model.
-    model: Option<u64>,
+    saved: Option<u64>,
 }
 
 impl OnDisk<'_> {
-    fn happened(&mut self, snapshot: &Snapshot, happened: Happened) -> Result<()> {
-        let Progress { step, .. } = snapshot.progress;
-        self.logs.happened(&EventLine { step, epoch: snapshot.progress.epochs(), happened })
+    fn happened(&mut self, progress: &Progress, happened: Happened) -> Result<()> {
+        self.logs.happened(&EventLine { step: progress.step, epoch: progress.epochs(), happened })
     }
 
-    fn save(&mut self, snapshot: &Snapshot) -> Result<()> {
+    fn save(&mut self, trainer: &mut Trainer<'_>) -> Result<()> {
         let lengths = self.logs.sync()?;
-        let best = snapshot.progress.best.map(|best| best.epoch);
-        if best != self.model {
-            self.save_model(&snapshot.best)?;
-            self.model = best;
+        let best = trainer.saved().best.map(|best| best.epoch);
+        if best != self.saved {
+            std::mem::swap(&mut self.model.weights, trainer.best_mut());
+            let saved = self.model.save(&self.run.file(MODEL));
+            std::mem::swap(&mut self.model.weights, trainer.best_mut());
+            saved?;
+            self.saved = best;
         }
         let path = self.run.file(CHECKPOINT);
         fs::create_dir_all(path.parent().unwrap_or(self.run.path()))?;
-        let bytes = checkpoint::to_bytes(snapshot, lengths, &self.task.plan)?;
-        Ok(write_atomically(&path, &bytes)?)
-    }
-
-    fn save_model(&self, weights: &Weights) -> Result<()> {
-        self.task.model(weights.clone()).save(&self.run.file(MODEL))
+        let (progress, best) = (trainer.saved(), trainer.best());
+        // After a divergence, the last good state is that of the checkpoint before.
+        let before = if progress.divergence.is_some() { self.run.checkpoint()? } else { None };
+        let good = match before {
+            Some(bytes) => Some(checkpoint::from_bytes(&path, &bytes, &self.plan)?.0.state),
+            None => None,
+        };
+        let state = |block| match &good {
+            Some(state) => Ok(Cow::Borrowed(state.block(block).unwrap_or(&NONE))),
+            None => trainer.block(block).map(Cow::Owned),
+        };
+        let contents = Contents { progress, best, state: &state };
+        checkpoint::write(&path, &contents, lengths, &self.plan)
     }
 }
+
+/// Stands for a block that is not there.
+static NONE: Numbers = Numbers::F32(Vec::new());
 
 /// The logs first, then whoever else watches.
 struct All<'a, 'b> {

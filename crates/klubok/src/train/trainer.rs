@@ -17,7 +17,7 @@ use crate::{
     optim::schedule::LearningRate,
     plan::{Op, ParamKind, Plan},
     rows::Field,
-    state::{State, Weights},
+    state::{Block, Numbers, State, Weights},
     train::{
         RunError,
         batches::{Batches, sample},
@@ -32,10 +32,13 @@ use crate::{
 const READ_EVERY: u64 = 16;
 /// Epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
 const FAST_EPOCHS: u64 = 3;
+/// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
+/// short training would take as long as an epoch of it.
+const STEP_SAMPLE: usize = 2048;
 /// Time between two savings within an epoch.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
-/// A training at a point from which it can go on.
+/// A training at a point from which it can go on, in memory.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
     /// Position, running figures and trackers.
@@ -67,9 +70,13 @@ pub struct Trainer<'a> {
     evaluator: Evaluator,
     /// Fixed rows of the training part, as many as the validation part has.
     train_sample: Vec<u32>,
+    /// Fixed rows of that sample and of the validation part, for chosen steps.
+    step_samples: [Vec<u32>; 2],
     figures: Figures,
     progress: Progress,
-    saved: Snapshot,
+    /// As of the last return from [`Trainer::advance`].
+    saved: Progress,
+    best: Weights,
     lap: Instant,
     last_save: Instant,
     save_every: Duration,
@@ -116,14 +123,19 @@ impl<'a> Trainer<'a> {
         let program =
             backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&data.rows))?;
         let steps_per_epoch = batches.len() as u64;
+        let train_sample = sample(train, sample_size(data), config.seed);
+        let step_samples =
+            [&train_sample, &data.parts.val].map(|rows| sample(rows, STEP_SAMPLE, config.seed));
         let mut trainer = Self {
             weights: row_weights(data, &plan.loss.class_weights)?,
             rate: LearningRate::new(config, steps_per_epoch),
             evaluator: Evaluator::new(&plan, DataId(0)),
-            train_sample: sample(train, sample_size(data), config.seed),
+            train_sample,
+            step_samples,
             figures: Figures::default(),
             progress: Progress::default(),
-            saved: Snapshot::default(),
+            saved: Progress::default(),
+            best: Weights::default(),
             lap: Instant::now(),
             last_save: Instant::now(),
             save_every: SAVE_EVERY,
@@ -151,14 +163,13 @@ impl<'a> Trainer<'a> {
             return Err(RunError::Epoch { expected, got: steps_per_epoch }.into());
         }
         self.program.load(&snapshot.state)?;
-        self.program.store(&mut snapshot.state)?;
         self.progress = progress.clone();
         self.progress.epoch_meter.reserve(epoch_steps as usize);
         if self.progress.step < fast_steps {
             self.progress.step_meter.reserve(fast_steps.div_ceil(2) as usize);
         }
         self.batches.start_epoch(self.progress.epoch);
-        self.saved = snapshot;
+        (self.saved, self.best) = (snapshot.progress, snapshot.best);
         Ok(())
     }
 
@@ -167,10 +178,38 @@ impl<'a> Trainer<'a> {
         self.save_every = interval;
     }
 
-    /// The last point that is worth saving: that of the last return from [`Trainer::advance`], after
-    /// a divergence the one before it.
-    pub fn snapshot(&self) -> &Snapshot {
+    /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the one before it.
+    pub fn saved(&self) -> &Progress {
         &self.saved
+    }
+
+    /// Weights of the best epoch.
+    pub fn best(&self) -> &Weights {
+        &self.best
+    }
+
+    /// The same, to be lent to a model while it is saved.
+    pub(super) fn best_mut(&mut self) -> &mut Weights {
+        &mut self.best
+    }
+
+    /// A block of what training changes, now: after a divergence, with what is no number.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn block(&self, block: Block) -> Result<Numbers> {
+        self.program.store_block(block)
+    }
+
+    /// A copy of all that it takes to go on from here; after a divergence, from nowhere.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let (progress, best) = (self.saved.clone(), self.best.clone());
+        let mut state = State::default();
+        self.program.store(&mut state)?;
+        Ok(Snapshot { progress, state, best })
     }
 
     /// What observers are told before the first step.
@@ -200,26 +239,19 @@ impl<'a> Trainer<'a> {
         match self.run(observer, stop) {
             Ok(stopped) => {
                 self.end_lap(false);
-                self.program.store(&mut self.saved.state)?;
-                self.saved.progress = self.progress.clone();
+                self.saved = self.progress.clone();
                 self.last_save = Instant::now();
                 Ok(stopped)
             }
-            Err(Halt::Diverged(divergence)) => self.restore(divergence),
+            Err(Halt::Diverged(divergence)) => {
+                self.saved.elapsed_seconds = self.progress.elapsed_seconds;
+                self.saved.stopped = Some(Stopped::Diverged);
+                self.saved.divergence = Some(divergence);
+                self.progress = self.saved.clone();
+                Ok(self.progress.stopped)
+            }
             Err(Halt::Error(error)) => Err(error),
         }
-    }
-
-    /// Back to the last snapshot, marked as the end.
-    fn restore(&mut self, divergence: Divergence) -> Result<Option<Stopped>> {
-        let elapsed_seconds = self.progress.elapsed_seconds;
-        self.program.load(&self.saved.state)?;
-        self.progress = self.saved.progress.clone();
-        self.progress.elapsed_seconds = elapsed_seconds;
-        self.progress.stopped = Some(Stopped::Diverged);
-        self.progress.divergence = Some(divergence);
-        self.saved.progress = self.progress.clone();
-        Ok(self.progress.stopped)
     }
 
     fn run(
@@ -228,8 +260,8 @@ impl<'a> Trainer<'a> {
         stop: &AtomicBool,
     ) -> std::result::Result<Option<Stopped>, Halt> {
         if self.progress.best.is_none() {
-            let evaluated = self.evaluate()?;
-            self.weigh_layers();
+            let evaluated = self.evaluate(true)?;
+            self.weigh_layers()?;
             self.end_epoch(&evaluated, observer)?;
             return Ok(self.progress.stopped);
         }
@@ -247,7 +279,7 @@ impl<'a> Trainer<'a> {
                 self.read(observer)?;
             }
             if chosen || epoch_ends {
-                let evaluated = self.evaluate()?;
+                let evaluated = self.evaluate(epoch_ends)?;
                 if chosen {
                     self.report_step(&evaluated, observer)?;
                 }
@@ -320,11 +352,16 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn evaluate(&mut self) -> std::result::Result<Evaluated, Halt> {
+    /// Measures on all of the validation part and as many rows of the training part, or on a sample of both.
+    fn evaluate(&mut self, all: bool) -> std::result::Result<Evaluated, Halt> {
         let (program, targets) = (&mut *self.program, &self.data.targets);
-        let (train, activity) =
-            self.evaluator.scores_and_activity(program, &self.train_sample, targets)?;
-        let val = self.evaluator.scores(program, &self.data.parts.val, targets)?;
+        let [train, val] = if all {
+            [&self.train_sample, &self.data.parts.val]
+        } else {
+            self.step_samples.each_ref()
+        };
+        let (train, activity) = self.evaluator.scores_and_activity(program, train, targets)?;
+        let val = self.evaluator.scores(program, val, targets)?;
         self.end_lap(false);
         if !(train.loss_sum + val.loss_sum).is_finite() {
             return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
@@ -333,12 +370,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Norms of the weight matrices before the first step, which no step has measured yet.
-    fn weigh_layers(&mut self) {
-        let params = self.plan.params.iter().zip(&self.saved.state.params);
-        for (spec, values) in params.filter(|(spec, _)| spec.kind == ParamKind::Weight) {
-            let weight_sq = values.to_f64().iter().map(|w| w * w).sum();
+    fn weigh_layers(&mut self) -> Result<()> {
+        let params = self.plan.params.iter().enumerate();
+        for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
+            let weights = self.program.store_block(Block::Param(p))?;
+            let weight_sq = weights.to_f64().iter().map(|w| w * w).sum();
             self.progress.epoch_meter.set_weight_sq(spec.layer, weight_sq);
         }
+        Ok(())
     }
 
     fn report_step(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
@@ -355,7 +394,7 @@ impl<'a> Trainer<'a> {
         let best = progress.best.is_none_or(|best| now.beats(&best, self.config.monitor));
         if best {
             progress.best = Some(now);
-            self.program.store_weights(&mut self.saved.best)?;
+            self.program.store_weights(&mut self.best)?;
         }
         if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.loss()) {
             progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);

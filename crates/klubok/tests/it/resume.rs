@@ -20,7 +20,7 @@ use klubok::{
     observe::{metrics, watch::Watch},
     plan::{Plan, Precision, Value},
     rows::Rows,
-    state::{State, Weights},
+    state::{Block, Numbers, State, Weights},
     train::{
         RunError,
         evaluate::Evaluator,
@@ -87,6 +87,10 @@ impl Program for Counting {
 
     fn store(&self, state: &mut State) -> Result<()> {
         self.inner.store(state)
+    }
+
+    fn store_block(&self, block: Block) -> Result<Numbers> {
+        self.inner.store_block(block)
     }
 
     fn store_weights(&self, weights: &mut Weights) -> Result<()> {
@@ -313,6 +317,11 @@ fn a_run_that_diverged_has_ended_with_its_best_model() {
     assert!(!serde_json::to_string(&summary).unwrap().contains("NaN"));
     assert!(run.file(MODEL).is_file());
     let before = fs::read(run.file(CHECKPOINT)).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&before).unwrap();
+    let weights = tensors.tensor("params.hidden1.weight").unwrap();
+    let words = weights.data().as_chunks().0.iter();
+    let start: f64 = words.map(|&word| f64::from_le_bytes(word).abs()).sum();
+    assert!(start.is_finite() && start > 0.0, "the last good weights are kept: {start}");
     assert_eq!(train_all(&run, &config).cause, summary.cause);
     assert_eq!(fs::read(run.file(CHECKPOINT)).unwrap(), before);
 }

@@ -57,7 +57,7 @@ fn run_task(
             break stopped;
         }
     };
-    (told, stopped, trainer.snapshot().clone())
+    (told, stopped, trainer.snapshot().unwrap())
 }
 
 fn train(config: &Config) -> (Told, Stopped, Snapshot) {
@@ -199,7 +199,7 @@ fn a_divergence_goes_back_to_the_last_good_weights_and_names_the_cause() {
     assert!(divergence.step < 8 && divergence.learning_rate > 1e199, "{divergence:?}");
     assert_ne!(divergence.quantity, Quantity::EvalLoss, "found in the figures of the step");
     assert_eq!(end.progress.step, 0, "back to the last point that was saved");
-    assert!(end.state.params.iter().all(|p| p.to_f64().iter().all(|w| w.is_finite())));
+    assert!(end.best.params.iter().all(|p| p.to_f64().iter().all(|w| w.is_finite())));
     assert!(told.steps.iter().all(|m| m.val_loss.is_some_and(f64::is_finite)));
 }
 

@@ -38,6 +38,7 @@ use crate::{
     optim::clip,
     plan::{Plan, Precision, Value},
     rows::{Field, Rows},
+    state,
 };
 
 /// Runs plans in f32 on the processor.
@@ -168,6 +169,20 @@ impl Program for CpuProgram {
         Ok(())
     }
 
+    fn store_block(&self, block: state::Block) -> Result<Numbers> {
+        let of = |p| self.blocks.iter().flat_map(Block::parameters).find(|of| of.index == p);
+        let values = match block {
+            state::Block::Param(p) => of(p).map(Parameter::values),
+            state::Block::Moment(m, p) => of(p).map(|parameter| parameter.moment(m)),
+            state::Block::Running(r) => {
+                let mut all = Vec::new();
+                self.collect_running(&mut all);
+                return Ok(all.swap_remove(r));
+            }
+        };
+        Ok(Numbers::F32(values.unwrap_or_default()))
+    }
+
     fn store_weights(&self, weights: &mut Weights) -> Result<()> {
         self.collect(&mut weights.params, parameter::Parameter::values);
         self.collect_running(&mut weights.running);
@@ -231,7 +246,7 @@ impl Program for CpuProgram {
                     None | Some(0) => &self.input.y,
                     Some(block) => &self.blocks[block - 1].y,
                 };
-                values.append_samples(rows.len(), out);
+                values.append_samples(self.isa, rows.len(), out);
             }
         }
         Ok(())

@@ -112,7 +112,10 @@ impl Parameter {
     }
 
     fn canonical(&self, block: &Buffer) -> Vec<f32> {
-        block.chunks_exact(self.stride).flat_map(|row| &row[..self.columns]).copied().collect()
+        // Of known size: growing would take twice the memory.
+        let mut all = Vec::with_capacity(self.rows * self.columns);
+        block.chunks_exact(self.stride).for_each(|row| all.extend_from_slice(&row[..self.columns]));
+        all
     }
 
     /// Sums over all tiles, in their order, and the penalty.

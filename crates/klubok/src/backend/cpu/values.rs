@@ -84,13 +84,11 @@ impl Values {
     }
 
     /// Appends `[samples, width]` to `out`.
-    pub(super) fn append_samples(&self, samples: usize, out: &mut Vec<f32>) {
+    pub(super) fn append_samples(&self, isa: Isa, samples: usize, out: &mut Vec<f32>) {
         let from = out.len();
         out.resize(from + samples * self.width, 0.0);
-        for (feature, row) in self.rows.chunks_exact(self.stride).enumerate() {
-            let column = out[from + feature..].iter_mut().step_by(self.width);
-            column.zip(row).for_each(|(out, x)| *out = *x);
-        }
+        let (width, stride) = (self.width, self.stride);
+        transpose(isa, &mut out[from..], width, &self.rows, stride, width, samples);
     }
 }
 
