@@ -187,7 +187,7 @@ fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) 
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
         pool.run(len.div_ceil(TILE), MUCH, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
-            update(isa, change, w, g, first, second);
+            update(isa, change, w, g, first, second, false);
         });
     })
 }

@@ -77,7 +77,7 @@ fn updates(c: &mut Criterion) {
         };
         let [mut first, mut second] = moments.map(Buffer::new);
         group.bench_function(format!("{name}, {}", isa.name()), |b| {
-            b.iter(|| update(isa, change, &mut w, &g, &mut first, &mut second));
+            b.iter(|| update(isa, change, &mut w, &g, &mut first, &mut second, false));
         });
     }
 }

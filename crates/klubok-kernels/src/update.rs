@@ -76,7 +76,7 @@ kernel! {
 
 kernel! {
     /// Moves `w` along `g`; `first` and `second` are the rule's moments, in its order, empty where it has fewer. Returns
-    /// `Σ (w_new - w)²` and `Σ w_new²`.
+    /// `Σ (w_new - w)²` and `Σ w_new²`, zeros unless it is to `measure`.
     ///
     /// # Panics
     /// When the slices differ in length or are not a multiple of 16.
@@ -86,35 +86,36 @@ kernel! {
         g: &[f32],
         first: &mut [f32],
         second: &mut [f32],
+        measure: bool,
     ) -> (f64, f64) {
         let Change { rule, rate, shrink, clip } = change;
         match rule {
-            Rule::Plain => each(w, g, [], |w, g, []| {
+            Rule::Plain => each(measure, w, g, [], |w, g, []| {
                 (w * shrink - rate * (g * clip), [])
             }),
-            Rule::Momentum { keep, nesterov: false } => each(w, g, [first], |w, g, [v]| {
+            Rule::Momentum { keep, nesterov: false } => each(measure, w, g, [first], |w, g, [v]| {
                 let v = keep * v + g * clip;
                 (w * shrink - rate * v, [v])
             }),
-            Rule::Momentum { keep, nesterov: true } => each(w, g, [first], |w, g, [v]| {
+            Rule::Momentum { keep, nesterov: true } => each(measure, w, g, [first], |w, g, [v]| {
                 let g = g * clip;
                 let v = keep * v + g;
                 (w * shrink - rate * (g + keep * v), [v])
             }),
-            Rule::RmsProp { keep, take, epsilon, momentum: None } => each(w, g, [first], |w, g, [s]| {
+            Rule::RmsProp { keep, take, epsilon, momentum: None } => each(measure, w, g, [first], |w, g, [s]| {
                 let g = g * clip;
                 let s = keep * s + take * g * g;
                 (w * shrink - rate * (g / (s.sqrt() + epsilon)), [s])
             }),
             Rule::RmsProp { keep, take, epsilon, momentum: Some(momentum) } => {
-                each(w, g, [first, second], |w, g, [s, v]| {
+                each(measure, w, g, [first, second], |w, g, [s, v]| {
                     let g = g * clip;
                     let s = keep * s + take * g * g;
                     let v = momentum * v + g / (s.sqrt() + epsilon);
                     (w * shrink - rate * v, [s, v])
                 })
             }
-            Rule::Adam { keep, take, epsilon, root } => each(w, g, [first, second], |w, g, [m, s]| {
+            Rule::Adam { keep, take, epsilon, root } => each(measure, w, g, [first, second], |w, g, [m, s]| {
                 let g = g * clip;
                 let m = keep[0] * m + take[0] * g;
                 let s = keep[1] * s + take[1] * g * g;
@@ -146,6 +147,21 @@ kernel! {
 
 #[inline(always)]
 fn each<const M: usize>(
+    measure: bool,
+    w: &mut [f32],
+    g: &[f32],
+    moments: [&mut [f32]; M],
+    rule: impl Fn(f32, f32, [f32; M]) -> (f32, [f32; M]),
+) -> (f64, f64) {
+    if measure {
+        each_measured::<M, true>(w, g, moments, rule)
+    } else {
+        each_measured::<M, false>(w, g, moments, rule)
+    }
+}
+
+#[inline(always)]
+fn each_measured<const M: usize, const MEASURE: bool>(
     w: &mut [f32],
     g: &[f32],
     mut moments: [&mut [f32]; M],
@@ -170,8 +186,10 @@ fn each<const M: usize>(
                 }
                 let step = value - w[i];
                 w[i] = value;
-                moved_lanes[i] += step * step;
-                size_lanes[i] += value * value;
+                if MEASURE {
+                    moved_lanes[i] += step * step;
+                    size_lanes[i] += value * value;
+                }
             }
             for (new, moment) in new.iter().zip(&mut moments) {
                 moment[from..from + LANES].copy_from_slice(new);
@@ -273,7 +291,10 @@ mod tests {
                 let mut results = vec![];
                 for isa in Isa::available() {
                     let (mut w, mut a, mut b) = (w.clone(), a.clone(), b.clone());
-                    let sums = update(isa, change, &mut w, &g, &mut a, &mut b);
+                    let mut unseen = (w.clone(), a.clone(), b.clone());
+                    let sums = update(isa, change, &mut w, &g, &mut a, &mut b, true);
+                    let none = update(isa, change, &mut unseen.0, &g, &mut unseen.1, &mut unseen.2, false);
+                    prop_assert_eq!((&unseen.0, &unseen.1, &unseen.2, none), (&w, &a, &b, (0.0, 0.0)));
                     results.push((w, a, b, sums, squares(isa, &g)));
                 }
                 prop_assert!(results.windows(2).all(|r| r[0] == r[1]), "{:?}", rule);

@@ -36,6 +36,7 @@ fn allocations(case: &Case) -> Result<usize> {
             first: 0,
             weight_sum: many as f64,
             learning_rate: 0.01,
+            observe: index % 3 == 0,
         };
         program.train(DataId(0), &step)?;
         if index % 2 == 1 {

@@ -16,6 +16,7 @@ use klubok::{
     plan::{Augment, Picture, Plan, Precision},
     rng::{Purpose, Stream},
     rows::MemoryRows,
+    train::trainer::OBSERVE,
 };
 use serde::Serialize;
 
@@ -196,7 +197,9 @@ fn train(
     let mut figures = Figures::default();
     let times = measure(order, batch, window, |index, rows| {
         let weight_sum = batch as f64;
-        let step = Step { index: index as u64, rows, first: 0, weight_sum, learning_rate };
+        let index = index as u64;
+        let observe = index.is_multiple_of(OBSERVE);
+        let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         program.train(DataId(0), &step)?;
         // A device may work on when asked: only the figures show that the step is done.
         program.read(&mut figures);

@@ -34,6 +34,8 @@ pub struct Step<'a> {
     pub weight_sum: f64,
     /// Learning rate of this update.
     pub learning_rate: f64,
+    /// Measure what it does to each parameter too. It never changes what is computed.
+    pub observe: bool,
 }
 
 /// What the steps since the last [`Program::read`] measured. Reused: reading does not allocate once grown.
@@ -41,7 +43,7 @@ pub struct Step<'a> {
 pub struct Figures {
     /// One entry a step.
     pub steps: Vec<StepFigures>,
-    /// `steps.len() * params` entries, step by step.
+    /// One entry a parameter for each step that was observed, step by step.
     pub params: Vec<ParamFigures>,
 }
 
@@ -58,6 +60,8 @@ pub struct StepFigures {
     pub correct: u32,
     /// Samples of the batch.
     pub samples: u32,
+    /// What it did to the parameters is known too.
+    pub observed: bool,
 }
 
 /// What a step did to one parameter.

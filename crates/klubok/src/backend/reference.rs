@@ -108,7 +108,7 @@ impl Program for Reference {
         let pass = self.forward(data, step.rows, Some(step))?;
         let (figures, gradients) = self.differentiate(data, step, &pass)?;
         self.track(&pass, step.rows.len());
-        self.figures.steps.push(figures);
+        self.figures.steps.push(StepFigures { observed: step.observe, ..figures });
         self.update(gradients, step);
         Ok(())
     }
@@ -360,6 +360,9 @@ impl Reference {
             if let (Some(largest), true) = (spec.max_norm, is_weight) {
                 let inputs = self.plan.params[p].shape[1];
                 penalty::max_norm(&mut self.params[p], inputs, largest);
+            }
+            if !step.observe {
+                continue;
             }
             let w = &self.params[p];
             let moved: Vec<f64> = w.iter().zip(&before).map(|(w, b)| w - b).collect();

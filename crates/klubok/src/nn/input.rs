@@ -33,16 +33,40 @@ pub fn change(augment: Augment, key: Key, step: u64, place: u32) -> Change {
 /// Moves the pixels of one picture: `out(x, y) = stored(x - right, y - down)`, held at the edge.
 pub fn move_pixels<T: Copy>(out: &mut [T], stored: &[T], picture: Picture, change: Change) {
     let Picture { width, height, channels } = picture;
-    let held =
-        |at: usize, by: i32, size: usize| (at as i32 - by).clamp(0, size as i32 - 1) as usize;
-    for y in 0..height {
-        let row = held(y, change.down, height) * width;
-        for x in 0..width {
-            let shifted = held(x, change.right, width);
-            let column = if change.flip { width - 1 - shifted } else { shifted };
-            let (to, from) = ((y * width + x) * channels, (row + column) * channels);
-            out[to..to + channels].copy_from_slice(&stored[from..from + channels]);
+    let line = width * channels;
+    // What stays in the picture, and the gap on its left or right.
+    let gap = (change.right.unsigned_abs() as usize).min(width);
+    let (kept, gap) = ((width - gap) * channels, gap * channels);
+    for (y, out) in out.chunks_exact_mut(line).take(height).enumerate() {
+        let from = (y as i32 - change.down).clamp(0, height as i32 - 1) as usize;
+        let stored = &stored[from * line..][..line];
+        let rightwards = change.right > 0;
+        let (hole, to) = if rightwards {
+            out.split_at_mut(gap)
+        } else {
+            let (to, hole) = out.split_at_mut(kept);
+            (hole, to)
+        };
+        // The pixels that stay are those farthest from where the picture moves to.
+        let from_end = rightwards == change.flip;
+        let stay = if from_end { &stored[line - kept..] } else { &stored[..kept] };
+        if change.flip {
+            reverse(to, stay, channels);
+        } else {
+            to.copy_from_slice(stay);
         }
+        let edge = if from_end { &stored[line - channels..] } else { &stored[..channels] };
+        hole.chunks_exact_mut(channels).for_each(|pixel| pixel.copy_from_slice(edge));
+    }
+}
+
+/// Writes pixels in reverse order, the colours of each in theirs.
+fn reverse<T: Copy>(to: &mut [T], from: &[T], channels: usize) {
+    if channels == 1 {
+        to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
+    } else {
+        let pixels = to.chunks_exact_mut(channels).zip(from.chunks_exact(channels).rev());
+        pixels.for_each(|(to, from)| to.copy_from_slice(from));
     }
 }
 
@@ -63,6 +87,8 @@ pub fn lower(plan: &mut Plan, inputs: usize, prepare: Prepare) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::rng::{Purpose, key};
 
@@ -80,6 +106,33 @@ mod tests {
         assert_eq!(moved(Change { right: 1, ..Change::default() }), [1, 1, 2, 3]);
         assert_eq!(moved(Change { right: -2, ..Change::default() }), [3, 4, 4, 4]);
         assert_eq!(moved(Change { flip: true, right: 1, down: 9 }), [4, 4, 3, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_pixel_comes_from_where_the_formula_says(
+            width in 1usize..9,
+            height in 1usize..5,
+            channels in 1usize..4,
+            flip: bool,
+            right in -10i32..10,
+            down in -6i32..6,
+        ) {
+            let picture = Picture { width, height, channels };
+            let stored: Vec<u16> = (0..picture.values() as u16).collect();
+            let mut out = vec![u16::MAX; stored.len()];
+            move_pixels(&mut out, &stored, picture, Change { flip, right, down });
+            let held = |at: usize, by: i32, size: usize| {
+                (at as i32 - by).clamp(0, size as i32 - 1) as usize
+            };
+            for (i, pixel) in out.iter().enumerate() {
+                let (x, y, c) = (i / channels % width, i / channels / width, i % channels);
+                let shifted = held(x, right, width);
+                let column = if flip { width - 1 - shifted } else { shifted };
+                let from = (held(y, down, height) * width + column) * channels + c;
+                prop_assert_eq!(*pixel, stored[from]);
+            }
+        }
     }
 
     #[test]

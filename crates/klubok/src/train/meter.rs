@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
+    /// Those that were observed.
     steps: u64,
     samples: u64,
     loss_sum: f64,
@@ -53,12 +54,15 @@ impl Meter {
         self.update_ratios.iter_mut().for_each(Vec::clear);
     }
 
-    /// Adds one step: what it measured as a whole and for each parameter of the plan.
+    /// Adds one step: what it measured as a whole and, where it was observed, for each parameter of the plan.
     pub fn add(&mut self, step: &StepFigures, params: &[ParamFigures], specs: &[ParamSpec]) {
-        self.steps += 1;
         self.samples += u64::from(step.samples);
         self.loss_sum += step.loss_sum + step.penalty * step.weight_sum;
         self.weight_sum += step.weight_sum;
+        if !step.observed {
+            return;
+        }
+        self.steps += 1;
         self.grad_norm_sum += params.iter().map(|p| p.gradient_sq).sum::<f64>().sqrt();
         for layer in 0..self.weight_sq.len() {
             let of_layer = || specs.iter().zip(params).filter(|(spec, _)| spec.layer == layer);
@@ -88,7 +92,7 @@ impl Meter {
         (self.weight_sum > 0.0).then(|| self.loss_sum / self.weight_sum)
     }
 
-    /// Mean norm of the whole gradient before clipping.
+    /// Mean norm of the whole gradient before clipping, over the steps that were observed.
     pub fn grad_norm(&self) -> Option<f64> {
         (self.steps > 0).then(|| self.grad_norm_sum / self.steps as f64)
     }
@@ -157,6 +161,7 @@ mod tests {
             weight_sum,
             correct: 0,
             samples: 2,
+            observed: true,
         };
         let first = [param(9.0, 1.0, 100.0), param(16.0, 5.0, 5.0), param(0.0, 0.0, 0.0)];
         let second = [param(0.0, 4.0, 100.0), param(0.0, 5.0, 5.0), param(1.0, 1.0, 4.0)];
@@ -168,6 +173,9 @@ mod tests {
         assert_eq!(meter.layer_grad_norm_sums, [5.0, 1.0]);
         assert_eq!(meter.weight_sq, [100.0, 4.0]);
         assert_eq!(meter.update_ratios, [vec![0.1, 0.2], vec![0.5]]);
+        meter.add(&StepFigures { observed: false, ..step(7.0, 0.0, 5.0) }, &[], &specs());
+        assert_eq!((meter.train_loss(), meter.samples()), (Some(17.0 / 10.0), 6));
+        assert_eq!(meter.grad_norm(), Some(3.0), "of the steps that were observed");
         meter.clear();
         assert_eq!((meter.train_loss(), meter.samples()), (None, 0));
     }

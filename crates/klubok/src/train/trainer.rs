@@ -30,6 +30,10 @@ use crate::{
 
 /// Steps between two readings of their figures.
 const READ_EVERY: u64 = 16;
+/// Of so many steps, one measures what it does to the parameters: that takes some hundredths of a step.
+pub const OBSERVE: u64 = 16;
+/// Steps of an epoch that are observed at least, if it has so many.
+const OBSERVED: u64 = 16;
 /// Epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
 const FAST_EPOCHS: u64 = 3;
 /// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
@@ -272,7 +276,7 @@ impl<'a> Trainer<'a> {
             }
             self.step()?;
             let Progress { step, position, steps_per_epoch, .. } = self.progress;
-            let chosen = step.is_power_of_two() && step <= FAST_EPOCHS * steps_per_epoch;
+            let chosen = self.chosen(step);
             let epoch_ends = position == steps_per_epoch;
             let save = self.last_save.elapsed() >= self.save_every;
             if chosen || epoch_ends || save || step % READ_EVERY == 0 {
@@ -305,11 +309,25 @@ impl<'a> Trainer<'a> {
         };
         let index = self.progress.step;
         let learning_rate = self.learning_rate(index);
-        let step = Step { index, rows, first: 0, weight_sum, learning_rate };
+        let observe = self.observed(index);
+        let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         self.program.train(DataId(0), &step)?;
         self.progress.step += 1;
         self.progress.position += 1;
         Ok(())
+    }
+
+    /// Whether the step of this index is observed: by its number, so that an interruption changes nothing. The last one
+    /// of an epoch is, and those that are measured like one.
+    fn observed(&self, index: u64) -> bool {
+        let (done, epoch) = (index + 1, self.progress.steps_per_epoch);
+        let every = (epoch / OBSERVED).clamp(1, OBSERVE);
+        index.is_multiple_of(every) || done.is_multiple_of(epoch) || self.chosen(done)
+    }
+
+    /// Whether so many steps are measured like the end of an epoch.
+    fn chosen(&self, done: u64) -> bool {
+        done.is_power_of_two() && done <= FAST_EPOCHS * self.progress.steps_per_epoch
     }
 
     fn learning_rate(&self, step: u64) -> f64 {
@@ -321,9 +339,10 @@ impl<'a> Trainer<'a> {
         self.program.read(&mut self.figures);
         let steps = self.figures.steps.len() as u64;
         let params = self.plan.params.len();
+        let mut observed = self.figures.params.chunks_exact(params);
         let last_chosen = 1 << (FAST_EPOCHS * self.progress.steps_per_epoch).ilog2();
         for (i, figures) in self.figures.steps.iter().enumerate() {
-            let of_params = &self.figures.params[i * params..][..params];
+            let of_params = figures.observed.then(|| observed.next()).flatten().unwrap_or_default();
             let done = self.progress.step - steps + i as u64 + 1;
             if let Some(quantity) = fault(figures, of_params) {
                 return Err(Halt::Diverged(self.divergence(quantity, done)));

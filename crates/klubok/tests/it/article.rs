@@ -40,7 +40,7 @@ fn compile(
 /// A step over the first rows that changes nothing.
 fn look(order: &[u32]) -> Step<'_> {
     let weight_sum = order.len() as f64;
-    Step { index: 0, rows: order, first: 0, weight_sum, learning_rate: 0.0 }
+    Step { index: 0, rows: order, first: 0, weight_sum, learning_rate: 0.0, observe: true }
 }
 
 /// Mean loss of the first `case.batch` rows in training mode.

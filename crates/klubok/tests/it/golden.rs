@@ -156,7 +156,14 @@ fn every_activation_with_every_loss_with_and_without_batch_normalisation() {
     for (kind, loss, rows, weights) in losses(&golden) {
         let order: Vec<u32> = (0..rows.len() as u32).collect();
         let weight_sum = weights.iter().sum();
-        let step = Step { index: 0, rows: &order, first: 0, weight_sum, learning_rate: 0.0 };
+        let step = Step {
+            index: 0,
+            rows: &order,
+            first: 0,
+            weight_sum,
+            learning_rate: 0.0,
+            observe: true,
+        };
         for (norm, batch_norm) in [("plain", false), ("norm", true)] {
             for activation in Activation::ALL {
                 let plan = plan(&[5, 6, 4, 3], activation, batch_norm, loss.clone(), SGD);
@@ -188,7 +195,7 @@ fn ten_steps(name: &str, learning_rate: f64, update: UpdateSpec) {
     let mut program = program(&plan, rows, &golden, "start/");
     let (batches, mut losses) = (u32s(&golden, "data/batches"), Vec::new());
     for (index, rows) in (0..10).zip(batches.chunks_exact(16)) {
-        let step = Step { index, rows, first: 0, weight_sum: 16.0, learning_rate };
+        let step = Step { index, rows, first: 0, weight_sum: 16.0, learning_rate, observe: true };
         program.train(DATA, &step).unwrap();
         losses.push(loss_of(&mut *program));
         if ![1, 2, 10].contains(&(index + 1)) {

@@ -33,7 +33,8 @@ fn check(case: &Case) {
     let order: Vec<u32> = (0..case.batch as u32).collect();
     let mut program = compile(case, &rows);
     let weight_sum = case.weight_sum(&rows, &order);
-    let step = Step { index: 5, rows: &order, first: 0, weight_sum, learning_rate: 0.0 };
+    let step =
+        Step { index: 5, rows: &order, first: 0, weight_sum, learning_rate: 0.0, observe: true };
 
     let mut state = case.start();
     for params in &mut state.params {
@@ -86,7 +87,14 @@ fn a_folded_network_is_the_same_function() {
         for index in 0..3 {
             let rows_of_step = &order[..case.batch];
             let weight_sum = case.weight_sum(&rows, rows_of_step);
-            let step = Step { index, rows: rows_of_step, first: 0, weight_sum, learning_rate: 0.1 };
+            let step = Step {
+                index,
+                rows: rows_of_step,
+                first: 0,
+                weight_sum,
+                learning_rate: 0.1,
+                observe: true,
+            };
             program.train(DATA, &step).unwrap();
         }
         let mut weights = Weights::default();

@@ -13,7 +13,7 @@ use klubok_kernels::{
 
 use super::{
     Form,
-    block::{Block, Delta, Feature, Gate, tile_features},
+    block::{Block, Delta, Feature, Gate},
     parameter::Sums,
     products,
     tile::{COLUMNS, PER_UPDATE, Tile},
@@ -53,7 +53,7 @@ struct Gradients<'a> {
 impl Block {
     /// Turns the gradient at the last block's values into that at its product.
     pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, batch: usize) {
-        let (width, tile) = (self.y.width, tile_features(self.y.width));
+        let (width, tile) = (self.y.width, self.weight.tile);
         let work = tile * batch * PER_VALUE;
         let (through, gradients) = self.through(isa, batch);
         pool.run(
@@ -74,7 +74,7 @@ impl Block {
         before: &mut Block,
         batch: usize,
     ) {
-        let (width, tile) = (before.y.width, tile_features(before.y.width));
+        let (width, tile) = (before.y.width, before.weight.tile);
         let groups = batch.div_ceil(GROUP);
         let work = tile * batch * (self.y.width + PER_VALUE);
         let (through, gradients) = before.through(isa, batch);
@@ -106,7 +106,7 @@ impl Block {
             update.finish(isa, &mut vector.gradient, &vector.value, vector.kind, &mut sums);
             vector.sums[0] = sums;
             if let Form::Fused(change) = form {
-                vector.apply(isa, pool, change, None);
+                vector.apply(isa, pool, change, update);
             }
         }
     }
@@ -153,7 +153,7 @@ impl Block {
                     let w = &part.value[row * stride + from..][..len];
                     update.finish(isa, g, w, kind, part.sums);
                     if let Some(change) = change {
-                        part.update(isa, change, row, from, g);
+                        part.update(isa, change, row, from, g, update.measure);
                     }
                 }
                 if change.is_some() && max_norm.is_none() {

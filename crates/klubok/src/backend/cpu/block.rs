@@ -18,9 +18,14 @@ use crate::{
     rng::{Purpose, key},
 };
 
-/// Features of a tile: enough tiles to share, each large enough to keep what it reads in use.
-pub(super) fn tile_features(width: usize) -> usize {
-    GROUP * (width / 256).clamp(1, 4)
+/// Features of a tile: enough tiles to share, each large enough to keep what it reads in use. In large batches what it
+/// reads is not in a cache, and half as many tiles read it half as often.
+pub(super) fn tile_features(width: usize, max_batch: usize) -> usize {
+    if max_batch < 1024 {
+        GROUP * (width / 256).clamp(1, 4)
+    } else {
+        GROUP * (width / 128).clamp(1, 8)
+    }
 }
 
 /// Dropout of a block or the input.

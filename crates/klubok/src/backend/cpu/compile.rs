@@ -163,7 +163,7 @@ impl Link {
             normalised: Buffer::new(width * padded(max_batch)),
         });
         Block::new(
-            parameter(self.w, tile_features(width)),
+            parameter(self.w, tile_features(width, max_batch)),
             self.b.map(|b| parameter(b, 1)),
             norm,
             self.f.unwrap_or(Function::Identity),
@@ -195,7 +195,7 @@ fn function(f: Activation) -> Function {
 fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
     let weights = plan.params.iter().filter_map(|param| match *param.shape {
         [rows, columns] => {
-            let tile = tile_features(rows);
+            let tile = tile_features(rows, max_batch);
             let old = if plan.update.max_norm.is_some() { padded(columns) } else { 0 };
             let packed = if plan.precision == Precision::Bf16 { tile / 2 * COLUMNS } else { 0 };
             Some(tile * (COLUMNS + old) + packed)

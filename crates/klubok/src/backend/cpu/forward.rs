@@ -13,7 +13,7 @@ use klubok_kernels::{
 
 use super::{
     Pass,
-    block::{Block, Feature, Gate, tile_features},
+    block::{Block, Feature, Gate},
     products,
     values::{GROUP, PER_VALUE, Values, spread},
 };
@@ -32,7 +32,7 @@ impl Block {
         let (width, stride) = (self.y.width, self.y.stride);
         let (groups, f) = (batch.div_ceil(GROUP), self.f);
         let samples = groups * GROUP;
-        let tile = tile_features(width);
+        let tile = self.weight.tile;
         let training = matches!(pass, Pass::Train { .. });
         let stored = training && self.gate == Gate::Stored;
         let draw = self.noise.and_then(|noise| noise.draw(pass));

@@ -190,6 +190,8 @@ impl Program for CpuProgram {
     }
 
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
+        // Clipping needs the norm of every gradient.
+        self.update.measure = step.observe || self.clip_norm.is_some();
         let form = match self.clip_norm {
             None => Form::Fused(self.update.change(step.learning_rate, step.index, 1.0)),
             Some(_) => Form::Kept,
@@ -202,16 +204,20 @@ impl Program for CpuProgram {
             let change = self.update.change(step.learning_rate, step.index, factor);
             for block in &mut self.blocks {
                 for parameter in block.parameters_mut() {
-                    parameter.apply(self.isa, &mut self.pool, change, self.update.max_norm);
+                    parameter.apply(self.isa, &mut self.pool, change, &self.update);
                 }
             }
         }
+        figures.observed = step.observe;
         let from = self.figures.params.len();
-        self.figures.params.resize_with(from + self.counts.0, Default::default);
+        let observed = if step.observe { self.counts.0 } else { 0 };
+        self.figures.params.resize_with(from + observed, Default::default);
         for parameter in self.blocks.iter().flat_map(Block::parameters) {
             let (sums, penalty) = parameter.figures();
-            self.figures.params[from + parameter.index] = sums;
             figures.penalty += penalty;
+            if step.observe {
+                self.figures.params[from + parameter.index] = sums;
+            }
         }
         self.figures.steps.push(figures);
         Ok(())

@@ -8,6 +8,7 @@ use klubok_kernels::{buffer::Buffer, isa::Isa, parts::Chunks, pool::Pool, update
 use super::{
     super::{Numbers, ParamFigures},
     tile::{COLUMNS, PER_UPDATE, Packed, Shape, Tile, Tiles},
+    update::Update,
 };
 use crate::{
     error::{PlanError, Result},
@@ -145,15 +146,10 @@ impl Parameter {
     }
 
     /// Updates the whole parameter by the gradient that was kept.
-    pub(super) fn apply(
-        &mut self,
-        isa: Isa,
-        pool: &mut Pool,
-        change: Change,
-        max_norm: Option<f32>,
-    ) {
+    pub(super) fn apply(&mut self, isa: Isa, pool: &mut Pool, change: Change, update: &Update) {
         let weight = self.kind == ParamKind::Weight;
-        let (max_norm, shrink) = if weight { (max_norm, change.shrink) } else { (None, 1.0) };
+        let (max_norm, shrink) =
+            if weight { (update.max_norm, change.shrink) } else { (None, 1.0) };
         let change = Change { shrink, ..change };
         let (stride, size, shape) = (self.stride, self.tile * self.stride, self.shape());
         let tiles = self.rows.div_ceil(self.tile);
@@ -167,7 +163,7 @@ impl Parameter {
                 let (lines, len) = shape.lines(gradient.len() / stride, COLUMNS.min(stride - from));
                 for row in 0..lines {
                     let g = &gradient[row * stride + from..][..len];
-                    tile.update(isa, change, row, from, g);
+                    tile.update(isa, change, row, from, g, update.measure);
                 }
             }
             tile.limit(isa, max_norm, old);

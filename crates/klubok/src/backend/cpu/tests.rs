@@ -43,8 +43,14 @@ fn train(backend: CpuBackend, case: &Case) -> (State, Figures, Outputs) {
         let batch = &order[index % 4 * case.batch..]
             [..if index == 9 { 1 + case.batch / 2 } else { case.batch }];
         let weight_sum = case.weight_sum(&rows, batch);
-        let step =
-            Step { index: index as u64, rows: batch, first: 0, weight_sum, learning_rate: 0.01 };
+        let step = Step {
+            index: index as u64,
+            rows: batch,
+            first: 0,
+            weight_sum,
+            learning_rate: 0.01,
+            observe: true,
+        };
         program.train(DATA, &step).unwrap();
     }
     let (mut state, mut figures, mut outputs) = Default::default();
@@ -206,7 +212,8 @@ fn asking_for_gradients_or_outputs_changes_nothing() {
     let (mut program, rows) = compile(backend, &case);
     let order: Vec<u32> = (0..case.batch as u32).collect();
     let weight_sum = case.weight_sum(&rows, &order);
-    let step = Step { index: 0, rows: &order, first: 0, weight_sum, learning_rate: 0.01 };
+    let step =
+        Step { index: 0, rows: &order, first: 0, weight_sum, learning_rate: 0.01, observe: true };
     let (mut before, mut after, mut weights) = Default::default();
     program.store(&mut before).unwrap();
     program.gradients(DATA, &step, &mut weights).unwrap();
@@ -267,7 +274,8 @@ fn wrong_data_is_an_error_that_changes_nothing() {
     let (mut before, mut after) = (State::default(), State::default());
     program.store(&mut before).unwrap();
     let mut message = |data, rows: &[u32]| {
-        let step = Step { index: 0, rows, first: 0, weight_sum: 4.0, learning_rate: 0.1 };
+        let step =
+            Step { index: 0, rows, first: 0, weight_sum: 4.0, learning_rate: 0.1, observe: true };
         program.train(DataId(data), &step).unwrap_err().to_string()
     };
     assert_eq!(message(0, &[0, 2]), "row 2 has label 7, the network knows the labels 0 to 1");
@@ -348,7 +356,14 @@ fn the_last_layer_may_have_everything() {
     start.running.extend([Numbers::F32(vec![0.0; 6]), Numbers::F32(vec![1.0; 6])]);
     let data: Vec<Arc<dyn Rows>> = vec![Arc::new(case.rows())];
     let rows: Vec<u32> = (0..31).collect();
-    let step = Step { index: 3, rows: &rows, first: 2, weight_sum: 31.0, learning_rate: 0.1 };
+    let step = Step {
+        index: 3,
+        rows: &rows,
+        first: 2,
+        weight_sum: 31.0,
+        learning_rate: 0.1,
+        observe: true,
+    };
     let gradient = |backend: &dyn Backend| {
         let mut program = backend.compile(&plan, 31, &data).unwrap();
         let mut out = Weights::default();
@@ -370,7 +385,14 @@ fn nan_reaches_the_figures() {
     let mut state = case.start();
     state.params[0] = Numbers::F32(vec![f32::NAN; 12]);
     program.load(&state).unwrap();
-    let step = Step { index: 0, rows: &[0, 1], first: 0, weight_sum: 2.0, learning_rate: 0.1 };
+    let step = Step {
+        index: 0,
+        rows: &[0, 1],
+        first: 0,
+        weight_sum: 2.0,
+        learning_rate: 0.1,
+        observe: true,
+    };
     program.train(DATA, &step).unwrap();
     let mut figures = Figures::default();
     program.read(&mut figures);

@@ -124,7 +124,15 @@ impl<'a> Tile<'a> {
     }
 
     /// Moves the values of `row` from column `from` on along `g`.
-    pub(super) fn update(&mut self, isa: Isa, change: Change, row: usize, from: usize, g: &[f32]) {
+    pub(super) fn update(
+        &mut self,
+        isa: Isa,
+        change: Change,
+        row: usize,
+        from: usize,
+        g: &[f32],
+        measure: bool,
+    ) {
         let at = row * self.shape.stride + from;
         let range = at..at + g.len();
         let [first, second] = self
@@ -132,7 +140,7 @@ impl<'a> Tile<'a> {
             .each_mut()
             .map(|moment| if moment.is_empty() { &mut [][..] } else { &mut moment[range.clone()] });
         let (moved, size) =
-            update::update(isa, change, &mut self.value[range.clone()], g, first, second);
+            update::update(isa, change, &mut self.value[range.clone()], g, first, second, measure);
         self.sums.figures.update_sq += moved;
         self.sums.figures.value_sq += size;
     }

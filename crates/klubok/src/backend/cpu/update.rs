@@ -19,6 +19,8 @@ pub(super) struct Update {
     pub(super) l2: f32,
     pub(super) weight_decay: f64,
     pub(super) max_norm: Option<f32>,
+    /// What a step does to the parameters is measured.
+    pub(super) measure: bool,
 }
 
 impl Update {
@@ -29,10 +31,11 @@ impl Update {
             l2: spec.l2 as f32,
             weight_decay: spec.weight_decay,
             max_norm: spec.max_norm.map(|largest| largest as f32),
+            measure: true,
         }
     }
 
-    /// Adds penalties to a part of a gradient and measures it.
+    /// Adds penalties to a part of a gradient and measures it where that is wanted.
     pub(super) fn finish(
         &self,
         isa: Isa,
@@ -44,7 +47,9 @@ impl Update {
         if kind == ParamKind::Weight && (self.l1 != 0.0 || self.l2 != 0.0) {
             sums.penalty += penalise(isa, g, w, self.l1, self.l2);
         }
-        sums.figures.gradient_sq += update::squares(isa, g);
+        if self.measure {
+            sums.figures.gradient_sq += update::squares(isa, g);
+        }
     }
 
     /// The change of weights in one step, gradients scaled by `clip`; everything else changes without decay.
