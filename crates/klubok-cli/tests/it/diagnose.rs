@@ -27,7 +27,10 @@ fn the_answer_has_the_keys_of_the_contract() {
         (&"specialisation".into(), &5.into(), &10.into())
     );
     let verdict = &answer["verdicts"][0];
-    assert_eq!(keys(verdict), ["name", "severity", "since", "evidence", "meaning", "try"]);
+    assert_eq!(
+        keys(verdict),
+        ["name", "severity", "since", "evidence", "meaning", "try", "source"]
+    );
     assert_eq!(
         (&verdict["name"], &verdict["severity"]),
         (&"over_fitting".into(), &"warning".into())

@@ -6,6 +6,7 @@
 
 mod flat;
 pub mod history;
+mod meaning;
 pub mod metrics;
 mod rise;
 mod series;

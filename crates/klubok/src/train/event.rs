@@ -137,6 +137,22 @@ pub enum VerdictName {
     LearningRateTooLow,
     /// The loss was still falling when training ended.
     SlowConvergence,
+    /// Many units of a layer have the same output for every training sample.
+    DeadUnits,
+    /// Many outputs of a layer are at the edge of their range (tanh, sigmoid).
+    SaturatedUnits,
+    /// Hardly any gradient reaches the lower layers.
+    VanishingGradients,
+    /// The gradients are far longer than they began, and the network does not learn.
+    ExplodingGradients,
+    /// A step changes far too much, or far too little, of the weights.
+    UpdateRatio,
+    /// Large steps have silenced a layer: the loss stays where guessing is.
+    LearningRateKillsNetwork,
+    /// All samples get about the same answer.
+    PredictionsIgnoreInput,
+    /// What is learnt in training is of no use in validation.
+    LabelsLookShuffled,
 }
 
 /// How bad something is.
@@ -168,6 +184,9 @@ pub struct Verdict {
     /// What to try, as arguments of `klubok train`.
     #[serde(rename = "try")]
     pub try_: String,
+    /// What the rule rests on: a publication. Older logs have none.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// Something that an observer noticed.
