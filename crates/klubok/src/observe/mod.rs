@@ -6,6 +6,8 @@
 
 mod flat;
 pub mod history;
+mod labels;
+mod layers;
 mod meaning;
 pub mod metrics;
 mod rise;

@@ -42,6 +42,9 @@ impl Tracker {
                 verdicts.extend(self.too_slow());
             }
         }
+        let findings = self.layers.findings(self.explosion.is_some());
+        verdicts
+            .extend(findings.into_iter().map(|(name, since, of)| self.verdict(name, since, of)));
         verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
         verdicts
     }
@@ -150,14 +153,18 @@ impl Tracker {
             VerdictName::Diverging | VerdictName::ExplodingGradients => {
                 "--set train.clip_norm=1".to_owned()
             }
-            VerdictName::LearningRateTooHigh
-            | VerdictName::LearningRateKillsNetwork
-            | VerdictName::UpdateRatio => rate(0.1),
+            VerdictName::LearningRateTooHigh | VerdictName::LearningRateKillsNetwork => rate(0.1),
+            VerdictName::UpdateRatio => rate(self.layers.rate_factor()),
             VerdictName::DeadUnits => "--set model.activation=leaky_relu".to_owned(),
-            VerdictName::SaturatedUnits | VerdictName::VanishingGradients => {
-                "--set model.batch_norm=true".to_owned()
+            VerdictName::VanishingGradients if self.layers.can_saturate() => {
+                "--set model.activation=relu".to_owned()
             }
-            VerdictName::PredictionsIgnoreInput => "--set model.init=he".to_owned(),
+            VerdictName::PredictionsIgnoreInput if self.layers.began_at_zero() => {
+                "--set model.init=he".to_owned()
+            }
+            VerdictName::SaturatedUnits
+            | VerdictName::VanishingGradients
+            | VerdictName::PredictionsIgnoreInput => "--set model.batch_norm=true".to_owned(),
             // No setting mends labels; another cut shows whether it was the cut.
             VerdictName::LabelsLookShuffled => "--set data.split_seed=1".to_owned(),
             VerdictName::OverFitting => "--set model.dropout=0.3".to_owned(),

@@ -33,6 +33,10 @@ pub struct Metrics {
     /// Mean over the steps of the norm of the whole gradient, before clipping.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
+    /// How much answers differ from sample to sample, on the same sample: `√(Σ var p)` over the classes, from 0 (all
+    /// get the same) to `√(1 - 1 / classes)`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prediction_spread: Option<f64>,
     /// Seconds of this epoch.
     pub seconds: f64,
     /// Seconds of the run so far, interruptions left out.
@@ -60,9 +64,20 @@ pub struct LayerMetrics {
     /// Share of units x samples with an output above 0, on the fixed sample of the training part (hidden layers).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active_fraction: Option<f64>,
-    /// Share of units with the same output for every sample of it (ReLU: silent).
+    /// Share of units with the same output for every sample of it (ReLU: silent). It is no smaller than the share of
+    /// dead ones.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub silent_fraction: Option<f64>,
+    /// Share of units with the same output for every sample of the whole training part. Known where no unit is silent on
+    /// the fixed sample, and in the epochs that look through the rest: 0, 1, 4, every sixteenth and the last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead_fraction: Option<f64>,
+    /// Share of units x samples with an output beyond 0.99 of its range, on the fixed sample (tanh, sigmoid).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub saturated_fraction: Option<f64>,
+    /// `|W - W₀| / |W₀|` of the weight matrix, W₀ being the start, at the end of an epoch. Absent where that is zero.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub distance_from_start: Option<f64>,
 }
 
 /// Why a run ended.

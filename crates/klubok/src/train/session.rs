@@ -105,6 +105,7 @@ pub fn train(
         None => (Snapshot::start(task.start.clone()), LogLengths::default()),
     };
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
+    trainer.started_from(&task.start);
     let logs = Logs::open(run.path(), lengths)?;
     let mut on_disk = OnDisk { run, task: &task, logs, model: None };
     on_disk.happened(

@@ -21,7 +21,8 @@ use crate::{
     train::{
         RunError,
         batches::{Batches, sample},
-        evaluate::{Activity, Evaluator, Scores},
+        distance::Distance,
+        evaluate::{Evaluator, Sampled, Scores},
         event::{Event, Metrics, Observer, Stopped},
         meter::Meter,
         progress::{Best, Divergence, Progress, Quantity, fault},
@@ -32,6 +33,11 @@ use crate::{
 const READ_EVERY: u64 = 16;
 /// Epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
 const FAST_EPOCHS: u64 = 3;
+/// Epochs in which units that are silent on the fixed sample are looked at on the rest of the training part, beside
+/// every [`LOOK_EVERY`]th and the last: a look costs at most one pass forward over it.
+const LOOK_AT: [u64; 3] = [0, 1, 4];
+/// See [`LOOK_AT`].
+const LOOK_EVERY: u64 = 16;
 /// Time between two savings within an epoch.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
@@ -67,6 +73,9 @@ pub struct Trainer<'a> {
     evaluator: Evaluator,
     /// Fixed rows of the training part, as many as the validation part has.
     train_sample: Vec<u32>,
+    /// The other rows of it.
+    train_rest: Vec<u32>,
+    distance: Option<Distance<'a>>,
     figures: Figures,
     progress: Progress,
     saved: Snapshot,
@@ -89,9 +98,8 @@ impl From<Error> for Halt {
 
 /// Figures in evaluation mode.
 struct Evaluated {
-    train: Scores,
+    train: Sampled,
     val: Scores,
-    activity: Vec<Option<Activity>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -116,11 +124,15 @@ impl<'a> Trainer<'a> {
         let program =
             backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&data.rows))?;
         let steps_per_epoch = batches.len() as u64;
+        let train_sample = sample(train, sample_size(data), config.seed);
+        let train_rest = train.iter().filter(|row| train_sample.binary_search(row).is_err());
         let mut trainer = Self {
             weights: row_weights(data, &plan.loss.class_weights)?,
             rate: LearningRate::new(config, steps_per_epoch),
             evaluator: Evaluator::new(&plan, DataId(0)),
-            train_sample: sample(train, sample_size(data), config.seed),
+            train_rest: train_rest.copied().collect(),
+            train_sample,
+            distance: None,
             figures: Figures::default(),
             progress: Progress::default(),
             saved: Snapshot::default(),
@@ -165,6 +177,11 @@ impl<'a> Trainer<'a> {
     /// Saves within an epoch at this interval instead of every 30 seconds.
     pub fn save_every(&mut self, interval: Duration) {
         self.save_every = interval;
+    }
+
+    /// Measures at the end of each epoch how far the weights are from this start.
+    pub fn started_from(&mut self, start: &'a State) {
+        self.distance = Some(Distance::new(start));
     }
 
     /// The last point that is worth saving: that of the last return from [`Trainer::advance`], after
@@ -322,14 +339,13 @@ impl<'a> Trainer<'a> {
 
     fn evaluate(&mut self) -> std::result::Result<Evaluated, Halt> {
         let (program, targets) = (&mut *self.program, &self.data.targets);
-        let (train, activity) =
-            self.evaluator.scores_and_activity(program, &self.train_sample, targets)?;
+        let train = self.evaluator.sampled(program, &self.train_sample, targets)?;
         let val = self.evaluator.scores(program, &self.data.parts.val, targets)?;
         self.end_lap(false);
-        if !(train.loss_sum + val.loss_sum).is_finite() {
+        if !(train.scores.loss_sum + val.loss_sum).is_finite() {
             return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
         }
-        Ok(Evaluated { train, val, activity })
+        Ok(Evaluated { train, val })
     }
 
     /// Norms of the weight matrices before the first step, which no step has measured yet.
@@ -349,7 +365,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
-        let metrics = self.metrics(&self.progress.epoch_meter, evaluated);
+        let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
         let progress = &mut self.progress;
         let now = Best::new(progress.epoch, &metrics);
         let best = progress.best.is_none_or(|best| now.beats(&best, self.config.monitor));
@@ -367,9 +383,35 @@ impl<'a> Trainer<'a> {
         {
             progress.stopped = Some(Stopped::EarlyStopping);
         }
+        self.measure_layers(&mut metrics)?;
+        let progress = &mut self.progress;
         progress.epoch_meter.clear();
         (progress.epoch_seconds, progress.update_seconds) = (0.0, 0.0);
         observer.observe(&Event::Epoch { metrics: &metrics, best })
+    }
+
+    /// Adds what is measured of layers at the end of an epoch only: whether silent units are dead, and how far the
+    /// weights have come.
+    fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
+        let Progress { epoch, stopped, .. } = self.progress;
+        let program = &mut *self.program;
+        if stopped.is_some() || LOOK_AT.contains(&epoch) || epoch % LOOK_EVERY == 0 {
+            let dead = self.evaluator.silent_on(program, &self.train_rest)?;
+            metrics
+                .layers
+                .iter_mut()
+                .zip(dead)
+                .for_each(|(layer, dead)| layer.dead_fraction = dead);
+        }
+        if let Some(distance) = &mut self.distance {
+            let distances = distance.measure(program, &self.plan)?;
+            let layers = metrics.layers.iter_mut().zip(distances);
+            layers.for_each(|(layer, distance)| layer.distance_from_start = distance);
+        }
+        self.end_lap(false);
+        metrics.seconds = self.progress.epoch_seconds;
+        metrics.elapsed_seconds = self.progress.elapsed_seconds;
+        Ok(())
     }
 
     /// A line of metrics: `meter` has the figures of training since the last line of its kind.
@@ -380,17 +422,18 @@ impl<'a> Trainer<'a> {
             epoch: progress.epochs(),
             step: progress.step,
             train_loss: meter.train_loss(),
-            train_eval_loss: evaluated.train.loss(),
+            train_eval_loss: evaluated.train.scores.loss(),
             val_loss: evaluated.val.loss(),
-            train_accuracy: evaluated.train.accuracy(),
+            train_accuracy: evaluated.train.scores.accuracy(),
             val_accuracy: evaluated.val.accuracy(),
             learning_rate: progress.step.checked_sub(1).map(|last| self.learning_rate(last)),
             grad_norm: meter.grad_norm(),
+            prediction_spread: evaluated.train.prediction_spread,
             seconds: progress.epoch_seconds,
             elapsed_seconds: progress.elapsed_seconds,
             samples_per_second: (samples > 0.0 && progress.update_seconds > 0.0)
                 .then(|| samples / progress.update_seconds),
-            layers: meter.layers(&self.plan, &evaluated.activity),
+            layers: meter.layers(&self.plan, &evaluated.train.activity),
         }
     }
 
