@@ -17,8 +17,10 @@ use crate::train::event::{Evidence, LayerMetrics, Metrics, VerdictName};
 
 /// Share of a layer's units: dead from here on (`TheDeepChecker`; `AutoTrainer` has 0.7).
 const DEAD: f64 = 0.5;
-/// Share of a layer's outputs: saturated from here on (`TheDeepChecker`).
+/// Share of a layer's outputs: saturated from here on, where it began so (`TheDeepChecker`).
 const SATURATED: f64 = 0.5;
+/// The same where it came with training: healthy tanh layers on pictures come to 0.6 and more.
+const DRIVEN: f64 = 0.9;
 /// The first hidden layer's gradient over the longest hidden one: vanished below this (`AutoTrainer`).
 const VANISHED: f64 = 1e-3;
 /// Norm of the gradient over what it was at first: exploded from here on (`AutoTrainer`).
@@ -240,6 +242,7 @@ fn patience(name: VerdictName) -> u64 {
         VerdictName::PredictionsIgnoreInput | VerdictName::UpdateRatio => 3,
         VerdictName::SaturatedUnits
         | VerdictName::VanishingGradients
+        | VerdictName::ExplodingGradients
         | VerdictName::LearningRateKillsNetwork => 2,
         _ => 1,
     }
@@ -257,14 +260,16 @@ fn dead(line: &Metrics) -> Finding {
     }
 }
 
-/// Many outputs are at the edge of their range. A network that is good at its task may have got there by learning; one
-/// that began so has not.
+/// Many outputs are at the edge of their range: from the start, or driven there by training. A network that is good at
+/// its task has learnt to be where it is.
 fn saturated(line: &Metrics, first: &Metrics) -> Finding {
     let share = |layer: &LayerMetrics| layer.saturated_fraction;
-    let now = by_layer(&line.layers, share, |share| share >= SATURATED);
     let began = by_layer(&first.layers, share, |share| share >= SATURATED);
-    let learnt = is_good(line.train_accuracy) && !now.keys().any(|name| began.contains_key(name));
-    if learnt { Finding::No } else { Finding::of(now) }
+    let now = by_layer(&line.layers, share, |share| share >= SATURATED);
+    let good = is_good(line.train_accuracy);
+    let is_fault =
+        |(name, share): &(String, f64)| began.contains_key(name) || (*share >= DRIVEN && !good);
+    Finding::of(now.into_iter().filter(is_fault).collect())
 }
 
 /// The gradient fades between the last hidden layer and the first. The output layer is left out: where it is near zero
