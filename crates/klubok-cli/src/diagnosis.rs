@@ -6,9 +6,12 @@ use klubok::{
 };
 
 use crate::{
-    terminal::{numbers, paint, percent, table, words},
+    terminal::{accuracy_and_chance, numbers, paint, percent, table, words},
     text::text,
 };
+
+/// Share of the weights that a step usually changes (Karpathy): below it a limit is one of too little.
+const USUAL_UPDATE: f64 = 1e-3;
 
 /// What a phase is called.
 fn name(phase: PhaseName) -> String {
@@ -79,7 +82,73 @@ fn sentence(verdict: &Verdict) -> String {
         VerdictName::SlowConvergence => {
             text!("verdict.slow_convergence", since = since, fall = share("fall"))
         }
+        VerdictName::LabelsLookShuffled => text!(
+            "verdict.labels_look_shuffled",
+            since = since,
+            first = loss("train_loss_chance"),
+            now = loss("train_loss_now"),
+            accuracy = guessing(verdict)
+        ),
+        VerdictName::PredictionsIgnoreInput => text!(
+            "verdict.predictions_ignore_input",
+            since = since,
+            spread = loss("prediction_spread"),
+            now = loss("loss_now")
+        ),
+        _ => of_layers(verdict, &since),
     }
+}
+
+/// A verdict on layers, with the figure of each layer that it is about.
+fn of_layers(verdict: &Verdict, since: &str) -> String {
+    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(f64::NAN);
+    match verdict.name {
+        VerdictName::DeadUnits => {
+            text!("verdict.dead_units", since = since, layers = layers(verdict, percent))
+        }
+        VerdictName::SaturatedUnits => {
+            text!("verdict.saturated_units", since = since, layers = layers(verdict, percent))
+        }
+        VerdictName::VanishingGradients => {
+            text!("verdict.vanishing_gradients", since = since, layers = layers(verdict, digits))
+        }
+        VerdictName::ExplodingGradients => text!(
+            "verdict.exploding_gradients",
+            since = since,
+            times = format!("{:.0}", of("times_first")),
+            layers = layers(verdict, digits)
+        ),
+        VerdictName::LearningRateKillsNetwork => text!(
+            "verdict.learning_rate_kills_network",
+            since = since,
+            layers = layers(verdict, percent),
+            now = digits(of("loss_now"))
+        ),
+        _ if of("limit") < USUAL_UPDATE => {
+            text!("verdict.update_ratio_small", since = since, layers = layers(verdict, digits))
+        }
+        _ => text!("verdict.update_ratio_large", since = since, layers = layers(verdict, digits)),
+    }
+}
+
+/// `hidden1 95 %, hidden2 60 %`: the layers of a verdict, in the order of the network.
+fn layers(verdict: &Verdict, shown: impl Fn(f64) -> String) -> String {
+    let number = |name: &str| match name.strip_prefix("hidden") {
+        Some(number) => number.parse::<usize>().ok(),
+        None => (name == "output").then_some(usize::MAX),
+    };
+    let mut layers: Vec<(usize, String)> = Vec::new();
+    for (name, &figure) in &verdict.evidence {
+        layers.extend(number(name).map(|n| (n, format!("{name} {}", shown(figure)))));
+    }
+    layers.sort();
+    layers.into_iter().map(|(_, layer)| layer).collect::<Vec<_>>().join(", ")
+}
+
+/// The accuracy on validation beside guessing.
+fn guessing(verdict: &Verdict) -> String {
+    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(f64::NAN);
+    accuracy_and_chance(of("val_accuracy"), of("val_samples") as usize, of("chance"))
 }
 
 /// A line for what was noticed during training.

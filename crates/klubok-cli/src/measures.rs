@@ -18,12 +18,17 @@ pub(crate) fn wilson(share: f64, samples: usize) -> [f64; 2] {
     [(middle - half).clamp(0.0, share), (middle + half).clamp(share, 1.0)]
 }
 
-/// The share of the most frequent class: what always guessing that class would reach.
-pub(crate) fn chance(targets: impl Iterator<Item = u32>, classes: usize) -> f64 {
-    let mut counts = vec![0usize; classes];
+/// Samples of each class.
+pub(crate) fn class_counts(targets: impl Iterator<Item = u32>, classes: usize) -> Vec<u64> {
+    let mut counts = vec![0; classes];
     targets.for_each(|class| counts[class as usize] += 1);
-    let samples: usize = counts.iter().sum();
-    counts.into_iter().max().unwrap_or(0) as f64 / samples.max(1) as f64
+    counts
+}
+
+/// The share of the most frequent class: what always guessing that class would reach.
+pub(crate) fn chance(class_counts: &[u64]) -> f64 {
+    let samples: u64 = class_counts.iter().sum();
+    class_counts.iter().max().copied().unwrap_or(0) as f64 / samples.max(1) as f64
 }
 
 /// How a classifier did on labelled samples: the answer of `klubok eval`.
@@ -88,7 +93,7 @@ impl Evaluation {
             loss: loss / count,
             accuracy,
             accuracy_interval: wilson(accuracy, n),
-            chance: chance(targets.iter().copied(), k),
+            chance: chance(&class_counts(targets.iter().copied(), k)),
             per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
             confusion,
             ece: bins.iter().map(gap).sum::<f64>() / count,

@@ -1,13 +1,18 @@
 //! `klubok diagnose`: phases and verdicts of a run, or of a history that anybody wrote.
 
 use std::{
+    collections::BTreeMap,
     io::{Read as _, stdin},
     path::{Path, PathBuf},
 };
 
 use klubok::{
+    data::{Part, read_split},
     observe::{Diagnosis, history, history::History},
-    train::{event::Severity, run_dir::RunDir},
+    train::{
+        event::Severity,
+        run_dir::{RunDir, SPLIT},
+    },
 };
 
 use crate::{
@@ -15,7 +20,8 @@ use crate::{
     classifier::run_of,
     diagnosis,
     failure::{Failure, Result},
-    terminal::answer,
+    measures::chance,
+    terminal::{accuracy, accuracy_and_chance, answer},
     text::text,
 };
 
@@ -49,9 +55,26 @@ fn open(name: &str) -> Result<History> {
         "latest" if !Path::new(name).exists() => run_of(name)?.path().to_owned(),
         name => PathBuf::from(name),
     };
-    let mut history = history::read(&path)?;
-    if let Ok(run) = RunDir::open(&path) {
-        history.val_samples = run.progress()?.map(|progress| progress.val_samples);
+    match RunDir::open(&path) {
+        Ok(run) => of_run(&run),
+        Err(_) => Ok(history::read(&path)?),
+    }
+}
+
+/// The history of a run, with what its folder tells of the validation part.
+///
+/// # Errors
+/// When a file of the run cannot be read or is damaged.
+pub(crate) fn of_run(run: &RunDir) -> Result<History> {
+    let mut history = history::read(run.path())?;
+    history.val_samples = run.progress()?.map(|progress| progress.val_samples);
+    let split = run.file(SPLIT);
+    if split.is_file() {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let rows = read_split(fs_err::File::open(split)?)?;
+        let val = rows.into_iter().filter(|row| row.part == Part::Val);
+        val.for_each(|row| *counts.entry(row.class).or_default() += 1);
+        history.val_classes = counts.into_values().collect();
     }
     Ok(history)
 }
@@ -59,9 +82,22 @@ fn open(name: &str) -> Result<History> {
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
     let best = of.best_epoch.map_or("-".to_owned(), |epoch| epoch.to_string());
     let head = text!("diagnose.head", name = name, epochs = history.epochs.len(), best = best);
-    let mut lines = vec![head, diagnosis::report(of)];
+    let mut lines = vec![head];
+    lines.extend(accuracy_of_best(history, of));
+    lines.push(diagnosis::report(of));
     if history.epochs.iter().all(|row| row.val_loss.is_none()) {
         lines.push(text!("diagnose.no_validation"));
     }
     lines.join("\n")
+}
+
+/// The accuracy of the best epoch, where it and the number of validation samples are known.
+fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<String> {
+    let best = history.epochs.iter().find(|row| Some(row.epoch) == of.best_epoch)?;
+    let (share, samples) = (best.val_accuracy?, history.val_samples? as usize);
+    let accuracy = match &history.val_classes[..] {
+        [] => accuracy(share, samples),
+        classes => accuracy_and_chance(share, samples, chance(classes)),
+    };
+    Some(text!("diagnose.accuracy", accuracy = accuracy))
 }

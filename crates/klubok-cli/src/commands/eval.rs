@@ -133,9 +133,9 @@ fn describe(result: &Answer) -> String {
             Some(other) => text!(
                 "eval.seen",
                 n = thousands(seen.samples),
-                seen = accuracy(seen.accuracy, seen.samples),
+                seen = accuracy_and_chance(seen.accuracy, seen.samples, all.chance),
                 rest_n = thousands(rest),
-                rest = accuracy(other, rest)
+                rest = accuracy_and_chance(other, rest, all.chance)
             ),
         });
     }

@@ -2,13 +2,14 @@
 
 use klubok::{
     data::{self, Fingerprint, OpenOptions},
-    observe::{Diagnosis, history},
+    observe::Diagnosis,
     train::{RunError, session::Summary},
 };
 
 use crate::{
     args,
     classifier::run_of,
+    commands::diagnose,
     compute,
     failure::{Failure, Result},
     json::Lines,
@@ -29,9 +30,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         let summary = Summary::new(&run, progress, progress.stopped);
         let reason = training::reason(summary.stopped);
         screen.say(text!("resume.ended", run = run.path().display(), reason = reason));
-        let mut history = history::read(run.path())?;
-        history.val_samples = Some(progress.val_samples);
-        let diagnosis = Diagnosis::of_history(&history);
+        let diagnosis = Diagnosis::of_history(&diagnose::of_run(&run)?);
         return training::print(&Done { summary, diagnosis }, &args.report, lines);
     }
     let backend = compute::device_of_run(&config, &info.kernel, screen);

@@ -14,9 +14,10 @@ use crate::{
     classifier::RUNS,
     failure::{Failure, Result},
     json::{Lines, Trained},
+    measures::{chance, class_counts},
     new_run::NewRun,
     settings,
-    terminal::{Screen, accuracy, answer, duration, numbers, paint, table, words},
+    terminal::{Screen, accuracy_and_chance, answer, duration, numbers, paint, table, words},
     text::text,
     training,
 };
@@ -60,8 +61,9 @@ struct Variant {
     value: String,
     #[serde(flatten)]
     trained: Trained,
+    /// Samples of the validation part, and the accuracy of guessing on them.
     #[serde(skip)]
-    samples: usize,
+    val: (usize, f64),
 }
 
 /// One run a value; data is read once as long as its settings are the same.
@@ -97,7 +99,9 @@ fn vary(
             lines.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        done.push(Variant { value, trained, samples: data.parts.val.len() });
+        let of_val = data.parts.val.iter().map(|&row| data.targets[row as usize]);
+        let chance = chance(&class_counts(of_val, data.classes.len()));
+        done.push(Variant { value, trained, val: (data.parts.val.len(), chance) });
         opened = Some((config.data, data));
         if interrupted {
             break;
@@ -128,12 +132,13 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) {
     ];
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let row = |run: &Variant| {
-        let Variant { value, trained, samples } = run;
+        let Variant { value, trained, val: (samples, chance) } = run;
+        let accuracy = |share| accuracy_and_chance(share, *samples, *chance);
         vec![
             value.clone(),
             or_dash(trained.best_epoch.map(|epoch| epoch.to_string())),
             or_dash(trained.val_loss.map(|loss| format!("{loss:.4}"))),
-            or_dash(trained.val_accuracy.map(|share| accuracy(share, *samples))),
+            or_dash(trained.val_accuracy.map(accuracy)),
             duration(trained.seconds),
             match trained.stopped {
                 Some(Stopped::Diverged) => format!("{} ({})", trained.run, text!("vary.diverged")),

@@ -27,7 +27,10 @@ fn the_answer_has_the_keys_of_the_contract() {
         (&"specialisation".into(), &5.into(), &10.into())
     );
     let verdict = &answer["verdicts"][0];
-    assert_eq!(keys(verdict), ["name", "severity", "since", "evidence", "meaning", "try"]);
+    assert_eq!(
+        keys(verdict),
+        ["name", "severity", "since", "evidence", "meaning", "try", "source"]
+    );
     assert_eq!(
         (&verdict["name"], &verdict["severity"]),
         (&"over_fitting".into(), &"warning".into())
@@ -176,4 +179,34 @@ fn phases_and_verdicts_come_as_events_too() {
     assert_eq!(phase["name"], "fast_learning");
     assert_eq!(lines.last().unwrap()["phases"][0]["name"], "fast_learning");
     assert!(ran.stderr.contains("Since epoch"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
+    let place = Place::with_pets();
+    let zeros = ["-o", "run", "--preset", "plain", "--set", "model.init=zeros"];
+    let trained = place.json(&[&["train", "pets"], &TINY[..], &zeros].concat());
+    let verdicts = trained["verdicts"].as_array().unwrap();
+    let named = |name: &str| {
+        let found = verdicts.iter().find(|verdict| verdict["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {verdicts:?}"))
+    };
+    assert_eq!(named("dead_units")["evidence"]["hidden1"], 1.0);
+    let ignores = named("predictions_ignore_input");
+    assert_eq!(
+        (&ignores["severity"], &ignores["since"], &ignores["try"]),
+        (&"error".into(), &1.into(), &"--set model.init=he".into())
+    );
+    assert!(ignores["source"].as_str().is_some_and(|source| !source.is_empty()));
+    // The same is said of the run that has ended.
+    assert_eq!(place.json(&["diagnose", "run"])["verdicts"], trained["verdicts"]);
+    let said = |lang| place.ok(&["diagnose", "run", "--lang", lang]).stdout;
+    let (english, russian) = (said("en"), said("ru"));
+    for part in ["50 % ± 28, guessing 50 %", "hidden1 100 %", "do not depend on the input"] {
+        assert!(english.contains(part), "{part}: {english}");
+    }
+    assert!(russian.contains("наугад 50 %") && russian.contains("не зависят"), "{russian}");
+    for language in [english, russian] {
+        assert!(!language.contains(['{', '}']) && !language.contains("NaN"), "{language}");
+    }
 }

@@ -123,19 +123,16 @@ impl Network {
     /// Weights as `start` says, biases and shifts 0, gains 1, running means 0 and variances 1.
     pub fn start(&self, start: &Start, seed: u64) -> State {
         let mut state = State::default();
-        let mut inputs = self.inputs;
-        let units = self.hidden.iter().map(|layer| (layer.units, start.hidden, layer.batch_norm));
-        let layers = units.chain([(self.outputs, start.output, false)]);
-        for (i, (outputs, init, batch_norm)) in layers.enumerate() {
-            let weights = init::weights(init, outputs, inputs, seed, i as u32 + 1);
-            state.params.push(Numbers::F32(weights));
-            if batch_norm {
+        for layer in 0..=self.hidden.len() {
+            let hidden = self.hidden.get(layer);
+            let outputs = hidden.map_or(self.outputs, |hidden| hidden.units);
+            state.params.push(Numbers::F32(self.start_weights(layer, start, seed)));
+            if hidden.is_some_and(|hidden| hidden.batch_norm) {
                 state.params.push(Numbers::F32(vec![1.0; outputs]));
                 state.running.push(Numbers::F32(vec![0.0; outputs]));
                 state.running.push(Numbers::F32(vec![1.0; outputs]));
             }
             state.params.push(Numbers::F32(vec![0.0; outputs]));
-            inputs = outputs;
         }
         if let (Some(Numbers::F32(bias)), false) =
             (state.params.last_mut(), start.output_bias.is_empty())
@@ -143,6 +140,21 @@ impl Network {
             bias.copy_from_slice(&start.output_bias);
         }
         state
+    }
+
+    /// The weights of one layer before the first step, `[out, in]`; the hidden layers count from 0, then comes the output.
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    pub fn start_weights(&self, layer: usize, start: &Start, seed: u64) -> Vec<f32> {
+        let units = |layer: usize| self.hidden[layer].units;
+        let inputs = layer.checked_sub(1).map_or(self.inputs, units);
+        let (outputs, init) = if layer < self.hidden.len() {
+            (units(layer), start.hidden)
+        } else {
+            (self.outputs, start.output)
+        };
+        init::weights(init, outputs, inputs, seed, layer as u32 + 1)
     }
 
     /// The same function without batch normalisation: running statistics folded into weights and biases.

@@ -6,6 +6,9 @@
 
 mod flat;
 pub mod history;
+mod labels;
+mod layers;
+mod meaning;
 pub mod metrics;
 mod rise;
 mod series;

@@ -15,10 +15,12 @@
 use super::{
     flat::{Flat, flat, is_good},
     history::{History, Row},
+    labels::Chance,
+    layers::Layers,
     rise::{Course, Rise, rise},
     series::noise,
 };
-use crate::train::event::{Evidence, Phase, PhaseName};
+use crate::train::event::{Evidence, Metrics, Phase, PhaseName};
 
 /// Points that are kept; past this, two neighbours become one.
 const LONGEST: usize = 1024;
@@ -46,6 +48,7 @@ pub struct Tracker {
     pub(super) flat: Option<Flat>,
     pub(super) explosion: Option<Explosion>,
     best: Option<(f64, f64)>,
+    pub(super) layers: Layers,
 }
 
 /// The end of fast learning.
@@ -90,12 +93,21 @@ impl Tracker {
             flat: None,
             explosion: None,
             best: None,
+            layers: Layers::default(),
         }
+    }
+
+    /// Knows how many validation samples each class has, and so what guessing gives.
+    #[must_use]
+    pub fn with_classes(mut self, classes: &[u64]) -> Self {
+        self.layers.chance = Chance::new(classes);
+        self
     }
 
     /// A tracker that was told a whole history.
     pub fn of(history: &History) -> Self {
-        let mut tracker = Self::new(history.val_samples);
+        let mut tracker = Self::new(history.val_samples).with_classes(&history.val_classes);
+        history.layers.iter().for_each(|line| tracker.layers(line));
         let mut steps = history.steps.iter().peekable();
         for row in &history.epochs {
             while let Some(step) = steps.next_if(|step| step.epoch < row.epoch) {
@@ -144,6 +156,11 @@ impl Tracker {
             }
             self.judge();
         }
+    }
+
+    /// Is told what the layers did up to the end of an epoch or a moment within one, in order.
+    pub fn layers(&mut self, line: &Metrics) {
+        self.layers.line(line);
     }
 
     /// Is told that loss or gradient was no longer a number at this moment, in epochs.

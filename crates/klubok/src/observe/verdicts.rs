@@ -5,11 +5,12 @@
 
 use super::{
     history::Row,
+    meaning::verdict,
     rise::Rise,
     series::{mean, noise, slope},
     tracker::{Explosion, Tracker, evidence},
 };
-use crate::train::event::{Evidence, Severity, Verdict, VerdictName};
+use crate::train::event::{Evidence, Verdict, VerdictName};
 
 /// Epochs that a judgement of the whole course needs.
 const ENOUGH: usize = 8;
@@ -41,14 +42,15 @@ impl Tracker {
                 verdicts.extend(self.too_slow());
             }
         }
+        let findings = self.layers.findings(self.explosion.is_some());
+        verdicts
+            .extend(findings.into_iter().map(|(name, since, of)| self.verdict(name, since, of)));
         verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
         verdicts
     }
 
     fn verdict(&self, name: VerdictName, since: f64, evidence: Evidence) -> Verdict {
-        let (severity, meaning) = about(name);
-        let try_ = self.remedy(name);
-        Verdict { name, severity, since, evidence, meaning: meaning.to_owned(), try_ }
+        verdict(name, since, evidence, self.remedy(name))
     }
 
     fn exploded(&self, explosion: Explosion) -> Vec<Verdict> {
@@ -148,8 +150,23 @@ impl Tracker {
             format!("--set train.learning_rate={}", two_digits(rate))
         };
         match name {
-            VerdictName::Diverging => "--set train.clip_norm=1".to_owned(),
-            VerdictName::LearningRateTooHigh => rate(0.1),
+            VerdictName::Diverging | VerdictName::ExplodingGradients => {
+                "--set train.clip_norm=1".to_owned()
+            }
+            VerdictName::LearningRateTooHigh | VerdictName::LearningRateKillsNetwork => rate(0.1),
+            VerdictName::UpdateRatio => rate(self.layers.rate_factor()),
+            VerdictName::DeadUnits => "--set model.activation=leaky_relu".to_owned(),
+            VerdictName::VanishingGradients if self.layers.can_saturate() => {
+                "--set model.activation=relu".to_owned()
+            }
+            VerdictName::PredictionsIgnoreInput if self.layers.began_at_zero() => {
+                "--set model.init=he".to_owned()
+            }
+            VerdictName::SaturatedUnits
+            | VerdictName::VanishingGradients
+            | VerdictName::PredictionsIgnoreInput => "--set model.batch_norm=true".to_owned(),
+            // No setting mends labels; another cut shows whether it was the cut.
+            VerdictName::LabelsLookShuffled => "--set data.split_seed=1".to_owned(),
             VerdictName::OverFitting => "--set model.dropout=0.3".to_owned(),
             VerdictName::OverConfidence => "--set regularization.label_smoothing=0.1".to_owned(),
             VerdictName::UnderFitting => "--set model.hidden=1024,512,256".to_owned(),
@@ -175,43 +192,6 @@ fn two_digits(number: f64) -> f64 {
     let rounded = (number * scale).round() / scale;
     // Division by a power of ten may leave a tail of digits: this form has none.
     format!("{rounded:.1e}").parse().unwrap_or(rounded)
-}
-
-/// How bad it is, and what it means.
-fn about(name: VerdictName) -> (Severity, &'static str) {
-    match name {
-        VerdictName::Diverging => (
-            Severity::Error,
-            "The loss grows without end or is no longer a number, so the network learns nothing any more.",
-        ),
-        VerdictName::LearningRateTooHigh => (
-            Severity::Error,
-            "The steps are so large that each one makes the network worse: the loss explodes.",
-        ),
-        VerdictName::OverFitting => (
-            Severity::Warning,
-            "The network gets better on what it is trained on and worse on what it has never seen: it memorises.",
-        ),
-        VerdictName::OverConfidence => (
-            Severity::Warning,
-            "The network still finds more right answers, but it is ever surer of its wrong ones.",
-        ),
-        VerdictName::UnderFitting => (
-            Severity::Warning,
-            "The loss has come to rest hardly lower than it began: the network cannot or does not learn this.",
-        ),
-        VerdictName::OscillatingLoss => (
-            Severity::Warning,
-            "The loss jumps up and down: the steps are too large to settle, or the batches too small.",
-        ),
-        VerdictName::LearningRateTooLow => (
-            Severity::Warning,
-            "The loss falls as slowly and evenly at the end as at the beginning: larger steps would be faster.",
-        ),
-        VerdictName::SlowConvergence => {
-            (Severity::Info, "The loss was still falling when training ended: it was not finished.")
-        }
-    }
 }
 
 #[cfg(test)]

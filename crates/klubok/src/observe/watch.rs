@@ -3,7 +3,7 @@
 use super::{Diagnosis, history::Row, tracker::Tracker};
 use crate::{
     Result,
-    train::event::{Event, Notice, Observer, PhaseName, Stopped, VerdictName},
+    train::event::{Event, Metrics, Notice, Observer, PhaseName, Stopped, VerdictName},
 };
 
 /// Watches a training and notices when a phase begins and when a verdict appears.
@@ -28,9 +28,30 @@ impl Watch {
         }
     }
 
+    /// Knows how many validation samples each class has, and so what guessing gives.
+    #[must_use]
+    pub fn with_classes(mut self, classes: &[u64]) -> Self {
+        self.tracker = self.tracker.with_classes(classes);
+        self
+    }
+
     /// Phases and verdicts up to now.
     pub fn diagnosis(&self) -> Diagnosis {
         Diagnosis::of(&self.tracker, self.ended)
+    }
+
+    fn step(&mut self, metrics: &Metrics) {
+        self.tracker.step(&Row::from(metrics));
+        // At the end of an epoch its own line says what the layers did in all of it.
+        if metrics.epoch.fract() != 0.0 {
+            self.tracker.layers(metrics);
+        }
+    }
+
+    fn epoch(&mut self, metrics: &Metrics) {
+        self.tracker.epoch(&Row::from(metrics));
+        self.tracker.layers(metrics);
+        self.look();
     }
 
     /// Compares what can be said now with what was said last. A verdict that was taken back may appear again.
@@ -56,20 +77,16 @@ impl Observer for Watch {
                 let mut steps = steps.iter().peekable();
                 for epoch in *epochs {
                     while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {
-                        self.tracker.step(&Row::from(step));
+                        self.step(step);
                     }
-                    self.tracker.epoch(&Row::from(epoch));
-                    self.look();
+                    self.epoch(epoch);
                 }
-                steps.for_each(|step| self.tracker.step(&Row::from(step)));
+                steps.for_each(|step| self.step(step));
                 // The log has these already.
                 self.noticed.clear();
             }
-            Event::Step(metrics) => self.tracker.step(&Row::from(*metrics)),
-            Event::Epoch { metrics, .. } => {
-                self.tracker.epoch(&Row::from(*metrics));
-                self.look();
-            }
+            Event::Step(metrics) => self.step(metrics),
+            Event::Epoch { metrics, .. } => self.epoch(metrics),
             // Whoever goes on after an interruption looks again at the end of the epoch.
             Event::Stopping { stopped: Stopped::Interrupted, .. } => {}
             Event::Stopping { stopped, epoch, .. } => {

@@ -6,6 +6,7 @@ use crate::{
     error::{PlanError, Result},
     nn::loss,
     plan::{Op, Plan, Value},
+    train::activity::{Activity, ActivityCount},
 };
 
 /// Rows that are inferred together.
@@ -69,58 +70,49 @@ impl Scores {
     }
 }
 
-/// How active the units of a hidden layer are on a set of samples.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Activity {
-    /// Share of units x samples with an output above 0.
-    pub active_fraction: f64,
-    /// Share of units with the same output for every sample.
-    pub dead_fraction: f64,
+/// How much the answers differ from sample to sample.
+#[derive(Debug, Clone, Default)]
+struct Spread {
+    samples: u64,
+    sums: Vec<f64>,
+    squares: f64,
 }
 
-/// Counts the activity of one layer block by block.
-#[derive(Debug, Clone)]
-pub struct ActivityCount {
-    samples: usize,
-    active: u64,
-    first: Vec<f32>,
-    varies: Vec<bool>,
-}
-
-impl ActivityCount {
-    /// A count for a layer of so many units.
-    pub fn new(units: usize) -> Self {
-        Self { samples: 0, active: 0, first: vec![0.0; units], varies: vec![false; units] }
+impl Spread {
+    fn clear(&mut self, classes: usize) {
+        (self.samples, self.squares) = (0, 0.0);
+        self.sums.clear();
+        self.sums.resize(classes, 0.0);
     }
 
-    /// Back to no sample.
-    pub fn clear(&mut self) {
-        (self.samples, self.active) = (0, 0);
-        self.varies.fill(false);
-    }
-
-    /// Adds outputs of the layer, `[samples, units]`.
-    pub fn add(&mut self, outputs: &[f32]) {
-        for sample in outputs.chunks_exact(self.first.len()) {
-            if self.samples == 0 {
-                self.first.copy_from_slice(sample);
-            }
-            self.samples += 1;
-            self.active += sample.iter().map(|&y| u64::from(y > 0.0)).sum::<u64>();
-            for ((varies, first), y) in self.varies.iter_mut().zip(&self.first).zip(sample) {
-                *varies |= y != first;
-            }
+    /// Adds one sample by its logits.
+    fn add(&mut self, z: &[f64]) {
+        let total = loss::log_sum_exp(z);
+        self.samples += 1;
+        for (sum, z) in self.sums.iter_mut().zip(z) {
+            let p = (z - total).exp();
+            *sum += p;
+            self.squares += p * p;
         }
     }
 
-    /// The shares; none without samples.
-    pub fn activity(&self) -> Option<Activity> {
-        let units = self.first.len();
-        (self.samples > 0).then(|| Activity {
-            active_fraction: self.active as f64 / (self.samples * units) as f64,
-            dead_fraction: self.varies.iter().filter(|&&v| !v).count() as f64 / units as f64,
-        })
+    /// `√(Σ var p)`, the variance of each class's probability over the samples: 0 when all get the same answer.
+    fn value(&self) -> Option<f64> {
+        let n = self.samples as f64;
+        let means: f64 = self.sums.iter().map(|sum| (sum / n).powi(2)).sum();
+        (self.samples > 0).then(|| (self.squares / n - means).max(0.0).sqrt())
     }
+}
+
+/// What is known of the fixed sample of the training part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// Loss and accuracy.
+    pub scores: Scores,
+    /// `√(Σ var p)` over the samples, summed over the classes; none without samples.
+    pub prediction_spread: Option<f64>,
+    /// Activity of each layer that has an activation.
+    pub activity: Vec<Option<Activity>>,
 }
 
 /// Judges a network on rows of one set of data; everything it needs is allocated once.
@@ -132,6 +124,7 @@ pub struct Evaluator {
     /// One a tap after the first: the layer it belongs to, and its count.
     counts: Vec<(usize, ActivityCount)>,
     layers: usize,
+    spread: Spread,
     outputs: Outputs,
     logits: Vec<f64>,
 }
@@ -145,16 +138,17 @@ impl Evaluator {
         for op in &plan.ops {
             match op {
                 Op::Linear { w, .. } => layer = plan.params[w.0].layer,
-                Op::Activate { y, .. } => {
+                Op::Activate { y, f, .. } => {
                     taps.push(*y);
-                    counts.push((layer, ActivityCount::new(plan.widths[y.0])));
+                    counts.push((layer, ActivityCount::new(plan.widths[y.0], *f)));
                 }
                 Op::Input { .. } | Op::Norm { .. } | Op::Noise { .. } => {}
             }
         }
         let logits = vec![0.0; plan.widths[plan.output.0]];
         let layers = plan.layers.len();
-        Self { data, taps, counts, layers, outputs: Outputs::default(), logits }
+        let (spread, outputs) = (Spread::default(), Outputs::default());
+        Self { data, taps, counts, layers, spread, outputs, logits }
     }
 
     /// Loss and accuracy on these rows; `targets` has the class of every row of the data.
@@ -168,27 +162,57 @@ impl Evaluator {
         targets: &[u32],
     ) -> Result<Scores> {
         let taps = self.taps[..1].to_vec();
-        self.run(program, rows, targets, &taps)
+        self.run(program, rows, targets, &taps, false)
     }
 
-    /// Loss and accuracy, and the activity of each layer that has an activation.
+    /// What is known of the fixed sample of the training part.
     ///
     /// # Errors
     /// As [`Evaluator::scores`].
-    pub fn scores_and_activity(
+    pub fn sampled(
         &mut self,
         program: &mut dyn Program,
         rows: &[u32],
         targets: &[u32],
-    ) -> Result<(Scores, Vec<Option<Activity>>)> {
+    ) -> Result<Sampled> {
         self.counts.iter_mut().for_each(|(_, count)| count.clear());
+        self.spread.clear(self.logits.len());
         let taps = self.taps.clone();
-        let scores = self.run(program, rows, targets, &taps)?;
+        let scores = self.run(program, rows, targets, &taps, true)?;
         let mut activity = vec![None; self.layers];
         for (layer, count) in &self.counts {
             activity[*layer] = count.activity();
         }
-        Ok((scores, activity))
+        Ok(Sampled { scores, prediction_spread: self.spread.value(), activity })
+    }
+
+    /// Share of units of each hidden layer that are silent on the sample that [`Evaluator::sampled`] saw last and on
+    /// these rows, too. Ends with the block in which the last unit speaks.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn silent_on(
+        &mut self,
+        program: &mut dyn Program,
+        rows: &[u32],
+    ) -> Result<Vec<Option<f64>>> {
+        let Self { data, taps, counts, outputs, layers, .. } = self;
+        let mut open: Vec<usize> =
+            (0..counts.len()).filter(|&i| counts[i].1.silent_fraction() > 0.0).collect();
+        for block in rows.chunks(BLOCK) {
+            if open.is_empty() {
+                break;
+            }
+            let of_open: Vec<Value> = open.iter().map(|&i| taps[i + 1]).collect();
+            program.infer(*data, block, &of_open, outputs)?;
+            let mut values = outputs.values.iter();
+            open.retain(|&i| values.next().is_some_and(|values| !counts[i].1.look_at(values)));
+        }
+        let mut silent = vec![None; *layers];
+        for (layer, count) in counts {
+            silent[*layer] = Some(count.silent_fraction());
+        }
+        Ok(silent)
     }
 
     fn run(
@@ -197,14 +221,18 @@ impl Evaluator {
         rows: &[u32],
         targets: &[u32],
         taps: &[Value],
+        with_spread: bool,
     ) -> Result<Scores> {
-        let Self { data, counts, outputs, logits, .. } = self;
+        let Self { data, counts, spread, outputs, logits, .. } = self;
         let mut scores = Scores::default();
         visit(program, *data, rows, taps, outputs, |rows, outputs| {
             let samples = outputs.values[0].chunks_exact(logits.len());
             for (&row, z) in rows.iter().zip(samples) {
                 logits.iter_mut().zip(z).for_each(|(to, &z)| *to = f64::from(z));
                 scores.add(row, logits, targets[row as usize])?;
+                if with_spread {
+                    spread.add(logits);
+                }
             }
             for ((_, count), values) in counts.iter_mut().zip(&outputs.values[1..]) {
                 count.add(values);
@@ -248,16 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn activity_by_hand() {
-        let mut count = ActivityCount::new(4);
-        assert_eq!(count.activity(), None);
-        // Silent, always 2, sometimes active, always active.
-        count.add(&[0.0, 2.0, 0.0, 1.0]);
-        count.add(&[0.0, 2.0, 3.0, 2.0, 0.0, 2.0, 0.0, 3.0]);
-        let expected = Activity { active_fraction: 7.0 / 12.0, dead_fraction: 0.5 };
-        assert_eq!(count.activity(), Some(expected));
-        count.clear();
-        count.add(&[1.0, 1.0, 1.0, 1.0]);
-        assert_eq!(count.activity(), Some(Activity { active_fraction: 1.0, dead_fraction: 1.0 }));
+    fn a_spread_is_0_for_one_answer_and_largest_for_certain_ones() {
+        let spread = |samples: &[[f64; 2]]| {
+            let mut spread = Spread::default();
+            spread.clear(2);
+            samples.iter().for_each(|z| spread.add(z));
+            spread.value()
+        };
+        assert_eq!(spread(&[]), None);
+        assert!(spread(&[[0.3, -2.0]; 5]).unwrap() < 1e-7);
+        // Certain of one class for half of the samples, of the other for the rest: variance 1/4 each.
+        let certain = spread(&[[900.0, 0.0], [0.0, 900.0]]).unwrap();
+        assert!((certain - 0.5f64.sqrt()).abs() < 1e-12, "{certain}");
     }
 }

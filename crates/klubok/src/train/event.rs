@@ -33,6 +33,10 @@ pub struct Metrics {
     /// Mean over the steps of the norm of the whole gradient, before clipping.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
+    /// How much answers differ from sample to sample, on the same sample: `√(Σ var p)` over the classes, from 0 (all
+    /// get the same) to `√(1 - 1 / classes)`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prediction_spread: Option<f64>,
     /// Seconds of this epoch.
     pub seconds: f64,
     /// Seconds of the run so far, interruptions left out.
@@ -60,9 +64,20 @@ pub struct LayerMetrics {
     /// Share of units x samples with an output above 0, on the fixed sample of the training part (hidden layers).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active_fraction: Option<f64>,
-    /// Share of units with the same output for every sample of it (ReLU: silent).
+    /// Share of units with the same output for every sample of it (ReLU: silent). It is no smaller than the share of
+    /// dead ones.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub silent_fraction: Option<f64>,
+    /// Share of units with the same output for every sample of the whole training part. Known where no unit is silent on
+    /// the fixed sample, and in the epochs that look through the rest: 0, 1, 4, every sixteenth and the last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead_fraction: Option<f64>,
+    /// Share of units x samples with an output beyond 0.99 of its range, on the fixed sample (tanh, sigmoid).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub saturated_fraction: Option<f64>,
+    /// `|W - W₀| / |W₀|` of the weight matrix, W₀ being the start, at the end of an epoch. Absent where that is zero.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub distance_from_start: Option<f64>,
 }
 
 /// Why a run ended.
@@ -137,6 +152,22 @@ pub enum VerdictName {
     LearningRateTooLow,
     /// The loss was still falling when training ended.
     SlowConvergence,
+    /// Many units of a layer have the same output for every training sample.
+    DeadUnits,
+    /// Many outputs of a layer are at the edge of their range (tanh, sigmoid).
+    SaturatedUnits,
+    /// Hardly any gradient reaches the lower layers.
+    VanishingGradients,
+    /// The gradients are far longer than they began, and the network does not learn.
+    ExplodingGradients,
+    /// A step changes far too much, or far too little, of the weights.
+    UpdateRatio,
+    /// Large steps have silenced a layer: the loss stays where guessing is.
+    LearningRateKillsNetwork,
+    /// All samples get about the same answer.
+    PredictionsIgnoreInput,
+    /// What is learnt in training is of no use in validation.
+    LabelsLookShuffled,
 }
 
 /// How bad something is.
@@ -168,6 +199,9 @@ pub struct Verdict {
     /// What to try, as arguments of `klubok train`.
     #[serde(rename = "try")]
     pub try_: String,
+    /// What the rule rests on: a publication. Older logs have none.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// Something that an observer noticed.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::{ParamFigures, StepFigures},
     plan::{ParamKind, ParamSpec, Plan},
-    train::{evaluate::Activity, event::LayerMetrics},
+    train::{activity::Activity, event::LayerMetrics},
 };
 
 /// Sums over the steps since the last line.
@@ -106,7 +106,11 @@ impl Meter {
             weight_norm: self.weight_sq[layer].sqrt(),
             update_ratio: median(&self.update_ratios[layer]),
             active_fraction: activity[layer].map(|a| a.active_fraction),
-            dead_fraction: activity[layer].map(|a| a.dead_fraction),
+            silent_fraction: activity[layer].map(|a| a.silent_fraction),
+            // Who speaks on a part of the samples speaks on all of them.
+            dead_fraction: activity[layer].map(|a| a.silent_fraction).filter(|&share| share == 0.0),
+            saturated_fraction: activity[layer].and_then(|a| a.saturated_fraction),
+            distance_from_start: None,
         };
         plan.layers.iter().enumerate().map(line).collect()
     }

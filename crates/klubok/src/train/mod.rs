@@ -2,8 +2,10 @@
 //!
 //! [`trainer::Trainer`] trains in memory; [`session`] ties it to a [`run_dir::RunDir`] on disk.
 
+pub mod activity;
 pub mod batches;
 pub mod checkpoint;
+pub mod distance;
 pub mod evaluate;
 pub mod event;
 pub mod logs;

@@ -21,6 +21,7 @@ use crate::{
     train::{
         RunError,
         checkpoint::{self, Contents},
+        distance::Distance,
         event::{Event, Notice, Observer, Stopped},
         logs::{EventLine, Happened, LogLengths, Logs},
         progress::Progress,
@@ -110,6 +111,8 @@ pub fn train(
         None => (Snapshot::start(start), LogLengths::default()),
     };
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
+    let Task { network, begin, .. } = &task;
+    trainer.started_from(Distance::new(network.clone(), begin.clone(), config.train.seed));
     let logs = Logs::open(run.path(), lengths)?;
     let (plan, model) = (task.plan.clone(), task.model(Weights::default()));
     let mut on_disk = OnDisk { run, plan, model, logs, saved: None };

@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     data::{Dataset, preprocess::Preprocessing},
     format::Model,
-    nn::network::Network,
+    nn::network::{Network, Start},
     plan::Plan,
     rows::Field,
     state::{State, Weights},
@@ -23,6 +23,8 @@ pub struct Task {
     pub classes: Vec<String>,
     /// The network as a plan.
     pub plan: Plan,
+    /// How it starts.
+    pub begin: Start,
     /// Its state before the first step.
     pub start: State,
 }
@@ -39,15 +41,17 @@ impl Task {
         let preprocessing =
             Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
         let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
-        // The start, the best weights and the last snapshot are held beside what the backend needs.
-        memory::check(3.0 * network.parameters() as f64)?;
+        // The start, then the best weights, are held beside what the backend needs.
+        memory::check(2.0 * network.parameters() as f64)?;
         let seed = config.train.seed;
         let prepare = preprocessing.prepare(config.augment());
         let (loss, update) = (config.loss_spec(&counts), config.update_spec());
         let plan = network.lower(prepare, loss, update, seed);
+        let begin = config.start(&counts);
         Ok(Self {
             plan: Plan { precision: config.train.precision, ..plan },
-            start: network.start(&config.start(&counts), seed),
+            start: network.start(&begin, seed),
+            begin,
             classes: data.classes.clone(),
             preprocessing,
             network,

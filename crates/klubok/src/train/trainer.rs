@@ -21,7 +21,8 @@ use crate::{
     train::{
         RunError,
         batches::{Batches, sample},
-        evaluate::{Activity, Evaluator, Scores},
+        distance::Distance,
+        evaluate::{Evaluator, Sampled, Scores},
         event::{Event, Metrics, Observer, Stopped},
         meter::Meter,
         progress::{Best, Divergence, Progress, Quantity, fault},
@@ -39,6 +40,11 @@ const FAST_EPOCHS: u64 = 3;
 /// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
 /// short training would take as long as an epoch of it.
 const STEP_SAMPLE: usize = 2048;
+/// Epochs in which units that are silent on the fixed sample are looked at on the rest of the training part, beside
+/// every [`LOOK_EVERY`]th and the last: a look costs at most one pass forward over it.
+const LOOK_AT: [u64; 3] = [0, 1, 4];
+/// See [`LOOK_AT`].
+const LOOK_EVERY: u64 = 16;
 /// Time between two savings within an epoch.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
@@ -76,6 +82,9 @@ pub struct Trainer<'a> {
     train_sample: Vec<u32>,
     /// Fixed rows of that sample and of the validation part, for chosen steps.
     step_samples: [Vec<u32>; 2],
+    /// The other rows of it.
+    train_rest: Vec<u32>,
+    distance: Option<Distance>,
     figures: Figures,
     progress: Progress,
     /// As of the last return from [`Trainer::advance`].
@@ -100,9 +109,8 @@ impl From<Error> for Halt {
 
 /// Figures in evaluation mode.
 struct Evaluated {
-    train: Scores,
+    train: Sampled,
     val: Scores,
-    activity: Vec<Option<Activity>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -130,12 +138,15 @@ impl<'a> Trainer<'a> {
         let train_sample = sample(train, sample_size(data), config.seed);
         let step_samples =
             [&train_sample, &data.parts.val].map(|rows| sample(rows, STEP_SAMPLE, config.seed));
+        let train_rest = train.iter().filter(|row| train_sample.binary_search(row).is_err());
         let mut trainer = Self {
             weights: row_weights(data, &plan.loss.class_weights)?,
             rate: LearningRate::new(config, steps_per_epoch),
             evaluator: Evaluator::new(&plan, DataId(0)),
+            train_rest: train_rest.copied().collect(),
             train_sample,
             step_samples,
+            distance: None,
             figures: Figures::default(),
             progress: Progress::default(),
             saved: Progress::default(),
@@ -180,6 +191,11 @@ impl<'a> Trainer<'a> {
     /// Saves within an epoch at this interval instead of every 30 seconds.
     pub fn save_every(&mut self, interval: Duration) {
         self.save_every = interval;
+    }
+
+    /// Measures at the end of each epoch how far the weights are from this start.
+    pub fn started_from(&mut self, start: Distance) {
+        self.distance = Some(start);
     }
 
     /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the one before it.
@@ -379,13 +395,13 @@ impl<'a> Trainer<'a> {
         } else {
             self.step_samples.each_ref()
         };
-        let (train, activity) = self.evaluator.scores_and_activity(program, train, targets)?;
+        let train = self.evaluator.sampled(program, train, targets)?;
         let val = self.evaluator.scores(program, val, targets)?;
         self.end_lap(false);
-        if !(train.loss_sum + val.loss_sum).is_finite() {
+        if !(train.scores.loss_sum + val.loss_sum).is_finite() {
             return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
         }
-        Ok(Evaluated { train, val, activity })
+        Ok(Evaluated { train, val })
     }
 
     /// Norms of the weight matrices before the first step, which no step has measured yet.
@@ -407,7 +423,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
-        let metrics = self.metrics(&self.progress.epoch_meter, evaluated);
+        let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
         let progress = &mut self.progress;
         let now = Best::new(progress.epoch, &metrics);
         let best = progress.best.is_none_or(|best| now.beats(&best, self.config.monitor));
@@ -425,9 +441,35 @@ impl<'a> Trainer<'a> {
         {
             progress.stopped = Some(Stopped::EarlyStopping);
         }
+        self.measure_layers(&mut metrics)?;
+        let progress = &mut self.progress;
         progress.epoch_meter.clear();
         (progress.epoch_seconds, progress.update_seconds) = (0.0, 0.0);
         observer.observe(&Event::Epoch { metrics: &metrics, best })
+    }
+
+    /// Adds what is measured of layers at the end of an epoch only: whether silent units are dead, and how far the
+    /// weights have come.
+    fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
+        let Progress { epoch, stopped, .. } = self.progress;
+        let program = &mut *self.program;
+        if stopped.is_some() || LOOK_AT.contains(&epoch) || epoch % LOOK_EVERY == 0 {
+            let dead = self.evaluator.silent_on(program, &self.train_rest)?;
+            metrics
+                .layers
+                .iter_mut()
+                .zip(dead)
+                .for_each(|(layer, dead)| layer.dead_fraction = dead);
+        }
+        if let Some(distance) = &self.distance {
+            let distances = distance.measure(program, &self.plan)?;
+            let layers = metrics.layers.iter_mut().zip(distances);
+            layers.for_each(|(layer, distance)| layer.distance_from_start = distance);
+        }
+        self.end_lap(false);
+        metrics.seconds = self.progress.epoch_seconds;
+        metrics.elapsed_seconds = self.progress.elapsed_seconds;
+        Ok(())
     }
 
     /// A line of metrics: `meter` has the figures of training since the last line of its kind.
@@ -438,17 +480,18 @@ impl<'a> Trainer<'a> {
             epoch: progress.epochs(),
             step: progress.step,
             train_loss: meter.train_loss(),
-            train_eval_loss: evaluated.train.loss(),
+            train_eval_loss: evaluated.train.scores.loss(),
             val_loss: evaluated.val.loss(),
-            train_accuracy: evaluated.train.accuracy(),
+            train_accuracy: evaluated.train.scores.accuracy(),
             val_accuracy: evaluated.val.accuracy(),
             learning_rate: progress.step.checked_sub(1).map(|last| self.learning_rate(last)),
             grad_norm: meter.grad_norm(),
+            prediction_spread: evaluated.train.prediction_spread,
             seconds: progress.epoch_seconds,
             elapsed_seconds: progress.elapsed_seconds,
             samples_per_second: (samples > 0.0 && progress.update_seconds > 0.0)
                 .then(|| samples / progress.update_seconds),
-            layers: meter.layers(&self.plan, &evaluated.activity),
+            layers: meter.layers(&self.plan, &evaluated.train.activity),
         }
     }
 

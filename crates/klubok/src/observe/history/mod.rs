@@ -58,8 +58,12 @@ pub struct History {
     pub epochs: Vec<Row>,
     /// Moments within the first epochs, in order.
     pub steps: Vec<Row>,
+    /// Lines of epochs and of moments within them, in order, where they say what the layers did: those of a run.
+    pub layers: Vec<Metrics>,
     /// Samples of the validation part, where known.
     pub val_samples: Option<u64>,
+    /// Those of each class, where known.
+    pub val_classes: Vec<u64>,
     /// True when training came to its end: what is judged at the end can be judged.
     pub ended: bool,
     /// The epoch in which loss or gradient was no longer a number, where the source says so.

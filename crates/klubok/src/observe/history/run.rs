@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{History, Row};
-use crate::{Result, observe::metrics};
+use crate::{Result, observe::metrics, train::event::Metrics};
 
 /// File of the lines of epochs.
 pub(super) const METRICS: &str = "metrics.jsonl";
@@ -23,22 +23,30 @@ struct Line {
 /// # Errors
 /// When a log cannot be read or a line of it is damaged.
 pub(super) fn read(folder: &Path) -> Result<History> {
-    let rows = |name: &str| -> Result<Vec<Row>> {
+    let lines = |name: &str| -> Result<Vec<Metrics>> {
         let path = folder.join(name);
-        if !path.is_file() {
-            return Ok(Vec::new());
-        }
-        Ok(metrics::read(&path)?.iter().map(Row::from).collect())
+        if path.is_file() { metrics::read(&path) } else { Ok(Vec::new()) }
     };
+    let (epochs, steps) = (lines(METRICS)?, lines("steps.jsonl")?);
     let events = fs_err::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
     let mut lines = events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
     let last = lines.rfind(|line| ["start", "resume", "stopped"].contains(&line.event.as_str()));
     let reason = last.as_ref().and_then(|line| line.reason.as_deref());
     Ok(History {
-        epochs: rows(METRICS)?,
-        steps: rows("steps.jsonl")?,
+        epochs: epochs.iter().map(Row::from).collect(),
+        steps: steps.iter().map(Row::from).collect(),
+        layers: in_order(epochs, steps),
         val_samples: None,
+        val_classes: Vec::new(),
         ended: reason.is_some_and(|reason| reason != "interrupted"),
         diverged: last.as_ref().filter(|_| reason == Some("diverged")).map(|line| line.epoch),
     })
+}
+
+/// Both kinds of lines in the order of training; at the end of an epoch its own line says it all.
+fn in_order(epochs: Vec<Metrics>, steps: Vec<Metrics>) -> Vec<Metrics> {
+    let within = steps.into_iter().filter(|step| step.epoch.fract() != 0.0);
+    let mut lines: Vec<Metrics> = epochs.into_iter().chain(within).collect();
+    lines.sort_by(|a, b| a.epoch.total_cmp(&b.epoch));
+    lines
 }

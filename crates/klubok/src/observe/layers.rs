@@ -1,0 +1,332 @@
+//! What is wrong inside the network, judged from the figures of its layers, one line of metrics at a time.
+//!
+//! Each rule looks at one line and finds that something holds, may begin, or does not. What holds for as many epochs
+//! in a row as its rule asks is said, dated to the line with which it began; what ends is taken back. The state is a
+//! few numbers, however long the training.
+//!
+//! Limits are from the literature where it has one, and were tried on healthy trainings of every activation, update
+//! rule and depth that klubok has: a healthy network must raise no alarm. So most rules ask beside their figure
+//! whether the network learns at all: batch normalisation makes gradients long, an output layer that starts at zero
+//! lets nothing through at first and then grows by large shares of itself, and a learning rate that decays makes
+//! updates small.
+
+use std::collections::BTreeMap;
+
+use super::{flat::is_good, labels::Chance, tracker::evidence};
+use crate::train::event::{Evidence, LayerMetrics, Metrics, VerdictName};
+
+/// Share of a layer's units: dead from here on (`TheDeepChecker`; `AutoTrainer` has 0.7).
+const DEAD: f64 = 0.5;
+/// Share of a layer's outputs: saturated from here on, where it began so (`TheDeepChecker`).
+const SATURATED: f64 = 0.5;
+/// The same where it came with training: healthy tanh layers on pictures come to 0.6 and more.
+const DRIVEN: f64 = 0.9;
+/// The first hidden layer's gradient over the longest hidden one: vanished below this (`AutoTrainer`).
+const VANISHED: f64 = 1e-3;
+/// Norm of the gradient over what it was at first: exploded from here on (`AutoTrainer`).
+const EXPLODED: f64 = 70.0;
+/// |dW| / |W| of a step: about 1e-3 is healthy (Karpathy). Two orders of magnitude to either side are out of range.
+const UPDATE: f64 = 1e-3;
+/// See [`UPDATE`].
+const UPDATE_LARGE: f64 = 0.1;
+/// See [`UPDATE`].
+const UPDATE_SMALL: f64 = 1e-5;
+/// `√(Σ var p)` below which all samples get the same answer: probabilities that differ by less than a point.
+const SAME_ANSWER: f64 = 0.01;
+/// A spread that grows by this factor from epoch to epoch is that of a network that begins to learn.
+const BEGINS: f64 = 1.2;
+/// A layer lets nothing through: this share of its units is silent, or this share of its outputs is above 0.
+const KILLED: (f64, f64) = (0.99, 0.01);
+/// A loss above this share of the one before training is no learning.
+const STUCK: f64 = 0.9;
+
+/// Follows the figures of the layers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layers {
+    pub(super) chance: Option<Chance>,
+    /// The first line: before any update, when the whole history is known.
+    first: Option<Metrics>,
+    first_grad_norm: Option<f64>,
+    last: Option<Metrics>,
+    /// The largest update ratio of each layer so far.
+    largest_updates: Vec<f64>,
+    epochs: u64,
+    held: BTreeMap<VerdictName, Held>,
+}
+
+/// Something that holds.
+#[derive(Debug, Clone)]
+struct Held {
+    since: f64,
+    /// Epochs for which it was found to hold.
+    epochs: u64,
+    evidence: Evidence,
+}
+
+/// What a rule finds on a line.
+pub(super) enum Finding {
+    /// It does not hold.
+    No,
+    /// It may begin here, or go on: what is said is neither said anew nor taken back.
+    Open,
+    /// It holds, and this is what it rests on.
+    Holds(Evidence),
+}
+
+impl Finding {
+    fn of(evidence: Evidence) -> Self {
+        if evidence.is_empty() { Self::No } else { Self::Holds(evidence) }
+    }
+}
+
+impl Layers {
+    /// Is told a line: of an epoch, or of a moment within one.
+    pub(super) fn line(&mut self, line: &Metrics) {
+        let whole = line.epoch.fract() == 0.0;
+        let first = self.first.get_or_insert_with(|| line.clone()).clone();
+        self.first_grad_norm = self.first_grad_norm.or(line.grad_norm);
+        if whole && line.step > 0 {
+            self.epochs += 1;
+            self.largest_updates.resize(line.layers.len(), 0.0);
+            for (largest, layer) in self.largest_updates.iter_mut().zip(&line.layers) {
+                *largest = largest.max(layer.update_ratio.unwrap_or(0.0));
+            }
+        }
+        if let Some(chance) = &mut self.chance {
+            chance.line(line);
+        }
+        let findings = [
+            (VerdictName::DeadUnits, dead(line)),
+            (VerdictName::SaturatedUnits, saturated(line, &first)),
+            (VerdictName::VanishingGradients, vanishing(line)),
+            (VerdictName::ExplodingGradients, self.exploding(line, &first)),
+            (VerdictName::UpdateRatio, self.updates(line, &first)),
+            (VerdictName::LearningRateKillsNetwork, killed(line, &first)),
+            (VerdictName::PredictionsIgnoreInput, self.same_answers(line)),
+            (
+                VerdictName::LabelsLookShuffled,
+                self.chance.as_ref().map_or(Finding::No, |chance| chance.shuffled(line)),
+            ),
+        ];
+        for (name, finding) in findings {
+            self.hold(name, finding, line, whole);
+        }
+        self.last = Some(line.clone());
+    }
+
+    fn hold(&mut self, name: VerdictName, finding: Finding, line: &Metrics, whole: bool) {
+        let evidence = match finding {
+            Finding::No => {
+                self.held.remove(&name);
+                return;
+            }
+            Finding::Open => None,
+            Finding::Holds(evidence) => Some(evidence),
+        };
+        // What holds before any update holds from the first epoch on.
+        let since = if line.step == 0 { 1.0 } else { line.epoch };
+        let new = || Held { since, epochs: 0, evidence: Evidence::new() };
+        let held = self.held.entry(name).or_insert_with(new);
+        if let Some(evidence) = evidence {
+            held.evidence = evidence;
+            held.epochs += u64::from(whole && line.step > 0);
+        }
+    }
+
+    /// What holds, since when, and what it rests on. A training whose loss `exploded` has no later epoch that could
+    /// confirm what its last moments show.
+    pub(super) fn findings(&self, exploded: bool) -> Vec<(VerdictName, f64, Evidence)> {
+        let said = |name: VerdictName| {
+            let held = self.held.get(&name)?;
+            let last_moment = exploded && name == VerdictName::ExplodingGradients;
+            let enough = held.epochs >= patience(name) || last_moment;
+            (enough && !held.evidence.is_empty()).then_some(held)
+        };
+        let explained = |name: VerdictName| match name {
+            // A dead or untrained network gives one answer: the cause is said, and not this.
+            VerdictName::PredictionsIgnoreInput => {
+                exploded
+                    || said(VerdictName::LearningRateKillsNetwork).is_some()
+                    || said(VerdictName::UpdateRatio).is_some()
+            }
+            VerdictName::LearningRateKillsNetwork | VerdictName::LabelsLookShuffled => exploded,
+            _ => false,
+        };
+        let names = self.held.keys().copied().filter(|&name| !explained(name));
+        names
+            .filter_map(|name| said(name).map(|held| (name, held.since, held.evidence.clone())))
+            .collect()
+    }
+
+    /// True when hidden layers have an activation whose range has ends.
+    pub(super) fn can_saturate(&self) -> bool {
+        let mut layers = self.last.iter().flat_map(|line| &line.layers);
+        layers.any(|layer| layer.saturated_fraction.is_some())
+    }
+
+    /// True when a hidden layer began with all weights at zero.
+    pub(super) fn began_at_zero(&self) -> bool {
+        self.first.iter().flat_map(hidden).any(|layer| layer.weight_norm == 0.0)
+    }
+
+    /// By which power of ten the learning rate should change for updates of the usual size.
+    pub(super) fn rate_factor(&self) -> f64 {
+        let evidence = self.held.get(&VerdictName::UpdateRatio).map(|held| &held.evidence);
+        let ratios = evidence.into_iter().flatten().filter(|(name, _)| *name != "limit");
+        let largest = ratios.map(|(_, ratio)| *ratio).fold(f64::MIN_POSITIVE, f64::max);
+        10f64.powf((UPDATE / largest).log10().round().clamp(-3.0, 3.0))
+    }
+
+    /// The gradient is far longer than it began, and the loss is no lower.
+    fn exploding(&self, line: &Metrics, first: &Metrics) -> Finding {
+        let (Some(now), Some(then)) = (line.grad_norm, self.first_grad_norm) else {
+            return Finding::No;
+        };
+        if !(now >= EXPLODED * then && stuck(line, first, 1.0)) {
+            return Finding::No;
+        }
+        let mut found = evidence(&[
+            ("grad_norm_first", then),
+            ("grad_norm_now", now),
+            ("times_first", now / then),
+        ]);
+        found.extend(by_layer(&line.layers, |layer| layer.grad_norm, |_| true));
+        Finding::of(found)
+    }
+
+    /// A step changes too much of a hidden layer, or too little of all of them. The output layer is left out: where it
+    /// starts at zero and finds nothing to learn, it stays small beside its steps.
+    fn updates(&self, line: &Metrics, first: &Metrics) -> Finding {
+        let large =
+            by_layer(hidden(line), |layer| layer.update_ratio, |ratio| ratio > UPDATE_LARGE);
+        if !large.is_empty() {
+            return Finding::Holds(with_limit(large, UPDATE_LARGE));
+        }
+        let blocked = hidden(line).any(|layer| layer.silent_fraction.is_some_and(|s| s >= DEAD));
+        let largest = hidden(line).zip(&self.largest_updates);
+        let small = |&ratio: &f64| 0.0 < ratio && ratio < UPDATE_SMALL;
+        let all = largest.clone().next().is_some() && largest.clone().all(|(_, l)| small(l));
+        if !all || blocked || !stuck(line, first, STUCK) {
+            return Finding::No;
+        }
+        let small = largest.map(|(layer, ratio)| (layer.name.clone(), *ratio)).collect();
+        // A learning rate that rises from 0 makes small updates at first.
+        if self.epochs < 5 {
+            Finding::Open
+        } else {
+            Finding::Holds(with_limit(small, UPDATE_SMALL))
+        }
+    }
+
+    /// All samples get the same answer, and that does not begin to change.
+    fn same_answers(&self, line: &Metrics) -> Finding {
+        let Some(spread) = line.prediction_spread.filter(|&spread| spread < SAME_ANSWER) else {
+            return Finding::No;
+        };
+        // An output layer that starts at zero gives one answer before any update.
+        if line.step == 0 {
+            return Finding::Open;
+        }
+        let before = self.last.as_ref().and_then(|last| last.prediction_spread);
+        if before.is_some_and(|before| spread > BEGINS * before && spread > 1e-6) {
+            return Finding::Open;
+        }
+        let loss = line.train_eval_loss.unwrap_or(f64::NAN);
+        Finding::of(evidence(&[("prediction_spread", spread), ("loss_now", loss)]))
+    }
+}
+
+/// Epochs for which it must hold before it is said.
+fn patience(name: VerdictName) -> u64 {
+    match name {
+        VerdictName::PredictionsIgnoreInput | VerdictName::UpdateRatio => 3,
+        VerdictName::SaturatedUnits
+        | VerdictName::VanishingGradients
+        | VerdictName::ExplodingGradients
+        | VerdictName::LearningRateKillsNetwork => 2,
+        _ => 1,
+    }
+}
+
+/// Many units of a layer are silent on all training samples.
+fn dead(line: &Metrics) -> Finding {
+    let dead = |share: f64| share >= DEAD;
+    let silent = by_layer(&line.layers, |layer| layer.silent_fraction, dead);
+    let known = hidden(line).all(|layer| layer.dead_fraction.is_some());
+    match known {
+        true => Finding::of(by_layer(&line.layers, |layer| layer.dead_fraction, dead)),
+        false if silent.is_empty() => Finding::No,
+        false => Finding::Open,
+    }
+}
+
+/// Many outputs are at the edge of their range: from the start, or driven there by training. A network that is good at
+/// its task has learnt to be where it is.
+fn saturated(line: &Metrics, first: &Metrics) -> Finding {
+    let share = |layer: &LayerMetrics| layer.saturated_fraction;
+    let began = by_layer(&first.layers, share, |share| share >= SATURATED);
+    let now = by_layer(&line.layers, share, |share| share >= SATURATED);
+    let good = is_good(line.train_accuracy);
+    let is_fault =
+        |(name, share): &(String, f64)| began.contains_key(name) || (*share >= DRIVEN && !good);
+    Finding::of(now.into_iter().filter(is_fault).collect())
+}
+
+/// The gradient fades between the last hidden layer and the first. The output layer is left out: where it is near zero
+/// it lets little through, whatever is below it.
+fn vanishing(line: &Metrics) -> Finding {
+    let norms = || hidden(line).filter_map(|layer| layer.grad_norm);
+    let longest = norms().fold(0.0, f64::max);
+    let vanished = |norm: f64| 0.0 < norm && norm < VANISHED * longest;
+    if is_good(line.train_accuracy) || !norms().next().is_some_and(vanished) {
+        return Finding::No;
+    }
+    let share = |layer: &LayerMetrics| layer.grad_norm.map(|norm| norm / longest);
+    Finding::of(by_layer(hidden(line), share, |share| share < VANISHED))
+}
+
+/// A layer that was alive before training lets nothing through any more.
+fn killed(line: &Metrics, first: &Metrics) -> Finding {
+    if !line.prediction_spread.is_some_and(|spread| spread < SAME_ANSWER) {
+        return Finding::No;
+    }
+    let is_silent = |layer: &LayerMetrics| {
+        let silent = layer.silent_fraction.is_some_and(|share| share >= KILLED.0);
+        silent || layer.active_fraction.is_some_and(|share| share <= KILLED.1)
+    };
+    let alive = |layer: &LayerMetrics| layer.silent_fraction.is_some_and(|share| share < DEAD);
+    let layers = hidden(line).zip(hidden(first));
+    let killed = layers.filter(|(now, then)| is_silent(now) && alive(then) && !is_silent(then));
+    let share = |layer: &LayerMetrics| Some((layer.name.clone(), layer.active_fraction?));
+    let mut found: Evidence = killed.filter_map(|(now, _)| share(now)).collect();
+    if !found.is_empty() {
+        found.extend(evidence(&[("loss_now", line.train_eval_loss.unwrap_or(f64::NAN))]));
+    }
+    Finding::of(found)
+}
+
+/// True when the training loss is above this share of what it was before training.
+fn stuck(line: &Metrics, first: &Metrics, share: f64) -> bool {
+    let losses = line.train_eval_loss.zip(first.train_eval_loss);
+    losses.is_some_and(|(now, then)| now > share * then)
+}
+
+/// All layers but the output.
+fn hidden(line: &Metrics) -> impl Iterator<Item = &LayerMetrics> + Clone {
+    line.layers.split_last().map_or(&[][..], |(_, hidden)| hidden).iter()
+}
+
+/// The figures that are wrong, by the names of their layers.
+fn by_layer<'a>(
+    layers: impl IntoIterator<Item = &'a LayerMetrics>,
+    figure: impl Fn(&LayerMetrics) -> Option<f64>,
+    wrong: impl Fn(f64) -> bool,
+) -> Evidence {
+    let figures = layers.into_iter().filter_map(|layer| Some((layer.name.clone(), figure(layer)?)));
+    figures.filter(|&(_, figure)| figure.is_finite() && wrong(figure)).collect()
+}
+
+fn with_limit(mut evidence: Evidence, limit: f64) -> Evidence {
+    evidence.insert("limit".to_owned(), limit);
+    evidence
+}

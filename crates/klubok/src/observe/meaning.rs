@@ -1,0 +1,116 @@
+//! What a verdict means, how bad it is, and which publication its rule rests on.
+
+use crate::train::event::{Evidence, Severity, Verdict, VerdictName};
+
+/// A verdict with everything that follows from its name.
+pub(super) fn verdict(
+    name: VerdictName,
+    since: f64,
+    evidence: Evidence,
+    remedy: String,
+) -> Verdict {
+    let (severity, meaning) = about(name);
+    let (meaning, source) = (meaning.to_owned(), source(name).to_owned());
+    Verdict { name, severity, since, evidence, meaning, try_: remedy, source }
+}
+
+/// How bad it is, and what it means.
+fn about(name: VerdictName) -> (Severity, &'static str) {
+    match name {
+        VerdictName::Diverging => (
+            Severity::Error,
+            "The loss grows without end or is no longer a number, so the network learns nothing any more.",
+        ),
+        VerdictName::LearningRateTooHigh => (
+            Severity::Error,
+            "The steps are so large that each one makes the network worse: the loss explodes.",
+        ),
+        VerdictName::OverFitting => (
+            Severity::Warning,
+            "The network gets better on what it is trained on and worse on what it has never seen: it memorises.",
+        ),
+        VerdictName::OverConfidence => (
+            Severity::Warning,
+            "The network still finds more right answers, but it is ever surer of its wrong ones.",
+        ),
+        VerdictName::UnderFitting => (
+            Severity::Warning,
+            "The loss has come to rest hardly lower than it began: the network cannot or does not learn this.",
+        ),
+        VerdictName::OscillatingLoss => (
+            Severity::Warning,
+            "The loss jumps up and down: the steps are too large to settle, or the batches too small.",
+        ),
+        VerdictName::LearningRateTooLow => (
+            Severity::Warning,
+            "The loss falls as slowly and evenly at the end as at the beginning: larger steps would be faster.",
+        ),
+        VerdictName::SlowConvergence => {
+            (Severity::Info, "The loss was still falling when training ended: it was not finished.")
+        }
+        VerdictName::DeadUnits => (
+            Severity::Warning,
+            "Many units give the same output for every training sample: they get no gradient and cannot learn any more.",
+        ),
+        VerdictName::SaturatedUnits => (
+            Severity::Warning,
+            "Many outputs are at the edge of their range, where the slope is almost 0: hardly any gradient gets through.",
+        ),
+        VerdictName::VanishingGradients => (
+            Severity::Warning,
+            "The gradient gets smaller from layer to layer on its way back: the first layers hardly learn.",
+        ),
+        VerdictName::ExplodingGradients => (
+            Severity::Error,
+            "The gradients are far longer than they began and the loss is no lower: the steps lead nowhere.",
+        ),
+        VerdictName::UpdateRatio => (
+            Severity::Warning,
+            "A step changes too much or too little of the weights: about a thousandth of them is usual.",
+        ),
+        VerdictName::LearningRateKillsNetwork => (
+            Severity::Error,
+            "Large steps have silenced a layer, so that nothing gets through it: the network can only guess.",
+        ),
+        VerdictName::PredictionsIgnoreInput => (
+            Severity::Error,
+            "All samples get about the same answer, whatever the input: the network can only guess.",
+        ),
+        VerdictName::LabelsLookShuffled => (
+            Severity::Error,
+            "What the network learns in training is of no use in validation: it learns labels by heart that do not \
+             follow from the inputs.",
+        ),
+    }
+}
+
+/// The publication that a rule rests on. Where one gives a threshold, the constant of the rule says so.
+fn source(name: VerdictName) -> &'static str {
+    match name {
+        VerdictName::Diverging | VerdictName::PredictionsIgnoreInput => {
+            "TheDeepChecker (Ben Braiek and Khomh 2022)"
+        }
+        VerdictName::LearningRateTooHigh | VerdictName::LearningRateTooLow => {
+            "Deep Learning Tuning Playbook (Godbole et al. 2023)"
+        }
+        VerdictName::OverFitting => "Early Stopping - But When? (Prechelt 1998)",
+        VerdictName::OverConfidence => "On Calibration of Modern Neural Networks (Guo et al. 2017)",
+        VerdictName::UnderFitting => "UMLAUT (Schoop et al. 2021)",
+        VerdictName::OscillatingLoss
+        | VerdictName::SlowConvergence
+        | VerdictName::ExplodingGradients => "AutoTrainer (Zhang et al. 2021)",
+        VerdictName::DeadUnits => {
+            "Dying ReLU and Initialization (Lu et al. 2019); TheDeepChecker (Ben Braiek and Khomh 2022)"
+        }
+        VerdictName::LearningRateKillsNetwork => {
+            "Dying ReLU and Initialization (Lu et al. 2019); AutoTrainer (Zhang et al. 2021)"
+        }
+        VerdictName::SaturatedUnits | VerdictName::VanishingGradients => {
+            "Understanding the difficulty of training deep feedforward neural networks (Glorot and Bengio 2010)"
+        }
+        VerdictName::UpdateRatio => "CS231n, Neural Networks Part 3 (Karpathy 2015)",
+        VerdictName::LabelsLookShuffled => {
+            "Understanding deep learning requires rethinking generalization (Zhang et al. 2017)"
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is measured of layers at the end of an epoch, against the same by brute force.
+
+use std::sync::atomic::AtomicBool;
+
+use klubok::{
+    Result,
+    backend::{Backend, DataId, Outputs, reference::ReferenceBackend},
+    config::{Config, OneOrEach},
+    data::Dataset,
+    plan::{Activation, Op, Plan, Value},
+    state::State,
+    train::{
+        distance::Distance,
+        event::{Event, LayerMetrics, Metrics, Observer},
+        task::Task,
+        trainer::{Snapshot, Trainer},
+    },
+};
+
+use crate::blobs;
+
+#[derive(Default)]
+struct Epochs(Vec<Metrics>);
+
+impl Observer for Epochs {
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Epoch { metrics, .. } = event {
+            self.0.push((*metrics).clone());
+        }
+        Ok(())
+    }
+}
+
+/// Trains to the end: the lines of the epochs, the start, the end, and the plan.
+fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan) {
+    let task = Task::new(config, data).unwrap();
+    let snapshot = Snapshot::start(task.start.clone());
+    let (plan, backend) = (task.plan.clone(), ReferenceBackend);
+    let mut trainer = Trainer::new(&backend, plan, data, &config.train, snapshot).unwrap();
+    let (network, begin) = (task.network.clone(), task.begin.clone());
+    trainer.started_from(Distance::new(network, begin, config.train.seed));
+    let (mut epochs, go_on) = (Epochs::default(), AtomicBool::new(false));
+    while trainer.advance(&mut epochs, &go_on).unwrap().is_none() {}
+    let end = trainer.snapshot().unwrap().state;
+    (epochs.0, task.start, end, task.plan)
+}
+
+/// Values of these taps for all training samples, a block a tap.
+fn values(plan: &Plan, state: &State, data: &Dataset, taps: &[Value]) -> Vec<Vec<f32>> {
+    let rows = std::slice::from_ref(&data.rows);
+    let mut program = ReferenceBackend.compile(plan, 8, rows).unwrap();
+    program.load(state).unwrap();
+    let mut outputs = Outputs::default();
+    program.infer(DataId(0), &data.parts.train, taps, &mut outputs).unwrap();
+    outputs.values
+}
+
+/// ReLU without normalisation, and steps that are far too large.
+fn dying() -> Config {
+    let mut config = blobs::config();
+    config.model.hidden = vec![24, 16];
+    config.model.batch_norm = false;
+    config.train.learning_rate = 0.3;
+    config
+}
+
+#[test]
+fn dead_units_are_those_that_are_silent_for_every_training_sample() {
+    // With three samples to look at, many a unit is silent that speaks elsewhere.
+    let data = blobs::data(300, 3);
+    let config = dying();
+    let (lines, _, end, plan) = trained(&config, &data);
+    let activation = |op: &Op| match op {
+        Op::Activate { y, .. } => Some(*y),
+        _ => None,
+    };
+    let taps: Vec<Value> = plan.ops.iter().filter_map(activation).collect();
+    let share = |(values, units): (Vec<f32>, usize)| {
+        let constant = |unit: usize| {
+            let of_unit = || values.iter().skip(unit).step_by(units);
+            of_unit().all(|y| Some(y) == of_unit().next())
+        };
+        (0..units).filter(|&unit| constant(unit)).count() as f64 / units as f64
+    };
+    let expected: Vec<f64> =
+        values(&plan, &end, &data, &taps).into_iter().zip([24, 16]).map(share).collect();
+    // The last epoch, 6, is looked through because it is the last.
+    let last = &lines.last().unwrap().layers;
+    let dead: Vec<f64> = last[..2].iter().map(|layer| layer.dead_fraction.unwrap()).collect();
+    assert_eq!(dead, expected);
+    assert!(dead.iter().any(|&share| share > 0.0), "some died: {dead:?}");
+    let silent: Vec<f64> = last[..2].iter().map(|layer| layer.silent_fraction.unwrap()).collect();
+    assert!(silent[0] > dead[0], "{silent:?}: silent on three samples is not dead, {dead:?}");
+    assert_eq!((last[2].dead_fraction, last[2].silent_fraction), (None, None));
+    // Nobody looked through the rest in epoch 3: silent units may be dead or not.
+    let third = &lines[3].layers[0];
+    assert!(third.silent_fraction.unwrap() > 0.0 && third.dead_fraction.is_none(), "{third:?}");
+}
+
+#[test]
+fn distances_are_those_between_the_weights_now_and_at_the_start() {
+    let data = blobs::data(60, 21);
+    let (lines, start, end, plan) = trained(&blobs::config(), &data);
+    let of = |line: &Metrics| -> Vec<Option<f64>> {
+        line.layers.iter().map(|layer| layer.distance_from_start).collect()
+    };
+    // The output layer starts at zero: no distance is a share of that.
+    assert_eq!(of(&lines[0]), [Some(0.0), Some(0.0), None]);
+    let weight = plan.params.iter().position(|p| p.name == "hidden2.weight").unwrap();
+    let (w0, w) = (start.params[weight].to_f64(), end.params[weight].to_f64());
+    let moved: f64 = w.iter().zip(&w0).map(|(w, w0)| (w - w0) * (w - w0)).sum();
+    let norm: f64 = w0.iter().map(|w| w * w).sum();
+    let distance = lines.last().unwrap().layers[1].distance_from_start.unwrap();
+    assert!((distance - (moved / norm).sqrt()).abs() < 1e-12 && distance > 0.01, "{distance}");
+}
+
+#[test]
+fn answers_spread_as_the_network_learns() {
+    let (lines, ..) = trained(&blobs::config(), &blobs::data(60, 21));
+    let spreads: Vec<f64> = lines.iter().map(|line| line.prediction_spread.unwrap()).collect();
+    assert!(spreads[0] < 1e-7, "the output layer starts at zero: {spreads:?}");
+    assert!(spreads[6] > 0.3 && spreads[6] < (2.0f64 / 3.0).sqrt(), "{spreads:?}");
+}
+
+#[test]
+fn only_activations_with_two_ends_can_saturate() {
+    let data = blobs::data(60, 21);
+    let saturated = |f| -> Vec<Option<f64>> {
+        let mut config = dying();
+        config.model.activation = OneOrEach::One(f);
+        let (lines, ..) = trained(&config, &data);
+        let share = |layer: &LayerMetrics| layer.saturated_fraction;
+        lines.last().unwrap().layers.iter().map(share).collect()
+    };
+    assert_eq!(saturated(Activation::Gelu), [None, None, None]);
+    let tanh = saturated(Activation::Tanh);
+    assert!(tanh[0].is_some_and(|share| share > 0.2) && tanh[2].is_none(), "{tanh:?}");
+}
