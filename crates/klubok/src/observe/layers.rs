@@ -25,6 +25,8 @@ const DRIVEN: f64 = 0.9;
 const VANISHED: f64 = 1e-3;
 /// Norm of the gradient over what it was at first: exploded from here on (`AutoTrainer`).
 const EXPLODED: f64 = 70.0;
+/// The same within an epoch: enough for a training that comes to no later one.
+const EXPLODES: f64 = 7.0;
 /// |dW| / |W| of a step: about 1e-3 is healthy (Karpathy). Two orders of magnitude to either side are out of range.
 const UPDATE: f64 = 1e-3;
 /// See [`UPDATE`].
@@ -147,7 +149,7 @@ impl Layers {
             VerdictName::PredictionsIgnoreInput => {
                 exploded
                     || said(VerdictName::LearningRateKillsNetwork).is_some()
-                    || said(VerdictName::UpdateRatio).is_some()
+                    || self.held.contains_key(&VerdictName::UpdateRatio)
             }
             VerdictName::LearningRateKillsNetwork | VerdictName::LabelsLookShuffled => exploded,
             _ => false,
@@ -182,7 +184,8 @@ impl Layers {
         let (Some(now), Some(then)) = (line.grad_norm, self.first_grad_norm) else {
             return Finding::No;
         };
-        if !(now >= EXPLODED * then && stuck(line, first, 1.0)) {
+        let times = if line.epoch.fract() == 0.0 { EXPLODED } else { EXPLODES };
+        if !(now >= times * then && stuck(line, first, 1.0)) {
             return Finding::No;
         }
         let mut found = evidence(&[
