@@ -187,7 +187,10 @@ fn phases_and_verdicts_come_as_events_too() {
 fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
     let place = Place::with_pets();
     let zeros = ["-o", "run", "--preset", "plain", "--set", "model.init=zeros"];
-    let trained = place.json(&[&["train", "pets"], &TINY[..], &zeros].concat());
+    let ran = place.ok(&[&["train", "pets"], &TINY[..], &zeros, &["--json"]].concat());
+    let again = ["train", "pets", "-c", "run/config.toml", "--set", "model.init=he"];
+    assert!(ran.stderr.contains(&format!("klubok {} ", again.join(" "))), "{}", ran.stderr);
+    let trained: Value = serde_json::from_str(&ran.stdout).unwrap();
     let verdicts = trained["verdicts"].as_array().unwrap();
     let named = |name: &str| {
         let found = verdicts.iter().find(|verdict| verdict["name"] == name);
@@ -200,6 +203,9 @@ fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
         (&"error".into(), &1.into(), &"--set model.init=he".into())
     );
     assert!(ignores["source"].as_str().is_some_and(|source| !source.is_empty()));
+    // The advice, as it was written for a person, helps.
+    let mended = place.json(&again)["verdicts"].to_string();
+    assert!(!mended.contains("predictions_ignore_input"), "{mended}");
     // The same is said of the run that has ended.
     assert_eq!(place.json(&["diagnose", "run"])["verdicts"], trained["verdicts"]);
     let said = |lang| place.ok(&["diagnose", "run", "--lang", lang]).stdout;
