@@ -35,8 +35,11 @@ const UPDATE_LARGE: f64 = 0.1;
 const UPDATE_SMALL: f64 = 1e-5;
 /// `√(Σ var p)` below which all samples get the same answer: probabilities that differ by less than a point.
 const SAME_ANSWER: f64 = 0.01;
-/// A spread that grows by this factor from epoch to epoch is that of a network that begins to learn.
-const BEGINS: f64 = 1.2;
+/// A spread that grows by this factor from epoch to epoch is that of a network that begins to learn, unless it is
+/// [`NOTHING`].
+const BEGINS: f64 = 1.05;
+/// See [`BEGINS`]: this is rounding.
+const NOTHING: f64 = 1e-5;
 /// A layer lets nothing through: this share of its units is silent, or this share of its outputs is above 0.
 const KILLED: (f64, f64) = (0.99, 0.01);
 /// A loss above this share of the one before training is no learning.
@@ -214,7 +217,7 @@ impl Layers {
         }
         let small = largest.map(|(layer, ratio)| (layer.name.clone(), *ratio)).collect();
         // A learning rate that rises from 0 makes small updates at first.
-        if self.epochs < 5 {
+        if self.epochs < 3 {
             Finding::Open
         } else {
             Finding::Holds(with_limit(small, UPDATE_SMALL))
@@ -231,7 +234,7 @@ impl Layers {
             return Finding::Open;
         }
         let before = self.last.as_ref().and_then(|last| last.prediction_spread);
-        if before.is_some_and(|before| spread > BEGINS * before && spread > 1e-6) {
+        if before.is_some_and(|before| spread > BEGINS * before && spread > NOTHING) {
             return Finding::Open;
         }
         let loss = line.train_eval_loss.unwrap_or(f64::NAN);
