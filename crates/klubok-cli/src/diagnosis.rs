@@ -92,7 +92,7 @@ fn sentence(verdict: &Verdict) -> String {
         VerdictName::PredictionsIgnoreInput => text!(
             "verdict.predictions_ignore_input",
             since = since,
-            spread = loss("prediction_spread"),
+            spread = share("prediction_spread"),
             now = loss("loss_now")
         ),
         _ => of_layers(verdict, &since),

@@ -142,6 +142,16 @@ impl Training<'_> {
         let predict = format!("klubok predict {run} {}", text!("end.picture"));
         let eval = format!("klubok eval {run} {source}");
         let mut next = vec![(predict, text!("end.next_predict")), (eval, text!("end.next_eval"))];
+        if let Some(verdict) = diagnosis.verdicts.first() {
+            let parts = [("--val", &info.val), ("--test", &info.test)];
+            let part = |(flag, path): (&str, &Option<String>)| {
+                path.as_ref()
+                    .map_or_else(String::new, |path| format!(" {flag} {}", files::shown(path)))
+            };
+            let (parts, advice) = (parts.map(part).concat(), &verdict.try_);
+            let again = format!("klubok train {source}{parts} -c {run}/config.toml {advice}");
+            next.push((again, text!("end.next_try")));
+        }
         if summary.stopped == Some(Stopped::Interrupted) {
             next.insert(0, (format!("klubok resume {run}"), text!("end.next_resume")));
         }

@@ -81,7 +81,8 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
 
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
     let best = of.best_epoch.map_or("-".to_owned(), |epoch| epoch.to_string());
-    let head = text!("diagnose.head", name = name, epochs = history.epochs.len(), best = best);
+    let epochs = history.epochs.iter().filter(|row| !row.untrained).count();
+    let head = text!("diagnose.head", name = name, epochs = epochs, best = best);
     let mut lines = vec![head];
     lines.extend(accuracy_of_best(history, of));
     lines.push(diagnosis::report(of));

@@ -9,8 +9,10 @@ const LEARNT: (f64, f64) = (0.9, 0.7);
 const NO_USE: f64 = 0.99;
 /// Of the way from guessing to all answers right, the validation accuracy has surely not made this share.
 const WAY: f64 = 0.2;
+/// So many standard errors above guessing are surely of use; many epochs are looked at.
+const SURELY: f64 = 3.0;
 /// 97.5 % point of the normal distribution.
-const Z: f64 = 1.96;
+const INTERVAL: f64 = 1.96;
 
 /// What guessing gives on the validation part, and the best that was reached there.
 #[derive(Debug, Clone)]
@@ -48,9 +50,10 @@ impl Chance {
         let (Some(train), Some(accuracy)) = (line.train_eval_loss, line.val_accuracy) else {
             return Finding::No;
         };
-        let highest = accuracy + Z * (accuracy * (1.0 - accuracy) / self.samples).sqrt();
+        let error = (accuracy * (1.0 - accuracy) / self.samples).sqrt();
         let of_use = self.lowest < NO_USE * self.loss
-            || highest > self.accuracy + WAY * (1.0 - self.accuracy);
+            || accuracy - SURELY * error > self.accuracy
+            || accuracy + INTERVAL * error > self.accuracy + WAY * (1.0 - self.accuracy);
         if of_use || train > LEARNT.0 * self.loss {
             return Finding::No;
         }

@@ -25,6 +25,8 @@ const DRIVEN: f64 = 0.9;
 const VANISHED: f64 = 1e-3;
 /// Norm of the gradient over what it was at first: exploded from here on (`AutoTrainer`).
 const EXPLODED: f64 = 70.0;
+/// The same within an epoch: enough for a training that comes to no later one.
+const EXPLODES: f64 = 7.0;
 /// |dW| / |W| of a step: about 1e-3 is healthy (Karpathy). Two orders of magnitude to either side are out of range.
 const UPDATE: f64 = 1e-3;
 /// See [`UPDATE`].
@@ -33,8 +35,11 @@ const UPDATE_LARGE: f64 = 0.1;
 const UPDATE_SMALL: f64 = 1e-5;
 /// `√(Σ var p)` below which all samples get the same answer: probabilities that differ by less than a point.
 const SAME_ANSWER: f64 = 0.01;
-/// A spread that grows by this factor from epoch to epoch is that of a network that begins to learn.
-const BEGINS: f64 = 1.2;
+/// A spread that grows by this factor from epoch to epoch is that of a network that begins to learn, unless it is
+/// [`NOTHING`].
+const BEGINS: f64 = 1.05;
+/// See [`BEGINS`]: this is rounding.
+const NOTHING: f64 = 1e-5;
 /// A layer lets nothing through: this share of its units is silent, or this share of its outputs is above 0.
 const KILLED: (f64, f64) = (0.99, 0.01);
 /// A loss above this share of the one before training is no learning.
@@ -147,7 +152,7 @@ impl Layers {
             VerdictName::PredictionsIgnoreInput => {
                 exploded
                     || said(VerdictName::LearningRateKillsNetwork).is_some()
-                    || said(VerdictName::UpdateRatio).is_some()
+                    || self.held.contains_key(&VerdictName::UpdateRatio)
             }
             VerdictName::LearningRateKillsNetwork | VerdictName::LabelsLookShuffled => exploded,
             _ => false,
@@ -182,7 +187,8 @@ impl Layers {
         let (Some(now), Some(then)) = (line.grad_norm, self.first_grad_norm) else {
             return Finding::No;
         };
-        if !(now >= EXPLODED * then && stuck(line, first, 1.0)) {
+        let times = if line.epoch.fract() == 0.0 { EXPLODED } else { EXPLODES };
+        if !(now >= times * then && stuck(line, first, 1.0)) {
             return Finding::No;
         }
         let mut found = evidence(&[
@@ -211,7 +217,7 @@ impl Layers {
         }
         let small = largest.map(|(layer, ratio)| (layer.name.clone(), *ratio)).collect();
         // A learning rate that rises from 0 makes small updates at first.
-        if self.epochs < 5 {
+        if self.epochs < 3 {
             Finding::Open
         } else {
             Finding::Holds(with_limit(small, UPDATE_SMALL))
@@ -228,7 +234,7 @@ impl Layers {
             return Finding::Open;
         }
         let before = self.last.as_ref().and_then(|last| last.prediction_spread);
-        if before.is_some_and(|before| spread > BEGINS * before && spread > 1e-6) {
+        if before.is_some_and(|before| spread > BEGINS * before && spread > NOTHING) {
             return Finding::Open;
         }
         let loss = line.train_eval_loss.unwrap_or(f64::NAN);

@@ -34,7 +34,7 @@ const LEARNING: f64 = 0.02;
 pub struct Tracker {
     pub(super) samples: Option<u64>,
     /// Moments within the first epochs, and epochs, until the knee is found.
-    early: Vec<Row>,
+    pub(super) early: Vec<Row>,
     pub(super) points: Vec<Row>,
     /// Epochs that a point stands for, and those that are not yet one.
     stride: usize,

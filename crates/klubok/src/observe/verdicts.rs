@@ -134,7 +134,8 @@ impl Tracker {
     }
 
     fn highest_rate(&self) -> Option<f64> {
-        let rates = self.points.iter().filter_map(|row| row.learning_rate);
+        let rows = self.early.iter().chain(&self.points);
+        let rates = rows.filter_map(|row| row.learning_rate);
         rates.filter(|rate| *rate > 0.0 && rate.is_finite()).reduce(f64::max)
     }
 

@@ -69,7 +69,8 @@ pub struct LayerMetrics {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub silent_fraction: Option<f64>,
     /// Share of units with the same output for every sample of the whole training part. Known where no unit is silent on
-    /// the fixed sample, and in the epochs that look through the rest: 0, 1, 4, every sixteenth and the last.
+    /// the fixed sample, in the last epoch, and where a tenth of a layer is silent in epoch 0, 1, 4 or a sixteenth one:
+    /// looking through the rest takes time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead_fraction: Option<f64>,
     /// Share of units x samples with an output beyond 0.99 of its range, on the fixed sample (tanh, sigmoid).

@@ -169,7 +169,8 @@ struct OnDisk<'a> {
 
 impl OnDisk<'_> {
     fn happened(&mut self, progress: &Progress, happened: Happened) -> Result<()> {
-        self.logs.happened(&EventLine { step: progress.step, epoch: progress.epochs(), happened })
+        let (step, epoch) = moment(progress);
+        self.logs.happened(&EventLine { step, epoch, happened })
     }
 
     fn save(&mut self, trainer: &mut Trainer<'_>) -> Result<()> {
@@ -230,11 +231,16 @@ impl Observer for All<'_, '_> {
 
 /// What observers are told when training stops.
 fn stopping(stopped: Stopped, progress: &Progress) -> Event<'static> {
-    let (step, epoch) = match progress.divergence {
+    let (step, epoch) = moment(progress);
+    Event::Stopping { stopped, step, epoch }
+}
+
+/// Where a training is, in steps and epochs; of one that diverged, where that was seen.
+fn moment(progress: &Progress) -> (u64, f64) {
+    match progress.divergence {
         Some(divergence) => (divergence.step, divergence.epoch),
         None => (progress.step, progress.epochs()),
-    };
-    Event::Stopping { stopped, step, epoch }
+    }
 }
 
 fn tell(observers: &mut [&mut dyn Observer], event: &Event<'_>) -> Result<()> {

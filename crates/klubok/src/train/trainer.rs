@@ -40,9 +40,10 @@ const FAST_EPOCHS: u64 = 3;
 /// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
 /// short training would take as long as an epoch of it.
 const STEP_SAMPLE: usize = 2048;
-/// Epochs in which units that are silent on the fixed sample are looked at on the rest of the training part, beside
-/// every [`LOOK_EVERY`]th and the last: a look costs at most one pass forward over it.
-const LOOK_AT: [u64; 3] = [0, 1, 4];
+/// Units that are silent on the fixed sample are looked at on the rest of the training part, which costs at most one pass
+/// forward over it: in the last epoch, and where this share of a layer is silent in these epochs and every
+/// [`LOOK_EVERY`]th.
+const LOOK_AT: (f64, [u64; 3]) = (0.1, [0, 1, 4]);
 /// See [`LOOK_AT`].
 const LOOK_EVERY: u64 = 16;
 /// Time between two savings within an epoch.
@@ -453,7 +454,10 @@ impl<'a> Trainer<'a> {
     fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
         let Progress { epoch, stopped, .. } = self.progress;
         let program = &mut *self.program;
-        if stopped.is_some() || LOOK_AT.contains(&epoch) || epoch % LOOK_EVERY == 0 {
+        let (many, epochs) = LOOK_AT;
+        let mut silent = metrics.layers.iter().filter_map(|layer| layer.silent_fraction);
+        let has_turn = epochs.contains(&epoch) || epoch % LOOK_EVERY == 0;
+        if stopped.is_some() || (has_turn && silent.any(|share| share >= many)) {
             let dead = self.evaluator.silent_on(program, &self.train_rest)?;
             metrics
                 .layers

@@ -317,6 +317,8 @@ fn what_is_learnt_and_of_no_use_looks_like_shuffled_labels() {
     // Over-fitting that was of use before: the loss fell first.
     let over_fits = |e: usize| (if e < 2 { 2.0 } else { 2.0 + 0.1 * e as f64 }, 0.4);
     assert_eq!(names(by_heart(over_fits)), []);
+    // A little better than guessing, and surely so.
+    assert_eq!(names(by_heart(|e| (2.31 + 0.1 * e as f64, 0.15))), []);
     // Half of the answers are right, however sure it is of the others.
     assert_eq!(names(by_heart(|e| (2.31 + 0.3 * e as f64, 0.5))), []);
 }

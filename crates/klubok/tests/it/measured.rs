@@ -119,7 +119,7 @@ fn answers_spread_as_the_network_learns() {
     let (lines, ..) = trained(&blobs::config(), &blobs::data(60, 21));
     let spreads: Vec<f64> = lines.iter().map(|line| line.prediction_spread.unwrap()).collect();
     assert!(spreads[0] < 1e-7, "the output layer starts at zero: {spreads:?}");
-    assert!(spreads[6] > 0.3 && spreads[6] < (2.0f64 / 3.0).sqrt(), "{spreads:?}");
+    assert!(spreads[6] > 0.1 && spreads[6] < (2.0f64 / 3.0).sqrt(), "{spreads:?}");
 }
 
 #[test]
@@ -134,5 +134,5 @@ fn only_activations_with_two_ends_can_saturate() {
     };
     assert_eq!(saturated(Activation::Gelu), [None, None, None]);
     let tanh = saturated(Activation::Tanh);
-    assert!(tanh[0].is_some_and(|share| share > 0.2) && tanh[2].is_none(), "{tanh:?}");
+    assert!(tanh[1].is_some_and(|share| share > 0.5) && tanh[2].is_none(), "{tanh:?}");
 }
