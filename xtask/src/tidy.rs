@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("data", &[]),
     ("backend", &["nn", "optim"]),
     ("format", &["nn", "data::Input", "data::preprocess", "backend::State", "backend::Weights"]),
-    ("observe", &["train::event"]),
+    ("observe", &["train::event", "data::survey"]),
     ("train", &["nn", "optim", "data", "format", "backend"]),
 ];
 

@@ -6,6 +6,7 @@ use klubok::{
 };
 
 use crate::{
+    findings,
     terminal::{numbers, paint, percent, table, words},
     text::text,
 };
@@ -79,6 +80,7 @@ fn sentence(verdict: &Verdict) -> String {
         VerdictName::SlowConvergence => {
             text!("verdict.slow_convergence", since = since, fall = share("fall"))
         }
+        _ => findings::sentence(verdict),
     }
 }
 
@@ -101,7 +103,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
                 Severity::Warning => paint(line).yellow(),
                 Severity::Error => paint(line).red(),
             };
-            format!("{line} {}", text!("verdict.try", arguments = verdict.try_))
+            format!("{line} {}", remedy(verdict))
         }
     }
 }
@@ -140,9 +142,17 @@ pub(crate) fn report(diagnosis: &Diagnosis) -> String {
     }
     for verdict in verdicts {
         lines.push(format!("{}: {}", severity(verdict.severity), sentence(verdict)));
-        lines.push(format!("  {}", text!("verdict.try", arguments = verdict.try_)));
+        lines.push(format!("  {}", remedy(verdict)));
     }
     lines.join("\n")
+}
+
+/// What to try, or what to do with the data where no setting helps.
+fn remedy(verdict: &Verdict) -> String {
+    if verdict.try_.is_empty() {
+        return findings::advice(verdict.name);
+    }
+    text!("verdict.try", arguments = verdict.try_)
 }
 
 /// By how many points of a hundred the accuracy rose.

@@ -8,6 +8,7 @@ mod curve;
 mod diagnosis;
 mod failure;
 mod files;
+mod findings;
 mod interrupt;
 mod json;
 mod loading;

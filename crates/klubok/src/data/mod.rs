@@ -17,6 +17,7 @@ pub mod preprocess;
 mod record;
 pub mod spirals;
 mod split;
+pub mod survey;
 
 use std::{
     path::{Path, PathBuf},
@@ -136,7 +137,7 @@ pub struct Skipped {
 }
 
 /// Samples of one class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// Name of the class.
     pub class: String,

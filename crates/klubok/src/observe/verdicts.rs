@@ -162,6 +162,8 @@ impl Tracker {
                 let epochs = (2.0 * self.last).clamp(2.0, 1e9);
                 format!("--set train.epochs={}", epochs.round())
             }
+            // What is found before training brings its own advice.
+            _ => String::new(),
         }
     }
 }
@@ -178,7 +180,7 @@ fn two_digits(number: f64) -> f64 {
 }
 
 /// How bad it is, and what it means.
-fn about(name: VerdictName) -> (Severity, &'static str) {
+pub(super) fn about(name: VerdictName) -> (Severity, &'static str) {
     match name {
         VerdictName::Diverging => (
             Severity::Error,
@@ -211,6 +213,38 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
         VerdictName::SlowConvergence => {
             (Severity::Info, "The loss was still falling when training ended: it was not finished.")
         }
+        VerdictName::ClassImbalance => (
+            Severity::Warning,
+            "One class has far fewer samples than others: a network that never answers it is right most of the time.",
+        ),
+        VerdictName::ConstantInputs => (
+            Severity::Warning,
+            "Most input values are the same in nearly all samples, so there is little to tell classes by.",
+        ),
+        VerdictName::DuplicatesAcrossParts => (
+            Severity::Warning,
+            "Samples that measure the network are among those it learns from, so it looks better than it is.",
+        ),
+        VerdictName::ContradictingLabels => (
+            Severity::Warning,
+            "The same content stands under two classes, and no network can be right about both.",
+        ),
+        VerdictName::LabelsLookShuffled => (
+            Severity::Error,
+            "The labels have nothing to do with the inputs, as if they had been shuffled: there is nothing to learn.",
+        ),
+        VerdictName::NetworkTooSmall => (
+            Severity::Warning,
+            "The network cannot even learn a single batch by heart, so it cannot learn the whole data.",
+        ),
+        VerdictName::InputNotNormalised => (
+            Severity::Warning,
+            "The inputs are far from mean 0 and deviation 1, which learning rates and starting weights count on.",
+        ),
+        VerdictName::InitialLoss => (
+            Severity::Warning,
+            "The network starts worse than guessing: its first steps only unlearn its starting weights.",
+        ),
     }
 }
 

@@ -137,6 +137,22 @@ pub enum VerdictName {
     LearningRateTooLow,
     /// The loss was still falling when training ended.
     SlowConvergence,
+    /// One class has far fewer training samples than others.
+    ClassImbalance,
+    /// Most input values are the same in nearly all samples.
+    ConstantInputs,
+    /// Samples of the validation or test part are in the training part too.
+    DuplicatesAcrossParts,
+    /// The same content stands under two classes.
+    ContradictingLabels,
+    /// Labels have nothing to do with the inputs.
+    LabelsLookShuffled,
+    /// The network cannot even learn one batch by heart.
+    NetworkTooSmall,
+    /// The network's inputs are far from mean 0 and deviation 1.
+    InputNotNormalised,
+    /// The loss at the start is far above that of guessing.
+    InitialLoss,
 }
 
 /// How bad something is.
@@ -165,7 +181,7 @@ pub struct Verdict {
     pub evidence: Evidence,
     /// What it means, in one sentence.
     pub meaning: String,
-    /// What to try, as arguments of `klubok train`.
+    /// What to try, as arguments of `klubok train`; empty where no setting helps, only other data.
     #[serde(rename = "try")]
     pub try_: String,
 }
