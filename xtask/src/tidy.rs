@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("format", &["nn", "data::Input", "data::preprocess", "backend::State", "backend::Weights"]),
     ("observe", &["train::event", "data::survey"]),
     ("train", &["nn", "optim", "data", "format", "backend"]),
+    ("check", &["nn", "optim", "data", "backend", "train", "observe::before"]),
 ];
 
 /// Words that must not stand in the code of a folder, and why.

@@ -140,11 +140,17 @@ pub(crate) fn report(diagnosis: &Diagnosis) -> String {
     if verdicts.is_empty() {
         lines.push(text!("verdict.none"));
     }
-    for verdict in verdicts {
-        lines.push(format!("{}: {}", severity(verdict.severity), sentence(verdict)));
-        lines.push(format!("  {}", remedy(verdict)));
-    }
+    lines.extend(self::lines(verdicts));
     lines.join("\n")
+}
+
+/// Two lines a verdict: what is wrong, and what to try.
+pub(crate) fn lines(verdicts: &[Verdict]) -> Vec<String> {
+    let two = |verdict: &Verdict| {
+        let first = format!("{}: {}", severity(verdict.severity), sentence(verdict));
+        [first, format!("  {}", remedy(verdict))]
+    };
+    verdicts.iter().flat_map(two).collect()
 }
 
 /// What to try, or what to do with the data where no setting helps.

@@ -1,6 +1,7 @@
 //! The `klubok` command.
 
 mod args;
+mod check_report;
 mod classifier;
 mod commands;
 mod compute;

@@ -15,6 +15,7 @@ mod list;
 mod pictures;
 pub mod preprocess;
 mod record;
+mod sizes;
 pub mod spirals;
 mod split;
 pub mod survey;
@@ -34,6 +35,7 @@ pub use self::{
     fit::{PADDING, picture_from_bytes, read_picture},
     list::looks_like_picture,
     record::{SplitRow, difference, read_split, split_rows, write_split},
+    sizes::{Sizes, picture_sizes},
 };
 use crate::{
     config::DataConfig,
