@@ -49,6 +49,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("crates/klubok/src/", &["env::var", "env::var_os"], "the library is told, it does not look"),
     ("crates/klubok/src/nn/", CLOCKS, "the mathematics has no clock"),
     ("crates/klubok/src/optim/", CLOCKS, "the mathematics has no clock"),
+    ("crates/klubok/src/check/", CLOCKS, "an experiment takes steps, not seconds"),
     ("crates/klubok/src/backend/", CLOCKS, "nothing that is computed may rest on a stopwatch"),
 ];
 const UNSAFE: &[&str] = &["unsafe"];

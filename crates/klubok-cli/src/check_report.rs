@@ -3,7 +3,10 @@
 use klubok::{
     check::{card::Card, labels::Labels, noise::Noise, range_test::RangeTest},
     config::Config,
-    data::{Dataset, Sizes, survey::Survey},
+    data::{
+        Dataset, Sizes,
+        survey::{Copies, Survey},
+    },
     train::event::{Severity, Verdict, VerdictName},
 };
 
@@ -89,22 +92,9 @@ fn data_facts(
     if let Some(sizes) = pictures {
         facts.push(Fact::new(Mark::Note, text!("check.pictures"), size_words(sizes)));
     }
-    let copies = &survey.copies;
-    let mut words = vec![text!(
-        "check.copies_are",
-        train = samples(copies.within.train),
-        val = samples(copies.within.val),
-        test = samples(copies.within.test),
-        across = samples(copies.in_train.total()),
-        contradicting = samples(copies.contradicting)
-    )];
-    let pairs = copies.contradicting_names.iter().chain(&copies.in_train_names).take(3);
-    let pairs: Vec<String> = pairs.map(|[a, b]| format!("{a} = {b}")).collect();
-    if !pairs.is_empty() {
-        words.push(text!("check.such_as", pairs = pairs.join(", ")));
-    }
     let names = [VerdictName::DuplicatesAcrossParts, VerdictName::ContradictingLabels];
-    facts.push(Fact::new(mark(&names), text!("check.copies"), words.join(" ")));
+    let copies = copy_words(&survey.copies);
+    facts.push(Fact::new(mark(&names), text!("check.copies"), copies));
     let inputs = text!(
         "check.inputs_are",
         n = samples(survey.inputs.values),
@@ -115,6 +105,26 @@ fn data_facts(
     let names = [VerdictName::ConstantInputs, VerdictName::InputNotNormalised];
     facts.push(Fact::new(mark(&names), text!("check.inputs"), inputs));
     facts
+}
+
+fn copy_words(copies: &Copies) -> String {
+    if *copies == Copies::default() {
+        return text!("check.no_copies");
+    }
+    let mut words = vec![text!(
+        "check.copies_are",
+        train = thousands(copies.within.train),
+        val = thousands(copies.within.val),
+        test = thousands(copies.within.test),
+        across = thousands(copies.in_train.total()),
+        contradicting = thousands(copies.contradicting)
+    )];
+    let pairs = copies.contradicting_names.iter().chain(&copies.in_train_names).take(3);
+    let pairs: Vec<String> = pairs.map(|[a, b]| format!("{a} = {b}")).collect();
+    if !pairs.is_empty() {
+        words.push(text!("check.such_as", pairs = pairs.join(", ")));
+    }
+    words.join(" ")
 }
 
 fn class_table(survey: &Survey) -> String {
@@ -167,11 +177,11 @@ fn times(card: &Card, time: Time, epochs: u64) -> Fact {
     let mib = |bytes: f64| thousands((bytes / f64::from(1 << 20)).ceil() as usize);
     let sentence = text!(
         "check.time_is",
-        epoch = duration(time.seconds_per_epoch),
+        epoch = moment(time.seconds_per_epoch),
         steps = thousands(time.steps_per_epoch as usize),
-        ms = format!("{:.1}", time.ms_per_step),
+        ms = format!("{:.*}", usize::from(time.ms_per_step < 9.95) * 2, time.ms_per_step),
         epochs = epochs,
-        all = duration(time.seconds_per_epoch * epochs as f64),
+        all = moment(time.seconds_per_epoch * epochs as f64),
         memory = mib(card.memory_bytes),
         data = mib(card.data_bytes)
     );
@@ -217,6 +227,10 @@ fn learning_facts(
     );
     let right = if gradients.passed { Mark::Good } else { Mark::Problem };
     let small = [VerdictName::NetworkTooSmall, VerdictName::UnderFitting];
+    let held = match mark(&small) {
+        Mark::Good if !batch.learnt => Mark::Note,
+        mark => mark,
+    };
     let baselines = findings.baselines;
     let reached = text!(
         "check.baselines_are",
@@ -227,7 +241,7 @@ fn learning_facts(
     );
     vec![
         Fact::new(mark(&[VerdictName::InitialLoss]), text!("check.initial_loss"), first),
-        Fact::new(mark(&small), text!("check.one_batch"), by_heart),
+        Fact::new(held, text!("check.one_batch"), by_heart),
         Fact::new(right, text!("check.gradients"), checked_gradients),
         Fact::new(Mark::Note, text!("check.baselines"), reached),
         labels(&findings.labels, mark(&[VerdictName::LabelsLookShuffled])),
@@ -317,10 +331,16 @@ fn curve_of(test: &RangeTest) -> Vec<String> {
     if let Some(proposed) = test.proposed {
         lines.push(format!("     {}▲ {}", " ".repeat(place(proposed)), rate(proposed)));
     }
-    let (from, to) = (rate(10f64.powf(first.0)), rate(10f64.powf(last.0)));
+    let end = |log: f64| rate(format!("{:.0e}", 10f64.powf(log)).parse().unwrap_or(f64::NAN));
+    let (from, to) = (end(first.0), end(last.0));
     let gap = CURVE.0.saturating_sub(from.chars().count() + to.chars().count());
     lines.push(format!("     {from}{}{to}  {}", " ".repeat(gap), text!("check.curve_rate")));
     lines
+}
+
+/// A duration, also one that rounds to nothing.
+fn moment(seconds: f64) -> String {
+    if seconds < 0.05 { text!("check.moment") } else { duration(seconds) }
 }
 
 /// A loss with three digits behind the point.

@@ -145,7 +145,9 @@ impl Fact {
             Mark::Problem => console::style("✗").red().bold(),
         };
         let label = pad_str(&self.label, MARGIN - 4, Alignment::Left, None);
-        let text = wrap(&self.text, width.saturating_sub(MARGIN).max(20));
+        // A number stays with its sign.
+        let text = self.text.replace(" %", "\u{a0}%").replace(" ± ", "\u{a0}±\u{a0}");
+        let text = wrap(&text, width.saturating_sub(MARGIN).max(20)).replace('\u{a0}', " ");
         let text = text.replace('\n', &format!("\n{}", " ".repeat(MARGIN)));
         format!(" {mark} {label} {text}")
     }
@@ -293,7 +295,7 @@ mod tests {
     #[test]
     fn facts_go_on_below_their_text() {
         let fact = Fact::new(Mark::Good, "Label".into(), "one two three four five six".into());
-        let below = format!(" ✓ Label            one two three four\n{:19}five six", "");
+        let below = format!(" ✓ Label           one two three four\n{:19}five six", "");
         assert_eq!(console::strip_ansi_codes(&fact.shown(39)), below);
         assert_eq!(Fact::plain("one two").shown(5), "one\ntwo");
     }

@@ -47,7 +47,7 @@ pub(crate) struct Time {
 
 /// Checks, says what was found, and fails when a verdict is as bad as `--fail-on`.
 pub(crate) fn run(args: &args::Check) -> Result<()> {
-    let screen = Screen::new(args.report.quiet || args.report.json);
+    let screen = Screen::new(args.report.quiet);
     let kind = settings::kind_of(&args.data)?;
     let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
     let config = settings::resolve(&written.layers, screen)?.config;
@@ -89,7 +89,7 @@ fn time(lab: &Lab<'_>, steps: &mut Steps) -> Result<Time> {
         steps.step()?;
     }
     let mut times = Vec::new();
-    for _ in 0..Steps::enough(lab) {
+    for _ in 0..steps.enough(lab) {
         let begun = Instant::now();
         steps.step()?;
         times.push(begun.elapsed().as_secs_f64());

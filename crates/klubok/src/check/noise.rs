@@ -92,15 +92,15 @@ fn estimate(means: &[(usize, usize, f64)], after_steps: u64) -> Option<Noise> {
     let (b, big) = (small as f64, large as f64);
     let signal = (big * of_large - b * of_small) / (big - b);
     let noise = (of_small - of_large) / (1.0 / b - 1.0 / big);
+    let share = |of_batch: f64| match of_batch.max(0.0) {
+        0.0 => 0.0,
+        of_batch => of_batch / (signal.max(0.0) + of_batch),
+    };
     let spread = |&(batch_size, draws, mean): &(usize, usize, f64)| Spread {
         batch_size,
         draws,
         grad_norm: mean.sqrt(),
-        noise_share: if mean > 0.0 {
-            (noise / batch_size as f64 / mean).clamp(0.0, 1.0)
-        } else {
-            0.0
-        },
+        noise_share: share(noise / batch_size as f64),
     };
     Some(Noise {
         batches: means.iter().map(spread).collect(),

@@ -15,8 +15,8 @@ use crate::{Result, config::Optimizer};
 const ADAPTIVE: (f64, f64) = (1e-6, 1.0);
 const PLAIN: (f64, f64) = (1e-5, 10.0);
 /// What the test may cost, and its least and most steps.
-const FLOPS: f64 = 4.5e11;
-const STEPS: (u64, u64) = (100, 300);
+const FLOPS: f64 = 1.2e12;
+const STEPS: (u64, u64) = (100, 1000);
 /// It ends when the loss is this many times the lowest so far (fastai), smoothed as it goes.
 const EXPLODED: f64 = 4.0;
 /// Weight of the last loss in that running mean.
@@ -26,7 +26,7 @@ const WINDOW: f64 = 0.05;
 /// The proposal is this share of the rate with the lowest loss.
 const SAFE: f64 = 0.1;
 /// Fall of the smoothed loss, as a share of the first, that says anything was learnt.
-const FALL: f64 = 0.03;
+const FALL: f64 = 0.015;
 
 /// The loss at rising learning rates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -102,7 +102,9 @@ fn judge(
 ) -> RangeTest {
     let half = (WINDOW * steps as f64).ceil() as usize;
     let curve = smoothed(losses, half);
-    let first_loss = curve.first().map_or(f64::NAN, |point| point.1);
+    // The first rates move nothing: the first whole window is the loss before training.
+    let first = curve.get(half).or(curve.last());
+    let first_loss = first.map_or(f64::NAN, |point| point.1);
     let lowest = curve.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
     let (at, lowest_loss) = lowest.unwrap_or((f64::NAN, f64::NAN));
     let fell = lowest_loss < (1.0 - FALL) * first_loss;
@@ -146,7 +148,15 @@ mod tests {
     #[test]
     fn a_tenth_of_the_lowest_is_proposed() {
         // Flat at 1, down to 0.5 at a rate of 0.02, up again; 7 steps smooth over one neighbour on each side.
-        let losses = [(2e-5, 1.0), (2e-4, 1.0), (2e-3, 0.8), (0.02, 0.5), (0.2, 0.8), (2.0, 3.0)];
+        let losses = [
+            (2e-6, 1.0),
+            (2e-5, 1.0),
+            (2e-4, 1.0),
+            (2e-3, 0.8),
+            (0.02, 0.5),
+            (0.2, 0.8),
+            (2.0, 3.0),
+        ];
         let test = judge(1e-3, &losses, Some(20.0), 7);
         assert_eq!((test.proposed, test.exploded_at), (Some(0.002), Some(20.0)));
         assert!((test.lowest_loss - 0.7).abs() < 1e-12 && test.first_loss == 1.0, "{test:?}");

@@ -26,9 +26,10 @@ impl Steps {
         Ok(Self { trial, rate })
     }
 
-    /// How many steps are worth timing.
-    pub fn enough(lab: &Lab<'_>) -> u64 {
-        affordable(FLOPS, &lab.task.network, lab.config.train.batch_size, STEPS.0, STEPS.1)
+    /// How many steps are worth timing: at most two epochs, so that small data is not known by heart after them.
+    pub fn enough(&self, lab: &Lab<'_>) -> u64 {
+        let most = (2 * self.per_epoch()).clamp(STEPS.0, STEPS.1);
+        affordable(FLOPS, &lab.task.network, lab.config.train.batch_size, STEPS.0, most)
     }
 
     /// One step, as training would do it.
