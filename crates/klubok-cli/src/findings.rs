@@ -12,7 +12,10 @@ pub(crate) fn sentence(verdict: &Verdict) -> String {
     let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(0.0);
     let count = |key: &str| thousands(of(key) as usize);
     let share = |key: &str| percent(of(key));
-    let number = |key: &str| format!("{:.2}", of(key));
+    let number = |key: &str| match verdict.evidence.get(key) {
+        Some(number) => format!("{number:.2}"),
+        None => text!("verdict.no_number"),
+    };
     match verdict.name {
         VerdictName::ClassImbalance => text!(
             "before.class_imbalance",

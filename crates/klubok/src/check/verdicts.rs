@@ -33,10 +33,11 @@ fn initial_loss(findings: &Findings, config: &Config) -> Option<Verdict> {
     let (loss, expected) = (findings.initial_loss.loss, findings.initial_loss.expected);
     let high = loss > START * expected || !loss.is_finite();
     high.then(|| {
-        let try_ = if config.model.output_init == Init::Zeros {
-            "--set data.normalize=true"
-        } else {
+        // Inputs of a wrong scale are the cause, a start of the output layer only hides it.
+        let try_ = if config.data.normalize {
             "--set model.output_init=zeros"
+        } else {
+            "--set data.normalize=true"
         };
         verdict(VerdictName::InitialLoss, &[("loss", loss), ("expected", expected)], try_)
     })
@@ -101,4 +102,40 @@ fn learning_rate_too_high(findings: &Findings) -> Option<Verdict> {
     let rate = test.proposed.unwrap_or(exploded_at * 0.1);
     let try_ = format!("--set train.learning_rate={rate}");
     Some(verdict(VerdictName::LearningRateTooHigh, &numbers, &try_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DataKind, Layers, Machine, Preset};
+
+    fn config(set: &str) -> Config {
+        let mut layers = Layers::new(Preset::Plain, DataKind::Points);
+        layers.assign(set).unwrap();
+        layers.resolve(Machine::plain(1)).unwrap().config
+    }
+
+    fn batch(loss: f64, wide_copy_learnt: Option<bool>) -> OneBatch {
+        let (samples, steps, first_loss, accuracy) = (32, 200, 0.7, 0.5);
+        OneBatch { samples, learnt: false, steps, first_loss, loss, accuracy, wide_copy_learnt }
+    }
+
+    #[test]
+    fn a_wide_copy_decides_what_is_wrong_with_one_batch() {
+        let of = |batch: &OneBatch, set: &str| {
+            one_batch(batch, &config(set)).map(|verdict| (verdict.name, verdict.try_))
+        };
+        let plain = "train.seed=1";
+        let small = (VerdictName::NetworkTooSmall, "--set model.hidden=256".to_owned());
+        assert_eq!(of(&batch(0.3, Some(true)), plain), Some(small));
+        let nothing = of(&batch(0.69, Some(false)), "model.init=zeros");
+        let try_ = "--set model.init=he".to_owned();
+        assert_eq!(nothing, Some((VerdictName::UnderFitting, try_)));
+        // A loss that is no number is not one that fell.
+        let broken = of(&batch(f64::NAN, Some(false)), plain);
+        assert_eq!(broken, Some((VerdictName::UnderFitting, String::new())));
+        // Something was learnt, only not all of it, and more units do not help.
+        assert_eq!(of(&batch(0.3, Some(false)), plain), None);
+        assert_eq!(of(&OneBatch { learnt: true, ..batch(0.01, None) }, plain), None);
+    }
 }
