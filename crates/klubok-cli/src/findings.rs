@@ -45,6 +45,12 @@ pub(crate) fn sentence(verdict: &Verdict) -> String {
             neighbours = share("neighbours_agree"),
             expected = share("neighbours_by_chance")
         ),
+        VerdictName::NetworkTooSmall if verdict.evidence.contains_key("narrowest") => text!(
+            "before.network_too_narrow",
+            units = count("narrowest"),
+            right = share("accuracy"),
+            wide = share("wide_accuracy")
+        ),
         VerdictName::NetworkTooSmall => text!(
             "before.network_too_small",
             samples = count("samples"),

@@ -29,6 +29,8 @@ const EPOCHS: u64 = 10;
 /// Samples of a batch, and Adam's usual rate, which falls to 0 along a cosine.
 const BATCH: usize = 128;
 const RATE: f64 = 1e-3;
+/// Another rate for a network with few units, which is slower at the usual one.
+const NARROW_RATE: f64 = 1e-2;
 
 /// The baselines, each on the validation part.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -39,6 +41,10 @@ pub struct Baselines {
     pub linear: Baseline,
     /// One hidden layer of 64 units.
     pub small_network: Baseline,
+    /// The network itself, trained like these, where a hidden layer has fewer units than there are classes: through such
+    /// a layer a linear answer cannot tell all of them apart freely.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrow_network: Option<Baseline>,
 }
 
 /// What the shares of the classes reach whatever the input.
@@ -73,15 +79,18 @@ pub type Confidences = [Vec<f64>; 2];
 /// # Errors
 /// When the device fails.
 pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Confidences)> {
-    let (linear, of_linear) = trained(lab, &[])?;
-    let (small_network, of_small) = trained(lab, &[SMALL])?;
+    let (linear, of_linear) = trained(lab, &plain(lab.config, &[]))?;
+    let (small_network, of_small) = trained(lab, &plain(lab.config, &[SMALL]))?;
     let counts = |rows: &[u32]| {
         let mut counts = vec![0u64; lab.data.classes.len()];
         rows.iter().for_each(|&row| counts[lab.data.targets[row as usize] as usize] += 1);
         counts
     };
     let priors = priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val));
-    Ok((Baselines { priors, linear, small_network }, [of_linear, of_small]))
+    let narrowest = lab.config.model.hidden.iter().min();
+    let narrow = narrowest.is_some_and(|&units| units < lab.data.classes.len());
+    let narrow_network = if narrow { Some(best_of_rates(lab)?) } else { None };
+    Ok((Baselines { priors, linear, small_network, narrow_network }, [of_linear, of_small]))
 }
 
 /// Cross-entropy of the training shares against the validation samples, and how often the largest is right.
@@ -93,11 +102,17 @@ fn priors(train: &[u64], val: &[u64]) -> Priors {
     Priors { loss: loss / of_val, accuracy: val[most] as f64 / of_val }
 }
 
-fn trained(lab: &Lab<'_>, hidden: &[usize]) -> Result<(Baseline, Vec<f64>)> {
-    let config = settings(lab.config, hidden);
+/// The network itself at the rate that suits it better.
+fn best_of_rates(lab: &Lab<'_>) -> Result<Baseline> {
+    let (usual, _) = trained(lab, &settings(lab.config, RATE))?;
+    let (fast, _) = trained(lab, &settings(lab.config, NARROW_RATE))?;
+    Ok(if fast.accuracy > usual.accuracy { fast } else { usual })
+}
+
+fn trained(lab: &Lab<'_>, config: &Config) -> Result<(Baseline, Vec<f64>)> {
     let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
     let train = &lab.data.parts.train;
-    let mut trial = Trial::new(lab, &config, &lab.normalised, train, 0)?;
+    let mut trial = Trial::new(lab, config, &lab.normalised, train, 0)?;
     let most = (EPOCHS * trial.steps_per_epoch()).clamp(STEPS.0, STEPS.1);
     let steps = affordable(FLOPS, &network, BATCH, STEPS.0, most);
     let rate = LearningRate::new(&config.train, steps);
@@ -120,17 +135,24 @@ fn trained(lab: &Lab<'_>, hidden: &[usize]) -> Result<(Baseline, Vec<f64>)> {
     Ok((baseline, confidences))
 }
 
-fn settings(config: &Config, hidden: &[usize]) -> Config {
+/// The settings' network, trained as a baseline is.
+fn settings(config: &Config, learning_rate: f64) -> Config {
     let mut config = unregularised(config);
+    let train = &mut config.train;
+    // All steps are one epoch to the schedule.
+    (train.batch_size, train.learning_rate, train.epochs) = (BATCH, learning_rate, 1);
+    (train.schedule, train.warmup_epochs, train.restarts) = (Schedule::Cosine, 0.0, 0);
+    config
+}
+
+/// The same with plain hidden layers of these units.
+fn plain(config: &Config, hidden: &[usize]) -> Config {
+    let mut config = settings(config, RATE);
     let model = &mut config.model;
     model.hidden = hidden.to_vec();
     model.activation = OneOrEach::One(Activation::Relu);
     model.batch_norm = false;
     (model.init, model.output_init) = (Init::He, Init::Zeros);
-    let train = &mut config.train;
-    // All steps are one epoch to the schedule.
-    (train.batch_size, train.learning_rate, train.epochs) = (BATCH, RATE, 1);
-    (train.schedule, train.warmup_epochs, train.restarts) = (Schedule::Cosine, 0.0, 0);
     config
 }
 

@@ -1,6 +1,6 @@
 //! From findings to verdicts, with the limits and where they come from.
 
-use super::{Findings, OneBatch};
+use super::{Baselines, Findings, OneBatch};
 use crate::{
     config::{Config, Init},
     observe::before::{self, verdict},
@@ -22,7 +22,8 @@ const NOTHING: f64 = 0.9;
 pub(super) fn verdicts(findings: &Findings, config: &Config) -> Vec<Verdict> {
     let mut verdicts = before::verdicts(&findings.data, config);
     verdicts.extend(initial_loss(findings, config));
-    verdicts.extend(one_batch(&findings.one_batch, config));
+    let too_small = one_batch(&findings.one_batch, config);
+    verdicts.extend(too_small.or_else(|| too_narrow(&findings.baselines, config)));
     verdicts.extend(labels_look_shuffled(findings));
     verdicts.extend(learning_rate_too_high(findings));
     verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
@@ -67,6 +68,23 @@ fn one_batch(batch: &OneBatch, config: &Config) -> Option<Verdict> {
             _ => "",
         };
         verdict(VerdictName::UnderFitting, &numbers, try_)
+    })
+}
+
+/// Some layer has fewer units than there are classes, and the network is surely worse than one without it.
+fn too_narrow(baselines: &Baselines, config: &Config) -> Option<Verdict> {
+    let network = baselines.narrow_network?;
+    let (linear, small) = (baselines.linear, baselines.small_network);
+    let best = if linear.accuracy > small.accuracy { linear } else { small };
+    let surely_worse = network.accuracy_interval[1] < best.accuracy_interval[0];
+    surely_worse.then(|| {
+        let narrowest = config.model.hidden.iter().min().copied().unwrap_or(0);
+        let numbers = [
+            ("narrowest", narrowest as f64),
+            ("accuracy", network.accuracy),
+            ("wide_accuracy", best.accuracy),
+        ];
+        verdict(VerdictName::NetworkTooSmall, &numbers, "--set model.hidden=256")
     })
 }
 

@@ -162,6 +162,17 @@ fn a_network_that_is_too_small_is_told_from_one_that_cannot_learn() {
 }
 
 #[test]
+fn a_layer_narrower_than_the_classes_is_found_where_it_hurts() {
+    // Three blobs around a circle: one unit sees them along a line, where they lie close.
+    let data = blobs::data(900, 600);
+    let of = |sets: &[&str]| with(&plain(sets), &data, |lab| baselines::baselines(lab).unwrap().0);
+    let narrow = of(&["model.hidden=1"]);
+    let network = narrow.narrow_network.unwrap();
+    assert!(network.accuracy_interval[1] < narrow.linear.accuracy_interval[0], "{narrow:?}");
+    assert_eq!(of(&["model.hidden=32,3"]).narrow_network, None);
+}
+
+#[test]
 fn gradients_are_right_with_everything_on() {
     let sets = [
         "model.batch_norm=true",
