@@ -36,8 +36,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("data", &[]),
     ("backend", &["nn", "optim"]),
     ("format", &["nn", "data::Input", "data::preprocess", "backend::State", "backend::Weights"]),
-    ("observe", &["train::event"]),
+    ("observe", &["train::event", "data::survey"]),
     ("train", &["nn", "optim", "data", "format", "backend"]),
+    ("check", &["nn", "optim", "data", "backend", "train", "observe::before"]),
 ];
 
 /// Words that must not stand in the code of a folder, and why.
@@ -48,6 +49,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("crates/klubok/src/", &["env::var", "env::var_os"], "the library is told, it does not look"),
     ("crates/klubok/src/nn/", CLOCKS, "the mathematics has no clock"),
     ("crates/klubok/src/optim/", CLOCKS, "the mathematics has no clock"),
+    ("crates/klubok/src/check/", CLOCKS, "an experiment takes steps, not seconds"),
     ("crates/klubok/src/backend/", CLOCKS, "nothing that is computed may rest on a stopwatch"),
 ];
 const UNSAFE: &[&str] = &["unsafe"];

@@ -6,6 +6,7 @@ use klubok::{
 };
 
 use crate::{
+    findings,
     terminal::{accuracy_and_chance, numbers, paint, percent, table, words},
     text::text,
 };
@@ -82,7 +83,7 @@ fn sentence(verdict: &Verdict) -> String {
         VerdictName::SlowConvergence => {
             text!("verdict.slow_convergence", since = since, fall = share("fall"))
         }
-        VerdictName::LabelsLookShuffled => text!(
+        VerdictName::LabelsLookShuffled if of("train_loss_now").is_some() => text!(
             "verdict.labels_look_shuffled",
             since = since,
             first = loss("train_loss_chance"),
@@ -95,7 +96,13 @@ fn sentence(verdict: &Verdict) -> String {
             spread = share("prediction_spread"),
             now = loss("loss_now")
         ),
-        _ => of_layers(verdict, &since),
+        VerdictName::DeadUnits
+        | VerdictName::SaturatedUnits
+        | VerdictName::VanishingGradients
+        | VerdictName::ExplodingGradients
+        | VerdictName::UpdateRatio
+        | VerdictName::LearningRateKillsNetwork => of_layers(verdict, &since),
+        _ => findings::sentence(verdict),
     }
 }
 
@@ -170,7 +177,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
                 Severity::Warning => paint(line).yellow(),
                 Severity::Error => paint(line).red(),
             };
-            format!("{line} {}", text!("verdict.try", arguments = verdict.try_))
+            format!("{line} {}", remedy(verdict))
         }
     }
 }
@@ -207,11 +214,25 @@ pub(crate) fn report(diagnosis: &Diagnosis) -> String {
     if verdicts.is_empty() {
         lines.push(text!("verdict.none"));
     }
-    for verdict in verdicts {
-        lines.push(format!("{}: {}", severity(verdict.severity), sentence(verdict)));
-        lines.push(format!("  {}", text!("verdict.try", arguments = verdict.try_)));
-    }
+    lines.extend(self::lines(verdicts));
     lines.join("\n")
+}
+
+/// Two lines a verdict: what is wrong, and what to try.
+pub(crate) fn lines(verdicts: &[Verdict]) -> Vec<String> {
+    let two = |verdict: &Verdict| {
+        let first = format!("{}: {}", severity(verdict.severity), sentence(verdict));
+        [first, format!("  {}", remedy(verdict))]
+    };
+    verdicts.iter().flat_map(two).collect()
+}
+
+/// What to try, or what to do with the data where no setting helps.
+fn remedy(verdict: &Verdict) -> String {
+    if verdict.try_.is_empty() {
+        return findings::advice(verdict.name);
+    }
+    text!("verdict.try", arguments = verdict.try_)
 }
 
 /// By how many points of a hundred the accuracy rose.

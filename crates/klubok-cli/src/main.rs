@@ -1,6 +1,7 @@
 //! The `klubok` command.
 
 mod args;
+mod check_report;
 mod classifier;
 mod commands;
 mod compute;
@@ -8,6 +9,7 @@ mod curve;
 mod diagnosis;
 mod failure;
 mod files;
+mod findings;
 mod interrupt;
 mod json;
 mod loading;

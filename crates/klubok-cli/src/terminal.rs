@@ -98,6 +98,77 @@ pub(crate) fn answer(text: impl Display) -> Result<()> {
     Ok(out.flush()?)
 }
 
+/// How a fact is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// As it should be.
+    Good,
+    /// Good to know.
+    Note,
+    /// The result will suffer.
+    Warning,
+    /// The result will be of no use.
+    Problem,
+}
+
+/// A line of a report: a judged fact with its label, or plain text.
+#[derive(Debug, Clone)]
+pub(crate) struct Fact {
+    mark: Option<Mark>,
+    label: String,
+    text: String,
+}
+
+/// Characters before the text of a fact: mark, label and the spaces around them.
+const MARGIN: usize = 19;
+/// Text beyond this width is hard to read, however wide the terminal is.
+const READABLE: usize = 100;
+
+impl Fact {
+    /// A fact with a mark and a short label.
+    pub(crate) fn new(mark: Mark, label: String, text: String) -> Self {
+        Self { mark: Some(mark), label, text }
+    }
+
+    /// Text that stands for itself.
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
+        Self { mark: None, label: String::new(), text: text.into() }
+    }
+
+    /// The line, broken between words at `width`; what goes on below is set in under the text.
+    fn shown(&self, width: usize) -> String {
+        let Some(mark) = self.mark else { return wrap(&self.text, width) };
+        let mark = match mark {
+            Mark::Good => console::style("✓").green(),
+            Mark::Note => console::style("·").dim(),
+            Mark::Warning => console::style("!").yellow().bold(),
+            Mark::Problem => console::style("✗").red().bold(),
+        };
+        let label = pad_str(&self.label, MARGIN - 4, Alignment::Left, None);
+        // A number stays with its sign.
+        let text = self.text.replace(" %", "\u{a0}%").replace(" ± ", "\u{a0}±\u{a0}");
+        let text = wrap(&text, width.saturating_sub(MARGIN).max(20)).replace('\u{a0}', " ");
+        let text = text.replace('\n', &format!("\n{}", " ".repeat(MARGIN)));
+        format!(" {mark} {label} {text}")
+    }
+}
+
+/// A line that begins a section.
+pub(crate) fn heading(title: impl Display) -> Fact {
+    Fact::plain(console::style(title).bold().to_string())
+}
+
+/// A report on standard output.
+///
+/// # Errors
+/// When it cannot be written; a closed pipe ends the command well.
+pub(crate) fn tell(report: &[Fact]) -> Result<()> {
+    let screen = Term::stdout();
+    let width = if screen.is_term() { usize::from(screen.size().1) } else { READABLE };
+    let lines: Vec<String> = report.iter().map(|fact| fact.shown(width.min(READABLE))).collect();
+    answer(lines.join("\n"))
+}
+
 /// Colours for standard error, only where it is a terminal that wants them.
 pub(crate) fn paint(text: impl Display) -> console::StyledObject<String> {
     console::style(text.to_string()).for_stderr()
@@ -219,6 +290,14 @@ mod tests {
         assert_eq!(wrap("one two three", 9), "one two\nthree");
         assert_eq!(wrap("one\n  a row of a table", 9), "one\n  a row of a table");
         assert_eq!(wrap("unbreakable-word", 5), "unbreakable-word");
+    }
+
+    #[test]
+    fn facts_go_on_below_their_text() {
+        let fact = Fact::new(Mark::Good, "Label".into(), "one two three four five six".into());
+        let below = format!(" ✓ Label           one two three four\n{:19}five six", "");
+        assert_eq!(console::strip_ansi_codes(&fact.shown(39)), below);
+        assert_eq!(Fact::plain("one two").shown(5), "one\ntwo");
     }
 
     #[test]

@@ -11,6 +11,7 @@
 use std::{
     io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
 };
 
 use fast_image_resize::{
@@ -101,6 +102,15 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
         Ok(format) => guarded(|| decode_other(bytes, format, channels)),
         Err(_) => Err(PictureError::NotAPicture),
     }
+}
+
+/// Pixels across and down as the file stores them, from its head alone; none where it cannot be told.
+pub fn size(path: &Path) -> Option<[u32; 2]> {
+    let read = || {
+        let reader = ImageReader::open(path)?.with_guessed_format()?;
+        reader.into_dimensions().map_err(|e| PictureError::Damaged(e.to_string()))
+    };
+    guarded(read).ok().map(|(width, height)| [width, height])
 }
 
 /// Turns a panic of a decoder into an error: a defect there must not end the reading of all others.

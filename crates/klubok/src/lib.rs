@@ -1,6 +1,7 @@
 //! klubok trains multilayer perceptrons and shows how they learn.
 
 pub mod backend;
+pub mod check;
 pub mod config;
 pub mod data;
 pub mod error;

@@ -21,6 +21,8 @@ pub enum Purpose {
     Augment = 5,
     /// Samples of a built-in set.
     Demo = 6,
+    /// Batches of an experiment before training.
+    Check = 7,
 }
 
 /// Key of the stream for a purpose and layer (0 where layers do not matter).

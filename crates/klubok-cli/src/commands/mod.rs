@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod bench;
+pub(crate) mod check;
 mod config;
 mod demo;
 mod diagnose;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Config(args)) => config::run(&args),

@@ -50,6 +50,8 @@ pub struct DataConfig {
     pub color: Color,
     /// How a picture that is not square becomes so.
     pub fit: Fit,
+    /// Normalise inputs to mean 0 and deviation 1 over the training part.
+    pub normalize: bool,
     /// Share of the data cut off for validation where there is no validation part.
     pub val_fraction: f64,
     /// Seed of that cut; `train.seed` does not touch it.

@@ -93,9 +93,12 @@ fn unused(config: &Config, kind: DataKind) -> Vec<(&'static str, &'static str)> 
 }
 
 fn doubtful(config: &Config) -> Vec<Note> {
-    let Config { model, train, regularization, .. } = config;
+    let Config { data, model, train, regularization, .. } = config;
     let mut notes = Vec::new();
     let mut note = |key, because| notes.push(Note::Doubtful { key, because });
+    if !data.normalize {
+        note("data.normalize", "starting weights and learning rates count on normalised inputs");
+    }
     if model.init == Init::Zeros && !model.hidden.is_empty() {
         note(
             "model.init",

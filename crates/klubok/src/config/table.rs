@@ -74,6 +74,13 @@ pub const KEYS: &[Key] = &[
         "how a picture becomes a square: stretch it, cut the middle out, or fill up with grey",
         "nothing of the picture is lost",
     ),
+    key(
+        "data.normalize",
+        "true",
+        Allowed::Switch,
+        "x = (stored - mean) / std over the training part, or x as it is stored (pixels: 0 to 255)",
+        "LeCun et al. 1998, Efficient BackProp",
+    ),
     auto(
         "data.val_fraction",
         "0.2, for IDX files 0.1",

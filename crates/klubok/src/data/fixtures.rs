@@ -18,6 +18,7 @@ pub(super) fn options(size: usize) -> OpenOptions {
         size,
         color,
         fit,
+        normalize: true,
         val_fraction: 0.2,
         split_seed: 0,
         target: None,

@@ -15,8 +15,10 @@ mod list;
 mod pictures;
 pub mod preprocess;
 mod record;
+mod sizes;
 pub mod spirals;
 mod split;
+pub mod survey;
 
 use std::{
     path::{Path, PathBuf},
@@ -33,6 +35,7 @@ pub use self::{
     fit::{PADDING, picture_from_bytes, read_picture},
     list::looks_like_picture,
     record::{SplitRow, difference, read_split, split_rows, write_split},
+    sizes::{Sizes, picture_sizes},
 };
 use crate::{
     config::DataConfig,
@@ -136,7 +139,7 @@ pub struct Skipped {
 }
 
 /// Samples of one class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// Name of the class.
     pub class: String,

@@ -1,7 +1,7 @@
 //! From stored rows to the network's input: measured on the training part, kept in the model.
 //!
 //! `x = (stored - mean) / std`, with one mean and standard deviation a channel of pictures or a column
-//! of numbers: `std² = Σ (x - mean)² / n` over the training part.
+//! of numbers: `std² = Σ (x - mean)² / n` over the training part; with `data.normalize = false` mean 0 and deviation 1.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,13 @@ impl Preprocessing {
         };
         let (mean, std) = measured.into_iter().unzip();
         Ok(Self { input: input.clone(), fit, mean, std })
+    }
+
+    /// The same without normalisation: `x = stored`.
+    #[must_use]
+    pub fn as_stored(self) -> Self {
+        let (mean, std) = (vec![0.0; self.mean.len()], vec![1.0; self.std.len()]);
+        Self { mean, std, ..self }
     }
 
     /// The same as an operation of a plan: `x = stored * factor + offset`.

@@ -78,8 +78,36 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
         ),
         VerdictName::LabelsLookShuffled => (
             Severity::Error,
-            "What the network learns in training is of no use in validation: it learns labels by heart that do not \
-             follow from the inputs.",
+            "The labels do not follow from the inputs, as if they had been shuffled: what a network learns of them by heart \
+             is of no use on new samples.",
+        ),
+        VerdictName::ClassImbalance => (
+            Severity::Warning,
+            "One class has far fewer samples than others: a network that never answers it is right most of the time.",
+        ),
+        VerdictName::ConstantInputs => (
+            Severity::Warning,
+            "Most input values are the same in nearly all samples, so there is little to tell classes by.",
+        ),
+        VerdictName::DuplicatesAcrossParts => (
+            Severity::Warning,
+            "Samples that measure the network are among those it learns from, so it looks better than it is.",
+        ),
+        VerdictName::ContradictingLabels => (
+            Severity::Warning,
+            "The same content stands under two classes, and no network can be right about both.",
+        ),
+        VerdictName::NetworkTooSmall => (
+            Severity::Warning,
+            "The network cannot even learn a single batch by heart, so it cannot learn the whole data.",
+        ),
+        VerdictName::InputNotNormalised => (
+            Severity::Warning,
+            "The inputs are far from mean 0 and deviation 1, which learning rates and starting weights count on.",
+        ),
+        VerdictName::InitialLoss => (
+            Severity::Warning,
+            "The network starts worse than guessing: its first steps only unlearn its starting weights.",
         ),
     }
 }
@@ -87,9 +115,9 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
 /// The publication that a rule rests on. Where one gives a threshold, the constant of the rule says so.
 fn source(name: VerdictName) -> &'static str {
     match name {
-        VerdictName::Diverging | VerdictName::PredictionsIgnoreInput => {
-            "TheDeepChecker (Ben Braiek and Khomh 2022)"
-        }
+        VerdictName::Diverging
+        | VerdictName::PredictionsIgnoreInput
+        | VerdictName::ConstantInputs => "TheDeepChecker (Ben Braiek and Khomh 2022)",
         VerdictName::LearningRateTooHigh | VerdictName::LearningRateTooLow => {
             "Deep Learning Tuning Playbook (Godbole et al. 2023)"
         }
@@ -111,6 +139,19 @@ fn source(name: VerdictName) -> &'static str {
         VerdictName::UpdateRatio => "CS231n, Neural Networks Part 3 (Karpathy 2015)",
         VerdictName::LabelsLookShuffled => {
             "Understanding deep learning requires rethinking generalization (Zhang et al. 2017)"
+        }
+        VerdictName::ClassImbalance => {
+            "Machine Learning Crash Course (Google): imbalanced datasets"
+        }
+        VerdictName::DuplicatesAcrossParts => "Do We Train on Test Data? (Barz and Denzler 2020)",
+        VerdictName::ContradictingLabels => {
+            "Pervasive Label Errors in Test Sets (Northcutt et al. 2021)"
+        }
+        VerdictName::NetworkTooSmall | VerdictName::InitialLoss => {
+            "A Recipe for Training Neural Networks (Karpathy 2019)"
+        }
+        VerdictName::InputNotNormalised => {
+            "Efficient BackProp (LeCun et al. 1998); UMLAUT (Schoop et al. 2021)"
         }
     }
 }

@@ -3,7 +3,9 @@
 //! [`history`] reads a history: a run's folder, CSV, JSON or TensorBoard's event files. A [`tracker::Tracker`] is
 //! told it epoch by epoch and can say its phases and verdicts at any moment; it never looks ahead, so that a finished
 //! history and a training under way are judged alike. [`watch::Watch`] is the tracker as an observer of a training.
+//! [`mod@before`] judges the data alone, before any training.
 
+pub mod before;
 mod flat;
 pub mod history;
 mod labels;

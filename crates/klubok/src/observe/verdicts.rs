@@ -168,6 +168,14 @@ impl Tracker {
             | VerdictName::PredictionsIgnoreInput => "--set model.batch_norm=true".to_owned(),
             // No setting mends labels; another cut shows whether it was the cut.
             VerdictName::LabelsLookShuffled => "--set data.split_seed=1".to_owned(),
+            // What is found before training brings its own advice.
+            VerdictName::ClassImbalance
+            | VerdictName::ConstantInputs
+            | VerdictName::DuplicatesAcrossParts
+            | VerdictName::ContradictingLabels
+            | VerdictName::NetworkTooSmall
+            | VerdictName::InputNotNormalised
+            | VerdictName::InitialLoss => String::new(),
             VerdictName::OverFitting => "--set model.dropout=0.3".to_owned(),
             VerdictName::OverConfidence => "--set regularization.label_smoothing=0.1".to_owned(),
             VerdictName::UnderFitting => "--set model.hidden=1024,512,256".to_owned(),

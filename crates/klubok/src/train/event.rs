@@ -167,8 +167,22 @@ pub enum VerdictName {
     LearningRateKillsNetwork,
     /// All samples get about the same answer.
     PredictionsIgnoreInput,
-    /// What is learnt in training is of no use in validation.
+    /// Labels do not follow from the inputs.
     LabelsLookShuffled,
+    /// One class has far fewer training samples than others.
+    ClassImbalance,
+    /// Most input values are the same in nearly all samples.
+    ConstantInputs,
+    /// Samples of the validation or test part are in the training part too.
+    DuplicatesAcrossParts,
+    /// The same content stands under two classes.
+    ContradictingLabels,
+    /// The network cannot even learn one batch by heart.
+    NetworkTooSmall,
+    /// The network's inputs are far from mean 0 and deviation 1.
+    InputNotNormalised,
+    /// The loss at the start is far above that of guessing.
+    InitialLoss,
 }
 
 /// How bad something is.
@@ -197,7 +211,7 @@ pub struct Verdict {
     pub evidence: Evidence,
     /// What it means, in one sentence.
     pub meaning: String,
-    /// What to try, as arguments of `klubok train`.
+    /// What to try, as arguments of `klubok train`; empty where no setting helps, only other data.
     #[serde(rename = "try")]
     pub try_: String,
     /// What the rule rests on: a publication. Older logs have none.

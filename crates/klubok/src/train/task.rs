@@ -38,8 +38,9 @@ impl Task {
     pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
         let mut counts = vec![0; data.classes.len()];
         data.parts.train.iter().for_each(|&row| counts[data.targets[row as usize] as usize] += 1);
-        let preprocessing =
+        let measured =
             Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
+        let preprocessing = if config.data.normalize { measured } else { measured.as_stored() };
         let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
         // The start, then the best weights, are held beside what the backend needs.
         memory::check(2.0 * network.parameters() as f64)?;

@@ -522,7 +522,7 @@ fn sample_size(data: &Dataset) -> usize {
 }
 
 /// The weight of every row, its class's times its own, or none where each weighs 1.
-fn row_weights(data: &Dataset, class_weights: &[f64]) -> Result<Option<Vec<f64>>> {
+pub(crate) fn row_weights(data: &Dataset, class_weights: &[f64]) -> Result<Option<Vec<f64>>> {
     let own = data.rows.fields().len() > Field::WEIGHT.0;
     if !own && class_weights.is_empty() {
         return Ok(None);

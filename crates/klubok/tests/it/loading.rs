@@ -9,7 +9,7 @@ use klubok::{
 
 fn settings(size: usize) -> DataConfig {
     let (color, fit) = (Color::Grey, Fit::Squash);
-    DataConfig { size, color, fit, val_fraction: 0.2, split_seed: 0, target: None }
+    DataConfig { size, color, fit, normalize: true, val_fraction: 0.2, split_seed: 0, target: None }
 }
 
 /// The folder of real data, or `None` with a word that the test is skipped.

@@ -4,6 +4,7 @@
 
 mod article;
 mod blobs;
+mod checks;
 mod golden;
 mod gradients;
 mod histories;

@@ -1,0 +1,119 @@
+//! `klubok check`: data, network and the machinery of learning, before training.
+
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use klubok::{
+    check::{Experiment, Findings, Lab, check, steps::Steps},
+    config::Preset,
+    data::{self, OpenOptions, Sizes},
+    train::event::Severity,
+};
+use serde::Serialize;
+
+use crate::{
+    args, check_report, compute,
+    failure::{Failure, Result},
+    loading, settings,
+    terminal::{Screen, answer, tell},
+    text::text,
+};
+
+/// Steps before the clock starts: the first ones touch memory for the first time.
+const WARM_UP: u64 = 3;
+
+/// All that `klubok check` says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked {
+    /// Sizes of the pictures as they are, where the data are pictures.
+    pub(crate) pictures: Option<Sizes>,
+    /// How long training would take here.
+    pub(crate) time: Time,
+    /// What the experiments found.
+    #[serde(flatten)]
+    pub(crate) findings: Findings,
+}
+
+/// How long training takes on this machine, by some real steps.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Time {
+    /// Milliseconds of a step, the median.
+    pub(crate) ms_per_step: f64,
+    /// Steps of an epoch.
+    pub(crate) steps_per_epoch: u64,
+    /// Seconds of an epoch, evaluation left out.
+    pub(crate) seconds_per_epoch: f64,
+}
+
+/// Checks, says what was found, and fails when a verdict is as bad as `--fail-on`.
+pub(crate) fn run(args: &args::Check) -> Result<()> {
+    let screen = Screen::new(args.report.quiet);
+    let kind = settings::kind_of(&args.data)?;
+    let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
+    let config = settings::resolve(&written.layers, screen)?.config;
+    let backend = compute::device(&config);
+    let options = OpenOptions {
+        val: args.parts.val.clone(),
+        test: args.parts.test.clone(),
+        strict: args.parts.strict,
+        threads: config.train.threads,
+        ..OpenOptions::new(config.data.clone())
+    };
+    let dataset = loading::open(&args.data, &options, screen)?;
+    let pictures = data::picture_sizes(&args.data, &options)?;
+    let bar = screen.bar(text!("check.timing"), Experiment::ALL.len() as u64 + 1);
+    bar.tick();
+    let lab = Lab::new(&config, &dataset, backend.as_ref())?;
+    let mut steps = Steps::new(&lab)?;
+    let time = time(&lab, &mut steps)?;
+    let findings = check(&lab, &mut steps, &mut |experiment| begin(&bar, experiment))?;
+    bar.finish_and_clear();
+    let checked = Checked { pictures, time, findings };
+    if args.report.json {
+        answer(serde_json::to_string(&checked).map_err(Failure::failed)?)?;
+    } else {
+        tell(&check_report::report(&args.data, &config, &dataset, &checked))?;
+    }
+    let limit = match args.fail_on {
+        None => return Ok(()),
+        Some(args::Level::Warning) => Severity::Warning,
+        Some(args::Level::Error) => Severity::Error,
+    };
+    let fails = checked.findings.verdicts.iter().any(|verdict| verdict.severity >= limit);
+    if fails { Err(Failure::silent(1)) } else { Ok(()) }
+}
+
+/// Times real steps, after some to warm up.
+fn time(lab: &Lab<'_>, steps: &mut Steps) -> Result<Time> {
+    for _ in 0..WARM_UP {
+        steps.step()?;
+    }
+    let mut times = Vec::new();
+    for _ in 0..steps.enough(lab) {
+        let begun = Instant::now();
+        steps.step()?;
+        times.push(begun.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let seconds = times[times.len() / 2];
+    let steps_per_epoch = steps.per_epoch();
+    Ok(Time {
+        ms_per_step: 1000.0 * seconds,
+        steps_per_epoch,
+        seconds_per_epoch: seconds * steps_per_epoch as f64,
+    })
+}
+
+fn begin(bar: &ProgressBar, experiment: Experiment) {
+    bar.set_prefix(match experiment {
+        Experiment::Data => text!("check.doing_data"),
+        Experiment::InitialLoss => text!("check.doing_initial_loss"),
+        Experiment::OneBatch => text!("check.doing_one_batch"),
+        Experiment::Gradients => text!("check.doing_gradients"),
+        Experiment::Baselines => text!("check.doing_baselines"),
+        Experiment::Labels => text!("check.doing_labels"),
+        Experiment::Noise => text!("check.doing_noise"),
+        Experiment::RangeTest => text!("check.doing_range_test"),
+    });
+    bar.inc(1);
+}

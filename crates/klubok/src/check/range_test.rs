@@ -1,0 +1,172 @@
+//! The learning rate range test: the real network, on a copy, at a rate that rises from far too small to far too large.
+//!
+//! Smith 2017, "Cyclical learning rates for training neural networks": the loss first does not move, then falls, then
+//! explodes. A tenth of the rate at which it is lowest leaves room before the explosion (Howard and Gugger 2020, fastai).
+
+use serde::Serialize;
+
+use super::{
+    Lab, affordable,
+    trial::{Trial, loss},
+};
+use crate::{Result, config::Optimizer};
+
+/// First and last rate, for rules that divide by the size of the gradient and for plain descent.
+const ADAPTIVE: (f64, f64) = (1e-6, 1.0);
+const PLAIN: (f64, f64) = (1e-5, 10.0);
+/// What the test may cost, and its least and most steps.
+const FLOPS: f64 = 1.2e12;
+const STEPS: (u64, u64) = (100, 1000);
+/// It ends when the loss is this many times the lowest so far (fastai), smoothed as it goes.
+const EXPLODED: f64 = 4.0;
+/// Weight of the last loss in that running mean.
+const LAST: f64 = 0.15;
+/// Half of the width of the smoothing, as a share of all steps.
+const WINDOW: f64 = 0.05;
+/// The proposal is this share of the rate with the lowest loss.
+const SAFE: f64 = 0.1;
+/// Fall of the smoothed loss, as a share of the first, that says anything was learnt.
+const FALL: f64 = 0.015;
+
+/// The loss at rising learning rates.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RangeTest {
+    /// The rate that the settings have.
+    pub configured: f64,
+    /// The rate that the test proposes; none where the loss never fell.
+    pub proposed: Option<f64>,
+    /// The rate from which on the loss exploded, if it did.
+    pub exploded_at: Option<f64>,
+    /// The loss before the first step, and the lowest, both smoothed.
+    pub first_loss: f64,
+    /// The lowest, smoothed.
+    pub lowest_loss: f64,
+    /// Rate and smoothed loss of each step that is a number.
+    pub curve: Vec<(f64, f64)>,
+}
+
+impl RangeTest {
+    /// Trains a copy of the lab's network at rising rates.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn of(lab: &Lab<'_>) -> Result<Self> {
+        let train = &lab.config.train;
+        let (network, batch) = (&lab.task.network, train.batch_size);
+        let steps = affordable(FLOPS, network, batch, STEPS.0, STEPS.1);
+        let range = if train.optimizer == Optimizer::Sgd { PLAIN } else { ADAPTIVE };
+        let rows = &lab.data.parts.train;
+        let mut trial = Trial::new(lab, lab.config, &lab.task.preprocessing, rows, 0)?;
+        let (mut losses, mut running, mut lowest) = (Vec::new(), Running::default(), f64::INFINITY);
+        let mut exploded_at = None;
+        for step in 0..steps {
+            let rate = rate(range, step, steps);
+            let loss = loss(&trial.train(rate)?);
+            let mean = running.add(loss);
+            lowest = lowest.min(mean);
+            if !loss.is_finite() || mean > EXPLODED * lowest {
+                exploded_at = Some(rate);
+                break;
+            }
+            losses.push((rate, loss));
+        }
+        Ok(judge(train.learning_rate, &losses, exploded_at, steps))
+    }
+}
+
+/// The rate of a step, evenly spaced on a logarithmic scale.
+fn rate((first, last): (f64, f64), step: u64, steps: u64) -> f64 {
+    first * (last / first).powf(step as f64 / (steps - 1) as f64)
+}
+
+/// A mean that forgets, without the bias of its start.
+#[derive(Debug, Default)]
+struct Running {
+    sum: f64,
+    weight: f64,
+}
+
+impl Running {
+    fn add(&mut self, value: f64) -> f64 {
+        self.sum += LAST * (value - self.sum);
+        self.weight += LAST * (1.0 - self.weight);
+        self.sum / self.weight
+    }
+}
+
+fn judge(
+    configured: f64,
+    losses: &[(f64, f64)],
+    exploded_at: Option<f64>,
+    steps: u64,
+) -> RangeTest {
+    let half = (WINDOW * steps as f64).ceil() as usize;
+    let curve = smoothed(losses, half);
+    // The first rates move nothing: the first whole window is the loss before training.
+    let first = curve.get(half).or(curve.last());
+    let first_loss = first.map_or(f64::NAN, |point| point.1);
+    let lowest = curve.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
+    let (at, lowest_loss) = lowest.unwrap_or((f64::NAN, f64::NAN));
+    let fell = lowest_loss < (1.0 - FALL) * first_loss;
+    RangeTest {
+        configured,
+        proposed: fell.then(|| one_digit(SAFE * at)),
+        exploded_at,
+        first_loss,
+        lowest_loss,
+        curve,
+    }
+}
+
+/// Means over `half` points to each side, fewer at the ends: symmetric, so that nothing is moved along the curve.
+fn smoothed(points: &[(f64, f64)], half: usize) -> Vec<(f64, f64)> {
+    let mean = |i: usize| {
+        let half = half.min(i).min(points.len() - 1 - i);
+        let near = &points[i - half..=i + half];
+        near.iter().map(|point| point.1).sum::<f64>() / near.len() as f64
+    };
+    (0..points.len()).map(|i| (points[i].0, mean(i))).collect()
+}
+
+/// A rate with one digit that counts: the test knows no more.
+fn one_digit(rate: f64) -> f64 {
+    format!("{rate:.0e}").parse().unwrap_or(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_rise_by_equal_factors() {
+        let rates: Vec<f64> = (0..4).map(|step| rate((1e-3, 1.0), step, 4)).collect();
+        for (rate, expected) in rates.iter().zip([1e-3, 1e-2, 1e-1, 1.0]) {
+            assert!((rate / expected - 1.0).abs() < 1e-12, "{rates:?}");
+        }
+    }
+
+    #[test]
+    fn a_tenth_of_the_lowest_is_proposed() {
+        // Flat at 1, down to 0.5 at a rate of 0.02, up again; 7 steps smooth over one neighbour on each side.
+        let losses = [
+            (2e-6, 1.0),
+            (2e-5, 1.0),
+            (2e-4, 1.0),
+            (2e-3, 0.8),
+            (0.02, 0.5),
+            (0.2, 0.8),
+            (2.0, 3.0),
+        ];
+        let test = judge(1e-3, &losses, Some(20.0), 7);
+        assert_eq!((test.proposed, test.exploded_at), (Some(0.002), Some(20.0)));
+        assert!((test.lowest_loss - 0.7).abs() < 1e-12 && test.first_loss == 1.0, "{test:?}");
+    }
+
+    #[test]
+    fn where_nothing_is_learnt_nothing_is_proposed() {
+        let losses: Vec<(f64, f64)> = (1..50).map(|i| (f64::from(i), 0.69)).collect();
+        assert_eq!(judge(1e-3, &losses, None, 50).proposed, None);
+        let empty = judge(1e-3, &[], Some(1e-6), 50);
+        assert!(empty.proposed.is_none() && empty.curve.is_empty() && empty.first_loss.is_nan());
+    }
+}

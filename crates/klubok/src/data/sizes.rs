@@ -1,0 +1,69 @@
+//! How large the pictures of a folder are, from the heads of some of its files.
+
+use serde::Serialize;
+
+use super::{OpenOptions, SourceKind, kind_of, list};
+use crate::error::Result;
+
+/// Files whose head is read, at most: evenly spaced over all.
+const LOOKED_AT: usize = 500;
+
+/// Sizes of pictures as they are stored, `[width, height]`, in the order of their area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// The smallest.
+    pub smallest: [u32; 2],
+    /// The one in the middle.
+    pub median: [u32; 2],
+    /// The largest.
+    pub largest: [u32; 2],
+    /// Files that were looked at.
+    pub looked_at: usize,
+}
+
+/// Looks at up to 500 pictures; none where the data are no folder of pictures, or none can be read.
+///
+/// # Errors
+/// When folders that are needed are missing, as in [`super::open`].
+pub fn picture_sizes(source: &str, options: &OpenOptions) -> Result<Option<Sizes>> {
+    if kind_of(source)? != SourceKind::Pictures {
+        return Ok(None);
+    }
+    let files = list::list(source.as_ref(), options)?.files;
+    let looked_at = files.len().min(LOOKED_AT);
+    let some = (0..looked_at).map(|i| &files[i * files.len() / looked_at]);
+    let mut sizes: Vec<[u32; 2]> =
+        some.filter_map(|file| klubok_pictures::size(&file.path)).collect();
+    sizes.sort_unstable_by_key(|&[width, height]| (u64::from(width) * u64::from(height), width));
+    let (Some(&smallest), Some(&largest)) = (sizes.first(), sizes.last()) else { return Ok(None) };
+    let median = sizes[sizes.len() / 2];
+    Ok(Some(Sizes { smallest, median, largest, looked_at: sizes.len() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use image::ImageFormat;
+
+    use super::{super::fixtures::*, *};
+
+    fn of(files: &[(&str, Vec<u8>)]) -> Option<Sizes> {
+        let folder = folder(files);
+        picture_sizes(folder.path().to_str().unwrap(), &options(4)).unwrap()
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_files() {
+        let picture = |w, h| encoded(&gradient(w, h).into(), ImageFormat::Png);
+        let files = [
+            ("a/1.png", picture(30, 2)),
+            ("a/2.png", picture(5, 40)),
+            ("b/1.png", picture(10, 10)),
+            ("b/broken.png", b"no picture".to_vec()),
+        ];
+        let expected =
+            Sizes { smallest: [30, 2], median: [10, 10], largest: [5, 40], looked_at: 3 };
+        assert_eq!(of(&files), Some(expected));
+        assert_eq!(of(&files[3..]), None);
+        assert_eq!(picture_sizes("demo:spirals", &options(4)).unwrap(), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! What is said before training: on data and networks with one planted fault each, and on sound ones.
+
+use std::sync::Arc;
+
+use klubok::{
+    backend::cpu::CpuBackend,
+    check::{
+        Experiment, Findings, Lab, baselines, check, gradient_check::GradientCheck, labels::Labels,
+        noise::Noise, one_batch::OneBatch, range_test::RangeTest, start::InitialLoss, steps::Steps,
+    },
+    config::{Color, Config, DataKind, Layers, Machine, Preset},
+    data::{Dataset, builtin::BuiltIn, survey::Survey},
+    observe::before,
+    rng::{Purpose, Stream},
+    train::event::{Severity, VerdictName},
+};
+
+use crate::blobs;
+
+fn config(preset: Preset, kind: DataKind, sets: &[&str]) -> Config {
+    let mut layers = Layers::new(preset, kind);
+    for set in sets {
+        layers.assign(set).unwrap();
+    }
+    layers.resolve(Machine::plain(1)).unwrap().config
+}
+
+fn plain(sets: &[&str]) -> Config {
+    config(Preset::Plain, DataKind::Points, sets)
+}
+
+fn with<T>(config: &Config, data: &Dataset, make: impl FnOnce(&Lab<'_>) -> T) -> T {
+    let backend = CpuBackend::new(1);
+    make(&Lab::new(config, data, &backend).unwrap())
+}
+
+fn found(config: &Config, data: &Dataset) -> Findings {
+    with(config, data, |lab| {
+        let mut steps = Steps::new(lab).unwrap();
+        for _ in 0..steps.enough(lab) {
+            steps.step().unwrap();
+        }
+        let mut begun = Vec::new();
+        let findings = check(lab, &mut steps, &mut |experiment| begun.push(experiment)).unwrap();
+        assert_eq!(begun, Experiment::ALL);
+        findings
+    })
+}
+
+fn names(findings: &Findings) -> Vec<VerdictName> {
+    findings.verdicts.iter().map(|verdict| verdict.name).collect()
+}
+
+/// The same data with the labels of all parts in a random order.
+fn shuffled(data: &Dataset) -> Dataset {
+    let mut data = data.clone();
+    Stream::new(5, Purpose::Demo, 0, 0).shuffle(&mut data.targets);
+    relabelled(data)
+}
+
+/// The rows must know the classes that the targets say.
+fn relabelled(mut data: Dataset) -> Dataset {
+    use klubok::rows::{Field, MemoryRows, Rows};
+    let width = data.rows.fields()[Field::X.0].width;
+    let rows: Vec<u32> = (0..data.rows.len() as u32).collect();
+    let mut bytes = vec![0; data.rows.fields()[Field::X.0].bytes() * rows.len()];
+    data.rows.gather(Field::X, &rows, &mut bytes).unwrap();
+    data.rows = Arc::new(if bytes.len() == width * rows.len() {
+        MemoryRows::pictures(bytes, width, &data.targets)
+    } else {
+        let x: Vec<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_ne_bytes(*b)).collect();
+        MemoryRows::numbers(&x, width, &data.targets)
+    });
+    data
+}
+
+fn witnesses(data: &Dataset) -> Labels {
+    with(&plain(&["model.hidden=8"]), data, |lab| {
+        let (_, confidences) = baselines::baselines(lab).unwrap();
+        Labels::of(lab, &confidences).unwrap()
+    })
+}
+
+#[test]
+fn sound_data_and_a_sound_network_have_no_verdict() {
+    let findings =
+        found(&plain(&["model.hidden=32,32", "train.learning_rate=0.01"]), &blobs::data(600, 300));
+    assert_eq!(names(&findings), []);
+    assert!(findings.one_batch.learnt && findings.gradient_check.passed, "{findings:?}");
+    assert!((findings.initial_loss.loss - 3f64.ln()).abs() < 1e-6);
+    // Three blobs two deviations from the middle: a line divides them well, guessing does not.
+    let baselines = findings.baselines;
+    assert!((baselines.priors.accuracy - 1.0 / 3.0).abs() < 1e-9, "{baselines:?}");
+    assert!(baselines.linear.accuracy > 0.85, "{baselines:?}");
+    assert!(findings.learning_rate.proposed.is_some_and(|rate| (1e-4..0.1).contains(&rate)));
+    assert!(findings.gradient_noise.unwrap().noise_scale.is_some_and(|scale| scale > 1.0));
+    // 2 inputs: 3 · 32 + 33 · 32 + 33 · 3.
+    assert_eq!(findings.network.parameters, 96 + 1056 + 99);
+}
+
+#[test]
+fn the_same_check_twice_says_the_same() {
+    let (config, data) = (plain(&["model.hidden=8"]), blobs::data(120, 60));
+    assert_eq!(found(&config, &data), found(&config, &data));
+}
+
+#[test]
+fn labels_in_a_random_order_are_found_and_real_ones_are_not() {
+    for data in [
+        BuiltIn::Spirals.open(Color::Grey, 1),
+        BuiltIn::CatsDogsSmall.open(Color::Grey, 1),
+        blobs::data(600, 300),
+    ] {
+        let real = witnesses(&data);
+        assert!(real.strongest() > 5.0, "{real:?}");
+        let random = witnesses(&shuffled(&data));
+        assert!(random.strongest() < 2.7, "{random:?}");
+        assert!((random.neighbours_agree - random.neighbours_by_chance).abs() < 0.1, "{random:?}");
+    }
+    let findings = found(&plain(&["model.hidden=8"]), &shuffled(&blobs::data(600, 300)));
+    assert_eq!(findings.verdicts[0].name, VerdictName::LabelsLookShuffled);
+    assert_eq!(findings.verdicts[0].severity, Severity::Error);
+}
+
+#[test]
+fn few_validation_samples_are_not_enough_to_call_labels_shuffled() {
+    let findings = found(&plain(&["model.hidden=8"]), &shuffled(&blobs::data(120, 60)));
+    assert!(!names(&findings).contains(&VerdictName::LabelsLookShuffled), "{findings:?}");
+}
+
+#[test]
+fn planted_copies_are_counted_exactly() {
+    let mut data = blobs::data(90, 30);
+    // Three validation samples and one training sample become copies of training samples.
+    for (row, of) in [(90, 0), (91, 1), (92, 2), (7, 6)] {
+        data.hashes[row] = data.hashes[of];
+    }
+    let copies = Survey::of(&data).unwrap().copies;
+    assert_eq!((copies.in_train.val, copies.within.train), (3, 1));
+    // Classes go by turns: 90 and 0 are of one class, so are 91 and 1, 92 and 2; 7 and 6 are not.
+    assert_eq!(copies.contradicting, 2);
+    let verdicts = before::verdicts(&Survey::of(&data).unwrap(), &plain(&[]));
+    let names: Vec<VerdictName> = verdicts.iter().map(|verdict| verdict.name).collect();
+    assert_eq!(names, [VerdictName::DuplicatesAcrossParts, VerdictName::ContradictingLabels]);
+}
+
+#[test]
+fn a_network_that_is_too_small_is_told_from_one_that_cannot_learn() {
+    let data = BuiltIn::Spirals.open(Color::Grey, 1);
+    let batch = |sets: &[&str]| with(&plain(sets), &data, |lab| OneBatch::of(lab).unwrap());
+    let small = batch(&["model.hidden=1"]);
+    assert_eq!((small.learnt, small.wide_copy_learnt), (false, Some(true)), "{small:?}");
+    assert_eq!(small.samples, 32);
+    let enough = batch(&["model.hidden=64,64"]);
+    assert_eq!((enough.learnt, enough.wide_copy_learnt), (true, None), "{enough:?}");
+    let zeros = batch(&["model.hidden=64,64", "model.init=zeros"]);
+    assert_eq!((zeros.learnt, zeros.wide_copy_learnt), (false, Some(false)), "{zeros:?}");
+    let findings = found(&plain(&["model.hidden=1"]), &data);
+    assert!(names(&findings).contains(&VerdictName::NetworkTooSmall), "{findings:?}");
+    let findings = found(&plain(&["model.hidden=8", "model.init=zeros"]), &data);
+    assert!(names(&findings).contains(&VerdictName::UnderFitting), "{findings:?}");
+}
+
+#[test]
+fn a_layer_narrower_than_the_classes_is_found_where_it_hurts() {
+    // Three blobs around a circle: one unit sees them along a line, where they lie close.
+    let data = blobs::data(900, 600);
+    let of = |sets: &[&str]| with(&plain(sets), &data, |lab| baselines::baselines(lab).unwrap().0);
+    let narrow = of(&["model.hidden=1"]);
+    let network = narrow.narrow_network.unwrap();
+    assert!(network.accuracy_interval[1] < narrow.linear.accuracy_interval[0], "{narrow:?}");
+    assert_eq!(of(&["model.hidden=32,3"]).narrow_network, None);
+}
+
+#[test]
+fn gradients_are_right_with_everything_on() {
+    let sets = [
+        "model.batch_norm=true",
+        "model.dropout=0.3",
+        "model.activation=gelu,relu",
+        "regularization.l1=0.001",
+        "regularization.l2=0.01",
+        "regularization.label_smoothing=0.1",
+        "train.class_weights=balanced",
+    ];
+    for data in [blobs::data(60, 21), BuiltIn::CatsDogsSmall.open(Color::Grey, 1)] {
+        let checked = with(&plain(&sets), &data, |lab| GradientCheck::of(lab).unwrap());
+        assert!(checked.passed && checked.elements > 20, "{checked:?}");
+        assert!(checked.worst < 1e-6 && checked.device_worst < 1e-4, "{checked:?}");
+    }
+}
+
+#[test]
+fn inputs_as_they_are_stored_are_found_where_they_are_pixels() {
+    let data = BuiltIn::CatsDogsSmall.open(Color::Grey, 1);
+    let sets = ["data.normalize=false", "model.hidden=16", "model.output_init=he"];
+    let config = config(Preset::Plain, DataKind::Pictures, &sets);
+    let verdicts = before::verdicts(&Survey::of(&data).unwrap(), &config);
+    let scale: Vec<_> = verdicts.iter().map(|v| (v.name, v.try_.as_str())).collect();
+    assert_eq!(scale, [(VerdictName::InputNotNormalised, "--set data.normalize=true")]);
+    // Such inputs make such logits: the first loss is far above ln 2.
+    let start = with(&config, &data, |lab| InitialLoss::of(lab).unwrap());
+    assert!(start.loss > 5.0 && (start.expected - 2f64.ln()).abs() < 1e-12, "{start:?}");
+}
+
+#[test]
+fn a_rate_above_the_explosion_is_too_high() {
+    let data = blobs::data(600, 300);
+    let sets = ["model.hidden=32", "train.optimizer=sgd", "train.learning_rate=50"];
+    let test = with(&plain(&sets), &data, |lab| RangeTest::of(lab).unwrap());
+    assert!(test.proposed.is_some_and(|rate| (1e-3..1.0).contains(&rate)), "{test:?}");
+    assert!(test.lowest_loss < 0.6 * test.first_loss, "{test:?}");
+}
+
+#[test]
+fn the_noise_scale_rises_with_the_noise_of_the_labels() {
+    let scale = |data: &Dataset| {
+        with(&plain(&["model.hidden=16"]), data, |lab| {
+            let mut steps = Steps::new(lab).unwrap();
+            (0..10).for_each(|_| steps.step().unwrap());
+            Noise::of(lab, &mut steps).unwrap().unwrap()
+        })
+    };
+    let sound = scale(&blobs::data(3000, 30));
+    assert!(sound.batches.len() == 4 && sound.noise_scale.is_some_and(|s| s < 100.0), "{sound:?}");
+    let mut last = 1.0;
+    for spread in &sound.batches {
+        assert!(spread.noise_share < last, "a larger batch has less noise: {sound:?}");
+        last = spread.noise_share;
+    }
+    let random = scale(&shuffled(&blobs::data(3000, 30)));
+    assert!(random.noise_scale.is_none_or(|scale| scale > 300.0), "{random:?}");
+}
