@@ -60,7 +60,7 @@ fn shuffled(data: &Dataset) -> Dataset {
 
 /// The rows must know the classes that the targets say.
 fn relabelled(mut data: Dataset) -> Dataset {
-    use klubok::rows::{Field, MemoryRows, Rows};
+    use klubok::rows::{Field, MemoryRows};
     let width = data.rows.fields()[Field::X.0].width;
     let rows: Vec<u32> = (0..data.rows.len() as u32).collect();
     let mut bytes = vec![0; data.rows.fields()[Field::X.0].bytes() * rows.len()];
