@@ -64,7 +64,7 @@ pub(super) const FAULTS: [About; 21] = [
         "update_ratio",
         &["update_ratio", "learning_rate_too_low"],
         "a hidden layer's ratio is at the median above 0.03 or below 0.00001, and the cured run's lowest validation \
-         loss is at least 5 % lower",
+         loss is at least 5 % and 0.03 lower",
     ),
     (
         Fault::RateExplodes,
@@ -76,7 +76,7 @@ pub(super) const FAULTS: [About; 21] = [
         Fault::RateKills,
         "rate_kills",
         &["learning_rate_kills_network", "dead_units"],
-        "in the last third the training loss is within 5 % of what guessing gives, and at the end less than 1 output \
+        "in the last third the training loss is within 10 % of what guessing gives, and at the end less than 1 output \
          of 20 of a hidden layer is above 0",
     ),
     (
@@ -96,7 +96,7 @@ pub(super) const FAULTS: [About; 21] = [
         Fault::SlowConvergence,
         "slow_convergence",
         &["slow_convergence", "learning_rate_too_low"],
-        "the cured run's lowest validation loss is at least 15 % lower, or its accuracy 3 points higher",
+        "the cured run's lowest validation loss is at least 15 % and 0.03 lower, or its accuracy 3 points higher",
     ),
     (
         Fault::OverFitting,

@@ -28,7 +28,7 @@ use std::{
     },
 };
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::Args;
 
 use self::{configurations::Configuration, outcome::Klubok, table::Judged};
@@ -74,10 +74,10 @@ impl Arguments {
     }
 }
 
-/// Trains what is wanted, and prints the tables; true when every training could be judged.
+/// Trains what is wanted, and prints the tables; true when every configuration could be trained.
 ///
 /// # Errors
-/// When klubok cannot be started, or the first training that fails.
+/// When klubok cannot be started.
 pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<bool> {
     let klubok = Klubok::new(program.into(), root.join(FOLDER))?;
     if !klubok.checks {
@@ -90,21 +90,21 @@ pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<
     let jobs: Vec<(Configuration, u64)> =
         all.iter().flat_map(|one| (0..arguments.seeds).map(|seed| (one.clone(), seed))).collect();
     println!("{} configurations, {} runs", all.len(), jobs.len());
-    let judged = train(&klubok, &jobs, arguments)?;
+    let (judged, failures) = train(&klubok, &jobs, arguments);
     if arguments.verbose {
         judged.iter().for_each(print);
     }
-    let text = table::tables(&judged);
-    println!("\n{text}\n{}", table::wrong(&judged));
-    Ok(true)
+    println!("\n{}\n{}", table::tables(&judged), table::wrong(&judged));
+    failures.iter().for_each(|failure| println!("left out: {failure:#}"));
+    Ok(failures.is_empty())
 }
 
-/// Trains all jobs, so many at a time, and judges them by the truth.
+/// Trains all jobs, so many at a time, and judges them by the truth; and why some could not be trained.
 fn train(
     klubok: &Klubok,
     jobs: &[(Configuration, u64)],
     arguments: &Arguments,
-) -> Result<Vec<Judged>> {
+) -> (Vec<Judged>, Vec<Error>) {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         loop {
@@ -112,19 +112,22 @@ fn train(
             let Some((one, seed)) = jobs.get(number) else { return };
             let outcome = klubok.outcome(one, *seed, arguments.reuse);
             let judged = outcome.map(|outcome| Judged::new(one.clone(), *seed, outcome));
-            let failed = judged.is_err();
             if let Ok(mut done) = done.lock() {
                 done.push((number, judged));
-            }
-            if failed {
-                next.store(jobs.len(), Ordering::Relaxed);
             }
         }
     };
     std::thread::scope(|scope| (0..arguments.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, judged)| judged).collect()
+    let (mut judged, mut failures) = (Vec::new(), Vec::new());
+    for (_, one) in done {
+        match one {
+            Ok(one) => judged.push(one),
+            Err(why) => failures.push(why),
+        }
+    }
+    (judged, failures)
 }
 
 fn print(run: &Judged) {

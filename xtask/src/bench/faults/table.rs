@@ -34,10 +34,10 @@ impl Judged {
         Self { configuration, seed, outcome, holds }
     }
 
-    /// Whether one of klubok's verdicts names the fault.
+    /// Whether one of klubok's verdicts names the fault, however severe it is.
     pub(super) fn found(&self) -> bool {
         let names = self.configuration.fault.map_or(&[][..], Fault::verdicts);
-        self.alarms().any(|name| names.contains(&name))
+        self.outcome.said.iter().any(|said| names.contains(&said.name.as_str()))
     }
 
     /// Verdicts that say that something is wrong.
@@ -159,14 +159,19 @@ fn healthy(runs: &[Judged]) -> String {
     let infos = good().flat_map(|run| {
         run.outcome.said.iter().filter(|said| !said.alarms()).map(|said| said.name.as_str())
     });
+    let peers = PEERS[..2].iter().map(|peer| {
+        let said = good().flat_map(|run| (peer.judge)(&run.outcome, &run.configuration.settings));
+        format!(" {} said: {}.", peer.name, counted(said))
+    });
     format!(
-        "Healthy: {} of {} runs are ({}). klubok alarmed in {} of them: {}; as information only: {}.\n",
+        "Healthy: {} of {} runs are ({}). klubok alarmed in {} of them: {}; as information only: {}.{}\n",
         good().count(),
         own().count(),
         truth::HEALTHY,
         good().filter(|run| run.alarms().next().is_some()).count(),
         counted(good().flat_map(Judged::alarms)),
         counted(infos),
+        peers.collect::<String>(),
     )
 }
 
@@ -191,6 +196,7 @@ fn absent(runs: &[Judged]) -> String {
     )
 }
 
+/// Each name with how often it was said, the most frequent first.
 fn counted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     names.for_each(|name| *counts.entry(name).or_default() += 1);
@@ -251,7 +257,7 @@ mod tests {
     fn shares_are_counted_by_hand() {
         let runs = [
             run("dead_units-02", &[("dead_units", "warning"), ("over_fitting", "warning")], true),
-            run("dead_units-02", &[("dead_units", "info")], true),
+            run("dead_units-02", &[("under_fitting", "warning")], true),
             run("dead_units-03", &[("dead_units", "warning")], false),
             run("healthy-02", &[("slow_convergence", "info")], true),
             run("healthy-04", &[("over_fitting", "error")], true),
@@ -263,7 +269,7 @@ mod tests {
         );
         assert!(text.contains("| klubok | held out | - | - |"), "{text}");
         assert!(text.contains("| dead_units | 3 | 2 of 3 | 50.0 % (1 of 2) | "), "{text}");
-        assert!(text.contains("| over_fitting 1 |"), "{text}");
+        assert!(text.contains("| over_fitting 1, under_fitting 1 |"), "{text}");
         assert!(text.contains("dead_units-03 (seeds 0)"), "{text}");
         let wrong = wrong(&runs);
         assert_eq!(wrong.lines().count(), 2, "{wrong}");

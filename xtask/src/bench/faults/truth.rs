@@ -132,7 +132,8 @@ fn ratio_is_out(log: &Log) -> bool {
 
 fn grew(log: &Log) -> bool {
     let first = log.0.first().and_then(train_loss).unwrap_or(f64::INFINITY);
-    log.trained().iter().any(|line| train_loss(line).is_none_or(|loss| loss > 3.0 * first))
+    let above = |loss: Option<f64>| loss.is_none_or(|loss| loss > 3.0 * first);
+    log.trained().iter().any(|line| above(line.train_loss) || above(train_loss(line)))
 }
 
 fn rests_at_guessing(outcome: &Outcome) -> bool {
@@ -140,7 +141,7 @@ fn rests_at_guessing(outcome: &Outcome) -> bool {
     let guessing = (facts.classes as f64).ln();
     let loss = outcome.log.course(train_loss);
     let rest = last(&loss, 3);
-    !loss.is_empty() && rest.iter().all(|loss| (loss / guessing - 1.0).abs() < 0.05)
+    !loss.is_empty() && rest.iter().all(|loss| (loss / guessing - 1.0).abs() < 0.1)
 }
 
 /// Whether the cured run's training loss ends below this share of the run's own.
@@ -149,10 +150,13 @@ fn falls_further(outcome: &Outcome, share: f64) -> bool {
     outcome.cured.as_ref().is_some_and(|cured| end(cured) < share * end(&outcome.log))
 }
 
-/// Whether the cured run's lowest validation loss is lower by this share.
+/// Whether the cured run's lowest validation loss is lower by this share, and by 0.03.
 fn lower_by(outcome: &Outcome, share: f64) -> bool {
     let lowest = |log: &Log| least(&smooth(&log.course(|line| line.val_loss)));
-    outcome.cured.as_ref().is_some_and(|cured| lowest(cured) < (1.0 - share) * lowest(&outcome.log))
+    outcome.cured.as_ref().is_some_and(|cured| {
+        let (own, cured) = (lowest(&outcome.log), lowest(cured));
+        cured < (1.0 - share) * own && cured < own - 0.03
+    })
 }
 
 /// Whether the cured run's best accuracy is higher by so much.
