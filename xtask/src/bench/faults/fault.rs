@@ -37,13 +37,13 @@ pub(super) const FAULTS: [About; 21] = [
         Fault::DeadUnits,
         "dead_units",
         &["dead_units", "learning_rate_kills_network"],
-        "at the end at least 3 units of 10 of a hidden layer say the same to all training pictures",
+        "the loss does not end exploded, and at the end at least 3 units of 10 of a hidden layer say the same to all training pictures",
     ),
     (
         Fault::SaturatedUnits,
         "saturated_units",
         &["saturated_units"],
-        "at the end at least half of the units of a hidden layer are within 1 % of an end of their range for 9 \
+        "the loss does not end exploded, and at the end at least half of the units of a hidden layer are within 1 % of an end of their range for 9 \
          pictures of 10",
     ),
     (
@@ -62,7 +62,7 @@ pub(super) const FAULTS: [About; 21] = [
     (
         Fault::UpdateRatio,
         "update_ratio",
-        &["update_ratio", "learning_rate_too_low"],
+        &["update_ratio", "learning_rate_too_low", "learning_rate_too_high"],
         "a hidden layer's ratio is at the median above 0.03 or below 0.00001, and the cured run's lowest validation \
          loss is at least 5 % and 0.03 lower",
     ),
@@ -82,7 +82,7 @@ pub(super) const FAULTS: [About; 21] = [
     (
         Fault::RateTooLow,
         "rate_too_low",
-        &["learning_rate_too_low"],
+        &["learning_rate_too_low", "update_ratio"],
         "the cured run's training loss ends below half",
     ),
     (

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Epoch {
     /// Epochs done.
-    pub(super) epoch: f64,
+    #[serde(rename = "epoch")]
+    pub(super) done: f64,
     /// Mean loss in training mode.
     #[serde(default)]
     pub(super) train_loss: Option<f64>,
@@ -69,7 +70,7 @@ impl Log {
 
     /// The lines after an update.
     pub(super) fn trained(&self) -> &[Epoch] {
-        let start = self.0.iter().position(|line| line.epoch > 0.0).unwrap_or(self.0.len());
+        let start = self.0.iter().position(|line| line.done > 0.0).unwrap_or(self.0.len());
         &self.0[start..]
     }
 

@@ -38,6 +38,7 @@ const FOLDER: &str = "target/bench/faults";
 
 /// Which trainings.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Arguments {
     /// Only the recorded histories
     #[arg(long, conflicts_with = "faults_only")]
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     /// Only the planted faults
     #[arg(long)]
     faults_only: bool,
-    /// Only configurations whose name contains one of these, such as dead_units or healthy-0
+    /// Only configurations whose name contains one of these, such as `dead_units` or healthy-0
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Seeds of each configuration

@@ -20,7 +20,7 @@ pub(super) struct Case<'a> {
 /// What a healthy training does; see [`healthy`].
 pub(super) const HEALTHY: &str = "it ran to its end; validation accuracy ends at least half of the way from guessing \
     to 1, and within 3 points of its best; in the last fifth it gains less than 2 points; the smoothed validation \
-    loss ends less than 1.5 % or 0.01 above its minimum";
+    loss ends less than 1.5 % or 0.002 above its minimum";
 
 /// Whether a training learns well, and nothing is wrong with it.
 pub(super) fn healthy(outcome: &Outcome) -> bool {
@@ -36,7 +36,7 @@ pub(super) fn healthy(outcome: &Outcome) -> bool {
         && end >= guessing + 0.5 * (1.0 - guessing)
         && end >= best - 0.03
         && end - before < 0.02
-        && end_loss <= (1.015 * lowest).max(lowest + 0.01)
+        && end_loss <= (1.015 * lowest).max(lowest + 0.002)
 }
 
 /// Whether the fault is there; what it takes is said by [`Fault::sign`].
@@ -48,12 +48,12 @@ pub(super) fn manifests(fault: Fault, case: &Case<'_>) -> bool {
     };
     let fact = |is: &dyn Fn(&Facts) -> bool| facts.as_ref().is_some_and(is);
     match fault {
-        Fault::DeadUnits => units(&|layer| layer.dead >= 0.3),
-        Fault::SaturatedUnits => units(&|layer| layer.saturated >= 0.5),
+        Fault::DeadUnits => !ends_exploded(outcome) && units(&|layer| layer.dead >= 0.3),
+        Fault::SaturatedUnits => !ends_exploded(outcome) && units(&|layer| layer.saturated >= 0.5),
         Fault::VanishingGradients => vanishes(outcome),
         Fault::ExplodingGradients => explodes(log, &outcome.stopped),
         Fault::UpdateRatio => ratio_is_out(log) && lower_by(outcome, 0.05),
-        Fault::RateExplodes => outcome.stopped == "diverged" || grew(log),
+        Fault::RateExplodes => exploded(outcome),
         Fault::RateKills => units(&|layer| layer.active < 0.05) && rests_at_guessing(outcome),
         Fault::RateTooLow => falls_further(outcome, 0.5),
         Fault::OscillatingLoss => oscillates(outcome),
@@ -117,7 +117,7 @@ fn vanishes(outcome: &Outcome) -> bool {
 
 fn explodes(log: &Log, stopped: &str) -> bool {
     let norms: Vec<f64> = log.trained().iter().filter_map(|line| line.grad_norm).collect();
-    let long = |norm| !(norm < 100.0);
+    let long = |norm: f64| norm.is_nan() || norm > 100.0;
     stopped == "diverged" || median(norms).is_some_and(long)
 }
 
@@ -130,10 +130,23 @@ fn ratio_is_out(log: &Log) -> bool {
     })
 }
 
-fn grew(log: &Log) -> bool {
-    let first = log.0.first().and_then(train_loss).unwrap_or(f64::INFINITY);
-    let above = |loss: Option<f64>| loss.is_none_or(|loss| loss > 3.0 * first);
-    log.trained().iter().any(|line| above(line.train_loss) || above(train_loss(line)))
+/// Whether the loss exploded at any time.
+fn exploded(outcome: &Outcome) -> bool {
+    let above = |line: &Epoch| {
+        above_start(outcome, line.train_loss) || above_start(outcome, train_loss(line))
+    };
+    outcome.stopped == "diverged" || outcome.log.trained().iter().any(above)
+}
+
+/// Whether it never came back: then that is the fault, and not what it did to units on the way.
+fn ends_exploded(outcome: &Outcome) -> bool {
+    let end = outcome.log.trained().last();
+    outcome.stopped == "diverged" || end.is_some_and(|line| above_start(outcome, train_loss(line)))
+}
+
+fn above_start(outcome: &Outcome, loss: Option<f64>) -> bool {
+    let first = outcome.log.0.first().and_then(train_loss).unwrap_or(f64::INFINITY);
+    loss.is_none_or(|loss| loss > 3.0 * first)
 }
 
 fn rests_at_guessing(outcome: &Outcome) -> bool {
@@ -215,9 +228,10 @@ mod tests {
     /// A run with these validation losses, accuracies and training losses.
     fn run(val_loss: &[f64], val_accuracy: &[f64], train: &[f64]) -> Outcome {
         let line = |i: usize| Epoch {
-            epoch: i as f64 + 1.0,
+            done: i as f64 + 1.0,
             val_loss: Some(val_loss[i]),
             val_accuracy: Some(val_accuracy[i]),
+            train_loss: Some(train[i]),
             train_eval_loss: Some(train[i]),
             ..Epoch::default()
         };

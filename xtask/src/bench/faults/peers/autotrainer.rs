@@ -34,14 +34,23 @@ const HUGE: f64 = 1e5;
 
 pub(super) const PEER: Peer = Peer {
     name: "AutoTrainer",
-    judge,
+    judge: |outcome, settings| judge(outcome, settings, false),
     names,
     cannot: "its five problems are vanishing and exploding gradients, dying ReLU, oscillating loss, slow convergence; \
              it has no rule for data, over-fitting, over-confidence or saturation",
 };
 
+/// With the rule on slow convergence as it stands in the repository since: accuracy must be low too. The version of the
+/// paper says it of every training that learns all within its first epoch.
+pub(super) const LATER: Peer = Peer {
+    name: "AutoTrainer with its later rule on slow convergence",
+    judge: |outcome, settings| judge(outcome, settings, true),
+    ..PEER
+};
+
 /// What has been noticed so far: nothing is ever taken back.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 struct Features {
     not_a_number: bool,
     not_converged: bool,
@@ -52,7 +61,7 @@ struct Features {
     dies: bool,
 }
 
-fn judge(outcome: &Outcome, settings: &Settings) -> Names {
+fn judge(outcome: &Outcome, settings: &Settings, later: bool) -> Names {
     let lines = outcome.log.trained();
     let planned = settings.get("epochs").and_then(|n| n.parse().ok()).unwrap_or(lines.len());
     let mut features = Features::default();
@@ -60,7 +69,7 @@ fn judge(outcome: &Outcome, settings: &Settings) -> Names {
     let diverged = outcome.stopped == "diverged";
     for seen in (1..=lines.len()).step_by(EVERY) {
         features.look(&lines[..seen], planned);
-        let names = features.names();
+        let names = features.names(later);
         if !names.is_empty() {
             return names;
         }
@@ -101,7 +110,7 @@ impl Features {
     }
 
     /// The more specific of two explanations is given, in the authors' order.
-    fn names(&self) -> Names {
+    fn names(&self, later: bool) -> Names {
         if self.not_a_number {
             vec!["explode"]
         } else if self.not_converged || self.no_gain {
@@ -109,7 +118,9 @@ impl Features {
                 Self { dies: true, .. } => "relu",
                 Self { explodes: true, .. } => "explode",
                 Self { vanishes: true, .. } => "vanish",
-                Self { no_gain: true, .. } => "not_converge",
+                Self { no_gain: true, not_converged, .. } if *not_converged || !later => {
+                    "not_converge"
+                }
                 _ => return Vec::new(),
             };
             vec![name]
@@ -190,7 +201,7 @@ mod tests {
     fn said(lines: &[Epoch]) -> Names {
         let mut features = Features::default();
         features.look(lines, lines.len());
-        features.names()
+        features.names(false)
     }
 
     #[test]
@@ -201,6 +212,10 @@ mod tests {
         let good = [line(0.5, 0.5, 1e-5, 1.0, 0.8), line(0.9, 0.9, 1e-5, 1.0, 0.8)];
         assert!(said(&good).is_empty());
         assert_eq!(said(&[line(0.5, 0.5, 1.0, 1.0, 0.0)]), ["not_converge"]);
+        // Learnt within the first epoch: nothing is gained any more.
+        let mut features = Features::default();
+        features.look(&[line(0.9, 0.9, 1.0, 1.0, 0.0)], 1);
+        assert_eq!((features.names(false), features.names(true)), (vec!["not_converge"], vec![]));
     }
 
     #[test]
