@@ -5,6 +5,7 @@
 
 mod contender;
 mod diagnosis;
+mod faults;
 mod goal;
 mod machine;
 pub(crate) mod probe;
@@ -78,8 +79,8 @@ pub(crate) struct Arguments {
 /// What else can be measured.
 #[derive(Subcommand)]
 enum Instead {
-    /// How well phases are told, on recorded histories with known truth
-    Diagnosis,
+    /// How well phases are told, on recorded histories with known truth, and faults, which are planted (minutes)
+    Diagnosis(faults::Arguments),
 }
 
 impl Arguments {
@@ -93,8 +94,8 @@ impl Arguments {
 /// # Errors
 /// When something cannot be set up or written. A contender that fails is left out, and the table says so.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
-    if let Some(Instead::Diagnosis) = arguments.instead {
-        return diagnosis::run(root);
+    if let Some(Instead::Diagnosis(arguments)) = &arguments.instead {
+        return diagnosis::run(root, arguments);
     }
     let workloads = match arguments.mnist {
         Some(_) => Vec::new(),
