@@ -227,9 +227,11 @@ fn learning_facts(
     );
     let right = if gradients.passed { Mark::Good } else { Mark::Problem };
     let small = [VerdictName::NetworkTooSmall, VerdictName::UnderFitting];
-    let held = match mark(&small) {
-        Mark::Good if !batch.learnt => Mark::Note,
-        mark => mark,
+    // A network that learns a batch and is too small all the same was found so beside the baselines.
+    let (held, beside) = match mark(&small) {
+        mark if batch.learnt => (Mark::Good, if mark == Mark::Good { Mark::Note } else { mark }),
+        Mark::Good => (Mark::Note, Mark::Note),
+        mark => (mark, Mark::Note),
     };
     let baselines = findings.baselines;
     let reached = text!(
@@ -243,7 +245,7 @@ fn learning_facts(
         Fact::new(mark(&[VerdictName::InitialLoss]), text!("check.initial_loss"), first),
         Fact::new(held, text!("check.one_batch"), by_heart),
         Fact::new(right, text!("check.gradients"), checked_gradients),
-        Fact::new(Mark::Note, text!("check.baselines"), reached),
+        Fact::new(beside, text!("check.baselines"), reached),
         labels(&findings.labels, mark(&[VerdictName::LabelsLookShuffled])),
     ]
 }
