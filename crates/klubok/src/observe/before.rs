@@ -65,7 +65,7 @@ fn class_imbalance(survey: &Survey, config: &Config) -> Option<Verdict> {
 
 fn constant_inputs(inputs: Inputs) -> Option<Verdict> {
     let share = inputs.nearly_constant as f64 / inputs.values.max(1) as f64;
-    (share > CONSTANT).then(|| {
+    (share >= CONSTANT).then(|| {
         let numbers = [
             ("inputs", inputs.values as f64),
             ("constant", inputs.constant as f64),
@@ -192,9 +192,9 @@ mod tests {
     #[test]
     fn constant_inputs_are_found_from_a_half_on() {
         let mut survey = healthy();
-        survey.inputs.nearly_constant = 50;
+        survey.inputs.nearly_constant = 49;
         assert_eq!(found(&survey, "train.seed=1"), []);
-        survey.inputs.nearly_constant = 51;
+        survey.inputs.nearly_constant = 50;
         let constant = [(VerdictName::ConstantInputs, Severity::Warning)];
         assert_eq!(found(&survey, "train.seed=1"), constant);
     }

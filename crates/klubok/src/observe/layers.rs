@@ -23,6 +23,11 @@ const SATURATED: f64 = 0.5;
 const DRIVEN: f64 = 0.9;
 /// The first hidden layer's gradient over the longest hidden one: vanished below this (`AutoTrainer`).
 const VANISHED: f64 = 1e-3;
+/// The same of a network that gives all samples one answer: the gradient that fades is then what holds it there. Each
+/// layer of sigmoids takes a quarter or less of it.
+const FADES: f64 = 0.05;
+/// Weights of a layer below this share of what they began with: a penalty has shrunk them to nothing.
+const COLLAPSED: f64 = 0.05;
 /// Norm of the gradient over what it was at first: exploded from here on (`AutoTrainer`).
 const EXPLODED: f64 = 70.0;
 /// The same within an epoch: enough for a training that comes to no later one.
@@ -103,7 +108,7 @@ impl Layers {
         let findings = [
             (VerdictName::DeadUnits, dead(line)),
             (VerdictName::SaturatedUnits, saturated(line, &first)),
-            (VerdictName::VanishingGradients, vanishing(line)),
+            (VerdictName::VanishingGradients, vanishing(line, &first)),
             (VerdictName::ExplodingGradients, self.exploding(line, &first)),
             (VerdictName::UpdateRatio, self.updates(line, &first)),
             (VerdictName::LearningRateKillsNetwork, killed(line, &first)),
@@ -169,6 +174,11 @@ impl Layers {
         layers.any(|layer| layer.saturated_fraction.is_some())
     }
 
+    /// True when a penalty has left hidden layers hardly any weights.
+    pub(super) fn weights_collapsed(&self) -> bool {
+        self.last.iter().zip(&self.first).any(|(last, first)| collapsed(last, first))
+    }
+
     /// True when a hidden layer began with all weights at zero.
     pub(super) fn began_at_zero(&self) -> bool {
         self.first.iter().flat_map(hidden).any(|layer| layer.weight_norm == 0.0)
@@ -203,6 +213,10 @@ impl Layers {
     /// A step changes too much of a hidden layer, or too little of all of them. The output layer is left out: where it
     /// starts at zero and finds nothing to learn, it stays small beside its steps.
     fn updates(&self, line: &Metrics, first: &Metrics) -> Finding {
+        // Whatever changes weights that are almost gone changes much of them.
+        if collapsed(line, first) {
+            return Finding::No;
+        }
         let large =
             by_layer(hidden(line), |layer| layer.update_ratio, |ratio| ratio > UPDATE_LARGE);
         if !large.is_empty() {
@@ -266,34 +280,35 @@ fn dead(line: &Metrics) -> Finding {
     }
 }
 
-/// Many outputs are at the edge of their range: from the start, or driven there by training. A network that is good at
-/// its task has learnt to be where it is.
+/// Many outputs are at the edge of their range from the start, or almost all were driven there by training.
 fn saturated(line: &Metrics, first: &Metrics) -> Finding {
     let share = |layer: &LayerMetrics| layer.saturated_fraction;
     let began = by_layer(&first.layers, share, |share| share >= SATURATED);
     let now = by_layer(&line.layers, share, |share| share >= SATURATED);
-    let good = is_good(line.train_accuracy);
-    let is_fault =
-        |(name, share): &(String, f64)| began.contains_key(name) || (*share >= DRIVEN && !good);
+    let is_fault = |(name, share): &(String, f64)| began.contains_key(name) || *share >= DRIVEN;
     Finding::of(now.into_iter().filter(is_fault).collect())
 }
 
 /// The gradient fades between the last hidden layer and the first. The output layer is left out: where it is near zero
 /// it lets little through, whatever is below it.
-fn vanishing(line: &Metrics) -> Finding {
+fn vanishing(line: &Metrics, first: &Metrics) -> Finding {
+    let one_answer = line.prediction_spread.is_some_and(|spread| spread < SAME_ANSWER);
+    let held = line.step > 0 && one_answer && stuck(line, first, STUCK) && !collapsed(line, first);
+    let limit = if held { FADES } else { VANISHED };
     let norms = || hidden(line).filter_map(|layer| layer.grad_norm);
     let longest = norms().fold(0.0, f64::max);
-    let vanished = |norm: f64| 0.0 < norm && norm < VANISHED * longest;
+    let vanished = |norm: f64| 0.0 < norm && norm < limit * longest;
     if is_good(line.train_accuracy) || !norms().next().is_some_and(vanished) {
         return Finding::No;
     }
     let share = |layer: &LayerMetrics| layer.grad_norm.map(|norm| norm / longest);
-    Finding::of(by_layer(hidden(line), share, |share| share < VANISHED))
+    Finding::of(by_layer(hidden(line), share, |share| share < limit))
 }
 
 /// A layer that was alive before training lets nothing through any more.
 fn killed(line: &Metrics, first: &Metrics) -> Finding {
-    if !line.prediction_spread.is_some_and(|spread| spread < SAME_ANSWER) {
+    if !line.prediction_spread.is_some_and(|spread| spread < SAME_ANSWER) || collapsed(line, first)
+    {
         return Finding::No;
     }
     let is_silent = |layer: &LayerMetrics| {
@@ -315,6 +330,13 @@ fn killed(line: &Metrics, first: &Metrics) -> Finding {
 fn stuck(line: &Metrics, first: &Metrics, share: f64) -> bool {
     let losses = line.train_eval_loss.zip(first.train_eval_loss);
     losses.is_some_and(|(now, then)| now > share * then)
+}
+
+/// A hidden layer has hardly any weights left.
+fn collapsed(line: &Metrics, first: &Metrics) -> bool {
+    hidden(line)
+        .zip(hidden(first))
+        .any(|(now, then)| now.weight_norm < COLLAPSED * then.weight_norm)
 }
 
 /// All layers but the output.

@@ -87,7 +87,7 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
         ),
         VerdictName::ConstantInputs => (
             Severity::Warning,
-            "Most input values are the same in nearly all samples, so there is little to tell classes by.",
+            "Half of the input values or more are the same in nearly all samples: there is little to tell classes by.",
         ),
         VerdictName::DuplicatesAcrossParts => (
             Severity::Warning,

@@ -4,13 +4,14 @@
 //! oscillating loss and slow convergence; Google's tuning playbook for learning rates.
 
 use super::{
+    flat::is_good,
     history::Row,
     meaning::verdict,
     rise::Rise,
     series::{mean, noise, slope},
     tracker::{Explosion, Tracker, evidence},
 };
-use crate::train::event::{Evidence, Verdict, VerdictName};
+use crate::train::event::{Evidence, Severity, Verdict, VerdictName};
 
 /// Epochs that a judgement of the whole course needs.
 const ENOUGH: usize = 8;
@@ -50,7 +51,13 @@ impl Tracker {
     }
 
     fn verdict(&self, name: VerdictName, since: f64, evidence: Evidence) -> Verdict {
-        verdict(name, since, evidence, self.remedy(name))
+        let verdict = verdict(name, since, evidence, self.remedy(name));
+        // Units at the edge of their range learn no more; a network that is good with them need not.
+        let accuracy = self.points.last().and_then(|row| row.train_accuracy);
+        if name == VerdictName::SaturatedUnits && is_good(accuracy) {
+            return Verdict { severity: Severity::Info, ..verdict };
+        }
+        verdict
     }
 
     fn exploded(&self, explosion: Explosion) -> Vec<Verdict> {
@@ -162,6 +169,10 @@ impl Tracker {
             }
             VerdictName::PredictionsIgnoreInput if self.layers.began_at_zero() => {
                 "--set model.init=he".to_owned()
+            }
+            VerdictName::PredictionsIgnoreInput if self.layers.weights_collapsed() => {
+                let penalties = ["l1", "l2", "weight_decay"];
+                penalties.map(|penalty| format!("--set regularization.{penalty}=0")).join(" ")
             }
             VerdictName::SaturatedUnits
             | VerdictName::VanishingGradients

@@ -171,7 +171,7 @@ pub enum VerdictName {
     LabelsLookShuffled,
     /// One class has far fewer training samples than others.
     ClassImbalance,
-    /// Most input values are the same in nearly all samples.
+    /// Half of the input values or more are the same in nearly all samples.
     ConstantInputs,
     /// Samples of the validation or test part are in the training part too.
     DuplicatesAcrossParts,

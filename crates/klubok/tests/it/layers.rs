@@ -2,7 +2,7 @@
 
 use klubok::{
     observe::{history::Row, tracker::Tracker},
-    train::event::{LayerMetrics, Metrics, Verdict, VerdictName},
+    train::event::{LayerMetrics, Metrics, Severity, Verdict, VerdictName},
 };
 
 /// Balanced classes, 100 validation samples each.
@@ -164,7 +164,7 @@ fn dead_units_are_said_when_the_whole_training_part_shows_them() {
 }
 
 #[test]
-fn saturated_units_are_no_fault_of_a_network_that_learnt_them() {
+fn saturated_units_are_a_note_where_the_network_is_good_with_them() {
     let saturated = |from: usize, share: f64, accuracy: f64| {
         move |e: usize| {
             let mut line = with(healthy(e), |layer| {
@@ -176,9 +176,13 @@ fn saturated_units_are_no_fault_of_a_network_that_learnt_them() {
             line
         }
     };
-    assert_eq!(names(saturated(3, 0.95, 0.99)), []);
     assert_eq!(names(saturated(3, 0.7, 0.6)), [], "as healthy tanh layers do");
-    assert_eq!(the(VerdictName::SaturatedUnits, saturated(3, 0.95, 0.6)).since, 3.0);
+    let of = |accuracy| {
+        let verdict = the(VerdictName::SaturatedUnits, saturated(3, 0.95, accuracy));
+        (verdict.since, verdict.severity)
+    };
+    assert_eq!(of(0.6), (3.0, Severity::Warning));
+    assert_eq!(of(0.99), (3.0, Severity::Info));
     let verdict = the(VerdictName::SaturatedUnits, saturated(0, 0.7, 0.99));
     assert_eq!((verdict.since, verdict.evidence["hidden1"]), (1.0, 0.7));
 }
@@ -199,6 +203,24 @@ fn gradients_vanish_on_their_way_to_the_first_layer() {
     let verdict = the(VerdictName::VanishingGradients, fades(5e-5));
     assert!((verdict.evidence["hidden1"] - 1e-4).abs() < 1e-12, "{verdict:?}");
     assert_eq!(verdict.try_, "--set model.activation=relu");
+    // A network that gives one answer is held there by less.
+    let held = |e| Metrics { prediction_spread: Some(1e-4), ..fades(0.01)(e) };
+    assert!(names(held).contains(&VerdictName::VanishingGradients));
+}
+
+#[test]
+fn a_network_whose_weights_a_penalty_took_ignores_its_input() {
+    let shrunk = |e: usize| {
+        with(silent(1)(e), |layer| {
+            layer.weight_norm *= if e == 0 { 1.0 } else { 0.01 };
+            layer.update_ratio = Some(0.7);
+        })
+    };
+    let verdict = the(VerdictName::PredictionsIgnoreInput, shrunk);
+    assert!(verdict.try_.contains("--set regularization.l2=0"), "{verdict:?}");
+    let names = names(shrunk);
+    assert!(!names.contains(&VerdictName::UpdateRatio), "{names:?}");
+    assert!(!names.contains(&VerdictName::LearningRateKillsNetwork), "{names:?}");
 }
 
 #[test]
