@@ -404,15 +404,27 @@ fn last_low(losses: &[f64]) -> usize {
     low
 }
 
+/// Each value between its neighbours, as the median of the three.
+fn without_spikes(values: &[f64]) -> Vec<f64> {
+    let mut calm = values.to_vec();
+    for (calm, three) in calm.iter_mut().skip(1).zip(values.windows(3)) {
+        *calm = super::series::median(&mut three.to_vec());
+    }
+    calm
+}
+
 /// The knee of a course: the point farthest below the line from its beginning to its end, once the pace after it
-/// is at most [`SLOWER`] of the pace before it, for at least as long.
+/// is at most [`SLOWER`] of the pace before it, for at least as long. The first steps jump about: a whole epoch must have
+/// been seen, and a single low value is no knee.
 fn knee(rows: &[Row]) -> Option<Knee> {
     let (epochs, losses): (Vec<f64>, Vec<f64>) =
         rows.iter().filter_map(|row| Some((row.epoch, row.train_loss.or(row.val_loss)?))).unzip();
     let (n, first) = (losses.len(), *losses.first()?);
-    if n < 4 {
+    if n < 4 || epochs[n - 1] - epochs[0] < 1.0 {
         return None;
     }
+    let jitter = noise(&losses, 0.0);
+    let losses = without_spikes(&losses);
     let (begin, end, last) = (epochs[0], epochs[n - 1], losses[n - 1]);
     let chord = |i: usize| first - (first - last) * (epochs[i] - begin) / (end - begin);
     let at =
@@ -420,7 +432,6 @@ fn knee(rows: &[Row]) -> Option<Knee> {
     let before = (first - losses[at]) / (epochs[at] - begin);
     let after = (losses[at] - last) / (end - epochs[at]);
     let long = end - epochs[at] >= epochs[at] - begin;
-    let jitter = noise(&losses, 0.0);
     let fell = first - losses[at] > (LEARNING * first.abs()).max(3.0 * jitter);
     if !(long && fell && after <= SLOWER * before) {
         return None;

@@ -75,6 +75,23 @@ fn a_fast_phase_within_the_first_epoch_ends_at_a_fraction() {
 }
 
 #[test]
+fn first_steps_that_jump_about_do_not_end_the_fast_phase() {
+    // Cats and dogs with the article's network: the first step takes off what the start was too sure of.
+    let mut tracker = Tracker::new(None);
+    tracker.epoch(&Row { untrained: true, ..row(0, 1.0, 1.01) });
+    let losses = [0.858, 0.890, 0.899, 0.747, 0.782, 0.701, 0.640];
+    for (i, loss) in losses.into_iter().enumerate() {
+        tracker.step(&Row { epoch: 0.008 * f64::from(1 << i), ..row(0, loss, loss) });
+        assert_eq!(phase(&tracker, PhaseName::FineTuning), None, "{loss}");
+    }
+    for (epoch, loss) in [(1, 0.612), (2, 0.539), (3, 0.529), (4, 0.420)] {
+        tracker.epoch(&row(epoch, loss, loss + 0.05));
+    }
+    let fast = phase(&tracker, PhaseName::FastLearning).unwrap();
+    assert!((0.1..1.0).contains(&fast.end), "{fast:?}");
+}
+
+#[test]
 fn warm_restarts_are_no_over_fitting() {
     // Every ten epochs the learning rate jumps up: both losses jump, then fall lower than before.
     let mut tracker = Tracker::new(Some(2000));
