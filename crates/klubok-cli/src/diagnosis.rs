@@ -6,6 +6,8 @@ use klubok::{
 };
 
 use crate::{
+    args::Level,
+    failure::{Failure, Result},
     findings,
     terminal::{accuracy_and_chance, numbers, paint, percent, table, words},
     text::text,
@@ -225,6 +227,20 @@ pub(crate) fn lines(verdicts: &[Verdict]) -> Vec<String> {
         [first, format!("  {}", remedy(verdict))]
     };
     verdicts.iter().flat_map(two).collect()
+}
+
+/// Fails when a verdict is as bad as `--fail-on` says.
+///
+/// # Errors
+/// Without a word, as the verdicts have been told, and with exit code 1.
+pub(crate) fn fail_on(level: Option<Level>, verdicts: &[Verdict]) -> Result<()> {
+    let limit = match level {
+        None => return Ok(()),
+        Some(Level::Warning) => Severity::Warning,
+        Some(Level::Error) => Severity::Error,
+    };
+    let fails = verdicts.iter().any(|verdict| verdict.severity >= limit);
+    if fails { Err(Failure::silent(1)) } else { Ok(()) }
 }
 
 /// What to try, or what to do with the data where no setting helps.

@@ -4,13 +4,6 @@ use klubok::nn::loss::{answer, log_sum_exp, softmax};
 pub(crate) use klubok::train::evaluate::wilson;
 use serde::Serialize;
 
-/// Samples of each class.
-pub(crate) fn class_counts(targets: impl Iterator<Item = u32>, classes: usize) -> Vec<u64> {
-    let mut counts = vec![0; classes];
-    targets.for_each(|class| counts[class as usize] += 1);
-    counts
-}
-
 /// The share of the most frequent class: what always guessing that class would reach.
 pub(crate) fn chance(class_counts: &[u64]) -> f64 {
     let samples: u64 = class_counts.iter().sum();
@@ -74,12 +67,14 @@ impl Evaluation {
         let count = n.max(1) as f64;
         let gap = |&(_, right, confidence): &(usize, usize, f64)| (right as f64 - confidence).abs();
         let accuracy = correct as f64 / count;
+        let support: Vec<u64> =
+            confusion.iter().map(|row| row.iter().sum::<usize>() as u64).collect();
         Self {
             samples: n,
             loss: loss / count,
             accuracy,
             accuracy_interval: wilson(accuracy, n),
-            chance: chance(&class_counts(targets.iter().copied(), k)),
+            chance: chance(&support),
             per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
             confusion,
             ece: bins.iter().map(gap).sum::<f64>() / count,

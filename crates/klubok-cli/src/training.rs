@@ -21,7 +21,7 @@ use crate::{
     files, interrupt,
     json::{Lines, Trained},
     loading,
-    measures::{chance, class_counts, wilson},
+    measures::{chance, wilson},
     progress::Progress,
     terminal::{Screen, accuracy_and_chance, answer, duration, paint, rate, thousands},
     text::text,
@@ -61,8 +61,7 @@ impl Training<'_> {
         let Self { run, config, data, screen, .. } = self;
         let inputs = data.rows.fields()[Field::X.0].width;
         self.introduce(&config.network(inputs, data.classes.len()), backend);
-        let val = data.parts.val.iter().map(|&row| data.targets[row as usize]);
-        let val_classes = class_counts(val, data.classes.len());
+        let val_classes = data.class_counts(&data.parts.val);
         let chance = chance(&val_classes);
         let mut progress = Progress::new(screen, data.parts.val.len(), chance);
         let mut watch = Watch::new(data.parts.val.len() as u64).with_classes(&val_classes);

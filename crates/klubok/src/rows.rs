@@ -36,6 +36,19 @@ impl Kind {
             Kind::Numbers | Kind::Class => 4,
         }
     }
+
+    /// The number that the bytes of one value are.
+    ///
+    /// # Panics
+    /// When they are not as many as [`Kind::bytes`].
+    pub fn number(self, stored: &[u8]) -> f64 {
+        match (self, stored) {
+            (Kind::Pixels, &[byte]) => f64::from(byte),
+            (Kind::Numbers, &[a, b, c, d]) => f64::from(f32::from_ne_bytes([a, b, c, d])),
+            (Kind::Class, &[a, b, c, d]) => f64::from(u32::from_ne_bytes([a, b, c, d])),
+            _ => panic!("{} bytes are no value", stored.len()),
+        }
+    }
 }
 
 /// One field of every row.

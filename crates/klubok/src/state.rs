@@ -63,12 +63,15 @@ pub struct State {
 }
 
 impl State {
-    /// A block of it; none where there is no such block.
-    pub fn block(&self, block: Block) -> Option<&Numbers> {
+    /// A block of it.
+    ///
+    /// # Panics
+    /// When there is no such block.
+    pub fn block(&self, block: Block) -> &Numbers {
         match block {
-            Block::Param(p) => self.params.get(p),
-            Block::Moment(m, p) => self.moments.get(m)?.get(p),
-            Block::Running(r) => self.running.get(r),
+            Block::Param(p) => &self.params[p],
+            Block::Moment(m, p) => &self.moments[m][p],
+            Block::Running(r) => &self.running[r],
         }
     }
 }

@@ -7,12 +7,11 @@ use klubok::{
     check::{Experiment, Findings, Lab, check, steps::Steps},
     config::Preset,
     data::{self, OpenOptions, Sizes},
-    train::event::Severity,
 };
 use serde::Serialize;
 
 use crate::{
-    args, check_report, compute,
+    args, check_report, compute, diagnosis,
     failure::{Failure, Result},
     loading, settings,
     terminal::{Screen, answer, tell},
@@ -74,13 +73,7 @@ pub(crate) fn run(args: &args::Check) -> Result<()> {
     } else {
         tell(&check_report::report(&args.data, &config, &dataset, &checked))?;
     }
-    let limit = match args.fail_on {
-        None => return Ok(()),
-        Some(args::Level::Warning) => Severity::Warning,
-        Some(args::Level::Error) => Severity::Error,
-    };
-    let fails = checked.findings.verdicts.iter().any(|verdict| verdict.severity >= limit);
-    if fails { Err(Failure::silent(1)) } else { Ok(()) }
+    diagnosis::fail_on(args.fail_on, &checked.findings.verdicts)
 }
 
 /// Times real steps, after some to warm up.

@@ -9,10 +9,7 @@ use std::{
 use klubok::{
     data::{Part, read_split},
     observe::{Diagnosis, history, history::History},
-    train::{
-        event::Severity,
-        run_dir::{RunDir, SPLIT},
-    },
+    train::run_dir::{RunDir, SPLIT},
 };
 
 use crate::{
@@ -35,13 +32,7 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
     } else {
         answer(summary(&args.path, &history, &of))?;
     }
-    let limit = match args.fail_on {
-        None => return Ok(()),
-        Some(args::Level::Warning) => Severity::Warning,
-        Some(args::Level::Error) => Severity::Error,
-    };
-    let fails = of.verdicts.iter().any(|verdict| verdict.severity >= limit);
-    if fails { Err(Failure::silent(1)) } else { Ok(()) }
+    diagnosis::fail_on(args.fail_on, &of.verdicts)
 }
 
 /// The history of a run with what its folder tells beside it, of a file, or of standard input.

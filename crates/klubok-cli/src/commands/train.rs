@@ -14,7 +14,7 @@ use crate::{
     classifier::RUNS,
     failure::{Failure, Result},
     json::{Lines, Trained},
-    measures::{chance, class_counts},
+    measures::chance,
     new_run::NewRun,
     settings,
     terminal::{Screen, accuracy_and_chance, answer, duration, numbers, paint, table, words},
@@ -99,8 +99,7 @@ fn vary(
             lines.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        let of_val = data.parts.val.iter().map(|&row| data.targets[row as usize]);
-        let chance = chance(&class_counts(of_val, data.classes.len()));
+        let chance = chance(&data.class_counts(&data.parts.val));
         done.push(Variant { value, trained, val: (data.parts.val.len(), chance) });
         opened = Some((config.data, data));
         if interrupted {

@@ -18,7 +18,7 @@ use crate::{
     optim::{Rule, adam, clip, penalty, rmsprop, sgd},
     plan::{LossKind, Op, ParamKind, Plan, Precision, Prepare, Value},
     rng::{Purpose, key},
-    rows::{Field, Kind, Rows},
+    rows::{Field, Rows},
     state::{Block, Numbers, State, Weights},
 };
 
@@ -399,12 +399,7 @@ fn numbers(data: &dyn Rows, field: Field, rows: &[u32]) -> Result<Vec<f64>> {
     let spec = &data.fields()[field.0];
     let mut bytes = vec![0; rows.len() * spec.bytes()];
     data.gather(field, rows, &mut bytes)?;
-    let words = || bytes.as_chunks::<4>().0.iter();
-    Ok(match spec.kind {
-        Kind::Pixels => bytes.iter().map(|&b| f64::from(b)).collect(),
-        Kind::Numbers => words().map(|&w| f64::from(f32::from_ne_bytes(w))).collect(),
-        Kind::Class => words().map(|&w| f64::from(u32::from_ne_bytes(w))).collect(),
-    })
+    Ok(bytes.chunks_exact(spec.kind.bytes()).map(|stored| spec.kind.number(stored)).collect())
 }
 
 fn get(blocks: &[Vec<f64>]) -> Vec<Numbers> {

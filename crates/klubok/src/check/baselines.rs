@@ -81,11 +81,7 @@ pub type Confidences = [Vec<f64>; 2];
 pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Confidences)> {
     let (linear, of_linear) = trained(lab, &plain(lab.config, &[]))?;
     let (small_network, of_small) = trained(lab, &plain(lab.config, &[SMALL]))?;
-    let counts = |rows: &[u32]| {
-        let mut counts = vec![0u64; lab.data.classes.len()];
-        rows.iter().for_each(|&row| counts[lab.data.targets[row as usize] as usize] += 1);
-        counts
-    };
+    let counts = |rows: &[u32]| lab.data.class_counts(rows);
     let priors = priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val));
     let narrowest = lab.config.model.hidden.iter().min();
     let narrow = narrowest.is_some_and(|&units| units < lab.data.classes.len());

@@ -8,7 +8,8 @@ use crate::{
     rows::FieldSpec,
 };
 
-/// Copies of the parameters beside those that a step works on: the start, the best and the last that can be saved.
+/// Copies of the parameters beside those that a step works on, at most: the best, and the start or what is being measured
+/// and saved, which are there for a while only.
 const KEPT: usize = 3;
 
 /// What the network is made of.

@@ -16,7 +16,10 @@ use crate::{
     plan::{Plan, Precision},
     rows::Rows,
     state::{Numbers, State, Weights},
-    train::{batches::sample, trainer::row_weights},
+    train::{
+        batches::sample,
+        trainer::{row_weights, weight_sum},
+    },
 };
 
 /// Units of a hidden layer of the copy, at most.
@@ -88,8 +91,7 @@ impl SmallCopy {
         }
         let rows = sample(&lab.data.parts.train, SAMPLES, seed);
         let weights = row_weights(lab.data, &plan.loss.class_weights)?;
-        let weight = |row: &u32| weights.as_ref().map_or(1.0, |weights| weights[*row as usize]);
-        let weight_sum = rows.iter().map(weight).sum();
+        let weight_sum = weight_sum(weights.as_deref(), &rows);
         Ok(Self { plan, start, rows, weight_sum, data: lab.data.rows.clone() })
     }
 

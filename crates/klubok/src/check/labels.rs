@@ -20,7 +20,7 @@ use crate::{
     },
     optim::{Rule, UpdateSpec},
     plan::{LossKind, LossSpec, Prepare},
-    rows::{Field, Kind, Rows},
+    rows::{Field, Rows},
     state::{Numbers, State},
     train::batches::sample,
 };
@@ -193,10 +193,7 @@ fn inputs(rows: &dyn Rows, which: &[u32], prepare: &Prepare) -> Result<Vec<f32>>
     for row in which {
         rows.gather(Field::X, std::slice::from_ref(row), &mut bytes)?;
         for (f, bytes) in bytes.chunks_exact(spec.kind.bytes()).enumerate() {
-            let stored = match (spec.kind, bytes) {
-                (Kind::Numbers, &[a, b, c, d]) => f32::from_ne_bytes([a, b, c, d]),
-                (_, bytes) => f32::from(bytes[0]),
-            };
+            let stored = spec.kind.number(bytes) as f32;
             let channel = f % prepare.factor.len();
             x.push(stored * prepare.factor[channel] + prepare.offset[channel]);
         }

@@ -130,9 +130,8 @@ pub struct Findings {
 pub fn check(
     lab: &Lab<'_>,
     steps: &mut Steps,
-    begins: &mut dyn FnMut(Experiment),
+    begin: &mut dyn FnMut(Experiment),
 ) -> Result<Findings> {
-    let mut begin = |experiment| begins(experiment);
     begin(Experiment::Data);
     let data = Survey::of(lab.data)?;
     begin(Experiment::InitialLoss);
@@ -165,14 +164,10 @@ pub fn check(
     Ok(findings)
 }
 
-/// Multiply-adds of a training step for each sample, times two: forward, gradient of weights, gradient of inputs.
-fn flops(network: &Network) -> f64 {
-    6.0 * network.parameters() as f64
-}
-
-/// Steps of `batch` samples that so many FLOPs pay for, at least `least` and at most `most`.
-fn affordable(flops_in_all: f64, network: &Network, batch: usize, least: u64, most: u64) -> u64 {
-    let steps = flops_in_all / (flops(network) * batch as f64);
+/// Steps of `batch` samples that so many FLOPs pay for, at least `least` and at most `most`: two a parameter and sample
+/// for each of forward, gradient of weights and gradient of inputs.
+fn affordable(flops: f64, network: &Network, batch: usize, least: u64, most: u64) -> u64 {
+    let steps = flops / (6.0 * network.parameters() as f64 * batch as f64);
     (steps as u64).clamp(least, most)
 }
 

@@ -11,7 +11,7 @@ use crate::{
         RunError,
         batches::Batches,
         evaluate::{Evaluator, Scores},
-        trainer::row_weights,
+        trainer::{row_weights, weight_sum},
     },
 };
 
@@ -36,8 +36,7 @@ impl Trial {
         largest: usize,
     ) -> Result<Self> {
         let data = lab.data;
-        let mut counts = vec![0; data.classes.len()];
-        data.parts.train.iter().for_each(|&row| counts[data.targets[row as usize] as usize] += 1);
+        let counts = data.class_counts(&data.parts.train);
         let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
         let seed = config.train.seed;
         let prepare = preprocessing.prepare(config.augment());
@@ -101,14 +100,6 @@ impl Trial {
         let mut outputs = crate::backend::Outputs::default();
         self.program.infer(DataId(0), rows, &[self.plan.output], &mut outputs)?;
         Ok(outputs.values.swap_remove(0))
-    }
-}
-
-/// Sum of the weights of some rows, each 1 where there are none.
-fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
-    match weights {
-        Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
-        None => rows.len() as f64,
     }
 }
 

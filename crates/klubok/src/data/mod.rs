@@ -166,6 +166,11 @@ impl Dataset {
         self.classes.iter().enumerate().map(class).collect()
     }
 
+    /// How many of some rows are of each class, in the order of the classes.
+    pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
+        count(&self.targets, rows, self.classes.len()).into_iter().map(|n| n as u64).collect()
+    }
+
     /// The part of each row.
     pub fn part_of_rows(&self) -> Vec<Part> {
         let mut parts = vec![Part::Train; self.targets.len()];

@@ -132,7 +132,7 @@ fn deviation(variance: f64, (least, most): (f64, f64)) -> f32 {
 }
 
 /// Calls `visit` with the number and the stored input of each of `which` rows, in order.
-fn each_row(
+pub(super) fn each_row(
     rows: &dyn Rows,
     which: &[u32],
     mut visit: impl FnMut(u32, &[u8]) -> Result<()>,

@@ -5,10 +5,10 @@
 
 use serde::Serialize;
 
-use super::{ClassCount, Dataset, Part};
+use super::{ClassCount, Dataset, Part, preprocess::each_row};
 use crate::{
     error::Result,
-    rows::{Field, Kind, Rows},
+    rows::{Field, Rows},
 };
 
 /// Rows of the training part whose values are looked at, at most: evenly spaced over the part.
@@ -163,14 +163,11 @@ fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
     let looked_at = train.len().min(LOOKED_AT);
     let which = (0..looked_at).map(|i| train[i * train.len() / looked_at]);
     let which: Vec<u32> = which.collect();
-    let value = |bytes: &[u8]| match (spec.kind, bytes) {
-        (Kind::Numbers, &[a, b, c, d]) => f64::from(f32::from_ne_bytes([a, b, c, d])),
-        (_, bytes) => f64::from(bytes[0]),
-    };
+    let value = |stored: &[u8]| spec.kind.number(stored);
     // Who has more than half of the votes wins (Boyer and Moore 1991): one candidate a value, no table of values.
     let mut candidates = vec![(0.0f64, 0usize); spec.width];
     let (mut sum, mut squares) = (0.0, 0.0);
-    each_row(rows, &which, |bytes| {
+    each_row(rows, &which, |_, bytes| {
         for (candidate, bytes) in candidates.iter_mut().zip(bytes.chunks_exact(spec.kind.bytes())) {
             let x = value(bytes);
             (sum, squares) = (sum + x, squares + x * x);
@@ -180,13 +177,15 @@ fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
                 (_, votes) => *votes -= 1,
             }
         }
+        Ok(())
     })?;
     let mut hits = vec![0usize; spec.width];
-    each_row(rows, &which, |bytes| {
+    each_row(rows, &which, |_, bytes| {
         let values = bytes.chunks_exact(spec.kind.bytes()).zip(&candidates);
         for (hits, (bytes, (candidate, _))) in hits.iter_mut().zip(values) {
             *hits += usize::from(value(bytes) == *candidate);
         }
+        Ok(())
     })?;
     let n = (looked_at * spec.width).max(1) as f64;
     let mean = sum / n;
@@ -202,16 +201,6 @@ fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
         mean,
         std: (squares / n - mean * mean).max(0.0).sqrt(),
     })
-}
-
-/// The stored input of each of `which` rows, one at a time.
-fn each_row(rows: &dyn Rows, which: &[u32], mut visit: impl FnMut(&[u8])) -> Result<()> {
-    let mut bytes = vec![0; rows.fields()[Field::X.0].bytes()];
-    for row in which {
-        rows.gather(Field::X, std::slice::from_ref(row), &mut bytes)?;
-        visit(&bytes);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -60,15 +60,15 @@ pub fn write(path: &Path, contents: &Contents<'_>, logs: LogLengths, plan: &Plan
             let shape = vec![ratios[meter][layer].len()];
             Tensor { name: name.clone(), shape, dtype: Dtype::F32 }
         }
-        Part::State(_) | Part::Best(_) => {
+        Part::State(_) | Part::BestParam(_) | Part::BestRunning(_) => {
             Tensor { name: name.clone(), shape: vec![*len], dtype: wide }
         }
     };
     let tensors: Vec<Tensor> = parts.iter().map(tensor).collect();
     let numbers = |i: usize| match parts[i].1 {
         Part::State(block) => state(block).map_err(std::io::Error::other),
-        Part::Best(Block::Running(r)) => Ok(Cow::Borrowed(&best.running[r])),
-        Part::Best(Block::Param(p) | Block::Moment(_, p)) => Ok(Cow::Borrowed(&best.params[p])),
+        Part::BestParam(p) => Ok(Cow::Borrowed(&best.params[p])),
+        Part::BestRunning(r) => Ok(Cow::Borrowed(&best.running[r])),
         Part::Ratios(meter, layer) => Ok(Cow::Owned(Numbers::F32(ratios[meter][layer].clone()))),
     };
     let file = |out: &mut _| tensors::write(out, (KEY, metadata), &tensors, numbers);
@@ -131,7 +131,8 @@ fn damaged(path: &Path, reason: &impl ToString) -> crate::Error {
 #[derive(Debug, Clone, Copy)]
 enum Part {
     State(Block),
-    Best(Block),
+    BestParam(usize),
+    BestRunning(usize),
     /// Update ratios of the epoch (0) or since the last chosen step (1), of a layer.
     Ratios(usize, usize),
 }
@@ -144,9 +145,9 @@ fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
         };
         plan.params.iter().enumerate().map(of).collect::<Vec<_>>()
     };
-    let running = |prefix: &str, part: fn(Block) -> Part| {
+    let running = |prefix: &str, part: fn(usize) -> Part| {
         let of = |(r, spec): (usize, &RunningSpec)| {
-            (format!("{prefix}.{}", spec.name), part(Block::Running(r)), spec.len)
+            (format!("{prefix}.{}", spec.name), part(r), spec.len)
         };
         plan.running.iter().enumerate().map(of).collect::<Vec<_>>()
     };
@@ -163,9 +164,9 @@ fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
     [
         params("params", &|p| Part::State(Block::Param(p))),
         moments.collect(),
-        running("running", Part::State),
-        params("best", &|p| Part::Best(Block::Param(p))),
-        running("best", Part::Best),
+        running("running", |r| Part::State(Block::Running(r))),
+        params("best", &Part::BestParam),
+        running("best", Part::BestRunning),
         ratios("epoch_ratios", 0),
         ratios("step_ratios", 1),
     ]

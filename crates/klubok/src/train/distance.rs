@@ -11,6 +11,7 @@ use crate::{
     nn::network::{Network, Start},
     plan::{ParamKind, Plan},
     state::{Block, Numbers},
+    train::task::Task,
 };
 
 /// Weights up to which the start is kept: 32 MB.
@@ -27,14 +28,16 @@ pub struct Distance {
 }
 
 impl Distance {
-    /// From the start of this network with this seed.
-    pub fn new(network: Network, start: Start, seed: u64) -> Self {
-        let mut distance = Self { network, start, seed, kept: Vec::new() };
-        if distance.network.parameters() <= KEPT {
-            let layers = 0..=distance.network.hidden.len();
-            distance.kept = layers.map(|layer| distance.origin(layer).into_owned()).collect();
+    /// From the start of this task, which was drawn with this seed.
+    pub fn of(task: &Task, seed: u64) -> Self {
+        let (network, start) = (task.network.clone(), task.begin.clone());
+        let mut kept = Vec::new();
+        if network.parameters() <= KEPT {
+            let params = task.plan.params.iter().zip(&task.start.params);
+            let weights = params.filter(|(spec, _)| spec.kind == ParamKind::Weight);
+            kept.extend(weights.map(|(_, weights)| weights.to_f32()));
         }
-        distance
+        Self { network, start, seed, kept }
     }
 
     fn origin(&self, layer: usize) -> Cow<'_, [f32]> {

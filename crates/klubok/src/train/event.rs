@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not apply is absent.
+///
+/// Norms of gradients and updates are of the steps that were observed: one of up to 16, chosen by its number. What a chosen
+/// step measures in evaluation mode is of at most 2,048 samples of each part, unless an epoch ends with it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
     /// Epochs done; in `steps.jsonl` with its fraction.
@@ -30,7 +33,7 @@ pub struct Metrics {
     /// Learning rate of the last update.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub learning_rate: Option<f64>,
-    /// Mean over the steps of the norm of the whole gradient, before clipping.
+    /// Mean over the observed steps of the norm of the whole gradient, before clipping.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
     /// How much answers differ from sample to sample, on the same sample: `√(Σ var p)` over the classes, from 0 (all
@@ -53,12 +56,12 @@ pub struct Metrics {
 pub struct LayerMetrics {
     /// `hidden1`, ..., `output`.
     pub name: String,
-    /// Mean over the steps of the norm of this layer's gradient.
+    /// Mean over the observed steps of the norm of this layer's gradient.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
     /// Norm of the layer's weight matrix now.
     pub weight_norm: f64,
-    /// Median over the steps of |dW| / |W|.
+    /// Median over the observed steps of |dW| / |W|.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub update_ratio: Option<f64>,
     /// Share of units x samples with an output above 0, on the fixed sample of the training part (hidden layers).

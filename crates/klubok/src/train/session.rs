@@ -17,7 +17,7 @@ use crate::{
     data::{Dataset, difference, read_split, split_rows, write_split},
     format::{Model, write_atomically},
     plan::Plan,
-    state::{Numbers, Weights},
+    state::Weights,
     train::{
         RunError,
         checkpoint::{self, Contents},
@@ -104,6 +104,7 @@ pub fn train(
     let resumed = bytes.is_some();
     record_split(run, data, resumed)?;
     let mut task = Task::new(config, data)?;
+    let distance = Distance::of(&task, config.train.seed);
     // Neither the file nor the start is kept: each is as large as the network.
     let start = std::mem::take(&mut task.start);
     let (snapshot, lengths) = match bytes {
@@ -111,8 +112,7 @@ pub fn train(
         None => (Snapshot::start(start), LogLengths::default()),
     };
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
-    let Task { network, begin, .. } = &task;
-    trainer.started_from(Distance::new(network.clone(), begin.clone(), config.train.seed));
+    trainer.started_from(distance);
     let logs = Logs::open(run.path(), lengths)?;
     let (plan, model) = (task.plan.clone(), task.model(Weights::default()));
     let mut on_disk = OnDisk { run, plan, model, logs, saved: None };
@@ -193,16 +193,13 @@ impl OnDisk<'_> {
             None => None,
         };
         let state = |block| match &good {
-            Some(state) => Ok(Cow::Borrowed(state.block(block).unwrap_or(&NONE))),
+            Some(state) => Ok(Cow::Borrowed(state.block(block))),
             None => trainer.block(block).map(Cow::Owned),
         };
         let contents = Contents { progress, best, state: &state };
         checkpoint::write(&path, &contents, lengths, &self.plan)
     }
 }
-
-/// Stands for a block that is not there.
-static NONE: Numbers = Numbers::F32(Vec::new());
 
 /// The logs first, then whoever else watches.
 struct All<'a, 'b> {

@@ -36,8 +36,7 @@ impl Task {
     /// When a value of the training part is not finite, rows cannot be read, or the weights do not fit into
     /// memory.
     pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
-        let mut counts = vec![0; data.classes.len()];
-        data.parts.train.iter().for_each(|&row| counts[data.targets[row as usize] as usize] += 1);
+        let counts = data.class_counts(&data.parts.train);
         let measured =
             Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
         let preprocessing = if config.data.normalize { measured } else { measured.as_stored() };

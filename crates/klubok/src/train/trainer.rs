@@ -83,7 +83,7 @@ pub struct Trainer<'a> {
     train_sample: Vec<u32>,
     /// Fixed rows of that sample and of the validation part, for chosen steps.
     step_samples: [Vec<u32>; 2],
-    /// The other rows of it.
+    /// The rows of the training part that are not in its sample.
     train_rest: Vec<u32>,
     distance: Option<Distance>,
     figures: Figures,
@@ -320,10 +320,7 @@ impl<'a> Trainer<'a> {
     /// One update.
     fn step(&mut self) -> Result<()> {
         let rows = self.batches.batch(self.progress.position as usize);
-        let weight_sum = match &self.weights {
-            Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
-            None => rows.len() as f64,
-        };
+        let weight_sum = weight_sum(self.weights.as_deref(), rows);
         let index = self.progress.step;
         let learning_rate = self.learning_rate(index);
         let observe = self.observed(index);
@@ -518,6 +515,14 @@ fn sample_size(data: &Dataset) -> usize {
     match data.parts.val.len() {
         0 => (data.parts.train.len() / 5).max(1000),
         val => val,
+    }
+}
+
+/// Sum of the weights of some rows, each 1 where there are none.
+pub(crate) fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
+    match weights {
+        Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
+        None => rows.len() as f64,
     }
 }
 

@@ -37,8 +37,7 @@ fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan
     let snapshot = Snapshot::start(task.start.clone());
     let (plan, backend) = (task.plan.clone(), ReferenceBackend);
     let mut trainer = Trainer::new(&backend, plan, data, &config.train, snapshot).unwrap();
-    let (network, begin) = (task.network.clone(), task.begin.clone());
-    trainer.started_from(Distance::new(network, begin, config.train.seed));
+    trainer.started_from(Distance::of(&task, config.train.seed));
     let (mut epochs, go_on) = (Epochs::default(), AtomicBool::new(false));
     while trainer.advance(&mut epochs, &go_on).unwrap().is_none() {}
     let end = trainer.snapshot().unwrap().state;

@@ -49,9 +49,9 @@ pub(super) struct Layer {
     /// Median of |dW| / |W|.
     #[serde(default)]
     pub(super) update_ratio: Option<f64>,
-    /// Share of units with the same output for every sample.
+    /// Share of units with the same output for every sample looked at, in every epoch.
     #[serde(default)]
-    pub(super) dead_fraction: Option<f64>,
+    pub(super) silent_fraction: Option<f64>,
 }
 
 /// The log of a training. The first line, epoch 0, is from before any update.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -49,66 +50,48 @@ struct Linear {
 /// # Errors
 /// When the run has no checkpoint, or it cannot be read.
 pub(super) fn look(run: &Path, activation: &str, part: &Part) -> Result<Option<Activity>> {
-    let checkpoint = Tensors::read(&run.join("checkpoint/state.safetensors"))?;
-    let model = Tensors::read(&run.join("model.safetensors"))?;
-    let card = model.header["__metadata__"]["klubok"].as_str().context("no model card")?;
-    let card: Value = serde_json::from_str(card)?;
+    let checkpoint = fs_err::read(run.join("checkpoint/state.safetensors"))?;
+    let model = fs_err::read(run.join("model.safetensors"))?;
+    let (_, model) = SafeTensors::read_metadata(&model)?;
+    let card = model.metadata().as_ref().and_then(|card| card.get("klubok"));
+    let card: Value = serde_json::from_str(card.context("no model card")?)?;
     let number = |name: &str| card["preprocessing"][name][0].as_f64().context("no preprocessing");
     let (mean, std) = (number("mean")?, number("std")?);
-    let Some(layers) = checkpoint.layers()? else { return Ok(None) };
+    let Some(layers) = layers(&SafeTensors::deserialize(&checkpoint)?)? else { return Ok(None) };
     let inputs = part.pictures.iter().take(SHOWN).map(|picture| {
         picture.iter().map(|&pixel| (f64::from(pixel) - mean) / std).collect::<Vec<f64>>()
     });
     Ok(Some(activity(&layers, activation, &inputs.collect::<Vec<_>>())))
 }
 
-/// A file of tensors: 8 bytes with the length of the header, the header in JSON, the numbers.
-struct Tensors {
-    header: Value,
-    numbers: Vec<u8>,
+/// Numbers of a tensor, where there is one of this name.
+///
+/// # Errors
+/// When they are no f32.
+fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Option<Vec<f32>>> {
+    let Ok(tensor) = file.tensor(name) else { return Ok(None) };
+    if tensor.dtype() != Dtype::F32 {
+        bail!("`{name}` is not of f32");
+    }
+    let words = tensor.data().as_chunks().0.iter();
+    Ok(Some(words.map(|&word| f32::from_le_bytes(word)).collect()))
 }
 
-impl Tensors {
-    fn read(path: &Path) -> Result<Self> {
-        Self::parse(&fs_err::read(path)?).with_context(|| format!("{}", path.display()))
-    }
-
-    fn parse(bytes: &[u8]) -> Result<Self> {
-        let (length, rest) = bytes.split_first_chunk::<8>().context("too short")?;
-        let length = usize::try_from(u64::from_le_bytes(*length))?;
-        let (header, numbers) = rest.split_at_checked(length).context("too short")?;
-        Ok(Self { header: serde_json::from_slice(header)?, numbers: numbers.to_vec() })
-    }
-
-    fn tensor(&self, name: &str) -> Result<Option<Vec<f32>>> {
-        let Some(about) = self.header.get(name) else { return Ok(None) };
-        if about["dtype"] != "F32" {
-            bail!("`{name}` is not of f32");
+/// The linear layers of a checkpoint from the input on, or `None` where one has no bias: it is normalised then.
+fn layers(file: &SafeTensors<'_>) -> Result<Option<Vec<Linear>>> {
+    let mut layers = Vec::new();
+    for number in 1.. {
+        let hidden = format!("params.hidden{number}");
+        let last = file.tensor(&format!("{hidden}.weight")).is_err();
+        let name = if last { "params.output".to_owned() } else { hidden };
+        let weight = tensor(file, &format!("{name}.weight"))?.context("a layer without weights")?;
+        let Some(bias) = tensor(file, &format!("{name}.bias"))? else { return Ok(None) };
+        layers.push(Linear { weight, bias });
+        if last {
+            break;
         }
-        let at = |end: usize| about["data_offsets"][end].as_u64().context("no place");
-        let (from, to) = (usize::try_from(at(0)?)?, usize::try_from(at(1)?)?);
-        let bytes = self.numbers.get(from..to).context("too short")?;
-        let number = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        Ok(Some(bytes.chunks_exact(4).map(number).collect()))
     }
-
-    /// The linear layers from the input on, or `None` where one has no bias: it is normalised then.
-    fn layers(&self) -> Result<Option<Vec<Linear>>> {
-        let mut layers = Vec::new();
-        for number in 1.. {
-            let hidden = format!("params.hidden{number}");
-            let last = self.header.get(format!("{hidden}.weight")).is_none();
-            let name = if last { "params.output".to_owned() } else { hidden };
-            let weight =
-                self.tensor(&format!("{name}.weight"))?.context("a layer without weights")?;
-            let Some(bias) = self.tensor(&format!("{name}.bias"))? else { return Ok(None) };
-            layers.push(Linear { weight, bias });
-            if last {
-                break;
-            }
-        }
-        Ok(Some(layers))
-    }
+    Ok(Some(layers))
 }
 
 /// Shows the inputs to a network, and counts what its units do.
@@ -219,16 +202,16 @@ mod tests {
 
     #[test]
     fn a_file_of_tensors_is_read() {
-        let header = r#"{"params.output.weight":{"dtype":"F32","data_offsets":[0,8]},
-            "params.output.bias":{"dtype":"F32","data_offsets":[8,12]}}"#;
+        let header = r#"{"params.output.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},
+            "params.output.bias":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#;
         let mut file = (header.len() as u64).to_le_bytes().to_vec();
         file.extend(header.bytes());
         file.extend([1.0f32, -2.0, 0.5].iter().flat_map(|x| x.to_le_bytes()));
-        let layers = Tensors::parse(&file).unwrap().layers().unwrap().unwrap();
+        let layers = super::layers(&SafeTensors::deserialize(&file).unwrap()).unwrap().unwrap();
         assert_eq!(
             (layers[0].weight.clone(), layers[0].bias.clone()),
             (vec![1.0, -2.0], vec![0.5])
         );
-        assert!(Tensors::parse(&file[..9]).is_err());
+        assert!(SafeTensors::deserialize(&file[..9]).is_err());
     }
 }

@@ -55,24 +55,13 @@ pub(super) struct Outcome {
 
 /// The command that is put to the test.
 pub(super) struct Klubok {
-    program: PathBuf,
-    /// Whether it has `check`.
-    pub(super) checks: bool,
+    /// Its file.
+    pub(super) program: PathBuf,
     /// Where data and runs go.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Klubok {
-    /// Looks at what the program can do.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub(super) fn new(program: PathBuf, folder: PathBuf) -> Result<Self> {
-        let help = Command::new(&program).args(["check", "--help"]).output();
-        let checks = help.with_context(|| format!("{}", program.display()))?.status.success();
-        Ok(Self { program, checks, folder })
-    }
-
     /// Trains a configuration with a seed, or takes what is there when `reuse`.
     ///
     /// # Errors
@@ -103,9 +92,7 @@ impl Klubok {
         let run = folder.join("run");
         let trained = self.train(&place, &one.settings, seed, &run)?;
         let mut said = verdicts(&trained)?;
-        if self.checks {
-            said.extend(verdicts(&self.json("check", &place, &one.settings, seed, &[])?)?);
-        }
+        said.extend(verdicts(&self.json("check", &place, &one.settings, seed, &[])?)?);
         said.sort();
         said.dedup();
         let cured = one.cure.as_ref().map(|settings| {

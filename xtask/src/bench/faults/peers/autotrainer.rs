@@ -8,7 +8,7 @@
 //! - It asks for the gradient of the first batch at the moment of the look; the log has the mean norm of the epoch, over
 //!   weights and biases together.
 //! - Its share of gradients that are exactly 0 is not in the log. A weight has none when its unit or its input is dead,
-//!   so the share follows from the shares of dead units, which are.
+//!   so the share follows from the shares of silent units, which are.
 //! - Its accuracy of training is that of training mode; the log has that of evaluation mode on a sample.
 
 use super::{Names, Peer};
@@ -158,7 +158,7 @@ fn zero_share(layers: &[Layer]) -> f64 {
     let mut before = 0.0;
     let mut sum = 0.0;
     for layer in layers {
-        let dead = layer.dead_fraction.unwrap_or(0.0);
+        let dead = layer.silent_fraction.unwrap_or(0.0);
         sum += 1.0 - (1.0 - dead) * (1.0 - before);
         before = dead;
     }
@@ -187,7 +187,7 @@ mod tests {
 
     fn line(train: f64, val: f64, first: f64, last: f64, dead: f64) -> Epoch {
         let layer =
-            |norm, dead| Layer { grad_norm: Some(norm), dead_fraction: dead, ..Layer::default() };
+            |norm, dead| Layer { grad_norm: Some(norm), silent_fraction: dead, ..Layer::default() };
         Epoch {
             train_loss: Some(1.0),
             val_loss: Some(1.0),
