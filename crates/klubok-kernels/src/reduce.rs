@@ -23,10 +23,11 @@ pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 kernel! {
-    /// `Σ x` over the first `len` of every row, which are `stride` apart, as f32.
-    pub fn row_sums(sums: &mut [f32], x: &[f32], stride: usize, len: usize) {
+    /// `Σ x` over the first `len` of every row, which are `stride` apart, as f32; added to what is there if `add`.
+    pub fn row_sums(sums: &mut [f32], x: &[f32], stride: usize, len: usize, add: bool) {
         for (sum, x) in sums.iter_mut().zip(x.chunks(stride)) {
-            *sum = sum_of(&x[..len], &x[..len], |x, _| x) as f32;
+            let before = if add { *sum } else { 0.0 };
+            *sum = before + sum_of(&x[..len], &x[..len], |x, _| x) as f32;
         }
     }
 }
@@ -54,8 +55,10 @@ mod tests {
     fn every_row_has_its_sum() {
         for isa in Isa::available() {
             let mut sums = [9.0; 3];
-            row_sums(isa, &mut sums, &[1.0, 2.0, 50.0, 3.0, 4.0, 50.0], 3, 2);
+            row_sums(isa, &mut sums, &[1.0, 2.0, 50.0, 3.0, 4.0, 50.0], 3, 2, false);
             assert_eq!(sums, [3.0, 7.0, 9.0]);
+            row_sums(isa, &mut sums, &[1.0, 1.0, 50.0], 3, 2, true);
+            assert_eq!(sums, [5.0, 7.0, 9.0]);
         }
     }
 

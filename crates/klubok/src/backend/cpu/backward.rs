@@ -12,7 +12,7 @@ use klubok_kernels::{
 };
 
 use super::{
-    Form,
+    Form, Piece,
     block::{Block, Delta, Feature, Gate},
     parameter::Sums,
     products,
@@ -25,7 +25,7 @@ use super::{
 #[derive(Clone, Copy)]
 struct Through<'a> {
     isa: Isa,
-    batch: usize,
+    piece: Piece,
     stride: usize,
     gate: Gate,
     y: &'a [f32],
@@ -52,10 +52,10 @@ struct Gradients<'a> {
 
 impl Block {
     /// Turns the gradient at the last block's values into that at its product.
-    pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, batch: usize) {
+    pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, piece: Piece) {
         let (width, tile) = (self.y.width, self.weight.tile);
-        let work = tile * batch * PER_VALUE;
-        let (through, gradients) = self.through(isa, batch);
+        let work = tile * piece.rows * PER_VALUE;
+        let (through, gradients) = self.through(isa, piece);
         pool.run(
             width.div_ceil(tile),
             work,
@@ -72,12 +72,12 @@ impl Block {
         isa: Isa,
         pool: &mut Pool,
         before: &mut Block,
-        batch: usize,
+        piece: Piece,
     ) {
         let (width, tile) = (before.y.width, before.weight.tile);
-        let groups = batch.div_ceil(GROUP);
-        let work = tile * batch * (self.y.width + PER_VALUE);
-        let (through, gradients) = before.through(isa, batch);
+        let groups = piece.rows.div_ceil(GROUP);
+        let work = tile * piece.rows * (self.y.width + PER_VALUE);
+        let (through, gradients) = before.through(isa, piece);
         pool.run(
             width.div_ceil(tile),
             work,
@@ -90,17 +90,21 @@ impl Block {
         );
     }
 
-    /// Computes the gradients of all parameters from that at the product, and updates them in the fused form.
+    /// Computes the gradients of all parameters from that at the product, and with the last piece updates them in the fused
+    /// form.
     pub(super) fn backward_parameters(
         &mut self,
         isa: Isa,
         pool: &mut Pool,
         x: &Values,
-        batch: usize,
+        piece: Piece,
         update: &Update,
         form: Form,
     ) {
-        self.backward_weight(isa, pool, x, batch, update, form);
+        self.backward_weight(isa, pool, x, piece, update, form);
+        if !piece.last {
+            return;
+        }
         for vector in self.vectors_mut() {
             let mut sums = Sums::default();
             update.finish(isa, &mut vector.gradient, &vector.value, vector.kind, &mut sums);
@@ -116,19 +120,21 @@ impl Block {
         isa: Isa,
         pool: &mut Pool,
         x: &Values,
-        batch: usize,
+        piece: Piece,
         update: &Update,
         form: Form,
     ) {
+        let Piece { rows: batch, first, last } = piece;
         let change = match form {
-            Form::Fused(change) => Some(change),
-            Form::Kept => None,
+            Form::Fused(change) if last => Some(change),
+            _ => None,
         };
         let (delta, weight) = (&self.delta, &mut self.weight);
         let (tile, kind, shape) = (weight.tile, weight.kind, weight.shape());
         let (tiles, stride) = (weight.rows.div_ceil(tile), shape.stride);
         let (parts, kept) = weight.tiles();
-        let kept = if form == Form::Kept { &mut kept[..] } else { &mut [] };
+        let whole = first && last;
+        let kept = if form == Form::Kept || !whole { &mut kept[..] } else { &mut [] };
         let parts = (parts, Chunks::new(kept, tile * stride));
         pool.run(tiles, tile * stride * (batch + PER_UPDATE), parts, |i, (part, kept), scratch| {
             let mut part = Tile::new(part, shape);
@@ -140,13 +146,17 @@ impl Block {
             for from in (0..shape.columns).step_by(COLUMNS) {
                 let many = COLUMNS.min(shape.columns.next_multiple_of(GROUP) - from);
                 let size = Size { rows, groups: many / GROUP, depth: batch };
-                let (out, apart) = match change {
-                    Some(_) => (&mut *gradient, stride.min(COLUMNS)),
-                    None => (&mut kept[from..], stride),
+                let (out, apart) = if kept.is_empty() {
+                    (&mut *gradient, stride.min(COLUMNS))
+                } else {
+                    (&mut kept[from..], stride)
                 };
-                let ahead = Ahead { values: part.from(from), stride };
-                let at = (i * tile, from);
-                products::backward_weight(isa, out, apart, size, delta, x, at, ahead);
+                let values = if last { part.from(from) } else { Default::default() };
+                let (at, ahead) = ((i * tile, from), Ahead { values, stride });
+                products::backward_weight(isa, out, apart, size, delta, x, at, ahead, !first);
+                if !last {
+                    continue;
+                }
                 let (lines, len) = shape.lines(rows, many);
                 for row in 0..lines {
                     let g = &mut out[row * apart..][..len];
@@ -167,7 +177,7 @@ impl Block {
         });
     }
 
-    fn through(&mut self, isa: Isa, batch: usize) -> (Through<'_>, Gradients<'_>) {
+    fn through(&mut self, isa: Isa, piece: Piece) -> (Through<'_>, Gradients<'_>) {
         let (norm, gain, shift) = match &mut self.norm {
             Some(n) => (
                 Some(ThroughNorm {
@@ -182,7 +192,7 @@ impl Block {
         };
         let through = Through {
             isa,
-            batch,
+            piece,
             stride: self.y.stride,
             gate: self.gate,
             y: &self.y.rows,
@@ -217,7 +227,7 @@ impl<'a> From<Part<'a>> for Gradients<'a> {
 impl Through<'_> {
     /// Takes the rows of `part`, of features from number `first` on, back to the product.
     fn run(&self, first: usize, part: &mut Gradients<'_>) {
-        let (isa, stride, batch) = (self.isa, self.stride, self.batch);
+        let (isa, stride, batch) = (self.isa, self.stride, self.piece.rows);
         let at = first * stride..first * stride + part.delta.len();
         match self.gate {
             Gate::Open => {}
@@ -233,7 +243,7 @@ impl Through<'_> {
                 (part.gain[row], part.shift[row]) = (gain as f32, shift as f32);
             }
         }
-        row_sums(isa, part.bias, part.delta, stride, batch);
+        row_sums(isa, part.bias, part.delta, stride, batch, !self.piece.first);
         let delta = &*part.delta;
         pair_samples(isa, part.sample_pairs, stride / 2, delta, stride, batch);
         pair_features(isa, part.pairs, delta, stride, batch);

@@ -25,6 +25,10 @@ use crate::{
 /// Steps whose figures fit before they are read.
 const STEPS: usize = 16;
 
+/// Most rows that go through a network at once: their values are some MiB, and adding up their gradients takes little beside
+/// computing them.
+const MOST: usize = 512;
+
 /// A plan as a chain of blocks.
 struct Chain<'a> {
     prepare: &'a Prepare,
@@ -56,17 +60,19 @@ pub(super) fn program(
 ) -> Result<CpuProgram> {
     let max_batch = max_batch.max(1);
     let chain = Chain::new(plan)?;
-    memory::check(needed(plan, &chain, max_batch, backend.threads))?;
+    let most = chain.piece(max_batch);
+    memory::check(needed(plan, &chain, (max_batch, most), backend.threads))?;
     let last = chain.blocks.len() - 1;
     let blocks = chain.blocks.iter().enumerate();
-    let blocks = blocks.map(|(i, link)| link.block(plan, max_batch, i == 0, i == last)).collect();
+    let blocks = blocks.map(|(i, link)| link.block(plan, most, i == 0, i == last)).collect();
     let outputs = plan.widths[plan.output.0];
     let counts = (plan.params.len(), plan.running.len());
     Ok(CpuProgram {
         isa: backend.isa,
-        pool: Pool::new(backend.threads, scratch(plan, chain.width, max_batch)),
+        pool: Pool::new(backend.threads, scratch(plan, chain.width, most)),
         data: data.to_vec(),
         max_batch,
+        most,
         update: Update::new(&plan.update),
         clip_norm: plan.update.clip_norm,
         input: Input::new(
@@ -74,12 +80,12 @@ pub(super) fn program(
             chain.width,
             chain.noise,
             plan.seed,
-            max_batch,
+            most,
             plan.precision,
             data,
         )?,
         blocks,
-        targets: Targets::new(&plan.loss, outputs, max_batch, padded(max_batch)),
+        targets: Targets::new(&plan.loss, outputs, most, padded(most)),
         taps: chain.taps,
         counts,
         figures: Figures {
@@ -108,6 +114,15 @@ impl<'a> Chain<'a> {
             return Err(unsupported("a plan whose output is not its last layer"));
         }
         Ok(chain)
+    }
+
+    /// Rows of a piece of a batch, all about as long. Normalisation needs the whole batch at once.
+    fn piece(&self, max_batch: usize) -> usize {
+        if self.blocks.iter().any(|link| link.norm.is_some()) {
+            return max_batch;
+        }
+        let pieces = max_batch.div_ceil(MOST);
+        max_batch.div_ceil(pieces).next_multiple_of(GROUP).min(max_batch)
     }
 
     fn append(&mut self, op: &Op, last: Value, seed: u64) -> Result<()> {
@@ -208,14 +223,19 @@ fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
 }
 
 /// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks for left out.
-fn needed(plan: &Plan, chain: &Chain<'_>, max_batch: usize, threads: usize) -> f64 {
-    let copies =
-        1 + plan.update.rule.moments().len() + usize::from(plan.update.clip_norm.is_some());
+fn needed(
+    plan: &Plan,
+    chain: &Chain<'_>,
+    (max_batch, most): (usize, usize),
+    threads: usize,
+) -> f64 {
+    let kept = plan.update.clip_norm.is_some() || most < max_batch;
+    let copies = 1 + plan.update.rule.moments().len() + usize::from(kept);
     let params: f64 = plan.params.iter().map(|param| param.len() as f64).sum();
     // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two more.
     let widths: f64 = chain.blocks.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
-    let values = padded(max_batch) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
-    let scratch = scratch(plan, chain.width, max_batch + GROUP) as f64 * threads as f64;
+    let values = padded(most) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
+    let scratch = scratch(plan, chain.width, most + GROUP) as f64 * threads as f64;
     copies as f64 * params + values + scratch
 }
 

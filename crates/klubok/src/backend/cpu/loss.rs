@@ -119,7 +119,7 @@ impl Targets {
         Ok(())
     }
 
-    /// Writes the gradient at the output `y` into `delta`.
+    /// Writes the gradient at the output `y` into `delta`, and adds what came out to the figures of the step.
     pub(super) fn loss(
         &mut self,
         isa: Isa,
@@ -127,7 +127,8 @@ impl Targets {
         y: &Values,
         delta: &mut [f32],
         step: &Step<'_>,
-    ) -> StepFigures {
+        figures: &mut StepFigures,
+    ) {
         let (batch, stride, smoothing) = (step.rows.len(), self.stride, self.smoothing);
         let Self { labels, values, shares, outcomes, .. } = self;
         let kind = match self.kind {
@@ -150,12 +151,11 @@ impl Targets {
                 Some(kind) => pointwise(isa, kind, &mut dz, z, values, &shares[0], outcomes),
             }
         });
-        let mut figures = StepFigures { samples: batch as u32, ..StepFigures::default() };
+        figures.samples += batch as u32;
         for (outcome, weight) in outcomes[..batch].iter().zip(&self.weights) {
             figures.loss_sum += weight * f64::from(outcome.loss);
             figures.weight_sum += weight;
             figures.correct += u32::from(outcome.right);
         }
-        figures
     }
 }

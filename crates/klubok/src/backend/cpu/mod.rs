@@ -3,7 +3,8 @@
 //! A block is `Linear [Norm] [Activate] [Noise]`. Values are kept feature by feature, samples side by side, so that a tile
 //! of a block (some of its features) has everything it needs: product, statistics, activation, dropout and the way back
 //! through them happen while it is in cache. The gradient of a weight is never written to memory: its tile is updated as
-//! soon as it is known, unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]).
+//! soon as it is known, unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]) or the
+//! batch is so large that it goes through the network in pieces, whose gradients are added.
 //!
 //! In bf16 a block writes, beside what it computed, what products read of it rounded and in pairs; a weight's tile does
 //! so as soon as it is updated. Everything between products is in f32.
@@ -101,6 +102,8 @@ struct CpuProgram {
     data: Vec<Arc<dyn Rows>>,
     /// Most rows of a batch.
     max_batch: usize,
+    /// Most rows of a piece of it.
+    most: usize,
     update: Update,
     clip_norm: Option<f64>,
     input: Input,
@@ -127,6 +130,17 @@ enum Pass {
     },
     /// Running statistics, no noise.
     Evaluate,
+}
+
+/// A part of a batch that goes through the network at once. What one pass over a large batch leaves behind is in no cache
+/// when the next pass reads it; that of a piece is. Where the piece ends depends on shapes alone.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    rows: usize,
+    /// Its gradients are not added to those of others before it.
+    first: bool,
+    /// After it, the gradients are those of the batch.
+    last: bool,
 }
 
 /// What happens to a gradient.
@@ -245,7 +259,7 @@ impl Program for CpuProgram {
                 return Err(PlanError::Unsupported { backend: "cpu", what }.into());
             }
         }
-        for rows in rows.chunks(self.max_batch) {
+        for rows in rows.chunks(self.most) {
             self.forward(data, rows, Pass::Evaluate)?;
             for (tap, out) in taps.iter().zip(&mut out.values) {
                 let values = match self.taps[tap.0] {
@@ -280,15 +294,21 @@ impl CpuProgram {
             let what = "rows of the batch".into();
             return Err(PlanError::ShapeMismatch { what, expected, got }.into());
         }
-        self.targets.gather(&*self.data[data.0], step)?;
-        let pass = Pass::Train { step: step.index, first: step.first, track };
-        self.forward(data, step.rows, pass)?;
-        let figures = self.loss(step);
-        self.backward(got, form);
+        let (mut figures, mut from) = (StepFigures::default(), 0);
+        for rows in step.rows.chunks(self.most) {
+            let part = Step { rows, first: step.first + from as u32, ..*step };
+            self.targets.gather(&*self.data[data.0], &part)?;
+            let pass = Pass::Train { step: step.index, first: part.first, track };
+            self.forward(data, rows, pass)?;
+            self.loss(&part, &mut figures);
+            let first = from == 0;
+            from += rows.len();
+            self.backward(Piece { rows: rows.len(), first, last: from == got }, form);
+        }
         Ok(figures)
     }
 
-    /// All values for these rows, at most `max_batch`.
+    /// All values for the rows of a piece.
     fn forward(&mut self, data: DataId, rows: &[u32], pass: Pass) -> Result<()> {
         self.input.forward(self.isa, &mut self.pool, &*self.data[data.0], rows, pass)?;
         for i in 0..self.blocks.len() {
@@ -299,25 +319,26 @@ impl CpuProgram {
         Ok(())
     }
 
-    fn loss(&mut self, step: &Step<'_>) -> StepFigures {
+    fn loss(&mut self, step: &Step<'_>, figures: &mut StepFigures) {
         let Some(last) = self.blocks.last_mut() else { unreachable!("a plan has a block") };
-        self.targets.loss(self.isa, &mut self.pool, &last.y, &mut last.delta.rows, step)
+        let (y, delta) = (&last.y, &mut last.delta.rows);
+        self.targets.loss(self.isa, &mut self.pool, y, delta, step, figures);
     }
 
     /// From the gradient at the output back to the first block; weights change only after what is before them is done.
-    fn backward(&mut self, batch: usize, form: Form) {
+    fn backward(&mut self, piece: Piece, form: Form) {
         let (isa, pool) = (self.isa, &mut self.pool);
         if let Some(last) = self.blocks.last_mut() {
-            last.backward_output(isa, pool, batch);
+            last.backward_output(isa, pool, piece);
         }
         for i in (0..self.blocks.len()).rev() {
             let (before, rest) = self.blocks.split_at_mut(i);
             let block = &mut rest[0];
             if let Some(before) = before.last_mut() {
-                block.backward_input(isa, pool, before, batch);
+                block.backward_input(isa, pool, before, piece);
             }
             let x = before.last().map_or(&self.input.y, |block| &block.y);
-            block.backward_parameters(isa, pool, x, batch, &self.update, form);
+            block.backward_parameters(isa, pool, x, piece, &self.update, form);
         }
     }
 

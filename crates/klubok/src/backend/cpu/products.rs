@@ -77,7 +77,7 @@ pub(super) fn backward_input(
 }
 
 /// `dW = dzᵀ x` for outputs from number `first` on and inputs from number `from` on, both multiples of 16: rows of `dw` are
-/// `stride` apart. `size` is that of the tile, its depth the number of samples.
+/// `stride` apart. `size` is that of the tile, its depth the number of samples. It is added to what is there if `add`.
 pub(super) fn backward_weight(
     isa: Isa,
     dw: &mut [f32],
@@ -87,6 +87,7 @@ pub(super) fn backward_weight(
     x: &Values,
     (first, from): (usize, usize),
     ahead: Ahead<'_>,
+    add: bool,
 ) {
     let panel = from / GROUP;
     if dz.sample_pairs.is_empty() {
@@ -94,13 +95,13 @@ pub(super) fn backward_weight(
         let lanes = Lanes { values: panels, step: GROUP, group: x.panel() };
         let values = &dz.rows[first * dz.stride..];
         let scalars = Scalars { values, step: 1, stride: dz.stride };
-        product(isa, dw, stride, size, lanes, scalars, ahead, false);
+        product(isa, dw, stride, size, lanes, scalars, ahead, add);
     } else {
         let size = Size { depth: size.depth.div_ceil(2), ..size };
         let panels = &x.paired_panels[panel * x.paired_panel()..];
         let lanes = Lanes { values: panels, step: GROUP, group: x.paired_panel() };
         let half = dz.stride / 2;
         let scalars = Scalars { values: &dz.sample_pairs[first * half..], step: 1, stride: half };
-        product(isa, dw, stride, size, lanes, scalars, ahead, false);
+        product(isa, dw, stride, size, lanes, scalars, ahead, add);
     }
 }

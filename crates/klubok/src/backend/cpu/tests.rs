@@ -80,13 +80,15 @@ fn agrees_with_the_reference_on_every_instruction_set() {
     }
 }
 
-/// Cases whose shapes fill no tile, one of them with every limit.
-fn uneven() -> [Case; 3] {
+/// Cases whose shapes fill no tile, one of them with every limit, one whose batch goes through the network in pieces.
+fn uneven() -> [Case; 4] {
     let mut limited = wide();
     limited.update.max_norm = Some(0.8);
     limited.update.clip_norm = Some(0.5);
     let tall = Case { steps: 10, ..Case::plain(700, &[70], 33, 300) };
-    [wide(), limited, tall]
+    let mut pieces = Case { steps: 10, weighted: true, ..Case::plain(40, &[37, 20], 5, 1100) };
+    pieces.network.hidden[0].dropout = 0.3;
+    [wide(), limited, tall, pieces]
 }
 
 #[test]
@@ -196,12 +198,14 @@ fn both_forms_of_a_step_give_the_same_bits() {
         (None, Precision::Bf16),
         (Some(0.8), Precision::Bf16),
     ] {
-        let update = UpdateSpec { max_norm, ..wide().update };
-        let fused = Case { update, precision, ..wide() };
-        let mut kept = fused.clone();
-        kept.update.clip_norm = Some(1e30);
-        let [fused, kept] = [fused, kept].map(|case| bits(&train(CpuBackend::new(2), &case)));
-        assert!(fused == kept, "{max_norm:?}");
+        for case in uneven() {
+            let update = UpdateSpec { max_norm, clip_norm: None, ..case.update };
+            let fused = Case { update, precision, ..case };
+            let mut kept = fused.clone();
+            kept.update.clip_norm = Some(1e30);
+            let [fused, kept] = [fused, kept].map(|case| bits(&train(CpuBackend::new(2), &case)));
+            assert!(fused == kept, "{max_norm:?}");
+        }
     }
 }
 
