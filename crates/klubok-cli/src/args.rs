@@ -3,7 +3,7 @@
 //! Values of settings stay text here: the library's configuration checks them, so that a wrong value
 //! gets the same sentence whether it came from a flag, `--set` or a file.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
@@ -47,6 +47,7 @@ pub(crate) enum Command {
   klubok train pets/ -o runs/wide --hidden 2048,512 --epochs 60 --set augment.flip=false
   klubok train mnist/ --preset article --lr 0.01
   klubok train pets/ --vary train.optimizer=sgd,rmsprop,adam
+  klubok train pets/ --dashboard
 
 DATA is a folder with one folder of pictures a class, with or without train/ val/ test/ above them,
 a folder of IDX files, or demo:NAME. Without a validation part a fifth is cut off for it.
@@ -92,6 +93,25 @@ PATH is a run, a folder of TensorBoard event files, or a file with one row an ep
 train_loss, val_loss and, where known, epoch, train_accuracy, val_accuracy, grad_norm, lr. The names that
 Keras and Lightning give them are understood.")]
     Diagnose(Diagnose),
+    /// Show a run in the browser: its curves, phases, verdicts, and what the network has learnt.
+    #[command(alias = "watch")]
+    #[command(after_help = "Examples:
+  klubok dashboard
+  klubok dashboard runs/pets-001
+  klubok train pets/ --dashboard        (while it trains; from there it can be paused and steered)
+
+RUN is a run or a folder of runs, whose latest one is shown; without it, the latest of runs/. A run that another
+process trains and serves is named with its address; else its files are followed, and nothing is written.
+The page listens on this machine only, unless --listen says otherwise.")]
+    Dashboard(Dashboard),
+    /// A run as one HTML file that opens without a server; several runs are compared.
+    #[command(after_help = "Examples:
+  klubok report latest
+  klubok report runs/pets-001 -o pets.html
+  klubok report runs/pets-001 runs/pets-002 -o compared.html
+
+Without -o it goes to report.html in the folder of the first run.")]
+    Report(WrittenReport),
     /// How fast a training step runs on this machine.
     #[command(after_help = "Examples:
   klubok bench --layers 4096-1024-512-256-2 --batch-size 128
@@ -118,6 +138,8 @@ pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) settings: Settings,
     #[command(flatten)]
+    pub(crate) page: Page,
+    #[command(flatten)]
     pub(crate) report: Report,
 }
 
@@ -125,11 +147,14 @@ pub(crate) struct Demo {
 #[derive(Debug, Args)]
 pub(crate) struct Train {
     /// Folder of class folders, folder of IDX files, or demo:NAME.
-    #[arg(value_name = "DATA")]
-    pub(crate) data: String,
+    #[arg(value_name = "DATA", required_unless_present = "replay")]
+    pub(crate) data: Option<String>,
     /// Folder of the run; without it runs/NAME-001, counting up.
     #[arg(short, long, value_name = "RUN")]
     pub(crate) output: Option<PathBuf>,
+    /// Repeat a run: its data, its settings, and what people did to it on the page.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["vary", "data"])]
+    pub(crate) replay: Option<String>,
     /// One run a value, same split, order and start; compared at the end.
     #[arg(long, value_name = "KEY=A,B,C", value_parser = assignment)]
     pub(crate) vary: Option<(String, String)>,
@@ -137,6 +162,8 @@ pub(crate) struct Train {
     pub(crate) settings: Settings,
     #[command(flatten)]
     pub(crate) parts: Parts,
+    #[command(flatten)]
+    pub(crate) page: Page,
     #[command(flatten)]
     pub(crate) report: Report,
 }
@@ -147,6 +174,8 @@ pub(crate) struct Resume {
     /// Folder of the run, or `latest`.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) page: Page,
     #[command(flatten)]
     pub(crate) report: Report,
 }
@@ -235,6 +264,34 @@ pub(crate) struct Diagnose {
     /// One JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `klubok dashboard`.
+#[derive(Debug, Args)]
+pub(crate) struct Dashboard {
+    /// A run, or a folder of runs.
+    #[arg(value_name = "RUN|FOLDER")]
+    pub(crate) run: Option<String>,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Nothing but the address and errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `klubok report`.
+#[derive(Debug, Args)]
+pub(crate) struct WrittenReport {
+    /// Runs, or `latest`; the first one is shown in full.
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<String>,
+    /// The file.
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: Option<PathBuf>,
+    /// Nothing but the path and errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 /// How bad a verdict must be.
@@ -378,6 +435,18 @@ pub(crate) struct Compute {
     /// Threads; 0 is one a core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
+}
+
+/// Whether a training is shown in the browser.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Page")]
+pub(crate) struct Page {
+    /// Show the training in the browser, and let it be paused and steered from there.
+    #[arg(long)]
+    pub(crate) dashboard: bool,
+    /// Address and port to listen on, instead of this machine only.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "dashboard")]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// What a training prints.

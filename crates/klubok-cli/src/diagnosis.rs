@@ -5,12 +5,14 @@ use klubok::{
     train::event::{Notice, Phase, PhaseName, Severity, Verdict, VerdictName},
 };
 
+use serde::Serialize;
+
 use crate::{
     args::Level,
     failure::{Failure, Result},
     findings,
     terminal::{accuracy_and_chance, numbers, paint, percent, table, words},
-    text::text,
+    text::{Both, both, text},
 };
 
 /// Share of the weights that a step usually changes (Karpathy): below it a limit is one of too little.
@@ -218,6 +220,23 @@ pub(crate) fn report(diagnosis: &Diagnosis) -> String {
     }
     lines.extend(self::lines(verdicts));
     lines.join("\n")
+}
+
+/// A verdict as the page is told it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Told {
+    #[serde(flatten)]
+    verdict: Verdict,
+    /// What is wrong, with its numbers.
+    sentence: Both,
+    /// What to do about it.
+    advice: Both,
+}
+
+/// A verdict in every language.
+pub(crate) fn told(verdict: Verdict) -> Told {
+    let (sentence, advice) = (both(|| sentence(&verdict)), both(|| remedy(&verdict)));
+    Told { verdict, sentence, advice }
 }
 
 /// Two lines a verdict: what is wrong, and what to try.

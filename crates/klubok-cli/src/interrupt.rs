@@ -2,17 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use klubok::train::control::Control;
+
 use crate::{terminal::complain, text::text};
 
-/// Set when training should stop after this step.
-pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
+/// How the training under way is reached.
+pub(crate) static CONTROL: Control = Control::new();
 static TRAINING: AtomicBool = AtomicBool::new(false);
+/// Everything is done, and only the page is left.
+static DONE: AtomicBool = AtomicBool::new(false);
 
 /// Listens for Ctrl-C (and the signals that end a process politely) from now on.
 pub(crate) fn listen() {
     // Without a handler the system ends the process: nothing is lost, the last checkpoint stays.
     let _ = ctrlc::set_handler(|| {
-        if TRAINING.load(Ordering::SeqCst) && !STOP.swap(true, Ordering::SeqCst) {
+        if TRAINING.load(Ordering::SeqCst) && CONTROL.interrupt() {
             complain(format!("\n{}", text!("train.stopping")));
         } else {
             leave();
@@ -25,10 +29,18 @@ pub(crate) fn listen() {
     reason = "a person wants out now; files are renamed into place or not at all"
 )]
 fn leave() {
-    std::process::exit(130);
+    std::process::exit(if DONE.load(Ordering::SeqCst) { 0 } else { 130 });
 }
 
-/// While this is alive, Ctrl-C sets [`STOP`] instead of ending the process.
+/// Sleeps until a person ends the process, which then has done what it was asked.
+pub(crate) fn wait() -> ! {
+    DONE.store(true, Ordering::SeqCst);
+    loop {
+        std::thread::park();
+    }
+}
+
+/// While this is alive, Ctrl-C asks [`CONTROL`] instead of ending the process.
 pub(crate) struct Training(());
 
 impl Training {

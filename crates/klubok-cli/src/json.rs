@@ -37,7 +37,7 @@ pub(crate) struct Trained {
 
 impl Trained {
     /// The figures of a training that is done.
-    pub(crate) fn new(Done { summary, diagnosis }: &Done) -> Self {
+    pub(crate) fn new(Done { summary, diagnosis, .. }: &Done) -> Self {
         Self {
             run: summary.run.clone(),
             epochs: summary.epochs,
@@ -128,6 +128,8 @@ impl Observer for Lines {
             // Progress is for eyes, the past was told before; the end has its figures only when the last files are written.
             Event::Past { .. }
             | Event::Progress { .. }
+            | Event::Person { .. }
+            | Event::Resting { .. }
             | Event::Stopping { .. }
             | Event::End { .. } => return Ok(()),
         };

@@ -15,6 +15,7 @@ mod json;
 mod loading;
 mod measures;
 mod new_run;
+mod page;
 mod progress;
 mod settings;
 mod terminal;

@@ -6,11 +6,14 @@ use klubok::{
     backend::Backend,
     config::{Config, Preset},
     data::{self, Dataset, Fingerprint, OpenOptions},
-    train::run_dir::{Place, RunDir, RunInfo},
+    train::{
+        control::Recorded,
+        run_dir::{Place, RunDir, RunInfo},
+    },
 };
 
 use crate::{
-    compute,
+    args, compute,
     failure::{Failure, Result},
     json::Lines,
     loading,
@@ -30,6 +33,10 @@ pub(crate) struct NewRun<'a> {
     pub(crate) strict: bool,
     /// The preset that its settings began with.
     pub(crate) preset: Preset,
+    /// Whether it is shown in the browser.
+    pub(crate) page: &'a args::Page,
+    /// What people did in the run that it repeats.
+    pub(crate) replay: Vec<Recorded>,
     /// Where people read.
     pub(crate) screen: Screen,
 }
@@ -79,7 +86,8 @@ impl NewRun<'_> {
             Some(data) => data,
             None => loading::open(self.source, options, screen)?,
         };
-        let training = Training { run, config, info, data: &data, screen, lines };
+        let page = self.page;
+        let training = Training { run, config, info, data: &data, page, screen, lines };
         let done = training.train(backend)?;
         Ok((done, data))
     }
@@ -101,6 +109,7 @@ impl NewRun<'_> {
             test: part(&options.test)?,
             preset: Some(self.preset.name().to_owned()),
             kernel,
+            replay: self.replay.clone(),
             fingerprint: toml::Table::try_from(&fingerprint).map_err(Failure::failed)?,
         })
     }

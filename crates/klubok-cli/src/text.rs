@@ -3,7 +3,9 @@
 //! [`text!`] takes a key and the values of its `{places}`. Tests hold both catalogues to the same
 //! keys and places, and to the keys that the code uses.
 
-use std::{collections::BTreeMap, fmt::Display, sync::OnceLock};
+use std::{cell::Cell, collections::BTreeMap, fmt::Display, sync::OnceLock};
+
+use serde::Serialize;
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -16,7 +18,31 @@ pub(crate) enum Lang {
 
 type Catalogue = BTreeMap<String, BTreeMap<String, String>>;
 
-static CHOSEN: OnceLock<(Lang, Catalogue)> = OnceLock::new();
+static CHOSEN: OnceLock<Lang> = OnceLock::new();
+static CATALOGUES: [OnceLock<Catalogue>; 2] = [const { OnceLock::new() }; 2];
+
+thread_local! {
+    /// The language of [`both`], instead of the chosen one.
+    static FOR_NOW: Cell<Option<Lang>> = const { Cell::new(None) };
+}
+
+/// A text in every language.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Both {
+    en: String,
+    ru: String,
+}
+
+/// What `write` makes of the catalogue, in every language: for the page, where the reader chooses.
+pub(crate) fn both(write: impl Fn() -> String) -> Both {
+    let write = |lang| {
+        FOR_NOW.set(Some(lang));
+        let text = write();
+        FOR_NOW.set(None);
+        text
+    };
+    Both { en: write(Lang::En), ru: write(Lang::Ru) }
+}
 
 /// Chooses the language of this process: the flag, else `KLUBOK_LANG`, the locale, English.
 pub(crate) fn choose(flag: Option<Lang>) {
@@ -28,22 +54,34 @@ pub(crate) fn choose(flag: Option<Lang>) {
         Some(locale) if locale.to_lowercase().starts_with("ru") => Lang::Ru,
         _ => Lang::En,
     });
-    CHOSEN.get_or_init(|| (lang, catalogue(lang)));
+    CHOSEN.get_or_init(|| lang);
 }
 
-fn catalogue(lang: Lang) -> Catalogue {
+fn catalogue(lang: Lang) -> &'static Catalogue {
     let source = match lang {
         Lang::En => include_str!("../lang/en.toml"),
         Lang::Ru => include_str!("../lang/ru.toml"),
     };
-    toml::from_str(source).unwrap_or_default()
+    CATALOGUES[lang as usize].get_or_init(|| toml::from_str(source).unwrap_or_default())
+}
+
+/// Sections that the page reads.
+const PAGE: [&str; 4] = ["page", "phase", "verdict", "word"];
+
+/// All texts that the page reads, as `section.name`.
+pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
+    let sections = PAGE.iter().filter_map(|name| Some((name, catalogue(lang).get(*name)?)));
+    let texts = sections.flat_map(|(section, texts)| {
+        texts.iter().map(move |(name, text)| (format!("{section}.{name}"), text.as_str()))
+    });
+    texts.collect()
 }
 
 /// The text of `section.name` in the chosen language, its `{places}` filled. Use [`text!`].
 pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
-    let (_, catalogue) = CHOSEN.get_or_init(|| (Lang::En, catalogue(Lang::En)));
+    let lang = FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En));
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
-    let mut text = match catalogue.get(section).and_then(|texts| texts.get(name)) {
+    let mut text = match catalogue(lang).get(section).and_then(|texts| texts.get(name)) {
         Some(text) => text.clone(),
         None => key.to_owned(),
     };
@@ -80,20 +118,34 @@ mod tests {
         shape
     }
 
-    /// Keys in `text!("...")` anywhere in the sources.
+    /// Keys in `text!("...")` anywhere in the sources, and in any string of the page.
     fn used() -> BTreeSet<String> {
         fn walk(folder: &std::path::Path, keys: &mut BTreeSet<String>) {
             for entry in fs_err::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
-                    walk(&path, keys);
-                } else if path.file_name().unwrap() != "text.rs" {
-                    let source = fs_err::read_to_string(&path).unwrap();
-                    for call in source.split("text!(").skip(1) {
-                        keys.insert(call.trim_start()[1..].split('"').next().unwrap().to_owned());
+                let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+                match ending.as_str() {
+                    _ if path.is_dir() => walk(&path, keys),
+                    "js" | "html" => {
+                        let source = fs_err::read_to_string(&path).unwrap();
+                        let strings = source.split('"').filter(|string| is_key_of_page(string));
+                        keys.extend(strings.map(str::to_owned));
                     }
+                    "rs" if path.file_name().unwrap() != "text.rs" => {
+                        let source = fs_err::read_to_string(&path).unwrap();
+                        for call in source.split("text!(").skip(1) {
+                            let key = call.trim_start()[1..].split('"').next().unwrap();
+                            keys.insert(key.to_owned());
+                        }
+                    }
+                    _ => {}
                 }
             }
+        }
+        fn is_key_of_page(string: &str) -> bool {
+            let Some((section, name)) = string.split_once('.') else { return false };
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            PAGE.contains(&section) && !name.is_empty() && name.chars().all(plain)
         }
         let mut keys = BTreeSet::new();
         walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut keys);

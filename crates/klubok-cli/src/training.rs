@@ -15,15 +15,16 @@ use klubok::{
 };
 
 use crate::{
-    args::Report,
+    args::{self, Report},
     diagnosis,
     failure::{Failure, Result},
     files, interrupt,
     json::{Lines, Trained},
     loading,
     measures::{chance, wilson},
+    page::Page,
     progress::Progress,
-    terminal::{Screen, accuracy_and_chance, answer, duration, paint, rate, thousands},
+    terminal::{Screen, accuracy_and_chance, answer, complain, duration, paint, rate, thousands},
     text::text,
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Training<'a> {
     pub(crate) info: &'a RunInfo,
     /// Its data, opened.
     pub(crate) data: &'a Dataset,
+    /// Whether it is shown in the browser.
+    pub(crate) page: &'a args::Page,
     /// Where people read.
     pub(crate) screen: Screen,
     /// Where programs read, with `--jsonl`.
@@ -49,6 +52,8 @@ pub(crate) struct Done {
     pub(crate) summary: Summary,
     /// Its phases and verdicts.
     pub(crate) diagnosis: Diagnosis,
+    /// Its page, if that stays.
+    pub(crate) page: Option<Page>,
 }
 
 impl Training<'_> {
@@ -58,7 +63,7 @@ impl Training<'_> {
     /// When the rows are not those of the run, the network does not fit into memory, or files cannot be
     /// written.
     pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<Done> {
-        let Self { run, config, data, screen, .. } = self;
+        let Self { run, config, info, data, screen, .. } = self;
         let inputs = data.rows.fields()[Field::X.0].width;
         self.introduce(&config.network(inputs, data.classes.len()), backend);
         let val_classes = data.class_counts(&data.parts.val);
@@ -70,11 +75,32 @@ impl Training<'_> {
             lines.of(run.path());
             observers.push(&mut **lines);
         }
+        let page = match self.page {
+            args::Page { dashboard: true, listen } => {
+                let control = &interrupt::CONTROL;
+                Some(Page::live(run, config, info, data, control, *listen, screen)?)
+            }
+            _ => None,
+        };
+        let mut feed = page.as_ref().map(Page::observer);
+        observers.extend(feed.iter_mut().map(|feed| feed as &mut dyn Observer));
         let summary = {
             let _listening = interrupt::Training::begin();
-            session::train(run, config, data, backend, &mut observers, &interrupt::STOP)?
+            session::train(
+                run,
+                config,
+                data,
+                backend,
+                &mut observers,
+                &info.replay,
+                &interrupt::CONTROL,
+            )?
         };
-        let done = Done { summary, diagnosis: watch.diagnosis() };
+        page.iter().for_each(Page::ended);
+        // Who looks at the page may go on looking; a program that waits for the answer does not wait for people.
+        let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
+        let page = page.filter(|_| stays);
+        let done = Done { summary, diagnosis: watch.diagnosis(), page };
         self.conclude(&done, chance);
         Ok(done)
     }
@@ -110,7 +136,7 @@ impl Training<'_> {
     }
 
     /// What came of it, and what can be done next.
-    fn conclude(&self, Done { summary, diagnosis }: &Done, chance: f64) {
+    fn conclude(&self, Done { summary, diagnosis, .. }: &Done, chance: f64) {
         let Self { info, data, screen, .. } = *self;
         let reason = reason(summary.stopped);
         let time = duration(summary.seconds);
@@ -169,6 +195,7 @@ pub(crate) fn reason(stopped: Option<Stopped>) -> String {
         Some(Stopped::EarlyStopping) => text!("end.early_stopping"),
         Some(Stopped::Diverged) => text!("end.diverged"),
         Some(Stopped::Interrupted) => text!("end.interrupted"),
+        Some(Stopped::Person) => text!("end.person"),
     }
 }
 
@@ -206,7 +233,13 @@ pub(crate) fn finish(
             Err(Failure::failed(cause).hint(text!("hint.diverged", rate = smaller)))
         }
         Some(Stopped::Interrupted) => Err(Failure::silent(130)),
-        _ => Ok(()),
+        _ => {
+            if done.page.is_some() {
+                complain(text!("page_at.stays"));
+                interrupt::wait();
+            }
+            Ok(())
+        }
     }
 }
 

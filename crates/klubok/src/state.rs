@@ -31,6 +31,17 @@ impl Numbers {
         }
     }
 
+    /// Some of the numbers as f64.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn range(&self, range: std::ops::Range<usize>) -> Vec<f64> {
+        match self {
+            Numbers::F32(v) => v[range].iter().map(|&x| f64::from(x)).collect(),
+            Numbers::F64(v) => v[range].to_vec(),
+        }
+    }
+
     /// The numbers as f64.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {

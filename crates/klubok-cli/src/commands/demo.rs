@@ -38,7 +38,16 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
         None => Place::Numbered { runs: Path::new(RUNS), name: "demo" },
     };
     let preset = written.preset;
-    let new = NewRun { source: SOURCE, val: None, test: None, strict: false, preset, screen };
+    let new = NewRun {
+        source: SOURCE,
+        val: None,
+        test: None,
+        strict: false,
+        preset,
+        page: &args.page,
+        replay: Vec::new(),
+        screen,
+    };
     let mut lines = args.report.jsonl.then(Lines::default);
     let (done, data) = new.train(&config, place, None, lines.as_mut())?;
     if matches!(done.summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping)) {

@@ -3,10 +3,12 @@
 mod bench;
 pub(crate) mod check;
 mod config;
+mod dashboard;
 mod demo;
 mod diagnose;
 mod eval;
 mod predict;
+mod report;
 mod resume;
 mod train;
 
@@ -23,6 +25,8 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Diagnose(args)) => diagnose::run(&args),
+        Some(Command::Dashboard(args)) => dashboard::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Config(args)) => config::run(&args),
     }

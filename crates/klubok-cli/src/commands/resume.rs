@@ -31,7 +31,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         let reason = training::reason(summary.stopped);
         screen.say(text!("resume.ended", run = run.path().display(), reason = reason));
         let diagnosis = Diagnosis::of_history(&diagnose::of_run(&run)?);
-        return training::print(&Done { summary, diagnosis }, &args.report, lines);
+        return training::print(&Done { summary, diagnosis, page: None }, &args.report, lines);
     }
     let backend = compute::device_of_run(&config, &info.kernel, screen);
     let options = OpenOptions {
@@ -48,7 +48,8 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     let step = progress.map_or(0, |progress| progress.step);
     screen.say(text!("train.resumed", run = run.path().display(), step = step));
     let (config, info, data) = (&config, &info, &data);
-    let training = Training { run: &run, config, info, data, screen, lines: lines.as_mut() };
+    let (page, lines_of) = (&args.page, lines.as_mut());
+    let training = Training { run: &run, config, info, data, page, screen, lines: lines_of };
     let done = training.train(backend.as_ref())?;
     training::finish(&done, &args.report, lines, config.train.learning_rate)
 }

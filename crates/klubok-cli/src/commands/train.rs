@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use klubok::{
-    config::{Config, DataConfig, Preset},
+    config::{Config, DataConfig, Layers, Preset},
     data::Dataset,
-    train::{event::Stopped, run_dir::Place},
+    train::{
+        event::Stopped,
+        logs::Logs,
+        run_dir::{CONFIG, Place, RunDir},
+    },
 };
 use serde::Serialize;
 
 use crate::{
     args,
-    classifier::RUNS,
+    classifier::{RUNS, run_of},
     failure::{Failure, Result},
     json::{Lines, Trained},
     measures::chance,
@@ -25,27 +29,31 @@ use crate::{
 /// Trains one network, or one for each value of `--vary`.
 pub(crate) fn run(args: &args::Train) -> Result<()> {
     let screen = Screen::new(args.report.quiet);
-    let kind = settings::kind_of(&args.data)?;
+    if let Some(name) = &args.replay {
+        return replay(&run_of(name)?, args, screen);
+    }
+    // Without --replay it is required.
+    let source = args.data.as_deref().unwrap_or_default();
+    let kind = settings::kind_of(source)?;
     let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
     let new = NewRun {
-        source: &args.data,
+        source,
         val: args.parts.val.clone(),
         test: args.parts.test.clone(),
         strict: args.parts.strict,
         preset: written.preset,
+        page: &args.page,
+        replay: Vec::new(),
         screen,
     };
     let Some((key, values)) = &args.vary else {
         let config = settings::resolve(&written.layers, screen)?.config;
-        let name = name_of(&args.data)?;
-        let place = match &args.output {
-            Some(folder) => Place::Folder(folder),
-            None => Place::Numbered { runs: Path::new(RUNS), name: &name },
-        };
-        let mut lines = args.report.jsonl.then(Lines::default);
-        let (done, _) = new.train(&config, place, None, lines.as_mut())?;
-        return training::finish(&done, &args.report, lines, config.train.learning_rate);
+        return one(&new, &config, args);
     };
+    if args.page.dashboard {
+        return Err(Failure::usage("the page shows one run, and `--vary` makes several")
+            .hint(text!("hint.vary_page")));
+    }
     let mut variants = Vec::new();
     for value in values_of(values) {
         let mut layers = written.layers.clone();
@@ -53,6 +61,45 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         variants.push((value, settings::resolve(&layers, screen)?.config));
     }
     vary(&new, key, variants, args)
+}
+
+/// One network.
+fn one(new: &NewRun<'_>, config: &Config, args: &args::Train) -> Result<()> {
+    let name = name_of(new.source)?;
+    let place = match &args.output {
+        Some(folder) => Place::Folder(folder),
+        None => Place::Numbered { runs: Path::new(RUNS), name: &name },
+    };
+    let mut lines = args.report.jsonl.then(Lines::default);
+    let (done, _) = new.train(config, place, None, lines.as_mut())?;
+    training::finish(&done, &args.report, lines, config.train.learning_rate)
+}
+
+/// A run again: its data, its settings, and what people did to it.
+fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
+    let (config, info) = run.settings()?;
+    let mut layers = Layers::new(Preset::Plain, settings::kind_of(&info.data)?);
+    layers.file(&run.file(CONFIG))?;
+    for (key, value) in args.settings.assignments() {
+        layers.set(&key, &value)?;
+    }
+    let changed = settings::resolve(&layers, screen)?.config;
+    if changed.data != config.data {
+        screen.say(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
+    }
+    let acts = Logs::done(run.path())?;
+    screen.say(text!("train.replay", run = run.path().display(), acts = acts.len()));
+    let new = NewRun {
+        source: &info.data,
+        val: info.val.as_ref().map(Into::into),
+        test: info.test.as_ref().map(Into::into),
+        strict: args.parts.strict,
+        preset: info.preset.as_deref().map_or(Ok(Preset::Plain), str::parse)?,
+        page: &args.page,
+        replay: acts,
+        screen,
+    };
+    one(&new, &changed, args)
 }
 
 /// A run of a comparison.
@@ -73,7 +120,7 @@ fn vary(
     variants: Vec<(String, Config)>,
     args: &args::Train,
 ) -> Result<()> {
-    let name = name_of(&args.data)?;
+    let name = name_of(new.source)?;
     let folders: Vec<Option<PathBuf>> =
         variants.iter().map(|(value, _)| folder_of(args.output.as_deref(), value)).collect();
     if let Some(taken) = folders.iter().flatten().find(|folder| folder.exists()) {

@@ -15,9 +15,19 @@ fn without_a_command_five_lines_say_how_to_begin() {
 fn every_command_that_is_named_exists_and_its_help_has_examples() {
     let place = Place::new();
     let welcome = place.ok(&[]).stdout;
-    for command in
-        ["demo", "train", "resume", "eval", "predict", "check", "diagnose", "bench", "config"]
-    {
+    for command in [
+        "demo",
+        "train",
+        "resume",
+        "eval",
+        "predict",
+        "check",
+        "diagnose",
+        "dashboard",
+        "report",
+        "bench",
+        "config",
+    ] {
         let help = place.ok(&[command, "--help"]).stdout;
         assert!(help.contains("Examples:"), "{help}");
         assert!(help.contains(&format!("klubok {command}")), "{help}");

@@ -8,6 +8,7 @@ mod check;
 mod diagnose;
 mod eval;
 mod help;
+mod page;
 mod predict;
 mod resume;
 mod train;

@@ -26,20 +26,25 @@ pub fn backward(
     w: &[f64],
     inputs: usize,
 ) {
+    backward_input(dx, dz, w, inputs);
     let outputs = w.len() / inputs;
-    let samples = dx.chunks_exact_mut(inputs).zip(x.chunks_exact(inputs));
-    for ((dx, x), dz) in samples.zip(dz.chunks_exact(outputs)) {
+    for (x, dz) in x.chunks_exact(inputs).zip(dz.chunks_exact(outputs)) {
         for (o, dz) in dz.iter().enumerate() {
-            let unit = o * inputs..(o + 1) * inputs;
-            for ((dw, dx), (w, x)) in
-                dw[unit.clone()].iter_mut().zip(&mut *dx).zip(w[unit].iter().zip(x))
-            {
-                *dw += dz * x;
-                *dx += dz * w;
-            }
+            let unit = &mut dw[o * inputs..(o + 1) * inputs];
+            unit.iter_mut().zip(x).for_each(|(dw, x)| *dw += dz * x);
             if let Some(db) = db.get_mut(o) {
                 *db += dz;
             }
+        }
+    }
+}
+
+/// Adds the gradient at the input alone to `dx`.
+pub fn backward_input(dx: &mut [f64], dz: &[f64], w: &[f64], inputs: usize) {
+    let outputs = w.len() / inputs;
+    for (dx, dz) in dx.chunks_exact_mut(inputs).zip(dz.chunks_exact(outputs)) {
+        for (w, dz) in w.chunks_exact(inputs).zip(dz) {
+            dx.iter_mut().zip(w).for_each(|(dx, w)| *dx += dz * w);
         }
     }
 }

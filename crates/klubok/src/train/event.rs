@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::train::control::Act;
+
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not apply is absent.
 ///
 /// Norms of gradients and updates are of the steps that were observed: one of up to 16, chosen by its number. What a chosen
@@ -96,6 +98,8 @@ pub enum Stopped {
     Diverged,
     /// A person interrupted it: `resume` goes on.
     Interrupted,
+    /// A person ended it.
+    Person,
 }
 
 /// Name of a phase of learning.
@@ -288,6 +292,20 @@ pub enum Event<'a> {
         epoch: f64,
         /// What.
         notice: &'a Notice,
+    },
+    /// A person did something: a line of `events.jsonl`, on the disk before it is done.
+    Person {
+        /// Updates done.
+        step: u64,
+        /// The same in epochs.
+        epoch: f64,
+        /// What.
+        act: Act,
+    },
+    /// It rests, because a person wants that.
+    Resting {
+        /// Updates done.
+        step: u64,
     },
     /// Everything needed to go on from here is on the disk.
     Checkpoint {

@@ -17,6 +17,7 @@ use crate::{
     backend::DeviceInfo,
     train::{
         RunError,
+        control::{Act, Recorded},
         event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
     },
 };
@@ -71,6 +72,12 @@ pub enum Happened {
     Phase(Phase),
     /// A verdict appeared.
     Verdict(Verdict),
+    /// A person did something.
+    Person {
+        /// What.
+        #[serde(flatten)]
+        act: Act,
+    },
     /// It ended, or was interrupted.
     Stopped {
         /// Why.
@@ -89,6 +96,15 @@ impl Happened {
     }
 }
 
+impl From<Notice> for Happened {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Phase(phase) => Self::Phase(phase),
+            Notice::Verdict(verdict) => Self::Verdict(verdict),
+        }
+    }
+}
+
 /// The open logs of a run.
 #[derive(Debug)]
 pub struct Logs {
@@ -98,6 +114,36 @@ pub struct Logs {
 }
 
 impl Logs {
+    /// What is still to be done of what people did: of a training that this one is to `replay`, and of this one itself after
+    /// its checkpoint. A line that is cut off at the end was not done.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn pending(folder: &Path, kept: LogLengths, replay: &[Recorded]) -> Result<Vec<Recorded>> {
+        let path = folder.join(EVENTS);
+        let bytes = if path.exists() { fs_err::read(path)? } else { Vec::new() };
+        let (before, after) = bytes.split_at(bytes.len().min(kept.events as usize));
+        let mut done = acts(before);
+        let mut pending: Vec<Recorded> = Vec::new();
+        for act in replay.iter().copied().chain(acts(after)) {
+            if let Some(at) = done.iter().position(|done| *done == act) {
+                done.swap_remove(at);
+            } else if !pending.contains(&act) {
+                pending.push(act);
+            }
+        }
+        pending.sort_by_key(|recorded| recorded.step);
+        Ok(pending)
+    }
+
+    /// What people did in a run, in order.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn done(folder: &Path) -> Result<Vec<Recorded>> {
+        Ok(acts(&fs_err::read(folder.join(EVENTS))?))
+    }
+
     /// Opens the logs in a run's folder, cut back to these lengths.
     ///
     /// # Errors
@@ -150,15 +196,27 @@ impl Observer for Logs {
             Event::Step(metrics) => self.steps.append(metrics),
             Event::Epoch { metrics, .. } => self.metrics.append(metrics),
             Event::Noticed { step, epoch, notice } => {
-                let happened = match notice {
-                    Notice::Phase(phase) => Happened::Phase(phase.clone()),
-                    Notice::Verdict(verdict) => Happened::Verdict(verdict.clone()),
-                };
+                let happened = (*notice).clone().into();
                 self.happened(&EventLine { step: *step, epoch: *epoch, happened })
+            }
+            Event::Person { step, epoch, act } => {
+                let happened = Happened::Person { act: *act };
+                self.happened(&EventLine { step: *step, epoch: *epoch, happened })?;
+                self.events.sync().map(drop)
             }
             _ => Ok(()),
         }
     }
+}
+
+/// What people did, by lines of `events.jsonl`.
+fn acts(lines: &[u8]) -> Vec<Recorded> {
+    let lines = lines.split(|&byte| byte == b'\n');
+    let act = |line| match serde_json::from_slice::<EventLine>(line).ok()? {
+        EventLine { step, happened: Happened::Person { act }, .. } => Some(Recorded { step, act }),
+        _ => None,
+    };
+    lines.filter_map(act).collect()
 }
 
 #[derive(Debug)]
@@ -229,6 +287,29 @@ mod tests {
         let steps: Vec<u64> =
             lines.lines().map(|l| serde_json::from_str::<Metrics>(l).unwrap().step).collect();
         assert_eq!(steps, [1, 2]);
+    }
+
+    #[test]
+    fn what_was_done_before_the_checkpoint_is_not_done_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = Logs::open(folder.path(), LogLengths::default()).unwrap();
+        let [slow, fast, stop] = [
+            Recorded { step: 3, act: Act::LearningRate { rate: 0.1 } },
+            Recorded { step: 5, act: Act::LearningRate { rate: 0.2 } },
+            Recorded { step: 9, act: Act::Stop },
+        ];
+        let mut person = |Recorded { step, act }| {
+            logs.observe(&Event::Person { step, epoch: 0.5, act }).unwrap();
+            logs.sync().unwrap()
+        };
+        let kept = person(slow);
+        person(fast);
+        let replay = [slow, fast, stop];
+        let pending = |kept, replay| Logs::pending(folder.path(), kept, replay).unwrap();
+        assert_eq!(pending(kept, &replay), [fast, stop]);
+        assert_eq!(pending(kept, &[]), [fast]);
+        assert_eq!(pending(LogLengths::default(), &[]), [slow, fast]);
+        assert_eq!(Logs::done(folder.path()).unwrap(), [slow, fast]);
     }
 
     #[test]

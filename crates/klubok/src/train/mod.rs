@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod batches;
 pub mod checkpoint;
+pub mod control;
 pub mod distance;
 pub mod evaluate;
 pub mod event;

@@ -28,6 +28,9 @@ pub struct Progress {
     pub best: Option<Best>,
     /// Reduction of the learning rate on a plateau.
     pub plateau: Plateau,
+    /// What a person made of the learning rate, against its schedule.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rate_factor: Option<f64>,
     /// Figures since the last epoch.
     pub epoch_meter: Meter,
     /// Figures since the last chosen step.
@@ -50,6 +53,11 @@ impl Progress {
     /// Epochs done, with the fraction of the one under way.
     pub fn epochs(&self) -> f64 {
         self.step as f64 / self.steps_per_epoch as f64
+    }
+
+    /// The learning rate over that of the schedule: 1 unless a person changed it.
+    pub fn rate_factor(&self) -> f64 {
+        self.rate_factor.unwrap_or(1.0)
     }
 }
 

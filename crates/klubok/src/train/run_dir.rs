@@ -18,7 +18,7 @@ use crate::{
     Result,
     config::Config,
     format::atomic::sync_folder,
-    train::{RunError, checkpoint, progress::Progress},
+    train::{RunError, checkpoint, control::Recorded, progress::Progress},
 };
 
 /// Settings, and what the run is of.
@@ -50,6 +50,9 @@ pub struct RunInfo {
     pub preset: Option<String>,
     /// Which kernels compute: others may give other bits.
     pub kernel: String,
+    /// What people did in the run that this one repeats.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replay: Vec<Recorded>,
     /// What the data looked like: `resume` refuses data that has changed.
     pub fingerprint: toml::Table,
 }
@@ -335,6 +338,7 @@ mod tests {
             test: None,
             preset: Some("balanced".into()),
             kernel: "avx512".into(),
+            replay: Vec::new(),
             fingerprint: toml::from_str("files = 3").unwrap(),
         }
     }

@@ -5,7 +5,7 @@
 //! A process that is killed between any two of these leaves a run that goes on from the checkpoint
 //! before, cuts the logs back to it, and writes the same model again.
 
-use std::{borrow::Cow, sync::atomic::AtomicBool};
+use std::borrow::Cow;
 
 use fs_err as fs;
 use serde::Serialize;
@@ -21,6 +21,7 @@ use crate::{
     train::{
         RunError,
         checkpoint::{self, Contents},
+        control::{Control, Recorded},
         distance::Distance,
         event::{Event, Notice, Observer, Stopped},
         logs::{EventLine, Happened, LogLengths, Logs},
@@ -77,8 +78,9 @@ impl Summary {
     }
 }
 
-/// Trains a run from its checkpoint, or from the start when it has none, until it ends or `stop` is
-/// set. A run that has ended is left as it is.
+/// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told to stop. A run that has
+/// ended is left as it is. What people did in a run that this one is to `replay`, and in this one after its checkpoint, is
+/// done again.
 ///
 /// # Errors
 /// When another process trains the run, its checkpoint cannot be used, the data is not what it was at
@@ -90,7 +92,8 @@ pub fn train(
     data: &Dataset,
     backend: &dyn Backend,
     observers: &mut [&mut dyn Observer],
-    stop: &AtomicBool,
+    replay: &[Recorded],
+    control: &Control,
 ) -> Result<Summary> {
     let _lock = run.lock()?;
     let bytes = run.checkpoint()?;
@@ -113,6 +116,7 @@ pub fn train(
     };
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
     trainer.started_from(distance);
+    trainer.replay(Logs::pending(run.path(), lengths, replay)?);
     let logs = Logs::open(run.path(), lengths)?;
     let (plan, model) = (task.plan.clone(), task.model(Weights::default()));
     let mut on_disk = OnDisk { run, plan, model, logs, saved: None };
@@ -125,7 +129,7 @@ pub fn train(
     tell(observers, &trainer.start_event())?;
     loop {
         let mut all = All { logs: &mut on_disk.logs, observers };
-        let stopped = trainer.advance(&mut all, stop)?;
+        let stopped = trainer.advance(&mut all, control)?;
         if let Some(reason) = stopped {
             let progress = trainer.saved();
             all.observe(&stopping(reason, progress))?;
@@ -135,6 +139,7 @@ pub fn train(
         on_disk.save(&mut trainer)?;
         tell(observers, &Event::Checkpoint { step: trainer.saved().step })?;
         if let Some(stopped) = stopped {
+            control.close();
             tell(observers, &Event::End { stopped })?;
             return Ok(Summary::new(run, trainer.saved(), Some(stopped)));
         }

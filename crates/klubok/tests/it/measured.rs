@@ -1,7 +1,5 @@
 //! What is measured of layers at the end of an epoch, against the same by brute force.
 
-use std::sync::atomic::AtomicBool;
-
 use klubok::{
     Result,
     backend::{Backend, DataId, Outputs, reference::ReferenceBackend},
@@ -10,6 +8,7 @@ use klubok::{
     plan::{Activation, Op, Plan, Value},
     state::State,
     train::{
+        control::Control,
         distance::Distance,
         event::{Event, LayerMetrics, Metrics, Observer},
         task::Task,
@@ -38,7 +37,7 @@ fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan
     let (plan, backend) = (task.plan.clone(), ReferenceBackend);
     let mut trainer = Trainer::new(&backend, plan, data, &config.train, snapshot).unwrap();
     trainer.started_from(Distance::of(&task, config.train.seed));
-    let (mut epochs, go_on) = (Epochs::default(), AtomicBool::new(false));
+    let (mut epochs, go_on) = (Epochs::default(), Control::new());
     while trainer.advance(&mut epochs, &go_on).unwrap().is_none() {}
     let end = trainer.snapshot().unwrap().state;
     (epochs.0, task.start, end, task.plan)

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -23,6 +23,7 @@ use klubok::{
     state::{Block, Numbers, State, Weights},
     train::{
         RunError,
+        control::Control,
         evaluate::Evaluator,
         event::{Event, Observer, Stopped},
         run_dir::{CHECKPOINT, MODEL, Place, RunDir, RunInfo},
@@ -43,6 +44,7 @@ fn info() -> RunInfo {
         test: None,
         preset: Some("balanced".into()),
         kernel: "f64".into(),
+        replay: Vec::new(),
         fingerprint: toml::from_str("files = 3\nhash = \"ab\"").unwrap(),
     }
 }
@@ -54,13 +56,13 @@ fn create(folder: &Path, config: &Config) -> RunDir {
 /// The reference, that raises a flag when it has done so many steps of this program.
 struct StopAfter {
     steps: u64,
-    stop: Arc<AtomicBool>,
+    control: Arc<Control>,
 }
 
 struct Counting {
     inner: Box<dyn Program>,
     left: AtomicU64,
-    stop: Arc<AtomicBool>,
+    control: Arc<Control>,
 }
 
 impl Backend for StopAfter {
@@ -75,8 +77,8 @@ impl Backend for StopAfter {
         data: &[Arc<dyn Rows>],
     ) -> Result<Box<dyn Program>> {
         let inner = ReferenceBackend.compile(plan, max_batch, data)?;
-        let (left, stop) = (AtomicU64::new(self.steps), Arc::clone(&self.stop));
-        Ok(Box::new(Counting { inner, left, stop }))
+        let (left, control) = (AtomicU64::new(self.steps), Arc::clone(&self.control));
+        Ok(Box::new(Counting { inner, left, control }))
     }
 }
 
@@ -99,7 +101,7 @@ impl Program for Counting {
 
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.stop.store(true, Ordering::Relaxed);
+            self.control.interrupt();
         }
         self.inner.train(data, step)
     }
@@ -135,9 +137,9 @@ fn train_on(
     steps: u64,
     watch: &mut dyn Observer,
 ) -> Result<Summary> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let backend = StopAfter { steps, stop: Arc::clone(&stop) };
-    session::train(run, config, data, &backend, &mut [watch], &stop)
+    let control = Arc::new(Control::new());
+    let backend = StopAfter { steps, control: Arc::clone(&control) };
+    session::train(run, config, data, &backend, &mut [watch], &[], &control)
 }
 
 fn train_all(run: &RunDir, config: &Config) -> Summary {

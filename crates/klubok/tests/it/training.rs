@@ -1,6 +1,6 @@
 //! The loop in memory: what it measures, when it stops, what it keeps.
 
-use std::{sync::atomic::AtomicBool, time::Duration};
+use std::time::Duration;
 
 use klubok::{
     Result,
@@ -8,6 +8,7 @@ use klubok::{
     config::{Config, Monitor, Optimizer, Schedule},
     data::Dataset,
     train::{
+        control::Control,
         event::{Event, Metrics, Observer, Stopped},
         progress::Quantity,
         task::Task,
@@ -51,7 +52,7 @@ fn run_task(
     let mut trainer =
         Trainer::new(&ReferenceBackend, task.plan, data, &config.train, start).unwrap();
     trainer.save_every(save_every);
-    let (mut told, go_on) = (Told::default(), AtomicBool::new(false));
+    let (mut told, go_on) = (Told::default(), Control::new());
     let stopped = loop {
         if let Some(stopped) = trainer.advance(&mut told, &go_on).unwrap() {
             break stopped;

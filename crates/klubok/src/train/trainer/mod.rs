@@ -4,8 +4,10 @@
 //! writes [`Trainer::snapshot`] to a file, or not. What is computed depends on the settings, the data
 //! and the snapshot begun from: never on the clock, on who observes, or on where it was interrupted.
 
+mod attend;
+
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
@@ -21,6 +23,7 @@ use crate::{
     train::{
         RunError,
         batches::{Batches, sample},
+        control::{Control, Recorded},
         distance::Distance,
         evaluate::{Evaluator, Sampled, Scores},
         event::{Event, Metrics, Observer, Stopped},
@@ -39,7 +42,7 @@ const OBSERVED: u64 = 16;
 const FAST_EPOCHS: u64 = 3;
 /// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
 /// short training would take as long as an epoch of it.
-const STEP_SAMPLE: usize = 2048;
+pub const STEP_SAMPLE: usize = 2048;
 /// Units that are silent on the fixed sample are looked at on the rest of the training part, which costs at most one pass
 /// forward over it: in the last epoch, and where this share of a layer is silent in these epochs and every
 /// [`LOOK_EVERY`]th.
@@ -91,6 +94,12 @@ pub struct Trainer<'a> {
     /// As of the last return from [`Trainer::advance`].
     saved: Progress,
     best: Weights,
+    /// What people did in the training that this one repeats, or before a kill, and is still to be done.
+    replay: VecDeque<Recorded>,
+    /// The step from which on it rests, if a person wants that.
+    rest_at: Option<u64>,
+    /// Time that looks have taken.
+    looked: Duration,
     lap: Instant,
     last_save: Instant,
     save_every: Duration,
@@ -152,6 +161,9 @@ impl<'a> Trainer<'a> {
             progress: Progress::default(),
             saved: Progress::default(),
             best: Weights::default(),
+            replay: VecDeque::new(),
+            rest_at: None,
+            looked: Duration::ZERO,
             lap: Instant::now(),
             last_save: Instant::now(),
             save_every: SAVE_EVERY,
@@ -199,6 +211,11 @@ impl<'a> Trainer<'a> {
         self.distance = Some(start);
     }
 
+    /// Does what people did at these steps, in order, as it comes to them.
+    pub fn replay(&mut self, acts: impl IntoIterator<Item = Recorded>) {
+        self.replay.extend(acts.into_iter().filter(|recorded| recorded.act.changes_weights()));
+    }
+
     /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the one before it.
     pub fn saved(&self) -> &Progress {
         &self.saved
@@ -243,21 +260,21 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains until the next point worth saving (the end of an epoch, 30 seconds) or until the end,
-    /// which it names. The first call measures epoch 0, before any update. When `stop` is set, the
-    /// step under way is finished.
+    /// which it names. The first call measures epoch 0, before any update. What is asked through
+    /// `control` is done between two steps.
     ///
     /// # Errors
     /// When the device or an observer fails, or a class is not one of the network's.
     pub fn advance(
         &mut self,
         observer: &mut dyn Observer,
-        stop: &AtomicBool,
+        control: &Control,
     ) -> Result<Option<Stopped>> {
         if self.progress.stopped.is_some() {
             return Ok(self.progress.stopped);
         }
         self.end_lap(false);
-        match self.run(observer, stop) {
+        match self.run(observer, control) {
             Ok(stopped) => {
                 self.end_lap(false);
                 self.saved = self.progress.clone();
@@ -278,7 +295,7 @@ impl<'a> Trainer<'a> {
     fn run(
         &mut self,
         observer: &mut dyn Observer,
-        stop: &AtomicBool,
+        control: &Control,
     ) -> std::result::Result<Option<Stopped>, Halt> {
         if self.progress.best.is_none() {
             let evaluated = self.evaluate(true)?;
@@ -287,9 +304,10 @@ impl<'a> Trainer<'a> {
             return Ok(self.progress.stopped);
         }
         loop {
-            if stop.load(Ordering::Relaxed) {
-                self.read(observer)?;
-                return Ok(Some(Stopped::Interrupted));
+            if self.is_called(control)
+                && let Some(stopped) = self.attend(observer, control)?
+            {
+                return Ok(Some(stopped));
             }
             self.step()?;
             let Progress { step, position, steps_per_epoch, .. } = self.progress;
@@ -345,7 +363,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn learning_rate(&self, step: u64) -> f64 {
-        self.rate.at(step) * self.progress.plateau.factor
+        self.rate.at(step) * self.progress.plateau.factor * self.progress.rate_factor()
     }
 
     /// Adds the figures of the steps since the last reading.

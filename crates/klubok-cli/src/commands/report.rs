@@ -1,0 +1,53 @@
+//! `klubok report`: a run as one HTML file; several are compared.
+
+use std::path::{Path, PathBuf};
+
+use klubok::format::write_atomically;
+
+use crate::{
+    args,
+    classifier::run_of,
+    failure::{Failure, Result},
+    page,
+    terminal::{Screen, answer},
+    text::text,
+};
+
+/// Name of the file in a run's folder.
+const REPORT: &str = "report.html";
+
+/// Writes the report of the first run, with the others beside it.
+pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
+    let screen = Screen::new(args.quiet);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for name in &args.runs {
+        folders.push(run_of(name)?.path().to_owned());
+    }
+    let first = run_of(&args.runs[0])?;
+    screen.say(text!("page_at.reading", run = first.path().display()));
+    let hub = page::follow(&first, page::data_of(&first))?;
+    let runs = if folders.len() > 1 {
+        Ok(page::compared(&folders, first.path()))
+    } else {
+        hub.look_at_runs()
+    };
+    let report = page::report(&hub, runs).map_err(Failure::failed)?;
+    let path = match &args.output {
+        Some(path) if path.exists() && !is_report(path) => {
+            return Err(Failure::failed(format!("`{}` exists and is no report", path.display()))
+                .hint(text!("hint.taken")));
+        }
+        Some(path) => path.clone(),
+        None => first.file(REPORT),
+    };
+    write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;
+    answer(path.display().to_string())
+}
+
+/// A report may be written over: it can be made again.
+fn is_report(path: &Path) -> bool {
+    fs_err::read(path).is_ok_and(|bytes| {
+        let head = &bytes[..bytes.len().min(4096)];
+        String::from_utf8_lossy(head).contains("name=\"generator\" content=\"klubok\"")
+    })
+}

@@ -1,0 +1,81 @@
+//! The page's own files, and the script of the charts.
+
+use std::{io::Write as _, sync::OnceLock};
+
+use flate2::{Compression, write::GzEncoder};
+
+/// The page.
+pub(super) const PAGE: &str = include_str!("web/page.html");
+/// Its looks.
+pub(super) const STYLE: &str = include_str!("web/page.css");
+
+macro_rules! scripts {
+    ($($name:literal),* $(,)?) => {
+        /// Its scripts, in the order in which they run.
+        pub(super) const SCRIPTS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("web/", $name)))),*];
+    };
+}
+
+scripts!(
+    "api.js",
+    "text.js",
+    "state.js",
+    "draw.js",
+    "panels.js",
+    "panel-status.js",
+    "panel-sentence.js",
+    "figure.js",
+    "panel-curves.js",
+    "panel-picture.js",
+    "panel-network.js",
+    "panel-features.js",
+    "panel-neuron.js",
+    "panel-answers.js",
+    "panel-data.js",
+    "panel-runs.js",
+    "panel-repeat.js",
+    "main.js",
+);
+
+/// The script of the charts, packed with gzip: a megabyte and a half.
+pub(super) fn charts() -> &'static [u8] {
+    static PACKED: OnceLock<Vec<u8>> = OnceLock::new();
+    PACKED.get_or_init(|| {
+        let tags = plotly::Plot::offline_js_sources();
+        // The first element is the charts' own; the other one sets formulas, which the page has none of.
+        let script = tags.split_once('>').map_or("", |(_, rest)| rest);
+        let script = script.split_once("</script>").map_or("", |(script, _)| script);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        // Memory does not fail.
+        let _ = packed.write_all(script.as_bytes());
+        packed.finish().unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn the_charts_are_whole_and_small() {
+        let mut script = String::new();
+        flate2::read::GzDecoder::new(charts()).read_to_string(&mut script).unwrap();
+        assert!(script.contains("plotly.js") && script.len() > 3_000_000);
+        assert!(charts().len() < 2_000_000);
+    }
+
+    #[test]
+    fn the_page_names_all_its_scripts_in_order() {
+        let named: Vec<&str> = PAGE
+            .split("src=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .map(|name| name.trim_start_matches('/'))
+            .collect();
+        let own: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, own);
+    }
+}

@@ -1,0 +1,228 @@
+//! What all browsers of a page share: the story, what it is of, and the weights to look at.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    time::{Duration, Instant},
+};
+
+use klubok::{
+    data::Dataset,
+    format::Model,
+    look::Glass,
+    state::{State, Weights},
+    train::{
+        control::{Act, Control},
+        event::{Event, Observer as _},
+        logs::{EVENTS, EventLine},
+        run_dir::MODEL,
+        task::Task,
+    },
+};
+
+use super::{
+    about::About,
+    snapshots::Snapshots,
+    story::{Known, Now, Story},
+};
+
+/// How long somebody waits for a look at a training.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How old a copy of the weights may be while training goes on.
+const FRESH: Duration = Duration::from_millis(900);
+/// Pictures of visitors that are kept, the last ones.
+const PICTURES: usize = 32;
+
+/// Where weights come from.
+pub(super) enum Weighted {
+    /// From a training of this process.
+    Live(&'static Control),
+    /// From the run's model.
+    Model,
+}
+
+/// What all browsers share.
+pub(crate) struct Hub {
+    pub(super) about: About,
+    pub(super) data: Option<Dataset>,
+    weighted: Weighted,
+    token: Option<String>,
+    story: Mutex<Story>,
+    pub(super) snapshots: Mutex<Snapshots>,
+    now: Mutex<Option<Copy>>,
+    start: Mutex<Option<Arc<Glass>>>,
+    pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
+}
+
+/// A copy of the weights.
+#[derive(Clone)]
+pub(super) struct Copy {
+    /// Updates done.
+    pub(super) step: u64,
+    taken: Instant,
+    pub(super) glass: Arc<Glass>,
+}
+
+impl Hub {
+    pub(super) fn new(about: About, data: Option<Dataset>, weighted: Weighted) -> Self {
+        let story = Story::new(&about.val);
+        let token = matches!(weighted, Weighted::Live(_)).then(new_token).flatten();
+        Self {
+            about,
+            data,
+            weighted,
+            token,
+            story: Mutex::new(story),
+            snapshots: Mutex::default(),
+            now: Mutex::new(None),
+            start: Mutex::new(None),
+            pictures: Mutex::default(),
+        }
+    }
+
+    /// What lets a person act; none where nothing can be done.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Whether this is the token. Takes as long for any wrong one.
+    pub(super) fn lets_act(&self, token: &str) -> bool {
+        self.token.as_ref().is_some_and(|own| {
+            own.len() == token.len()
+                && own.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+        })
+    }
+
+    /// Whether the weights are those of a training of this process.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.weighted, Weighted::Live(_))
+    }
+
+    /// Asks the training for something; without one of this process nothing happens.
+    pub(super) fn ask(&self, act: Act) {
+        if let Weighted::Live(control) = self.weighted {
+            control.ask(act);
+        }
+    }
+
+    /// The story, to be told more of.
+    pub(super) fn story(&self) -> MutexGuard<'_, Story> {
+        lock(&self.story)
+    }
+
+    /// Where the training is.
+    pub(super) fn now(&self) -> Now {
+        self.story().now().clone()
+    }
+
+    /// What a browser does not know yet, as JSON.
+    pub(super) fn after(&self, known: Known) -> serde_json::Result<String> {
+        serde_json::to_string(&self.story().after(known))
+    }
+
+    /// Tells the story what happens in a training of this process.
+    pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::Result<()> {
+        if let Event::Past { .. } = event {
+            let log = fs_err::read_to_string(self.about.run.file(EVENTS)).unwrap_or_default();
+            let lines = log.lines().filter_map(|line| serde_json::from_str::<EventLine>(line).ok());
+            lines.for_each(|line| self.story().happened(line));
+        }
+        self.story().observe(event)?;
+        if let (Event::Step(_) | Event::Epoch { .. }, Weighted::Live(control)) =
+            (event, &self.weighted)
+        {
+            Snapshots::ask(self, control);
+        }
+        Ok(())
+    }
+
+    /// The weights now, or those of a moment ago.
+    ///
+    /// # Errors
+    /// In a sentence, when there are none.
+    pub(super) fn weights(&self) -> Result<Copy, String> {
+        let mut kept = lock(&self.now);
+        let step = self.story().now().step;
+        if let Some(copy) = kept
+            .as_ref()
+            .filter(|copy| copy.step == step || (self.is_live() && copy.taken.elapsed() < FRESH))
+        {
+            return Ok(copy.clone());
+        }
+        let (step, weights) = match self.weighted {
+            Weighted::Live(control) => match ask(control) {
+                Some(taken) => taken,
+                None => (step, self.model()?.weights),
+            },
+            Weighted::Model => (step, self.model()?.weights),
+        };
+        let mut glass = Glass::clone(&*self.start()?);
+        glass.set_weights(weights);
+        let copy = Copy { step, taken: Instant::now(), glass: Arc::new(glass) };
+        *kept = Some(copy.clone());
+        Ok(copy)
+    }
+
+    fn model(&self) -> Result<Model, String> {
+        Model::load(&self.about.run.file(MODEL)).map_err(|error| error.to_string())
+    }
+
+    /// The network before its first step: it follows from the seed.
+    pub(super) fn start(&self) -> Result<Arc<Glass>, String> {
+        let mut start = lock(&self.start);
+        if let Some(start) = &*start {
+            return Ok(start.clone());
+        }
+        let config = &self.about.config;
+        let mut model = if let Some(data) = &self.data {
+            let task = Task::new(config, data).map_err(|error| error.to_string())?;
+            task.model(Weights::default())
+        } else {
+            self.model()?
+        };
+        let begin = config.start(&self.about.train);
+        let State { params, running, .. } = model.network.start(&begin, config.train.seed);
+        model.weights = Weights { params, running };
+        Ok(start.insert(Arc::new(Glass::new(model))).clone())
+    }
+
+    /// Keeps a picture in memory as the network sees it, and gives it a number.
+    pub(super) fn keep(&self, pixels: Vec<u8>) -> u64 {
+        let mut pictures = lock(&self.pictures);
+        let number = pictures.last_key_value().map_or(1, |(last, _)| last + 1);
+        pictures.insert(number, pixels);
+        while pictures.len() > PICTURES {
+            pictures.pop_first();
+        }
+        number
+    }
+
+    /// A picture that was kept.
+    pub(super) fn picture(&self, number: u64) -> Option<Vec<u8>> {
+        lock(&self.pictures).get(&number).cloned()
+    }
+}
+
+/// The weights of a training between two steps; none when it has ended.
+fn ask(control: &Control) -> Option<(u64, Weights)> {
+    let (sender, receiver) = mpsc::channel();
+    control.look(Box::new(move |program, progress| {
+        let mut weights = Weights::default();
+        if program.store_weights(&mut weights).is_ok() {
+            // Who does not wait any more does not need them.
+            let _ = sender.send((progress.step, weights));
+        }
+    }));
+    receiver.recv_timeout(PATIENCE).ok()
+}
+
+/// 128 random bits, as text; none where the system has no randomness: then nobody may act.
+fn new_token() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,249 @@
+//! What panels ask to see: a sample on its way through the network, a neuron, what a layer has learnt, a picture of one's own.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use klubok::{
+    data::picture_from_bytes,
+    look::{Glass, Layer, pass::Pass},
+    plan::Picture,
+    rows::Field,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::hub::{Copy, Hub, lock};
+
+/// Units that a panel shows of a layer.
+const STRONGEST: usize = 24;
+/// Units whose outputs are shown as a row of points.
+const ALL: usize = 4096;
+
+/// Why a look cannot be answered, in a sentence.
+pub(super) type Answer = Result<Value, String>;
+
+/// Which sample to look at: a picture that was handed in, a row of the data, or the first of the validation part.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    pub(super) picture: Option<u64>,
+    pub(super) row: Option<u32>,
+    /// What a person says a picture of theirs shows.
+    pub(super) label: Option<usize>,
+}
+
+/// A sample as it is stored.
+struct Sample {
+    stored: Vec<f64>,
+    label: Option<usize>,
+    name: String,
+}
+
+impl Hub {
+    /// A sample forward through all layers and back from its error.
+    pub(super) fn look_at_pass(&self, which: Which) -> Answer {
+        let sample = self.sample(which)?;
+        let Copy { step, glass, .. } = self.weights()?;
+        let pass = glass.pass(&sample.stored);
+        let start = self.start().ok().map(|start| start.pass(&sample.stored).probabilities);
+        let layers: Vec<Value> =
+            glass.layers().iter().map(|layer| forward(&glass, &pass, layer)).collect();
+        let mut answer = self.shown(&sample.stored);
+        let more = json!({
+            "step": step,
+            "name": sample.name,
+            "label": sample.label,
+            "layers": layers,
+            "probabilities": pass.probabilities,
+            "start_probabilities": start,
+            "loss": sample.label.map(|label| pass.loss(label)),
+            "backward": sample.label.map(|label| backward(&glass, &pass, label)),
+        });
+        extend(&mut answer, more);
+        Ok(Value::Object(answer))
+    }
+
+    /// One neuron: what it reads, what it weighs it with, what it makes of that.
+    pub(super) fn look_at_neuron(&self, layer: &str, unit: usize, which: Which) -> Answer {
+        let sample = self.sample(which)?;
+        let Copy { step, glass, .. } = self.weights()?;
+        let at = glass.layers().iter().position(|own| own.name == layer);
+        let at = at.ok_or("there is no such layer")?;
+        let own = &glass.layers()[at];
+        if unit >= glass.units(own) {
+            return Err("the layer has no such unit".to_owned());
+        }
+        let pass = glass.pass(&sample.stored);
+        let from = at.checked_sub(1).map_or("input", |before| &glass.layers()[before].name);
+        let bias = own.b.map_or(0.0, |b| glass.model.weights.params[b.0].range(unit..unit + 1)[0]);
+        let mut answer = match (at, self.about.shape()) {
+            (0, Some(shape)) => sizes(shape),
+            _ => Map::new(),
+        };
+        let more = json!({
+            "step": step,
+            "layer": layer,
+            "unit": unit,
+            "inputs": glass.inputs(own),
+            "x": floats(pass.value(own.x)),
+            "w": floats(&glass.unit(own, unit)),
+            "b": bias,
+            "sum": pass.value(own.sum)[unit],
+            "z": pass.value(own.z)[unit],
+            "a": pass.value(own.y)[unit],
+            "activation": own.f,
+            "normalised": own.sum != own.z,
+            "from": from,
+        });
+        extend(&mut answer, more);
+        Ok(Value::Object(answer))
+    }
+
+    /// What the first layer has learnt, at the moment of a snapshot or now.
+    pub(super) fn look_at_features(&self, layer: &str, moment: Option<u64>) -> Answer {
+        let shape = self.about.shape().ok_or("this network does not look at pictures")?;
+        let (now, start) = (self.weights()?, self.start()?);
+        if start.layers().first().is_none_or(|first| first.name != layer) {
+            return Err("only the first layer reads pixels".to_owned());
+        }
+        let mut snapshots = lock(&self.snapshots);
+        snapshots.add(0, &start, &start);
+        snapshots.add(now.step, &now.glass, &start);
+        let mut answer = sizes(shape);
+        extend(&mut answer, snapshots.told(moment, &start, STRONGEST));
+        Ok(Value::Object(answer))
+    }
+
+    /// Reads a picture as the network sees it, keeps it in memory, and says what the network makes of it.
+    pub(super) fn look_at_own(&self, bytes: &[u8]) -> Answer {
+        let shape = self.about.shape().ok_or("this network does not look at pictures")?;
+        let fit = self.about.config.data.fit;
+        let pixels = picture_from_bytes("the picture", bytes, shape, fit)
+            .map_err(|error| error.to_string())?;
+        let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
+        let Copy { step, glass, .. } = self.weights()?;
+        let start = self.start().ok().map(|start| start.pass(&stored).probabilities);
+        let mut answer = self.shown(&stored);
+        let more = json!({
+            "step": step,
+            "picture": self.keep(pixels),
+            "probabilities": glass.pass(&stored).probabilities,
+            "start_probabilities": start,
+        });
+        extend(&mut answer, more);
+        Ok(Value::Object(answer))
+    }
+
+    fn sample(&self, which: Which) -> Result<Sample, String> {
+        if let Some(number) = which.picture {
+            let pixels = self.picture(number).ok_or("this picture is no longer kept")?;
+            let stored = pixels.iter().map(|&byte| f64::from(byte)).collect();
+            let label = which.label.filter(|&label| label < self.about.classes.len());
+            return Ok(Sample { stored, label, name: String::new() });
+        }
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let first = data.parts.val.first().or(data.parts.train.first()).copied();
+        let row = which.row.or(first).ok_or("there is no sample")?;
+        if row as usize >= data.rows.len() {
+            return Err("there is no such sample".to_owned());
+        }
+        let field = &data.rows.fields()[Field::X.0];
+        let mut bytes = vec![0; field.bytes()];
+        data.rows.gather(Field::X, &[row], &mut bytes).map_err(|error| error.to_string())?;
+        let stored = bytes.chunks_exact(field.kind.bytes()).map(|value| field.kind.number(value));
+        Ok(Sample {
+            stored: stored.collect(),
+            label: Some(data.targets[row as usize] as usize),
+            name: data.names[row as usize].clone(),
+        })
+    }
+
+    /// A sample for the eye: pixels with their size, or values.
+    pub(super) fn shown(&self, stored: &[f64]) -> Map<String, Value> {
+        let Some(shape) = self.about.shape() else {
+            return Map::from_iter([("values".to_owned(), json!(stored))]);
+        };
+        let mut shown = sizes(shape);
+        let pixels: Vec<u8> = stored.iter().map(|&value| value as u8).collect();
+        shown.insert("pixels".to_owned(), STANDARD.encode(pixels).into());
+        shown
+    }
+}
+
+/// What a layer hands on.
+fn forward(glass: &Glass, pass: &Pass, layer: &Layer) -> Value {
+    let y = pass.value(layer.y);
+    let most = largest(y).max(f64::MIN_POSITIVE);
+    let shade = |y: &f64| (255.0 * y.max(0.0) / most).round() as u8;
+    let all: Vec<u8> = y.iter().take(ALL).map(shade).collect();
+    let active = y.iter().filter(|&&y| y > 0.0).count() as f64 / y.len() as f64;
+    json!({
+        "name": layer.name,
+        "units": glass.units(layer),
+        "active": active,
+        "strongest": strongest(y),
+        "all": STANDARD.encode(all),
+    })
+}
+
+/// The error at the answer, and what of it arrives where.
+fn backward(glass: &Glass, pass: &Pass, class: usize) -> Value {
+    let back = glass.back(pass, class);
+    let (Some(first), Some(last)) = (glass.layers().first(), glass.layers().last()) else {
+        return Value::Null;
+    };
+    let layer = |layer: &Layer| {
+        let dz = back.gradient(layer.z);
+        json!({
+            "name": layer.name,
+            "open": glass.open(pass, layer),
+            "norm": dz.iter().map(|dz| dz * dz).sum::<f64>().sqrt(),
+            "strongest": strongest(dz),
+        })
+    };
+    let input = back.gradient(first.x);
+    let scale = largest(input);
+    json!({
+        "target": class,
+        "output": back.gradient(last.sum),
+        "layers": glass.layers().iter().map(layer).collect::<Vec<_>>(),
+        "input": STANDARD.encode(signed_bytes(input, scale)),
+        "input_scale": scale,
+    })
+}
+
+/// The units with the largest values, by size, the largest first.
+fn strongest(values: &[f64]) -> Vec<Value> {
+    let mut units: Vec<usize> = (0..values.len()).collect();
+    units.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
+    let chosen = units.into_iter().take(STRONGEST);
+    chosen.map(|unit| json!({ "unit": unit, "value": values[unit] })).collect()
+}
+
+/// The largest absolute value.
+pub(super) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
+/// Numbers as signed bytes, of which 127 stands for `scale`.
+pub(super) fn signed_bytes(values: &[f64], scale: f64) -> Vec<u8> {
+    let by = if scale > 0.0 { 127.0 / scale } else { 0.0 };
+    values.iter().map(|value| (value * by).round() as i8 as u8).collect()
+}
+
+fn floats(values: &[f64]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect();
+    STANDARD.encode(bytes)
+}
+
+fn sizes(Picture { width, height, channels }: Picture) -> Map<String, Value> {
+    Map::from_iter([
+        ("width".to_owned(), width.into()),
+        ("height".to_owned(), height.into()),
+        ("channels".to_owned(), channels.into()),
+    ])
+}
+
+fn extend(answer: &mut Map<String, Value>, more: Value) {
+    if let Value::Object(more) = more {
+        answer.extend(more);
+    }
+}

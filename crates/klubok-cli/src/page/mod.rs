@@ -1,0 +1,144 @@
+//! The page: a run in the browser, live or afterwards.
+//!
+//! ```text
+//! training ──events──> Story <──lines── follow (a run of another process, or one that has ended)
+//!     ^                  │
+//!     └─acts, looks── Control
+//!                        │           Hub = story + what it is of + weights to look at
+//!                        └────────── server ──> browsers: page, story, live, looks
+//! ```
+//!
+//! The training knows nothing of browsers: the story is one of its observers, and whoever wants to see weights asks for them
+//! through the training's `Control`, which lets looks in between two steps and only so often. Everything that is shown is
+//! computed from a copy of the weights, on the server's thread. Without a browser nothing is asked.
+
+mod about;
+mod answers;
+mod assets;
+mod follow;
+mod guard;
+mod hub;
+mod looks;
+mod report;
+mod runs;
+mod server;
+mod snapshots;
+mod story;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use klubok::{
+    config::Config,
+    data::Dataset,
+    train::{
+        control::Control,
+        event::{Event, Observer},
+        run_dir::{RunDir, RunInfo},
+    },
+};
+
+pub(crate) use self::{
+    follow::{data_of, follow},
+    hub::Hub,
+    report::report,
+    runs::compared,
+};
+use self::{hub::Weighted, server::Server};
+use crate::{
+    failure::{Failure, Result},
+    terminal::Screen,
+    text::text,
+};
+
+/// Where the page is served unless a person says otherwise.
+const PORT: u16 = 7717;
+/// What tells other processes that a run is served.
+const LIVE: &str = "live.json";
+
+/// A page that is being served.
+pub(crate) struct Page {
+    hub: Arc<Hub>,
+    server: Server,
+    /// What tells other processes of it, as long as the run is trained.
+    live: Option<PathBuf>,
+}
+
+impl Page {
+    /// Serves a run that this process is about to train, and says where.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub(crate) fn live(
+        run: &RunDir,
+        config: &Config,
+        info: &RunInfo,
+        data: &Dataset,
+        control: &'static Control,
+        listen: Option<SocketAddr>,
+        screen: Screen,
+    ) -> Result<Self> {
+        let about = about::About::new(run, config, info, data);
+        let hub = Arc::new(Hub::new(about, Some(data.clone()), Weighted::Live(control)));
+        let page = Self::serve(hub, listen, screen)?;
+        let address = format!("http://{}/", page.server.address());
+        let live = serde_json::json!({ "address": address, "process": std::process::id() });
+        let path = run.file(LIVE);
+        fs_err::write(&path, live.to_string())?;
+        Ok(Self { live: Some(path), ..page })
+    }
+
+    /// Serves what a hub holds, and says where.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub(crate) fn serve(hub: Arc<Hub>, listen: Option<SocketAddr>, screen: Screen) -> Result<Self> {
+        let server = Server::start(listen, hub.clone()).map_err(|error| {
+            let at = listen.map_or_else(|| format!("127.0.0.1:{PORT}"), |at| at.to_string());
+            Failure::failed(format!("cannot serve the page at {at}: {error}"))
+                .hint(text!("hint.listen"))
+        })?;
+        let address = server.address();
+        match hub.token() {
+            Some(token) => {
+                screen.say(text!("page_at.act", address = address, token = token));
+                screen.say(text!("page_at.look", address = address));
+            }
+            None => screen.say(text!("page_at.only_look", address = address)),
+        }
+        if !address.ip().is_loopback() {
+            screen.say(format!("{}: {}", text!("word.note"), text!("page_at.open")));
+        }
+        Ok(Self { hub, server, live: None })
+    }
+
+    /// What follows the training for the page.
+    pub(crate) fn observer(&self) -> impl Observer + use<> {
+        Feed(self.hub.clone())
+    }
+
+    /// The training has ended: what is looked at from now on is its model.
+    pub(crate) fn ended(&self) {
+        // Best effort: a file that stays names a process that does not answer.
+        let _ = self.live.as_ref().map(fs_err::remove_file);
+    }
+}
+
+/// The address of the process that serves a run, if one says so.
+pub(crate) fn served(run: &Path) -> Option<String> {
+    let live: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(run.join(LIVE)).ok()?).ok()?;
+    Some(live.get("address")?.as_str()?.to_owned())
+}
+
+/// The story as an observer of a training.
+struct Feed(Arc<Hub>);
+
+impl Observer for Feed {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+        self.0.observe(event)
+    }
+}

@@ -1,0 +1,104 @@
+//! The page as one file that opens without a server: the same panels, with what they would have asked for.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{
+    assets,
+    hub::Hub,
+    looks::{Answer, Which},
+    server,
+    story::Known,
+};
+
+/// Unpacks the charts' script, which stands in the file as gzip.
+const UNPACK: &str = r#"window.KlubokPlotly = (async () => {
+  const packed = Uint8Array.from(atob(document.getElementById("charts").textContent), c => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.append(script);
+  return window.Plotly;
+})();"#;
+
+/// The report of a run; `runs` is what is shown beside it.
+///
+/// # Errors
+/// In a sentence, when the story cannot be told.
+pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
+    let story = hub.after(Known::default()).map_err(|error| error.to_string())?;
+    let story: Value = serde_json::from_str(&story).map_err(|error| error.to_string())?;
+    let mut looks: BTreeMap<String, Value> = BTreeMap::new();
+    let mut keep = |path: String, answer: Answer| {
+        // What a run does not have (features of a table, answers without its data) is not in the report.
+        if let Ok(answer) = answer {
+            looks.insert(path, answer);
+        }
+    };
+    keep("/api/texts".to_owned(), Ok(server::texts()));
+    keep("/api/runs".to_owned(), runs);
+    keep("/api/look/pass".to_owned(), hub.look_at_pass(Which::default()));
+    let answers = hub.look_at_answers();
+    let told = answers.as_ref().ok().and_then(|told| told["mistakes"].as_array());
+    let wrong: Vec<u32> = told
+        .into_iter()
+        .flatten()
+        .filter_map(|told| told["row"].as_u64())
+        .map(|row| row as u32)
+        .collect();
+    for row in wrong {
+        let which = Which { row: Some(row), ..Which::default() };
+        keep(format!("/api/look/pass?row={row}"), hub.look_at_pass(which));
+    }
+    keep("/api/look/answers".to_owned(), answers);
+    let features = hub.look_at_features("hidden1", None);
+    let unit = features.as_ref().ok().and_then(|told| told["units"][0]["unit"].as_u64());
+    let unit = unit.unwrap_or(0) as usize;
+    keep(
+        format!("/api/look/neuron?layer=hidden1&unit={unit}"),
+        hub.look_at_neuron("hidden1", unit, Which::default()),
+    );
+    keep("/api/look/features?layer=hidden1&moment=live".to_owned(), features);
+    let before = hub.look_at_features("hidden1", Some(0));
+    keep("/api/look/features?layer=hidden1&moment=0".to_owned(), before);
+    let data = json!({ "run": hub.about.told(false, false), "story": story, "looks": looks });
+    Ok(in_one_file(&data))
+}
+
+/// The page with its looks, scripts, charts and data inside.
+fn in_one_file(data: &Value) -> String {
+    let style = format!("<style>\n{}\n</style>", assets::STYLE);
+    let mut page = assets::PAGE.replace(r#"<link rel="stylesheet" href="/page.css">"#, &style);
+    for (name, script) in assets::SCRIPTS {
+        let tag = format!(r#"<script src="/{name}"></script>"#);
+        page = page.replace(&tag, &format!("<script>\n{script}\n</script>"));
+    }
+    // A name in the data may be that of a tag: no `<` is left in it.
+    let data = data.to_string().replace('<', "\\u003c");
+    let charts = STANDARD.encode(assets::charts());
+    let head = format!(
+        "<script type=\"application/json\" id=\"report-data\">{data}</script>\n\
+         <script type=\"text/plain\" id=\"charts\">{charts}</script>\n\
+         <script>{UNPACK}</script>\n</head>"
+    );
+    page.replacen("</head>", &head, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_needs_nothing_from_outside() {
+        let hostile = "</script><img src=x onerror=alert(1)>";
+        let page = in_one_file(&json!({ "run": { "name": hostile } }));
+        assert!(!page.contains("src=\"/") && !page.contains("href=\"/"), "something is fetched");
+        assert!(!page.contains(hostile));
+        assert!(page.len() < 3_000_000, "{} bytes before any data", page.len());
+        // Each script of the page ends where it should: no script, nor any data, ends one.
+        let scripts = assets::SCRIPTS.len() + 3;
+        assert_eq!(page.matches("</script>").count(), scripts);
+    }
+}

@@ -1,0 +1,98 @@
+//! The runs beside this one: how far each came, and in which settings they differ.
+
+use std::path::{Path, PathBuf};
+
+use klubok::train::{
+    event::Metrics,
+    logs::{EVENTS, EventLine, Happened, METRICS},
+    run_dir::{CONFIG, RunDir},
+};
+use serde_json::{Map, Value, json};
+
+use super::{hub::Hub, looks::Answer};
+
+/// Runs that are shown, the last ones by name.
+const RUNS: usize = 40;
+
+impl Hub {
+    /// All runs of the folder, with the settings in which any two of them differ.
+    pub(crate) fn look_at_runs(&self) -> Answer {
+        let mut folders: Vec<_> = fs_err::read_dir(self.about.runs())
+            .map_err(|error| error.to_string())?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| RunDir::open(path).is_ok())
+            .collect();
+        folders.sort();
+        let older = folders.len().saturating_sub(RUNS);
+        Ok(compared(&folders[older..], self.about.run.path()))
+    }
+}
+
+/// Runs side by side, with the settings in which any two of them differ.
+/// A run that cannot be read is left out.
+pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
+    let read: Vec<(&PathBuf, Map<String, Value>, Value)> =
+        folders.iter().filter_map(|folder| read(folder)).collect();
+    let same = |key: &String| {
+        let mut values = read.iter().map(|(_, settings, _)| settings.get(key));
+        let first = values.next();
+        values.all(|value| Some(value) == first)
+    };
+    let told = read.iter().map(|(folder, settings, figures)| {
+        let differs: Map<String, Value> = settings
+            .iter()
+            .filter(|(key, _)| !same(key))
+            .map(|(key, value)| (key.clone(), shown(value).into()))
+            .collect();
+        let mut told = figures.clone();
+        told["current"] = (folder.as_path() == current).into();
+        told["differs"] = differs.into();
+        told
+    });
+    json!({ "runs": told.collect::<Vec<_>>() })
+}
+
+/// Settings of a run as `section.key`, and its figures; none where its files cannot be read.
+fn read(folder: &PathBuf) -> Option<(&PathBuf, Map<String, Value>, Value)> {
+    let text = fs_err::read_to_string(folder.join(CONFIG)).ok()?;
+    let table: toml::Table = text.parse().ok()?;
+    let mut settings = Map::new();
+    for (section, keys) in table.iter().filter(|(section, _)| *section != "run") {
+        for (key, value) in keys.as_table().into_iter().flatten() {
+            settings.insert(format!("{section}.{key}"), serde_json::to_value(value).ok()?);
+        }
+    }
+    let log = |name| fs_err::read_to_string(folder.join(name)).unwrap_or_default();
+    let epochs: Vec<Metrics> =
+        log(METRICS).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let best = epochs
+        .iter()
+        .filter(|line| line.val_loss.is_some())
+        .min_by(|a, b| f64::total_cmp(&a.val_loss.unwrap_or(0.0), &b.val_loss.unwrap_or(0.0)));
+    let stopped = log(EVENTS).lines().rev().find_map(|line| {
+        match serde_json::from_str::<EventLine>(line).ok()?.happened {
+            Happened::Stopped { reason, .. } => Some(reason),
+            _ => None,
+        }
+    });
+    let course: Vec<Value> =
+        epochs.iter().filter_map(|line| Some(json!([line.epoch, line.val_loss?]))).collect();
+    let figures = json!({
+        "name": folder.file_name()?.to_string_lossy(),
+        "epochs": epochs.last().map_or(0.0, |line| line.epoch),
+        "best_val_loss": best.and_then(|line| line.val_loss),
+        "best_val_accuracy": best.and_then(|line| line.val_accuracy),
+        "stopped": stopped,
+        "val_loss": course,
+    });
+    Some((folder, settings, figures))
+}
+
+/// A setting as a person would write it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}

@@ -1,0 +1,273 @@
+//! Serves the page: files, the story, what happens now, looks, acts.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::to_bytes,
+    extract::{Path, Query, Request, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    },
+    middleware,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::{get, post},
+};
+use futures_util::{Stream, stream};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use klubok::train::control::Act;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    PORT, assets,
+    guard::{self, has_token},
+    hub::Hub,
+    looks::{Answer, Which},
+    story::Known,
+};
+use crate::text::{Lang, of_page};
+
+/// Time between two events to a browser.
+const BEAT: Duration = Duration::from_millis(250);
+/// Connections at once: each takes a file of the system, of which training needs some too.
+const CONNECTIONS: usize = 256;
+/// How long a connection may say nothing before or between requests.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How long a picture may take to come.
+const UPLOAD: Duration = Duration::from_secs(60);
+/// The largest picture that is read.
+const LARGEST: usize = 32 << 20;
+
+/// A server on a thread of its own; it ends with the process.
+pub(super) struct Server {
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Serves a hub at this address, without one on this machine only.
+    pub(super) fn start(listen: Option<SocketAddr>, hub: Arc<Hub>) -> io::Result<Self> {
+        let listener = match listen {
+            Some(address) => TcpListener::bind(address)?,
+            // A page that is served already keeps its address; this one gets the next that is free.
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, PORT))
+                .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?,
+        };
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let app = routes(hub, address.port());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(2)
+            .build()?;
+        thread::Builder::new().name("page".to_owned()).spawn(move || {
+            runtime.block_on(accept(listener, app));
+        })?;
+        Ok(Self { address })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Serves every connection until it ends or says nothing for too long.
+async fn accept(listener: TcpListener, app: Router) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let open = Arc::new(AtomicUsize::new(0));
+    loop {
+        let Ok((connection, _)) = listener.accept().await else {
+            // Out of files, most likely: others will close theirs.
+            tokio::time::sleep(BEAT).await;
+            continue;
+        };
+        if open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS {
+            open.fetch_sub(1, Ordering::Relaxed);
+            continue;
+        }
+        let (open, service) = (open.clone(), TowerToHyperService::new(app.clone()));
+        tokio::spawn(async move {
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
+            // A browser that goes away is no failure.
+            let _ = http.serve_connection(TokioIo::new(connection), service).await;
+            open.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+type Shared = State<Arc<Hub>>;
+
+fn routes(hub: Arc<Hub>, port: u16) -> Router {
+    Router::new()
+        .route("/", get(async || typed("text/html", assets::PAGE)))
+        .route("/page.css", get(async || typed("text/css", assets::STYLE)))
+        .route("/plotly.js", get(charts))
+        .route("/{script}", get(script))
+        .route("/api/texts", get(async || Json(texts())))
+        .route("/api/run", get(run))
+        .route("/api/story", get(story))
+        .route("/api/live", get(live))
+        .route("/api/runs", get(runs))
+        .route("/api/act", post(act))
+        .route("/api/picture", post(picture))
+        .route("/api/look/pass", get(pass))
+        .route("/api/look/neuron", get(neuron))
+        .route("/api/look/features", get(features))
+        .route("/api/look/answers", get(answers))
+        .layer(middleware::from_fn_with_state(port, guard::guard))
+        .with_state(hub)
+}
+
+fn typed(kind: &'static str, text: &'static str) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, format!("{kind}; charset=utf-8"))], text)
+}
+
+async fn script(Path(name): Path<String>) -> Response {
+    match assets::SCRIPTS.iter().find(|(own, _)| *own == name) {
+        Some((_, text)) => typed("text/javascript", text).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn charts() -> Response {
+    match tokio::task::spawn_blocking(assets::charts).await {
+        Ok(packed) => {
+            let headers = [
+                (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+                (CONTENT_ENCODING, "gzip"),
+                (CACHE_CONTROL, "max-age=86400"),
+            ];
+            (headers, packed).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The texts of the page in every language.
+pub(super) fn texts() -> Value {
+    json!({ "en": of_page(Lang::En), "ru": of_page(Lang::Ru) })
+}
+
+async fn run(State(hub): Shared, headers: HeaderMap) -> Json<Value> {
+    Json(hub.about.told(has_token(&headers, &hub), hub.is_live()))
+}
+
+async fn story(State(hub): Shared, Query(known): Query<Known>) -> Response {
+    match hub.after(known) {
+        Ok(news) => ([(CONTENT_TYPE, "application/json")], news).into_response(),
+        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// Where the training is, whenever that changes, at most four times a second.
+async fn live(State(hub): Shared) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let beats = stream::unfold((hub, String::new()), |(hub, last)| async move {
+        loop {
+            let now = serde_json::to_string(&hub.now()).unwrap_or_default();
+            if now != last {
+                let event = Event::default().event("now").data(&now);
+                tokio::time::sleep(BEAT).await;
+                return Some((Ok(event), (hub, now)));
+            }
+            tokio::time::sleep(BEAT).await;
+        }
+    });
+    Sse::new(beats).keep_alive(KeepAlive::default())
+}
+
+async fn act(State(hub): Shared, headers: HeaderMap, Json(act): Json<Act>) -> Response {
+    if !has_token(&headers, &hub) {
+        return refused(StatusCode::FORBIDDEN, "only the address with the token may act");
+    }
+    if let Act::LearningRate { rate } = act
+        && !(rate.is_finite() && rate > 0.0)
+    {
+        return refused(StatusCode::BAD_REQUEST, "a learning rate is a number above 0");
+    }
+    hub.ask(act);
+    Json(json!({})).into_response()
+}
+
+async fn picture(State(hub): Shared, request: Request) -> Response {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
+    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "the picture has more than 32 MiB");
+    // What is announced as too large is not waited for.
+    if length.is_some_and(|length: u64| length > LARGEST as u64) {
+        return too_large();
+    }
+    match tokio::time::timeout(UPLOAD, to_bytes(request.into_body(), LARGEST)).await {
+        Ok(Ok(bytes)) => look(hub, move |hub| hub.look_at_own(&bytes)).await,
+        Ok(Err(_)) => too_large(),
+        Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "the picture did not come"),
+    }
+}
+
+async fn pass(State(hub): Shared, Query(which): Query<Which>) -> Response {
+    look(hub, move |hub| hub.look_at_pass(which)).await
+}
+
+#[derive(Deserialize)]
+struct Neuron {
+    layer: String,
+    unit: usize,
+    picture: Option<u64>,
+    row: Option<u32>,
+}
+
+async fn neuron(State(hub): Shared, Query(query): Query<Neuron>) -> Response {
+    let Neuron { layer, unit, picture, row } = query;
+    let which = Which { picture, row, label: None };
+    look(hub, move |hub| hub.look_at_neuron(&layer, unit, which)).await
+}
+
+#[derive(Deserialize)]
+struct Moment {
+    layer: String,
+    /// A step; anything else is now.
+    moment: Option<String>,
+}
+
+async fn features(State(hub): Shared, Query(query): Query<Moment>) -> Response {
+    let step = query.moment.and_then(|step| step.parse().ok());
+    look(hub, move |hub| hub.look_at_features(&query.layer, step)).await
+}
+
+async fn answers(State(hub): Shared) -> Response {
+    look(hub, Hub::look_at_answers).await
+}
+
+async fn runs(State(hub): Shared) -> Response {
+    look(hub, Hub::look_at_runs).await
+}
+
+/// Answers a look beside the server's own thread, two at a time.
+async fn look(hub: Arc<Hub>, answer: impl FnOnce(&Hub) -> Answer + Send + 'static) -> Response {
+    match tokio::task::spawn_blocking(move || answer(&hub)).await {
+        Ok(Ok(answer)) => Json(answer).into_response(),
+        Ok(Err(sentence)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence),
+        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "klubok failed at this look"),
+    }
+}
+
+fn refused(status: StatusCode, sentence: &str) -> Response {
+    (status, Json(json!({ "error": sentence }))).into_response()
+}

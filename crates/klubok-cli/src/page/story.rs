@@ -1,0 +1,245 @@
+//! The story of a run as the page is told it: every line that was measured, what happened, and where the training is now.
+//!
+//! It grows at its end only. A browser keeps how many lines it has and asks for those after them, so that one that comes
+//! late, was closed or is loaded anew misses nothing. The same story is written into a report.
+
+use klubok::{
+    observe::{Diagnosis, watch::Watch},
+    train::{
+        control::Act,
+        event::{Event, Metrics, Observer, Phase, Stopped},
+        logs::{EventLine, Happened},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::diagnosis::{Told, told};
+
+/// Where a training is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// Nothing was measured yet.
+    #[default]
+    Starting,
+    /// It takes steps.
+    Training,
+    /// A person wants it to rest.
+    Resting,
+    /// Another process trains it, or nobody does: its files are followed.
+    Following,
+    /// It has ended.
+    Ended,
+}
+
+/// Where a training is now: at most four of these a second go to a browser.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Now {
+    /// What it does.
+    pub(crate) mode: Mode,
+    /// Updates done.
+    pub(crate) step: u64,
+    /// The same in epochs.
+    pub(crate) epoch: f64,
+    /// Updates in an epoch, and epochs to be done.
+    pub(crate) steps_per_epoch: u64,
+    /// Epochs to be done in all.
+    pub(crate) epochs: u64,
+    /// Mean training loss of the epoch so far.
+    pub(crate) train_loss: Option<f64>,
+    /// Training samples a second.
+    pub(crate) samples_per_second: Option<f64>,
+    /// Seconds of training so far, and about how many are left.
+    pub(crate) elapsed_seconds: f64,
+    /// About how many seconds are left.
+    pub(crate) seconds_left: Option<f64>,
+    /// Why it ended.
+    pub(crate) stopped: Option<Stopped>,
+    /// Lines there are: epochs, steps, events.
+    pub(crate) lines: [usize; 3],
+}
+
+/// How many lines a browser has.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Known {
+    epochs: usize,
+    steps: usize,
+    events: usize,
+}
+
+/// What a browser does not have yet, and what is judged of all of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct News<'a> {
+    epochs: &'a [Metrics],
+    steps: &'a [Metrics],
+    events: &'a [EventLine],
+    phases: &'a [Phase],
+    verdicts: &'a [Told],
+    best_epoch: Option<f64>,
+    now: &'a Now,
+}
+
+/// The story so far.
+pub(crate) struct Story {
+    epochs: Vec<Metrics>,
+    steps: Vec<Metrics>,
+    events: Vec<EventLine>,
+    watch: Watch,
+    phases: Vec<Phase>,
+    verdicts: Vec<Told>,
+    best_epoch: Option<f64>,
+    now: Now,
+}
+
+impl Story {
+    /// The story of a run that is validated on so many samples of each class.
+    pub(crate) fn new(val_classes: &[u64]) -> Self {
+        let watch = Watch::new(val_classes.iter().sum()).with_classes(val_classes);
+        let (phases, verdicts) = (Vec::new(), Vec::new());
+        let (epochs, steps, events) = (Vec::new(), Vec::new(), Vec::new());
+        let now = Now::default();
+        Self { epochs, steps, events, watch, phases, verdicts, best_epoch: None, now }
+    }
+
+    /// What comes after what is known.
+    pub(crate) fn after(&self, known: Known) -> News<'_> {
+        News {
+            epochs: self.epochs.get(known.epochs..).unwrap_or_default(),
+            steps: self.steps.get(known.steps..).unwrap_or_default(),
+            events: self.events.get(known.events..).unwrap_or_default(),
+            phases: &self.phases,
+            verdicts: &self.verdicts,
+            best_epoch: self.best_epoch,
+            now: &self.now,
+        }
+    }
+
+    /// Where the training is.
+    pub(crate) fn now(&self) -> &Now {
+        &self.now
+    }
+
+    /// Says what it does.
+    pub(crate) fn set_mode(&mut self, mode: Mode) {
+        self.now.mode = mode;
+    }
+
+    /// Says how many updates an epoch has and how many epochs are to be done.
+    pub(crate) fn set_length(&mut self, steps_per_epoch: u64, epochs: u64) {
+        (self.now.steps_per_epoch, self.now.epochs) = (steps_per_epoch, epochs);
+    }
+
+    /// Is told a line of `events.jsonl`.
+    pub(crate) fn happened(&mut self, line: EventLine) {
+        match &line.happened {
+            Happened::Stopped { reason, .. } => {
+                self.now.stopped = Some(*reason);
+                self.watch_stops(*reason, &line);
+            }
+            Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
+            _ => {}
+        }
+        self.events.push(line);
+        self.now.lines[2] = self.events.len();
+    }
+
+    fn watch_stops(&mut self, stopped: Stopped, line: &EventLine) {
+        let event = Event::Stopping { stopped, step: line.step, epoch: line.epoch };
+        self.watched(&event);
+        self.judge();
+    }
+
+    /// Is told a line of `steps.jsonl`.
+    pub(crate) fn step(&mut self, metrics: &Metrics) {
+        self.watched(&Event::Step(metrics));
+        self.steps.push(metrics.clone());
+        self.measured(metrics);
+    }
+
+    /// Is told a line of `metrics.jsonl`.
+    pub(crate) fn epoch(&mut self, metrics: &Metrics) {
+        self.watched(&Event::Epoch { metrics, best: false });
+        self.epochs.push(metrics.clone());
+        self.measured(metrics);
+        self.judge();
+    }
+
+    fn measured(&mut self, metrics: &Metrics) {
+        self.reached(metrics.step, metrics.train_loss);
+        let now = &mut self.now;
+        now.elapsed_seconds = metrics.elapsed_seconds;
+        now.samples_per_second = metrics.samples_per_second.or(now.samples_per_second);
+        let left = now.epochs as f64 - metrics.epoch;
+        now.seconds_left =
+            (metrics.epoch > 0.0).then(|| metrics.elapsed_seconds / metrics.epoch * left);
+        now.lines = [self.epochs.len(), self.steps.len(), self.events.len()];
+    }
+
+    /// Is told how far the training is.
+    pub(crate) fn reached(&mut self, step: u64, train_loss: Option<f64>) {
+        let now = &mut self.now;
+        now.step = now.step.max(step);
+        now.epoch = now.step as f64 / now.steps_per_epoch.max(1) as f64;
+        now.train_loss = train_loss.or(now.train_loss);
+    }
+
+    fn judge(&mut self) {
+        let Diagnosis { phases, verdicts, best_epoch } = self.watch.diagnosis();
+        (self.phases, self.best_epoch) = (phases, best_epoch);
+        self.verdicts = verdicts.into_iter().map(told).collect();
+    }
+
+    fn watched(&mut self, event: &Event<'_>) {
+        // A watch has nothing that can fail.
+        let _ = self.watch.observe(event);
+        self.watch.noticed();
+    }
+}
+
+impl Observer for Story {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+        match *event {
+            Event::Past { steps, epochs } => {
+                let mut steps = steps.iter().peekable();
+                for epoch in epochs {
+                    while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {
+                        self.step(step);
+                    }
+                    self.epoch(epoch);
+                }
+                steps.for_each(|step| self.step(step));
+            }
+            Event::Start { steps_per_epoch, epochs, step } => {
+                self.set_length(steps_per_epoch, epochs);
+                self.set_mode(Mode::Training);
+                self.reached(step, None);
+            }
+            Event::Progress { step, train_loss, .. } => self.reached(step, Some(train_loss)),
+            Event::Step(metrics) => self.step(metrics),
+            Event::Epoch { metrics, .. } => self.epoch(metrics),
+            Event::Noticed { step, epoch, notice } => {
+                self.happened(EventLine { step, epoch, happened: notice.clone().into() });
+            }
+            Event::Person { step, epoch, act } => {
+                self.set_mode(match act {
+                    Act::Pause => Mode::Resting,
+                    Act::GoOn | Act::OneStep | Act::OneEpoch => Mode::Training,
+                    Act::LearningRate { .. } | Act::Stop => self.now.mode,
+                });
+                self.happened(EventLine { step, epoch, happened: Happened::Person { act } });
+            }
+            Event::Resting { step } => {
+                self.reached(step, None);
+                self.set_mode(Mode::Resting);
+            }
+            Event::Stopping { stopped, step, epoch } => {
+                let happened = Happened::Stopped { reason: stopped, cause: None };
+                self.happened(EventLine { step, epoch, happened });
+            }
+            Event::End { .. } => self.set_mode(Mode::Ended),
+            Event::Checkpoint { .. } => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+// Your picture: what the network gets of it, how sure it is of each class, and what that costs.
+(() => {
+  "use strict";
+  const { t, text, store } = Klubok;
+  const { el, write, canvas, bytes } = Klubok.draw;
+  const MOST_CLASSES = 6;
+  let stage, picture, values, name, truth, chances, loss, mistakesBox, counter;
+  let mistakes = null;
+  let at = 0;
+
+  async function upload(file) {
+    if (!file) return;
+    try {
+      const kept = await Klubok.api.postPicture(file);
+      store.setSample({ picture: kept.picture });
+    } catch (error) {
+      Klubok.alert(error.message);
+    }
+  }
+
+  // Choosing, dropping and taking a picture are one thing: a file.
+  function inputs() {
+    const input = (id, more) => el("input", {
+      type: "file", id, accept: "image/*", class: "unseen",
+      onchange(event) {
+        upload(event.target.files[0]);
+        event.target.value = "";
+      },
+      ...more,
+    });
+    const drop = el("div", { class: "drop" },
+      input("picture-file", {}), el("label", { for: "picture-file", class: "button", text: t("page.choose") }),
+      input("picture-camera", { capture: "environment" }),
+      el("label", { for: "picture-camera", class: "button camera", text: t("page.camera") }),
+      el("span", { class: "hint", text: t("page.drop") }));
+    return drop;
+  }
+
+  function takeDrops(box) {
+    box.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      box.classList.add("over");
+    });
+    box.addEventListener("dragleave", () => box.classList.remove("over"));
+    box.addEventListener("drop", (event) => {
+      event.preventDefault();
+      box.classList.remove("over");
+      upload(event.dataTransfer.files[0]);
+    });
+  }
+
+  const button = (key, onclick, kind = "quiet") => el("button", { type: "button", class: kind, text: t(key), onclick });
+
+  // Through the validation part, one sample on or back.
+  function stepRow(by) {
+    const row = Math.max(0, (Klubok.state.sample.row ?? 0) + by) % (Klubok.state.run.val_samples || 1);
+    store.setSample({ row });
+  }
+
+  async function loadMistakes() {
+    const held = await Klubok.panels.look("/api/look/answers");
+    if (held.error && !held.answer) return Klubok.alert(held.error);
+    const kept = Klubok.api.kept("/api/look/pass?row=");
+    mistakes = (held.answer.mistakes || []).filter(({ row }) => !Klubok.api.report || kept.includes(`/api/look/pass?row=${row}`));
+    if (Klubok.api.report && mistakes.length === 0) return write(counter, t("page.not_in_report"));
+    return showMistake(0);
+  }
+
+  function showMistake(i) {
+    if (mistakes.length === 0) return write(counter, t("page.no_mistakes"));
+    at = (i + mistakes.length) % mistakes.length;
+    write(counter, t("page.mistake", { n: at + 1, all: mistakes.length }));
+    mistakesBox.hidden = false;
+    store.setSample({ row: mistakes[at].row });
+    return null;
+  }
+
+  function build(body) {
+    const own = Klubok.state.run && Klubok.state.run.data.kind === "pictures" && !Klubok.api.report;
+    picture = canvas("", "sample");
+    values = el("dl", { class: "evidence values", hidden: true });
+    name = el("p", { class: "name" });
+    truth = el("div", { class: "truth" });
+    chances = el("div", { class: "chances" });
+    loss = el("p", { class: "sum-line" });
+    counter = el("span", { class: "counter", "aria-live": "polite" });
+    mistakesBox = el("span", { class: "pair", hidden: true },
+      button("page.previous_mistake", () => showMistake(at - 1)), button("page.next_mistake", () => showMistake(at + 1)));
+    stage = el("div", { class: "stage" },
+      el("figure", {}, picture, values, el("figcaption", {}, name, truth)), chances);
+    const steps = el("div", { class: "steps" });
+    if (!Klubok.api.report) {
+      steps.append(el("span", { class: "pair" }, button("page.previous_row", () => stepRow(-1)), button("page.next_row", () => stepRow(1))));
+    }
+    steps.append(button("page.mistakes", loadMistakes), mistakesBox, counter);
+    body.append(...(own ? [inputs()] : []), stage, loss, steps);
+    if (own) takeDrops(body);
+    mistakes = null;
+    if (Klubok.state.run.data.kind !== "pictures") nameSample();
+  }
+
+  // Rows of a table are no pictures.
+  function nameSample() {
+    const title = document.getElementById("title-picture");
+    const about = title.closest(".panel").querySelector(".about");
+    [title.dataset.t, about.dataset.t] = ["page.sample", "page.sample_about"];
+    text.apply();
+  }
+
+  // What an own picture shows is known to the person only: chosen, it makes a loss.
+  function renderTruth(state, look) {
+    const { classes } = state.run.data;
+    if (state.sample.picture === null) {
+      const known = look.label === null || look.label === undefined ? "" : t("page.truth", { name: classes[look.label] });
+      return truth.replaceChildren(known);
+    }
+    if (truth.querySelector("select")) return null;
+    const choose = el("select", {
+      id: "truth",
+      onchange: (event) => store.setSample({ picture: state.sample.picture, label: event.target.value === "" ? null : Number(event.target.value) }),
+    }, el("option", { value: "", text: t("page.unknown") }), ...classes.map((name, i) => el("option", { value: i, text: name })));
+    return truth.replaceChildren(el("label", { for: "truth", text: `${t("page.it_shows")} ` }), choose);
+  }
+
+  // The classes that the network is surest of, and the right one.
+  function shownClasses(look, label) {
+    const order = look.probabilities.map((p, i) => i);
+    if (order.length <= MOST_CLASSES) return order;
+    order.sort((a, b) => look.probabilities[b] - look.probabilities[a]);
+    const first = order.slice(0, MOST_CLASSES);
+    if (label !== null && !first.includes(label)) first[MOST_CLASSES - 1] = label;
+    return first;
+  }
+
+  function renderChances(state, look, label) {
+    const { classes } = state.run.data;
+    const best = look.probabilities.indexOf(Math.max(...look.probabilities));
+    const rows = shownClasses(look, label).map((i) => {
+      const start = look.start_probabilities ? look.start_probabilities[i] : null;
+      const kind = i === label ? "right" : "";
+      const marks = `${i === best ? "▸ " : ""}${classes[i] ?? i}${i === label ? " ✓" : ""}`;
+      return el("li", { class: i === best ? "best" : "" },
+        el("span", { class: "class", text: marks }),
+        Klubok.draw.bar(look.probabilities[i], { tick: start, kind }),
+        el("span", { class: "value", text: text.percent(look.probabilities[i]) }),
+        el("span", { class: "before", text: start === null ? "" : t("page.at_start", { p: text.percent(start) }) }));
+    });
+    chances.replaceChildren(el("ol", {}, ...rows));
+  }
+
+  function renderLoss(state, look, label) {
+    const guess = text.number(state.run.loss_of_guessing);
+    if (label === null) return write(loss, t("page.loss_unknown", { guess }));
+    const p = look.probabilities[label];
+    const value = look.loss ?? -Math.log(p);
+    return write(loss, t("page.loss_sum", { name: state.run.data.classes[label], p: text.number(p), loss: text.number(value), guess }));
+  }
+
+  function renderSample(state, look) {
+    const isPicture = Boolean(look.pixels);
+    picture.hidden = !isPicture;
+    values.hidden = isPicture;
+    write(name, state.sample.picture === null ? look.name || "" : t("page.own_picture"));
+    if (isPicture) {
+      Klubok.draw.picture(picture, look, bytes(look.pixels));
+      picture.setAttribute("aria-label", t("page.picture_text", { name: look.name || t("page.own_picture"), width: look.width, height: look.height }));
+    } else {
+      const names = state.run.data.columns || [];
+      values.replaceChildren(...(look.values || []).map((value, i) =>
+        el("div", {}, el("dt", { text: names[i] ?? String(i + 1) }), el("dd", { text: text.number(value) }))));
+    }
+  }
+
+  function render(state, look) {
+    if (!look || !look.probabilities) return;
+    const label = state.sample.picture === null ? look.label ?? null : state.sample.label;
+    renderSample(state, look);
+    renderTruth(state, look);
+    renderChances(state, look, label);
+    renderLoss(state, look, label);
+  }
+
+  Klubok.passPath = () => {
+    const sample = store.samplePath();
+    return sample ? `/api/look/pass?${sample}` : "/api/look/pass";
+  };
+  Klubok.panel({ id: "picture", build, render, path: Klubok.passPath, every: 1500 });
+})();

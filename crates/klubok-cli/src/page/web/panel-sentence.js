@@ -1,0 +1,112 @@
+// The sentence: where learning stands, in plain words, and the one verdict that matters most.
+(() => {
+  "use strict";
+  const { t, text, store } = Klubok;
+  const { el, write } = Klubok.draw;
+  let said, meaning, phaseLine, findings;
+  let shown = "";
+
+  // A phase's name and what happens in it. The keys stand in full so that they can be found.
+  const phases = {
+    fast_learning: ["phase.fast_learning", "phase.fast_learning_is", "page.idea_fast"],
+    fine_tuning: ["phase.fine_tuning", "phase.fine_tuning_is", "page.idea_fine"],
+    specialisation: ["phase.specialisation", "phase.specialisation_is", "page.idea_specialisation"],
+    converged: ["phase.converged", "phase.converged_is", "page.idea_converged"],
+    underfitting: ["phase.underfitting", "phase.underfitting_is", "page.idea_underfitting"],
+    diverging: ["phase.diverging", "phase.diverging_is", "page.idea_diverging"],
+  };
+  const severities = { info: ["ℹ", "verdict.info"], warning: ["▲", "verdict.warning"], error: ["✖", "verdict.error"] };
+
+  function where(line, now) {
+    if (line.step === 0) return t("page.say_start");
+    return t("page.say_where", { epoch: text.epoch(line.epoch), epochs: text.count(now.epochs) });
+  }
+
+  // The error with what chance alone explains of it.
+  function errorText(run, accuracy) {
+    const interval = text.wilson(accuracy, run.val_samples);
+    if (!interval) return ["", ""];
+    const [low, high] = [1 - interval[1], 1 - interval[0]];
+    const values = { error: text.percent(1 - accuracy), low: text.percent(low), high: text.percent(high) };
+    const guess = text.percent(1 - run.chance);
+    let compared = t("page.say_better", { guess });
+    if (interval[0] <= run.chance && interval[1] >= run.chance) compared = t("page.say_guess", { guess });
+    else if (interval[1] < run.chance) compared = t("page.say_worse", { guess });
+    return [t("page.say_error", values), compared];
+  }
+
+  function build(body) {
+    said = el("p", { class: "said", "aria-live": "polite" });
+    meaning = el("p", { class: "said-more" });
+    phaseLine = el("p", { class: "phase-line" });
+    findings = el("div", { class: "findings" });
+    body.append(said, meaning, phaseLine, findings);
+    shown = "";
+  }
+
+  // Evidence by the names that docs/diagnosis.md and events.jsonl use.
+  function evidence(verdict) {
+    const list = el("dl", { class: "evidence" });
+    for (const [name, value] of Object.entries(verdict.evidence || {})) {
+      list.append(el("div", {}, el("dt", { text: name.replaceAll("_", " ") }), el("dd", { text: text.number(value) })));
+    }
+    return el("details", {}, el("summary", { text: t("page.why") }), list,
+      verdict.source ? el("p", { class: "source", text: t("page.source", { source: verdict.source }) }) : null);
+  }
+
+  function advice(verdict) {
+    const words = text.both(verdict.advice);
+    if (!words && !verdict.try) return null;
+    const command = verdict.try
+      ? el("p", { class: "command" }, el("code", { text: verdict.try }), Klubok.draw.copyButton(() => verdict.try)) : null;
+    return el("details", {}, el("summary", { text: t("page.what_to_do") }), words ? el("p", { text: words }) : null, command);
+  }
+
+  function finding(verdict) {
+    const [sign, word] = severities[verdict.severity] || severities.info;
+    return el("article", { class: `finding ${verdict.severity}` },
+      el("p", {}, el("strong", { text: `${sign} ${t(word)}` }), ` ⚑${verdict.number} `, text.both(verdict.sentence)),
+      el("div", { class: "unfold" }, evidence(verdict), advice(verdict)));
+  }
+
+  function renderFindings(verdicts) {
+    // Built anew only when they changed: what a person has unfolded stays unfolded.
+    const key = JSON.stringify([text.lang, verdicts, Boolean(store.line())]);
+    if (key === shown) return;
+    shown = key;
+    findings.replaceChildren();
+    const [first, ...rest] = verdicts;
+    if (!first) {
+      if (store.line()) findings.append(el("p", { class: "good", text: `✓ ${t("page.no_verdict")}` }));
+      return;
+    }
+    findings.append(finding(first));
+    if (rest.length > 0) {
+      findings.append(el("details", { class: "more" },
+        el("summary", { text: t("page.more_verdicts", { n: rest.length }) }), ...rest.map(finding)));
+    }
+  }
+
+  function render(state) {
+    const line = store.line();
+    const live = store.isLive();
+    // A slider that is dragged is not read out: its own value is.
+    said.setAttribute("aria-live", live ? "polite" : "off");
+    // Live, a sentence an epoch: the last epoch's line, not each step's.
+    const told = live ? state.epochs[state.epochs.length - 1] || line : line;
+    const [error, compared] = errorText(state.run, told && told.val_accuracy);
+    write(said, error ? `${where(told, state.now)} ${error}` : t("page.say_nothing"));
+    const hindsight = !live && state.verdicts.length > 0 ? t("page.hindsight") : "";
+    write(meaning, [compared, hindsight].filter(Boolean).join(" "));
+    const phase = store.phase();
+    const [name, is, idea] = (phase && phases[phase.name]) || [];
+    phaseLine.dataset.phase = phase && name ? phase.name : "none";
+    write(phaseLine, name
+      ? t("page.phase_line", { name: t(name), sure: text.percent(phase.certainty, 0), meaning: t(is), idea: t(idea) })
+      : t("phase.none"));
+    renderFindings(store.verdicts());
+  }
+
+  Klubok.phaseName = (phase) => t((phases[phase.name] || [phase.name])[0]);
+  Klubok.panel({ id: "sentence", build, render });
+})();

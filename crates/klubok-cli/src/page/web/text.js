@@ -1,0 +1,107 @@
+// Texts and numbers in the reader's language. The texts are in the catalogues of klubok and come from the server.
+(() => {
+  "use strict";
+  const Klubok = (window.Klubok = window.Klubok || {});
+
+  const remembered = {
+    get(key) {
+      try {
+        return localStorage.getItem(key);
+      } catch {
+        return null; // a file opened from the disk may have no storage
+      }
+    },
+    set(key, value) {
+      try {
+        localStorage.setItem(key, value);
+      } catch {
+        // Then it holds until the page is closed.
+      }
+    },
+  };
+
+  let texts = { en: {}, ru: {} };
+  let lang = remembered.get("klubok-lang") || (navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en");
+
+  // The text of a key with its {places} filled; the key itself where there is none, which is seen and can be mended.
+  function t(key, values = {}) {
+    const text = (texts[lang] || {})[key] || texts.en[key] || key;
+    return text.replace(/\{(\w+)\}/g, (place, name) => (name in values ? String(values[name]) : place));
+  }
+
+  function format(options) {
+    return new Intl.NumberFormat(lang, options);
+  }
+
+  const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
+  const nothing = "–";
+
+  // A whole number, grouped.
+  const count = (x) => (isNumber(x) ? format({ maximumFractionDigits: 0 }).format(x) : nothing);
+
+  // A measured number with so many significant digits, small and large ones as powers of ten.
+  function number(x, digits = 3) {
+    if (!isNumber(x)) return nothing;
+    const size = Math.abs(x);
+    if (size !== 0 && (size < 1e-4 || size >= 1e6)) {
+      const [mantissa, power] = x.toExponential(digits - 1).split("e");
+      const superscript = [...String(Number(power))].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] || "⁻").join("");
+      return `${format({ maximumFractionDigits: digits }).format(Number(mantissa))}·10${superscript}`;
+    }
+    return format({ minimumSignificantDigits: size === 0 ? 1 : digits, maximumSignificantDigits: digits }).format(x);
+  }
+
+  // The same with its sign, for what can be either.
+  const signed = (x, digits = 3) => (isNumber(x) ? (x < 0 ? "−" : "+") + number(Math.abs(x), digits) : nothing);
+
+  const decimals = (x, places) =>
+    isNumber(x) ? format({ minimumFractionDigits: places, maximumFractionDigits: places }).format(x) : nothing;
+
+  const percent = (x, places = 1) => (isNumber(x) ? `${decimals(x * 100, places)}\u00a0%` : nothing);
+
+  const epoch = (x) => (isNumber(x) ? format({ maximumFractionDigits: x < 10 ? 2 : 1 }).format(x) : nothing);
+
+  function duration(seconds) {
+    if (!isNumber(seconds)) return nothing;
+    const s = Math.max(0, Math.round(seconds));
+    if (s < 60) return t("page.seconds", { s: seconds < 9.95 ? decimals(Math.max(0, seconds), 1) : s });
+    if (s < 3600) return t("page.minutes", { m: Math.floor(s / 60), s: s % 60 });
+    return t("page.hours", { h: Math.floor(s / 3600), m: Math.floor((s % 3600) / 60) });
+  }
+
+  // Wilson's 95 % interval of a share that was seen in n samples.
+  function wilson(share, n) {
+    if (!isNumber(share) || !(n > 0)) return null;
+    const z = 1.959964;
+    const middle = (share + (z * z) / (2 * n)) / (1 + (z * z) / n);
+    const half = (z / (1 + (z * z) / n)) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n));
+    return [Math.max(0, middle - half), Math.min(1, middle + half)];
+  }
+
+  // Writes the texts of the page's own elements.
+  function apply() {
+    document.documentElement.lang = lang;
+    for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+    for (const element of document.querySelectorAll("[data-t-label]")) {
+      element.setAttribute("aria-label", t(element.dataset.tLabel));
+    }
+  }
+
+  Klubok.t = t;
+  Klubok.remembered = remembered;
+  Klubok.text = {
+    count, number, signed, decimals, percent, epoch, duration, wilson, isNumber, apply,
+    get lang() {
+      return lang;
+    },
+    // A text that the server gives in every language.
+    both: (text) => (text ? text[lang] || text.en || "" : ""),
+    take(both) {
+      texts = both;
+    },
+    choose(chosen) {
+      lang = chosen;
+      remembered.set("klubok-lang", chosen);
+    },
+  };
+})();

@@ -1,0 +1,300 @@
+//! The page of a training, asked as a browser asks it, and by those who should not.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::util::{Place, TINY};
+
+/// A training with its page.
+struct Served {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+/// An answer: its code, its head and its body.
+struct Reply {
+    code: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Served {
+    /// Starts what prints the address of its page.
+    fn start(place: &Place, args: &[&str]) -> Self {
+        let mut child =
+            place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("http://")).expect("no address was printed");
+        // The rest must be read, or the command stands still.
+        std::thread::spawn(move || lines.for_each(drop));
+        let rest = line.split("http://").nth(1).unwrap();
+        let address = rest.split('/').next().unwrap().to_owned();
+        let token = rest.split("#token=").nth(1).unwrap_or_default().to_owned();
+        Self { child, address, token }
+    }
+
+    /// A long training of `pets/` in `run`.
+    fn long(place: &Place) -> Self {
+        let more = ["-o", "run", "--epochs", "100000", "--set", "train.early_stopping=false"];
+        let constant = ["--set", "train.schedule=constant", "--set", "train.warmup_epochs=0"];
+        let page = ["--dashboard", "--listen", "127.0.0.1:0", "--json"];
+        Self::start(place, &[&["train", "pets"], &TINY[..], &more, &constant, &page].concat())
+    }
+
+    fn ask(&self, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{head} HTTP/1.1\r\nConnection: close\r\n").unwrap();
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            write!(stream, "Host: {}\r\n", self.address).unwrap();
+        }
+        for (name, value) in headers {
+            write!(stream, "{name}: {value}\r\n").unwrap();
+        }
+        write!(stream, "Content-Length: {}\r\n\r\n", body.len()).unwrap();
+        // A server that refuses a body may close before all of it was sent.
+        let _ = stream.write_all(body);
+        let mut reply = Vec::new();
+        let _ = stream.read_to_end(&mut reply);
+        let at = reply.windows(4).position(|four| four == b"\r\n\r\n").expect("no reply");
+        let head = String::from_utf8(reply[..at].to_vec()).unwrap();
+        let code = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Reply { code, head, body: reply[at + 4..].to_vec() }
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let reply = self.ask(&format!("GET {path}"), &[], &[]);
+        let body = String::from_utf8_lossy(&reply.body);
+        assert_eq!(reply.code, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn act(&self, act: &Value) -> u16 {
+        let headers = [("Content-Type", "application/json"), ("X-Klubok-Token", &*self.token)];
+        self.ask("POST /api/act", &headers, act.to_string().as_bytes()).code
+    }
+
+    /// Waits until the training is as it should be, and says where it is.
+    fn wait(&self, until: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let now = self.get("/api/story")["now"].clone();
+            if until(&now) {
+                return now;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "still {now}");
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn rest(&self) -> u64 {
+        assert_eq!(self.act(&json!({ "act": "pause" })), 200);
+        self.wait(|now| now["mode"] == "resting")["step"].as_u64().unwrap()
+    }
+
+    /// Ends the training, and gives what it printed.
+    fn stop(mut self) -> Value {
+        assert_eq!(self.act(&json!({ "act": "stop" })), 200);
+        let mut printed = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        serde_json::from_str(&printed).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It has ended, or it ends now.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_training_is_steered_from_the_page_and_repeated() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    let at = page.rest();
+    sleep(Duration::from_millis(100));
+    assert_eq!(page.get("/api/story")["now"]["step"], at, "it rests");
+    assert_eq!(page.act(&json!({ "act": "one_step" })), 200);
+    page.wait(|now| now["step"] == at + 1 && now["mode"] == "resting");
+    assert_eq!(page.act(&json!({ "act": "one_epoch" })), 200);
+    let now = page.wait(|now| now["step"].as_u64() > Some(at + 1) && now["mode"] == "resting");
+    let (step, epoch) = (now["step"].as_u64().unwrap(), now["steps_per_epoch"].as_u64().unwrap());
+    assert!(step % epoch == 0 && step - at <= epoch, "{now}");
+    assert_eq!(page.act(&json!({ "act": "learning_rate", "rate": 0.002 })), 200);
+    assert_eq!(page.act(&json!({ "act": "one_epoch" })), 200);
+    page.wait(|now| now["step"] == step + epoch && now["mode"] == "resting");
+    let printed = page.stop();
+    assert_eq!(printed["stopped"], "person");
+
+    let log = String::from_utf8(place.read("run/events.jsonl")).unwrap();
+    let acts: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["event"] == "person")
+        .collect();
+    let names: Vec<&str> = acts.iter().map(|line| line["act"].as_str().unwrap()).collect();
+    assert_eq!(names, ["pause", "one_step", "one_epoch", "learning_rate", "one_epoch", "stop"]);
+    let rate = acts.iter().find(|line| line["act"] == "learning_rate").unwrap();
+    assert_eq!((&rate["step"], &rate["rate"]), (&json!(step), &json!(0.002)));
+    let metrics = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let used = last["learning_rate"].as_f64().unwrap();
+    assert!((used / 0.002 - 1.0).abs() < 0.01, "the rate was {used}");
+
+    // Without anybody at the page, the same comes out.
+    place.ok(&["train", "--replay", "run", "-o", "again"]);
+    assert!(place.read("run/model.safetensors") == place.read("again/model.safetensors"));
+    assert_eq!(place.json(&["resume", "again"])["stopped"], "person");
+}
+
+#[test]
+fn what_the_page_shows_is_what_was_measured() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    page.wait(|now| now["epoch"].as_f64() > Some(3.0));
+    page.rest();
+    let story = page.get("/api/story");
+    let lines = |name: &str| -> Vec<Value> {
+        let log = String::from_utf8(place.read(&format!("run/{name}"))).unwrap();
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(story["epochs"], json!(lines("metrics.jsonl")));
+    assert_eq!(story["steps"], json!(lines("steps.jsonl")));
+    // Who has some lines gets those after them.
+    let later = page.get("/api/story?epochs=2&steps=1");
+    assert_eq!(later["epochs"][0], story["epochs"][2]);
+    assert_eq!(later["steps"][0], story["steps"][1]);
+    let run = page.get("/api/run");
+    assert_eq!(
+        (&run["name"], &run["can_act"], &run["live"]),
+        (&json!("run"), &json!(false), &json!(true))
+    );
+    assert_eq!(run["data"]["train"], json!([24, 24]));
+    let live: Value = serde_json::from_slice(&place.read("run/live.json")).unwrap();
+    assert_eq!(live["address"], format!("http://{}/", page.address));
+    assert!(!live.to_string().contains(&page.token));
+    let other = place.ok(&["dashboard", "run"]).stdout;
+    assert!(other.contains(&page.address) && !other.contains(&page.token), "{other}");
+    page.stop();
+    assert!(!place.path("run/live.json").exists());
+}
+
+#[test]
+fn a_picture_gets_the_confidences_of_predict() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    page.wait(|now| now["epoch"].as_f64() > Some(2.0));
+    page.stop();
+    let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
+    let bytes = place.read("pets/cat/000.png");
+    let reply = page.ask("POST /api/picture", &[], &bytes);
+    assert_eq!(reply.code, 200);
+    let shown: Value = serde_json::from_slice(&reply.body).unwrap();
+    let predicted = place.json(&["predict", "run", "pets/cat/000.png"]);
+    let of = |class: &str| predicted["predictions"][0]["probabilities"][class].as_f64().unwrap();
+    for (class, p) in ["cat", "dog"].into_iter().zip(shown["probabilities"].as_array().unwrap()) {
+        assert!((p.as_f64().unwrap() - of(class)).abs() < 1e-5, "{shown} {predicted}");
+    }
+    let pass = page.get(&format!("/api/look/pass?picture={}", shown["picture"]));
+    assert_eq!(pass["probabilities"], shown["probabilities"]);
+    let evaluated = place.json(&["eval", "run", "pets", "--split", "val"]);
+    let answers = page.get("/api/look/answers");
+    assert_eq!(answers["confusion"], evaluated["confusion"]);
+    assert_eq!(answers["accuracy"], evaluated["accuracy"]);
+    let features = page.get("/api/look/features?layer=hidden1&moment=live");
+    assert_eq!(features["units"].as_array().unwrap().len(), 16);
+    let neuron = page.get("/api/look/neuron?layer=output&unit=1");
+    assert_eq!(neuron["from"], "hidden1");
+    assert_eq!(page.act(&json!({ "act": "pause" })), 403, "a run that has ended cannot be steered");
+}
+
+#[test]
+fn strangers_are_refused() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    let code = |head: &str, headers: &[(&str, &str)], body: &str| {
+        page.ask(head, headers, body.as_bytes()).code
+    };
+    assert_eq!(code("GET /", &[], ""), 200);
+    assert_eq!(code("GET /", &[("Host", "evil.example")], ""), 403);
+    assert_eq!(code("GET /api/run", &[("Origin", "http://evil.example")], ""), 403);
+    let pause = r#"{"act":"pause"}"#;
+    let kind = ("Content-Type", "application/json");
+    assert_eq!(code("POST /api/act", &[kind], pause), 403);
+    let wrong = "0".repeat(page.token.len());
+    assert_eq!(code("POST /api/act", &[kind, ("X-Klubok-Token", &wrong)], pause), 403);
+    assert_ne!(page.get("/api/story")["now"]["mode"], "resting");
+    assert_eq!(page.act(&json!({ "act": "learning_rate", "rate": -1.0 })), 400);
+    assert_eq!(page.act(&json!({ "act": "learning_rate" })), 422);
+    for path in
+        ["/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/config.toml", "/api/look/pass?row=9999"]
+    {
+        let code = code(&format!("GET {path}"), &[], "");
+        assert!((400..500).contains(&code), "{path}: {code}");
+    }
+    assert!(page.ask("GET /", &[], &[]).head.contains("default-src 'none'"));
+    page.stop();
+}
+
+#[test]
+fn uploads_that_are_no_pictures_are_survived() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    let post = |bytes: &[u8]| page.ask("POST /api/picture", &[], bytes);
+    assert_eq!(post(b"no picture").code, 422);
+    assert_eq!(post(b"").code, 422);
+    // A bitmap that claims 60,000 x 60,000 pixels.
+    let mut bitmap =
+        [b"BM".as_slice(), &[0; 8], &54u32.to_le_bytes(), &40u32.to_le_bytes()].concat();
+    bitmap.extend([60_000i32.to_le_bytes(), 60_000i32.to_le_bytes()].concat());
+    bitmap.extend([1, 0, 24, 0]);
+    bitmap.extend([0; 24]);
+    let reply = post(&bitmap);
+    assert_eq!(reply.code, 422);
+    assert!(String::from_utf8_lossy(&reply.body).contains("megapixels"));
+    // Two gigabytes are announced; what would be read is refused before.
+    let mut stream = TcpStream::connect(&page.address).unwrap();
+    let head = format!(
+        "POST /api/picture HTTP/1.1\r\nHost: {}\r\nContent-Length: 2147483648\r\n\r\n",
+        page.address
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    // Idle connections, and still the page answers and the training goes on.
+    let idle: Vec<_> = (0..200).map(|_| TcpStream::connect(&page.address).unwrap()).collect();
+    let before = page.get("/api/story")["now"]["step"].as_u64();
+    page.wait(|now| now["step"].as_u64() > before);
+    drop(idle);
+    page.stop();
+}
+
+#[test]
+fn a_report_is_one_file() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run"]);
+    let said = place.ok(&["report", "run"]).stdout;
+    assert_eq!(said.trim(), "run/report.html");
+    let report = String::from_utf8(place.read("run/report.html")).unwrap();
+    assert!(report.len() < 6_000_000);
+    let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();
+    let data: Value = serde_json::from_str(data.unwrap()).unwrap();
+    assert_eq!(data["story"]["epochs"].as_array().unwrap().len(), 5);
+    assert!(data["looks"]["/api/look/answers"]["confusion"].is_array());
+    // It may be made again, but nothing else is written over.
+    place.ok(&["report", "run"]);
+    place.write("notes.html", "mine");
+    place.fails(&["report", "run", "-o", "notes.html"], 1, "is no report", "`-o`");
+    assert_eq!(place.read("notes.html"), b"mine");
+}

@@ -1,0 +1,242 @@
+//! What others may do to a training under way: ask it to rest, to go on, to take another learning rate, to stop, and
+//! look at the network between two steps.
+//!
+//! Any thread may ask through a [`Control`]. Before each step the training looks at two numbers that need no lock; only when
+//! something was asked it takes one. What a person did is written to the run's `events.jsonl`, with its step, and
+//! synced, before it is done: a run that is killed does it again when it goes on, and another training can repeat it.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{backend::Program, train::progress::Progress};
+
+/// What a person does to a training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// Rest before the next step.
+    Pause,
+    /// Go on.
+    GoOn,
+    /// Take one step, then rest.
+    OneStep,
+    /// Go on to the end of the epoch, then rest.
+    OneEpoch,
+    /// Let the learning rate be this in the next step, and follow its schedule from there.
+    LearningRate {
+        /// The rate, above 0.
+        rate: f64,
+    },
+    /// End the run here; the best weights are kept.
+    Stop,
+}
+
+impl Act {
+    /// Whether it changes what is computed, and not only when.
+    pub fn changes_weights(self) -> bool {
+        matches!(self, Act::LearningRate { .. } | Act::Stop)
+    }
+}
+
+/// What a person did, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Updates done before.
+    pub step: u64,
+    /// What.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+/// A look at a training between two steps: at the weights, and how far it has come. It takes training time, so it should be
+/// short.
+pub type Look = Box<dyn FnOnce(&dyn Program, &Progress) + Send>;
+
+/// How others reach a training under way.
+#[derive(Default)]
+pub struct Control {
+    /// Something other than a look was asked.
+    called: AtomicBool,
+    /// Looks that wait.
+    looks: AtomicUsize,
+    asked: Mutex<Asked>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Asked {
+    interrupted: bool,
+    closed: bool,
+    acts: VecDeque<Act>,
+    looks: VecDeque<Look>,
+}
+
+impl Control {
+    /// Nothing was asked yet.
+    pub const fn new() -> Self {
+        Self {
+            called: AtomicBool::new(false),
+            looks: AtomicUsize::new(0),
+            asked: Mutex::new(Asked {
+                interrupted: false,
+                closed: false,
+                acts: VecDeque::new(),
+                looks: VecDeque::new(),
+            }),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// Lets the step under way finish and leaves the run to be resumed. True when it was asked for the first time.
+    pub fn interrupt(&self) -> bool {
+        let first = !std::mem::replace(&mut self.asked().interrupted, true);
+        self.call();
+        first
+    }
+
+    /// Asks for something.
+    pub fn ask(&self, act: Act) {
+        self.asked().acts.push_back(act);
+        self.call();
+    }
+
+    /// Asks for a look. When the training has ended it is dropped.
+    pub fn look(&self, look: Look) {
+        let mut asked = self.asked();
+        if !asked.closed {
+            asked.looks.push_back(look);
+            self.looks.store(asked.looks.len(), Ordering::Relaxed);
+            self.arrived.notify_all();
+        }
+    }
+
+    fn call(&self) {
+        self.called.store(true, Ordering::Relaxed);
+        self.arrived.notify_all();
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when an act or an interruption waits.
+    pub(super) fn calls(&self) -> bool {
+        self.called.load(Ordering::Relaxed)
+    }
+
+    /// True when a look waits.
+    pub(super) fn has_look(&self) -> bool {
+        self.looks.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        self.asked().interrupted
+    }
+
+    /// The next act; after the last one nothing calls any more.
+    pub(super) fn next_act(&self) -> Option<Act> {
+        let mut asked = self.asked();
+        let act = asked.acts.pop_front();
+        self.called.store(asked.interrupted || !asked.acts.is_empty(), Ordering::Relaxed);
+        act
+    }
+
+    pub(super) fn next_look(&self) -> Option<Look> {
+        let mut asked = self.asked();
+        let look = asked.looks.pop_front();
+        self.looks.store(asked.looks.len(), Ordering::Relaxed);
+        look
+    }
+
+    /// Sleeps until something is asked.
+    pub(super) fn wait(&self) {
+        let nothing = |asked: &mut Asked| {
+            !asked.interrupted && asked.acts.is_empty() && asked.looks.is_empty()
+        };
+        drop(self.arrived.wait_while(self.asked(), nothing));
+    }
+
+    /// The training has ended: looks that wait are dropped, and so are those that come.
+    pub(super) fn close(&self) {
+        let mut asked = self.asked();
+        asked.closed = true;
+        asked.looks.clear();
+        self.looks.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_is_done_once_and_in_order() {
+        let control = Control::new();
+        assert!(!control.calls());
+        control.ask(Act::Pause);
+        control.ask(Act::OneStep);
+        assert!(control.calls());
+        assert_eq!(control.next_act(), Some(Act::Pause));
+        assert!(control.calls());
+        assert_eq!(control.next_act(), Some(Act::OneStep));
+        assert!(!control.calls() && control.next_act().is_none());
+    }
+
+    #[test]
+    fn an_interruption_calls_until_it_is_heard() {
+        let control = Control::new();
+        assert!(control.interrupt() && !control.interrupt());
+        assert!(control.next_act().is_none() && control.calls() && control.interrupted());
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_whatever_is_asked() {
+        for ask in [
+            (|control: &Control| control.ask(Act::GoOn)) as fn(&Control),
+            |control| control.look(Box::new(|_, _| {})),
+            |control| assert!(control.interrupt()),
+        ] {
+            let control = Control::new();
+            std::thread::scope(|scope| {
+                scope.spawn(|| control.wait());
+                ask(&control);
+            });
+        }
+    }
+
+    #[test]
+    fn nobody_looks_at_a_training_that_has_ended() {
+        let control = Control::new();
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        for before in [true, false] {
+            let sender = sender.clone();
+            let look = Box::new(move |_: &dyn Program, _: &Progress| drop(sender));
+            if before {
+                control.look(look);
+                control.close();
+            } else {
+                control.look(look);
+            }
+        }
+        drop(sender);
+        // Whoever waits for an answer learns at once that none comes.
+        assert!(receiver.recv().is_err() && !control.has_look());
+    }
+
+    #[test]
+    fn acts_are_flat_objects() {
+        let json = |act| serde_json::to_string(&act).unwrap();
+        assert_eq!(json(Act::OneStep), r#"{"act":"one_step"}"#);
+        assert_eq!(
+            json(Act::LearningRate { rate: 0.01 }),
+            r#"{"act":"learning_rate","rate":0.01}"#
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Between two steps: what people asked for is done, and looks are let in.
+
+use std::time::{Duration, Instant};
+
+use super::{Halt, Trainer};
+use crate::{
+    Result,
+    train::{
+        control::{Act, Control},
+        event::{Event, Observer, Stopped},
+    },
+};
+
+/// Share of the time of a training that looks may take,
+const LOOK_SHARE: f64 = 0.01;
+/// beside so many seconds, for those that come before the first step.
+const LOOK_CREDIT: f64 = 0.1;
+
+impl Trainer<'_> {
+    /// Whether something is to be done before the next step.
+    pub(super) fn is_called(&self, control: &Control) -> bool {
+        control.calls()
+            || self.rests()
+            || self.is_to_repeat()
+            || (control.has_look() && self.may_be_looked_at())
+    }
+
+    /// Whether a person did something here in the training that this one repeats.
+    fn is_to_repeat(&self) -> bool {
+        self.replay.front().is_some_and(|next| next.step <= self.progress.step)
+    }
+
+    fn rests(&self) -> bool {
+        self.rest_at.is_some_and(|step| self.progress.step >= step)
+    }
+
+    fn may_be_looked_at(&self) -> bool {
+        let elapsed = self.progress.elapsed_seconds + self.lap.elapsed().as_secs_f64();
+        self.looked.as_secs_f64() <= LOOK_CREDIT + LOOK_SHARE * elapsed
+    }
+
+    /// Does what was asked since the last step, and rests while a person wants that.
+    pub(super) fn attend(
+        &mut self,
+        observer: &mut dyn Observer,
+        control: &Control,
+    ) -> std::result::Result<Option<Stopped>, Halt> {
+        self.read(observer)?;
+        while self.is_to_repeat()
+            && let Some(next) = self.replay.pop_front()
+        {
+            if let Some(stopped) = self.act(next.act, observer)? {
+                return Ok(Some(stopped));
+            }
+        }
+        loop {
+            while let Some(act) = control.next_act() {
+                if let Some(stopped) = self.act(act, observer)? {
+                    return Ok(Some(stopped));
+                }
+            }
+            if control.interrupted() {
+                return Ok(Some(Stopped::Interrupted));
+            }
+            let rests = self.rests();
+            while (rests || self.may_be_looked_at())
+                && let Some(look) = control.next_look()
+            {
+                let begun = Instant::now();
+                look(&*self.program, &self.progress);
+                if !rests {
+                    self.looked += begun.elapsed();
+                }
+            }
+            self.end_lap(false);
+            if !rests {
+                return Ok(None);
+            }
+            observer.observe(&Event::Resting { step: self.progress.step })?;
+            control.wait();
+            // Rest is no time of training.
+            self.lap = Instant::now();
+        }
+    }
+
+    /// Writes down what a person does, then does it.
+    fn act(&mut self, act: Act, observer: &mut dyn Observer) -> Result<Option<Stopped>> {
+        let step = self.progress.step;
+        observer.observe(&Event::Person { step, epoch: self.progress.epochs(), act })?;
+        match act {
+            Act::Pause => self.rest_at = Some(step),
+            Act::GoOn => self.rest_at = None,
+            Act::OneStep => self.rest_at = Some(step + 1),
+            Act::OneEpoch => {
+                let epoch = self.progress.steps_per_epoch;
+                self.rest_at = Some((step / epoch + 1) * epoch);
+            }
+            Act::LearningRate { rate } => {
+                let factor = rate * self.progress.rate_factor() / self.learning_rate(step);
+                self.progress.rate_factor = Some(factor).filter(|factor| factor.is_finite());
+            }
+            Act::Stop => {
+                self.progress.stopped = Some(Stopped::Person);
+                return Ok(self.progress.stopped);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Time that looks have taken.
+    pub fn looked(&self) -> Duration {
+        self.looked
+    }
+}
