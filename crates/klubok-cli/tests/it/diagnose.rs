@@ -115,8 +115,28 @@ fn broken_histories_end_in_one_sentence() {
     place.fails(&["diagnose", "other.csv"], 1, "its columns are name, age", "train_loss");
     place.fails(&["diagnose", "one.csv"], 1, "has one epoch", "klubok diagnose --help");
     place.fails(&["diagnose", "none.csv"], 1, "none.csv", "");
+    place.write("unsorted.csv", "epoch,loss\n2,1\n1,2\n3,1\n");
+    place.fails(&["diagnose", "unsorted.csv"], 1, "its rows are not in order", "diagnose --help");
+    place.write("words.csv", "epoch,loss\n1,2\n2,much\n");
+    place.fails(&["diagnose", "words.csv"], 1, "`much` in column `loss`, row 2", "diagnose --help");
+    place.write("junk.csv", (0..=255).cycle().take(5000).collect::<Vec<u8>>());
+    place.fails(&["diagnose", "junk.csv"], 1, "junk.csv", "");
+    place.write("nothing.csv", "");
+    place.fails(&["diagnose", "nothing.csv"], 1, "nothing.csv", "");
     place.pets("pets", 1);
     place.fails(&["diagnose", "pets"], 1, "neither a run nor", "klubok diagnose --help");
+}
+
+#[test]
+fn histories_with_gaps_are_read_as_far_as_they_go() {
+    let place = Place::new();
+    place.write("nan.csv", "epoch,loss,val_loss\n1,1,1.1\n2,0.8,0.9\n3,NaN,NaN\n");
+    let answer = place.json(&["diagnose", "nan.csv"]);
+    assert_eq!(answer["verdicts"][0]["name"], "diverging");
+    assert_eq!(answer["best_epoch"], 2);
+    place.write("alone.csv", "loss\n1\n0.8\n0.7\n0.65\n");
+    let ran = place.ok(&["diagnose", "alone.csv"]);
+    assert!(ran.stdout.contains("no validation loss"), "{}", ran.stdout);
 }
 
 /// Trains until it memorises: pictures of noise, a large rate, nothing that would hold it back.
