@@ -12,8 +12,7 @@ use klubok::{
     config::DataConfig,
     data::{self, DataError, Input, Part},
     format::Model,
-    optim::{Rule, UpdateSpec},
-    plan::{Augment, LossKind, LossSpec, Picture, Plan},
+    plan::{Augment, Picture},
     rows::{MemoryRows, Rows},
     state::State,
     train::run_dir::{MODEL, RunDir, SPLIT},
@@ -113,7 +112,8 @@ impl Classifier {
     /// # Errors
     /// When the network does not fit into memory.
     pub(crate) fn logits(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f32>> {
-        let plan = self.plan();
+        let prepare = self.model.preprocessing.prepare(Augment::default());
+        let plan = self.model.network.lower_to_ask(prepare);
         let mut program = self.backend.compile(&plan, BLOCK, std::slice::from_ref(rows))?;
         let weights = &self.model.weights;
         program.load(&State {
@@ -127,22 +127,6 @@ impl Classifier {
             logits.extend_from_slice(&outputs.values[0]);
         }
         Ok(logits)
-    }
-
-    /// The network in evaluation: loss and update rule do not matter there.
-    fn plan(&self) -> Plan {
-        let loss =
-            LossSpec { kind: LossKind::CrossEntropy, class_weights: vec![], label_smoothing: 0.0 };
-        let update = UpdateSpec {
-            rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-            l1: 0.0,
-            l2: 0.0,
-            weight_decay: 0.0,
-            max_norm: None,
-            clip_norm: None,
-        };
-        let prepare = self.model.preprocessing.prepare(Augment::default());
-        self.model.network.lower(prepare, loss, update, 0)
     }
 
     /// Reads pictures as the network sees them, each or why it cannot be read.

@@ -8,8 +8,7 @@ pub mod pass;
 
 use crate::{
     format::Model,
-    optim::{Rule, UpdateSpec},
-    plan::{Activation, Augment, LossKind, LossSpec, Op, Param, Plan, Value},
+    plan::{Activation, Augment, Op, Param, Plan, Value},
     state::Weights,
 };
 
@@ -46,22 +45,8 @@ pub struct Layer {
 impl Glass {
     /// A glass for this model.
     pub fn new(model: Model) -> Self {
-        // Loss and update rule do not matter here.
-        let loss = LossSpec {
-            kind: LossKind::CrossEntropy,
-            class_weights: Vec::new(),
-            label_smoothing: 0.0,
-        };
-        let update = UpdateSpec {
-            rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-            l1: 0.0,
-            l2: 0.0,
-            weight_decay: 0.0,
-            max_norm: None,
-            clip_norm: None,
-        };
         let prepare = model.preprocessing.prepare(Augment::default());
-        let plan = model.network.lower(prepare, loss, update, 0);
+        let plan = model.network.lower_to_ask(prepare);
         let layers = layers(&plan);
         Self { model, plan, layers }
     }

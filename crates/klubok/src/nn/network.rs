@@ -76,6 +76,24 @@ impl Network {
         count + self.outputs * (inputs + 1)
     }
 
+    /// The plan of this network for whoever only asks it: loss and update rule do not matter there.
+    pub fn lower_to_ask(&self, prepare: Prepare) -> Plan {
+        let loss = LossSpec {
+            kind: LossKind::CrossEntropy,
+            class_weights: Vec::new(),
+            label_smoothing: 0.0,
+        };
+        let update = UpdateSpec {
+            rule: Rule::Sgd { momentum: 0.0, nesterov: false },
+            l1: 0.0,
+            l2: 0.0,
+            weight_decay: 0.0,
+            max_norm: None,
+            clip_norm: None,
+        };
+        self.lower(prepare, loss, update, 0)
+    }
+
     /// The plan of this network.
     pub fn lower(&self, prepare: Prepare, loss: LossSpec, update: UpdateSpec, seed: u64) -> Plan {
         let mut plan = Plan::new(loss, update, seed);
@@ -103,19 +121,8 @@ impl Network {
 
     /// A plan for names and shapes, which do not depend on how the network is fed and trained.
     fn bare_plan(&self) -> Plan {
-        let prepare =
-            Prepare { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };
-        let loss =
-            LossSpec { kind: LossKind::CrossEntropy, class_weights: vec![], label_smoothing: 0.0 };
-        let update = UpdateSpec {
-            rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-            l1: 0.0,
-            l2: 0.0,
-            weight_decay: 0.0,
-            max_norm: None,
-            clip_norm: None,
-        };
-        self.lower(prepare, loss, update, 0)
+        let (factor, offset, augment) = (vec![], vec![], Augment::default());
+        self.lower_to_ask(Prepare { factor, offset, picture: None, augment })
     }
 
     /// The state before training: f32 values, no moments. The same seed gives the same bits.
