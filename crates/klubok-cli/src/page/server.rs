@@ -4,10 +4,7 @@ use std::{
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -35,6 +32,7 @@ use hyper_util::{
 use klubok::train::control::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{
     PORT, assets,
@@ -92,24 +90,21 @@ impl Server {
 /// Serves every connection until it ends or says nothing for too long.
 async fn accept(listener: TcpListener, app: Router) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let open = Arc::new(AtomicUsize::new(0));
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok((connection, _)) = listener.accept().await else {
             // Out of files, most likely: others will close theirs.
             tokio::time::sleep(BEAT).await;
             continue;
         };
-        if open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS {
-            open.fetch_sub(1, Ordering::Relaxed);
-            continue;
-        }
-        let (open, service) = (open.clone(), TowerToHyperService::new(app.clone()));
+        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let service = TowerToHyperService::new(app.clone());
         tokio::spawn(async move {
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
             // A browser that goes away is no failure.
             let _ = http.serve_connection(TokioIo::new(connection), service).await;
-            open.fetch_sub(1, Ordering::Relaxed);
+            drop(place);
         });
     }
 }
