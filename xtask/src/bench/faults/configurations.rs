@@ -1,14 +1,13 @@
-//! What is trained: a line for each configuration. Four a fault; as many without one.
-//!
-//! Of each fault, and of the healthy ones, those with odd numbers are held out: no constant of klubok may be chosen
-//! by them.
+//! What is trained: a line for each configuration. Four a fault, and as many without one, that constants may be chosen
+//! on; half as many that are held out (`held_out.rs`).
 
 use anyhow::Result;
 
 use super::{
     fault::{FAULTS, Fault},
-    faulty::FAULTY,
+    faulty::{self, FAULTY},
     healthy::HEALTHY,
+    held_out,
     settings::Settings,
 };
 
@@ -29,17 +28,14 @@ pub(super) struct Configuration {
     pub(super) settings: Settings,
     /// The same without the fault, where the fault shows by the difference.
     pub(super) cure: Option<Settings>,
+    /// Whether no constant may be chosen by it.
+    pub(super) held_out: bool,
 }
 
 impl Configuration {
     /// Name of the fault, and number.
     pub(super) fn name(&self) -> String {
         format!("{}-{:02}", self.fault.map_or("healthy", Fault::name), self.number)
-    }
-
-    /// Whether no constant may be chosen by it.
-    pub(super) fn held_out(&self) -> bool {
-        self.number % 2 == 1
     }
 }
 
@@ -50,8 +46,11 @@ impl Configuration {
 pub(super) fn all() -> Result<Vec<Configuration>> {
     let mut all = Vec::new();
     for (fault, ..) in FAULTS {
-        let own = FAULTY.iter().filter(|line| line.0 == fault);
-        for (number, &(_, data, settings, cure)) in (1..).zip(own) {
+        let of = |lines: &'static [faulty::Line], held_out| {
+            lines.iter().filter(move |line| line.0 == fault).map(move |line| (line, held_out))
+        };
+        let own = of(FAULTY, false).chain(of(held_out::FAULTY, true));
+        for (number, (&(_, data, settings, cure), held_out)) in (1..).zip(own) {
             let cured = || Settings::read(&[PLAIN, settings, cure]);
             all.push(Configuration {
                 fault: Some(fault),
@@ -59,12 +58,15 @@ pub(super) fn all() -> Result<Vec<Configuration>> {
                 data,
                 settings: Settings::read(&[PLAIN, settings])?,
                 cure: if cure.is_empty() { None } else { Some(cured()?) },
+                held_out,
             });
         }
     }
-    for (number, &(data, settings)) in (1..).zip(HEALTHY) {
+    let own = HEALTHY.iter().map(|line| (line, false));
+    let own = own.chain(held_out::HEALTHY.iter().map(|line| (line, true)));
+    for (number, (&(data, settings), held_out)) in (1..).zip(own) {
         let settings = Settings::read(&[PLAIN, settings])?;
-        all.push(Configuration { fault: None, number, data, settings, cure: None });
+        all.push(Configuration { fault: None, number, data, settings, cure: None, held_out });
     }
     Ok(all)
 }
@@ -82,11 +84,26 @@ mod tests {
         assert!(faulty >= 60 && all.len() - faulty >= 60, "{faulty} of {}", all.len());
         for (fault, ..) in FAULTS {
             let own = all.iter().filter(|one| one.fault == Some(fault)).count();
-            assert!((3..=5).contains(&own), "{}: {own}", fault.name());
+            assert!((5..=7).contains(&own), "{}: {own}", fault.name());
         }
         for one in all.iter().filter(|one| !one.data.starts_with("demo:")) {
             assert!(one.data.parse::<Spec>().is_ok(), "{}: {}", one.name(), one.data);
         }
+    }
+
+    #[test]
+    fn some_of_each_fault_are_held_out_with_settings_of_their_own() {
+        let all = all().unwrap();
+        for (fault, ..) in FAULTS {
+            let own = all.iter().filter(|one| one.fault == Some(fault) && one.held_out).count();
+            assert_eq!(own, 2, "{}", fault.name());
+        }
+        assert_eq!(all.iter().filter(|one| one.fault.is_none() && one.held_out).count(), 40);
+        let settings = |held_out| {
+            let of = all.iter().filter(move |one| one.held_out == held_out);
+            of.map(|one| one.settings.flags()).collect::<BTreeSet<_>>()
+        };
+        assert!(settings(true).is_disjoint(&settings(false)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::fault::Fault::{
 };
 
 /// A fault, the data, the settings, and those that cure it.
-type Line = (Fault, &'static str, &'static str, &'static str);
+pub(super) type Line = (Fault, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
 pub(super) const FAULTY: &[Line] = &[

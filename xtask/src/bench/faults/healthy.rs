@@ -3,7 +3,7 @@
 //! pixels, picture files.
 
 /// The data and the settings.
-type Line = (&'static str, &'static str);
+pub(super) type Line = (&'static str, &'static str);
 
 #[rustfmt::skip]
 pub(super) const HEALTHY: &[Line] = &[

@@ -10,6 +10,7 @@ mod fault;
 mod faulty;
 mod files;
 mod healthy;
+mod held_out;
 mod log;
 mod network;
 mod outcome;
@@ -49,6 +50,12 @@ pub(crate) struct Arguments {
     /// Only configurations whose name contains one of these, such as `dead_units` or healthy-0
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Only those that constants may be chosen on
+    #[arg(long, conflicts_with = "held_out")]
+    chosen_on: bool,
+    /// Only those that are held out
+    #[arg(long)]
+    held_out: bool,
     /// Seeds of each configuration
     #[arg(long, default_value_t = 5)]
     seeds: u64,
@@ -82,7 +89,9 @@ impl Arguments {
 pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<bool> {
     let klubok = Klubok { program: program.into(), folder: root.join(FOLDER) };
     let wanted = |one: &Configuration| {
-        arguments.only.is_empty() || arguments.only.iter().any(|word| one.name().contains(word))
+        let named = arguments.only.is_empty()
+            || arguments.only.iter().any(|word| one.name().contains(word));
+        named && if one.held_out { !arguments.chosen_on } else { !arguments.held_out }
     };
     let all: Vec<Configuration> = configurations::all()?.into_iter().filter(wanted).collect();
     let jobs: Vec<(Configuration, u64)> =

@@ -1,6 +1,9 @@
 //! The shares of the bench, as tables.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use super::{
     configurations::Configuration,
@@ -82,7 +85,7 @@ pub(super) fn tables(runs: &[Judged]) -> String {
     format!("{}\n{}\n{}\n{}", summary(runs), by_fault(runs), healthy(runs), absent(runs))
 }
 
-/// The shares of klubok and of the others, of both halves.
+/// The shares of klubok and of the others, of those that constants are chosen on and of those held out.
 fn summary(runs: &[Judged]) -> String {
     let mut text =
         "| rules | configurations | faults found and named | false alarms on healthy runs |\n\
@@ -93,7 +96,7 @@ fn summary(runs: &[Judged]) -> String {
             runs.iter().filter(move |run| {
                 run.holds
                     && run.configuration.fault.is_some() == faulty
-                    && held_out.is_none_or(|held_out| held_out == run.configuration.held_out())
+                    && held_out.is_none_or(|held_out| held_out == run.configuration.held_out)
             })
         };
         let mut line = |name: &str,
@@ -120,8 +123,8 @@ fn summary(runs: &[Judged]) -> String {
 
 /// A line a fault.
 fn by_fault(runs: &[Judged]) -> String {
-    let mut text = "| fault | configurations | runs with it | klubok | AutoTrainer | UMLAUT | klubok also said |\n\
-                    | --- | --- | --- | --- | --- | --- | --- |\n"
+    let mut text = "| fault | configurations | runs with it | klubok | of those held out | AutoTrainer | UMLAUT | klubok also said |\n\
+                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (fault, name, ..) in FAULTS {
         let own = || runs.iter().filter(move |run| run.configuration.fault == Some(fault));
@@ -133,13 +136,16 @@ fn by_fault(runs: &[Judged]) -> String {
             };
             Share::count(there(), found).to_string()
         });
-        let configurations = own().map(|run| run.configuration.number).max().unwrap_or(0);
+        let held_out = there().filter(|run| run.configuration.held_out);
+        let numbers: BTreeSet<usize> = own().map(|run| run.configuration.number).collect();
         let _ = writeln!(
             text,
-            "| {name} | {configurations} | {} of {} | {} | {} | {} |",
+            "| {name} | {} | {} of {} | {} | {} | {} | {} |",
+            numbers.len(),
             there().count(),
             own().count(),
             Share::count(there(), Judged::found),
+            Share::count(held_out, Judged::found),
             peers.collect::<Vec<_>>().join(" | "),
             counted(there().flat_map(Judged::others)),
         );
@@ -206,10 +212,10 @@ fn counted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if words.is_empty() { "nothing".into() } else { words.join(", ") }
 }
 
-/// Runs of the half that constants may be chosen on, in which the fault was missed or there was a false alarm.
+/// Runs that constants may be chosen on, in which the fault was missed or there was a false alarm.
 pub(super) fn wrong(runs: &[Judged]) -> String {
     let mut text = String::new();
-    for run in runs.iter().filter(|run| run.holds && !run.configuration.held_out()) {
+    for run in runs.iter().filter(|run| run.holds && !run.configuration.held_out) {
         let alarms: Vec<&str> = run.alarms().collect();
         let what = match run.configuration.fault {
             Some(_) if !run.found() => "missed",
@@ -268,7 +274,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| klubok | held out | - | - |"), "{text}");
-        assert!(text.contains("| dead_units | 3 | 2 of 3 | 50.0 % (1 of 2) | "), "{text}");
+        assert!(text.contains("| dead_units | 2 | 2 of 3 | 50.0 % (1 of 2) | - | "), "{text}");
         assert!(text.contains("| over_fitting 1, under_fitting 1 |"), "{text}");
         assert!(text.contains("dead_units-03 (seeds 0)"), "{text}");
         let wrong = wrong(&runs);
