@@ -19,6 +19,9 @@ use crate::{
 const UNEVEN: f64 = 0.4;
 /// Share of input values that are nearly constant from which on there is little left to learn from.
 const CONSTANT: f64 = 0.5;
+/// Share of input values that never change from which on they are worth a note: `TheDeepChecker` notes every one, but
+/// pictures of a thing in the middle have some in their corners.
+const NEVER_CHANGES: f64 = 0.25;
 /// Share of the samples from which on copies and contradictions bias what is measured; fewer are worth a note.
 /// Northcutt et al. 2021 find 3.3 % of wrong labels in known test sets, and that they reorder models.
 const MANY: f64 = 0.01;
@@ -64,15 +67,18 @@ fn class_imbalance(survey: &Survey, config: &Config) -> Option<Verdict> {
 }
 
 fn constant_inputs(inputs: Inputs) -> Option<Verdict> {
-    let share = inputs.nearly_constant as f64 / inputs.values.max(1) as f64;
-    (share >= CONSTANT).then(|| {
+    let share = |count: usize| count as f64 / inputs.values.max(1) as f64;
+    let (never, hardly) = (share(inputs.constant), share(inputs.nearly_constant));
+    (never >= NEVER_CHANGES || hardly >= CONSTANT).then(|| {
         let numbers = [
             ("inputs", inputs.values as f64),
             ("constant", inputs.constant as f64),
             ("nearly_constant", inputs.nearly_constant as f64),
-            ("share", share),
+            ("share", hardly),
         ];
-        verdict(VerdictName::ConstantInputs, &numbers, "")
+        let verdict = verdict(VerdictName::ConstantInputs, &numbers, "");
+        let severity = if hardly < CONSTANT { Severity::Info } else { verdict.severity };
+        Verdict { severity, ..verdict }
     })
 }
 
@@ -190,10 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn constant_inputs_are_found_from_a_half_on() {
+    fn constant_inputs_are_a_note_from_a_quarter_on_and_a_warning_from_a_half() {
         let mut survey = healthy();
         survey.inputs.nearly_constant = 49;
+        survey.inputs.constant = 24;
         assert_eq!(found(&survey, "train.seed=1"), []);
+        survey.inputs.constant = 25;
+        let note = [(VerdictName::ConstantInputs, Severity::Info)];
+        assert_eq!(found(&survey, "train.seed=1"), note);
         survey.inputs.nearly_constant = 50;
         let constant = [(VerdictName::ConstantInputs, Severity::Warning)];
         assert_eq!(found(&survey, "train.seed=1"), constant);

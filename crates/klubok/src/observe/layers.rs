@@ -47,6 +47,8 @@ const BEGINS: f64 = 1.05;
 const NOTHING: f64 = 1e-5;
 /// A layer lets nothing through: this share of its units is silent, or this share of its outputs is above 0.
 const KILLED: (f64, f64) = (0.99, 0.01);
+/// A loss so many times the one before training has exploded (fastai, Howard and Gugger 2020).
+const EXPLODED_LOSS: f64 = 4.0;
 /// A loss above this share of the one before training is no learning.
 const STUCK: f64 = 0.9;
 
@@ -57,6 +59,9 @@ pub(super) struct Layers {
     /// The first line: before any update, when the whole history is known.
     first: Option<Metrics>,
     first_grad_norm: Option<f64>,
+    /// Of the training losses, penalties included: the first one, and the highest so far.
+    first_loss: Option<f64>,
+    highest_loss: f64,
     last: Option<Metrics>,
     /// The largest update ratio of each layer so far.
     largest_updates: Vec<f64>,
@@ -105,7 +110,10 @@ impl Layers {
         if let Some(chance) = &mut self.chance {
             chance.line(line);
         }
+        self.first_loss = self.first_loss.or(line.train_loss);
+        self.highest_loss = line.train_loss.map_or(self.highest_loss, |x| x.max(self.highest_loss));
         let findings = [
+            (VerdictName::LearningRateTooHigh, self.exploded_loss(line, &first)),
             (VerdictName::DeadUnits, dead(line)),
             (VerdictName::SaturatedUnits, saturated(line, &first)),
             (VerdictName::VanishingGradients, vanishing(line, &first)),
@@ -144,8 +152,12 @@ impl Layers {
     }
 
     /// What holds, since when, and what it rests on. A training whose loss `exploded` has no later epoch that could
-    /// confirm what its last moments show.
-    pub(super) fn findings(&self, exploded: bool) -> Vec<(VerdictName, f64, Evidence)> {
+    /// confirm what its last moments show; one whose loss `falls` evenly learns, if slowly.
+    pub(super) fn findings(
+        &self,
+        exploded: bool,
+        falls: bool,
+    ) -> Vec<(VerdictName, f64, Evidence)> {
         let said = |name: VerdictName| {
             let held = self.held.get(&name)?;
             let last_moment = exploded && name == VerdictName::ExplodingGradients;
@@ -153,13 +165,16 @@ impl Layers {
             (enough && !held.evidence.is_empty()).then_some(held)
         };
         let explained = |name: VerdictName| match name {
-            // A dead or untrained network gives one answer: the cause is said, and not this.
+            // A dead network, or one that has hardly begun to learn, gives one answer: the cause is said, and not this.
             VerdictName::PredictionsIgnoreInput => {
                 exploded
+                    || falls
                     || said(VerdictName::LearningRateKillsNetwork).is_some()
                     || self.held.contains_key(&VerdictName::UpdateRatio)
             }
-            VerdictName::LearningRateKillsNetwork | VerdictName::LabelsLookShuffled => exploded,
+            VerdictName::LearningRateTooHigh
+            | VerdictName::LearningRateKillsNetwork
+            | VerdictName::LabelsLookShuffled => exploded,
             _ => false,
         };
         let names = self.held.keys().copied().filter(|&name| !explained(name));
@@ -190,6 +205,21 @@ impl Layers {
         let ratios = evidence.into_iter().flatten().filter(|(name, _)| *name != "limit");
         let largest = ratios.map(|(_, ratio)| *ratio).fold(f64::MIN_POSITIVE, f64::max);
         10f64.powf((UPDATE / largest).log10().round().clamp(-3.0, 3.0))
+    }
+
+    /// The loss has exploded and come back, but not below where it began: the steps that threw it off are too large.
+    fn exploded_loss(&self, line: &Metrics, first: &Metrics) -> Finding {
+        let (Some(then), highest) = (self.first_loss, self.highest_loss) else {
+            return Finding::No;
+        };
+        if highest < EXPLODED_LOSS * then || !stuck(line, first, 1.0) {
+            return Finding::No;
+        }
+        Finding::of(evidence(&[
+            ("loss_first", then),
+            ("loss_highest", highest),
+            ("loss_now", line.train_eval_loss.unwrap_or(f64::NAN)),
+        ]))
     }
 
     /// The gradient is far longer than it began, and the loss is no lower.
@@ -259,7 +289,9 @@ impl Layers {
 /// Epochs for which it must hold before it is said.
 fn patience(name: VerdictName) -> u64 {
     match name {
-        VerdictName::PredictionsIgnoreInput | VerdictName::UpdateRatio => 3,
+        VerdictName::LearningRateTooHigh
+        | VerdictName::PredictionsIgnoreInput
+        | VerdictName::UpdateRatio => 3,
         VerdictName::SaturatedUnits
         | VerdictName::VanishingGradients
         | VerdictName::ExplodingGradients

@@ -87,7 +87,7 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
         ),
         VerdictName::ConstantInputs => (
             Severity::Warning,
-            "Half of the input values or more are the same in nearly all samples: there is little to tell classes by.",
+            "Many input values are the same in nearly all samples: classes must be told apart by the rest.",
         ),
         VerdictName::DuplicatesAcrossParts => (
             Severity::Warning,

@@ -6,12 +6,14 @@
 //! [`mod@before`] judges the data alone, before any training.
 
 pub mod before;
+mod fall;
 mod flat;
 pub mod history;
 mod labels;
 mod layers;
 mod meaning;
 pub mod metrics;
+mod remedy;
 mod rise;
 mod series;
 pub mod tracker;

@@ -31,6 +31,13 @@ pub(super) fn noise(values: &[f64], prior: f64) -> f64 {
     ((sd * sd * count + prior * prior * 4.0) / (count + 4.0)).sqrt()
 }
 
+/// The same from the mean instead of the median, `sqrt(pi / 12) mean |x[i-1] - 2 x[i] + x[i+1]|`: of all values, and every
+/// jump counts. NaN of fewer than three.
+pub(super) fn jitter(values: &[f64]) -> f64 {
+    let bends = values.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
+    mean(&bends.collect::<Vec<_>>()) * (std::f64::consts::PI / 12.0).sqrt()
+}
+
 /// Mean; NaN of none.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
@@ -79,6 +86,9 @@ mod tests {
         assert!(noise(&line, 0.0) < 1e-12);
         let jump: Vec<f64> = (0..20).map(|i| f64::from(i / 10)).collect();
         assert!(noise(&jump, 0.0) < 1e-12);
+        // Two of 18 bends are 1 long.
+        let (found, expected) = (jitter(&jump), (std::f64::consts::PI / 12.0).sqrt() / 9.0);
+        assert!(jitter(&line) < 1e-12 && (found - expected).abs() < 1e-12, "{found}");
     }
 
     #[test]
@@ -92,6 +102,8 @@ mod tests {
         let runs: Vec<f64> =
             (0..200).map(|_| noise(&(0..22).map(|_| next()).collect::<Vec<_>>(), 0.577)).collect();
         assert!((mean(&runs) / 0.577 - 1.0).abs() < 0.15, "{}", mean(&runs));
+        let all = jitter(&(0..2000).map(|_| next()).collect::<Vec<_>>());
+        assert!((all / 0.577 - 1.0).abs() < 0.1, "{all}");
     }
 
     #[test]

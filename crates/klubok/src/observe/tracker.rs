@@ -6,13 +6,15 @@
 //! - the **knee** of the training loss: after it, the loss falls at less than a quarter of the pace before it. That
 //!   ends fast learning; once found it stays;
 //! - a **rise** of the validation loss that chance does not explain (`rise.rs`): specialisation since its minimum;
-//! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began;
+//! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began; an **even fall** is
+//!   neither, however slow (`fall.rs`);
 //! - an **explosion**: the loss is no number, or far above where it began.
 //!
 //! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall after a step of the
 //! learning rate) was none, and its phase is taken back too.
 
 use super::{
+    fall::{EvenFall, even_fall},
     flat::{Flat, flat, is_good},
     history::{History, Row},
     labels::Chance,
@@ -46,6 +48,7 @@ pub struct Tracker {
     knee: Option<Knee>,
     pub(super) rise: Option<Rise>,
     pub(super) flat: Option<Flat>,
+    pub(super) even_fall: Option<EvenFall>,
     pub(super) explosion: Option<Explosion>,
     best: Option<(f64, f64)>,
     pub(super) layers: Layers,
@@ -91,6 +94,7 @@ impl Tracker {
             knee: None,
             rise: None,
             flat: None,
+            even_fall: None,
             explosion: None,
             best: None,
             layers: Layers::default(),
@@ -177,7 +181,15 @@ impl Tracker {
     fn judge(&mut self) {
         self.course = course(&self.points);
         self.rise = rise(&self.course, self.samples, self.rise.is_some());
-        self.flat = if self.rise.is_none() { self.flat_end() } else { None };
+        let (epochs, losses) = self.losses();
+        self.even_fall = even_fall(&epochs, &losses).filter(|_| !self.rate_decayed());
+        self.flat = match (self.even_fall, self.rise) {
+            (Some(_), _) => None,
+            (None, None) => self.flat_end(),
+            // A validation loss that rises does not make a training loss low that has come to rest where it began.
+            (None, Some(_)) => flat(&epochs, &losses, None, self.first, self.flat)
+                .filter(|flat| flat.high && !self.is_good()),
+        };
         if self.explosion.is_none_or(|explosion| !explosion.last) {
             self.explosion = self.growth();
         }
@@ -191,11 +203,14 @@ impl Tracker {
         } else {
             flat(epochs, val, Some(train), self.first, self.flat)
         };
-        let last = self.points.last().and_then(|row| row.train_accuracy.or(row.val_accuracy));
-        if let Some(flat) = flat.as_mut().filter(|_| is_good(last)) {
+        if let Some(flat) = flat.as_mut().filter(|_| self.is_good()) {
             flat.high = false;
         }
         flat
+    }
+
+    fn is_good(&self) -> bool {
+        is_good(self.points.last().and_then(|row| row.train_accuracy.or(row.val_accuracy)))
     }
 
     /// Training losses over epochs, without them validation losses.

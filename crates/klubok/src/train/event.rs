@@ -178,7 +178,7 @@ pub enum VerdictName {
     LabelsLookShuffled,
     /// One class has far fewer training samples than others.
     ClassImbalance,
-    /// Half of the input values or more are the same in nearly all samples.
+    /// Many input values are the same in nearly all samples.
     ConstantInputs,
     /// Samples of the validation or test part are in the training part too.
     DuplicatesAcrossParts,
