@@ -13,6 +13,7 @@ mod labels;
 mod layers;
 mod meaning;
 pub mod metrics;
+mod naming;
 mod remedy;
 mod rise;
 mod series;

@@ -19,6 +19,7 @@ use super::{
     history::{History, Row},
     labels::Chance,
     layers::Layers,
+    naming::Naming,
     rise::{Course, Rise, rise},
     series::noise,
 };
@@ -47,6 +48,7 @@ pub struct Tracker {
     pub(super) count: usize,
     knee: Option<Knee>,
     pub(super) rise: Option<Rise>,
+    pub(super) naming: Option<Naming>,
     pub(super) flat: Option<Flat>,
     pub(super) even_fall: Option<EvenFall>,
     pub(super) explosion: Option<Explosion>,
@@ -93,6 +95,7 @@ impl Tracker {
             count: 0,
             knee: None,
             rise: None,
+            naming: None,
             flat: None,
             even_fall: None,
             explosion: None,
@@ -181,6 +184,7 @@ impl Tracker {
     fn judge(&mut self) {
         self.course = course(&self.points);
         self.rise = rise(&self.course, self.samples, self.rise.is_some());
+        self.naming = self.rise.as_ref().map(|rise| Naming::next(self.naming, rise));
         let (epochs, losses) = self.losses();
         self.even_fall = even_fall(&epochs, &losses).filter(|_| !self.rate_decayed());
         self.flat = match (self.even_fall, self.rise) {

@@ -29,7 +29,8 @@ impl Tracker {
         if let Some(explosion) = self.explosion {
             verdicts.extend(self.exploded(explosion));
         } else {
-            verdicts.extend(self.rise.map(|rise| self.over_fits(rise)));
+            let name = self.naming.and_then(|naming| naming.name(ended));
+            verdicts.extend(self.rise.zip(name).map(|(rise, name)| self.over_fits(rise, name)));
             verdicts.extend(self.flat.filter(|flat| flat.high).map(|flat| {
                 let evidence = flat.evidence();
                 self.verdict(VerdictName::UnderFitting, flat.since, evidence)
@@ -66,12 +67,7 @@ impl Tracker {
         verdicts
     }
 
-    fn over_fits(&self, rise: Rise) -> Verdict {
-        let name = if rise.accuracy_rises {
-            VerdictName::OverConfidence
-        } else {
-            VerdictName::OverFitting
-        };
+    fn over_fits(&self, rise: Rise, name: VerdictName) -> Verdict {
         let lowest = self.course.epochs[rise.at];
         let next = self.course.epochs.get(rise.at + 1).map_or(lowest, |_| lowest + 1.0);
         self.verdict(name, next, rise.evidence())

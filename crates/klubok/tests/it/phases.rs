@@ -1,8 +1,8 @@
 //! Phases and verdicts of courses whose truth is known because they are made here.
 
 use klubok::{
-    observe::{history::Row, tracker::Tracker},
-    train::event::{Phase, PhaseName, VerdictName},
+    observe::{history::Row, tracker::Tracker, watch::Watch},
+    train::event::{Event, Metrics, Notice, Observer, Phase, PhaseName, VerdictName},
 };
 
 /// A fixed sequence of numbers in [-1, 1] that look random.
@@ -209,4 +209,80 @@ fn a_long_history_is_judged_like_a_short_one() {
     // 8 exp(-8 t) = 0.5 where t = ln(16) / 8.
     let at = 16f64.ln() / 8.0 * n as f64;
     assert!((over.start - at).abs() < 0.02 * n as f64, "{} is not {at}", over.start);
+}
+
+/// The article's network on cats and dogs: training loss, validation loss and accuracy before training and after each
+/// epoch. From epoch 6 on the accuracy now rises and now does not, by little more than chance.
+#[rustfmt::skip]
+const ARTICLE: [(f64, f64, f64); 61] = [
+    (1.000, 1.009, 0.493), (0.612, 0.640, 0.629), (0.539, 0.639, 0.634), (0.529, 0.685, 0.618),
+    (0.420, 0.675, 0.634), (0.363, 0.709, 0.630), (0.349, 0.790, 0.621), (0.281, 0.821, 0.643),
+    (0.288, 0.886, 0.631), (0.223, 0.981, 0.635), (0.219, 0.897, 0.639), (0.172, 1.036, 0.635),
+    (0.128, 1.109, 0.635), (0.142, 1.145, 0.637), (0.125, 1.244, 0.629), (0.113, 1.204, 0.628),
+    (0.115, 1.356, 0.628), (0.072, 1.290, 0.643), (0.166, 1.582, 0.631), (0.151, 1.585, 0.621),
+    (0.076, 1.491, 0.638), (0.096, 1.566, 0.630), (0.038, 1.578, 0.639), (0.072, 1.708, 0.632),
+    (0.035, 1.637, 0.638), (0.032, 1.683, 0.643), (0.019, 1.805, 0.644), (0.038, 1.880, 0.638),
+    (0.066, 1.947, 0.637), (0.036, 1.880, 0.627), (0.013, 1.945, 0.640), (0.017, 2.081, 0.639),
+    (0.008, 2.055, 0.642), (0.015, 2.042, 0.637), (0.006, 2.181, 0.639), (0.017, 2.141, 0.627),
+    (0.041, 2.119, 0.637), (0.083, 2.176, 0.625), (0.057, 2.093, 0.626), (0.062, 1.957, 0.632),
+    (0.041, 2.132, 0.629), (0.025, 2.063, 0.623), (0.018, 2.164, 0.635), (0.018, 2.090, 0.634),
+    (0.008, 2.151, 0.643), (0.011, 2.324, 0.639), (0.001, 2.259, 0.643), (0.001, 2.281, 0.652),
+    (0.001, 2.402, 0.646), (0.013, 2.378, 0.651), (0.003, 2.430, 0.645), (0.001, 2.394, 0.639),
+    (0.001, 2.444, 0.643), (0.000, 2.447, 0.641), (0.000, 2.485, 0.640), (0.000, 2.531, 0.639),
+    (0.000, 2.488, 0.643), (0.000, 2.516, 0.639), (0.002, 2.531, 0.640), (0.000, 2.567, 0.641),
+    (0.000, 2.560, 0.646),
+];
+
+/// Its epochs as a training tells them.
+fn article() -> Vec<Metrics> {
+    let line = |(epoch, (train, val, accuracy)): (usize, (f64, f64, f64))| Metrics {
+        epoch: epoch as f64,
+        step: epoch as u64 * 125,
+        train_eval_loss: Some(train),
+        val_loss: Some(val),
+        val_accuracy: Some(accuracy),
+        ..Metrics::default()
+    };
+    ARTICLE.into_iter().enumerate().map(line).collect()
+}
+
+/// What is noticed of memorising while these epochs come in, with the epoch.
+fn noticed(watch: &mut Watch, epochs: &[Metrics]) -> Vec<(f64, VerdictName)> {
+    let mut all = Vec::new();
+    for metrics in epochs {
+        watch.observe(&Event::Epoch { metrics, best: false }).unwrap();
+        let names = watch.noticed().into_iter().filter_map(|notice| match notice {
+            Notice::Verdict(verdict) => Some(verdict.name),
+            Notice::Phase(_) => None,
+        });
+        let memorising = [VerdictName::OverFitting, VerdictName::OverConfidence];
+        all.extend(names.filter(|name| memorising.contains(name)).map(|n| (metrics.epoch, n)));
+    }
+    all
+}
+
+#[test]
+fn a_verdict_does_not_swing_between_two_names() {
+    let epochs = article();
+    let mut watch = Watch::new(4000);
+    assert_eq!(noticed(&mut watch, &epochs), [(8.0, VerdictName::OverFitting)]);
+    // The phase is told two epochs earlier.
+    let mut watch = Watch::new(4000);
+    noticed(&mut watch, &epochs[..7]);
+    let phases = watch.diagnosis().phases;
+    assert_eq!(phases.last().unwrap().name, PhaseName::Specialisation);
+}
+
+#[test]
+fn an_interruption_does_not_change_the_name() {
+    let epochs = article();
+    for interrupted in 1..epochs.len() {
+        let (past, rest) = epochs.split_at(interrupted);
+        let (mut through, mut resumed) = (Watch::new(4000), Watch::new(4000));
+        noticed(&mut through, past);
+        resumed.observe(&Event::Past { steps: &[], epochs: past }).unwrap();
+        assert!(resumed.noticed().is_empty());
+        assert_eq!(noticed(&mut through, rest), noticed(&mut resumed, rest), "{interrupted}");
+        assert_eq!(through.diagnosis(), resumed.diagnosis());
+    }
 }
