@@ -322,6 +322,12 @@ pub(crate) struct Bench {
     /// Shortest time to measure.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,
+    /// What it costs to look at a training: so many pairs of windows of --seconds, looked at and not.
+    #[arg(long, value_name = "PAIRS", hide = true, conflicts_with = "infer", value_parser = positive)]
+    pub(crate) observing: Option<usize>,
+    /// Steps of an epoch of that training.
+    #[arg(long, value_name = "N", hide = true, default_value_t = 256, value_parser = positive)]
+    pub(crate) epoch_steps: usize,
     /// sgd, rmsprop, adam or adamw.
     #[arg(long, value_name = "NAME", default_value = "adam")]
     pub(crate) optimizer: String,

@@ -16,10 +16,11 @@ use klubok::{
     plan::{Augment, Picture, Plan, Precision},
     rng::{Purpose, Stream},
     rows::MemoryRows,
-    train::trainer::OBSERVE,
+    train::cadence::OBSERVE,
 };
 use serde::Serialize;
 
+use super::observing::{self, Steps};
 use crate::{
     args,
     classifier::BLOCK,
@@ -85,10 +86,16 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
 
     let window = Duration::from_secs_f64(args.seconds);
     let order = order(BATCHES * batch, args.pictures);
+    let learning_rate = config.train.learning_rate;
+    if let Some(pairs) = args.observing {
+        let (plan, order, per_epoch) = (&plan, &order[..], args.epoch_steps as u64);
+        let steps = Steps { plan, order, batch, learning_rate, per_epoch, window };
+        return observing::tell(&steps.compare(program.as_mut(), pairs)?, args.report.json);
+    }
     let (times, loss) = if args.infer {
         predict(program.as_mut(), &plan, &order, batch, window)?
     } else {
-        train(program.as_mut(), &order, batch, window, config.train.learning_rate)?
+        train(program.as_mut(), &order, batch, window, learning_rate)?
     };
     let work = if args.infer { 2.0 * network.parameters() as f64 } else { flops(&network) };
     let median = times[times.len() / 2].as_secs_f64();

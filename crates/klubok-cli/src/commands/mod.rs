@@ -7,6 +7,7 @@ mod dashboard;
 mod demo;
 mod diagnose;
 mod eval;
+mod observing;
 mod predict;
 mod report;
 mod resume;

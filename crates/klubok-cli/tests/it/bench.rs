@@ -86,3 +86,19 @@ fn what_cannot_be_measured_is_said() {
         "--hidden",
     );
 }
+
+#[test]
+fn what_looking_costs_is_measured_in_pairs() {
+    let network = ["--layers", "16-8-2", "--batch", "4", "--threads", "1", "--seconds", "0.02"];
+    let args = [&["bench", "--observing", "3", "--epoch-steps", "32"], &network[..]].concat();
+    let measured = Place::new().json(&args);
+    let number = |key: &str| measured[key].as_f64().unwrap();
+    assert_eq!(number("pairs"), 3.0);
+    // Two windows a pair, each of 16 steps at least.
+    assert!(number("steps") >= 96.0 && number("plain_ms") > 0.0, "{measured}");
+    // Every second of 32 steps, and the last.
+    assert_eq!(number("observed_share"), 17.0 / 32.0);
+    let costs = ["cost_lowest", "cost", "cost_highest"].map(number);
+    assert!(costs.is_sorted() && costs[0] > -1.0, "{measured}");
+    assert!(!Place::new().ok(&["bench", "--help"]).stdout.contains("--observing"));
+}

@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod batches;
+pub mod cadence;
 pub mod checkpoint;
 pub mod control;
 pub mod distance;

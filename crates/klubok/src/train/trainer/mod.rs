@@ -23,6 +23,7 @@ use crate::{
     train::{
         RunError,
         batches::{Batches, sample},
+        cadence::{READ_EVERY, chosen, fast_steps, observed},
         control::{Control, Recorded},
         distance::Distance,
         evaluate::{Evaluator, Sampled, Scores},
@@ -32,14 +33,6 @@ use crate::{
     },
 };
 
-/// Steps between two readings of their figures.
-const READ_EVERY: u64 = 16;
-/// Of so many steps, one measures what it does to the parameters: that takes some hundredths of a step.
-pub const OBSERVE: u64 = 16;
-/// Steps of an epoch that are observed at least, if it has so many.
-const OBSERVED: u64 = 16;
-/// Epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
-const FAST_EPOCHS: u64 = 3;
 /// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
 /// short training would take as long as an epoch of it.
 pub const STEP_SAMPLE: usize = 2048;
@@ -179,7 +172,7 @@ impl<'a> Trainer<'a> {
 
     fn begin(&mut self, mut snapshot: Snapshot, steps_per_epoch: u64) -> Result<()> {
         let progress = &mut snapshot.progress;
-        let (epoch_steps, fast_steps) = (steps_per_epoch, FAST_EPOCHS * steps_per_epoch);
+        let (epoch_steps, fast_steps) = (steps_per_epoch, fast_steps(steps_per_epoch));
         if progress.best.is_none() {
             progress.steps_per_epoch = steps_per_epoch;
             progress.val_samples = self.data.parts.val.len() as u64;
@@ -311,7 +304,7 @@ impl<'a> Trainer<'a> {
             }
             self.step()?;
             let Progress { step, position, steps_per_epoch, .. } = self.progress;
-            let chosen = self.chosen(step);
+            let chosen = chosen(step, self.progress.steps_per_epoch);
             let epoch_ends = position == steps_per_epoch;
             let save = self.last_save.elapsed() >= self.save_every;
             if chosen || epoch_ends || save || step % READ_EVERY == 0 {
@@ -341,25 +334,12 @@ impl<'a> Trainer<'a> {
         let weight_sum = weight_sum(self.weights.as_deref(), rows);
         let index = self.progress.step;
         let learning_rate = self.learning_rate(index);
-        let observe = self.observed(index);
+        let observe = observed(index, self.progress.steps_per_epoch);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         self.program.train(DataId(0), &step)?;
         self.progress.step += 1;
         self.progress.position += 1;
         Ok(())
-    }
-
-    /// Whether the step of this index is observed: by its number, so that an interruption changes nothing. The last one
-    /// of an epoch is, and those that are measured like one.
-    fn observed(&self, index: u64) -> bool {
-        let (done, epoch) = (index + 1, self.progress.steps_per_epoch);
-        let every = (epoch / OBSERVED).clamp(1, OBSERVE);
-        index.is_multiple_of(every) || done.is_multiple_of(epoch) || self.chosen(done)
-    }
-
-    /// Whether so many steps are measured like the end of an epoch.
-    fn chosen(&self, done: u64) -> bool {
-        done.is_power_of_two() && done <= FAST_EPOCHS * self.progress.steps_per_epoch
     }
 
     fn learning_rate(&self, step: u64) -> f64 {
@@ -372,7 +352,7 @@ impl<'a> Trainer<'a> {
         let steps = self.figures.steps.len() as u64;
         let params = self.plan.params.len();
         let mut observed = self.figures.params.chunks_exact(params);
-        let last_chosen = 1 << (FAST_EPOCHS * self.progress.steps_per_epoch).ilog2();
+        let last_chosen = 1 << fast_steps(self.progress.steps_per_epoch).ilog2();
         for (i, figures) in self.figures.steps.iter().enumerate() {
             let of_params = figures.observed.then(|| observed.next()).flatten().unwrap_or_default();
             let done = self.progress.step - steps + i as u64 + 1;

@@ -1,0 +1,210 @@
+//! `klubok bench --observing`: what it costs to look at a training.
+//!
+//! Windows of steps that nobody looks at take turns with windows of steps as `train` takes them: some are observed, figures
+//! are read and summed, an epoch's line goes to the tracker. What is measured between epochs (losses, accuracy, silent units)
+//! is no part of it: that is as large as the parts of the data that it is measured on.
+
+use std::time::{Duration, Instant};
+
+use klubok::{
+    backend::{DataId, Figures, Program, Step},
+    observe::watch::Watch,
+    plan::Plan,
+    train::{
+        cadence::{READ_EVERY, observed},
+        event::{Event, Metrics, Observer},
+        meter::Meter,
+        progress::fault,
+    },
+};
+use serde::Serialize;
+
+use crate::{
+    failure::{Failure, Result},
+    terminal::answer,
+    text::text,
+};
+
+/// Steps before the first window.
+const WARM_UP: u64 = 4 * READ_EVERY;
+
+/// What was measured, in milliseconds a step and as a share of a step that nobody looks at.
+#[derive(Debug, Serialize)]
+pub(super) struct Compared {
+    pairs: usize,
+    steps: u64,
+    observed_share: f64,
+    plain_ms: f64,
+    observed_ms: f64,
+    cost: f64,
+    cost_lowest: f64,
+    cost_highest: f64,
+}
+
+/// How the steps are taken.
+pub(super) struct Steps<'a> {
+    pub(super) plan: &'a Plan,
+    /// The rows of all batches, and of one.
+    pub(super) order: &'a [u32],
+    pub(super) batch: usize,
+    pub(super) learning_rate: f64,
+    pub(super) per_epoch: u64,
+    pub(super) window: Duration,
+}
+
+impl Steps<'_> {
+    /// Measures so many pairs of windows; the order within a pair alternates.
+    pub(super) fn compare(&self, program: &mut dyn Program, pairs: usize) -> Result<Compared> {
+        let mut looks = Looks::new(self.plan, self.per_epoch);
+        // Caches and threads come first.
+        while looks.index < WARM_UP {
+            self.step(program, &mut looks, true)?;
+        }
+        let first = looks.index;
+        let mut times: Vec<[f64; 2]> = Vec::new();
+        for pair in 0..pairs {
+            let mut ms = [0.0; 2];
+            for looked_at in [pair % 2 == 1, pair % 2 == 0] {
+                ms[usize::from(looked_at)] = self.window(program, &mut looks, looked_at)?;
+            }
+            times.push(ms);
+        }
+        let column = |of: fn(&[f64; 2]) -> f64| sorted(times.iter().map(of).collect());
+        let costs = column(|[plain, observed]| observed / plain - 1.0);
+        let later = 3 * self.per_epoch..4 * self.per_epoch;
+        let share = later.filter(|&index| observed(index, self.per_epoch)).count();
+        Ok(Compared {
+            pairs,
+            steps: looks.index - first,
+            observed_share: share as f64 / self.per_epoch as f64,
+            plain_ms: column(|[plain, _]| *plain)[pairs / 2],
+            observed_ms: column(|[_, observed]| *observed)[pairs / 2],
+            cost: costs[pairs / 2],
+            cost_lowest: costs[0],
+            cost_highest: costs[pairs - 1],
+        })
+    }
+
+    /// Milliseconds a step in one window of whole rounds of reading.
+    fn window(
+        &self,
+        program: &mut dyn Program,
+        looks: &mut Looks<'_>,
+        looked_at: bool,
+    ) -> Result<f64> {
+        let (begun, first) = (Instant::now(), looks.index);
+        while looks.index == first || begun.elapsed() < self.window {
+            for _ in 0..READ_EVERY {
+                self.step(program, looks, looked_at)?;
+            }
+        }
+        let milliseconds = 1000.0 * begun.elapsed().as_secs_f64();
+        program.read(&mut looks.figures);
+        Ok(milliseconds / (looks.index - first) as f64)
+    }
+
+    fn step(
+        &self,
+        program: &mut dyn Program,
+        looks: &mut Looks<'_>,
+        looked_at: bool,
+    ) -> Result<()> {
+        let index = looks.index;
+        let batches = self.order.len() / self.batch;
+        let rows = &self.order[self.batch * (index as usize % batches)..][..self.batch];
+        let observe = looked_at && observed(index, self.per_epoch);
+        let (weight_sum, learning_rate) = (self.batch as f64, self.learning_rate);
+        let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
+        program.train(DataId(0), &step)?;
+        looks.index += 1;
+        if looked_at {
+            looks.look(program)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whoever looks: as the loop of a training does.
+struct Looks<'a> {
+    plan: &'a Plan,
+    per_epoch: u64,
+    index: u64,
+    figures: Figures,
+    meter: Meter,
+    watch: Watch,
+}
+
+impl<'a> Looks<'a> {
+    fn new(plan: &'a Plan, per_epoch: u64) -> Self {
+        let mut meter = Meter::new(plan);
+        meter.reserve(per_epoch as usize);
+        let (figures, watch) = (Figures::default(), Watch::new(1000));
+        Self { plan, per_epoch, index: 0, figures, meter, watch }
+    }
+
+    fn look(&mut self, program: &mut dyn Program) -> Result<()> {
+        let epoch_ends = self.index.is_multiple_of(self.per_epoch);
+        if epoch_ends || self.index.is_multiple_of(READ_EVERY) {
+            self.read(program)?;
+        }
+        if epoch_ends {
+            self.end_epoch()?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, program: &mut dyn Program) -> Result<()> {
+        program.read(&mut self.figures);
+        let mut of_steps = self.figures.params.chunks_exact(self.plan.params.len());
+        for step in &self.figures.steps {
+            let params = step.observed.then(|| of_steps.next()).flatten().unwrap_or_default();
+            if fault(step, params).is_some() {
+                return Err(Failure::failed("the training diverged: try a smaller network"));
+            }
+            self.meter.add(step, params, &self.plan.params);
+        }
+        let (step, samples) = (self.index, self.meter.samples());
+        let train_loss = self.meter.train_loss().unwrap_or_default();
+        Ok(self.watch.observe(&Event::Progress { step, samples, train_loss })?)
+    }
+
+    fn end_epoch(&mut self) -> Result<()> {
+        let train_loss = self.meter.train_loss();
+        let metrics = Metrics {
+            epoch: (self.index / self.per_epoch) as f64,
+            step: self.index,
+            train_loss,
+            train_eval_loss: train_loss,
+            val_loss: train_loss,
+            grad_norm: self.meter.grad_norm(),
+            layers: self.meter.layers(self.plan, &vec![None; self.plan.layers.len()]),
+            ..Metrics::default()
+        };
+        self.meter.clear();
+        self.watch.observe(&Event::Epoch { metrics: &metrics, best: false })?;
+        drop(self.watch.noticed());
+        Ok(())
+    }
+}
+
+/// Tells what was measured.
+pub(super) fn tell(compared: &Compared, json: bool) -> Result<()> {
+    if json {
+        return answer(serde_json::to_string(compared).map_err(Failure::failed)?);
+    }
+    let percent = |share: f64| format!("{:.2}", 100.0 * share);
+    answer(text!(
+        "bench.observing",
+        cost = percent(compared.cost),
+        lowest = percent(compared.cost_lowest),
+        highest = percent(compared.cost_highest),
+        plain = format!("{:.4}", compared.plain_ms),
+        pairs = compared.pairs,
+        share = percent(compared.observed_share)
+    ))
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
