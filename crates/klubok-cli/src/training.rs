@@ -3,9 +3,9 @@
 use klubok::{
     backend::Backend,
     config::Config,
-    data::Dataset,
+    data::{Dataset, survey::Survey},
     nn::network::Network,
-    observe::{Diagnosis, watch::Watch},
+    observe::{Diagnosis, before, watch::Watch},
     rows::Field,
     train::{
         event::{Observer, Stopped},
@@ -70,6 +70,7 @@ impl Training<'_> {
         let chance = chance(&val_classes);
         let mut progress = Progress::new(screen, data.parts.val.len(), chance);
         let mut watch = Watch::new(data.parts.val.len() as u64).with_classes(&val_classes);
+        watch.found_before(before::verdicts(&Survey::of(data)?, config));
         let mut observers: Vec<&mut dyn Observer> = vec![&mut watch, &mut progress];
         if let Some(lines) = &mut self.lines {
             lines.of(run.path());
@@ -167,7 +168,7 @@ impl Training<'_> {
         let predict = format!("klubok predict {run} {}", text!("end.picture"));
         let eval = format!("klubok eval {run} {source}");
         let mut next = vec![(predict, text!("end.next_predict")), (eval, text!("end.next_eval"))];
-        if let Some(verdict) = diagnosis.verdicts.first() {
+        if let Some(verdict) = diagnosis.verdicts.iter().find(|verdict| !verdict.try_.is_empty()) {
             let parts = [("--val", &info.val), ("--test", &info.test)];
             let part = |(flag, path): (&str, &Option<String>)| {
                 path.as_ref()

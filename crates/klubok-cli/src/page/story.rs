@@ -138,6 +138,10 @@ impl Story {
                 self.watch_stops(*reason, &line);
             }
             Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
+            Happened::Verdict(verdict) => {
+                self.watch.found_before([verdict.clone()]);
+                self.judge();
+            }
             _ => {}
         }
         self.events.push(line);

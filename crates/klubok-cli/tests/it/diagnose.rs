@@ -173,6 +173,50 @@ fn a_run_is_diagnosed_as_it_was_while_it_trained() {
 }
 
 #[test]
+fn what_is_wrong_with_the_data_is_said_at_the_start_and_by_whoever_looks_later() {
+    let place = Place::with_pets();
+    for i in 3..30 {
+        fs_err::remove_file(place.path(format!("pets/dog/{i:03}.png"))).unwrap();
+    }
+    fs_err::copy(place.path("pets/cat/000.png"), place.path("pets/dog/copy.png")).unwrap();
+    let ran = place.train(&["-o", "run", "--json"]);
+    let trained: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let verdicts = |answer: &Value| {
+        let of_data = ["class_imbalance", "contradicting_labels"];
+        let all = answer["verdicts"].as_array().unwrap().clone();
+        let found: Vec<Value> =
+            all.into_iter().filter(|v| of_data.contains(&v["name"].as_str().unwrap())).collect();
+        found
+    };
+    let said = verdicts(&trained);
+    assert_eq!(said.len(), 2, "{trained}");
+    assert_eq!(said, verdicts(&place.json(&["check", "pets", "--set", "data.size=8"])));
+    // In one line each, before the first epoch.
+    let at = |text: &str| ran.stderr.lines().position(|line| line.contains(text)).unwrap();
+    let first = ran.stderr.lines().position(|line| line.trim_start().starts_with("1 ")).unwrap();
+    assert!(at("train.class_weights=balanced") < first, "{}", ran.stderr);
+    assert!(at("Decide for one class") < first, "{}", ran.stderr);
+    assert!(ran.stderr.contains("-c run/config.toml --set "), "{}", ran.stderr);
+    // The log has each once; the run, its page and who goes on with it say the same.
+    let logged: Vec<Value> = events(&place, "run").into_iter().filter(|e| e["step"] == 0).collect();
+    assert_eq!(
+        logged[1..].iter().map(|e| &e["name"]).collect::<Vec<_>>(),
+        ["class_imbalance", "contradicting_labels"]
+    );
+    let answer = place.json(&["diagnose", "run"]);
+    assert_eq!(answer["verdicts"], trained["verdicts"]);
+    assert_eq!(place.json(&["resume", "run"])["verdicts"], trained["verdicts"]);
+    place.ok(&["report", "run"]);
+    let report = String::from_utf8(place.read("run/report.html")).unwrap();
+    let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();
+    let data: Value = serde_json::from_str(data.unwrap()).unwrap();
+    let names = |told: &Value| -> Vec<Value> {
+        told.as_array().unwrap().iter().map(|v| v["name"].clone()).collect()
+    };
+    assert_eq!(names(&data["story"]["verdicts"]), names(&trained["verdicts"]));
+}
+
+#[test]
 fn an_exploding_training_is_said_to_be_one() {
     let place = Place::with_pets();
     let more = ["-o", "run", "--optimizer", "sgd", "--lr", "1e30", "--quiet", "--json"];

@@ -4,6 +4,8 @@
 //! across parts and contradicting labels, Barz and Denzler 2020 and Northcutt et al. 2021, who count them in known
 //! sets; constant inputs and inputs that are not normalised, `TheDeepChecker` (Ben Braiek and Khomh 2022) and UMLAUT
 //! (Schoop et al. 2021), who look for both before training.
+//!
+//! A training is told them at its beginning (`Tracker::found_before`): nothing that is measured later says them.
 
 use std::ops::RangeInclusive;
 
@@ -28,6 +30,15 @@ const MANY: f64 = 0.01;
 /// Root mean square of the input, which is 1 after normalisation, that networks learn badly from: `LeCun` et al. 1998,
 /// "Efficient `BackProp`", ask for about 1. Pixels of 0 to 255 have about 140, of 0 to 1 about 0.6.
 const SCALE: RangeInclusive<f64> = 0.01..=5.0;
+
+/// The verdicts of [`verdicts`].
+pub const NAMES: [VerdictName; 5] = [
+    VerdictName::ClassImbalance,
+    VerdictName::ConstantInputs,
+    VerdictName::DuplicatesAcrossParts,
+    VerdictName::ContradictingLabels,
+    VerdictName::InputNotNormalised,
+];
 
 /// A verdict that holds from the start, with the evidence by name.
 pub fn verdict(name: VerdictName, numbers: &[(&str, f64)], remedy: &str) -> Verdict {
@@ -164,6 +175,17 @@ mod tests {
     #[test]
     fn healthy_data_has_no_verdict() {
         assert_eq!(found(&healthy(), "train.seed=1"), []);
+    }
+
+    #[test]
+    fn all_that_can_be_wrong_has_its_name_in_the_list() {
+        let mut survey = healthy();
+        survey.classes[0].train = 10;
+        survey.inputs.nearly_constant = 90;
+        survey.copies.in_train.val = 100;
+        survey.copies.contradicting = 100;
+        let found = found(&survey, "data.normalize=false");
+        assert_eq!(found.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), NAMES);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! learning rate) was none, and its phase is taken back too.
 
 use super::{
+    before,
     fall::{EvenFall, even_fall},
     flat::{Flat, flat, is_good},
     history::{History, Row},
@@ -23,7 +24,7 @@ use super::{
     rise::{Course, Rise, rise},
     series::noise,
 };
-use crate::train::event::{Evidence, Metrics, Phase, PhaseName};
+use crate::train::event::{Evidence, Metrics, Phase, PhaseName, Verdict};
 
 /// Points that are kept; past this, two neighbours become one.
 const LONGEST: usize = 1024;
@@ -54,6 +55,8 @@ pub struct Tracker {
     pub(super) explosion: Option<Explosion>,
     best: Option<(f64, f64)>,
     pub(super) layers: Layers,
+    /// What is wrong with the data; nothing that is measured says it.
+    pub(super) found_before: Vec<Verdict>,
 }
 
 /// The end of fast learning.
@@ -101,6 +104,7 @@ impl Tracker {
             explosion: None,
             best: None,
             layers: Layers::default(),
+            found_before: Vec::new(),
         }
     }
 
@@ -114,6 +118,7 @@ impl Tracker {
     /// A tracker that was told a whole history.
     pub fn of(history: &History) -> Self {
         let mut tracker = Self::new(history.val_samples).with_classes(&history.val_classes);
+        tracker.found_before(history.verdicts.iter().cloned());
         history.layers.iter().for_each(|line| tracker.layers(line));
         let mut steps = history.steps.iter().peekable();
         for row in &history.epochs {
@@ -127,6 +132,17 @@ impl Tracker {
             tracker.diverged(epoch);
         }
         tracker
+    }
+
+    /// Is told verdicts that were found before training or stand in a log. Those on the data are kept, the last of a
+    /// name; all others follow from what is measured.
+    pub fn found_before(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
+        for verdict in verdicts {
+            if before::NAMES.contains(&verdict.name) {
+                self.found_before.retain(|known| known.name != verdict.name);
+                self.found_before.push(verdict);
+            }
+        }
     }
 
     /// Is told a moment within an epoch.

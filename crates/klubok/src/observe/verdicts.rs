@@ -25,7 +25,8 @@ const STILL_FALLING: f64 = 0.05;
 impl Tracker {
     /// What is wrong, the worst first. Some can only be said of a training that has `ended`.
     pub fn verdicts(&self, ended: bool) -> Vec<Verdict> {
-        let mut verdicts = Vec::new();
+        // Data first: among equally bad ones it is the cause.
+        let mut verdicts = self.found_before.clone();
         if let Some(explosion) = self.explosion {
             verdicts.extend(self.exploded(explosion));
         } else {

@@ -3,7 +3,7 @@
 use super::{Diagnosis, history::Row, tracker::Tracker};
 use crate::{
     Result,
-    train::event::{Event, Metrics, Notice, Observer, PhaseName, Stopped, VerdictName},
+    train::event::{Event, Metrics, Notice, Observer, PhaseName, Stopped, Verdict, VerdictName},
 };
 
 /// Watches a training and notices when a phase begins and when a verdict appears.
@@ -33,6 +33,12 @@ impl Watch {
     pub fn with_classes(mut self, classes: &[u64]) -> Self {
         self.tracker = self.tracker.with_classes(classes);
         self
+    }
+
+    /// Is told verdicts that were found before training: those on the data, which it notices at the next epoch.
+    /// See [`Tracker::found_before`].
+    pub fn found_before(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
+        self.tracker.found_before(verdicts);
     }
 
     /// Phases and verdicts up to now.

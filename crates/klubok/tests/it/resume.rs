@@ -17,7 +17,7 @@ use klubok::{
     config::{Config, Optimizer},
     data::Dataset,
     format::Model,
-    observe::{metrics, watch::Watch},
+    observe::{before, metrics, watch::Watch},
     plan::{Plan, Precision, Value},
     rows::Rows,
     state::{Block, Numbers, State, Weights},
@@ -25,7 +25,7 @@ use klubok::{
         RunError,
         control::Control,
         evaluate::Evaluator,
-        event::{Event, Observer, Stopped},
+        event::{Event, Observer, Stopped, VerdictName},
         run_dir::{CHECKPOINT, MODEL, Place, RunDir, RunInfo},
         session::{self, Summary},
         task::Task,
@@ -452,7 +452,12 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
     let (_kept, unwatched) = whole(&config());
     let folder = tempfile::tempdir().unwrap();
     let watched = create(folder.path(), &config());
-    let mut watch = Watch::new(21);
+    let watch_of_data = || {
+        let mut watch = Watch::new(21);
+        watch.found_before([before::verdict(VerdictName::ContradictingLabels, &[], "")]);
+        watch
+    };
+    let mut watch = watch_of_data();
     train(&watched, &config(), u64::MAX, &mut watch).unwrap();
     assert_same(&watched, &unwatched, "watched");
     let noticed = |run: &RunDir| {
@@ -460,15 +465,17 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
         lines(run, "events.jsonl").into_iter().filter(of).collect::<Vec<_>>()
     };
     let expected = noticed(&watched);
-    assert_eq!(expected[0]["name"], "fast_learning");
+    let names: Vec<&Json> = expected.iter().map(|line| &line["name"]).collect();
+    assert_eq!(names[..2], ["contradicting_labels", "fast_learning"]);
+    assert_eq!((&expected[0]["step"], &expected[0]["since"]), (&0.into(), &0.into()));
 
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     for steps in [1, 3, 11, 9, 2] {
-        let summary = train(&run, &config(), steps, &mut Watch::new(21)).unwrap();
+        let summary = train(&run, &config(), steps, &mut watch_of_data()).unwrap();
         assert_eq!(summary.stopped, Some(Stopped::Interrupted), "after {steps}");
     }
-    let mut last = Watch::new(21);
+    let mut last = watch_of_data();
     train(&run, &config(), u64::MAX, &mut last).unwrap();
     assert_same(&run, &unwatched, "interrupted five times");
     assert_eq!(noticed(&run), expected);

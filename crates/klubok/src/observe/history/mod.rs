@@ -13,7 +13,10 @@ mod tensorboard;
 
 use std::path::Path;
 
-use crate::{Result, train::event::Metrics};
+use crate::{
+    Result,
+    train::event::{Metrics, Verdict},
+};
 
 /// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training diverged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -60,6 +63,8 @@ pub struct History {
     pub steps: Vec<Row>,
     /// Lines of epochs and of moments within them, in order, where they say what the layers did: those of a run.
     pub layers: Vec<Metrics>,
+    /// Verdicts that were said while it trained: those of a run. On the data nothing else tells them.
+    pub verdicts: Vec<Verdict>,
     /// Samples of the validation part, where known.
     pub val_samples: Option<u64>,
     /// Those of each class, where known.

@@ -1,21 +1,27 @@
-//! A run's folder: `metrics.jsonl`, `steps.jsonl`, and how it ended from `events.jsonl`.
+//! A run's folder: `metrics.jsonl`, `steps.jsonl`, and from `events.jsonl` how it ended and what was said of its data.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{History, Row};
-use crate::{Result, observe::metrics, train::event::Metrics};
+use crate::{
+    Result,
+    observe::metrics,
+    train::event::{Metrics, Verdict},
+};
 
 /// File of the lines of epochs.
 pub(super) const METRICS: &str = "metrics.jsonl";
 
-/// What a line of `events.jsonl` may say about the end.
+/// What a line of `events.jsonl` may say about the end, or a verdict.
 #[derive(Deserialize)]
 struct Line {
     event: String,
     epoch: f64,
     reason: Option<String>,
+    #[serde(flatten)]
+    verdict: Option<Verdict>,
 }
 
 /// The history of a run, also of one that is under way.
@@ -29,17 +35,20 @@ pub(super) fn read(folder: &Path) -> Result<History> {
     };
     let (epochs, steps) = (lines(METRICS)?, lines("steps.jsonl")?);
     let events = fs_err::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
-    let mut lines = events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let last = lines.rfind(|line| ["start", "resume", "stopped"].contains(&line.event.as_str()));
-    let reason = last.as_ref().and_then(|line| line.reason.as_deref());
+    let lines = events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    let lines: Vec<Line> = lines.collect();
+    let turn = |line: &&Line| ["start", "resume", "stopped"].contains(&line.event.as_str());
+    let last = lines.iter().rfind(turn);
+    let reason = last.and_then(|line| line.reason.as_deref());
     Ok(History {
         epochs: epochs.iter().map(Row::from).collect(),
         steps: steps.iter().map(Row::from).collect(),
         layers: in_order(epochs, steps),
+        verdicts: lines.iter().filter_map(|line| line.verdict.clone()).collect(),
         val_samples: None,
         val_classes: Vec::new(),
         ended: reason.is_some_and(|reason| reason != "interrupted"),
-        diverged: last.as_ref().filter(|_| reason == Some("diverged")).map(|line| line.epoch),
+        diverged: last.filter(|_| reason == Some("diverged")).map(|line| line.epoch),
     })
 }
 
