@@ -13,6 +13,10 @@ use crate::{
 
 /// Rows of the training part whose values are looked at, at most: evenly spaced over the part.
 const LOOKED_AT: usize = 2000;
+/// Of wide rows fewer, so that a training need not wait: about as many values as a third of a second reads. But never less than
+/// what [`NEARLY`] takes.
+const VALUES: usize = 40_000_000;
+const LEAST: usize = 200;
 /// Share of the samples that an input must have the same value in to count as nearly constant.
 const NEARLY: f64 = 0.99;
 /// Pairs of samples that are named for each kind of copy.
@@ -157,10 +161,15 @@ impl Copies {
     }
 }
 
+/// Rows of this width that are looked at, at most.
+fn enough(width: usize) -> usize {
+    (VALUES / width.max(1)).clamp(LEAST, LOOKED_AT)
+}
+
 /// Mean, deviation and constancy of the values of some rows of `train`.
 fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
     let spec = &rows.fields()[Field::X.0];
-    let looked_at = train.len().min(LOOKED_AT);
+    let looked_at = train.len().min(enough(spec.width));
     let which = (0..looked_at).map(|i| train[i * train.len() / looked_at]);
     let which: Vec<u32> = which.collect();
     let value = |stored: &[u8]| spec.kind.number(stored);
@@ -271,6 +280,8 @@ mod tests {
         let inputs = inputs(&rows, &train).unwrap();
         assert_eq!((inputs.looked_at, inputs.constant, inputs.mean), (LOOKED_AT, 3, 5.0));
         assert_eq!(super::inputs(&rows, &[]).unwrap().constant, 0);
+        // Two numbers; 64x64 grey; 224x224 in colour; 1024x1024 in colour.
+        assert_eq!([2, 4096, 150_528, 3_145_728].map(enough), [2000, 2000, 265, 200]);
     }
 
     #[test]
