@@ -57,8 +57,12 @@ impl From<std::io::Error> for Failure {
         if error.kind() == ErrorKind::BrokenPipe {
             return Self::silent(0);
         }
-        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        Self { hint: full.then(|| text!("hint.disk_full")), ..Self::failed(error) }
+        let hint = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(text!("hint.disk_full")),
+            ErrorKind::NotFound => Some(text!("hint.no_file")),
+            _ => None,
+        };
+        Self { hint, ..Self::failed(error) }
     }
 }
 
@@ -157,9 +161,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_has_a_way_out() {
+    fn a_full_disk_and_a_wrong_path_have_a_way_out() {
         let hint = |kind| Failure::from(klubok::Error::Io(std::io::Error::from(kind))).hint;
         assert!(hint(ErrorKind::StorageFull).is_some_and(|hint| hint.contains("resume")));
+        assert!(hint(ErrorKind::NotFound).is_some_and(|hint| hint.contains("path")));
         assert_eq!(hint(ErrorKind::PermissionDenied), None);
     }
 }

@@ -114,15 +114,15 @@ fn broken_histories_end_in_one_sentence() {
     );
     place.fails(&["diagnose", "other.csv"], 1, "its columns are name, age", "train_loss");
     place.fails(&["diagnose", "one.csv"], 1, "has one epoch", "klubok diagnose --help");
-    place.fails(&["diagnose", "none.csv"], 1, "none.csv", "");
+    place.fails(&["diagnose", "none.csv"], 1, "none.csv", "check the path");
     place.write("unsorted.csv", "epoch,loss\n2,1\n1,2\n3,1\n");
     place.fails(&["diagnose", "unsorted.csv"], 1, "its rows are not in order", "diagnose --help");
     place.write("words.csv", "epoch,loss\n1,2\n2,much\n");
     place.fails(&["diagnose", "words.csv"], 1, "`much` in column `loss`, row 2", "diagnose --help");
     place.write("junk.csv", (0..=255).cycle().take(5000).collect::<Vec<u8>>());
-    place.fails(&["diagnose", "junk.csv"], 1, "junk.csv", "");
+    place.fails(&["diagnose", "junk.csv"], 1, "no text in UTF-8", "klubok diagnose --help");
     place.write("nothing.csv", "");
-    place.fails(&["diagnose", "nothing.csv"], 1, "nothing.csv", "");
+    place.fails(&["diagnose", "nothing.csv"], 1, "has no epochs", "klubok diagnose --help");
     place.pets("pets", 1);
     place.fails(&["diagnose", "pets"], 1, "neither a run nor", "klubok diagnose --help");
 }

@@ -10,11 +10,11 @@ use super::{
 /// # Errors
 /// When it is no CSV with a column of losses, or a cell of such a column is no number.
 pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
-    let wrong = |error: csv::Error| HistoryError::Form {
-        path: path.to_owned(),
-        form: "CSV",
-        reason: error.to_string(),
-    };
+    let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
+    let wrong = |error: csv::Error| form(error.to_string());
+    if bytes.contains(&0) {
+        return Err(form("it is no text in UTF-8".to_owned()));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))
