@@ -1,7 +1,12 @@
 //! The learning rate range test: the real network, on a copy, at a rate that rises from far too small to far too large.
 //!
 //! Smith 2017, "Cyclical learning rates for training neural networks": the loss first does not move, then falls, then
-//! explodes. A tenth of the rate at which it is lowest leaves room before the explosion (Howard and Gugger 2020, fastai).
+//! explodes. Between fall and explosion lies a floor, and chance decides where on it the lowest point is: the noisier the
+//! batches, the farther it may be from the explosion. So what counts is the highest rate at which the loss cannot be told
+//! from the lowest, by one standard error, as Breiman et al. 1984 choose among trees that are about as good. A third of
+//! that rate is proposed, Smith's factor between the largest rate and the one to begin with; but no more than a hundredth
+//! of the rate that does harm, which acts for some steps in this test and for epochs in a training. Where the lowest
+//! loss turns into harm within a decade, that is the tenth of the lowest that fastai proposes (Howard and Gugger 2020).
 
 use serde::Serialize;
 
@@ -23,8 +28,13 @@ const EXPLODED: f64 = 4.0;
 const LAST: f64 = 0.15;
 /// Half of the width of the smoothing, as a share of all steps.
 const WINDOW: f64 = 0.05;
-/// The proposal is this share of the rate with the lowest loss.
-const SAFE: f64 = 0.1;
+/// Standard errors of the difference of two means by which a loss is told from the lowest.
+const TOLD_APART: f64 = 1.0;
+/// The proposal is this share of the highest rate on the floor,
+const SAFE: f64 = 1.0 / 3.0;
+/// and at most this share of the first rate that does harm: the loss is this many times what it was before training.
+const FAR: f64 = 0.01;
+const HARM: f64 = 1.25;
 /// Fall of the smoothed loss, as a share of the first, that says anything was learnt.
 const FALL: f64 = 0.015;
 
@@ -105,27 +115,42 @@ fn judge(
     // The first rates move nothing: the first whole window is the loss before training.
     let first = curve.get(half).or(curve.last());
     let first_loss = first.map_or(f64::NAN, |point| point.1);
-    let lowest = curve.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
-    let (at, lowest_loss) = lowest.unwrap_or((f64::NAN, f64::NAN));
+    let lowest = (0..curve.len()).min_by(|&a, &b| curve[a].1.total_cmp(&curve[b].1)).unwrap_or(0);
+    let lowest_loss = curve.get(lowest).map_or(f64::NAN, |point| point.1);
     let fell = lowest_loss < (1.0 - FALL) * first_loss;
-    RangeTest {
-        configured,
-        proposed: fell.then(|| one_digit(SAFE * at)),
-        exploded_at,
-        first_loss,
-        lowest_loss,
-        curve,
-    }
+    let proposed = fell.then(|| {
+        let (from_lowest, near) = (&curve[lowest..], neighbours(losses, lowest, half));
+        let highest = lowest_loss + TOLD_APART * standard_error(near);
+        let floor = from_lowest.iter().take_while(|point| point.1 <= highest).last();
+        let harm = from_lowest.iter().find(|point| point.1 > HARM * first_loss);
+        let harm = harm.map(|point| point.0).or(exploded_at).unwrap_or(f64::INFINITY);
+        one_digit(floor.map_or(f64::NAN, |point| SAFE * point.0).min(FAR * harm))
+    });
+    RangeTest { configured, proposed, exploded_at, first_loss, lowest_loss, curve }
 }
 
 /// Means over `half` points to each side, fewer at the ends: symmetric, so that nothing is moved along the curve.
 fn smoothed(points: &[(f64, f64)], half: usize) -> Vec<(f64, f64)> {
     let mean = |i: usize| {
-        let half = half.min(i).min(points.len() - 1 - i);
-        let near = &points[i - half..=i + half];
+        let near = neighbours(points, i, half);
         near.iter().map(|point| point.1).sum::<f64>() / near.len() as f64
     };
     (0..points.len()).map(|i| (points[i].0, mean(i))).collect()
+}
+
+/// A point with up to `half` others on each side, as many on one as on the other.
+fn neighbours(points: &[(f64, f64)], i: usize, half: usize) -> &[(f64, f64)] {
+    let half = half.min(i).min(points.len() - 1 - i);
+    &points[i - half..=i + half]
+}
+
+/// Of the difference of two means over as many points as these. Their noise is what second differences leave of them, which
+/// a slope does not enter: `Var(a - 2 b + c) = 6 Var(a)` (Gasser et al. 1986).
+fn standard_error(points: &[(f64, f64)]) -> f64 {
+    let bends = points.windows(3).map(|p| (p[0].1 - 2.0 * p[1].1 + p[2].1).powi(2));
+    let (bends, count) = bends.fold((0.0, 0.0), |(sum, count), bend| (sum + bend, count + 1.0));
+    let variance = bends / (6.0 * f64::max(count, 1.0));
+    (2.0 * variance / points.len().max(1) as f64).sqrt()
 }
 
 /// A rate with one digit that counts: the test knows no more.
@@ -146,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_of_the_lowest_is_proposed() {
+    fn where_the_loss_turns_at_once_a_tenth_of_the_lowest_is_proposed() {
         // Flat at 1, down to 0.5 at a rate of 0.02, up again; 7 steps smooth over one neighbour on each side.
         let losses = [
             (2e-6, 1.0),
@@ -160,6 +185,35 @@ mod tests {
         let test = judge(1e-3, &losses, Some(20.0), 7);
         assert_eq!((test.proposed, test.exploded_at), (Some(0.002), Some(20.0)));
         assert!((test.lowest_loss - 0.7).abs() < 1e-12 && test.first_loss == 1.0, "{test:?}");
+    }
+
+    /// A valley from 1e-4 to 1e-1 that falls to 0.5 at 1e-3 and stays there up to 1e-2, with noise.
+    fn valley(noise: f64) -> Vec<(f64, f64)> {
+        let rates = (0..600).map(|i| 10f64.powf(-6.0 + f64::from(i) / 100.0));
+        let fall = |rate: f64| (rate.log10() + 4.0).clamp(0.0, 1.0) / 2.0;
+        let rise = |rate: f64| (rate.log10() + 2.0).max(0.0) / 2.0;
+        // Two steps up, two steps down, and a dip where the floor begins.
+        let jump = |i: usize| if (i / 2).is_multiple_of(2) { noise } else { -noise };
+        let dip = |rate: f64| if (1e-3..3e-3).contains(&rate) { 0.05 * noise } else { 0.0 };
+        rates.enumerate().map(|(i, r)| (r, 1.0 - fall(r) + rise(r) + jump(i) - dip(r))).collect()
+    }
+
+    #[test]
+    fn a_dip_within_the_noise_does_not_move_the_proposal() {
+        // The smoothed floor ends a little before 1e-2; harm is done from 10^-0.5 on, far beyond.
+        let test = judge(1e-3, &valley(0.1), None, 600);
+        let dip = test.curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0;
+        assert!((1e-3..3e-3).contains(&dip), "{dip}");
+        assert!(test.proposed.is_some_and(|rate| (0.002..=0.003).contains(&rate)), "{test:?}");
+    }
+
+    #[test]
+    fn standard_errors_by_hand() {
+        let points = |losses: &[f64]| losses.iter().map(|&loss| (0.0, loss)).collect::<Vec<_>>();
+        // A slope is no noise. Bends of 6 and -6: a variance of 36 / 6, over four points.
+        assert_eq!(standard_error(&points(&[1.0, 2.0, 3.0, 4.0])), 0.0);
+        assert_eq!(standard_error(&points(&[0.0, -3.0, 0.0, -3.0])), 3f64.sqrt());
+        assert_eq!(standard_error(&points(&[1.0])), 0.0);
     }
 
     #[test]
