@@ -38,7 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("format", &["nn", "data::Input", "data::preprocess", "backend::State", "backend::Weights"]),
     ("observe", &["train::event", "data::survey"]),
     ("train", &["nn", "optim", "data", "format", "backend"]),
-    ("look", &["nn", "format"]),
+    ("look", &["nn", "format", "backend"]),
     ("check", &["nn", "optim", "data", "backend", "train", "observe::before"]),
 ];
 

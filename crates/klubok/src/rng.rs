@@ -23,6 +23,8 @@ pub enum Purpose {
     Demo = 6,
     /// Batches of an experiment before training.
     Check = 7,
+    /// What somebody who looks at a network switches off.
+    Look = 8,
 }
 
 /// Key of the stream for a purpose and layer (0 where layers do not matter).

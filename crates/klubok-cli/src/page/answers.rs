@@ -1,20 +1,14 @@
 //! What the network answers on the validation part: confusions, calibration, and its surest mistakes.
 
-use klubok::{
-    backend::{Backend as _, DataId, Outputs, cpu::CpuBackend},
-    data::Dataset,
-    look::Glass,
-    nn::loss::{answer, softmax},
-    rows::Field,
-    state::State,
-};
+use klubok::data::Dataset;
 use serde_json::{Value, json};
 
 use super::{
     hub::{Copy, Hub},
-    looks::Answer,
+    looks::{Answer, spread},
+    seen::sure,
 };
-use crate::{classifier::BLOCK, measures::Evaluation};
+use crate::measures::Evaluation;
 
 /// Samples that are asked at most: enough for an interval of two points.
 const SAMPLES: usize = 2000;
@@ -28,9 +22,9 @@ impl Hub {
     pub(super) fn look_at_answers(&self) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let Copy { step, glass, .. } = self.weights()?;
-        let apart = data.parts.val.len().div_ceil(SAMPLES).max(1);
-        let rows: Vec<u32> = data.parts.val.iter().copied().step_by(apart).collect();
-        let logits = logits(&glass, data, &rows).map_err(|error| error.to_string())?;
+        let rows = spread(&data.parts.val, SAMPLES);
+        let logits = glass.ask(&data.rows, &rows, &[glass.plan().output]);
+        let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
         let figures = Evaluation::new(&logits, &targets, &data.classes);
         let mut told = serde_json::to_value(figures).map_err(|error| error.to_string())?;
@@ -51,13 +45,9 @@ impl Hub {
         }
         wrong.sort_by(|a, b| b.2.total_cmp(&a.2));
         wrong.truncate(MISTAKES);
-        let field = &data.rows.fields()[Field::X.0];
-        let mut bytes = vec![0; field.bytes()];
         let mut told = Vec::new();
         for (row, said, confidence) in wrong {
-            data.rows.gather(Field::X, &[row], &mut bytes).map_err(|error| error.to_string())?;
-            let stored = bytes.chunks_exact(field.kind.bytes()).map(|v| field.kind.number(v));
-            let mut shown = self.shown(&stored.collect::<Vec<_>>());
+            let mut shown = self.shown(&self.stored(&[row])?);
             shown.insert("row".to_owned(), row.into());
             shown.insert("name".to_owned(), data.names[row as usize].clone().into());
             shown.insert("label".to_owned(), data.targets[row as usize].into());
@@ -67,13 +57,6 @@ impl Hub {
         }
         Ok(told)
     }
-}
-
-/// The answer and how sure it is.
-fn sure(z: &[f32]) -> (usize, f64) {
-    let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
-    let said = answer(&z);
-    (said, softmax(&z)[said])
 }
 
 /// By confidence: how sure the answers were, and how many of them are right.
@@ -94,19 +77,4 @@ fn calibration(logits: &[f32], targets: &[u32], classes: usize) -> Value {
         })
     };
     bins.iter().enumerate().map(told).collect()
-}
-
-/// Logits of rows, on one thread: the others are the training's.
-fn logits(glass: &Glass, data: &Dataset, rows: &[u32]) -> klubok::Result<Vec<f32>> {
-    let all = std::slice::from_ref(&data.rows);
-    let mut program = CpuBackend::new(1).compile(glass.plan(), BLOCK, all)?;
-    let weights = &glass.model.weights;
-    program.load(&State {
-        params: weights.params.clone(),
-        moments: Vec::new(),
-        running: weights.running.clone(),
-    })?;
-    let mut outputs = Outputs::default();
-    program.infer(DataId(0), rows, &[glass.plan().output], &mut outputs)?;
-    Ok(outputs.values.swap_remove(0))
 }

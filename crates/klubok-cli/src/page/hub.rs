@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
 use klubok::{
     data::Dataset,
     format::Model,
-    look::Glass,
+    look::{Glass, components::Components},
     state::{State, Weights},
     train::{
         control::{Act, Control},
@@ -22,12 +22,13 @@ use klubok::{
 
 use super::{
     about::About,
+    dear::{Budget, Dear},
     snapshots::Snapshots,
     story::{Known, Now, Story},
 };
 
 /// How long somebody waits for a look at a training.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How old a copy of the weights may be while training goes on.
 const FRESH: Duration = Duration::from_millis(900);
 /// Pictures of visitors that are kept, the last ones.
@@ -49,6 +50,9 @@ pub(crate) struct Hub {
     token: Option<String>,
     story: Mutex<Story>,
     pub(super) snapshots: Mutex<Snapshots>,
+    pub(super) dear: Mutex<Dear>,
+    pub(super) budget: Mutex<Budget>,
+    pub(super) components: OnceLock<Components>,
     now: Mutex<Option<Copy>>,
     start: Mutex<Option<Arc<Glass>>>,
     pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
@@ -74,6 +78,9 @@ impl Hub {
             token,
             story: Mutex::new(story),
             snapshots: Mutex::default(),
+            dear: Mutex::default(),
+            budget: Mutex::default(),
+            components: OnceLock::new(),
             now: Mutex::new(None),
             start: Mutex::new(None),
             pictures: Mutex::default(),
@@ -98,9 +105,17 @@ impl Hub {
         matches!(self.weighted, Weighted::Live(_))
     }
 
+    /// What reaches the training of this process.
+    pub(super) fn control(&self) -> Option<&'static Control> {
+        match self.weighted {
+            Weighted::Live(control) => Some(control),
+            Weighted::Model => None,
+        }
+    }
+
     /// Asks the training for something; without one of this process nothing happens.
     pub(super) fn ask(&self, act: Act) {
-        if let Weighted::Live(control) = self.weighted {
+        if let Some(control) = self.control() {
             control.ask(act);
         }
     }

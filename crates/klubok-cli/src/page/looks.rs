@@ -97,18 +97,48 @@ impl Hub {
         Ok(Value::Object(answer))
     }
 
+    /// Proof of backpropagation on one weight: the one that is asked for, or the steepest one of its layer.
+    pub(super) fn look_at_slope(
+        &self,
+        layer: &str,
+        weight: Option<(usize, usize)>,
+        which: Which,
+    ) -> Answer {
+        let sample = self.sample(which)?;
+        let label = sample.label.ok_or("nobody said what the picture shows")?;
+        let Copy { step, glass, .. } = self.weights()?;
+        let at = glass.layers().iter().position(|own| own.name == layer);
+        let at = at.ok_or("there is no such layer")?;
+        let own = &glass.layers()[at];
+        let (unit, input) = weight.unwrap_or_else(|| glass.steepest(&sample.stored, label, at));
+        if unit >= glass.units(own) || input >= glass.inputs(own) {
+            return Err("the layer has no such weight".to_owned());
+        }
+        let slope = glass.slope(&sample.stored, label, at, unit, input);
+        Ok(json!({
+            "step": step,
+            "layer": layer,
+            "unit": unit,
+            "input": input,
+            "weight": slope.weight,
+            "epsilon": slope.epsilon,
+            "loss": slope.loss,
+            "moved": slope.moved,
+            "measured": slope.measured,
+            "told": slope.told,
+        }))
+    }
+
     /// What the first layer has learnt, at the moment of a snapshot or now.
     pub(super) fn look_at_features(&self, layer: &str, moment: Option<u64>) -> Answer {
         let shape = self.about.shape().ok_or("this network does not look at pictures")?;
-        let (now, start) = (self.weights()?, self.start()?);
+        let start = self.start()?;
         if start.layers().first().is_none_or(|first| first.name != layer) {
             return Err("only the first layer reads pixels".to_owned());
         }
-        let mut snapshots = lock(&self.snapshots);
-        snapshots.add(0, &start, &start);
-        snapshots.add(now.step, &now.glass, &start);
+        self.remember()?;
         let mut answer = sizes(shape);
-        extend(&mut answer, snapshots.told(moment, &start, STRONGEST));
+        extend(&mut answer, lock(&self.snapshots).told(moment, &start, STRONGEST));
         Ok(Value::Object(answer))
     }
 
@@ -145,15 +175,21 @@ impl Hub {
         if row as usize >= data.rows.len() {
             return Err("there is no such sample".to_owned());
         }
-        let field = &data.rows.fields()[Field::X.0];
-        let mut bytes = vec![0; field.bytes()];
-        data.rows.gather(Field::X, &[row], &mut bytes).map_err(|error| error.to_string())?;
-        let stored = bytes.chunks_exact(field.kind.bytes()).map(|value| field.kind.number(value));
         Ok(Sample {
-            stored: stored.collect(),
+            stored: self.stored(&[row])?,
             label: Some(data.targets[row as usize] as usize),
             name: data.names[row as usize].clone(),
         })
+    }
+
+    /// Rows of the data as they are stored, `[rows, inputs]`.
+    pub(super) fn stored(&self, rows: &[u32]) -> Result<Vec<f64>, String> {
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let field = &data.rows.fields()[Field::X.0];
+        let mut bytes = vec![0; rows.len() * field.bytes()];
+        data.rows.gather(Field::X, rows, &mut bytes).map_err(|error| error.to_string())?;
+        let stored = bytes.chunks_exact(field.kind.bytes()).map(|value| field.kind.number(value));
+        Ok(stored.collect())
     }
 
     /// A sample for the eye: pixels with their size, or values.
@@ -166,6 +202,11 @@ impl Hub {
         shown.insert("pixels".to_owned(), STANDARD.encode(pixels).into());
         shown
     }
+}
+
+/// At most so many of these rows, evenly spread: the same ones whenever somebody looks.
+pub(super) fn spread(rows: &[u32], most: usize) -> Vec<u32> {
+    rows.iter().copied().step_by(rows.len().div_ceil(most).max(1)).collect()
 }
 
 /// What a layer hands on.
@@ -234,7 +275,7 @@ fn floats(values: &[f64]) -> String {
     STANDARD.encode(bytes)
 }
 
-fn sizes(Picture { width, height, channels }: Picture) -> Map<String, Value> {
+pub(super) fn sizes(Picture { width, height, channels }: Picture) -> Map<String, Value> {
     Map::from_iter([
         ("width".to_owned(), width.into()),
         ("height".to_owned(), height.into()),
@@ -242,7 +283,7 @@ fn sizes(Picture { width, height, channels }: Picture) -> Map<String, Value> {
     ])
 }
 
-fn extend(answer: &mut Map<String, Value>, more: Value) {
+pub(super) fn extend(answer: &mut Map<String, Value>, more: Value) {
     if let Value::Object(more) = more {
         answer.extend(more);
     }

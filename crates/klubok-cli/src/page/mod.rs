@@ -13,14 +13,21 @@
 //! computed from a copy of the weights, on the server's thread. Without a browser nothing is asked.
 
 mod about;
+mod animation;
 mod answers;
 mod assets;
+mod dear;
+mod excites;
 mod follow;
 mod guard;
 mod hub;
+mod layers;
 mod looks;
+mod map;
+mod motion;
 mod report;
 mod runs;
+mod seen;
 mod server;
 mod snapshots;
 mod story;

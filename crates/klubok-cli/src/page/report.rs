@@ -53,6 +53,15 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
         keep(format!("/api/look/pass?row={row}"), hub.look_at_pass(which));
     }
     keep("/api/look/answers".to_owned(), answers);
+    keep("/api/look/map?moment=live".to_owned(), hub.look_at_map(None));
+    keep("/api/look/map?moment=0".to_owned(), hub.look_at_map(Some(0)));
+    // Pictures take room: those of the classes are enough.
+    keep("/api/look/excites?layer=output".to_owned(), hub.look_at_excites("output"));
+    keep("/api/look/layers".to_owned(), hub.look_at_layers());
+    keep("/api/look/lesions".to_owned(), hub.look_at_lesions());
+    keep("/api/look/suspects".to_owned(), hub.look_at_suspects());
+    keep("/api/look/cloud?moment=live".to_owned(), hub.look_at_cloud(None));
+    keep("/api/look/cloud?moment=0".to_owned(), hub.look_at_cloud(Some(0)));
     let features = hub.look_at_features("hidden1", None);
     let unit = features.as_ref().ok().and_then(|told| told["units"][0]["unit"].as_u64());
     let unit = unit.unwrap_or(0) as usize;

@@ -121,13 +121,22 @@ fn routes(hub: Arc<Hub>, port: u16) -> Router {
         .route("/api/run", get(run))
         .route("/api/story", get(story))
         .route("/api/live", get(live))
-        .route("/api/runs", get(runs))
+        .route("/api/runs", get(async |shared| asked(shared, Hub::look_at_runs).await))
         .route("/api/act", post(act))
         .route("/api/picture", post(picture))
         .route("/api/look/pass", get(pass))
         .route("/api/look/neuron", get(neuron))
         .route("/api/look/features", get(features))
-        .route("/api/look/answers", get(answers))
+        .route("/api/look/answers", get(async |shared| asked(shared, Hub::look_at_answers).await))
+        .route("/api/look/map", get(map))
+        .route("/api/look/excites", get(excites))
+        .route("/api/look/slope", get(slope))
+        .route("/api/look/layers", get(async |shared| asked(shared, Hub::look_at_layers).await))
+        .route("/api/look/lesions", get(async |shared| asked(shared, Hub::look_at_lesions).await))
+        .route("/api/look/suspects", get(async |shared| asked(shared, Hub::look_at_suspects).await))
+        .route("/api/look/motion", get(async |shared| asked(shared, Hub::look_at_motion).await))
+        .route("/api/look/cloud", get(cloud))
+        .route("/api/animation.gif", get(animation))
         .layer(middleware::from_fn_with_state(port, guard::guard))
         .with_state(hub)
 }
@@ -235,23 +244,69 @@ async fn neuron(State(hub): Shared, Query(query): Query<Neuron>) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Moment {
+struct Weight {
     layer: String,
+    /// Without both, the steepest one.
+    unit: Option<usize>,
+    input: Option<usize>,
+}
+
+async fn slope(
+    State(hub): Shared,
+    Query(weight): Query<Weight>,
+    Query(which): Query<Which>,
+) -> Response {
+    let Weight { layer, unit, input } = weight;
+    look(hub, move |hub| hub.look_at_slope(&layer, unit.zip(input), which)).await
+}
+
+#[derive(Deserialize)]
+struct Moment {
     /// A step; anything else is now.
     moment: Option<String>,
 }
 
-async fn features(State(hub): Shared, Query(query): Query<Moment>) -> Response {
-    let step = query.moment.and_then(|step| step.parse().ok());
-    look(hub, move |hub| hub.look_at_features(&query.layer, step)).await
+impl Moment {
+    fn step(&self) -> Option<u64> {
+        self.moment.as_ref().and_then(|step| step.parse().ok())
+    }
 }
 
-async fn answers(State(hub): Shared) -> Response {
-    look(hub, Hub::look_at_answers).await
+#[derive(Deserialize)]
+struct OfLayer {
+    layer: String,
 }
 
-async fn runs(State(hub): Shared) -> Response {
-    look(hub, Hub::look_at_runs).await
+type Of = Query<OfLayer>;
+type At = Query<Moment>;
+
+async fn features(State(hub): Shared, Query(of): Of, Query(at): At) -> Response {
+    look(hub, move |hub| hub.look_at_features(&of.layer, at.step())).await
+}
+
+async fn map(State(hub): Shared, Query(at): At) -> Response {
+    look(hub, move |hub| hub.look_at_map(at.step())).await
+}
+
+async fn excites(State(hub): Shared, Query(of): Of) -> Response {
+    look(hub, move |hub| hub.look_at_excites(&of.layer)).await
+}
+
+async fn cloud(State(hub): Shared, Query(at): At) -> Response {
+    look(hub, move |hub| hub.look_at_cloud(at.step())).await
+}
+
+async fn animation(State(hub): Shared) -> Response {
+    match tokio::task::spawn_blocking(move || hub.animation()).await {
+        Ok(Ok(file)) => ([(CONTENT_TYPE, "image/gif")], file).into_response(),
+        Ok(Err(sentence)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence),
+        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "klubok failed at this animation"),
+    }
+}
+
+/// Answers a look that has no choices.
+async fn asked(State(hub): Shared, answer: fn(&Hub) -> Answer) -> Response {
+    look(hub, answer).await
 }
 
 /// Answers a look beside the server's own thread, two at a time.

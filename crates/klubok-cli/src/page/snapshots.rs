@@ -1,4 +1,5 @@
-//! What training had added to the first layer at earlier moments, so that the slider can go back to them.
+//! What training had added to the first layer at earlier moments, so that the slider can go back to them; of a small network,
+//! all of it.
 //!
 //! Kept in memory as signed bytes, of at most a million weights a moment: of a larger layer, of units that are spread
 //! evenly over it. A moment is kept at each line of `steps.jsonl` and of the first epochs, then ever more rarely.
@@ -12,10 +13,13 @@ use serde_json::{Value, json};
 use super::{
     hub::{Hub, lock},
     looks::{largest, signed_bytes},
+    seen::Seen,
 };
 
 /// Weights that are kept of a moment.
 const WEIGHTS: usize = 1 << 20;
+/// Parameters of a network that is kept as it was at every moment.
+const SMALL: usize = 1 << 16;
 /// Moments that are kept; past this, every other one is forgotten.
 const MOMENTS: usize = 48;
 
@@ -28,6 +32,20 @@ pub(super) struct Snapshots {
 struct Moment {
     step: u64,
     units: Vec<Added>,
+    /// The network, if it is small.
+    glass: Option<Arc<Glass>>,
+    /// What it made of a fixed sample, if there was time to look.
+    seen: Option<Arc<Seen>>,
+}
+
+impl Moment {
+    /// Places of the units to which most was added, those first.
+    fn order(&self, many: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.units.len()).collect();
+        order.sort_by(|&a, &b| self.units[b].norm.total_cmp(&self.units[a].norm));
+        order.truncate(many);
+        order
+    }
 }
 
 /// What was added to a unit.
@@ -42,6 +60,24 @@ struct Added {
 impl Added {
     fn weights(&self) -> Vec<f64> {
         self.bytes.iter().map(|&byte| f64::from(byte as i8) * self.scale / 127.0).collect()
+    }
+}
+
+impl Hub {
+    /// Keeps the start and this moment; from the first time on, further moments are kept as they come.
+    pub(super) fn remember(&self) -> Result<(), String> {
+        let (now, start) = (self.weights()?, self.start()?);
+        self.keep_moment(0, &start, &start);
+        self.keep_moment(now.step, &now.glass, &start);
+        Ok(())
+    }
+
+    fn keep_moment(&self, step: u64, now: &Arc<Glass>, start: &Glass) {
+        let is_kept = lock(&self.snapshots).moments.iter().any(|moment| moment.step == step);
+        if !is_kept {
+            let seen = self.see(now);
+            lock(&self.snapshots).add(step, now, start, seen);
+        }
     }
 }
 
@@ -63,13 +99,13 @@ impl Snapshots {
                 let Ok(start) = hub.start() else { return };
                 let mut glass = Glass::clone(&start);
                 glass.set_weights(weights);
-                lock(&hub.snapshots).add(step, &glass, &start);
+                hub.keep_moment(step, &Arc::new(glass), &start);
             });
         }));
     }
 
     /// Keeps a moment, unless it is kept.
-    pub(super) fn add(&mut self, step: u64, now: &Glass, start: &Glass) {
+    fn add(&mut self, step: u64, now: &Arc<Glass>, start: &Glass, seen: Option<Seen>) {
         let at = self.moments.partition_point(|moment| moment.step < step);
         if self.moments.get(at).is_some_and(|moment| moment.step == step) {
             return;
@@ -85,7 +121,9 @@ impl Snapshots {
             Added { unit, bytes: signed_bytes(&added, scale), scale, norm }
         };
         let units = (0..units).step_by(apart).map(added).collect();
-        self.moments.insert(at, Moment { step, units });
+        let small = now.model.network.parameters() <= SMALL;
+        let glass = small.then(|| now.clone());
+        self.moments.insert(at, Moment { step, units, glass, seen: seen.map(Arc::new) });
         if self.moments.len() > MOMENTS {
             // The first and the last ones stay.
             let mut place = 0;
@@ -96,19 +134,46 @@ impl Snapshots {
         }
     }
 
+    /// The steps of the moments that are kept.
+    pub(super) fn steps(&self) -> Vec<u64> {
+        self.moments.iter().map(|moment| moment.step).collect()
+    }
+
+    /// The last moment that is not after a step, or the last one of all.
+    fn at(&self, step: Option<u64>) -> Option<&Moment> {
+        let after = step.map_or(self.moments.len(), |step| {
+            self.moments.partition_point(|moment| moment.step <= step)
+        });
+        self.moments.get(after.saturating_sub(1))
+    }
+
+    /// A small network as it was at a moment, and its step.
+    pub(super) fn glass(&self, step: Option<u64>) -> Option<(u64, Arc<Glass>)> {
+        self.at(step).and_then(|moment| Some((moment.step, moment.glass.clone()?)))
+    }
+
+    /// What was seen of the fixed sample, with the steps.
+    pub(super) fn seen(&self) -> Vec<(Arc<Seen>, u64)> {
+        let of = |moment: &Moment| Some((moment.seen.clone()?, moment.step));
+        self.moments.iter().filter_map(of).collect()
+    }
+
+    /// What was added by every moment to the units to which most was added by now: moment, unit, weight.
+    pub(super) fn added(&self, many: usize) -> Vec<Vec<Vec<f64>>> {
+        let order = self.moments.last().map_or_else(Vec::new, |last| last.order(many));
+        let of = |moment: &Moment| order.iter().map(|&at| moment.units[at].weights()).collect();
+        self.moments.iter().map(of).collect()
+    }
+
     /// The units to which most was added by now, at the moment of a step or at the last one.
     pub(super) fn told(&self, step: Option<u64>, start: &Glass, many: usize) -> Value {
-        let moments: Vec<u64> = self.moments.iter().map(|moment| moment.step).collect();
-        let (Some(last), Some(layer)) = (self.moments.last(), start.layers().first()) else {
+        let moments = self.steps();
+        let (Some(last), Some(shown), Some(layer)) =
+            (self.moments.last(), self.at(step), start.layers().first())
+        else {
             return json!({ "units": [], "moments": moments });
         };
-        let shown = step.map_or(last, |step| {
-            let after = self.moments.partition_point(|moment| moment.step <= step);
-            &self.moments[after.saturating_sub(1)]
-        });
-        let mut order: Vec<usize> = (0..last.units.len()).collect();
-        order.sort_by(|&a, &b| last.units[b].norm.total_cmp(&last.units[a].norm));
-        order.truncate(many);
+        let order = last.order(many);
         let starts: Vec<Vec<f64>> =
             order.iter().map(|&at| start.unit(layer, shown.units[at].unit)).collect();
         let scale_start = starts.iter().fold(0.0f64, |most, w| most.max(largest(w)));

@@ -120,6 +120,16 @@ impl Story {
         &self.now
     }
 
+    /// The learning rate of the last line that has one.
+    pub(crate) fn learning_rate(&self) -> Option<f64> {
+        self.epochs
+            .iter()
+            .chain(&self.steps)
+            .filter(|line| line.learning_rate.is_some())
+            .max_by_key(|line| line.step)?
+            .learning_rate
+    }
+
     /// Says what it does.
     pub(crate) fn set_mode(&mut self, mode: Mode) {
         self.now.mode = mode;

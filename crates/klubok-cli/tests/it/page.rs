@@ -298,3 +298,108 @@ fn a_report_is_one_file() {
     place.fails(&["report", "run", "-o", "notes.html"], 1, "is no report", "`-o`");
     assert_eq!(place.read("notes.html"), b"mine");
 }
+
+/// A long training of two spirals in `run`.
+fn spirals(place: &Place) -> Served {
+    let settings = ["-o", "run", "--hidden", "8", "--batch-size", "16", "--epochs", "100000"];
+    let more =
+        ["--set", "train.early_stopping=false", "--dashboard", "--listen", "127.0.0.1:0", "--json"];
+    Served::start(place, &[&["train", "demo:spirals"], &settings[..], &more].concat())
+}
+
+fn bytes(base64: &Value) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.decode(base64.as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn the_map_of_two_inputs_goes_back_to_the_start() {
+    let place = Place::new();
+    let page = spirals(&place);
+    let before = page.get("/api/look/map?moment=0");
+    page.wait(|now| now["epoch"].as_f64() > Some(20.0));
+    page.rest();
+    let now = page.get("/api/look/map?moment=live");
+    assert_eq!(before["step"], 0);
+    assert!(now["step"].as_u64() > Some(0));
+    assert_ne!(now["confidences"], before["confidences"]);
+    assert_eq!(page.get("/api/look/map?moment=0")["confidences"], before["confidences"]);
+    // At a point of the data the map says what the network says of it.
+    let side = now["side"].as_u64().unwrap() as usize;
+    let (answers, shades) = (bytes(&now["answers"]), bytes(&now["confidences"]));
+    assert_eq!((answers.len(), shades.len()), (side * side, side * side));
+    let corner = |name: &str, axis: usize| now[name][axis].as_f64().unwrap();
+    let mut agree = 0;
+    for row in 0..40 {
+        let pass = page.get(&format!("/api/look/pass?row={row}"));
+        let share = |axis: usize| {
+            let (low, high) = (corner("low", axis), corner("high", axis));
+            ((pass["values"][axis].as_f64().unwrap() - low) / (high - low)).clamp(0.0, 0.999)
+        };
+        let square = |share: f64| (share * side as f64) as usize;
+        let at = (side - 1 - square(share(1))) * side + square(share(0));
+        let p = pass["probabilities"][usize::from(answers[at])].as_f64().unwrap();
+        agree += usize::from((p - f64::from(shades[at]) / 255.0).abs() < 0.15);
+    }
+    // A square is not a point: a few lie where the answer changes fast.
+    assert!(agree >= 34, "{agree} of 40");
+    // The samples before the last layer, and steps in a row.
+    let cloud = page.get("/api/look/cloud?moment=live");
+    assert!(cloud["points"].as_array().unwrap().len() > 100);
+    assert_eq!(cloud["moments"][0], 0);
+    assert_eq!(page.act(&json!({ "act": "go_on" })), 200);
+    let motion = page.get("/api/look/motion");
+    let all = motion["layers"].as_array().unwrap().last().unwrap();
+    let cosine = all["cosine"].as_f64().unwrap();
+    assert!((-1.0..=1.0).contains(&cosine) && all["relative"].as_f64() > Some(0.0), "{all}");
+    page.stop();
+}
+
+#[test]
+fn what_units_answer_to_is_shown_and_backpropagation_is_proved() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    page.get("/api/look/suspects");
+    page.wait(|now| now["epoch"].as_f64() > Some(30.0));
+    page.rest();
+    let suspects = page.get("/api/look/suspects");
+    assert!(suspects["moments"].as_u64() > Some(0) && suspects["samples"] == 48, "{suspects}");
+    for layer in ["hidden1", "output"] {
+        let told = page.get(&format!("/api/look/excites?layer={layer}"));
+        for unit in told["units"].as_array().unwrap() {
+            let [width, height, channels] =
+                ["width", "height", "channels"].map(|name| told[name].as_u64().unwrap());
+            assert_eq!(bytes(&unit["pixels"]).len() as u64, width * height * channels);
+            let values: Vec<f64> = serde_json::from_value(unit["values"].clone()).unwrap();
+            assert!(values.is_sorted_by(|a, b| a >= b) && values.len() == 8, "{values:?}");
+        }
+        for weight in ["", "&unit=1&input=3"] {
+            let slope = page.get(&format!("/api/look/slope?layer={layer}{weight}&row=5"));
+            let of = |name: &str| slope[name].as_f64().unwrap();
+            let apart = (of("measured") - of("told")).abs();
+            assert!(apart < 1e-5 * (1.0 + of("told").abs()), "{slope}");
+        }
+    }
+    let layers = page.get("/api/look/layers");
+    let names: Vec<&str> = layers["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| of["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["input", "hidden1"]);
+    assert!(layers["layers"][1]["probe"].as_f64() > Some(0.9), "{layers}");
+    let lesions = page.get("/api/look/lesions");
+    let whole = lesions["shares"][0]["mean"].as_f64();
+    assert_eq!(whole, layers["network"].as_f64());
+    assert!(lesions["shares"][6]["least"].as_f64() < whole, "{lesions}");
+    let animation = page.ask("GET /api/animation.gif", &[], &[]);
+    assert_eq!((animation.code, &animation.body[..6]), (200, b"GIF89a".as_slice()));
+    for path in
+        ["slope?layer=nowhere", "slope?layer=output&unit=9&input=0", "excites?layer=x", "map"]
+    {
+        let path = format!("GET /api/look/{path}");
+        assert_eq!(page.ask(&path, &[], &[]).code, 422, "{path}");
+    }
+    page.stop();
+}

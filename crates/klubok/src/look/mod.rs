@@ -1,15 +1,23 @@
 //! Looking into a network: what each unit makes of one sample, what is wrong with the answer and which way back the error
 //! goes, and what its weights are.
 //!
-//! It is for people, one sample at a time, in f64, with the plain functions of `nn`: whoever looks has a copy of the weights, and
-//! nothing here can change a training.
+//! It is for people: one sample at a time in f64, with the plain functions of `nn`, and many through a backend. Whoever looks has a
+//! copy of the weights, and nothing here can change a training.
 
+pub mod components;
+pub mod excite;
+pub mod lesion;
+pub mod many;
+pub mod motion;
 pub mod pass;
+pub mod plane;
+pub mod probe;
+pub mod slope;
 
 use crate::{
     format::Model,
     plan::{Activation, Augment, Op, Param, Plan, Value},
-    state::Weights,
+    state::{Numbers, Weights},
 };
 
 /// A network that is looked at.
@@ -59,6 +67,17 @@ impl Glass {
     /// The layers, from the input on.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// The same network with its weights in f64: for whoever asks it often, one sample after the other.
+    #[must_use]
+    pub fn in_f64(&self) -> Self {
+        let mut glass = self.clone();
+        let weights = &mut glass.model.weights;
+        for numbers in weights.params.iter_mut().chain(&mut weights.running) {
+            *numbers = Numbers::F64(numbers.to_f64());
+        }
+        glass
     }
 
     /// Looks at other weights of the same network.

@@ -1,5 +1,7 @@
 //! One sample on its way through a network, forward to the answer and back from the error, every value kept.
 
+use std::borrow::Cow;
+
 use super::{Glass, Layer};
 use crate::{
     nn::{
@@ -9,6 +11,7 @@ use crate::{
         loss::{log_sum_exp, softmax},
     },
     plan::{Op, Value},
+    state::Numbers,
 };
 
 /// What a network makes of one sample.
@@ -64,7 +67,7 @@ impl Glass {
                 Op::Input { prepare, .. } => input::forward(&mut out, stored, prepare),
                 Op::Linear { x, w, b, .. } => {
                     let (x, w) = (&values[x.0], self.param(w.0));
-                    let b = b.map_or_else(Vec::new, |b| self.param(b.0));
+                    let b = b.map_or_else(Cow::default, |b| self.param(b.0));
                     linear::forward(&mut out, x, &w, &b, x.len());
                 }
                 Op::Norm { x, gain, shift, mean, variance, .. } => {
@@ -87,11 +90,19 @@ impl Glass {
     /// # Panics
     /// When there is no such class.
     pub fn back(&self, pass: &Pass, class: usize) -> Back {
+        let mut error = pass.probabilities.clone();
+        error[class] -= 1.0;
+        self.back_from(pass, self.plan.output, &error)
+    }
+
+    /// The way back from any value of the plan, whose gradient is given.
+    ///
+    /// # Panics
+    /// When the gradient does not have the value's width.
+    pub fn back_from(&self, pass: &Pass, value: Value, gradient: &[f64]) -> Back {
         let mut gradients: Vec<Vec<f64>> = self.plan.widths.iter().map(|&n| vec![0.0; n]).collect();
-        let last = &mut gradients[self.plan.output.0];
-        last.copy_from_slice(&pass.probabilities);
-        last[class] -= 1.0;
-        for op in self.plan.ops.iter().rev() {
+        gradients[value.0].copy_from_slice(gradient);
+        for op in self.plan.ops.iter().rev().skip_while(|op| op.writes() != value) {
             let dy = std::mem::take(&mut gradients[op.writes().0]);
             match op {
                 Op::Input { .. } => {}
@@ -103,7 +114,7 @@ impl Glass {
                 Op::Norm { x, gain, mean, variance, .. } => {
                     // Statistics are fixed where nothing is trained: what is left is a factor.
                     let of = self.statistics(mean.0, variance.0);
-                    let factors = self.param(gain.0).into_iter().zip(of.variance);
+                    let factors = self.param(gain.0).into_owned().into_iter().zip(of.variance);
                     let dx = gradients[x.0].iter_mut().zip(&dy).zip(factors);
                     dx.for_each(|((dx, dy), (gain, variance))| {
                         *dx += dy * gain / (variance + EPSILON).sqrt();
@@ -128,8 +139,11 @@ impl Glass {
         open as f64 / z.len().max(1) as f64
     }
 
-    fn param(&self, index: usize) -> Vec<f64> {
-        self.model.weights.params[index].to_f64()
+    fn param(&self, index: usize) -> Cow<'_, [f64]> {
+        match &self.model.weights.params[index] {
+            Numbers::F64(numbers) => Cow::Borrowed(numbers),
+            numbers @ Numbers::F32(_) => Cow::Owned(numbers.to_f64()),
+        }
     }
 
     fn statistics(&self, mean: usize, variance: usize) -> Statistics {

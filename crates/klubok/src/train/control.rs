@@ -75,7 +75,8 @@ struct Asked {
     interrupted: bool,
     closed: bool,
     acts: VecDeque<Act>,
-    looks: VecDeque<Look>,
+    /// Looks, each with the step before which it is too early for it.
+    looks: VecDeque<(u64, Look)>,
 }
 
 impl Control {
@@ -109,9 +110,14 @@ impl Control {
 
     /// Asks for a look. When the training has ended it is dropped.
     pub fn look(&self, look: Look) {
+        self.look_from(0, look);
+    }
+
+    /// Asks for a look after so many updates at the earliest. A look may ask for another one.
+    pub fn look_from(&self, step: u64, look: Look) {
         let mut asked = self.asked();
         if !asked.closed {
-            asked.looks.push_back(look);
+            asked.looks.push_back((step, look));
             self.looks.store(asked.looks.len(), Ordering::Relaxed);
             self.arrived.notify_all();
         }
@@ -148,17 +154,20 @@ impl Control {
         act
     }
 
-    pub(super) fn next_look(&self) -> Option<Look> {
+    /// The next look for which it is not too early at this step.
+    pub(super) fn next_look(&self, step: u64) -> Option<Look> {
         let mut asked = self.asked();
-        let look = asked.looks.pop_front();
+        let due = asked.looks.iter().position(|(from, _)| *from <= step)?;
+        let look = asked.looks.remove(due);
         self.looks.store(asked.looks.len(), Ordering::Relaxed);
-        look
+        look.map(|(_, look)| look)
     }
 
-    /// Sleeps until something is asked.
-    pub(super) fn wait(&self) {
+    /// Sleeps until something is asked that can be done at this step.
+    pub(super) fn wait(&self, step: u64) {
         let nothing = |asked: &mut Asked| {
-            !asked.interrupted && asked.acts.is_empty() && asked.looks.is_empty()
+            let look = asked.looks.iter().any(|(from, _)| *from <= step);
+            !asked.interrupted && asked.acts.is_empty() && !look
         };
         drop(self.arrived.wait_while(self.asked(), nothing));
     }
@@ -205,10 +214,23 @@ mod tests {
         ] {
             let control = Control::new();
             std::thread::scope(|scope| {
-                scope.spawn(|| control.wait());
+                scope.spawn(|| control.wait(0));
                 ask(&control);
             });
         }
+    }
+
+    #[test]
+    fn a_look_waits_for_its_step() {
+        let control = Control::new();
+        control.look_from(3, Box::new(|_, _| {}));
+        control.look(Box::new(|_, _| {}));
+        assert!(control.next_look(2).is_some() && control.next_look(2).is_none());
+        assert!(control.has_look());
+        // Who rests before that step is woken by something else only.
+        control.ask(Act::GoOn);
+        control.wait(2);
+        assert!(control.next_look(3).is_some() && !control.has_look());
     }
 
     #[test]

@@ -96,6 +96,45 @@
       i < values.length ? from.map((c, k) => c + (to[k] - c) * (values[i] / 255)) : colour("--panel"));
   }
 
+  // Colours and shapes of classes, for points of a drawing. What is alike in one differs in the other.
+  const hues = ["--training", "--validation", "--phase-fine", "--phase-special", "--phase-under", "--phase-rest"];
+  const hue = (k) => hues[k % hues.length];
+  const shapes = [
+    (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
+    (c, x, y, r) => c.rect(x - 0.85 * r, y - 0.85 * r, 1.7 * r, 1.7 * r),
+    (c, x, y, r) => {
+      c.moveTo(x, y - 1.2 * r);
+      c.lineTo(x + 1.1 * r, y + 0.8 * r);
+      c.lineTo(x - 1.1 * r, y + 0.8 * r);
+      c.closePath();
+    },
+    (c, x, y, r) => {
+      c.moveTo(x, y - 1.25 * r);
+      c.lineTo(x + 1.25 * r, y);
+      c.lineTo(x, y + 1.25 * r);
+      c.lineTo(x - 1.25 * r, y);
+      c.closePath();
+    },
+  ];
+  function point(context, k, x, y, r, { hollow = false } = {}) {
+    context.beginPath();
+    shapes[(k + Math.floor(k / hues.length)) % shapes.length](context, x, y, r);
+    context.lineWidth = hollow ? r / 2 : r / 3;
+    context.fillStyle = hollow ? rgb("--panel") : rgb(hue(k));
+    context.strokeStyle = hollow ? rgb(hue(k)) : rgb("--panel");
+    context.fill();
+    context.stroke();
+  }
+
+  // The classes with their points, as a legend.
+  function classLegend(names) {
+    return el("ul", { class: "legend" }, ...names.map((name, k) => {
+      const sign = el("canvas", { width: 32, height: 32, class: "sign", "aria-hidden": "true" });
+      point(sign.getContext("2d"), k, 16, 16, 11);
+      return el("li", {}, sign, el("span", { text: name }));
+    }));
+  }
+
   // A bar of a share from 0 to 1, with a tick where something is to be compared.
   function bar(share, { tick = null, kind = "" } = {}) {
     const filled = el("span", { class: `fill ${kind}` });
@@ -148,7 +187,7 @@
 
   Klubok.draw = {
     el, svg, write, bytes, signedBytes, floats, rgb, picture, diverging, mosaic, tiles, bar, twoSided, choice, copyButton,
-    canvas,
+    canvas, colour, hue, paint, point, classLegend,
     // The theme changed: colours are asked for again.
     forget: () => colours.clear(),
   };

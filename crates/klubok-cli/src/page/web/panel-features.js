@@ -3,7 +3,14 @@
   "use strict";
   const { t, text, store } = Klubok;
   const { el, write, canvas, signedBytes } = Klubok.draw;
-  let grid, layers, legend, note;
+  // From chaos to order takes six seconds; for those who want no motion, in a few stops.
+  const WHOLE = 6000;
+  const CALM_STOPS = 8;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let grid, layers, legend, note, play;
+  let playing = null;
+  // The moment that is played; null is that of the slider.
+  let played = null;
   let layer = null;
   let view = "added";
   // The scale of a layer only ever grows: pictures of two moments can be compared.
@@ -18,13 +25,47 @@
 
   // The last moment of which there is a copy that is not after the slider's.
   function moment() {
+    if (played !== null) return played;
     if (store.isLive()) return "live";
     const at = (store.line() || { step: 0 }).step;
     const kept = (moments.get(layer) || []).filter((step) => step <= at);
     return kept.length > 0 ? kept[kept.length - 1] : 0;
   }
 
+  function start() {
+    const all = moments.get(layer) || [];
+    if (playing || all.length < 2) return stop();
+    const stops = Math.min(all.length, calm.matches ? CALM_STOPS : all.length);
+    let i = 0;
+    const next = () => {
+      if (i >= stops) return stop();
+      played = all[Math.round((i / (stops - 1)) * (all.length - 1))];
+      i += 1;
+      write(play, `■ ${t("page.step")} ${text.count(played)}`);
+      return store.changed("view");
+    };
+    playing = setInterval(next, WHOLE / stops);
+    return next();
+  }
+
+  function stop() {
+    clearInterval(playing);
+    playing = null;
+    played = null;
+    write(play, `▶ ${t("page.play")}`);
+    store.changed("view");
+  }
+
+  // What a report has is two moments.
+  function player() {
+    play = el("button", { type: "button", class: "quiet play", text: `▶ ${t("page.play")}`, onclick: start });
+    const save = el("a", { class: "button", href: "/api/animation.gif", download: "klubok.gif", text: t("page.save_animation") });
+    return el("span", { class: "pair", hidden: Klubok.api.report || Klubok.state.run.data.kind !== "pictures" }, play, save);
+  }
+
   function build(body) {
+    if (playing) clearInterval(playing);
+    playing = played = null;
     const views = [["start", t("page.view_start")], ["now", t("page.view_now")], ["added", t("page.view_added")]];
     layers = el("select", {
       "aria-label": t("page.layer"),
@@ -39,7 +80,7 @@
     body.append(el("div", { class: "bar-of-tools" }, layers, legend, Klubok.draw.choice(t("page.view"), views, view, (chosen) => {
       view = chosen;
       store.changed("view");
-    })), note, grid);
+    }), player()), note, grid);
   }
 
   function offered(state) {

@@ -5,7 +5,7 @@
   const { el, canvas, bytes, signedBytes } = Klubok.draw;
   const STRONGEST = 8;
   const CLASSES = 8;
-  let flow, note;
+  let flow, note, proof;
   let way = "forward";
 
   function build(body) {
@@ -16,6 +16,8 @@
       way = chosen;
       Klubok.store.changed("way");
     })), flow);
+    proof = Klubok.proof();
+    body.append(proof.box);
   }
 
   // A figure of a layer: its name, a bar where it has a scale, and the number.
@@ -131,6 +133,7 @@
   function render(state, look) {
     if (!look || !look.layers) return;
     const canGoBack = Boolean(look.backward);
+    proof.render(state, look);
     const back = way === "backward" && canGoBack;
     const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.focus : null;
     flow.classList.toggle("backward", back);

@@ -64,7 +64,7 @@ impl Trainer<'_> {
             }
             let rests = self.rests();
             while (rests || self.may_be_looked_at())
-                && let Some(look) = control.next_look()
+                && let Some(look) = control.next_look(self.progress.step)
             {
                 let begun = Instant::now();
                 look(&*self.program, &self.progress);
@@ -77,7 +77,7 @@ impl Trainer<'_> {
                 return Ok(None);
             }
             observer.observe(&Event::Resting { step: self.progress.step })?;
-            control.wait();
+            control.wait(self.progress.step);
             // Rest is no time of training.
             self.lap = Instant::now();
         }

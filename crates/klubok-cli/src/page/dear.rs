@@ -1,0 +1,88 @@
+//! Answers that cost much. They are kept, so that several browsers cost as one, and together with what is kept of earlier moments
+//! they are made anew only within a hundredth of the time that passes.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{
+    hub::{Copy, Hub, lock},
+    looks::Answer,
+};
+
+/// The share of the time that passes which may be spent,
+const SHARE: f64 = 0.01;
+/// beside so many seconds.
+const CREDIT: f64 = 0.3;
+
+/// Time that was spent beside a training.
+pub(super) struct Budget {
+    begun: Instant,
+    spent: Duration,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { begun: Instant::now(), spent: Duration::ZERO }
+    }
+}
+
+impl Budget {
+    /// Whether more may be spent.
+    fn allows(&self) -> bool {
+        self.spent.as_secs_f64() <= CREDIT + SHARE * self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Something was done that took so long.
+    pub(super) fn spend(&mut self, time: Duration) {
+        self.spent += time;
+    }
+}
+
+/// Answers by what was asked, each with the step that it is of.
+pub(super) type Dear = BTreeMap<String, (u64, Value)>;
+
+impl Hub {
+    /// Whether something may be done that nobody waits for: a training of this process is to notice nothing.
+    pub(super) fn may_spend(&self) -> bool {
+        !self.is_live() || lock(&self.budget).allows()
+    }
+
+    /// The answer to `what`: a kept one, if it is of this step or there is no time for a new one. What was never asked is
+    /// always answered.
+    pub(super) fn dear(&self, what: String, make: impl FnOnce(&Copy) -> Answer) -> Answer {
+        // Whoever else asks waits here, and finds the answer.
+        let mut dear = lock(&self.dear);
+        let step = self.now().step;
+        if let Some((of, answer)) = dear.get(&what)
+            && (*of == step || !self.may_spend())
+        {
+            return Ok(answer.clone());
+        }
+        let copy = self.weights()?;
+        let begun = Instant::now();
+        let mut answer = make(&copy)?;
+        lock(&self.budget).spend(begun.elapsed());
+        answer["step"] = copy.step.into();
+        dear.insert(what, (copy.step, answer.clone()));
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_a_share_of_the_time() {
+        let mut budget = Budget::default();
+        assert!(budget.allows());
+        budget.spend(Duration::from_secs(1));
+        assert!(!budget.allows());
+        budget.begun -= Duration::from_secs(99);
+        assert!(budget.allows());
+    }
+}

@@ -1,0 +1,142 @@
+//! What each layer's outputs are good for, and how much hangs on single units.
+
+use std::sync::Arc;
+
+use klubok::{
+    data::Dataset,
+    look::{
+        Glass,
+        probe::{Labelled, alike, linear_probe},
+    },
+    nn::input::{Change, move_pixels},
+    plan::{Picture, Value},
+    rows::{MemoryRows, Rows},
+};
+use serde_json::json;
+
+use super::{
+    hub::Hub,
+    looks::{Answer, spread},
+    seen::sure,
+};
+
+/// Samples from which a probe learns, and on which it is tested.
+const PROBED: usize = 300;
+/// Samples on which a network with fewer units is tested.
+const TESTED: usize = 500;
+/// Shares of the units that are switched off, and how often each is drawn.
+const OFF: [f64; 7] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9];
+const DRAWS: u64 = 3;
+
+impl Hub {
+    /// Layer by layer: the accuracy of a linear probe, and how alike a picture's values stay to those of its mirror image and
+    /// of itself, shifted.
+    pub(super) fn look_at_layers(&self) -> Answer {
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        self.dear("layers".to_owned(), |copy| {
+            let glass = &copy.glass;
+            let (learn, test) =
+                (spread(&data.parts.train, PROBED), spread(&data.parts.val, PROBED));
+            let hidden = glass.layers().len() - 1;
+            // What the first layer reads, then what each hidden layer hands on.
+            let values: Vec<Value> = std::iter::once(glass.layers()[0].x)
+                .chain((0..hidden).map(|layer| glass.handed_on(layer)))
+                .collect();
+            let learnt = wide(glass, &data.rows, &learn, &values)?;
+            let tested = wide(glass, &data.rows, &test, &values)?;
+            let classes = |rows: &[u32]| {
+                rows.iter().map(|&row| data.targets[row as usize]).collect::<Vec<u32>>()
+            };
+            let (of_learnt, of_tested) = (classes(&learn), classes(&test));
+            let changed = match self.about.shape() {
+                Some(shape) => {
+                    // A sixteenth of the width: an eye does not notice.
+                    let by = (shape.width / 16).max(1) as i32;
+                    let flip = Change { flip: true, ..Change::default() };
+                    let shift = Change { right: by, ..Change::default() };
+                    let of = |change| {
+                        let moved = self.moved(&test, shape, change)?;
+                        let which: Vec<u32> = (0..test.len() as u32).collect();
+                        wide(glass, &moved, &which, &values)
+                    };
+                    Some((of(flip)?, of(shift)?, by))
+                }
+                None => None,
+            };
+            let layer = |i: usize| {
+                let width = glass.plan().widths[values[i].0];
+                let (learn, test) = (
+                    Labelled { values: &learnt[i], classes: &of_learnt },
+                    Labelled { values: &tested[i], classes: &of_tested },
+                );
+                json!({
+                    "name": i.checked_sub(1).map_or("input", |i| &glass.layers()[i].name),
+                    "width": width,
+                    "probe": linear_probe(learn, test, data.classes.len()),
+                    "flip": changed.as_ref().and_then(|c| alike(&tested[i], &c.0[i], width)),
+                    "shift": changed.as_ref().and_then(|c| alike(&tested[i], &c.1[i], width)),
+                })
+            };
+            Ok(json!({
+                "layers": (0..values.len()).map(layer).collect::<Vec<_>>(),
+                "network": right(glass, data, &test)?,
+                "learnt_from": learn.len(),
+                "samples": test.len(),
+                "pixels": changed.as_ref().map(|(_, _, by)| by),
+            }))
+        })
+    }
+
+    /// Pictures of these rows, each changed in the same way.
+    fn moved(&self, rows: &[u32], shape: Picture, change: Change) -> Result<Arc<dyn Rows>, String> {
+        let stored: Vec<u8> = self.stored(rows)?.into_iter().map(|x| x as u8).collect();
+        let mut moved = vec![0; stored.len()];
+        let width = shape.values();
+        for (moved, stored) in moved.chunks_exact_mut(width).zip(stored.chunks_exact(width)) {
+            move_pixels(moved, stored, shape, change);
+        }
+        Ok(Arc::new(MemoryRows::pictures(moved, width, &vec![0; rows.len()])))
+    }
+
+    /// The accuracy that is left with a share of the units switched off, over several draws of them.
+    pub(super) fn look_at_lesions(&self) -> Answer {
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        self.dear("lesions".to_owned(), |copy| {
+            let rows = spread(&data.parts.val, TESTED);
+            let mut told = Vec::new();
+            for share in OFF {
+                // With all units there is nothing to draw.
+                let draws = if share > 0.0 { DRAWS } else { 1 };
+                let left: Result<Vec<f64>, String> = (0..draws)
+                    .map(|draw| right(&copy.glass.without(share, draw), data, &rows))
+                    .collect();
+                let left = left?;
+                let least = left.iter().fold(f64::INFINITY, |least, &of| least.min(of));
+                let most = left.iter().fold(0.0f64, |most, &of| most.max(of));
+                let mean = left.iter().sum::<f64>() / left.len() as f64;
+                told.push(json!({ "off": share, "mean": mean, "least": least, "most": most }));
+            }
+            Ok(json!({ "samples": rows.len(), "draws": DRAWS, "shares": told }))
+        })
+    }
+}
+
+/// Values for rows, each block as f64.
+fn wide(
+    glass: &Glass,
+    rows: &Arc<dyn Rows>,
+    which: &[u32],
+    values: &[Value],
+) -> Result<Vec<Vec<f64>>, String> {
+    let values = glass.ask(rows, which, values).map_err(|error| error.to_string())?;
+    Ok(values.into_iter().map(|of| of.into_iter().map(f64::from).collect()).collect())
+}
+
+/// Share of right answers.
+fn right(glass: &Glass, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
+    let logits = glass.ask(&data.rows, rows, &[glass.plan().output]);
+    let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
+    let answers = logits.chunks_exact(data.classes.len()).zip(rows);
+    let right = answers.filter(|(z, row)| sure(z).0 == data.targets[**row as usize] as usize);
+    Ok(right.count() as f64 / rows.len().max(1) as f64)
+}

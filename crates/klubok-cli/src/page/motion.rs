@@ -1,0 +1,98 @@
+//! How the optimiser moves the weights: two steps in a row, layer by layer.
+
+use std::sync::mpsc::{Sender, channel};
+
+use klubok::{
+    look::{Glass, motion, motion::Motion},
+    state::Weights,
+    train::control::Control,
+};
+use serde_json::{Value, json};
+
+use super::{
+    hub::{Hub, PATIENCE},
+    looks::Answer,
+    story::Mode,
+};
+
+/// Copies of the weights that make two steps.
+const COPIES: usize = 3;
+
+/// The weights after an update.
+type Taken = (u64, Weights);
+
+impl Hub {
+    /// Two steps in a row of the training of this process.
+    pub(super) fn look_at_motion(&self) -> Answer {
+        let control =
+            self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
+        if self.now().mode == Mode::Resting {
+            return Err("the training takes no steps now".to_owned());
+        }
+        self.dear("motion".to_owned(), |copy| {
+            let (sender, receiver) = channel();
+            follow(control, 0, Vec::new(), sender);
+            let taken = receiver.recv_timeout(PATIENCE);
+            let taken = taken.map_err(|_| "the training takes no steps now")?;
+            let [first, second, third] = &taken[..] else {
+                return Err("the training takes no steps now".to_owned());
+            };
+            if (first.0 + 1, second.0 + 1) != (second.0, third.0) {
+                return Err("there was no time to look at three steps in a row".to_owned());
+            }
+            let mut told = told(&copy.glass, [&first.1, &second.1, &third.1]);
+            told["learning_rate"] = self.story().learning_rate().into();
+            Ok(told)
+        })
+    }
+}
+
+/// Copies the weights after one update and the next, as long as copies are wanted.
+fn follow(control: &'static Control, from: u64, mut taken: Vec<Taken>, sender: Sender<Vec<Taken>>) {
+    control.look_from(
+        from,
+        Box::new(move |program, progress| {
+            let mut weights = Weights::default();
+            // Who does not get what he waits for is told so when the sender is gone.
+            if program.store_weights(&mut weights).is_err() {
+                return;
+            }
+            taken.push((progress.step, weights));
+            if taken.len() == COPIES {
+                let _ = sender.send(taken);
+            } else {
+                follow(control, progress.step + 1, taken, sender);
+            }
+        }),
+    );
+}
+
+/// The motion of every layer's weights and of all parameters together.
+fn told(glass: &Glass, copies: [&Weights; COPIES]) -> Value {
+    let layer = |name: &str, params: &[usize]| {
+        let of = |weights: &Weights| -> Vec<f64> {
+            params.iter().flat_map(|&param| weights.params[param].to_f64()).collect()
+        };
+        let [before, between, after] = copies.map(of);
+        let motion = Motion::of(&before, &between, &after);
+        json!({
+            "name": name,
+            "parameters": after.len(),
+            "cosine": motion.cosine,
+            "length": motion.length,
+            "relative": motion.relative,
+            "typical": motion.typical,
+            "still": motion.still,
+            "sizes": motion.sizes,
+        })
+    };
+    let mut layers: Vec<Value> =
+        glass.layers().iter().map(|own| layer(&own.name, &[own.w.0])).collect();
+    let all: Vec<usize> = (0..copies[0].params.len()).collect();
+    layers.push(layer("all", &all));
+    json!({
+        "lowest_power": motion::POWERS.start,
+        "bins_of_a_power": motion::BINS,
+        "layers": layers,
+    })
+}
