@@ -24,7 +24,7 @@ use super::{
     about::About,
     dear::{Budget, Dear},
     snapshots::Snapshots,
-    story::{Known, Now, Story},
+    story::{Known, Mode, Now, Story},
 };
 
 /// How long somebody waits for a look at a training.
@@ -157,10 +157,12 @@ impl Hub {
     /// In a sentence, when there are none.
     pub(super) fn weights(&self) -> Result<Copy, String> {
         let mut kept = lock(&self.now);
-        let step = self.story().now().step;
+        let Now { step, mode, .. } = self.now();
+        // At rest nothing is worth more than the step that one rests at.
+        let goes_on = self.is_live() && mode == Mode::Training;
         if let Some(copy) = kept
             .as_ref()
-            .filter(|copy| copy.step == step || (self.is_live() && copy.taken.elapsed() < FRESH))
+            .filter(|copy| copy.step == step || (goes_on && copy.taken.elapsed() < FRESH))
         {
             return Ok(copy.clone());
         }

@@ -348,6 +348,7 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
     assert!(cloud["points"].as_array().unwrap().len() > 100);
     assert_eq!(cloud["moments"][0], 0);
     assert_eq!(page.act(&json!({ "act": "go_on" })), 200);
+    page.wait(|now| now["mode"] == "training");
     let motion = page.get("/api/look/motion");
     let all = motion["layers"].as_array().unwrap().last().unwrap();
     let cosine = all["cosine"].as_f64().unwrap();
