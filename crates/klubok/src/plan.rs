@@ -228,6 +228,12 @@ pub struct LossSpec {
     pub label_smoothing: f64,
 }
 
+impl LossSpec {
+    /// Cross-entropy in which all samples and classes count alike.
+    pub const CROSS_ENTROPY: Self =
+        Self { kind: LossKind::CrossEntropy, class_weights: Vec::new(), label_smoothing: 0.0 };
+}
+
 /// Loss functions, from the network's last linear values ("logits").
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -86,19 +86,8 @@ impl Case {
                 outputs,
                 answer: Answer::Classes,
             },
-            loss: LossSpec {
-                kind: LossKind::CrossEntropy,
-                class_weights: vec![],
-                label_smoothing: 0.0,
-            },
-            update: UpdateSpec {
-                rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-                l1: 0.0,
-                l2: 0.0,
-                weight_decay: 0.0,
-                max_norm: None,
-                clip_norm: None,
-            },
+            loss: LossSpec::CROSS_ENTROPY,
+            update: UpdateSpec::SGD,
             batch,
             picture: None,
             weighted: false,
@@ -365,7 +354,7 @@ pub(crate) fn losses() -> impl Iterator<Item = LossSpec> {
         LossKind::MeanSquared,
         LossKind::Huber { delta: 0.7 },
     ];
-    let spec = |kind| LossSpec { kind, class_weights: vec![], label_smoothing: 0.0 };
+    let spec = |kind| LossSpec { kind, ..LossSpec::CROSS_ENTROPY };
     kinds.map(spec).into_iter().chain([LossSpec {
         kind: LossKind::CrossEntropy,
         class_weights: vec![1.0, 0.5, 2.0, 3.0, 0.1],

@@ -18,8 +18,7 @@ use crate::{
         loss::answer,
         network::{Answer, Network},
     },
-    optim::{Rule, UpdateSpec},
-    plan::{LossKind, LossSpec, Prepare},
+    plan::Prepare,
     rows::{Field, Rows},
     state::{Numbers, State},
     train::batches::sample,
@@ -155,7 +154,7 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         outputs: candidates.len(),
         answer: Answer::Classes,
     };
-    let plan = network.lower(prepare, PLAIN_LOSS, PLAIN_UPDATE, seed);
+    let plan = network.lower_to_ask(prepare);
     let rows: Arc<dyn Rows> = data.rows.clone();
     let mut program = lab.backend.compile(&plan, BLOCK, &[rows])?;
     let params = vec![Numbers::F32(weights), Numbers::F32(halves)];
@@ -173,17 +172,6 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
 
 /// Samples that are compared at a time.
 const BLOCK: usize = 256;
-/// Nothing is trained here: a plan needs both all the same.
-const PLAIN_LOSS: LossSpec =
-    LossSpec { kind: LossKind::CrossEntropy, class_weights: Vec::new(), label_smoothing: 0.0 };
-const PLAIN_UPDATE: UpdateSpec = UpdateSpec {
-    rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-    l1: 0.0,
-    l2: 0.0,
-    weight_decay: 0.0,
-    max_norm: None,
-    clip_norm: None,
-};
 
 /// The network's input of some rows, `[rows, width]`.
 fn inputs(rows: &dyn Rows, which: &[u32], prepare: &Prepare) -> Result<Vec<f32>> {

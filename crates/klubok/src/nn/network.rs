@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{activation, batch_norm, dropout, init, input, linear};
 use crate::{
     config::Init,
-    optim::{Rule, UpdateSpec},
-    plan::{Activation, Augment, LossKind, LossSpec, ParamSpec, Plan, Prepare, RunningSpec},
+    optim::UpdateSpec,
+    plan::{Activation, Augment, LossSpec, ParamSpec, Plan, Prepare, RunningSpec},
     state::{Numbers, State, Weights},
 };
 
@@ -78,20 +78,7 @@ impl Network {
 
     /// The plan of this network for whoever only asks it: loss and update rule do not matter there.
     pub fn lower_to_ask(&self, prepare: Prepare) -> Plan {
-        let loss = LossSpec {
-            kind: LossKind::CrossEntropy,
-            class_weights: Vec::new(),
-            label_smoothing: 0.0,
-        };
-        let update = UpdateSpec {
-            rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-            l1: 0.0,
-            l2: 0.0,
-            weight_decay: 0.0,
-            max_norm: None,
-            clip_norm: None,
-        };
-        self.lower(prepare, loss, update, 0)
+        self.lower(prepare, LossSpec::CROSS_ENTROPY, UpdateSpec::SGD, 0)
     }
 
     /// The plan of this network.

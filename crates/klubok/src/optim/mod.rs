@@ -27,6 +27,18 @@ pub struct UpdateSpec {
     pub clip_norm: Option<f64>,
 }
 
+impl UpdateSpec {
+    /// Plain gradient descent, and nothing besides.
+    pub const SGD: Self = Self {
+        rule: Rule::Sgd { momentum: 0.0, nesterov: false },
+        l1: 0.0,
+        l2: 0.0,
+        weight_decay: 0.0,
+        max_norm: None,
+        clip_norm: None,
+    };
+}
+
 /// An update rule with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {

@@ -70,19 +70,6 @@ fn plan(
     network.lower(prepare, loss, update, 0)
 }
 
-const SGD: UpdateSpec = UpdateSpec {
-    rule: Rule::Sgd { momentum: 0.0, nesterov: false },
-    l1: 0.0,
-    l2: 0.0,
-    weight_decay: 0.0,
-    max_norm: None,
-    clip_norm: None,
-};
-
-fn cross_entropy() -> LossSpec {
-    LossSpec { kind: LossKind::CrossEntropy, class_weights: vec![], label_smoothing: 0.0 }
-}
-
 /// A program on `rows`, with the parameters and statistics that begin with `prefix`.
 fn program(plan: &Plan, rows: MemoryRows, tensors: &Tensors, prefix: &str) -> Box<dyn Program> {
     let get = |name: &str| Numbers::F64(tensors[&format!("{prefix}{name}")].clone());
@@ -127,11 +114,14 @@ fn losses(data: &Tensors) -> Vec<(&'static str, LossSpec, MemoryRows, Vec<f64>)>
     let both = classes.iter().zip(sample_weights).map(both).collect();
     let of_classes = MemoryRows::numbers(&x, width, &classes);
     let of = |name| MemoryRows::regression(&x, width, &f32s(data, name), outputs);
-    let spec = |kind| LossSpec { kind, ..cross_entropy() };
-    let smooth =
-        LossSpec { class_weights: class_weights.clone(), label_smoothing: 0.1, ..cross_entropy() };
+    let spec = |kind| LossSpec { kind, ..LossSpec::CROSS_ENTROPY };
+    let smooth = LossSpec {
+        class_weights: class_weights.clone(),
+        label_smoothing: 0.1,
+        ..LossSpec::CROSS_ENTROPY
+    };
     vec![
-        ("cross_entropy", cross_entropy(), of_classes.clone(), ones.clone()),
+        ("cross_entropy", LossSpec::CROSS_ENTROPY, of_classes.clone(), ones.clone()),
         ("cross_entropy_weighted", smooth, of_classes.weighted(&weights), both),
         (
             "binary_cross_entropy",
@@ -166,7 +156,8 @@ fn every_activation_with_every_loss_with_and_without_batch_normalisation() {
         };
         for (norm, batch_norm) in [("plain", false), ("norm", true)] {
             for activation in Activation::ALL {
-                let plan = plan(&[5, 6, 4, 3], activation, batch_norm, loss.clone(), SGD);
+                let plan =
+                    plan(&[5, 6, 4, 3], activation, batch_norm, loss.clone(), UpdateSpec::SGD);
                 let mut program = program(&plan, rows.clone(), &golden, &format!("{norm}/"));
                 let activation = serde_json::to_value(activation).unwrap();
                 let case = format!("{norm}/{}/{kind}", activation.as_str().unwrap());
@@ -191,7 +182,7 @@ fn ten_steps(name: &str, learning_rate: f64, update: UpdateSpec) {
     let golden = fixture("updates");
     let classes = u32s(&golden, "data/classes");
     let rows = MemoryRows::numbers(&f32s(&golden, "data/x"), 5, &classes);
-    let plan = plan(&[5, 8, 6, 3], Activation::Relu, true, cross_entropy(), update);
+    let plan = plan(&[5, 8, 6, 3], Activation::Relu, true, LossSpec::CROSS_ENTROPY, update);
     let mut program = program(&plan, rows, &golden, "start/");
     let (batches, mut losses) = (u32s(&golden, "data/batches"), Vec::new());
     for (index, rows) in (0..10).zip(batches.chunks_exact(16)) {
@@ -215,17 +206,17 @@ fn ten_steps(name: &str, learning_rate: f64, update: UpdateSpec) {
 }
 
 const MOMENTUM: UpdateSpec =
-    UpdateSpec { rule: Rule::Sgd { momentum: 0.9, nesterov: false }, ..SGD };
+    UpdateSpec { rule: Rule::Sgd { momentum: 0.9, nesterov: false }, ..UpdateSpec::SGD };
 const ADAM: UpdateSpec =
-    UpdateSpec { rule: Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, ..SGD };
+    UpdateSpec { rule: Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, ..UpdateSpec::SGD };
 
 fn rmsprop(momentum: f64) -> UpdateSpec {
-    UpdateSpec { rule: Rule::RmsProp { decay: 0.99, epsilon: 1e-8, momentum }, ..SGD }
+    UpdateSpec { rule: Rule::RmsProp { decay: 0.99, epsilon: 1e-8, momentum }, ..UpdateSpec::SGD }
 }
 
 #[test]
 fn sgd() {
-    ten_steps("sgd", 0.1, SGD);
+    ten_steps("sgd", 0.1, UpdateSpec::SGD);
 }
 
 #[test]
@@ -236,7 +227,7 @@ fn sgd_with_momentum() {
 #[test]
 fn sgd_with_nesterov_s_momentum() {
     let rule = Rule::Sgd { momentum: 0.9, nesterov: true };
-    ten_steps("nesterov", 0.05, UpdateSpec { rule, ..SGD });
+    ten_steps("nesterov", 0.05, UpdateSpec { rule, ..UpdateSpec::SGD });
 }
 
 #[test]

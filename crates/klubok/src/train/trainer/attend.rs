@@ -1,6 +1,6 @@
 //! Between two steps: what people asked for is done, and looks are let in.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Halt, Trainer};
 use crate::{
@@ -105,10 +105,5 @@ impl Trainer<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// Time that looks have taken.
-    pub fn looked(&self) -> Duration {
-        self.looked
     }
 }
