@@ -19,19 +19,17 @@ const REPORT: &str = "report.html";
 /// Writes the report of the first run, with the others beside it.
 pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     let screen = Screen::new(args.quiet);
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for name in &args.runs {
-        folders.push(run_of(name)?.path().to_owned());
-    }
-    let first = run_of(&args.runs[0])?;
+    let runs = args.runs.iter().map(|name| run_of(name)).collect::<Result<Vec<_>>>()?;
+    let first = &runs[0];
     screen.say(text!("page_at.reading", run = first.path().display()));
-    let hub = page::follow(&first, page::data_of(&first))?;
-    let runs = if folders.len() > 1 {
+    let hub = page::follow(first, page::data_of(first))?;
+    let beside = if runs.len() > 1 {
+        let folders: Vec<PathBuf> = runs.iter().map(|run| run.path().to_owned()).collect();
         Ok(page::compared(&folders, first.path()))
     } else {
         hub.look_at_runs()
     };
-    let report = page::report(&hub, runs).map_err(Failure::failed)?;
+    let report = page::report(&hub, beside).map_err(Failure::failed)?;
     let path = match &args.output {
         Some(path) if path.exists() && !is_report(path) => {
             return Err(Failure::failed(format!("`{}` exists and is no report", path.display()))
