@@ -83,7 +83,7 @@ impl Training<'_> {
             }
             _ => None,
         };
-        let mut feed = page.as_ref().map(Page::observer);
+        let mut feed = page.as_ref();
         observers.extend(feed.iter_mut().map(|feed| feed as &mut dyn Observer));
         let summary = {
             let _listening = interrupt::Training::begin();

@@ -122,15 +122,17 @@ impl Page {
         Ok(Self { hub, server, live: None })
     }
 
-    /// What follows the training for the page.
-    pub(crate) fn observer(&self) -> impl Observer + use<> {
-        Feed(self.hub.clone())
-    }
-
     /// The training has ended: what is looked at from now on is its model.
     pub(crate) fn ended(&self) {
         // Best effort: a file that stays names a process that does not answer.
         let _ = self.live.as_ref().map(fs_err::remove_file);
+    }
+}
+
+/// A page follows the training that it shows.
+impl Observer for &Page {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+        self.hub.observe(event)
     }
 }
 
@@ -139,13 +141,4 @@ pub(crate) fn served(run: &Path) -> Option<String> {
     let live: serde_json::Value =
         serde_json::from_slice(&fs_err::read(run.join(LIVE)).ok()?).ok()?;
     Some(live.get("address")?.as_str()?.to_owned())
-}
-
-/// The story as an observer of a training.
-struct Feed(Arc<Hub>);
-
-impl Observer for Feed {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
-        self.0.observe(event)
-    }
 }
