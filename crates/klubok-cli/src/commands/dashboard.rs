@@ -27,7 +27,7 @@ pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
     if let Some(address) = page::served(run.path()) {
         return answer(text!("page_at.served", run = run.path().display(), address = address));
     }
-    screen.say(text!("page_at.reading", run = run.path().display()));
+    screen.say(text!("page_at.following", run = run.path().display()));
     let hub = page::follow(&run, page::data_of(&run))?;
     let _page = Page::serve(hub, args.listen, screen)?;
     screen.say(text!("page_at.end"));

@@ -1,7 +1,7 @@
 //! A run by its files alone: one that has ended, or that another process trains. Nothing is written.
 
 use std::{
-    io::{BufRead as _, BufReader, Seek as _, SeekFrom},
+    io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
     path::PathBuf,
     sync::Arc,
     thread,
@@ -89,11 +89,15 @@ struct Files {
 
 impl Files {
     fn new(run: &RunDir) -> Self {
-        let tail = |name| Tail { path: run.file(name), read: 0 };
+        let tail = |name| Tail { path: run.file(name), read: 0, last: String::new() };
         Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS) }
     }
 
     fn read(&mut self, hub: &Hub) {
+        if [&self.steps, &self.epochs, &self.events].into_iter().any(Tail::was_cut) {
+            *self = Self::new(&hub.about.run);
+            hub.story().begin_anew(&hub.about.val);
+        }
         let mut steps = self.steps.lines::<Metrics>().into_iter().peekable();
         for epoch in self.epochs.lines::<Metrics>() {
             while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {
@@ -111,15 +115,26 @@ impl Files {
 /// A log that grows.
 struct Tail {
     path: PathBuf,
+    /// Bytes of whole lines that were read, and the last of these lines.
     read: u64,
+    last: String,
 }
 
 impl Tail {
-    /// The whole lines since the last time. A log that was cut back (a resumed run) goes on where it is cut.
+    /// Whether the last line no longer stands where it stood: a resumed run cuts its logs back and writes on.
+    fn was_cut(&self) -> bool {
+        let begin = self.read - self.last.len() as u64;
+        let mut there = vec![0; self.last.len()];
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(begin))?;
+            file.read_exact(&mut there)
+        });
+        self.read > 0 && (read.is_err() || there != self.last.as_bytes())
+    }
+
+    /// The whole lines since the last time.
     fn lines<T: DeserializeOwned>(&mut self) -> Vec<T> {
         let Ok(mut file) = File::open(&self.path) else { return Vec::new() };
-        let length = file.metadata().map_or(0, |metadata| metadata.len());
-        self.read = self.read.min(length);
         if file.seek(SeekFrom::Start(self.read)).is_err() {
             return Vec::new();
         }
@@ -130,6 +145,7 @@ impl Tail {
         {
             self.read += n as u64;
             lines.extend(serde_json::from_str(&line).ok());
+            self.last.clone_from(&line);
             line.clear();
         }
         lines

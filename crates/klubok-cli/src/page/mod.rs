@@ -33,11 +33,14 @@ mod snapshots;
 mod story;
 
 use std::{
+    fs::TryLockError,
+    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use fs_err::File;
 use klubok::{
     config::Config,
     data::Dataset,
@@ -63,7 +66,8 @@ use crate::{
 
 /// Where the page is served unless a person says otherwise.
 const PORT: u16 = 7717;
-/// What tells other processes that a run is served.
+/// What tells other processes that a run is served, as long as the process that serves it holds a lock on it: the system
+/// lets go of that however the process ends.
 const LIVE: &str = "live.json";
 
 /// A page that is being served.
@@ -71,7 +75,7 @@ pub(crate) struct Page {
     hub: Arc<Hub>,
     server: Server,
     /// What tells other processes of it, as long as the run is trained.
-    live: Option<PathBuf>,
+    live: Option<(PathBuf, File)>,
 }
 
 impl Page {
@@ -94,8 +98,10 @@ impl Page {
         let address = format!("http://{}/", page.server.address());
         let live = serde_json::json!({ "address": address, "process": std::process::id() });
         let path = run.file(LIVE);
-        fs_err::write(&path, live.to_string())?;
-        Ok(Self { live: Some(path), ..page })
+        let mut file = File::create(&path)?;
+        file.lock_shared()?;
+        file.write_all(live.to_string().as_bytes())?;
+        Ok(Self { live: Some((path, file)), ..page })
     }
 
     /// Serves what a hub holds, and says where.
@@ -124,8 +130,8 @@ impl Page {
 
     /// The training has ended: what is looked at from now on is its model.
     pub(crate) fn ended(&self) {
-        // Best effort: a file that stays names a process that does not answer.
-        let _ = self.live.as_ref().map(fs_err::remove_file);
+        // Best effort: a file that stays is not believed once this process has ended.
+        let _ = self.live.as_ref().map(|(path, _)| fs_err::remove_file(path));
     }
 }
 
@@ -136,9 +142,12 @@ impl Observer for &Page {
     }
 }
 
-/// The address of the process that serves a run, if one says so.
+/// The address of the process that serves a run, if there is one.
 pub(crate) fn served(run: &Path) -> Option<String> {
-    let live: serde_json::Value =
-        serde_json::from_slice(&fs_err::read(run.join(LIVE)).ok()?).ok()?;
+    let file = File::open(run.join(LIVE)).ok()?;
+    if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let live: serde_json::Value = serde_json::from_reader(file).ok()?;
     Some(live.get("address")?.as_str()?.to_owned())
 }

@@ -102,6 +102,14 @@ impl Story {
         Self { epochs, steps, events, watch, phases, verdicts, best_epoch: None, now }
     }
 
+    /// Forgets all lines, to be told them anew.
+    pub(crate) fn begin_anew(&mut self, val_classes: &[u64]) {
+        let Now { mode, steps_per_epoch, epochs, .. } = self.now;
+        *self = Self::new(val_classes);
+        self.set_mode(mode);
+        self.set_length(steps_per_epoch, epochs);
+    }
+
     /// What comes after what is known.
     pub(crate) fn after(&self, known: Known) -> News<'_> {
         News {

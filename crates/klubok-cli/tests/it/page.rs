@@ -190,6 +190,30 @@ fn what_the_page_shows_is_what_was_measured() {
 }
 
 #[test]
+fn a_run_whose_process_was_killed_is_followed() {
+    let place = Place::with_pets();
+    let mut killed = Served::long(&place);
+    killed.wait(|now| now["epoch"].as_f64() > Some(8.0));
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    assert!(place.path("run/live.json").exists(), "nobody was there to remove it");
+    let log = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
+    assert_eq!(page.get("/api/run")["live"], false);
+    // A resumed run cuts its logs back and writes on; in the last of these the log is longer than it was before.
+    let [cut, written, rewritten] =
+        [lines[..2].concat(), lines[..4].concat(), [&lines[..1], &lines[2..7]].concat().concat()];
+    for log in [cut, written, rewritten] {
+        place.write("run/metrics.jsonl", &log);
+        let lines: Vec<Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        page.wait(|now| now["lines"][0] == lines.len());
+        assert_eq!(page.get("/api/story")["epochs"], json!(lines));
+    }
+}
+
+#[test]
 fn a_picture_gets_the_confidences_of_predict() {
     let place = Place::with_pets();
     let page = Served::long(&place);
