@@ -53,7 +53,11 @@
     return el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((key) => el("th", { scope: "col", text: t(key) })))), el("tbody", {}, ...layers.map(row)));
   }
 
+  // Only steps that are taken now can be seen.
+  const path = (state) => (state.now.mode === "training" ? "/api/look/motion" : null);
+
   function render(state, look, changes) {
+    if (!look) write(note, path(state) ? "" : t("page.no_steps"));
     if (!look || !look.bins_of_a_power || ![...changes].some((what) => ["look", "shown", "theme", "layer", "run"].includes(what))) return;
     if (choose.options.length === 0) {
       choose.append(...[...look.layers].reverse().map((layer) => el("option", { value: layer.name, text: nameOf(layer) })));
@@ -64,5 +68,5 @@
     write(note, t("page.cosine_is"));
   }
 
-  Klubok.panel({ id: "motion", build, render, path: () => "/api/look/motion", every: 10000 });
+  Klubok.panel({ id: "motion", build, render, path, every: 10000 });
 })();

@@ -156,11 +156,14 @@
     }
   }
 
+  // How many lines the last news told of; what was asked for since may be more.
+  let told = [0, 0, 0];
+
   function takeNow(now) {
-    state.now = now;
+    // Fewer lines than before: another run is served under this address, or the log of this one was cut back.
+    if (now.lines.some((n, i) => n < told[i])) location.reload();
+    [state.now, told] = [now, now.lines];
     const have = [state.epochs.length, state.steps.length, state.events.length];
-    // Fewer lines than before: another run is served under this address.
-    if (now.lines.some((n, i) => n < have[i])) location.reload();
     if (now.lines.some((n, i) => n > have[i])) catchUp().catch((error) => Klubok.alert(error.message));
     changed("now");
   }
