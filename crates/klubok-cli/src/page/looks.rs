@@ -35,6 +35,8 @@ struct Sample {
     stored: Vec<f64>,
     label: Option<usize>,
     name: String,
+    /// Rows of the validation part before and after it; the part is a ring.
+    beside: Option<[u32; 2]>,
 }
 
 impl Hub {
@@ -51,6 +53,7 @@ impl Hub {
             "step": step,
             "name": sample.name,
             "label": sample.label,
+            "beside": sample.beside,
             "layers": layers,
             "probabilities": pass.probabilities,
             "start_probabilities": start,
@@ -167,7 +170,7 @@ impl Hub {
             let pixels = self.picture(number).ok_or("this picture is no longer kept")?;
             let stored = pixels.iter().map(|&byte| f64::from(byte)).collect();
             let label = which.label.filter(|&label| label < self.about.classes.len());
-            return Ok(Sample { stored, label, name: String::new() });
+            return Ok(Sample { stored, label, name: String::new(), beside: None });
         }
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let first = data.parts.val.first().or(data.parts.train.first()).copied();
@@ -179,6 +182,7 @@ impl Hub {
             stored: self.stored(&[row])?,
             label: Some(data.targets[row as usize] as usize),
             name: data.names[row as usize].clone(),
+            beside: beside(&data.parts.val, row),
         })
     }
 
@@ -207,6 +211,13 @@ impl Hub {
 /// At most so many of these rows, evenly spread: the same ones whenever somebody looks.
 pub(super) fn spread(rows: &[u32], most: usize) -> Vec<u32> {
     rows.iter().copied().step_by(rows.len().div_ceil(most).max(1)).collect()
+}
+
+/// The rows before and after a row in a part, which need not have it; none where the part is empty.
+fn beside(part: &[u32], row: u32) -> Option<[u32; 2]> {
+    let before = part.iter().rev().find(|&&other| other < row).or(part.last())?;
+    let after = part.iter().find(|&&other| other > row).or(part.first())?;
+    Some([*before, *after])
 }
 
 /// What a layer hands on.

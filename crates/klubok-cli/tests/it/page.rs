@@ -214,6 +214,37 @@ fn a_run_whose_process_was_killed_is_followed() {
 }
 
 #[test]
+fn samples_to_step_through_are_those_of_the_validation_part() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run"]);
+    // row,part,class,name,hash
+    let split = String::from_utf8(place.read("run/split.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = split.lines().map(|line| line.split(',').collect()).collect();
+    let val: Vec<&str> = rows.iter().filter(|row| row[1] == "val").map(|row| row[3]).collect();
+    assert_eq!(val.len(), 12);
+    let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
+    let (mut onwards, mut back) = (Vec::new(), Vec::new());
+    for (direction, names) in [(1, &mut onwards), (0, &mut back)] {
+        let mut look = page.get("/api/look/pass");
+        // Once around, to the first again.
+        for _ in 0..=val.len() {
+            names.push(look["name"].as_str().unwrap().to_owned());
+            look = page.get(&format!("/api/look/pass?row={}", look["beside"][direction]));
+        }
+    }
+    assert_eq!(onwards, [&val[..], &val[..1]].concat());
+    back.reverse();
+    assert_eq!(back, onwards);
+    // From a training sample, such as one whose label is in doubt, it goes on in the validation part.
+    let train = rows.iter().find(|row| row[1] == "train").unwrap()[0];
+    let look = page.get(&format!("/api/look/pass?row={train}"));
+    for row in look["beside"].as_array().unwrap() {
+        let next = page.get(&format!("/api/look/pass?row={row}"));
+        assert!(val.contains(&next["name"].as_str().unwrap()), "{next}");
+    }
+}
+
+#[test]
 fn a_picture_gets_the_confidences_of_predict() {
     let place = Place::with_pets();
     let page = Served::long(&place);

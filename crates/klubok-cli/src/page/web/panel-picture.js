@@ -7,6 +7,7 @@
   let stage, picture, values, name, truth, chances, loss, mistakesBox, counter;
   let mistakes = null;
   let at = 0;
+  let beside = null;
 
   async function upload(file) {
     if (!file) return;
@@ -51,10 +52,9 @@
 
   const button = (key, onclick, kind = "quiet") => el("button", { type: "button", class: kind, text: t(key), onclick });
 
-  // Through the validation part, one sample on or back.
+  // Through the validation part: 0 is back, 1 is on, and from an own picture to its first sample.
   function stepRow(by) {
-    const row = Math.max(0, (Klubok.state.sample.row ?? 0) + by) % (Klubok.state.run.val_samples || 1);
-    store.setSample({ row });
+    store.setSample({ row: beside ? beside[by] : null });
   }
 
   async function loadMistakes() {
@@ -90,7 +90,7 @@
       el("figure", {}, picture, values, el("figcaption", {}, name, truth)), chances);
     const steps = el("div", { class: "steps" });
     if (!Klubok.api.report) {
-      steps.append(el("span", { class: "pair" }, button("page.previous_row", () => stepRow(-1)), button("page.next_row", () => stepRow(1))));
+      steps.append(el("span", { class: "pair" }, button("page.previous_row", () => stepRow(0)), button("page.next_row", () => stepRow(1))));
     }
     steps.append(button("page.mistakes", loadMistakes), mistakesBox, counter);
     body.append(...(own ? [inputs()] : []), stage, loss, steps);
@@ -174,6 +174,7 @@
   function render(state, look) {
     if (!look || !look.probabilities) return;
     const label = state.sample.picture === null ? look.label ?? null : state.sample.label;
+    beside = look.beside ?? null;
     renderSample(state, look);
     renderTruth(state, look);
     renderChances(state, look, label);
