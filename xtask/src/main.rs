@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a chore tells a person what it does")]
 
 mod bench;
+mod browser;
 mod floor;
 mod golden;
 mod process;

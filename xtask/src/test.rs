@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
+    browser,
     process::{cargo, command, succeeds},
     tidy,
     tools::{DENY, MACHETE, TYPOS},
@@ -20,9 +21,11 @@ use crate::{
 
 /// What a step found.
 #[derive(Default)]
-struct Tally {
-    passed: u32,
-    failed: u32,
+pub(crate) struct Tally {
+    /// Tests or checks that went well.
+    pub(crate) passed: u32,
+    /// Those that did not.
+    pub(crate) failed: u32,
     note: String,
 }
 
@@ -30,6 +33,11 @@ impl Tally {
     /// The tally of a step that is one check.
     fn of(good: bool) -> Self {
         Self { passed: u32::from(good), failed: u32::from(!good), note: String::new() }
+    }
+
+    /// The tally of a step that cannot be taken here.
+    pub(crate) fn left_out(why: &str) -> Self {
+        Self { note: format!("left out: {why}"), ..Self::default() }
     }
 }
 
@@ -44,6 +52,7 @@ const REST: &[Step] = &[
     ("unused dependencies", unused_dependencies),
     ("spelling", spelling),
     ("python", python),
+    ("browser", browser::run),
 ];
 
 /// Runs the steps and prints how each went; true when all went well.
@@ -143,13 +152,12 @@ fn spelling(root: &Path) -> Result<Tally> {
     Ok(Tally::of(succeeds(&mut command(root, TYPOS.path(root)?))?))
 }
 
-/// Scripts in Python must at least be Python; no test needs one to run.
+/// Scripts in Python must at least be Python: most of them are run by hand only.
 fn python(root: &Path) -> Result<Tally> {
     let parse = "import ast, sys\nfor f in sys.argv[1:]: ast.parse(open(f).read(), f)";
     let scripts = tidy::files(root, &["py"])?;
     if command(root, "python3").arg("--version").output().is_err() {
-        let note = "left out: there is no python3 here".into();
-        return Ok(Tally { note, ..Tally::default() });
+        return Ok(Tally::left_out("there is no python3 here"));
     }
     Ok(Tally::of(succeeds(command(root, "python3").args(["-c", parse]).args(scripts))?))
 }

@@ -39,6 +39,11 @@ pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
         let first = values.next();
         values.all(|value| Some(value) == first)
     };
+    // One folder has many paths: `run` and `./run`, say.
+    let is_current = |folder: &Path| {
+        let real = |path| fs_err::canonicalize(path).ok();
+        real(folder).is_some_and(|folder| Some(folder) == real(current))
+    };
     let told = read.iter().map(|(folder, settings, figures)| {
         let differs: Map<String, Value> = settings
             .iter()
@@ -46,7 +51,7 @@ pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
             .map(|(key, value)| (key.clone(), shown(value).into()))
             .collect();
         let mut told = figures.clone();
-        told["current"] = (folder.as_path() == current).into();
+        told["current"] = is_current(folder).into();
         told["differs"] = differs.into();
         told
     });

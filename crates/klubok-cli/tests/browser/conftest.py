@@ -1,0 +1,167 @@
+"""The page in a real browser: what all tests of it share.
+
+`cargo xtask test` runs them and says by the environment where klubok and Chromium are and where screenshots go.
+"""
+
+import json
+import os
+import random
+import re
+import struct
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from acts import PATIENCE
+
+KLUBOK = os.environ["KLUBOK"]
+CHROMIUM = os.environ["KLUBOK_CHROMIUM"]
+PICTURES = Path(os.environ["KLUBOK_SCREENSHOTS"])
+FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+# A class folder may be called anything that a file system allows.
+HOSTILE = "<img src=x onerror=alert(1)>"
+SIZE = 16
+TRAINING = ["train", "stripes", "-o", "run", "--hidden", "512,128", "--batch-size", "32", "--set", f"data.size={SIZE}",
+            "--set", "train.early_stopping=false", "--set", "train.warmup_epochs=0", "--lr", "0.0005"]
+
+
+def bitmap(upright, seed):
+    """A Windows bitmap of noisy stripes, upright or level: some are hard to tell apart."""
+    chance = random.Random(f"{upright} {seed}")
+    strength, shift = chance.uniform(4, 40), chance.randrange(4)
+    pixels = bytearray()
+    for y in range(SIZE):
+        for x in range(SIZE):
+            wave = strength if ((x if upright else y) + shift) % 4 < 2 else -strength
+            pixels += bytes([max(0, min(255, round(128 + wave + chance.gauss(0, 40))))]) * 3
+    head = struct.pack("<2sIII", b"BM", 54 + len(pixels), 0, 54)
+    return head + struct.pack("<IiiHHIIiiII", 40, SIZE, SIZE, 1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels
+
+
+def klubok(folder, *arguments):
+    """Runs klubok to its end, and gives what it printed."""
+    ran = subprocess.run([KLUBOK, *arguments], cwd=folder, env=ENGLISH, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+ENGLISH = {**os.environ, "KLUBOK_LANG": "en"}
+
+
+class Served:
+    """A command that serves its page."""
+
+    def __init__(self, folder, *arguments):
+        self.process = subprocess.Popen([KLUBOK, *arguments, "--listen", "127.0.0.1:0"], cwd=folder, env=ENGLISH,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        said = []
+        for line in self.process.stderr:
+            said.append(line)
+            if found := re.search(r"(http://[\w.:]+/)(?:#token=(\w+))?", line):
+                break
+        else:
+            raise AssertionError("no address was printed: " + "".join(said))
+        self.address, self.token = found[1], found[2]
+        # The rest must be read, or the command stands still.
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    def ask(self, path, body=None):
+        headers = {"Content-Type": "application/json", "X-Klubok-Token": self.token or ""}
+        request = urllib.request.Request(self.address + path, body and json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def now(self):
+        return self.ask("api/story")["now"]
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A folder with `stripes/`: two classes, one of them with a name that is a tag."""
+    folder = tmp_path_factory.mktemp("place")
+    for name, upright in [("level", False), (HOSTILE, True)]:
+        (folder / "stripes" / name).mkdir(parents=True)
+        for i in range(150):
+            (folder / "stripes" / name / f"{i:03}.bmp").write_bytes(bitmap(upright, i))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ended(place):
+    """A run of some epochs that has ended."""
+    klubok(place, *TRAINING, "--epochs", "40")
+    return place / "run"
+
+
+@pytest.fixture
+def training(place, tmp_path):
+    """A training with its page, which goes on for as long as a test wants it to."""
+    (tmp_path / "stripes").symlink_to(place / "stripes")
+    served = Served(tmp_path, *TRAINING, "--epochs", "20000", "--set", "train.schedule=constant", "--dashboard")
+    yield served
+    served.end()
+
+
+@pytest.fixture
+def dashboard(ended):
+    """The page of the run that has ended."""
+    served = Served(ended.parent, "dashboard", "run")
+    yield served
+    served.end()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, chromium_sandbox=False)
+        yield browser
+        browser.close()
+
+
+# What moves without anybody having asked for it, by how much, and what it was.
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const { value, hadRecentInput, sources } of list.getEntries())
+    if (!hadRecentInput) shifts.push([value, sources.map(({ node }) => node && (node.id || node.className || node.nodeName))]);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture
+def window(chromium):
+    """Makes pages; at the end no page may have complained, nor opened a dialog of the browser."""
+    contexts, wrong = [], []
+
+    def opened(address, width=1440, height=900, **more):
+        context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-GB", **more)
+        contexts.append(context)
+        context.add_init_script(WATCH_SHIFTS)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(address)
+        page.wait_for_selector("html.ready")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong, wrong
+
+
+@pytest.fixture
+def live(training, window):
+    """The page of a training, by the address that lets it act."""
+    return window(f"{training.address}#token={training.token}")

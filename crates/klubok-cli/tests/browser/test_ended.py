@@ -1,0 +1,130 @@
+"""What the page shows is what was measured, and what the commands say."""
+
+import json
+import math
+
+from acts import drop, figure, wait
+from conftest import HOSTILE, bitmap, klubok
+
+MOMENTS = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers"]
+# What a panel shows: its words and its drawings.
+SHOWN = """(id) => {
+  const panel = document.getElementById(`panel-${id}`);
+  return panel.innerText + [...panel.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
+}"""
+
+
+def words(page, panel, selector=""):
+    return page.locator(f"#panel-{panel} {selector}").first.inner_text().replace("\u00a0", " ")
+
+
+def all_shown(page):
+    """Brings every panel into sight, so that it asks for what it shows."""
+    page.set_viewport_size({"width": 1440, "height": 7000})
+    for panel in ["answers", "features", "neuron", "runs", "data", "repeat"]:
+        wait(page, f"document.querySelector('#panel-{panel} .body').innerText.trim().length > 30")
+
+
+def percent(share):
+    """As the page rounds: halves go up."""
+    return f"{math.floor(share * 1000 + 0.5) / 10:.1f} %"
+
+
+def test_ten_numbers_are_the_measured_ones(ended, dashboard, window):
+    page = window(dashboard.address)
+    all_shown(page)
+    lines = [json.loads(line) for line in (ended / "metrics.jsonl").read_text().splitlines()]
+    last, best = lines[-1], min(lines, key=lambda line: line["val_loss"])
+    told = json.loads(klubok(ended.parent, "eval", "run", "stripes", "--split", "val", "--json"))
+    assert figure(page, "Epoch") == f"{last['epoch']} of {last['epoch']}"
+    assert figure(page, "Step") == f"{last['step']:,}"
+    readout = words(page, "curves", ".readout")
+    for key in ["train_eval_loss", "val_loss"]:
+        assert f"{last[key]:#.3g}" in readout, (key, last[key], readout)
+    for key in ["train_accuracy", "val_accuracy"]:
+        assert percent(last[key]) in readout, (key, last[key], readout)
+    assert percent(1 - last["val_accuracy"]) in words(page, "sentence", ".said")
+    assert f"{best['val_loss']:#.3g}" in page.locator("#panel-curves p.unseen").inner_text()
+    low, high = told["accuracy_interval"]
+    accuracy = f"Right: {percent(told['accuracy'])} of {told['samples']} (95 % interval: {percent(low)} to {percent(high)})"
+    assert accuracy in words(page, "answers", ".lead")
+    cells = page.locator("#panel-answers .confusion tbody td").all_inner_texts()
+    assert [int(cell) for cell in cells] == sum(told["confusion"], [])
+    assert f"differ by {percent(told['ece'])}" in words(page, "answers")
+    assert f"{best['val_loss']:#.3g}" in words(page, "runs", "tr.current")
+
+
+def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, window, tmp_path):
+    page = window(dashboard.address)
+    for upright, seed in [(True, 1001), (False, 1002)]:
+        content = bitmap(upright, seed)
+        (tmp_path / "own.bmp").write_bytes(content)
+        told = json.loads(klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"), "--json"))
+        before = page.evaluate("Klubok.state.sample.picture")
+        drop(page, "own.bmp", content)
+        wait(page, "(before) => Klubok.state.sample.picture !== before", before)
+        for name, p in told["predictions"][0]["probabilities"].items():
+            wait(page, """([name, p]) => [...document.querySelectorAll("#panel-picture .chances li")].some((li) =>
+              li.querySelector(".class").textContent.includes(name) && li.querySelector(".value").textContent.replace("\u00a0", " ") === p)""",
+                 [name, percent(p)])
+
+
+def test_the_slider_moves_every_panel(dashboard, window):
+    page = window(dashboard.address)
+    all_shown(page)
+    for panel in MOMENTS:
+        wait(page, f"document.querySelector('#panel-{panel} .age')?.textContent !== ''")
+    late = {panel: page.evaluate(SHOWN, panel) for panel in MOMENTS}
+    page.locator("#slider").fill("0")
+    for panel in MOMENTS:
+        wait(page, f"([panel, late]) => ({SHOWN})(panel) !== late", [panel, late[panel]])
+    early = {panel: page.evaluate(SHOWN, panel) for panel in MOMENTS}
+    page.locator("#live").click()
+    for panel in MOMENTS:
+        wait(page, f"([panel, early]) => ({SHOWN})(panel) !== early", [panel, early[panel]])
+
+
+def test_a_class_that_is_a_tag_is_text(dashboard, window):
+    page = window(dashboard.address)
+    all_shown(page)
+    for panel in ["data", "answers", "picture", "network"]:
+        assert HOSTILE in words(page, panel, ".body"), panel
+    assert page.locator("img").count() == 0
+
+
+def test_words_and_colours_change(dashboard, window):
+    page = window(dashboard.address)
+    paper = "getComputedStyle(document.body).backgroundColor"
+    page.locator("#language").click()
+    assert page.locator("html").get_attribute("lang") == "ru"
+    assert page.locator("#title-curves").inner_text() == "Кривые"
+    untold = page.evaluate("document.body.innerText").split()
+    assert not [word for word in untold if word.startswith("page.")]
+    colours = set()
+    for _ in range(3):
+        page.locator("#theme").click()
+        colours.add(page.evaluate(paper))
+    assert len(colours) == 2, colours
+    page.locator("#language").click()
+    assert page.locator("#title-curves").inner_text() == "Curves"
+
+
+def test_a_report_opens_without_a_server(ended, window):
+    klubok(ended.parent, "report", "run")
+    report = ended / "report.html"
+    assert report.stat().st_size < 6_000_000
+    page = window(report.as_uri(), offline=True)
+    fetched = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.reload()
+    page.wait_for_selector("html.ready")
+    all_shown(page)
+    wait(page, "document.querySelector('.chart').data?.[1].x.length > 20")
+    assert [address for address in fetched if not address.startswith("data:")] == [report.as_uri()]
+    for panel in [*MOMENTS, "data", "runs", "repeat"]:
+        assert len(words(page, panel, ".body")) > 30, panel
+        assert not page.locator(f"#panel-{panel} .problem:not(:empty)").count(), panel
+    page.locator("#slider").fill("0")
+    wait(page, "document.getElementById('moment').textContent.includes('step 0')")
+    page.emulate_media(media="print")
+    assert len(page.pdf()) > 20_000

@@ -1,0 +1,116 @@
+"""A training is watched and steered from the page."""
+
+from acts import figure, mode, step, wait
+
+POINTS = "(document.querySelector('.chart').data?.[1].x.length ?? 0)"
+BANDS = "document.querySelector('.chart').layout.shapes.filter((shape) => shape.type === 'rect').length"
+# Every line that was measured has come to the page.
+ALL_TOLD = "String([Klubok.state.epochs, Klubok.state.steps, Klubok.state.events].map((all) => all.length)) === String(Klubok.state.now.lines)"
+
+
+def test_the_page_is_there_at_once_and_nothing_moves(training, window):
+    paints = []
+    for _ in range(3):
+        page = window(f"{training.address}#token={training.token}")
+        wait(page, f"{POINTS} > 0")
+        paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        wait(page, f"(n) => {POINTS} > n + 2", page.evaluate(POINTS))
+        shifts = page.evaluate("shifts")
+        page.close()
+        assert sum(value for value, _ in shifts) < 0.001, shifts
+    assert sorted(paints)[1] < 1000, f"milliseconds to the first paint: {paints}"
+
+
+def test_curves_grow_and_phases_appear(live):
+    wait(live, f"{POINTS} > 0")
+    wait(live, f"(n) => {POINTS} > n", live.evaluate(POINTS))
+    wait(live, "document.querySelectorAll('#time-phases span').length > 0")
+    wait(live, f"{BANDS} > 0")
+    wait(live, "document.querySelector('#panel-sentence .phase-line').dataset.phase !== 'none'")
+
+
+def test_pause_rests_and_one_step_is_one(live, training):
+    live.get_by_role("button", name="Pause", exact=True).click()
+    mode(live, "resting")
+    at = training.now()["step"]
+    wait(live, "(at) => Klubok.state.now.step === at", at)
+    live.wait_for_timeout(600)  # that nothing happens takes time to see
+    assert training.now()["step"] == at == step(live)
+    live.get_by_role("button", name="One step", exact=True).click()
+    wait(live, "(at) => Klubok.state.now.step > at && Klubok.state.now.mode === 'resting'", at)
+    live.wait_for_timeout(600)
+    assert training.now()["step"] == at + 1 == step(live)
+    live.get_by_role("button", name="One epoch", exact=True).click()
+    wait(live, "(at) => Klubok.state.now.step > at + 1 && Klubok.state.now.mode === 'resting'", at)
+    assert training.now()["step"] % training.now()["steps_per_epoch"] == 0
+    live.get_by_label("Learning rate", exact=True).fill("0.002")
+    live.get_by_role("button", name="Set", exact=True).click()
+    live.get_by_role("button", name="Go on", exact=True).click()
+    mode(live, "training")
+    wait(live, "Math.abs(Klubok.store.latest('learning_rate') - 0.002) < 1e-6")
+    assert float(figure(live, "Learning rate")) == 0.002
+
+
+def test_a_reload_loses_nothing(live, training):
+    wait(live, "Klubok.state.lines.length > 3")
+    training.ask("api/act", {"act": "pause"})
+    mode(live, "resting")
+    wait(live, ALL_TOLD)
+    live.locator("#language").click()
+    live.locator("#theme").click()
+    live.get_by_role("button", name="Эпохи", exact=True).click()
+    known = "[Klubok.state.lines.length, Klubok.state.events.length, Klubok.state.now.step, Klubok.text.lang, document.documentElement.dataset.theme]"
+    before = live.evaluate(known)
+    assert before[3:] == ["ru", "light"]
+    live.reload()
+    live.wait_for_selector("html.ready")
+    assert live.evaluate(known) == before
+    assert "token" not in live.url
+    live.get_by_role("button", name="Продолжить", exact=True).click()
+    mode(live, "training")
+    wait(live, f"{POINTS} > 0")
+    assert live.evaluate("document.querySelector('.chart').layout.xaxis.type") == "linear"
+
+
+def test_keys_do_what_buttons_do(live):
+    mode(live, "training")
+    wait(live, "Klubok.state.lines.length > 3")
+    live.keyboard.press(" ")
+    mode(live, "resting")
+    wait(live, ALL_TOLD)
+    shown = live.locator("#moment").inner_text
+    last = shown()
+    live.keyboard.press("ArrowLeft")
+    wait(live, "(last) => document.getElementById('moment').textContent !== last", last)
+    assert live.locator("#live").get_attribute("aria-pressed") == "false"
+    live.keyboard.press("Home")
+    wait(live, "document.getElementById('slider').value === '0'")
+    assert "step 0" in shown()
+    live.keyboard.press("ArrowRight")
+    wait(live, "document.getElementById('slider').value === '1'")
+    live.keyboard.press("End")
+    wait(live, "document.getElementById('live').getAttribute('aria-pressed') === 'true'")
+    assert shown() == last
+    live.keyboard.press("?")
+    assert live.locator("#help").is_visible()
+    live.keyboard.press("Escape")
+    assert not live.locator("#help").is_visible()
+    live.keyboard.press(" ")
+    mode(live, "training")
+
+
+def test_whoever_has_no_token_looks_on(training, window):
+    page = window(training.address)
+    wait(page, f"{POINTS} > 0")
+    assert not page.locator("#panel-status .controls").is_visible()
+    page.keyboard.press(" ")
+    wait(page, f"(n) => {POINTS} > n", page.evaluate(POINTS))
+    assert training.now()["mode"] == "training"
+
+
+def test_ending_is_asked_about_first(live):
+    live.get_by_role("button", name="Stop and keep the best").click()
+    assert live.locator("#ask").is_visible()
+    assert "cannot go on" in live.locator("#ask-text").inner_text()
+    live.get_by_role("button", name="Cancel").click()
+    assert live.locator("#mode").get_attribute("data-mode") == "training"
