@@ -72,9 +72,11 @@ fn chromium(root: &Path) -> Option<&'static str> {
         let who = command(root, "id").arg("-u").output().ok()?;
         if who.stdout.trim_ascii() == b"0" {
             println!("installing Chromium");
-            let mut install = command(root, "apt-get");
-            install.args(["install", "--yes", "--quiet", "--no-install-recommends", NAMES[0]]);
-            succeeds(install.env("DEBIAN_FRONTEND", "noninteractive")).ok()?;
+            let install = ["install", "--yes", "--quiet", "--no-install-recommends", NAMES[0]];
+            for arguments in [&["update", "--quiet"][..], &install] {
+                let mut apt = command(root, "apt-get");
+                succeeds(apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).ok()?;
+            }
         }
         NAMES.into_iter().find(works)
     })

@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import random
 import re
 import struct
@@ -19,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from acts import PATIENCE
 
 KLUBOK = os.environ["KLUBOK"]
-CHROMIUM = os.environ["KLUBOK_CHROMIUM"]
+CHROMIUM = shutil.which(os.environ["KLUBOK_CHROMIUM"])
 PICTURES = Path(os.environ["KLUBOK_SCREENSHOTS"])
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]

@@ -73,4 +73,6 @@ def test_everybody_can_use_it(moment, width, request, window):
         wait(page, "document.querySelector('#panel-answers tbody') !== null")
         told = look(page, f"{moment}-{width}-{language}-{theme}", width)
         wrong += [(language, theme, what) for what in (told if language == "ru" else told + barriers(page))]
+    # Before the training ends, which would be told on the console.
+    page.close()
     assert not wrong, "\n".join(map(str, wrong))
