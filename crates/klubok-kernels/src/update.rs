@@ -90,7 +90,7 @@ kernel! {
     ) -> (f64, f64) {
         let Change { rule, rate, shrink, clip } = change;
         match rule {
-            // Of so short a rule compilers unroll the 16 lanes of a chunk into single numbers, which takes eight times as long.
+            // Of so short a rule compilers unroll the 16 lanes of a chunk into single numbers, which takes several times as long.
             Rule::Plain if !measure => {
                 assert_eq!(w.len(), g.len(), "a gradient for each value");
                 w.iter_mut().zip(g).for_each(|(w, g)| *w = *w * shrink - rate * (*g * clip));
