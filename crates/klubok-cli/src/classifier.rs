@@ -115,12 +115,7 @@ impl Classifier {
         let prepare = self.model.preprocessing.prepare(Augment::default());
         let plan = self.model.network.lower_to_ask(prepare);
         let mut program = self.backend.compile(&plan, BLOCK, std::slice::from_ref(rows))?;
-        let weights = &self.model.weights;
-        program.load(&State {
-            params: weights.params.clone(),
-            moments: Vec::new(),
-            running: weights.running.clone(),
-        })?;
+        program.load(&State::from(self.model.weights.clone()))?;
         let (mut logits, mut outputs) = (Vec::new(), Outputs::default());
         for block in which.chunks(BLOCK) {
             program.infer(DataId(0), block, &[plan.output], &mut outputs)?;

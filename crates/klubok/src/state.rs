@@ -87,6 +87,13 @@ impl State {
     }
 }
 
+/// What is only asked has no moments.
+impl From<Weights> for State {
+    fn from(Weights { params, running }: Weights) -> Self {
+        Self { params, moments: Vec::new(), running }
+    }
+}
+
 /// Weights alone: what validation, `best` and model files need.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Weights {

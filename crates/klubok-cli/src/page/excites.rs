@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     hub::Hub,
-    looks::{Answer, extend, sizes, spread},
+    looks::{Answer, extend, place_of, sizes, spread},
 };
 
 /// Training pictures among which the most exciting ones are looked for,
@@ -30,8 +30,7 @@ impl Hub {
         self.dear(format!("excites {layer}"), |copy| {
             let glass = copy.glass.in_f64();
             let layers = glass.layers();
-            let at = layers.iter().position(|own| own.name == layer);
-            let at = at.ok_or("there is no such layer")?;
+            let at = place_of(&glass, layer)?;
             let own = &layers[at];
             let units = glass.units(own);
             let rows = spread(&data.parts.train, SAMPLE);

@@ -68,8 +68,7 @@ impl Hub {
     pub(super) fn look_at_neuron(&self, layer: &str, unit: usize, which: Which) -> Answer {
         let sample = self.sample(which)?;
         let Copy { step, glass, .. } = self.weights()?;
-        let at = glass.layers().iter().position(|own| own.name == layer);
-        let at = at.ok_or("there is no such layer")?;
+        let at = place_of(&glass, layer)?;
         let own = &glass.layers()[at];
         if unit >= glass.units(own) {
             return Err("the layer has no such unit".to_owned());
@@ -110,8 +109,7 @@ impl Hub {
         let sample = self.sample(which)?;
         let label = sample.label.ok_or("nobody said what the picture shows")?;
         let Copy { step, glass, .. } = self.weights()?;
-        let at = glass.layers().iter().position(|own| own.name == layer);
-        let at = at.ok_or("there is no such layer")?;
+        let at = place_of(&glass, layer)?;
         let own = &glass.layers()[at];
         let (unit, input) = weight.unwrap_or_else(|| glass.steepest(&sample.stored, label, at));
         if unit >= glass.units(own) || input >= glass.inputs(own) {
@@ -211,6 +209,12 @@ impl Hub {
 /// At most so many of these rows, evenly spread: the same ones whenever somebody looks.
 pub(super) fn spread(rows: &[u32], most: usize) -> Vec<u32> {
     rows.iter().copied().step_by(rows.len().div_ceil(most).max(1)).collect()
+}
+
+/// The place of a layer, by its name.
+pub(super) fn place_of(glass: &Glass, layer: &str) -> Result<usize, String> {
+    let at = glass.layers().iter().position(|own| own.name == layer);
+    at.ok_or_else(|| "there is no such layer".to_owned())
 }
 
 /// The rows before and after a row in a part, which need not have it; none where the part is empty.

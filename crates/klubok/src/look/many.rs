@@ -37,12 +37,7 @@ impl Glass {
     ) -> Result<Vec<Vec<f32>>> {
         let all = std::slice::from_ref(rows);
         let mut program = CpuBackend::new(1).compile(&self.plan, BLOCK, all)?;
-        let weights = &self.model.weights;
-        program.load(&State {
-            params: weights.params.clone(),
-            moments: Vec::new(),
-            running: weights.running.clone(),
-        })?;
+        program.load(&State::from(self.model.weights.clone()))?;
         let mut outputs = Outputs::default();
         program.infer(DataId(0), which, values, &mut outputs)?;
         Ok(outputs.values)

@@ -114,7 +114,8 @@ impl Glass {
                 Op::Norm { x, gain, mean, variance, .. } => {
                     // Statistics are fixed where nothing is trained: what is left is a factor.
                     let of = self.statistics(mean.0, variance.0);
-                    let factors = self.param(gain.0).into_owned().into_iter().zip(of.variance);
+                    let gain = self.param(gain.0);
+                    let factors = gain.iter().zip(of.variance);
                     let dx = gradients[x.0].iter_mut().zip(&dy).zip(factors);
                     dx.for_each(|((dx, dy), (gain, variance))| {
                         *dx += dy * gain / (variance + EPSILON).sqrt();
