@@ -4,7 +4,7 @@ use klubok::data::Dataset;
 use serde_json::{Value, json};
 
 use super::{
-    hub::{Copy, Hub},
+    hub::Hub,
     looks::{Answer, spread},
     seen::sure,
 };
@@ -19,9 +19,9 @@ const BINS: usize = 10;
 
 impl Hub {
     /// How the network answers on the validation part, or on a part of it that is spread evenly.
-    pub(super) fn look_at_answers(&self) -> Answer {
+    pub(super) fn look_at_answers(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        let Copy { step, glass, .. } = self.weights()?;
+        let (step, glass) = self.weights_at(moment)?;
         let rows = spread(&data.parts.val, SAMPLES);
         let logits = glass.ask(&data.rows, &rows, &[glass.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
@@ -29,6 +29,7 @@ impl Hub {
         let figures = Evaluation::new(&logits, &targets, &data.classes);
         let mut told = serde_json::to_value(figures).map_err(|error| error.to_string())?;
         told["step"] = step.into();
+        told["wholes"] = self.wholes().into();
         told["calibration"] = calibration(&logits, &targets, data.classes.len());
         told["mistakes"] = self.mistakes(data, &rows, &logits)?.into();
         Ok(told)

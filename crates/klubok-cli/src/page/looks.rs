@@ -41,9 +41,9 @@ struct Sample {
 
 impl Hub {
     /// A sample forward through all layers and back from its error.
-    pub(super) fn look_at_pass(&self, which: Which) -> Answer {
+    pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
         let sample = self.sample(which)?;
-        let Copy { step, glass, .. } = self.weights()?;
+        let (step, glass) = self.weights_at(moment)?;
         let pass = glass.pass(&sample.stored);
         let start = self.start().ok().map(|start| start.pass(&sample.stored).probabilities);
         let layers: Vec<Value> =
@@ -51,6 +51,7 @@ impl Hub {
         let mut answer = self.shown(&sample.stored);
         let more = json!({
             "step": step,
+            "wholes": self.wholes(),
             "name": sample.name,
             "label": sample.label,
             "beside": sample.beside,
@@ -65,9 +66,15 @@ impl Hub {
     }
 
     /// One neuron: what it reads, what it weighs it with, what it makes of that.
-    pub(super) fn look_at_neuron(&self, layer: &str, unit: usize, which: Which) -> Answer {
+    pub(super) fn look_at_neuron(
+        &self,
+        layer: &str,
+        unit: usize,
+        which: Which,
+        moment: Option<u64>,
+    ) -> Answer {
         let sample = self.sample(which)?;
-        let Copy { step, glass, .. } = self.weights()?;
+        let (step, glass) = self.weights_at(moment)?;
         let at = place_of(&glass, layer)?;
         let own = &glass.layers()[at];
         if unit >= glass.units(own) {
@@ -82,6 +89,7 @@ impl Hub {
         };
         let more = json!({
             "step": step,
+            "wholes": self.wholes(),
             "layer": layer,
             "unit": unit,
             "inputs": glass.inputs(own),
@@ -105,10 +113,11 @@ impl Hub {
         layer: &str,
         weight: Option<(usize, usize)>,
         which: Which,
+        moment: Option<u64>,
     ) -> Answer {
         let sample = self.sample(which)?;
         let label = sample.label.ok_or("nobody said what the picture shows")?;
-        let Copy { step, glass, .. } = self.weights()?;
+        let (step, glass) = self.weights_at(moment)?;
         let at = place_of(&glass, layer)?;
         let own = &glass.layers()[at];
         let (unit, input) = weight.unwrap_or_else(|| glass.steepest(&sample.stored, label, at));

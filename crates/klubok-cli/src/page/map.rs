@@ -10,7 +10,7 @@ use klubok::{
 use serde_json::json;
 
 use super::{
-    hub::{Hub, lock},
+    hub::Hub,
     looks::{Answer, spread},
     seen::sure,
 };
@@ -24,17 +24,10 @@ impl Hub {
     /// The map at the moment of a snapshot or now, with the points of both parts.
     pub(super) fn look_at_map(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.remember()?;
-        let (step, glass, moments) = {
-            let snapshots = lock(&self.snapshots);
-            let (step, glass) = snapshots
-                .glass(moment)
-                .ok_or("the weights of this network are too many to be kept")?;
-            (step, glass, snapshots.steps())
-        };
-        if glass.model.network.inputs != 2 {
+        if self.start()?.model.network.inputs != 2 {
             return Err("only a network of two inputs has a map".to_owned());
         }
+        let (step, glass) = self.weights_at(moment)?;
         let parts = [&data.parts.train, &data.parts.val].map(|part| spread(part, POINTS));
         let stored = [self.stored(&parts[0])?, self.stored(&parts[1])?];
         let plane = Plane::around(&stored.concat(), SIDE);
@@ -46,7 +39,7 @@ impl Hub {
         let (mut classes, mut shades) = (Vec::new(), Vec::new());
         for z in logits.chunks_exact(data.classes.len()) {
             let (said, confidence) = sure(z);
-            classes.push(said as u8);
+            classes.push(said);
             shades.push((255.0 * confidence).round() as u8);
         }
         let points = |part: usize| {
@@ -57,11 +50,11 @@ impl Hub {
         };
         Ok(json!({
             "step": step,
-            "moments": moments,
+            "wholes": self.wholes(),
             "side": SIDE,
             "low": plane.low,
             "high": plane.high,
-            "answers": STANDARD.encode(classes),
+            "answers": classes,
             "confidences": STANDARD.encode(shades),
             "train": points(0),
             "val": points(1),

@@ -34,10 +34,10 @@ mod story;
 
 use std::{
     fs::TryLockError,
-    io::Write as _,
+    io::{self, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use fs_err::File;
@@ -74,8 +74,8 @@ const LIVE: &str = "live.json";
 pub(crate) struct Page {
     hub: Arc<Hub>,
     server: Server,
-    /// What tells other processes of it, as long as the run is trained.
-    live: Option<(PathBuf, File)>,
+    /// What tells other processes of it, from the training's first event on: only then the run is this process' own.
+    live: OnceLock<(PathBuf, File)>,
 }
 
 impl Page {
@@ -94,14 +94,7 @@ impl Page {
     ) -> Result<Self> {
         let about = about::About::new(run, config, info, data);
         let hub = Arc::new(Hub::new(about, Some(data.clone()), Weighted::Live(control)));
-        let page = Self::serve(hub, listen, screen)?;
-        let address = format!("http://{}/", page.server.address());
-        let live = serde_json::json!({ "address": address, "process": std::process::id() });
-        let path = run.file(LIVE);
-        let mut file = File::create(&path)?;
-        file.lock_shared()?;
-        file.write_all(live.to_string().as_bytes())?;
-        Ok(Self { live: Some((path, file)), ..page })
+        Self::serve(hub, listen, screen)
     }
 
     /// Serves what a hub holds, and says where.
@@ -125,19 +118,35 @@ impl Page {
         if !address.ip().is_loopback() {
             screen.say(format!("{}: {}", text!("word.note"), text!("page_at.open")));
         }
-        Ok(Self { hub, server, live: None })
+        Ok(Self { hub, server, live: OnceLock::new() })
+    }
+
+    /// Tells other processes where the run is served.
+    fn announce(&self) -> io::Result<()> {
+        let address = format!("http://{}/", self.server.address());
+        let live = serde_json::json!({ "address": address, "process": std::process::id() });
+        let path = self.hub.about.run.file(LIVE);
+        let mut file = File::create(&path)?;
+        file.lock_shared()?;
+        file.write_all(live.to_string().as_bytes())?;
+        // Events come one after the other: nobody was here before.
+        let _ = self.live.set((path, file));
+        Ok(())
     }
 
     /// The training has ended: what is looked at from now on is its model.
     pub(crate) fn ended(&self) {
         // Best effort: a file that stays is not believed once this process has ended.
-        let _ = self.live.as_ref().map(|(path, _)| fs_err::remove_file(path));
+        let _ = self.live.get().map(|(path, _)| fs_err::remove_file(path));
     }
 }
 
 /// A page follows the training that it shows.
 impl Observer for &Page {
     fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+        if self.live.get().is_none() {
+            self.announce()?;
+        }
         self.hub.observe(event)
     }
 }

@@ -39,8 +39,9 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
     };
     keep("/api/texts".to_owned(), Ok(server::texts()));
     keep("/api/runs".to_owned(), runs);
-    keep("/api/look/pass".to_owned(), hub.look_at_pass(Which::default()));
-    let answers = hub.look_at_answers();
+    keep("/api/look/pass".to_owned(), hub.look_at_pass(Which::default(), None));
+    keep("/api/look/pass?moment=0".to_owned(), hub.look_at_pass(Which::default(), Some(0)));
+    let answers = hub.look_at_answers(None);
     let told = answers.as_ref().ok().and_then(|told| told["mistakes"].as_array());
     let wrong: Vec<u32> = told
         .into_iter()
@@ -50,10 +51,11 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
         .collect();
     for row in wrong {
         let which = Which { row: Some(row), ..Which::default() };
-        keep(format!("/api/look/pass?row={row}"), hub.look_at_pass(which));
+        keep(format!("/api/look/pass?row={row}"), hub.look_at_pass(which, None));
     }
     keep("/api/look/answers".to_owned(), answers);
-    keep("/api/look/map?moment=live".to_owned(), hub.look_at_map(None));
+    keep("/api/look/answers?moment=0".to_owned(), hub.look_at_answers(Some(0)));
+    keep("/api/look/map".to_owned(), hub.look_at_map(None));
     keep("/api/look/map?moment=0".to_owned(), hub.look_at_map(Some(0)));
     // Pictures take room: those of the classes are enough.
     keep("/api/look/excites?layer=output".to_owned(), hub.look_at_excites("output"));
@@ -65,10 +67,12 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
     let features = hub.look_at_features("hidden1", None);
     let unit = features.as_ref().ok().and_then(|told| told["units"][0]["unit"].as_u64());
     let unit = unit.unwrap_or(0) as usize;
-    keep(
-        format!("/api/look/neuron?layer=hidden1&unit={unit}"),
-        hub.look_at_neuron("hidden1", unit, Which::default()),
-    );
+    for (at, moment) in [("", None), ("&moment=0", Some(0))] {
+        keep(
+            format!("/api/look/neuron?layer=hidden1&unit={unit}{at}"),
+            hub.look_at_neuron("hidden1", unit, Which::default(), moment),
+        );
+    }
     keep("/api/look/features?layer=hidden1&moment=live".to_owned(), features);
     let before = hub.look_at_features("hidden1", Some(0));
     keep("/api/look/features?layer=hidden1&moment=0".to_owned(), before);

@@ -28,7 +28,7 @@ pub(super) struct Seen {
     /// What the last layer reads, of the validation samples: `[samples, width]`.
     hidden: Vec<f32>,
     /// What it answers.
-    said: Vec<u8>,
+    said: Vec<usize>,
     /// The loss of the training samples.
     losses: Vec<f32>,
 }
@@ -48,7 +48,7 @@ impl Hub {
         let train = spread(&data.parts.train, FOLLOWED);
         let of_train = glass.ask(&data.rows, &train, &[output]).ok()?;
         let classes = data.classes.len();
-        let said = of_val[1].chunks_exact(classes).map(|z| answer(&wide(z)) as u8).collect();
+        let said = of_val[1].chunks_exact(classes).map(|z| answer(&wide(z))).collect();
         let loss = |(z, &row): (&[f32], &u32)| {
             let z = wide(z);
             (log_sum_exp(&z) - z[data.targets[row as usize] as usize]) as f32

@@ -1,10 +1,14 @@
 //! Serves the page: files, the story, what happens now, looks, acts.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -25,6 +29,7 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::{Stream, stream};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -32,7 +37,7 @@ use hyper_util::{
 use klubok::train::control::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::{net::TcpStream, task::JoinHandle};
 
 use super::{
     PORT, assets,
@@ -87,25 +92,49 @@ impl Server {
     }
 }
 
-/// Serves every connection until it ends or says nothing for too long.
+/// Serves every connection until it ends or says nothing for too long. Where there are too many, the oldest one goes that has
+/// never asked for anything.
 async fn accept(listener: TcpListener, app: Router) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open: VecDeque<Connection> = VecDeque::new();
     loop {
-        let Ok((connection, _)) = listener.accept().await else {
+        let Ok((stream, _)) = listener.accept().await else {
             // Out of files, most likely: others will close theirs.
             tokio::time::sleep(BEAT).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let service = TowerToHyperService::new(app.clone());
-        tokio::spawn(async move {
+        open.retain(|connection| !connection.task.is_finished());
+        if open.len() >= CONNECTIONS {
+            let silent = open.iter().position(|connection| !connection.asked.load(Relaxed));
+            let Some(silent) = silent.and_then(|at| open.remove(at)) else { continue };
+            silent.task.abort();
+        }
+        open.push_back(Connection::serve(stream, app.clone()));
+    }
+}
+
+/// A connection that is served.
+struct Connection {
+    /// Whether it has ever asked for anything.
+    asked: Arc<AtomicBool>,
+    task: JoinHandle<()>,
+}
+
+impl Connection {
+    fn serve(stream: TcpStream, app: Router) -> Self {
+        let asked = Arc::new(AtomicBool::new(false));
+        let (app, heard) = (TowerToHyperService::new(app), asked.clone());
+        let service = service_fn(move |request| {
+            heard.store(true, Relaxed);
+            app.call(request)
+        });
+        let task = tokio::spawn(async move {
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
             // A browser that goes away is no failure.
-            let _ = http.serve_connection(TokioIo::new(connection), service).await;
-            drop(place);
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
         });
+        Self { asked, task }
     }
 }
 
@@ -127,7 +156,7 @@ fn routes(hub: Arc<Hub>, port: u16) -> Router {
         .route("/api/look/pass", get(pass))
         .route("/api/look/neuron", get(neuron))
         .route("/api/look/features", get(features))
-        .route("/api/look/answers", get(async |shared| asked(shared, Hub::look_at_answers).await))
+        .route("/api/look/answers", get(answers))
         .route("/api/look/map", get(map))
         .route("/api/look/excites", get(excites))
         .route("/api/look/slope", get(slope))
@@ -225,8 +254,12 @@ async fn picture(State(hub): Shared, request: Request) -> Response {
     }
 }
 
-async fn pass(State(hub): Shared, Query(which): Query<Which>) -> Response {
-    look(hub, move |hub| hub.look_at_pass(which)).await
+async fn pass(State(hub): Shared, Query(which): Query<Which>, Query(at): At) -> Response {
+    look(hub, move |hub| hub.look_at_pass(which, at.step())).await
+}
+
+async fn answers(State(hub): Shared, Query(at): At) -> Response {
+    look(hub, move |hub| hub.look_at_answers(at.step())).await
 }
 
 #[derive(Deserialize)]
@@ -237,10 +270,10 @@ struct Neuron {
     row: Option<u32>,
 }
 
-async fn neuron(State(hub): Shared, Query(query): Query<Neuron>) -> Response {
+async fn neuron(State(hub): Shared, Query(query): Query<Neuron>, Query(at): At) -> Response {
     let Neuron { layer, unit, picture, row } = query;
     let which = Which { picture, row, label: None };
-    look(hub, move |hub| hub.look_at_neuron(&layer, unit, which)).await
+    look(hub, move |hub| hub.look_at_neuron(&layer, unit, which, at.step())).await
 }
 
 #[derive(Deserialize)]
@@ -255,9 +288,10 @@ async fn slope(
     State(hub): Shared,
     Query(weight): Query<Weight>,
     Query(which): Query<Which>,
+    Query(at): At,
 ) -> Response {
     let Weight { layer, unit, input } = weight;
-    look(hub, move |hub| hub.look_at_slope(&layer, unit.zip(input), which)).await
+    look(hub, move |hub| hub.look_at_slope(&layer, unit.zip(input), which, at.step())).await
 }
 
 #[derive(Deserialize)]

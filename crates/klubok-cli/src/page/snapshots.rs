@@ -1,25 +1,30 @@
-//! What training had added to the first layer at earlier moments, so that the slider can go back to them; of a small network,
-//! all of it.
+//! Earlier moments of a training, so that the slider can go back to them: what it had added to the first layer, and of some
+//! moments the whole network.
 //!
-//! Kept in memory as signed bytes, of at most a million weights a moment: of a larger layer, of units that are spread
-//! evenly over it. A moment is kept at each line of `steps.jsonl` and of the first epochs, then ever more rarely.
+//! The first layer is kept as signed bytes, of at most a million weights a moment: of a larger layer, of units that are
+//! spread evenly over it. A moment is kept at each line of `steps.jsonl` and of the first epochs, then ever more rarely;
+//! of a large network fewer of them are whole.
 
 use std::sync::{Arc, Weak};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use klubok::{look::Glass, state::Weights, train::control::Control};
+use klubok::{
+    look::{Glass, Layer},
+    state::Weights,
+    train::control::Control,
+};
 use serde_json::{Value, json};
 
 use super::{
-    hub::{Hub, lock},
+    hub::{Copy, Hub, lock},
     looks::{largest, signed_bytes},
     seen::Seen,
 };
 
 /// Weights that are kept of a moment.
 const WEIGHTS: usize = 1 << 20;
-/// Parameters of a network that is kept as it was at every moment.
-const SMALL: usize = 1 << 16;
+/// Bytes of whole networks that are kept, besides the one at the start.
+const WHOLE: usize = 256 << 20;
 /// Moments that are kept; past this, every other one is forgotten.
 const MOMENTS: usize = 48;
 
@@ -32,13 +37,30 @@ pub(super) struct Snapshots {
 struct Moment {
     step: u64,
     units: Vec<Added>,
-    /// The network, if it is small.
+    /// The whole network, unless there was no room.
     glass: Option<Arc<Glass>>,
     /// What it made of a fixed sample, if there was time to look.
     seen: Option<Arc<Seen>>,
 }
 
 impl Moment {
+    fn new(step: u64, now: &Arc<Glass>, start: &Glass, seen: Option<Seen>) -> Self {
+        let added = |layer: &Layer, unit| {
+            let (now, start) = (now.unit(layer, unit), start.unit(layer, unit));
+            let added: Vec<f64> = now.iter().zip(&start).map(|(now, start)| now - start).collect();
+            let norm = added.iter().map(|w| w * w).sum::<f64>().sqrt();
+            let scale = largest(&added);
+            Added { unit, bytes: signed_bytes(&added, scale), scale, norm }
+        };
+        let first = now.layers().first();
+        let units = first.map_or_else(Vec::new, |layer| {
+            let units = now.units(layer);
+            let apart = (units * now.inputs(layer)).div_ceil(WEIGHTS).max(1);
+            (0..units).step_by(apart).map(|unit| added(layer, unit)).collect()
+        });
+        Self { step, units, glass: Some(now.clone()), seen: seen.map(Arc::new) }
+    }
+
     /// Places of the units to which most was added, those first.
     fn order(&self, many: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.units.len()).collect();
@@ -75,9 +97,26 @@ impl Hub {
     fn keep_moment(&self, step: u64, now: &Arc<Glass>, start: &Glass) {
         let is_kept = lock(&self.snapshots).moments.iter().any(|moment| moment.step == step);
         if !is_kept {
-            let seen = self.see(now);
-            lock(&self.snapshots).add(step, now, start, seen);
+            // The training asks for the lock too: what takes time comes before it.
+            let moment = Moment::new(step, now, start, self.see(now));
+            lock(&self.snapshots).add(moment);
         }
+    }
+
+    /// The whole network at the last moment that is kept and not after a step, or now.
+    pub(super) fn weights_at(&self, step: Option<u64>) -> Result<(u64, Arc<Glass>), String> {
+        if lock(&self.snapshots).moments.is_empty() {
+            self.remember()?;
+        }
+        let kept = step.and_then(|step| lock(&self.snapshots).whole(step));
+        kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
+    }
+
+    /// The steps of which the whole network is kept.
+    pub(super) fn wholes(&self) -> Vec<u64> {
+        let snapshots = lock(&self.snapshots);
+        let whole = snapshots.moments.iter().filter(|moment| moment.glass.is_some());
+        whole.map(|moment| moment.step).collect()
     }
 }
 
@@ -105,25 +144,12 @@ impl Snapshots {
     }
 
     /// Keeps a moment, unless it is kept.
-    fn add(&mut self, step: u64, now: &Arc<Glass>, start: &Glass, seen: Option<Seen>) {
-        let at = self.moments.partition_point(|moment| moment.step < step);
-        if self.moments.get(at).is_some_and(|moment| moment.step == step) {
+    fn add(&mut self, moment: Moment) {
+        let at = self.moments.partition_point(|other| other.step < moment.step);
+        if self.moments.get(at).is_some_and(|other| other.step == moment.step) {
             return;
         }
-        let Some(layer) = now.layers().first() else { return };
-        let (units, inputs) = (now.units(layer), now.inputs(layer));
-        let apart = (units * inputs).div_ceil(WEIGHTS).max(1);
-        let added = |unit| {
-            let (now, start) = (now.unit(layer, unit), start.unit(layer, unit));
-            let added: Vec<f64> = now.iter().zip(&start).map(|(now, start)| now - start).collect();
-            let norm = added.iter().map(|w| w * w).sum::<f64>().sqrt();
-            let scale = largest(&added);
-            Added { unit, bytes: signed_bytes(&added, scale), scale, norm }
-        };
-        let units = (0..units).step_by(apart).map(added).collect();
-        let small = now.model.network.parameters() <= SMALL;
-        let glass = small.then(|| now.clone());
-        self.moments.insert(at, Moment { step, units, glass, seen: seen.map(Arc::new) });
+        self.moments.insert(at, moment);
         if self.moments.len() > MOMENTS {
             // The first and the last ones stay.
             let mut place = 0;
@@ -131,6 +157,25 @@ impl Snapshots {
                 place += 1;
                 place % 2 == 1 || place > MOMENTS
             });
+        }
+        self.thin();
+    }
+
+    /// Lets go of whole networks, every other one, where they take too much room. That of the start is kept in any case.
+    fn thin(&mut self) {
+        let mut wholes: Vec<&mut Moment> =
+            self.moments.iter_mut().skip(1).filter(|moment| moment.glass.is_some()).collect();
+        let bytes = |glass: &Arc<Glass>| size_of::<f32>() * glass.model.network.parameters();
+        let each = wholes.first().and_then(|moment| moment.glass.as_ref()).map_or(1, bytes);
+        let most = WHOLE / each.max(1);
+        if wholes.len() <= most {
+            return;
+        }
+        let last = wholes.len() - 1;
+        for (place, moment) in wholes.iter_mut().enumerate() {
+            if place % 2 == 0 && (place < last || most == 0) {
+                moment.glass = None;
+            }
         }
     }
 
@@ -147,9 +192,10 @@ impl Snapshots {
         self.moments.get(after.saturating_sub(1))
     }
 
-    /// A small network as it was at a moment, and its step.
-    pub(super) fn glass(&self, step: Option<u64>) -> Option<(u64, Arc<Glass>)> {
-        self.at(step).and_then(|moment| Some((moment.step, moment.glass.clone()?)))
+    /// The last whole network that is kept and not after a step, and its own step.
+    fn whole(&self, step: u64) -> Option<(u64, Arc<Glass>)> {
+        let mut before = self.moments.iter().rev().filter(|moment| moment.step <= step);
+        before.find_map(|moment| Some((moment.step, moment.glass.clone()?)))
     }
 
     /// What was seen of the fixed sample, with the steps.

@@ -9,7 +9,7 @@ from conftest import HOSTILE, bitmap, klubok
 MOMENTS = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers"]
 # What a panel shows: its words and its drawings.
 SHOWN = """(id) => {
-  const panel = document.getElementById(`panel-${id}`);
+  const panel = document.querySelector(`#panel-${id} .body`);
   return panel.innerText + [...panel.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
 }"""
 
@@ -69,7 +69,7 @@ def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, win
                  [name, percent(p)])
 
 
-def test_the_slider_changes_panels_or_the_age_they_tell(dashboard, window):
+def test_the_slider_changes_what_panels_show(dashboard, window):
     page = window(dashboard.address)
     all_shown(page)
     for panel in MOMENTS:
@@ -124,7 +124,11 @@ def test_a_report_opens_without_a_server(ended, window):
     for panel in [*MOMENTS, "data", "runs", "repeat"]:
         assert len(words(page, panel, ".body")) > 30, panel
         assert not page.locator(f"#panel-{panel} .problem:not(:empty)").count(), panel
+    late = {panel: page.evaluate(SHOWN, panel) for panel in MOMENTS}
     page.locator("#slider").fill("0")
     wait(page, "document.getElementById('moment').textContent.includes('step 0')")
+    for panel in MOMENTS:
+        wait(page, f"([panel, late]) => ({SHOWN})(panel) !== late", [panel, late[panel]])
+        assert not page.locator(f"#panel-{panel} .problem:not(:empty)").count(), panel
     page.emulate_media(media="print")
     assert len(page.pdf()) > 20_000

@@ -327,10 +327,29 @@ fn uploads_that_are_no_pictures_are_survived() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
-    // Idle connections, and still the page answers and the training goes on.
-    let idle: Vec<_> = (0..200).map(|_| TcpStream::connect(&page.address).unwrap()).collect();
+    page.stop();
+}
+
+#[test]
+fn a_thousand_idle_connections_are_survived() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    let watching = TcpStream::connect(&page.address).unwrap();
+    write!(&watching, "GET /api/live HTTP/1.1\r\nHost: {}\r\n\r\n", page.address).unwrap();
+    let mut watching = BufReader::new(watching);
+    let mut news = || {
+        let mut line = String::new();
+        while !line.starts_with("data: ") {
+            line.clear();
+            assert!(watching.read_line(&mut line).unwrap() > 0, "whoever watched was let go of");
+        }
+    };
+    news();
+    let idle: Vec<_> = (0..1000).map(|_| TcpStream::connect(&page.address).unwrap()).collect();
     let before = page.get("/api/story")["now"]["step"].as_u64();
     page.wait(|now| now["step"].as_u64() > before);
+    news();
+    news();
     drop(idle);
     page.stop();
 }
@@ -379,9 +398,30 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
     assert!(now["step"].as_u64() > Some(0));
     assert_ne!(now["confidences"], before["confidences"]);
     assert_eq!(page.get("/api/look/map?moment=0")["confidences"], before["confidences"]);
+    // So do the other looks.
+    let start = page.get("/api/look/pass?row=3&moment=0");
+    assert_eq!(start["step"], 0);
+    assert_eq!(start["probabilities"], start["start_probabilities"]);
+    assert_ne!(page.get("/api/look/pass?row=3")["probabilities"], start["probabilities"]);
+    for path in ["answers?", "neuron?layer=hidden1&unit=2&", "slope?layer=hidden1&row=3&"] {
+        let [start, now] =
+            ["0", "live"].map(|moment| page.get(&format!("/api/look/{path}moment={moment}")));
+        assert_eq!(
+            (&start["step"], &now["step"]),
+            (&json!(0), &page.get("/api/story")["now"]["step"])
+        );
+        assert!(["loss", "w"].iter().any(|key| start[key] != now[key]), "{path}: {start}");
+    }
+    let wholes = start["wholes"].as_array().unwrap();
+    let middle = wholes[wholes.len() - 2].as_u64().unwrap();
+    assert!(middle > 0);
+    let at = |step: u64| page.get(&format!("/api/look/pass?row=3&moment={step}"));
+    assert_eq!(at(middle)["step"], middle);
+    assert_eq!(at(middle + 1)["probabilities"], at(middle)["probabilities"]);
     // At a point of the data the map says what the network says of it.
     let side = now["side"].as_u64().unwrap() as usize;
-    let (answers, shades) = (bytes(&now["answers"]), bytes(&now["confidences"]));
+    let answers: Vec<usize> = serde_json::from_value(now["answers"].clone()).unwrap();
+    let shades = bytes(&now["confidences"]);
     assert_eq!((answers.len(), shades.len()), (side * side, side * side));
     let corner = |name: &str, axis: usize| now[name][axis].as_f64().unwrap();
     let mut agree = 0;
@@ -393,7 +433,7 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
         };
         let square = |share: f64| (share * side as f64) as usize;
         let at = (side - 1 - square(share(1))) * side + square(share(0));
-        let p = pass["probabilities"][usize::from(answers[at])].as_f64().unwrap();
+        let p = pass["probabilities"][answers[at]].as_f64().unwrap();
         agree += usize::from((p - f64::from(shades[at]) / 255.0).abs() < 0.15);
     }
     // A square is not a point: a few lie where the answer changes fast.

@@ -81,7 +81,7 @@
   }
 
   function render(state, look, changes) {
-    if (!look || !look.confusion || ![...changes].some((what) => ["look", "shown", "theme", "run"].includes(what))) return;
+    if (!look || !look.confusion || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     const names = state.run.data.classes;
     const [low, high] = look.accuracy_interval || [null, null];
     head.textContent = t("page.accuracy_is", {
@@ -92,5 +92,5 @@
     honest.replaceChildren(reliability(look.calibration || [], look.ece));
   }
 
-  Klubok.panel({ id: "answers", build, render, path: () => "/api/look/answers", every: 5000 });
+  Klubok.panel({ id: "answers", build, render, path: () => Klubok.store.atMoment("/api/look/answers"), every: 5000 });
 })();

@@ -6,18 +6,10 @@
   // Pixels of the drawing; it is shown smaller.
   const SIZE = 864;
   let drawing, axes, legend, note, share;
-  let moments = [];
 
   const applies = () => Boolean(Klubok.state.run) && Klubok.state.run.network.inputs === 2 && Klubok.state.run.data.kind === "columns";
 
-  // The last moment that is kept and not after the slider's.
-  function path() {
-    if (!applies()) return null;
-    if (store.isLive()) return "/api/look/map?moment=live";
-    const at = (store.line() || { step: 0 }).step;
-    const kept = moments.filter((step) => step <= at);
-    return `/api/look/map?moment=${kept.length > 0 ? kept[kept.length - 1] : 0}`;
-  }
+  const path = () => (applies() ? store.atMoment("/api/look/map") : null);
 
   function build(body) {
     document.getElementById("panel-map").hidden = !applies();
@@ -34,7 +26,8 @@
 
   // Squares as a small picture, drawn large and smooth: the network has an answer between them too.
   function squares(context, look) {
-    const [answers, confidences] = [bytes(look.answers), bytes(look.confidences)];
+    const { answers } = look;
+    const confidences = bytes(look.confidences);
     const small = el("canvas");
     const none = colour("--panel");
     const guess = 255 / Klubok.state.run.data.classes.length;
@@ -50,7 +43,6 @@
 
   function render(state, look, changes) {
     if (!applies() || !look || !look.answers) return;
-    moments = look.moments;
     if (![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     const context = drawing.getContext("2d");
     squares(context, look);
@@ -71,7 +63,7 @@
     const words = classes.map((name, k) => `${name} ${text.percent(counts[k], 0)}`).join(", ");
     write(share, t("page.map_share", { shares: words }));
     drawing.setAttribute("aria-label", `${t("page.map")}: ${words}`);
-    write(note, t("page.map_moments", { n: text.count(look.moments.length) }));
+    write(note, t("page.map_moments", { n: text.count(look.wholes.length) }));
   }
 
   Klubok.panel({ id: "map", build, render, path, every: 1500 });

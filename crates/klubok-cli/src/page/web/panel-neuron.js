@@ -24,7 +24,7 @@
     const { layer, unit } = chosen(state);
     // What an own picture shows makes no difference to a sum.
     const sample = store.samplePath().replace(/&label=.*/, "");
-    return `/api/look/neuron?layer=${encodeURIComponent(layer)}&unit=${unit}` + (sample ? `&${sample}` : "");
+    return store.atMoment(`/api/look/neuron?layer=${encodeURIComponent(layer)}&unit=${unit}` + (sample ? `&${sample}` : ""));
   }
 
   function choose(by = 0) {
@@ -88,7 +88,7 @@
   function render(state, look, changes) {
     renderChoice(state);
     if (!look) for (const part of [parts, sum, note]) part.replaceChildren();
-    if (!look || !look.w || ![...changes].some((what) => ["look", "neuron", "sample", "shown", "theme", "run"].includes(what))) return;
+    if (!look || !look.w || ![...changes].some((what) => ["look", "neuron", "sample", "shown", "theme", "moment", "run"].includes(what))) return;
     const [x, w] = [floats(look.x), floats(look.w)];
     const products = w.map((weight, i) => weight * x[i]);
     parts.replaceChildren(...(look.height > 1 ? pictures(look, x, w, products) : largest(look, x, w, products)));

@@ -183,7 +183,7 @@
 
   Klubok.passPath = () => {
     const sample = store.samplePath();
-    return sample ? `/api/look/pass?${sample}` : "/api/look/pass";
+    return store.atMoment(sample ? `/api/look/pass?${sample}` : "/api/look/pass");
   };
   Klubok.panel({ id: "picture", build, render, path: Klubok.passPath, every: 1500 });
 })();

@@ -9,7 +9,7 @@
   const panels = [];
   // Answers by path: two panels that look at the same sample ask once.
   const looks = new Map();
-  const MOST_LOOKS = 80;
+  const MOST_LOOKS = 160;
   const RETRY = 5000;
 
   function register(panel) {
@@ -39,6 +39,7 @@
     try {
       held.answer = await Klubok.api.get(path);
       held.error = null;
+      if (held.answer.wholes) Klubok.state.wholes = held.answer.wholes;
     } catch (error) {
       held.error = error.message;
     }

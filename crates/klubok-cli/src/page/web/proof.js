@@ -28,7 +28,8 @@
     async function ask(weight) {
       const sample = store.samplePath();
       try {
-        const slope = await Klubok.api.get(`/api/look/slope?layer=${encodeURIComponent(layers.value)}${weight}${sample ? `&${sample}` : ""}`);
+        const path = `/api/look/slope?layer=${encodeURIComponent(layers.value)}${weight}${sample ? `&${sample}` : ""}`;
+        const slope = await Klubok.api.get(store.atMoment(path));
         write(note, "");
         show(slope);
       } catch (error) {

@@ -17,6 +17,8 @@
     now: { mode: "starting", step: 0, epoch: 0, steps_per_epoch: 1, epochs: 0, lines: [0, 0, 0] },
     // Lines of epochs and steps, by step: the stops of the slider.
     lines: [],
+    // The steps of which the server has the whole network.
+    wholes: [0],
     // The step that is shown; null is live.
     moment: null,
     connected: true,
@@ -110,6 +112,14 @@
     return row === null ? "" : `row=${row}`;
   }
 
+  // A path at the moment of the slider: the last one of which there is a whole network. A report has it for some looks.
+  function atMoment(path) {
+    if (isLive()) return path;
+    const at = (line() || { step: 0 }).step;
+    const step = state.wholes.reduce((last, whole) => (whole <= at ? whole : last), 0);
+    return Klubok.api.has(`${path}${path.includes("?") ? "&" : "?"}moment=${step}`) || path;
+  }
+
   function setSample(sample) {
     state.sample = { row: null, picture: null, label: null, ...sample };
     changed("sample");
@@ -181,6 +191,6 @@
   Klubok.state = state;
   Klubok.store = {
     subscribe: (reader) => readers.push(reader),
-    changed, start, isLive, line, index, samples, epoch, latest, phase, verdicts, setMoment, moveTo, samplePath, setSample, setNeuron,
+    changed, start, isLive, line, index, samples, epoch, latest, phase, verdicts, setMoment, moveTo, samplePath, atMoment, setSample, setNeuron,
   };
 })();
