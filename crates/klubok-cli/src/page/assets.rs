@@ -37,6 +37,7 @@ scripts!(
     "panel-cloud.js",
     "panel-neuron.js",
     "panel-motion.js",
+    "panel-terrain.js",
     "panel-answers.js",
     "panel-lesions.js",
     "panel-data.js",

@@ -42,7 +42,7 @@ impl Budget {
     }
 }
 
-/// Answers by what was asked, each with the step that it is of.
+/// Answers by what was asked, each with the updates done by then.
 pub(super) type Dear = BTreeMap<String, (u64, Value)>;
 
 impl Hub {
@@ -67,7 +67,7 @@ impl Hub {
         let mut answer = make(&copy)?;
         lock(&self.budget).spend(begun.elapsed());
         answer["step"] = copy.step.into();
-        dear.insert(what, (copy.step, answer.clone()));
+        dear.insert(what, (copy.asked, answer.clone()));
         Ok(answer)
     }
 }

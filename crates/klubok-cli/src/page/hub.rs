@@ -53,6 +53,8 @@ pub(crate) struct Hub {
     pub(super) dear: Mutex<Dear>,
     pub(super) budget: Mutex<Budget>,
     pub(super) components: OnceLock<Components>,
+    /// Of how many updates, and what was told.
+    pub(super) terrain: Mutex<Option<(u64, serde_json::Value)>>,
     now: Mutex<Option<Copy>>,
     start: Mutex<Option<Arc<Glass>>>,
     pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
@@ -61,8 +63,10 @@ pub(crate) struct Hub {
 /// A copy of the weights.
 #[derive(Clone)]
 pub(super) struct Copy {
-    /// Updates done.
+    /// Updates that made them.
     pub(super) step: u64,
+    /// Updates done when they were asked for.
+    pub(super) asked: u64,
     taken: Instant,
     pub(super) glass: Arc<Glass>,
 }
@@ -81,6 +85,7 @@ impl Hub {
             dear: Mutex::default(),
             budget: Mutex::default(),
             components: OnceLock::new(),
+            terrain: Mutex::default(),
             now: Mutex::new(None),
             start: Mutex::new(None),
             pictures: Mutex::default(),
@@ -157,30 +162,28 @@ impl Hub {
     /// In a sentence, when there are none.
     pub(super) fn weights(&self) -> Result<Copy, String> {
         let mut kept = lock(&self.now);
-        let Now { step, mode, .. } = self.now();
+        let Now { step: asked, mode, .. } = self.now();
         // At rest nothing is worth more than the step that one rests at.
         let goes_on = self.is_live() && mode == Mode::Training;
         if let Some(copy) = kept
             .as_ref()
-            .filter(|copy| copy.step == step || (goes_on && copy.taken.elapsed() < FRESH))
+            .filter(|copy| copy.asked == asked || (goes_on && copy.taken.elapsed() < FRESH))
         {
             return Ok(copy.clone());
         }
-        let (step, weights) = match self.weighted {
-            Weighted::Live(control) => match ask(control) {
-                Some(taken) => taken,
-                None => (step, self.model()?.weights),
-            },
-            Weighted::Model => (step, self.model()?.weights),
+        let (step, weights) = match self.control().and_then(ask) {
+            Some(taken) => taken,
+            None => (self.story().best_step().unwrap_or(asked), self.model()?.weights),
         };
         let mut glass = Glass::clone(&*self.start()?);
         glass.set_weights(weights);
-        let copy = Copy { step, taken: Instant::now(), glass: Arc::new(glass) };
+        let copy = Copy { step, asked, taken: Instant::now(), glass: Arc::new(glass) };
         *kept = Some(copy.clone());
         Ok(copy)
     }
 
-    fn model(&self) -> Result<Model, String> {
+    /// The run's model.
+    pub(super) fn model(&self) -> Result<Model, String> {
         Model::load(&self.about.run.file(MODEL)).map_err(|error| error.to_string())
     }
 

@@ -14,6 +14,8 @@ use super::hub::{Copy, Hub, lock};
 
 /// Units that a panel shows of a layer.
 const STRONGEST: usize = 24;
+/// Weights of a layer that are shown by how much they move.
+const STEEPEST: usize = 4;
 /// Units whose outputs are shown as a row of points.
 const ALL: usize = 4096;
 
@@ -262,6 +264,7 @@ fn backward(glass: &Glass, pass: &Pass, class: usize) -> Value {
             "open": glass.open(pass, layer),
             "norm": dz.iter().map(|dz| dz * dz).sum::<f64>().sqrt(),
             "strongest": strongest(dz),
+            "steepest": steepest(back.gradient(layer.sum), pass.value(layer.x)),
         })
     };
     let input = back.gradient(first.x);
@@ -277,10 +280,31 @@ fn backward(glass: &Glass, pass: &Pass, class: usize) -> Value {
 
 /// The units with the largest values, by size, the largest first.
 fn strongest(values: &[f64]) -> Vec<Value> {
-    let mut units: Vec<usize> = (0..values.len()).collect();
-    units.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
-    let chosen = units.into_iter().take(STRONGEST);
-    chosen.map(|unit| json!({ "unit": unit, "value": values[unit] })).collect()
+    let units = by_size(values, STRONGEST).into_iter();
+    units.map(|unit| json!({ "unit": unit, "value": values[unit] })).collect()
+}
+
+/// The places of at most so many of the values that are farthest from 0, by size.
+fn by_size(values: &[f64], most: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    places.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
+    places.truncate(most);
+    places
+}
+
+/// The weights along which the loss is steepest, the steepest first: their slopes are products of a gradient and an input, so
+/// that each lies among the largest of both.
+fn steepest(dz: &[f64], x: &[f64]) -> Vec<Value> {
+    let inputs = by_size(x, STEEPEST);
+    let mut all: Vec<(usize, usize, f64)> = by_size(dz, STEEPEST)
+        .into_iter()
+        .flat_map(|unit| inputs.iter().map(move |&input| (unit, input, dz[unit] * x[input])))
+        .collect();
+    all.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()));
+    all.truncate(STEEPEST);
+    all.into_iter()
+        .map(|(unit, input, slope)| json!({ "unit": unit, "input": input, "slope": slope }))
+        .collect()
 }
 
 /// The largest absolute value.

@@ -31,6 +31,7 @@ mod seen;
 mod server;
 mod snapshots;
 mod story;
+mod terrain;
 
 use std::{
     fs::TryLockError,

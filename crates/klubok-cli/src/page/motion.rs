@@ -22,8 +22,13 @@ const COPIES: usize = 3;
 type Taken = (u64, Weights);
 
 impl Hub {
-    /// Two steps in a row of the training of this process.
+    /// Two steps in a row of the training of this process, or why there are none to see. That is an answer, too: a training may
+    /// come to rest while somebody asks.
     pub(super) fn look_at_motion(&self) -> Answer {
+        self.motion().or_else(|sentence| Ok(json!({ "error": sentence })))
+    }
+
+    fn motion(&self) -> Answer {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
         if self.now().mode == Mode::Resting {

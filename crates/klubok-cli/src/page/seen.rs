@@ -130,7 +130,8 @@ fn mean_losses(seen: &[(Arc<Seen>, u64)]) -> (Vec<f64>, usize) {
     ((0..samples).map(mean).collect(), learnt.len())
 }
 
-fn wide(values: &[f32]) -> Vec<f64> {
+/// Logits as the loss reads them.
+pub(super) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
 }
 

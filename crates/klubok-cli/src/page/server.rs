@@ -165,6 +165,7 @@ fn routes(hub: Arc<Hub>, port: u16) -> Router {
         .route("/api/look/suspects", get(async |shared| asked(shared, Hub::look_at_suspects).await))
         .route("/api/look/motion", get(async |shared| asked(shared, Hub::look_at_motion).await))
         .route("/api/look/cloud", get(cloud))
+        .route("/api/look/terrain", get(async |shared| asked(shared, Hub::look_at_terrain).await))
         .route("/api/animation.gif", get(animation))
         .layer(middleware::from_fn_with_state(port, guard::guard))
         .with_state(hub)

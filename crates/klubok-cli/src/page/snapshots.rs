@@ -120,6 +120,13 @@ impl Hub {
     }
 }
 
+/// The place of the step between two others that are closest to each other, as a share of the later one. There are at least
+/// three, in order.
+fn most_crowded(steps: &[u64]) -> usize {
+    let room = |i: usize| (steps[i + 1] - steps[i - 1]) as f64 / steps[i + 1] as f64;
+    (1..steps.len() - 1).min_by(|&a, &b| room(a).total_cmp(&room(b))).unwrap_or(0)
+}
+
 impl Snapshots {
     /// Has a moment of the training kept, if somebody has ever looked at features.
     pub(super) fn ask(hub: &Arc<Hub>, control: &Control) {
@@ -161,21 +168,20 @@ impl Snapshots {
         self.thin();
     }
 
-    /// Lets go of whole networks, every other one, where they take too much room. That of the start is kept in any case.
+    /// Lets go of whole networks where they take too much room: of those that have others close by, as a share of the steps so
+    /// far. The first and the last one stay.
     fn thin(&mut self) {
-        let mut wholes: Vec<&mut Moment> =
-            self.moments.iter_mut().skip(1).filter(|moment| moment.glass.is_some()).collect();
         let bytes = |glass: &Arc<Glass>| size_of::<f32>() * glass.model.network.parameters();
-        let each = wholes.first().and_then(|moment| moment.glass.as_ref()).map_or(1, bytes);
-        let most = WHOLE / each.max(1);
-        if wholes.len() <= most {
-            return;
-        }
-        let last = wholes.len() - 1;
-        for (place, moment) in wholes.iter_mut().enumerate() {
-            if place % 2 == 0 && (place < last || most == 0) {
-                moment.glass = None;
+        let each = self.moments.iter().find_map(|moment| moment.glass.as_ref()).map_or(1, bytes);
+        let most = (WHOLE / each.max(1)).max(1);
+        loop {
+            let wholes: Vec<usize> =
+                (0..self.moments.len()).filter(|&i| self.moments[i].glass.is_some()).collect();
+            if wholes.len() <= 1 + most {
+                return;
             }
+            let steps: Vec<u64> = wholes.iter().map(|&i| self.moments[i].step).collect();
+            self.moments[wholes[most_crowded(&steps)]].glass = None;
         }
     }
 
@@ -190,6 +196,12 @@ impl Snapshots {
             self.moments.partition_point(|moment| moment.step <= step)
         });
         self.moments.get(after.saturating_sub(1))
+    }
+
+    /// The whole networks that are kept, by step.
+    pub(super) fn networks(&self) -> Vec<(u64, Arc<Glass>)> {
+        let of = |moment: &Moment| Some((moment.step, moment.glass.clone()?));
+        self.moments.iter().filter_map(of).collect()
     }
 
     /// The last whole network that is kept and not after a step, and its own step.
@@ -242,5 +254,26 @@ impl Snapshots {
             "scale_added": scale_added,
             "units": order.iter().zip(&starts).map(unit).collect::<Vec<_>>(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_long_training_lies_ever_farther_apart() {
+        let mut steps: Vec<u64> = vec![0];
+        for step in 1..=10_000 {
+            steps.push(step);
+            if steps.len() > 14 {
+                steps.remove(most_crowded(&steps));
+            }
+        }
+        assert_eq!((steps[0], steps[13]), (0, 10_000));
+        let early = steps.iter().filter(|&&step| step > 0 && step < 1000).count();
+        assert!(early >= 3, "{steps:?}");
+        let apart: Vec<u64> = steps.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(apart[12] < 4000, "{steps:?}");
     }
 }

@@ -138,6 +138,12 @@ impl Story {
             .learning_rate
     }
 
+    /// The step of the best epoch: that of the run's model.
+    pub(crate) fn best_step(&self) -> Option<u64> {
+        let best = self.best_epoch?;
+        self.epochs.iter().find(|line| line.epoch == best).map(|line| line.step)
+    }
+
     /// Says what it does.
     pub(crate) fn set_mode(&mut self, mode: Mode) {
         self.now.mode = mode;

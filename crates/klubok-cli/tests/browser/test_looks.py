@@ -12,6 +12,8 @@ from acts import mode, wait
 from conftest import PICTURES
 
 SIZES = {1440: 900, 390: 844}
+# Higher than the page, in pixels: all of it is in sight.
+HIGH = 14_000
 GRAVE = ["serious", "critical"]
 # What does not fit: wider than the window, or cut off without a way to scroll there.
 SPILLED = """() => {
@@ -59,7 +61,7 @@ def test_everybody_can_use_it(moment, width, request, window):
     wrong = []
     # Sheets of the phone are opened, and the window is as high as the page: everything is asked for and drawn.
     page.evaluate("for (const sheet of document.querySelectorAll('main > details')) sheet.open = true")
-    page.set_viewport_size({"width": width, "height": 9000})
+    page.set_viewport_size({"width": width, "height": HIGH})
     for panel in ["picture", "network", "features", "answers"]:
         wait(page, f"document.querySelector('#panel-{panel} .age').textContent !== ''")
     wait(page, "document.querySelector('.chart').data !== undefined")
@@ -68,7 +70,7 @@ def test_everybody_can_use_it(moment, width, request, window):
             page.locator("#language").click()
         while page.locator("html").get_attribute("data-theme") != theme:
             page.locator("#theme").click()
-        page.set_viewport_size({"width": width, "height": 9000})
+        page.set_viewport_size({"width": width, "height": HIGH})
         wait(page, "document.querySelector('.chart').data !== undefined")
         wait(page, "document.querySelector('#panel-answers tbody') !== null")
         told = look(page, f"{moment}-{width}-{language}-{theme}", width)

@@ -442,6 +442,21 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
     let cloud = page.get("/api/look/cloud?moment=live");
     assert!(cloud["points"].as_array().unwrap().len() > 100);
     assert_eq!(cloud["moments"][0], 0);
+    // The terrain, and the way through it.
+    let terrain = page.get("/api/look/terrain");
+    let side = terrain["side"].as_u64().unwrap() as usize;
+    let losses: Vec<f64> = serde_json::from_value(terrain["losses"].clone()).unwrap();
+    assert_eq!(losses.len(), side * side);
+    let spots = terrain["spots"].as_array().unwrap();
+    let (first, last) = (&spots[0], spots.last().unwrap());
+    assert_eq!(
+        (&first["step"], &first["off"], &last["step"]),
+        (&json!(0), &json!(0.0), &terrain["step"])
+    );
+    assert!(last["off"].as_f64() < Some(1e-6) && last["at"][0].as_f64() > Some(0.0), "{last}");
+    assert!(first["loss"].as_f64() > last["loss"].as_f64(), "{first} {last}");
+    let highest = losses.iter().fold(0.0f64, |most, &loss| most.max(loss));
+    assert!(first["loss"].as_f64() < Some(2.0 * highest), "the start lies in it");
     assert_eq!(page.act(&json!({ "act": "go_on" })), 200);
     page.wait(|now| now["mode"] == "training");
     let motion = page.get("/api/look/motion");
@@ -471,6 +486,13 @@ fn what_units_answer_to_is_shown_and_backpropagation_is_proved() {
         }
         for weight in ["", "&unit=1&input=3"] {
             let slope = page.get(&format!("/api/look/slope?layer={layer}{weight}&row=5"));
+            if weight.is_empty() {
+                let told = &page.get("/api/look/pass?row=5")["backward"]["layers"];
+                let own = told.as_array().unwrap().iter().find(|own| own["name"] == layer).unwrap();
+                // Of two classes one is as wrong as the other.
+                let size = |slope: &Value| slope.as_f64().map(f64::abs);
+                assert_eq!(size(&own["steepest"][0]["slope"]), size(&slope["told"]));
+            }
             let of = |name: &str| slope[name].as_f64().unwrap();
             let apart = (of("measured") - of("told")).abs();
             assert!(apart < 1e-5 * (1.0 + of("told").abs()), "{slope}");

@@ -13,6 +13,7 @@ pub mod pass;
 pub mod plane;
 pub mod probe;
 pub mod slope;
+pub mod terrain;
 
 use crate::{
     format::Model,

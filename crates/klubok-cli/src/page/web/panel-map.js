@@ -58,7 +58,7 @@
     });
     // Of the whole plane, how much goes to each class.
     const { classes } = state.run.data;
-    const answers = bytes(look.answers);
+    const { answers } = look;
     const counts = classes.map((_, k) => answers.reduce((n, said) => n + (said === k), 0) / answers.length);
     const words = classes.map((name, k) => `${name} ${text.percent(counts[k], 0)}`).join(", ");
     write(share, t("page.map_share", { shares: words }));

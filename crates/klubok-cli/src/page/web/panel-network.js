@@ -106,6 +106,10 @@
       el("span", { class: "value", text: text.percent(look.probabilities[i]) }))));
   }
 
+  // Weights by the slope of the loss along them: gradient descent moves each against it.
+  const weights = (list) => el("ul", { class: "weights" }, ...list.map(({ unit, input, slope }) =>
+    el("li", {}, el("span", { text: `${unit} ← ${input}` }), el("b", { text: text.signed(slope, 2) }))));
+
   function backward(state, look) {
     const back = look.backward;
     const { classes } = state.run.data;
@@ -124,7 +128,8 @@
       columns.push(column(layer.name, unitsOf(state, layer.name),
         figure(t("page.gates"), text.percent(layer.open, 0), Klubok.draw.bar(layer.open, { tick: 0.5 })),
         figure(t("page.error_size"), text.number(layer.norm, 2), layer.norm > 0 ? gradientBar(layer.norm, norms) : null),
-        el("h4", { text: t("page.most_error") }), units(layer.name, layer.strongest, true)));
+        el("h4", { text: t("page.most_error") }), units(layer.name, layer.strongest, true),
+        el("h4", { text: t("page.steepest") }), weights(layer.steepest)));
     }
     columns.push(column(t("page.answer"), "p − y", error));
     return columns;

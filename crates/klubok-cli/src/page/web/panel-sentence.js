@@ -40,7 +40,8 @@
     meaning = el("p", { class: "said-more" });
     phaseLine = el("p", { class: "phase-line" });
     findings = el("div", { class: "findings" });
-    body.append(said, meaning, phaseLine, findings);
+    // Side by side: a verdict comes and goes, and what is below stays where it is.
+    body.append(el("div", {}, said, meaning, phaseLine), findings);
     shown = "";
   }
 
