@@ -22,10 +22,11 @@ const TESTS: &str = "crates/klubok-cli/tests/browser";
 /// What Chromium is called.
 const NAMES: [&str; 2] = ["chromium", "chromium-browser"];
 
-/// Builds klubok, fetches what is missing, and runs the tests; without a Chromium there are none to run.
+/// Builds klubok, fetches what is missing, and runs the tests; where there is no Chromium, or what drives it cannot be had,
+/// there are none to run.
 ///
 /// # Errors
-/// When something cannot be built, fetched or started.
+/// When something cannot be built or started.
 pub(crate) fn run(root: &Path) -> Result<Tally> {
     let Some(chromium) = chromium(root) else {
         return Ok(Tally::left_out("there is no Chromium here"));
@@ -34,7 +35,9 @@ pub(crate) fn run(root: &Path) -> Result<Tally> {
         return Ok(Tally::left_out("there is no python3 here"));
     }
     let environment = root.join("target/browser-venv");
-    fetch(root, &environment)?;
+    if !fetch(root, &environment)? {
+        return Ok(Tally::left_out("what drives the browser could not be fetched"));
+    }
     if !succeeds(cargo(root).args(["build", "--locked", "--quiet", "-p", "klubok-cli"]))? {
         bail!("klubok could not be built");
     }
@@ -82,14 +85,15 @@ fn chromium(root: &Path) -> Option<&'static str> {
     })
 }
 
-/// Fetches what drives the browser, unless it is there in the versions that the tests ask for.
-fn fetch(root: &Path, environment: &Path) -> Result<()> {
+/// Fetches what drives the browser, unless it is there in the versions that the tests ask for; says whether it is there. It takes
+/// python3 with `venv`, and what the index of Python's packages has.
+fn fetch(root: &Path, environment: &Path) -> Result<bool> {
     let asked = root.join(TESTS).join("requirements.txt");
     let there = environment.join("requirements.txt");
     if fs_err::read(&there)
         .is_ok_and(|there| fs_err::read(&asked).is_ok_and(|asked| asked == there))
     {
-        return Ok(());
+        return Ok(true);
     }
     println!("fetching what drives the browser into {}", environment.display());
     let fetched = succeeds(command(root, "python3").args(["-m", "venv"]).arg(environment))?
@@ -98,11 +102,10 @@ fn fetch(root: &Path, environment: &Path) -> Result<()> {
                 .args(["-m", "pip", "install", "--quiet", "-r"])
                 .arg(&asked),
         )?;
-    if !fetched {
-        bail!("this needs python3 with `venv`, and from PyPI what `{}` names", asked.display());
+    if fetched {
+        fs_err::copy(asked, there)?;
     }
-    fs_err::copy(asked, there)?;
-    Ok(())
+    Ok(fetched)
 }
 
 /// How many there were of a kind, from `2 failed, 12 passed in 40.12s`; 0 from any other line.

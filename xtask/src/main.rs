@@ -24,9 +24,6 @@ enum Chore {
         /// Only format, tidy, lints and tests: what one wants after every change
         #[arg(long)]
         quick: bool,
-        /// The page in Chromium, too: some minutes.
-        #[arg(long)]
-        browser: bool,
     },
     /// Check the rules of the project that no other tool knows
     Tidy,
@@ -41,7 +38,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let good = match Chore::parse() {
-        Chore::Test { quick, browser } => test::run(root, quick, browser),
+        Chore::Test { quick } => test::run(root, quick),
         Chore::Tidy => tidy::run(root)?,
         Chore::Golden => golden::run(root)?,
         Chore::Bench(arguments) => bench::run(root, &arguments)?,

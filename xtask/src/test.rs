@@ -52,16 +52,14 @@ const REST: &[Step] = &[
     ("unused dependencies", unused_dependencies),
     ("spelling", spelling),
     ("python", python),
+    ("browser", browser::run),
 ];
 
-const IN_A_BROWSER: &[Step] = &[("browser", browser::run)];
-
 /// Runs the steps and prints how each went; true when all went well.
-pub(crate) fn run(root: &Path, quick: bool, browser: bool) -> bool {
+pub(crate) fn run(root: &Path, quick: bool) -> bool {
     let rest = if quick { &[] } else { REST };
-    let last = if browser { IN_A_BROWSER } else { &[] };
     let mut table = Vec::new();
-    for (name, step) in QUICK.iter().chain(rest).chain(last) {
+    for (name, step) in QUICK.iter().chain(rest) {
         println!("\n=== {name}");
         let start = Instant::now();
         let tally = step(root).unwrap_or_else(|error| {
