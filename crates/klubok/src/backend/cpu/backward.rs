@@ -82,9 +82,10 @@ impl Block {
             width.div_ceil(tile),
             work,
             gradients.parts(tile, through.stride),
-            |i, part, _| {
+            |i, part, scratch| {
                 let (first, mut part) = (i * tile, Gradients::from(part));
-                products::backward_input(isa, part.delta, &self.delta, &self.weight, first, groups);
+                let (dz, weight) = (&self.delta, &self.weight);
+                products::backward_input(isa, part.delta, dz, weight, first, groups, scratch);
                 through.run(first, &mut part);
             },
         );

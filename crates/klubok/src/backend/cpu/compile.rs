@@ -12,6 +12,7 @@ use super::{
     loss::Targets,
     memory,
     parameter::{Parameter, padded},
+    products::backward_input_scratch,
     tile::COLUMNS,
     update::Update,
     values::{GROUP, spread_scratch},
@@ -205,15 +206,16 @@ fn function(f: Activation) -> Function {
     }
 }
 
-/// Numbers that a thread needs for itself: rows of the input, or factors of dropout, or pairs of a panel, or a tile of a
-/// gradient, with max-norm of old weights, in bf16 of pairs.
+/// Numbers that a thread needs for itself: rows of the input, or factors of dropout, or pairs of a panel, or a tile of
+/// inputs of a weight, or a tile of a gradient, with max-norm of old weights, in bf16 of pairs.
 fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
     let weights = plan.params.iter().filter_map(|param| match *param.shape {
         [rows, columns] => {
             let tile = tile_features(rows, max_batch);
             let old = if plan.update.max_norm.is_some() { padded(columns) } else { 0 };
             let packed = if plan.precision == Precision::Bf16 { tile / 2 * COLUMNS } else { 0 };
-            Some(tile * (COLUMNS + old) + packed)
+            let inputs = backward_input_scratch(tile_features(columns, max_batch));
+            Some((tile * (COLUMNS + old) + packed).max(inputs))
         }
         _ => None,
     });

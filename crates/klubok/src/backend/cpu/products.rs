@@ -2,7 +2,7 @@
 
 use klubok_kernels::{
     isa::Isa,
-    product::{Ahead, Lanes, Scalars, Size, product, single},
+    product::{Ahead, DEPTH, Lanes, Scalars, Size, product, single},
 };
 
 use super::{
@@ -50,6 +50,16 @@ pub(super) fn forward_one(
     single(isa, z, stride, z.len() / stride, &weight.value[first * apart..], apart, x);
 }
 
+/// Numbers of scratch that [`backward_input`] takes for a tile of so many inputs.
+pub(super) fn backward_input_scratch(tile: usize) -> usize {
+    DEPTH * apart(tile)
+}
+
+/// From one row of a copied part of a weight to the next: an odd number of lines, which spreads rows over a cache.
+fn apart(tile: usize) -> usize {
+    (tile.div_ceil(GROUP) | 1) * GROUP
+}
+
 /// `dx = dz W` for inputs from number `first` on: `[inputs][samples]`.
 pub(super) fn backward_input(
     isa: Isa,
@@ -58,15 +68,25 @@ pub(super) fn backward_input(
     weight: &Parameter,
     first: usize,
     groups: usize,
+    scratch: &mut [f32],
 ) {
     let (stride, ahead) = (dz.stride, Ahead::default());
     let (rows, packed) = (dx.len() / stride, &weight.packed);
     if dz.pairs.is_empty() {
-        let size = Size { rows, groups, depth: weight.rows };
-        let lanes = Lanes { values: &dz.rows[..], step: stride, group: GROUP };
-        let w = &weight.value[first..];
-        let scalars = Scalars { values: w, step: weight.stride, stride: 1 };
-        product(isa, dx, stride, size, lanes, scalars, ahead, false);
+        // A column of a weight has each number in another line, often in another page: what is read once for every few
+        // groups of samples is first brought together.
+        let apart = apart(rows);
+        for from in (0..weight.rows).step_by(DEPTH) {
+            let depth = DEPTH.min(weight.rows - from);
+            let w = weight.value[from * weight.stride..].chunks_exact(weight.stride);
+            for (copy, w) in scratch.chunks_exact_mut(apart).zip(w).take(depth) {
+                copy[..rows].copy_from_slice(&w[first..first + rows]);
+            }
+            let size = Size { rows, groups, depth };
+            let lanes = Lanes { values: &dz.rows[from * stride..], step: stride, group: GROUP };
+            let scalars = Scalars { values: &*scratch, step: apart, stride: 1 };
+            product(isa, dx, stride, size, lanes, scalars, ahead, from > 0);
+        }
     } else {
         let size = Size { rows, groups, depth: weight.rows.div_ceil(2) };
         let lanes = Lanes { values: &dz.pairs[..], step: stride, group: GROUP };
