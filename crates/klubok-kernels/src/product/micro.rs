@@ -21,13 +21,25 @@ macro_rules! micro_kernel {
             // SAFETY: the caller vouches for `N` rows and `V` vectors of the block.
             unsafe {
                 let mut sums: [[$vector; V]; N] = [[$zero; V]; N];
-                for ahead in block.ahead.into_iter().filter(|ahead| !ahead.is_null()) {
-                    for at in (0..N * V).step_by(PER_GROUP) {
-                        $fetch(ahead.wrapping_add(at / V * block.ahead_row + at % V * $lanes));
-                    }
-                }
+                // A row of what is ahead at a time, evenly over the sum: many at once would wait for each other, and all
+                // that comes behind for them.
+                let rows_ahead = if block.ahead[0].is_null() { 0 } else { block.ahead.len() * N };
+                let every = (block.depth / (block.ahead.len() * N)).max(1);
+                let (mut fetched, mut wait) = (0, if rows_ahead > 0 { 1 } else { usize::MAX });
                 let (mut lanes, mut scalars) = (block.lanes, block.scalars);
                 for _ in 0..block.depth {
+                    wait -= 1;
+                    if wait == 0 {
+                        let ahead = block.ahead[fetched / N];
+                        if !ahead.is_null() {
+                            for v in (0..V).step_by(PER_GROUP) {
+                                let at = fetched % N * block.ahead_row + v * $lanes;
+                                $fetch(ahead.wrapping_add(at));
+                            }
+                        }
+                        fetched += 1;
+                        wait = if fetched < rows_ahead { every } else { usize::MAX };
+                    }
                     let mut x: [$lane; V] = [$load_lane(lanes); V];
                     for v in 1..V {
                         let at = v / PER_GROUP * block.group + (v & (PER_GROUP - 1)) * $lanes;
