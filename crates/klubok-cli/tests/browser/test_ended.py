@@ -84,6 +84,20 @@ def test_the_slider_changes_what_panels_show(dashboard, window):
         wait(page, f"([panel, early]) => ({SHOWN})(panel) !== early", [panel, early[panel]])
 
 
+def test_the_terrain_shows_the_way_of_the_training(ended, dashboard, window):
+    page = window(dashboard.address)
+    page.get_by_role("button", name="Measure the terrain").click()
+    page.locator("#panel-terrain canvas").wait_for()
+    page.locator("#panel-terrain summary", has_text="table").click()
+    rows = page.locator("#panel-terrain tbody tr").all_inner_texts()
+    losses = [float(row.split("\t")[1]) for row in rows]
+    lines = [json.loads(line) for line in (ended / "metrics.jsonl").read_text().splitlines()]
+    best = min(lines, key=lambda line: line["val_loss"])
+    assert [row.split("\t")[0] for row in rows] == ["0 · start", f"{best['step']} · best", f"{lines[-1]['step']} · last"]
+    # On a sample of the training part, not all of it.
+    assert abs(losses[-1] - lines[-1]["train_eval_loss"]) < 0.1 and losses[0] > losses[-1]
+
+
 def test_a_class_that_is_a_tag_is_text(dashboard, window):
     page = window(dashboard.address)
     all_shown(page)

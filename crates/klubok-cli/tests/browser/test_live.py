@@ -49,6 +49,9 @@ def test_pause_rests_and_one_step_is_one(live, training):
     mode(live, "training")
     wait(live, "Math.abs(Klubok.store.latest('learning_rate') - 0.002) < 1e-6")
     assert float(figure(live, "Learning rate")) == 0.002
+    live.locator("#panel-repeat").scroll_into_view_if_needed()
+    wait(live, "document.querySelector('#panel-repeat .body').innerText.includes('learning rate 0.002')")
+    assert "klubok train --replay" in live.locator("#panel-repeat").inner_text()
 
 
 def test_a_reload_loses_nothing(live, training):

@@ -57,6 +57,7 @@
   const path = (state) => (state.now.mode === "training" ? "/api/look/motion" : null);
 
   function render(state, look, changes) {
+    choose.hidden = !look;
     if (!look) write(note, path(state) ? "" : t("page.no_steps"));
     if (!look || !look.bins_of_a_power || ![...changes].some((what) => ["look", "shown", "theme", "layer", "run"].includes(what))) return;
     if (choose.options.length === 0) {

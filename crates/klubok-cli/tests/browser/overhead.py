@@ -1,0 +1,121 @@
+"""What the page costs a training: with nobody at it, and with three browsers.
+
+    python3 overhead.py target/release/klubok [--rounds 5] [--epochs 200] [--data demo:cats-dogs] [--chromium chromium]
+
+Trains the same network in turns: without a page, with one that nobody looks at, and with three clients that ask for what a
+browser asks for whose window shows the top of the page, or all panels. A browser draws, too, on processors of its own; with
+`--chromium` three real ones draw beside the training, which takes what the machine has. Times are those that the training
+itself tells, of the last epoch.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+# What the panels ask for, and every how many seconds, as the scripts of the page say.
+TOP = {"pass": 1.5}
+ALL = {"pass": 1.5, "features?layer=hidden1&moment=live": 3, "cloud?moment=live": 3, "neuron?layer=hidden1&unit=0": 2,
+       "answers": 5, "excites?layer=hidden1": 10, "layers": 10, "lesions": 10, "suspects": 10, "motion": 10}
+
+
+class Client:
+    """Follows a page as a browser does, until the page ends."""
+
+    def __init__(self, address, panels):
+        self.address, self.open = address, True
+        self.threads = [threading.Thread(target=self.follow, daemon=True)]
+        self.threads += [threading.Thread(target=self.look, args=each, daemon=True) for each in panels.items()]
+        for thread in self.threads:
+            thread.start()
+
+    def get(self, path):
+        with urllib.request.urlopen(self.address + path, timeout=60) as answer:
+            return answer.read()
+
+    def follow(self):
+        known = [0, 0, 0]
+        try:
+            with urllib.request.urlopen(self.address + "api/live", timeout=60) as news:
+                for line in news:
+                    if line.startswith(b"data: ") and (lines := json.loads(line[6:])["lines"]) != known:
+                        self.get("api/story?epochs={}&steps={}&events={}".format(*known))
+                        known = lines
+        except OSError:
+            pass
+        self.open = False
+
+    def look(self, what, every):
+        while self.open:
+            try:
+                self.get(f"api/look/{what}")
+            except urllib.error.HTTPError:
+                pass
+            except OSError:
+                return
+            time.sleep(every)
+
+
+def browsers(address, chromium):
+    """Three real browsers; gives what closes them."""
+    from playwright.sync_api import sync_playwright
+
+    playwright = sync_playwright().start()
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"], chromium_sandbox=False)
+    for _ in range(3):
+        browser.new_context(viewport={"width": 1440, "height": 900}).new_page().goto(address)
+    return lambda: (browser.close(), playwright.stop())
+
+
+def seconds(arguments, mode):
+    """How long a training took, by its own clock."""
+    with tempfile.TemporaryDirectory() as place:
+        command = [arguments.klubok, "train", arguments.data, "-o", "run", "--epochs", str(arguments.epochs), "--json",
+                   "--hidden", arguments.hidden, "--set", "train.early_stopping=false"]
+        page = [] if mode == "no page" else ["--dashboard", "--listen", "127.0.0.1:0"]
+        training = subprocess.Popen(command + page, cwd=place, env={**os.environ, "KLUBOK_LANG": "en"},
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        address = page and next(found[1] for line in training.stderr if (found := re.search(r"(http://[\w.:]+/)", line)))
+        threading.Thread(target=training.stderr.read, daemon=True).start()
+        close = lambda: None
+        if mode in ("three clients", "three clients, all panels"):
+            for _ in range(3):
+                Client(address, ALL if "all" in mode else TOP)
+        elif mode == "three browsers":
+            close = browsers(address, arguments.chromium)
+        training.wait()
+        close()
+        return json.loads((Path(place) / "run/metrics.jsonl").read_text().splitlines()[-1])["elapsed_seconds"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("klubok", type=os.path.abspath)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--data", default="demo:cats-dogs")
+    parser.add_argument("--hidden", default="256,64")
+    parser.add_argument("--chromium", help="measure real browsers, too")
+    arguments = parser.parse_args()
+    modes = ["no page", "nobody at it", "three clients", "three clients, all panels"]
+    modes += ["three browsers"] if arguments.chromium else []
+    took = {mode: [] for mode in modes}
+    for _ in range(arguments.rounds):
+        for mode in modes:
+            took[mode].append(seconds(arguments, mode))
+    for mode in modes:
+        ratios = [with_page / without - 1 for with_page, without in zip(took[mode], took["no page"])]
+        print(f"{mode:<26} {statistics.median(took[mode]):7.2f} s ({min(took[mode]):.2f} to {max(took[mode]):.2f}), "
+              f"{statistics.median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
