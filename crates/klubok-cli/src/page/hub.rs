@@ -173,13 +173,18 @@ impl Hub {
         }
         let (step, weights) = match self.control().and_then(ask) {
             Some(taken) => taken,
-            None => (self.story().best_step().unwrap_or(asked), self.model()?.weights),
+            None => (self.best_step().unwrap_or(asked), self.model()?.weights),
         };
         let mut glass = Glass::clone(&*self.start()?);
         glass.set_weights(weights);
         let copy = Copy { step, asked, taken: Instant::now(), glass: Arc::new(glass) };
         *kept = Some(copy.clone());
         Ok(copy)
+    }
+
+    /// The step of the run's model.
+    pub(super) fn best_step(&self) -> Option<u64> {
+        self.story().best_step(self.about.config.train.monitor)
     }
 
     /// The run's model.

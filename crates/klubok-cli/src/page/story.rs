@@ -4,11 +4,13 @@
 //! late, was closed or is loaded anew misses nothing. The same story is written into a report.
 
 use klubok::{
+    config::Monitor,
     observe::{Diagnosis, watch::Watch},
     train::{
         control::Act,
         event::{Event, Metrics, Observer, Phase, Stopped},
         logs::{EventLine, Happened},
+        progress::Best,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -138,10 +140,16 @@ impl Story {
             .learning_rate
     }
 
-    /// The step of the best epoch: that of the run's model.
-    pub(crate) fn best_step(&self) -> Option<u64> {
-        let best = self.best_epoch?;
-        self.epochs.iter().find(|line| line.epoch == best).map(|line| line.step)
+    /// The step of the epoch whose weights are the run's model, chosen as the training chooses it.
+    pub(crate) fn best_step(&self, monitor: Monitor) -> Option<u64> {
+        let mut best: Option<(Best, u64)> = None;
+        for line in &self.epochs {
+            let now = Best::new(line.epoch as u64, line);
+            if best.is_none_or(|(best, _)| now.beats(&best, monitor)) {
+                best = Some((now, line.step));
+            }
+        }
+        best.map(|(_, step)| step)
     }
 
     /// Says what it does.

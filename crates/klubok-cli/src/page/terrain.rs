@@ -41,7 +41,7 @@ impl Hub {
             return Ok(told.clone());
         }
         let way = self.way(data)?;
-        let best = self.story().best_step();
+        let best = self.best_step();
         let told = told(data, &way, best)?;
         *kept = Some((done, told.clone()));
         Ok(told)
@@ -51,7 +51,7 @@ impl Hub {
     fn way(&self, data: &Dataset) -> Result<Vec<(u64, Arc<Glass>)>, String> {
         self.remember()?;
         let mut way = lock(&self.snapshots).networks();
-        let best = self.story().best_step();
+        let best = self.best_step();
         let mut add = |step, weights: Weights| {
             if let Err(at) = way.binary_search_by_key(&step, |(step, _)| *step) {
                 let mut glass = Glass::clone(&way[0].1);
