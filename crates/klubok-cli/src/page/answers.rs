@@ -1,6 +1,6 @@
 //! What the network answers on the validation part: confusions, calibration, and its surest mistakes.
 
-use klubok::data::Dataset;
+use klubok::{data::Dataset, look::Glass};
 use serde_json::{Value, json};
 
 use super::{
@@ -20,8 +20,11 @@ const BINS: usize = 10;
 impl Hub {
     /// How the network answers on the validation part, or on a part of it that is spread evenly.
     pub(super) fn look_at_answers(&self, moment: Option<u64>) -> Answer {
+        self.at_moment(moment, "answers".to_owned(), |step, glass| self.answered(step, glass))
+    }
+
+    fn answered(&self, step: u64, glass: &Glass) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        let (step, glass) = self.weights_at(moment)?;
         let rows = spread(&data.parts.val, SAMPLES);
         let logits = glass.ask(&data.rows, &rows, &[glass.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
@@ -29,7 +32,6 @@ impl Hub {
         let figures = Evaluation::new(&logits, &targets, &data.classes);
         let mut told = serde_json::to_value(figures).map_err(|error| error.to_string())?;
         told["step"] = step.into();
-        told["wholes"] = self.wholes().into();
         told["calibration"] = calibration(&logits, &targets, data.classes.len());
         told["mistakes"] = self.mistakes(data, &rows, &logits)?.into();
         Ok(told)

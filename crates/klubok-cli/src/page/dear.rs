@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::{
     hub::{Copy, Hub, lock},
     looks::Answer,
+    story::Mode,
 };
 
 /// The share of the time that passes which may be spent,
@@ -42,22 +44,41 @@ impl Budget {
     }
 }
 
+/// Answers that are kept of a kind.
+const KEPT: usize = 64;
+
 /// Answers by what was asked, each with the updates done by then.
 pub(super) type Dear = BTreeMap<String, (u64, Value)>;
 
 impl Hub {
     /// Whether something may be done that nobody waits for: a training of this process is to notice nothing.
     pub(super) fn may_spend(&self) -> bool {
-        !self.is_live() || lock(&self.budget).allows()
+        let goes_on = self.is_live() && self.now().mode == Mode::Training;
+        !goes_on || lock(&self.budget).allows()
+    }
+
+    /// The answer to `what` that takes long: whoever else asks for such a one waits.
+    pub(super) fn dear(&self, what: String, make: impl FnOnce(&Copy) -> Answer) -> Answer {
+        self.kept(&self.dear, what, make)
+    }
+
+    /// The answer to `what` that takes little, but is asked for often.
+    pub(super) fn frequent(&self, what: String, make: impl FnOnce(&Copy) -> Answer) -> Answer {
+        self.kept(&self.frequent, what, make)
     }
 
     /// The answer to `what`: a kept one, if it is of this step or there is no time for a new one. What was never asked is
     /// always answered.
-    pub(super) fn dear(&self, what: String, make: impl FnOnce(&Copy) -> Answer) -> Answer {
+    fn kept(
+        &self,
+        answers: &Mutex<Dear>,
+        what: String,
+        make: impl FnOnce(&Copy) -> Answer,
+    ) -> Answer {
         // Whoever else asks waits here, and finds the answer.
-        let mut dear = lock(&self.dear);
+        let mut answers = lock(answers);
         let step = self.now().step;
-        if let Some((of, answer)) = dear.get(&what)
+        if let Some((of, answer)) = answers.get(&what)
             && (*of == step || !self.may_spend())
         {
             return Ok(answer.clone());
@@ -67,7 +88,12 @@ impl Hub {
         let mut answer = make(&copy)?;
         lock(&self.budget).spend(begun.elapsed());
         answer["step"] = copy.step.into();
-        dear.insert(what, (copy.asked, answer.clone()));
+        answers.insert(what, (copy.asked, answer.clone()));
+        if answers.len() > KEPT {
+            let oldest =
+                answers.iter().min_by_key(|(_, (of, _))| *of).map(|(what, _)| what.clone());
+            oldest.iter().for_each(|what| drop(answers.remove(what)));
+        }
         Ok(answer)
     }
 }

@@ -51,6 +51,7 @@ pub(crate) struct Hub {
     story: Mutex<Story>,
     pub(super) snapshots: Mutex<Snapshots>,
     pub(super) dear: Mutex<Dear>,
+    pub(super) frequent: Mutex<Dear>,
     pub(super) budget: Mutex<Budget>,
     pub(super) components: OnceLock<Components>,
     /// Of how many updates, and what was told.
@@ -83,6 +84,7 @@ impl Hub {
             story: Mutex::new(story),
             snapshots: Mutex::default(),
             dear: Mutex::default(),
+            frequent: Mutex::default(),
             budget: Mutex::default(),
             components: OnceLock::new(),
             terrain: Mutex::default(),

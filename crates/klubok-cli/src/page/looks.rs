@@ -44,16 +44,20 @@ struct Sample {
 impl Hub {
     /// A sample forward through all layers and back from its error.
     pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
+        self.at_moment(moment, format!("pass {which:?}"), |step, glass| {
+            self.passed(which, step, glass)
+        })
+    }
+
+    fn passed(&self, which: Which, step: u64, glass: &Glass) -> Answer {
         let sample = self.sample(which)?;
-        let (step, glass) = self.weights_at(moment)?;
         let pass = glass.pass(&sample.stored);
         let start = self.start().ok().map(|start| start.pass(&sample.stored).probabilities);
         let layers: Vec<Value> =
-            glass.layers().iter().map(|layer| forward(&glass, &pass, layer)).collect();
+            glass.layers().iter().map(|layer| forward(glass, &pass, layer)).collect();
         let mut answer = self.shown(&sample.stored);
         let more = json!({
             "step": step,
-            "wholes": self.wholes(),
             "name": sample.name,
             "label": sample.label,
             "beside": sample.beside,
@@ -61,7 +65,7 @@ impl Hub {
             "probabilities": pass.probabilities,
             "start_probabilities": start,
             "loss": sample.label.map(|label| pass.loss(label)),
-            "backward": sample.label.map(|label| backward(&glass, &pass, label)),
+            "backward": sample.label.map(|label| backward(glass, &pass, label)),
         });
         extend(&mut answer, more);
         Ok(Value::Object(answer))
@@ -75,9 +79,14 @@ impl Hub {
         which: Which,
         moment: Option<u64>,
     ) -> Answer {
+        self.at_moment(moment, format!("neuron {layer} {unit} {which:?}"), |step, glass| {
+            self.neuron(layer, unit, which, step, glass)
+        })
+    }
+
+    fn neuron(&self, layer: &str, unit: usize, which: Which, step: u64, glass: &Glass) -> Answer {
         let sample = self.sample(which)?;
-        let (step, glass) = self.weights_at(moment)?;
-        let at = place_of(&glass, layer)?;
+        let at = place_of(glass, layer)?;
         let own = &glass.layers()[at];
         if unit >= glass.units(own) {
             return Err("the layer has no such unit".to_owned());
@@ -91,7 +100,6 @@ impl Hub {
         };
         let more = json!({
             "step": step,
-            "wholes": self.wholes(),
             "layer": layer,
             "unit": unit,
             "inputs": glass.inputs(own),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     hub::{Copy, Hub, lock},
-    looks::{largest, signed_bytes},
+    looks::{Answer, largest, signed_bytes},
     seen::Seen,
 };
 
@@ -105,11 +105,36 @@ impl Hub {
 
     /// The whole network at the last moment that is kept and not after a step, or now.
     pub(super) fn weights_at(&self, step: Option<u64>) -> Result<(u64, Arc<Glass>), String> {
+        self.begin()?;
+        let kept = step.and_then(|step| lock(&self.snapshots).whole(step));
+        kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
+    }
+
+    /// The answer to `what` of the network at a moment, or of now: then, while a training goes on, only as often as there is
+    /// time for it.
+    pub(super) fn at_moment(
+        &self,
+        step: Option<u64>,
+        what: String,
+        make: impl Fn(u64, &Glass) -> Answer,
+    ) -> Answer {
+        let mut answer = if step.is_some() {
+            let (step, glass) = self.weights_at(step)?;
+            make(step, &glass)?
+        } else {
+            self.begin()?;
+            self.frequent(what, |copy| make(copy.step, &copy.glass))?
+        };
+        answer["wholes"] = self.wholes().into();
+        Ok(answer)
+    }
+
+    /// Keeps the start and this moment, if nothing was kept yet.
+    fn begin(&self) -> Result<(), String> {
         if lock(&self.snapshots).moments.is_empty() {
             self.remember()?;
         }
-        let kept = step.and_then(|step| lock(&self.snapshots).whole(step));
-        kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
+        Ok(())
     }
 
     /// The steps of which the whole network is kept.

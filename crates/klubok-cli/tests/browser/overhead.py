@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -69,7 +70,7 @@ def browsers(address, chromium):
     from playwright.sync_api import sync_playwright
 
     playwright = sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"], chromium_sandbox=False)
+    browser = playwright.chromium.launch(executable_path=shutil.which(chromium), args=["--disable-gpu"], chromium_sandbox=False)
     for _ in range(3):
         browser.new_context(viewport={"width": 1440, "height": 900}).new_page().goto(address)
     return lambda: (browser.close(), playwright.stop())
@@ -111,6 +112,7 @@ def main():
     for _ in range(arguments.rounds):
         for mode in modes:
             took[mode].append(seconds(arguments, mode))
+            print(f"  {mode}: {took[mode][-1]:.2f} s", flush=True)
     for mode in modes:
         ratios = [with_page / without - 1 for with_page, without in zip(took[mode], took["no page"])]
         print(f"{mode:<26} {statistics.median(took[mode]):7.2f} s ({min(took[mode]):.2f} to {max(took[mode]):.2f}), "
