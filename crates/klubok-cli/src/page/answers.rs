@@ -20,10 +20,10 @@ const BINS: usize = 10;
 impl Hub {
     /// How the network answers on the validation part, or on a part of it that is spread evenly.
     pub(super) fn look_at_answers(&self, moment: Option<u64>) -> Answer {
-        self.at_moment(moment, "answers".to_owned(), |step, glass| self.answered(step, glass))
+        self.at_moment(moment, "answers".to_owned(), |glass| self.answered(glass))
     }
 
-    fn answered(&self, step: u64, glass: &Glass) -> Answer {
+    fn answered(&self, glass: &Glass) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let rows = spread(&data.parts.val, SAMPLES);
         let logits = glass.ask(&data.rows, &rows, &[glass.plan().output]);
@@ -31,7 +31,6 @@ impl Hub {
         let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
         let figures = Evaluation::new(&logits, &targets, &data.classes);
         let mut told = serde_json::to_value(figures).map_err(|error| error.to_string())?;
-        told["step"] = step.into();
         told["calibration"] = calibration(&logits, &targets, data.classes.len());
         told["mistakes"] = self.mistakes(data, &rows, &logits)?.into();
         Ok(told)

@@ -44,12 +44,10 @@ struct Sample {
 impl Hub {
     /// A sample forward through all layers and back from its error.
     pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
-        self.at_moment(moment, format!("pass {which:?}"), |step, glass| {
-            self.passed(which, step, glass)
-        })
+        self.at_moment(moment, format!("pass {which:?}"), |glass| self.passed(which, glass))
     }
 
-    fn passed(&self, which: Which, step: u64, glass: &Glass) -> Answer {
+    fn passed(&self, which: Which, glass: &Glass) -> Answer {
         let sample = self.sample(which)?;
         let pass = glass.pass(&sample.stored);
         let start = self.start().ok().map(|start| start.pass(&sample.stored).probabilities);
@@ -57,7 +55,6 @@ impl Hub {
             glass.layers().iter().map(|layer| forward(glass, &pass, layer)).collect();
         let mut answer = self.shown(&sample.stored);
         let more = json!({
-            "step": step,
             "name": sample.name,
             "label": sample.label,
             "beside": sample.beside,
@@ -79,12 +76,12 @@ impl Hub {
         which: Which,
         moment: Option<u64>,
     ) -> Answer {
-        self.at_moment(moment, format!("neuron {layer} {unit} {which:?}"), |step, glass| {
-            self.neuron(layer, unit, which, step, glass)
+        self.at_moment(moment, format!("neuron {layer} {unit} {which:?}"), |glass| {
+            self.neuron(layer, unit, which, glass)
         })
     }
 
-    fn neuron(&self, layer: &str, unit: usize, which: Which, step: u64, glass: &Glass) -> Answer {
+    fn neuron(&self, layer: &str, unit: usize, which: Which, glass: &Glass) -> Answer {
         let sample = self.sample(which)?;
         let at = place_of(glass, layer)?;
         let own = &glass.layers()[at];
@@ -99,7 +96,6 @@ impl Hub {
             _ => Map::new(),
         };
         let more = json!({
-            "step": step,
             "layer": layer,
             "unit": unit,
             "inputs": glass.inputs(own),

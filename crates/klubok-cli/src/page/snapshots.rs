@@ -116,14 +116,16 @@ impl Hub {
         &self,
         step: Option<u64>,
         what: String,
-        make: impl Fn(u64, &Glass) -> Answer,
+        make: impl Fn(&Glass) -> Answer,
     ) -> Answer {
         let mut answer = if step.is_some() {
             let (step, glass) = self.weights_at(step)?;
-            make(step, &glass)?
+            let mut answer = make(&glass)?;
+            answer["step"] = step.into();
+            answer
         } else {
             self.begin()?;
-            self.frequent(what, |copy| make(copy.step, &copy.glass))?
+            self.frequent(what, |copy| make(&copy.glass))?
         };
         answer["wholes"] = self.wholes().into();
         Ok(answer)

@@ -101,8 +101,8 @@
     post,
     postPicture,
     follow,
-    // A path that can be asked for: a report holds only some.
-    has: (path) => (report && !(report.looks || {})[path] ? null : path),
+    // Whether a path can be asked for: a report holds only some.
+    has: (path) => !report || path in (report.looks || {}),
     // The paths that a report holds of a kind, for panels that offer a choice.
     kept: (start) => Object.keys((report && report.looks) || {}).filter((path) => path.startsWith(start)),
   };

@@ -117,7 +117,8 @@
     if (isLive()) return path;
     const at = (line() || { step: 0 }).step;
     const step = state.wholes.reduce((last, whole) => (whole <= at ? whole : last), 0);
-    return Klubok.api.has(`${path}${path.includes("?") ? "&" : "?"}moment=${step}`) || path;
+    const full = `${path}${path.includes("?") ? "&" : "?"}moment=${step}`;
+    return Klubok.api.has(full) ? full : path;
   }
 
   function setSample(sample) {
