@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::{
     hub::{Copy, Hub, lock},
     looks::Answer,
-    story::Mode,
 };
 
 /// The share of the time that passes which may be spent,
@@ -39,7 +38,7 @@ impl Budget {
     }
 
     /// Something was done that took so long.
-    pub(super) fn spend(&mut self, time: Duration) {
+    fn spend(&mut self, time: Duration) {
         self.spent += time;
     }
 }
@@ -53,8 +52,14 @@ pub(super) type Dear = BTreeMap<String, (u64, Value)>;
 impl Hub {
     /// Whether something may be done that nobody waits for: a training of this process is to notice nothing.
     pub(super) fn may_spend(&self) -> bool {
-        let goes_on = self.is_live() && self.now().mode == Mode::Training;
-        !goes_on || lock(&self.budget).allows()
+        !self.goes_on() || lock(&self.budget).allows()
+    }
+
+    /// Something was done since `begun`. At rest it costs nobody anything.
+    pub(super) fn spend(&self, begun: Instant) {
+        if self.goes_on() {
+            lock(&self.budget).spend(begun.elapsed());
+        }
     }
 
     /// The answer to `what` that takes long: whoever else asks for such a one waits.
@@ -86,8 +91,10 @@ impl Hub {
         let copy = self.weights()?;
         let begun = Instant::now();
         let mut answer = make(&copy)?;
-        lock(&self.budget).spend(begun.elapsed());
-        answer["step"] = copy.step.into();
+        self.spend(begun);
+        if answer["step"].is_null() {
+            answer["step"] = copy.step.into();
+        }
         answers.insert(what, (copy.asked, answer.clone()));
         if answers.len() > KEPT {
             let oldest =

@@ -112,6 +112,11 @@ impl Hub {
         matches!(self.weighted, Weighted::Live(_))
     }
 
+    /// Whether a training of this process takes steps.
+    pub(super) fn goes_on(&self) -> bool {
+        self.is_live() && self.now().mode == Mode::Training
+    }
+
     /// What reaches the training of this process.
     pub(super) fn control(&self) -> Option<&'static Control> {
         match self.weighted {
@@ -164,9 +169,9 @@ impl Hub {
     /// In a sentence, when there are none.
     pub(super) fn weights(&self) -> Result<Copy, String> {
         let mut kept = lock(&self.now);
-        let Now { step: asked, mode, .. } = self.now();
+        let asked = self.now().step;
         // At rest nothing is worth more than the step that one rests at.
-        let goes_on = self.is_live() && mode == Mode::Training;
+        let goes_on = self.goes_on();
         if let Some(copy) = kept
             .as_ref()
             .filter(|copy| copy.asked == asked || (goes_on && copy.taken.elapsed() < FRESH))

@@ -152,10 +152,11 @@ impl Hub {
         if start.layers().first().is_none_or(|first| first.name != layer) {
             return Err("only the first layer reads pixels".to_owned());
         }
-        self.remember()?;
-        let mut answer = sizes(shape);
-        extend(&mut answer, lock(&self.snapshots).told(moment, &start, STRONGEST));
-        Ok(Value::Object(answer))
+        self.of_moments(moment, "features", || {
+            let mut answer = sizes(shape);
+            extend(&mut answer, lock(&self.snapshots).told(moment, &start, STRONGEST));
+            Ok(Value::Object(answer))
+        })
     }
 
     /// Reads a picture as the network sees it, keeps it in memory, and says what the network makes of it.

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use klubok::{
+    data::Dataset,
     look::{Glass, components::Components},
     nn::loss::{answer, log_sum_exp, softmax},
 };
@@ -54,14 +55,17 @@ impl Hub {
             (log_sum_exp(&z) - z[data.targets[row as usize] as usize]) as f32
         };
         let losses = of_train[0].chunks_exact(classes).zip(&train).map(loss).collect();
-        lock(&self.budget).spend(begun.elapsed());
+        self.spend(begun);
         Some(Seen { hidden: of_val.swap_remove(0), said, losses })
     }
 
     /// Validation samples as the last layer gets them, on the two components of the last moment, at the moment of a snapshot.
     pub(super) fn look_at_cloud(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.remember()?;
+        self.of_moments(moment, "cloud", || self.cloud(data, moment))
+    }
+
+    fn cloud(&self, data: &Dataset, moment: Option<u64>) -> Answer {
         let seen = lock(&self.snapshots).seen();
         let (last, _) = seen.last().ok_or("this network has no hidden layer")?;
         let rows = spread(&data.parts.val, CLOUD);

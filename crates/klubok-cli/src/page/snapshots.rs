@@ -2,10 +2,14 @@
 //! moments the whole network.
 //!
 //! The first layer is kept as signed bytes, of at most a million weights a moment: of a larger layer, of units that are
-//! spread evenly over it. A moment is kept at each line of `steps.jsonl` and of the first epochs, then ever more rarely;
-//! of a large network fewer of them are whole.
+//! spread evenly over it. A moment is kept at lines of `steps.jsonl` and of epochs, ever more rarely; of a large network fewer
+//! of them are whole.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    thread,
+    time::Instant,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
@@ -25,8 +29,10 @@ use super::{
 const WEIGHTS: usize = 1 << 20;
 /// Bytes of whole networks that are kept, besides the one at the start.
 const WHOLE: usize = 256 << 20;
-/// Moments that are kept; past this, every other one is forgotten.
+/// Moments that are kept; past this, the one that is closest to its neighbours is forgotten.
 const MOMENTS: usize = 48;
+/// A moment is kept when at least one part in so many of the steps of the last one has passed.
+const LATER: u64 = 8;
 
 /// What training had added, moment by moment.
 #[derive(Default)]
@@ -98,7 +104,10 @@ impl Hub {
         let is_kept = lock(&self.snapshots).moments.iter().any(|moment| moment.step == step);
         if !is_kept {
             // The training asks for the lock too: what takes time comes before it.
-            let moment = Moment::new(step, now, start, self.see(now));
+            let seen = self.see(now);
+            let begun = Instant::now();
+            let moment = Moment::new(step, now, start, seen);
+            self.spend(begun);
             lock(&self.snapshots).add(moment);
         }
     }
@@ -131,6 +140,17 @@ impl Hub {
         Ok(answer)
     }
 
+    /// The answer to `what` of the moments that are kept, at one of them or at this one, which is kept, too.
+    pub(super) fn of_moments(
+        &self,
+        moment: Option<u64>,
+        what: &str,
+        make: impl Fn() -> Answer,
+    ) -> Answer {
+        let make = || self.remember().and_then(|()| make());
+        if moment.is_some() { make() } else { self.frequent(what.to_owned(), |_| make()) }
+    }
+
     /// Keeps the start and this moment, if nothing was kept yet.
     fn begin(&self) -> Result<(), String> {
         if lock(&self.snapshots).moments.is_empty() {
@@ -155,9 +175,12 @@ fn most_crowded(steps: &[u64]) -> usize {
 }
 
 impl Snapshots {
-    /// Has a moment of the training kept, if somebody has ever looked at features.
+    /// Has this moment of the training kept, if somebody has ever looked at features, and it is so much later than the last
+    /// one that is kept, and there is time for it.
     pub(super) fn ask(hub: &Arc<Hub>, control: &Control) {
-        if lock(&hub.snapshots).moments.is_empty() {
+        let step = hub.now().step;
+        let last = lock(&hub.snapshots).moments.last().map(|moment| moment.step);
+        if last.is_none_or(|last| step < last + (last / LATER).max(1)) || !hub.may_spend() {
             return;
         }
         let hub: Weak<Hub> = Arc::downgrade(hub);
@@ -168,12 +191,14 @@ impl Snapshots {
                 return;
             }
             // The training goes on meanwhile.
-            std::thread::spawn(move || {
+            let keep = move || {
                 let Ok(start) = hub.start() else { return };
                 let mut glass = Glass::clone(&start);
                 glass.set_weights(weights);
                 hub.keep_moment(step, &Arc::new(glass), &start);
-            });
+            };
+            // Without a thread there is one moment less.
+            let _ = thread::Builder::new().name("moment".to_owned()).spawn(keep);
         }));
     }
 
@@ -185,12 +210,7 @@ impl Snapshots {
         }
         self.moments.insert(at, moment);
         if self.moments.len() > MOMENTS {
-            // The first and the last ones stay.
-            let mut place = 0;
-            self.moments.retain(|_| {
-                place += 1;
-                place % 2 == 1 || place > MOMENTS
-            });
+            self.moments.remove(most_crowded(&self.steps()));
         }
         self.thin();
     }

@@ -5,7 +5,7 @@
 Trains the same network in turns: without a page, with one that nobody looks at, and with three clients that ask for what a
 browser asks for whose window shows the top of the page, or all panels. A browser draws, too, on processors of its own; with
 `--chromium` three real ones draw beside the training, which takes what the machine has. Times are those that the training
-itself tells, of the last epoch.
+itself tells, of the last epoch; beside them stands the processor time of all threads of klubok that do not train, as a share.
 """
 
 import argparse
@@ -76,8 +76,22 @@ def browsers(address, chromium):
     return lambda: (browser.close(), playwright.stop())
 
 
+def beside(process):
+    """Processor seconds of the threads that do not train, ended ones included: none when the process has ended."""
+    def spent(stat):
+        name, figures = stat.read_text().rsplit(")", 1)
+        return name.split("(", 1)[1], sum(map(int, figures.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+    try:
+        place = Path(f"/proc/{process}")
+        training = [spent(task / "stat") for task in (place / "task").iterdir()]
+        training = sum(of for name, of in training if re.fullmatch(r"klubok(-\d+)?", name))
+        return spent(place / "stat")[1] - training
+    except OSError:
+        return None
+
+
 def seconds(arguments, mode):
-    """How long a training took, by its own clock."""
+    """How long a training took, by its own clock, and the processor time of what does not train."""
     with tempfile.TemporaryDirectory() as place:
         command = [arguments.klubok, "train", arguments.data, "-o", "run", "--epochs", str(arguments.epochs), "--json",
                    "--hidden", arguments.hidden, "--set", "train.early_stopping=false"]
@@ -92,9 +106,13 @@ def seconds(arguments, mode):
                 Client(address, ALL if "all" in mode else TOP)
         elif mode == "three browsers":
             close = browsers(address, arguments.chromium)
-        training.wait()
+        other = 0.0
+        while training.poll() is None:
+            other = beside(training.pid) or other
+            time.sleep(0.1)
         close()
-        return json.loads((Path(place) / "run/metrics.jsonl").read_text().splitlines()[-1])["elapsed_seconds"]
+        last = (Path(place) / "run/metrics.jsonl").read_text().splitlines()[-1]
+        return json.loads(last)["elapsed_seconds"], other
 
 
 def main():
@@ -108,15 +126,18 @@ def main():
     arguments = parser.parse_args()
     modes = ["no page", "nobody at it", "three clients", "three clients, all panels"]
     modes += ["three browsers"] if arguments.chromium else []
-    took = {mode: [] for mode in modes}
+    took, others = {mode: [] for mode in modes}, {mode: [] for mode in modes}
     for _ in range(arguments.rounds):
         for mode in modes:
-            took[mode].append(seconds(arguments, mode))
-            print(f"  {mode}: {took[mode][-1]:.2f} s", flush=True)
+            whole, other = seconds(arguments, mode)
+            took[mode].append(whole)
+            others[mode].append(other / whole)
+            print(f"  {mode}: {whole:.2f} s, {other:.2f} s beside it", flush=True)
     for mode in modes:
         ratios = [with_page / without - 1 for with_page, without in zip(took[mode], took["no page"])]
         print(f"{mode:<26} {statistics.median(took[mode]):7.2f} s ({min(took[mode]):.2f} to {max(took[mode]):.2f}), "
-              f"{statistics.median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%})", flush=True)
+              f"{statistics.median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%}), "
+              f"{statistics.median(others[mode]):.2%} beside it", flush=True)
 
 
 if __name__ == "__main__":
