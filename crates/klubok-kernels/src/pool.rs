@@ -1,13 +1,15 @@
 //! A fixed set of threads that share the tiles of a run; the caller is one of them.
 //!
-//! Tiles are handed out by a counter, so who computes a tile depends on timing; what a tile computes does not. Between
-//! runs a thread watches for the next one for a few microseconds and then sleeps. A thread that wakes too late for a run
-//! is not waited for.
+//! Each thread has a share of the tiles, the same one in every run with so many: what it wrote of a tile is most likely still in
+//! its own cache, and cores may be farther from each other than from memory. Who is done takes tiles from the shares of
+//! others, so who computes a tile depends on timing; what a tile computes does not. Between runs a thread watches for the
+//! next one for a few microseconds and then sleeps. A thread that wakes too late for a run is not waited for.
 
 use std::{
     any::Any,
     cell::UnsafeCell,
     hint::spin_loop,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -42,7 +44,8 @@ pub struct Pool {
 #[derive(Debug)]
 struct Shared {
     state: AtomicU64,
-    next: AtomicUsize,
+    /// One a thread, the caller first: the next tile of its share.
+    next: Vec<Next>,
     job: UnsafeCell<Job>,
     /// One a worker: it sleeps, or is about to.
     asleep: Vec<AtomicBool>,
@@ -53,6 +56,11 @@ struct Shared {
     /// Without a core for every thread, watching only keeps others from working.
     crowded: bool,
 }
+
+/// On lines of its own, as processors fetch them: in twos.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Next(AtomicUsize);
 
 #[derive(Debug, Clone, Copy)]
 struct Job {
@@ -76,7 +84,7 @@ impl Pool {
         let workers = threads.max(1) - 1;
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
-            next: AtomicUsize::new(0),
+            next: (0..=workers).map(|_| Next::default()).collect(),
             job: UnsafeCell::new(Job { task: &|_, _| (), tiles: 0 }),
             asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
             scratch: (0..=workers).map(|_| UnsafeCell::new(Buffer::new(scratch))).collect(),
@@ -118,7 +126,7 @@ impl Pool {
     ) {
         let shared = &*self.shared;
         let task = |tile: usize, thread: usize| {
-            // SAFETY: the counter hands out each tile once, and only thread number `thread` uses its scratch.
+            // SAFETY: the counters hand out each tile once, and only thread number `thread` uses its scratch.
             let (part, scratch) = unsafe { (parts.part(tile), shared.scratch(thread)) };
             task(tile, part, scratch);
         };
@@ -149,7 +157,9 @@ impl Pool {
         };
         // SAFETY: no run is open and no thread inside, so nobody reads the job.
         unsafe { *shared.job.get() = Job { task, tiles } };
-        shared.next.store(0, Ordering::Relaxed);
+        for (share, next) in shared.next.iter().enumerate().take(tiles) {
+            next.0.store(shared.share(share, tiles).start, Ordering::Relaxed);
+        }
         let number = shared.state.load(Ordering::Relaxed) / NUMBER;
         shared.state.store(number.wrapping_add(1).wrapping_mul(NUMBER) | OPEN, Ordering::SeqCst);
         for (asleep, worker) in shared.asleep.iter().zip(&self.workers).take(tiles - 1) {
@@ -197,13 +207,24 @@ impl Shared {
         unsafe { &mut *self.scratch[thread].get() }
     }
 
+    /// Tiles of a share: there are as many shares as threads, or else as tiles.
+    fn share(&self, share: usize, tiles: usize) -> Range<usize> {
+        let shares = self.next.len().min(tiles);
+        share * tiles / shares..(share + 1) * tiles / shares
+    }
+
+    /// Takes the tiles of this thread's own share, then what is left of others.
     fn take_tiles(&self, task: &(dyn Fn(usize, usize) + Sync), tiles: usize, thread: usize) {
-        loop {
-            let tile = self.next.fetch_add(1, Ordering::Relaxed);
-            if tile >= tiles {
-                break;
+        let shares = self.next.len().min(tiles);
+        for share in (thread..thread + shares).map(|share| share % shares) {
+            let end = self.share(share, tiles).end;
+            loop {
+                let tile = self.next[share].0.fetch_add(1, Ordering::Relaxed);
+                if tile >= end {
+                    break;
+                }
+                task(tile, thread);
             }
-            task(tile, thread);
         }
     }
 
@@ -289,6 +310,24 @@ mod tests {
             pool.run(3, MUCH, (), |_, (), _| {
                 met.wait();
             });
+        }
+    }
+
+    #[test]
+    fn a_thread_begins_with_its_own_share() {
+        let mut pool = Pool::new(2, 0);
+        let caller = thread::current().id();
+        let mut who = vec![None; 6];
+        for _ in 0..100 {
+            let met = std::sync::Barrier::new(2);
+            pool.run(6, MUCH, Chunks::new(&mut who, 1), |tile, who, _| {
+                if tile % 3 == 0 {
+                    met.wait();
+                }
+                who[0] = Some(thread::current().id());
+            });
+            assert_eq!(who[0], Some(caller));
+            assert_ne!(who[3], Some(caller));
         }
     }
 
