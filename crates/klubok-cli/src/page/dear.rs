@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use klubok::look::Glass;
 use serde_json::Value;
 
 use super::{
@@ -62,46 +63,74 @@ impl Hub {
         }
     }
 
-    /// The answer to `what` that takes long: whoever else asks for such a one waits.
-    pub(super) fn dear(&self, what: String, make: impl FnOnce(&Copy) -> Answer) -> Answer {
-        self.kept(&self.dear, what, make)
+    /// What a network says to `what` that takes long: whoever else asks for such a thing waits.
+    pub(super) fn dear(
+        &self,
+        moment: Option<u64>,
+        what: String,
+        make: impl FnOnce(&Glass) -> Answer,
+    ) -> Answer {
+        self.kept(&self.dear, moment, what, make)
     }
 
-    /// The answer to `what` that takes little, but is asked for often.
-    pub(super) fn frequent(&self, what: String, make: impl FnOnce(&Copy) -> Answer) -> Answer {
-        self.kept(&self.frequent, what, make)
+    /// What a network says to `what` that takes little, but is asked for often.
+    pub(super) fn frequent(
+        &self,
+        moment: Option<u64>,
+        what: String,
+        make: impl FnOnce(&Glass) -> Answer,
+    ) -> Answer {
+        self.kept(&self.frequent, moment, what, make)
     }
 
-    /// The answer to `what`: a kept one, if it is of this step or there is no time for a new one. What was never asked is
-    /// always answered.
+    /// The answer of the whole network that was kept last before a moment has passed, or of the one of now: a kept answer, if
+    /// it is of the same step or there is no time for a new one. What was never asked is always answered.
     fn kept(
         &self,
         answers: &Mutex<Dear>,
+        moment: Option<u64>,
         what: String,
-        make: impl FnOnce(&Copy) -> Answer,
+        make: impl FnOnce(&Glass) -> Answer,
     ) -> Answer {
+        self.begin()?;
         // Whoever else asks waits here, and finds the answer.
         let mut answers = lock(answers);
-        let step = self.now().step;
-        if let Some((of, answer)) = answers.get(&what)
-            && (*of == step || !self.may_spend())
-        {
-            return Ok(answer.clone());
-        }
-        let copy = self.weights()?;
-        let begun = Instant::now();
-        let mut answer = make(&copy)?;
-        self.spend(begun);
-        if answer["step"].is_null() {
-            answer["step"] = copy.step.into();
-        }
-        answers.insert(what, (copy.asked, answer.clone()));
-        if answers.len() > KEPT {
-            let oldest =
-                answers.iter().min_by_key(|(_, (of, _))| *of).map(|(what, _)| what.clone());
-            oldest.iter().for_each(|what| drop(answers.remove(what)));
-        }
+        let done = self.now().step;
+        let past = moment.and_then(|step| lock(&self.snapshots).whole(step));
+        // What was told of an earlier moment stays true.
+        let stays = past.is_some();
+        let what = past.as_ref().map_or(what.clone(), |(step, _)| format!("{what} at {step}"));
+        let known = answers.get(&what).filter(|(of, _)| stays || *of == done || !self.may_spend());
+        let mut answer = match known {
+            Some((_, answer)) => answer.clone(),
+            None => {
+                let (of, step, glass) = match past {
+                    Some((step, glass)) => (done, step, glass),
+                    None => {
+                        let Copy { asked, step, glass, .. } = self.weights()?;
+                        (asked, step, glass)
+                    }
+                };
+                let begun = Instant::now();
+                let mut answer = make(&glass)?;
+                self.spend(begun);
+                if answer["step"].is_null() {
+                    answer["step"] = step.into();
+                }
+                keep(&mut answers, what, of, answer.clone());
+                answer
+            }
+        };
+        answer["wholes"] = self.wholes().into();
         Ok(answer)
+    }
+}
+
+fn keep(answers: &mut Dear, what: String, of: u64, answer: Value) {
+    answers.insert(what, (of, answer));
+    if answers.len() > KEPT {
+        let oldest = answers.iter().min_by_key(|(_, (of, _))| *of).map(|(what, _)| what.clone());
+        oldest.iter().for_each(|what| drop(answers.remove(what)));
     }
 }
 

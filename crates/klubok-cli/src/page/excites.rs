@@ -24,17 +24,17 @@ const PICTURES: usize = 8;
 
 impl Hub {
     /// What excites the most telling units of a layer, or the classes.
-    pub(super) fn look_at_excites(&self, layer: &str) -> Answer {
+    pub(super) fn look_at_excites(&self, layer: &str, moment: Option<u64>) -> Answer {
         let shape = self.about.shape().ok_or("this network does not look at pictures")?;
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.dear(format!("excites {layer}"), |copy| {
-            let glass = copy.glass.in_f64();
+        self.dear(moment, format!("excites {layer}"), |single| {
+            let glass = single.in_f64();
             let layers = glass.layers();
             let at = place_of(&glass, layer)?;
             let own = &layers[at];
             let units = glass.units(own);
             let rows = spread(&data.parts.train, SAMPLE);
-            let values = copy.glass.ask(&data.rows, &rows, &[copy.glass.handed_on(at)]);
+            let values = single.ask(&data.rows, &rows, &[single.handed_on(at)]);
             let values = values.map_err(|error| error.to_string())?.swap_remove(0);
             let space = self.components()?;
             let mut chosen = most_telling(&values, units);

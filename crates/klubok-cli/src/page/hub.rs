@@ -53,6 +53,8 @@ pub(crate) struct Hub {
     pub(super) dear: Mutex<Dear>,
     pub(super) frequent: Mutex<Dear>,
     pub(super) budget: Mutex<Budget>,
+    /// What was told of steps, by the steps.
+    pub(super) motions: Mutex<BTreeMap<u64, serde_json::Value>>,
     pub(super) components: OnceLock<Components>,
     /// Of how many updates, and what was told.
     pub(super) terrain: Mutex<Option<(u64, serde_json::Value)>>,
@@ -86,6 +88,7 @@ impl Hub {
             dear: Mutex::default(),
             frequent: Mutex::default(),
             budget: Mutex::default(),
+            motions: Mutex::default(),
             components: OnceLock::new(),
             terrain: Mutex::default(),
             now: Mutex::new(None),

@@ -31,10 +31,9 @@ const DRAWS: u64 = 3;
 impl Hub {
     /// Layer by layer: the accuracy of a linear probe, and how alike a picture's values stay to those of its mirror image and
     /// of itself, shifted.
-    pub(super) fn look_at_layers(&self) -> Answer {
+    pub(super) fn look_at_layers(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.dear("layers".to_owned(), |copy| {
-            let glass = &copy.glass;
+        self.dear(moment, "layers".to_owned(), |glass| {
             let (learn, test) =
                 (spread(&data.parts.train, PROBED), spread(&data.parts.val, PROBED));
             let hidden = glass.layers().len() - 1;
@@ -99,16 +98,16 @@ impl Hub {
     }
 
     /// The accuracy that is left with a share of the units switched off, over several draws of them.
-    pub(super) fn look_at_lesions(&self) -> Answer {
+    pub(super) fn look_at_lesions(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.dear("lesions".to_owned(), |copy| {
+        self.dear(moment, "lesions".to_owned(), |glass| {
             let rows = spread(&data.parts.val, TESTED);
             let mut told = Vec::new();
             for share in OFF {
                 // With all units there is nothing to draw.
                 let draws = if share > 0.0 { DRAWS } else { 1 };
                 let left: Result<Vec<f64>, String> = (0..draws)
-                    .map(|draw| right(&copy.glass.without(share, draw), data, &rows))
+                    .map(|draw| right(&glass.without(share, draw), data, &rows))
                     .collect();
                 let left = left?;
                 let least = left.iter().fold(f64::INFINITY, |least, &of| least.min(of));

@@ -10,21 +10,28 @@ use klubok::{
 use serde_json::{Value, json};
 
 use super::{
-    hub::{Hub, PATIENCE},
+    hub::{Hub, PATIENCE, lock},
     looks::Answer,
+    snapshots::most_crowded,
     story::Mode,
 };
 
 /// Copies of the weights that make two steps.
 const COPIES: usize = 3;
+/// Moments of which motion is kept; past this, the one that is closest to its neighbours is forgotten.
+const MOTIONS: usize = 48;
 
 /// The weights after an update.
 type Taken = (u64, Weights);
 
 impl Hub {
     /// Two steps in a row of the training of this process, or why there are none to see. That is an answer, too: a training may
-    /// come to rest while somebody asks.
-    pub(super) fn look_at_motion(&self) -> Answer {
+    /// come to rest while somebody asks. Of a moment, what was seen last by then; nothing, if nobody had looked.
+    pub(super) fn look_at_motion(&self, moment: Option<u64>) -> Answer {
+        if let Some(step) = moment {
+            let seen = lock(&self.motions).range(..=step).next_back().map(|(_, told)| told.clone());
+            return Ok(seen.unwrap_or_else(|| json!({})));
+        }
         self.motion().or_else(|sentence| Ok(json!({ "error": sentence })))
     }
 
@@ -34,7 +41,7 @@ impl Hub {
         if self.now().mode == Mode::Resting {
             return Err("the training takes no steps now".to_owned());
         }
-        self.dear("motion".to_owned(), |copy| {
+        let told = self.dear(None, "motion".to_owned(), |glass| {
             let (sender, receiver) = channel();
             follow(control, 0, Vec::new(), sender);
             let taken = receiver.recv_timeout(PATIENCE);
@@ -45,10 +52,18 @@ impl Hub {
             if (first.0 + 1, second.0 + 1) != (second.0, third.0) {
                 return Err("there was no time to look at three steps in a row".to_owned());
             }
-            let mut told = told(&copy.glass, [&first.1, &second.1, &third.1]);
+            let mut told = told(glass, [&first.1, &second.1, &third.1]);
             told["learning_rate"] = self.story().learning_rate().into();
+            told["step"] = third.0.into();
             Ok(told)
-        })
+        })?;
+        let mut motions = lock(&self.motions);
+        motions.extend(told["step"].as_u64().map(|step| (step, told.clone())));
+        if motions.len() > MOTIONS {
+            let steps: Vec<u64> = motions.keys().copied().collect();
+            motions.remove(&steps[most_crowded(&steps)]);
+        }
+        Ok(told)
     }
 }
 

@@ -57,11 +57,15 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
     keep("/api/look/answers?moment=0".to_owned(), hub.look_at_answers(Some(0)));
     keep("/api/look/map".to_owned(), hub.look_at_map(None));
     keep("/api/look/map?moment=0".to_owned(), hub.look_at_map(Some(0)));
-    // Pictures take room: those of the classes are enough.
-    keep("/api/look/excites?layer=output".to_owned(), hub.look_at_excites("output"));
-    keep("/api/look/layers".to_owned(), hub.look_at_layers());
-    keep("/api/look/lesions".to_owned(), hub.look_at_lesions());
-    keep("/api/look/suspects".to_owned(), hub.look_at_suspects());
+    for (at, and, moment) in [("", "", None), ("?moment=0", "&moment=0", Some(0))] {
+        // Pictures take room: those of the classes are enough.
+        let excites = hub.look_at_excites("output", moment);
+        keep(format!("/api/look/excites?layer=output{and}"), excites);
+        keep(format!("/api/look/layers{at}"), hub.look_at_layers(moment));
+        keep(format!("/api/look/lesions{at}"), hub.look_at_lesions(moment));
+        keep(format!("/api/look/suspects{at}"), hub.look_at_suspects(moment));
+    }
+    keep("/api/look/terrain".to_owned(), hub.look_at_terrain());
     keep("/api/look/cloud?moment=live".to_owned(), hub.look_at_cloud(None));
     keep("/api/look/cloud?moment=0".to_owned(), hub.look_at_cloud(Some(0)));
     let features = hub.look_at_features("hidden1", None);

@@ -89,12 +89,17 @@ impl Hub {
         }))
     }
 
-    /// Training samples whose label the network contradicts whenever it is looked at: likely wrong labels.
-    pub(super) fn look_at_suspects(&self) -> Answer {
+    /// Training samples whose label the network contradicted whenever it was looked at by a moment: likely wrong labels.
+    pub(super) fn look_at_suspects(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.remember()?;
-        let (means, moments) = mean_losses(&lock(&self.snapshots).seen());
-        let now = self.weights()?;
+        self.of_moments(moment, "suspects", || self.suspects(data, moment))
+    }
+
+    fn suspects(&self, data: &Dataset, moment: Option<u64>) -> Answer {
+        let (step, glass) = self.weights_at(moment)?;
+        let mut seen = lock(&self.snapshots).seen();
+        seen.retain(|(_, of)| moment.is_none_or(|moment| *of <= moment));
+        let (means, moments) = mean_losses(&seen);
         let rows = spread(&data.parts.train, FOLLOWED);
         let mut order: Vec<usize> = (0..means.len()).filter(|&i| means[i] > -DOUBT.ln()).collect();
         order.sort_by(|&a, &b| means[b].total_cmp(&means[a]));
@@ -103,7 +108,7 @@ impl Hub {
         for i in order {
             let row = rows[i];
             let stored = self.stored(&[row])?;
-            let pass = now.glass.pass(&stored);
+            let pass = glass.pass(&stored);
             let said = answer(&pass.probabilities);
             let mut shown = self.shown(&stored);
             shown.insert("row".to_owned(), row.into());
@@ -115,7 +120,7 @@ impl Hub {
             told.push(Value::Object(shown));
         }
         Ok(json!({
-            "step": now.step,
+            "step": step,
             "samples": rows.len(),
             "moments": moments,
             "doubt": DOUBT,

@@ -156,15 +156,30 @@ fn routes(hub: Arc<Hub>, port: u16) -> Router {
         .route("/api/look/pass", get(pass))
         .route("/api/look/neuron", get(neuron))
         .route("/api/look/features", get(features))
-        .route("/api/look/answers", get(answers))
-        .route("/api/look/map", get(map))
+        .route(
+            "/api/look/answers",
+            get(async |hub, at| at_moment(hub, at, Hub::look_at_answers).await),
+        )
+        .route("/api/look/map", get(async |hub, at| at_moment(hub, at, Hub::look_at_map).await))
         .route("/api/look/excites", get(excites))
         .route("/api/look/slope", get(slope))
-        .route("/api/look/layers", get(async |shared| asked(shared, Hub::look_at_layers).await))
-        .route("/api/look/lesions", get(async |shared| asked(shared, Hub::look_at_lesions).await))
-        .route("/api/look/suspects", get(async |shared| asked(shared, Hub::look_at_suspects).await))
-        .route("/api/look/motion", get(async |shared| asked(shared, Hub::look_at_motion).await))
-        .route("/api/look/cloud", get(cloud))
+        .route(
+            "/api/look/layers",
+            get(async |hub, at| at_moment(hub, at, Hub::look_at_layers).await),
+        )
+        .route(
+            "/api/look/lesions",
+            get(async |hub, at| at_moment(hub, at, Hub::look_at_lesions).await),
+        )
+        .route(
+            "/api/look/suspects",
+            get(async |hub, at| at_moment(hub, at, Hub::look_at_suspects).await),
+        )
+        .route(
+            "/api/look/motion",
+            get(async |hub, at| at_moment(hub, at, Hub::look_at_motion).await),
+        )
+        .route("/api/look/cloud", get(async |hub, at| at_moment(hub, at, Hub::look_at_cloud).await))
         .route("/api/look/terrain", get(async |shared| asked(shared, Hub::look_at_terrain).await))
         .route("/api/animation.gif", get(animation))
         .layer(middleware::from_fn_with_state(port, guard::guard))
@@ -259,10 +274,6 @@ async fn pass(State(hub): Shared, Query(which): Query<Which>, Query(at): At) -> 
     look(hub, move |hub| hub.look_at_pass(which, at.step())).await
 }
 
-async fn answers(State(hub): Shared, Query(at): At) -> Response {
-    look(hub, move |hub| hub.look_at_answers(at.step())).await
-}
-
 #[derive(Deserialize)]
 struct Neuron {
     layer: String,
@@ -319,16 +330,8 @@ async fn features(State(hub): Shared, Query(of): Of, Query(at): At) -> Response 
     look(hub, move |hub| hub.look_at_features(&of.layer, at.step())).await
 }
 
-async fn map(State(hub): Shared, Query(at): At) -> Response {
-    look(hub, move |hub| hub.look_at_map(at.step())).await
-}
-
-async fn excites(State(hub): Shared, Query(of): Of) -> Response {
-    look(hub, move |hub| hub.look_at_excites(&of.layer)).await
-}
-
-async fn cloud(State(hub): Shared, Query(at): At) -> Response {
-    look(hub, move |hub| hub.look_at_cloud(at.step())).await
+async fn excites(State(hub): Shared, Query(of): Of, Query(at): At) -> Response {
+    look(hub, move |hub| hub.look_at_excites(&of.layer, at.step())).await
 }
 
 async fn animation(State(hub): Shared) -> Response {
@@ -342,6 +345,15 @@ async fn animation(State(hub): Shared) -> Response {
 /// Answers a look that has no choices.
 async fn asked(State(hub): Shared, answer: fn(&Hub) -> Answer) -> Response {
     look(hub, answer).await
+}
+
+/// Answers a look whose only choice is the moment.
+async fn at_moment(
+    State(hub): Shared,
+    Query(at): At,
+    answer: fn(&Hub, Option<u64>) -> Answer,
+) -> Response {
+    look(hub, move |hub| answer(hub, at.step())).await
 }
 
 /// Answers a look beside the server's own thread, two at a time.

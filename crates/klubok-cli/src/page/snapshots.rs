@@ -119,27 +119,6 @@ impl Hub {
         kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
     }
 
-    /// The answer to `what` of the network at a moment, or of now: then, while a training goes on, only as often as there is
-    /// time for it.
-    pub(super) fn at_moment(
-        &self,
-        step: Option<u64>,
-        what: String,
-        make: impl Fn(&Glass) -> Answer,
-    ) -> Answer {
-        let mut answer = if step.is_some() {
-            let (step, glass) = self.weights_at(step)?;
-            let mut answer = make(&glass)?;
-            answer["step"] = step.into();
-            answer
-        } else {
-            self.begin()?;
-            self.frequent(what, |copy| make(&copy.glass))?
-        };
-        answer["wholes"] = self.wholes().into();
-        Ok(answer)
-    }
-
     /// The answer to `what` of the moments that are kept, at one of them or at this one, which is kept, too.
     pub(super) fn of_moments(
         &self,
@@ -147,12 +126,15 @@ impl Hub {
         what: &str,
         make: impl Fn() -> Answer,
     ) -> Answer {
-        let make = || self.remember().and_then(|()| make());
-        if moment.is_some() { make() } else { self.frequent(what.to_owned(), |_| make()) }
+        if moment.is_some() {
+            self.begin()?;
+            return make();
+        }
+        self.frequent(None, what.to_owned(), |_| self.remember().and_then(|()| make()))
     }
 
     /// Keeps the start and this moment, if nothing was kept yet.
-    fn begin(&self) -> Result<(), String> {
+    pub(super) fn begin(&self) -> Result<(), String> {
         if lock(&self.snapshots).moments.is_empty() {
             self.remember()?;
         }
@@ -169,7 +151,7 @@ impl Hub {
 
 /// The place of the step between two others that are closest to each other, as a share of the later one. There are at least
 /// three, in order.
-fn most_crowded(steps: &[u64]) -> usize {
+pub(super) fn most_crowded(steps: &[u64]) -> usize {
     let room = |i: usize| (steps[i + 1] - steps[i - 1]) as f64 / steps[i + 1] as f64;
     (1..steps.len() - 1).min_by(|&a, &b| room(a).total_cmp(&room(b))).unwrap_or(0)
 }
@@ -252,7 +234,7 @@ impl Snapshots {
     }
 
     /// The last whole network that is kept and not after a step, and its own step.
-    fn whole(&self, step: u64) -> Option<(u64, Arc<Glass>)> {
+    pub(super) fn whole(&self, step: u64) -> Option<(u64, Arc<Glass>)> {
         let mut before = self.moments.iter().rev().filter(|moment| moment.step <= step);
         before.find_map(|moment| Some((moment.step, moment.glass.clone()?)))
     }

@@ -6,11 +6,12 @@ import math
 from acts import drop, figure, wait
 from conftest import HOSTILE, bitmap, klubok
 
-MOMENTS = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers"]
+MOMENTS = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers", "cloud", "layers", "lesions", "excites"]
 # What a panel shows: its words and its drawings.
 SHOWN = """(id) => {
   const panel = document.querySelector(`#panel-${id} .body`);
-  return panel.innerText + [...panel.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
+  return panel.innerText + [...panel.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join()
+    + [...panel.querySelectorAll("svg")].map((drawing) => drawing.innerHTML).join();
 }"""
 
 

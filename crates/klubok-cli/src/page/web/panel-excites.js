@@ -18,7 +18,7 @@
   function path(state) {
     if (!applies()) return null;
     layer = layer || offered(state)[0] || "output";
-    return pathOf(layer);
+    return Klubok.store.atMoment(pathOf(layer));
   }
 
   function build(body) {
@@ -64,7 +64,7 @@
     if (!applies()) return;
     layers.value = layer;
     // While another layer is on its way, the old one stays.
-    if (!look || !look.units || !look.pictures || ![...changes].some((what) => ["look", "shown", "theme", "run"].includes(what))) return;
+    if (!look || !look.units || !look.pictures || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     write(note, t("page.excites_of", { n: look.units.length, all: text.count(look.of), samples: text.count(look.samples), components: look.components }));
     const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.focus : null;
     list.replaceChildren(...look.units.map((told) => row(state, look, told)));
@@ -72,5 +72,5 @@
     if (same) same.focus({ preventScroll: true });
   }
 
-  Klubok.panel({ id: "excites", build, render, path, every: 10000 });
+  Klubok.panel({ id: "excites", build, render, path, every: 10000, long: true });
 })();

@@ -17,7 +17,7 @@
     layer.name === "input" ? t(state.run.data.kind === "pictures" ? "page.input" : "page.input_columns") : layer.name;
 
   function render(state, look, changes) {
-    if (!look || !look.layers || ![...changes].some((what) => ["look", "shown", "theme", "run"].includes(what))) return;
+    if (!look || !look.layers || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     const pictures = text.isNumber(look.pixels);
     const heads = ["page.layer", "page.probe", "page.probe", ...(pictures ? ["page.flipped", "page.shifted"] : [])];
     const row = (layer) => el("tr", {}, el("th", { scope: "row", text: name(state, layer) }),
@@ -32,5 +32,5 @@
     write(note, pictures ? `${probe} ${t("page.alike_is", { pixels: look.pixels })}` : probe);
   }
 
-  Klubok.panel({ id: "layers", build, render, path: () => "/api/look/layers", every: 10000 });
+  Klubok.panel({ id: "layers", build, render, path: () => Klubok.store.atMoment("/api/look/layers"), every: 10000, long: true });
 })();

@@ -13,7 +13,7 @@
   }
 
   function render(state, look, changes) {
-    if (!look || !look.shares || ![...changes].some((what) => ["look", "shown", "theme", "run"].includes(what))) return;
+    if (!look || !look.shares || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     const at = (share, accuracy) => [share * WIDTH, HEIGHT - accuracy * HEIGHT];
     const points = (key, list) => list.map((of) => at(of.off, of[key]).join(",")).join(" ");
     const { shares } = look;
@@ -35,5 +35,5 @@
     write(note, t("page.lesions_are", { n: text.count(look.samples), draws: look.draws }));
   }
 
-  Klubok.panel({ id: "lesions", build, render, path: () => "/api/look/lesions", every: 10000 });
+  Klubok.panel({ id: "lesions", build, render, path: () => Klubok.store.atMoment("/api/look/lesions"), every: 10000, long: true });
 })();

@@ -53,13 +53,19 @@
     return el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((key) => el("th", { scope: "col", text: t(key) })))), el("tbody", {}, ...layers.map(row)));
   }
 
-  // Only steps that are taken now can be seen.
-  const path = (state) => (state.now.mode === "training" ? "/api/look/motion" : null);
+  // Only steps that are taken now can be looked at; of others there is what was seen then.
+  function path(state) {
+    if (Klubok.api.report) return null;
+    const line = store.line();
+    if (store.isLive() && state.now.mode === "training") return "/api/look/motion";
+    return line && `/api/look/motion?moment=${line.step}`;
+  }
 
   function render(state, look, changes) {
-    choose.hidden = !look;
-    if (!look) write(note, path(state) ? "" : t("page.no_steps"));
-    if (!look || !look.bins_of_a_power || ![...changes].some((what) => ["look", "shown", "theme", "layer", "run"].includes(what))) return;
+    const seen = Boolean(look && look.bins_of_a_power);
+    choose.hidden = sizes.hidden = table.hidden = !seen;
+    if (!seen) write(note, look || !path(state) ? t("page.no_steps") : "");
+    if (!seen || ![...changes].some((what) => ["look", "shown", "theme", "layer", "moment", "run"].includes(what))) return;
     if (choose.options.length === 0) {
       choose.append(...[...look.layers].reverse().map((layer) => el("option", { value: layer.name, text: nameOf(layer) })));
     }

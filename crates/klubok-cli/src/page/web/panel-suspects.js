@@ -27,7 +27,7 @@
   }
 
   function render(state, look, changes) {
-    if (!look || !look.suspects || ![...changes].some((what) => ["look", "shown", "theme", "run"].includes(what))) return;
+    if (!look || !look.suspects || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     const values = { n: text.count(look.samples), moments: text.count(look.moments), doubt: text.percent(look.doubt, 0) };
     write(note, look.moments === 0 ? t("page.suspects_later") : look.suspects.length === 0 ? t("page.no_suspects", values) : t("page.suspects_are", values));
     const focused = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.focus : null;
@@ -36,5 +36,5 @@
     if (same) same.focus({ preventScroll: true });
   }
 
-  Klubok.panel({ id: "suspects", build, render, path: () => "/api/look/suspects", every: 10000 });
+  Klubok.panel({ id: "suspects", build, render, path: () => Klubok.store.atMoment("/api/look/suspects"), every: 10000, long: true });
 })();

@@ -1,8 +1,9 @@
 // The panels, and their looks at the network.
 //
-// A panel is `{ id, build(body), render(state, look, changes, lookPath), path(state)?, every? }`. It is built anew when the
-// language changes and rendered when something did. `path` is what it wants to look at; a look costs the server a pass
-// through the network, so it is asked for only while the panel can be seen, and again only when the weights have changed.
+// A panel is `{ id, build(body), render(state, look, changes, lookPath), path(state)?, every?, long? }`. It is built anew when
+// the language changes and rendered when something did. `path` is what it wants to look at; a look costs the server a pass
+// through the network, so it is asked for only while the panel can be seen, and again only when the weights have changed; one
+// that takes long, only once the slider rests.
 (() => {
   "use strict";
   const Klubok = (window.Klubok = window.Klubok || {});
@@ -11,6 +12,7 @@
   const looks = new Map();
   const MOST_LOOKS = 160;
   const RETRY = 5000;
+  const REST = 600;
 
   function register(panel) {
     panels.push({ panel, visible: false, last: null });
@@ -53,8 +55,9 @@
 
   function refresh() {
     if (document.hidden) return;
+    const rests = Date.now() - Klubok.state.moved > REST;
     for (const entry of panels) {
-      const path = isOpen(entry) ? wants(entry) : null;
+      const path = isOpen(entry) && (rests || !entry.panel.long) ? wants(entry) : null;
       if (path && isStale(looks.get(path), entry.panel.every || 3000)) look(path);
     }
   }

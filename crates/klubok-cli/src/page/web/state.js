@@ -21,6 +21,8 @@
     wholes: [0],
     // The step that is shown; null is live.
     moment: null,
+    // When the slider was moved last.
+    moved: 0,
     connected: true,
     // The sample that is looked at: neither number is the first of the validation part. `label` is what the person says an
     // own picture shows.
@@ -81,6 +83,7 @@
   function setMoment(step) {
     const last = state.lines[state.lines.length - 1];
     state.moment = step === null || !last || step >= last.step ? null : step;
+    state.moved = Date.now();
     changed("moment");
   }
 
