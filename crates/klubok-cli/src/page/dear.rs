@@ -67,7 +67,7 @@ impl Hub {
     pub(super) fn dear(
         &self,
         moment: Option<u64>,
-        what: String,
+        what: &str,
         make: impl FnOnce(&Glass) -> Answer,
     ) -> Answer {
         self.kept(&self.dear, moment, what, make)
@@ -77,7 +77,7 @@ impl Hub {
     pub(super) fn frequent(
         &self,
         moment: Option<u64>,
-        what: String,
+        what: &str,
         make: impl FnOnce(&Glass) -> Answer,
     ) -> Answer {
         self.kept(&self.frequent, moment, what, make)
@@ -89,7 +89,7 @@ impl Hub {
         &self,
         answers: &Mutex<Dear>,
         moment: Option<u64>,
-        what: String,
+        what: &str,
         make: impl FnOnce(&Glass) -> Answer,
     ) -> Answer {
         self.begin()?;
@@ -99,27 +99,26 @@ impl Hub {
         let past = moment.and_then(|step| lock(&self.snapshots).whole(step));
         // What was told of an earlier moment stays true.
         let stays = past.is_some();
-        let what = past.as_ref().map_or(what.clone(), |(step, _)| format!("{what} at {step}"));
+        let at = past.as_ref().map(|(step, _)| format!(" at {step}"));
+        let what = what.to_owned() + &at.unwrap_or_default();
         let known = answers.get(&what).filter(|(of, _)| stays || *of == done || !self.may_spend());
-        let mut answer = match known {
-            Some((_, answer)) => answer.clone(),
-            None => {
-                let (of, step, glass) = match past {
-                    Some((step, glass)) => (done, step, glass),
-                    None => {
-                        let Copy { asked, step, glass, .. } = self.weights()?;
-                        (asked, step, glass)
-                    }
-                };
-                let begun = Instant::now();
-                let mut answer = make(&glass)?;
-                self.spend(begun);
-                if answer["step"].is_null() {
-                    answer["step"] = step.into();
-                }
-                keep(&mut answers, what, of, answer.clone());
-                answer
+        let mut answer = if let Some((_, answer)) = known {
+            answer.clone()
+        } else {
+            let (of, step, glass) = if let Some((step, glass)) = past {
+                (done, step, glass)
+            } else {
+                let Copy { asked, step, glass, .. } = self.weights()?;
+                (asked, step, glass)
+            };
+            let begun = Instant::now();
+            let mut answer = make(&glass)?;
+            self.spend(begun);
+            if answer["step"].is_null() {
+                answer["step"] = step.into();
             }
+            keep(&mut answers, what, of, answer.clone());
+            answer
         };
         answer["wholes"] = self.wholes().into();
         Ok(answer)

@@ -44,7 +44,7 @@ struct Sample {
 impl Hub {
     /// A sample forward through all layers and back from its error.
     pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
-        self.frequent(moment, format!("pass {which:?}"), |glass| self.passed(which, glass))
+        self.frequent(moment, &format!("pass {which:?}"), |glass| self.passed(which, glass))
     }
 
     fn passed(&self, which: Which, glass: &Glass) -> Answer {
@@ -76,7 +76,7 @@ impl Hub {
         which: Which,
         moment: Option<u64>,
     ) -> Answer {
-        self.frequent(moment, format!("neuron {layer} {unit} {which:?}"), |glass| {
+        self.frequent(moment, &format!("neuron {layer} {unit} {which:?}"), |glass| {
             self.neuron(layer, unit, which, glass)
         })
     }

@@ -130,7 +130,7 @@ impl Hub {
             self.begin()?;
             return make();
         }
-        self.frequent(None, what.to_owned(), |_| self.remember().and_then(|()| make()))
+        self.frequent(None, what, |_| self.remember().and_then(|()| make()))
     }
 
     /// Keeps the start and this moment, if nothing was kept yet.

@@ -59,7 +59,8 @@
     const there = line && text.isNumber(line.val_loss);
     return {
       x: there ? [x.of(line)] : [], y: there ? [line.val_loss] : [], mode: "markers+text", name: t("page.best_epoch"),
-      text: [t("page.best")], textposition: "top center", textfont: { color: rgb("--ink") },
+      // At either end of the axis the word would be cut.
+      text: [t("page.best")], textposition: there && line.step > 0 ? "top left" : "top right", textfont: { color: rgb("--ink") },
       marker: { symbol: "star", size: 13, color: rgb("--validation"), line: { color: rgb("--panel"), width: 1.5 } },
       hovertemplate: "%{y:.4f}<extra>%{fullData.name}</extra>",
     };

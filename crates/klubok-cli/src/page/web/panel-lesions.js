@@ -19,7 +19,7 @@
     const { shares } = look;
     const level = HEIGHT - state.run.chance * HEIGHT;
     const words = shares.map((of) => t("page.lesion", { off: text.percent(of.off, 0), accuracy: text.percent(of.mean) }));
-    const drawing = svg("svg", { viewBox: `-46 -10 ${WIDTH + 60} ${HEIGHT + 50}`, class: "lesions", role: "img", "aria-label": words.join("; ") },
+    const drawing = svg("svg", { viewBox: `-46 -10 ${WIDTH + 72} ${HEIGHT + 50}`, class: "lesions", role: "img", "aria-label": words.join("; ") },
       svg("rect", { x: 0, y: 0, width: WIDTH, height: HEIGHT, class: "frame" }),
       svg("line", { x1: 0, x2: WIDTH, y1: level, y2: level, class: "diagonal" }),
       svg("text", { x: WIDTH - 4, y: level - 4, "text-anchor": "end", text: t("page.guessing") }),

@@ -18,7 +18,7 @@
       },
     });
     note = el("p", { class: "note" });
-    body.append(el("div", { class: "motion" }, el("div", {}, choose, sizes), el("div", {}, table, note)));
+    body.append(el("div", { class: "motion" }, el("div", {}, choose, sizes), table), note);
   }
 
   const nameOf = (layer) => (layer.name === "all" ? t("page.all_weights") : t("page.weights_of", { layer: layer.name }));

@@ -43,7 +43,8 @@
     note = el("p", { class: "note" });
     body.append(el("div", { class: "bar-of-tools start" },
       el("label", { for: "neuron-layer", text: t("page.layer") }), layers,
-      el("label", { for: "neuron-unit", text: t("page.unit") }), step("−", "page.unit_before", -1), unit, step("+", "page.unit_after", 1)),
+      el("span", { class: "stepper" }, el("label", { for: "neuron-unit", text: t("page.unit") }),
+        step("−", "page.unit_before", -1), unit, step("+", "page.unit_after", 1))),
     el("div", { class: "glass" }, parts, el("div", {}, sum, note)));
   }
 
