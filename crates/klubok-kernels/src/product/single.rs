@@ -6,6 +6,10 @@
 use super::{DEPTH, GROUP};
 use crate::isa::{Isa, Set};
 
+/// Rows at once, two squares that take turns: the terms of a row are added one after the other, and each addition waits for the
+/// one before.
+const ROWS: usize = 2 * GROUP;
+
 /// True where [`single`] can run.
 pub fn has_single(isa: Isa) -> bool {
     match isa.set() {
@@ -29,8 +33,8 @@ pub fn single(
     x: &[f32],
 ) {
     assert!(apart.is_multiple_of(GROUP) && x.len() <= apart, "rows of whole vectors");
-    for first in (0..rows).step_by(GROUP) {
-        let many = GROUP.min(rows - first);
+    for first in (0..rows).step_by(ROWS) {
+        let many = ROWS.min(rows - first);
         let w = &w[first * apart..][..many * apart];
         let sums = match isa.set() {
             // SAFETY: an `Isa` exists only where the machine has it, and `w` is `many` rows of at least `x.len()`.
@@ -38,7 +42,7 @@ pub fn single(
             Set::Avx512 => unsafe { avx512::sums(w.as_ptr(), many, apart, x) },
             _ => panic!("no such kernel"),
         };
-        for (row, sum) in sums[..many].iter().enumerate() {
+        for (row, sum) in sums.as_flattened()[..many].iter().enumerate() {
             out[(first + row) * stride] = *sum;
         }
     }
@@ -47,49 +51,78 @@ pub fn single(
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        _mm512_add_ps, _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_set1_ps,
-        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+        __m512, _mm512_add_ps, _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_epi32,
+        _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
     };
 
     use super::{DEPTH, GROUP};
     use crate::transpose::wide::turn;
 
     /// # Safety
-    /// `w` is `rows` rows, 1 to 16 of them, each `apart` long, a multiple of 16 that is no less than the length of `x`.
+    /// `w` is `rows` rows, 1 to [`ROWS`] of them, each `apart` long, a multiple of 16 that is no less than the length of `x`.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn sums(w: *const f32, rows: usize, apart: usize, x: &[f32]) -> [f32; GROUP] {
-        let mut total = _mm512_setzero_ps();
+    pub(super) unsafe fn sums(
+        w: *const f32,
+        rows: usize,
+        apart: usize,
+        x: &[f32],
+    ) -> [[f32; GROUP]; 2] {
+        let mut totals = [_mm512_setzero_ps(); 2];
         for (pass, x) in x.chunks(DEPTH).enumerate() {
-            let mut sum = _mm512_setzero_ps();
+            let mut sums = [_mm512_setzero_ps(); 2];
             for (step, x) in x.chunks(GROUP).enumerate() {
-                let mut square = [_mm512_setzero_si512(); GROUP];
-                for (row, to) in square.iter_mut().enumerate() {
-                    let at = row.min(rows - 1) * apart + pass * DEPTH + step * GROUP;
-                    // SAFETY: within the row, whose length is a multiple of 16.
-                    *to = unsafe { _mm512_loadu_epi32(w.add(at).cast()) };
-                }
-                turn(&mut square);
-                // A known number of columns stays in registers.
-                if let Ok(x) = <&[f32; GROUP]>::try_from(x) {
-                    for k in 0..GROUP {
-                        sum = _mm512_fmadd_ps(
-                            _mm512_set1_ps(x[k]),
-                            _mm512_castsi512_ps(square[k]),
-                            sum,
-                        );
-                    }
-                } else {
-                    for (x, column) in x.iter().zip(square) {
-                        sum = _mm512_fmadd_ps(_mm512_set1_ps(*x), _mm512_castsi512_ps(column), sum);
-                    }
+                // SAFETY: within the rows, whose length is a multiple of 16.
+                unsafe {
+                    let w = w.add(pass * DEPTH + step * GROUP);
+                    sums[0] = add_columns(sums[0], w, 0, rows, apart, x);
+                    sums[1] = add_columns(sums[1], w, GROUP, rows, apart, x);
                 }
             }
-            total = if pass == 0 { sum } else { _mm512_add_ps(total, sum) };
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                *total = if pass == 0 { sum } else { _mm512_add_ps(*total, sum) };
+            }
         }
-        let mut sums = [0.0; GROUP];
-        // SAFETY: as many numbers as lanes.
-        unsafe { _mm512_storeu_ps(sums.as_mut_ptr(), total) };
+        let mut sums = [[0.0; GROUP]; 2];
+        for (to, total) in sums.iter_mut().zip(totals) {
+            // SAFETY: as many numbers as lanes.
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), total) };
+        }
         sums
+    }
+
+    /// `sum` and the columns of the square that begins at `w` in row number `from`, each times its number of `x`. Rows that there
+    /// are not stand for the last one.
+    ///
+    /// # Safety
+    /// The square, as far as there are rows of it, can be read.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn add_columns(
+        mut sum: __m512,
+        w: *const f32,
+        from: usize,
+        rows: usize,
+        apart: usize,
+        x: &[f32],
+    ) -> __m512 {
+        let mut square = [_mm512_setzero_si512(); GROUP];
+        for (row, to) in square.iter_mut().enumerate() {
+            let row = (from + row).min(rows - 1);
+            // SAFETY: the caller's word.
+            *to = unsafe { _mm512_loadu_epi32(w.add(row * apart).cast()) };
+        }
+        turn(&mut square);
+        // A known number of columns stays in registers.
+        if let Ok(x) = <&[f32; GROUP]>::try_from(x) {
+            for k in 0..GROUP {
+                sum = _mm512_fmadd_ps(_mm512_set1_ps(x[k]), _mm512_castsi512_ps(square[k]), sum);
+            }
+        } else {
+            for (x, column) in x.iter().zip(square) {
+                sum = _mm512_fmadd_ps(_mm512_set1_ps(*x), _mm512_castsi512_ps(column), sum);
+            }
+        }
+        sum
     }
 }
 
