@@ -1,5 +1,5 @@
-//! Answers that cost much. They are kept, so that several browsers cost as one, and together with what is kept of earlier moments
-//! they are made anew only within a hundredth of the time that passes.
+//! What a network says, and what that may cost. Answers are kept, so that several browsers cost as one, and while a training goes
+//! on they are made anew, together with what is kept of earlier moments, only within a hundredth of the time that passes.
 
 use std::{
     collections::BTreeMap,
@@ -8,58 +8,80 @@ use std::{
 };
 
 use klubok::look::Glass;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     hub::{Copy, Hub, lock},
     looks::Answer,
 };
 
-/// The share of the time that passes which may be spent,
-const SHARE: f64 = 0.01;
-/// beside so many seconds.
-const CREDIT: f64 = 0.3;
+/// The shares of the time that passes which may be spent on what takes long and on what is asked for often,
+const DEAR: f64 = 0.006;
+const FREQUENT: f64 = 0.004;
+/// beside so many seconds of each.
+const CREDIT: f64 = 0.1;
+/// Answers that are kept of a kind.
+const KEPT: usize = 64;
 
 /// Time that was spent beside a training.
-pub(super) struct Budget {
+struct Budget {
+    share: f64,
     begun: Instant,
     spent: Duration,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { begun: Instant::now(), spent: Duration::ZERO }
-    }
 }
 
 impl Budget {
     /// Whether more may be spent.
     fn allows(&self) -> bool {
-        self.spent.as_secs_f64() <= CREDIT + SHARE * self.begun.elapsed().as_secs_f64()
-    }
-
-    /// Something was done that took so long.
-    fn spend(&mut self, time: Duration) {
-        self.spent += time;
+        self.spent.as_secs_f64() <= CREDIT + self.share * self.begun.elapsed().as_secs_f64()
     }
 }
 
-/// Answers that are kept of a kind.
-const KEPT: usize = 64;
+/// Answers of a kind.
+pub(super) struct Answers {
+    /// By what was asked, each with the updates done by then.
+    kept: Mutex<BTreeMap<String, (u64, Value)>>,
+    budget: Mutex<Budget>,
+    /// What was never asked waits, too, until it may be spent on.
+    patient: bool,
+}
 
-/// Answers by what was asked, each with the updates done by then.
-pub(super) type Dear = BTreeMap<String, (u64, Value)>;
-
-impl Hub {
-    /// Whether something may be done that nobody waits for: a training of this process is to notice nothing.
-    pub(super) fn may_spend(&self) -> bool {
-        !self.goes_on() || lock(&self.budget).allows()
+impl Answers {
+    fn new(share: f64, patient: bool) -> Self {
+        let budget = Budget { share, begun: Instant::now(), spent: Duration::ZERO };
+        Self { kept: Mutex::default(), budget: Mutex::new(budget), patient }
     }
 
-    /// Something was done since `begun`. At rest it costs nobody anything.
+    /// No answers to what takes long.
+    pub(super) fn dear() -> Self {
+        Self::new(DEAR, true)
+    }
+
+    /// No answers to what is asked for often.
+    pub(super) fn frequent() -> Self {
+        Self::new(FREQUENT, false)
+    }
+}
+
+impl Hub {
+    /// Whether a moment may be kept: a training of this process is to notice nothing.
+    pub(super) fn may_spend(&self) -> bool {
+        self.allows(&self.frequent)
+    }
+
+    /// Something was done for a moment since `begun`.
     pub(super) fn spend(&self, begun: Instant) {
+        self.spend_of(&self.frequent, begun);
+    }
+
+    fn allows(&self, answers: &Answers) -> bool {
+        !self.goes_on() || lock(&answers.budget).allows()
+    }
+
+    /// At rest it costs nobody anything.
+    fn spend_of(&self, answers: &Answers, begun: Instant) {
         if self.goes_on() {
-            lock(&self.budget).spend(begun.elapsed());
+            lock(&answers.budget).spent += begun.elapsed();
         }
     }
 
@@ -84,26 +106,29 @@ impl Hub {
     }
 
     /// The answer of the whole network that was kept last before a moment has passed, or of the one of now: a kept answer, if
-    /// it is of the same step or there is no time for a new one. What was never asked is always answered.
+    /// it is of the same step or there is no time for a new one. `later`, if it has to wait for that.
     fn kept(
         &self,
-        answers: &Mutex<Dear>,
+        answers: &Answers,
         moment: Option<u64>,
         what: &str,
         make: impl FnOnce(&Glass) -> Answer,
     ) -> Answer {
         self.begin()?;
         // Whoever else asks waits here, and finds the answer.
-        let mut answers = lock(answers);
+        let mut kept = lock(&answers.kept);
         let done = self.now().step;
         let past = moment.and_then(|step| lock(&self.snapshots).whole(step));
         // What was told of an earlier moment stays true.
         let stays = past.is_some();
         let at = past.as_ref().map(|(step, _)| format!(" at {step}"));
         let what = what.to_owned() + &at.unwrap_or_default();
-        let known = answers.get(&what).filter(|(of, _)| stays || *of == done || !self.may_spend());
+        let allows = self.allows(answers);
+        let known = kept.get(&what).filter(|(of, _)| stays || *of == done || !allows);
         let mut answer = if let Some((_, answer)) = known {
             answer.clone()
+        } else if answers.patient && !allows {
+            return Ok(json!({ "later": true }));
         } else {
             let (of, step, glass) = if let Some((step, glass)) = past {
                 (done, step, glass)
@@ -113,11 +138,11 @@ impl Hub {
             };
             let begun = Instant::now();
             let mut answer = make(&glass)?;
-            self.spend(begun);
+            self.spend_of(answers, begun);
             if answer["step"].is_null() {
                 answer["step"] = step.into();
             }
-            keep(&mut answers, what, of, answer.clone());
+            keep(&mut kept, what, of, answer.clone());
             answer
         };
         answer["wholes"] = self.wholes().into();
@@ -125,11 +150,11 @@ impl Hub {
     }
 }
 
-fn keep(answers: &mut Dear, what: String, of: u64, answer: Value) {
-    answers.insert(what, (of, answer));
-    if answers.len() > KEPT {
-        let oldest = answers.iter().min_by_key(|(_, (of, _))| *of).map(|(what, _)| what.clone());
-        oldest.iter().for_each(|what| drop(answers.remove(what)));
+fn keep(kept: &mut BTreeMap<String, (u64, Value)>, what: String, of: u64, answer: Value) {
+    kept.insert(what, (of, answer));
+    if kept.len() > KEPT {
+        let oldest = kept.iter().min_by_key(|(_, (of, _))| *of).map(|(what, _)| what.clone());
+        oldest.iter().for_each(|what| drop(kept.remove(what)));
     }
 }
 
@@ -139,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_budget_is_a_share_of_the_time() {
-        let mut budget = Budget::default();
+        let mut budget = Budget { share: 0.01, begun: Instant::now(), spent: Duration::ZERO };
         assert!(budget.allows());
-        budget.spend(Duration::from_secs(1));
+        budget.spent += Duration::from_secs(1);
         assert!(!budget.allows());
         budget.begun -= Duration::from_secs(99);
         assert!(budget.allows());

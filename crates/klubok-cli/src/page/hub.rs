@@ -22,7 +22,7 @@ use klubok::{
 
 use super::{
     about::About,
-    dear::{Budget, Dear},
+    dear::Answers,
     snapshots::Snapshots,
     story::{Known, Mode, Now, Story},
 };
@@ -50,9 +50,8 @@ pub(crate) struct Hub {
     token: Option<String>,
     story: Mutex<Story>,
     pub(super) snapshots: Mutex<Snapshots>,
-    pub(super) dear: Mutex<Dear>,
-    pub(super) frequent: Mutex<Dear>,
-    pub(super) budget: Mutex<Budget>,
+    pub(super) dear: Answers,
+    pub(super) frequent: Answers,
     /// What was told of steps, by the steps.
     pub(super) motions: Mutex<BTreeMap<u64, serde_json::Value>>,
     pub(super) components: OnceLock<Components>,
@@ -85,9 +84,8 @@ impl Hub {
             token,
             story: Mutex::new(story),
             snapshots: Mutex::default(),
-            dear: Mutex::default(),
-            frequent: Mutex::default(),
-            budget: Mutex::default(),
+            dear: Answers::dear(),
+            frequent: Answers::frequent(),
             motions: Mutex::default(),
             components: OnceLock::new(),
             terrain: Mutex::default(),

@@ -5,7 +5,8 @@
 Trains the same network in turns: without a page, with one that nobody looks at, and with three clients that ask for what a
 browser asks for whose window shows the top of the page, or all panels. A browser draws, too, on processors of its own; with
 `--chromium` three real ones draw beside the training, which takes what the machine has. Times are those that the training
-itself tells, of the last epoch; beside them stands the processor time of all threads of klubok that do not train, as a share.
+itself tells, of the last epoch. Beside them stands how much more of a processor the threads of klubok that do not train took than
+without a page, where they make the pictures, as a share of the training.
 """
 
 import argparse
@@ -27,6 +28,9 @@ TOP = {"pass": 1.5}
 ALL = {"pass": 1.5, "features?layer=hidden1&moment=live": 3, "cloud?moment=live": 3, "neuron?layer=hidden1&unit=0": 2,
        "answers": 5, "excites?layer=hidden1": 10, "layers": 10, "lesions": 10, "suspects": 10, "motion": 10}
 
+# Seconds between two looks at the story.
+PACE = 1
+
 
 class Client:
     """Follows a page as a browser does, until the page ends."""
@@ -43,11 +47,15 @@ class Client:
             return answer.read()
 
     def follow(self):
-        known = [0, 0, 0]
+        known, asked = [0, 0, 0], 0.0
         try:
             with urllib.request.urlopen(self.address + "api/live", timeout=60) as news:
                 for line in news:
-                    if line.startswith(b"data: ") and (lines := json.loads(line[6:])["lines"]) != known:
+                    if not line.startswith(b"data: ") or time.monotonic() < asked + PACE:
+                        continue
+                    lines = json.loads(line[6:])["lines"]
+                    if lines != known:
+                        asked = time.monotonic()
                         self.get("api/story?epochs={}&steps={}&events={}".format(*known))
                         known = lines
         except OSError:
@@ -84,8 +92,9 @@ def beside(process):
     try:
         place = Path(f"/proc/{process}")
         training = [spent(task / "stat") for task in (place / "task").iterdir()]
-        training = sum(of for name, of in training if re.fullmatch(r"klubok(-\d+)?", name))
-        return spent(place / "stat")[1] - training
+        training = [of for name, of in training if re.fullmatch(r"klubok(-\d+)?", name)]
+        # A thread that has ended is among the ended ones only.
+        return spent(place / "stat")[1] - sum(training) if len(training) > 1 else None
     except OSError:
         return None
 
@@ -131,13 +140,14 @@ def main():
         for mode in modes:
             whole, other = seconds(arguments, mode)
             took[mode].append(whole)
-            others[mode].append(other / whole)
+            others[mode].append(other)
             print(f"  {mode}: {whole:.2f} s, {other:.2f} s beside it", flush=True)
     for mode in modes:
         ratios = [with_page / without - 1 for with_page, without in zip(took[mode], took["no page"])]
+        more = [(a - b) / whole for a, b, whole in zip(others[mode], others["no page"], took[mode])]
         print(f"{mode:<26} {statistics.median(took[mode]):7.2f} s ({min(took[mode]):.2f} to {max(took[mode]):.2f}), "
               f"{statistics.median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%}), "
-              f"{statistics.median(others[mode]):.2%} beside it", flush=True)
+              f"{statistics.median(more):+.2%} beside it", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@
 use super::{DEPTH, GROUP};
 use crate::isa::{Isa, Set};
 
-/// Rows at once, two squares that take turns: the terms of a row are added one after the other, and each addition waits for the
-/// one before.
+/// Rows at once, two squares that take turns: of more rows, more is on its way from memory.
 const ROWS: usize = 2 * GROUP;
 
 /// True where [`single`] can run.

@@ -9,8 +9,11 @@
   let drawn = 0;
   let waiting = null;
 
-  // A line may arrive several times a second; a chart that is redrawn twice a second is as live as an eye can follow.
+  // A chart that is redrawn twice a second is as live as an eye can follow; where drawing takes long, the processor may be the
+  // training's, too, and a tenth of it is enough.
   const PAUSE = 500;
+  const SHARE = 0.1;
+  let took = 0;
 
   function sample(colour, dash) {
     const line = svg("line", { x1: 0, x2: 26, y1: 5, y2: 5, "stroke-width": 2.5, class: colour });
@@ -57,6 +60,7 @@
     const { data, layout, x } = Klubok.figure.figure(state, kind, store.line(), width);
     const first = !chart.data;
     await plotly.react(chart, data, { ...layout, width, height: chart.clientHeight || 420 }, { displayModeBar: false, staticPlot: false });
+    took = Date.now() - drawn;
     if (first) chart.on("plotly_click", ({ points }) => store.setMoment(nearest(points[0].x, x)));
   }
 
@@ -72,7 +76,7 @@
   function drawSoon(changes) {
     if (changes.has("moment") || changes.has("theme") || changes.has("shown")) return draw();
     if (!changes.has("story") && !changes.has("run")) return null;
-    const rest = PAUSE - (Date.now() - drawn);
+    const rest = Math.max(PAUSE, took / SHARE) - (Date.now() - drawn);
     if (rest <= 0) return draw();
     waiting = waiting || setTimeout(() => {
       waiting = null;

@@ -28,7 +28,7 @@
     if (!held) return true;
     if (held.asking || Klubok.api.report) return false;
     const age = Date.now() - held.time;
-    if (held.error) return age > RETRY;
+    if (held.error || held.later) return age > RETRY;
     return !held.fixed && Klubok.store.isLive() && held.asked !== Klubok.state.now.step && age > every;
   }
 
@@ -39,9 +39,11 @@
     looks.set(path, held);
     if (looks.size > MOST_LOOKS) looks.delete(looks.keys().next().value);
     try {
-      held.answer = await Klubok.api.get(path);
+      const answer = await Klubok.api.get(path);
       held.error = null;
-      if (held.answer.wholes) Klubok.state.wholes = held.answer.wholes;
+      held.later = Boolean(answer.later);
+      if (!held.later) held.answer = answer;
+      if (answer.wholes) Klubok.state.wholes = answer.wholes;
     } catch (error) {
       held.error = error.message;
     }
@@ -69,7 +71,11 @@
     if (held.answer) Object.assign(entry, { last: held.answer, lastPath: path });
     const shown = element(entry);
     const problem = shown.querySelector(".problem");
-    if (problem) Klubok.draw.write(problem, held.error || "");
+    if (problem) {
+      const later = Boolean(held.later && !held.answer && !held.error);
+      problem.classList.toggle("later", later);
+      Klubok.draw.write(problem, later ? Klubok.t("page.later") : held.error || "");
+    }
     const age = shown.querySelector(".age");
     if (age) showAge(age, entry.last);
     shown.classList.toggle("without", Boolean(path && held.error && !held.answer));

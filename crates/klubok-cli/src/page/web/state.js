@@ -170,6 +170,21 @@
     }
   }
 
+  // Drawing the story anew takes a browser's processor, which may be the training's, too: once a second is enough.
+  const PACE = 1000;
+  let caughtUp = 0;
+  let planned = false;
+
+  function catchUpSoon() {
+    if (planned) return;
+    planned = true;
+    setTimeout(() => {
+      planned = false;
+      caughtUp = Date.now();
+      catchUp().catch((error) => Klubok.alert(error.message));
+    }, Math.max(0, caughtUp + PACE - Date.now()));
+  }
+
   // How many lines the last news told of; what was asked for since may be more.
   let told = [0, 0, 0];
 
@@ -178,7 +193,7 @@
     if (now.lines.some((n, i) => n < told[i])) location.reload();
     [state.now, told] = [now, now.lines];
     const have = [state.epochs.length, state.steps.length, state.events.length];
-    if (now.lines.some((n, i) => n > have[i])) catchUp().catch((error) => Klubok.alert(error.message));
+    if (now.lines.some((n, i) => n > have[i])) catchUpSoon();
     changed("now");
   }
 
