@@ -30,7 +30,9 @@ impl Hub {
     pub(super) fn look_at_motion(&self, moment: Option<u64>) -> Answer {
         if let Some(step) = moment {
             let seen = lock(&self.motions).range(..=step).next_back().map(|(_, told)| told.clone());
-            return Ok(seen.unwrap_or_else(|| json!({})));
+            let mut told = seen.unwrap_or_else(|| json!({}));
+            told["wholes"] = self.wholes().into();
+            return Ok(told);
         }
         self.motion().or_else(|sentence| Ok(json!({ "error": sentence })))
     }

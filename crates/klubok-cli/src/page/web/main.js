@@ -128,7 +128,8 @@
   // Keys work where they do not already mean something.
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const { target } = event;
+    // Right after a dialog was closed, a browser may still send keys to its button.
+    const target = event.target.closest("dialog") ? document.body : event.target;
     const typing = target.closest("input:not([type=range]), select, textarea");
     const pressing = target.closest("button, summary, label, a");
     const scrolling = target.closest(".scroll, .flow, pre");
