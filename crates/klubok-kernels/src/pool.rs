@@ -1,9 +1,9 @@
 //! A fixed set of threads that share the tiles of a run; the caller is one of them.
 //!
 //! Each thread has a share of the tiles, the same one in every run with so many: what it wrote of a tile is most likely still in
-//! its own cache, and cores may be farther from each other than from memory. Who is done takes tiles from the shares of
-//! others, so who computes a tile depends on timing; what a tile computes does not. Between runs a thread watches for the
-//! next one for a few microseconds and then sleeps. A thread that wakes too late for a run is not waited for.
+//! its own cache, and that of another core may be far away. Who is done takes tiles from the shares of others, so who computes
+//! a tile depends on timing; what a tile computes does not. Between runs a thread watches for the next one for a few
+//! microseconds and then sleeps. A thread that wakes too late for a run is not waited for.
 
 use std::{
     any::Any,

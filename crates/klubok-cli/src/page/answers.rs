@@ -20,7 +20,7 @@ const BINS: usize = 10;
 impl Hub {
     /// How the network answers on the validation part, or on a part of it that is spread evenly.
     pub(super) fn look_at_answers(&self, moment: Option<u64>) -> Answer {
-        self.frequent(moment, "answers", |glass| self.answered(glass))
+        self.said(&self.frequent, moment, "answers", |glass| self.answered(glass))
     }
 
     fn answered(&self, glass: &Glass) -> Answer {

@@ -64,50 +64,22 @@ impl Answers {
 }
 
 impl Hub {
-    /// Whether a moment may be kept: a training of this process is to notice nothing.
-    pub(super) fn may_spend(&self) -> bool {
-        self.allows(&self.frequent)
-    }
-
-    /// Something was done for a moment since `begun`.
-    pub(super) fn spend(&self, begun: Instant) {
-        self.spend_of(&self.frequent, begun);
-    }
-
-    fn allows(&self, answers: &Answers) -> bool {
+    /// Whether time may be spent on such answers: a training of this process is to notice nothing.
+    pub(super) fn allows(&self, answers: &Answers) -> bool {
         !self.goes_on() || lock(&answers.budget).allows()
     }
 
-    /// At rest it costs nobody anything.
-    fn spend_of(&self, answers: &Answers, begun: Instant) {
+    /// Time was spent since `begun`. At rest it costs nobody anything.
+    pub(super) fn spend(&self, answers: &Answers, begun: Instant) {
         if self.goes_on() {
             lock(&answers.budget).spent += begun.elapsed();
         }
     }
 
-    /// What a network says to `what` that takes long: whoever else asks for such a thing waits.
-    pub(super) fn dear(
-        &self,
-        moment: Option<u64>,
-        what: &str,
-        make: impl FnOnce(&Glass) -> Answer,
-    ) -> Answer {
-        self.kept(&self.dear, moment, what, make)
-    }
-
-    /// What a network says to `what` that takes little, but is asked for often.
-    pub(super) fn frequent(
-        &self,
-        moment: Option<u64>,
-        what: &str,
-        make: impl FnOnce(&Glass) -> Answer,
-    ) -> Answer {
-        self.kept(&self.frequent, moment, what, make)
-    }
-
-    /// The answer of the whole network that was kept last before a moment has passed, or of the one of now: a kept answer, if
-    /// it is of the same step or there is no time for a new one. `later`, if it has to wait for that.
-    fn kept(
+    /// What a network says to `what`: the whole one that was kept last before a moment has passed, or the one of now. A kept
+    /// answer, if it is of the same step or there is no time for a new one; `later`, if it has to wait for that. Whoever else
+    /// asks for such an answer waits, and finds it.
+    pub(super) fn said(
         &self,
         answers: &Answers,
         moment: Option<u64>,
@@ -115,7 +87,6 @@ impl Hub {
         make: impl FnOnce(&Glass) -> Answer,
     ) -> Answer {
         self.begin()?;
-        // Whoever else asks waits here, and finds the answer.
         let mut kept = lock(&answers.kept);
         let done = self.now().step;
         let past = moment.and_then(|step| lock(&self.snapshots).whole(step));
@@ -138,7 +109,7 @@ impl Hub {
             };
             let begun = Instant::now();
             let mut answer = make(&glass)?;
-            self.spend_of(answers, begun);
+            self.spend(answers, begun);
             if answer["step"].is_null() {
                 answer["step"] = step.into();
             }

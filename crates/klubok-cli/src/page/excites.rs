@@ -27,7 +27,7 @@ impl Hub {
     pub(super) fn look_at_excites(&self, layer: &str, moment: Option<u64>) -> Answer {
         let shape = self.about.shape().ok_or("this network does not look at pictures")?;
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.dear(moment, &format!("excites {layer}"), |single| {
+        self.said(&self.dear, moment, &format!("excites {layer}"), |single| {
             let glass = single.in_f64();
             let layers = glass.layers();
             let at = place_of(&glass, layer)?;

@@ -33,7 +33,7 @@ impl Hub {
     /// of itself, shifted.
     pub(super) fn look_at_layers(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.dear(moment, "layers", |glass| {
+        self.said(&self.dear, moment, "layers", |glass| {
             let (learn, test) =
                 (spread(&data.parts.train, PROBED), spread(&data.parts.val, PROBED));
             let hidden = glass.layers().len() - 1;
@@ -100,7 +100,7 @@ impl Hub {
     /// The accuracy that is left with a share of the units switched off, over several draws of them.
     pub(super) fn look_at_lesions(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.dear(moment, "lesions", |glass| {
+        self.said(&self.dear, moment, "lesions", |glass| {
             let rows = spread(&data.parts.val, TESTED);
             let mut told = Vec::new();
             for share in OFF {

@@ -44,7 +44,9 @@ struct Sample {
 impl Hub {
     /// A sample forward through all layers and back from its error.
     pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
-        self.frequent(moment, &format!("pass {which:?}"), |glass| self.passed(which, glass))
+        self.said(&self.frequent, moment, &format!("pass {which:?}"), |glass| {
+            self.passed(which, glass)
+        })
     }
 
     fn passed(&self, which: Which, glass: &Glass) -> Answer {
@@ -76,7 +78,7 @@ impl Hub {
         which: Which,
         moment: Option<u64>,
     ) -> Answer {
-        self.frequent(moment, &format!("neuron {layer} {unit} {which:?}"), |glass| {
+        self.said(&self.frequent, moment, &format!("neuron {layer} {unit} {which:?}"), |glass| {
             self.neuron(layer, unit, which, glass)
         })
     }

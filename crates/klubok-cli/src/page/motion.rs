@@ -43,7 +43,7 @@ impl Hub {
         if self.now().mode == Mode::Resting {
             return Err("the training takes no steps now".to_owned());
         }
-        let told = self.dear(None, "motion", |glass| {
+        let told = self.said(&self.dear, None, "motion", |glass| {
             let (sender, receiver) = channel();
             follow(control, 0, Vec::new(), sender);
             let taken = receiver.recv_timeout(PATIENCE);

@@ -1,7 +1,7 @@
 //! What a network makes of a fixed sample of the data at a moment: where validation samples lie before the last layer, and which
 //! training samples cost most. Little enough to be kept for every moment.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use klubok::{
     data::Dataset,
@@ -37,11 +37,10 @@ pub(super) struct Seen {
 impl Hub {
     /// Looks at the fixed sample, if there is time for it.
     pub(super) fn see(&self, glass: &Glass) -> Option<Seen> {
-        if !self.may_spend() {
+        if !self.allows(&self.frequent) {
             return None;
         }
         let data = self.data.as_ref()?;
-        let begun = Instant::now();
         let output = glass.plan().output;
         let last = glass.layers().len().checked_sub(2)?;
         let val = spread(&data.parts.val, CLOUD);
@@ -55,7 +54,6 @@ impl Hub {
             (log_sum_exp(&z) - z[data.targets[row as usize] as usize]) as f32
         };
         let losses = of_train[0].chunks_exact(classes).zip(&train).map(loss).collect();
-        self.spend(begun);
         Some(Seen { hidden: of_val.swap_remove(0), said, losses })
     }
 

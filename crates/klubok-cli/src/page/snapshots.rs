@@ -104,10 +104,7 @@ impl Hub {
         let is_kept = lock(&self.snapshots).moments.iter().any(|moment| moment.step == step);
         if !is_kept {
             // The training asks for the lock too: what takes time comes before it.
-            let seen = self.see(now);
-            let begun = Instant::now();
-            let moment = Moment::new(step, now, start, seen);
-            self.spend(begun);
+            let moment = Moment::new(step, now, start, self.see(now));
             lock(&self.snapshots).add(moment);
         }
     }
@@ -130,7 +127,7 @@ impl Hub {
             self.begin()?;
             return make();
         }
-        self.frequent(None, what, |_| self.remember().and_then(|()| make()))
+        self.said(&self.frequent, None, what, |_| self.remember().and_then(|()| make()))
     }
 
     /// Keeps the start and this moment, if nothing was kept yet.
@@ -162,7 +159,8 @@ impl Snapshots {
     pub(super) fn ask(hub: &Arc<Hub>, control: &Control) {
         let step = hub.now().step;
         let last = lock(&hub.snapshots).moments.last().map(|moment| moment.step);
-        if last.is_none_or(|last| step < last + (last / LATER).max(1)) || !hub.may_spend() {
+        if last.is_none_or(|last| step < last + (last / LATER).max(1)) || !hub.allows(&hub.frequent)
+        {
             return;
         }
         let hub: Weak<Hub> = Arc::downgrade(hub);
@@ -177,7 +175,9 @@ impl Snapshots {
                 let Ok(start) = hub.start() else { return };
                 let mut glass = Glass::clone(&start);
                 glass.set_weights(weights);
+                let begun = Instant::now();
                 hub.keep_moment(step, &Arc::new(glass), &start);
+                hub.spend(&hub.frequent, begun);
             };
             // Without a thread there is one moment less.
             let _ = thread::Builder::new().name("moment".to_owned()).spawn(keep);

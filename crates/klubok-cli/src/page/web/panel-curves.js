@@ -9,9 +9,7 @@
   let drawn = 0;
   let waiting = null;
 
-  // A chart that is redrawn twice a second is as live as an eye can follow; where drawing takes long, the processor may be the
-  // training's, too, and a tenth of it is enough.
-  const PAUSE = 500;
+  // Where drawing takes long, the processor may be the training's, too: a tenth of it is enough.
   const SHARE = 0.1;
   let took = 0;
 
@@ -76,7 +74,7 @@
   function drawSoon(changes) {
     if (changes.has("moment") || changes.has("theme") || changes.has("shown")) return draw();
     if (!changes.has("story") && !changes.has("run")) return null;
-    const rest = Math.max(PAUSE, took / SHARE) - (Date.now() - drawn);
+    const rest = took / SHARE - (Date.now() - drawn);
     if (rest <= 0) return draw();
     waiting = waiting || setTimeout(() => {
       waiting = null;
