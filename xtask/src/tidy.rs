@@ -10,7 +10,8 @@ use anyhow::Result;
 const LONGEST_FILE: usize = 600;
 
 /// What every module of the library may use.
-const BASE: &[&str] = &["error", "Error", "Result", "rows", "plan", "state", "rng", "config"];
+const BASE: &[&str] =
+    &["error", "Error", "Result", "bounded", "part", "rows", "plan", "state", "rng", "config"];
 
 /// What each module of the library may use beside [`BASE`] and itself, by the start of its path.
 ///
@@ -26,6 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "train::RunError",
         ],
     ),
+    ("bounded", &[]),
+    ("part", &[]),
     ("rows", &[]),
     ("plan", &["optim::UpdateSpec"]),
     ("state", &[]),

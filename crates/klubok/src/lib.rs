@@ -1,6 +1,7 @@
 //! klubok trains multilayer perceptrons and shows how they learn.
 
 pub mod backend;
+pub mod bounded;
 pub mod check;
 pub mod config;
 pub mod data;
@@ -10,6 +11,7 @@ pub mod look;
 pub mod nn;
 pub mod observe;
 pub mod optim;
+pub mod part;
 pub mod plan;
 pub mod rng;
 pub mod rows;

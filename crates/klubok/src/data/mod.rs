@@ -37,6 +37,7 @@ pub use self::{
     record::{SplitRow, difference, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
 };
+pub use crate::part::Part;
 use crate::{
     config::DataConfig,
     error::Result,
@@ -100,33 +101,6 @@ pub struct Parts {
     pub val: Vec<u32>,
     /// Never read by training.
     pub test: Vec<u32>,
-}
-
-/// A part of the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// For training.
-    Train,
-    /// For choosing the best epoch.
-    Val,
-    /// Never read by training.
-    Test,
-}
-
-impl Part {
-    /// `train`, `val` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Train => "train",
-            Part::Val => "val",
-            Part::Test => "test",
-        }
-    }
-
-    /// The part of this name.
-    pub fn from_name(name: &str) -> Option<Part> {
-        [Part::Train, Part::Val, Part::Test].into_iter().find(|part| part.name() == name)
-    }
 }
 
 /// A file that was left out.

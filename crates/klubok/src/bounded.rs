@@ -1,0 +1,144 @@
+//! Reading files that somebody else may have made: regular files only, and no more of one than its budget.
+//!
+//! A pipe or a device may wait for ever or never end, and a regular file may be as large as a disk. Every file that
+//! klubok reads whole is read here. Formats that state their own length (IDX, models, checkpoints) are opened here
+//! and read no further than their header allows.
+
+use std::{
+    io::{self, ErrorKind, Read as _},
+    path::Path,
+};
+
+use fs_err::File;
+
+/// Most bytes of a file of settings, a run's own included.
+pub const SETTINGS: u64 = 16 << 20;
+/// Most bytes of a log or a history.
+pub const LOG: u64 = 256 << 20;
+/// Most bytes of the list of a run's samples.
+pub const SPLIT: u64 = 1 << 30;
+/// Most bytes of a picture's file.
+pub const PICTURE: u64 = 256 << 20;
+
+/// A file that is not read, or could not be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRead {
+    /// A folder, a pipe, a device.
+    #[error("`{path}` is {what}, it must be a regular file")]
+    NotRegular {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// It is larger than anything of its kind should be.
+    #[error("`{path}` is larger than {} MiB, the most that is read of such a file", limit >> 20)]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// The budget in bytes.
+        limit: u64,
+    },
+    /// It is no text.
+    #[error("`{path}` is not text in UTF-8")]
+    NotText {
+        /// The file.
+        path: String,
+    },
+}
+
+impl From<NotRead> for io::Error {
+    fn from(error: NotRead) -> Self {
+        let kind = match &error {
+            NotRead::NotRegular { .. } => ErrorKind::InvalidInput,
+            NotRead::TooLarge { .. } => ErrorKind::FileTooLarge,
+            NotRead::NotText { .. } => ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Opens a regular file for reading.
+///
+/// # Errors
+/// A [`NotRead`] inside when it is something else; when there is none, or the system refuses.
+pub fn open(path: &Path) -> io::Result<File> {
+    // Before it is opened: to open a pipe that nobody writes to would wait for ever.
+    let kind = fs_err::metadata(path)?;
+    if !kind.is_file() {
+        let what = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
+        return Err(NotRead::NotRegular { path: path.display().to_string(), what }.into());
+    }
+    File::open(path)
+}
+
+/// The content of a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open`]; a [`NotRead`] inside when it is larger; of kind `OutOfMemory` when there is no memory for it.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A file that grows meanwhile is not read for ever either.
+    open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(NotRead::TooLarge { path: path.display().to_string(), limit }.into());
+    }
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read`], and a [`NotRead`] inside when it is not UTF-8.
+pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
+    let not_text = |_| NotRead::NotText { path: path.display().to_string() }.into();
+    String::from_utf8(read(path, limit)?).map_err(not_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(path: &Path, limit: u64, words: &str) {
+        let error = read(path, limit).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_budget() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs_err::write(&path, "клубок").unwrap();
+        assert_eq!(read(&path, 12).unwrap(), "клубок".as_bytes());
+        assert_eq!(read_to_string(&path, 12).unwrap(), "клубок");
+        refused(&path, 11, "is larger than 0 MiB");
+        fs_err::write(&path, [0xff]).unwrap();
+        let error = read_to_string(&path, 12).unwrap_err();
+        assert!(error.to_string().ends_with("is not text in UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_said_and_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        refused(folder.path(), 9, "is a folder");
+        let missing = read(&folder.path().join("none"), 9).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pipes_devices_and_endless_files_do_not_hold_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        refused(&pipe, 9, "is a pipe or a device");
+        refused(Path::new("/dev/zero"), 9, "is a pipe or a device");
+        // A regular file of a terabyte that takes no room.
+        let sparse = folder.path().join("sparse");
+        File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+        refused(&sparse, 1 << 20, "is larger than 1 MiB");
+    }
+}

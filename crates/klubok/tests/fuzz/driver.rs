@@ -1,0 +1,115 @@
+//! Drives a reader with inputs that are nearly right: good ones with some bytes, numbers, words or pieces changed.
+//!
+//! A reader may refuse an input; it must not panic, nor take longer than [`PATIENCE`]. What else must hold for what it
+//! accepts, it asserts itself. How many inputs: [`COUNT`], or what the variable `KLUBOK_FUZZ` says. An input that a
+//! reader fails at is left in the folder of temporary files and named.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+/// Inputs of each reader in the plain suite.
+const COUNT: u64 = 1500;
+/// Longest time for one input: far above what any takes, far below what a person would wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Calls `read` with each of `seeds` as it is, then with changed ones. `words` are pieces of the format that are worth
+/// putting in.
+pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
+    assert!(!seeds.is_empty(), "without a seed nothing is nearly right");
+    let count = std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(COUNT);
+    seeds.iter().for_each(|seed| one(name, seed, &read));
+    for number in 0..count {
+        let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut input = seeds[dice.below(seeds.len())].clone();
+        for _ in 0..=dice.below(4) {
+            change(&mut input, seeds, words, &mut dice);
+        }
+        one(name, &input, &read);
+    }
+}
+
+fn one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
+    let begun = Instant::now();
+    let read = catch_unwind(AssertUnwindSafe(|| read(input)));
+    if read.is_err() || begun.elapsed() > PATIENCE {
+        let path = std::env::temp_dir().join(format!("klubok-fuzz-{name}.bin"));
+        fs_err::write(&path, input).unwrap();
+        panic!("{name} failed at `{}` in {:?}", path.display(), begun.elapsed());
+    }
+}
+
+/// Changes an input in one of the ways in which files go wrong, or are made wrong.
+fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], dice: &mut Dice) {
+    /// Numbers at which arithmetic goes wrong, as text.
+    const NUMBERS: [&str; 16] = [
+        "0",
+        "-1",
+        "1e-45",
+        "1e308",
+        "-1e39",
+        "nan",
+        "inf",
+        "NaN",
+        "null",
+        "[]",
+        "4294967295",
+        "18446744073709551615",
+        "9223372036854775807",
+        "0.5",
+        "\"\"",
+        "{}",
+    ];
+    let at = dice.below(input.len() + 1);
+    let end = at + dice.below(input.len() - at + 1).min(1 + dice.below(64));
+    match dice.below(9) {
+        0 if at < input.len() => input[at] ^= 1 << dice.below(8),
+        1 if at < input.len() => input[at] = [0, 0xff, 0x80, b'\n', b'"', b' '][dice.below(6)],
+        2 => input.truncate(at),
+        3 => drop(input.drain(at..end)),
+        4 => {
+            let piece = input[at..end].to_vec();
+            let to = dice.below(input.len() + 1);
+            input.splice(to..to, piece);
+        }
+        5 => {
+            let other = &seeds[dice.below(seeds.len())];
+            let from = dice.below(other.len() + 1);
+            let piece = &other[from..(from + 1 + dice.below(64)).min(other.len())];
+            input.splice(at..end, piece.iter().copied());
+        }
+        6 if !words.is_empty() => {
+            input.splice(at..end, words[dice.below(words.len())].iter().copied());
+        }
+        7 => {
+            // A number as text gives way to another one.
+            let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+            let from = at + input[at..].iter().position(digits).unwrap_or(0);
+            let to = from + input[from..].iter().take_while(|byte| digits(byte)).count();
+            input.splice(from..to, NUMBERS[dice.below(NUMBERS.len())].bytes());
+        }
+        _ => {
+            // A number of four or eight bytes, either end first.
+            let number = [0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX, 1 << 31, 1 << 40, 1 << 63];
+            let number = number[dice.below(number.len())];
+            let (least, most) = (number.to_le_bytes(), number.to_be_bytes());
+            let bytes = [&least[..4], &most[4..], &least, &most][dice.below(4)];
+            for (to, from) in input.iter_mut().skip(at).zip(bytes) {
+                *to = *from;
+            }
+        }
+    }
+}
+
+/// Numbers that look random and are the same every time (SplitMix64, Steele et al. 2014).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) % n.max(1) as u64) as usize
+    }
+}

@@ -1,0 +1,6 @@
+//! Every reader against inputs that are nearly right, one file a kind of input.
+//!
+//! The plain suite gives each some hundreds; `cargo xtask test --full` gives each a million.
+
+mod driver;
+mod settings;

@@ -1,0 +1,28 @@
+//! Files of settings, as `-c` takes them.
+
+use klubok::config::{Config, DataKind, KEYS, Layers, Machine, Preset};
+
+use crate::driver::fuzz;
+
+fn resolved(text: &str) -> Option<Config> {
+    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+    layers.text(text, "a.toml").ok()?;
+    Some(layers.resolve(Machine::plain(2)).ok()?.config)
+}
+
+#[test]
+fn settings() {
+    let seeds: Vec<Vec<u8>> = [Preset::Plain, Preset::Article, Preset::Balanced]
+        .map(|preset| {
+            let layers = Layers::new(preset, DataKind::Pictures);
+            layers.resolve(Machine::plain(2)).unwrap().config.to_toml().into_bytes()
+        })
+        .into();
+    let words: Vec<&[u8]> = KEYS.iter().map(|key| key.path.as_bytes()).collect();
+    fuzz("settings", &seeds, &words, |bytes| {
+        // What is accepted is the same when it is written and read again.
+        if let Some(config) = std::str::from_utf8(bytes).ok().and_then(resolved) {
+            assert_eq!(resolved(&config.to_toml()), Some(config));
+        }
+    });
+}
