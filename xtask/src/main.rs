@@ -24,6 +24,9 @@ enum Chore {
         /// Only format, tidy, lints and tests: what one wants after every change
         #[arg(long)]
         quick: bool,
+        /// Besides everything: a million inputs for every reader, and 60 kills (hours)
+        #[arg(long, conflicts_with = "quick")]
+        full: bool,
     },
     /// Check the rules of the project that no other tool knows
     Tidy,
@@ -38,7 +41,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let good = match Chore::parse() {
-        Chore::Test { quick } => test::run(root, quick),
+        Chore::Test { quick, full } => test::run(root, quick, full),
         Chore::Tidy => tidy::run(root)?,
         Chore::Golden => golden::run(root)?,
         Chore::Bench(arguments) => bench::run(root, &arguments)?,

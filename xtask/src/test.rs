@@ -6,7 +6,7 @@
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -55,11 +55,18 @@ const REST: &[Step] = &[
     ("browser", browser::run),
 ];
 
+/// What takes hours.
+const LONG: &[Step] = &[("readers", readers), ("kills", kills)];
+
+/// Inputs for each reader, and memory in KiB that the whole process may have.
+const MANY: (&str, u32) = ("1000000", 3 << 19);
+
 /// Runs the steps and prints how each went; true when all went well.
-pub(crate) fn run(root: &Path, quick: bool) -> bool {
+pub(crate) fn run(root: &Path, quick: bool, full: bool) -> bool {
     let rest = if quick { &[] } else { REST };
+    let long = if full { LONG } else { &[] };
     let mut table = Vec::new();
-    for (name, step) in QUICK.iter().chain(rest) {
+    for (name, step) in QUICK.iter().chain(rest).chain(long) {
         println!("\n=== {name}");
         let start = Instant::now();
         let tally = step(root).unwrap_or_else(|error| {
@@ -98,11 +105,47 @@ fn lints(root: &Path) -> Result<Tally> {
 }
 
 fn tests(root: &Path) -> Result<Tally> {
-    let mut child = cargo(root)
-        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo")?;
+    let mut tally =
+        counted(cargo(root).args(["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    if tally.note.is_empty() && std::env::var_os("KLUBOK_DATA").is_none() {
+        tally.note = "without real data: KLUBOK_DATA is not set".into();
+    }
+    Ok(tally)
+}
+
+/// Every reader with a million inputs, each within the memory that a command may have: more of it is refused by the
+/// system, and ends the step.
+fn readers(root: &Path) -> Result<Tally> {
+    let (inputs, memory) = MANY;
+    let limited = format!("ulimit -v {memory}; exec \"$0\" \"$@\"");
+    let mut all = Tally::default();
+    // In the command's own tests, those of the page's requests.
+    for (binary, which) in [("--test=fuzz", ""), ("--bin=klubok", "fuzz")] {
+        let built = ["test", "--workspace", "--locked", "--no-run", binary];
+        if !succeeds(cargo(root).args(built))? {
+            return Ok(Tally::of(false));
+        }
+        let mut run = command(root, "sh");
+        run.args(["-c", &limited, "cargo", "test", "--workspace", "--locked", binary, "--"])
+            .args([which, "--test-threads=2"])
+            .env("KLUBOK_FUZZ", inputs);
+        let tally = counted(&mut run)?;
+        all.passed += tally.passed;
+        all.failed += tally.failed;
+    }
+    Ok(all)
+}
+
+/// Sixty trainings that are killed two and three times in a row, with acts of a person in them.
+fn kills(root: &Path) -> Result<Tally> {
+    let arguments =
+        ["test", "--package", "klubok-cli", "--locked", "--test", "it", "kills_in_a_row"];
+    counted(cargo(root).args(arguments).env("KLUBOK_FUZZ", MANY.0))
+}
+
+/// Runs tests and counts them.
+fn counted(command: &mut Command) -> Result<Tally> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let mut tally = Tally::default();
     let output = child.stdout.take().context("cargo has no output")?;
     for line in BufReader::new(output).lines() {
@@ -117,8 +160,6 @@ fn tests(root: &Path) -> Result<Tally> {
     if !good && tally.failed == 0 {
         tally.failed = 1;
         tally.note = "tests could not be built or run".into();
-    } else if std::env::var_os("KLUBOK_DATA").is_none() {
-        tally.note = "without real data: KLUBOK_DATA is not set".into();
     }
     Ok(tally)
 }

@@ -12,6 +12,7 @@ use klubok::{
     config::DataConfig,
     data::{self, DataError, Input, Part},
     format::Model,
+    nn::network::Answer,
     plan::{Augment, Picture},
     rows::{MemoryRows, Rows},
     state::State,
@@ -71,7 +72,12 @@ impl Classifier {
             return Err(Failure::failed(sentence).hint(text!("hint.no_model", run = name)));
         }
         let threads = settings::threads(threads);
-        Ok(Self { model: Model::load(&path)?, run, backend: compute::cpu(threads), threads })
+        let model = Model::load(&path)?;
+        if model.network.answer != Answer::Classes {
+            let sentence = format!("`{}` tells no classes apart", path.display());
+            return Err(Failure::failed(sentence).hint(text!("hint.no_classes")));
+        }
+        Ok(Self { model, run, backend: compute::cpu(threads), threads })
     }
 
     /// Names of its classes, in the order of its answers.
@@ -103,7 +109,7 @@ impl Classifier {
     pub(crate) fn trained_on(&self) -> Result<BTreeSet<u128>> {
         let path: Option<PathBuf> = self.run.as_ref().map(|run| run.file(SPLIT));
         let Some(path) = path.filter(|path| path.exists()) else { return Ok(BTreeSet::new()) };
-        let rows = data::read_split(fs_err::File::open(path)?)?;
+        let rows = data::read_split(&path)?;
         Ok(rows.into_iter().filter(|row| row.part == Part::Train).map(|row| row.hash).collect())
     }
 

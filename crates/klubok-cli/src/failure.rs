@@ -11,7 +11,7 @@ use std::{
 use klubok::{config::ConfigError, data::DataError, error::PlanError, train::RunError};
 
 use crate::{
-    terminal::{complain, paint},
+    terminal::{clean, complain, paint},
     text::text,
 };
 
@@ -32,12 +32,12 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     /// The work could not be done.
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
-        Self { code: 1, message: message.to_string(), hint: None }
+        Self { code: 1, message: clean(message), hint: None }
     }
 
     /// The command was written wrongly.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { code: 2, message: message.to_string(), hint: None }
+        Self { code: 2, message: clean(message), hint: None }
     }
 
     /// Ends with this code; what there was to say has been said.
@@ -47,7 +47,7 @@ impl Failure {
 
     /// The same with a way out.
     pub(crate) fn hint(self, hint: impl fmt::Display) -> Self {
-        Self { hint: Some(hint.to_string()), ..self }
+        Self { hint: Some(clean(hint)), ..self }
     }
 }
 
@@ -116,10 +116,14 @@ fn run_hint(error: &RunError) -> Option<String> {
         RunError::Taken { .. } => text!("hint.taken"),
         RunError::NotARun { .. } => text!("hint.not_a_run"),
         RunError::NoRuns { .. } => text!("hint.no_runs"),
-        RunError::Data { .. } | RunError::Epoch { .. } => text!("hint.changed"),
-        RunError::Checkpoint { .. } | RunError::Log { .. } | RunError::Config { .. } => {
-            text!("hint.damaged_run")
+        RunError::Changed { key, before, .. } => {
+            text!("hint.settings_changed", key = key, before = before)
         }
+        RunError::Data { .. } | RunError::Epoch { .. } => text!("hint.changed"),
+        RunError::Checkpoint { .. }
+        | RunError::Log { .. }
+        | RunError::Line { .. }
+        | RunError::Config { .. } => text!("hint.damaged_run"),
         _ => return None,
     })
 }

@@ -7,7 +7,7 @@ use klubok::data::{self, Dataset, OpenOptions};
 use crate::{
     failure::Result,
     measures::wilson,
-    terminal::{Screen, duration, percent, thousands},
+    terminal::{Screen, clean, duration, percent, thousands},
     text::text,
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());
         screen.say(text!("load.skipped", n = thousands(n), all = thousands(all)));
         for file in data.skipped.iter().take(NAMED) {
-            screen.say(format!("  {}: {}", file.name, file.reason));
+            screen.say(clean(format!("  {}: {}", file.name, file.reason)));
         }
         if n > NAMED {
             screen.say(format!("  {}", text!("word.and_more", n = n - NAMED)));

@@ -159,7 +159,7 @@ impl Observer for Progress {
             return Ok(());
         }
         match event {
-            Event::Past { steps, epochs } => {
+            Event::Past { steps, epochs, .. } => {
                 steps.iter().chain(*epochs).for_each(|metrics| self.point(metrics));
                 self.train.sort_by(|a, b| a.0.total_cmp(&b.0));
                 self.validation.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -58,6 +58,20 @@ impl Screen {
     }
 }
 
+/// The text with everything made visible by which a name in somebody's data could command a terminal: control characters
+/// but line breaks, and marks that turn the direction of writing.
+pub(crate) fn clean(text: impl Display) -> String {
+    let commands = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut clean = String::new();
+    for c in text.to_string().chars() {
+        if commands(c) { clean.extend(c.escape_default()) } else { clean.push(c) }
+    }
+    clean
+}
+
 /// A line on standard error, whatever `--quiet` says. A closed standard error is no reason to stop.
 pub(crate) fn complain(line: impl Display) {
     let _ = writeln!(stderr(), "{line}");
@@ -127,12 +141,12 @@ const READABLE: usize = 100;
 impl Fact {
     /// A fact with a mark and a short label.
     pub(crate) fn new(mark: Mark, label: String, text: String) -> Self {
-        Self { mark: Some(mark), label, text }
+        Self { mark: Some(mark), label: clean(label), text: clean(text) }
     }
 
     /// Text that stands for itself.
     pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self { mark: None, label: String::new(), text: text.into() }
+        Self { mark: None, label: String::new(), text: clean(text.into()) }
     }
 
     /// The line, broken between words at `width`; what goes on below is set in under the text.
@@ -155,7 +169,8 @@ impl Fact {
 
 /// A line that begins a section.
 pub(crate) fn heading(title: impl Display) -> Fact {
-    Fact::plain(console::style(title).bold().to_string())
+    let text = console::style(clean(title)).bold().to_string();
+    Fact { mark: None, label: String::new(), text }
 }
 
 /// A report on standard output.
@@ -171,7 +186,7 @@ pub(crate) fn tell(report: &[Fact]) -> Result<()> {
 
 /// Colours for standard error, only where it is a terminal that wants them.
 pub(crate) fn paint(text: impl Display) -> console::StyledObject<String> {
-    console::style(text.to_string()).for_stderr()
+    console::style(clean(text)).for_stderr()
 }
 
 /// `58 % ± 3`: an accuracy with its 95 % interval, whose larger side counts; a decimal where it is narrow.
@@ -244,6 +259,7 @@ pub(crate) fn numbers(title: impl Into<String>) -> Column {
 
 /// Rows of cells under a head, columns as wide as their widest cell, each to its side.
 pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
     let width = |i: usize, title: &str| {
         let cells = rows.iter().map(|row| measure_text_width(&row[i]));
         cells.chain([measure_text_width(title)]).max().unwrap_or(0)
@@ -256,7 +272,7 @@ pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     let titles = head.iter().map(|(title, _)| title.clone()).collect();
-    let lines: Vec<String> = [&titles].into_iter().chain(rows).map(line).collect();
+    let lines: Vec<String> = [&titles].into_iter().chain(&rows).map(line).collect();
     lines.join("\n")
 }
 
@@ -276,6 +292,17 @@ mod tests {
         assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3, guessing 50 %");
         assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
         assert_eq!(accuracy(1.0, 10), "100 % ± 28");
+    }
+
+    #[test]
+    fn names_do_not_command_the_terminal() {
+        let name = "cat\u{1b}]0;title\u{7}\u{9b}31m\r\u{202e}gpj\nдо";
+        let expected = "cat\\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\u{202e}gpj\nдо";
+        assert_eq!(clean(name), expected);
+        let cells = table(&[words("a")], &[vec![name.to_owned()]]);
+        let fact = Fact::new(Mark::Good, name.to_owned(), name.to_owned()).shown(200);
+        let shown = [cells, console::strip_ansi_codes(&fact).into_owned(), paint(name).to_string()];
+        assert!(shown.iter().all(|text| !text.contains('\u{1b}') && !text.contains('\u{7}')));
     }
 
     #[test]

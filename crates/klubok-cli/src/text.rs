@@ -7,6 +7,8 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Display, sync::OnceLock};
 
 use serde::Serialize;
 
+use crate::terminal::clean;
+
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Lang {
@@ -77,7 +79,8 @@ pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
     texts.collect()
 }
 
-/// The text of `section.name` in the chosen language, its `{places}` filled. Use [`text!`].
+/// The text of `section.name` in the chosen language, its `{places}` filled: what a value would command a terminal is made
+/// visible, so a painted value cannot be filled in. Use [`text!`].
 pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     let lang = FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En));
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
@@ -86,7 +89,7 @@ pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
         None => key.to_owned(),
     };
     for (place, value) in values {
-        text = text.replace(&format!("{{{place}}}"), &value.to_string());
+        text = text.replace(&format!("{{{place}}}"), &clean(value));
     }
     text
 }

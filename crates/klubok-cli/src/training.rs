@@ -87,15 +87,7 @@ impl Training<'_> {
         observers.extend(feed.iter_mut().map(|feed| feed as &mut dyn Observer));
         let summary = {
             let _listening = interrupt::Training::begin();
-            session::train(
-                run,
-                config,
-                data,
-                backend,
-                &mut observers,
-                &info.replay,
-                &interrupt::CONTROL,
-            )?
+            session::train(run, config, data, backend, &mut observers, info, &interrupt::CONTROL)?
         };
         page.iter().for_each(Page::ended);
         // Who looks at the page may go on looking; a program that waits for the answer does not wait for people.
@@ -144,15 +136,18 @@ impl Training<'_> {
         let samples = data.parts.val.len();
         match (summary.best_epoch, summary.val_accuracy) {
             (Some(best), Some(share)) => {
-                screen.say(text!(
-                    "end.best",
-                    best = best,
-                    epochs = summary.epochs,
-                    accuracy = paint(accuracy_and_chance(share, samples, chance)).bold(),
-                    loss = summary.val_loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
-                    reason = reason,
-                    time = time
-                ));
+                screen.say(
+                    paint(text!(
+                        "end.best",
+                        best = best,
+                        epochs = summary.epochs,
+                        accuracy = accuracy_and_chance(share, samples, chance),
+                        loss = summary.val_loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
+                        reason = reason,
+                        time = time
+                    ))
+                    .bold(),
+                );
                 let ended =
                     matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping));
                 if ended && wilson(share, samples)[0] <= chance {

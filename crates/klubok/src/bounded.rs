@@ -20,6 +20,11 @@ pub const SPLIT: u64 = 1 << 30;
 /// Most bytes of a picture's file.
 pub const PICTURE: u64 = 256 << 20;
 
+/// Most bytes of a file that is as large as a network: what the machine has to give.
+pub fn memory() -> u64 {
+    u64::MAX
+}
+
 /// A file that is not read, or could not be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -62,7 +62,7 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
     let split = run.file(SPLIT);
     if split.is_file() {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let rows = read_split(fs_err::File::open(split)?)?;
+        let rows = read_split(&split)?;
         let val = rows.into_iter().filter(|row| row.part == Part::Val);
         val.for_each(|row| *counts.entry(row.class).or_default() += 1);
         history.val_classes = counts.into_values().collect();

@@ -51,6 +51,9 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
     let data = loading::open(&args.data, &classifier.options(args.strict)?, screen)?;
     let (split, rows) = part(&data, args.split, &args.data)?;
     let logits = classifier.logits(&data.rows, &rows)?;
+    if !logits.iter().all(|z| z.is_finite()) {
+        return Err(Failure::failed(text!("predict.no_number")).hint(text!("hint.model")));
+    }
     let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
     let all = Evaluation::new(&logits, &targets, classifier.classes());
     let hashes: Vec<u128> = rows.iter().map(|&row| data.hashes[row as usize]).collect();

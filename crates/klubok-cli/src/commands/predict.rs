@@ -70,9 +70,11 @@ fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Predic
     let logits = classifier.logits_of(&read)?;
     let mut rows = logits.chunks_exact(classifier.classes().len());
     let outcome = |pixels: std::result::Result<Vec<u8>, String>| {
-        pixels.map(|_| {
+        pixels.and_then(|_| {
             let row: Vec<f64> = rows.next().unwrap_or_default().iter().map(|&z| z.into()).collect();
-            softmax(&row)
+            let confidences = softmax(&row);
+            let is_answer = confidences.iter().all(|p| p.is_finite());
+            is_answer.then_some(confidences).ok_or_else(|| text!("predict.no_number"))
         })
     };
     let outcomes: Vec<_> = pixels.into_iter().map(outcome).collect();

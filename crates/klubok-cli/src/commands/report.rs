@@ -9,7 +9,7 @@ use crate::{
     classifier::run_of,
     failure::{Failure, Result},
     page,
-    terminal::{Screen, answer},
+    terminal::{Screen, answer, clean},
     text::text,
 };
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
         None => first.file(REPORT),
     };
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;
-    answer(path.display().to_string())
+    answer(clean(path.display()))
 }
 
 /// A report may be written over: it can be made again.

@@ -64,7 +64,7 @@ impl About {
         }
         let model = Model::load(&path)?;
         let mut counts = [vec![0; model.classes.len()], vec![0; model.classes.len()]];
-        for row in read_split(fs_err::File::open(run.file(SPLIT))?)? {
+        for row in read_split(&run.file(SPLIT))? {
             let part = match row.part {
                 Part::Train => 0,
                 Part::Val => 1,

@@ -7,14 +7,15 @@ use std::{
 };
 
 use klubok::{
+    bounded::{self, LOG},
     data::Dataset,
     format::Model,
     look::{Glass, components::Components},
     state::{State, Weights},
     train::{
-        control::{Act, Control},
+        control::{Act, Control, Recorded},
         event::{Event, Observer as _},
-        logs::{EVENTS, EventLine},
+        logs::{EVENTS, EventLine, Happened},
         run_dir::MODEL,
         task::Task,
     },
@@ -150,10 +151,16 @@ impl Hub {
 
     /// Tells the story what happens in a training of this process.
     pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::Result<()> {
-        if let Event::Past { .. } = event {
-            let log = fs_err::read_to_string(self.about.run.file(EVENTS)).unwrap_or_default();
+        if let Event::Past { ahead, .. } = event {
+            let log =
+                bounded::read_to_string(&self.about.run.file(EVENTS), LOG).unwrap_or_default();
             let lines = log.lines().filter_map(|line| serde_json::from_str::<EventLine>(line).ok());
-            lines.for_each(|line| self.story().happened(line));
+            // What is done again is told when it is.
+            let again = |line: &EventLine| match line.happened {
+                Happened::Person { act } => ahead.contains(&Recorded { step: line.step, act }),
+                _ => false,
+            };
+            lines.filter(|line| !again(line)).for_each(|line| self.story().happened(line));
         }
         self.story().observe(event)?;
         if let (Event::Step(_) | Event::Epoch { .. }, Weighted::Live(control)) =

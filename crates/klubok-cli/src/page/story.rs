@@ -236,7 +236,7 @@ impl Story {
 impl Observer for Story {
     fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
         match *event {
-            Event::Past { steps, epochs } => {
+            Event::Past { steps, epochs, .. } => {
                 let mut steps = steps.iter().peekable();
                 for epoch in epochs {
                     while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {

@@ -8,7 +8,7 @@ use klubok::{
     look::{Glass, plane::Plane, terrain::Terrain},
     nn::loss::log_sum_exp,
     state::Weights,
-    train::{checkpoint, run_dir::CHECKPOINT, task::Task},
+    train::task::Task,
 };
 use serde_json::{Value, json};
 
@@ -63,9 +63,8 @@ impl Hub {
             add(best, model.weights);
         }
         // A run that is not trained now, or whose training has ended, has its last weights in its checkpoint.
-        let path = self.about.run.file(CHECKPOINT);
-        if let (Ok(bytes), Ok(task)) = (fs_err::read(&path), Task::new(&self.about.config, data))
-            && let Ok((last, _)) = checkpoint::from_bytes(&path, &bytes, &task.plan)
+        if let Ok(task) = Task::new(&self.about.config, data)
+            && let Ok(Some(last)) = self.about.run.snapshot(&task.plan)
         {
             let (params, running) = (last.state.params, last.state.running);
             add(last.progress.step, Weights { params, running });

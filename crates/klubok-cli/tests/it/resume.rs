@@ -91,6 +91,76 @@ fn killed_at_many_moments_it_ends_in_the_same_model() {
     kill(20);
 }
 
+/// How far the last checkpoint of a run is, in updates, and how many make an epoch.
+fn checkpoint(place: &Place, run: &str) -> (u64, f64) {
+    let bytes = place.read(&format!("{run}/checkpoint/state.safetensors"));
+    let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
+    let header = &rest[..u64::from_le_bytes(*length) as usize];
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    let inner = header["__metadata__"]["checkpoint"].as_str().unwrap();
+    let progress = &serde_json::from_str::<serde_json::Value>(inner).unwrap()["progress"];
+    let number = |key: &str| progress[key].as_u64().unwrap();
+    (number("step"), number("steps_per_epoch") as f64)
+}
+
+/// Kills a training in which people act, goes on with it once without and once with more kills, and compares. An act is
+/// left in the log as the page leaves it: written and synced, the process killed before the checkpoint after it.
+#[test]
+fn what_people_did_survives_kills_in_a_row() {
+    // `cargo xtask test --full` wants more of everything.
+    let times = if std::env::var_os("KLUBOK_FUZZ").is_some() { 60 } else { 3 };
+    let place = Place::with_pets();
+    let begun = Instant::now();
+    place.ok(&long("whole"));
+    let whole = begun.elapsed();
+    for i in 0..times {
+        let (one, many) = (format!("one-{i}"), format!("many-{i}"));
+        let share = |n: u32| (f64::from(5 * i + n) * 0.618).fract();
+        let mut child = start(&place, &long(&many));
+        wait_for_checkpoint(&place, &many);
+        sleep(whole.mul_f64(0.3 * share(0)));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let (step, per_epoch) = checkpoint(&place, &many);
+        let mut log = place.read(&format!("{many}/events.jsonl"));
+        let whole_lines = log.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        log.truncate(whole_lines);
+        let acts = [
+            (step + 1, r#""act":"learning_rate","rate":0.0123"#),
+            (step + 2, r#""act":"pause""#),
+            (step + (200.0 * share(1)) as u64, r#""act":"learning_rate","rate":0.0007"#),
+        ];
+        for (step, act) in acts {
+            let epoch = step as f64 / per_epoch;
+            let line =
+                format!("{{\"step\":{step},\"epoch\":{epoch},\"event\":\"person\",{act}}}\n");
+            log.extend(line.bytes());
+        }
+        place.write(&format!("{many}/events.jsonl"), log);
+        let copied = std::process::Command::new("cp")
+            .args(["-r", &many, &one])
+            .current_dir(place.path(""))
+            .status();
+        assert!(copied.unwrap().success());
+        place.ok(&["resume", &one, "--quiet"]);
+        for kill in 2..4 + i % 2 {
+            let mut child = start(&place, &["resume", &many, "--quiet"]);
+            sleep(whole.mul_f64(0.02 + 0.25 * share(kill)));
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+        place.ok(&["resume", &many, "--quiet"]);
+        let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
+        assert!(model(&many) == model(&one), "another model after kills {i}");
+        assert!(model(&many) != model("whole"), "nobody acted in {i}");
+        let persons = |run: &str| {
+            let log = String::from_utf8(place.read(&format!("{run}/events.jsonl"))).unwrap();
+            log.lines().filter(|line| line.contains(r#""event":"person""#)).count()
+        };
+        assert_eq!((persons(&one), persons(&many)), (3, 3), "lines of acts after kills {i}");
+    }
+}
+
 #[test]
 fn data_that_has_changed_is_refused_and_the_difference_named() {
     let place = Place::with_pets();

@@ -8,7 +8,11 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset, keys, notes};
+use super::{
+    Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset, keys, keys::DefaultValue,
+    notes,
+};
+use crate::bounded;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +80,7 @@ impl Layers {
     /// # Errors
     /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its range.
     pub fn file(&mut self, path: &Path) -> crate::Result<()> {
-        let text = fs_err::read_to_string(path)?;
+        let text = bounded::read_to_string(path, bounded::SETTINGS)?;
         Ok(self.text(&text, &path.display().to_string())?)
     }
 
@@ -121,6 +125,30 @@ impl Layers {
         super::resolve::check(&config, self.kind)?;
         let notes = notes::notes(&config, &self.settings, self.kind);
         Ok(Resolved { config, notes, run: self.run })
+    }
+
+    /// The settings in a run's own `config.toml`, with its table `[run]`. They are checked like anybody's, and nothing may
+    /// be left open. A fixed key that is missing has its default: an earlier klubok did not know it.
+    ///
+    /// # Errors
+    /// As [`Layers::text`] and [`Layers::resolve`], and when a value is `"auto"` or missing where that means it.
+    pub fn of_run(text: &str, file: &str) -> Result<Resolved, ConfigError> {
+        // What a shift may be depends on the data, which may be gone; a larger one repeats the edge and does no harm.
+        let mut layers = Self::new(Preset::Plain, DataKind::Points);
+        layers.text(text, file)?;
+        let open = KEYS.iter().find(|key| match layers.settings.get(key.path) {
+            Some(Setting { value, .. }) => {
+                let automatic = matches!(key.default, DefaultValue::Auto(_));
+                (automatic && value.as_str() == Some("auto"))
+                    || (key.path == "train.threads" && value.as_integer() == Some(0))
+            }
+            None => matches!(key.default, DefaultValue::Auto(_)),
+        });
+        if let Some(key) = open {
+            let (key, file) = (key.path, file.into());
+            return Err(ConfigError::Open { key, file });
+        }
+        layers.resolve(Machine::plain(1))
     }
 
     /// Adds all settings of a text or, when one is wrong, the ones before it.
@@ -335,6 +363,29 @@ mod tests {
     fn a_flag_needs_an_equals_sign() {
         let error = layers().assign("train.epochs").unwrap_err().to_string();
         assert!(error.contains("`train.epochs`") && error.contains("key=value"), "{error}");
+    }
+
+    #[test]
+    fn a_run_s_own_settings_are_checked_and_concrete() {
+        let written = layers().resolve(Machine::plain(3)).unwrap().config;
+        let text = written.to_toml();
+        let read = |text: &str| Layers::of_run(text, "config.toml").map(|resolved| resolved.config);
+        assert_eq!(read(&text).unwrap(), written);
+        // An earlier klubok had fewer keys.
+        assert_eq!(read(&text.replace("output_init", "#")).unwrap(), written);
+        let refused = |from: &str, to: &str, words: &str| {
+            assert!(text.contains(from), "{from}");
+            let error = read(&text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        };
+        refused("size = 64", "size = 0", "`data.size` is `0` in line");
+        refused("dropout = 0.0", "dropout = nan", "`model.dropout` is `nan`");
+        refused("dropout = 0.0", "dropout = []", "`model.dropout` is `a list of 0`");
+        refused("threads = 3", "threads = 4095", "`train.threads` is `4095`");
+        refused("threads = 3", "threads = 0", "leaves `train.threads` open");
+        refused("beta2 = 0.999", "beta2 = \"auto\"", "leaves `train.beta2` open");
+        refused("learning_rate = ", "#", "leaves `train.learning_rate` open");
+        refused("warmup_epochs = 1.5", "warmup_epochs = inf", "`train.warmup_epochs` is `inf`");
     }
 
     #[test]

@@ -368,6 +368,14 @@ pub enum ConfigError {
         /// What it does not go with, and what would be right.
         why: String,
     },
+    /// The settings of a run leave something to be worked out.
+    #[error("`{file}` leaves `{key}` open: a run says what it was")]
+    Open {
+        /// The key.
+        key: &'static str,
+        /// The file.
+        file: String,
+    },
     /// A file is not TOML.
     #[error("line {line} of `{file}` is not valid TOML: {message}")]
     Syntax {

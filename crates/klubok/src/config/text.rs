@@ -12,11 +12,19 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let table = Table::try_from(self).unwrap_or_default();
         sections(|text, key| {
-            let value = table.get(key.section()).and_then(|section| section.get(key.name()));
-            let value = value.map_or_else(|| key.default_value().to_string(), written);
-            let _ = writeln!(text, "{} = {value}  # {}", key.name(), key.meaning);
+            let _ = writeln!(text, "{} = {}  # {}", key.name(), value(&table, key), key.meaning);
         })
     }
+
+    /// The value of a key, as [`Config::to_toml`] writes it.
+    pub fn written(&self, key: &Key) -> String {
+        value(&Table::try_from(self).unwrap_or_default(), key)
+    }
+}
+
+fn value(table: &Table, key: &Key) -> String {
+    let value = table.get(key.section()).and_then(|section| section.get(key.name()));
+    value.map_or_else(|| key.default_value().to_string(), written)
 }
 
 /// Every setting with its default, meaning, range and source: TOML that can be used as a file.

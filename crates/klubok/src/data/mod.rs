@@ -34,7 +34,7 @@ pub use self::{
     fingerprint::{Fingerprint, fingerprint},
     fit::{PADDING, picture_from_bytes, read_picture},
     list::looks_like_picture,
-    record::{SplitRow, difference, read_split, split_rows, write_split},
+    record::{SplitRow, difference, parse_split, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
 };
 pub use crate::part::Part;

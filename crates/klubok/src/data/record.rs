@@ -6,10 +6,14 @@
 use std::{
     collections::BTreeMap,
     io::{Read, Write},
+    path::Path,
 };
 
 use super::{DataError, Dataset, Part};
-use crate::error::{Error, Result};
+use crate::{
+    bounded,
+    error::{Error, Result},
+};
 
 /// The header line.
 const HEADER: [&str; 5] = ["row", "part", "class", "name", "hash"];
@@ -61,8 +65,16 @@ pub fn write_split(to: impl Write, rows: &[SplitRow]) -> Result<()> {
 /// Reads what [`write_split`] wrote.
 ///
 /// # Errors
-/// [`DataError::Record`] with the line when a line is damaged; when reading fails.
-pub fn read_split(from: impl Read) -> Result<Vec<SplitRow>> {
+/// [`DataError::Record`] with the line when a line is damaged; when the file cannot be read.
+pub fn read_split(path: &Path) -> Result<Vec<SplitRow>> {
+    parse_split(&bounded::read(path, bounded::SPLIT)?[..])
+}
+
+/// The same from the content of the file.
+///
+/// # Errors
+/// [`DataError::Record`] with the line when a line is damaged.
+pub fn parse_split(from: impl Read) -> Result<Vec<SplitRow>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(from);
     let mut rows = Vec::new();
     for (i, record) in reader.records().enumerate() {
@@ -154,7 +166,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(rows in prop::collection::vec(any_row(), 0..20)) {
-            prop_assert_eq!(read_split(&written(&rows)[..]).unwrap(), rows);
+            prop_assert_eq!(parse_split(&written(&rows)[..]).unwrap(), rows);
         }
     }
 
@@ -166,12 +178,12 @@ mod tests {
         let hash = "000000000000000000000000000000ff";
         let line = format!("3,val,\"x,y\",\"a, \"\"b\"\"\r\nc\",{hash}\n");
         assert_eq!(text, format!("row,part,class,name,hash\n{line}"));
-        assert_eq!(read_split(text.as_bytes()).unwrap(), [row]);
+        assert_eq!(parse_split(text.as_bytes()).unwrap(), [row]);
     }
 
     #[test]
     fn a_damaged_line_is_named() {
-        let complaint = |text: &str| read_split(text.as_bytes()).unwrap_err().to_string();
+        let complaint = |text: &str| parse_split(text.as_bytes()).unwrap_err().to_string();
         let head = "row,part,class,name,hash\n";
         for (line, words) in [
             ("1,val,a,b", "line 2"),

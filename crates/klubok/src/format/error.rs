@@ -41,7 +41,7 @@ pub enum ModelError {
 }
 
 /// What is wrong with a model.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Flaw {
     /// The file is shorter or longer than its header says.
@@ -97,6 +97,33 @@ pub enum Flaw {
         classes: usize,
         /// How many outputs the network has.
         outputs: usize,
+    },
+    /// Two classes have one name.
+    #[error("two of its classes are called `{class}`")]
+    SameName {
+        /// The name.
+        class: String,
+    },
+    /// There is nothing to tell apart.
+    #[error("it tells classes apart and has one output")]
+    OneClass,
+    /// A chance to drop that is none.
+    #[error("a layer drops units with a chance of {chance}, which must be at least 0 and below 1")]
+    Dropout {
+        /// The chance.
+        chance: f32,
+    },
+    /// A variance below 0.
+    #[error("tensor `{tensor}` holds a variance below 0")]
+    Variance {
+        /// Its name.
+        tensor: String,
+    },
+    /// Pictures that no network here takes.
+    #[error("its pictures have {channels} channels: grey ones have 1, others 3")]
+    Channels {
+        /// Their channels.
+        channels: usize,
     },
     /// The preprocessing does not fit the network's input.
     #[error("its preprocessing does not fit a network with {inputs} inputs")]

@@ -8,7 +8,6 @@
 
 use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 
-use fs_err::File;
 use safetensors::{
     Dtype, SafeTensors,
     tensor::{Metadata, SafeTensorError},
@@ -23,8 +22,10 @@ use super::{
     tensors::{self, Tensor},
 };
 use crate::{
+    bounded,
     data::{Input, preprocess::Preprocessing},
     nn::network::{Answer, Network},
+    plan::Picture,
     state::{Numbers, Weights},
 };
 
@@ -73,8 +74,7 @@ impl Model {
     /// When the file is missing, is not a model, is damaged, or was written by a later klubok.
     pub fn load(path: &Path) -> crate::Result<Self> {
         let not = |what| ModelError::NotAModel { path: path.display().to_string(), what };
-        let mut file = File::open(path)?;
-        let kind = file.metadata()?;
+        let kind = fs_err::metadata(path)?;
         if kind.is_dir() {
             return Err(not("a folder").into());
         }
@@ -82,12 +82,12 @@ impl Model {
             return Err(not("not a regular file").into());
         }
         // A glance before all of a file that may be huge and anything is read.
-        let mut bytes = Vec::new();
-        file.by_ref().take(9).read_to_end(&mut bytes)?;
-        if !is_safetensors(&bytes) {
+        let mut glance = Vec::new();
+        bounded::open(path)?.take(9).read_to_end(&mut glance)?;
+        if !is_safetensors(&glance) {
             return Err(not("not a safetensors file").into());
         }
-        file.read_to_end(&mut bytes)?;
+        let bytes = bounded::read(path, bounded::memory())?;
         Ok(Self::from_bytes(&bytes, path)?)
     }
 
@@ -218,6 +218,23 @@ impl Model {
         if classes.len() != outputs && !unnamed {
             return Err(Flaw::Classes { classes: classes.len(), outputs });
         }
+        if network.answer == Answer::Classes && outputs == 1 {
+            return Err(Flaw::OneClass);
+        }
+        let mut names = BTreeSet::new();
+        if let Some(class) = classes.iter().find(|class| !names.insert(*class)) {
+            return Err(Flaw::SameName { class: class.clone() });
+        }
+        let dropout = network.hidden.iter().map(|layer| layer.dropout);
+        let mut dropout = dropout.chain([network.input_dropout]);
+        if let Some(chance) = dropout.find(|chance| !(0.0..1.0).contains(chance)) {
+            return Err(Flaw::Dropout { chance });
+        }
+        if let Input::Pictures(Picture { channels, .. }) = preprocessing.input
+            && ![1, 3].contains(&channels)
+        {
+            return Err(Flaw::Channels { channels });
+        }
         if !fits(preprocessing, inputs) {
             return Err(Flaw::Preprocessing { inputs });
         }
@@ -235,8 +252,12 @@ impl Model {
                 let (got, expected) = (format!("{} values", values.len()), format!("{shape:?}"));
                 return Err(Flaw::Shape { tensor, expected, got });
             }
-            if !values.to_f32().iter().all(|v| v.is_finite()) {
+            let values = values.to_f32();
+            if !values.iter().all(|v| v.is_finite()) {
                 return Err(Flaw::NotFinite { tensor });
+            }
+            if tensor.ends_with(".running_var") && values.iter().any(|v| *v < 0.0) {
+                return Err(Flaw::Variance { tensor });
             }
         }
         Ok(())
@@ -256,8 +277,9 @@ fn fits(preprocessing: &Preprocessing, inputs: usize) -> bool {
     values == Some(inputs)
         && mean.len() == each
         && std.len() == each
-        && mean.iter().all(|v| v.is_finite())
         && std.iter().all(|v| v.is_finite() && *v > 0.0)
+        // What training computes with: 1 / std and mean / std.
+        && std.iter().zip(mean).all(|(std, mean)| (1.0 / std).is_finite() && (mean / std).is_finite())
 }
 
 /// Names and shapes of all tensors: parameters, then running statistics.

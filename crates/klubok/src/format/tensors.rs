@@ -10,7 +10,13 @@ use safetensors::{
     tensor::{Metadata, TensorInfo},
 };
 
+use twox_hash::{XxHash3_128, xxhash3_128::Hasher};
+
 use crate::state::Numbers;
+
+/// Name of the tensor that seals a file.
+pub(crate) const SEAL: &str = "seal";
+const SEAL_BYTES: usize = 16;
 
 /// A tensor to be written.
 #[derive(Debug, Clone)]
@@ -38,20 +44,83 @@ pub(crate) fn write<'a>(
     out: &mut impl Write,
     (key, value): (&str, String),
     tensors: &[Tensor],
-    mut numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
+    numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
 ) -> io::Result<()> {
+    let order = header(out, (key, value), tensors, None)?;
+    values(out, &order, tensors, numbers)
+}
+
+/// The same with a seal: a last tensor [`SEAL`] that holds XXH3 (128 bits) of all bytes before it. The file is hashed as it
+/// is written, so that nothing is asked for twice.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_sealed<'a>(
+    out: &mut impl Write,
+    card: (&str, String),
+    tensors: &[Tensor],
+    numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
+) -> io::Result<()> {
+    let mut out = Hashed { out, hasher: Hasher::new() };
+    // Bytes are the narrowest of all numbers, so this tensor is the last one.
+    let seal = TensorInfo { dtype: Dtype::U8, shape: vec![SEAL_BYTES], data_offsets: (0, 0) };
+    let order = header(&mut out, card, tensors, Some(seal))?;
+    values(&mut out, &order, tensors, numbers)?;
+    out.out.write_all(&out.hasher.finish_128().to_le_bytes())
+}
+
+/// Whether a file is as [`write_sealed`] left it.
+pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
+    bytes
+        .split_last_chunk::<SEAL_BYTES>()
+        .is_some_and(|(rest, seal)| XxHash3_128::oneshot(rest).to_le_bytes() == *seal)
+}
+
+/// Writes through and remembers the hash.
+struct Hashed<'a, W> {
+    out: &'a mut W,
+    hasher: Hasher,
+}
+
+impl<W: Write> Write for Hashed<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hasher.write(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Writes the header and returns in which order the tensors follow.
+fn header(
+    out: &mut impl Write,
+    (key, value): (&str, String),
+    tensors: &[Tensor],
+    seal: Option<TensorInfo>,
+) -> io::Result<Vec<usize>> {
     let mut order: Vec<usize> = (0..tensors.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(tensors[i].dtype), &tensors[i].name));
     let mut at = 0;
-    let infos = order.iter().map(|&i| {
-        let Tensor { name, shape, dtype } = &tensors[i];
-        let from = at;
-        at += shape.iter().product::<usize>() * dtype.bitsize() / 8;
-        let info = TensorInfo { dtype: *dtype, shape: shape.clone(), data_offsets: (from, at) };
-        (name.clone(), info)
-    });
+    let mut infos: Vec<(String, TensorInfo)> = order
+        .iter()
+        .map(|&i| {
+            let Tensor { name, shape, dtype } = &tensors[i];
+            let from = at;
+            at += shape.iter().product::<usize>() * dtype.bitsize() / 8;
+            let info = TensorInfo { dtype: *dtype, shape: shape.clone(), data_offsets: (from, at) };
+            (name.clone(), info)
+        })
+        .collect();
+    infos.extend(
+        seal.map(|seal| {
+            (SEAL.to_owned(), TensorInfo { data_offsets: (at, at + SEAL_BYTES), ..seal })
+        }),
+    );
     let metadata = Some([(key.to_owned(), value)].into());
-    let metadata = Metadata::new(metadata, infos.collect()).map_err(io::Error::other)?;
+    let metadata = Metadata::new(metadata, infos).map_err(io::Error::other)?;
     let mut header = serde_json::to_vec(&metadata)?;
     header.resize(header.len().next_multiple_of(8), b' ');
     if header.len() > 100_000_000 {
@@ -59,7 +128,16 @@ pub(crate) fn write<'a>(
     }
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
-    for i in order {
+    Ok(order)
+}
+
+fn values<'a>(
+    out: &mut impl Write,
+    order: &[usize],
+    tensors: &[Tensor],
+    mut numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
+) -> io::Result<()> {
+    for &i in order {
         let numbers = numbers(i)?;
         let expected = tensors[i].shape.iter().product::<usize>();
         if (dtype(&numbers), numbers.len()) != (tensors[i].dtype, expected) {
@@ -107,6 +185,22 @@ mod tests {
         let metadata = Some([("card".to_owned(), "{\"x\":1}".to_owned())].into());
         assert_eq!(bytes, serialize(views, metadata).unwrap());
         assert_eq!(SafeTensors::deserialize(&bytes).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_seal_breaks_with_any_bit() {
+        let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F64 };
+        let numbers = Numbers::F64(vec![1.0, 2.0, 3.0]);
+        let (mut bytes, card) = (Vec::new(), ("card", "{}".to_owned()));
+        write_sealed(&mut bytes, card, &[tensor], |_| Ok(Cow::Borrowed(&numbers))).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!((file.len(), file.tensor(SEAL).unwrap().data().len()), (2, SEAL_BYTES));
+        assert!(is_sealed(&bytes) && !is_sealed(&bytes[..bytes.len() - 1]) && !is_sealed(b"short"));
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_sealed(&damaged), "bit {bit}");
+        }
     }
 
     #[test]

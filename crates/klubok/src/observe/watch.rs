@@ -79,7 +79,7 @@ impl Watch {
 impl Observer for Watch {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
-            Event::Past { steps, epochs } => {
+            Event::Past { steps, epochs, .. } => {
                 let mut steps = steps.iter().peekable();
                 for epoch in *epochs {
                     while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {

@@ -2,8 +2,12 @@
 //!
 //! Tensors: `params.NAME`, `moments.MOMENT.NAME`, `running.NAME`, `best.NAME` (parameters and running
 //! statistics of the best epoch), each in the precision of the backend that trained, so that going on
-//! is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind the medians. One
-//! metadata key, `checkpoint`: a JSON string with the version, the progress and the lengths of the logs.
+//! is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind the medians; `seal`, the
+//! hash of all the rest. One metadata key, `checkpoint`: a JSON string with the version, the settings, the
+//! progress and the lengths of the logs.
+//!
+//! The file is not trusted: the seal finds what a disk or a hand changed, and what contradicts itself or the
+//! settings is refused though the seal be right.
 
 use std::{borrow::Cow, path::Path};
 
@@ -12,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
+    config::{Config, KEYS},
     error::PlanError,
     format::{
         atomic::stream_atomically,
@@ -19,22 +24,70 @@ use crate::{
     },
     plan::{ParamSpec, Plan, RunningSpec},
     state::{Block, Numbers, State, Weights},
-    train::{RunError, logs::LogLengths, progress::Progress, trainer::Snapshot},
+    train::{
+        RunError, control::Recorded, logs::LogLengths, progress::Progress, run_dir::RunInfo,
+        trainer::Snapshot,
+    },
 };
 
 const KEY: &str = "checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
     version: u32,
+    settings: Settings,
     progress: Progress,
     logs: LogLengths,
 }
 
+/// What a result depends on beside the data: a run goes on with what it began with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    config: Config,
+    /// Which kernels the run was made for.
+    kernel: String,
+    /// What people did in the run that this one repeats.
+    replay: Vec<Recorded>,
+}
+
+impl Settings {
+    /// Those of a run.
+    pub fn new(config: &Config, info: &RunInfo) -> Self {
+        let (kernel, replay) = (info.kernel.clone(), info.replay.clone());
+        Self { config: config.clone(), kernel, replay }
+    }
+
+    /// In what they differ from those of a checkpoint, if a result depends on it: the first key, its value at the
+    /// checkpoint and its value now.
+    fn change(&self, before: &Settings) -> Option<RunError> {
+        let changed = |key: &str, before: String, now: String| {
+            (before != now).then(|| RunError::Changed { key: key.to_owned(), before, now })
+        };
+        let acts = |settings: &Settings| format!("{} acts", settings.replay.len());
+        KEYS.iter()
+            // Who computes a tile depends on them, what it computes does not.
+            .filter(|key| key.path != "train.threads")
+            .find_map(|key| changed(key.path, before.config.written(key), self.config.written(key)))
+            .or_else(|| changed("run.kernel", before.kernel.clone(), self.kernel.clone()))
+            .or_else(|| {
+                let other = before.replay != self.replay;
+                let now = format!("{} (others)", acts(self));
+                other.then(|| RunError::Changed {
+                    key: "run.replay".into(),
+                    before: acts(before),
+                    now,
+                })
+            })
+    }
+}
+
 /// What a checkpoint holds, where it lies while a training is under way.
 pub struct Contents<'a> {
+    /// What the run is trained with.
+    pub settings: &'a Settings,
     /// Position, running figures and trackers.
     pub progress: &'a Progress,
     /// Weights of the best epoch.
@@ -48,8 +101,9 @@ pub struct Contents<'a> {
 /// # Errors
 /// When the device fails, the file cannot be written, or the metadata is larger than the format allows (100 MB).
 pub fn write(path: &Path, contents: &Contents<'_>, logs: LogLengths, plan: &Plan) -> Result<()> {
-    let Contents { progress, best, state } = contents;
-    let metadata = Metadata { version: VERSION, progress: (*progress).clone(), logs };
+    let Contents { settings, progress, best, state } = contents;
+    let (settings, progress) = ((*settings).clone(), *progress);
+    let metadata = Metadata { version: VERSION, settings, progress: progress.clone(), logs };
     let metadata = serde_json::to_string(&metadata).map_err(std::io::Error::other)?;
     let ratios = [&progress.epoch_meter, &progress.step_meter].map(|meter| &meter.update_ratios);
     // All blocks of one training are of the same kind; the ratios are always f32.
@@ -71,16 +125,25 @@ pub fn write(path: &Path, contents: &Contents<'_>, logs: LogLengths, plan: &Plan
         Part::BestRunning(r) => Ok(Cow::Borrowed(&best.running[r])),
         Part::Ratios(meter, layer) => Ok(Cow::Owned(Numbers::F32(ratios[meter][layer].clone()))),
     };
-    let file = |out: &mut _| tensors::write(out, (KEY, metadata), &tensors, numbers);
+    let file = |out: &mut _| tensors::write_sealed(out, (KEY, metadata), &tensors, numbers);
     Ok(stream_atomically(path, file)?)
 }
 
 /// What a checkpoint holds; `path` is for messages.
 ///
 /// # Errors
-/// When `bytes` are no checkpoint, a damaged one, one of a later version, or of another network.
-pub fn from_bytes(path: &Path, bytes: &[u8], plan: &Plan) -> Result<(Snapshot, LogLengths)> {
-    let Metadata { progress, logs, .. } = metadata(path, bytes)?;
+/// When `bytes` are no checkpoint, a damaged one, one of another version, or of another network;
+/// [`RunError::Changed`] when it was made with other settings.
+pub fn from_bytes(
+    path: &Path,
+    bytes: &[u8],
+    plan: &Plan,
+    settings: &Settings,
+) -> Result<(Snapshot, LogLengths)> {
+    let Metadata { settings: before, progress, logs, .. } = metadata(path, bytes)?;
+    if let Some(change) = settings.change(&before) {
+        return Err(change.into());
+    }
     let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(path, &e))?;
     let mut blocks = Vec::new();
     for (name, part, expected) in layout(plan) {
@@ -93,7 +156,11 @@ pub fn from_bytes(path: &Path, bytes: &[u8], plan: &Plan) -> Result<(Snapshot, L
         }
         blocks.push(block);
     }
-    Ok((snapshot(plan, progress, blocks), logs))
+    let snapshot = snapshot(plan, progress, blocks);
+    match snapshot.progress.flaw(plan.layers.len(), settings.config.train.epochs) {
+        Some(flaw) => Err(damaged(path, &flaw)),
+        None => Ok((snapshot, logs)),
+    }
 }
 
 /// How far a training has come, from the bytes of its checkpoint; `path` is for messages.
@@ -118,6 +185,9 @@ fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {
     if version != VERSION {
         let reason = format!("it is of version {version}, this klubok knows version {VERSION}");
         return Err(damaged(path, &reason));
+    }
+    if !tensors::is_sealed(bytes) {
+        return Err(damaged(path, &"its content does not match its checksum"));
     }
     serde_json::from_str(json).map_err(|e| damaged(path, &e))
 }

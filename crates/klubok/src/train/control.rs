@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{backend::Program, train::progress::Progress};
 
@@ -31,11 +31,24 @@ pub enum Act {
     OneEpoch,
     /// Let the learning rate be this in the next step, and follow its schedule from there.
     LearningRate {
-        /// The rate, above 0.
+        /// The rate, above 0; training takes it as an f32, which must be so, too.
+        #[serde(deserialize_with = "usable_rate")]
         rate: f64,
     },
     /// End the run here; the best weights are kept.
     Stop,
+}
+
+/// Whether training can take this for a learning rate: above 0 and finite, in f32.
+pub fn is_rate(rate: f64) -> bool {
+    let rate = rate as f32;
+    rate > 0.0 && rate.is_finite()
+}
+
+fn usable_rate<'de, D: Deserializer<'de>>(rate: D) -> Result<f64, D::Error> {
+    let rate = f64::deserialize(rate)?;
+    let wrong = || D::Error::custom(format!("a learning rate of {rate:e} cannot be used"));
+    is_rate(rate).then_some(rate).ok_or_else(wrong)
 }
 
 impl Act {
@@ -250,6 +263,18 @@ mod tests {
         drop(sender);
         // Whoever waits for an answer learns at once that none comes.
         assert!(receiver.recv().is_err() && !control.has_look());
+    }
+
+    #[test]
+    fn a_rate_that_training_cannot_hold_is_refused() {
+        let read = |rate: &str| {
+            let json = format!(r#"{{"act":"learning_rate","rate":{rate}}}"#);
+            serde_json::from_str::<Act>(&json)
+        };
+        assert_eq!(read("0.01").unwrap(), Act::LearningRate { rate: 0.01 });
+        for rate in ["0", "-0.1", "1e-46", "1e39", "null"] {
+            assert!(read(rate).is_err(), "{rate}");
+        }
     }
 
     #[test]

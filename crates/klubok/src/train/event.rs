@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::train::control::Act;
+use crate::train::control::{Act, Recorded};
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not apply is absent.
 ///
@@ -256,6 +256,8 @@ pub enum Event<'a> {
         steps: &'a [Metrics],
         /// Lines of `metrics.jsonl`.
         epochs: &'a [Metrics],
+        /// What people did in an earlier session after the checkpoint: it is done again at its step, and then told.
+        ahead: &'a [Recorded],
     },
     /// Before the first step of this session.
     Start {

@@ -2,23 +2,28 @@
 //!
 //! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run cuts
 //! the logs back to the lengths in its checkpoint, so a line that was half written, or that the
-//! resumed run writes again, is gone.
+//! resumed run writes again, is gone. What people did stays, however often a run is killed: it is done
+//! again at its step, and its line is not written a second time.
 
 use std::{
+    cmp::Ordering,
     io::{Seek, SeekFrom, Write},
     path::Path,
 };
 
 use fs_err::File;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Result,
     backend::DeviceInfo,
+    bounded::{self, LOG},
+    format::write_atomically,
     train::{
         RunError,
         control::{Act, Recorded},
         event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
+        progress::Progress,
     },
 };
 
@@ -111,49 +116,68 @@ pub struct Logs {
     metrics: Log,
     steps: Log,
     events: Log,
+    /// What people did that stands in `events.jsonl` and is still to be done.
+    ahead: Vec<Recorded>,
 }
 
 impl Logs {
-    /// What is still to be done of what people did: of a training that this one is to `replay`, and of this one itself after
-    /// its checkpoint. A line that is cut off at the end was not done.
+    /// The logs of a run that goes on from `at`, whose checkpoint knows these lengths: cut back to them, but for what people
+    /// did since. That stays, and what of it changes what is computed is still to be done, as is what is left of `replay`:
+    /// the second of the answer, by steps. A last line that is cut off was not done.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub fn pending(folder: &Path, kept: LogLengths, replay: &[Recorded]) -> Result<Vec<Recorded>> {
-        let path = folder.join(EVENTS);
-        let bytes = if path.exists() { fs_err::read(path)? } else { Vec::new() };
-        let (before, after) = bytes.split_at(bytes.len().min(kept.events as usize));
-        let mut done = acts(before);
-        let mut pending: Vec<Recorded> = Vec::new();
-        for act in replay.iter().copied().chain(acts(after)) {
-            if let Some(at) = done.iter().position(|done| *done == act) {
-                done.swap_remove(at);
-            } else if !pending.contains(&act) {
-                pending.push(act);
-            }
+    /// When a log is shorter than that, a line is damaged, or a log cannot be read or written.
+    pub fn go_on(
+        folder: &Path,
+        keep: LogLengths,
+        at: &Progress,
+        replay: &[Recorded],
+    ) -> Result<(Self, Vec<Recorded>)> {
+        let events = events(folder)?;
+        let logged: Vec<Recorded> =
+            acts(&events).into_iter().filter(|recorded| recorded.act.changes_weights()).collect();
+        let mut here = at.acts;
+        let ahead: Vec<Recorded> = logged
+            .iter()
+            .copied()
+            .filter(|recorded| match recorded.step.cmp(&at.step) {
+                Ordering::Less => false,
+                Ordering::Equal if here > 0 => {
+                    here -= 1;
+                    false
+                }
+                _ => true,
+            })
+            .collect();
+        let mut left = replay.to_vec();
+        for done in &logged {
+            left.iter().position(|act| act == done).map(|at| left.remove(at));
         }
+        let mut pending = [&ahead[..], &left].concat();
         pending.sort_by_key(|recorded| recorded.step);
-        Ok(pending)
+        keep_acts(folder, keep.events, &events)?;
+        let (metrics, steps, events) =
+            (folder.join(METRICS), folder.join(STEPS), folder.join(EVENTS));
+        let logs = Self {
+            metrics: Log::open(&metrics, keep.metrics, Some(keep.metrics))?,
+            steps: Log::open(&steps, keep.steps, Some(keep.steps))?,
+            events: Log::open(&events, keep.events, None)?,
+            ahead,
+        };
+        Ok((logs, pending))
     }
 
     /// What people did in a run, in order.
     ///
     /// # Errors
-    /// When the log cannot be read.
+    /// When the log cannot be read or a line is damaged.
     pub fn done(folder: &Path) -> Result<Vec<Recorded>> {
-        Ok(acts(&fs_err::read(folder.join(EVENTS))?))
+        Ok(acts(&events(folder)?))
     }
 
-    /// Opens the logs in a run's folder, cut back to these lengths.
-    ///
-    /// # Errors
-    /// When a log is shorter than that, or cannot be written.
-    pub fn open(folder: &Path, keep: LogLengths) -> Result<Self> {
-        Ok(Self {
-            metrics: Log::open(&folder.join(METRICS), keep.metrics)?,
-            steps: Log::open(&folder.join(STEPS), keep.steps)?,
-            events: Log::open(&folder.join(EVENTS), keep.events)?,
-        })
+    /// What people did that stands in the log and is still to be done.
+    pub fn ahead(&self) -> &[Recorded] {
+        &self.ahead
     }
 
     /// Appends to `events.jsonl`.
@@ -169,11 +193,7 @@ impl Logs {
     /// # Errors
     /// When a log cannot be read or a line is damaged.
     pub fn past(folder: &Path) -> Result<[Vec<Metrics>; 2]> {
-        let read = |name: &str| -> Result<Vec<Metrics>> {
-            let text = fs_err::read_to_string(folder.join(name))?;
-            let parse = |line| serde_json::from_str(line).map_err(std::io::Error::from);
-            Ok(text.lines().map(parse).collect::<std::io::Result<_>>()?)
-        };
+        let read = |name: &str| lines(&folder.join(name), &bounded::read(&folder.join(name), LOG)?);
         Ok([read(STEPS)?, read(METRICS)?])
     }
 
@@ -199,6 +219,14 @@ impl Observer for Logs {
                 let happened = (*notice).clone().into();
                 self.happened(&EventLine { step: *step, epoch: *epoch, happened })
             }
+            Event::Person { step, act, .. }
+                if let Some(at) =
+                    self.ahead.iter().position(|a| (a.step, a.act) == (*step, *act)) =>
+            {
+                // It is done again and stands there already.
+                self.ahead.remove(at);
+                Ok(())
+            }
             Event::Person { step, epoch, act } => {
                 let happened = Happened::Person { act: *act };
                 self.happened(&EventLine { step: *step, epoch: *epoch, happened })?;
@@ -209,14 +237,55 @@ impl Observer for Logs {
     }
 }
 
-/// What people did, by lines of `events.jsonl`.
-fn acts(lines: &[u8]) -> Vec<Recorded> {
-    let lines = lines.split(|&byte| byte == b'\n');
-    let act = |line| match serde_json::from_slice::<EventLine>(line).ok()? {
-        EventLine { step, happened: Happened::Person { act }, .. } => Some(Recorded { step, act }),
+/// The lines of `events.jsonl` with their bytes; none where there is no such log yet.
+fn events(folder: &Path) -> Result<Vec<(EventLine, Vec<u8>)>> {
+    let path = folder.join(EVENTS);
+    if path.symlink_metadata().is_err() {
+        return Ok(Vec::new());
+    }
+    let bytes = bounded::read(&path, LOG)?;
+    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let parsed = lines(&path, &bytes[..whole])?;
+    let raw = bytes[..whole].split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec);
+    Ok(parsed.into_iter().zip(raw).collect())
+}
+
+/// What stands in the lines of a log.
+fn lines<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<Vec<T>> {
+    let damaged = |line: usize, error: serde_json::Error| RunError::Line {
+        path: path.display().to_string(),
+        line,
+        reason: error.to_string(),
+    };
+    let parse =
+        |(i, line)| serde_json::from_slice(line).map_err(|error| damaged(i + 1, error).into());
+    bytes.split_inclusive(|&byte| byte == b'\n').enumerate().map(parse).collect()
+}
+
+/// What people did, by the lines of `events.jsonl`.
+fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
+    let act = |(line, _): &(EventLine, Vec<u8>)| match line.happened {
+        Happened::Person { act } => Some(Recorded { step: line.step, act }),
         _ => None,
     };
-    lines.filter_map(act).collect()
+    events.iter().filter_map(act).collect()
+}
+
+/// Cuts `events.jsonl` back to a length, but keeps what people did after it: at once, so that a process that is killed
+/// meanwhile leaves the old log or the new one.
+fn keep_acts(folder: &Path, keep: u64, events: &[(EventLine, Vec<u8>)]) -> Result<()> {
+    let (mut kept, mut end) = (Vec::new(), 0);
+    for (line, bytes) in events {
+        end += bytes.len() as u64;
+        if end <= keep || matches!(line.happened, Happened::Person { .. }) {
+            kept.extend_from_slice(bytes);
+        }
+    }
+    if end < keep {
+        let path = folder.join(EVENTS).display().to_string();
+        return Err(RunError::Log { path, expected: keep, got: end }.into());
+    }
+    Ok(write_atomically(&folder.join(EVENTS), &kept)?)
 }
 
 #[derive(Debug)]
@@ -227,16 +296,18 @@ struct Log {
 }
 
 impl Log {
-    fn open(path: &Path, keep: u64) -> Result<Self> {
+    /// A log of at least `least` bytes, cut back to a length if there is one.
+    fn open(path: &Path, least: u64, cut: Option<u64>) -> Result<Self> {
         let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
         let got = file.metadata()?.len();
-        if got < keep {
+        if got < least {
             let path = path.display().to_string();
-            return Err(RunError::Log { path, expected: keep, got }.into());
+            return Err(RunError::Log { path, expected: least, got }.into());
         }
-        file.set_len(keep)?;
-        file.seek(SeekFrom::Start(keep))?;
-        Ok(Self { file, bytes: keep, synced: false })
+        let bytes = cut.unwrap_or(got);
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::Start(bytes))?;
+        Ok(Self { file, bytes, synced: false })
     }
 
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
@@ -267,11 +338,19 @@ mod tests {
         logs.observe(&Event::Epoch { metrics: &metrics, best: false }).unwrap();
     }
 
+    fn at(step: u64, acts: u64) -> Progress {
+        Progress { step, acts, ..Progress::default() }
+    }
+
+    fn open(folder: &Path, keep: LogLengths) -> Result<Logs> {
+        Ok(Logs::go_on(folder, keep, &at(0, 0), &[])?.0)
+    }
+
     #[test]
     fn logs_are_cut_back_to_the_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(METRICS);
-        let mut logs = Logs::open(folder.path(), LogLengths::default()).unwrap();
+        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
         epoch(&mut logs, 1);
         let lengths = logs.sync().unwrap();
         let before = fs_err::read(&path).unwrap();
@@ -280,7 +359,7 @@ mod tests {
         let half = [fs_err::read(&path).unwrap(), b"{\"epoch\":3.0,\"st".to_vec()].concat();
         fs_err::write(&path, half).unwrap();
 
-        let mut logs = Logs::open(folder.path(), lengths).unwrap();
+        let mut logs = open(folder.path(), lengths).unwrap();
         assert_eq!(fs_err::read(&path).unwrap(), before);
         epoch(&mut logs, 2);
         let lines = fs_err::read_to_string(&path).unwrap();
@@ -289,35 +368,99 @@ mod tests {
         assert_eq!(steps, [1, 2]);
     }
 
+    fn person(logs: &mut Logs, Recorded { step, act }: Recorded) -> LogLengths {
+        logs.observe(&Event::Person { step, epoch: 0.5, act }).unwrap();
+        logs.sync().unwrap()
+    }
+
+    const SLOW: Recorded = Recorded { step: 3, act: Act::LearningRate { rate: 0.1 } };
+    const FAST: Recorded = Recorded { step: 5, act: Act::LearningRate { rate: 0.2 } };
+    const REST: Recorded = Recorded { step: 6, act: Act::Pause };
+    const STOP: Recorded = Recorded { step: 9, act: Act::Stop };
+
     #[test]
     fn what_was_done_before_the_checkpoint_is_not_done_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut logs = Logs::open(folder.path(), LogLengths::default()).unwrap();
-        let [slow, fast, stop] = [
-            Recorded { step: 3, act: Act::LearningRate { rate: 0.1 } },
-            Recorded { step: 5, act: Act::LearningRate { rate: 0.2 } },
-            Recorded { step: 9, act: Act::Stop },
-        ];
-        let mut person = |Recorded { step, act }| {
-            logs.observe(&Event::Person { step, epoch: 0.5, act }).unwrap();
-            logs.sync().unwrap()
+        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        let kept = person(&mut logs, SLOW);
+        person(&mut logs, FAST);
+        let replay = [SLOW, FAST, STOP];
+        let pending = |kept, at: &Progress, replay: &[Recorded]| {
+            Logs::go_on(folder.path(), kept, at, replay).unwrap().1
         };
-        let kept = person(slow);
-        person(fast);
-        let replay = [slow, fast, stop];
-        let pending = |kept, replay| Logs::pending(folder.path(), kept, replay).unwrap();
-        assert_eq!(pending(kept, &replay), [fast, stop]);
-        assert_eq!(pending(kept, &[]), [fast]);
-        assert_eq!(pending(LogLengths::default(), &[]), [slow, fast]);
-        assert_eq!(Logs::done(folder.path()).unwrap(), [slow, fast]);
+        assert_eq!(pending(kept, &at(4, 0), &replay), [FAST, STOP]);
+        assert_eq!(pending(kept, &at(4, 0), &[]), [FAST]);
+        // At the very step of an act it depends on whether it was done when the checkpoint was made.
+        assert_eq!(pending(kept, &at(3, 1), &[]), [FAST]);
+        assert_eq!(pending(kept, &at(3, 0), &[]), [SLOW, FAST]);
+        assert_eq!(pending(LogLengths::default(), &at(0, 0), &[]), [SLOW, FAST]);
+        assert_eq!(Logs::done(folder.path()).unwrap(), [SLOW, FAST]);
+    }
+
+    #[test]
+    fn what_people_did_stands_once_however_often_the_log_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        let kept = person(&mut logs, SLOW);
+        epoch(&mut logs, 4);
+        person(&mut logs, FAST);
+        person(&mut logs, REST);
+        let resume = |logs: &mut Logs| {
+            let happened = Happened::Resume { device: "cpu".into(), kernel: "avx2".into() };
+            logs.happened(&EventLine { step: 4, epoch: 0.5, happened }).unwrap();
+        };
+        // Killed before the act's step, and once more.
+        for _ in 0..3 {
+            let (mut logs, pending) = Logs::go_on(folder.path(), kept, &at(4, 0), &[]).unwrap();
+            assert_eq!((&pending[..], logs.ahead()), (&[FAST][..], &[FAST][..]));
+            resume(&mut logs);
+        }
+        // A checkpoint after the cut but before the act knows a log that holds it.
+        let (mut logs, _) = Logs::go_on(folder.path(), kept, &at(4, 0), &[]).unwrap();
+        let later = logs.sync().unwrap();
+        let (mut logs, pending) = Logs::go_on(folder.path(), later, &at(4, 0), &[]).unwrap();
+        assert_eq!(pending, [FAST]);
+        // Done again it is not written again; what a person does now is.
+        person(&mut logs, FAST);
+        person(&mut logs, STOP);
+        assert_eq!(Logs::done(folder.path()).unwrap(), [SLOW, FAST, REST, STOP]);
+        let (_, pending) = Logs::go_on(folder.path(), later, &at(6, 0), &[]).unwrap();
+        assert_eq!(pending, [STOP]);
     }
 
     #[test]
     fn a_log_shorter_than_the_checkpoint_says_is_an_error() {
+        let keeps = [
+            LogLengths { metrics: 10, ..LogLengths::default() },
+            LogLengths { events: 10, ..LogLengths::default() },
+        ];
+        for keep in keeps {
+            let folder = tempfile::tempdir().unwrap();
+            let error = open(folder.path(), keep).unwrap_err();
+            assert!(
+                matches!(error, Error::Run(RunError::Log { expected: 10, got: 0, .. })),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_damaged_line_is_named_and_a_cut_one_at_the_end_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let keep = LogLengths { metrics: 10, ..LogLengths::default() };
-        let error = Logs::open(folder.path(), keep).unwrap_err();
-        assert!(matches!(error, Error::Run(RunError::Log { expected: 10, got: 0, .. })), "{error}");
+        let events = |lines: &str| fs_err::write(folder.path().join(EVENTS), lines).unwrap();
+        let line = r#"{"step":3,"epoch":0.5,"event":"person","act":"stop"}"#;
+        events(&format!("{line}\n{{\"step\":4"));
+        assert_eq!(Logs::done(folder.path()).unwrap().len(), 1);
+        for bad in [
+            "",
+            "{}",
+            &line.replace("stop", "fly"),
+            &line.replace("\"stop\"", "\"learning_rate\",\"rate\":1e99"),
+        ] {
+            events(&format!("{line}\n{bad}\n{line}\n"));
+            let error = open(folder.path(), LogLengths::default()).unwrap_err();
+            assert!(matches!(error, Error::Run(RunError::Line { line: 2, .. })), "{error}");
+        }
     }
 
     #[test]

@@ -39,6 +39,12 @@ impl Meter {
         }
     }
 
+    /// Whether it is of so many layers.
+    pub fn fits(&self, layers: usize) -> bool {
+        let lists = [&self.layer_grad_norm_sums, &self.weight_sq].map(Vec::len);
+        lists == [layers; 2] && self.update_ratios.len() == layers
+    }
+
     /// Makes room for so many steps in all.
     pub fn reserve(&mut self, steps: usize) {
         for ratios in &mut self.update_ratios {

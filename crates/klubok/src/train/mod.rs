@@ -73,6 +73,26 @@ pub enum RunError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The settings are not those that the run was trained with so far.
+    #[error("`{key}` is `{now}` in the settings of the run, at its checkpoint it was `{before}`")]
+    Changed {
+        /// The key.
+        key: String,
+        /// Its value at the checkpoint.
+        before: String,
+        /// Its value now.
+        now: String,
+    },
+    /// A line of a log is not as klubok wrote it.
+    #[error("line {line} of `{path}` is damaged: {reason}")]
+    Line {
+        /// The log.
+        path: String,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What the parser said.
+        reason: String,
+    },
     /// A log is shorter than the checkpoint says.
     #[error("`{path}` has {got} bytes, the checkpoint was made when it had {expected}")]
     Log {

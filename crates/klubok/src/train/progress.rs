@@ -28,6 +28,9 @@ pub struct Progress {
     pub best: Option<Best>,
     /// Reduction of the learning rate on a plateau.
     pub plateau: Plateau,
+    /// What people did at this very step that changes what is computed.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub acts: u64,
     /// What a person made of the learning rate, against its schedule.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rate_factor: Option<f64>,
@@ -50,6 +53,38 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// What contradicts itself, in words, if anything: a training cannot have come to such a point. `layers` are those of
+    /// the plan, `epochs` those to be done in all.
+    pub fn flaw(&self, layers: usize, epochs: u64) -> Option<String> {
+        let Self { step, epoch, position, steps_per_epoch, best, .. } = self;
+        let expected = epoch.checked_mul(*steps_per_epoch).and_then(|n| n.checked_add(*position));
+        if expected != Some(*step) || (position > &0 && position >= steps_per_epoch) {
+            return Some(format!(
+                "it is {step} updates far, but {epoch} epochs of {steps_per_epoch} and {position} more"
+            ));
+        }
+        if *epoch > epochs || best.is_some_and(|best| best.epoch > *epoch) {
+            let best = best.map_or(0, |best| best.epoch);
+            return Some(format!(
+                "it is {epoch} epochs far of {epochs}, the best is number {best}"
+            ));
+        }
+        let seconds = [self.elapsed_seconds, self.epoch_seconds, self.update_seconds];
+        if seconds.iter().any(|seconds| !(0.0..1e12).contains(seconds)) {
+            return Some(format!("it has taken {} seconds", self.elapsed_seconds));
+        }
+        let factors = [self.plateau.factor, self.rate_factor()];
+        if !(0.0..=1.0).contains(&factors[0]) || !(factors[1] > 0.0 && factors[1].is_finite()) {
+            return Some(format!(
+                "its learning rate is multiplied by {} and {}",
+                factors[0], factors[1]
+            ));
+        }
+        let meters = [&self.epoch_meter, &self.step_meter];
+        (best.is_some() && meters.iter().any(|meter| !meter.fits(layers)))
+            .then(|| format!("it has figures of other than {layers} layers"))
+    }
+
     /// Epochs done, with the fraction of the one under way.
     pub fn epochs(&self) -> f64 {
         self.step as f64 / self.steps_per_epoch as f64
@@ -59,6 +94,11 @@ impl Progress {
     pub fn rate_factor(&self) -> f64 {
         self.rate_factor.unwrap_or(1.0)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The best epoch and its figures.
@@ -197,6 +237,31 @@ mod tests {
     fn without_validation_the_training_sample_decides() {
         let (a, b) = (best(None, None, 0.2), best(None, None, 0.1));
         assert!(b.beats(&a, Monitor::ValLoss));
+    }
+
+    #[test]
+    fn a_point_that_no_training_comes_to_is_found() {
+        let good =
+            Progress { step: 7, epoch: 2, position: 1, steps_per_epoch: 3, ..Progress::default() };
+        assert_eq!(good.flaw(2, 9), None);
+        assert_eq!(Progress::default().flaw(2, 9), None);
+        let bad: [(&str, fn(&mut Progress)); 9] = [
+            ("it is 8 updates far", |p| p.step = 8),
+            ("updates far", |p| p.epoch = u64::MAX),
+            ("updates far", |p| (p.step, p.epoch, p.position) = (6, 1, 3)),
+            ("it is 10 epochs far of 9", |p| (p.step, p.epoch) = (31, 10)),
+            ("the best is number 3", |p| p.best = Some(Best { epoch: 3, ..best(None, None, 0.0) })),
+            ("it has taken -1 seconds", |p| p.elapsed_seconds = -1.0),
+            ("multiplied by 2 and 1", |p| p.plateau.factor = 2.0),
+            ("multiplied by 1 and -1", |p| p.rate_factor = Some(-1.0)),
+            ("other than 2 layers", |p| p.best = Some(best(None, None, 0.0))),
+        ];
+        for (words, spoil) in bad {
+            let mut progress = good.clone();
+            spoil(&mut progress);
+            let flaw = progress.flaw(2, 9).unwrap_or_default();
+            assert!(flaw.contains(words), "{words}: {flaw}");
+        }
     }
 
     #[test]

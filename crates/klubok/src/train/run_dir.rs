@@ -15,10 +15,11 @@ use fs_err::{self as fs, File};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result,
-    config::Config,
+    Result, bounded,
+    config::{Config, Layers},
     format::atomic::sync_folder,
-    train::{RunError, checkpoint, control::Recorded, progress::Progress},
+    plan::Plan,
+    train::{RunError, checkpoint, control::Recorded, progress::Progress, trainer::Snapshot},
 };
 
 /// Settings, and what the run is of.
@@ -151,9 +152,9 @@ impl RunDir {
     /// When `config.toml` cannot be read or was damaged.
     pub fn settings(&self) -> Result<(Config, RunInfo)> {
         let path = self.file(CONFIG);
-        let text = fs::read_to_string(&path)?;
-        parse(&text)
-            .map_err(|reason| RunError::Config { path: path.display().to_string(), reason }.into())
+        let text = bounded::read_to_string(&path, bounded::SETTINGS)?;
+        let path = path.display().to_string();
+        parse(&text).map_err(|reason| RunError::Config { path, reason }.into())
     }
 
     /// How far it has come, or nothing when there is no checkpoint yet. Its field `stopped` says
@@ -166,9 +167,20 @@ impl RunDir {
         self.checkpoint()?.map(|bytes| checkpoint::progress(&path, &bytes)).transpose()
     }
 
+    /// All of the checkpoint, or nothing when there is none yet; `plan` is that of the run.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged or is of other settings.
+    pub fn snapshot(&self, plan: &Plan) -> Result<Option<Snapshot>> {
+        let (config, info) = self.settings()?;
+        let (path, settings) = (self.file(CHECKPOINT), checkpoint::Settings::new(&config, &info));
+        let read = |bytes: Vec<u8>| checkpoint::from_bytes(&path, &bytes, plan, &settings);
+        Ok(self.checkpoint()?.map(read).transpose()?.map(|(snapshot, _)| snapshot))
+    }
+
     /// Bytes of the checkpoint, or nothing when there is none yet.
     pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        match fs::read(self.file(CHECKPOINT)) {
+        match bounded::read(&self.file(CHECKPOINT), bounded::memory()) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -265,9 +277,14 @@ fn prepare(parent: &Path, name: &str, text: &str) -> Result<PathBuf> {
         }
     };
     let file = path.join(CONFIG);
-    fs::write(&file, text)?;
-    File::open(&file)?.sync_all()?;
-    sync_folder(&path)?;
+    let filled = fs::write(&file, text)
+        .and_then(|()| File::open(&file)?.sync_all())
+        .and_then(|()| sync_folder(&path));
+    if filled.is_err() {
+        // A disk that is full from the start: nothing is left behind.
+        let _ = fs::remove_dir_all(&path);
+    }
+    filled?;
     Ok(path)
 }
 
@@ -281,10 +298,9 @@ fn text(config: &Config, info: &RunInfo) -> Result<String> {
 }
 
 fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
-    let words = |e: toml::de::Error| e.to_string();
-    let mut table: toml::Table = text.parse().map_err(words)?;
-    let info = table.remove("run").ok_or("it has no section `[run]`")?;
-    Ok((table.try_into().map_err(words)?, info.try_into().map_err(words)?))
+    let resolved = Layers::of_run(text, CONFIG).map_err(|error| error.to_string())?;
+    let info = resolved.run.ok_or("it has no section `[run]`")?;
+    Ok((resolved.config, info.try_into().map_err(|error: toml::de::Error| error.to_string())?))
 }
 
 fn parent(path: &Path) -> &Path {
@@ -444,8 +460,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = RunDir::open(folder.path()).unwrap_err();
         assert!(matches!(error, Error::Run(RunError::NotARun { .. })), "{error}");
-        fs::write(folder.path().join(CONFIG), "[train]\nepochs = 3\n").unwrap();
-        let error = RunDir::open(folder.path()).unwrap().settings().unwrap_err();
-        assert!(error.to_string().ends_with("it has no section `[run]`"), "{error}");
+        for (text, flaw) in [
+            ("[train]\nepochs = 3\n".to_owned(), "leaves `data.val_fraction` open"),
+            (config().to_toml(), "it has no section `[run]`"),
+            (config().to_toml().replace("size = 64", "size = 0"), "`data.size` is `0` in line 2"),
+        ] {
+            fs::write(folder.path().join(CONFIG), text).unwrap();
+            let error = RunDir::open(folder.path()).unwrap().settings().unwrap_err().to_string();
+            assert!(error.contains("is damaged") && error.contains(flaw), "{error}");
+        }
     }
 }

@@ -20,13 +20,13 @@ use crate::{
     state::Weights,
     train::{
         RunError,
-        checkpoint::{self, Contents},
-        control::{Control, Recorded},
+        checkpoint::{self, Contents, Settings},
+        control::Control,
         distance::Distance,
         event::{Event, Notice, Observer, Stopped},
         logs::{EventLine, Happened, LogLengths, Logs},
         progress::Progress,
-        run_dir::{CHECKPOINT, MODEL, RunDir, SPLIT},
+        run_dir::{CHECKPOINT, MODEL, RunDir, RunInfo, SPLIT},
         task::Task,
         trainer::{Snapshot, Trainer},
     },
@@ -79,8 +79,8 @@ impl Summary {
 }
 
 /// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told to stop. A run that has
-/// ended is left as it is. What people did in a run that this one is to `replay`, and in this one after its checkpoint, is
-/// done again.
+/// ended is left as it is. What people did in a run that this one is to repeat (`info` knows), and in this one after its
+/// checkpoint, is done again.
 ///
 /// # Errors
 /// When another process trains the run, its checkpoint cannot be used, the data is not what it was at
@@ -92,7 +92,7 @@ pub fn train(
     data: &Dataset,
     backend: &dyn Backend,
     observers: &mut [&mut dyn Observer],
-    replay: &[Recorded],
+    info: &RunInfo,
     control: &Control,
 ) -> Result<Summary> {
     let _lock = run.lock()?;
@@ -110,21 +110,24 @@ pub fn train(
     let distance = Distance::of(&task, config.train.seed);
     // Neither the file nor the start is kept: each is as large as the network.
     let start = std::mem::take(&mut task.start);
+    let settings = Settings::new(config, info);
     let (snapshot, lengths) = match bytes {
-        Some(bytes) => checkpoint::from_bytes(&path, &bytes, &task.plan)?,
+        Some(bytes) => checkpoint::from_bytes(&path, &bytes, &task.plan, &settings)?,
         None => (Snapshot::start(start), LogLengths::default()),
     };
+    let at = snapshot.progress.clone();
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
     trainer.started_from(distance);
-    trainer.replay(Logs::pending(run.path(), lengths, replay)?);
-    let logs = Logs::open(run.path(), lengths)?;
+    let (logs, pending) = Logs::go_on(run.path(), lengths, &at, &info.replay)?;
+    trainer.replay(pending);
     let (plan, model) = (task.plan.clone(), task.model(Weights::default()));
-    let mut on_disk = OnDisk { run, plan, model, logs, saved: None };
+    let mut on_disk = OnDisk { run, settings, plan, model, logs, saved: None };
     let begin = Happened::begin(resumed, backend.info(config.train.precision));
     on_disk.happened(trainer.saved(), begin)?;
     if resumed {
         let [steps, epochs] = Logs::past(run.path())?;
-        tell(observers, &Event::Past { steps: &steps, epochs: &epochs })?;
+        let ahead = on_disk.logs.ahead();
+        tell(observers, &Event::Past { steps: &steps, epochs: &epochs, ahead })?;
     }
     tell(observers, &trainer.start_event())?;
     loop {
@@ -150,7 +153,7 @@ pub fn train(
 fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
     let path = run.file(SPLIT);
     if resumed {
-        let before = read_split(fs_err::File::open(&path)?)?;
+        let before = read_split(&path)?;
         return match difference(&before, data) {
             Some(difference) => Err(RunError::Data { difference }.into()),
             None => Ok(()),
@@ -164,6 +167,7 @@ fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
 /// What the files of a run hold.
 struct OnDisk<'a> {
     run: &'a RunDir,
+    settings: Settings,
     plan: Plan,
     /// Without weights: it is lent those of the best epoch while it is saved.
     model: Model,
@@ -194,14 +198,16 @@ impl OnDisk<'_> {
         // After a divergence, the last good state is that of the checkpoint before.
         let before = if progress.divergence.is_some() { self.run.checkpoint()? } else { None };
         let good = match before {
-            Some(bytes) => Some(checkpoint::from_bytes(&path, &bytes, &self.plan)?.0.state),
+            Some(bytes) => {
+                Some(checkpoint::from_bytes(&path, &bytes, &self.plan, &self.settings)?.0.state)
+            }
             None => None,
         };
         let state = |block| match &good {
             Some(state) => Ok(Cow::Borrowed(state.block(block))),
             None => trainer.block(block).map(Cow::Owned),
         };
-        let contents = Contents { progress, best, state: &state };
+        let contents = Contents { settings: &self.settings, progress, best, state: &state };
         checkpoint::write(&path, &contents, lengths, &self.plan)
     }
 }

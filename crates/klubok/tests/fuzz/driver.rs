@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Calls `read` with each of `seeds` as it is, then with changed ones. `words` are pieces of the format that are worth
 /// putting in.
-pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
+pub(crate) fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
     assert!(!seeds.is_empty(), "without a seed nothing is nearly right");
     let count = std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(COUNT);
     seeds.iter().for_each(|seed| one(name, seed, &read));

@@ -3,4 +3,6 @@
 //! The plain suite gives each some hundreds; `cargo xtask test --full` gives each a million.
 
 mod driver;
+mod model;
+mod run;
 mod settings;

@@ -139,7 +139,7 @@ fn train_on(
 ) -> Result<Summary> {
     let control = Arc::new(Control::new());
     let backend = StopAfter { steps, control: Arc::clone(&control) };
-    session::train(run, config, data, &backend, &mut [watch], &[], &control)
+    session::train(run, config, data, &backend, &mut [watch], &info(), &control)
 }
 
 fn train_all(run: &RunDir, config: &Config) -> Summary {
@@ -343,7 +343,7 @@ fn a_damaged_checkpoint_is_a_clear_error() {
         ("cut in the header", good[..100].to_vec()),
         ("cut in the tensors", good[..good.len() - 8].to_vec()),
         ("other metadata", bad_json.into_bytes()),
-        ("a later version", replace(later, br#"{\"version\":1"#, br#"{\"version\":2"#)),
+        ("a later version", replace(later, br#"{\"version\":2"#, br#"{\"version\":3"#)),
     ];
     for (what, bytes) in damaged {
         fs::write(&path, bytes).unwrap();
@@ -353,6 +353,52 @@ fn a_damaged_checkpoint_is_a_clear_error() {
     }
     fs::write(&path, good).unwrap();
     train_all(&run, &config());
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_a_checkpoint_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train(&run, &config(), 5, &mut Nobody).unwrap();
+    let path = run.file(CHECKPOINT);
+    let good = fs::read(&path).unwrap();
+    for at in (0..good.len()).step_by(good.len() / 97) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x40;
+        fs::write(&path, bytes).unwrap();
+        let error = train(&run, &config(), u64::MAX, &mut Nobody).unwrap_err();
+        assert!(matches!(error, Error::Run(RunError::Checkpoint { .. })), "byte {at}: {error}");
+    }
+}
+
+#[test]
+fn settings_that_were_changed_since_the_checkpoint_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train(&run, &config(), 5, &mut Nobody).unwrap();
+    let changed = |change: fn(&mut Config)| {
+        let mut config = config();
+        change(&mut config);
+        train(&run, &config, 1, &mut Nobody)
+            .map(|summary| summary.stopped)
+            .map_err(|e| e.to_string())
+    };
+    let at = |key: &str, now: &str, before: &str| {
+        Err(format!(
+            "`{key}` is `{now}` in the settings of the run, at its checkpoint it was `{before}`"
+        ))
+    };
+    assert_eq!(
+        changed(|config| config.train.learning_rate = 0.5),
+        at("train.learning_rate", "0.5", "0.01")
+    );
+    assert_eq!(changed(|config| config.train.epochs = 9), at("train.epochs", "9", "6"));
+    assert_eq!(
+        changed(|config| config.regularization.l2 = 0.0),
+        at("regularization.l2", "0.0", "0.001")
+    );
+    // Who computes makes no difference.
+    assert_eq!(changed(|config| config.train.threads = 3), Ok(Some(Stopped::Interrupted)));
 }
 
 fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -366,17 +412,18 @@ fn a_checkpoint_of_another_batch_size_or_network_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
-    let mut other = config();
-    other.train.batch_size = 30;
-    let error = train(&run, &other, 1, &mut Nobody).unwrap_err();
-    assert!(matches!(error, Error::Run(RunError::Epoch { expected: 9, got: 2 })), "{error}");
-    let mut other = config();
-    other.model.hidden = vec![7, 6];
-    let error = train(&run, &other, 1, &mut Nobody).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "`params.hidden2.weight` has 35 values where the network expects 42"
-    );
+    for (key, change) in [
+        ("train.batch_size", (|config| config.train.batch_size = 30) as fn(&mut Config)),
+        ("model.hidden", |config| config.model.hidden = vec![7, 6]),
+    ] {
+        let mut other = config();
+        change(&mut other);
+        let error = train(&run, &other, 1, &mut Nobody).unwrap_err();
+        assert!(
+            matches!(&error, Error::Run(RunError::Changed { key: changed, .. }) if changed == key),
+            "{error}"
+        );
+    }
 }
 
 #[test]

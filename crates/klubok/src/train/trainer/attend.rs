@@ -87,6 +87,7 @@ impl Trainer<'_> {
     fn act(&mut self, act: Act, observer: &mut dyn Observer) -> Result<Option<Stopped>> {
         let step = self.progress.step;
         observer.observe(&Event::Person { step, epoch: self.progress.epochs(), act })?;
+        self.progress.acts += u64::from(act.changes_weights());
         match act {
             Act::Pause => self.rest_at = Some(step),
             Act::GoOn => self.rest_at = None,

@@ -338,6 +338,7 @@ impl<'a> Trainer<'a> {
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         self.program.train(DataId(0), &step)?;
         self.progress.step += 1;
+        self.progress.acts = 0;
         self.progress.position += 1;
         Ok(())
     }

@@ -1,0 +1,113 @@
+//! Model files, damaged and made: what is accepted can be computed with.
+
+use std::path::Path;
+
+use klubok::{
+    config::{Fit, Init},
+    data::{Input, preprocess::Preprocessing},
+    format::Model,
+    nn::network::{Answer, Hidden, Network, Start},
+    plan::{Activation, Augment, Picture},
+    state::Weights,
+};
+use twox_hash::xxhash3_128::Hasher;
+
+use crate::driver::fuzz;
+
+fn model() -> Model {
+    let hidden = |units, batch_norm| Hidden {
+        units,
+        activation: Activation::Relu,
+        batch_norm,
+        dropout: 0.3,
+    };
+    let network = Network {
+        inputs: 4,
+        input_dropout: 0.1,
+        hidden: vec![hidden(3, true), hidden(2, false)],
+        outputs: 2,
+        answer: Answer::Classes,
+    };
+    let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
+    let state = network.start(&start, 5);
+    Model {
+        network,
+        preprocessing: Preprocessing {
+            input: Input::Pictures(Picture { width: 2, height: 2, channels: 1 }),
+            fit: Fit::Squash,
+            mean: vec![120.1],
+            std: vec![63.7],
+        },
+        classes: vec!["cat".into(), "dog".into()],
+        weights: Weights { params: state.params, running: state.running },
+    }
+}
+
+/// What must hold for every model that is accepted.
+fn holds(model: &Model) {
+    let prepare = model.preprocessing.prepare(Augment::default());
+    assert!(prepare.factor.iter().chain(&prepare.offset).all(|x| x.is_finite()));
+    if let Input::Pictures(picture) = model.preprocessing.input {
+        assert!([1, 3].contains(&picture.channels));
+        assert_eq!(picture.values(), model.network.inputs);
+    }
+    assert!(model.network.outputs >= 1);
+    assert!(model.network.answer != Answer::Classes || model.classes.len() >= 2);
+    model.network.lower_to_ask(prepare);
+    // What was read can be written, and is then the same.
+    let again = Model::from_bytes(&model.to_bytes().unwrap(), Path::new("m")).unwrap();
+    assert_eq!(again, *model);
+}
+
+#[test]
+fn models() {
+    let good = model().to_bytes().unwrap();
+    let words: [&[u8]; 6] = [
+        b"\\\"channels\\\":2",
+        b"\\\"numbers\\\"",
+        b"\\\"classes\\\":[]",
+        b"\\\"std\\\":[1e-45]",
+        b"-1.0",
+        b"\\\"hidden\\\":[]",
+    ];
+    let read = |bytes: &[u8]| Model::from_bytes(bytes, Path::new("m"));
+    fuzz("model", &[good.clone()], &words, |bytes| {
+        if let Ok(read) = read(bytes) {
+            assert!(read == model(), "a damaged model was accepted");
+        }
+    });
+    fuzz("model-sealed", &[good.clone()], &words, |bytes| {
+        if let Some(Ok(model)) = resealed(bytes).map(|bytes| read(&bytes)) {
+            holds(&model);
+        }
+    });
+}
+
+/// The file with the checksum that it would have had, if its description can be read: XXH3 (128 bits) of the description
+/// without it and of the values in the order of the network.
+fn resealed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (header, data) =
+        rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let mut header: serde_json::Value = serde_json::from_slice(header).ok()?;
+    let card = header["__metadata__"]["klubok"].as_str()?;
+    let mut card: serde_json::Value = serde_json::from_str(card).ok()?;
+    card.as_object_mut()?.shift_remove("checksum");
+    let network: Network = serde_json::from_value(card["network"].clone()).ok()?;
+    if network.hidden.len() > 64 {
+        return None;
+    }
+    let (params, running) = network.tensors();
+    let names = params.into_iter().map(|p| p.name).chain(running.into_iter().map(|r| r.name));
+    let mut hasher = Hasher::new();
+    hasher.write(card.to_string().as_bytes());
+    for name in names {
+        let at = |i: usize| usize::try_from(header[&name]["data_offsets"][i].as_u64()?).ok();
+        hasher.write(data.get(at(0)?..at(1)?)?);
+    }
+    card["checksum"] = format!("{:032x}", hasher.finish_128()).into();
+    card.sort_all_objects();
+    header["__metadata__"]["klubok"] = card.to_string().into();
+    let header = header.to_string();
+    Some([&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat())
+}

@@ -1,0 +1,174 @@
+//! A run's own files: settings, checkpoint and logs. None of them is trusted.
+
+use klubok::{
+    config::{Config, DataKind, Layers, Machine, Preset},
+    data::parse_split,
+    nn::network::Network,
+    optim::{Rule, UpdateSpec},
+    plan::{Augment, LossSpec, Plan, Prepare},
+    state::{Block, Numbers, State, Weights},
+    train::{
+        checkpoint::{self, Contents, Settings},
+        control::{Act, Recorded},
+        event::Metrics,
+        logs::{EventLine, LogLengths},
+        meter::Meter,
+        progress::Progress,
+        run_dir::RunInfo,
+        trainer::Snapshot,
+    },
+};
+use std::{borrow::Cow, path::Path};
+use twox_hash::XxHash3_128;
+
+use crate::driver::fuzz;
+
+fn config(sets: &[&str]) -> Config {
+    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+    sets.iter().for_each(|set| layers.assign(set).unwrap());
+    layers.resolve(Machine::plain(2)).unwrap().config
+}
+
+fn info() -> RunInfo {
+    RunInfo {
+        klubok: "0.1.0".into(),
+        data: "demo:spirals".into(),
+        val: None,
+        test: None,
+        preset: None,
+        kernel: "avx2".into(),
+        replay: vec![Recorded { step: 3, act: Act::LearningRate { rate: 0.01 } }],
+        fingerprint: toml::Table::new(),
+    }
+}
+
+#[test]
+fn settings_of_a_run() {
+    let seeds: Vec<Vec<u8>> =
+        [config(&[]), config(&["model.dropout=0.1,0.2", "train.optimizer=sgd"])]
+            .map(|config| config.to_toml().into_bytes())
+            .into();
+    let words: [&[u8]; 4] = [b"\"auto\"", b"[]", b"nan", b"-1"];
+    fuzz("settings-of-a-run", &seeds, &words, |bytes| {
+        let read = |text: &str| Layers::of_run(text, "config.toml").ok().map(|of| of.config);
+        if let Some(config) = std::str::from_utf8(bytes).ok().and_then(read) {
+            // What is accepted is in range: a network and its rules can be made of it.
+            assert_eq!(read(&config.to_toml()).as_ref(), Some(&config));
+            assert!(config.train.learning_rate > 0.0 && config.train.threads >= 1);
+            assert!((1..=4096).contains(&config.data.size) && config.train.epochs >= 1);
+            if config.model.hidden.iter().sum::<usize>() < 5000 {
+                config.network(9, 2);
+            }
+        }
+    });
+}
+
+fn plan(config: &Config) -> Plan {
+    let prepare =
+        Prepare { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };
+    let network: Network = config.network(3, 2);
+    network.lower(prepare, LossSpec::CROSS_ENTROPY, config.update_spec(), 0)
+}
+
+/// The checkpoint of a small training.
+fn written(config: &Config, plan: &Plan, progress: &Progress) -> Vec<u8> {
+    let numbers = |len: usize| Numbers::F32((0..len).map(|i| i as f32 / 7.0).collect());
+    let params: Vec<Numbers> = plan.params.iter().map(|spec| numbers(spec.len())).collect();
+    let running: Vec<Numbers> = plan.running.iter().map(|spec| numbers(spec.len)).collect();
+    let moments = plan.update.rule.moments().iter().map(|_| params.clone()).collect();
+    let best = Weights { params: params.clone(), running: running.clone() };
+    let state = State { params, moments, running };
+    let settings = Settings::new(config, &info());
+    let block = |block: Block| Ok(Cow::Borrowed(state.block(block)));
+    let contents = Contents { settings: &settings, progress, best: &best, state: &block };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c");
+    checkpoint::write(&path, &contents, LogLengths::default(), plan).unwrap();
+    fs_err::read(path).unwrap()
+}
+
+/// Gives a file the seal that it would have had.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let body = &bytes[..bytes.len().saturating_sub(16)];
+    [body, &XxHash3_128::oneshot(body).to_le_bytes()].concat()
+}
+
+#[test]
+fn checkpoints() {
+    let config = config(&["model.hidden=3", "model.batch_norm=true"]);
+    let (plan, settings) = (plan(&config), Settings::new(&config, &info()));
+    assert!(matches!(plan.update, UpdateSpec { rule: Rule::Adam { .. }, .. }));
+    let meter = Meter::new(&plan);
+    let progress = Progress {
+        step: 7,
+        epoch: 2,
+        position: 1,
+        steps_per_epoch: 3,
+        best: Some(serde_json::from_str(
+            r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.5,"val_loss":0.5,"val_accuracy":0.5}"#,
+        )
+        .unwrap()),
+        epoch_meter: meter.clone(),
+        step_meter: meter,
+        ..Progress::default()
+    };
+    let good = written(&config, &plan, &progress);
+    let read = |bytes: &[u8]| checkpoint::from_bytes(Path::new("c"), bytes, &plan, &settings);
+    let whole: Snapshot = read(&good).unwrap().0;
+    let words: [&[u8]; 5] =
+        [b"\\\"step\\\":", b"\\\"epoch\\\":", b"\\\"steps_per_epoch\\\":0", b"[]", b"null"];
+    // As a disk damages it: nothing but the file itself is accepted.
+    fuzz("checkpoint", &[good.clone()], &words, |bytes| {
+        if let Ok((snapshot, _)) = read(bytes) {
+            assert!(bytes == good && snapshot == whole, "a damaged checkpoint was accepted");
+        }
+    });
+    // As somebody makes it: what is accepted does not contradict itself.
+    fuzz("checkpoint-sealed", &[good.clone()], &words, |bytes| {
+        if let Ok((snapshot, _)) = read(&sealed(bytes)) {
+            let Progress { step, epoch, position, steps_per_epoch, .. } = snapshot.progress;
+            assert_eq!(step, epoch * steps_per_epoch + position);
+            assert!(epoch <= config.train.epochs);
+            assert_eq!(snapshot.state.params.len(), plan.params.len());
+        }
+    });
+}
+
+#[test]
+fn lines_of_logs() {
+    let metrics =
+        serde_json::to_vec(&Metrics { step: 3, val_loss: Some(0.5), ..Metrics::default() });
+    let acts = [
+        &br#"{"step":3,"epoch":0.5,"event":"person","act":"learning_rate","rate":0.01}"#[..],
+        br#"{"step":3,"epoch":0.5,"event":"person","act":"stop"}"#,
+        br#"{"step":3,"epoch":0.5,"event":"start","device":"cpu","kernel":"avx2"}"#,
+    ];
+    let seeds: Vec<Vec<u8>> =
+        acts.iter().map(|act| act.to_vec()).chain([metrics.unwrap()]).collect();
+    fuzz("lines-of-logs", &seeds, &[b"1e-46", b"1e39"], |bytes| {
+        let _ = serde_json::from_slice::<Metrics>(bytes);
+        let Ok(line) = serde_json::from_slice::<EventLine>(bytes) else { return };
+        let text = serde_json::to_string(&line).unwrap();
+        if let Some(rate) = text.split("\"rate\":").nth(1) {
+            let rate: f64 = rate.trim_end_matches('}').parse().unwrap();
+            assert!(rate as f32 > 0.0 && (rate as f32).is_finite(), "{text}");
+        }
+    });
+}
+
+#[test]
+fn records_of_rows() {
+    let seed =
+        b"row,part,class,name,hash\n0,train,cat,cat/1.jpg,00ff\n1,val,\"a,b\",x,1\n".to_vec();
+    fuzz(
+        "records-of-rows",
+        &[seed],
+        &[b"\"", b"train", b"ffffffffffffffffffffffffffffffff"],
+        |bytes| {
+            if let Ok(rows) = parse_split(bytes) {
+                let lines = bytes.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count();
+                assert!(rows.len() <= lines + 1);
+            }
+        },
+    );
+}
