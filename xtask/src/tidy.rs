@@ -10,8 +10,10 @@ use anyhow::Result;
 const LONGEST_FILE: usize = 600;
 
 /// What every module of the library may use.
-const BASE: &[&str] =
-    &["error", "Error", "Result", "bounded", "part", "rows", "plan", "state", "rng", "config"];
+const BASE: &[&str] = &[
+    "error", "Error", "Result", "bounded", "limits", "part", "rows", "plan", "state", "rng",
+    "config",
+];
 
 /// What each module of the library may use beside [`BASE`] and itself, by the start of its path.
 ///
@@ -28,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("bounded", &[]),
+    ("limits", &[]),
     ("part", &[]),
     ("rows", &[]),
     ("plan", &["optim::UpdateSpec"]),

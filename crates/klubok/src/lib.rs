@@ -7,6 +7,7 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod format;
+pub mod limits;
 pub mod look;
 pub mod nn;
 pub mod observe;
