@@ -259,6 +259,7 @@ pub(crate) fn numbers(title: impl Into<String>) -> Column {
 
 /// Rows of cells under a head, columns as wide as their widest cell, each to its side.
 pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
+    let head: Vec<Column> = head.iter().map(|(title, side)| (clean(title), *side)).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
     let width = |i: usize, title: &str| {
         let cells = rows.iter().map(|row| measure_text_width(&row[i]));
@@ -267,7 +268,7 @@ pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> =
         head.iter().enumerate().map(|(i, (title, _))| width(i, title)).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).zip(head);
+        let cells = row.iter().zip(&widths).zip(&head);
         let cells = cells.map(|((cell, &width), (_, side))| pad_str(cell, width, *side, None));
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };

@@ -20,11 +20,6 @@ pub const SPLIT: u64 = 1 << 30;
 /// Most bytes of a picture's file.
 pub const PICTURE: u64 = 256 << 20;
 
-/// Most bytes of a file that is as large as a network: what the machine has to give.
-pub fn memory() -> u64 {
-    u64::MAX
-}
-
 /// A file that is not read, or could not be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,13 +78,14 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open`]; a [`NotRead`] inside when it is larger; of kind `OutOfMemory` when there is no memory for it.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // A file that grows meanwhile is not read for ever either.
-    open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(NotRead::TooLarge { path: path.display().to_string(), limit }.into());
+    let too_large = || NotRead::TooLarge { path: path.display().to_string(), limit }.into();
+    let (file, mut bytes) = (open(path)?, Vec::new());
+    if file.metadata()?.len() > limit {
+        return Err(too_large());
     }
-    Ok(bytes)
+    // A file that grows meanwhile is not read for ever either.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// The same as text.

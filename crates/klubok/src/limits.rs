@@ -15,6 +15,12 @@ pub fn available_memory() -> Option<u64> {
     memory(Path::new("/"))
 }
 
+/// Most bytes of a file of numbers, which is as large as a network: half of the memory there is, since they are in it twice
+/// while they are read.
+pub fn file_of_numbers() -> u64 {
+    available_memory().map_or(u64::MAX, |bytes| bytes / 2)
+}
+
 /// Threads that this process may still start; where others of the same user have some, fewer.
 pub fn available_threads() -> Option<u64> {
     threads(Path::new("/"))

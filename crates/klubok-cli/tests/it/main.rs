@@ -12,4 +12,5 @@ mod page;
 mod predict;
 mod resume;
 mod train;
+mod untrusted;
 mod util;

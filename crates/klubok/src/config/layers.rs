@@ -136,19 +136,18 @@ impl Layers {
         // What a shift may be depends on the data, which may be gone; a larger one repeats the edge and does no harm.
         let mut layers = Self::new(Preset::Plain, DataKind::Points);
         layers.text(text, file)?;
-        let open = KEYS.iter().find(|key| match layers.settings.get(key.path) {
+        let (settings, file) = (layers.settings.clone(), file.to_owned());
+        let resolved = layers.resolve(Machine::plain(1))?;
+        let is_open = |key: &&Key| match settings.get(key.path) {
             Some(Setting { value, .. }) => {
-                let automatic = matches!(key.default, DefaultValue::Auto(_));
-                (automatic && value.as_str() == Some("auto"))
-                    || (key.path == "train.threads" && value.as_integer() == Some(0))
+                super::text::written(value) != resolved.config.written(key)
             }
             None => matches!(key.default, DefaultValue::Auto(_)),
-        });
-        if let Some(key) = open {
-            let (key, file) = (key.path, file.into());
-            return Err(ConfigError::Open { key, file });
+        };
+        match KEYS.iter().find(is_open) {
+            Some(key) => Err(ConfigError::Open { key: key.path, file }),
+            None => Ok(resolved),
         }
-        layers.resolve(Machine::plain(1))
     }
 
     /// Adds all settings of a text or, when one is wrong, the ones before it.
@@ -383,6 +382,7 @@ mod tests {
         refused("dropout = 0.0", "dropout = []", "`model.dropout` is `a list of 0`");
         refused("threads = 3", "threads = 4095", "`train.threads` is `4095`");
         refused("threads = 3", "threads = 0", "leaves `train.threads` open");
+        refused("precision = \"f32\"", "precision = \"auto\"", "leaves `train.precision` open");
         refused("beta2 = 0.999", "beta2 = \"auto\"", "leaves `train.beta2` open");
         refused("learning_rate = ", "#", "leaves `train.learning_rate` open");
         refused("warmup_epochs = 1.5", "warmup_epochs = inf", "`train.warmup_epochs` is `inf`");

@@ -55,7 +55,7 @@ fn sections(line: impl Fn(&mut String, &Key)) -> String {
 }
 
 /// As TOML; very small and large numbers with an exponent.
-fn written(value: &Value) -> String {
+pub(super) fn written(value: &Value) -> String {
     match value {
         Value::Float(x) => format!("{x:?}"),
         Value::Array(values) => {

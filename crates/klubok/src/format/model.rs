@@ -24,6 +24,7 @@ use super::{
 use crate::{
     bounded,
     data::{Input, preprocess::Preprocessing},
+    limits,
     nn::network::{Answer, Network},
     plan::Picture,
     state::{Numbers, Weights},
@@ -87,7 +88,7 @@ impl Model {
         if !is_safetensors(&glance) {
             return Err(not("not a safetensors file").into());
         }
-        let bytes = bounded::read(path, bounded::memory())?;
+        let bytes = bounded::read(path, limits::file_of_numbers())?;
         Ok(Self::from_bytes(&bytes, path)?)
     }
 

@@ -18,6 +18,7 @@ use crate::{
     Result, bounded,
     config::{Config, Layers},
     format::atomic::sync_folder,
+    limits,
     plan::Plan,
     train::{RunError, checkpoint, control::Recorded, progress::Progress, trainer::Snapshot},
 };
@@ -180,7 +181,7 @@ impl RunDir {
 
     /// Bytes of the checkpoint, or nothing when there is none yet.
     pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        match bounded::read(&self.file(CHECKPOINT), bounded::memory()) {
+        match bounded::read(&self.file(CHECKPOINT), limits::file_of_numbers()) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
