@@ -115,16 +115,12 @@ impl Part {
     /// The part that a folder's name speaks of and nothing else: `train`, `Training_Set`, `seg_train`, `val2017`,
     /// `test-images`. A name with any other word in it, such as `train_station`, is of none.
     pub fn of_folder(name: &str) -> Option<Part> {
-        let mut part = None;
-        for word in words(name) {
-            match Self::of_word(&word) {
-                Some(found) if part.is_none() => part = Some(found),
-                Some(_) => return None,
-                None if FILLERS.contains(&word.as_str()) => {}
-                None => return None,
-            }
+        let words = words(name);
+        let mut others = words.iter().filter(|word| !FILLERS.contains(&word.as_str()));
+        match (others.next(), others.next()) {
+            (Some(word), None) => Self::of_word(word),
+            _ => None,
         }
-        part
     }
 }
 

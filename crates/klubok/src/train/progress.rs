@@ -73,12 +73,10 @@ impl Progress {
         if seconds.iter().any(|seconds| !(0.0..1e12).contains(seconds)) {
             return Some(format!("it has taken {} seconds", self.elapsed_seconds));
         }
-        let factors = [self.plateau.factor, self.rate_factor()];
-        if !(0.0..=1.0).contains(&factors[0]) || !(factors[1] > 0.0 && factors[1].is_finite()) {
-            return Some(format!(
-                "its learning rate is multiplied by {} and {}",
-                factors[0], factors[1]
-            ));
+        let (plateau, person) = (self.plateau.factor, self.rate_factor());
+        let is_rate = (0.0..=1.0).contains(&plateau) && person > 0.0 && person.is_finite();
+        if !is_rate {
+            return Some(format!("its learning rate is multiplied by {plateau} and {person}"));
         }
         let meters = [&self.epoch_meter, &self.step_meter];
         (best.is_some() && meters.iter().any(|meter| !meter.fits(layers)))
@@ -245,8 +243,8 @@ mod tests {
             Progress { step: 7, epoch: 2, position: 1, steps_per_epoch: 3, ..Progress::default() };
         assert_eq!(good.flaw(2, 9), None);
         assert_eq!(Progress::default().flaw(2, 9), None);
-        let bad: [(&str, fn(&mut Progress)); 9] = [
-            ("it is 8 updates far", |p| p.step = 8),
+        for (words, spoil) in [
+            ("it is 8 updates far", (|p| p.step = 8) as fn(&mut Progress)),
             ("updates far", |p| p.epoch = u64::MAX),
             ("updates far", |p| (p.step, p.epoch, p.position) = (6, 1, 3)),
             ("it is 10 epochs far of 9", |p| (p.step, p.epoch) = (31, 10)),
@@ -255,8 +253,7 @@ mod tests {
             ("multiplied by 2 and 1", |p| p.plateau.factor = 2.0),
             ("multiplied by 1 and -1", |p| p.rate_factor = Some(-1.0)),
             ("other than 2 layers", |p| p.best = Some(best(None, None, 0.0))),
-        ];
-        for (words, spoil) in bad {
+        ] {
             let mut progress = good.clone();
             spoil(&mut progress);
             let flaw = progress.flaw(2, 9).unwrap_or_default();

@@ -35,7 +35,7 @@ fn one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
     let read = catch_unwind(AssertUnwindSafe(|| read(input)));
     if read.is_err() || begun.elapsed() > PATIENCE {
         let path = std::env::temp_dir().join(format!("klubok-fuzz-{name}.bin"));
-        fs_err::write(&path, input).unwrap();
+        fs_err::write(&path, input).expect("a temporary file can be written");
         panic!("{name} failed at `{}` in {:?}", path.display(), begun.elapsed());
     }
 }
@@ -102,7 +102,7 @@ fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], dice: &mut Di
     }
 }
 
-/// Numbers that look random and are the same every time (SplitMix64, Steele et al. 2014).
+/// Numbers that look random and are the same every time (`SplitMix64`, Steele et al. 2014).
 struct Dice(u64);
 
 impl Dice {

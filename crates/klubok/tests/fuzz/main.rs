@@ -2,6 +2,8 @@
 //!
 //! The plain suite gives each some hundreds; `cargo xtask test --full` gives each a million.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
 mod driver;
 mod model;
 mod run;

@@ -71,12 +71,12 @@ fn models() {
         b"\\\"hidden\\\":[]",
     ];
     let read = |bytes: &[u8]| Model::from_bytes(bytes, Path::new("m"));
-    fuzz("model", &[good.clone()], &words, |bytes| {
+    fuzz("model", std::slice::from_ref(&good), &words, |bytes| {
         if let Ok(read) = read(bytes) {
             assert!(read == model(), "a damaged model was accepted");
         }
     });
-    fuzz("model-sealed", &[good.clone()], &words, |bytes| {
+    fuzz("model-sealed", std::slice::from_ref(&good), &words, |bytes| {
         if let Some(Ok(model)) = resealed(bytes).map(|bytes| read(&bytes)) {
             holds(&model);
         }

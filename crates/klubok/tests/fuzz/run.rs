@@ -118,13 +118,13 @@ fn checkpoints() {
     let words: [&[u8]; 5] =
         [b"\\\"step\\\":", b"\\\"epoch\\\":", b"\\\"steps_per_epoch\\\":0", b"[]", b"null"];
     // As a disk damages it: nothing but the file itself is accepted.
-    fuzz("checkpoint", &[good.clone()], &words, |bytes| {
+    fuzz("checkpoint", std::slice::from_ref(&good), &words, |bytes| {
         if let Ok((snapshot, _)) = read(bytes) {
             assert!(bytes == good && snapshot == whole, "a damaged checkpoint was accepted");
         }
     });
     // As somebody makes it: what is accepted does not contradict itself.
-    fuzz("checkpoint-sealed", &[good.clone()], &words, |bytes| {
+    fuzz("checkpoint-sealed", std::slice::from_ref(&good), &words, |bytes| {
         if let Ok((snapshot, _)) = read(&sealed(bytes)) {
             let Progress { step, epoch, position, steps_per_epoch, .. } = snapshot.progress;
             assert_eq!(step, epoch * steps_per_epoch + position);
