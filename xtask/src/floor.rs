@@ -104,14 +104,18 @@ pub(crate) struct Floor {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { layers, batch_size, threads, seconds, precision } = arguments;
     let isa = Isa::best();
-    let register_gflops = Probe::new(*threads).best();
-    let mut pool = Pool::new(*threads, 0);
+    let register_gflops = Probe::new(*threads)?.best();
+    let mut pool = Pool::new(*threads, 0)?;
     let window = Duration::from_secs_f64(seconds / 2.0);
-    let rates = TILES.map(|tile| (matrix_rate(&mut pool, isa, *precision, tile, window / 4), tile));
-    let fastest = |a: (f64, Size), b: (f64, Size)| if b.0 > a.0 { b } else { a };
-    let (rate, tile) = rates.into_iter().fold(rates[0], fastest);
+    let (mut rate, mut tile) = (0.0, TILES[0]);
+    for candidate in TILES {
+        let found = matrix_rate(&mut pool, isa, *precision, candidate, window / 4)?;
+        if found > rate {
+            (rate, tile) = (found, candidate);
+        }
+    }
     let parameters = layers.parameters();
-    let update_seconds = update_sweep(&mut pool, isa, parameters, window);
+    let update_seconds = update_sweep(&mut pool, isa, parameters, window)?;
     let matrix_ms = 1e3 * layers.operations(*batch_size) / rate;
     let floor = Floor {
         precision: *precision,
@@ -139,12 +143,12 @@ fn matrix_rate(
     precision: Precision,
     tile: Size,
     window: Duration,
-) -> f64 {
-    match precision {
-        Precision::F32 => product_rate(pool, isa, tile, 1.0, window),
+) -> Result<f64> {
+    Ok(match precision {
+        Precision::F32 => product_rate(pool, isa, tile, 1.0, window)?,
         // A pair of ones in bf16; every multiply-add of pairs is two of numbers.
-        Precision::Bf16 => 2.0 * product_rate(pool, isa, tile, 0x3F80_3F80_u32, window),
-    }
+        Precision::Bf16 => 2.0 * product_rate(pool, isa, tile, 0x3F80_3F80_u32, window)?,
+    })
 }
 
 fn product_rate<T: Operand>(
@@ -153,11 +157,11 @@ fn product_rate<T: Operand>(
     tile: Size,
     one: T,
     window: Duration,
-) -> f64 {
+) -> Result<f64> {
     let threads = pool.threads();
     let stride = tile.groups * GROUP;
-    let mut out = Buffer::new(threads * tile.rows * stride);
-    let (mut x, mut w) = (Buffer::new(tile.depth * stride), Buffer::new(tile.depth * tile.rows));
+    let mut out = Buffer::new(threads * tile.rows * stride)?;
+    let (mut x, mut w) = (Buffer::new(tile.depth * stride)?, Buffer::new(tile.depth * tile.rows)?);
     x.fill(one);
     w.fill(one);
     let lanes = Lanes { values: &x[..], step: stride, group: GROUP };
@@ -171,25 +175,26 @@ fn product_rate<T: Operand>(
             }
         });
     });
-    operations * often * threads as f64 / seconds
+    Ok(operations * often * threads as f64 / seconds)
 }
 
 /// Seconds of an update of so many parameters, cut into tiles for the threads.
-fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) -> f64 {
+fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) -> Result<f64> {
     let len = parameters.next_multiple_of(GROUP);
-    let [mut w, mut first, mut second] = [(); 3].map(|()| Buffer::new(len));
-    let mut gradient = Buffer::new(TILE);
+    let (mut w, mut first, mut second) = (Buffer::new(len)?, Buffer::new(len)?, Buffer::new(len)?);
+    let mut gradient = Buffer::new(TILE)?;
     gradient.fill(1e-3);
     let rule = Rule::Adam { keep: [0.9, 0.999], take: [0.1, 0.001], epsilon: 1e-8, root: 1.0 };
     let change = Change { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
-    median_time(window, || {
+    let seconds = median_time(window, || {
         let chunks = |values| Chunks::new(values, TILE);
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
         pool.run(len.div_ceil(TILE), MUCH, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
             update(isa, change, w, g, first, second, false);
         });
-    })
+    });
+    Ok(seconds)
 }
 
 /// The median time of a call within a window, of at least three; one before it is not counted.
@@ -212,15 +217,17 @@ mod tests {
 
     #[test]
     fn both_terms_are_measured_whatever_the_size() {
-        let mut pool = Pool::new(2, 0);
+        let mut pool = Pool::new(2, 0).unwrap();
         let isa = Isa::best();
         for tile in TILES {
             for precision in [Precision::F32, Precision::Bf16] {
-                assert!(matrix_rate(&mut pool, isa, precision, tile, Duration::ZERO) > 0.0);
+                assert!(
+                    matrix_rate(&mut pool, isa, precision, tile, Duration::ZERO).unwrap() > 0.0
+                );
             }
         }
         for parameters in [1, 16, TILE + 1] {
-            assert!(update_sweep(&mut pool, isa, parameters, Duration::ZERO) > 0.0);
+            assert!(update_sweep(&mut pool, isa, parameters, Duration::ZERO).unwrap() > 0.0);
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
-    thread,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use klubok::{
@@ -13,6 +12,7 @@ use klubok::{
     data::{self, DataError, Input, Part},
     format::Model,
     nn::network::Answer,
+    limits,
     plan::{Augment, Picture},
     rows::{MemoryRows, Rows},
     state::State,
@@ -147,16 +147,15 @@ impl Classifier {
                 error => error.to_string(),
             })
         };
-        let share = block.len().div_ceil(self.threads).max(1);
-        Ok(thread::scope(|scope| {
-            let readers: Vec<_> = block
-                .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().map(read).collect::<Vec<_>>()))
-                .collect();
-            let results = readers.into_iter().map(thread::ScopedJoinHandle::join);
-            // A panic there is a defect and goes on here, where it is reported.
-            results.flat_map(|part| part.unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
-        }))
+        let mut pictures: Vec<_> = block.iter().map(|_| Ok(Vec::new())).collect();
+        let todo = Mutex::new(block.iter().zip(&mut pictures));
+        let next = || todo.lock().unwrap_or_else(PoisonError::into_inner).next();
+        limits::together(self.threads, || {
+            while let Some((found, picture)) = next() {
+                *picture = read(found);
+            }
+        });
+        Ok(pictures)
     }
 
     /// Confidences' logits of pictures that were read.

@@ -77,6 +77,7 @@ impl From<klubok::Error> for Failure {
             klubok::Error::History(_) => Some(text!("hint.history")),
             klubok::Error::Model(_) => Some(text!("hint.model")),
             klubok::Error::Plan(PlanError::Memory { .. }) => Some(text!("hint.memory")),
+            klubok::Error::Plan(PlanError::Threads { .. }) => Some(text!("hint.threads")),
             _ => None,
         };
         match error {

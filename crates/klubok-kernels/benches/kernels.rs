@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use klubok_kernels::{
     activation::{self, Function},
-    buffer::Buffer,
+    buffer::{Buffer, Number},
     isa::Isa,
     pack::{pair_neighbours, pair_rows},
     parts::Chunks,
@@ -25,8 +25,12 @@ const TILE: Size = Size { rows: 64, groups: 6, depth: 256 };
 /// Values of the loops over one array: with its moments it stays in the second cache.
 const VALUES: usize = 16 * 1024;
 
+fn zeros<T: Number>(len: usize) -> Buffer<T> {
+    Buffer::new(len).expect("some MiB")
+}
+
 fn numbers(len: usize) -> Buffer {
-    let mut buffer = Buffer::new(len);
+    let mut buffer = zeros(len);
     buffer.iter_mut().enumerate().for_each(|(i, x)| *x = (i as f32 * 0.37).sin());
     buffer
 }
@@ -44,9 +48,9 @@ fn products(c: &mut Criterion) {
 /// `per_term` operations for each lane, row and step of the depth.
 fn one_product<T: Operand>(group: &mut Group<'_>, isa: Isa, name: &str, per_term: usize) {
     let Size { rows, groups, depth } = TILE;
-    let lanes = Buffer::<T>::new(depth * groups * GROUP);
-    let scalars = Buffer::<T>::new(rows * depth);
-    let mut out = Buffer::new(rows * groups * GROUP);
+    let lanes = zeros::<T>(depth * groups * GROUP);
+    let scalars = zeros::<T>(rows * depth);
+    let mut out = zeros(rows * groups * GROUP);
     group.throughput(Throughput::Elements((per_term * rows * groups * GROUP * depth) as u64));
     group.bench_function(name, |b| {
         let lanes = Lanes { values: &lanes, step: groups * GROUP, group: GROUP };
@@ -75,7 +79,7 @@ fn updates(c: &mut Criterion) {
             Rule::Momentum { .. } => [VALUES, 0],
             _ => [VALUES, VALUES],
         };
-        let [mut first, mut second] = moments.map(Buffer::new);
+        let [mut first, mut second] = moments.map(zeros);
         group.bench_function(format!("{name}, {}", isa.name()), |b| {
             b.iter(|| update(isa, change, &mut w, &g, &mut first, &mut second, false));
         });
@@ -86,8 +90,8 @@ fn layouts(c: &mut Criterion) {
     let mut group = c.benchmark_group("layout, values");
     let (rows, columns) = (64, VALUES / 64);
     let x = numbers(VALUES);
-    let mut turned = Buffer::new(VALUES);
-    let mut pairs = Buffer::new(VALUES);
+    let mut turned = zeros(VALUES);
+    let mut pairs = zeros(VALUES);
     group.throughput(Throughput::Elements(VALUES as u64));
     for isa in Isa::available() {
         let name = isa.name();
@@ -107,7 +111,7 @@ fn layouts(c: &mut Criterion) {
 fn activations(c: &mut Criterion) {
     let mut group = c.benchmark_group("activation, values");
     group.throughput(Throughput::Elements(VALUES as u64));
-    let (mut z, mut slope) = (numbers(VALUES), Buffer::new(VALUES));
+    let (mut z, mut slope) = (numbers(VALUES), zeros(VALUES));
     for f in [Function::Relu, Function::Gelu, Function::Tanh] {
         for isa in Isa::available() {
             group.bench_function(format!("{f:?}, {}", isa.name()), |b| {
@@ -120,7 +124,7 @@ fn activations(c: &mut Criterion) {
 /// From the call of a run with nothing to do to its return, and the same after both threads went to sleep.
 fn hand_over(c: &mut Criterion) {
     let mut group = c.benchmark_group("hand-over");
-    let mut pool = Pool::new(2, 0);
+    let mut pool = Pool::new(2, 0).expect("two threads");
     let mut done = [0u64; 2];
     let mut run = || pool.run(2, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
     group.bench_function("watching", |b| b.iter(&mut run));

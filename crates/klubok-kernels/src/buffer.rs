@@ -4,7 +4,9 @@
 //! would wait for a page's address to be looked up.
 
 use std::{
-    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    alloc::{Layout, alloc_zeroed, dealloc},
+    error::Error,
+    fmt,
     ops::{Deref, DerefMut},
     ptr::NonNull,
     slice,
@@ -18,6 +20,21 @@ const LINE: usize = 64;
 const PAGE: usize = 2 << 20;
 /// Blocks of at least so many bytes lie on large pages.
 const LARGE: usize = PAGE / 2;
+
+/// The system has no memory to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMemory {
+    /// Bytes that were wanted.
+    pub bytes: usize,
+}
+
+impl fmt::Display for NoMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of memory cannot be had", self.bytes)
+    }
+}
+
+impl Error for NoMemory {}
 
 /// Numbers whose bytes may all be zero.
 pub trait Number: Copy + Send + Sync + private::Sealed {}
@@ -47,28 +64,28 @@ unsafe impl<T: Number> Sync for Buffer<T> {}
 impl<T: Number> Buffer<T> {
     /// A block of `len` zeros.
     ///
-    /// # Panics
-    /// When `len` values cannot be addressed.
-    pub fn new(len: usize) -> Self {
+    /// # Errors
+    /// When there is no memory for it, or so many values cannot be addressed.
+    pub fn new(len: usize) -> Result<Self, NoMemory> {
         if len == 0 {
-            return Self { start: NonNull::dangling(), len, map: None };
+            return Ok(Self::default());
         }
-        let layout = Self::layout(len);
+        let none = NoMemory { bytes: len.saturating_mul(size_of::<T>()) };
+        let layout = Self::layout(len).ok_or(none)?;
         if layout.size() >= LARGE
             && let Some((start, map)) = large_pages(layout.size())
         {
-            return Self { start: start.cast(), len, map: Some(map) };
+            return Ok(Self { start: start.cast(), len, map: Some(map) });
         }
         // SAFETY: the layout is not empty.
         let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start: start.cast(), len, map: None }
+        let start = NonNull::new(start).ok_or(none)?;
+        Ok(Self { start: start.cast(), len, map: None })
     }
 
-    fn layout(len: usize) -> Layout {
-        Layout::array::<T>(len)
-            .and_then(|layout| layout.align_to(LINE))
-            .expect("a block of this size cannot be addressed")
+    /// `None` where it is more than can be addressed.
+    fn layout(len: usize) -> Option<Layout> {
+        Layout::array::<T>(len).and_then(|layout| layout.align_to(LINE)).ok()
     }
 }
 
@@ -79,24 +96,28 @@ fn large_pages(bytes: usize) -> Option<(NonNull<u8>, MmapMut)> {
     // Best effort: on small pages everything works, more slowly.
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage);
-    let start = map.as_mut_ptr();
-    let skip = start.align_offset(PAGE);
-    // SAFETY: less than a page further on, and the map has a page more than is asked for.
-    NonNull::new(unsafe { start.add(skip) }).map(|start| (start, map))
+    let skip = map.as_ptr().align_offset(PAGE);
+    // The map has a page more than is asked for; where no place in it is the start of one, it is not used.
+    let block = map.get_mut(skip..)?.get_mut(..bytes)?;
+    let start = NonNull::new(block.as_mut_ptr())?;
+    Some((start, map))
 }
 
 impl<T: Number> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.len > 0 && self.map.is_none() {
+        if self.len > 0
+            && self.map.is_none()
+            && let Some(layout) = Self::layout(self.len)
+        {
             // SAFETY: allocated in `new` with the same layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) }
+            unsafe { dealloc(self.start.as_ptr().cast(), layout) }
         }
     }
 }
 
 impl<T: Number> Default for Buffer<T> {
     fn default() -> Self {
-        Self::new(0)
+        Self { start: NonNull::dangling(), len: 0, map: None }
     }
 }
 
@@ -123,12 +144,22 @@ mod tests {
     #[test]
     fn zeroed_aligned_and_writable() {
         for len in [0, 1, 15, 1000, LARGE / 4 - 1, LARGE / 4, 1_000_000] {
-            let mut buffer = Buffer::<f32>::new(len);
+            let mut buffer = Buffer::<f32>::new(len).unwrap();
             assert!(buffer.len() == len && buffer.iter().all(|&x| x == 0.0));
             assert!(len == 0 || (buffer.as_ptr() as usize).is_multiple_of(LINE));
             buffer.fill(1.0);
             assert_eq!(buffer.iter().sum::<f32>(), len as f32);
         }
         assert!(Buffer::<u32>::default().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused() {
+        for len in
+            [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4, usize::MAX - 15, usize::MAX / 8]
+        {
+            let refused = Buffer::<f32>::new(len).err();
+            assert_eq!(refused, Some(NoMemory { bytes: len.saturating_mul(4) }), "{len}");
+        }
     }
 }

@@ -77,6 +77,7 @@ impl<'a, T> Columns<'a, T> {
     /// # Panics
     /// When the slice is not a whole number of rows, unless it is empty.
     pub fn new(matrix: &'a mut [T], stride: usize, block: usize) -> Self {
+        assert!(stride > 0 || matrix.is_empty(), "rows of nothing");
         let (rows, stride) =
             if matrix.is_empty() { (0, 0) } else { (matrix.len() / stride, stride) };
         assert_eq!(matrix.len(), rows * stride, "the matrix ends within a row");
@@ -120,9 +121,10 @@ impl<T> ColumnBlock<'_, T> {
     /// # Panics
     /// When there are fewer.
     pub(crate) fn corner(&mut self, first: usize, rows: usize, width: usize) -> (*mut T, usize) {
-        assert!(first + rows <= self.rows && width <= self.width, "no such corner");
-        // SAFETY: within the matrix, or at its end.
-        (unsafe { self.start.add(first * self.stride) }, self.stride)
+        let after = self.rows.checked_sub(first);
+        assert!(after.is_some_and(|after| rows <= after) && width <= self.width, "no such corner");
+        // Of no rows it may be past the end of the matrix, where a pointer may be, but is not read.
+        (self.start.wrapping_add(first * self.stride), self.stride)
     }
 
     /// The columns of one row.
@@ -164,3 +166,78 @@ tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);
 tuple!(A 0, B 1, C 2, D 3);
 tuple!(A 0, B 1, C 2, D 3, E 4);
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Sizes as they are meant, and those whose sums and products wrap.
+    pub(crate) fn sizes() -> impl Strategy<Value = usize> {
+        prop_oneof![0usize..20, (0usize..40).prop_map(|n| usize::MAX - n), any::<usize>()]
+    }
+
+    proptest! {
+        /// Whatever the sizes, parts of different tiles have nothing in common and stay inside.
+        #[test]
+        fn parts_never_overlap(len in 0usize..60, stride in sizes(), size in sizes(), tiles in prop::collection::vec(sizes(), 1..6)) {
+            let mut taken = vec![0u8; len];
+            let mut tiles = tiles;
+            tiles.sort_unstable();
+            tiles.dedup();
+            let chunks = Chunks::new(&mut taken, size);
+            for &tile in &tiles {
+                // SAFETY: each tile once.
+                unsafe { chunks.part(tile) }.iter_mut().for_each(|taken| *taken += 1);
+            }
+            prop_assert!(taken.iter().all(|&taken| taken <= 1));
+            taken.fill(0);
+            let made = catch_unwind(AssertUnwindSafe(|| drop(Columns::new(&mut taken, stride, size))));
+            prop_assert_eq!(made.is_ok(), len == 0 || stride > 0 && len.is_multiple_of(stride));
+            if made.is_err() {
+                return Ok(());
+            }
+            let columns = Columns::new(&mut taken, stride, size);
+            for &tile in &tiles {
+                // SAFETY: each tile once.
+                let mut block = unsafe { columns.part(tile) };
+                for row in 0..block.rows() {
+                    block.row(row).iter_mut().for_each(|taken| *taken += 1);
+                }
+            }
+            prop_assert!(taken.iter().all(|&taken| taken <= 1));
+        }
+
+        /// A corner lies within its columns, or is refused.
+        #[test]
+        fn corners_lie_inside(first in sizes(), rows in sizes(), width in sizes()) {
+            let mut matrix = vec![0u8; 12 * 10];
+            // SAFETY: this part alone is taken.
+            let mut block = unsafe { Columns::new(&mut matrix, 10, 4).part(1) };
+            let corner = catch_unwind(AssertUnwindSafe(|| block.corner(first, rows, width)));
+            let inside = u128::from(first as u64) + u128::from(rows as u64) <= 12 && width <= 4;
+            prop_assert_eq!(corner.is_ok(), inside);
+            if let Ok((start, stride)) = corner {
+                let from = matrix.as_ptr() as usize + 4 + first * 10;
+                prop_assert_eq!((start as usize, stride), (from, 10));
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no such corner")]
+    fn a_corner_whose_end_wraps_is_refused() {
+        let mut matrix = vec![0.0; 64];
+        // SAFETY: this part alone is taken.
+        unsafe { Columns::new(&mut matrix, 4, 4).part(0) }.corner(usize::MAX - 15, 16, 4);
+    }
+
+    #[test]
+    #[should_panic(expected = "rows of nothing")]
+    fn rows_of_nothing_are_refused() {
+        let _ = Columns::new(&mut [0.0], 0, 4);
+    }
+}

@@ -8,7 +8,10 @@
 use std::{
     any::Any,
     cell::UnsafeCell,
+    error::Error,
+    fmt,
     hint::spin_loop,
+    io, mem,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
@@ -19,7 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{buffer::Buffer, parts::Parts};
+use memmap2::MmapMut;
+
+use crate::{
+    buffer::{Buffer, NoMemory},
+    parts::Parts,
+};
 
 /// How long a thread watches for the next run before it sleeps.
 const WATCH: Duration = Duration::from_micros(20);
@@ -29,10 +37,47 @@ pub const MUCH: usize = ALONE;
 /// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes about a microsecond.
 const ALONE: usize = 60_000;
 
+/// No system gives a process more threads; and of those inside a run, many more can be counted.
+const MOST: usize = 1 << 16;
+/// What there must be room for before a thread is started: its stack and what it sets up for itself. A thread that finds
+/// less ends the process before anybody can help.
+const ROOM: usize = 4 << 20;
+
 /// State of the pool in one number: the run's number above, then whether it is open, then how many threads are inside.
 const OPEN: u64 = 1 << 31;
 const INSIDE: u64 = OPEN - 1;
 const NUMBER: u64 = 1 << 32;
+
+/// Why there is no pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotStarted {
+    /// The system gives no more threads.
+    Threads {
+        /// So many there were, the caller included; they have ended.
+        got: usize,
+        /// So many were wanted.
+        wanted: usize,
+    },
+    /// There is no memory for what threads have of their own.
+    Memory(NoMemory),
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Threads { got, wanted } => write!(f, "{got} of {wanted} threads can be had"),
+            Self::Memory(none) => none.fmt(f),
+        }
+    }
+}
+
+impl Error for NotStarted {}
+
+impl From<NoMemory> for NotStarted {
+    fn from(none: NoMemory) -> Self {
+        Self::Memory(none)
+    }
+}
 
 /// Threads that wait for work.
 #[derive(Debug)]
@@ -78,27 +123,33 @@ unsafe impl Send for Shared {}
 impl Pool {
     /// A pool of `threads` threads in all (at least 1), each with `scratch` numbers of its own.
     ///
-    /// # Panics
-    /// When the system has no thread to give.
-    pub fn new(threads: usize, scratch: usize) -> Self {
-        let workers = threads.max(1) - 1;
+    /// # Errors
+    /// When the system has not so many threads or not the memory to give. None of the threads is left then.
+    pub fn new(threads: usize, scratch: usize) -> Result<Self, NotStarted> {
+        let wanted = threads.max(1);
+        if wanted > MOST {
+            return Err(NotStarted::Threads { got: 1, wanted });
+        }
+        let scratch: Result<Vec<_>, NoMemory> =
+            (0..wanted).map(|_| Buffer::new(scratch).map(UnsafeCell::new)).collect();
+        let workers = wanted - 1;
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
-            next: (0..=workers).map(|_| Next::default()).collect(),
+            next: (0..wanted).map(|_| Next::default()).collect(),
             job: UnsafeCell::new(Job { task: &|_, _| (), tiles: 0 }),
             asleep: (0..workers).map(|_| AtomicBool::new(false)).collect(),
-            scratch: (0..=workers).map(|_| UnsafeCell::new(Buffer::new(scratch))).collect(),
+            scratch: scratch?,
             panic: Mutex::new(None),
             stop: AtomicBool::new(false),
             crowded: thread::available_parallelism().is_ok_and(|cores| workers >= cores.get()),
         });
-        let spawn = |worker| {
-            let shared = Arc::clone(&shared);
-            let name = format!("klubok-{}", worker + 1);
-            thread::Builder::new().name(name).spawn(move || shared.work(worker))
-        };
-        let workers = (0..workers).map(|w| spawn(w).expect("no thread to be had")).collect();
-        Self { shared, workers }
+        // Whoever leaves with an error drops the pool, and so stops the threads that it has.
+        let mut pool = Self { shared, workers: Vec::with_capacity(workers) };
+        for worker in 0..workers {
+            let refused = NotStarted::Threads { got: pool.threads(), wanted };
+            pool.workers.push(start(&pool.shared, worker).map_err(|_| refused)?);
+        }
+        Ok(pool)
     }
 
     /// Number of threads, the caller included.
@@ -112,7 +163,8 @@ impl Pool {
     /// `scratch` belongs to the thread: what a tile finds in it is left over from others.
     ///
     /// # Panics
-    /// When a task does; the run is over by then.
+    /// When a task does; the run is over by then, and of several panics one arrives here. When there are more tiles than
+    /// can be counted.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "who gives parts away cannot give them twice"
@@ -124,6 +176,8 @@ impl Pool {
         parts: P,
         task: impl Fn(usize, P::Part, &mut [f32]) + Sync,
     ) {
+        // Threads count past the last tile before they notice.
+        assert!(tiles <= usize::MAX - MOST, "more tiles than can be counted");
         let shared = &*self.shared;
         let task = |tile: usize, thread: usize| {
             // SAFETY: the counters hand out each tile once, and only thread number `thread` uses its scratch.
@@ -137,12 +191,15 @@ impl Pool {
         self.open(&task, tiles);
         let result = catch_unwind(AssertUnwindSafe(|| shared.take_tiles(&task, tiles, 0)));
         shared.close();
-        if let Err(panic) = result {
-            resume_unwind(panic);
-        }
-        let panic = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(panic) = panic {
-            resume_unwind(panic);
+        // Of this run nothing may be left for the next one.
+        let of_worker = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (result.err(), of_worker) {
+            (None, None) => {}
+            (Some(panic), None) | (None, Some(panic)) => resume_unwind(panic),
+            (Some(panic), Some(other)) => {
+                forget(other);
+                resume_unwind(panic);
+            }
         }
     }
 
@@ -170,6 +227,18 @@ impl Pool {
     }
 }
 
+/// Starts a worker, if there is room for it.
+fn start(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
+    drop(MmapMut::map_anon(ROOM)?);
+    let shared = Arc::clone(shared);
+    thread::Builder::new().name(format!("klubok-{}", worker + 1)).spawn(move || shared.work(worker))
+}
+
+/// Leaves a panic that nobody will hear of where it is: what it carries may panic again when it is dropped.
+fn forget(panic: Box<dyn Any + Send>) {
+    mem::forget(panic);
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -193,7 +262,11 @@ impl Shared {
             if let Err(panic) =
                 catch_unwind(AssertUnwindSafe(|| self.take_tiles(task, tiles, worker + 1)))
             {
-                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+                let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                match &*first {
+                    None => *first = Some(panic),
+                    Some(_) => forget(panic),
+                }
             }
             self.state.fetch_sub(1, Ordering::Release);
         }
@@ -210,7 +283,9 @@ impl Shared {
     /// Tiles of a share: there are as many shares as threads, or else as tiles.
     fn share(&self, share: usize, tiles: usize) -> Range<usize> {
         let shares = self.next.len().min(tiles);
-        share * tiles / shares..(share + 1) * tiles / shares
+        // `share * tiles / shares`, where the product would wrap, too.
+        let begin = |share| tiles / shares * share + tiles % shares * share / shares;
+        begin(share)..begin(share + 1)
     }
 
     /// Takes the tiles of this thread's own share, then what is left of others.
@@ -289,7 +364,7 @@ mod tests {
     #[test]
     fn every_tile_is_run_once() {
         for threads in [1, 2, 3, 8] {
-            let mut pool = Pool::new(threads, 0);
+            let mut pool = Pool::new(threads, 0).unwrap();
             assert_eq!(pool.threads(), threads);
             let mut counts = vec![0u32; 100];
             for tiles in (0..100).cycle().take(2000) {
@@ -303,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_run_after_a_pause_wakes_the_workers() {
-        let mut pool = Pool::new(3, 0);
+        let mut pool = Pool::new(3, 0).unwrap();
         for _ in 0..20 {
             thread::sleep(Duration::from_millis(1));
             let met = std::sync::Barrier::new(3);
@@ -315,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_thread_begins_with_its_own_share() {
-        let mut pool = Pool::new(2, 0);
+        let mut pool = Pool::new(2, 0).unwrap();
         let caller = thread::current().id();
         let mut who = vec![None; 6];
         for _ in 0..100 {
@@ -333,7 +408,7 @@ mod tests {
 
     #[test]
     fn little_work_stays_with_the_caller() {
-        let mut pool = Pool::new(3, 0);
+        let mut pool = Pool::new(3, 0).unwrap();
         let here = thread::current().id();
         for _ in 0..50 {
             pool.run(9, ALONE / 10, (), |_, (), _| assert_eq!(thread::current().id(), here));
@@ -342,7 +417,7 @@ mod tests {
 
     #[test]
     fn parts_are_the_tile_s_own() {
-        let mut pool = Pool::new(2, 0);
+        let mut pool = Pool::new(2, 0).unwrap();
         let mut matrix = vec![0.0; 5 * 10];
         let mut rows = vec![0; 7];
         let parts = (Columns::new(&mut matrix, 10, 4), Chunks::new(&mut rows, 3));
@@ -360,7 +435,7 @@ mod tests {
 
     #[test]
     fn scratch_is_the_thread_s_own() {
-        let mut pool = Pool::new(4, 1000);
+        let mut pool = Pool::new(4, 1000).unwrap();
         let mut sums = vec![0.0; 64];
         pool.run(64, MUCH, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
             scratch.fill(tile as f32);
@@ -373,7 +448,7 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
         for threads in [1, 2, 8] {
-            let mut pool = Pool::new(threads, 0);
+            let mut pool = Pool::new(threads, 0).unwrap();
             for bad in 0..20 {
                 let result = catch_unwind(AssertUnwindSafe(|| {
                     pool.run(20, MUCH, (), |tile, (), _| assert!(tile != bad, "tile {tile}"));
@@ -385,5 +460,101 @@ mod tests {
             pool.run(20, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
             assert!(done.iter().all(|&d| d));
         }
+    }
+
+    #[test]
+    fn no_panic_is_left_for_the_next_run() {
+        let mut pool = Pool::new(4, 0).unwrap();
+        for _ in 0..50 {
+            // Each thread has a tile before any of them panics.
+            let met = std::sync::Barrier::new(4);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(4, MUCH, (), |tile, (), _| {
+                    met.wait();
+                    panic!("tile {tile}");
+                });
+            }));
+            let panic = result.expect_err("the panic was lost").downcast::<String>().unwrap();
+            assert_eq!(*panic, "tile 0", "the caller's own comes first");
+            let mut done = [0; 64];
+            pool.run(64, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
+            assert_eq!(done, [1; 64]);
+        }
+    }
+
+    #[test]
+    fn a_panic_that_panics_when_dropped_ends_no_thread() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("dropped");
+            }
+        }
+        let mut pool = Pool::new(3, 0).unwrap();
+        for _ in 0..20 {
+            let met = std::sync::Barrier::new(3);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(3, MUCH, (), |_, (), _| {
+                    met.wait();
+                    std::panic::panic_any(Bomb);
+                });
+            }));
+            forget(result.expect_err("the panic was lost"));
+            // All three are still there to meet.
+            let met = std::sync::Barrier::new(3);
+            pool.run(3, MUCH, (), |_, (), _| {
+                met.wait();
+            });
+        }
+    }
+
+    #[test]
+    fn shares_follow_each_other_however_many_tiles_there_are() {
+        for threads in [2, 3, 5, 8] {
+            let pool = Pool::new(threads, 0).unwrap();
+            for tiles in [2, 3, 7, 100, usize::MAX / 4 + 1, usize::MAX / 2 + 2, usize::MAX - MOST] {
+                let mut end = 0;
+                for share in 0..threads.min(tiles) {
+                    let share = pool.shared.share(share, tiles);
+                    assert_eq!(share.start, end);
+                    assert!(share.end > share.start && share.end - share.start <= tiles / 2 + 1);
+                    end = share.end;
+                }
+                assert_eq!(end, tiles, "{threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn no_tile_is_taken_twice_however_many_there_are() {
+        // As many tiles as made the last share begin where the first one does.
+        let mut pool = Pool::new(5, 0).unwrap();
+        let taken = Mutex::new(std::collections::BTreeSet::new());
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(usize::MAX / 4 + 1, 1, (), |tile, (), _| {
+                let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+                assert!(taken.insert(tile), "tile {tile} twice");
+                assert!(taken.len() < 1000, "enough");
+            });
+        }));
+        let panic = result.unwrap_err();
+        let words = panic.downcast_ref::<&str>().copied();
+        assert_eq!(words, Some("enough"), "{:?}", panic.downcast_ref::<String>());
+    }
+
+    #[test]
+    #[should_panic(expected = "more tiles than can be counted")]
+    fn more_tiles_than_can_be_counted_are_refused() {
+        Pool::new(2, 0).unwrap().run(usize::MAX, MUCH, (), |_, (), _| ());
+    }
+
+    #[test]
+    fn what_no_system_gives_is_refused() {
+        for wanted in [MOST + 1, usize::MAX] {
+            let refused = Pool::new(wanted, 0).err();
+            assert_eq!(refused, Some(NotStarted::Threads { got: 1, wanted }));
+        }
+        let refused = Pool::new(2, usize::MAX).err();
+        assert_eq!(refused, Some(NotStarted::Memory(NoMemory { bytes: usize::MAX })));
     }
 }

@@ -283,6 +283,15 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "no such corner")]
+    fn a_first_row_that_wraps_is_refused() {
+        let mut matrix = vec![0.0; 64 * 16];
+        // SAFETY: this part alone is taken.
+        let mut part = unsafe { Columns::new(&mut matrix, 16, 16).part(0) };
+        transpose_into(Isa::best(), &mut part, usize::MAX - 15, &[1.0; 16 * 16], 16, 16, 16);
+    }
+
+    #[test]
     #[should_panic(expected = "result too short")]
     fn short_results_are_refused() {
         transpose(Isa::best(), &mut [0u32; 5], 2, &[0; 6], 3, 2, 3);

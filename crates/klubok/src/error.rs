@@ -3,8 +3,8 @@
 //! Every message says what was wrong, where, and what would be right; the command adds the way out.
 
 use crate::{
-    config::ConfigError, data::DataError, format::ModelError, observe::history::HistoryError,
-    train::RunError,
+    config::ConfigError, data::DataError, format::ModelError, limits::amount,
+    observe::history::HistoryError, train::RunError,
 };
 
 /// What can go wrong in the library.
@@ -58,13 +58,22 @@ pub enum PlanError {
     },
     /// The network needs more memory than can be had.
     #[error(
-        "the network needs about {needed_gib:.1} GiB of memory, this machine has {available_gib:.1} GiB"
+        "the network needs about {} of memory, {}", amount(*needed),
+        available.map_or("which cannot be had".into(), |bytes| format!("{} can be had", amount(bytes)))
     )]
     Memory {
-        /// Estimated need in GiB.
-        needed_gib: f64,
-        /// What the machine has in GiB.
-        available_gib: f64,
+        /// Estimated need in bytes.
+        needed: u64,
+        /// What the system lets this process have, where it says so.
+        available: Option<u64>,
+    },
+    /// The system gives fewer threads than were asked for.
+    #[error("{wanted} threads were asked for, the system gives {got}")]
+    Threads {
+        /// Threads that can be had, this one included.
+        got: usize,
+        /// Threads that were asked for.
+        wanted: usize,
     },
     /// A label is not one of the network's outputs.
     #[error("row {row} has label {label}, the network knows the labels 0 to {last}")]

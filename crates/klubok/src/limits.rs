@@ -3,12 +3,19 @@
 //! The least of several limits counts: what the machine has left, what the process may have (`ulimit`), and what the
 //! control groups may have that it is in. Others take from the same, so what is said here may be gone a moment later.
 
-use std::path::{Component, Path};
+use std::{
+    path::{Component, Path, PathBuf},
+    thread,
+};
 
 use crate::bounded;
 
 /// Most bytes of one of the system's files.
 const FILE: u64 = 1 << 20;
+/// What stays free for everything small: where nothing is left, the next small thing ends the process without a word.
+const SPARE: u64 = 8 << 20;
+/// What a thread may take beside its work: its stack and a heap of its own.
+const THREAD: u64 = 128 << 20;
 
 /// Bytes of memory that this process may still take.
 pub fn available_memory() -> Option<u64> {
@@ -24,6 +31,38 @@ pub fn file_of_numbers() -> u64 {
 /// Threads that this process may still start; where others of the same user have some, fewer.
 pub fn available_threads() -> Option<u64> {
     threads(Path::new("/"))
+}
+
+/// Whether so many bytes can be had, as far as the system tells.
+pub fn fits(bytes: u64) -> bool {
+    bytes <= isize::MAX as u64
+        && available_memory().is_none_or(|available| bytes.saturating_add(SPARE) <= available)
+}
+
+/// An amount of memory in words.
+pub fn amount(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1000.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+}
+
+/// Does `work` on `threads` threads at once, this one among them, or on as many as can be had. Each takes what is left to do
+/// until there is none, so how many there are decides nothing but the time.
+///
+/// # Panics
+/// When `work` does.
+pub fn together(threads: usize, work: impl Fn() + Sync) {
+    let most = available_memory().map_or(u64::MAX, |available| available / THREAD);
+    let others = (threads as u64).min(most).saturating_sub(1);
+    thread::scope(|scope| {
+        let start = |_| thread::Builder::new().spawn_scoped(scope, &work).ok();
+        let others: Vec<_> = (0..others).map_while(start).collect();
+        work();
+        for other in others {
+            if let Err(panic) = other.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
 }
 
 fn memory(root: &Path) -> Option<u64> {
@@ -65,7 +104,7 @@ fn privileged(status: &str) -> bool {
 }
 
 /// The folders of the control groups that this process is in and that count `what`, the innermost first.
-fn groups(root: &Path, what: &str) -> impl Iterator<Item = std::path::PathBuf> {
+fn groups(root: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
     let mounts = root.join("sys/fs/cgroup");
     let mut folders = Vec::new();
     for line in read(&root.join("proc/self/cgroup")).lines() {
@@ -115,6 +154,11 @@ fn kib(text: &str, word: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
 
     /// A folder with these files, as they stand below `/`.
@@ -216,6 +260,44 @@ Max address space         409600               unlimited            bytes
             let lines = format!("0::{path}\nno line\n:\n");
             let files = [("proc/self/cgroup", &*lines), ("sys/fs/cgroup/memory.max", "77\n")];
             memory_is(&files, Some(77));
+        }
+    }
+
+    #[test]
+    fn amounts_are_said_in_their_unit() {
+        let mib = 1 << 20;
+        for (bytes, words) in [(0, "0 MiB"), (30 * mib, "30 MiB"), (1536 * mib, "1.5 GiB")] {
+            assert_eq!(amount(bytes), words);
+        }
+    }
+
+    #[test]
+    fn what_no_machine_has_does_not_fit() {
+        assert!(fits(1000) && !fits(u64::MAX) && !fits(isize::MAX as u64 + 1));
+    }
+
+    #[test]
+    fn all_is_done_once_by_however_many_threads() {
+        for threads in [0, 1, 2, 9] {
+            let (todo, done) = (Mutex::new(0..1000), AtomicUsize::new(0));
+            together(threads, || {
+                while let Some(i) = { todo.lock().unwrap().next() } {
+                    done.fetch_add(i, Ordering::Relaxed);
+                }
+            });
+            assert_eq!(done.into_inner(), 499_500, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_arrives() {
+        let first = thread::current().id();
+        for mine in [true, false] {
+            let caught = std::panic::catch_unwind(|| {
+                together(2, || assert!((thread::current().id() == first) != mine, "mine: {mine}"));
+            });
+            let panic = caught.unwrap_err().downcast::<String>().unwrap();
+            assert_eq!(*panic, format!("mine: {mine}"));
         }
     }
 

@@ -111,7 +111,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         root,
         arguments,
         contenders: contender::all(arguments.task(), &arguments.precision, &arguments.peers),
-        probe: Probe::new(arguments.threads),
+        probe: Probe::new(arguments.threads)?,
         timings: fs_err::File::create(output.with_extension("csv"))?,
     };
     bench.timings.write_all(table::COLUMNS.as_bytes())?;

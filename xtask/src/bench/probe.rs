@@ -51,12 +51,15 @@ pub(crate) struct Probed<T> {
 
 impl Probe {
     /// A probe of so many threads, which knows the machine from a few looks at it.
-    pub(crate) fn new(threads: usize) -> Self {
-        let mut probe = Self { pool: Pool::new(threads, 0), isa: Isa::best(), best: 0.0 };
+    ///
+    /// # Errors
+    /// When there are not so many threads to be had.
+    pub(crate) fn new(threads: usize) -> Result<Self> {
+        let mut probe = Self { pool: Pool::new(threads, 0)?, isa: Isa::best(), best: 0.0 };
         for _ in 0..10 {
             probe.rate();
         }
-        probe
+        Ok(probe)
     }
 
     /// Floating-point operations a second in the registers of all threads, in 10⁹.
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_machine_has_a_rate() {
-        let mut probe = Probe::new(1);
+        let mut probe = Probe::new(1).unwrap();
         assert!(probe.rate() > 0.0);
         assert!(probe.best() >= probe.rate() * QUIET);
     }

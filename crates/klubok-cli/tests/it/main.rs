@@ -8,6 +8,8 @@ mod check;
 mod diagnose;
 mod eval;
 mod help;
+#[cfg(target_os = "linux")]
+mod limits;
 mod page;
 mod predict;
 mod resume;

@@ -87,7 +87,8 @@ unsafe fn corner_of<T: Tiles, const HIGH: usize, const WIDE: usize>(
         for k in (0..whole).step_by(TILE) {
             let scalars = block.scalars.add(k);
             let lanes = block.lanes.add(k * block.lane_step);
-            let (down, right) = (TILE * block.row, block.group);
+            // Of a single row it may be anything, and is not used.
+            let (down, right) = (block.row.wrapping_mul(TILE), block.group);
             terms::<T, HIGH, WIDE>(scalars, block.row, down, lanes, block.lane_step, right);
         }
         if whole < block.depth {
@@ -115,7 +116,8 @@ unsafe fn fetch(block: Block<Pair>, rows: usize, groups: usize) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
     for ahead in block.ahead.into_iter().filter(|ahead| !ahead.is_null()) {
         for at in 0..rows * groups {
-            let at = at / groups * block.ahead_row + at % groups * GROUP;
+            let row = (at / groups).wrapping_mul(block.ahead_row);
+            let at = row.wrapping_add(at % groups * GROUP);
             // SAFETY: fetching ahead reads nothing.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(at).cast()) };
         }
@@ -130,7 +132,7 @@ unsafe fn place(block: &Block<Pair>, high: usize, wide: usize) -> *mut u8 {
 
 /// Starts the sums, at 0 or at what is there.
 unsafe fn start<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pair>) {
-    let stride = block.stride * size_of::<f32>();
+    let stride = block.stride.wrapping_mul(size_of::<f32>());
     // SAFETY: the corner has these tiles.
     unsafe {
         if !block.add {
@@ -163,7 +165,7 @@ unsafe fn terms<T: Tiles, const HIGH: usize, const WIDE: usize>(
     step: usize,
     right: usize,
 ) {
-    let [row, step] = [row, step].map(|pairs| pairs * size_of::<Pair>());
+    let [row, step] = [row, step].map(|pairs| pairs.wrapping_mul(size_of::<Pair>()));
     // SAFETY: the corner has these tiles, and these terms.
     unsafe {
         T::load::<B0>(b.cast(), step);
@@ -185,7 +187,7 @@ unsafe fn terms<T: Tiles, const HIGH: usize, const WIDE: usize>(
 
 /// Writes the sums.
 unsafe fn finish<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pair>) {
-    let stride = block.stride * size_of::<f32>();
+    let stride = block.stride.wrapping_mul(size_of::<f32>());
     // SAFETY: the corner has these tiles.
     unsafe {
         T::store::<C00>(place(&block, 0, 0), stride);

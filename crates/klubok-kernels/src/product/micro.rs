@@ -33,8 +33,8 @@ macro_rules! micro_kernel {
                         let ahead = block.ahead[fetched / N];
                         if !ahead.is_null() {
                             for v in (0..V).step_by(PER_GROUP) {
-                                let at = fetched % N * block.ahead_row + v * $lanes;
-                                $fetch(ahead.wrapping_add(at));
+                                let row = (fetched % N).wrapping_mul(block.ahead_row);
+                                $fetch(ahead.wrapping_add(row.wrapping_add(v * $lanes)));
                             }
                         }
                         fetched += 1;

@@ -93,7 +93,7 @@ impl Ahead<'_> {
 /// Writes the product, or adds it if `add`: rows of `out` are `stride` apart.
 ///
 /// # Panics
-/// When an operand is too short for the size, or the step of scalar pairs is not 1.
+/// When an operand is too short for the size, rows of the result overlap, or the step of scalar pairs is not 1.
 pub fn product<T: Operand>(
     isa: Isa,
     out: &mut [f32],
@@ -128,7 +128,7 @@ fn blocks<'a, T: Operand>(
     } else {
         check(out, stride, size, lanes, scalars);
         if depth == 0 && !add {
-            out.chunks_mut(stride).take(rows).for_each(|row| row[..groups * GROUP].fill(0.0));
+            (0..rows).for_each(|row| out[row * stride..][..groups * GROUP].fill(0.0));
         }
     }
     let out = out.as_mut_ptr();
@@ -157,8 +157,9 @@ fn check<T: Copy>(
 ) {
     let Size { rows, groups, depth } = size;
     let reach = |n: usize, by: usize| n.saturating_sub(1).saturating_mul(by);
-    let last = reach(rows, stride).saturating_add(groups.saturating_mul(GROUP));
-    assert!(last <= out.len(), "result too short");
+    let width = groups.saturating_mul(GROUP);
+    assert!(reach(rows, stride).saturating_add(width) <= out.len(), "result too short");
+    assert!(rows == 1 || width <= stride, "rows of the result overlap");
     if depth > 0 {
         let last = reach(depth, lanes.step).saturating_add(reach(groups, lanes.group));
         assert!(last.saturating_add(GROUP) <= lanes.values.len(), "operand of lanes too short");
@@ -234,7 +235,9 @@ impl<T> Block<T> {
             self.scalars = self.scalars.add(row * self.row);
         }
         for ahead in self.ahead.iter_mut().filter(|ahead| !ahead.is_null()) {
-            *ahead = ahead.wrapping_add(row * self.ahead_row + group * GROUP);
+            // Nothing checked this matrix: it is fetched, and never read.
+            let at = row.wrapping_mul(self.ahead_row).wrapping_add(group * GROUP);
+            *ahead = ahead.wrapping_add(at);
         }
         self
     }

@@ -21,7 +21,7 @@ pub fn has_single(isa: Isa) -> bool {
 /// Writes `out[row * stride] = Σ_k w[row * apart + k] · x[k]` for so many rows.
 ///
 /// # Panics
-/// When [`has_single`] is false, `apart` is not a multiple of 16, or an operand is too short.
+/// When [`has_single`] is false, `apart` is not a multiple of 16, or an operand or the result is too short.
 pub fn single(
     isa: Isa,
     out: &mut [f32],
@@ -32,6 +32,10 @@ pub fn single(
     x: &[f32],
 ) {
     assert!(apart.is_multiple_of(GROUP) && x.len() <= apart, "rows of whole vectors");
+    let Some(last) = rows.checked_sub(1) else { return };
+    // Beyond these checks nothing wraps.
+    assert!(rows.checked_mul(apart).is_some_and(|end| end <= w.len()), "operand too short");
+    assert!(last.checked_mul(stride).is_some_and(|last| last < out.len()), "result too short");
     for first in (0..rows).step_by(ROWS) {
         let many = ROWS.min(rows - first);
         let w = &w[first * apart..][..many * apart];
@@ -127,10 +131,32 @@ mod avx512 {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::product::{Ahead, Lanes, Scalars, Size, product};
+
+    #[test]
+    fn rows_that_wrap_are_refused() {
+        let isa = Isa::best();
+        if !has_single(isa) {
+            return;
+        }
+        // So many rows so far apart end where they begin.
+        let far = usize::MAX / 32 + 1;
+        let cases = [(32, far, 1, 1), (2 * far, 16, 1, 16), (2, 16, usize::MAX - 15, 16)];
+        for (rows, apart, stride, terms) in cases {
+            let mut out = [7.0; 64];
+            let refused = catch_unwind(AssertUnwindSafe(|| {
+                single(isa, &mut out, stride, rows, &[1.0; 64], apart, &vec![1.0; terms]);
+            }));
+            let message = *refused.unwrap_err().downcast::<&str>().unwrap();
+            assert!(message.ends_with("too short"), "{message}");
+            assert_eq!(out, [7.0; 64]);
+        }
+    }
 
     proptest! {
         #[test]

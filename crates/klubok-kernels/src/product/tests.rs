@@ -1,9 +1,15 @@
 //! Products against plain sums.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::pack::{pair_neighbours, round};
+use crate::{
+    pack::{pair_neighbours, round},
+    parts::{Columns, Parts as _, tests::sizes},
+    transpose::{transpose, transpose_into},
+};
 
 /// Small whole numbers: every product and sum is exact, in any order.
 fn whole_numbers(len: usize, seed: usize) -> Vec<f32> {
@@ -202,4 +208,71 @@ fn sums_of_pairs_stay_within_their_bound() {
             assert!((f64::from(out) - sum).abs() <= bound, "{} lane {lane}", isa.name_bf16());
         }
     }
+}
+
+/// Lets `write` have the middle of a block; what lies before and behind stays as it was, and all of it where `write` panics.
+#[track_caller]
+fn stays_inside(len: usize, write: impl FnOnce(&mut [f32])) {
+    const GUARD: usize = 4096;
+    let mut all = vec![7.0; len + 2 * GUARD];
+    let done = catch_unwind(AssertUnwindSafe(|| write(&mut all[GUARD..][..len]))).is_ok();
+    let (before, rest) = all.split_at(GUARD);
+    let (middle, behind) = rest.split_at(len);
+    assert!(before.iter().chain(behind).all(|x| *x == 7.0), "outside of its result");
+    assert!(done || middle.iter().all(|x| *x == 7.0), "refused, and yet written");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Whatever the sizes, safe functions refuse them or stay inside.
+    #[test]
+    fn absurd_sizes_are_refused_or_stay_inside(
+        rows in sizes(), groups in sizes(), depth in sizes(), stride in sizes(), step in sizes(),
+        group in sizes(), apart in sizes(), len in 0usize..400, given in 0usize..400, add: bool,
+    ) {
+        // Terms that all lie in one place are many sums of nothing: no mistake, but without end.
+        let (step, terms) = (step.max(1), apart.max(1));
+        let x = vec![1.0; given];
+        let pairs = vec![0x3F80_3F80; given];
+        let size = Size { rows, groups, depth };
+        let ahead = Ahead { values: [&x; 3], stride: apart };
+        for isa in Isa::available_bf16() {
+            stays_inside(len, |out| {
+                let lanes = Lanes { values: &x, step, group };
+                let scalars = Scalars { values: &x, step: terms, stride: group };
+                product(isa, out, stride, size, lanes, scalars, ahead, add);
+            });
+            stays_inside(len, |out| {
+                let lanes = Lanes { values: &pairs[..], step, group };
+                let scalars = Scalars { values: &pairs[..], step: 1, stride: apart };
+                product(isa, out, stride, size, lanes, scalars, ahead, add);
+            });
+            stays_inside(len, |out| transpose(isa, out, stride, &x, step, rows, depth));
+            stays_inside(len, |out| {
+                let width = (stride % 30).max(1);
+                let whole = len / width * width;
+                // SAFETY: this part alone is taken.
+                let mut part = unsafe { Columns::new(&mut out[..whole], width, group).part(0) };
+                transpose_into(isa, &mut part, apart, &x, step, rows, depth);
+            });
+            if has_single(isa) {
+                // Rows without terms that are written to one place are without end, too.
+                let many = if stride == 0 { rows % 100 } else { rows };
+                stays_inside(len, |out| {
+                    let apart = apart / GROUP * GROUP;
+                    single(isa, out, stride, many, &x, apart, &x[..apart.min(depth).min(given)]);
+                });
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "rows of the result overlap")]
+fn a_result_whose_rows_overlap_is_refused() {
+    let lanes = Lanes { values: &[0.0; 16], step: GROUP, group: GROUP };
+    let scalars = Scalars { values: &[0.0; 3], step: 1, stride: 1 };
+    let size = Size { rows: 3, groups: 1, depth: 1 };
+    product(Isa::best(), &mut [0.0; 48], 15, size, lanes, scalars, Ahead::default(), false);
 }

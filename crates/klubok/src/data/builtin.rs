@@ -17,6 +17,7 @@ use twox_hash::XxHash3_128;
 use super::{Dataset, Input, Parts, drawn, spirals};
 use crate::{
     config::Color,
+    error::Result,
     plan::Picture,
     rows::{Field, MemoryRows, Rows},
 };
@@ -66,7 +67,10 @@ impl BuiltIn {
     ///
     /// Pictures are of [`drawn::SIDE`] pixels on each side, in `color`, which does not matter to spirals.
     /// Rows are named by their numbers.
-    pub fn open(self, color: Color, threads: usize) -> Dataset {
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn open(self, color: Color, threads: usize) -> Result<Dataset> {
         let [test, val, train] = self.sizes();
         let parts = Parts {
             test: (0..test).collect(),
@@ -75,7 +79,7 @@ impl BuiltIn {
         };
         let count = (test + val + train) as usize;
         let (rows, targets, names, input) = match self {
-            BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall => pictures(count, color, threads),
+            BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall => pictures(count, color, threads)?,
             BuiltIn::Spirals => {
                 let (x, classes) = spirals::points(count, SEED);
                 let columns = spirals::COLUMNS.map(String::from).to_vec();
@@ -83,7 +87,7 @@ impl BuiltIn {
                 (rows, classes, spirals::CLASSES, Input::Columns(columns))
             }
         };
-        Dataset {
+        Ok(Dataset {
             hashes: hashes(&rows),
             rows: Arc::new(rows),
             targets,
@@ -92,7 +96,7 @@ impl BuiltIn {
             parts,
             names: (0..count).map(|row| row.to_string()).collect(),
             skipped: Vec::new(),
-        }
+        })
     }
 }
 
@@ -100,15 +104,15 @@ fn pictures(
     count: usize,
     color: Color,
     threads: usize,
-) -> (MemoryRows, Vec<u32>, [&'static str; 2], Input) {
-    let drawn = drawn::cats_dogs(count, SEED, threads);
+) -> Result<(MemoryRows, Vec<u32>, [&'static str; 2], Input)> {
+    let drawn = drawn::cats_dogs(count, SEED, threads)?;
     let picture = Picture { width: drawn::SIDE, height: drawn::SIDE, channels: color.channels() };
     let pixels = match color {
         Color::Grey => drawn.grey(),
         Color::Rgb => drawn.pixels,
     };
     let rows = MemoryRows::pictures(pixels, picture.values(), &drawn.classes);
-    (rows, drawn.classes, drawn::CLASSES, Input::Pictures(picture))
+    Ok((rows, drawn.classes, drawn::CLASSES, Input::Pictures(picture)))
 }
 
 /// XXH3 (128 bits) of the input of each row.
@@ -142,7 +146,7 @@ mod tests {
     #[test]
     fn parts_are_balanced_and_cover_all_rows_which_all_differ() {
         for set in BuiltIn::ALL {
-            let data = set.open(Color::Grey, 2);
+            let data = set.open(Color::Grey, 2).unwrap();
             let Parts { train, val, test } = &data.parts;
             let mut rows: Vec<u32> = [train, val, test].into_iter().flatten().copied().collect();
             rows.sort_unstable();
@@ -161,8 +165,8 @@ mod tests {
 
     #[test]
     fn the_small_set_is_the_beginning_of_the_big_one() {
-        let small = BuiltIn::CatsDogsSmall.open(Color::Rgb, 1);
-        let big = BuiltIn::CatsDogs.open(Color::Rgb, 2);
+        let small = BuiltIn::CatsDogsSmall.open(Color::Rgb, 1).unwrap();
+        let big = BuiltIn::CatsDogs.open(Color::Rgb, 2).unwrap();
         assert_eq!(small.hashes, big.hashes[..small.hashes.len()]);
         assert_eq!((&small.parts.val, &small.parts.test), (&big.parts.val, &big.parts.test));
         assert_eq!(small.parts.train, big.parts.train[..600]);
@@ -170,14 +174,14 @@ mod tests {
 
     #[test]
     fn rows_are_what_the_input_says() {
-        let grey = BuiltIn::CatsDogsSmall.open(Color::Grey, 2);
-        let rgb = BuiltIn::CatsDogsSmall.open(Color::Rgb, 2);
+        let grey = BuiltIn::CatsDogsSmall.open(Color::Grey, 2).unwrap();
+        let rgb = BuiltIn::CatsDogsSmall.open(Color::Rgb, 2).unwrap();
         let picture = |channels| Input::Pictures(Picture { width: 64, height: 64, channels });
         assert_eq!((&grey.input, &rgb.input), (&picture(1), &picture(3)));
-        let drawn = drawn::cats_dogs(3, SEED, 1);
+        let drawn = drawn::cats_dogs(3, SEED, 1).unwrap();
         assert_eq!(input(&grey, &[1, 2]), drawn.grey()[64 * 64..]);
         assert_eq!(input(&rgb, &[1, 2]), drawn.pixels[64 * 64 * 3..]);
-        let spirals = BuiltIn::Spirals.open(Color::Rgb, 2);
+        let spirals = BuiltIn::Spirals.open(Color::Rgb, 2).unwrap();
         assert_eq!(spirals.input, Input::Columns(vec!["x".into(), "y".into()]));
         assert_eq!(input(&spirals, &[0]).len(), 8);
         assert_eq!(spirals.hashes[5], XxHash3_128::oneshot(&input(&spirals, &[5])));

@@ -1,5 +1,7 @@
 //! Data that cannot be used, one variant for each way to go wrong.
 
+use crate::limits::amount;
+
 /// Data that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -164,13 +166,14 @@ pub enum DataError {
     },
     /// The rows do not fit into memory.
     #[error(
-        "{rows} rows need {gib:.1} GiB of memory, which cannot be had: a smaller `data.size` needs less"
+        "{rows} rows need {} of memory, which cannot be had: a smaller `data.size` needs less",
+        amount(*needed)
     )]
     Memory {
         /// Number of rows.
         rows: usize,
-        /// Bytes of all rows in GiB.
-        gib: f64,
+        /// Bytes of all rows.
+        needed: u64,
     },
 
     // === IDX ===

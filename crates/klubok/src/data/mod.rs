@@ -278,7 +278,7 @@ fn open_demo(source: &str, options: &OpenOptions) -> Result<Dataset> {
         let known = quoted(&BuiltIn::ALL.map(|set| set.name().to_string()));
         DataError::UnknownDemo { name: name.into(), known }
     })?;
-    Ok(set.open(options.data.color, options.threads))
+    set.open(options.data.color, options.threads)
 }
 
 /// Checks that rows and classes are those of the model.

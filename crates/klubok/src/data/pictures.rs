@@ -6,7 +6,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
 };
 
 use klubok_pictures::PictureError;
@@ -15,7 +14,7 @@ use super::{
     DataError, Input, Known, OpenOptions, Progress, Samples, Skipped, fit,
     list::{File, list},
 };
-use crate::{config::Fit, error::Result, plan::Picture, rows::MemoryRows};
+use crate::{config::Fit, error::Result, limits, plan::Picture, rows::MemoryRows};
 
 /// Files that a thread takes at a time.
 const BLOCK: usize = 16;
@@ -93,22 +92,20 @@ fn read(
             progress(before + files.len(), total);
         }
     };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
+    limits::together(threads, work);
     Ok((pixels, outcomes))
 }
 
 /// Memory for all rows, or an error that says how much it would have been.
-fn zeros(rows: usize, width: usize) -> Result<Vec<u8>> {
+pub(super) fn zeros(rows: usize, width: usize) -> Result<Vec<u8>> {
+    let needed = (rows as u64).saturating_mul(width as u64);
+    let none = || DataError::Memory { rows, needed };
+    if !limits::fits(needed) {
+        return Err(none().into());
+    }
     let mut pixels = Vec::new();
-    let gib = rows as f64 * width as f64 / f64::from(1 << 30);
-    let bytes = rows.checked_mul(width).ok_or(DataError::Memory { rows, gib })?;
-    pixels.try_reserve_exact(bytes).map_err(|_| DataError::Memory { rows, gib })?;
-    pixels.resize(bytes, 0);
+    pixels.try_reserve_exact(needed as usize).map_err(|_| none())?;
+    pixels.resize(needed as usize, 0);
     Ok(pixels)
 }
 

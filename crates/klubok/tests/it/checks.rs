@@ -107,8 +107,8 @@ fn the_same_check_twice_says_the_same() {
 #[test]
 fn labels_in_a_random_order_are_found_and_real_ones_are_not() {
     for data in [
-        BuiltIn::Spirals.open(Color::Grey, 1),
-        BuiltIn::CatsDogsSmall.open(Color::Grey, 1),
+        BuiltIn::Spirals.open(Color::Grey, 1).unwrap(),
+        BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap(),
         blobs::data(600, 300),
     ] {
         let real = witnesses(&data);
@@ -146,7 +146,7 @@ fn planted_copies_are_counted_exactly() {
 
 #[test]
 fn a_network_that_is_too_small_is_told_from_one_that_cannot_learn() {
-    let data = BuiltIn::Spirals.open(Color::Grey, 1);
+    let data = BuiltIn::Spirals.open(Color::Grey, 1).unwrap();
     let batch = |sets: &[&str]| with(&plain(sets), &data, |lab| OneBatch::of(lab).unwrap());
     let small = batch(&["model.hidden=1"]);
     assert_eq!((small.learnt, small.wide_copy_learnt), (false, Some(true)), "{small:?}");
@@ -183,7 +183,7 @@ fn gradients_are_right_with_everything_on() {
         "regularization.label_smoothing=0.1",
         "train.class_weights=balanced",
     ];
-    for data in [blobs::data(60, 21), BuiltIn::CatsDogsSmall.open(Color::Grey, 1)] {
+    for data in [blobs::data(60, 21), BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap()] {
         let checked = with(&plain(&sets), &data, |lab| GradientCheck::of(lab).unwrap());
         assert!(checked.passed && checked.elements > 20, "{checked:?}");
         assert!(checked.worst < 1e-6 && checked.device_worst < 1e-4, "{checked:?}");
@@ -192,7 +192,7 @@ fn gradients_are_right_with_everything_on() {
 
 #[test]
 fn inputs_as_they_are_stored_are_found_where_they_are_pixels() {
-    let data = BuiltIn::CatsDogsSmall.open(Color::Grey, 1);
+    let data = BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap();
     let sets = ["data.normalize=false", "model.hidden=16", "model.output_init=he"];
     let config = config(Preset::Plain, DataKind::Pictures, &sets);
     let verdicts = before::verdicts(&Survey::of(&data).unwrap(), &config);

@@ -1,7 +1,11 @@
 //! A block, `Linear [Norm] [Activate] [Noise]`, with its memory.
 
 use klubok_kernels::{
-    activation::Function, buffer::Buffer, dropout::Draw, pack::Pair, philox::Key,
+    activation::Function,
+    buffer::{Buffer, NoMemory},
+    dropout::Draw,
+    pack::Pair,
+    philox::Key,
 };
 
 use super::{
@@ -128,6 +132,9 @@ pub(super) struct Delta {
 impl Block {
     /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the `first`, and a product
     /// reads its values unless it is the `last`.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
     pub(super) fn new(
         mut weight: Parameter,
         bias: Option<Parameter>,
@@ -138,26 +145,26 @@ impl Block {
         precision: Precision,
         first: bool,
         last: bool,
-    ) -> Self {
+    ) -> std::result::Result<Self, NoMemory> {
         let (width, stride) = (weight.rows, padded(max_batch));
         let gate = Gate::new(f, noise);
         let slope = if gate == Gate::Stored { width * stride } else { 0 };
         let bf16 = precision == Precision::Bf16;
         if bf16 {
-            weight.packed = Packed::new(width, weight.columns, !first);
+            weight.packed = Packed::new(width, weight.columns, !first)?;
         }
         let pairs =
             |wanted, rows: usize, stride| Buffer::new(if wanted { rows * stride } else { 0 });
         let delta = Delta {
             stride,
-            rows: Buffer::new(width * stride),
-            sample_pairs: pairs(bf16, width, stride / 2),
-            pairs: pairs(bf16 && !first, width.div_ceil(2), stride),
+            rows: Buffer::new(width * stride)?,
+            sample_pairs: pairs(bf16, width, stride / 2)?,
+            pairs: pairs(bf16 && !first, width.div_ceil(2), stride)?,
         };
         let (slope, y) =
-            (Buffer::new(slope), Values::new(width, stride, (!last).then_some(precision)));
-        let alone = Buffer::new(weight.columns);
-        Self { weight, bias, norm, f, noise, gate, y, alone, slope, delta }
+            (Buffer::new(slope)?, Values::new(width, stride, (!last).then_some(precision))?);
+        let alone = Buffer::new(weight.columns)?;
+        Ok(Self { weight, bias, norm, f, noise, gate, y, alone, slope, delta })
     }
 
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use klubok_kernels::{activation::Function, buffer::Buffer, dropout, pool::Pool};
+use klubok_kernels::{
+    activation::Function,
+    buffer::{Buffer, NoMemory},
+    dropout,
+    pool::{NotStarted, Pool},
+};
 
 use super::{
     super::Figures,
@@ -19,7 +24,8 @@ use super::{
 };
 use crate::{
     error::{PlanError, Result},
-    plan::{Activation, Op, Param, Plan, Precision, Prepare, Running, Value},
+    limits,
+    plan::{Activation, Op, Param, ParamSpec, Plan, Precision, Prepare, Running, Value},
     rows::Rows,
 };
 
@@ -52,7 +58,7 @@ struct Link {
 /// Compiles a plan for batches of up to `max_batch` rows.
 ///
 /// # Errors
-/// When the plan is not a chain of blocks, the data does not fit it, or it needs more memory than there is.
+/// When the plan is not a chain of blocks, the data does not fit it, or it needs more memory or threads than there are.
 pub(super) fn program(
     backend: CpuBackend,
     plan: &Plan,
@@ -62,15 +68,36 @@ pub(super) fn program(
     let max_batch = max_batch.max(1);
     let chain = Chain::new(plan)?;
     let most = chain.piece(max_batch);
-    memory::check(needed(plan, &chain, (max_batch, most), backend.threads))?;
+    input::check(data, chain.width)?;
+    let needed = needed(plan, &chain, (max_batch, most), backend.threads, data);
+    memory::check(needed)?;
+    let program = allocate(backend, plan, chain, (max_batch, most), data).map_err(|e| match e {
+        NotStarted::Memory(_) => memory::refused(needed),
+        NotStarted::Threads { got, wanted } => PlanError::Threads { got, wanted }.into(),
+    })?;
+    // What is still to come is small, but for copies of parameters, which are saved one after the other.
+    let largest = plan.params.iter().map(ParamSpec::len).max().unwrap_or(0);
+    memory::check(largest as f64).map_err(|_| memory::refused(needed))?;
+    Ok(program)
+}
+
+/// Takes all memory and starts all threads.
+fn allocate(
+    backend: CpuBackend,
+    plan: &Plan,
+    chain: Chain<'_>,
+    (max_batch, most): (usize, usize),
+    data: &[Arc<dyn Rows>],
+) -> std::result::Result<CpuProgram, NotStarted> {
     let last = chain.blocks.len() - 1;
     let blocks = chain.blocks.iter().enumerate();
-    let blocks = blocks.map(|(i, link)| link.block(plan, most, i == 0, i == last)).collect();
+    let blocks: std::result::Result<_, NoMemory> =
+        blocks.map(|(i, link)| link.block(plan, most, i == 0, i == last)).collect();
     let outputs = plan.widths[plan.output.0];
     let counts = (plan.params.len(), plan.running.len());
     Ok(CpuProgram {
         isa: backend.isa,
-        pool: Pool::new(backend.threads, scratch(plan, chain.width, most)),
+        blocks: blocks?,
         data: data.to_vec(),
         max_batch,
         most,
@@ -85,8 +112,8 @@ pub(super) fn program(
             plan.precision,
             data,
         )?,
-        blocks,
-        targets: Targets::new(&plan.loss, outputs, most, padded(most)),
+        targets: Targets::new(&plan.loss, outputs, most, padded(most))?,
+        pool: pool(backend.threads, scratch(plan, chain.width, most))?,
         taps: chain.taps,
         counts,
         figures: Figures {
@@ -94,6 +121,16 @@ pub(super) fn program(
             params: Vec::with_capacity(STEPS * counts.0),
         },
     })
+}
+
+/// The threads, if the system's limits allow so many.
+fn pool(threads: usize, scratch: usize) -> std::result::Result<Pool, NotStarted> {
+    match limits::available_threads() {
+        Some(others) if others < threads.saturating_sub(1) as u64 => {
+            Err(NotStarted::Threads { got: 1 + others as usize, wanted: threads })
+        }
+        _ => Pool::new(threads, scratch),
+    }
 }
 
 impl<'a> Chain<'a> {
@@ -162,26 +199,32 @@ impl<'a> Chain<'a> {
 }
 
 impl Link {
-    fn block(&self, plan: &Plan, max_batch: usize, first: bool, last: bool) -> Block {
+    fn block(
+        &self,
+        plan: &Plan,
+        max_batch: usize,
+        first: bool,
+        last: bool,
+    ) -> std::result::Result<Block, NoMemory> {
         let moments = plan.update.rule.moments().len();
         let parameter =
             |param: Param, tile| Parameter::new(&plan.params[param.0], param.0, tile, moments);
         let width = plan.params[self.w.0].shape[0];
-        let norm = self.norm.map(|([gain, shift], running)| Norm {
-            gain: parameter(gain, 1),
-            shift: parameter(shift, 1),
-            index: running.map(|running| running.0),
-            names: running.map(|running| plan.running[running.0].name.clone()),
-            features: {
-                let [mean, variance] = running.map(|running| plan.running[running.0].start);
-                vec![Feature { mean, variance, deviation: 1.0 }; width]
-            },
-            normalised: Buffer::new(width * padded(max_batch)),
-        });
+        let norm = |([gain, shift], running): ([Param; 2], [Running; 2])| {
+            let [mean, variance] = running.map(|running| plan.running[running.0].start);
+            Ok(Norm {
+                gain: parameter(gain, 1)?,
+                shift: parameter(shift, 1)?,
+                index: running.map(|running| running.0),
+                names: running.map(|running| plan.running[running.0].name.clone()),
+                features: memory::filled(width, Feature { mean, variance, deviation: 1.0 })?,
+                normalised: Buffer::new(width * padded(max_batch))?,
+            })
+        };
         Block::new(
-            parameter(self.w, tile_features(width, max_batch)),
-            self.b.map(|b| parameter(b, 1)),
-            norm,
+            parameter(self.w, tile_features(width, max_batch))?,
+            self.b.map(|b| parameter(b, 1)).transpose()?,
+            self.norm.map(norm).transpose()?,
             self.f.unwrap_or(Function::Identity),
             self.noise,
             max_batch,
@@ -230,6 +273,7 @@ fn needed(
     chain: &Chain<'_>,
     (max_batch, most): (usize, usize),
     threads: usize,
+    data: &[Arc<dyn Rows>],
 ) -> f64 {
     let kept = plan.update.clip_norm.is_some() || most < max_batch;
     let copies = 1 + plan.update.rule.moments().len() + usize::from(kept);
@@ -238,7 +282,9 @@ fn needed(
     let widths: f64 = chain.blocks.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
     let values = padded(most) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
     let scratch = scratch(plan, chain.width, most + GROUP) as f64 * threads as f64;
-    copies as f64 * params + values + scratch
+    // Rows as they are stored, and moved.
+    let stored = 2.0 * most as f64 * input::bytes(data) as f64 / size_of::<f32>() as f64;
+    copies as f64 * params + values + scratch + stored
 }
 
 fn unsupported(what: &str) -> crate::Error {

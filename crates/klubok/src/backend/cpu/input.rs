@@ -1,9 +1,10 @@
 //! The input: rows are gathered, changed (pictures, in training), scaled, and turned into both layouts.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use klubok_kernels::{
     activation::multiply,
+    buffer::NoMemory,
     dropout::{self, Draw, FEATURES},
     input::{from_bytes, from_numbers},
     isa::Isa,
@@ -17,6 +18,7 @@ use super::{
     Pass,
     block::Noise,
     check_field,
+    memory::filled,
     parameter::padded,
     values::{GROUP, PER_VALUE, Values, spread_samples},
 };
@@ -52,7 +54,7 @@ impl Input {
     /// The input for up to `max_batch` samples of any of `data`.
     ///
     /// # Errors
-    /// When the rows do not have the width of the network.
+    /// When there is no memory for it.
     pub(super) fn new(
         prepare: &Prepare,
         width: usize,
@@ -60,13 +62,9 @@ impl Input {
         seed: u64,
         max_batch: usize,
         precision: Precision,
-        data: &[std::sync::Arc<dyn Rows>],
-    ) -> Result<Self> {
-        for data in data {
-            let stored = |kind| matches!(kind, Kind::Pixels | Kind::Numbers);
-            check_field(&**data, Field::X, "values of a row", width, stored)?;
-        }
-        let bytes = data.iter().map(|data| data.fields()[Field::X.0].bytes()).max().unwrap_or(0);
+        data: &[Arc<dyn Rows>],
+    ) -> std::result::Result<Self, NoMemory> {
+        let bytes = bytes(data);
         let key = key(seed, Purpose::Augment, 0);
         let augment = prepare.augment;
         let picture = prepare.picture.filter(|_| augment.flip || augment.shift > 0);
@@ -77,9 +75,9 @@ impl Input {
             offset: repeat(&prepare.offset),
             moves,
             noise,
-            stored: vec![0; max_batch * bytes],
-            moved: vec![0; if moves.is_some() { max_batch * bytes } else { 0 }],
-            y: Values::new(width, padded(max_batch), Some(precision)),
+            stored: filled(max_batch * bytes, 0)?,
+            moved: filled(if moves.is_some() { max_batch * bytes } else { 0 }, 0)?,
+            y: Values::new(width, padded(max_batch), Some(precision))?,
         })
     }
 
@@ -131,6 +129,22 @@ impl Input {
         });
         failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
+}
+
+/// Checks that rows of each of `data` have the width of the network.
+///
+/// # Errors
+/// When they do not.
+pub(super) fn check(data: &[Arc<dyn Rows>], width: usize) -> Result<()> {
+    let stored = |kind| matches!(kind, Kind::Pixels | Kind::Numbers);
+    let check =
+        |data: &Arc<dyn Rows>| check_field(&**data, Field::X, "values of a row", width, stored);
+    data.iter().try_for_each(check)
+}
+
+/// Bytes of a row as it is stored, of the widest of `data`.
+pub(super) fn bytes(data: &[Arc<dyn Rows>]) -> usize {
+    data.iter().map(|data| data.fields()[Field::X.0].bytes()).max().unwrap_or(0)
 }
 
 /// Numbers of scratch that [`Input::forward`] takes for rows of this width.

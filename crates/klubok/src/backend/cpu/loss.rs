@@ -1,7 +1,7 @@
 //! The loss of a batch and its gradient at the output, 16 samples a tile.
 
 use klubok_kernels::{
-    buffer::Buffer,
+    buffer::{Buffer, NoMemory},
     isa::Isa,
     loss::{Logits, Outcome, Pointwise, cross_entropy, pointwise},
     parts::{Chunks, Columns},
@@ -11,6 +11,7 @@ use klubok_kernels::{
 use super::{
     super::{Step, StepFigures},
     check_field,
+    memory::filled,
     values::{GROUP, Values},
 };
 use crate::{
@@ -44,21 +45,29 @@ pub(super) struct Targets {
 
 impl Targets {
     /// Targets for up to `max_batch` samples; rows of the output are `stride` apart.
-    pub(super) fn new(spec: &LossSpec, outputs: usize, max_batch: usize, stride: usize) -> Self {
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(super) fn new(
+        spec: &LossSpec,
+        outputs: usize,
+        max_batch: usize,
+        stride: usize,
+    ) -> std::result::Result<Self, NoMemory> {
         let classes = spec.kind == LossKind::CrossEntropy;
-        Self {
+        Ok(Self {
             kind: spec.kind,
             smoothing: spec.label_smoothing as f32,
             class_weights: spec.class_weights.clone(),
             outputs,
             stride,
-            stored: vec![0; 4 * max_batch * if classes { 1 } else { outputs }],
-            labels: vec![0; stride],
-            values: Buffer::new(if classes { 0 } else { outputs * stride }),
-            weights: vec![0.0; stride],
-            shares: vec![0.0; stride],
-            outcomes: vec![Outcome::default(); stride],
-        }
+            stored: filled(4 * max_batch * if classes { 1 } else { outputs }, 0)?,
+            labels: filled(stride, 0)?,
+            values: Buffer::new(if classes { 0 } else { outputs * stride })?,
+            weights: filled(stride, 0.0)?,
+            shares: filled(stride, 0.0)?,
+            outcomes: filled(stride, Outcome::default())?,
+        })
     }
 
     /// Reads targets and weights of a step.

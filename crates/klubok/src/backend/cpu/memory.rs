@@ -1,27 +1,33 @@
-//! How much memory the machine has to give.
+//! Whether the memory that a program takes can be had.
 
-use crate::error::{PlanError, Result};
+use klubok_kernels::buffer::NoMemory;
 
-const GIB: f64 = (1u64 << 30) as f64;
+use crate::{
+    error::{Error, PlanError, Result},
+    limits,
+};
 
 /// Refuses a program of `values` f32 that does not fit into what is available.
 pub(crate) fn check(values: f64) -> Result<()> {
-    match available_bytes() {
-        Some(available) if values * 4.0 > available => Err(PlanError::Memory {
-            needed_gib: values * 4.0 / GIB,
-            available_gib: available / GIB,
-        }
-        .into()),
-        _ => Ok(()),
-    }
+    if limits::fits(bytes(values)) { Ok(()) } else { Err(refused(values)) }
 }
 
-/// Linux says what programs may still take; elsewhere nothing is known.
-fn available_bytes() -> Option<f64> {
-    let text = fs_err::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024.0)
+/// What is said of a program of `values` f32 for which there is no memory.
+pub(super) fn refused(values: f64) -> Error {
+    PlanError::Memory { needed: bytes(values), available: limits::available_memory() }.into()
+}
+
+fn bytes(values: f64) -> u64 {
+    (4.0 * values) as u64
+}
+
+/// So many values that are the same.
+pub(super) fn filled<T: Clone>(len: usize, value: T) -> std::result::Result<Vec<T>, NoMemory> {
+    let mut all = Vec::new();
+    let none = |_| NoMemory { bytes: len.saturating_mul(size_of::<T>()) };
+    all.try_reserve_exact(len).map_err(none)?;
+    all.resize(len, value);
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -31,9 +37,10 @@ mod tests {
     #[test]
     fn a_program_larger_than_any_machine_is_refused() {
         check(1000.0).unwrap();
-        if available_bytes().is_some() {
-            let error = check(1e18).unwrap_err().to_string();
+        for values in [1e18, 1e30, f64::INFINITY] {
+            let error = check(values).unwrap_err().to_string();
             assert!(error.starts_with("the network needs about"), "{error}");
         }
+        assert!(filled(usize::MAX, 1u32).is_err());
     }
 }

@@ -3,10 +3,17 @@
 //! Weights are `[out, in]`, everything else is one row. Rows are padded to whole vectors with zeros, which stay zeros under
 //! every rule: their gradient is 0.
 
-use klubok_kernels::{buffer::Buffer, isa::Isa, parts::Chunks, pool::Pool, update::Change};
+use klubok_kernels::{
+    buffer::{Buffer, NoMemory},
+    isa::Isa,
+    parts::Chunks,
+    pool::Pool,
+    update::Change,
+};
 
 use super::{
     super::{Numbers, ParamFigures},
+    memory,
     tile::{COLUMNS, PER_UPDATE, Packed, Shape, Tile, Tiles},
     update::Update,
 };
@@ -52,14 +59,23 @@ pub(super) struct Sums {
 }
 
 impl Parameter {
-    pub(super) fn new(spec: &ParamSpec, index: usize, tile: usize, moments: usize) -> Self {
+    /// Room for a parameter and so many moments.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub(super) fn new(
+        spec: &ParamSpec,
+        index: usize,
+        tile: usize,
+        moments: usize,
+    ) -> std::result::Result<Self, NoMemory> {
         let (rows, columns) = match *spec.shape {
             [rows, columns] => (rows, columns),
             _ => (1, spec.len()),
         };
         let stride = padded(columns);
-        let block = || Buffer::new(rows * stride);
-        Self {
+        let block = |wanted| Buffer::new(if wanted { rows * stride } else { 0 });
+        Ok(Self {
             index,
             rows,
             columns,
@@ -67,12 +83,12 @@ impl Parameter {
             tile,
             kind: spec.kind,
             name: spec.name.clone(),
-            value: block(),
-            gradient: block(),
-            moments: std::array::from_fn(|m| if m < moments { block() } else { Buffer::default() }),
-            sums: vec![Sums::default(); rows.div_ceil(tile)],
+            value: block(true)?,
+            gradient: block(true)?,
+            moments: [block(moments > 0)?, block(moments > 1)?],
+            sums: memory::filled(rows.div_ceil(tile), Sums::default())?,
             packed: Packed::default(),
-        }
+        })
     }
 
     /// Sets values and moments; moments that are not given are zero.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use klubok_kernels::{
     activation::scale,
-    buffer::Buffer,
+    buffer::{Buffer, NoMemory},
     isa::Isa,
     pack::{Pair, as_pairs, pair_neighbours, pair_rows},
     parts::{Chunks, ColumnBlock, Columns},
@@ -81,11 +81,14 @@ pub(super) struct Packed {
 
 impl Packed {
     /// Room for a weight `[rows, columns]`.
-    pub(super) fn new(rows: usize, columns: usize, turned: bool) -> Self {
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub(super) fn new(rows: usize, columns: usize, turned: bool) -> Result<Self, NoMemory> {
         let [stride, turned_stride] = [columns, rows].map(|n| padded(n.div_ceil(2)));
         let len = if turned { columns * turned_stride } else { 0 };
-        let (rows, turned) = (Buffer::new(rows * stride), Buffer::new(len));
-        Self { rows, stride, turned, turned_stride }
+        let (rows, turned) = (Buffer::new(rows * stride)?, Buffer::new(len)?);
+        Ok(Self { rows, stride, turned, turned_stride })
     }
 
     /// Cut into tiles of so many rows of the weight, an even number.

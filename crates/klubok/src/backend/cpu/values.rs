@@ -5,7 +5,7 @@
 //! samples with features in the lanes.
 
 use klubok_kernels::{
-    buffer::Buffer,
+    buffer::{Buffer, NoMemory},
     isa::Isa,
     pack::{Pair, as_pairs, pair_neighbours, pair_rows},
     parts::{Chunks, ColumnBlock, Columns},
@@ -38,17 +38,24 @@ pub(super) struct Values {
 
 impl Values {
     /// Values that products of this precision read, if any do.
-    pub(super) fn new(width: usize, stride: usize, read: Option<Precision>) -> Self {
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(super) fn new(
+        width: usize,
+        stride: usize,
+        read: Option<Precision>,
+    ) -> Result<Self, NoMemory> {
         let panels = width.div_ceil(GROUP);
         let [f32, bf16] = [Precision::F32, Precision::Bf16].map(|p| usize::from(read == Some(p)));
-        Self {
+        Ok(Self {
             width,
             stride,
-            rows: Buffer::new(width * stride),
-            panels: Buffer::new(f32 * panels * panel(stride)),
-            pairs: Buffer::new(bf16 * width.div_ceil(2) * stride),
-            paired_panels: Buffer::new(bf16 * panels * panel(stride / 2)),
-        }
+            rows: Buffer::new(width * stride)?,
+            panels: Buffer::new(f32 * panels * panel(stride))?,
+            pairs: Buffer::new(bf16 * width.div_ceil(2) * stride)?,
+            paired_panels: Buffer::new(bf16 * panels * panel(stride / 2))?,
+        })
     }
 
     /// Length of a panel.

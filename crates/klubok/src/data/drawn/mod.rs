@@ -38,9 +38,14 @@ mod dice;
 mod dog;
 mod scene;
 
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
-use crate::rng::{Purpose, Stream};
+use super::pictures::zeros;
+use crate::{
+    error::Result,
+    limits,
+    rng::{Purpose, Stream},
+};
 use dice::Dice;
 
 /// Pixels on each side of a drawn picture.
@@ -72,23 +77,21 @@ impl Drawn {
 /// Draws the first `count` pictures of `seed`; the bytes do not depend on `threads` (0 counts as 1).
 ///
 /// Of every two pictures in a row, counted from 0, one is a cat and one a dog, in random order.
-pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Drawn {
+///
+/// # Errors
+/// When there is no memory for them.
+pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Result<Drawn> {
     let classes: Vec<u32> = (0..count as u64).map(|i| class(seed, i)).collect();
     let values = SIDE * SIDE * 3;
-    let mut pixels = vec![0; count * values];
-    let share = count.div_ceil(threads.max(1)).max(1);
-    thread::scope(|scope| {
-        for (t, part) in pixels.chunks_mut(share * values).enumerate() {
-            let classes = &classes[t * share..];
-            scope.spawn(move || {
-                for (i, (picture, &class)) in part.chunks_exact_mut(values).zip(classes).enumerate()
-                {
-                    picture.copy_from_slice(&draw(seed, (t * share + i) as u64, class));
-                }
-            });
+    let mut pixels = zeros(count, values)?;
+    let pictures = Mutex::new(pixels.chunks_exact_mut(values).zip(&classes).enumerate());
+    let next = || pictures.lock().unwrap_or_else(PoisonError::into_inner).next();
+    limits::together(threads, || {
+        while let Some((i, (picture, &class))) = next() {
+            picture.copy_from_slice(&draw(seed, i as u64, class));
         }
     });
-    Drawn { pixels, classes }
+    Ok(Drawn { pixels, classes })
 }
 
 fn class(seed: u64, index: u64) -> u32 {
@@ -117,28 +120,28 @@ mod tests {
 
     #[test]
     fn same_bytes_for_any_threads_and_count() {
-        let all = cats_dogs(50, 3, 1);
+        let all = cats_dogs(50, 3, 1).unwrap();
         for threads in [0, 2, 3, 64] {
-            assert_eq!(cats_dogs(50, 3, threads), all, "{threads} threads");
+            assert_eq!(cats_dogs(50, 3, threads).unwrap(), all, "{threads} threads");
         }
         for count in [0, 1, 17] {
-            let some = cats_dogs(count, 3, 2);
+            let some = cats_dogs(count, 3, 2).unwrap();
             assert_eq!(some.pixels, all.pixels[..count * SIDE * SIDE * 3]);
             assert_eq!(some.classes, all.classes[..count]);
         }
-        assert_ne!(cats_dogs(50, 4, 1).pixels, all.pixels);
+        assert_ne!(cats_dogs(50, 4, 1).unwrap().pixels, all.pixels);
     }
 
     #[test]
     fn same_bytes_on_every_machine() {
-        let drawn = cats_dogs(64, 1, 2);
+        let drawn = cats_dogs(64, 1, 2).unwrap();
         let hash = twox_hash::XxHash3_128::oneshot(&drawn.pixels);
         assert_eq!(hash, 0xed27_13b5_6163_9c83_cfe0_06e2_66fa_7bcf, "{hash:#034x}");
     }
 
     #[test]
     fn every_pair_has_both_classes() {
-        let classes = cats_dogs(200, 1, 2).classes;
+        let classes = cats_dogs(200, 1, 2).unwrap().classes;
         assert!(classes.chunks_exact(2).all(|pair| pair[0] + pair[1] == 1));
         let cats_first = classes.chunks_exact(2).filter(|pair| pair[0] == 0).count();
         assert!((30..70).contains(&cats_first), "{cats_first} of 100 pairs begin with the cat");
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn brightness_contrast_and_colour_do_not_tell_the_classes_apart() {
-        let drawn = cats_dogs(2000, 1, 2);
+        let drawn = cats_dogs(2000, 1, 2).unwrap();
         let mean = |p: &[u8], c: usize| {
             p.iter().skip(c).step_by(3).map(|v| f64::from(*v)).sum::<f64>() / (SIDE * SIDE) as f64
         };
@@ -179,7 +182,7 @@ mod tests {
 
     #[test]
     fn pictures_use_the_whole_range() {
-        let drawn = cats_dogs(100, 1, 2);
+        let drawn = cats_dogs(100, 1, 2).unwrap();
         let (means, deviation) =
             compare(&drawn, |p| p.iter().map(|v| f64::from(*v)).sum::<f64>() / p.len() as f64);
         assert!(means.iter().all(|m| (90.0..160.0).contains(m)), "{means:?}");
