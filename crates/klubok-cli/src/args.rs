@@ -222,7 +222,7 @@ pub(crate) struct Predict {
     pub(crate) model: String,
     /// Pictures, folders (with all below them) or patterns.
     #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<String>,
+    pub(crate) inputs: Vec<PathBuf>,
     /// Write a table instead: .csv or .json.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -98,9 +98,15 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::Missing { .. } => text!("hint.data_missing"),
         DataError::NotAFolder { .. }
         | DataError::NoClasses { .. }
-        | DataError::NoTrainPart { .. }
         | DataError::NoPictures { .. }
         | DataError::EmptyClass { .. } => text!("hint.data_layout"),
+        DataError::NoTrainPart { path, .. } => text!("hint.no_train_part", path = path),
+        DataError::PartTwice { .. } => text!("hint.part_twice"),
+        DataError::Unclear { path, .. } => text!("hint.layout", path = path),
+        DataError::PartsInClass { path, class, .. } => {
+            text!("hint.parts_in_class", path = path, class = class)
+        }
+        DataError::IdxSeveral { .. } => text!("hint.idx_several"),
         DataError::OneClass { .. } => text!("hint.one_class"),
         DataError::OneSample { .. } => text!("hint.one_sample"),
         DataError::UnknownClass { .. } => text!("hint.unknown_class"),

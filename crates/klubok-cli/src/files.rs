@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use klubok::data::looks_like_picture;
+use klubok::data::{self, is_of_system, looks_like_picture};
 
 /// A picture that was asked for.
 pub(crate) struct Found {
-    /// As a person would write it.
+    /// As a person would write it; no two paths have the same.
     pub(crate) name: String,
     /// Where it is, or should be.
     pub(crate) path: PathBuf,
@@ -14,21 +14,20 @@ pub(crate) struct Found {
 
 /// The pictures that `inputs` mean, in their order: files as they are, folders with all pictures below them
 /// by name, patterns by what they match. What does not exist stays, so that reading it says so.
-pub(crate) fn pictures(inputs: &[String]) -> Vec<Found> {
+pub(crate) fn pictures(inputs: &[PathBuf]) -> Vec<Found> {
     let mut paths = Vec::new();
-    for input in inputs {
-        let path = PathBuf::from(input);
+    for path in inputs {
         // A name with brackets may be a pattern and a file: the file is meant where there is one.
-        let pattern = Some(input).filter(|_| !path.exists()).and_then(|p| glob::glob(p).ok());
+        let pattern = path.to_str().filter(|_| !path.exists()).and_then(|p| glob::glob(p).ok());
         let matches: Vec<PathBuf> = pattern.map(|m| m.flatten().collect()).unwrap_or_default();
         if matches.is_empty() {
-            add(&path, true, &mut paths);
+            add(path, true, &mut paths);
         }
         for path in &matches {
             add(path, matches.len() == 1, &mut paths);
         }
     }
-    let found = |path: PathBuf| Found { name: path.display().to_string(), path };
+    let found = |path: PathBuf| Found { name: data::shown(path.as_os_str()), path };
     paths.into_iter().map(found).collect()
 }
 
@@ -43,7 +42,8 @@ fn add(path: &Path, named: bool, paths: &mut Vec<PathBuf>) {
     let Ok(entries) = fs_err::read_dir(path) else { return paths.push(path.to_owned()) };
     let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     below.retain(|path| {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = path.file_name().is_some_and(|name| is_of_system(name) && path.is_dir())
+            || path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         // A link to a folder may lead back up.
         let leads_elsewhere = path.is_symlink() && path.is_dir();
         !hidden && !leads_elsewhere

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use klubok::data::{self, Dataset, OpenOptions};
+use klubok::data::{self, Dataset, LeftOut, OpenOptions};
 
 use crate::{
     failure::Result,
@@ -32,6 +32,7 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         bar.finish_and_clear();
     }
     let data = data?;
+    say_left_out(&data.left_out, screen);
     if !data.skipped.is_empty() {
         let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());
         screen.say(text!("load.skipped", n = thousands(n), all = thousands(all)));
@@ -43,6 +44,46 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         }
     }
     Ok(data)
+}
+
+/// Says where the data lies, when that is not where it was looked for, and what beside it is left out.
+fn say_left_out(left: &LeftOut, screen: Screen) {
+    let listed = |mut names: Vec<String>| {
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        names.extend((more > 0).then(|| text!("word.and_more", n = more)));
+        names.join(", ")
+    };
+    if !left.below.is_empty() {
+        let folders = listed(left.below.iter().map(|name| format!("`{name}`")).collect());
+        screen.say(text!("load.below", folders = folders));
+    }
+    let folder = |(name, n): &(String, u64)| match n {
+        0 => text!("load.left_empty", name = name),
+        n => text!("load.left_folder", name = name, n = thousands(*n as usize)),
+    };
+    let system = left.system.keys().map(|name| text!("load.left_system", name = name));
+    let folders: Vec<String> = left.folders.iter().map(folder).chain(system).collect();
+    let ending = |ending: &String| match ending.as_str() {
+        "" => text!("load.no_ending"),
+        ending => format!(".{ending}"),
+    };
+    let (files, endings) = (left.files.values().sum::<u64>(), left.files.keys().map(ending));
+    let what: Vec<String> = [
+        (!folders.is_empty()).then(|| listed(folders)),
+        (left.loose > 0).then(|| text!("load.left_loose", n = thousands(left.loose as usize))),
+        (files > 0).then(|| {
+            let endings = listed(endings.collect());
+            text!("load.left_files", n = thousands(files as usize), endings = endings)
+        }),
+        (left.special > 0).then(|| text!("load.left_special", n = left.special)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !what.is_empty() {
+        screen.say(text!("load.left_out", what = what.join("; ")));
+    }
 }
 
 /// What can be measured at all where there are few pictures of a class.

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod diagnose;
 mod eval;
+mod folders;
 mod help;
 #[cfg(target_os = "linux")]
 mod limits;

@@ -50,6 +50,9 @@ pub struct DataConfig {
     pub color: Color,
     /// How a picture that is not square becomes so.
     pub fit: Fit,
+    /// Which folders are parts and which are classes; runs from before the setting have none.
+    #[serde(default)]
+    pub layout: Layout,
     /// Normalise inputs to mean 0 and deviation 1 over the training part.
     pub normalize: bool,
     /// Share of the data cut off for validation where there is no validation part.
@@ -91,6 +94,19 @@ pub enum Fit {
     Crop,
     /// Fill up with grey: nothing is lost, the subject is smaller.
     Pad,
+}
+
+/// Which folders are parts and which are classes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Names and shape decide; where they do not agree it is an error.
+    #[default]
+    Auto,
+    /// Folders with the names of parts are parts, others are left out.
+    Parts,
+    /// All folders are classes, whatever they are called.
+    Classes,
 }
 
 /// `[model]`.

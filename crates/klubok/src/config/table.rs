@@ -75,6 +75,13 @@ pub const KEYS: &[Key] = &[
         "nothing of the picture is lost",
     ),
     key(
+        "data.layout",
+        r#""auto""#,
+        Allowed::OneOf(&["auto", "parts", "classes"]),
+        "folders of pictures: parts above the classes (train/cat/1.jpg), or classes whatever they are called",
+        "names and contents of the folders say it",
+    ),
+    key(
         "data.normalize",
         "true",
         Allowed::Switch,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use twox_hash::XxHash3_128;
 
-use super::{Dataset, Input, Parts, drawn, spirals};
+use super::{Dataset, Input, LeftOut, Parts, drawn, spirals};
 use crate::{
     config::Color,
     error::Result,
@@ -96,6 +96,7 @@ impl BuiltIn {
             parts,
             names: (0..count).map(|row| row.to_string()).collect(),
             skipped: Vec::new(),
+            left_out: LeftOut::default(),
         })
     }
 }

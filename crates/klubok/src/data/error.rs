@@ -109,6 +109,45 @@ pub enum DataError {
         /// The other folder.
         second: String,
     },
+    /// Folders that may be parts or classes.
+    #[error(
+        "the folders of `{path}` can be read in two ways: {parts} as parts, without {others}, or all of them as classes"
+    )]
+    Unclear {
+        /// The path.
+        path: String,
+        /// Those with the names of parts, in backticks.
+        parts: String,
+        /// The others, in backticks.
+        others: String,
+    },
+    /// Parts where classes are looked for.
+    #[error(
+        "`{class}` holds {parts}, which look like parts: either the classes lie below them, or the folders of `{path}` \
+         are the classes"
+    )]
+    PartsInClass {
+        /// The folder that is read.
+        path: String,
+        /// The folder in it that holds parts.
+        class: String,
+        /// Those parts, in backticks.
+        parts: String,
+    },
+    /// Folders in folders without end.
+    #[error("`{path}` lies more than {most} folders deep, deeper than data is looked for")]
+    TooDeep {
+        /// The folder.
+        path: String,
+        /// Most folders in each other.
+        most: usize,
+    },
+    /// More files, or more links from folder to folder, than can be listed.
+    #[error("`{path}` holds more files, or more links to folders, than can be listed")]
+    TooMuch {
+        /// The folder.
+        path: String,
+    },
     /// A class without a readable picture.
     #[error(
         "class `{class}` has no picture that can be read: JPEG, PNG, BMP, GIF, WebP and TIFF can"
@@ -245,15 +284,13 @@ pub enum DataError {
         /// Pixels down.
         height: usize,
     },
-    /// Labels that skip a number.
-    #[error(
-        "there is label {label} but no label {missing}: labels go from 0 to classes - 1, without a gap"
-    )]
-    IdxLabels {
-        /// The largest label.
-        label: u8,
-        /// The smallest label that is missing.
-        missing: u8,
+    /// Several sets where one is expected.
+    #[error("`{path}` holds several sets: {sets}")]
+    IdxSeveral {
+        /// The folder.
+        path: String,
+        /// Their names or folders, in backticks.
+        sets: String,
     },
     /// Pictures of another size than those of the other parts.
     #[error("`{file}` has {got}, the other parts have {expected}")]

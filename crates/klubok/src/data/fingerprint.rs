@@ -126,6 +126,14 @@ mod tests {
     }
 
     #[test]
+    fn a_run_in_the_data_changes_nothing() {
+        let files = [("a/1.png", "xx"), ("b/1.png", "yyy")];
+        let run = ("runs/data-001/config.toml", "[run]\n");
+        let more = [&files[..], &[run, ("runs/data-001/metrics.jsonl", "{}")]].concat();
+        assert_eq!(made(&files), made(&more));
+    }
+
+    #[test]
     fn idx_files_and_built_in_sets_have_one() {
         let print = made(&[("train-images-idx3-ubyte", "xx"), ("train-labels-idx1-ubyte.gz", "y")]);
         assert_eq!((print.files, print.bytes), (2, 3));

@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use super::{Dataset, OpenOptions, open};
 use crate::{
     Error,
-    config::{Color, DataConfig, Fit},
+    config::{Color, DataConfig, Fit, Layout},
 };
 
 /// Options for grey pictures of `size` pixels that are squashed.
@@ -18,6 +18,7 @@ pub(super) fn options(size: usize) -> OpenOptions {
         size,
         color,
         fit,
+        layout: Layout::Auto,
         normalize: true,
         val_fraction: 0.2,
         split_seed: 0,

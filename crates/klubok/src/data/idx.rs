@@ -2,24 +2,26 @@
 //!
 //! A file begins with 0, 0, the type of its values (8 = bytes) and the number of dimensions, then the
 //! length of each dimension (32 bits, big endian), then the values. Pictures have three dimensions
-//! (count, rows, columns), labels one. Either may be packed with gzip. `train-images-idx3-ubyte` and
-//! `train-labels-idx1-ubyte` are the training part, `t10k-...` the test part.
+//! (count, rows, columns), labels one. Either may be packed with gzip. How their files are called: [`super::idx_files`].
 //! Source: <http://yann.lecun.com/exdb/mnist/>.
 
 use std::{
     cmp::Ordering,
+    collections::BTreeSet,
     io::{BufRead, BufReader, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{DataError, Input, OpenOptions, Part, Progress, Samples, unknown_class};
-use crate::{error::Result, plan::Picture, rows::MemoryRows};
+use super::{
+    DataError, Input, LeftOut, OpenOptions, Part, Progress, Samples, idx_files::Files,
+    unknown_class,
+};
+use crate::{bounded, error::Result, plan::Picture, rows::MemoryRows};
 
-/// What the names of a part's files begin with.
-const TRAIN: &str = "train";
-const TEST: &str = "t10k";
+/// Most bytes that a packed file may hold; the largest relative of MNIST has 640 MB.
+const UNPACKED: u64 = 1 << 30;
 
 /// The two files of a part.
 pub(super) struct Pair {
@@ -31,54 +33,41 @@ pub(super) struct Pair {
     pub(super) labels: PathBuf,
 }
 
-/// True when `folder` holds IDX files under the names that are looked for.
+/// True when there are IDX files in a folder or below it.
 pub(super) fn is_idx(folder: &Path) -> bool {
-    [TRAIN, TEST].iter().any(|stem| {
-        find(folder, stem, "images", 3).or_else(|| find(folder, stem, "labels", 1)).is_some()
-    })
+    !Files::find(folder).is_empty()
 }
 
-/// The files of every part of the data; a part given apart is the `t10k` part of its folder, or the
-/// `train` part where there is no other.
+/// The files of every part of the data; a part given apart is that part of its folder, else its test part, else its
+/// training part.
 pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
+    let files = Files::only(source)?;
     let mut pairs = Vec::new();
-    for (stem, part) in [(TRAIN, Part::Train), (TEST, Part::Test)] {
+    for part in Part::ALL {
         let wanted = part == Part::Train && options.known.is_none();
-        if wanted || has(source, stem) {
-            pairs.push(pair(source, stem, part)?);
+        if wanted || files.has(part) {
+            pairs.push(pair(&files, part, part)?);
         }
     }
     for (part, path) in options.apart() {
         pairs.retain(|pair| pair.part != part);
-        pairs.push(pair(path, if has(path, TEST) { TEST } else { TRAIN }, part)?);
+        let files = Files::only(path)?;
+        let from = [part, Part::Test].into_iter().find(|part| files.has(*part));
+        pairs.push(pair(&files, from.unwrap_or(Part::Train), part)?);
     }
     pairs.sort_by_key(|pair| pair.part);
     Ok(pairs)
 }
 
-fn has(folder: &Path, stem: &str) -> bool {
-    find(folder, stem, "images", 3).is_some()
-}
-
-fn pair(folder: &Path, stem: &str, part: Part) -> Result<Pair> {
-    let file = |what, dimensions| {
-        find(folder, stem, what, dimensions).ok_or_else(|| DataError::IdxMissing {
-            path: folder.display().to_string(),
-            file: format!("{stem}-{what}-idx{dimensions}-ubyte"),
+/// The files of the part `from`, to be used for `part`.
+fn pair(files: &Files, from: Part, part: Part) -> Result<Pair> {
+    let file = |is_images| {
+        files.file(from, is_images).map(Path::to_owned).ok_or_else(|| DataError::IdxMissing {
+            path: files.folder.display().to_string(),
+            file: files.name_of(from, is_images),
         })
     };
-    Ok(Pair { part, images: file("images", 3)?, labels: file("labels", 1)? })
-}
-
-/// The plain file before the packed one; some archives write `.idx` instead of `-idx`.
-fn find(folder: &Path, stem: &str, what: &str, dimensions: usize) -> Option<PathBuf> {
-    ["", ".gz"]
-        .iter()
-        .flat_map(|end| {
-            ["-", "."].map(|dash| format!("{stem}-{what}{dash}idx{dimensions}-ubyte{end}"))
-        })
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file())
+    Ok(Pair { part, images: file(true)?, labels: file(false)? })
 }
 
 /// Reads all parts.
@@ -114,7 +103,7 @@ pub(super) fn open(
     let classes = match &options.known {
         Some(known) => known.classes.clone(),
         None => {
-            classes(labels.iter().zip(&parts).filter(|(_, p)| **p == Part::Train).map(|(l, _)| *l))?
+            classes(labels.iter().zip(&parts).filter(|(_, p)| **p == Part::Train).map(|(l, _)| *l))
         }
     };
     let targets = targets(&labels, &classes)?;
@@ -127,7 +116,19 @@ pub(super) fn open(
         parts,
         names,
         skipped: Vec::new(),
+        left_out: left_out(source),
     })
+}
+
+/// Says where the files are when they lie deeper.
+fn left_out(source: &Path) -> LeftOut {
+    let found = Files::find(source).into_iter().next();
+    let below =
+        found.and_then(|files| Some(files.folder.strip_prefix(source).ok()?.display().to_string()));
+    LeftOut {
+        below: below.filter(|name| !name.is_empty()).into_iter().collect(),
+        ..LeftOut::default()
+    }
 }
 
 fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
@@ -138,15 +139,10 @@ fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
     Err(DataError::IdxShape { file: file.display().to_string(), got, expected }.into())
 }
 
-/// Names of the classes: the labels of the training part, from 0 without a gap.
-fn classes(labels: impl Iterator<Item = u8>) -> Result<Vec<String>> {
-    let mut there = [false; 256];
-    labels.for_each(|label| there[usize::from(label)] = true);
-    let label = there.iter().rposition(|there| *there).unwrap_or(0);
-    if let Some(missing) = there[..label].iter().position(|there| !there) {
-        return Err(DataError::IdxLabels { label: label as u8, missing: missing as u8 }.into());
-    }
-    Ok((0..=label).map(|label| label.to_string()).collect())
+/// Names of the classes: the labels that occur in the training part, by number. EMNIST's letters begin at 1.
+fn classes(labels: impl Iterator<Item = u8>) -> Vec<String> {
+    let there: BTreeSet<u8> = labels.collect();
+    there.iter().map(u8::to_string).collect()
 }
 
 /// Class numbers of the labels; a label that is no class is an error.
@@ -198,6 +194,10 @@ fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     let most = u64::try_from(announced).unwrap_or(u64::MAX).saturating_add(1);
     let values = take(&mut reader, most, path)?;
     let (expected, got) = (announced + start as u128, values.len() + start);
+    if got as u64 == UNPACKED && expected > u128::from(UNPACKED) {
+        let reason = "it holds more than 1 GiB, which only a plain file may".into();
+        return Err(DataError::IdxDamaged { file: file(), reason }.into());
+    }
     match (got as u128).cmp(&expected) {
         Ordering::Less => Err(DataError::IdxShort { file: file(), expected, got }.into()),
         Ordering::Greater => Err(DataError::IdxLong { file: file(), expected }.into()),
@@ -209,9 +209,10 @@ fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
 
 /// The file's content, unpacked when it begins like a gzip file.
 fn unpacked(path: &Path) -> Result<Box<dyn Read>> {
-    let mut packed = BufReader::new(fs_err::File::open(path)?);
+    let mut packed = BufReader::new(bounded::open(path)?);
     let gzip = packed.fill_buf()?.starts_with(&[0x1F, 0x8B]);
-    Ok(if gzip { Box::new(MultiGzDecoder::new(packed)) } else { Box::new(packed) })
+    // A plain file holds no more than it is large; a packed one may hold a thousand times as much.
+    Ok(if gzip { Box::new(MultiGzDecoder::new(packed).take(UNPACKED)) } else { Box::new(packed) })
 }
 
 /// Reads up to `most` bytes.
@@ -377,9 +378,18 @@ mod tests {
     }
 
     #[test]
-    fn labels_have_no_gap() {
-        refused(images(4), labels(&[1, 1, 2, 2]), "there is label 2 but no label 0");
-        refused(images(4), labels(&[0, 0, 200, 1]), "there is label 200 but no label 2");
+    fn labels_that_occur_are_the_classes() {
+        let of = |l: &[u8]| opened(&train(images(4), labels(l)), &options(64)).unwrap();
+        assert_eq!(of(&[26, 1, 1, 26]).classes, ["1", "26"]);
+        let data = of(&[9, 200, 9, 200]);
+        assert_eq!(
+            (data.classes, data.targets),
+            (vec!["9".into(), "200".into()], vec![0, 1, 0, 1])
+        );
+    }
+
+    #[test]
+    fn classes_need_company() {
         refused(images(4), labels(&[0, 0, 0, 0]), "`0` is the only class");
         refused(images(3), labels(&[0, 0, 1]), "class `1` has one sample");
     }

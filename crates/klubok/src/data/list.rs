@@ -1,20 +1,19 @@
-//! What lies in a folder of class folders: parts, classes and picture files, without reading one.
+//! The picture files of the data with their parts and classes, without reading one.
 //!
-//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`. A folder has parts when every folder in it is called
-//! `train`, `val`, `valid`, `validation` or `test`; otherwise its folders are classes. Below a class
-//! folder pictures are found at any depth. Hidden files, and files whose name does not end like a
-//! picture's, are passed over. Order is the byte order of the names.
+//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`: [`layout`](super::layout) says which folders are what. Below a class
+//! folder pictures are found at any depth. Hidden files and folders of systems are passed over; all else that is not
+//! used is counted. Order is the byte order of the names.
 
 use std::path::{Path, PathBuf};
 
-use super::{DataError, OpenOptions, Part, quoted, unknown_class};
-use crate::error::{Error, Result};
-
-/// Ends of names that are taken for pictures. HEIC and AVIF are among them to be named as unsupported.
-const ENDINGS: [&str; 14] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "webp", "tif", "tiff", "heic",
-    "heif", "avif",
-];
+use super::{
+    DataError, LeftOut, OpenOptions, Part,
+    layout::{self, Reading, class_root, no_train_part},
+    names::shown,
+    tree::Tree,
+    unknown_class,
+};
+use crate::{config::Layout, error::Result};
 
 /// A picture file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,171 +29,170 @@ pub(super) struct File {
 }
 
 /// All picture files of the data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Listing {
     /// Names of the classes: those of the training part in byte order, or those the model knows.
     pub(super) classes: Vec<String>,
     /// The files: training, validation, test, each in byte order of names.
     pub(super) files: Vec<File>,
-}
-
-/// A folder with class folders in it.
-struct Root {
-    part: Part,
-    path: PathBuf,
-    /// What the names of its files begin with: nothing, or the part's folder and `/`.
-    prefix: String,
+    /// What else lies there.
+    pub(super) left_out: LeftOut,
 }
 
 /// Lists the pictures of `source` and of the parts given apart.
 pub(super) fn list(source: &Path, options: &OpenOptions) -> Result<Listing> {
-    let roots = roots(source, options)?;
-    let mut classes = options.known.as_ref().map_or_else(Vec::new, |known| known.classes.clone());
-    let mut files = Vec::new();
-    for root in roots {
-        let (folders, path) = (class_folders(&root.path)?, root.path.display().to_string());
-        if folders.is_empty() {
+    let mut listing = Listing::default();
+    listing.add_source(source, options)?;
+    for (part, path) in options.apart() {
+        listing.add_apart(path, part)?;
+    }
+    let key = |file: &File| (file.part, file.name.clone());
+    listing.files.sort_by_cached_key(key);
+    listing.left_out.folders.sort();
+    Ok(listing)
+}
+
+/// The class folders of a part.
+struct Root<'a> {
+    tree: &'a Tree,
+    /// The folder that they lie in.
+    at: usize,
+    part: Part,
+    /// The part is given apart: names begin with it and go on below `at`.
+    apart: bool,
+}
+
+impl Listing {
+    fn add_source(&mut self, source: &Path, options: &OpenOptions) -> Result<()> {
+        let tree = Tree::read(source)?;
+        let trains = options.known.is_none();
+        self.classes = options.known.as_ref().map_or_else(Vec::new, |known| known.classes.clone());
+        let Reading { at, parts } =
+            layout::read(&tree, options.data.layout, (!trains).then_some(&self.classes))?;
+        self.pass_down(&tree, 0, at);
+        let root = |part, at| Root { tree: &tree, at, part, apart: false };
+        let Some(mut parts) = parts else {
+            return self.add_part(&root(Part::Train, at), trains);
+        };
+        let all: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
+        self.leave(&tree, at, &all);
+        if trains && !parts.iter().any(|(part, _)| *part == Part::Train) {
+            return Err(no_train_part(&tree, at));
+        }
+        parts.retain(|(part, _)| options.apart().all(|(apart, _)| apart != *part));
+        check_once(&tree, at, &parts)?;
+        for (part, folder) in parts {
+            let is_first = trains && part == Part::Train;
+            let classes = class_root(&tree, folder, (!is_first).then_some(&self.classes));
+            // Kaggle's test pictures have no classes: they cannot be used, and training does without.
+            if trains && !is_first && tree.holding(classes).is_empty() {
+                self.leave_folder(&tree, folder);
+                continue;
+            }
+            self.pass_down(&tree, folder, classes);
+            self.add_part(&root(part, classes), is_first)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a part given by its own path: that path, or where it has parts, the one of that name, else its `train`.
+    fn add_apart(&mut self, path: &Path, part: Part) -> Result<()> {
+        let tree = Tree::read(path)?;
+        let Reading { mut at, parts } = layout::read(&tree, Layout::Auto, Some(&self.classes))?;
+        if let Some(parts) = parts {
+            let of = |part| parts.iter().find(|(other, _)| *other == part);
+            let Some((_, folder)) = of(part).or_else(|| of(Part::Train)) else {
+                return Err(no_train_part(&tree, at));
+            };
+            at = class_root(&tree, *folder, Some(&self.classes));
+        }
+        self.add_part(&Root { tree: &tree, at, part, apart: true }, false)
+    }
+
+    /// Adds the pictures of a part; the first part names the classes.
+    fn add_part(&mut self, root: &Root<'_>, names_classes: bool) -> Result<()> {
+        let Root { tree, at, .. } = *root;
+        let (path, mut folders) = (tree.folder(at).path.display().to_string(), tree.holding(at));
+        if tree.inside(at).is_empty() {
             return Err(DataError::NoClasses { path }.into());
         }
-        if options.known.is_none() && root.part == Part::Train {
-            classes = folders.iter().map(|(name, _)| name.clone()).collect();
-        }
-        let start = files.len();
-        for (class, path) in folders {
-            add_class(&mut files, &root, &class, &path, &classes)?;
-        }
-        if files.len() == start {
+        if folders.is_empty() {
             return Err(DataError::NoPictures { path }.into());
         }
-        files[start..].sort_by(|a: &File, b| a.name.as_bytes().cmp(b.name.as_bytes()));
-    }
-    Ok(Listing { classes, files })
-}
-
-/// Adds the pictures of one class folder; an empty folder of an unknown class does no harm.
-fn add_class(
-    files: &mut Vec<File>,
-    root: &Root,
-    class: &str,
-    path: &Path,
-    classes: &[String],
-) -> Result<()> {
-    let mut found = Vec::new();
-    let prefix = format!("{}{class}/", root.prefix);
-    walk(path, &prefix, &mut vec![fs_err::canonicalize(path)?], &mut found)?;
-    let Some(number) = classes.iter().position(|c| c == class) else {
-        let unknown = || unknown_class(class, classes).into();
-        return if found.is_empty() { Ok(()) } else { Err(unknown()) };
-    };
-    let file = |(path, name)| File { path, name, class: number as u32, part: root.part };
-    files.extend(found.into_iter().map(file));
-    Ok(())
-}
-
-/// The folders that hold class folders, in the order of the parts.
-fn roots(source: &Path, options: &OpenOptions) -> Result<Vec<Root>> {
-    let mut roots = parts(source)?;
-    if roots.is_empty() {
-        roots.push(Root { part: Part::Train, path: source.into(), prefix: String::new() });
-    } else if options.known.is_none() && roots[0].part != Part::Train {
-        return Err(no_train_part(source, &roots));
-    }
-    for (part, path) in options.apart() {
-        roots.retain(|root| root.part != part);
-        let prefix = format!("{}/", part.name());
-        roots.push(Root { part, path: part_of(path, part)?, prefix });
-    }
-    roots.sort_by_key(|root| root.part);
-    Ok(roots)
-}
-
-/// The folder for a part given by its own path: that path, or where it has parts, the one of that
-/// name, else its `train`.
-fn part_of(path: &Path, part: Part) -> Result<PathBuf> {
-    let parts = parts(path)?;
-    let of = |part| parts.iter().find(|root| root.part == part);
-    match of(part).or_else(|| of(Part::Train)) {
-        Some(root) => Ok(root.path.clone()),
-        None if parts.is_empty() => Ok(path.into()),
-        None => Err(no_train_part(path, &parts)),
-    }
-}
-
-fn no_train_part(path: &Path, parts: &[Root]) -> Error {
-    let found: Vec<&str> = parts.iter().map(|root| root.prefix.trim_end_matches('/')).collect();
-    DataError::NoTrainPart { path: path.display().to_string(), found: quoted(&found) }.into()
-}
-
-/// The parts of a folder, in order, or none when its folders are classes.
-fn parts(path: &Path) -> Result<Vec<Root>> {
-    let mut parts: Vec<Root> = Vec::new();
-    for (name, folder) in class_folders(path)? {
-        let part = match name.to_ascii_lowercase().as_str() {
-            "train" => Part::Train,
-            "val" | "valid" | "validation" => Part::Val,
-            "test" => Part::Test,
-            _ => return Ok(Vec::new()),
-        };
-        if let Some(root) = parts.iter().find(|root| root.part == part) {
-            let first = root.prefix.trim_end_matches('/').into();
-            let path = path.display().to_string();
-            return Err(DataError::PartTwice { path, first, second: name }.into());
-        }
-        parts.push(Root { part, path: folder, prefix: format!("{name}/") });
-    }
-    parts.sort_by_key(|root| root.part);
-    Ok(parts)
-}
-
-/// The folders in a folder that are not hidden, in byte order of their names.
-fn class_folders(path: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut folders = Vec::new();
-    for entry in fs_err::read_dir(path)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // A link that leads nowhere is no folder.
-        if !name.starts_with('.') && entry.path().is_dir() {
-            folders.push((name, entry.path()));
-        }
-    }
-    folders.sort();
-    Ok(folders)
-}
-
-/// Adds the pictures below `folder` as (path, name); `above` holds the real paths of the folders that
-/// lead here, so that a link back to one of them is not followed.
-fn walk(
-    folder: &Path,
-    prefix: &str,
-    above: &mut Vec<PathBuf>,
-    found: &mut Vec<(PathBuf, String)>,
-) -> Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        let dangling = kind.is_symlink() && !path.exists();
-        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
-            let real = fs_err::canonicalize(&path)?;
-            if !above.contains(&real) {
-                above.push(real);
-                walk(&path, &format!("{prefix}{name}/"), above, found)?;
-                above.pop();
+        if names_classes {
+            // An empty folder beside two classes is none; beside one it must be said.
+            if folders.len() < 2 {
+                folders = tree.inside(at).to_vec();
             }
-        } else if looks_like_picture(&path) && (kind.is_file() || dangling || path.is_file()) {
-            found.push((path, format!("{prefix}{name}")));
+            self.classes = folders.iter().map(|&at| tree.last_name(at).to_owned()).collect();
+        }
+        self.leave(tree, at, &folders);
+        for folder in folders {
+            let class = tree.last_name(folder);
+            let Some(number) = self.classes.iter().position(|c| c == class) else {
+                return Err(unknown_class(class, &self.classes).into());
+            };
+            for below in tree.below(folder) {
+                self.add_files(root, below, number as u32);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_files(&mut self, root: &Root<'_>, at: usize, class: u32) {
+        let Root { tree, part, .. } = *root;
+        let (folder, above) = (tree.folder(at), &tree.folder(root.at).name);
+        let prefix = match folder.name.strip_prefix(above.as_str()) {
+            Some(below) if root.apart => {
+                format!("{}/{}", part.name(), below.trim_start_matches('/'))
+            }
+            _ => folder.name.clone(),
+        };
+        self.files.extend(folder.pictures.iter().map(|name| File {
+            path: folder.path.join(name),
+            name: format!("{prefix}/{}", shown(name)),
+            class,
+            part,
+        }));
+        self.left_out.add(&folder.left);
+    }
+
+    /// Goes down to where the data lies, and leaves out what is beside the way.
+    fn pass_down(&mut self, tree: &Tree, from: usize, to: usize) {
+        let mut at = to;
+        while let Some(above) = tree.above(at).filter(|_| at != from) {
+            self.leave(tree, above, &[at]);
+            at = above;
+        }
+        if from != to {
+            self.left_out.below.push(tree.folder(to).name.clone());
         }
     }
-    Ok(())
+
+    /// Counts what a folder has beside the folders that are used.
+    fn leave(&mut self, tree: &Tree, at: usize, used: &[usize]) {
+        let folder = tree.folder(at);
+        self.left_out.loose += folder.pictures.len() as u64;
+        self.left_out.add(&folder.left);
+        for &inside in tree.inside(at).iter().filter(|at| !used.contains(at)) {
+            self.leave_folder(tree, inside);
+        }
+    }
+
+    fn leave_folder(&mut self, tree: &Tree, at: usize) {
+        let folder = tree.folder(at);
+        self.left_out.folders.push((folder.name.clone(), folder.holds));
+    }
 }
 
-/// True when the name ends like a picture's.
-pub fn looks_like_picture(path: &Path) -> bool {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ENDINGS.iter().any(|e| e.eq_ignore_ascii_case(ending))
+/// Checks that no part has two folders.
+fn check_once(tree: &Tree, at: usize, parts: &[(Part, usize)]) -> Result<()> {
+    for two in parts.windows(2).filter(|two| two[0].0 == two[1].0) {
+        let [first, second] = [two[0].1, two[1].1].map(|at| tree.last_name(at).to_owned());
+        let path = tree.folder(at).path.display().to_string();
+        return Err(DataError::PartTwice { path, first, second }.into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -254,8 +252,56 @@ mod tests {
     }
 
     #[test]
-    fn a_class_may_be_called_train() {
-        assert_eq!(listed(&["bus/1.png", "train/1.png"]), ["train:bus/1.png", "train:train/1.png"]);
+    fn what_is_left_out_is_named_and_counted() {
+        let folder = folder(&[
+            ("notes.txt", ""),
+            ("cover.jpg", ""),
+            ("seg_train/seg_train/a/1.png", ""),
+            ("seg_train/seg_train/b/1.png", ""),
+            ("seg_train/seg_train/b/1.webm", ""),
+            ("seg_test/seg_test/a/1.png", ""),
+            ("seg_test/seg_test/2.png", ""),
+            ("seg_pred/seg_pred/1.png", ""),
+            ("models/best.pt", ""),
+            ("val/1.png", ""),
+            ("__MACOSX/a/1.png", ""),
+        ]);
+        let Listing { files, left_out, .. } = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(files.len(), 3);
+        let named: Vec<_> = left_out.folders.iter().map(|(n, pictures)| (n.as_str(), *pictures)).collect();
+        assert_eq!(named, [("models", 0), ("seg_pred", 1), ("val", 1)]);
+        assert_eq!(left_out.below, ["seg_train/seg_train", "seg_test/seg_test"]);
+        assert_eq!(left_out.loose, 2);
+        assert_eq!(left_out.files.keys().collect::<Vec<_>>(), ["txt", "webm"]);
+        assert_eq!(left_out.system["__MACOSX"], 1);
+    }
+
+    #[test]
+    fn folders_without_pictures_are_no_classes() {
+        let files = [("a/1.png", ""), ("b/1.png", ""), ("logs/x.csv", ""), ("c/1.webm", "")];
+        let folder = folder(&files);
+        let listing = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(listing.classes, ["a", "b"]);
+        assert_eq!(listing.left_out.folders, [("c".to_owned(), 0), ("logs".to_owned(), 0)]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_in_another_encoding_stay_apart() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let folder = folder::<&str>(&[]);
+        for class in [b"\xaa\xae\xe2", b"\xaf\xe5\xe1"] {
+            for file in [&b"\xaa.png"[..], b"\xab.png"] {
+                let path = folder.path().join(OsStr::from_bytes(class));
+                fs_err::create_dir_all(&path).unwrap();
+                fs_err::write(path.join(OsStr::from_bytes(file)), "").unwrap();
+            }
+        }
+        let listing = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(listing.classes, [r"\xAA\xAE\xE2", r"\xAF\xE5\xE1"]);
+        let names: Vec<_> = listing.files.iter().map(|file| (file.name.as_str(), file.class)).collect();
+        assert_eq!(names[1], (r"\xAA\xAE\xE2/\xAB.png", 0));
+        assert_eq!((names.len(), names[3].1), (4, 1));
     }
 
     #[test]
@@ -318,8 +364,11 @@ mod tests {
         symlink(path("a/1.png"), path("b/2.png")).unwrap();
         symlink(path("nowhere"), path("b/3.png")).unwrap();
         let found = names(&folder, &options(4));
-        for name in ["a/1.png", "a/other/1.png", "b/1.png", "b/2.png", "b/3.png", "b/up/a/1.png"] {
+        let expected = ["a/1.png", "a/other/1.png", "b/1.png", "b/2.png", "b/3.png"];
+        for name in expected {
             assert!(found.contains(&format!("train:{name}")), "{name} of {found:?}");
         }
+        // A link upwards would put the pictures of `a` into `b`.
+        assert!(!found.iter().any(|name| name.contains("b/up")), "{found:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Data: from what a user has to rows, parts and classes.
 //!
-//! DATA is a folder of class folders, with or without `train/ val/ test/` above them, a folder of IDX
+//! DATA is a folder of class folders, with or without parts (`train/ val/ test/`) above them, a folder of IDX
 //! files, or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
 
 pub mod builtin;
@@ -11,7 +11,11 @@ mod fit;
 #[cfg(test)]
 mod fixtures;
 mod idx;
+mod idx_files;
+mod layout;
+mod left_out;
 mod list;
+mod names;
 mod pictures;
 pub mod preprocess;
 mod record;
@@ -19,6 +23,7 @@ mod sizes;
 pub mod spirals;
 mod split;
 pub mod survey;
+mod tree;
 
 use std::{
     path::{Path, PathBuf},
@@ -33,7 +38,8 @@ pub use self::{
     error::DataError,
     fingerprint::{Fingerprint, fingerprint},
     fit::{PADDING, picture_from_bytes, read_picture},
-    list::looks_like_picture,
+    left_out::LeftOut,
+    names::{is_of_system, looks_like_picture, shown},
     record::{SplitRow, difference, parse_split, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
 };
@@ -65,6 +71,8 @@ pub struct Dataset {
     pub hashes: Vec<u128>,
     /// Files that could not be read.
     pub skipped: Vec<Skipped>,
+    /// What lies beside the data and is no part of it.
+    pub left_out: LeftOut,
 }
 
 /// What a row is.
@@ -304,6 +312,7 @@ struct Samples {
     parts: Vec<Part>,
     names: Vec<String>,
     skipped: Vec<Skipped>,
+    left_out: LeftOut,
 }
 
 impl Samples {
@@ -333,6 +342,7 @@ impl Samples {
             parts: Parts { train, val, test },
             names: self.names,
             skipped: self.skipped,
+            left_out: self.left_out,
         })
     }
 }
@@ -419,6 +429,8 @@ mod tests {
         let data = opened(&folder, &apart).unwrap();
         assert_eq!((data.parts.train, data.parts.val), (vec![0, 1], vec![2, 3]));
         fs_err::create_dir(folder.path().join("bird")).unwrap();
+        assert_eq!(opened(&folder, &apart).unwrap().classes, ["cat", "dog"]);
+        fs_err::remove_dir_all(folder.path().join("cat")).unwrap();
         let empty = complaint(&folder, &options(4));
         assert!(empty.starts_with("class `bird` has no picture"), "{empty}");
     }

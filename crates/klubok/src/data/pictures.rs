@@ -43,6 +43,7 @@ pub(super) fn open(
         targets,
         classes: listing.classes,
         skipped,
+        left_out: listing.left_out,
     })
 }
 

@@ -218,7 +218,7 @@ mod tests {
 
     use super::{super::fixtures::*, *};
     use crate::{
-        data::{Input, Parts},
+        data::{Input, LeftOut, Parts},
         rows::MemoryRows,
     };
 
@@ -232,6 +232,7 @@ mod tests {
             names: (0..x.len()).map(|row| format!("row {row}")).collect(),
             hashes: x.iter().map(|x| u128::from(x.to_bits())).collect(),
             skipped: vec![],
+            left_out: LeftOut::default(),
             targets: targets.to_vec(),
         }
     }

@@ -7,4 +7,6 @@
 mod driver;
 mod model;
 mod run;
+mod folders;
+mod idx;
 mod settings;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use klubok::{
     config::{Config, DataKind, Layers, Machine, Preset},
-    data::{Dataset, Input, Parts},
+    data::{Dataset, Input, LeftOut, Parts},
     rng::{Purpose, Stream},
     rows::MemoryRows,
 };
@@ -34,6 +34,7 @@ pub(crate) fn data(train: u32, val: u32) -> Dataset {
         names: (0..targets.len()).map(|row| row.to_string()).collect(),
         hashes: (0..targets.len() as u128).collect(),
         skipped: vec![],
+        left_out: LeftOut::default(),
         targets,
     }
 }

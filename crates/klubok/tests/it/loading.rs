@@ -3,13 +3,21 @@
 use std::time::Instant;
 
 use klubok::{
-    config::{Color, DataConfig, Fit},
+    config::{Color, DataConfig, Fit, Layout},
     data::{OpenOptions, open, preprocess::Preprocessing},
 };
 
 fn settings(size: usize) -> DataConfig {
-    let (color, fit) = (Color::Grey, Fit::Squash);
-    DataConfig { size, color, fit, normalize: true, val_fraction: 0.2, split_seed: 0, target: None }
+    DataConfig {
+        size,
+        color: Color::Grey,
+        fit: Fit::Squash,
+        layout: Layout::Auto,
+        normalize: true,
+        val_fraction: 0.2,
+        split_seed: 0,
+        target: None,
+    }
 }
 
 /// The folder of real data, or `None` with a word that the test is skipped.
