@@ -49,13 +49,24 @@ fn sentence(verdict: &Verdict) -> String {
     let share = |key: &str| of(key).map_or_else(|| "-".to_owned(), percent);
     let since = epoch(verdict.since);
     match verdict.name {
-        VerdictName::OverFitting => text!(
-            "verdict.over_fitting",
-            since = since,
-            lowest = loss("val_loss_lowest"),
-            now = loss("val_loss_now"),
-            rise = share("rise")
-        ),
+        VerdictName::OverFitting => {
+            let sentence = text!(
+                "verdict.over_fitting",
+                since = since,
+                lowest = loss("val_loss_lowest"),
+                now = loss("val_loss_now"),
+                rise = share("rise")
+            );
+            // What others keep is not known.
+            let kept = verdict.try_.starts_with("--").then(|| text!("verdict.best_kept"));
+            [Some(sentence), kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
+        VerdictName::LossNotANumber if of("val_loss_now").is_some() => {
+            text!("verdict.train_not_a_number", since = since, now = loss("val_loss_now"))
+        }
+        VerdictName::LossNotANumber => {
+            text!("verdict.val_not_a_number", since = since, now = loss("train_loss_now"))
+        }
         VerdictName::OverConfidence => text!(
             "verdict.over_confidence",
             since = since,
@@ -268,6 +279,22 @@ fn remedy(verdict: &Verdict) -> String {
         return findings::advice(verdict.name);
     }
     text!("verdict.try", arguments = verdict.try_)
+}
+
+/// What to try where another program trains: the same as klubok's settings, in its own words.
+pub(crate) fn general_advice(verdict: VerdictName) -> String {
+    match verdict {
+        VerdictName::Diverging => text!("advice.diverging"),
+        VerdictName::LearningRateTooHigh => text!("advice.learning_rate_too_high"),
+        VerdictName::OverFitting => text!("advice.over_fitting"),
+        VerdictName::OverConfidence => text!("advice.over_confidence"),
+        VerdictName::UnderFitting => text!("advice.under_fitting"),
+        VerdictName::OscillatingLoss => text!("advice.oscillating_loss"),
+        VerdictName::LearningRateTooLow => text!("advice.learning_rate_too_low"),
+        VerdictName::SlowConvergence => text!("advice.slow_convergence"),
+        // The others are said of layers and of data, which only klubok's own runs tell of.
+        _ => String::new(),
+    }
 }
 
 /// By how many points of a hundred the accuracy rose.

@@ -8,7 +8,10 @@ use std::{
     sync::Mutex,
 };
 
-use klubok::{config::ConfigError, data::DataError, error::PlanError, train::RunError};
+use klubok::{
+    config::ConfigError, data::DataError, error::PlanError, observe::history::HistoryError,
+    train::RunError,
+};
 
 use crate::{
     terminal::{clean, complain, paint},
@@ -74,7 +77,7 @@ impl From<klubok::Error> for Failure {
             }
             klubok::Error::Data(error) => data_hint(error),
             klubok::Error::Run(error) => run_hint(error),
-            klubok::Error::History(_) => Some(text!("hint.history")),
+            klubok::Error::History(error) => Some(history_hint(error)),
             klubok::Error::Model(_) => Some(text!("hint.model")),
             klubok::Error::Plan(PlanError::Memory { .. }) => Some(text!("hint.memory")),
             klubok::Error::Plan(PlanError::Threads { .. }) => Some(text!("hint.threads")),
@@ -115,6 +118,22 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::Memory { .. } => text!("hint.memory"),
         _ => return None,
     })
+}
+
+fn history_hint(error: &HistoryError) -> String {
+    match error {
+        HistoryError::Lengths { .. } => text!("hint.history_lengths"),
+        HistoryError::Ambiguous { .. } => text!("hint.history_columns"),
+        HistoryError::Mixed { .. } => text!("hint.history_steps"),
+        HistoryError::Cells { .. } => text!("hint.history_cells"),
+        HistoryError::Twice { .. }
+        | HistoryError::Again { .. }
+        | HistoryError::Restarts { .. }
+        | HistoryError::Overlap { .. }
+        | HistoryError::Several { .. } => text!("hint.one_training"),
+        HistoryError::Log { .. } => text!("hint.damaged_run"),
+        _ => text!("hint.history"),
+    }
 }
 
 fn run_hint(error: &RunError) -> Option<String> {

@@ -77,6 +77,7 @@ pub(crate) fn advice(verdict: VerdictName) -> String {
         VerdictName::DuplicatesAcrossParts => text!("before.remove_copies"),
         VerdictName::ContradictingLabels => text!("before.choose_class"),
         VerdictName::LabelsLookShuffled => text!("before.look_at_labels"),
+        VerdictName::LossNotANumber => text!("advice.loss_not_a_number"),
         _ => text!("before.look_at_data"),
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn both(write: impl Fn() -> String) -> Both {
     Both { en: write(Lang::En), ru: write(Lang::Ru) }
 }
 
+/// The same in English: for what programs read.
+pub(crate) fn english(write: impl Fn() -> String) -> String {
+    both(write).en
+}
+
 /// Chooses the language of this process: the flag, else `KLUBOK_LANG`, the locale, English.
 pub(crate) fn choose(flag: Option<Lang>) {
     let locale = ["KLUBOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use klubok::{
+    bounded::{self, NotRead},
     data::{Part, read_split},
     observe::{Diagnosis, history, history::History},
     train::run_dir::{RunDir, SPLIT},
@@ -19,14 +20,20 @@ use crate::{
     failure::{Failure, Result},
     measures::chance,
     terminal::{accuracy, accuracy_and_chance, answer},
-    text::text,
+    text::{english, text},
 };
 
 /// Says how a training went; fails when a verdict is as bad as `--fail-on`.
 pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
     let mut history = open(&args.path)?;
     history.val_samples = args.val_samples.or(history.val_samples);
-    let of = Diagnosis::of_history(&history);
+    let mut of = Diagnosis::of_history(&history);
+    if !history.by_klubok {
+        for verdict in &mut of.verdicts {
+            let advice = || diagnosis::general_advice(verdict.name);
+            verdict.try_ = if args.json { english(advice) } else { advice() };
+        }
+    }
     if args.json {
         answer(serde_json::to_string(&of).map_err(Failure::failed)?)?;
     } else {
@@ -39,7 +46,11 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
 fn open(name: &str) -> Result<History> {
     if name == "-" {
         let mut bytes = Vec::new();
-        stdin().lock().read_to_end(&mut bytes)?;
+        stdin().lock().take(bounded::LOG + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > bounded::LOG {
+            let (path, limit) = ("-".to_owned(), bounded::LOG);
+            return Err(std::io::Error::from(NotRead::TooLarge { path, limit }).into());
+        }
         return Ok(history::parse(&bytes, "-")?);
     }
     let path = match name {
@@ -60,7 +71,7 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
     let mut history = history::read(run.path())?;
     history.val_samples = run.progress()?.map(|progress| progress.val_samples);
     let split = run.file(SPLIT);
-    if split.is_file() {
+    if split.exists() {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let rows = read_split(&split)?;
         let val = rows.into_iter().filter(|row| row.part == Part::Val);
@@ -71,13 +82,17 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
 }
 
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
-    let best = of.best_epoch.map_or("-".to_owned(), |epoch| epoch.to_string());
     let epochs = history.epochs.iter().filter(|row| !row.untrained).count();
-    let head = text!("diagnose.head", name = name, epochs = epochs, best = best);
-    let mut lines = vec![head];
+    let mut lines = vec![match of.best_epoch {
+        Some(best) => text!("diagnose.head", name = name, epochs = epochs, best = best),
+        None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
+    }];
+    for (used, other) in &history.left_out {
+        lines.push(text!("diagnose.left_out", used = used, other = other));
+    }
     lines.extend(accuracy_of_best(history, of));
     lines.push(diagnosis::report(of));
-    if history.epochs.iter().all(|row| row.val_loss.is_none()) {
+    if of.best_epoch.is_none() {
         lines.push(text!("diagnose.no_validation"));
     }
     lines.join("\n")

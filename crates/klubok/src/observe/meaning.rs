@@ -25,6 +25,10 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
             Severity::Error,
             "The steps are so large that each one makes the network worse: the loss explodes.",
         ),
+        VerdictName::LossNotANumber => (
+            Severity::Warning,
+            "One loss is no number while the other is: what is measured is broken or was left out, the training is not.",
+        ),
         VerdictName::OverFitting => (
             Severity::Warning,
             "The network gets better on what it is trained on and worse on what it has never seen: it memorises.",
@@ -116,6 +120,7 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
 fn source(name: VerdictName) -> &'static str {
     match name {
         VerdictName::Diverging
+        | VerdictName::LossNotANumber
         | VerdictName::PredictionsIgnoreInput
         | VerdictName::ConstantInputs => "TheDeepChecker (Ben Braiek and Khomh 2022)",
         VerdictName::LearningRateTooHigh | VerdictName::LearningRateTooLow => {

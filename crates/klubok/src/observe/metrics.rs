@@ -2,22 +2,33 @@
 
 use std::path::Path;
 
-use crate::{Result, train::event::Metrics};
+use crate::{Result, bounded, observe::history::HistoryError, train::event::Metrics};
+
+/// The largest number of an epoch.
+const LARGEST: f64 = 1e9;
 
 /// The lines of a log that can be read so far. A last line that is still being written is left out.
 ///
 /// # Errors
-/// When the file cannot be read, or a whole line is no line of metrics.
+/// When the file cannot be read, a whole line is no line of metrics, or the epochs are not in order.
 pub fn read(path: &Path) -> Result<Vec<Metrics>> {
-    let text = fs_err::read_to_string(path)?;
+    let text = bounded::read_to_string(path, bounded::LOG)?;
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let parse = |(i, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| {
-            let message = format!("line {} of `{}`: {error}", i + 1, path.display());
-            std::io::Error::new(std::io::ErrorKind::InvalidData, message).into()
-        })
-    };
-    whole.lines().enumerate().map(parse).collect()
+    let mut all: Vec<Metrics> = Vec::new();
+    for (i, line) in whole.lines().enumerate() {
+        let wrong = |reason| HistoryError::Log { path: path.display().to_string(), line: i + 1, reason };
+        let line: Metrics =
+            serde_json::from_str(line).map_err(|error| wrong(format!("is damaged: {error}")))?;
+        if !(0.0..=LARGEST).contains(&line.epoch) {
+            return Err(wrong(format!("has epoch {}, which is none", line.epoch)).into());
+        }
+        if let Some(before) = all.last().filter(|before| before.epoch >= line.epoch) {
+            let reason = format!("has epoch {} after epoch {}", line.epoch, before.epoch);
+            return Err(wrong(reason).into());
+        }
+        all.push(line);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -35,7 +46,7 @@ mod tests {
         let metrics = Metrics { epoch: 0.1, val_loss: Some(0.1 + 0.2), ..Metrics::default() };
         let line = serde_json::to_string(&metrics).unwrap();
         assert!(!line.contains("grad_norm"), "keys that do not apply are absent: {line}");
-        assert_eq!(written(&format!("{line}\n{line}\n")).unwrap(), [metrics.clone(), metrics]);
+        assert_eq!(written(&format!("{line}\n")).unwrap(), [metrics]);
     }
 
     #[test]
@@ -44,6 +55,25 @@ mod tests {
         assert_eq!(written(&format!("{line}\n{{\"epo")).unwrap().len(), 1);
         assert!(written("").unwrap().is_empty() && written("{").unwrap().is_empty());
         let error = written(&format!("{line}\nnonsense\n")).unwrap_err().to_string();
-        assert!(error.starts_with("line 2 of"), "{error}");
+        assert!(error.starts_with("line 2 of") && error.contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn epochs_go_on() {
+        let lines = |epochs: &[f64]| {
+            let line = |&epoch: &f64| Metrics { epoch, ..Metrics::default() };
+            let lines = epochs.iter().map(|e| serde_json::to_string(&line(e)).unwrap() + "\n");
+            written(&lines.collect::<String>())
+        };
+        assert_eq!(lines(&[0.0, 0.5, 1.0]).unwrap().len(), 3);
+        for (epochs, said) in [
+            ([1.0, 2.0, 2.0], "has epoch 2 after epoch 2"),
+            ([2.0, 1.0, 3.0], "has epoch 1 after epoch 2"),
+            ([0.0, 1.0, 1e300], "which is none"),
+            ([-1.0, 0.0, 1.0], "which is none"),
+        ] {
+            let error = lines(&epochs).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

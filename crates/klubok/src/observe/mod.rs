@@ -6,6 +6,7 @@
 //! [`mod@before`] judges the data alone, before any training.
 
 pub mod before;
+mod blind;
 mod fall;
 mod flat;
 pub mod history;
@@ -32,7 +33,7 @@ pub struct Diagnosis {
     pub phases: Vec<Phase>,
     /// What is wrong, the worst first.
     pub verdicts: Vec<Verdict>,
-    /// The epoch with the lowest validation loss (without one, training loss), the earlier on ties.
+    /// The epoch with the lowest validation loss, the earlier on ties; none where none was validated.
     #[serde(serialize_with = "epoch_if_any")]
     pub best_epoch: Option<f64>,
 }

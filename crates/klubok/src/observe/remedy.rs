@@ -67,8 +67,9 @@ impl Tracker {
             | VerdictName::PredictionsIgnoreInput => "--set model.batch_norm=true".to_owned(),
             // No setting mends labels; another cut shows whether it was the cut.
             VerdictName::LabelsLookShuffled => "--set data.split_seed=1".to_owned(),
-            // What is found before training brings its own advice.
-            VerdictName::ClassImbalance
+            // What is found before training brings its own advice; no setting mends a sample.
+            VerdictName::LossNotANumber
+            | VerdictName::ClassImbalance
             | VerdictName::ConstantInputs
             | VerdictName::DuplicatesAcrossParts
             | VerdictName::ContradictingLabels

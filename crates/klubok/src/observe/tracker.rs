@@ -10,11 +10,16 @@
 //!   neither, however slow (`fall.rs`);
 //! - an **explosion**: the loss is no number, or far above where it began.
 //!
+//! A loss that is no number tells of an explosion unless the network shows that it is still one: by a validation loss
+//! in the same epoch, or by any loss later. A loss that alone is no number says that something is wrong with what is
+//! measured (`blind.rs`).
+//!
 //! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall after a step of the
 //! learning rate) was none, and its phase is taken back too.
 
 use super::{
     before,
+    blind::Blind,
     fall::{EvenFall, even_fall},
     flat::{Flat, flat, is_good},
     history::{History, Row},
@@ -41,7 +46,7 @@ pub struct Tracker {
     pub(super) early: Vec<Row>,
     pub(super) points: Vec<Row>,
     /// Epochs that a point stands for, and those that are not yet one.
-    stride: usize,
+    pub(super) stride: usize,
     pending: Vec<Row>,
     pub(super) course: Course,
     pub(super) first: Option<Row>,
@@ -53,7 +58,9 @@ pub struct Tracker {
     pub(super) flat: Option<Flat>,
     pub(super) even_fall: Option<EvenFall>,
     pub(super) explosion: Option<Explosion>,
+    /// The best epoch so far, and its validation loss.
     best: Option<(f64, f64)>,
+    pub(super) blind: Blind,
     pub(super) layers: Layers,
     /// What is wrong with the data; nothing that is measured says it.
     pub(super) found_before: Vec<Verdict>,
@@ -103,6 +110,7 @@ impl Tracker {
             even_fall: None,
             explosion: None,
             best: None,
+            blind: Blind::default(),
             layers: Layers::default(),
             found_before: Vec::new(),
         }
@@ -147,30 +155,33 @@ impl Tracker {
 
     /// Is told a moment within an epoch.
     pub fn step(&mut self, row: &Row) {
-        self.first.get_or_insert(*row);
-        self.last = self.last.max(row.epoch);
+        self.begin(row);
         self.look_for_knee(*row);
     }
 
     /// Is told an epoch.
     pub fn epoch(&mut self, row: &Row) {
-        self.first.get_or_insert(*row);
-        self.last = self.last.max(row.epoch);
+        self.begin(row);
         self.count += 1;
-        let loss = row.val_loss.or(row.train_loss);
-        if let Some(loss) = loss.filter(|loss| loss.is_finite())
+        self.blind.epoch(row);
+        let finite = |loss: Option<f64>| loss.filter(|loss| loss.is_finite());
+        let known = Row { train_loss: finite(row.train_loss), val_loss: finite(row.val_loss), ..*row };
+        if let Some(loss) = known.val_loss
             && self.best.is_none_or(|(_, best)| loss < best)
         {
             self.best = Some((row.epoch, loss));
         }
-        if [row.train_loss, row.val_loss].iter().flatten().any(|loss| !loss.is_finite()) {
-            let mut broken = [row.train_loss, row.val_loss].into_iter().flatten();
-            let value = broken.rfind(|loss| !loss.is_finite()).unwrap_or(f64::NAN);
+        let mut losses = [row.train_loss, row.val_loss].into_iter().flatten();
+        let broken = losses.rfind(|loss| !loss.is_finite());
+        if known.train_loss.or(known.val_loss).is_some() {
+            // A network whose weights are no numbers gives no number again.
+            self.explosion = self.explosion.filter(|explosion| !explosion.last);
+        } else if let Some(value) = broken {
             self.explode(row.epoch, value);
             return;
         }
-        self.look_for_knee(*row);
-        self.pending.push(*row);
+        self.look_for_knee(known);
+        self.pending.push(known);
         if self.pending.len() >= self.stride {
             self.points.push(average(&std::mem::take(&mut self.pending)));
             if self.points.len() >= LONGEST {
@@ -179,6 +190,17 @@ impl Tracker {
             }
             self.judge();
         }
+    }
+
+    /// Remembers where it began. A training loss is compared with the first training loss, even if only the validation was
+    /// known before it.
+    fn begin(&mut self, row: &Row) {
+        let first = self.first.get_or_insert(*row);
+        if first.train_loss.is_none() && row.train_loss.is_some_and(f64::is_finite) {
+            first.train_loss = row.train_loss;
+            first.untrained &= first.epoch == row.epoch;
+        }
+        self.last = self.last.max(row.epoch);
     }
 
     /// Is told what the layers did up to the end of an epoch or a moment within one, in order.
@@ -192,7 +214,7 @@ impl Tracker {
         self.explode(epoch, f64::NAN);
     }
 
-    /// The epoch with the lowest validation loss (without one, training loss), the earlier on ties.
+    /// The epoch with the lowest validation loss, the earlier on ties; none of a training that was never validated.
     pub fn best_epoch(&self) -> Option<f64> {
         self.best.map(|(epoch, _)| epoch)
     }
@@ -321,7 +343,7 @@ impl Tracker {
     /// True when the loss has fallen at all.
     fn learns(&self) -> bool {
         let (_, losses) = self.losses();
-        let first = self.early.first().and_then(|row| row.train_loss.or(row.val_loss));
+        let first = of_one_kind(&self.early).first().map(|&(_, loss)| loss);
         let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
         first.is_some_and(|first| first - lowest > LEARNING * first.abs())
     }
@@ -430,6 +452,15 @@ fn average(rows: &[Row]) -> Row {
     }
 }
 
+/// Rows with their training losses; where there is none, with their validation losses.
+fn of_one_kind(rows: &[Row]) -> Vec<(Row, f64)> {
+    let of = |loss: fn(&Row) -> Option<f64>| -> Vec<(Row, f64)> {
+        rows.iter().filter_map(|row| Some((*row, loss(row)?))).collect()
+    };
+    let train = of(|row| row.train_loss);
+    if train.is_empty() { of(|row| row.val_loss) } else { train }
+}
+
 /// Place from which the losses grow without a break to the end.
 fn last_low(losses: &[f64]) -> usize {
     let mut low = losses.len().saturating_sub(1);
@@ -452,8 +483,8 @@ fn without_spikes(values: &[f64]) -> Vec<f64> {
 /// is at most [`SLOWER`] of the pace before it, for at least as long. The first steps jump about: a whole epoch must have
 /// been seen, and a single low value is no knee.
 fn knee(rows: &[Row]) -> Option<Knee> {
-    let (epochs, losses): (Vec<f64>, Vec<f64>) =
-        rows.iter().filter_map(|row| Some((row.epoch, row.train_loss.or(row.val_loss)?))).unzip();
+    let (rows, losses): (Vec<Row>, Vec<f64>) = of_one_kind(rows).into_iter().unzip();
+    let epochs: Vec<f64> = rows.iter().map(|row| row.epoch).collect();
     let (n, first) = (losses.len(), *losses.first()?);
     if n < 4 || epochs[n - 1] - epochs[0] < 1.0 {
         return None;

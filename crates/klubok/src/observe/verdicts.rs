@@ -36,6 +36,9 @@ impl Tracker {
                 let evidence = flat.evidence();
                 self.verdict(VerdictName::UnderFitting, flat.since, evidence)
             }));
+            verdicts.extend(self.blind.since().map(|(since, other, now)| {
+                self.verdict(VerdictName::LossNotANumber, since, evidence(&[(other, now)]))
+            }));
             verdicts.extend(self.oscillates());
             if ended {
                 verdicts.extend(self.too_slow());
@@ -70,7 +73,9 @@ impl Tracker {
 
     fn over_fits(&self, rise: Rise, name: VerdictName) -> Verdict {
         let lowest = self.course.epochs[rise.at];
-        let next = self.course.epochs.get(rise.at + 1).map_or(lowest, |_| lowest + 1.0);
+        // The next epoch that was validated; where a point stands for several, the next one.
+        let next = self.course.epochs.get(rise.at + 1);
+        let next = next.map_or(lowest, |&next| if self.stride == 1 { next } else { lowest + 1.0 });
         self.verdict(name, next, rise.evidence())
     }
 

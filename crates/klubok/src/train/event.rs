@@ -148,6 +148,8 @@ pub enum VerdictName {
     Diverging,
     /// The loss exploded.
     LearningRateTooHigh,
+    /// One of the two losses is no number, and the other is.
+    LossNotANumber,
     /// The validation loss rises while the training loss falls.
     OverFitting,
     /// The validation loss rises while the validation accuracy still does too.

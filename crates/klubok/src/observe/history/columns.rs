@@ -1,15 +1,30 @@
-//! Which column of a history means what: names of klubok, Keras, Lightning and what people write.
+//! Which column of a history means what: names of klubok, Keras, Lightning, fastai and what people write.
 
-/// A figure of an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use crate::part::Part;
+
+/// A figure of an epoch, or what says which epoch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     Epoch,
+    Step,
     TrainLoss,
     ValLoss,
     TrainAccuracy,
     ValAccuracy,
     GradNorm,
     LearningRate,
+}
+
+impl Field {
+    /// True of the losses.
+    pub(super) fn is_loss(self) -> bool {
+        matches!(self, Field::TrainLoss | Field::ValLoss)
+    }
+
+    /// True of what is measured in every step of training, so that its mean is the epoch's.
+    pub(super) fn is_of_training(self) -> bool {
+        matches!(self, Field::TrainLoss | Field::TrainAccuracy | Field::GradNorm)
+    }
 }
 
 /// What a column is for.
@@ -20,60 +35,85 @@ pub(super) struct Column {
     pub(super) rank: u8,
     /// Its values are of steps: their mean is the epoch's.
     pub(super) mean: bool,
+    /// Its name says which part of the data it is of.
+    pub(super) of_part: bool,
 }
-
-const VAL: [&str; 5] = ["val", "valid", "validation", "eval", "dev"];
-const TRAIN: [&str; 2] = ["train", "training"];
 
 /// The meaning of a column by its name; none when it has none for us.
 pub(super) fn meaning(name: &str) -> Option<Column> {
-    let name = name.trim().trim_start_matches('\u{feff}').to_lowercase();
-    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
-    let mut words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    let plain = |field| Some(Column { field, rank: 0, mean: false });
+    let words = words(name);
+    let mut words: Vec<&str> = words.split_whitespace().collect();
+    let plain = |field, rank| Some(Column { field, rank, mean: false, of_part: false });
     match words[..] {
-        ["epoch" | "epochs"] => return plain(Field::Epoch),
+        ["epoch" | "epochs"] => return plain(Field::Epoch, 0),
+        ["trainer", "global", "step"] | ["global", "step"] => return plain(Field::Step, 0),
+        ["step" | "steps"] => return plain(Field::Step, 1),
+        ["iteration" | "iterations" | "iter"] => return plain(Field::Step, 2),
+        ["batch"] => return plain(Field::Step, 3),
         // What klubok measures in evaluation mode on a fixed sample.
-        ["train", "eval", "loss"] => return plain(Field::TrainLoss),
-        ["lr", ..] | ["learning", "rate"] => return plain(Field::LearningRate),
+        ["train", "eval", "loss"] => {
+            return Some(Column { field: Field::TrainLoss, rank: 0, mean: false, of_part: true });
+        }
+        ["lr", ..] | ["learning", "rate"] | ["epoch", "learning", "rate"] => {
+            return plain(Field::LearningRate, 0);
+        }
         ["grad" | "gradient", "norm"] | ["grad", .., "norm", "total"] => {
-            return plain(Field::GradNorm);
+            return plain(Field::GradNorm, 0);
         }
         _ => {}
     }
-    let mut column = Column { field: Field::Epoch, rank: 1, mean: false };
-    if words.last() == Some(&"step") {
-        (column.rank, column.mean) = (3, true);
-        words.pop();
-    }
+    let mean = words.last() == Some(&"step");
+    words.truncate(words.len() - usize::from(mean));
     words.retain(|word| *word != "epoch");
-    let mut taken = |names: &[&str]| {
-        let at = words.iter().position(|word| names.contains(word));
-        at.is_some_and(|at| (at == 0 || at + 1 == words.len()) && !words.remove(at).is_empty())
+    let part = take_part(&mut words);
+    let loss = is_loss(&words)?;
+    let field = match (loss, part) {
+        (true, None | Some(Part::Train)) => Field::TrainLoss,
+        (false, None | Some(Part::Train)) => Field::TrainAccuracy,
+        (true, _) => Field::ValLoss,
+        (false, _) => Field::ValAccuracy,
     };
-    let val = if taken(&VAL) {
-        true
-    } else if taken(&["test"]) {
-        column.rank = 4;
-        true
-    } else {
-        column.rank += u8::from(!taken(&TRAIN));
-        false
+    let rank = match part {
+        Some(Part::Test) => 4,
+        _ if mean => 3,
+        None => 2,
+        Some(_) => 1,
     };
-    column.field = match (quantity(&words)?, val) {
-        ("loss", false) => Field::TrainLoss,
-        ("loss", true) => Field::ValLoss,
-        (_, false) => Field::TrainAccuracy,
-        (_, true) => Field::ValAccuracy,
-    };
-    Some(column)
+    Some(Column { field, rank, mean, of_part: part.is_some() })
 }
 
-fn quantity(words: &[&str]) -> Option<&'static str> {
+/// The name in lower case, its words apart: `valLoss`, `Loss/val` and `val_loss` are two words each.
+fn words(name: &str) -> String {
+    let (mut apart, mut small) = (String::new(), false);
+    for letter in name.chars() {
+        if small && letter.is_uppercase() {
+            apart.push(' ');
+        }
+        apart.push(if letter.is_alphanumeric() { letter } else { ' ' });
+        small = letter.is_lowercase();
+    }
+    apart.to_lowercase()
+}
+
+/// True when a word of the name, other than those of a figure, speaks of a part of the data.
+pub(super) fn names_part(name: &str) -> bool {
+    words(name).split_whitespace().any(|word| Part::of_word(word).is_some())
+}
+
+/// Takes the word of a part away, where it is the first or the last one; `train/train_loss` says it twice.
+fn take_part(words: &mut Vec<&str>) -> Option<Part> {
+    let first = words.first().and_then(|word| Part::of_word(word));
+    let part = first.or_else(|| words.last().and_then(|word| Part::of_word(word)))?;
+    words.retain(|word| Part::of_word(word) != Some(part));
+    Some(part)
+}
+
+/// Is it a loss, or else an accuracy?
+fn is_loss(words: &[&str]) -> Option<bool> {
     match words {
-        ["loss"] => Some("loss"),
+        ["loss"] => Some(true),
         ["acc" | "accuracy"] | [.., "categorical" | "binary" | "multiclass", "accuracy"] => {
-            Some("accuracy")
+            Some(false)
         }
         _ => None,
     }
@@ -102,7 +142,16 @@ mod tests {
         is("val_sparse_categorical_accuracy", Some(Field::ValAccuracy));
         is("lr-Adam", Some(Field::LearningRate));
         is("grad_2.0_norm_total", Some(Field::GradNorm));
-        for name in ["step", "seconds", "lossless", "name", "", "age", "val"] {
+        for name in ["trainLoss", "train/train_loss", "Training Loss"] {
+            is(name, Some(Field::TrainLoss));
+        }
+        for name in ["validation_loss", "testing_loss", "valLoss", "dev/loss", "Validation Loss"] {
+            is(name, Some(Field::ValLoss));
+        }
+        for name in ["step", "global_step", "trainer/global_step", "iteration"] {
+            is(name, Some(Field::Step));
+        }
+        for name in ["seconds", "lossless", "name", "", "age", "val", "train/val_loss", "loss.1"] {
             is(name, None);
         }
     }

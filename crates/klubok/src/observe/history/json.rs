@@ -1,13 +1,21 @@
 //! JSON: one object an epoch (by lines or in a list), or one object with a list for each figure.
+//!
+//! Such a list or object may stand within another one (`log_history` of Hugging Face), and figures within a part
+//! (`{"train": {"loss": 1}}`).
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value};
 
 use super::{
     History, HistoryError,
-    rows::{Columns, Rows},
+    columns::{Column, Field, meaning},
+    table::Table,
 };
+use crate::part::Part;
+
+/// Most bytes of one value of JSON: in memory it takes some twenty times as much.
+const LARGEST: usize = 32 << 20;
 
 /// The history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`) is understood.
 ///
@@ -15,75 +23,245 @@ use super::{
 /// When it is no JSON, or has no losses.
 pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
     let wrong = |reason: String| HistoryError::Form { path: path.to_owned(), form: "JSON", reason };
-    let text = String::from_utf8_lossy(bytes);
-    let text =
-        if text.contains("NaN") || text.contains("Infinity") { tame(&text) } else { text.into() };
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is no text in UTF-8".to_owned()))?;
+    let mut objects = Objects::new(path);
+    if text.len() > LARGEST {
+        // Only lines of objects can be read piece by piece.
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            if line.len() > LARGEST {
+                let most = LARGEST >> 20;
+                return Err(wrong(format!("it is larger than {most} MiB and not in lines")));
+            }
+            let value = serde_json::from_str(&tame(line)).map_err(|e| wrong(e.to_string()))?;
+            objects.add(value)?;
+        }
+        return objects.table.finish();
+    }
+    let text = tame(text.trim_start_matches('\u{feff}'));
     let values: Result<Vec<Value>, _> =
         serde_json::Deserializer::from_str(&text).into_iter().collect();
     let mut values = values.map_err(|error| wrong(error.to_string()))?;
+    if let [Value::Object(object)] = &values[..]
+        && let Some(inner) = inner(object)
+    {
+        values = vec![inner.clone()];
+    }
     if let [Value::Array(list)] = &mut values[..] {
         values = std::mem::take(list);
     }
-    let mut objects = Vec::with_capacity(values.len());
-    for value in values {
-        match value {
-            Value::Object(object) => objects.push(object),
-            _ => return Err(wrong("it is no list of objects".to_owned())),
-        }
-    }
-    let lists = |object: &Map<String, Value>| object.values().any(Value::is_array);
-    if let [object] = &objects[..]
-        && lists(object)
+    if let [Value::Object(object)] = &values[..]
+        && flat(object).any(|(name, list)| list.is_array() && is_loss(&name))
     {
-        objects = by_rows(object);
+        by_lists(object, &mut objects.table, path)?;
+    } else {
+        values.into_iter().try_for_each(|value| objects.add(value))?;
     }
-    gather(&objects, path)
+    objects.table.finish()
 }
 
-/// Writes numbers that JSON does not know as strings.
-fn tame(text: &str) -> String {
-    let text = text.replace("-Infinity", "\"-inf\"").replace("Infinity", "\"inf\"");
-    text.replace("\"NaN\"", "NaN").replace("NaN", "\"NaN\"")
+/// Writes numbers that JSON does not know as strings; what stands within strings stays.
+fn tame(text: &str) -> Cow<'_, str> {
+    const WORDS: [(&str, &str); 3] =
+        [("-Infinity", "\"-inf\""), ("Infinity", "\"inf\""), ("NaN", "\"NaN\"")];
+    if !text.contains("NaN") && !text.contains("Infinity") {
+        return text.into();
+    }
+    let mut tamed = String::with_capacity(text.len() + text.len() / 4);
+    let (mut rest, mut quoted) = (text, false);
+    while let Some(letter) = rest.chars().next() {
+        let word = WORDS.iter().find(|(word, _)| !quoted && rest.starts_with(word));
+        let (taken, written) = match word {
+            Some((word, written)) => (word.len(), *written),
+            None if quoted && letter == '\\' => {
+                let two = rest.char_indices().nth(2).map_or(rest.len(), |(end, _)| end);
+                (two, &rest[..two])
+            }
+            None => (letter.len_utf8(), &rest[..letter.len_utf8()]),
+        };
+        quoted ^= letter == '"';
+        tamed.push_str(written);
+        rest = &rest[taken..];
+    }
+    tamed.into()
 }
 
-/// An object of lists as a list of objects.
-fn by_rows(object: &Map<String, Value>) -> Vec<Map<String, Value>> {
-    let lists: Vec<(&String, &Vec<Value>)> =
-        object.iter().filter_map(|(name, value)| Some((name, value.as_array()?))).collect();
-    let longest = lists.iter().map(|(_, list)| list.len()).max().unwrap_or(0);
-    let row = |i: usize| {
-        let cell =
-            |(name, list): &(&String, &Vec<Value>)| Some(((*name).clone(), list.get(i)?.clone()));
-        lists.iter().filter_map(cell).collect()
+/// The one list of objects, or the one object of lists, within an object that has no losses of its own.
+fn inner(object: &Map<String, Value>) -> Option<&Value> {
+    if flat(object).any(|(name, _)| is_loss(&name)) {
+        return None;
+    }
+    let fits = |value: &&Value| match value {
+        Value::Array(list) => list.first().is_some_and(Value::is_object),
+        Value::Object(object) => flat(object).any(|(name, list)| is_loss(&name) && list.is_array()),
+        _ => false,
     };
-    (0..longest).map(row).collect()
+    let mut found = object.values().filter(fits);
+    found.next().filter(|_| found.next().is_none())
 }
 
-fn gather(objects: &[Map<String, Value>], path: &str) -> Result<History, HistoryError> {
-    if objects.is_empty() {
-        return Err(HistoryError::Empty { path: path.to_owned() });
-    }
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut names = Vec::new();
-    for name in objects.iter().flat_map(Map::keys) {
-        places.entry(name).or_insert_with(|| {
-            names.push(name.clone());
-            names.len() - 1
-        });
-    }
-    let columns = Columns::new(names, path)?;
-    let mut rows = Rows::new(&columns, path);
-    let mut cells = vec![String::new(); places.len()];
-    for object in objects {
-        cells.iter_mut().for_each(String::clear);
-        for (name, value) in object {
-            cells[places[name.as_str()]] = match value {
-                Value::String(text) => text.clone(),
-                Value::Null => String::new(),
-                value => value.to_string(),
-            };
+fn is_loss(name: &str) -> bool {
+    meaning(name).is_some_and(|column| column.field.is_loss())
+}
+
+/// The values of an object by name; those of a part have its name before their own.
+fn flat(object: &Map<String, Value>) -> impl Iterator<Item = (Cow<'_, str>, &Value)> {
+    object.iter().flat_map(|(name, value)| -> Box<dyn Iterator<Item = (Cow<'_, str>, &Value)>> {
+        match value {
+            Value::Object(inner) if Part::of_word(&name.to_lowercase()).is_some() => {
+                Box::new(inner.iter().map(move |(key, value)| (format!("{name}/{key}").into(), value)))
+            }
+            _ => Box::new(std::iter::once((name.as_str().into(), value))),
         }
-        rows.add(cells.iter().map(String::as_str))?;
+    })
+}
+
+/// Objects as rows: a name is a column from its first value on.
+struct Objects<'a> {
+    table: Table<'a>,
+    columns: BTreeMap<String, Option<usize>>,
+    path: &'a str,
+}
+
+impl<'a> Objects<'a> {
+    fn new(path: &'a str) -> Self {
+        Self { table: Table::new(path), columns: BTreeMap::new(), path }
     }
-    Ok(rows.finish())
+
+    fn add(&mut self, value: Value) -> Result<(), HistoryError> {
+        let Value::Object(object) = value else {
+            let (path, reason) = (self.path.to_owned(), "it is no list of objects".to_owned());
+            return Err(HistoryError::Form { path, form: "JSON", reason });
+        };
+        self.table.row()?;
+        for (name, value) in flat(&object) {
+            let column = match self.columns.get(name.as_ref()) {
+                Some(column) => *column,
+                None => {
+                    let column = self.table.column(&name);
+                    self.columns.insert(name.into_owned(), column);
+                    column
+                }
+            };
+            if let Some(column) = column {
+                cell(&mut self.table, column, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cell(table: &mut Table<'_>, column: usize, value: &Value) -> Result<(), HistoryError> {
+    match value {
+        Value::Null => Ok(()),
+        Value::String(text) => table.cell(column, text),
+        Value::Number(number) => table.value(column, number.as_f64().unwrap_or(f64::NAN)),
+        other => table.cell(column, &other.to_string()),
+    }
+}
+
+/// The rows of an object of lists: the first values, the second ones, and so on.
+///
+/// # Errors
+/// When lists of losses, accuracies or epochs are not of one length: nothing says which epochs a shorter one is of.
+fn by_lists(
+    object: &Map<String, Value>,
+    table: &mut Table<'_>,
+    path: &str,
+) -> Result<(), HistoryError> {
+    let all = flat(object).filter_map(|(name, value)| Some((name, value.as_array()?)));
+    let known: Vec<(Cow<'_, str>, Column, &Vec<Value>)> = all
+        .filter_map(|(name, list)| match meaning(&name) {
+            Some(column) => Some((name, column, list)),
+            // For the message that there is no loss.
+            None => table.column(&name).and(None),
+        })
+        .collect();
+    let best = |column: &Column| {
+        let same = known.iter().filter(|(_, other, _)| other.field == column.field);
+        same.map(|(_, other, _)| other.rank).min() == Some(column.rank)
+    };
+    // What is left out anyway, or says nothing of epochs, may have another length.
+    let counts = |column: &Column| !matches!(column.field, Field::GradNorm | Field::LearningRate);
+    let mut lists = known.iter().filter(|(_, column, list)| {
+        best(column) && counts(column) && !list.is_empty()
+    });
+    let Some((one, _, first)) = lists.next() else {
+        return Ok(());
+    };
+    if let Some((other, _, list)) = lists.find(|(_, _, list)| list.len() != first.len()) {
+        let (one, other) = ((one.to_string(), first.len()), (other.to_string(), list.len()));
+        return Err(HistoryError::Lengths { path: path.to_owned(), one, other });
+    }
+    let fitting = known.iter().filter(|(_, column, list)| best(column) && list.len() == first.len());
+    let columns: Vec<(usize, &Vec<Value>)> =
+        fitting.filter_map(|(name, _, list)| Some((table.column(name)?, *list))).collect();
+    for i in 0..first.len() {
+        table.row()?;
+        for (column, list) in &columns {
+            cell(table, *column, &list[i])?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{parse, tests::losses},
+        tame,
+    };
+
+    #[track_caller]
+    fn refused(text: &str, words: &str) {
+        let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn lists_of_unequal_length_are_refused_with_their_lengths() {
+        let error = parse(b"{\"loss\": [4, 3, 2, 1], \"val_loss\": [2, 1]}", "h").unwrap_err();
+        let said = "`h` has 4 values of `loss` and 2 of `val_loss`: which epochs these are of is not said";
+        assert_eq!(error.to_string(), said);
+        // A value for every epoch, if only `null`, is the way out.
+        let rows = losses("{\"loss\": [4, 3, 2, 1], \"val_loss\": [null, 2, null, 1]}");
+        assert_eq!((rows.len(), rows[0].2, rows[1].2), (4, None, Some(2.0)));
+        refused("{\"epoch\": [1, 2, 3], \"loss\": [2, 1]}", "3 values of `epoch`");
+        refused("{\"loss\": [2, 1], \"val_loss\": [2, 1], \"val_accuracy\": [1]}", "`val_accuracy`");
+    }
+
+    #[test]
+    fn a_list_of_steps_or_of_nothing_beside_does_no_harm() {
+        let rows = losses("{\"loss\": [2, 1], \"lr\": [1, 2, 3, 4], \"val_loss\": []}");
+        assert_eq!(rows, [(1.0, Some(2.0), None), (2.0, Some(1.0), None)]);
+    }
+
+    #[test]
+    fn hugging_face_has_a_log_within_and_a_summary_at_its_end() {
+        let text = "{\"best_metric\": 0.5, \"log_history\": [{\"epoch\": 0.5, \"loss\": 1.0, \"step\": 5},\
+                    {\"epoch\": 1.0, \"eval_loss\": 0.9, \"step\": 10}, {\"epoch\": 1.5, \"loss\": 0.5, \"step\": 15},\
+                    {\"epoch\": 2.0, \"eval_loss\": 0.8, \"step\": 20}, {\"epoch\": 2.0, \"train_loss\": 0.7}]}";
+        assert_eq!(losses(text), [(1.0, Some(1.0), Some(0.9)), (2.0, Some(0.5), Some(0.8))]);
+    }
+
+    #[test]
+    fn figures_stand_within_their_part_and_histories_within_others() {
+        let text = "[{\"train\": {\"loss\": 2}, \"val\": {\"loss\": 3}}, {\"train\": {\"loss\": 1}}]";
+        assert_eq!(losses(text), [(1.0, Some(2.0), Some(3.0)), (2.0, Some(1.0), None)]);
+        let text = "{\"params\": {\"epochs\": 2}, \"history\": {\"loss\": [2, 1]}}";
+        assert_eq!(losses(text).len(), 2);
+        let text = "{\"train\": {\"loss\": [2, 1]}, \"val\": {\"loss\": [4, 3]}}";
+        assert_eq!(losses(text)[1], (2.0, Some(1.0), Some(3.0)));
+    }
+
+    #[test]
+    fn words_within_strings_stay() {
+        let text = r#"{"a \" NaN": NaN, "b": "-Infinity NaN", "c": -Infinity}"#;
+        assert_eq!(tame(text), r#"{"a \" NaN": "NaN", "b": "-Infinity NaN", "c": "-inf"}"#);
+    }
+
+    #[test]
+    fn a_hundred_thousand_keys_end() {
+        let objects: Vec<String> = (0..100_000).map(|i| format!("{{\"k{i}\": 1}}")).collect();
+        refused(&objects.join("\n"), "no column `train_loss`");
+    }
 }

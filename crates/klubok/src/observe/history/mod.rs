@@ -1,20 +1,30 @@
 //! What is known of a training, epoch by epoch, whoever wrote it down.
 //!
-//! [`read`] understands a run's folder, a folder of TensorBoard event files, and files of CSV or JSON;
-//! [`parse`] understands the text of the latter two. Epochs keep the numbers that the source gives them;
+//! [`read`] understands a run's folder, a folder of TensorBoard event files or with a history in it, and files of CSV or
+//! JSON; [`parse`] understands the text of the latter two. Epochs keep the numbers that the source gives them;
 //! where it gives none they are counted from 1.
+//!
+//! Every source goes the same way: cells (`cells.rs`) under names (`columns.rs`) become figures over epochs, steps or
+//! rows, one is chosen for each field (`figures.rs`), and they become rows (`rows.rs`, `steps.rs`). What is missing
+//! stays missing; what cannot be told apart is refused.
 
+mod cells;
 mod columns;
+mod csv;
+mod figures;
+mod folder;
 mod json;
+mod records;
 mod rows;
 mod run;
+mod steps;
 mod table;
 mod tensorboard;
 
 use std::path::Path;
 
 use crate::{
-    Result,
+    Result, bounded,
     train::event::{Metrics, Verdict},
 };
 
@@ -73,6 +83,10 @@ pub struct History {
     pub ended: bool,
     /// The epoch in which loss or gradient was no longer a number, where the source says so.
     pub diverged: Option<f64>,
+    /// True of a run of klubok: what is advised are its settings.
+    pub by_klubok: bool,
+    /// Of two columns for one figure, the one that counts and the one that was left out.
+    pub left_out: Vec<(String, String)>,
 }
 
 /// A history that cannot be read.
@@ -100,7 +114,7 @@ pub enum HistoryError {
         columns: String,
     },
     /// A cell is not what its column says.
-    #[error("`{path}` has `{value}` in column `{column}`, row {row}, where a number should be")]
+    #[error("`{path}` has `{value}` in column `{column}`, row {row}, where {wanted} should be")]
     Cell {
         /// The source.
         path: String,
@@ -110,6 +124,85 @@ pub enum HistoryError {
         column: String,
         /// What stands there.
         value: String,
+        /// What should.
+        wanted: &'static str,
+    },
+    /// A row has more cells than the head has names.
+    #[error("`{path}` has {cells} cells in row {row} and {names} names in its head")]
+    Cells {
+        /// The source.
+        path: String,
+        /// Row from 1, the head not counted.
+        row: u64,
+        /// Cells of the row.
+        cells: usize,
+        /// Names in the head.
+        names: usize,
+    },
+    /// There are more rows than are read.
+    #[error("`{path}` has more than {most} rows, the most that are read")]
+    TooLong {
+        /// The source.
+        path: String,
+        /// The most.
+        most: usize,
+    },
+    /// Lists are not of one length.
+    #[error(
+        "`{path}` has {} values of `{}` and {} of `{}`: which epochs these are of is not said",
+        one.1, one.0, other.1, other.0
+    )]
+    Lengths {
+        /// The source.
+        path: String,
+        /// Name and length of a list.
+        one: (String, usize),
+        /// Those of another.
+        other: (String, usize),
+    },
+    /// Two columns stand for one loss.
+    #[error("`{path}` has `{one}` and `{other}`, and only one of them can be the loss of its part")]
+    Ambiguous {
+        /// The source.
+        path: String,
+        /// A column.
+        one: String,
+        /// The other one.
+        other: String,
+    },
+    /// The losses of training and of validation count different steps.
+    #[error(
+        "`{path}` has `{one}` at steps {one_steps} and `{other}` at steps {other_steps}: which belong together is not said"
+    )]
+    Mixed {
+        /// The source.
+        path: String,
+        /// The training loss.
+        one: String,
+        /// Its steps.
+        one_steps: String,
+        /// The validation loss.
+        other: String,
+        /// Its steps.
+        other_steps: String,
+    },
+    /// Steps begin anew.
+    #[error("`{path}` has step {step} of `{name}` again: it seems to hold more than one training")]
+    Restarts {
+        /// The source.
+        path: String,
+        /// The column or tag.
+        name: String,
+        /// The step.
+        step: f64,
+    },
+    /// The head stands in the middle.
+    #[error("`{path}` has its head again in row {row}: it seems to hold more than one training")]
+    Again {
+        /// The source.
+        path: String,
+        /// Row from 1, the first head not counted.
+        row: u64,
     },
     /// Epochs are not in order.
     #[error("`{path}` has epoch {after} after epoch {before}: its rows are not in order")]
@@ -139,23 +232,53 @@ pub enum HistoryError {
         /// What is wrong.
         reason: String,
     },
-    /// A folder with event files of several trainings.
-    #[error("`{path}` has more than one training: name one of them, such as `{one}`")]
+    /// A folder or a few files with several trainings.
+    #[error("`{path}` has more than one training, name one of them: {names}")]
     Several {
         /// The folder.
         path: String,
-        /// The folder of one of them.
+        /// The trainings' own paths.
+        names: String,
+    },
+    /// Two event files tell different figures of the same steps.
+    #[error("`{one}` and `{other}` are of different trainings: both tell of step {step} of `{tag}`")]
+    Overlap {
+        /// A file.
         one: String,
+        /// The other one.
+        other: String,
+        /// The tag.
+        tag: String,
+        /// The first step that both have.
+        step: f64,
+    },
+    /// A folder with more in it than is looked through.
+    #[error("`{path}` has more than {most} files and folders: name the folder of one training")]
+    Crowded {
+        /// The folder.
+        path: String,
+        /// The most.
+        most: usize,
+    },
+    /// A line of a run's log is not in its place, or has no sense.
+    #[error("line {line} of `{path}` {reason}")]
+    Log {
+        /// The log.
+        path: String,
+        /// Line from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
     },
     /// A folder with nothing that is known.
-    #[error("`{path}` is neither a run nor a folder of TensorBoard event files")]
+    #[error("`{path}` is neither a run nor a folder with the history of a training")]
     Folder {
         /// The folder.
         path: String,
     },
 }
 
-/// The history of a run's folder, of TensorBoard's event files in a folder, or in a file.
+/// The history of a run's folder, of a folder that holds the history of one training, or in a file.
 ///
 /// # Errors
 /// When it cannot be read, or has nothing that can be judged: fewer than two epochs, or no loss.
@@ -164,13 +287,19 @@ pub fn read(path: &Path) -> Result<History> {
     let history = if path.join(run::METRICS).is_file() {
         run::read(path)?
     } else if path.is_dir() {
-        tensorboard::read(path, &name)?
-    } else if tensorboard::is_event_file(path) {
-        tensorboard::read_files(&[path.to_owned()], &name)?
+        folder::read(path, &name)?
     } else {
-        return parse(&fs_err::read(path)?, &name);
+        file(path)?
     };
     Ok(checked(history, &name)?)
+}
+
+/// The history in a file of events, of CSV or of JSON.
+fn file(path: &Path) -> Result<History> {
+    if tensorboard::is_event_file(path) {
+        return tensorboard::read(&[path.to_owned()], &path.display().to_string());
+    }
+    text(&bounded::read(path, bounded::LOG)?, &path.display().to_string())
 }
 
 /// The history in the bytes of a CSV or JSON file; `name` is for messages.
@@ -178,13 +307,34 @@ pub fn read(path: &Path) -> Result<History> {
 /// # Errors
 /// As [`read`].
 pub fn parse(bytes: &[u8], name: &str) -> Result<History> {
-    let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
-    let history = match first {
-        None => return Err(HistoryError::Empty { path: name.to_owned() }.into()),
-        Some(b'{' | b'[') => json::parse(bytes, name)?,
-        Some(_) => table::parse(bytes, name)?,
-    };
-    Ok(checked(history, name)?)
+    Ok(checked(text(bytes, name)?, name)?)
+}
+
+fn text(bytes: &[u8], name: &str) -> Result<History> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+        None => Err(HistoryError::Empty { path: name.to_owned() }.into()),
+        Some(b'{' | b'[') => Ok(json::parse(bytes, name)?),
+        Some(_) => Ok(csv::parse(bytes, name)?),
+    }
+}
+
+/// There is no loss among the columns, or there is no number under those that are.
+fn no_loss(path: &str, names: &[String], named: bool) -> HistoryError {
+    let path = path.to_owned();
+    if named {
+        return HistoryError::Empty { path };
+    }
+    let mut columns: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+    if names.len() > columns.len() {
+        columns.push("...");
+    }
+    HistoryError::NoLoss { path, columns: columns.join(", ") }
+}
+
+/// What stands in a message: without control characters, at most 24 characters.
+fn short(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(24).collect()
 }
 
 /// Refuses a history in which nothing can be judged.
@@ -205,14 +355,21 @@ fn checked(history: History, name: &str) -> std::result::Result<History, History
 mod tests {
     use super::*;
 
+    /// Three epochs in CSV.
+    pub(super) const CURVE: &str = "epoch,loss,val_loss\n1,0.9,1\n2,0.8,0.9\n3,0.7,0.8\n";
+
     #[track_caller]
     fn refused(text: &str, message: &str) {
         let error = parse(text.as_bytes(), "h.csv").unwrap_err().to_string();
         assert_eq!(error, message);
     }
 
-    fn losses(text: &str) -> Vec<(f64, Option<f64>, Option<f64>)> {
-        let history = parse(text.as_bytes(), "h").unwrap();
+    /// Epoch, training loss and validation loss of each row.
+    pub(super) fn losses(text: &str) -> Vec<(f64, Option<f64>, Option<f64>)> {
+        losses_of(&parse(text.as_bytes(), "h").unwrap())
+    }
+
+    pub(super) fn losses_of(history: &History) -> Vec<(f64, Option<f64>, Option<f64>)> {
         history.epochs.iter().map(|r| (r.epoch, r.train_loss, r.val_loss)).collect()
     }
 

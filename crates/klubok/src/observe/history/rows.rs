@@ -1,168 +1,189 @@
-//! From cells in the order of a file to one row an epoch.
+//! From figures over positions to one row an epoch: the same rules for every source.
+//!
+//! A position is the number of an epoch, of a step, or of a row, whichever the source has. Where the losses stand at
+//! the same positions, each position is a row, and a figure that is not there is missing. Where training is written
+//! down at other positions than validation, an epoch ends with its validation: what was measured in training since the
+//! one before is averaged.
 
-use super::{
-    History, HistoryError, Row,
-    columns::{Column, Field, meaning},
-};
+use std::collections::BTreeMap;
 
-/// The columns of a source that mean something to us.
-pub(super) struct Columns {
-    names: Vec<String>,
-    /// What each column of the source is; none where it is of no use.
-    known: Vec<Option<Column>>,
+use super::{Row, columns::Field};
+
+/// Figures over positions; the positions of each rise.
+pub(super) type Figures = BTreeMap<Field, Vec<(f64, f64)>>;
+
+/// What positions count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    Epochs,
+    /// Updates, or epochs under the name of steps.
+    Steps,
+    Rows,
 }
 
-impl Columns {
-    /// Chooses among the names of the columns: one for each figure.
-    ///
-    /// # Errors
-    /// When there is no loss among them.
-    pub(super) fn new(names: Vec<String>, path: &str) -> Result<Self, HistoryError> {
-        let mut known: Vec<Option<Column>> = names.iter().map(|name| meaning(name)).collect();
-        let best = |known: &[Option<Column>], field| {
-            known.iter().flatten().filter(|c| c.field == field).map(|c| c.rank).min()
-        };
-        for i in 0..known.len() {
-            let Some(Column { field, rank, .. }) = known[i] else { continue };
-            let earlier = known[..i].iter().flatten().any(|c| c.field == field && c.rank == rank);
-            if earlier || best(&known, field) < Some(rank) {
-                known[i] = None;
-            }
-        }
-        let is_loss = |c: &Column| matches!(c.field, Field::TrainLoss | Field::ValLoss);
-        if !known.iter().flatten().any(is_loss) {
-            let mut columns: Vec<String> = names.iter().take(8).map(|name| short(name)).collect();
-            if names.len() > columns.len() {
-                columns.push("...".to_owned());
-            }
-            return Err(HistoryError::NoLoss {
-                path: path.to_owned(),
-                columns: columns.join(", "),
-            });
-        }
-        Ok(Self { names, known })
+/// Of positions that may be epochs or steps: validation in fewer than one of so many tells of steps.
+const SPARSE: usize = 10;
+
+/// One row an epoch.
+pub(super) fn arrange(figures: &Figures, clock: Clock) -> Vec<Row> {
+    let of = |field| figures.get(&field).map_or(&[][..], |values| values);
+    let (train, val) = (of(Field::TrainLoss), of(Field::ValLoss));
+    let all = union(train, val);
+    let apart = !train.is_empty() && !val.is_empty() && 2 * shared(train, val) < val.len();
+    let steps = clock == Clock::Steps
+        && !val.is_empty()
+        && (all.len() > SPARSE * val.len() || !consecutive(&all));
+    let marks = if apart || steps { val.iter().map(|value| value.0).collect() } else { all };
+    let numbered = match clock {
+        Clock::Epochs => true,
+        Clock::Steps => consecutive(&marks),
+        Clock::Rows => !apart,
+    };
+    let mut rows: Vec<Row> = (0..marks.len())
+        .map(|i| {
+            let from = i.checked_sub(1).map_or(f64::NEG_INFINITY, |before| marks[before]);
+            let epoch = if numbered { marks[i] } else { i as f64 + 1.0 };
+            row(figures, epoch, from, marks[i])
+        })
+        .collect();
+    // An epoch that was not validated, because the loss was no number any more.
+    if let (Some(end), Some(last)) = (marks.last(), rows.last())
+        && train.last().is_some_and(|(at, loss)| at > end && !loss.is_finite())
+    {
+        rows.push(row(figures, last.epoch + 1.0, *end, f64::INFINITY));
     }
+    percent(&mut rows);
+    rows
 }
 
-/// Gathers cells into epochs.
-pub(super) struct Rows<'a> {
-    path: &'a str,
-    columns: &'a Columns,
-    done: Vec<Row>,
-    /// The epoch under way, how many values each mean has, and whether it had whole rows.
-    current: Option<(Row, [u32; 7], bool)>,
-    row: u64,
-}
-
-impl<'a> Rows<'a> {
-    pub(super) fn new(columns: &'a Columns, path: &'a str) -> Self {
-        Self { path, columns, done: Vec::new(), current: None, row: 0 }
-    }
-
-    /// Adds a row of the source; an empty cell is none.
-    ///
-    /// # Errors
-    /// When a cell is no number, or the epoch does not follow.
-    pub(super) fn add<'c>(
-        &mut self,
-        cells: impl Iterator<Item = &'c str>,
-    ) -> Result<(), HistoryError> {
-        self.row += 1;
-        let columns = self.columns;
-        let mut epoch = None;
-        let mut values: Vec<(Column, f64)> = Vec::new();
-        for ((cell, column), name) in cells.zip(&columns.known).zip(&columns.names) {
-            let (Some(column), cell) = (column, cell.trim()) else { continue };
-            if cell.is_empty() || ["none", "null", "-"].contains(&cell.to_lowercase().as_str()) {
-                continue;
-            }
-            let wrong = || HistoryError::Cell {
-                path: self.path.to_owned(),
-                row: self.row,
-                column: short(name),
-                value: short(cell),
-            };
-            let value: f64 = cell.parse().map_err(|_| wrong())?;
-            match column.field {
-                Field::Epoch if !value.is_finite() => return Err(wrong()),
-                Field::Epoch => epoch = Some(value),
-                _ => values.push((*column, value)),
-            }
-        }
-        if values.is_empty() {
-            return Ok(());
-        }
-        self.turn_to(epoch)?;
-        let Some((row, counts, whole)) = &mut self.current else { return Ok(()) };
-        let has = |field| values.iter().any(|(column, _)| column.field == field);
-        if has(Field::TrainLoss) && has(Field::ValLoss) {
-            if *whole {
-                let (path, epoch) = (self.path.to_owned(), row.epoch);
-                return Err(HistoryError::Twice { path, epoch });
-            }
-            *whole = true;
-        }
-        for (column, value) in values {
-            let count = &mut counts[column.field as usize];
-            *count = if column.mean { *count + 1 } else { 1 };
-            let place = place(row, column.field);
-            let mean = |before: f64| before + (value - before) / f64::from(*count);
-            *place = Some(if *count == 1 { value } else { place.map_or(value, mean) });
-        }
-        Ok(())
-    }
-
-    /// Makes `epoch` the current one; a row without one belongs to the current one, and in a source
-    /// without epochs each row is the next.
-    fn turn_to(&mut self, epoch: Option<f64>) -> Result<(), HistoryError> {
-        let columns = self.columns.known.iter().flatten();
-        let numbered = columns.into_iter().any(|column| column.field == Field::Epoch);
-        let current = self.current.as_ref().map(|(row, ..)| row.epoch);
-        let epoch = match (epoch, current) {
-            (None, Some(current)) if numbered => current,
-            (None, _) => self.done.len() as f64 + f64::from(u8::from(current.is_some())) + 1.0,
-            (Some(epoch), _) => epoch,
-        };
-        match current {
-            Some(before) if epoch < before => {
-                let path = self.path.to_owned();
-                return Err(HistoryError::Order { path, before, after: epoch });
-            }
-            Some(before) if epoch == before => return Ok(()),
-            _ => {}
-        }
-        self.done.extend(self.current.take().map(|(row, ..)| row));
-        self.current = Some((Row { epoch, ..Row::default() }, [0; 7], false));
-        Ok(())
-    }
-
-    /// The history of all rows. Accuracies above 1 are percentages.
-    pub(super) fn finish(mut self) -> History {
-        self.done.extend(self.current.take().map(|(row, ..)| row));
-        let mut epochs = self.done;
-        for field in [Field::TrainAccuracy, Field::ValAccuracy] {
-            let percent = epochs.iter_mut().any(|row| place(row, field).is_some_and(|a| a > 1.5));
-            for row in epochs.iter_mut().filter(|_| percent) {
-                let share = place(row, field);
-                *share = share.map(|percent| percent / 100.0);
-            }
-        }
-        History { epochs, ended: true, ..History::default() }
+/// The figures after one position, up to another.
+fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
+    let figure = |field: Field| {
+        let values = figures.get(&field)?;
+        let first = values.partition_point(|value| value.0 <= after);
+        let end = values.partition_point(|value| value.0 <= to);
+        fold(values.get(first..end)?.iter().map(|value| value.1), field.is_of_training())
+    };
+    Row {
+        epoch,
+        untrained: false,
+        train_loss: figure(Field::TrainLoss),
+        val_loss: figure(Field::ValLoss),
+        train_accuracy: figure(Field::TrainAccuracy),
+        val_accuracy: figure(Field::ValAccuracy),
+        grad_norm: figure(Field::GradNorm),
+        learning_rate: figure(Field::LearningRate),
     }
 }
 
-fn place(row: &mut Row, field: Field) -> &mut Option<f64> {
-    match field {
-        Field::TrainLoss => &mut row.train_loss,
-        Field::ValLoss => &mut row.val_loss,
-        Field::TrainAccuracy => &mut row.train_accuracy,
-        Field::ValAccuracy => &mut row.val_accuracy,
-        Field::GradNorm => &mut row.grad_norm,
-        Field::Epoch | Field::LearningRate => &mut row.learning_rate,
+/// One value for several in order: their mean, or the last. A mean is of those that are finite, unless the last one is
+/// not: a step that came to nothing is none, a training that did is.
+pub(super) fn fold(values: impl DoubleEndedIterator<Item = f64>, mean: bool) -> Option<f64> {
+    let mut values = values.rev().peekable();
+    let last = *values.peek()?;
+    if !mean || !last.is_finite() {
+        return Some(last);
+    }
+    let (mut sum, mut count) = (0.0, 0u32);
+    for value in values.filter(|value| value.is_finite()) {
+        sum += value;
+        count += 1;
+    }
+    Some(sum / f64::from(count))
+}
+
+/// Accuracies above 1 are percentages.
+fn percent(rows: &mut [Row]) {
+    let places: [fn(&mut Row) -> &mut Option<f64>; 2] =
+        [|row| &mut row.train_accuracy, |row| &mut row.val_accuracy];
+    for place in places {
+        if rows.iter_mut().any(|row| place(row).is_some_and(|share| share > 1.5)) {
+            rows.iter_mut().for_each(|row| *place(row) = place(row).map(|percent| percent / 100.0));
+        }
     }
 }
 
-/// What stands in a message: without control characters, at most 24 characters.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(24).collect()
+/// All positions of both, in order.
+fn union(one: &[(f64, f64)], other: &[(f64, f64)]) -> Vec<f64> {
+    let mut all: Vec<f64> = one.iter().chain(other).map(|value| value.0).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all
+}
+
+/// How many positions stand in both.
+fn shared(one: &[(f64, f64)], other: &[(f64, f64)]) -> usize {
+    let stands = |at: &f64| one.binary_search_by(|value| value.0.total_cmp(at)).is_ok();
+    other.iter().filter(|value| stands(&value.0)).count()
+}
+
+/// True of whole numbers that follow one another.
+pub(super) fn consecutive(positions: &[f64]) -> bool {
+    positions.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Given<'a> = &'a [(f64, f64)];
+
+    /// Rows as (epoch, training loss, validation loss).
+    fn rows(train: Given<'_>, val: Given<'_>, clock: Clock) -> Vec<(f64, Option<f64>, Option<f64>)> {
+        let figures = [(Field::TrainLoss, train.to_vec()), (Field::ValLoss, val.to_vec())];
+        let rows = arrange(&figures.into(), clock);
+        rows.iter().map(|row| (row.epoch, row.train_loss, row.val_loss)).collect()
+    }
+
+    #[test]
+    fn an_epoch_without_validation_has_none() {
+        let (train, val) = ([(1.0, 0.9), (2.0, 0.8), (3.0, 0.7), (4.0, 0.6)], [(2.0, 1.0), (4.0, 0.9)]);
+        for clock in [Clock::Epochs, Clock::Steps, Clock::Rows] {
+            let rows = rows(&train, &val, clock);
+            let expected = [(1.0, Some(0.9), None), (2.0, Some(0.8), Some(1.0))];
+            assert_eq!((rows.len(), &rows[..2]), (4, &expected[..]), "{clock:?}");
+        }
+    }
+
+    #[test]
+    fn steps_between_two_validations_make_an_epoch() {
+        let (train, val) = ([(10.0, 1.0), (20.0, 0.5), (30.0, 0.25)], [(20.0, 0.75), (40.0, 0.5)]);
+        let expected = [(1.0, Some(0.75), Some(0.75)), (2.0, Some(0.25), Some(0.5))];
+        assert_eq!(rows(&train, &val, Clock::Steps), expected);
+    }
+
+    #[test]
+    fn many_steps_in_a_row_are_no_epochs() {
+        let train: Vec<(f64, f64)> = (0..60).map(|i| (f64::from(i), 1.0)).collect();
+        let val: Vec<(f64, f64)> = (1..=3).map(|i| (f64::from(20 * i - 1), 2.0)).collect();
+        let epochs: Vec<f64> = rows(&train, &val, Clock::Steps).iter().map(|row| row.0).collect();
+        assert_eq!(epochs, [1.0, 2.0, 3.0]);
+        assert_eq!(rows(&train, &val, Clock::Epochs).len(), 60);
+    }
+
+    #[test]
+    fn lines_of_training_and_of_validation_by_turns_are_halves_of_epochs() {
+        let (train, val) = ([(1.0, 0.9), (3.0, 0.8)], [(2.0, 1.0), (4.0, 0.9)]);
+        let expected = [(1.0, Some(0.9), Some(1.0)), (2.0, Some(0.8), Some(0.9))];
+        assert_eq!(rows(&train, &val, Clock::Rows), expected);
+        // Hugging Face: epochs with their fractions.
+        let (train, val) = ([(0.4, 1.0), (0.8, 0.5), (1.2, 0.4), (1.6, 0.2)], [(1.0, 0.9), (2.0, 0.8)]);
+        let found = rows(&train, &val, Clock::Epochs);
+        assert_eq!((found[0], found[1].0), ((1.0, Some(0.75), Some(0.9)), 2.0));
+    }
+
+    #[test]
+    fn a_training_that_ends_in_nothing_does_so_without_a_validation_too() {
+        let (train, val) = ([(10.0, 1.0), (20.0, 0.5), (25.0, f64::NAN)], [(10.0, 0.7), (20.0, 0.6)]);
+        let found = rows(&train, &val, Clock::Steps);
+        assert!(found.len() == 3 && found[2].1.is_some_and(f64::is_nan), "{found:?}");
+    }
+
+    #[test]
+    fn one_step_that_came_to_nothing_is_left_out() {
+        assert_eq!(fold([1.0, f64::NAN, 2.0].into_iter(), true), Some(1.5));
+        assert!(fold([1.0, f64::NAN].into_iter(), true).is_some_and(f64::is_nan));
+        assert_eq!(fold([1.0, 3.0].into_iter(), false), Some(3.0));
+        assert_eq!(fold([].into_iter(), true), None);
+    }
 }

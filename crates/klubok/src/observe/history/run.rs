@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{History, Row};
+use super::{History, HistoryError, Row};
 use crate::{
-    Result,
+    Result, bounded,
     observe::metrics,
     train::event::{Metrics, Verdict},
 };
@@ -31,12 +31,10 @@ struct Line {
 pub(super) fn read(folder: &Path) -> Result<History> {
     let lines = |name: &str| -> Result<Vec<Metrics>> {
         let path = folder.join(name);
-        if path.is_file() { metrics::read(&path) } else { Ok(Vec::new()) }
+        if path.exists() { metrics::read(&path) } else { Ok(Vec::new()) }
     };
     let (epochs, steps) = (lines(METRICS)?, lines("steps.jsonl")?);
-    let events = fs_err::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
-    let lines = events.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    let lines: Vec<Line> = lines.collect();
+    let lines = events(&folder.join("events.jsonl"))?;
     let turn = |line: &&Line| ["start", "resume", "stopped"].contains(&line.event.as_str());
     let last = lines.iter().rfind(turn);
     let reason = last.and_then(|line| line.reason.as_deref());
@@ -49,7 +47,33 @@ pub(super) fn read(folder: &Path) -> Result<History> {
         val_classes: Vec::new(),
         ended: reason.is_some_and(|reason| reason != "interrupted"),
         diverged: last.filter(|_| reason == Some("diverged")).map(|line| line.epoch),
+        by_klubok: true,
+        left_out: Vec::new(),
     })
+}
+
+/// The lines of `events.jsonl` that say something of an end or a verdict.
+///
+/// # Errors
+/// When a whole line is no JSON.
+fn events(path: &Path) -> Result<Vec<Line>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = bounded::read_to_string(path, bounded::LOG)?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut lines = Vec::new();
+    for (i, line) in whole.lines().enumerate() {
+        let wrong = |error: serde_json::Error| HistoryError::Log {
+            path: path.display().to_string(),
+            line: i + 1,
+            reason: format!("is damaged: {error}"),
+        };
+        serde_json::from_str::<serde::de::IgnoredAny>(line).map_err(wrong)?;
+        // Most events are others.
+        lines.extend(serde_json::from_str::<Line>(line).ok().filter(|line| line.epoch.is_finite()));
+    }
+    Ok(lines)
 }
 
 /// Both kinds of lines in the order of training; at the end of an epoch its own line says it all.

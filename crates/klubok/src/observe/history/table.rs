@@ -1,40 +1,273 @@
-//! CSV: a head of names, then a row an epoch, or several with holes (Lightning).
+//! Rows of cells under names, as CSV and JSON have them, into figures over epochs, steps or rows.
+//!
+//! Several rows may be of one epoch, each with holes (Lightning). A row without an epoch in a source that has
+//! epochs belongs to the one under way; where its step is later than all of that, to the next one.
 
 use super::{
     History, HistoryError,
-    rows::{Columns, Rows},
+    cells::{known, number},
+    columns::{Field, meaning},
+    figures::{Chosen, Series, choose},
+    no_loss,
+    rows::{Clock, Figures, arrange, fold},
+    short,
+    steps::{Point, by_steps},
 };
 
-/// The history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
-///
-/// # Errors
-/// When it is no CSV with a column of losses, or a cell of such a column is no number.
-pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
-    let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
-    let wrong = |error: csv::Error| form(error.to_string());
-    if bytes.contains(&0) {
-        return Err(form("it is no text in UTF-8".to_owned()));
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(bytes))
-        .comment(Some(b'#'))
-        .flexible(true)
-        .from_reader(bytes);
-    let names = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
-    let columns = Columns::new(names, path)?;
-    let mut rows = Rows::new(&columns, path);
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(wrong)? {
-        rows.add(record.iter())?;
-    }
-    Ok(rows.finish())
+/// Most rows that are read.
+const MOST_ROWS: usize = 2_000_000;
+
+/// A table that is being read.
+pub(super) struct Table<'a> {
+    path: &'a str,
+    /// The first few names.
+    names: Vec<String>,
+    /// Of the columns that mean something, the values and their rows.
+    series: Vec<Series<u32>>,
+    rows: u32,
 }
 
-/// What divides the names of the head.
-fn delimiter(bytes: &[u8]) -> u8 {
-    let mut lines = bytes.split(|&b| b == b'\n');
-    let head = lines.find(|line| !line.is_empty() && line[0] != b'#').unwrap_or_default();
-    let count = |delimiter: u8| head.split(|&b| b == delimiter).count();
-    let most = [b',', b';', b'\t'].into_iter().rev().max_by_key(|&delimiter| count(delimiter));
-    most.unwrap_or(b',')
+/// Which of the rows have what.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    epoch: Option<f64>,
+    step: Option<f64>,
+    loss: bool,
+    /// Has a validation loss that is no value of a batch.
+    val: bool,
+    used: bool,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(path: &'a str) -> Self {
+        Self { path, names: Vec::new(), series: Vec::new(), rows: 0 }
+    }
+
+    /// A further column: its number, if it means something.
+    pub(super) fn column(&mut self, name: &str) -> Option<usize> {
+        if self.names.len() <= 8 {
+            self.names.push(short(name));
+        }
+        let (name, column) = (short(name), meaning(name)?);
+        self.series.push(Series { name, column, values: Vec::new() });
+        Some(self.series.len() - 1)
+    }
+
+    /// Begins a row.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn row(&mut self) -> Result<(), HistoryError> {
+        self.rows += 1;
+        if self.rows as usize > MOST_ROWS {
+            return Err(HistoryError::TooLong { path: self.path.to_owned(), most: MOST_ROWS });
+        }
+        Ok(())
+    }
+
+    /// A cell of the row, by the number of its column.
+    ///
+    /// # Errors
+    /// When it is not what its column says.
+    pub(super) fn cell(&mut self, column: usize, text: &str) -> Result<(), HistoryError> {
+        let read = number(text, self.series[column].column.field);
+        self.add(column, read, text)
+    }
+
+    /// A cell that is a number already.
+    ///
+    /// # Errors
+    /// As [`Table::cell`].
+    pub(super) fn value(&mut self, column: usize, value: f64) -> Result<(), HistoryError> {
+        let read = known(value, self.series[column].column.field);
+        self.add(column, read, "")
+            .map_err(|error| match error {
+                HistoryError::Cell { path, row, column, wanted, .. } => {
+                    HistoryError::Cell { path, row, column, value: value.to_string(), wanted }
+                }
+                error => error,
+            })
+    }
+
+    fn add(
+        &mut self,
+        column: usize,
+        read: Result<Option<f64>, &'static str>,
+        text: &str,
+    ) -> Result<(), HistoryError> {
+        let series = &mut self.series[column];
+        let value = read.map_err(|wanted| HistoryError::Cell {
+            path: self.path.to_owned(),
+            row: u64::from(self.rows),
+            column: series.name.clone(),
+            value: short(text),
+            wanted,
+        })?;
+        series.values.extend(value.map(|value| (self.rows - 1, value)));
+        Ok(())
+    }
+
+    /// The history of all rows.
+    ///
+    /// # Errors
+    /// When there is no loss, or the rows are not those of one training in order.
+    pub(super) fn finish(self) -> Result<History, HistoryError> {
+        let path = self.path;
+        let named_loss = self.series.iter().any(|series| series.column.field.is_loss());
+        if self.rows == 0 && named_loss {
+            return Err(HistoryError::Empty { path: path.to_owned() });
+        }
+        let Chosen { mut series, left_out } = choose(self.series, path)?;
+        if !series.iter().any(|series| series.column.field.is_loss()) {
+            return Err(no_loss(path, &self.names, named_loss));
+        }
+        let places = places(&mut series, self.rows as usize);
+        let epochs = if places.iter().any(|place| place.used && place.epoch.is_some()) {
+            let at = epochs(places, path)?;
+            arrange(&figures(series, &at), Clock::Epochs)
+        } else if places.iter().any(|place| place.used && place.step.is_some()) {
+            by_steps(with_steps(series, &places), true, path)?
+        } else {
+            let mut count = 0.0;
+            let at = places.iter().map(|place| {
+                count += f64::from(u8::from(place.used));
+                count
+            });
+            let at: Vec<f64> = at.collect();
+            arrange(&figures(series, &at), Clock::Rows)
+        };
+        Ok(History { epochs, ended: true, left_out, ..History::default() })
+    }
+}
+
+/// Takes epochs and steps out of the series, and says what each row has.
+fn places(series: &mut Vec<Series<u32>>, rows: usize) -> Vec<Place> {
+    let mut places = vec![Place::default(); rows];
+    series.retain(|series| {
+        let field = series.column.field;
+        for &(row, value) in &series.values {
+            let place = &mut places[row as usize];
+            match field {
+                Field::Epoch => place.epoch = Some(value),
+                Field::Step => place.step = Some(value),
+                _ => {
+                    place.used = true;
+                    place.loss |= field.is_loss();
+                    place.val |= field == Field::ValLoss && !series.column.mean;
+                }
+            }
+        }
+        !matches!(field, Field::Epoch | Field::Step)
+    });
+    places
+}
+
+/// The epoch of each row; NaN for one that belongs to none.
+///
+/// # Errors
+/// When epochs go back, or are validated twice at one step.
+fn epochs(mut places: Vec<Place>, path: &str) -> Result<Vec<f64>, HistoryError> {
+    fill(&mut places);
+    let mut at = Vec::with_capacity(places.len());
+    let mut seen: Vec<f64> = Vec::new();
+    // The step of the current epoch's validation, if it had one.
+    let mut validated: Option<Option<f64>> = None;
+    for place in places {
+        let Some(epoch) = place.epoch.filter(|_| place.used) else {
+            at.push(f64::NAN);
+            continue;
+        };
+        let before = seen.last().copied();
+        if before.is_some_and(|before| epoch < before) {
+            if !place.loss {
+                at.push(f64::NAN);
+                continue;
+            }
+            return Err(back(&seen, epoch, path));
+        }
+        if before != Some(epoch) {
+            seen.push(epoch);
+            validated = None;
+        }
+        if place.val {
+            let later = |step: Option<f64>| step.zip(place.step).is_some_and(|(a, b)| a < b);
+            if validated.is_some_and(|step| !later(step)) {
+                return Err(HistoryError::Twice { path: path.to_owned(), epoch });
+            }
+            validated = Some(place.step);
+        }
+        at.push(epoch);
+    }
+    Ok(at)
+}
+
+/// An epoch stands after a later one: again, or out of order.
+fn back(seen: &[f64], epoch: f64, path: &str) -> HistoryError {
+    let path = path.to_owned();
+    match (seen.binary_search_by(|at| at.total_cmp(&epoch)), seen.last()) {
+        (Err(_), Some(&before)) => HistoryError::Order { path, before, after: epoch },
+        _ => HistoryError::Twice { path, epoch },
+    }
+}
+
+/// Gives rows without an epoch the one that they belong to.
+fn fill(places: &mut [Place]) {
+    let mut next = None;
+    let following: Vec<Option<f64>> = places
+        .iter()
+        .rev()
+        .map(|place| {
+            next = place.epoch.or(next);
+            next
+        })
+        .collect();
+    let (mut current, mut last_step): (Option<f64>, Option<f64>) = (None, None);
+    for (place, &next) in places.iter_mut().zip(following.iter().rev()) {
+        if place.epoch.is_some() {
+            // None is less than any step.
+            let same = last_step.filter(|_| place.epoch == current);
+            last_step = if same > place.step { same } else { place.step };
+            current = place.epoch;
+            continue;
+        }
+        let later = place.step.zip(last_step).is_some_and(|(step, last)| step > last);
+        place.epoch = match current {
+            None => next,
+            Some(_) if later && next.is_some() => next,
+            // An epoch that was begun and not finished.
+            Some(current) if later && place.loss => Some(current + 1.0),
+            Some(_) => current,
+        };
+    }
+}
+
+/// Figures over the positions of rows, which rise where they are numbers.
+fn figures(series: Vec<Series<u32>>, at: &[f64]) -> Figures {
+    let one = |series: Series<u32>| {
+        let mean = series.column.mean || series.column.field.is_of_training();
+        let placed = series.values.iter().map(|&(row, value)| (at[row as usize], value));
+        let placed: Vec<(f64, f64)> = placed.filter(|(at, _)| !at.is_nan()).collect();
+        let groups = placed.chunk_by(|a, b| a.0 == b.0);
+        let folded = |group: &[(f64, f64)]| Some((group[0].0, fold(group.iter().map(|v| v.1), mean)?));
+        (series.column.field, groups.filter_map(folded).collect())
+    };
+    series.into_iter().map(one).collect()
+}
+
+/// The same series with steps; a row without one is of the step before it.
+fn with_steps(series: Vec<Series<u32>>, places: &[Place]) -> Vec<Series<Point>> {
+    let mut step = places.iter().find_map(|place| place.step).unwrap_or(0.0);
+    let steps: Vec<f64> = places
+        .iter()
+        .map(|place| {
+            step = place.step.unwrap_or(step);
+            step
+        })
+        .collect();
+    let one = |Series { name, column, values }: Series<u32>| {
+        let point = |row: u32| Point { step: steps[row as usize], order: f64::from(row) };
+        let values = values.into_iter().map(|(row, value)| (point(row), value)).collect();
+        Series { name, column, values }
+    };
+    series.into_iter().map(one).collect()
 }

@@ -1,19 +1,31 @@
-//! TensorBoard event files: records (length, masked CRC-32C, bytes) of protocol buffers.
+//! TensorBoard event files: records of protocol buffers, a tag for each figure.
 //!
-//! Sources: TensorFlow's `tfrecord` format and `event.proto`, `summary.proto`, `tensor.proto`.
+//! The folder that a file is in may say the part of the data (Keras: `train`, `validation`) or all of the figure
+//! (PyTorch's `add_scalars`: `loss_train`).
+//!
+//! Sources: TensorFlow's `event.proto`, `summary.proto`, `tensor.proto`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use prost::Message;
 
 use super::{
-    History, HistoryError, Row,
-    columns::{Field, meaning},
+    History, HistoryError,
+    cells::known,
+    columns::{Field, meaning, names_part},
+    figures::{Chosen, Series, choose},
+    no_loss, records, short,
+    steps::{Point, by_steps},
 };
-use crate::Result;
+use crate::{Result, part::Part};
 
 #[derive(Message)]
 struct Event {
+    #[prost(double, tag = "1")]
+    seconds: f64,
     #[prost(int64, tag = "2")]
     step: i64,
     #[prost(message, optional, tag = "5")]
@@ -48,48 +60,39 @@ struct Tensor {
     doubles: Vec<f64>,
 }
 
-/// A figure over steps, and the rank of the tag that it comes from.
-struct Series {
-    field: Field,
-    rank: u8,
-    points: Vec<(i64, f64)>,
+/// Most figures that are kept.
+const MOST: usize = 4_000_000;
+/// Steps that a number can count exactly.
+const LARGEST_STEP: i64 = 1 << 53;
+
+/// Where a figure stands: its step, and when it was written.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    step: i64,
+    file: usize,
+    record: u64,
+    seconds: f64,
 }
 
-/// Folders in which Keras keeps the figures of a part.
-const PARTS: [&str; 3] = ["train", "validation", "val"];
+impl PartialEq for Spot {
+    /// Two tags with the same values at the same steps say the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.step == other.step
+    }
+}
+
+/// All figures in the event files of a training, by folder and tag.
+#[derive(Default)]
+struct Tags {
+    figures: BTreeMap<(String, String), Vec<(Spot, f64)>>,
+    count: usize,
+    /// The first few tags, for messages.
+    names: BTreeSet<String>,
+}
 
 /// True for names that TensorBoard looks for.
 pub(super) fn is_event_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents"))
-}
-
-/// The history in the event files in a folder and in the folders in it (Keras: `train`, `validation`).
-///
-/// # Errors
-/// When there is no event file, or one is damaged.
-pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
-    let mut files = Vec::new();
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?.path();
-        if is_event_file(&entry) {
-            files.push(entry);
-        } else if entry.is_dir() {
-            let inner = fs_err::read_dir(&entry)?.flatten().map(|inner| inner.path());
-            files.extend(inner.filter(|inner| is_event_file(inner)));
-        }
-    }
-    if files.is_empty() {
-        return Err(HistoryError::Folder { path: path.to_owned() }.into());
-    }
-    files.sort();
-    let mut folders: Vec<String> = files.iter().map(|file| folder_of(file)).collect();
-    folders.dedup();
-    folders.retain(|name| !PARTS.contains(&name.as_str()) && meaning(name).is_none());
-    if let [one, _, ..] = &folders[..] {
-        let one = one.clone();
-        return Err(HistoryError::Several { path: path.to_owned(), one }.into());
-    }
-    read_files(&files, path)
 }
 
 /// Name of the folder that a file is in.
@@ -98,92 +101,134 @@ fn folder_of(file: &Path) -> String {
     folder.to_string_lossy().into_owned()
 }
 
-/// The history in these event files.
+/// The history in these event files of one training.
 ///
 /// # Errors
-/// When one is damaged.
-pub(super) fn read_files(files: &[PathBuf], path: &str) -> Result<History> {
-    let mut all: Vec<Series> = Vec::new();
-    let mut tags = Vec::new();
-    for file in files {
+/// When one is damaged, there is no loss in them, or they are of several trainings.
+pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
+    let mut tags = Tags::default();
+    for (number, file) in files.iter().enumerate() {
         let folder = folder_of(file);
-        let wrong = |reason: String| HistoryError::Form {
-            path: file.display().to_string(),
-            form: "TensorBoard events",
-            reason,
-        };
-        for record in records(&fs_err::read(file)?).map_err(|r| wrong(r.to_owned()))? {
-            let event = Event::decode(record).map_err(|error| wrong(error.to_string()))?;
-            for value in event.summary.into_iter().flat_map(|summary| summary.value) {
-                let Some(number) = scalar(&value) else { continue };
-                let tag = if PARTS.contains(&folder.as_str()) {
-                    format!("{folder}/{}", value.tag)
-                } else if meaning(&folder).is_some() {
-                    folder.clone()
-                } else {
-                    value.tag.clone()
-                };
-                if !tags.contains(&tag) {
-                    tags.push(tag.clone());
-                }
-                if let Some(column) = meaning(&tag) {
-                    add(&mut all, column.field, column.rank, (event.step, number));
-                }
-            }
-        }
+        let mut count = 0;
+        records::each(file, |record| {
+            count += 1;
+            let event = Event::decode(record).map_err(|error| error.to_string())?;
+            let Event { step, seconds, summary } = event;
+            let spot = Spot { step, file: number, record: count, seconds };
+            let values = summary.into_iter().flat_map(|summary| summary.value);
+            values.into_iter().try_for_each(|value| tags.add(&folder, value, spot))
+        })?;
     }
-    Ok(by_epoch(all, &tags, path)?)
+    let names: Vec<String> = tags.names.iter().cloned().collect();
+    let Chosen { mut series, left_out } = choose(tags.series(), path)?;
+    series.retain(|series| series.column.field != Field::Step);
+    if !series.iter().any(|series| series.column.field.is_loss()) {
+        return Err(no_loss(path, &names, false).into());
+    }
+    for one in &mut series {
+        one_training(one, files)?;
+    }
+    let spots = || series.iter().flat_map(|series| &series.values);
+    let in_order = spots().all(|(spot, _)| spot.file == spots().next().map_or(0, |v| v.0.file));
+    let point = |spot: Spot| Point {
+        step: spot.step as f64,
+        order: if in_order { spot.record as f64 } else { spot.seconds },
+    };
+    let series = series.into_iter().map(|Series { name, column, values }| Series {
+        values: values.into_iter().map(|(spot, value)| (point(spot), value)).collect(),
+        name,
+        column,
+    });
+    let epochs = by_steps(series.collect(), in_order, path)?;
+    Ok(History { epochs, ended: true, left_out, ..History::default() })
 }
 
-fn add(all: &mut Vec<Series>, field: Field, rank: u8, point: (i64, f64)) {
-    match all.iter_mut().find(|series| (series.field, series.rank) == (field, rank)) {
-        Some(series) => series.points.push(point),
-        None => all.push(Series { field, rank, points: vec![point] }),
+impl Tags {
+    fn add(&mut self, folder: &str, value: Value, spot: Spot) -> std::result::Result<(), String> {
+        let Some(number) = scalar(&value) else { return Ok(()) };
+        if !(0..=LARGEST_STEP).contains(&spot.step) {
+            return Err(format!("`{}` is no number of a step", spot.step));
+        }
+        if self.names.len() <= 8 {
+            self.names.insert(short(&value.tag));
+        }
+        if name(folder, &value.tag, true).or(name(folder, &value.tag, false)).is_none() {
+            return Ok(());
+        }
+        self.count += 1;
+        if self.count > MOST {
+            return Err(format!("it has more than {MOST} figures, the most that are read"));
+        }
+        self.figures.entry((folder.to_owned(), value.tag)).or_default().push((spot, number));
+        Ok(())
+    }
+
+    /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of one.
+    fn series(self) -> Vec<Series<Spot>> {
+        let named = self.figures.keys().filter(|(_, tag)| names_part(tag));
+        let apart: BTreeSet<String> = named.map(|(folder, _)| folder.clone()).collect();
+        let mut all: Vec<Series<Spot>> = Vec::new();
+        for ((folder, tag), values) in self.figures {
+            let Some(name) = name(&folder, &tag, !apart.contains(&folder)) else { continue };
+            let Some(column) = meaning(&name) else { continue };
+            let fits = |&(spot, value): &(Spot, f64)| {
+                Some((spot, known(value, column.field).ok().flatten()?))
+            };
+            let values = values.iter().filter_map(fits);
+            match all.iter_mut().find(|series| series.name == name) {
+                Some(series) => series.values.extend(values),
+                None => all.push(Series { name, column, values: values.collect() }),
+            }
+        }
+        all
     }
 }
 
-/// One row for each step at which the validation loss was measured, or the training loss without one.
-/// Figures of the steps between belong to the next such step.
-fn by_epoch(
-    mut all: Vec<Series>,
-    tags: &[String],
-    path: &str,
-) -> std::result::Result<History, HistoryError> {
-    all.sort_by_key(|series| series.rank);
-    all.iter_mut().for_each(|series| series.points.sort_by_key(|point| point.0));
-    let of = |field| all.iter().find(|series| series.field == field);
-    let Some(reference) = of(Field::ValLoss).or_else(|| of(Field::TrainLoss)) else {
-        let columns = tags.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
-        return Err(HistoryError::NoLoss { path: path.to_owned(), columns });
+/// The name of a tag in a folder that `may_be_part`, where it means something.
+fn name(folder: &str, tag: &str, may_be_part: bool) -> Option<String> {
+    let part = Part::of_folder(folder).filter(|_| may_be_part && !names_part(tag));
+    let figure = || meaning(folder).is_some_and(|column| column.of_part);
+    let name = match part {
+        Some(part) => format!("{}/{tag}", part.name()),
+        None if figure() => folder.to_owned(),
+        None => tag.to_owned(),
     };
-    let mut marks: Vec<i64> = reference.points.iter().map(|point| point.0).collect();
-    marks.dedup();
-    let epochs_are_steps = marks.windows(2).all(|pair| pair[1] == pair[0] + 1);
-    let number = |i: usize| if epochs_are_steps { marks[i] as f64 } else { i as f64 + 1.0 };
-    let mut epochs: Vec<Row> =
-        (0..marks.len()).map(|i| Row { epoch: number(i), ..Row::default() }).collect();
-    let figure = |field: Field, row: usize| -> Option<f64> {
-        let points = &of(field)?.points;
-        let from = row.checked_sub(1).map_or(i64::MIN, |before| marks[before] + 1);
-        let first = points.partition_point(|point| point.0 < from);
-        let end = points.partition_point(|point| point.0 <= marks[row]);
-        let within = points.get(first..end)?;
-        match field {
-            Field::TrainLoss | Field::TrainAccuracy | Field::GradNorm if !within.is_empty() => {
-                Some(within.iter().map(|point| point.1).sum::<f64>() / within.len() as f64)
-            }
-            _ => within.last().map(|point| point.1),
-        }
-    };
-    for (i, row) in epochs.iter_mut().enumerate() {
-        row.train_loss = figure(Field::TrainLoss, i);
-        row.val_loss = figure(Field::ValLoss, i);
-        row.train_accuracy = figure(Field::TrainAccuracy, i);
-        row.val_accuracy = figure(Field::ValAccuracy, i);
-        row.grad_norm = figure(Field::GradNorm, i);
-        row.learning_rate = figure(Field::LearningRate, i);
+    meaning(&name).map(|_| name)
+}
+
+/// Puts the values of several files into one course, which a training that was interrupted leaves behind.
+///
+/// # Errors
+/// When two files tell different values of the same steps.
+fn one_training(series: &mut Series<Spot>, files: &[PathBuf]) -> std::result::Result<(), HistoryError> {
+    let numbers: BTreeSet<usize> = series.values.iter().map(|value| value.0.file).collect();
+    if numbers.len() < 2 {
+        return Ok(());
     }
-    Ok(History { epochs, ended: true, ..History::default() })
+    let values = std::mem::take(&mut series.values);
+    let of = |file: usize| values.iter().copied().filter(move |value| value.0.file == file);
+    let first = |file: usize| of(file).map(|value| value.0.step).min();
+    let mut order: Vec<usize> = numbers.into_iter().collect();
+    order.sort_by_key(|&file| first(file));
+    let mut known: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
+    for file in order {
+        // A copy of what is known already adds nothing.
+        let is_copy = |value: &(Spot, f64)| known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits());
+        let new: Vec<(Spot, f64)> = of(file).filter(|value| !is_copy(value)).collect();
+        let last = known.last_key_value().map(|(&step, &(_, file))| (step, file));
+        let again = last.and_then(|(last, before)| {
+            let step = new.iter().map(|value| value.0.step).min().filter(|&step| step <= last)?;
+            Some((before, step))
+        });
+        if let Some((before, step)) = again {
+            let [one, other] = [before, file].map(|file| files[file].display().to_string());
+            let (tag, step) = (short(&series.name), step as f64);
+            return Err(HistoryError::Overlap { one, other, tag, step });
+        }
+        known.extend(new.iter().map(|(spot, value)| (spot.step, (value.to_bits(), file))));
+        series.values.extend(new);
+    }
+    Ok(())
 }
 
 /// The number of a scalar summary; none for pictures, histograms and the like.
@@ -202,47 +247,30 @@ fn scalar(value: &Value) -> Option<f64> {
     }
 }
 
-/// The records of an event file. A last one that is still being written is left out.
-fn records(mut bytes: &[u8]) -> std::result::Result<Vec<&[u8]>, &'static str> {
-    const DAMAGED: &str = "a checksum does not agree";
-    let mut records = Vec::new();
-    while let Some((head, rest)) = bytes.split_first_chunk::<12>() {
-        let (length, checksum) = head.split_at(8);
-        if masked(length) != word(checksum) {
-            return Err(DAMAGED);
-        }
-        let length = length.iter().rev().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
-        let length = usize::try_from(length).map_err(|_| DAMAGED)?;
-        let Some(record) = rest.get(..length) else { break };
-        let Some(checksum) = rest.get(length..).and_then(|rest| rest.get(..4)) else { break };
-        if masked(record) != word(checksum) {
-            return Err(DAMAGED);
-        }
-        records.push(record);
-        bytes = &rest[length + 4..];
-    }
-    Ok(records)
-}
-
-/// The checksum as it stands in the file.
-fn masked(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
-}
-
-fn word(bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(0, |all, &byte| all << 8 | u32::from(byte))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{read, tests::losses_of},
+        records::masked,
+        *,
+    };
 
     fn record(step: i64, tag: &str, number: f32) -> Vec<u8> {
         let value = Value { tag: tag.to_owned(), number: Some(number), tensor: None };
-        let bytes = Event { step, summary: Some(Summary { value: vec![value] }) }.encode_to_vec();
+        let summary = Some(Summary { value: vec![value] });
+        let bytes = Event { seconds: 0.0, step, summary }.encode_to_vec();
         let length = (bytes.len() as u64).to_le_bytes();
         let sums = [masked(&length), masked(&bytes)].map(u32::to_le_bytes);
         [&length[..], &sums[0], &bytes, &sums[1]].concat()
+    }
+
+    fn records(all: &[(i64, &str, f32)]) -> Vec<u8> {
+        all.iter().flat_map(|&(step, tag, number)| record(step, tag, number)).collect()
+    }
+
+    /// A loss that halves, from this step on.
+    fn course(tag: &str, from: i64) -> Vec<u8> {
+        (0..3).flat_map(|i| record(from + i, tag, 0.5f32.powi((from + i) as i32))).collect()
     }
 
     fn history(files: &[(&str, Vec<u8>)]) -> Result<History> {
@@ -252,13 +280,7 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, bytes).unwrap();
         }
-        read(folder.path(), "tb")
-    }
-
-    #[test]
-    fn the_checksum_is_the_published_one() {
-        // The file version record that TensorFlow writes first: its length is 24.
-        assert_eq!(masked(&24u64.to_le_bytes()), word(&[0xa3, 0x7f, 0x4b, 0x22]));
+        read(folder.path())
     }
 
     #[test]
@@ -275,32 +297,82 @@ mod tests {
         }
         let half = record(50, "val_loss", 0.25);
         bytes.extend(&half[..half.len() - 3]);
-        let rows = history(&[("events.out.tfevents.1.host", bytes)]).unwrap().epochs;
-        let rows: Vec<_> = rows.iter().map(|r| (r.epoch, r.train_loss, r.val_loss)).collect();
+        let rows = losses_of(&history(&[("events.out.tfevents.1.host", bytes)]).unwrap());
         assert_eq!(rows, [(1.0, Some(0.75), Some(0.75)), (2.0, Some(0.25), Some(0.5))]);
     }
 
     #[test]
-    fn folders_of_keras_are_the_parts() {
-        let file = |loss: f32| {
-            [record(0, "epoch_loss", loss), record(1, "epoch_loss", loss / 2.0)].concat()
-        };
-        let files =
-            [("train/events.out.tfevents.1", file(1.0)), ("validation/x.tfevents.2", file(2.0))];
-        let rows = history(&files).unwrap().epochs;
-        let rows: Vec<_> = rows.iter().map(|r| (r.epoch, r.train_loss, r.val_loss)).collect();
-        assert_eq!(rows, [(0.0, Some(1.0), Some(2.0)), (1.0, Some(0.5), Some(1.0))]);
+    fn folders_are_parts_or_figures() {
+        let expected = [(0.0, Some(1.0), Some(1.0)), (1.0, Some(0.5), Some(0.5)), (2.0, Some(0.25), Some(0.25))];
+        for (train, val, tag) in [
+            ("train", "validation", "epoch_loss"),
+            ("train", "test", "loss"),
+            ("training", "valid", "loss"),
+            ("log_train", "dev", "Loss"),
+            ("Loss_train", "Loss_val", "Loss"),
+            ("loss_training", "loss_validation", "loss"),
+            ("", "", "loss"),
+            ("fit/20240101/train", "fit/20240101/validation", "epoch_loss"),
+        ] {
+            let files = if train.is_empty() {
+                let all = [course("loss/train", 0), course("loss/val", 0)].concat();
+                vec![("a.tfevents".to_owned(), all)]
+            } else {
+                vec![
+                    (format!("{train}/a.tfevents.1"), course(tag, 0)),
+                    (format!("{val}/a.tfevents.2"), course(tag, 0)),
+                ]
+            };
+            let files: Vec<_> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
+            assert_eq!(losses_of(&history(&files).unwrap()), expected, "{train} {val} {tag}");
+        }
     }
 
     #[test]
-    fn folders_of_pytorch_are_figures_and_others_are_trainings_of_their_own() {
-        let file = |loss: f32| [record(1, "Loss", loss), record(2, "Loss", loss / 2.0)].concat();
-        let files = [("Loss_train/a.tfevents", file(1.0)), ("Loss_val/a.tfevents", file(2.0))];
-        let rows = history(&files).unwrap().epochs;
-        assert_eq!((rows[1].train_loss, rows[1].val_loss), (Some(0.5), Some(1.0)));
-        let files = [("version_0/a.tfevents", file(1.0)), ("version_1/a.tfevents", file(2.0))];
-        let error = history(&files).unwrap_err().to_string();
-        assert_eq!(error, "`tb` has more than one training: name one of them, such as `version_0`");
+    fn a_folder_with_the_name_of_a_part_may_hold_both() {
+        let both = [course("loss", 0), course("val_loss", 0)].concat();
+        let rows = losses_of(&history(&[("test/a.tfevents", both)]).unwrap());
+        assert_eq!(rows[1], (1.0, Some(0.5), Some(0.5)));
+    }
+
+    #[test]
+    fn several_trainings_are_refused_by_name() {
+        let one = || course("train_loss", 0);
+        let other: Vec<u8> = (0..3).flat_map(|i| record(i, "train_loss", 7.0)).collect();
+        for names in [["a.tfevents.1", "a.tfevents.2"], ["v_0/a.tfevents", "v_1/a.tfevents"]] {
+            let files = [(names[0], one()), (names[1], other.clone())];
+            let error = history(&files).unwrap_err().to_string();
+            assert!(names.iter().all(|name| error.contains(name.trim_end_matches("/a.tfevents"))), "{error}");
+        }
+        let error = history(&[("a.tfevents", [one(), other].concat())]).unwrap_err().to_string();
+        assert!(error.contains("more than one training"), "{error}");
+    }
+
+    #[test]
+    fn a_training_that_went_on_is_one_and_a_copy_adds_nothing() {
+        let files = [("a.tfevents.2", course("loss", 0)), ("a.tfevents.1", course("loss", 3))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 6);
+        let files = [("a.tfevents.1", course("loss", 0)), ("a.tfevents.2", course("loss", 0))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 3);
+        let files = [("a.tfevents.1", course("loss", 0)), ("1700.1/a.tfevents.2", record(0, "loss", 1.0))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 3, "what is kept of hyper-parameters");
+    }
+
+    #[test]
+    fn two_tags_of_one_part_are_refused() {
+        let all = records(&[(0, "train/loss", 1.0), (1, "train/loss", 0.5), (0, "loss/train", 2.0), (1, "loss/train", 1.0)]);
+        let error = history(&[("a.tfevents", all)]).unwrap_err().to_string();
+        assert!(error.contains("`loss/train` and `train/loss`"), "{error}");
+    }
+
+    #[test]
+    fn a_hundred_thousand_tags_end() {
+        let begun = std::time::Instant::now();
+        let all: Vec<u8> = (0..100_000).flat_map(|i| record(i, &format!("tag{i}"), 1.0)).collect();
+        assert!(history(&[("a.tfevents", all)]).is_err());
+        let all: Vec<u8> = (0..20_000).flat_map(|i| record(i, &format!("loss{}", "/".repeat((i % 999) as usize)), 1.0)).collect();
+        assert!(history(&[("a.tfevents", all)]).is_err());
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     #[test]
@@ -321,8 +393,10 @@ mod tests {
         let error = history(&[("a.tfevents", bytes)]).unwrap_err().to_string();
         assert!(error.ends_with("a checksum does not agree"), "{error}");
         let error = history(&[("notes.txt", vec![])]).unwrap_err().to_string();
-        assert_eq!(error, "`tb` is neither a run nor a folder of TensorBoard event files");
+        assert!(error.ends_with("is neither a run nor a folder with the history of a training"));
         let error = history(&[("a.tfevents", record(1, "x", 1.0))]).unwrap_err().to_string();
         assert!(error.contains("its columns are x"), "{error}");
+        let error = history(&[("a.tfevents", record(-5, "loss", 1.0))]).unwrap_err().to_string();
+        assert!(error.ends_with("`-5` is no number of a step"), "{error}");
     }
 }

@@ -1,0 +1,83 @@
+//! What a cell holds: a number, or nothing.
+//!
+//! Missing is what people and programs write where nothing was measured: an empty cell, `NA` (Keras 3, R), `N/A`,
+//! `null`, `None`, a dash. `nan` and `inf` are numbers that a training arrived at, and stay: whether a loss that is not
+//! finite tells of a divergence follows from what comes after it (see `tracker.rs`). An accuracy, a norm or a
+//! learning rate that is not finite says nothing and is missing.
+
+use super::columns::Field;
+
+/// What is written for a missing value, in lower case.
+const MISSING: [&str; 11] =
+    ["", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing", "-", "--"];
+/// The largest number of an epoch or a step; a moment of the clock in seconds is larger.
+const LARGEST: f64 = 1e9;
+
+/// What stands in a cell of this field.
+///
+/// # Errors
+/// With what should be there, when it is something else.
+pub(super) fn number(text: &str, field: Field) -> Result<Option<f64>, &'static str> {
+    let text = text.trim();
+    // Most cells are numbers: the names of nothing are looked up for the others.
+    if let Ok(value) = text.parse::<f64>() {
+        return known(value, field);
+    }
+    if MISSING.contains(&text.to_lowercase().as_str()) { Ok(None) } else { Err(wanted(field)) }
+}
+
+/// A number of this field, none where it says nothing.
+///
+/// # Errors
+/// As [`number`].
+pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static str> {
+    match field {
+        Field::TrainLoss | Field::ValLoss => Ok(Some(value)),
+        // Tables of numbers alone have `nan` for an epoch that is not known.
+        Field::Epoch | Field::Step if value.is_nan() => Ok(None),
+        Field::Epoch | Field::Step if !(0.0..=LARGEST).contains(&value) => Err(wanted(field)),
+        _ => Ok(Some(value).filter(|value| value.is_finite())),
+    }
+}
+
+fn wanted(field: Field) -> &'static str {
+    match field {
+        Field::Epoch => "the number of an epoch",
+        Field::Step => "the number of a step",
+        _ => "a number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_no_number() {
+        for text in ["", " ", "NA", "N/A", "null", "None", "<NA>", "-", "na "] {
+            assert_eq!(number(text, Field::ValLoss), Ok(None), "{text}");
+        }
+        for text in ["0", "0.0", " 0 "] {
+            assert_eq!(number(text, Field::ValLoss), Ok(Some(0.0)), "{text}");
+        }
+        for text in ["cat", "0,5", "1 2", "0.5%", "tensor(0.5)"] {
+            assert_eq!(number(text, Field::ValLoss), Err("a number"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_a_fact_and_anything_else_is_not() {
+        assert!(number("NaN", Field::TrainLoss).is_ok_and(|x| x.is_some_and(f64::is_nan)));
+        assert_eq!(number("inf", Field::ValLoss), Ok(Some(f64::INFINITY)));
+        assert_eq!(number("nan", Field::ValAccuracy), Ok(None));
+        assert_eq!(number("nan", Field::Epoch), Ok(None));
+    }
+
+    #[test]
+    fn epochs_have_numbers_that_epochs_can_have() {
+        for text in ["-1", "1e300", "inf", "1700000000", "first"] {
+            assert_eq!(number(text, Field::Epoch), Err("the number of an epoch"), "{text}");
+        }
+        assert_eq!(number("1e9", Field::Step), Ok(Some(1e9)));
+    }
+}

@@ -1,0 +1,125 @@
+//! CSV: a head of names, then a row an epoch, or several with holes (Lightning).
+
+use super::{History, HistoryError, table::Table};
+
+/// The history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
+///
+/// # Errors
+/// When it is no CSV with a column of losses, a cell of such a column is no number, or a row does not fit the head.
+pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
+    let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
+    let wrong = |error: csv::Error| form(error.to_string());
+    if bytes.contains(&0) {
+        return Err(form("it is no text in UTF-8".to_owned()));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(bytes))
+        .comment(Some(b'#'))
+        .flexible(true)
+        .from_reader(bytes);
+    let head = reader.headers().map_err(wrong)?.clone();
+    let mut table = Table::new(path);
+    let known = head.iter().enumerate().map(|(i, name)| (i, table.column(name)));
+    let known: Vec<(usize, usize)> = known.filter_map(|(i, column)| Some((i, column?))).collect();
+    let (mut record, mut row) = (csv::StringRecord::new(), 0u64);
+    while reader.read_record(&mut record).map_err(wrong)? {
+        row += 1;
+        if record == head {
+            return Err(HistoryError::Again { path: path.to_owned(), row });
+        }
+        // A cell too many, such as a decimal comma makes, moves all others under a wrong name.
+        if record.iter().skip(head.len()).any(|cell| !cell.trim().is_empty()) {
+            let (cells, names) = (record.len(), head.len());
+            return Err(HistoryError::Cells { path: path.to_owned(), row, cells, names });
+        }
+        table.row()?;
+        for &(i, column) in &known {
+            table.cell(column, record.get(i).unwrap_or_default())?;
+        }
+    }
+    table.finish()
+}
+
+/// What divides the names of the head.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let mut lines = bytes.split(|&b| b == b'\n');
+    let head = lines.find(|line| !line.is_empty() && line[0] != b'#').unwrap_or_default();
+    let count = |delimiter: u8| head.split(|&b| b == delimiter).count();
+    let most = [b',', b';', b'\t'].into_iter().rev().max_by_key(|&delimiter| count(delimiter));
+    most.unwrap_or(b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{parse, tests::losses};
+
+    #[test]
+    fn what_keras_3_writes_for_epochs_without_validation() {
+        let rows = losses("epoch,loss,val_loss\n0,0.9,NA\n1,0.8,0.7\n2,0.7,NA\n");
+        assert_eq!(rows, [(0.0, Some(0.9), None), (1.0, Some(0.8), Some(0.7)), (2.0, Some(0.7), None)]);
+    }
+
+    #[test]
+    fn a_row_without_an_epoch_belongs_to_the_epoch_of_its_step() {
+        // Lightning's learning rate monitor writes before the epoch; the last one is of an epoch that never ended.
+        let text = "epoch,lr-Adam,step,train_loss,val_loss\n,0.1,0,,\n0,,9,,0.8\n0,,9,0.9,\n,0.2,10,,\n\
+                    1,,19,,0.6\n1,,19,0.7,\n,0.3,20,,\n";
+        let history = parse(text.as_bytes(), "h").unwrap();
+        let rates: Vec<_> = history.epochs.iter().map(|r| (r.epoch, r.learning_rate)).collect();
+        assert_eq!(rates, [(0.0, Some(0.1)), (1.0, Some(0.2))]);
+        assert_eq!(losses(text), [(0.0, Some(0.9), Some(0.8)), (1.0, Some(0.7), Some(0.6))]);
+    }
+
+    #[test]
+    fn losses_of_steps_are_averaged_and_the_last_validation_of_an_epoch_counts() {
+        let text = "epoch,step,train_loss,val_loss\n1,1,0.9,\n1,2,0.7,1.0\n1,3,0.5,0.9\n2,4,0.4,0.8\n";
+        let rows = losses(text);
+        assert!((rows[0].1.unwrap() - 0.7).abs() < 1e-12, "{rows:?}");
+        assert_eq!((rows[0].2, rows[1]), (Some(0.9), (2.0, Some(0.4), Some(0.8))));
+    }
+
+    #[test]
+    fn rows_without_an_epoch_count_steps_or_themselves() {
+        let steps = losses("step,train_loss,val_loss\n50,0.9,\n100,0.7,\n100,,0.8\n150,0.6,\n200,0.4,0.7\n");
+        assert_eq!(steps, [(1.0, Some(0.8), Some(0.8)), (2.0, Some(0.5), Some(0.7))]);
+        let turns = losses("train_loss,val_loss\n0.9,\n,0.8\n0.7,\n,0.6\n");
+        assert_eq!(turns, [(1.0, Some(0.9), Some(0.8)), (2.0, Some(0.7), Some(0.6))]);
+    }
+
+    #[test]
+    fn more_than_one_training_is_refused() {
+        let of = |text: &str| parse(text.as_bytes(), "h").unwrap_err().to_string();
+        for text in [
+            "epoch,loss\n0,1\n1,0.9\n0,1\n1,0.8\n",
+            "epoch,loss,val_loss\n1,1,1\n1,0.9,0.9\n2,1,0.8\n2,0.8,0.7\n",
+            "epoch,train_loss,val_loss\n1,1,\n1,,1\n1,,0.9\n",
+            "epoch,loss\n0,1\n1,0.9\nepoch,loss\n0,1\n1,0.8\n",
+            "step,train_loss,val_loss\n0,1,1\n1,0.9,1\n0,1,1\n1,0.8,1\n",
+        ] {
+            let error = of(text);
+            assert!(error.contains("more than one training"), "{text}: {error}");
+        }
+        let error = of("epoch,loss\n1,1\n3,0.9\n2,1\n");
+        assert!(error.contains("not in order"), "{error}");
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_the_head_is_refused() {
+        let error = parse(b"epoch,loss,val_loss\n1,0,71,0,85\n", "h").unwrap_err().to_string();
+        assert_eq!(error, "`h` has 5 cells in row 1 and 3 names in its head");
+        assert_eq!(losses("epoch,loss\n1,0.5,\n2,0.4,\n").len(), 2, "an empty one does no harm");
+        assert_eq!(losses("epoch,loss,val_loss\n1,0.5,0.6\n2,0.4\n")[1].2, None);
+    }
+
+    #[test]
+    fn too_many_rows_and_a_hundred_thousand_columns_end() {
+        let text = format!("loss\n{}", "1\n".repeat(2_000_001));
+        let error = parse(text.as_bytes(), "h").unwrap_err();
+        assert!(error.to_string().contains("more than 2000000 rows"), "{error}");
+        let names: Vec<String> = (0..100_000).map(|i| format!("loss {i} x")).collect();
+        let begun = std::time::Instant::now();
+        let text = format!("{}\n", names.join(","));
+        assert!(parse(text.as_bytes(), "h").is_err());
+        assert!(begun.elapsed().as_secs() < 5);
+    }
+}
