@@ -1,8 +1,11 @@
 //! `klubok report`: a run as one HTML file; several are compared.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
-use klubok::format::write_atomically;
+use klubok::{bounded, format::write_atomically};
 
 use crate::{
     args,
@@ -18,6 +21,11 @@ const REPORT: &str = "report.html";
 
 /// Writes the report of the first run, with the others beside it.
 pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
+    let taken = args.output.as_ref().filter(|path| path.exists() && !is_report(path));
+    if let Some(path) = taken {
+        let reason = format!("`{}` exists and is no report", path.display());
+        return Err(Failure::failed(reason).hint(text!("hint.taken")));
+    }
     let screen = Screen::new(args.quiet);
     let runs = args.runs.iter().map(|name| run_of(name)).collect::<Result<Vec<_>>>()?;
     let first = &runs[0];
@@ -30,22 +38,14 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
         hub.look_at_runs()
     };
     let report = page::report(&hub, beside).map_err(Failure::failed)?;
-    let path = match &args.output {
-        Some(path) if path.exists() && !is_report(path) => {
-            return Err(Failure::failed(format!("`{}` exists and is no report", path.display()))
-                .hint(text!("hint.taken")));
-        }
-        Some(path) => path.clone(),
-        None => first.file(REPORT),
-    };
+    let path = args.output.clone().unwrap_or_else(|| first.file(REPORT));
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;
     answer(clean(path.display()))
 }
 
 /// A report may be written over: it can be made again.
 fn is_report(path: &Path) -> bool {
-    fs_err::read(path).is_ok_and(|bytes| {
-        let head = &bytes[..bytes.len().min(4096)];
-        String::from_utf8_lossy(head).contains("name=\"generator\" content=\"klubok\"")
-    })
+    let mut head = Vec::new();
+    let read = bounded::open(path).and_then(|file| file.take(4096).read_to_end(&mut head));
+    read.is_ok() && String::from_utf8_lossy(&head).contains("name=\"generator\" content=\"klubok\"")
 }

@@ -1,8 +1,9 @@
 //! What a page is of: the run, its settings, its data and its network. It does not change while a run is shown.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use klubok::{
+    bounded,
     config::Config,
     data::{Dataset, Input, Part, read_split},
     format::Model,
@@ -63,6 +64,7 @@ impl About {
             return Err(Failure::failed(format!("the run `{name}` has no model yet")));
         }
         let model = Model::load(&path)?;
+        let places: BTreeMap<&String, usize> = model.classes.iter().zip(0..).collect();
         let mut counts = [vec![0; model.classes.len()], vec![0; model.classes.len()]];
         for row in read_split(&run.file(SPLIT))? {
             let part = match row.part {
@@ -70,8 +72,8 @@ impl About {
                 Part::Val => 1,
                 Part::Test => continue,
             };
-            if let Some(class) = model.classes.iter().position(|class| *class == row.class) {
-                counts[part][class] += 1;
+            if let Some(class) = places.get(&row.class) {
+                counts[part][*class] += 1;
             }
         }
         let [train, val] = counts;
@@ -101,17 +103,18 @@ impl About {
     }
 
     /// The answer to `/api/run`.
-    pub(super) fn told(&self, can_act: bool, live: bool) -> Value {
+    pub(super) fn told(&self, can_act: bool, takes_pictures: bool, live: bool) -> Value {
         let path = self.run.path().display().to_string();
-        let text = fs_err::read_to_string(self.run.file(CONFIG)).unwrap_or_default();
+        let text = bounded::read_to_string(&self.run.file(CONFIG), bounded::SETTINGS);
         let source = files::shown(&self.info.data);
         let val: u64 = self.val.iter().sum();
         json!({
             "name": self.name(),
             "path": path,
             "can_act": can_act,
+            "takes_pictures": takes_pictures,
             "live": live,
-            "config_text": text,
+            "config_text": text.unwrap_or_default(),
             "command": format!("klubok train {source} -c {path}/config.toml"),
             "data": self.data(),
             "network": self.layers(),

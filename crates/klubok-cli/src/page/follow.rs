@@ -1,19 +1,19 @@
 //! A run by its files alone: one that has ended, or that another process trains. Nothing is written.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom},
+    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom},
     path::PathBuf,
     sync::Arc,
     thread,
     time::Duration,
 };
 
-use fs_err::File;
 use klubok::{
+    bounded::{self, NotRead},
     data::{self, Dataset, OpenOptions},
     train::{
-        event::{Metrics, Stopped},
-        logs::{EVENTS, EventLine, METRICS, STEPS},
+        event::{Event, Observer as _, Stopped},
+        logs::{EVENTS, METRICS, STEPS},
         run_dir::RunDir,
     },
 };
@@ -28,6 +28,11 @@ use crate::failure::Result;
 
 /// Time between two looks at the files.
 const PACE: Duration = Duration::from_millis(500);
+/// Bytes of a line.
+const LINE: u64 = 16 << 20;
+/// Memory for all lines of a run, and about what each object in them takes of it.
+const ROOM: usize = 192 << 20;
+const OBJECT: usize = 256;
 
 /// A hub for a run by its files; as long as the run has not ended, its files are followed.
 ///
@@ -42,15 +47,17 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Arc<Hub>> {
     if let Some(progress) = &progress {
         hub.story().set_length(progress.steps_per_epoch, hub.about.config.train.epochs);
     }
-    files.read(&hub);
+    files.read(&hub)?;
     if progress.is_some_and(|progress| progress.stopped.is_some()) {
         hub.story().set_mode(Mode::Ended);
         return Ok(hub);
     }
     let followed = Arc::downgrade(&hub);
-    thread::spawn(move || {
+    thread::Builder::new().name("follow".to_owned()).spawn(move || {
         while let Some(hub) = followed.upgrade() {
-            files.read(&hub);
+            if files.read(&hub).is_err() {
+                return;
+            }
             let stopped = hub.now().stopped;
             if stopped.is_some_and(|stopped| stopped != Stopped::Interrupted) {
                 hub.story().set_mode(Mode::Ended);
@@ -59,7 +66,7 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Arc<Hub>> {
             drop(hub);
             thread::sleep(PACE);
         }
-    });
+    })?;
     Ok(hub)
 }
 
@@ -85,30 +92,29 @@ struct Files {
     steps: Tail,
     epochs: Tail,
     events: Tail,
+    /// Memory that is left for further lines, in bytes.
+    room: usize,
 }
 
 impl Files {
     fn new(run: &RunDir) -> Self {
-        let tail = |name| Tail { path: run.file(name), read: 0, last: String::new() };
-        Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS) }
+        let tail = |name| Tail { path: run.file(name), read: 0, last: Vec::new() };
+        Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS), room: ROOM }
     }
 
-    fn read(&mut self, hub: &Hub) {
+    fn read(&mut self, hub: &Hub) -> io::Result<()> {
         if [&self.steps, &self.epochs, &self.events].into_iter().any(Tail::was_cut) {
             *self = Self::new(&hub.about.run);
             hub.story().begin_anew(&hub.about.val);
         }
-        let mut steps = self.steps.lines::<Metrics>().into_iter().peekable();
-        for epoch in self.epochs.lines::<Metrics>() {
-            while let Some(step) = steps.next_if(|step| step.step <= epoch.step) {
-                hub.story().step(&step);
-            }
-            hub.story().epoch(&epoch);
-        }
-        steps.for_each(|step| hub.story().step(&step));
-        for line in self.events.lines::<EventLine>() {
-            hub.story().happened(line);
-        }
+        let room = &mut self.room;
+        let (steps, epochs) = (self.steps.lines(room)?, self.epochs.lines(room)?);
+        let events = self.events.lines(room)?;
+        let mut story = hub.story();
+        // A story has nothing that can fail.
+        let _ = story.observe(&Event::Past { steps: &steps, epochs: &epochs });
+        story.happened(events);
+        Ok(())
     }
 }
 
@@ -117,7 +123,7 @@ struct Tail {
     path: PathBuf,
     /// Bytes of whole lines that were read, and the last of these lines.
     read: u64,
-    last: String,
+    last: Vec<u8>,
 }
 
 impl Tail {
@@ -125,29 +131,80 @@ impl Tail {
     fn was_cut(&self) -> bool {
         let begin = self.read - self.last.len() as u64;
         let mut there = vec![0; self.last.len()];
-        let read = File::open(&self.path).and_then(|mut file| {
+        let read = bounded::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(begin))?;
             file.read_exact(&mut there)
         });
-        self.read > 0 && (read.is_err() || there != self.last.as_bytes())
+        self.read > 0 && (read.is_err() || there != self.last)
     }
 
-    /// The whole lines since the last time.
-    fn lines<T: DeserializeOwned>(&mut self) -> Vec<T> {
-        let Ok(mut file) = File::open(&self.path) else { return Vec::new() };
-        if file.seek(SeekFrom::Start(self.read)).is_err() {
-            return Vec::new();
-        }
-        let (mut lines, mut line) = (Vec::new(), String::new());
+    /// The whole lines since the last time; those that are damaged are left out.
+    ///
+    /// # Errors
+    /// When it is no log: no regular file, a line without an end, more than there is room for.
+    fn lines<T: DeserializeOwned>(&mut self, room: &mut usize) -> io::Result<Vec<T>> {
+        let mut file = match bounded::open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            file => file?,
+        };
+        file.seek(SeekFrom::Start(self.read))?;
+        let (mut lines, mut line) = (Vec::new(), Vec::new());
         let mut reader = BufReader::new(file);
-        while let Ok(n) = reader.read_line(&mut line)
-            && line.ends_with('\n')
-        {
-            self.read += n as u64;
-            lines.extend(serde_json::from_str(&line).ok());
-            self.last.clone_from(&line);
+        loop {
             line.clear();
+            let n = reader.by_ref().take(LINE).read_until(b'\n', &mut line)?;
+            if !line.ends_with(b"\n") {
+                return if (n as u64) < LINE { Ok(lines) } else { Err(self.too_large()) };
+            }
+            let objects = line.iter().filter(|&&byte| byte == b'{').count();
+            *room = room.checked_sub(objects * OBJECT).ok_or_else(|| self.too_large())?;
+            self.read += n as u64;
+            lines.extend(serde_json::from_slice(&line).ok());
+            self.last.clone_from(&line);
         }
-        lines
+    }
+
+    fn too_large(&self) -> io::Error {
+        let path = self.path.display().to_string();
+        NotRead::TooLarge { path, limit: ROOM as u64 }.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn tail(folder: &tempfile::TempDir) -> Tail {
+        Tail { path: folder.path().join("log"), read: 0, last: Vec::new() }
+    }
+
+    #[test]
+    fn a_log_is_read_line_by_line_without_what_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tail = tail(&folder);
+        let mut room = 10 * OBJECT;
+        assert_eq!(tail.lines::<Value>(&mut room).unwrap(), [Value::Null; 0], "nothing is there");
+        fs_err::write(&tail.path, b"{}\n\xff\n{\"a\":\n[{}]\n{\"b\"").unwrap();
+        let lines: Vec<Value> = tail.lines(&mut room).unwrap();
+        assert_eq!(lines, [serde_json::json!({}), serde_json::json!([{}])]);
+        assert_eq!((tail.read, room), (15, 7 * OBJECT));
+        assert!(!tail.was_cut());
+        fs_err::write(&tail.path, b"{}\n").unwrap();
+        assert!(tail.was_cut());
+    }
+
+    #[test]
+    fn a_log_has_no_more_than_there_is_room_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tail = tail(&folder);
+        fs_err::write(&tail.path, "{}\n".repeat(5)).unwrap();
+        let error = tail.lines::<Value>(&mut (4 * OBJECT)).unwrap_err();
+        assert!(error.to_string().contains("is larger than"), "{error}");
+        // A line that never ends, of a terabyte that takes no room.
+        fs_err::File::create(&tail.path).unwrap().set_len(1 << 40).unwrap();
+        let error = tail.lines::<Value>(&mut ROOM.clone()).unwrap_err();
+        assert!(error.to_string().contains("is larger than"), "{error}");
     }
 }

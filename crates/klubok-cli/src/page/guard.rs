@@ -2,17 +2,18 @@
 //!
 //! A web page of somebody else could send requests to this machine from a visitor's browser. It cannot choose the `Host` that
 //! the browser writes, nor hide its own `Origin`; and a name that is pointed at this machine (DNS rebinding) is neither an
-//! address nor `localhost`.
+//! address nor `localhost`. Browsers say, too, whether another site had them ask (`Sec-Fetch-Site`): all that such a one may do is
+//! to link to the page.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use axum::{
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
+            CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
             X_CONTENT_TYPE_OPTIONS,
         },
     },
@@ -23,7 +24,10 @@ use axum::{
 use super::hub::Hub;
 
 /// Where the token stands.
-pub(super) const TOKEN: &str = "x-klubok-token";
+const TOKEN: &str = "x-klubok-token";
+
+/// Where the stream of events is.
+pub(super) const STREAM: &str = "/api/live";
 
 /// Scripts come from the server only. Styles are also set by the charts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -32,26 +36,45 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 /// Refuses what does not come from the server's own page, and says how answers are to be treated.
 pub(super) async fn guard(State(port): State<u16>, request: Request, next: Next) -> Response<Body> {
-    if let Err(reason) = comes_from_here(request.headers(), port) {
-        return (StatusCode::FORBIDDEN, reason).into_response();
-    }
-    let mut response = next.run(request).await;
+    let mut response = match comes_from_here(&request, port) {
+        Ok(()) => next.run(request).await,
+        Err(reason) => (StatusCode::FORBIDDEN, [(CONNECTION, "close")], reason).into_response(),
+    };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-fn comes_from_here(headers: &HeaderMap, port: u16) -> Result<(), &'static str> {
+fn comes_from_here<B>(request: &Request<B>, port: u16) -> Result<(), &'static str> {
+    let headers = request.headers();
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = text(HOST).filter(|host| is_here(host, port)).ok_or("wrong Host")?;
-    match headers.get(ORIGIN) {
-        None => Ok(()),
-        Some(origin) if origin.as_bytes() == format!("http://{host}").as_bytes() => Ok(()),
-        Some(_) => Err("wrong Origin"),
+    if headers.get(ORIGIN).is_some_and(|origin| *origin != format!("http://{host}")) {
+        return Err("wrong Origin");
     }
+    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        None | Some(b"none" | b"same-origin") => Ok(()),
+        Some(_) if is_followed_link(request) => Ok(()),
+        Some(_) => Err("asked for by another site"),
+    }
+}
+
+/// Whether a person followed a link to the page, from a chat, say.
+fn is_followed_link<B>(request: &Request<B>) -> bool {
+    let says = |name, value: &str| request.headers().get(name).is_some_and(|own| own == value);
+    request.method() == Method::GET
+        && request.uri().path() == "/"
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
 }
 
 /// An address, or `localhost`, with the server's port.
@@ -65,28 +88,32 @@ fn is_address(name: &str) -> bool {
     name == "localhost" || bare.parse::<IpAddr>().is_ok()
 }
 
-/// Whether the request has the token.
-pub(super) fn has_token(headers: &HeaderMap, hub: &Arc<Hub>) -> bool {
-    headers
-        .get(TOKEN)
-        .and_then(|token| token.to_str().ok())
-        .is_some_and(|token| hub.lets_act(token))
+/// Whether a request has the token: in a header, or where a browser sends none of its own, in the address of the stream.
+pub(super) fn has_token(headers: &HeaderMap, uri: &Uri, hub: &Hub) -> bool {
+    let header = headers.get(TOKEN).and_then(|token| token.to_str().ok());
+    let query = uri.query().filter(|_| uri.path() == STREAM).unwrap_or_default();
+    let query = query.split('&').find_map(|pair| pair.strip_prefix("token="));
+    header.into_iter().chain(query).any(|token| hub.lets_act(token))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(host: &str, origin: Option<&str>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().unwrap());
-        origin.map(|origin| headers.insert(ORIGIN, origin.parse().unwrap()));
-        headers
+    fn lets_in(path: &str, headers: &[(&str, &str)]) -> bool {
+        let request =
+            headers.iter().fold(Request::builder().uri(path), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        comes_from_here(&request.body(()).unwrap(), 7717).is_ok()
     }
 
     #[test]
     fn only_its_own_page_is_let_in() {
-        let let_in = |host, origin| comes_from_here(&headers(host, origin), 7717).is_ok();
+        let let_in = |host, origin: Option<&str>| {
+            let origin = origin.map(|origin| ("origin", origin));
+            lets_in("/", &[&[("host", host)], origin.as_slice()].concat())
+        };
         assert!(let_in("127.0.0.1:7717", None));
         assert!(let_in("localhost:7717", Some("http://localhost:7717")));
         assert!(let_in("[::1]:7717", Some("http://[::1]:7717")));
@@ -103,6 +130,23 @@ mod tests {
         ] {
             assert!(!let_in(host, origin), "{host} {origin:?}");
         }
-        assert!(comes_from_here(&HeaderMap::new(), 7717).is_err());
+        assert!(!lets_in("/", &[]));
+    }
+
+    #[test]
+    fn another_site_may_link_to_the_page_and_nothing_else() {
+        let from = |site, path, more: &[(&str, &str)]| {
+            lets_in(path, &[&[("host", "localhost:7717"), ("sec-fetch-site", site)], more].concat())
+        };
+        let link = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let frame = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+        for own in ["none", "same-origin"] {
+            assert!(from(own, "/", &link) && from(own, "/api/run", &[]));
+        }
+        for other in ["cross-site", "same-site", "", "None"] {
+            assert!(from(other, "/", &link), "{other}");
+            assert!(!from(other, "/", &[]) && !from(other, "/", &frame), "{other}");
+            assert!(!from(other, "/api/run", &link) && !from(other, "/api.js", &[]), "{other}");
+        }
     }
 }

@@ -152,15 +152,15 @@ impl Hub {
     /// Tells the story what happens in a training of this process.
     pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::Result<()> {
         if let Event::Past { ahead, .. } = event {
-            let log =
-                bounded::read_to_string(&self.about.run.file(EVENTS), LOG).unwrap_or_default();
+            let log = bounded::read_to_string(&self.about.run.file(EVENTS), LOG);
+            let log = log.unwrap_or_default();
             let lines = log.lines().filter_map(|line| serde_json::from_str::<EventLine>(line).ok());
             // What is done again is told when it is.
             let again = |line: &EventLine| match line.happened {
                 Happened::Person { act } => ahead.contains(&Recorded { step: line.step, act }),
                 _ => false,
             };
-            lines.filter(|line| !again(line)).for_each(|line| self.story().happened(line));
+            self.story().happened(lines.filter(|line| !again(line)).collect());
         }
         self.story().observe(event)?;
         if let (Event::Step(_) | Event::Epoch { .. }, Weighted::Live(control)) =

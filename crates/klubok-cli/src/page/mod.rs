@@ -16,9 +16,13 @@ mod about;
 mod animation;
 mod answers;
 mod assets;
+mod connections;
 mod dear;
+mod door;
 mod excites;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod hub;
 mod layers;
@@ -35,7 +39,7 @@ mod terrain;
 
 use std::{
     fs::TryLockError,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -43,6 +47,7 @@ use std::{
 
 use fs_err::File;
 use klubok::{
+    bounded,
     config::Config,
     data::Dataset,
     train::{
@@ -127,7 +132,12 @@ impl Page {
         let address = format!("http://{}/", self.server.address());
         let live = serde_json::json!({ "address": address, "process": std::process::id() });
         let path = self.hub.about.run.file(LIVE);
-        let mut file = File::create(&path)?;
+        // What a killed process left behind, or whatever else there is, is not written into.
+        match fs_err::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = File::create_new(&path)?;
         file.lock_shared()?;
         file.write_all(live.to_string().as_bytes())?;
         // Events come one after the other: nobody was here before.
@@ -154,10 +164,13 @@ impl Observer for &Page {
 
 /// The address of the process that serves a run, if there is one.
 pub(crate) fn served(run: &Path) -> Option<String> {
-    let file = File::open(run.join(LIVE)).ok()?;
+    let file = bounded::open(&run.join(LIVE)).ok()?;
     if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return None;
     }
-    let live: serde_json::Value = serde_json::from_reader(file).ok()?;
-    Some(live.get("address")?.as_str()?.to_owned())
+    let live: serde_json::Value = serde_json::from_reader(file.take(1024)).ok()?;
+    let address = live.get("address")?.as_str()?;
+    // It is shown in a terminal: it must be an address and nothing else.
+    let of: SocketAddr = address.strip_prefix("http://")?.strip_suffix('/')?.parse().ok()?;
+    Some(format!("http://{of}/"))
 }

@@ -29,7 +29,6 @@ const UNPACK: &str = r#"window.KlubokPlotly = (async () => {
 /// In a sentence, when the story cannot be told.
 pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
     let story = hub.after(Known::default()).map_err(|error| error.to_string())?;
-    let story: Value = serde_json::from_str(&story).map_err(|error| error.to_string())?;
     let mut looks: BTreeMap<String, Value> = BTreeMap::new();
     let mut keep = |path: String, answer: Answer| {
         // What a run does not have (features of a table, answers without its data) is not in the report.
@@ -80,12 +79,12 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
     keep("/api/look/features?layer=hidden1&moment=live".to_owned(), features);
     let before = hub.look_at_features("hidden1", Some(0));
     keep("/api/look/features?layer=hidden1&moment=0".to_owned(), before);
-    let data = json!({ "run": hub.about.told(false, false), "story": story, "looks": looks });
-    Ok(in_one_file(&data))
+    let (run, looks) = (hub.about.told(false, false, false), json!(looks));
+    Ok(in_one_file(&format!(r#"{{"run":{run},"story":{story},"looks":{looks}}}"#)))
 }
 
 /// The page with its looks, scripts, charts and data inside.
-fn in_one_file(data: &Value) -> String {
+fn in_one_file(data: &str) -> String {
     let style = format!("<style>\n{}\n</style>", assets::STYLE);
     let mut page = assets::PAGE.replace(r#"<link rel="stylesheet" href="/page.css">"#, &style);
     for (name, script) in assets::SCRIPTS {
@@ -93,7 +92,7 @@ fn in_one_file(data: &Value) -> String {
         page = page.replace(&tag, &format!("<script>\n{script}\n</script>"));
     }
     // A name in the data may be that of a tag: no `<` is left in it.
-    let data = data.to_string().replace('<', "\\u003c");
+    let data = data.replace('<', "\\u003c");
     let charts = STANDARD.encode(assets::charts());
     let head = format!(
         "<script type=\"application/json\" id=\"report-data\">{data}</script>\n\
@@ -110,7 +109,7 @@ mod tests {
     #[test]
     fn a_report_needs_nothing_from_outside() {
         let hostile = "</script><img src=x onerror=alert(1)>";
-        let page = in_one_file(&json!({ "run": { "name": hostile } }));
+        let page = in_one_file(&json!({ "run": { "name": hostile } }).to_string());
         assert!(!page.contains("src=\"/") && !page.contains("href=\"/"), "something is fetched");
         assert!(!page.contains(hostile));
         assert!(page.len() < 3_000_000, "{} bytes before any data", page.len());

@@ -1,18 +1,34 @@
 //! The runs beside this one: how far each came, and in which settings they differ.
 
-use std::path::{Path, PathBuf};
-
-use klubok::train::{
-    event::Metrics,
-    logs::{EVENTS, EventLine, Happened, METRICS},
-    run_dir::{CONFIG, RunDir},
+use std::{
+    io,
+    path::{Path, PathBuf},
 };
+
+use klubok::{
+    bounded,
+    train::{
+        logs::{EVENTS, EventLine, Happened, METRICS},
+        run_dir::{CONFIG, RunDir},
+    },
+};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{hub::Hub, looks::Answer};
 
 /// Runs that are shown, the last ones by name.
 const RUNS: usize = 40;
+/// Bytes of files that are read of all of them together.
+const BUDGET: u64 = bounded::LOG / 2;
+
+/// What is compared of an epoch.
+#[derive(Deserialize)]
+struct Epoch {
+    epoch: f64,
+    val_loss: Option<f64>,
+    val_accuracy: Option<f64>,
+}
 
 impl Hub {
     /// All runs of the folder, with the settings in which any two of them differ.
@@ -29,11 +45,12 @@ impl Hub {
     }
 }
 
-/// Runs side by side, with the settings in which any two of them differ.
-/// A run that cannot be read is left out.
+/// Runs side by side, with the settings in which any two of them differ. A run that cannot be read, or
+/// for which nothing is left of what may be read of all of them, is left out.
 pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
+    let mut budget = BUDGET;
     let read: Vec<(&PathBuf, Map<String, Value>, Value)> =
-        folders.iter().filter_map(|folder| read(folder)).collect();
+        folders.iter().filter_map(|folder| read(folder, &mut budget)).collect();
     let same = |key: &String| {
         let mut values = read.iter().map(|(_, settings, _)| settings.get(key));
         let first = values.next();
@@ -59,8 +76,16 @@ pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
 }
 
 /// Settings of a run as `section.key`, and its figures; none where its files cannot be read.
-fn read(folder: &PathBuf) -> Option<(&PathBuf, Map<String, Value>, Value)> {
-    let text = fs_err::read_to_string(folder.join(CONFIG)).ok()?;
+fn read<'a>(
+    folder: &'a PathBuf,
+    budget: &mut u64,
+) -> Option<(&'a PathBuf, Map<String, Value>, Value)> {
+    let mut file = |name, most: u64| {
+        let text = bounded::read_to_string(&folder.join(name), most.min(*budget));
+        *budget -= text.as_ref().map_or(0, |text| text.len() as u64);
+        text
+    };
+    let text = file(CONFIG, bounded::SETTINGS).ok()?;
     let table: toml::Table = text.parse().ok()?;
     let mut settings = Map::new();
     for (section, keys) in table.iter().filter(|(section, _)| *section != "run") {
@@ -68,14 +93,17 @@ fn read(folder: &PathBuf) -> Option<(&PathBuf, Map<String, Value>, Value)> {
             settings.insert(format!("{section}.{key}"), serde_json::to_value(value).ok()?);
         }
     }
-    let log = |name| fs_err::read_to_string(folder.join(name)).unwrap_or_default();
-    let epochs: Vec<Metrics> =
-        log(METRICS).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let [metrics, events] = [METRICS, EVENTS].map(|name| match file(name, bounded::LOG) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => None,
+        log => Some(log.unwrap_or_default()),
+    });
+    let epochs: Vec<Epoch> =
+        metrics?.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let best = epochs
         .iter()
         .filter(|line| line.val_loss.is_some())
         .min_by(|a, b| f64::total_cmp(&a.val_loss.unwrap_or(0.0), &b.val_loss.unwrap_or(0.0)));
-    let stopped = log(EVENTS).lines().rev().find_map(|line| {
+    let stopped = events?.lines().rev().find_map(|line| {
         match serde_json::from_str::<EventLine>(line).ok()?.happened {
             Happened::Stopped { reason, .. } => Some(reason),
             _ => None,

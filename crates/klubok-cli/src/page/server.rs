@@ -1,25 +1,22 @@
 //! Serves the page: files, the story, what happens now, looks, acts.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, LazyLock, atomic::Ordering::Relaxed},
     thread,
     time::Duration,
 };
 
 use axum::{
     Json, Router,
-    body::to_bytes,
-    extract::{Path, Query, Request, State},
+    body::{Bytes, to_bytes},
+    extract::{FromRequest as _, Path, Query, Request, State},
     http::{
-        HeaderMap, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+        HeaderMap, StatusCode, Uri,
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
+        request::Parts,
     },
     middleware,
     response::{
@@ -29,18 +26,16 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::{Stream, stream};
-use hyper::service::{Service as _, service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper::body::Body as _;
 use klubok::train::control::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::sync::Semaphore;
 
 use super::{
     PORT, assets,
+    connections::{self, listen},
+    door::{Door, Turn, beside, busy, refused, unread},
     guard::{self, has_token},
     hub::Hub,
     looks::{Answer, Which},
@@ -50,14 +45,19 @@ use crate::text::{Lang, of_page};
 
 /// Time between two events to a browser.
 const BEAT: Duration = Duration::from_millis(250);
-/// Connections at once: each takes a file of the system, of which training needs some too.
-const CONNECTIONS: usize = 256;
-/// How long a connection may say nothing before or between requests.
-const SILENCE: Duration = Duration::from_secs(5);
-/// How long a picture may take to come.
-const UPLOAD: Duration = Duration::from_secs(60);
-/// The largest picture that is read.
-const LARGEST: usize = 32 << 20;
+/// An act is a line.
+const ACT: Limits = Limits {
+    bytes: 4 << 10,
+    time: Duration::from_secs(5),
+    too_large: "an act has no more than 4 KiB",
+    too_slow: "the act did not come",
+};
+const PICTURE: Limits = Limits {
+    bytes: 32 << 20,
+    time: Duration::from_secs(30),
+    too_large: "the picture has more than 32 MiB",
+    too_slow: "the picture did not come",
+};
 
 /// A server on a thread of its own; it ends with the process.
 pub(super) struct Server {
@@ -66,22 +66,20 @@ pub(super) struct Server {
 
 impl Server {
     /// Serves a hub at this address, without one on this machine only.
-    pub(super) fn start(listen: Option<SocketAddr>, hub: Arc<Hub>) -> io::Result<Self> {
-        let listener = match listen {
-            Some(address) => TcpListener::bind(address)?,
+    pub(super) fn start(at: Option<SocketAddr>, hub: Arc<Hub>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let local = |port| listen((Ipv4Addr::LOCALHOST, port).into());
+        let listener = match at {
+            Some(address) => listen(address)?,
             // A page that is served already keeps its address; this one gets the next that is free.
-            None => TcpListener::bind((Ipv4Addr::LOCALHOST, PORT))
-                .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?,
+            None => local(PORT).or_else(|_| local(0))?,
         };
-        listener.set_nonblocking(true)?;
+        drop(entered);
         let address = listener.local_addr()?;
-        let app = routes(hub, address.port());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(2)
-            .build()?;
+        let app = routes(Door::new(hub.clone(), connections::most()), address.port());
         thread::Builder::new().name("page".to_owned()).spawn(move || {
-            runtime.block_on(accept(listener, app));
+            runtime.block_on(connections::accept(listener, app, hub));
         })?;
         Ok(Self { address })
     }
@@ -92,65 +90,19 @@ impl Server {
     }
 }
 
-/// Serves every connection until it ends or says nothing for too long. Where there are too many, the oldest one goes that has
-/// never asked for anything.
-async fn accept(listener: TcpListener, app: Router) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let mut open: VecDeque<Connection> = VecDeque::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of files, most likely: others will close theirs.
-            tokio::time::sleep(BEAT).await;
-            continue;
-        };
-        open.retain(|connection| !connection.task.is_finished());
-        if open.len() >= CONNECTIONS {
-            let silent = open.iter().position(|connection| !connection.asked.load(Relaxed));
-            let Some(silent) = silent.and_then(|at| open.remove(at)) else { continue };
-            silent.task.abort();
-        }
-        open.push_back(Connection::serve(stream, app.clone()));
-    }
-}
+type Shared = State<Arc<Door>>;
 
-/// A connection that is served.
-struct Connection {
-    /// Whether it has ever asked for anything.
-    asked: Arc<AtomicBool>,
-    task: JoinHandle<()>,
-}
-
-impl Connection {
-    fn serve(stream: TcpStream, app: Router) -> Self {
-        let asked = Arc::new(AtomicBool::new(false));
-        let (app, heard) = (TowerToHyperService::new(app), asked.clone());
-        let service = service_fn(move |request| {
-            heard.store(true, Relaxed);
-            app.call(request)
-        });
-        let task = tokio::spawn(async move {
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
-            // A browser that goes away is no failure.
-            let _ = http.serve_connection(TokioIo::new(stream), service).await;
-        });
-        Self { asked, task }
-    }
-}
-
-type Shared = State<Arc<Hub>>;
-
-fn routes(hub: Arc<Hub>, port: u16) -> Router {
+fn routes(door: Arc<Door>, port: u16) -> Router {
     Router::new()
         .route("/", get(async || typed("text/html", assets::PAGE)))
         .route("/page.css", get(async || typed("text/css", assets::STYLE)))
         .route("/plotly.js", get(charts))
         .route("/{script}", get(script))
-        .route("/api/texts", get(async || Json(texts())))
+        .route("/api/texts", get(async || told_texts()))
         .route("/api/run", get(run))
         .route("/api/story", get(story))
-        .route("/api/live", get(live))
-        .route("/api/runs", get(async |shared| asked(shared, Hub::look_at_runs).await))
+        .route(guard::STREAM, get(live))
+        .route("/api/runs", get(async |turn| asked(turn, Hub::look_at_runs).await))
         .route("/api/act", post(act))
         .route("/api/picture", post(picture))
         .route("/api/look/pass", get(pass))
@@ -158,32 +110,35 @@ fn routes(hub: Arc<Hub>, port: u16) -> Router {
         .route("/api/look/features", get(features))
         .route(
             "/api/look/answers",
-            get(async |hub, at| at_moment(hub, at, Hub::look_at_answers).await),
+            get(async |turn, at| at_moment(turn, at, Hub::look_at_answers).await),
         )
-        .route("/api/look/map", get(async |hub, at| at_moment(hub, at, Hub::look_at_map).await))
+        .route("/api/look/map", get(async |turn, at| at_moment(turn, at, Hub::look_at_map).await))
         .route("/api/look/excites", get(excites))
         .route("/api/look/slope", get(slope))
         .route(
             "/api/look/layers",
-            get(async |hub, at| at_moment(hub, at, Hub::look_at_layers).await),
+            get(async |turn, at| at_moment(turn, at, Hub::look_at_layers).await),
         )
         .route(
             "/api/look/lesions",
-            get(async |hub, at| at_moment(hub, at, Hub::look_at_lesions).await),
+            get(async |turn, at| at_moment(turn, at, Hub::look_at_lesions).await),
         )
         .route(
             "/api/look/suspects",
-            get(async |hub, at| at_moment(hub, at, Hub::look_at_suspects).await),
+            get(async |turn, at| at_moment(turn, at, Hub::look_at_suspects).await),
         )
         .route(
             "/api/look/motion",
-            get(async |hub, at| at_moment(hub, at, Hub::look_at_motion).await),
+            get(async |turn, at| at_moment(turn, at, Hub::look_at_motion).await),
         )
-        .route("/api/look/cloud", get(async |hub, at| at_moment(hub, at, Hub::look_at_cloud).await))
-        .route("/api/look/terrain", get(async |shared| asked(shared, Hub::look_at_terrain).await))
+        .route(
+            "/api/look/cloud",
+            get(async |turn, at| at_moment(turn, at, Hub::look_at_cloud).await),
+        )
+        .route("/api/look/terrain", get(async |turn| asked(turn, Hub::look_at_terrain).await))
         .route("/api/animation.gif", get(animation))
         .layer(middleware::from_fn_with_state(port, guard::guard))
-        .with_state(hub)
+        .with_state(door)
 }
 
 fn typed(kind: &'static str, text: &'static str) -> impl IntoResponse + use<> {
@@ -198,7 +153,10 @@ async fn script(Path(name): Path<String>) -> Response {
 }
 
 async fn charts() -> Response {
-    match tokio::task::spawn_blocking(assets::charts).await {
+    /// They are packed when they are asked for the first time; all others wait for that.
+    static ONE: Semaphore = Semaphore::const_new(1);
+    let _one = ONE.acquire().await;
+    match beside(assets::charts).await {
         Ok(packed) => {
             let headers = [
                 (CONTENT_TYPE, "text/javascript; charset=utf-8"),
@@ -207,8 +165,14 @@ async fn charts() -> Response {
             ];
             (headers, packed).into_response()
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(refusal) => refusal,
     }
+}
+
+/// The texts, written once: whoever asks for them often takes no time of others.
+fn told_texts() -> impl IntoResponse + use<> {
+    static TOLD: LazyLock<String> = LazyLock::new(|| texts().to_string());
+    ([(CONTENT_TYPE, "application/json")], TOLD.as_str())
 }
 
 /// The texts of the page in every language.
@@ -216,62 +180,116 @@ pub(super) fn texts() -> Value {
     json!({ "en": of_page(Lang::En), "ru": of_page(Lang::Ru) })
 }
 
-async fn run(State(hub): Shared, headers: HeaderMap) -> Json<Value> {
-    Json(hub.about.told(has_token(&headers, &hub), hub.is_live()))
+async fn run(turn: Turn) -> Response {
+    let person = turn.person;
+    turn.look(move |hub| Ok(hub.about.told(person, takes_pictures(hub, person), hub.is_live())))
+        .await
 }
 
-async fn story(State(hub): Shared, Query(known): Query<Known>) -> Response {
-    match hub.after(known) {
-        Ok(news) => ([(CONTENT_TYPE, "application/json")], news).into_response(),
-        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
+async fn story(turn: Turn, Query(known): Query<Known>) -> Response {
+    let news = move |hub: &Hub| hub.after(known).map(String::into_bytes);
+    turn.answer("application/json", move |hub| news(hub).map_err(|error| error.to_string())).await
 }
 
 /// Where the training is, whenever that changes, at most four times a second.
-async fn live(State(hub): Shared) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let beats = stream::unfold((hub, String::new()), |(hub, last)| async move {
-        loop {
+async fn live(
+    State(door): Shared,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let hub = door.hub.clone();
+    let ended = door.stream(has_token(&headers, &uri, &hub));
+    let beats = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
+        while !ended.load(Relaxed) {
             let now = serde_json::to_string(&hub.now()).unwrap_or_default();
+            tokio::time::sleep(BEAT).await;
             if now != last {
                 let event = Event::default().event("now").data(&now);
-                tokio::time::sleep(BEAT).await;
-                return Some((Ok(event), (hub, now)));
+                return Some((Ok(event), (hub, ended, now)));
             }
-            tokio::time::sleep(BEAT).await;
         }
+        None
     });
     Sse::new(beats).keep_alive(KeepAlive::default())
 }
 
-async fn act(State(hub): Shared, headers: HeaderMap, Json(act): Json<Act>) -> Response {
-    if !has_token(&headers, &hub) {
-        return refused(StatusCode::FORBIDDEN, "only the address with the token may act");
+async fn act(State(door): Shared, request: Request) -> Response {
+    let hub = &door.hub;
+    if !has_token(request.headers(), request.uri(), hub) {
+        return without_token();
     }
+    let (parts, bytes) = match whole(request, &ACT).await {
+        Ok(whole) => whole,
+        Err(refusal) => return refusal,
+    };
+    let act = match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
+        Ok(Json(act)) => act,
+        Err(rejection) => return rejection.into_response(),
+    };
     if let Act::LearningRate { rate } = act
-        && !(rate.is_finite() && rate > 0.0)
+        && !can_be_trained_with(rate)
     {
-        return refused(StatusCode::BAD_REQUEST, "a learning rate is a number above 0");
+        let sentence = "a learning rate is a number above 0 that 32 bits can hold";
+        return refused(StatusCode::BAD_REQUEST, sentence);
     }
     hub.ask(act);
     Json(json!({})).into_response()
 }
 
-async fn picture(State(hub): Shared, request: Request) -> Response {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
-    let too_large = || refused(StatusCode::PAYLOAD_TOO_LARGE, "the picture has more than 32 MiB");
-    // What is announced as too large is not waited for.
-    if length.is_some_and(|length: u64| length > LARGEST as u64) {
-        return too_large();
+/// Whether a learning rate is one in the precision of training, too.
+fn can_be_trained_with(rate: f64) -> bool {
+    let rate = rate as f32;
+    rate.is_finite() && rate > 0.0
+}
+
+async fn picture(State(door): Shared, request: Request) -> Response {
+    let person = has_token(request.headers(), request.uri(), &door.hub);
+    if !takes_pictures(&door.hub, person) {
+        return without_token();
     }
-    match tokio::time::timeout(UPLOAD, to_bytes(request.into_body(), LARGEST)).await {
-        Ok(Ok(bytes)) => look(hub, move |hub| hub.look_at_own(&bytes)).await,
-        Ok(Err(_)) => too_large(),
-        Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "the picture did not come"),
+    let Some(turn) = door.picture(person) else {
+        return busy("another picture is being read: try again in a moment");
+    };
+    match whole(request, &PICTURE).await {
+        Ok((_, bytes)) => turn.look(move |hub| hub.look_at_own(&bytes)).await,
+        Err(refusal) => refusal,
     }
 }
 
-async fn pass(State(hub): Shared, Query(which): Query<Which>, Query(at): At) -> Response {
-    look(hub, move |hub| hub.look_at_pass(which, at.step())).await
+/// Whether pictures are taken: from the person, and where nobody can act, and so nobody has a token, from all.
+fn takes_pictures(hub: &Hub, person: bool) -> bool {
+    person || hub.token().is_none()
+}
+
+fn without_token() -> Response {
+    unread(StatusCode::FORBIDDEN, "only the address with the token may act and hand in pictures")
+}
+
+/// What a body may be.
+struct Limits {
+    bytes: usize,
+    time: Duration,
+    too_large: &'static str,
+    too_slow: &'static str,
+}
+
+/// A request with the whole of its body, within its limits.
+async fn whole(request: Request, limits: &Limits) -> Result<(Parts, Bytes), Response> {
+    let (parts, body) = request.into_parts();
+    let too_large = || unread(StatusCode::PAYLOAD_TOO_LARGE, limits.too_large);
+    // What is announced as too large is not waited for.
+    if body.size_hint().lower() > limits.bytes as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(limits.time, to_bytes(body, limits.bytes)).await {
+        Ok(Ok(bytes)) => Ok((parts, bytes)),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(unread(StatusCode::REQUEST_TIMEOUT, limits.too_slow)),
+    }
+}
+
+async fn pass(turn: Turn, Query(which): Query<Which>, Query(at): At) -> Response {
+    turn.look(move |hub| hub.look_at_pass(which, at.step())).await
 }
 
 #[derive(Deserialize)]
@@ -282,10 +300,10 @@ struct Neuron {
     row: Option<u32>,
 }
 
-async fn neuron(State(hub): Shared, Query(query): Query<Neuron>, Query(at): At) -> Response {
+async fn neuron(turn: Turn, Query(query): Query<Neuron>, Query(at): At) -> Response {
     let Neuron { layer, unit, picture, row } = query;
     let which = Which { picture, row, label: None };
-    look(hub, move |hub| hub.look_at_neuron(&layer, unit, which, at.step())).await
+    turn.look(move |hub| hub.look_at_neuron(&layer, unit, which, at.step())).await
 }
 
 #[derive(Deserialize)]
@@ -297,13 +315,13 @@ struct Weight {
 }
 
 async fn slope(
-    State(hub): Shared,
+    turn: Turn,
     Query(weight): Query<Weight>,
     Query(which): Query<Which>,
     Query(at): At,
 ) -> Response {
     let Weight { layer, unit, input } = weight;
-    look(hub, move |hub| hub.look_at_slope(&layer, unit.zip(input), which, at.step())).await
+    turn.look(move |hub| hub.look_at_slope(&layer, unit.zip(input), which, at.step())).await
 }
 
 #[derive(Deserialize)]
@@ -326,45 +344,24 @@ struct OfLayer {
 type Of = Query<OfLayer>;
 type At = Query<Moment>;
 
-async fn features(State(hub): Shared, Query(of): Of, Query(at): At) -> Response {
-    look(hub, move |hub| hub.look_at_features(&of.layer, at.step())).await
+async fn features(turn: Turn, Query(of): Of, Query(at): At) -> Response {
+    turn.look(move |hub| hub.look_at_features(&of.layer, at.step())).await
 }
 
-async fn excites(State(hub): Shared, Query(of): Of, Query(at): At) -> Response {
-    look(hub, move |hub| hub.look_at_excites(&of.layer, at.step())).await
+async fn excites(turn: Turn, Query(of): Of, Query(at): At) -> Response {
+    turn.look(move |hub| hub.look_at_excites(&of.layer, at.step())).await
 }
 
-async fn animation(State(hub): Shared) -> Response {
-    match tokio::task::spawn_blocking(move || hub.animation()).await {
-        Ok(Ok(file)) => ([(CONTENT_TYPE, "image/gif")], file).into_response(),
-        Ok(Err(sentence)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence),
-        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "klubok failed at this animation"),
-    }
+async fn animation(turn: Turn) -> Response {
+    turn.answer("image/gif", Hub::animation).await
 }
 
 /// Answers a look that has no choices.
-async fn asked(State(hub): Shared, answer: fn(&Hub) -> Answer) -> Response {
-    look(hub, answer).await
+async fn asked(turn: Turn, answer: fn(&Hub) -> Answer) -> Response {
+    turn.look(answer).await
 }
 
 /// Answers a look whose only choice is the moment.
-async fn at_moment(
-    State(hub): Shared,
-    Query(at): At,
-    answer: fn(&Hub, Option<u64>) -> Answer,
-) -> Response {
-    look(hub, move |hub| answer(hub, at.step())).await
-}
-
-/// Answers a look beside the server's own thread, two at a time.
-async fn look(hub: Arc<Hub>, answer: impl FnOnce(&Hub) -> Answer + Send + 'static) -> Response {
-    match tokio::task::spawn_blocking(move || answer(&hub)).await {
-        Ok(Ok(answer)) => Json(answer).into_response(),
-        Ok(Err(sentence)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence),
-        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "klubok failed at this look"),
-    }
-}
-
-fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": sentence }))).into_response()
+async fn at_moment(turn: Turn, Query(at): At, answer: fn(&Hub, Option<u64>) -> Answer) -> Response {
+    turn.look(move |hub| answer(hub, at.step())).await
 }

@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::{Told, told};
 
+/// Stops of a run that are judged, the last ones: each takes as long as an epoch.
+const STOPS: usize = 100;
+
 /// Where a training is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,43 +165,47 @@ impl Story {
         (self.now.steps_per_epoch, self.now.epochs) = (steps_per_epoch, epochs);
     }
 
-    /// Is told a line of `events.jsonl`.
-    pub(crate) fn happened(&mut self, line: EventLine) {
-        match &line.happened {
-            Happened::Stopped { reason, .. } => {
-                self.now.stopped = Some(*reason);
-                self.watch_stops(*reason, &line);
+    /// Is told lines of `events.jsonl`.
+    pub(crate) fn happened(&mut self, lines: Vec<EventLine>) {
+        let stops = |line: &EventLine| matches!(line.happened, Happened::Stopped { .. });
+        let mut stops_left = lines.iter().filter(|line| stops(line)).count();
+        let mut is_judged_anew = false;
+        for line in &lines {
+            match &line.happened {
+                Happened::Stopped { reason, .. } => {
+                    self.now.stopped = Some(*reason);
+                    let (stopped, step, epoch) = (*reason, line.step, line.epoch);
+                    if stops_left <= STOPS {
+                        self.watched(&Event::Stopping { stopped, step, epoch });
+                    }
+                    stops_left -= 1;
+                    is_judged_anew = true;
+                }
+                Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
+                Happened::Verdict(verdict) => {
+                    self.watch.found_before([verdict.clone()]);
+                    is_judged_anew = true;
+                }
+                _ => {}
             }
-            Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
-            Happened::Verdict(verdict) => {
-                self.watch.found_before([verdict.clone()]);
-                self.judge();
-            }
-            _ => {}
         }
-        self.events.push(line);
+        if is_judged_anew {
+            self.judge();
+        }
+        self.events.extend(lines);
         self.now.lines[2] = self.events.len();
     }
 
-    fn watch_stops(&mut self, stopped: Stopped, line: &EventLine) {
-        let event = Event::Stopping { stopped, step: line.step, epoch: line.epoch };
-        self.watched(&event);
-        self.judge();
-    }
-
     /// Is told a line of `steps.jsonl`.
-    pub(crate) fn step(&mut self, metrics: &Metrics) {
-        self.watched(&Event::Step(metrics));
+    fn step(&mut self, metrics: &Metrics) {
         self.steps.push(metrics.clone());
         self.measured(metrics);
     }
 
     /// Is told a line of `metrics.jsonl`.
-    pub(crate) fn epoch(&mut self, metrics: &Metrics) {
-        self.watched(&Event::Epoch { metrics, best: false });
+    fn epoch(&mut self, metrics: &Metrics) {
         self.epochs.push(metrics.clone());
         self.measured(metrics);
-        self.judge();
     }
 
     fn measured(&mut self, metrics: &Metrics) {
@@ -245,6 +252,10 @@ impl Observer for Story {
                     self.epoch(epoch);
                 }
                 steps.for_each(|step| self.step(step));
+                self.watched(event);
+                if !epochs.is_empty() {
+                    self.judge();
+                }
             }
             Event::Start { steps_per_epoch, epochs, step } => {
                 self.set_length(steps_per_epoch, epochs);
@@ -252,10 +263,17 @@ impl Observer for Story {
                 self.reached(step, None);
             }
             Event::Progress { step, train_loss, .. } => self.reached(step, Some(train_loss)),
-            Event::Step(metrics) => self.step(metrics),
-            Event::Epoch { metrics, .. } => self.epoch(metrics),
+            Event::Step(metrics) => {
+                self.watched(event);
+                self.step(metrics);
+            }
+            Event::Epoch { metrics, .. } => {
+                self.watched(event);
+                self.epoch(metrics);
+                self.judge();
+            }
             Event::Noticed { step, epoch, notice } => {
-                self.happened(EventLine { step, epoch, happened: notice.clone().into() });
+                self.happened(vec![EventLine { step, epoch, happened: notice.clone().into() }]);
             }
             Event::Person { step, epoch, act } => {
                 self.set_mode(match act {
@@ -263,7 +281,7 @@ impl Observer for Story {
                     Act::GoOn | Act::OneStep | Act::OneEpoch => Mode::Training,
                     Act::LearningRate { .. } | Act::Stop => self.now.mode,
                 });
-                self.happened(EventLine { step, epoch, happened: Happened::Person { act } });
+                self.happened(vec![EventLine { step, epoch, happened: Happened::Person { act } }]);
             }
             Event::Resting { step } => {
                 self.reached(step, None);
@@ -271,7 +289,7 @@ impl Observer for Story {
             }
             Event::Stopping { stopped, step, epoch } => {
                 let happened = Happened::Stopped { reason: stopped, cause: None };
-                self.happened(EventLine { step, epoch, happened });
+                self.happened(vec![EventLine { step, epoch, happened }]);
             }
             Event::End { .. } => self.set_mode(Mode::Ended),
             Event::Checkpoint { .. } => {}

@@ -39,14 +39,20 @@ fn what_can_be_read_in_two_ways_is_refused_with_a_command_for_each() {
     place.picture("data/extra/1.png", 9, 9);
     place.picture("data/extra/2.png", 9, 8);
     let train = [&["train", "data"], &TINY[..]].concat();
-    let ran = place.fails(&train, 1, "can be read in two ways: `train` as parts, without `extra`", "");
+    let ran =
+        place.fails(&train, 1, "can be read in two ways: `train` as parts, without `extra`", "");
     for way in ["parts", "classes"] {
         assert!(ran.stderr.contains(&format!("`klubok train data --set data.layout={way}`")));
     }
     assert!(!place.path("runs").exists());
     assert_eq!(classes(&place, &["data", "--set", "data.layout=parts"]), ["cat", "dog"]);
     assert_eq!(classes(&place, &["data", "--set", "data.layout=classes"]), ["extra", "train"]);
-    place.fails(&["train", "data", "--set", "data.layout=mine"], 2, "one of auto, parts, classes", "");
+    place.fails(
+        &["train", "data", "--set", "data.layout=mine"],
+        2,
+        "one of auto, parts, classes",
+        "",
+    );
 }
 
 #[test]
@@ -73,7 +79,12 @@ fn several_sets_of_idx_files_are_named() {
     for set in ["letters", "digits"] {
         place.write(&format!("emnist/emnist-{set}-train-images-idx3-ubyte"), "");
     }
-    place.fails(&["train", "emnist"], 1, "`emnist-digits`, `emnist-letters`", "a folder of their own");
+    place.fails(
+        &["train", "emnist"],
+        1,
+        "`emnist-digits`, `emnist-letters`",
+        "a folder of their own",
+    );
 }
 
 #[cfg(target_os = "linux")]

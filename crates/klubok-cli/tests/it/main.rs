@@ -12,8 +12,10 @@ mod help;
 #[cfg(target_os = "linux")]
 mod limits;
 mod page;
+mod page_door;
 mod predict;
 mod resume;
+mod served;
 mod train;
 mod untrusted;
 mod util;

@@ -73,8 +73,21 @@ impl Place {
 
     /// The command, in this place, in English whatever the machine speaks.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_klubok"));
-        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        let mut command = self.program(env!("CARGO_BIN_EXE_klubok"));
+        command.args(args);
+        command
+    }
+
+    /// A line of a shell, likewise.
+    pub(crate) fn shell(&self, line: &str) -> Command {
+        let mut command = self.program("sh");
+        command.args(["-c", line]);
+        command
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
         for name in ["KLUBOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG"] {
             command.env_remove(name);
         }

@@ -193,7 +193,8 @@ mod tests {
         let files: Vec<(&str, &str)> = files.iter().map(|name| (*name, "")).collect();
         let folder = folder(&files);
         let tree = Tree::read(folder.path()).unwrap();
-        let known: Option<Vec<String>> = known.map(|known| known.iter().map(|&k| k.into()).collect());
+        let known: Option<Vec<String>> =
+            known.map(|known| known.iter().map(|&k| k.into()).collect());
         match read(&tree, layout, known.as_deref()) {
             Err(error) => error.to_string().replace(folder.path().to_str().unwrap(), "DATA"),
             Ok(Reading { at, parts: None }) => format!("classes of /{}", tree.folder(at).name),
@@ -287,9 +288,15 @@ mod tests {
         let classes = ["train/1.png", "bus/1.png"];
         assert_eq!(with(&classes, &["bus", "car", "train"]), "classes of /");
         assert_eq!(with(&["train/1.png"], &["bus", "train"]), "classes of /");
-        assert_eq!(with(&["train/train/1.png", "train/bus/1.png"], &["bus", "train"]), "train:train");
+        assert_eq!(
+            with(&["train/train/1.png", "train/bus/1.png"], &["bus", "train"]),
+            "train:train"
+        );
         assert_eq!(with(&["cat/1.png", "test/1.png"], &["cat", "dog"]), "classes of /");
         assert_eq!(with(&["cat/x/1.png", "cat/y/1.png"], &["cat", "dog"]), "classes of /");
-        assert_eq!(with(&["pets/cat/1.png", "pets/dog/1.png"], &["cat", "dog"]), "classes of /pets");
+        assert_eq!(
+            with(&["pets/cat/1.png", "pets/dog/1.png"], &["cat", "dog"]),
+            "classes of /pets"
+        );
     }
 }

@@ -268,7 +268,8 @@ mod tests {
         ]);
         let Listing { files, left_out, .. } = list(folder.path(), &options(4)).unwrap();
         assert_eq!(files.len(), 3);
-        let named: Vec<_> = left_out.folders.iter().map(|(n, pictures)| (n.as_str(), *pictures)).collect();
+        let named: Vec<_> =
+            left_out.folders.iter().map(|(n, pictures)| (n.as_str(), *pictures)).collect();
         assert_eq!(named, [("models", 0), ("seg_pred", 1), ("val", 1)]);
         assert_eq!(left_out.below, ["seg_train/seg_train", "seg_test/seg_test"]);
         assert_eq!(left_out.loose, 2);
@@ -299,7 +300,8 @@ mod tests {
         }
         let listing = list(folder.path(), &options(4)).unwrap();
         assert_eq!(listing.classes, [r"\xAA\xAE\xE2", r"\xAF\xE5\xE1"]);
-        let names: Vec<_> = listing.files.iter().map(|file| (file.name.as_str(), file.class)).collect();
+        let names: Vec<_> =
+            listing.files.iter().map(|file| (file.name.as_str(), file.class)).collect();
         assert_eq!(names[1], (r"\xAA\xAE\xE2/\xAB.png", 0));
         assert_eq!((names.len(), names[3].1), (4, 1));
     }

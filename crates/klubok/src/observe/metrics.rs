@@ -16,7 +16,8 @@ pub fn read(path: &Path) -> Result<Vec<Metrics>> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut all: Vec<Metrics> = Vec::new();
     for (i, line) in whole.lines().enumerate() {
-        let wrong = |reason| HistoryError::Log { path: path.display().to_string(), line: i + 1, reason };
+        let wrong =
+            |reason| HistoryError::Log { path: path.display().to_string(), line: i + 1, reason };
         let line: Metrics =
             serde_json::from_str(line).map_err(|error| wrong(format!("is damaged: {error}")))?;
         if !(0.0..=LARGEST).contains(&line.epoch) {

@@ -165,7 +165,8 @@ impl Tracker {
         self.count += 1;
         self.blind.epoch(row);
         let finite = |loss: Option<f64>| loss.filter(|loss| loss.is_finite());
-        let known = Row { train_loss: finite(row.train_loss), val_loss: finite(row.val_loss), ..*row };
+        let known =
+            Row { train_loss: finite(row.train_loss), val_loss: finite(row.val_loss), ..*row };
         if let Some(loss) = known.val_loss
             && self.best.is_none_or(|(_, best)| loss < best)
         {

@@ -57,7 +57,6 @@ impl Watch {
     fn epoch(&mut self, metrics: &Metrics) {
         self.tracker.epoch(&Row::from(metrics));
         self.tracker.layers(metrics);
-        self.look();
     }
 
     /// Compares what can be said now with what was said last. A verdict that was taken back may appear again.
@@ -87,12 +86,19 @@ impl Observer for Watch {
                     }
                     self.epoch(epoch);
                 }
+                // Once for all of them: what was said before the last of them is not said again.
+                if !epochs.is_empty() {
+                    self.look();
+                }
                 steps.for_each(|step| self.step(step));
                 // The log has these already.
                 self.noticed.clear();
             }
             Event::Step(metrics) => self.step(metrics),
-            Event::Epoch { metrics, .. } => self.epoch(metrics),
+            Event::Epoch { metrics, .. } => {
+                self.epoch(metrics);
+                self.look();
+            }
             // Whoever goes on after an interruption looks again at the end of the epoch.
             Event::Stopping { stopped: Stopped::Interrupted, .. } => {}
             Event::Stopping { stopped, epoch, .. } => {

@@ -25,7 +25,10 @@ fn make(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
     for path in paths {
         let file = folder.join(path);
         let above = file.parent().unwrap_or(folder);
-        if file.exists() || fs_err::create_dir_all(above).is_err() || fs_err::write(&file, picture).is_err() {
+        if file.exists()
+            || fs_err::create_dir_all(above).is_err()
+            || fs_err::write(&file, picture).is_err()
+        {
             continue;
         }
         let mut names = path.split('/').rev();
@@ -51,9 +54,10 @@ fn folders() {
     ]
     .map(|text| text.as_bytes().to_vec())
     .into();
-    let words: Vec<&[u8]> = ["train/", "test/", "val/", "cat/", "@eaDir/", "runs/", "1.png\n", "x.txt\n", "\\xAA"]
-        .map(str::as_bytes)
-        .into();
+    let words: Vec<&[u8]> =
+        ["train/", "test/", "val/", "cat/", "@eaDir/", "runs/", "1.png\n", "x.txt\n", "\\xAA"]
+            .map(str::as_bytes)
+            .into();
     fuzz("folders", &seeds, &words, |bytes| {
         let Ok(text) = std::str::from_utf8(bytes) else { return };
         let folder = tempfile::tempdir().unwrap();

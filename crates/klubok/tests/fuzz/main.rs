@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod driver;
-mod model;
-mod run;
 mod folders;
 mod idx;
+mod model;
+mod run;
 mod settings;

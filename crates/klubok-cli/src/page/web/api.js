@@ -68,7 +68,8 @@
   // Tells where the training is, as often as the server says so, and whether there is a connection.
   function follow(onNow, onConnection) {
     if (report) return;
-    const source = new EventSource("/api/live");
+    // It sends no header, and whoever has shown the token keeps the stream, however many others watch.
+    const source = new EventSource(token ? `/api/live?token=${token}` : "/api/live");
     source.addEventListener("now", (event) => {
       onConnection(true);
       onNow(JSON.parse(event.data));

@@ -76,7 +76,8 @@
   }
 
   function build(body) {
-    const own = Klubok.state.run && Klubok.state.run.data.kind === "pictures" && !Klubok.api.report;
+    const { run } = Klubok.state;
+    const own = run && run.data.kind === "pictures" && run.takes_pictures && !Klubok.api.report;
     picture = canvas("", "sample");
     values = el("dl", { class: "evidence values", hidden: true });
     name = el("p", { class: "name" });
@@ -96,7 +97,7 @@
     body.append(...(own ? [inputs()] : []), stage, loss, steps);
     if (own) takeDrops(body);
     mistakes = null;
-    if (Klubok.state.run.data.kind !== "pictures") nameSample();
+    if (run.data.kind !== "pictures") nameSample();
   }
 
   // Rows of a table are no pictures.

@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn what_keras_3_writes_for_epochs_without_validation() {
         let rows = losses("epoch,loss,val_loss\n0,0.9,NA\n1,0.8,0.7\n2,0.7,NA\n");
-        assert_eq!(rows, [(0.0, Some(0.9), None), (1.0, Some(0.8), Some(0.7)), (2.0, Some(0.7), None)]);
+        assert_eq!(
+            rows,
+            [(0.0, Some(0.9), None), (1.0, Some(0.8), Some(0.7)), (2.0, Some(0.7), None)]
+        );
     }
 
     #[test]
@@ -72,7 +75,8 @@ mod tests {
 
     #[test]
     fn losses_of_steps_are_averaged_and_the_last_validation_of_an_epoch_counts() {
-        let text = "epoch,step,train_loss,val_loss\n1,1,0.9,\n1,2,0.7,1.0\n1,3,0.5,0.9\n2,4,0.4,0.8\n";
+        let text =
+            "epoch,step,train_loss,val_loss\n1,1,0.9,\n1,2,0.7,1.0\n1,3,0.5,0.9\n2,4,0.4,0.8\n";
         let rows = losses(text);
         assert!((rows[0].1.unwrap() - 0.7).abs() < 1e-12, "{rows:?}");
         assert_eq!((rows[0].2, rows[1]), (Some(0.9), (2.0, Some(0.4), Some(0.8))));
@@ -80,7 +84,9 @@ mod tests {
 
     #[test]
     fn rows_without_an_epoch_count_steps_or_themselves() {
-        let steps = losses("step,train_loss,val_loss\n50,0.9,\n100,0.7,\n100,,0.8\n150,0.6,\n200,0.4,0.7\n");
+        let steps = losses(
+            "step,train_loss,val_loss\n50,0.9,\n100,0.7,\n100,,0.8\n150,0.6,\n200,0.4,0.7\n",
+        );
         assert_eq!(steps, [(1.0, Some(0.8), Some(0.8)), (2.0, Some(0.5), Some(0.7))]);
         let turns = losses("train_loss,val_loss\n0.9,\n,0.8\n0.7,\n,0.6\n");
         assert_eq!(turns, [(1.0, Some(0.9), Some(0.8)), (2.0, Some(0.7), Some(0.6))]);

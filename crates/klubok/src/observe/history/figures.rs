@@ -124,7 +124,9 @@ mod tests {
     fn two_losses_of_one_part_are_refused_and_of_two_accuracies_the_first_counts() {
         let (one, other): (&[f64], &[f64]) = (&[0.5, 0.4], &[0.5, 0.3]);
         let error = choose(series(&[("val_loss", one), ("valid_loss", other)]), "h").err();
-        assert!(error.is_some_and(|error| error.to_string().contains("`val_loss` and `valid_loss`")));
+        assert!(
+            error.is_some_and(|error| error.to_string().contains("`val_loss` and `valid_loss`"))
+        );
         assert_eq!(chosen(&[("val_loss", one), ("valid_loss", one)]).len(), 1);
         assert!(choose(series(&[("loss", one), ("loss", other)]), "h").is_err());
         let all = series(&[("loss", one), ("acc", one), ("accuracy", other)]);

@@ -10,8 +10,7 @@ use std::{
 };
 
 use super::{
-    History, HistoryError, columns::meaning, file, tensorboard,
-    tensorboard::is_event_file,
+    History, HistoryError, columns::meaning, file, tensorboard, tensorboard::is_event_file,
 };
 use crate::{Result, part::Part};
 
@@ -81,7 +80,8 @@ pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
 }
 
 fn several<'a>(path: &str, places: impl Iterator<Item = &'a PathBuf>) -> HistoryError {
-    let mut names: Vec<String> = places.take(6).map(|place| format!("`{}`", place.display())).collect();
+    let mut names: Vec<String> =
+        places.take(6).map(|place| format!("`{}`", place.display())).collect();
     if names.len() > 5 {
         names[5] = "...".to_owned();
     }
@@ -140,8 +140,8 @@ fn find(folder: &Path, path: &str) -> Result<BTreeMap<PathBuf, Training>> {
 /// The folder of the training that event files in `inner` are of: the one above those of a part or a figure.
 fn training_of(inner: &Path, folder: &Path) -> PathBuf {
     let name = inner.file_name().unwrap_or_default().to_string_lossy();
-    let belongs = Part::of_folder(&name).is_some()
-        || meaning(&name).is_some_and(|column| column.of_part);
+    let belongs =
+        Part::of_folder(&name).is_some() || meaning(&name).is_some_and(|column| column.of_part);
     match inner.parent() {
         Some(above) if belongs && inner != folder => above.to_owned(),
         _ => inner.to_owned(),
@@ -150,7 +150,10 @@ fn training_of(inner: &Path, folder: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::{read, tests::CURVE}, *};
+    use super::{
+        super::{read, tests::CURVE},
+        *,
+    };
 
     fn folder(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -196,6 +199,9 @@ mod tests {
     fn folders_without_a_history_are_said_to_be_such() {
         let folder = folder(&["cat/1.png", "notes.txt", "a/b/c/d/e/metrics.csv"]);
         let error = read(folder.path()).unwrap_err().to_string();
-        assert!(error.ends_with("neither a run nor a folder with the history of a training"), "{error}");
+        assert!(
+            error.ends_with("neither a run nor a folder with the history of a training"),
+            "{error}"
+        );
     }
 }

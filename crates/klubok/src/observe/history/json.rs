@@ -23,7 +23,8 @@ const LARGEST: usize = 32 << 20;
 /// When it is no JSON, or has no losses.
 pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
     let wrong = |reason: String| HistoryError::Form { path: path.to_owned(), form: "JSON", reason };
-    let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is no text in UTF-8".to_owned()))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| wrong("it is no text in UTF-8".to_owned()))?;
     let mut objects = Objects::new(path);
     if text.len() > LARGEST {
         // Only lines of objects can be read piece by piece.
@@ -107,9 +108,9 @@ fn is_loss(name: &str) -> bool {
 fn flat(object: &Map<String, Value>) -> impl Iterator<Item = (Cow<'_, str>, &Value)> {
     object.iter().flat_map(|(name, value)| -> Box<dyn Iterator<Item = (Cow<'_, str>, &Value)>> {
         match value {
-            Value::Object(inner) if Part::of_word(&name.to_lowercase()).is_some() => {
-                Box::new(inner.iter().map(move |(key, value)| (format!("{name}/{key}").into(), value)))
-            }
+            Value::Object(inner) if Part::of_word(&name.to_lowercase()).is_some() => Box::new(
+                inner.iter().map(move |(key, value)| (format!("{name}/{key}").into(), value)),
+            ),
             _ => Box::new(std::iter::once((name.as_str().into(), value))),
         }
     })
@@ -182,9 +183,8 @@ fn by_lists(
     };
     // What is left out anyway, or says nothing of epochs, may have another length.
     let counts = |column: &Column| !matches!(column.field, Field::GradNorm | Field::LearningRate);
-    let mut lists = known.iter().filter(|(_, column, list)| {
-        best(column) && counts(column) && !list.is_empty()
-    });
+    let mut lists =
+        known.iter().filter(|(_, column, list)| best(column) && counts(column) && !list.is_empty());
     let Some((one, _, first)) = lists.next() else {
         return Ok(());
     };
@@ -192,7 +192,8 @@ fn by_lists(
         let (one, other) = ((one.to_string(), first.len()), (other.to_string(), list.len()));
         return Err(HistoryError::Lengths { path: path.to_owned(), one, other });
     }
-    let fitting = known.iter().filter(|(_, column, list)| best(column) && list.len() == first.len());
+    let fitting =
+        known.iter().filter(|(_, column, list)| best(column) && list.len() == first.len());
     let columns: Vec<(usize, &Vec<Value>)> =
         fitting.filter_map(|(name, _, list)| Some((table.column(name)?, *list))).collect();
     for i in 0..first.len() {
@@ -220,13 +221,17 @@ mod tests {
     #[test]
     fn lists_of_unequal_length_are_refused_with_their_lengths() {
         let error = parse(b"{\"loss\": [4, 3, 2, 1], \"val_loss\": [2, 1]}", "h").unwrap_err();
-        let said = "`h` has 4 values of `loss` and 2 of `val_loss`: which epochs these are of is not said";
+        let said =
+            "`h` has 4 values of `loss` and 2 of `val_loss`: which epochs these are of is not said";
         assert_eq!(error.to_string(), said);
         // A value for every epoch, if only `null`, is the way out.
         let rows = losses("{\"loss\": [4, 3, 2, 1], \"val_loss\": [null, 2, null, 1]}");
         assert_eq!((rows.len(), rows[0].2, rows[1].2), (4, None, Some(2.0)));
         refused("{\"epoch\": [1, 2, 3], \"loss\": [2, 1]}", "3 values of `epoch`");
-        refused("{\"loss\": [2, 1], \"val_loss\": [2, 1], \"val_accuracy\": [1]}", "`val_accuracy`");
+        refused(
+            "{\"loss\": [2, 1], \"val_loss\": [2, 1], \"val_accuracy\": [1]}",
+            "`val_accuracy`",
+        );
     }
 
     #[test]
@@ -245,7 +250,8 @@ mod tests {
 
     #[test]
     fn figures_stand_within_their_part_and_histories_within_others() {
-        let text = "[{\"train\": {\"loss\": 2}, \"val\": {\"loss\": 3}}, {\"train\": {\"loss\": 1}}]";
+        let text =
+            "[{\"train\": {\"loss\": 2}, \"val\": {\"loss\": 3}}, {\"train\": {\"loss\": 1}}]";
         assert_eq!(losses(text), [(1.0, Some(2.0), Some(3.0)), (2.0, Some(1.0), None)]);
         let text = "{\"params\": {\"epochs\": 2}, \"history\": {\"loss\": [2, 1]}}";
         assert_eq!(losses(text).len(), 2);

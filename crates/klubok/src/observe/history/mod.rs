@@ -241,7 +241,9 @@ pub enum HistoryError {
         names: String,
     },
     /// Two event files tell different figures of the same steps.
-    #[error("`{one}` and `{other}` are of different trainings: both tell of step {step} of `{tag}`")]
+    #[error(
+        "`{one}` and `{other}` are of different trainings: both tell of step {step} of `{tag}`"
+    )]
     Overlap {
         /// A file.
         one: String,

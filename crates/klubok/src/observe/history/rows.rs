@@ -129,7 +129,11 @@ mod tests {
     type Given<'a> = &'a [(f64, f64)];
 
     /// Rows as (epoch, training loss, validation loss).
-    fn rows(train: Given<'_>, val: Given<'_>, clock: Clock) -> Vec<(f64, Option<f64>, Option<f64>)> {
+    fn rows(
+        train: Given<'_>,
+        val: Given<'_>,
+        clock: Clock,
+    ) -> Vec<(f64, Option<f64>, Option<f64>)> {
         let figures = [(Field::TrainLoss, train.to_vec()), (Field::ValLoss, val.to_vec())];
         let rows = arrange(&figures.into(), clock);
         rows.iter().map(|row| (row.epoch, row.train_loss, row.val_loss)).collect()
@@ -137,7 +141,8 @@ mod tests {
 
     #[test]
     fn an_epoch_without_validation_has_none() {
-        let (train, val) = ([(1.0, 0.9), (2.0, 0.8), (3.0, 0.7), (4.0, 0.6)], [(2.0, 1.0), (4.0, 0.9)]);
+        let (train, val) =
+            ([(1.0, 0.9), (2.0, 0.8), (3.0, 0.7), (4.0, 0.6)], [(2.0, 1.0), (4.0, 0.9)]);
         for clock in [Clock::Epochs, Clock::Steps, Clock::Rows] {
             let rows = rows(&train, &val, clock);
             let expected = [(1.0, Some(0.9), None), (2.0, Some(0.8), Some(1.0))];
@@ -167,14 +172,16 @@ mod tests {
         let expected = [(1.0, Some(0.9), Some(1.0)), (2.0, Some(0.8), Some(0.9))];
         assert_eq!(rows(&train, &val, Clock::Rows), expected);
         // Hugging Face: epochs with their fractions.
-        let (train, val) = ([(0.4, 1.0), (0.8, 0.5), (1.2, 0.4), (1.6, 0.2)], [(1.0, 0.9), (2.0, 0.8)]);
+        let (train, val) =
+            ([(0.4, 1.0), (0.8, 0.5), (1.2, 0.4), (1.6, 0.2)], [(1.0, 0.9), (2.0, 0.8)]);
         let found = rows(&train, &val, Clock::Epochs);
         assert_eq!((found[0], found[1].0), ((1.0, Some(0.75), Some(0.9)), 2.0));
     }
 
     #[test]
     fn a_training_that_ends_in_nothing_does_so_without_a_validation_too() {
-        let (train, val) = ([(10.0, 1.0), (20.0, 0.5), (25.0, f64::NAN)], [(10.0, 0.7), (20.0, 0.6)]);
+        let (train, val) =
+            ([(10.0, 1.0), (20.0, 0.5), (25.0, f64::NAN)], [(10.0, 0.7), (20.0, 0.6)]);
         let found = rows(&train, &val, Clock::Steps);
         assert!(found.len() == 3 && found[2].1.is_some_and(f64::is_nan), "{found:?}");
     }

@@ -100,11 +100,7 @@ fn differ(one: &Values, other: &Values, in_order: bool) -> bool {
 
 /// Gives training the steps of the validations by the order of writing; of two series of one length that were written by
 /// turns, each pair belongs together. False when the order does not tell.
-fn join(
-    train: &mut Series<Point>,
-    val: &mut Series<Point>,
-    others: &mut [Series<Point>],
-) -> bool {
+fn join(train: &mut Series<Point>, val: &mut Series<Point>, others: &mut [Series<Point>]) -> bool {
     let ends: Values = val.values.clone();
     if ends.windows(2).any(|pair| pair[1].0.order <= pair[0].0.order) {
         return false;
@@ -138,7 +134,8 @@ fn folded(mut series: Series<Point>) -> Vec<(f64, f64)> {
     let mean = series.column.mean || series.column.field.is_of_training();
     series.values.sort_by(|a, b| a.0.step.total_cmp(&b.0.step));
     let groups = series.values.chunk_by(|a, b| a.0.step == b.0.step);
-    let one = |group: &[(Point, f64)]| Some((group[0].0.step, fold(group.iter().map(|v| v.1), mean)?));
+    let one =
+        |group: &[(Point, f64)]| Some((group[0].0.step, fold(group.iter().map(|v| v.1), mean)?));
     groups.filter_map(one).collect()
 }
 

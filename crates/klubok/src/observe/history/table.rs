@@ -80,13 +80,12 @@ impl<'a> Table<'a> {
     /// As [`Table::cell`].
     pub(super) fn value(&mut self, column: usize, value: f64) -> Result<(), HistoryError> {
         let read = known(value, self.series[column].column.field);
-        self.add(column, read, "")
-            .map_err(|error| match error {
-                HistoryError::Cell { path, row, column, wanted, .. } => {
-                    HistoryError::Cell { path, row, column, value: value.to_string(), wanted }
-                }
-                error => error,
-            })
+        self.add(column, read, "").map_err(|error| match error {
+            HistoryError::Cell { path, row, column, wanted, .. } => {
+                HistoryError::Cell { path, row, column, value: value.to_string(), wanted }
+            }
+            error => error,
+        })
     }
 
     fn add(
@@ -248,7 +247,8 @@ fn figures(series: Vec<Series<u32>>, at: &[f64]) -> Figures {
         let placed = series.values.iter().map(|&(row, value)| (at[row as usize], value));
         let placed: Vec<(f64, f64)> = placed.filter(|(at, _)| !at.is_nan()).collect();
         let groups = placed.chunk_by(|a, b| a.0 == b.0);
-        let folded = |group: &[(f64, f64)]| Some((group[0].0, fold(group.iter().map(|v| v.1), mean)?));
+        let folded =
+            |group: &[(f64, f64)]| Some((group[0].0, fold(group.iter().map(|v| v.1), mean)?));
         (series.column.field, groups.filter_map(folded).collect())
     };
     series.into_iter().map(one).collect()

@@ -200,7 +200,10 @@ fn name(folder: &str, tag: &str, may_be_part: bool) -> Option<String> {
 ///
 /// # Errors
 /// When two files tell different values of the same steps.
-fn one_training(series: &mut Series<Spot>, files: &[PathBuf]) -> std::result::Result<(), HistoryError> {
+fn one_training(
+    series: &mut Series<Spot>,
+    files: &[PathBuf],
+) -> std::result::Result<(), HistoryError> {
     let numbers: BTreeSet<usize> = series.values.iter().map(|value| value.0.file).collect();
     if numbers.len() < 2 {
         return Ok(());
@@ -213,7 +216,8 @@ fn one_training(series: &mut Series<Spot>, files: &[PathBuf]) -> std::result::Re
     let mut known: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
     for file in order {
         // A copy of what is known already adds nothing.
-        let is_copy = |value: &(Spot, f64)| known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits());
+        let is_copy =
+            |value: &(Spot, f64)| known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits());
         let new: Vec<(Spot, f64)> = of(file).filter(|value| !is_copy(value)).collect();
         let last = known.last_key_value().map(|(&step, &(_, file))| (step, file));
         let again = last.and_then(|(last, before)| {
@@ -303,7 +307,11 @@ mod tests {
 
     #[test]
     fn folders_are_parts_or_figures() {
-        let expected = [(0.0, Some(1.0), Some(1.0)), (1.0, Some(0.5), Some(0.5)), (2.0, Some(0.25), Some(0.25))];
+        let expected = [
+            (0.0, Some(1.0), Some(1.0)),
+            (1.0, Some(0.5), Some(0.5)),
+            (2.0, Some(0.25), Some(0.25)),
+        ];
         for (train, val, tag) in [
             ("train", "validation", "epoch_loss"),
             ("train", "test", "loss"),
@@ -323,7 +331,8 @@ mod tests {
                     (format!("{val}/a.tfevents.2"), course(tag, 0)),
                 ]
             };
-            let files: Vec<_> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
+            let files: Vec<_> =
+                files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
             assert_eq!(losses_of(&history(&files).unwrap()), expected, "{train} {val} {tag}");
         }
     }
@@ -342,7 +351,10 @@ mod tests {
         for names in [["a.tfevents.1", "a.tfevents.2"], ["v_0/a.tfevents", "v_1/a.tfevents"]] {
             let files = [(names[0], one()), (names[1], other.clone())];
             let error = history(&files).unwrap_err().to_string();
-            assert!(names.iter().all(|name| error.contains(name.trim_end_matches("/a.tfevents"))), "{error}");
+            assert!(
+                names.iter().all(|name| error.contains(name.trim_end_matches("/a.tfevents"))),
+                "{error}"
+            );
         }
         let error = history(&[("a.tfevents", [one(), other].concat())]).unwrap_err().to_string();
         assert!(error.contains("more than one training"), "{error}");
@@ -354,13 +366,19 @@ mod tests {
         assert_eq!(history(&files).unwrap().epochs.len(), 6);
         let files = [("a.tfevents.1", course("loss", 0)), ("a.tfevents.2", course("loss", 0))];
         assert_eq!(history(&files).unwrap().epochs.len(), 3);
-        let files = [("a.tfevents.1", course("loss", 0)), ("1700.1/a.tfevents.2", record(0, "loss", 1.0))];
+        let files =
+            [("a.tfevents.1", course("loss", 0)), ("1700.1/a.tfevents.2", record(0, "loss", 1.0))];
         assert_eq!(history(&files).unwrap().epochs.len(), 3, "what is kept of hyper-parameters");
     }
 
     #[test]
     fn two_tags_of_one_part_are_refused() {
-        let all = records(&[(0, "train/loss", 1.0), (1, "train/loss", 0.5), (0, "loss/train", 2.0), (1, "loss/train", 1.0)]);
+        let all = records(&[
+            (0, "train/loss", 1.0),
+            (1, "train/loss", 0.5),
+            (0, "loss/train", 2.0),
+            (1, "loss/train", 1.0),
+        ]);
         let error = history(&[("a.tfevents", all)]).unwrap_err().to_string();
         assert!(error.contains("`loss/train` and `train/loss`"), "{error}");
     }
@@ -370,7 +388,9 @@ mod tests {
         let begun = std::time::Instant::now();
         let all: Vec<u8> = (0..100_000).flat_map(|i| record(i, &format!("tag{i}"), 1.0)).collect();
         assert!(history(&[("a.tfevents", all)]).is_err());
-        let all: Vec<u8> = (0..20_000).flat_map(|i| record(i, &format!("loss{}", "/".repeat((i % 999) as usize)), 1.0)).collect();
+        let all: Vec<u8> = (0..20_000)
+            .flat_map(|i| record(i, &format!("loss{}", "/".repeat((i % 999) as usize)), 1.0))
+            .collect();
         assert!(history(&[("a.tfevents", all)]).is_err());
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
