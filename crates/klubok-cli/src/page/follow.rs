@@ -112,7 +112,7 @@ impl Files {
         let events = self.events.lines(room)?;
         let mut story = hub.story();
         // A story has nothing that can fail.
-        let _ = story.observe(&Event::Past { steps: &steps, epochs: &epochs });
+        let _ = story.observe(&Event::Past { steps: &steps, epochs: &epochs, ahead: &[] });
         story.happened(events);
         Ok(())
     }

@@ -66,7 +66,7 @@ fn training(folder: &tempfile::TempDir) -> (Arc<Hub>, thread::JoinHandle<()>) {
     let mut feed = Feed(hub.clone());
     let trained = thread::spawn(move || {
         let observers: &mut [&mut dyn Observer] = &mut [&mut feed];
-        session::train(&run, &config, &data, backend.as_ref(), observers, &[], &CONTROL).unwrap();
+        session::train(&run, &config, &data, backend.as_ref(), observers, &info, &CONTROL).unwrap();
     });
     (hub, trained)
 }
