@@ -9,7 +9,7 @@ use crate::util::{Place, TINY};
 fn classes(place: &Place, args: &[&str]) -> Vec<String> {
     let checked = place.json(&[&["check"], args, &TINY[..]].concat());
     let name = |class: &Value| class["class"].as_str().unwrap().to_owned();
-    checked["survey"]["classes"].as_array().unwrap().iter().map(name).collect()
+    checked["data"]["classes"].as_array().unwrap().iter().map(name).collect()
 }
 
 #[test]
