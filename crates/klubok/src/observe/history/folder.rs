@@ -150,10 +150,7 @@ fn training_of(inner: &Path, folder: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{read, tests::CURVE},
-        *,
-    };
+    use super::super::{read, tests::CURVE};
 
     fn folder(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -234,7 +234,7 @@ fn fill(places: &mut [Place]) {
             None => next,
             Some(_) if later && next.is_some() => next,
             // An epoch that was begun and not finished.
-            Some(current) if later && place.loss => Some(current + 1.0),
+            Some(current) if later => Some(current + 1.0).filter(|_| place.loss),
             Some(_) => current,
         };
     }

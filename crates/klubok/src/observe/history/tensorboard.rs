@@ -316,7 +316,7 @@ mod tests {
             ("train", "validation", "epoch_loss"),
             ("train", "test", "loss"),
             ("training", "valid", "loss"),
-            ("log_train", "dev", "Loss"),
+            ("train_set", "dev", "Loss"),
             ("Loss_train", "Loss_val", "Loss"),
             ("loss_training", "loss_validation", "loss"),
             ("", "", "loss"),
