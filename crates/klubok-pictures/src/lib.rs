@@ -8,10 +8,17 @@
 //! A crate of its own because decoders and resizers are generic: every change to the library would compile all of
 //! them again.
 
+mod budget;
+mod flat;
+mod gif;
+mod jpeg;
+mod png;
+mod tiff;
+mod webp;
+
 use std::{
-    io::Cursor,
+    io::{BufRead, Cursor, Read, Seek},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
 };
 
 use fast_image_resize::{
@@ -19,18 +26,23 @@ use fast_image_resize::{
     images::{Image, ImageRef},
 };
 pub use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
-use zune_jpeg::{
-    JpegDecoder,
-    errors::DecodeErrors,
-    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
-};
+use image::{ImageDecoder, ImageFormat, ImageReader, codecs::bmp::BmpDecoder};
+
+use budget::RESIZING;
+pub use budget::{Budget, DECODING, FILES, Share};
+use flat::{Alpha, luma};
 
 /// Most pixels that a picture may have: 100 megapixels.
 const MAX_PIXELS: u64 = 100_000_000;
 
-/// Most bytes that a decoder may use for one picture: eight for each of [`MAX_PIXELS`].
-const MAX_BYTES: u64 = 8 * MAX_PIXELS;
+/// Most pixels across or down: what JPEG and GIF can say.
+const MAX_SIDE: u64 = u16::MAX as u64;
+
+/// Bytes that a decoder takes whatever the picture: tables, buffers, a line.
+const BESIDE: u64 = 2 << 20;
+
+/// Bytes of a JPEG file in which its head must be, for [`size`].
+const HEAD: u64 = 1 << 20;
 
 /// A picture that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +79,27 @@ pub enum PictureError {
         /// Pixels down.
         height: u64,
     },
+    /// More pixels across or down than are read.
+    #[error("it says that it has {width}x{height} pixels, more than 65535 on a side")]
+    TooLong {
+        /// Pixels across.
+        width: u64,
+        /// Pixels down.
+        height: u64,
+    },
+    /// It takes more memory than there is for all pictures at once.
+    #[error(
+        "it says that it has {width}x{height} pixels and would take {mib} MiB, more than the {} MiB for pictures",
+        DECODING.total() >> 20
+    )]
+    TooMuch {
+        /// Pixels across.
+        width: u64,
+        /// Pixels down.
+        height: u64,
+        /// Memory that decoding or resizing it takes.
+        mib: u64,
+    },
     /// A picture without pixels.
     #[error("it has no pixels")]
     NoPixels,
@@ -86,6 +119,8 @@ pub struct Decoded {
     pub pixels: Vec<u8>,
     /// How to turn the picture upright.
     pub orientation: Orientation,
+    /// The memory that it holds.
+    pub share: Option<Share>,
 }
 
 /// Decodes a picture to `channels` values a pixel: 1 for grey, 3 for RGB.
@@ -98,19 +133,31 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     }
     match image::guess_format(bytes) {
         _ if bytes.get(4..8) == Some(b"ftyp") => Err(iso_media(bytes)),
-        Ok(ImageFormat::Jpeg) => guarded(|| decode_jpeg(bytes, channels)),
-        Ok(format) => guarded(|| decode_other(bytes, format, channels)),
-        Err(_) => Err(PictureError::NotAPicture),
+        Ok(ImageFormat::Jpeg) => guarded(|| jpeg::decode(bytes, channels)),
+        Ok(ImageFormat::Png) => guarded(|| png::decode(bytes, channels)),
+        Ok(ImageFormat::Gif) => guarded(|| gif::decode(bytes, channels)),
+        Ok(ImageFormat::WebP) => guarded(|| webp::decode(bytes, channels)),
+        Ok(ImageFormat::Tiff) => guarded(|| tiff::decode(bytes, channels)),
+        Ok(ImageFormat::Bmp) => guarded(|| decode_bmp(bytes, channels)),
+        _ => Err(PictureError::NotAPicture),
     }
 }
 
 /// Pixels across and down as the file stores them, from its head alone; none where it cannot be told.
-pub fn size(path: &Path) -> Option<[u32; 2]> {
+pub fn size(file: impl BufRead + Seek) -> Option<[u32; 2]> {
     let read = || {
-        let reader = ImageReader::open(path)?.with_guessed_format()?;
-        reader.into_dimensions().map_err(|e| PictureError::Damaged(e.to_string()))
+        let reader = ImageReader::new(file).with_guessed_format()?;
+        Ok(match reader.format() {
+            Some(ImageFormat::Jpeg) => {
+                let mut bytes = Vec::new();
+                reader.into_inner().take(HEAD).read_to_end(&mut bytes)?;
+                jpeg::size(&bytes)
+            }
+            Some(ImageFormat::Png) => png::size(reader.into_inner()),
+            _ => reader.into_dimensions().ok().map(|(width, height)| [width, height]),
+        })
     };
-    guarded(read).ok().map(|(width, height)| [width, height])
+    guarded(read).ok().flatten()
 }
 
 /// Turns a panic of a decoder into an error: a defect there must not end the reading of all others.
@@ -136,113 +183,42 @@ fn check_size(width: u64, height: u64) -> Result<(), PictureError> {
     match width.saturating_mul(height) {
         0 => Err(PictureError::NoPixels),
         n if n > MAX_PIXELS => Err(PictureError::TooLarge { width, height }),
+        _ if width.max(height) > MAX_SIDE => Err(PictureError::TooLong { width, height }),
         _ => Ok(()),
     }
 }
 
-/// JPEG, by its own decoder: grey straight from the stored luma, and damage is an error.
-fn decode_jpeg(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
-    let damaged = |e| match e {
-        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => PictureError::Truncated,
-        DecodeErrors::Format(reason) => PictureError::Damaged(reason.trim_end().into()),
-        DecodeErrors::FormatStatic(reason) => PictureError::Damaged(reason.into()),
-        e => PictureError::Damaged(e.to_string()),
-    };
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(damaged)?;
-    let (width, height) = decoder.dimensions().ok_or(PictureError::NoPixels)?;
-    check_size(width as u64, height as u64)?;
-    if !jpeg_is_complete(bytes) {
-        return Err(PictureError::Truncated);
-    }
-    let stored = match (decoder.input_colorspace(), channels) {
-        (Some(ColorSpace::Luma), _) | (Some(ColorSpace::YCbCr), 1) => 1,
-        _ => 3,
-    };
-    let out = if stored == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
-    decoder.set_options(options.jpeg_set_out_colorspace(out));
-    let pixels = decoder.decode().map_err(damaged)?;
-    let exif = decoder.exif().and_then(|chunk| Orientation::from_exif_chunk(chunk));
-    let orientation = exif.unwrap_or(Orientation::NoTransforms);
-    Ok(Decoded { width, height, pixels: recolour(pixels, stored, channels), orientation })
+/// Waits for the memory that decoding a picture takes, or says that it takes more than there is.
+fn room(width: usize, height: usize, bytes: usize) -> Result<Share, PictureError> {
+    let (width, height, bytes) = (width as u64, height as u64, bytes as u64 + BESIDE);
+    let too_much = PictureError::TooMuch { width, height, mib: bytes >> 20 };
+    DECODING.take(bytes).ok_or(too_much)
 }
 
-/// True when an end marker follows the first scan: a decoder fills up with grey what is missing.
-///
-/// Inside the coded data a byte 0xFF is never followed by 0xD9; thumbnails end before the first scan.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some(&[first, marker]) = bytes.get(at..at + 2) {
-        if first != 0xFF || matches!(marker, 0x00 | 0xFF) {
-            at += 1;
-            continue;
-        }
-        if marker == 0xDA {
-            return bytes[at..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9]);
-        }
-        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else { return false };
-        at += 2 + usize::from(u16::from_be_bytes([high, low]));
-    }
-    false
+/// BMP. An alpha of zero everywhere stands for no alpha: that is how the system shows it that the format comes from.
+fn decode_bmp(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
+    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width.into(), height.into())?;
+    let (color, width, height) = (decoder.color_type(), width as usize, height as usize);
+    let (stored, flat) = flat::bytes(width * height, color, channels);
+    let share = room(width, height, stored + flat + bytes.len())?;
+    let mut pixels = vec![0; stored];
+    decoder.read_image(&mut pixels).map_err(damaged)?;
+    let empty = color.has_alpha() && pixels.chunks_exact(4).all(|pixel| pixel[3] == 0);
+    let alpha = if empty { Alpha::Ignored } else { Alpha::OverWhite };
+    let pixels = flat::flat(pixels, color, alpha, channels);
+    let orientation = Orientation::NoTransforms;
+    Ok(Decoded { width, height, pixels, orientation, share: Some(share) })
 }
 
-/// Every other format.
-fn decode_other(
-    bytes: &[u8],
-    format: ImageFormat,
-    channels: usize,
-) -> Result<Decoded, PictureError> {
-    let damaged = |e: image::ImageError| match e {
+fn damaged(error: image::ImageError) -> PictureError {
+    match error {
         image::ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             PictureError::Truncated
         }
         e => PictureError::Damaged(e.to_string()),
-    };
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(MAX_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width.into(), height.into())?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    let (pixels, stored) = if image.color().has_color() {
-        (over_white::<4, 3>(&image.into_rgba8()), 3)
-    } else {
-        (over_white::<2, 1>(&image.into_luma_alpha8()), 1)
-    };
-    let pixels = recolour(pixels, stored, channels);
-    Ok(Decoded { width: width as usize, height: height as usize, pixels, orientation })
-}
-
-/// Lays pixels of `FROM` values, the last of them alpha, over white.
-fn over_white<const FROM: usize, const TO: usize>(pixels: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(pixels.len() / FROM * TO);
-    for pixel in pixels.chunks_exact(FROM) {
-        let alpha = u32::from(pixel[TO]);
-        let over = |c: &u8| (u32::from(*c) * alpha + 255 * (255 - alpha) + 127) / 255;
-        out.extend(pixel[..TO].iter().map(|c| over(c) as u8));
     }
-    out
-}
-
-/// From 1 or 3 values a pixel to 1 or 3.
-fn recolour(pixels: Vec<u8>, from: usize, to: usize) -> Vec<u8> {
-    match (from, to) {
-        (1, 3) => pixels.iter().flat_map(|&c| [c; 3]).collect(),
-        (3, 1) => pixels.chunks_exact(3).map(|p| luma(p[0], p[1], p[2])).collect(),
-        _ => pixels,
-    }
-}
-
-/// Rec. 601 luma in 16-bit fixed point, rounded: the arithmetic of PIL's `convert("L")`.
-fn luma(r: u8, g: u8, b: u8) -> u8 {
-    ((u32::from(r) * 19595 + u32::from(g) * 38470 + u32::from(b) * 7471 + 0x8000) >> 16) as u8
 }
 
 /// Stretches a picture to `width` x `height`, or with `crop` cuts the largest part of that aspect out of its middle
@@ -261,6 +237,11 @@ pub fn resize(
     let grey = picture.pixels.len() == picture.width * picture.height;
     let kind = if grey { PixelType::U8 } else { PixelType::U8x3 };
     let damaged = |e: &dyn std::fmt::Display| PictureError::Damaged(e.to_string());
+    // Lines are stretched first: as many as there were, as long as they shall be.
+    let between = (width * picture.height * kind.size()) as u64;
+    let (across, down) = (picture.width as u64, picture.height as u64);
+    let too_much = PictureError::TooMuch { width: across, height: down, mib: between >> 20 };
+    let _share = RESIZING.take(between).ok_or(too_much)?;
     let (stored_width, stored_height) = (picture.width as u32, picture.height as u32);
     let from = ImageRef::new(stored_width, stored_height, &picture.pixels, kind)
         .map_err(|e| damaged(&e))?;
@@ -273,7 +254,9 @@ pub fn resize(
 mod tests {
     use std::io::Write;
 
-    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, codecs::gif::GifEncoder};
+    use image::{
+        DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, codecs::gif::GifEncoder,
+    };
 
     use flate2::{Compression, Crc, write::ZlibEncoder};
 
@@ -321,9 +304,9 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_that_lacks_its_last_byte_is_truncated() {
+    fn a_jpeg_that_lacks_a_byte_of_its_data_is_truncated() {
         let bytes = encoded(&gradient(64, 64).into(), ImageFormat::Jpeg);
-        for missing in [1, 2, 3, 10, 100] {
+        for missing in [3, 4, 10, 100] {
             for bytes in [bytes.clone(), with_orientation(&bytes, 1)] {
                 refused(&bytes[..bytes.len() - missing], "truncated");
             }
@@ -332,7 +315,92 @@ mod tests {
         let mut thumbnail = with_orientation(&bytes, 1);
         thumbnail[25] = 0xFF;
         thumbnail[26] = 0xD9;
-        refused(&thumbnail[..thumbnail.len() - 2], "truncated");
+        refused(&thumbnail[..thumbnail.len() - 3], "truncated");
+    }
+
+    #[test]
+    fn what_lies_between_and_behind_the_segments_of_a_jpeg_does_not_matter() {
+        let bytes = encoded(&gradient(64, 48).into(), ImageFormat::Jpeg);
+        let expected = pixels(&bytes, 3);
+        let at = |marker| bytes.windows(2).position(|pair| pair == [0xFF, marker]).unwrap();
+        let with = |at: usize, more: &[u8]| [&bytes[..at], more, &bytes[at..]].concat();
+        let end = bytes.len() - 2;
+        let same = [
+            with(at(0xDB), &[0, 0]),
+            with(at(0xDA), b"between two segments"),
+            with(at(0xC4), &[0xFF; 7]),
+            with(at(0xDA), &[0xFF, 0xD3]),
+            with(end, &[0xFF, 0xDC, 0, 4, 0, 48]),
+            with(end, &[0xFF; 3]),
+            with(bytes.len(), b"garbage"),
+            bytes[..end].to_vec(),
+            bytes[..end + 1].to_vec(),
+            [&bytes[..end], &[0; 50]].concat(),
+        ];
+        for (i, bytes) in same.iter().enumerate() {
+            assert_eq!(pixels(bytes, 3), expected, "number {i}");
+        }
+    }
+
+    #[test]
+    fn a_bmp_whose_alpha_is_zero_everywhere_is_opaque() {
+        let colours = [[10, 20, 30, 0], [40, 50, 60, 0]];
+        let bmp = |alpha: u8| {
+            let mut picture = RgbaImage::from_fn(2, 1, |x, _| Rgba(colours[x as usize]));
+            picture.get_pixel_mut(1, 0)[3] = alpha;
+            encoded(&picture.into(), ImageFormat::Bmp)
+        };
+        assert_eq!(pixels(&bmp(0), 3), [10, 20, 30, 40, 50, 60]);
+        // One pixel that is not transparent says that alpha is meant.
+        assert_eq!(pixels(&bmp(255), 3), [255, 255, 255, 40, 50, 60]);
+    }
+
+    #[test]
+    fn a_picture_that_takes_more_than_all_memory_for_pictures_is_refused() {
+        // Sixteen bits for each of four values: 800 MB.
+        refused(&raw_png((10_000, 10_000), 16, 6, &[], &[0]), "more than the 448 MiB");
+        refused(&raw_png((70_000, 10), 8, 0, &[], &[0]), "more than 65535 on a side");
+        let picture = Decoded {
+            width: 1,
+            height: 65_535,
+            pixels: vec![0; 65_535],
+            orientation: Orientation::NoTransforms,
+            share: None,
+        };
+        let error = resize(&picture, 4096, 4096, false).unwrap_err().to_string();
+        assert!(error.contains("1x65535"), "{error}");
+    }
+
+    #[test]
+    fn profiles_and_texts_of_a_png_are_not_unpacked() {
+        let plain = raw_png((2, 1), 8, 0, &[], &[0, 7, 9]);
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&vec![0; 64 << 20]).unwrap();
+        let packed = packed.finish().unwrap();
+        for name in [b"iCCP", b"zTXt", b"iTXt"] {
+            let content = [b"name\0\0", &packed[..]].concat();
+            let bytes = [&plain[..33], &chunk(name, &content), &plain[33..]].concat();
+            assert_eq!(pixels(&bytes, 1), [7, 9]);
+        }
+    }
+
+    #[test]
+    fn the_canvas_of_a_gif_is_white_where_its_picture_is_not() {
+        let mut bytes = b"GIF89a\x03\0\x02\0\x80\0\0\0\0\0\xff\0\0".to_vec();
+        // A picture of one red pixel at (1, 1).
+        bytes.extend(b",\x01\0\x01\0\x01\0\x01\0\0\x02\x02L\x01\0;");
+        let (white, red) = ([255; 3], [255, 0, 0]);
+        assert_eq!(pixels(&bytes, 3), [white, white, white, white, red, white].concat());
+        assert_eq!(pixels(&bytes, 1), [255, 255, 255, 255, 76, 255]);
+    }
+
+    #[test]
+    fn sizes_are_in_the_head() {
+        for format in LOSSLESS.into_iter().chain([ImageFormat::Gif, ImageFormat::Jpeg]) {
+            let bytes = encoded(&gradient(19, 7).into(), format);
+            assert_eq!(size(Cursor::new(&bytes)), Some([19, 7]), "{format:?}");
+        }
+        assert_eq!(size(Cursor::new(b"no picture at all")), None);
     }
 
     #[test]
@@ -346,7 +414,7 @@ mod tests {
     #[test]
     fn grey_of_a_jpeg_is_its_own_luma() {
         let bytes = encoded(&gradient(33, 47).into(), ImageFormat::Jpeg);
-        let from_rgb = recolour(pixels(&bytes, 3), 3, 1);
+        let from_rgb = flat::recolour(pixels(&bytes, 3), 3, 1);
         let stored = pixels(&bytes, 1);
         assert_eq!(stored.len(), 33 * 47);
         assert!(stored.iter().zip(&from_rgb).all(|(a, b)| a.abs_diff(*b) <= 2));
@@ -463,15 +531,18 @@ mod tests {
             if name == b"PLTE" && table.is_empty() {
                 continue;
             }
-            let mut crc = Crc::new();
-            crc.update(name);
-            crc.update(content);
-            bytes.extend((content.len() as u32).to_be_bytes());
-            bytes.extend(name);
-            bytes.extend(content);
-            bytes.extend(crc.sum().to_be_bytes());
+            bytes.extend(chunk(name, content));
         }
         bytes
+    }
+
+    /// A chunk of a PNG file.
+    fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let mut crc = Crc::new();
+        crc.update(name);
+        crc.update(content);
+        let length = (content.len() as u32).to_be_bytes();
+        [&length[..], name, content, &crc.sum().to_be_bytes()].concat()
     }
 
     /// A JPEG file with an EXIF segment that holds nothing but an orientation.

@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use image::{DynamicImage, GrayImage, RgbImage};
-use klubok_pictures::{Decoded, Orientation, PictureError, decode, resize};
+use klubok_pictures::{Decoded, FILES, Orientation, PictureError, decode, resize};
 
 use super::DataError;
-use crate::{config::Fit, error::Error, plan::Picture};
+use crate::{bounded, config::Fit, error::Error, plan::Picture};
 
 /// What [`Fit::Pad`] fills up with: the middle between black and white.
 pub const PADDING: u8 = 128;
@@ -42,7 +42,10 @@ fn unreadable(name: &str, e: &PictureError) -> Error {
 
 /// [`read_picture`] with the bare reason.
 pub(super) fn load(path: &Path, shape: Picture, fit: Fit) -> Result<Vec<u8>, PictureError> {
-    shaped(decode(&fs_err::read(path)?, shape.channels)?, shape, fit)
+    // Many threads read, and a file may be large: what they hold at once has a limit.
+    let length = fs_err::metadata(path)?.len().min(bounded::PICTURE);
+    let _share = FILES.take(length);
+    shaped(decode(&bounded::read(path, bounded::PICTURE)?, shape.channels)?, shape, fit)
 }
 
 /// Brings a decoded picture to `shape`, then turns it upright: the other way round costs more.
@@ -129,6 +132,7 @@ mod tests {
             height,
             pixels: values.repeat(height),
             orientation: Orientation::NoTransforms,
+            share: None,
         };
         shaped(picture, shape, fit).unwrap()
     }
@@ -186,7 +190,7 @@ mod tests {
             upright.apply_orientation(orientation);
             let shape = grey(upright.width() as usize, upright.height() as usize);
             let pixels = stored.as_raw().clone();
-            let picture = Decoded { width: 24, height: 16, pixels, orientation };
+            let picture = Decoded { width: 24, height: 16, pixels, orientation, share: None };
             let out = shaped(picture, shape, Fit::Squash).unwrap();
             assert_eq!(&out, upright.into_luma8().as_raw(), "orientation {exif}");
         }

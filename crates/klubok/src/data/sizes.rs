@@ -1,9 +1,11 @@
 //! How large the pictures of a folder are, from the heads of some of its files.
 
+use std::{io::BufReader, path::Path};
+
 use serde::Serialize;
 
 use super::{OpenOptions, SourceKind, kind_of, list};
-use crate::error::Result;
+use crate::{bounded, error::Result};
 
 /// Files whose head is read, at most: evenly spaced over all.
 const LOOKED_AT: usize = 500;
@@ -32,12 +34,18 @@ pub fn picture_sizes(source: &str, options: &OpenOptions) -> Result<Option<Sizes
     let files = list::list(source.as_ref(), options)?.files;
     let looked_at = files.len().min(LOOKED_AT);
     let some = (0..looked_at).map(|i| &files[i * files.len() / looked_at]);
-    let mut sizes: Vec<[u32; 2]> =
-        some.filter_map(|file| klubok_pictures::size(&file.path)).collect();
+    let mut sizes: Vec<[u32; 2]> = some.filter_map(|file| size(&file.path)).collect();
     sizes.sort_unstable_by_key(|&[width, height]| (u64::from(width) * u64::from(height), width));
     let (Some(&smallest), Some(&largest)) = (sizes.first(), sizes.last()) else { return Ok(None) };
     let median = sizes[sizes.len() / 2];
     Ok(Some(Sizes { smallest, median, largest, looked_at: sizes.len() }))
+}
+
+/// The size of one picture, if its file would be read.
+fn size(path: &Path) -> Option<[u32; 2]> {
+    let file = bounded::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    (length <= bounded::PICTURE).then(|| klubok_pictures::size(BufReader::new(file))).flatten()
 }
 
 #[cfg(test)]

@@ -8,5 +8,6 @@ mod driver;
 mod folders;
 mod idx;
 mod model;
+mod pictures;
 mod run;
 mod settings;
