@@ -13,7 +13,7 @@ use crate::bounded;
 /// Most bytes of one of the system's files.
 const FILE: u64 = 1 << 20;
 /// What stays free for everything small: where nothing is left, the next small thing ends the process without a word.
-const SPARE: u64 = 8 << 20;
+pub(crate) const SPARE: u64 = 4 << 20;
 /// What a thread may take beside its work: its stack and a heap of its own.
 const THREAD: u64 = 128 << 20;
 
@@ -26,6 +26,12 @@ pub fn available_memory() -> Option<u64> {
 /// while they are read.
 pub fn file_of_numbers() -> u64 {
     available_memory().map_or(u64::MAX, |bytes| bytes / 2)
+}
+
+/// The same without the limits of the process itself: the system lets nobody go beyond those, but gives away more memory
+/// than the machine and control groups have.
+pub fn machine_memory() -> Option<u64> {
+    machine(Path::new("/"))
 }
 
 /// Threads that this process may still start; where others of the same user have some, fewer.
@@ -42,7 +48,7 @@ pub fn fits(bytes: u64) -> bool {
 /// An amount of memory in words.
 pub fn amount(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
-    if mib < 1000.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+    if mib < 1000.0 { format!("{:.0} MiB", mib.ceil()) } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 
 /// Does `work` on `threads` threads at once, this one among them, or on as many as can be had. Each takes what is left to do
@@ -68,9 +74,13 @@ pub fn together(threads: usize, work: impl Fn() + Sync) {
 fn memory(root: &Path) -> Option<u64> {
     let status = read(&root.join("proc/self/status"));
     let limits = read(&root.join("proc/self/limits"));
-    let machine = kib(&read(&root.join("proc/meminfo")), "MemAvailable:");
     let rest = |limit, taken| left(number_after(&limits, limit), kib(&status, taken));
     let process = [rest("Max address space", "VmSize:"), rest("Max data size", "VmData:")];
+    process.into_iter().chain([machine(root)]).flatten().min()
+}
+
+fn machine(root: &Path) -> Option<u64> {
+    let all = kib(&read(&root.join("proc/meminfo")), "MemAvailable:");
     let groups = groups(root, "memory").map(|group| {
         // Pages of files are given back when memory is short.
         let stat = read(&group.join("memory.stat"));
@@ -82,7 +92,7 @@ fn memory(root: &Path) -> Option<u64> {
         let taken = taken.map(|taken| taken.saturating_sub(files.iter().sum()));
         left(number(&group, ["memory.max", "memory.limit_in_bytes"]), taken)
     });
-    process.into_iter().chain([machine]).chain(groups).flatten().min()
+    groups.chain([all]).flatten().min()
 }
 
 fn threads(root: &Path) -> Option<u64> {

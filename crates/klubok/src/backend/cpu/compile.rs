@@ -70,7 +70,7 @@ pub(super) fn program(
     let most = chain.piece(max_batch);
     input::check(data, chain.width)?;
     let needed = needed(plan, &chain, (max_batch, most), backend.threads, data);
-    memory::check(needed)?;
+    memory::check_machine(needed)?;
     let program = allocate(backend, plan, chain, (max_batch, most), data).map_err(|e| match e {
         NotStarted::Memory(_) => memory::refused(needed),
         NotStarted::Threads { got, wanted } => PlanError::Threads { got, wanted }.into(),

@@ -12,9 +12,17 @@ pub(crate) fn check(values: f64) -> Result<()> {
     if limits::fits(bytes(values)) { Ok(()) } else { Err(refused(values)) }
 }
 
+/// The same before memory is taken that the system refuses by itself where it is beyond the limits of the process.
+pub(super) fn check_machine(values: f64) -> Result<()> {
+    let needed = bytes(values);
+    let fits = limits::machine_memory().is_none_or(|available| needed <= available);
+    if fits && needed <= isize::MAX as u64 { Ok(()) } else { Err(refused(values)) }
+}
+
 /// What is said of a program of `values` f32 for which there is no memory.
 pub(super) fn refused(values: f64) -> Error {
-    PlanError::Memory { needed: bytes(values), available: limits::available_memory() }.into()
+    let needed = bytes(values).saturating_add(limits::SPARE);
+    PlanError::Memory { needed, available: limits::available_memory() }.into()
 }
 
 fn bytes(values: f64) -> u64 {
