@@ -100,9 +100,9 @@ pub enum Fit {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// Names and shape decide; where they do not agree it is an error.
+    /// Names and contents decide; where they do not agree it is an error.
     #[default]
-    Auto,
+    Names,
     /// Folders with the names of parts are parts, others are left out.
     Parts,
     /// All folders are classes, whatever they are called.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, DataKind, KEYS, Machine, OneOrEach, Optimizer, layers::Setting};
+use super::{
+    Config, ConfigError, DataKind, KEYS, Layout, Machine, OneOrEach, Optimizer, layers::Setting,
+};
 
 type Values = BTreeMap<&'static str, Value>;
 
@@ -49,6 +51,7 @@ fn automatic(
     let epochs = values["train.epochs"].as_integer().unwrap_or(1) as f64;
     let number = match path {
         "train.threads" => return Some(threads),
+        "data.layout" => return Value::try_from(Layout::default()).ok(),
         "train.precision" => return Value::try_from(machine.precision).ok(),
         "data.val_fraction" if kind == DataKind::Idx => 0.1,
         "data.val_fraction" => 0.2,

@@ -74,12 +74,12 @@ pub const KEYS: &[Key] = &[
         "how a picture becomes a square: stretch it, cut the middle out, or fill up with grey",
         "nothing of the picture is lost",
     ),
-    key(
+    auto(
         "data.layout",
-        r#""auto""#,
-        Allowed::OneOf(&["auto", "parts", "classes"]),
-        "folders of pictures: parts above the classes (train/cat/1.jpg), or classes whatever they are called",
-        "names and contents of the folders say it",
+        "names: what folders are called and hold decides",
+        Allowed::OneOf(&["names", "parts", "classes"]),
+        "pictures: folders are parts above classes (train/cat/1.jpg), or classes whatever they are called",
+        "where it is not clear, training asks for it",
     ),
     key(
         "data.normalize",

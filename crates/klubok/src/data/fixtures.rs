@@ -18,7 +18,7 @@ pub(super) fn options(size: usize) -> OpenOptions {
         size,
         color,
         fit,
-        layout: Layout::Auto,
+        layout: Layout::Names,
         normalize: true,
         val_fraction: 0.2,
         split_seed: 0,

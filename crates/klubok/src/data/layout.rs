@@ -30,15 +30,15 @@ pub(super) struct Reading {
 /// [`DataError::Unclear`], [`DataError::PartsInClass`].
 pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Result<Reading> {
     // A run's own layout says nothing of other data that its model is asked about.
-    let layout = if known.is_some() { Layout::Auto } else { layout };
+    let layout = if known.is_some() { Layout::Names } else { layout };
     let mut at = 0;
-    while let Some(inner) = only_folder(tree, at, known).filter(|_| layout == Layout::Auto) {
+    while let Some(inner) = only_folder(tree, at, known).filter(|_| layout == Layout::Names) {
         at = inner;
     }
     let is_parts = match layout {
         Layout::Parts => true,
         Layout::Classes => false,
-        Layout::Auto => match known {
+        Layout::Names => match known {
             Some(known) => are_parts_for(tree, at, known),
             None => are_parts(tree, at)?,
         },
@@ -210,7 +210,7 @@ mod tests {
 
     #[track_caller]
     fn auto(files: &[&str], expected: &str) {
-        assert_eq!(reading(files, Layout::Auto, None), expected);
+        assert_eq!(reading(files, Layout::Names, None), expected);
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
         }
         let files = ["cat/train/1.png", "cat/test/2.png", "dog/train/1.png", "dog/test/1.png"];
         let words = "`DATA/cat` holds `train`, `test`, which look like parts";
-        assert!(reading(&files, Layout::Auto, None).starts_with(words));
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
         assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
     }
 

@@ -4,7 +4,10 @@
 //! folder pictures are found at any depth. Hidden files and folders of systems are passed over; all else that is not
 //! used is counted. Order is the byte order of the names.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     DataError, LeftOut, OpenOptions, Part,
@@ -98,7 +101,7 @@ impl Listing {
     /// Adds a part given by its own path: that path, or where it has parts, the one of that name, else its `train`.
     fn add_apart(&mut self, path: &Path, part: Part) -> Result<()> {
         let tree = Tree::read(path)?;
-        let Reading { mut at, parts } = layout::read(&tree, Layout::Auto, Some(&self.classes))?;
+        let Reading { mut at, parts } = layout::read(&tree, Layout::Names, Some(&self.classes))?;
         if let Some(parts) = parts {
             let of = |part| parts.iter().find(|(other, _)| *other == part);
             let Some((_, folder)) = of(part).or_else(|| of(Part::Train)) else {
@@ -171,7 +174,7 @@ impl Listing {
 
     /// Counts what a folder has beside the folders that are used.
     fn leave(&mut self, tree: &Tree, at: usize, used: &[usize]) {
-        let folder = tree.folder(at);
+        let (folder, used) = (tree.folder(at), BTreeSet::from_iter(used));
         self.left_out.loose += folder.pictures.len() as u64;
         self.left_out.add(&folder.left);
         for &inside in tree.inside(at).iter().filter(|at| !used.contains(at)) {

@@ -12,7 +12,7 @@ fn settings(size: usize) -> DataConfig {
         size,
         color: Color::Grey,
         fit: Fit::Squash,
-        layout: Layout::Auto,
+        layout: Layout::Names,
         normalize: true,
         val_fraction: 0.2,
         split_seed: 0,
