@@ -137,9 +137,10 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<Files>) -> Option<()> {
     folders.sort();
     for folder in folders.iter().filter(|_| depth > 0) {
         let files = Files::in_folder(folder);
-        match files.named.is_empty() {
-            true => below(folder, depth - 1, found)?,
-            false => found.push(files),
+        if files.named.is_empty() {
+            below(folder, depth - 1, found)?;
+        } else {
+            found.push(files);
         }
     }
     Some(())

@@ -49,19 +49,14 @@ pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Res
 /// The folder whose folders are the classes of a part: that of the part, or one of the same kind in it, as in
 /// `seg_train/seg_train/cat`. `known` as in [`read`].
 pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> usize {
-    let mut at = part;
-    loop {
-        at = match tree.holding(at)[..] {
-            [only] if tree.folder(at).pictures.is_empty() && !is_known(tree, only, known) => {
-                let again = tree.last_name(only).eq_ignore_ascii_case(tree.last_name(part));
-                match again && !tree.holding(only).is_empty() || looks_like_data(tree, only) {
-                    true => only,
-                    false => return at,
-                }
-            }
-            _ => return at,
-        };
-    }
+    let inner = |at: usize| {
+        let [only] = tree.holding(at)[..] else { return None };
+        let bare = tree.folder(at).pictures.is_empty() && !is_known(tree, only, known);
+        let again = tree.last_name(only).eq_ignore_ascii_case(tree.last_name(part));
+        let wraps = again && !tree.holding(only).is_empty() || looks_like_data(tree, only);
+        (bare && wraps).then_some(only)
+    };
+    std::iter::successors(Some(part), |&at| inner(at)).last().unwrap_or(part)
 }
 
 /// Why there is no part to train on.

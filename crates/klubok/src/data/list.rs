@@ -190,12 +190,10 @@ impl Listing {
 
 /// Checks that no part has two folders.
 fn check_once(tree: &Tree, at: usize, parts: &[(Part, usize)]) -> Result<()> {
-    for two in parts.windows(2).filter(|two| two[0].0 == two[1].0) {
-        let [first, second] = [two[0].1, two[1].1].map(|at| tree.last_name(at).to_owned());
-        let path = tree.folder(at).path.display().to_string();
-        return Err(DataError::PartTwice { path, first, second }.into());
-    }
-    Ok(())
+    let Some(two) = parts.windows(2).find(|two| two[0].0 == two[1].0) else { return Ok(()) };
+    let [first, second] = [two[0].1, two[1].1].map(|at| tree.last_name(at).to_owned());
+    let path = tree.folder(at).path.display().to_string();
+    Err(DataError::PartTwice { path, first, second }.into())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fs::Metadata,
     path::{Path, PathBuf},
 };
 
@@ -118,7 +119,7 @@ impl Tree {
             let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
             // A link that leads nowhere is a file: reading says more about it.
             let leads_to = if kind.is_symlink() { path.metadata().ok() } else { None };
-            let is_folder = kind.is_dir() || leads_to.as_ref().is_some_and(|to| to.is_dir());
+            let is_folder = kind.is_dir() || leads_to.as_ref().is_some_and(Metadata::is_dir);
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -129,9 +130,10 @@ impl Tree {
             } else if is_of_system(&name) {
                 *self.folders[at].left.system.entry(shown(&name)).or_default() += 1;
             } else {
-                let real = match kind.is_symlink() {
-                    true => fs_err::canonicalize(&path)?,
-                    false => self.folders[at].real.join(&name),
+                let real = if kind.is_symlink() {
+                    fs_err::canonicalize(&path)?
+                } else {
+                    self.folders[at].real.join(&name)
                 };
                 *links += usize::from(kind.is_symlink());
                 if !self.leads_back(at, &real) {
