@@ -89,9 +89,10 @@ bad as that.")]
   klubok diagnose lightning_logs/version_0 --fail-on warning
   python train.py | klubok diagnose -
 
-PATH is a run, a folder of TensorBoard event files, or a file with one row an epoch (CSV, JSON lines):
-train_loss, val_loss and, where known, epoch, train_accuracy, val_accuracy, grad_norm, lr. The names that
-Keras and Lightning give them are understood.")]
+PATH is a run, a file with one row an epoch (CSV, JSON) or a folder with the files of one training (Lightning,
+Keras, fastai, Hugging Face, TensorBoard): train_loss, val_loss and, where known, epoch, step,
+train_accuracy, val_accuracy, grad_norm, lr, by the names that these programs give them. NA, null, None, a
+dash or nothing is a value that is missing; nan is one that training arrived at.")]
     Diagnose(Diagnose),
     /// Show a run in the browser: its curves, phases, verdicts, and what the network has learnt.
     #[command(alias = "watch")]

@@ -10,4 +10,5 @@ mod idx;
 mod model;
 mod pictures;
 mod run;
+mod histories;
 mod settings;

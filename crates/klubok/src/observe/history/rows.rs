@@ -22,7 +22,7 @@ pub(super) enum Clock {
 }
 
 /// Of positions that may be epochs or steps: validation in fewer than one of so many tells of steps.
-const SPARSE: usize = 10;
+const SPARSE: usize = 5;
 
 /// One row an epoch.
 pub(super) fn arrange(figures: &Figures, clock: Clock) -> Vec<Row> {

@@ -8,7 +8,7 @@ use super::{
     HistoryError, Row,
     columns::Field,
     figures::Series,
-    rows::{Clock, Figures, arrange, fold},
+    rows::{Clock, Figures, arrange, consecutive, fold},
 };
 
 /// When and where a figure was written.
@@ -57,9 +57,14 @@ pub(super) fn by_steps(
             });
         }
     }
+    // Keras names what it writes once an epoch.
+    let named = train.iter().chain(&val).any(|series| series.name.contains("epoch"));
     let all = series.into_iter().chain(train).chain(val);
     let figures: Figures = all.map(|s| (s.column.field, folded(s))).collect();
-    let mut rows = arrange(&figures, Clock::Steps);
+    let by_epochs = figures.get(&Field::TrainLoss).is_some_and(|values| {
+        named && consecutive(&values.iter().map(|value| value.0).collect::<Vec<_>>())
+    });
+    let mut rows = arrange(&figures, if by_epochs { Clock::Epochs } else { Clock::Steps });
     if let Some(epochs) = epochs.filter(|_| agree) {
         number(&mut rows, &epochs.values, &figures);
     }
@@ -250,6 +255,20 @@ mod tests {
             let error = read(&written, true).unwrap_err().to_string();
             assert!(error.contains("more than one training"), "{error}");
         }
+    }
+
+    #[test]
+    fn validation_in_every_tenth_epoch_and_after_every_tenth_step() {
+        let of = |train: &'static str, val: &'static str| {
+            let mut written = Vec::new();
+            for at in 0..60 {
+                written.push((train, at, 1.0));
+                written.extend((at % 10 == 9).then_some((val, at, 2.0)));
+            }
+            read(&written, true).unwrap().len()
+        };
+        assert_eq!(of("train/epoch_loss", "validation/epoch_loss"), 60);
+        assert_eq!(of("train_loss", "val_loss"), 6);
     }
 
     #[test]
