@@ -23,7 +23,7 @@ pub(super) struct Point {
 type Values = Vec<(Point, f64)>;
 
 /// One row an epoch. `in_order` says that the points of all series stand in one order of writing, and not only in that
-/// of their clocks; `epochs` is the series that gives the epochs of steps, where there is one.
+/// of their clocks.
 ///
 /// # Errors
 /// When the series seem to be of more than one training, or it cannot be said which figures belong together.
@@ -126,10 +126,18 @@ fn join(train: &mut Series<Point>, val: &mut Series<Point>, others: &mut [Series
         ends.iter().map(|end| end.0.step).collect()
     };
     let last = numbers.last().map_or(0.0, |last| last + 1.0);
-    for series in others.iter_mut().chain([train, val]) {
+    // Figures that count as validations do belong to those, even if they were written after them.
+    let counted =
+        |point: &Point| ends.binary_search_by(|end| end.0.step.total_cmp(&point.step)).ok();
+    for series in others.iter_mut().chain([&mut *val]) {
+        let counts = series.values.iter().all(|(point, _)| counted(point).is_some());
         for (point, _) in &mut series.values {
-            point.step = numbers.get(place(point)).copied().unwrap_or(last);
+            let at = counted(point).filter(|_| counts).unwrap_or_else(|| place(point));
+            point.step = numbers.get(at).copied().unwrap_or(last);
         }
+    }
+    for (point, _) in &mut train.values {
+        point.step = numbers.get(place(point)).copied().unwrap_or(last);
     }
     true
 }
@@ -204,6 +212,20 @@ mod tests {
             assert_eq!(rows.len(), 20);
             assert_eq!(rows[3], (f64::from(first + 3), Some(3.0), Some(1.0)));
         }
+    }
+
+    #[test]
+    fn accuracies_that_are_written_after_the_validation_are_of_its_epoch() {
+        let mut written = Vec::new();
+        for epoch in 0..20 {
+            (0..4).for_each(|i| written.push(("loss/train", 4 * epoch + i, 1.0)));
+            for name in ["loss/val", "acc/train", "acc/val"] {
+                written.push((name, epoch, f64::from(epoch) / 20.0));
+            }
+        }
+        let rows = read(&written, true).unwrap();
+        let expected = (Some(0.15), Some(0.15), Some(0.15));
+        assert_eq!((rows[3].val_loss, rows[3].train_accuracy, rows[3].val_accuracy), expected);
     }
 
     #[test]
