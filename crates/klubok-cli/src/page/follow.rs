@@ -189,7 +189,7 @@ mod tests {
         fs_err::write(&tail.path, b"{}\n\xff\n{\"a\":\n[{}]\n{\"b\"").unwrap();
         let lines: Vec<Value> = tail.lines(&mut room).unwrap();
         assert_eq!(lines, [serde_json::json!({}), serde_json::json!([{}])]);
-        assert_eq!((tail.read, room), (15, 7 * OBJECT));
+        assert_eq!((tail.read, room), (16, 7 * OBJECT));
         assert!(!tail.was_cut());
         fs_err::write(&tail.path, b"{}\n").unwrap();
         assert!(tail.was_cut());

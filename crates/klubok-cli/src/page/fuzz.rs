@@ -28,6 +28,7 @@ use super::{
 use crate::compute;
 
 #[path = "../../../klubok/tests/fuzz/driver.rs"]
+#[expect(unreachable_pub, reason = "the tests of the library use it, too")]
 mod driver;
 
 static CONTROL: Control = Control::new();
@@ -43,7 +44,7 @@ impl Observer for Feed {
 /// A training of two spirals without an end, and its hub.
 fn training(folder: &tempfile::TempDir) -> (Arc<Hub>, thread::JoinHandle<()>) {
     let mut layers = Layers::new(Preset::Plain, DataKind::Points);
-    let settings = "[model]\nhidden = [4]\n[train]\nepochs = 100000000\nearly_stopping = false\n";
+    let settings = "[model]\nhidden = [4]\n[train]\nepochs = 1000000\nearly_stopping = false\n";
     layers.text(settings, "a.toml").unwrap();
     let config = layers.resolve(Machine::plain(1)).unwrap().config;
     let options = OpenOptions { threads: 1, ..OpenOptions::new(config.data.clone()) };
