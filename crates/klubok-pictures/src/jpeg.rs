@@ -23,7 +23,7 @@ const MOST_WORK: usize = 2_000_000_000;
 
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     let read = if is_complete(bytes) {
-        strictly(bytes, channels)
+        strictly(bytes, channels, 0)
     } else {
         head(bytes).map_or(Ok(()), |h| check_size(h.width as u64, h.height as u64))?;
         Err(PictureError::Truncated)
@@ -48,8 +48,8 @@ pub(crate) fn bytes_needed(bytes: &[u8]) -> Option<usize> {
     Some(head.width * head.height * head.sampling.len() + head.coefficients())
 }
 
-/// Decodes a file in which nothing is missing and nothing is too much.
-fn strictly(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
+/// Decodes a file in which nothing is missing and nothing is too much, with `beside` bytes in use for it already.
+fn strictly(bytes: &[u8], channels: usize, beside: usize) -> Result<Decoded, PictureError> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -64,10 +64,13 @@ fn strictly(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     };
     let count = width * height;
     let same = |head: &Head| [head.width, head.height] == [width, height];
-    let coefficients = head(bytes).filter(same).map_or(16 * count, |head| head.coefficients());
+    let head = head(bytes).filter(same);
+    let coefficients = head.as_ref().map_or(16 * count, Head::coefficients);
+    // Profiles and other things about the picture are copied.
+    let beside = beside + head.map_or(bytes.len(), |head| head.length);
     let recoloured = if stored < channels { channels * count } else { 0 };
     let lines = 512 * width;
-    let all = stored * count + recoloured + coefficients + lines + 2 * bytes.len();
+    let all = stored * count + recoloured + coefficients + lines + beside;
     let share = room(width, height, all)?;
 
     let out = if stored == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
@@ -153,6 +156,8 @@ struct Head {
     sampling: Vec<[u8; 3]>,
     /// Components in the first scan.
     in_first_scan: usize,
+    /// Bytes up to the first scan.
+    length: usize,
 }
 
 impl Head {
@@ -183,11 +188,13 @@ impl Head {
 /// The head of a file: none without the start of a frame.
 fn head(bytes: &[u8]) -> Option<Head> {
     let mut head = Head::default();
-    for Segment { marker, content } in (Segments { bytes, at: 2 }) {
+    let mut segments = Segments { bytes, at: 2 };
+    while let Some(Segment { marker, content }) = segments.next() {
         match marker {
             0xC0..=0xC2 if head.sampling.is_empty() => head.start(marker, content)?,
             SOS => {
                 head.in_first_scan = usize::from(*content.get(2)?);
+                head.length = segments.at;
                 break;
             }
             _ => {}
@@ -242,7 +249,7 @@ impl Tidy {
             self.bytes.truncate(length);
             self.bytes.extend(more);
             self.bytes.extend([0xFF, EOI]);
-            strictly(&self.bytes, channels).ok()
+            strictly(&self.bytes, channels, self.bytes.len()).ok()
         };
         if self.ended {
             return with(&[]);

@@ -2,8 +2,11 @@
 //!
 //! The content decides the format, not the name. Grey is Rec. 601 luma, `0.299 r + 0.587 g + 0.114 b`,
 //! as in PIL's mode `L`; for JPEG that is the luma the file stores, which is another only where a colour
-//! is out of range. Transparent pixels are laid over white. 16 bits a value become 8 by rounding; of an
+//! is out of range. Transparent pixels are laid over white; a BMP that is transparent everywhere is opaque. 16 bits a value become 8 by rounding; of an
 //! animation the first picture counts. Colour profiles are ignored.
+//!
+//! Files are made by anybody. Before a picture is decoded its memory is worked out from its head and taken from a
+//! budget that all threads share: what takes more than all of it is refused.
 //!
 //! A crate of its own because decoders and resizers are generic: every change to the library would compile all of
 //! them again.
@@ -39,7 +42,7 @@ const MAX_PIXELS: u64 = 100_000_000;
 const MAX_SIDE: u64 = u16::MAX as u64;
 
 /// Bytes that a decoder takes whatever the picture: tables, buffers, a line.
-const BESIDE: u64 = 2 << 20;
+const BESIDE: usize = 2 << 20;
 
 /// Bytes of a JPEG file in which its head must be, for [`size`].
 const HEAD: u64 = 1 << 20;
@@ -98,6 +101,18 @@ pub enum PictureError {
         /// Pixels down.
         height: u64,
         /// Memory that decoding or resizing it takes.
+        mib: u64,
+    },
+    /// The system does not give the memory that it takes.
+    #[error(
+        "it says that it has {width}x{height} pixels and would take {mib} MiB, which cannot be had"
+    )]
+    NoMemory {
+        /// Pixels across.
+        width: u64,
+        /// Pixels down.
+        height: u64,
+        /// Memory that decoding it takes.
         mib: u64,
     },
     /// A picture without pixels.
@@ -188,11 +203,15 @@ fn check_size(width: u64, height: u64) -> Result<(), PictureError> {
     }
 }
 
-/// Waits for the memory that decoding a picture takes, or says that it takes more than there is.
+/// Waits for the memory that decoding a picture takes, or says that it is more than there is.
 fn room(width: usize, height: usize, bytes: usize) -> Result<Share, PictureError> {
-    let (width, height, bytes) = (width as u64, height as u64, bytes as u64 + BESIDE);
-    let too_much = PictureError::TooMuch { width, height, mib: bytes >> 20 };
-    DECODING.take(bytes).ok_or(too_much)
+    let bytes = bytes.saturating_add(BESIDE);
+    let (width, height, mib) = (width as u64, height as u64, bytes as u64 >> 20);
+    let too_much = PictureError::TooMuch { width, height, mib };
+    let share = DECODING.take(bytes as u64).ok_or(too_much)?;
+    // Decoders end the process when there is no memory: so it is asked for before.
+    let asked = Vec::<u8>::new().try_reserve_exact(bytes);
+    asked.map(|()| share).map_err(|_| PictureError::NoMemory { width, height, mib })
 }
 
 /// BMP. An alpha of zero everywhere stands for no alpha: that is how the system shows it that the format comes from.

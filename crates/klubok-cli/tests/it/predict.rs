@@ -85,3 +85,48 @@ fn tables_go_to_a_file_of_the_format_that_its_name_says() {
     place.fails(&["predict", "latest", "pets", "-o", "out.csv"], 1, "out.csv", "another name");
     place.fails(&["predict", "latest", "pets", "-o", "out.xls"], 2, "out.xls", ".csv or .json");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_file_or_never_ends_gets_an_entry_and_the_rest_is_done() {
+    let place = trained();
+    place.picture("all/1.png", 60, 1);
+    let made = std::process::Command::new("mkfifo").arg(place.path("all/2.png")).status().unwrap();
+    assert!(made.success());
+    std::os::unix::fs::symlink("/dev/zero", place.path("all/3.png")).unwrap();
+    fs_err::File::create(place.path("all/4.png")).unwrap().set_len(1 << 40).unwrap();
+    let ran = place.fails(&["predict", "latest", "all", "/dev/zero", "--json"], 1, "4 of 5", "");
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(answer["predictions"][0]["class"], "cat");
+    for i in [1, 2, 4] {
+        let error = answer["predictions"][i]["error"].as_str().unwrap();
+        assert!(error.contains("is a pipe or a device"), "{error}");
+    }
+    let error = answer["predictions"][3]["error"].as_str().unwrap();
+    assert!(error.contains("larger than 256 MiB"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_for_pictures_does_not_grow_with_their_number_or_the_threads() {
+    let place = trained();
+    // Each says in 35 bytes that it has 10,000 x 10,000 pixels.
+    let gif =
+        b"GIF89a\x10\x27\x10\x27\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02L\x01\0;";
+    (0..8).for_each(|i| place.write(&format!("all/{i}.gif"), gif));
+    let mut predict = place.command(&["predict", "latest", "all", "--threads", "8", "-q"]);
+    let mut child = predict.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        let text = fs_err::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = peak.max(line.map_or(0, |kib| kib.trim().trim_end_matches(" kB").parse().unwrap()));
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None => std::thread::sleep(std::time::Duration::from_millis(2)),
+        }
+    };
+    assert!(ended.success());
+    assert!((100 << 10..1 << 20).contains(&peak), "{} MiB", peak >> 10);
+}

@@ -224,6 +224,23 @@ mod tests {
         assert_eq!(row[0], ((50 * 19595 + 0x8000) >> 16) as u8);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_a_device_and_an_endless_file_are_unreadable_and_hold_nobody_up() {
+        let folder = classes(&["a", "b"], 50);
+        let path = |name| folder.path().join(name);
+        let made = std::process::Command::new("mkfifo").arg(path("a/pipe.png")).status().unwrap();
+        assert!(made.success());
+        std::os::unix::fs::symlink("/dev/zero", path("a/zero.png")).unwrap();
+        fs_err::File::create(path("b/sparse.png")).unwrap().set_len(1 << 40).unwrap();
+        let data = opened(&folder, &options(4)).unwrap();
+        let skipped: Vec<&str> = data.skipped.iter().map(|s| s.reason.as_str()).collect();
+        assert_eq!(skipped.len(), 3);
+        assert!(skipped[0].contains("pipe.png` is a pipe or a device"), "{skipped:?}");
+        assert!(skipped[1].contains("zero.png` is a pipe or a device"), "{skipped:?}");
+        assert!(skipped[2].contains("larger than 256 MiB"), "{skipped:?}");
+    }
+
     #[test]
     fn more_than_five_percent_unreadable_is_an_error() {
         let folder = classes(&["a", "b"], 50);

@@ -19,6 +19,9 @@ const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Tiff,
 ];
 
+/// Pixels of a picture that is decoded once only.
+const MANY: usize = 1 << 18;
+
 /// A tiny file of each format, in colour and with alpha, and some with what goes wrong most: profiles, EXIF, animation.
 fn seeds() -> Vec<Vec<u8>> {
     let colour = RgbImage::from_fn(13, 9, |x, y| Rgb([x as u8 * 19, y as u8 * 28, 90]));
@@ -38,7 +41,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let profile = b"\xff\xe2\x00\x14ICC_PROFILE\0\x01\x01abcd";
     seeds.push([&jpeg[..2], exif, profile, &jpeg[2..]].concat());
     seeds.push(
-        b"GIF89a\x10\x27\x10\x27\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02L\x01\0;"
+        b"GIF89a\xc8\0\xc8\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02L\x01\0;"
             .into(),
     );
     let mut animation = Vec::new();
@@ -84,14 +87,18 @@ fn pictures() {
     ];
     let shapes = [1, 3].map(|channels| Picture { width: 6, height: 5, channels });
     fuzz("pictures", &seeds(), &words, |bytes| {
-        let sizes = klubok_pictures::size(Cursor::new(bytes));
+        let size = klubok_pictures::size(Cursor::new(bytes));
         for shape in shapes {
             let Ok(picture) = klubok_pictures::decode(bytes, shape.channels) else { continue };
             let (width, height) = (picture.width, picture.height);
             assert_eq!(picture.pixels.len(), width * height * shape.channels);
-            let head = sizes.is_none_or(|size| size.map(|side| side as usize) == [width, height]);
-            assert!(head, "{sizes:?} in the head, {width}x{height} when decoded");
+            let same = |size: [u32; 2]| size.map(|side| side as usize) == [width, height];
+            assert!(size.is_none_or(same), "{size:?} in the head, {width}x{height} when decoded");
             drop(picture);
+            // A picture of a hundred megapixels is read in a second, not in a hundredth of it.
+            if width * height > MANY {
+                return;
+            }
             for fit in [Fit::Squash, Fit::Crop, Fit::Pad] {
                 let pixels = picture_from_bytes("a", bytes, shape, fit).unwrap();
                 assert_eq!(pixels.len(), shape.values());
