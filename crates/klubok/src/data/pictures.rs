@@ -226,7 +226,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_pipe_a_device_and_an_endless_file_are_unreadable_and_hold_nobody_up() {
+    fn a_pipe_a_device_and_an_endless_file_hold_nobody_up() {
         let folder = classes(&["a", "b"], 50);
         let path = |name| folder.path().join(name);
         let made = std::process::Command::new("mkfifo").arg(path("a/pipe.png")).status().unwrap();
@@ -235,10 +235,11 @@ mod tests {
         fs_err::File::create(path("b/sparse.png")).unwrap().set_len(1 << 40).unwrap();
         let data = opened(&folder, &options(4)).unwrap();
         let skipped: Vec<&str> = data.skipped.iter().map(|s| s.reason.as_str()).collect();
-        assert_eq!(skipped.len(), 3);
-        assert!(skipped[0].contains("pipe.png` is a pipe or a device"), "{skipped:?}");
-        assert!(skipped[1].contains("zero.png` is a pipe or a device"), "{skipped:?}");
-        assert!(skipped[2].contains("larger than 256 MiB"), "{skipped:?}");
+        assert!(
+            matches!(skipped[..], [reason] if reason.contains("larger than 256 MiB")),
+            "{skipped:?}"
+        );
+        assert_eq!(data.parts.train.len() + data.parts.val.len(), 100);
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 mod driver;
 mod folders;
+mod histories;
 mod idx;
 mod model;
 mod pictures;
 mod run;
-mod histories;
 mod settings;
