@@ -28,7 +28,6 @@ use super::{
 use crate::compute;
 
 #[path = "../../../klubok/tests/fuzz/driver.rs"]
-#[expect(unreachable_pub, reason = "the tests of the library use it, too")]
 mod driver;
 
 static CONTROL: Control = Control::new();
