@@ -44,7 +44,9 @@ fn the_answer_has_the_keys_of_the_contract() {
 
 #[test]
 fn a_run_is_advised_in_settings_that_exist() {
-    let place = memorising();
+    let place = Place::with_pets();
+    let more = ["-o", "run", "--optimizer", "sgd", "--lr", "1e30", "--quiet"];
+    place.run(&[&["train", "pets"], &TINY[..], &more].concat());
     let answer = place.json(&["diagnose", "run"]);
     let advice = answer["verdicts"][0]["try"].as_str().unwrap();
     assert!(advice.starts_with("--set "), "{advice}");
