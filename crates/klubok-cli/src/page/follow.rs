@@ -156,7 +156,7 @@ impl Tail {
             if !line.ends_with(b"\n") {
                 return if (n as u64) < LINE { Ok(lines) } else { Err(self.too_large()) };
             }
-            let objects = line.iter().filter(|&&byte| byte == b'{').count();
+            let objects = line.split(|&byte| byte == b'{').count() - 1;
             *room = room.checked_sub(objects * OBJECT).ok_or_else(|| self.too_large())?;
             self.read += n as u64;
             lines.extend(serde_json::from_slice(&line).ok());

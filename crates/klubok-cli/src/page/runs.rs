@@ -24,7 +24,7 @@ const BUDGET: u64 = bounded::LOG / 2;
 
 /// What is compared of an epoch.
 #[derive(Deserialize)]
-struct Epoch {
+struct Line {
     epoch: f64,
     val_loss: Option<f64>,
     val_accuracy: Option<f64>,
@@ -97,7 +97,7 @@ fn read<'a>(
         Err(error) if error.kind() != io::ErrorKind::NotFound => None,
         log => Some(log.unwrap_or_default()),
     });
-    let epochs: Vec<Epoch> =
+    let epochs: Vec<Line> =
         metrics?.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let best = epochs
         .iter()

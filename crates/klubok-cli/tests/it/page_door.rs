@@ -182,11 +182,9 @@ fn survives(page: &Served, picture: &[u8], what: &str, attack: impl FnOnce() -> 
     for round in 0..3 {
         let took = person(page, picture);
         assert!(took < SOON, "{what}: an answer took {took:?} in round {round}");
-        eprintln!("{what}: {took:?}");
     }
     drop(held);
     if let (Some(before), Some(after)) = (before, peak(page)) {
-        eprintln!("{what}: {before} KiB before, {after} KiB at most");
         assert!(after < before + (192 << 10), "{what}: {before} KiB before, {after} KiB at most");
     }
 }
