@@ -221,6 +221,7 @@ fn nobody_keeps_out_the_person_who_started_the_run() {
         ("long addresses", 256, get(&format!("/api/run?{}", "x".repeat(60_000)))),
         ("answers that nobody reads", 256, get("/plotly.js").repeat(8)),
         ("stories that nobody reads", 256, get("/api/story").repeat(40)),
+        ("texts that nobody reads", 256, get("/api/texts").repeat(40)),
         ("looks", 256, get("/api/look/answers").repeat(20)),
         (
             "other protocols",
