@@ -353,7 +353,7 @@ mod tests {
             with(end, &[0xFF; 3]),
             with(bytes.len(), b"garbage"),
             bytes[..end].to_vec(),
-            bytes[..end + 1].to_vec(),
+            bytes[..=end].to_vec(),
             [&bytes[..end], &[0; 50]].concat(),
         ];
         for (i, bytes) in same.iter().enumerate() {
@@ -398,7 +398,7 @@ mod tests {
         let packed = packed.finish().unwrap();
         for name in [b"iCCP", b"zTXt", b"iTXt"] {
             let content = [b"name\0\0", &packed[..]].concat();
-            let bytes = [&plain[..33], &chunk(name, &content), &plain[33..]].concat();
+            let bytes = [&plain[..33], &chunk(*name, &content), &plain[33..]].concat();
             assert_eq!(pixels(&bytes, 1), [7, 9]);
         }
     }
@@ -550,18 +550,18 @@ mod tests {
             if name == b"PLTE" && table.is_empty() {
                 continue;
             }
-            bytes.extend(chunk(name, content));
+            bytes.extend(chunk(*name, content));
         }
         bytes
     }
 
     /// A chunk of a PNG file.
-    fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    fn chunk(name: [u8; 4], content: &[u8]) -> Vec<u8> {
         let mut crc = Crc::new();
-        crc.update(name);
+        crc.update(&name);
         crc.update(content);
         let length = (content.len() as u32).to_be_bytes();
-        [&length[..], name, content, &crc.sum().to_be_bytes()].concat()
+        [&length[..], &name, content, &crc.sum().to_be_bytes()].concat()
     }
 
     /// A JPEG file with an EXIF segment that holds nothing but an orientation.

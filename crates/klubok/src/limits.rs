@@ -41,7 +41,7 @@ pub fn available_threads() -> Option<u64> {
 
 /// Whether so many bytes can be had, as far as the system tells.
 pub fn fits(bytes: u64) -> bool {
-    bytes <= isize::MAX as u64
+    isize::try_from(bytes).is_ok()
         && available_memory().is_none_or(|available| bytes.saturating_add(SPARE) <= available)
 }
 

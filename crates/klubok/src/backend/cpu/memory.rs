@@ -16,7 +16,7 @@ pub(crate) fn check(values: f64) -> Result<()> {
 pub(super) fn check_machine(values: f64) -> Result<()> {
     let needed = bytes(values);
     let fits = limits::machine_memory().is_none_or(|available| needed <= available);
-    if fits && needed <= isize::MAX as u64 { Ok(()) } else { Err(refused(values)) }
+    if fits && isize::try_from(needed).is_ok() { Ok(()) } else { Err(refused(values)) }
 }
 
 /// What is said of a program of `values` f32 for which there is no memory.

@@ -83,7 +83,7 @@ fn several<'a>(path: &str, places: impl Iterator<Item = &'a PathBuf>) -> History
     let mut names: Vec<String> =
         places.take(6).map(|place| format!("`{}`", place.display())).collect();
     if names.len() > 5 {
-        names[5] = "...".to_owned();
+        "...".clone_into(&mut names[5]);
     }
     HistoryError::Several { path: path.to_owned(), names: names.join(", ") }
 }

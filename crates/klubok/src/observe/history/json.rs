@@ -135,13 +135,12 @@ impl<'a> Objects<'a> {
         };
         self.table.row()?;
         for (name, value) in flat(&object) {
-            let column = match self.columns.get(name.as_ref()) {
-                Some(column) => *column,
-                None => {
-                    let column = self.table.column(&name);
-                    self.columns.insert(name.into_owned(), column);
-                    column
-                }
+            let column = if let Some(column) = self.columns.get(name.as_ref()) {
+                *column
+            } else {
+                let column = self.table.column(&name);
+                self.columns.insert(name.into_owned(), column);
+                column
             };
             if let Some(column) = column {
                 cell(&mut self.table, column, value)?;

@@ -171,20 +171,14 @@ pub enum HistoryError {
         other: String,
     },
     /// The losses of training and of validation count different steps.
-    #[error(
-        "`{path}` has `{one}` at steps {one_steps} and `{other}` at steps {other_steps}: which belong together is not said"
-    )]
+    #[error("`{path}` has {train} and {val}: which belong together is not said")]
     Mixed {
         /// The source.
         path: String,
-        /// The training loss.
-        one: String,
-        /// Its steps.
-        one_steps: String,
-        /// The validation loss.
-        other: String,
-        /// Its steps.
-        other_steps: String,
+        /// The training loss and its steps, in words.
+        train: String,
+        /// The validation loss and its steps.
+        val: String,
     },
     /// Steps begin anew.
     #[error("`{path}` has step {step} of `{name}` again: it seems to hold more than one training")]

@@ -50,10 +50,8 @@ pub(super) fn by_steps(
         if !agree && !join(train, val, &mut series) {
             return Err(HistoryError::Mixed {
                 path: path.to_owned(),
-                one: train.name.clone(),
-                one_steps: range(&train.values),
-                other: val.name.clone(),
-                other_steps: range(&val.values),
+                train: format!("`{}` at steps {}", train.name, range(&train.values)),
+                val: format!("`{}` at steps {}", val.name, range(&val.values)),
             });
         }
     }
