@@ -222,24 +222,12 @@ async fn act(State(door): Shared, request: Request) -> Response {
         Ok(whole) => whole,
         Err(refusal) => return refusal,
     };
-    let act = match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
+    let act: Act = match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
         Ok(Json(act)) => act,
         Err(rejection) => return rejection.into_response(),
     };
-    if let Act::LearningRate { rate } = act
-        && !can_be_trained_with(rate)
-    {
-        let sentence = "a learning rate is a number above 0 that 32 bits can hold";
-        return refused(StatusCode::BAD_REQUEST, sentence);
-    }
     hub.ask(act);
     Json(json!({})).into_response()
-}
-
-/// Whether a learning rate is one in the precision of training, too.
-fn can_be_trained_with(rate: f64) -> bool {
-    let rate = rate as f32;
-    rate.is_finite() && rate > 0.0
 }
 
 async fn picture(State(door): Shared, request: Request) -> Response {

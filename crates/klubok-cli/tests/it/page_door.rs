@@ -36,7 +36,7 @@ fn strangers_are_refused() {
     assert_ne!(page.get("/api/story")["now"]["mode"], "resting");
     // What 32 bits cannot hold is no rate of a training.
     for rate in [-1.0, 0.0, -0.0, 1e-46, 3.5e38, 1e308, -1e308] {
-        assert_eq!(page.act(&json!({ "act": "learning_rate", "rate": rate })), 400, "{rate}");
+        assert_eq!(page.act(&json!({ "act": "learning_rate", "rate": rate })), 422, "{rate}");
     }
     assert_eq!(page.act(&json!({ "act": "learning_rate" })), 422);
     for path in
