@@ -35,7 +35,7 @@ use tokio::sync::Semaphore;
 use super::{
     PORT, assets,
     connections::{self, listen},
-    door::{Door, Turn, beside, busy, refused, unread},
+    door::{Door, Turn, beside, busy, unread},
     guard::{self, has_token},
     hub::Hub,
     looks::{Answer, Which},
