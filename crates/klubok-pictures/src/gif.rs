@@ -27,8 +27,9 @@ pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureEr
     let visible = size[0].min(width.saturating_sub(place[0]));
     for (row, y) in indices.chunks_exact(size[0].max(1)).zip(place[1]..height) {
         let start = (y * width + place[0]) * channels;
-        let to = pixels[start..].chunks_exact_mut(channels).take(visible);
-        for (pixel, &index) in to.zip(row) {
+        // A picture that lies beside its canvas shows nothing of itself.
+        let to = pixels.get_mut(start..).unwrap_or_default().chunks_exact_mut(channels);
+        for (pixel, &index) in to.take(visible).zip(row) {
             let [r, g, b] = colours[usize::from(index)];
             match pixel {
                 [grey] => *grey = luma(r, g, b),

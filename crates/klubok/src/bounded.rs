@@ -73,6 +73,23 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Opens a regular file for writing, as it is or new. A link is not followed: whoever put it there would have what it leads
+/// to written over.
+///
+/// # Errors
+/// A [`NotRead`] inside when it is something else; when the system refuses.
+pub fn open_to_write(path: &Path) -> io::Result<File> {
+    match fs_err::symlink_metadata(path) {
+        Ok(kind) if !kind.is_file() => {
+            let what = if kind.is_dir() { "a folder" } else { "a link, a pipe or a device" };
+            return Err(NotRead::NotRegular { path: path.display().to_string(), what }.into());
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    File::options().create(true).truncate(false).write(true).open(path)
+}
+
 /// The content of a regular file of at most `limit` bytes.
 ///
 /// # Errors
@@ -137,6 +154,11 @@ mod tests {
         assert!(made.success());
         refused(&pipe, 9, "is a pipe or a device");
         refused(Path::new("/dev/zero"), 9, "is a pipe or a device");
+        assert!(open_to_write(&pipe).unwrap_err().to_string().contains("a link, a pipe"));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("mine"), &link).unwrap();
+        assert!(open_to_write(&link).unwrap_err().to_string().contains("a link, a pipe"));
+        assert!(open_to_write(&folder.path().join("new")).unwrap().metadata().unwrap().is_file());
         // A regular file of a terabyte that takes no room.
         let sparse = folder.path().join("sparse");
         File::create(&sparse).unwrap().set_len(1 << 40).unwrap();

@@ -110,6 +110,8 @@ fn pipes_and_endless_files_in_a_run_end_in_a_sentence() {
         ("checkpoint/state.safetensors", &["resume"]),
         ("events.jsonl", &["resume"]),
         ("split.csv", &["resume"]),
+        ("metrics.jsonl", &["resume"]),
+        ("steps.jsonl", &["resume"]),
     ] {
         let kept = place.read(&format!("run/{file}"));
         let path = format!("run/{file}");

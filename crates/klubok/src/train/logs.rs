@@ -298,7 +298,7 @@ struct Log {
 impl Log {
     /// A log of at least `least` bytes, cut back to a length if there is one.
     fn open(path: &Path, least: u64, cut: Option<u64>) -> Result<Self> {
-        let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let mut file = bounded::open_to_write(path)?;
         let got = file.metadata()?.len();
         if got < least {
             let path = path.display().to_string();

@@ -63,6 +63,9 @@ impl Progress {
                 "it is {step} updates far, but {epoch} epochs of {steps_per_epoch} and {position} more"
             ));
         }
+        if best.is_none() && *step > 0 {
+            return Some(format!("it is {step} updates far and was never measured"));
+        }
         if *epoch > epochs || best.is_some_and(|best| best.epoch > *epoch) {
             let best = best.map_or(0, |best| best.epoch);
             return Some(format!(
@@ -239,9 +242,17 @@ mod tests {
 
     #[test]
     fn a_point_that_no_training_comes_to_is_found() {
-        let good =
-            Progress { step: 7, epoch: 2, position: 1, steps_per_epoch: 3, ..Progress::default() };
-        assert_eq!(good.flaw(2, 9), None);
+        let measured = Some(best(None, None, 0.0));
+        let good = Progress {
+            step: 7,
+            epoch: 2,
+            position: 1,
+            steps_per_epoch: 3,
+            best: measured,
+            ..Progress::default()
+        };
+        assert_eq!(good.flaw(0, 9), None);
+        assert!(good.flaw(2, 9).is_some_and(|flaw| flaw.contains("other than 2 layers")));
         assert_eq!(Progress::default().flaw(2, 9), None);
         for (words, spoil) in [
             ("it is 8 updates far", (|p| p.step = 8) as fn(&mut Progress)),
@@ -252,11 +263,11 @@ mod tests {
             ("it has taken -1 seconds", |p| p.elapsed_seconds = -1.0),
             ("multiplied by 2 and 1", |p| p.plateau.factor = 2.0),
             ("multiplied by 1 and -1", |p| p.rate_factor = Some(-1.0)),
-            ("other than 2 layers", |p| p.best = Some(best(None, None, 0.0))),
+            ("was never measured", |p| p.best = None),
         ] {
             let mut progress = good.clone();
             spoil(&mut progress);
-            let flaw = progress.flaw(2, 9).unwrap_or_default();
+            let flaw = progress.flaw(0, 9).unwrap_or_default();
             assert!(flaw.contains(words), "{words}: {flaw}");
         }
     }

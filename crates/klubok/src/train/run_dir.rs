@@ -194,8 +194,7 @@ impl RunDir {
     /// # Errors
     /// [`RunError::Busy`] when another process does.
     pub fn lock(&self) -> Result<RunLock> {
-        let file =
-            File::options().create(true).truncate(false).write(true).open(self.file(LOCK))?;
+        let file = bounded::open_to_write(&self.file(LOCK))?;
         match file.try_lock() {
             Ok(()) => {
                 remove_unfinished(&self.path);

@@ -176,10 +176,15 @@ fn by_lists(
             None => table.column(&name).and(None),
         })
         .collect();
-    let best = |column: &Column| {
-        let same = known.iter().filter(|(_, other, _)| other.field == column.field);
-        same.map(|(_, other, _)| other.rank).min() == Some(column.rank)
-    };
+    // The lowest rank of each field: a handful, however many lists there are.
+    let mut ranks: Vec<(Field, u8)> = Vec::new();
+    for (_, column, _) in &known {
+        match ranks.iter_mut().find(|(field, _)| *field == column.field) {
+            Some((_, rank)) => *rank = column.rank.min(*rank),
+            None => ranks.push((column.field, column.rank)),
+        }
+    }
+    let best = |column: &Column| ranks.contains(&(column.field, column.rank));
     // What is left out anyway, or says nothing of epochs, may have another length.
     let counts = |column: &Column| !matches!(column.field, Field::GradNorm | Field::LearningRate);
     let mut lists =

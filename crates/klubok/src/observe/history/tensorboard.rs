@@ -168,6 +168,7 @@ impl Tags {
         let named = self.figures.keys().filter(|(_, tag)| names_part(tag));
         let apart: BTreeSet<String> = named.map(|(folder, _)| folder.clone()).collect();
         let mut all: Vec<Series<Spot>> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for ((folder, tag), values) in self.figures {
             let Some(name) = name(&folder, &tag, !apart.contains(&folder)) else { continue };
             let Some(column) = meaning(&name) else { continue };
@@ -175,9 +176,11 @@ impl Tags {
                 Some((spot, known(value, column.field).ok().flatten()?))
             };
             let values = values.iter().filter_map(fits);
-            match all.iter_mut().find(|series| series.name == name) {
-                Some(series) => series.values.extend(values),
-                None => all.push(Series { name, column, values: values.collect() }),
+            if let Some(&place) = places.get(&name) {
+                all[place].values.extend(values);
+            } else {
+                places.insert(name.clone(), all.len());
+                all.push(Series { name, column, values: values.collect() });
             }
         }
         all
