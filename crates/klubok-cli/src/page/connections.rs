@@ -136,10 +136,12 @@ impl Connection {
             let person = has_token(request.headers(), request.uri(), &hub);
             heard.fetch_max(if person { PERSON } else { ASKED }, Relaxed);
             let answer = app.call(request);
-            // Of many requests that came at once each waits for a turn: those of other connections come between them.
+            // Of many requests that came at once each waits for a turn: those of other connections come between them. What
+            // was asked is done before that, whether or not somebody still waits for the answer.
             Box::pin(async move {
+                let answer = answer.await;
                 yield_now().await;
-                answer.await
+                answer
             })
         });
         let task = tokio::spawn(async move {
