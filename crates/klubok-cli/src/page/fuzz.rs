@@ -178,7 +178,7 @@ fn requests() {
         );
     }
     driver::fuzz("requests", &strangers, WORDS, |bytes| {
-        is_sound(&answers(address, bytes, PATIENCE))
+        is_sound(&answers(address, bytes, PATIENCE));
     });
     let told: serde_json::Value =
         serde_json::from_str(&hub.after(Known::default()).unwrap()).unwrap();
