@@ -5,8 +5,8 @@
 //! and read no further than their header allows.
 
 use std::{
-    io::{self, ErrorKind, Read as _},
-    path::Path,
+    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
 };
 
 use fs_err::File;
@@ -15,6 +15,11 @@ use fs_err::File;
 pub const SETTINGS: u64 = 16 << 20;
 /// Most bytes of a log or a history.
 pub const LOG: u64 = 256 << 20;
+/// Most bytes of memory for the lines of a run's logs.
+pub const LINES: u64 = 192 << 20;
+/// What an object in a line takes of it, about; and most bytes of a line.
+const OBJECT: u64 = 256;
+const LINE: u64 = 16 << 20;
 /// Most bytes of the list of a run's samples.
 pub const SPLIT: u64 = 1 << 30;
 /// Most bytes of a picture's file.
@@ -112,6 +117,54 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     let not_text = |_| NotRead::NotText { path: path.display().to_string() }.into();
     String::from_utf8(read(path, limit)?).map_err(not_text)
+}
+
+/// The whole lines of a log, one by one. A last one that is still being written is not among them.
+#[derive(Debug)]
+pub struct Lines {
+    file: BufReader<File>,
+    path: PathBuf,
+    line: Vec<u8>,
+    room: u64,
+    read: u64,
+}
+
+impl Lines {
+    /// The lines from byte `from` on, what they hold taking no more memory than `room`.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn open(path: &Path, from: u64, room: u64) -> io::Result<Self> {
+        let mut file = open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let file = BufReader::with_capacity(1 << 16, file);
+        Ok(Self { file, path: path.to_owned(), line: Vec::new(), room, read: from })
+    }
+
+    /// The next line, with its end.
+    ///
+    /// # Errors
+    /// A [`NotRead`] inside when a line has no end or there is no room for it; when the file cannot be read.
+    pub fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        let length = (&mut self.file).take(LINE).read_until(b'\n', &mut self.line)? as u64;
+        if !self.line.ends_with(b"\n") {
+            return if length < LINE { Ok(None) } else { Err(self.too_large(LINE)) };
+        }
+        let objects = self.line.split(|&byte| byte == b'{').count() as u64 - 1;
+        self.room = self.room.checked_sub(objects * OBJECT).ok_or_else(|| self.too_large(LINES))?;
+        self.read += length;
+        Ok(Some(&self.line))
+    }
+
+    /// Memory that is left, and where the last whole line ends.
+    pub fn left(&self) -> (u64, u64) {
+        (self.room, self.read)
+    }
+
+    fn too_large(&self, limit: u64) -> io::Error {
+        NotRead::TooLarge { path: self.path.display().to_string(), limit }.into()
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A run by its files alone: one that has ended, or that another process trains. Nothing is written.
 
 use std::{
-    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom},
+    io::{self, ErrorKind, Read as _, Seek as _, SeekFrom},
     path::PathBuf,
     sync::Arc,
     thread,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use klubok::{
-    bounded::{self, NotRead},
+    bounded::{self, LINES, Lines},
     data::{self, Dataset, OpenOptions},
     train::{
         event::{Event, Observer as _, Stopped},
@@ -28,11 +28,6 @@ use crate::failure::Result;
 
 /// Time between two looks at the files.
 const PACE: Duration = Duration::from_millis(500);
-/// Bytes of a line.
-const LINE: u64 = 16 << 20;
-/// Memory for all lines of a run, and about what each object in them takes of it.
-const ROOM: usize = 192 << 20;
-const OBJECT: usize = 256;
 
 /// A hub for a run by its files; as long as the run has not ended, its files are followed.
 ///
@@ -93,13 +88,13 @@ struct Files {
     epochs: Tail,
     events: Tail,
     /// Memory that is left for further lines, in bytes.
-    room: usize,
+    room: u64,
 }
 
 impl Files {
     fn new(run: &RunDir) -> Self {
         let tail = |name| Tail { path: run.file(name), read: 0, last: Vec::new() };
-        Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS), room: ROOM }
+        Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS), room: LINES }
     }
 
     fn read(&mut self, hub: &Hub) -> io::Result<()> {
@@ -112,7 +107,8 @@ impl Files {
         let events = self.events.lines(room)?;
         let mut story = hub.story();
         // A story has nothing that can fail.
-        let _ = story.observe(&Event::Past { steps: &steps, epochs: &epochs, ahead: &[] });
+        let _ =
+            story.observe(&Event::Past { steps: &steps, epochs: &epochs, events: &[], ahead: &[] });
         story.happened(events);
         Ok(())
     }
@@ -142,31 +138,19 @@ impl Tail {
     ///
     /// # Errors
     /// When it is no log: no regular file, a line without an end, more than there is room for.
-    fn lines<T: DeserializeOwned>(&mut self, room: &mut usize) -> io::Result<Vec<T>> {
-        let mut file = match bounded::open(&self.path) {
+    fn lines<T: DeserializeOwned>(&mut self, room: &mut u64) -> io::Result<Vec<T>> {
+        let mut log = match Lines::open(&self.path, self.read, *room) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            file => file?,
+            log => log?,
         };
-        file.seek(SeekFrom::Start(self.read))?;
-        let (mut lines, mut line) = (Vec::new(), Vec::new());
-        let mut reader = BufReader::new(file);
-        loop {
-            line.clear();
-            let n = reader.by_ref().take(LINE).read_until(b'\n', &mut line)?;
-            if !line.ends_with(b"\n") {
-                return if (n as u64) < LINE { Ok(lines) } else { Err(self.too_large()) };
-            }
-            let objects = line.split(|&byte| byte == b'{').count() - 1;
-            *room = room.checked_sub(objects * OBJECT).ok_or_else(|| self.too_large())?;
-            self.read += n as u64;
-            lines.extend(serde_json::from_slice(&line).ok());
-            self.last.clone_from(&line);
+        let mut lines = Vec::new();
+        while let Some(line) = log.next_line()? {
+            lines.extend(serde_json::from_slice(line).ok());
+            self.last.clear();
+            self.last.extend_from_slice(line);
         }
-    }
-
-    fn too_large(&self) -> io::Error {
-        let path = self.path.display().to_string();
-        NotRead::TooLarge { path, limit: ROOM as u64 }.into()
+        (*room, self.read) = log.left();
+        Ok(lines)
     }
 }
 
@@ -175,6 +159,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    /// What an object in a line takes.
+    const OBJECT: u64 = 256;
 
     fn tail(folder: &tempfile::TempDir) -> Tail {
         Tail { path: folder.path().join("log"), read: 0, last: Vec::new() }
@@ -204,7 +191,7 @@ mod tests {
         assert!(error.to_string().contains("is larger than"), "{error}");
         // A line that never ends, of a terabyte that takes no room.
         fs_err::File::create(&tail.path).unwrap().set_len(1 << 40).unwrap();
-        let error = tail.lines::<Value>(&mut ROOM.clone()).unwrap_err();
+        let error = tail.lines::<Value>(&mut LINES.clone()).unwrap_err();
         assert!(error.to_string().contains("is larger than"), "{error}");
     }
 }

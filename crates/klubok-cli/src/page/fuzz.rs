@@ -27,9 +27,6 @@ use super::{
 };
 use crate::compute;
 
-#[path = "../../../klubok/tests/fuzz/driver.rs"]
-mod driver;
-
 /// How long an input that may not be whole is waited for.
 const PATIENCE: Duration = Duration::from_millis(30);
 
@@ -177,7 +174,7 @@ fn requests() {
             String::from_utf8_lossy(whole)
         );
     }
-    driver::fuzz("requests", &strangers, WORDS, |bytes| {
+    klubok_fuzz::fuzz("requests", &strangers, WORDS, |bytes| {
         is_sound(&answers(address, bytes, PATIENCE));
     });
     let told: serde_json::Value =
@@ -185,7 +182,7 @@ fn requests() {
     let acted = |line: &serde_json::Value| line["event"] == "person";
     assert!(!told["events"].as_array().unwrap().iter().any(acted), "{}", told["events"]);
     let person = seeds(address, &format!("X-Klubok-Token: {token}\r\n"));
-    driver::fuzz("requests with the token", &person, WORDS, |bytes| {
+    klubok_fuzz::fuzz("requests with the token", &person, WORDS, |bytes| {
         is_sound(&answers(address, bytes, PATIENCE));
     });
     // A training comes to an act between two steps, which may be after its answer.

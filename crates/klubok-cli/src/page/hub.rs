@@ -7,7 +7,6 @@ use std::{
 };
 
 use klubok::{
-    bounded::{self, LOG},
     data::Dataset,
     format::Model,
     look::{Glass, components::Components},
@@ -15,7 +14,7 @@ use klubok::{
     train::{
         control::{Act, Control, Recorded},
         event::{Event, Observer as _},
-        logs::{EVENTS, EventLine, Happened},
+        logs::{EventLine, Happened},
         run_dir::MODEL,
         task::Task,
     },
@@ -151,16 +150,14 @@ impl Hub {
 
     /// Tells the story what happens in a training of this process.
     pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::Result<()> {
-        if let Event::Past { ahead, .. } = event {
-            let log = bounded::read_to_string(&self.about.run.file(EVENTS), LOG);
-            let log = log.unwrap_or_default();
-            let lines = log.lines().filter_map(|line| serde_json::from_str::<EventLine>(line).ok());
+        if let Event::Past { events, ahead, .. } = event {
             // What is done again is told when it is.
             let again = |line: &EventLine| match line.happened {
                 Happened::Person { act } => ahead.contains(&Recorded { step: line.step, act }),
                 _ => false,
             };
-            self.story().happened(lines.filter(|line| !again(line)).collect());
+            let events = events.iter().filter(|line| !again(line)).cloned();
+            self.story().happened(events.collect());
         }
         self.story().observe(event)?;
         if let (Event::Step(_) | Event::Epoch { .. }, Weighted::Live(control)) =

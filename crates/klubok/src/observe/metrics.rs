@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-use crate::{Result, bounded, observe::history::HistoryError, train::event::Metrics};
+use crate::{
+    Result,
+    bounded::{LINES, Lines},
+    observe::history::HistoryError,
+    train::event::Metrics,
+};
 
 /// The largest number of an epoch.
 const LARGEST: f64 = 1e9;
@@ -12,14 +17,14 @@ const LARGEST: f64 = 1e9;
 /// # Errors
 /// When the file cannot be read, a whole line is no line of metrics, or the epochs are not in order.
 pub fn read(path: &Path) -> Result<Vec<Metrics>> {
-    let text = bounded::read_to_string(path, bounded::LOG)?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut lines = Lines::open(path, 0, LINES)?;
     let mut all: Vec<Metrics> = Vec::new();
-    for (i, line) in whole.lines().enumerate() {
+    while let Some(line) = lines.next_line()? {
+        let number = all.len() + 1;
         let wrong =
-            |reason| HistoryError::Log { path: path.display().to_string(), line: i + 1, reason };
+            |reason| HistoryError::Log { path: path.display().to_string(), line: number, reason };
         let line: Metrics =
-            serde_json::from_str(line).map_err(|error| wrong(format!("is damaged: {error}")))?;
+            serde_json::from_slice(line).map_err(|error| wrong(format!("is damaged: {error}")))?;
         if !(0.0..=LARGEST).contains(&line.epoch) {
             return Err(wrong(format!("has epoch {}, which is none", line.epoch)).into());
         }

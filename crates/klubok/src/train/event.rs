@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::train::control::{Act, Recorded};
+use crate::train::{
+    control::{Act, Recorded},
+    logs::EventLine,
+};
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not apply is absent.
 ///
@@ -258,6 +261,8 @@ pub enum Event<'a> {
         steps: &'a [Metrics],
         /// Lines of `metrics.jsonl`.
         epochs: &'a [Metrics],
+        /// Lines of `events.jsonl`, those included that are ahead.
+        events: &'a [EventLine],
         /// What people did in an earlier session after the checkpoint: it is done again at its step, and then told.
         ahead: &'a [Recorded],
     },

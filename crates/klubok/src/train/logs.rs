@@ -7,7 +7,7 @@
 
 use std::{
     cmp::Ordering,
-    io::{Seek, SeekFrom, Write},
+    io::{ErrorKind, Read as _, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Result,
     backend::DeviceInfo,
-    bounded::{self, LOG},
+    bounded::{self, Lines},
     format::write_atomically,
+    limits,
     train::{
         RunError,
         control::{Act, Recorded},
@@ -110,6 +111,17 @@ impl From<Notice> for Happened {
     }
 }
 
+/// The lines of all logs.
+#[derive(Debug)]
+pub struct Past {
+    /// Of `steps.jsonl`.
+    pub steps: Vec<Metrics>,
+    /// Of `metrics.jsonl`.
+    pub epochs: Vec<Metrics>,
+    /// Of `events.jsonl`.
+    pub events: Vec<EventLine>,
+}
+
 /// The open logs of a run.
 #[derive(Debug)]
 pub struct Logs {
@@ -133,7 +145,11 @@ impl Logs {
         at: &Progress,
         replay: &[Recorded],
     ) -> Result<(Self, Vec<Recorded>)> {
-        let events = events(folder)?;
+        // All of them are looked at before any is changed.
+        for (name, least) in [(METRICS, keep.metrics), (STEPS, keep.steps), (EVENTS, keep.events)] {
+            agrees(&folder.join(name), least)?;
+        }
+        let events = if folder.join(EVENTS).exists() { events(folder)? } else { Vec::new() };
         let logged: Vec<Recorded> =
             acts(&events).into_iter().filter(|recorded| recorded.act.changes_weights()).collect();
         let mut here = at.acts;
@@ -159,9 +175,9 @@ impl Logs {
         let (metrics, steps, events) =
             (folder.join(METRICS), folder.join(STEPS), folder.join(EVENTS));
         let logs = Self {
-            metrics: Log::open(&metrics, keep.metrics, Some(keep.metrics))?,
-            steps: Log::open(&steps, keep.steps, Some(keep.steps))?,
-            events: Log::open(&events, keep.events, None)?,
+            metrics: Log::open(&metrics, Some(keep.metrics))?,
+            steps: Log::open(&steps, Some(keep.steps))?,
+            events: Log::open(&events, None)?,
             ahead,
         };
         Ok((logs, pending))
@@ -188,13 +204,16 @@ impl Logs {
         self.events.append(line)
     }
 
-    /// What stands in `steps.jsonl` and `metrics.jsonl` of a run's folder.
+    /// What stands in the logs of a run's folder. How long they are is in the checkpoint: nothing but the memory there is
+    /// limits them.
     ///
     /// # Errors
-    /// When a log cannot be read or a line is damaged.
-    pub fn past(folder: &Path) -> Result<[Vec<Metrics>; 2]> {
-        let read = |name: &str| lines(&folder.join(name), &bounded::read(&folder.join(name), LOG)?);
-        Ok([read(STEPS)?, read(METRICS)?])
+    /// When a log cannot be read, a line is damaged, or there is not enough memory.
+    pub fn past(folder: &Path) -> Result<Past> {
+        let metrics = |name| lines(&folder.join(name), limits::file_of_numbers(), |line, _| line);
+        let (steps, epochs) = (metrics(STEPS)?, metrics(METRICS)?);
+        let events = events(folder)?.into_iter().map(|(line, _)| line).collect();
+        Ok(Past { steps, epochs, events })
     }
 
     /// Brings all lines to the disk and returns the lengths for a checkpoint.
@@ -237,29 +256,49 @@ impl Observer for Logs {
     }
 }
 
-/// The lines of `events.jsonl` with their bytes; none where there is no such log yet.
+/// The lines of `events.jsonl` with their bytes.
 fn events(folder: &Path) -> Result<Vec<(EventLine, Vec<u8>)>> {
-    let path = folder.join(EVENTS);
-    if path.symlink_metadata().is_err() {
-        return Ok(Vec::new());
-    }
-    let bytes = bounded::read(&path, LOG)?;
-    let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    let parsed = lines(&path, &bytes[..whole])?;
-    let raw = bytes[..whole].split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec);
-    Ok(parsed.into_iter().zip(raw).collect())
+    let room = limits::file_of_numbers();
+    lines(&folder.join(EVENTS), room, |line, bytes| (line, bytes.to_vec()))
 }
 
-/// What stands in the lines of a log.
-fn lines<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<Vec<T>> {
-    let damaged = |line: usize, error: serde_json::Error| RunError::Line {
-        path: path.display().to_string(),
-        line,
-        reason: error.to_string(),
+/// What stands in the whole lines of a log, each made of what it says and its bytes.
+fn lines<T: DeserializeOwned, U>(
+    path: &Path,
+    room: u64,
+    made: impl Fn(T, &[u8]) -> U,
+) -> Result<Vec<U>> {
+    let (mut lines, mut all) = (Lines::open(path, 0, room)?, Vec::new());
+    while let Some(bytes) = lines.next_line()? {
+        let line = serde_json::from_slice(bytes).map_err(|error| RunError::Line {
+            path: path.display().to_string(),
+            line: all.len() + 1,
+            reason: error.to_string(),
+        })?;
+        all.push(made(line, bytes));
+    }
+    Ok(all)
+}
+
+/// Makes sure that a log is as long as the checkpoint says, and that a line ends there.
+fn agrees(path: &Path, expected: u64) -> Result<()> {
+    let Some(last) = expected.checked_sub(1) else { return Ok(()) };
+    let wrong = |got| RunError::Log { path: path.display().to_string(), expected, got };
+    let mut file = match bounded::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(wrong(0).into()),
+        file => file?,
     };
-    let parse =
-        |(i, line)| serde_json::from_slice(line).map_err(|error| damaged(i + 1, error).into());
-    bytes.split_inclusive(|&byte| byte == b'\n').enumerate().map(parse).collect()
+    let got = file.metadata()?.len();
+    if got < expected {
+        return Err(wrong(got).into());
+    }
+    let mut end = [0];
+    file.seek(SeekFrom::Start(last))?;
+    file.read_exact(&mut end)?;
+    if end != *b"\n" {
+        return Err(RunError::Cut { path: path.display().to_string(), at: expected }.into());
+    }
+    Ok(())
 }
 
 /// What people did, by the lines of `events.jsonl`.
@@ -274,16 +313,12 @@ fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
 /// Cuts `events.jsonl` back to a length, but keeps what people did after it: at once, so that a process that is killed
 /// meanwhile leaves the old log or the new one.
 fn keep_acts(folder: &Path, keep: u64, events: &[(EventLine, Vec<u8>)]) -> Result<()> {
-    let (mut kept, mut end) = (Vec::new(), 0);
+    let (mut kept, mut end) = (Vec::new(), 0u64);
     for (line, bytes) in events {
         end += bytes.len() as u64;
         if end <= keep || matches!(line.happened, Happened::Person { .. }) {
             kept.extend_from_slice(bytes);
         }
-    }
-    if end < keep {
-        let path = folder.join(EVENTS).display().to_string();
-        return Err(RunError::Log { path, expected: keep, got: end }.into());
     }
     Ok(write_atomically(&folder.join(EVENTS), &kept)?)
 }
@@ -296,15 +331,13 @@ struct Log {
 }
 
 impl Log {
-    /// A log of at least `least` bytes, cut back to a length if there is one.
-    fn open(path: &Path, least: u64, cut: Option<u64>) -> Result<Self> {
+    /// A log, cut back to a length if there is one.
+    fn open(path: &Path, cut: Option<u64>) -> Result<Self> {
         let mut file = bounded::open_to_write(path)?;
-        let got = file.metadata()?.len();
-        if got < least {
-            let path = path.display().to_string();
-            return Err(RunError::Log { path, expected: least, got }.into());
-        }
-        let bytes = cut.unwrap_or(got);
+        let bytes = match cut {
+            Some(bytes) => bytes,
+            None => file.metadata()?.len(),
+        };
         file.set_len(bytes)?;
         file.seek(SeekFrom::Start(bytes))?;
         Ok(Self { file, bytes, synced: false })
@@ -442,6 +475,35 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn logs_that_no_longer_fit_the_checkpoint_are_left_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        epoch(&mut logs, 1);
+        person(&mut logs, SLOW);
+        let keep = logs.sync().unwrap();
+        let all = || [METRICS, EVENTS].map(|name| fs_err::read(folder.path().join(name)).unwrap());
+        let before = all();
+        for wrong in [
+            LogLengths { metrics: keep.metrics - 1, ..keep },
+            LogLengths { steps: 7, ..keep },
+            LogLengths { events: keep.events - 1, ..keep },
+        ] {
+            let error = open(folder.path(), wrong).unwrap_err();
+            assert!(
+                matches!(error, Error::Run(RunError::Cut { .. } | RunError::Log { .. })),
+                "{error}"
+            );
+            assert_eq!(all(), before);
+        }
+    }
+
+    #[test]
+    fn without_a_log_nothing_is_known_of_what_people_did() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Logs::done(folder.path()).is_err());
     }
 
     #[test]

@@ -103,6 +103,14 @@ pub enum RunError {
         /// Bytes it has.
         got: u64,
     },
+    /// A log has another line where the checkpoint says that one ended.
+    #[error("`{path}` is not what it was at the checkpoint: no line of it ends at byte {at}")]
+    Cut {
+        /// The file.
+        path: String,
+        /// Bytes it had at the checkpoint.
+        at: u64,
+    },
     /// The checkpoint belongs to other data or another batch size.
     #[error(
         "the checkpoint has {expected} updates an epoch, this data gives {got}: it has changed"

@@ -24,7 +24,7 @@ use crate::{
         control::Control,
         distance::Distance,
         event::{Event, Notice, Observer, Stopped},
-        logs::{EventLine, Happened, LogLengths, Logs},
+        logs::{EventLine, Happened, LogLengths, Logs, Past},
         progress::Progress,
         run_dir::{CHECKPOINT, MODEL, RunDir, RunInfo, SPLIT},
         task::Task,
@@ -125,9 +125,9 @@ pub fn train(
     let begin = Happened::begin(resumed, backend.info(config.train.precision));
     on_disk.happened(trainer.saved(), begin)?;
     if resumed {
-        let [steps, epochs] = Logs::past(run.path())?;
-        let ahead = on_disk.logs.ahead();
-        tell(observers, &Event::Past { steps: &steps, epochs: &epochs, ahead })?;
+        let Past { steps, epochs, events } = Logs::past(run.path())?;
+        let (ahead, events) = (on_disk.logs.ahead(), &events[..]);
+        tell(observers, &Event::Past { steps: &steps, epochs: &epochs, events, ahead })?;
     }
     tell(observers, &trainer.start_event())?;
     loop {

@@ -5,7 +5,9 @@ use std::path::Path;
 use image::GrayImage;
 use klubok::data::{OpenOptions, is_of_system, looks_like_picture, open};
 
-use crate::{driver::fuzz, idx::settings};
+use klubok_fuzz::fuzz;
+
+use crate::idx::settings;
 
 /// Files of one input, at most.
 const FILES: usize = 12;

@@ -5,7 +5,7 @@ use klubok::observe::{
     history::{self, History},
 };
 
-use crate::driver::fuzz;
+use klubok_fuzz::fuzz;
 
 /// What must hold of a history that is accepted.
 fn sound(history: &History) {

@@ -8,7 +8,7 @@ use klubok::{
     data::{OpenOptions, open},
 };
 
-use crate::driver::fuzz;
+use klubok_fuzz::fuzz;
 
 pub(crate) fn settings() -> DataConfig {
     let layers = Layers::new(Preset::Plain, DataKind::Idx);

@@ -4,7 +4,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
-mod driver;
 mod folders;
 mod histories;
 mod idx;

@@ -12,7 +12,7 @@ use klubok::{
 };
 use twox_hash::xxhash3_128::Hasher;
 
-use crate::driver::fuzz;
+use klubok_fuzz::fuzz;
 
 fn model() -> Model {
     let hidden = |units, batch_norm| Hidden {

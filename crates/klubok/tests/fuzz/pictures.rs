@@ -8,7 +8,7 @@ use image::{
 };
 use klubok::{config::Fit, data::picture_from_bytes, plan::Picture};
 
-use crate::driver::fuzz;
+use klubok_fuzz::fuzz;
 
 const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Jpeg,

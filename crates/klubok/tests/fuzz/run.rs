@@ -21,7 +21,7 @@ use klubok::{
 use std::{borrow::Cow, path::Path};
 use twox_hash::XxHash3_128;
 
-use crate::driver::fuzz;
+use klubok_fuzz::fuzz;
 
 fn config(sets: &[&str]) -> Config {
     let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);

@@ -2,7 +2,7 @@
 
 use klubok::config::{Config, DataKind, KEYS, Layers, Machine, Preset};
 
-use crate::driver::fuzz;
+use klubok_fuzz::fuzz;
 
 fn resolved(text: &str) -> Option<Config> {
     let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);

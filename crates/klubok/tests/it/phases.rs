@@ -280,7 +280,9 @@ fn an_interruption_does_not_change_the_name() {
         let (past, rest) = epochs.split_at(interrupted);
         let (mut through, mut resumed) = (Watch::new(4000), Watch::new(4000));
         noticed(&mut through, past);
-        resumed.observe(&Event::Past { steps: &[], epochs: past, ahead: &[] }).unwrap();
+        resumed
+            .observe(&Event::Past { steps: &[], epochs: past, events: &[], ahead: &[] })
+            .unwrap();
         assert!(resumed.noticed().is_empty());
         assert_eq!(noticed(&mut through, rest), noticed(&mut resumed, rest), "{interrupted}");
         assert_eq!(through.diagnosis(), resumed.diagnosis());

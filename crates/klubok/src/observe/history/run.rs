@@ -60,18 +60,19 @@ fn events(path: &Path) -> Result<Vec<Line>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = bounded::read_to_string(path, bounded::LOG)?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut lines = Vec::new();
-    for (i, line) in whole.lines().enumerate() {
+    let (mut file, mut lines) = (bounded::Lines::open(path, 0, bounded::LINES)?, Vec::new());
+    let mut number = 0;
+    while let Some(line) = file.next_line()? {
+        number += 1;
         let wrong = |error: serde_json::Error| HistoryError::Log {
             path: path.display().to_string(),
-            line: i + 1,
+            line: number,
             reason: format!("is damaged: {error}"),
         };
-        serde_json::from_str::<serde::de::IgnoredAny>(line).map_err(wrong)?;
+        serde_json::from_slice::<serde::de::IgnoredAny>(line).map_err(wrong)?;
         // Most events are others.
-        lines.extend(serde_json::from_str::<Line>(line).ok().filter(|line| line.epoch.is_finite()));
+        let told = serde_json::from_slice::<Line>(line).ok();
+        lines.extend(told.filter(|line| line.epoch.is_finite()));
     }
     Ok(lines)
 }

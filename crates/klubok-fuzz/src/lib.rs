@@ -4,6 +4,8 @@
 //! accepts, it asserts itself. How many inputs: [`COUNT`], or what the variable `KLUBOK_FUZZ` says. An input that a
 //! reader fails at is left in the folder of temporary files and named.
 
+mod seen;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
@@ -14,19 +16,37 @@ const COUNT: u64 = 1500;
 /// Longest time for one input: far above what any takes, far below what a person would wait.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Length of an input that is large: time that grows with its square is longer than [`PATIENCE`].
+const LARGE: usize = 1 << 20;
+/// One input of so many is large.
+const RARE: usize = 1500;
+/// A longer input is not changed any further.
+const KEPT: usize = 1 << 14;
+
 /// Calls `read` with each of `seeds` as it is, then with changed ones. `words` are pieces of the format that are worth
-/// putting in.
-pub(crate) fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
+/// putting in. Where the build tells which branches were taken, an input that took a new one is changed in its turn.
+///
+/// # Panics
+/// When `read` does, or takes too long: the input is named.
+pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
     assert!(!seeds.is_empty(), "without a seed nothing is nearly right");
     let count = std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(COUNT);
+    let mut seeds = seeds.to_vec();
     seeds.iter().for_each(|seed| one(name, seed, &read));
+    seen::anything_new();
     for number in 0..count {
         let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut input = seeds[dice.below(seeds.len())].clone();
         for _ in 0..=dice.below(4) {
-            change(&mut input, seeds, words, &mut dice);
+            change(&mut input, &seeds, words, &mut dice);
+        }
+        if dice.below(RARE) == 0 {
+            grow(&mut input, &mut dice);
         }
         one(name, &input, &read);
+        if seen::anything_new() && input.len() <= KEPT {
+            seeds.push(input);
+        }
     }
 }
 
@@ -38,6 +58,27 @@ fn one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
         fs_err::write(&path, input).expect("a temporary file can be written");
         panic!("{name} failed at `{}` in {:?}", path.display(), begun.elapsed());
     }
+}
+
+/// Makes an input large: a piece of it comes again and again, at times with another number each time.
+fn grow(input: &mut Vec<u8>, dice: &mut Dice) {
+    let at = dice.below(input.len() + 1);
+    let end = (at + 1 + dice.below(256)).min(input.len());
+    let piece = input[at..end].to_vec();
+    let (before, after) = piece.split_at(dice.below(piece.len() + 1));
+    let counted = dice.below(2) == 0;
+    let mut large = Vec::with_capacity(LARGE + input.len());
+    for number in 0u32.. {
+        if large.len() >= LARGE {
+            break;
+        }
+        large.extend_from_slice(before);
+        if counted || piece.is_empty() {
+            large.extend_from_slice(number.to_string().as_bytes());
+        }
+        large.extend_from_slice(after);
+    }
+    input.splice(at..end, large);
 }
 
 /// Changes an input in one of the ways in which files go wrong, or are made wrong.
