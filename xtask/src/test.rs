@@ -59,7 +59,10 @@ const REST: &[Step] = &[
 const LONG: &[Step] = &[("readers", readers), ("kills", kills)];
 
 /// Inputs for each reader, and memory in KiB that the whole process may have.
-const MANY: (&str, u32) = ("1000000", 3 << 19);
+const MANY: (&str, u32) = ("1000000", 1 << 20);
+/// Has the compiler put a call at every branch, by which the readers' tests learn which were taken.
+const BRANCHES: &str = "-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=3 \
+    -C llvm-args=-sanitizer-coverage-trace-pc-guard";
 
 /// Runs the steps and prints how each went; true when all went well.
 pub(crate) fn run(root: &Path, quick: bool, full: bool) -> bool {
@@ -113,27 +116,52 @@ fn tests(root: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Every reader with a million inputs, each within the memory that a command may have: more of it is refused by the
-/// system, and ends the step.
+/// Every reader with a million inputs, each in a process of its own that may have as much memory as a command: more of it
+/// is refused by the system, and ends the test. The build tells which branches were taken.
 fn readers(root: &Path) -> Result<Tally> {
     let (inputs, memory) = MANY;
     let limited = format!("ulimit -v {memory}; exec \"$0\" \"$@\"");
+    let (host, folder) = (host(root)?, root.join("target/fuzz"));
     let mut all = Tally::default();
     // In the command's own tests, those of the page's requests.
-    for (binary, which) in [("--test=fuzz", ""), ("--bin=klubok", "fuzz")] {
-        let built = ["test", "--workspace", "--locked", "--no-run", binary];
-        if !succeeds(cargo(root).args(built))? {
-            return Ok(Tally::of(false));
+    for (package, binary, which) in
+        [("klubok", "--test=fuzz", ""), ("klubok-cli", "--bin=klubok", "page::fuzz")]
+    {
+        let arguments = ["test", "--locked", "--package", package, binary, "--target", &host, "--"];
+        let told = |command: &mut Command| {
+            command.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
+        };
+        let mut list = cargo(root);
+        list.args(arguments).args([which, "--list"]).stderr(Stdio::inherit());
+        told(&mut list);
+        let list = list.output().context("cannot start cargo")?;
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        let names: Vec<&str> =
+            list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+        if names.is_empty() {
+            return Ok(Tally {
+                note: "the readers' tests cannot be built".into(),
+                ..Tally::of(false)
+            });
         }
-        let mut run = command(root, "sh");
-        run.args(["-c", &limited, "cargo", "test", "--workspace", "--locked", binary, "--"])
-            .args([which, "--test-threads=2"])
-            .env("KLUBOK_FUZZ", inputs);
-        let tally = counted(&mut run)?;
-        all.passed += tally.passed;
-        all.failed += tally.failed;
+        for name in names {
+            let mut run = command(root, "sh");
+            run.args(["-c", &limited, "cargo"]).args(arguments).args(["--exact", name]);
+            told(run.env("KLUBOK_FUZZ", inputs));
+            let tally = counted(&mut run)?;
+            all.passed += tally.passed;
+            all.failed += tally.failed;
+        }
     }
     Ok(all)
+}
+
+/// What the compiler builds for when nobody says.
+fn host(root: &Path) -> Result<String> {
+    let said = command(root, "rustc").arg("-vV").output().context("cannot start rustc")?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not say what it builds for")
 }
 
 /// Sixty trainings that are killed two and three times in a row, with acts of a person in them.

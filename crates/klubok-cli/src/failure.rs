@@ -145,6 +145,7 @@ fn run_hint(error: &RunError) -> Option<String> {
         RunError::Changed { key, before, .. } => {
             text!("hint.settings_changed", key = key, before = before)
         }
+        RunError::LogChanged { .. } | RunError::Gone { .. } => text!("hint.again"),
         RunError::Data { .. } | RunError::Epoch { .. } => text!("hint.changed"),
         RunError::Checkpoint { .. }
         | RunError::Log { .. }

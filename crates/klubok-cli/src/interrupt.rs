@@ -1,10 +1,17 @@
 //! Ctrl-C: while training, the first lets the step finish and the run be saved; else, and the second, end at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use klubok::train::control::Control;
 
 use crate::{terminal::complain, text::text};
+
+/// Sent to a process that writes past the largest file it may have: the same number on Linux and macOS.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
 
 /// How the training under way is reached.
 pub(crate) static CONTROL: Control = Control::new();
@@ -14,6 +21,9 @@ static DONE: AtomicBool = AtomicBool::new(false);
 
 /// Listens for Ctrl-C (and the signals that end a process politely) from now on.
 pub(crate) fn listen() {
+    // A file that may not grow (`ulimit -f`) is then an error like a full disk, and not the end without a word.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     // Without a handler the system ends the process: nothing is lost, the last checkpoint stays.
     let _ = ctrlc::set_handler(|| {
         if TRAINING.load(Ordering::SeqCst) && CONTROL.interrupt() {

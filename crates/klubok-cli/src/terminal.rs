@@ -59,11 +59,12 @@ impl Screen {
 }
 
 /// The text with everything made visible by which a name in somebody's data could command a terminal: control characters
-/// but line breaks, and marks that turn the direction of writing.
+/// but line breaks, other ends of lines, and marks that turn the direction of writing.
 pub(crate) fn clean(text: impl Display) -> String {
     let commands = |c: char| {
         (c.is_control() && c != '\n')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c,
+                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut clean = String::new();
     for c in text.to_string().chars() {

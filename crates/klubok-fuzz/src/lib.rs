@@ -50,6 +50,16 @@ pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])
     }
 }
 
+/// An empty folder in memory, where the system has a place for that: a million inputs are as many files.
+///
+/// # Panics
+/// When none can be made.
+pub fn fast_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a temporary folder can be made")
+}
+
 fn one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
     let begun = Instant::now();
     let read = catch_unwind(AssertUnwindSafe(|| read(input)));

@@ -39,6 +39,11 @@ pub fn available_threads() -> Option<u64> {
     threads(Path::new("/"))
 }
 
+/// Files that this process may have open at once; none where the system does not say, or says that there is no limit.
+pub fn files() -> Option<u64> {
+    number_after(&read(Path::new("/proc/self/limits")), "Max open files")
+}
+
 /// Whether so many bytes can be had, as far as the system tells.
 pub fn fits(bytes: u64) -> bool {
     isize::try_from(bytes).is_ok()
@@ -315,5 +320,6 @@ Max address space         409600               unlimited            bytes
     #[test]
     fn this_system_says_what_it_has() {
         assert!(available_memory().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(files().is_none_or(|files| files > 3));
     }
 }

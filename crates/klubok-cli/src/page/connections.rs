@@ -24,9 +24,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use klubok::limits;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket},
     task::{JoinHandle, yield_now},
     time::{Sleep, sleep, timeout},
 };
@@ -36,7 +37,7 @@ use super::{guard::has_token, hub::Hub};
 /// Connections at once, where the process may have four times as many files: training needs some of them.
 const CONNECTIONS: usize = 256;
 /// Files that a process may have where the system does not say: as few as on any.
-const FILES: usize = 256;
+const FILES: u64 = 256;
 /// Connections that wait to be accepted.
 const WAITING: u32 = 1024;
 /// Bytes of the head of a request.
@@ -67,18 +68,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// How many connections there may be: a quarter of the files that the process may have.
 pub(super) fn most() -> usize {
-    let limits = fs_err::read_to_string("/proc/self/limits").unwrap_or_default();
-    (files(&limits) / 4).clamp(4, CONNECTIONS)
-}
-
-/// Files that a process may have, as Linux says it.
-fn files(limits: &str) -> usize {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    match line.and_then(|line| line.split_whitespace().next()) {
-        Some("unlimited") => usize::MAX,
-        Some(number) => number.parse().unwrap_or(FILES),
-        None => FILES,
-    }
+    (limits::files().unwrap_or(FILES) / 4).clamp(4, CONNECTIONS as u64) as usize
 }
 
 /// Serves every connection until it ends, stands still for too long, or gives way to a new one.
@@ -122,14 +112,19 @@ fn gives_way(open: &[(IpAddr, u8)]) -> Option<usize> {
 }
 
 /// A connection that is served.
-struct Connection {
+pub(super) struct Connection {
     from: IpAddr,
     standing: Arc<AtomicU8>,
-    task: JoinHandle<()>,
+    pub(super) task: JoinHandle<()>,
 }
 
+/// Both ways of a connection.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for T {}
+
 impl Connection {
-    fn serve(stream: TcpStream, from: IpAddr, app: Router, hub: Arc<Hub>) -> Self {
+    pub(super) fn serve(stream: impl Wire, from: IpAddr, app: Router, hub: Arc<Hub>) -> Self {
         let standing = Arc::new(AtomicU8::new(SILENT));
         let (app, heard) = (TowerToHyperService::new(app), standing.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -160,28 +155,27 @@ impl Connection {
 }
 
 /// Ends a connection so that its last answer arrives: where something is left unread, the system would take the answer back.
-async fn let_go(mut stream: TcpStream) -> io::Result<()> {
+async fn let_go(mut stream: impl Wire) -> io::Result<()> {
     poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await?;
     let mut dropped = [0; 4096];
     for _ in 0..DROPPED / dropped.len() {
-        stream.readable().await?;
-        match stream.try_read(&mut dropped) {
-            Ok(0) => break,
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            _ => {}
+        let mut read = ReadBuf::new(&mut dropped);
+        poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut read)).await?;
+        if read.filled().is_empty() {
+            break;
         }
     }
     Ok(())
 }
 
 /// A connection whose other side has to read what it asked for.
-struct Patient {
-    stream: TcpStream,
+struct Patient<S> {
+    stream: S,
     /// Since nothing could be written: when that is too long.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
+impl<S> Patient<S> {
     fn wait<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -196,7 +190,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl<S: Wire> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -206,7 +200,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: Wire> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -269,17 +263,6 @@ mod tests {
 
     #[test]
     fn training_keeps_its_files() {
-        let limits = |soft: &str| {
-            format!(
-                "Limit  Soft Limit  Hard Limit  Units\nMax open files            {soft}  4096  files\n"
-            )
-        };
-        for (soft, expected) in
-            [("64", 64), ("1024", 1024), ("unlimited", usize::MAX), ("?", FILES)]
-        {
-            assert_eq!(files(&limits(soft)), expected, "{soft}");
-        }
-        assert_eq!(files(""), FILES);
         assert!((4..=CONNECTIONS).contains(&most()));
     }
 }

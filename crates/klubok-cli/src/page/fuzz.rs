@@ -1,13 +1,21 @@
 //! The page of a training against requests that are nearly right.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{Shutdown, SocketAddr, TcpStream},
-    sync::Arc,
+    collections::VecDeque,
+    io,
+    net::Ipv4Addr,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
 
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{Next, from_fn},
+};
 use klubok::{
     config::{DataKind, Layers, Machine, Preset},
     data::{self, OpenOptions},
@@ -18,17 +26,28 @@ use klubok::{
         session,
     },
 };
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Runtime,
+    time::timeout,
+};
 
 use super::{
+    PORT,
     about::About,
-    hub::{Hub, Weighted},
-    server::Server,
+    connections::Connection,
+    door::Door,
+    hub::{Hub, Weighted, lock},
+    server::routes,
     story::Known,
 };
 use crate::compute;
 
 /// How long an input that may not be whole is waited for.
-const PATIENCE: Duration = Duration::from_millis(30);
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How often nothing is owed before the other side has nothing more to say.
+const QUIET: u32 = 4;
 
 static CONTROL: Control = Control::new();
 
@@ -71,29 +90,122 @@ fn training(folder: &tempfile::TempDir) -> (Arc<Hub>, thread::JoinHandle<()>) {
     (hub, trained)
 }
 
-/// What is answered to these bytes, which end when nothing has been answered for so long.
-fn answers(address: SocketAddr, bytes: &[u8], patience: Duration) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let (mut answers, mut sent) = (Vec::new(), 0);
-    // In two pieces, as a network may deliver them.
-    for piece in [&bytes[..bytes.len() / 2], &bytes[bytes.len() / 2..]] {
-        sent += stream.write(piece).unwrap_or_default();
+/// What is sent to the page, and what it answers, without a network: when everything was sent and answered, the other side
+/// ends the connection.
+struct Line {
+    sent: VecDeque<u8>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    answers: Vec<u8>,
+    /// Requests that were heard and whose answers have not begun.
+    owed: usize,
+    /// How often nothing was owed when more was to be read.
+    quiet: u32,
+    /// Nothing more is waited for.
+    over: bool,
+    reader: Option<Waker>,
+}
+
+impl State {
+    fn wake(&mut self) {
+        self.reader.take().into_iter().for_each(Waker::wake);
     }
-    // A server that hears of the end drops what it has not answered yet: whole requests are answered before that.
-    stream.set_read_timeout(Some(patience)).unwrap();
-    let mut first = [0; 4096];
-    let length = stream.read(&mut first).unwrap_or_default();
-    answers.extend_from_slice(&first[..length]);
-    let _ = stream.shutdown(Shutdown::Write);
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    if let Err(error) = stream.read_to_end(&mut answers) {
-        assert!(error.kind() != std::io::ErrorKind::WouldBlock, "no answer after {sent} bytes");
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let count = into.remaining().min(self.sent.len());
+        let piece: Vec<u8> = self.sent.drain(..count).collect();
+        into.put_slice(&piece);
+        let mut state = lock(&self.state);
+        if count > 0 || state.over || state.quiet > QUIET {
+            return Poll::Ready(Ok(()));
+        }
+        if state.owed == 0 {
+            // What has just been read may still be on its way to whoever hears it.
+            state.quiet += 1;
+            cx.waker().wake_by_ref();
+        }
+        state.reader = Some(cx.waker().clone());
+        Poll::Pending
     }
-    answers
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = lock(&self.state);
+        if state.over {
+            // Whoever waits no more has gone: a stream of events has no other end.
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        (state.owed, state.quiet) = (state.owed.saturating_sub(1), 0);
+        state.answers.extend_from_slice(bytes);
+        state.wake();
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A page that is asked without a network.
+struct Page {
+    runtime: Runtime,
+    app: Router,
+    hub: Arc<Hub>,
+}
+
+impl Page {
+    fn new(hub: Arc<Hub>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { runtime, app: routes(Door::new(hub.clone(), 64), PORT), hub }
+    }
+
+    /// What is answered to these bytes; what is not whole is waited for so long.
+    fn answers(&self, bytes: &[u8], patience: Duration) -> Vec<u8> {
+        let state = Arc::new(Mutex::new(State::default()));
+        let heard = state.clone();
+        let app = self.app.clone().layer(from_fn(move |request: Request, next: Next| {
+            let mut state = lock(&heard);
+            (state.owed, state.quiet) = (state.owed + 1, 0);
+            drop(state);
+            next.run(request)
+        }));
+        let line = Line { sent: bytes.iter().copied().collect(), state: state.clone() };
+        self.runtime.block_on(async {
+            let from = Ipv4Addr::LOCALHOST.into();
+            let mut task = Connection::serve(line, from, app, self.hub.clone()).task;
+            if timeout(patience, &mut task).await.is_err() {
+                let mut state = lock(&state);
+                state.over = true;
+                state.wake();
+                drop(state);
+                timeout(Duration::from_secs(20), task).await.expect("it ends").unwrap();
+            }
+        });
+        std::mem::take(&mut lock(&state).answers)
+    }
 }
 
 /// Requests to a page, as they are sent.
-fn seeds(address: SocketAddr, headers: &str) -> Vec<Vec<u8>> {
+fn seeds(headers: &str) -> Vec<Vec<u8>> {
+    let address = format!("localhost:{PORT}");
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
     let paths = [
         "/",
@@ -158,32 +270,31 @@ const WORDS: &[&[u8]] = &[
 fn requests() {
     let folder = tempfile::tempdir().unwrap();
     let (hub, trained) = training(&folder);
-    let server = Server::start(Some(([127, 0, 0, 1], 0).into()), hub.clone()).unwrap();
-    let address = server.address();
+    let page = Page::new(hub.clone());
     let token = hub.token().unwrap().to_owned();
     let is_sound = |answers: &[u8]| {
         let failed = answers.windows(12).any(|at| at == b"HTTP/1.1 500");
         assert!(!failed && (answers.is_empty() || answers.starts_with(b"HTTP/1.")));
     };
     // Whoever has no token does nothing, whatever they send.
-    let strangers = seeds(address, "X-Klubok-Token: 0123456789abcdef0123456789abcdef\r\n");
+    let strangers = seeds("X-Klubok-Token: 0123456789abcdef0123456789abcdef\r\n");
     for whole in &strangers {
         assert!(
-            !answers(address, whole, Duration::from_secs(10)).is_empty(),
+            !page.answers(whole, Duration::from_secs(10)).is_empty(),
             "{}",
             String::from_utf8_lossy(whole)
         );
     }
     klubok_fuzz::fuzz("requests", &strangers, WORDS, |bytes| {
-        is_sound(&answers(address, bytes, PATIENCE));
+        is_sound(&page.answers(bytes, PATIENCE));
     });
     let told: serde_json::Value =
         serde_json::from_str(&hub.after(Known::default()).unwrap()).unwrap();
     let acted = |line: &serde_json::Value| line["event"] == "person";
     assert!(!told["events"].as_array().unwrap().iter().any(acted), "{}", told["events"]);
-    let person = seeds(address, &format!("X-Klubok-Token: {token}\r\n"));
+    let person = seeds(&format!("X-Klubok-Token: {token}\r\n"));
     klubok_fuzz::fuzz("requests with the token", &person, WORDS, |bytes| {
-        is_sound(&answers(address, bytes, PATIENCE));
+        is_sound(&page.answers(bytes, PATIENCE));
     });
     // A training comes to an act between two steps, which may be after its answer.
     let begun = Instant::now();
@@ -196,6 +307,6 @@ fn requests() {
         assert!(begun.elapsed() < Duration::from_secs(30), "the token lets nobody act");
         thread::sleep(Duration::from_millis(20));
     }
-    hub.ask(Act::Stop);
+    assert!(hub.ask(Act::Stop).is_some());
     trained.join().unwrap();
 }

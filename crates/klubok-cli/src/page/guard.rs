@@ -13,15 +13,15 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{
-            CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
             X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 
-use super::hub::Hub;
+use super::{door::unread, hub::Hub};
 
 /// Where the token stands.
 const TOKEN: &str = "x-klubok-token";
@@ -38,7 +38,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 pub(super) async fn guard(State(port): State<u16>, request: Request, next: Next) -> Response<Body> {
     let mut response = match comes_from_here(&request, port) {
         Ok(()) => next.run(request).await,
-        Err(reason) => (StatusCode::FORBIDDEN, [(CONNECTION, "close")], reason).into_response(),
+        Err(reason) => unread(StatusCode::FORBIDDEN, reason),
     };
     let headers = response.headers_mut();
     for (name, value) in [

@@ -126,11 +126,9 @@ impl Hub {
         }
     }
 
-    /// Asks the training for something; without one of this process nothing happens.
-    pub(super) fn ask(&self, act: Act) {
-        if let Some(control) = self.control() {
-            control.ask(act);
-        }
+    /// Asks the training for something; none without one of this process.
+    pub(super) fn ask(&self, act: Act) -> Option<mpsc::Receiver<()>> {
+        self.control().map(|control| control.ask(act))
     }
 
     /// The story, to be told more of.

@@ -1,13 +1,15 @@
 //! The runs beside this one: how far each came, and in which settings they differ.
 
 use std::{
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
 use klubok::{
     bounded,
+    config::Layers,
     train::{
+        event::Stopped,
         logs::{EVENTS, EventLine, Happened, METRICS},
         run_dir::{CONFIG, RunDir},
     },
@@ -19,8 +21,10 @@ use super::{hub::Hub, looks::Answer};
 
 /// Runs that are shown, the last ones by name.
 const RUNS: usize = 40;
-/// Bytes of files that are read of all of them together.
-const BUDGET: u64 = bounded::LOG / 2;
+/// Bytes of files that are read of all of them together: who asks waits for it.
+const BUDGET: u64 = 32 << 20;
+/// Bytes at the end of a log in which its last events are looked for.
+const END: u64 = 64 << 10;
 
 /// What is compared of an epoch.
 #[derive(Deserialize)]
@@ -86,29 +90,23 @@ fn read<'a>(
         text
     };
     let text = file(CONFIG, bounded::SETTINGS).ok()?;
-    let table: toml::Table = text.parse().ok()?;
+    let config = Layers::of_run(&text, CONFIG).ok()?.config;
     let mut settings = Map::new();
-    for (section, keys) in table.iter().filter(|(section, _)| *section != "run") {
+    for (section, keys) in toml::Table::try_from(&config).ok()? {
         for (key, value) in keys.as_table().into_iter().flatten() {
             settings.insert(format!("{section}.{key}"), serde_json::to_value(value).ok()?);
         }
     }
-    let [metrics, events] = [METRICS, EVENTS].map(|name| match file(name, bounded::LOG) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => None,
-        log => Some(log.unwrap_or_default()),
-    });
+    let metrics = match file(METRICS, bounded::LOG) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return None,
+        log => log.unwrap_or_default(),
+    };
     let epochs: Vec<Line> =
-        metrics?.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        metrics.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let best = epochs
         .iter()
         .filter(|line| line.val_loss.is_some())
         .min_by(|a, b| f64::total_cmp(&a.val_loss.unwrap_or(0.0), &b.val_loss.unwrap_or(0.0)));
-    let stopped = events?.lines().rev().find_map(|line| {
-        match serde_json::from_str::<EventLine>(line).ok()?.happened {
-            Happened::Stopped { reason, .. } => Some(reason),
-            _ => None,
-        }
-    });
     let course: Vec<Value> =
         epochs.iter().filter_map(|line| Some(json!([line.epoch, line.val_loss?]))).collect();
     let figures = json!({
@@ -116,10 +114,24 @@ fn read<'a>(
         "epochs": epochs.last().map_or(0.0, |line| line.epoch),
         "best_val_loss": best.and_then(|line| line.val_loss),
         "best_val_accuracy": best.and_then(|line| line.val_accuracy),
-        "stopped": stopped,
+        "stopped": stopped(&folder.join(EVENTS)),
         "val_loss": course,
     });
     Some((folder, settings, figures))
+}
+
+/// How a run ended, by the end of its log.
+fn stopped(log: &Path) -> Option<Stopped> {
+    let (mut file, mut end) = (bounded::open(log).ok()?, Vec::new());
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
+    file.take(END).read_to_end(&mut end).ok()?;
+    let lines = end.split(|&byte| byte == b'\n').rev();
+    let mut events = lines.filter_map(|line| serde_json::from_slice::<EventLine>(line).ok());
+    events.find_map(|line| match line.happened {
+        Happened::Stopped { reason, .. } => Some(reason),
+        _ => None,
+    })
 }
 
 /// A setting as a person would write it.

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, LazyLock, atomic::Ordering::Relaxed},
+    sync::{Arc, LazyLock, atomic::Ordering::Relaxed, mpsc::RecvTimeoutError},
     thread,
     time::Duration,
 };
@@ -35,16 +35,21 @@ use tokio::sync::Semaphore;
 use super::{
     PORT, assets,
     connections::{self, listen},
-    door::{Door, Turn, beside, busy, unread},
+    door::{Door, Turn, beside, busy, refused, unread},
     guard::{self, has_token},
     hub::Hub,
     looks::{Answer, Which},
     story::Known,
 };
-use crate::text::{Lang, of_page};
+use crate::{
+    terminal::clean,
+    text::{Lang, of_page},
+};
 
 /// Time between two events to a browser.
 const BEAT: Duration = Duration::from_millis(250);
+/// How long an act is waited for: it is done between two steps.
+const DONE: Duration = Duration::from_millis(900);
 /// An act is a line.
 const ACT: Limits = Limits {
     bytes: 4 << 10,
@@ -92,7 +97,7 @@ impl Server {
 
 type Shared = State<Arc<Door>>;
 
-fn routes(door: Arc<Door>, port: u16) -> Router {
+pub(super) fn routes(door: Arc<Door>, port: u16) -> Router {
     Router::new()
         .route("/", get(async || typed("text/html", assets::PAGE)))
         .route("/page.css", get(async || typed("text/css", assets::STYLE)))
@@ -224,10 +229,20 @@ async fn act(State(door): Shared, request: Request) -> Response {
     };
     let act: Act = match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
         Ok(Json(act)) => act,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => return refused(rejection.status(), &clean(rejection.body_text())),
     };
-    hub.ask(act);
-    Json(json!({})).into_response()
+    let ended =
+        || refused(StatusCode::CONFLICT, "the training has ended: nothing can be done to it");
+    let Some(written) = hub.ask(act) else { return ended() };
+    match beside(move || written.recv_timeout(DONE)).await {
+        Ok(Ok(())) => Json(json!({})).into_response(),
+        // A step takes longer than that: it is done after it, unless the run is killed before.
+        Ok(Err(RecvTimeoutError::Timeout)) => {
+            (StatusCode::ACCEPTED, Json(json!({}))).into_response()
+        }
+        Ok(Err(RecvTimeoutError::Disconnected)) => ended(),
+        Err(refusal) => refusal,
+    }
 }
 
 async fn picture(State(door): Shared, request: Request) -> Response {

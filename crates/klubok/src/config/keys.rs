@@ -116,9 +116,15 @@ pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }
 
+/// Letters of the longest word that may have been meant for a key: how far it is from one takes time that grows with it.
+const LONGEST: usize = 60;
+
 /// The known key that is nearest to `path`, if any is near: by spelling, by its name without the
 /// section, or by what other tools call it.
 pub fn nearest(path: &str) -> Option<&'static str> {
+    if path.len() > LONGEST {
+        return None;
+    }
     let name = path.rsplit('.').next().unwrap_or(path).to_lowercase();
     if let Some((_, key)) = ELSEWHERE.iter().find(|(word, _)| *word == name) {
         return Some(key);

@@ -7,12 +7,19 @@ use toml::{
     Spanned, Value,
     de::{DeTable, DeValue, ValueDeserializer},
 };
+use toml_parser::{Source, lexer::TokenKind};
 
 use super::{
     Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset, keys, keys::DefaultValue,
     notes,
 };
 use crate::bounded;
+
+/// Parts of a dotted key. The parser makes a table of each, one within the other, and bounds everything else that may be so
+/// deep that the stack does not reach.
+const DEPTH: usize = 16;
+/// Letters of a key or a value that are shown in a message.
+const SHOWN: usize = 80;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +167,10 @@ impl Layers {
         place: impl Fn(usize) -> Place,
     ) -> Result<(), ConfigError> {
         let line = |at: usize| text[..at].matches('\n').count() + 1;
+        if let Some(at) = too_deep(text) {
+            let message = format!("a key of more than {DEPTH} parts");
+            return Err(ConfigError::Syntax { file: file.into(), line: line(at), message });
+        }
         let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
             file: file.into(),
             line: line(error.span().map_or(0, |span| span.start)),
@@ -174,7 +185,7 @@ impl Layers {
                 (path, _) if is_section(path) => {
                     return Err(ConfigError::Value {
                         key: path.into(),
-                        value: written.into(),
+                        value: short(written),
                         allowed: format!("a section: `[{path}]` and its keys below"),
                         place: place(),
                     });
@@ -202,7 +213,7 @@ impl Layers {
             }
             None => Err(ConfigError::Value {
                 key: key.path.into(),
-                value: written.trim().trim_matches('"').into(),
+                value: short(written.trim().trim_matches('"')),
                 allowed: key.range(),
                 place,
             }),
@@ -240,13 +251,39 @@ fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
     entries
 }
 
+/// Where a dotted key has more than [`DEPTH`] parts, in bytes.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut dots = 0;
+    for token in Source::new(text).lex() {
+        match token.kind() {
+            TokenKind::Dot => dots += 1,
+            TokenKind::Atom
+            | TokenKind::Whitespace
+            | TokenKind::BasicString
+            | TokenKind::LiteralString => {}
+            _ => dots = 0,
+        }
+        if dots >= DEPTH {
+            return Some(token.span().start());
+        }
+    }
+    None
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn is_section(path: &str) -> bool {
     KEYS.iter().any(|key| key.section() == path)
 }
 
 fn known(path: &str, place: impl Fn() -> Place) -> Result<&'static Key, ConfigError> {
     keys::find(path).ok_or_else(|| ConfigError::UnknownKey {
-        key: path.into(),
+        key: short(path),
         nearest: keys::nearest(path),
         place: place(),
     })
@@ -297,6 +334,35 @@ mod tests {
         let resolved = layers.resolve(Machine::plain(1)).unwrap();
         assert_eq!(resolved.run.unwrap()["seconds"], Value::Integer(3));
         assert_eq!(resolved.config.train.seed, 5);
+    }
+
+    #[test]
+    fn keys_are_no_deeper_than_the_stack() {
+        let deep = "a.".repeat(1 << 20);
+        let message = "line 2 of `a.toml` is not valid TOML: a key of more than 16 parts";
+        for text in [
+            format!("\n{deep}b = 1"),
+            format!("\n[{deep}b]"),
+            format!("\nx = {{{deep}b = 1}}"),
+            format!("\n{}b = 1", "'='.\"=\" . ".repeat(1 << 20)),
+        ] {
+            let error = layers().text(&text, "a.toml").unwrap_err().to_string();
+            assert_eq!(error, message);
+        }
+        let rates = vec!["0.5"; 100].join(", ");
+        let text = format!("[model]\nhidden = {:?}\ndropout = [{rates}]", vec![2; 100]);
+        layers().text(&text, "a.toml").unwrap();
+    }
+
+    #[test]
+    fn an_endless_key_or_value_is_shown_in_short() {
+        let long = "y".repeat(1 << 20);
+        let begun = std::time::Instant::now();
+        for text in [format!("[train]\n{long} = 1"), format!("[train]\nepochs = '{long}'")] {
+            let error = layers().text(&text, "a.toml").unwrap_err().to_string();
+            assert!(error.len() < 300 && error.contains("yyy..."), "{error}");
+        }
+        assert!(begun.elapsed().as_secs() < 5);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! statistics of the best epoch), each in the precision of the backend that trained, so that going on
 //! is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind the medians; `seal`, the
 //! hash of all the rest. One metadata key, `checkpoint`: a JSON string with the version, the settings, the
-//! progress and the lengths of the logs.
+//! progress and the marks of the logs.
 //!
 //! The file is not trusted: the seal finds what a disk or a hand changed, and what contradicts itself or the
 //! settings is refused though the seal be right.
@@ -25,13 +25,13 @@ use crate::{
     plan::{ParamSpec, Plan, RunningSpec},
     state::{Block, Numbers, State, Weights},
     train::{
-        RunError, control::Recorded, logs::LogLengths, progress::Progress, run_dir::RunInfo,
+        RunError, control::Recorded, logs::Marks, progress::Progress, run_dir::RunInfo,
         trainer::Snapshot,
     },
 };
 
 const KEY: &str = "checkpoint";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +39,7 @@ struct Metadata {
     version: u32,
     settings: Settings,
     progress: Progress,
-    logs: LogLengths,
+    logs: Marks,
 }
 
 /// What a result depends on beside the data: a run goes on with what it began with.
@@ -100,7 +100,7 @@ pub struct Contents<'a> {
 ///
 /// # Errors
 /// When the device fails, the file cannot be written, or the metadata is larger than the format allows (100 MB).
-pub fn write(path: &Path, contents: &Contents<'_>, logs: LogLengths, plan: &Plan) -> Result<()> {
+pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> Result<()> {
     let Contents { settings, progress, best, state } = contents;
     let (settings, progress) = ((*settings).clone(), *progress);
     let metadata = Metadata { version: VERSION, settings, progress: progress.clone(), logs };
@@ -139,7 +139,7 @@ pub fn from_bytes(
     bytes: &[u8],
     plan: &Plan,
     settings: &Settings,
-) -> Result<(Snapshot, LogLengths)> {
+) -> Result<(Snapshot, Marks)> {
     let Metadata { settings: before, progress, logs, .. } = metadata(path, bytes)?;
     if let Some(change) = settings.change(&before) {
         return Err(change.into());
@@ -166,9 +166,11 @@ pub fn from_bytes(
 /// How far a training has come, from the bytes of its checkpoint; `path` is for messages.
 ///
 /// # Errors
-/// When `bytes` are no checkpoint, a damaged one, or one of a later version.
-pub fn progress(path: &Path, bytes: &[u8]) -> Result<Progress> {
-    metadata(path, bytes).map(|metadata| metadata.progress)
+/// When `bytes` are no checkpoint, a damaged one, or one of another version; [`RunError::Changed`] when it was made with
+/// other settings.
+pub fn progress(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Progress> {
+    let Metadata { settings: before, progress, .. } = metadata(path, bytes)?;
+    settings.change(&before).map_or(Ok(progress), |change| Err(change.into()))
 }
 
 fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {

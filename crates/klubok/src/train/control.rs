@@ -10,6 +10,7 @@ use std::{
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
     },
 };
 
@@ -87,7 +88,8 @@ pub struct Control {
 struct Asked {
     interrupted: bool,
     closed: bool,
-    acts: VecDeque<Act>,
+    /// Acts, each with who is told when it stands in the log.
+    acts: VecDeque<(Act, mpsc::Sender<()>)>,
     /// Looks, each with the step before which it is too early for it.
     looks: VecDeque<(u64, Look)>,
 }
@@ -115,10 +117,17 @@ impl Control {
         first
     }
 
-    /// Asks for something.
-    pub fn ask(&self, act: Act) {
-        self.asked().acts.push_back(act);
+    /// Asks for something. The answer comes when it stands in the run's log, so that no kill can take it back, and never when
+    /// the training has ended.
+    pub fn ask(&self, act: Act) -> mpsc::Receiver<()> {
+        let (written, answer) = mpsc::channel();
+        let mut asked = self.asked();
+        if !asked.closed {
+            asked.acts.push_back((act, written));
+        }
+        drop(asked);
         self.call();
+        answer
     }
 
     /// Asks for a look. When the training has ended it is dropped.
@@ -160,7 +169,7 @@ impl Control {
     }
 
     /// The next act; after the last one nothing calls any more.
-    pub(super) fn next_act(&self) -> Option<Act> {
+    pub(super) fn next_act(&self) -> Option<(Act, mpsc::Sender<()>)> {
         let mut asked = self.asked();
         let act = asked.acts.pop_front();
         self.called.store(asked.interrupted || !asked.acts.is_empty(), Ordering::Relaxed);
@@ -185,11 +194,12 @@ impl Control {
         drop(self.arrived.wait_while(self.asked(), nothing));
     }
 
-    /// The training has ended: looks that wait are dropped, and so are those that come.
+    /// The training has ended: acts and looks that wait are dropped, and so are those that come.
     pub(super) fn close(&self) {
         let mut asked = self.asked();
         asked.closed = true;
         asked.looks.clear();
+        asked.acts.clear();
         self.looks.store(0, Ordering::Relaxed);
     }
 }
@@ -205,9 +215,10 @@ mod tests {
         control.ask(Act::Pause);
         control.ask(Act::OneStep);
         assert!(control.calls());
-        assert_eq!(control.next_act(), Some(Act::Pause));
+        let next = || control.next_act().map(|(act, _)| act);
+        assert_eq!(next(), Some(Act::Pause));
         assert!(control.calls());
-        assert_eq!(control.next_act(), Some(Act::OneStep));
+        assert_eq!(next(), Some(Act::OneStep));
         assert!(!control.calls() && control.next_act().is_none());
     }
 
@@ -221,7 +232,7 @@ mod tests {
     #[test]
     fn who_waits_is_woken_by_whatever_is_asked() {
         for ask in [
-            (|control: &Control| control.ask(Act::GoOn)) as fn(&Control),
+            (|control: &Control| drop(control.ask(Act::GoOn))) as fn(&Control),
             |control| control.look(Box::new(|_, _| {})),
             |control| assert!(control.interrupt()),
         ] {
@@ -244,6 +255,18 @@ mod tests {
         control.ask(Act::GoOn);
         control.wait(2);
         assert!(control.next_look(3).is_some() && !control.has_look());
+    }
+
+    #[test]
+    fn who_asks_learns_whether_it_was_written() {
+        let control = Control::new();
+        let (one, other) = (control.ask(Act::Pause), control.ask(Act::Stop));
+        let (_, written) = control.next_act().unwrap();
+        assert!(one.try_recv().is_err());
+        written.send(()).unwrap();
+        assert!(one.try_recv().is_ok());
+        control.close();
+        assert!(other.recv().is_err() && control.ask(Act::Stop).recv().is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The logs of a run: `metrics.jsonl`, `steps.jsonl` and `events.jsonl`, one JSON object a line.
 //!
 //! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run cuts
-//! the logs back to the lengths in its checkpoint, so a line that was half written, or that the
+//! the logs back to the marks in its checkpoint, whose hashes say that nobody wrote into them since, so a line that was half written, or that the
 //! resumed run writes again, is gone. What people did stays, however often a run is killed: it is done
 //! again at its step, and its line is not written a second time.
 
@@ -13,6 +13,7 @@ use std::{
 
 use fs_err::File;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use twox_hash::xxhash3_128::Hasher;
 
 use crate::{
     Result,
@@ -35,13 +36,66 @@ pub const STEPS: &str = "steps.jsonl";
 /// File of what happened.
 pub const EVENTS: &str = "events.jsonl";
 
-/// Bytes of each log.
+/// How far each log was written, and what stands there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LogLengths {
-    metrics: u64,
-    steps: u64,
-    events: u64,
+pub struct Marks {
+    metrics: Mark,
+    steps: Mark,
+    events: Mark,
+}
+
+/// Bytes of a log and their hash, the upper and the lower half: XXH3, 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mark {
+    bytes: u64,
+    hash: [u64; 2],
+}
+
+impl Default for Mark {
+    /// Of an empty log.
+    fn default() -> Self {
+        Self::new(0, &Hasher::new())
+    }
+}
+
+impl Mark {
+    fn new(bytes: u64, hasher: &Hasher) -> Self {
+        let hash = hasher.finish_128();
+        Self { bytes, hash: [(hash >> 64) as u64, hash as u64] }
+    }
+
+    /// The hasher of what it was made of, if that is what the log begins with.
+    fn check(&self, path: &Path) -> Result<Hasher> {
+        let mut hasher = Hasher::new();
+        if self.bytes == 0 {
+            return Ok(hasher);
+        }
+        let mut got = 0;
+        match bounded::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            file => {
+                let (mut file, mut piece) = (file?.take(self.bytes), vec![0; 1 << 16]);
+                loop {
+                    let read = file.read(&mut piece)?;
+                    if read == 0 {
+                        break;
+                    }
+                    hasher.write(&piece[..read]);
+                    got += read as u64;
+                }
+            }
+        }
+        let path = || path.display().to_string();
+        if got < self.bytes {
+            return Err(RunError::Log { path: path(), expected: self.bytes, got }.into());
+        }
+        if Self::new(got, &hasher) != *self {
+            return Err(RunError::LogChanged { path: path() }.into());
+        }
+        Ok(hasher)
+    }
 }
 
 /// A line of `events.jsonl`.
@@ -123,7 +177,6 @@ pub struct Past {
 }
 
 /// The open logs of a run.
-#[derive(Debug)]
 pub struct Logs {
     metrics: Log,
     steps: Log,
@@ -141,15 +194,17 @@ impl Logs {
     /// When a log is shorter than that, a line is damaged, or a log cannot be read or written.
     pub fn go_on(
         folder: &Path,
-        keep: LogLengths,
+        keep: Marks,
         at: &Progress,
         replay: &[Recorded],
     ) -> Result<(Self, Vec<Recorded>)> {
         // All of them are looked at before any is changed.
-        for (name, least) in [(METRICS, keep.metrics), (STEPS, keep.steps), (EVENTS, keep.events)] {
-            agrees(&folder.join(name), least)?;
-        }
-        let events = if folder.join(EVENTS).exists() { events(folder)? } else { Vec::new() };
+        let paths = [METRICS, STEPS, EVENTS].map(|name| folder.join(name));
+        let of_metrics = keep.metrics.check(&paths[0])?;
+        let of_steps = keep.steps.check(&paths[1])?;
+        keep.events.check(&paths[2])?;
+        let events = if paths[2].exists() { events(folder)? } else { Vec::new() };
+        in_order(&paths[2], keep.events, &events, at.step)?;
         let logged: Vec<Recorded> =
             acts(&events).into_iter().filter(|recorded| recorded.act.changes_weights()).collect();
         let mut here = at.acts;
@@ -171,13 +226,11 @@ impl Logs {
         }
         let mut pending = [&ahead[..], &left].concat();
         pending.sort_by_key(|recorded| recorded.step);
-        keep_acts(folder, keep.events, &events)?;
-        let (metrics, steps, events) =
-            (folder.join(METRICS), folder.join(STEPS), folder.join(EVENTS));
+        let (kept, of_events) = keep_acts(&paths[2], keep.events, &events)?;
         let logs = Self {
-            metrics: Log::open(&metrics, Some(keep.metrics))?,
-            steps: Log::open(&steps, Some(keep.steps))?,
-            events: Log::open(&events, None)?,
+            metrics: Log::open(&paths[0], keep.metrics.bytes, of_metrics)?,
+            steps: Log::open(&paths[1], keep.steps.bytes, of_steps)?,
+            events: Log::open(&paths[2], kept, of_events)?,
             ahead,
         };
         Ok((logs, pending))
@@ -189,6 +242,20 @@ impl Logs {
     /// When the log cannot be read or a line is damaged.
     pub fn done(folder: &Path) -> Result<Vec<Recorded>> {
         Ok(acts(&events(folder)?))
+    }
+
+    /// How far a run came by its log, once it was past the epochs after which its first checkpoint is made.
+    ///
+    /// # Errors
+    /// When the log cannot be read or a line is damaged.
+    pub fn came_to(folder: &Path) -> Result<Option<f64>> {
+        let path = folder.join(METRICS);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let epochs = lines(&path, limits::file_of_numbers(), |line: Metrics, _| line.epoch)?;
+        // Before the first step it is measured, and saved.
+        Ok(epochs.get(1..).and_then(<[f64]>::last).copied())
     }
 
     /// What people did that stands in the log and is still to be done.
@@ -216,12 +283,12 @@ impl Logs {
         Ok(Past { steps, epochs, events })
     }
 
-    /// Brings all lines to the disk and returns the lengths for a checkpoint.
+    /// Brings all lines to the disk and returns the marks for a checkpoint.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn sync(&mut self) -> Result<LogLengths> {
-        Ok(LogLengths {
+    pub fn sync(&mut self) -> Result<Marks> {
+        Ok(Marks {
             metrics: self.metrics.sync()?,
             steps: self.steps.sync()?,
             events: self.events.sync()?,
@@ -280,23 +347,21 @@ fn lines<T: DeserializeOwned, U>(
     Ok(all)
 }
 
-/// Makes sure that a log is as long as the checkpoint says, and that a line ends there.
-fn agrees(path: &Path, expected: u64) -> Result<()> {
-    let Some(last) = expected.checked_sub(1) else { return Ok(()) };
-    let wrong = |got| RunError::Log { path: path.display().to_string(), expected, got };
-    let mut file = match bounded::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(wrong(0).into()),
-        file => file?,
-    };
-    let got = file.metadata()?.len();
-    if got < expected {
-        return Err(wrong(got).into());
-    }
-    let mut end = [0];
-    file.seek(SeekFrom::Start(last))?;
-    file.read_exact(&mut end)?;
-    if end != *b"\n" {
-        return Err(RunError::Cut { path: path.display().to_string(), at: expected }.into());
+/// Makes sure that what people did after the checkpoint comes after it: they cannot have done it before.
+fn in_order(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)], step: u64) -> Result<()> {
+    let mut end = 0u64;
+    for (i, (line, bytes)) in events.iter().enumerate() {
+        end += bytes.len() as u64;
+        let is_act = matches!(line.happened, Happened::Person { .. });
+        if is_act && end > keep.bytes && line.step < step {
+            let reason = format!(
+                "something was done at step {}, and the checkpoint was made at step {step} before it",
+                line.step
+            );
+            return Err(
+                RunError::Line { path: path.display().to_string(), line: i + 1, reason }.into()
+            );
+        }
     }
     Ok(())
 }
@@ -310,54 +375,55 @@ fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
     events.iter().filter_map(act).collect()
 }
 
-/// Cuts `events.jsonl` back to a length, but keeps what people did after it: at once, so that a process that is killed
-/// meanwhile leaves the old log or the new one.
-fn keep_acts(folder: &Path, keep: u64, events: &[(EventLine, Vec<u8>)]) -> Result<()> {
+/// Cuts `events.jsonl` back to a mark, but keeps what people did after it: at once, so that a process that is killed
+/// meanwhile leaves the old log or the new one. Its bytes then, and their hasher.
+fn keep_acts(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)]) -> Result<(u64, Hasher)> {
     let (mut kept, mut end) = (Vec::new(), 0u64);
     for (line, bytes) in events {
         end += bytes.len() as u64;
-        if end <= keep || matches!(line.happened, Happened::Person { .. }) {
+        if end <= keep.bytes || matches!(line.happened, Happened::Person { .. }) {
             kept.extend_from_slice(bytes);
         }
     }
-    Ok(write_atomically(&folder.join(EVENTS), &kept)?)
+    write_atomically(path, &kept)?;
+    let mut hasher = Hasher::new();
+    hasher.write(&kept);
+    Ok((kept.len() as u64, hasher))
 }
 
-#[derive(Debug)]
 struct Log {
     file: File,
     bytes: u64,
+    /// Of all of them.
+    hasher: Hasher,
     synced: bool,
 }
 
 impl Log {
-    /// A log, cut back to a length if there is one.
-    fn open(path: &Path, cut: Option<u64>) -> Result<Self> {
+    /// A log, cut back to what the hasher knows.
+    fn open(path: &Path, bytes: u64, hasher: Hasher) -> Result<Self> {
         let mut file = bounded::open_to_write(path)?;
-        let bytes = match cut {
-            Some(bytes) => bytes,
-            None => file.metadata()?.len(),
-        };
         file.set_len(bytes)?;
         file.seek(SeekFrom::Start(bytes))?;
-        Ok(Self { file, bytes, synced: false })
+        Ok(Self { file, bytes, hasher, synced: false })
     }
 
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_vec(line).map_err(std::io::Error::other)?;
         line.push(b'\n');
         self.file.write_all(&line)?;
+        self.hasher.write(&line);
         self.bytes += line.len() as u64;
         self.synced = false;
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<u64> {
+    fn sync(&mut self) -> Result<Mark> {
         if !self.synced {
             self.file.sync_data()?;
             self.synced = true;
         }
-        Ok(self.bytes)
+        Ok(Mark::new(self.bytes, &self.hasher))
     }
 }
 
@@ -375,7 +441,7 @@ mod tests {
         Progress { step, acts, ..Progress::default() }
     }
 
-    fn open(folder: &Path, keep: LogLengths) -> Result<Logs> {
+    fn open(folder: &Path, keep: Marks) -> Result<Logs> {
         Ok(Logs::go_on(folder, keep, &at(0, 0), &[])?.0)
     }
 
@@ -383,7 +449,7 @@ mod tests {
     fn logs_are_cut_back_to_the_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(METRICS);
-        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        let mut logs = open(folder.path(), Marks::default()).unwrap();
         epoch(&mut logs, 1);
         let lengths = logs.sync().unwrap();
         let before = fs_err::read(&path).unwrap();
@@ -401,7 +467,7 @@ mod tests {
         assert_eq!(steps, [1, 2]);
     }
 
-    fn person(logs: &mut Logs, Recorded { step, act }: Recorded) -> LogLengths {
+    fn person(logs: &mut Logs, Recorded { step, act }: Recorded) -> Marks {
         logs.observe(&Event::Person { step, epoch: 0.5, act }).unwrap();
         logs.sync().unwrap()
     }
@@ -414,7 +480,7 @@ mod tests {
     #[test]
     fn what_was_done_before_the_checkpoint_is_not_done_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        let mut logs = open(folder.path(), Marks::default()).unwrap();
         let kept = person(&mut logs, SLOW);
         person(&mut logs, FAST);
         let replay = [SLOW, FAST, STOP];
@@ -426,14 +492,14 @@ mod tests {
         // At the very step of an act it depends on whether it was done when the checkpoint was made.
         assert_eq!(pending(kept, &at(3, 1), &[]), [FAST]);
         assert_eq!(pending(kept, &at(3, 0), &[]), [SLOW, FAST]);
-        assert_eq!(pending(LogLengths::default(), &at(0, 0), &[]), [SLOW, FAST]);
+        assert_eq!(pending(Marks::default(), &at(0, 0), &[]), [SLOW, FAST]);
         assert_eq!(Logs::done(folder.path()).unwrap(), [SLOW, FAST]);
     }
 
     #[test]
     fn what_people_did_stands_once_however_often_the_log_is_cut() {
         let folder = tempfile::tempdir().unwrap();
-        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        let mut logs = open(folder.path(), Marks::default()).unwrap();
         let kept = person(&mut logs, SLOW);
         epoch(&mut logs, 4);
         person(&mut logs, FAST);
@@ -463,13 +529,12 @@ mod tests {
 
     #[test]
     fn a_log_shorter_than_the_checkpoint_says_is_an_error() {
-        let keeps = [
-            LogLengths { metrics: 10, ..LogLengths::default() },
-            LogLengths { events: 10, ..LogLengths::default() },
-        ];
+        let ten = Mark { bytes: 10, ..Mark::default() };
+        let keeps =
+            [Marks { metrics: ten, ..Marks::default() }, Marks { events: ten, ..Marks::default() }];
         for keep in keeps {
             let folder = tempfile::tempdir().unwrap();
-            let error = open(folder.path(), keep).unwrap_err();
+            let error = open(folder.path(), keep).map(drop).unwrap_err();
             assert!(
                 matches!(error, Error::Run(RunError::Log { expected: 10, got: 0, .. })),
                 "{error}"
@@ -480,24 +545,48 @@ mod tests {
     #[test]
     fn logs_that_no_longer_fit_the_checkpoint_are_left_as_they_are() {
         let folder = tempfile::tempdir().unwrap();
-        let mut logs = open(folder.path(), LogLengths::default()).unwrap();
+        let mut logs = open(folder.path(), Marks::default()).unwrap();
         epoch(&mut logs, 1);
         person(&mut logs, SLOW);
         let keep = logs.sync().unwrap();
         let all = || [METRICS, EVENTS].map(|name| fs_err::read(folder.path().join(name)).unwrap());
         let before = all();
-        for wrong in [
-            LogLengths { metrics: keep.metrics - 1, ..keep },
-            LogLengths { steps: 7, ..keep },
-            LogLengths { events: keep.events - 1, ..keep },
-        ] {
-            let error = open(folder.path(), wrong).unwrap_err();
+        drop(logs);
+        let refused = |keep| {
+            let error = open(folder.path(), keep).map(drop).unwrap_err();
             assert!(
-                matches!(error, Error::Run(RunError::Cut { .. } | RunError::Log { .. })),
+                matches!(error, Error::Run(RunError::LogChanged { .. } | RunError::Log { .. })),
                 "{error}"
             );
+        };
+        let shorter = |mark: Mark| Mark { bytes: mark.bytes - 1, ..mark };
+        for wrong in [
+            Marks { metrics: shorter(keep.metrics), ..keep },
+            Marks { steps: keep.metrics, ..keep },
+            Marks { events: shorter(keep.events), ..keep },
+        ] {
+            refused(wrong);
             assert_eq!(all(), before);
         }
+        // One letter for another.
+        let path = folder.path().join(METRICS);
+        let text = fs_err::read_to_string(&path).unwrap();
+        fs_err::write(&path, text.replacen('1', "2", 1)).unwrap();
+        refused(keep);
+        fs_err::write(&path, text).unwrap();
+        open(folder.path(), keep).map(drop).unwrap();
+    }
+
+    #[test]
+    fn nobody_did_anything_before_a_checkpoint_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut logs = open(folder.path(), Marks::default()).unwrap();
+        let keep = person(&mut logs, SLOW);
+        person(&mut logs, FAST);
+        let at_step = |step| Logs::go_on(folder.path(), keep, &at(step, 0), &[]).map(|of| of.1);
+        let error = at_step(6).unwrap_err();
+        assert!(matches!(error, Error::Run(RunError::Line { line: 2, .. })), "{error}");
+        assert_eq!(at_step(4).unwrap(), [FAST]);
     }
 
     #[test]
@@ -520,7 +609,7 @@ mod tests {
             &line.replace("\"stop\"", "\"learning_rate\",\"rate\":1e99"),
         ] {
             events(&format!("{line}\n{bad}\n{line}\n"));
-            let error = open(folder.path(), LogLengths::default()).unwrap_err();
+            let error = open(folder.path(), Marks::default()).map(drop).unwrap_err();
             assert!(matches!(error, Error::Run(RunError::Line { line: 2, .. })), "{error}");
         }
     }

@@ -103,13 +103,19 @@ pub enum RunError {
         /// Bytes it has.
         got: u64,
     },
-    /// A log has another line where the checkpoint says that one ended.
-    #[error("`{path}` is not what it was at the checkpoint: no line of it ends at byte {at}")]
-    Cut {
+    /// Something else stands in a log than at the checkpoint.
+    #[error("`{path}` is not what it was at the checkpoint: somebody has written into it")]
+    LogChanged {
         /// The file.
         path: String,
-        /// Bytes it had at the checkpoint.
-        at: u64,
+    },
+    /// A run has come further than its first checkpoint, and has none.
+    #[error("`{path}` is gone, and the run had come to epoch {epoch}")]
+    Gone {
+        /// The checkpoint.
+        path: String,
+        /// The last epoch in its log.
+        epoch: f64,
     },
     /// The checkpoint belongs to other data or another batch size.
     #[error(

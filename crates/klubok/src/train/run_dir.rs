@@ -164,8 +164,10 @@ impl RunDir {
     /// # Errors
     /// When the checkpoint cannot be read or is damaged.
     pub fn progress(&self) -> Result<Option<Progress>> {
-        let path = self.file(CHECKPOINT);
-        self.checkpoint()?.map(|bytes| checkpoint::progress(&path, &bytes)).transpose()
+        let Some(bytes) = self.checkpoint()? else { return Ok(None) };
+        let (config, info) = self.settings()?;
+        let settings = checkpoint::Settings::new(&config, &info);
+        checkpoint::progress(&self.file(CHECKPOINT), &bytes, &settings).map(Some)
     }
 
     /// All of the checkpoint, or nothing when there is none yet; `plan` is that of the run.

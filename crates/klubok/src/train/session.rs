@@ -1,7 +1,7 @@
 //! A training on disk: ties a [`Trainer`] to a run folder, its logs, its checkpoints and its observers.
 //!
 //! At every point worth saving, in this order: the logs are synced; the model is renamed into place, if
-//! there is a better one; the checkpoint, which knows the lengths of the logs, is renamed into place.
+//! there is a better one; the checkpoint, which knows the marks of the logs, is renamed into place.
 //! A process that is killed between any two of these leaves a run that goes on from the checkpoint
 //! before, cuts the logs back to it, and writes the same model again.
 
@@ -24,7 +24,7 @@ use crate::{
         control::Control,
         distance::Distance,
         event::{Event, Notice, Observer, Stopped},
-        logs::{EventLine, Happened, LogLengths, Logs, Past},
+        logs::{EventLine, Happened, Logs, Marks, Past},
         progress::Progress,
         run_dir::{CHECKPOINT, MODEL, RunDir, RunInfo, SPLIT},
         task::Task,
@@ -99,12 +99,15 @@ pub fn train(
     let bytes = run.checkpoint()?;
     let path = run.file(CHECKPOINT);
     if let Some(bytes) = &bytes {
-        let progress = checkpoint::progress(&path, bytes)?;
+        let progress = checkpoint::progress(&path, bytes, &Settings::new(config, info))?;
         if progress.stopped.is_some() {
             return Ok(Summary::new(run, &progress, progress.stopped));
         }
     }
     let resumed = bytes.is_some();
+    if let Some(epoch) = Logs::came_to(run.path())?.filter(|_| !resumed) {
+        return Err(RunError::Gone { path: path.display().to_string(), epoch }.into());
+    }
     record_split(run, data, resumed)?;
     let mut task = Task::new(config, data)?;
     let distance = Distance::of(&task, config.train.seed);
@@ -113,7 +116,7 @@ pub fn train(
     let settings = Settings::new(config, info);
     let (snapshot, lengths) = match bytes {
         Some(bytes) => checkpoint::from_bytes(&path, &bytes, &task.plan, &settings)?,
-        None => (Snapshot::start(start), LogLengths::default()),
+        None => (Snapshot::start(start), Marks::default()),
     };
     let at = snapshot.progress.clone();
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;

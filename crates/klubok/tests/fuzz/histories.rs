@@ -5,7 +5,7 @@ use klubok::observe::{
     history::{self, History},
 };
 
-use klubok_fuzz::fuzz;
+use klubok_fuzz::{fast_folder, fuzz};
 
 /// What must hold of a history that is accepted.
 fn sound(history: &History) {
@@ -88,7 +88,7 @@ fn event(step: u8, tag: &str, number: f32) -> Vec<u8> {
 
 #[test]
 fn events() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = fast_folder();
     let path = folder.path().join("events.out.tfevents.1");
     let read = |bytes: &[u8]| {
         fs_err::write(&path, bytes).unwrap();

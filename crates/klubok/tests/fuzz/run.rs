@@ -11,7 +11,7 @@ use klubok::{
         checkpoint::{self, Contents, Settings},
         control::{Act, Recorded},
         event::Metrics,
-        logs::{EventLine, LogLengths},
+        logs::{EVENTS, EventLine, Logs, Marks},
         meter::Meter,
         progress::Progress,
         run_dir::RunInfo,
@@ -21,7 +21,7 @@ use klubok::{
 use std::{borrow::Cow, path::Path};
 use twox_hash::XxHash3_128;
 
-use klubok_fuzz::fuzz;
+use klubok_fuzz::{fast_folder, fuzz};
 
 fn config(sets: &[&str]) -> Config {
     let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
@@ -83,7 +83,7 @@ fn written(config: &Config, plan: &Plan, progress: &Progress) -> Vec<u8> {
     let contents = Contents { settings: &settings, progress, best: &best, state: &block };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c");
-    checkpoint::write(&path, &contents, LogLengths::default(), plan).unwrap();
+    checkpoint::write(&path, &contents, Marks::default(), plan).unwrap();
     fs_err::read(path).unwrap()
 }
 
@@ -144,9 +144,21 @@ fn lines_of_logs() {
         br#"{"step":3,"epoch":0.5,"event":"start","device":"cpu","kernel":"avx2"}"#,
     ];
     let seeds: Vec<Vec<u8>> =
-        acts.iter().map(|act| act.to_vec()).chain([metrics.unwrap()]).collect();
+        acts.iter().map(|act| act.to_vec()).chain([metrics.unwrap(), acts.join(&b'\n')]).collect();
+    let folder = fast_folder();
+    let log = folder.path().join(EVENTS);
     fuzz("lines-of-logs", &seeds, &[b"1e-46", b"1e39"], |bytes| {
         let _ = serde_json::from_slice::<Metrics>(bytes);
+        fs_err::write(&log, bytes).unwrap();
+        let (at, keep) = (Progress::default(), Marks::default());
+        if let Ok((logs, pending)) = Logs::go_on(folder.path(), keep, &at, &[]) {
+            assert!(pending.is_sorted_by_key(|act| act.step) && pending == logs.ahead());
+            assert!(pending.iter().all(|act| act.act.changes_weights()));
+            // Nothing but what people did is left, and all of it.
+            drop(logs);
+            let done = Logs::done(folder.path()).unwrap();
+            assert_eq!(fs_err::read(&log).unwrap().split(|&b| b == b'\n').count(), done.len() + 1);
+        }
         let Ok(line) = serde_json::from_slice::<EventLine>(bytes) else { return };
         let text = serde_json::to_string(&line).unwrap();
         if let Some(rate) = text.split("\"rate\":").nth(1) {

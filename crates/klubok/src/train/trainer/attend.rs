@@ -54,9 +54,12 @@ impl Trainer<'_> {
             }
         }
         loop {
-            while let Some(act) = control.next_act() {
-                if let Some(stopped) = self.act(act, observer)? {
-                    return Ok(Some(stopped));
+            while let Some((act, written)) = control.next_act() {
+                let stopped = self.act(act, observer)?;
+                // Whoever asked may have gone.
+                let _ = written.send(());
+                if stopped.is_some() {
+                    return Ok(stopped);
                 }
             }
             if control.interrupted() {
