@@ -343,7 +343,7 @@ fn a_damaged_checkpoint_is_a_clear_error() {
         ("cut in the header", good[..100].to_vec()),
         ("cut in the tensors", good[..good.len() - 8].to_vec()),
         ("other metadata", bad_json.into_bytes()),
-        ("a later version", replace(later, br#"{\"version\":2"#, br#"{\"version\":3"#)),
+        ("a later version", replace(later, br#"{\"version\":3"#, br#"{\"version\":4"#)),
     ];
     for (what, bytes) in damaged {
         fs::write(&path, bytes).unwrap();
