@@ -95,6 +95,9 @@ impl Labels {
 
     /// A cell of a column of words; `row` counts from 0.
     pub(super) fn cell(&mut self, label: Label, row: u32, text: &str) {
+        if self.is_done(label) {
+            return;
+        }
         let text = text.trim();
         if is_missing(text) {
             return;
@@ -104,9 +107,9 @@ impl Labels {
             Label::Aside(i) => self.asides[i].1 |= text.parse::<f64>().is_ok(),
             Label::Part(i) => {
                 let column = &mut self.parts[i];
-                let part = if column.dead { None } else { Part::of_folder(text) };
+                let part = Part::of_folder(text);
                 // Any other column of words: the first other word tells so, and nothing is kept of it.
-                if column.dead || full || (part.is_none() && !column.telling) {
+                if full || (part.is_none() && !column.telling) {
                     (column.dead, column.rows) = (true, Vec::new());
                 } else {
                     column.rows.push((row, part));
@@ -122,6 +125,15 @@ impl Labels {
                     self.cells += 1;
                 }
             }
+        }
+    }
+
+    /// True where no further cell of a column tells anything.
+    pub(super) fn is_done(&self, label: Label) -> bool {
+        match label {
+            Label::Part(i) => self.parts[i].dead,
+            Label::Training(_) => false,
+            Label::Aside(i) => self.asides[i].1,
         }
     }
 

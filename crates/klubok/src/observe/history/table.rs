@@ -155,7 +155,9 @@ impl<'a> Table<'a> {
     pub(super) fn value(&mut self, slot: Slot, value: f64) -> Result<(), HistoryError> {
         let Slot::Figure(column) = slot else {
             return match slot {
-                Slot::Label(_) => self.cell(slot, &value.to_string()),
+                Slot::Label(label) if !self.labels.is_done(label) => {
+                    self.cell(slot, &value.to_string())
+                }
                 _ => Ok(()),
             };
         };
@@ -353,7 +355,9 @@ fn figures(series: Vec<Series<u32>>, at: &[f64]) -> Figures {
     let one = |series: Series<u32>| {
         let mean = series.column.mean || series.column.field.is_of_training();
         let placed = series.values.iter().map(|&(row, value)| (at[row as usize], value));
-        let placed: Vec<(f64, f64)> = placed.filter(|(at, _)| !at.is_nan()).collect();
+        let mut placed: Vec<(f64, f64)> = placed.filter(|(at, _)| !at.is_nan()).collect();
+        // They rise, but for a figure of several parts in rows that are sorted by part.
+        placed.sort_by(|a, b| a.0.total_cmp(&b.0));
         let groups = placed.chunk_by(|a, b| a.0 == b.0);
         let folded =
             |group: &[(f64, f64)]| Some((group[0].0, fold(group.iter().map(|v| v.1), mean)?));

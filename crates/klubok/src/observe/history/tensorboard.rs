@@ -167,7 +167,8 @@ impl Tags {
             self.names.insert(short(&value.tag));
         }
         if name(folder, &value.tag, true).or(name(folder, &value.tag, false)).is_none() {
-            if self.others.len() < 6 && is_other_loss(&value.tag) {
+            let part = Part::of_folder(folder).map_or("", Part::name);
+            if self.others.len() < 6 && is_other_loss(&format!("{part}/{}", value.tag)) {
                 self.others.insert(short(&value.tag));
             }
             return Ok(());
