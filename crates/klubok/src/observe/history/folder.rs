@@ -119,9 +119,10 @@ fn of_others(others: &[PathBuf]) -> Vec<(PathBuf, Result<History>)> {
             ))
         );
         let copy = all.iter().any(|(_, known)| known.as_ref().ok() == read.as_ref().ok());
-        if !is_none && !(read.is_ok() && copy) {
-            all.push((path.clone(), read));
+        if is_none || (read.is_ok() && copy) {
+            continue;
         }
+        all.push((path.clone(), read));
     }
     all.retain(|(_, read)| {
         !matches!(read, Err(crate::Error::History(HistoryError::NoLoss { .. })))

@@ -165,16 +165,14 @@ fn by_lists(
 ) -> Result<(), HistoryError> {
     let mut words: Vec<(Slot, &Vec<Value>)> = Vec::new();
     let all = flat(object).filter_map(|(name, value)| Some((name, value.as_array()?)));
-    let known: Vec<(Cow<'_, str>, Column, &Vec<Value>)> = all
-        .filter_map(|(name, list)| match meaning(&name) {
-            Some(column) => Some((name, column, list)),
-            None => {
-                // For the message that there is no loss.
-                words.push((table.column(&name), list));
-                None
-            }
-        })
-        .collect();
+    let mut known: Vec<(Cow<'_, str>, Column, &Vec<Value>)> = Vec::new();
+    for (name, list) in all {
+        if let Some(column) = meaning(&name) {
+            known.push((name, column, list));
+        } else {
+            words.push((table.column(&name), list));
+        }
+    }
     // The lowest rank of each field: a handful, however many lists there are.
     let mut ranks: Vec<(Field, u8)> = Vec::new();
     for (_, column, _) in &known {

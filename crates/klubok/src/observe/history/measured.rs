@@ -50,13 +50,15 @@ fn placeholder<P>(values: &[(P, f64)], train_is_far: bool) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::super::{Note, parse};
 
     /// The validation losses that stay, and the value that was taken for none.
     fn taken(losses: &[f64]) -> (Vec<Option<f64>>, Option<f64>) {
         let mut text = "epoch,train_loss,val_loss\n".to_owned();
         for (i, loss) in losses.iter().enumerate() {
-            text += &format!("{i},0.5,{loss}\n");
+            writeln!(text, "{i},0.5,{loss}").unwrap();
         }
         let history = parse(text.as_bytes(), "h").unwrap();
         let value = history.notes.iter().find_map(|note| match note {

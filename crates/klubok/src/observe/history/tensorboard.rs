@@ -275,6 +275,8 @@ fn scalar(value: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::{
         super::{read, tests::losses_of},
         records::masked,
@@ -424,11 +426,11 @@ mod tests {
             let (step, epoch, loss) =
                 (i64::from(i) * 10, f32::from(i) / 4.0, 9.0 - f32::from(i) / 2.0);
             bytes.extend(records(&[(step, "train/loss", loss), (step, "train/epoch", epoch)]));
-            table += &format!(",{{\"epoch\": {epoch}, \"loss\": {loss}, \"step\": {step}}}");
+            write!(table, ",{{\"epoch\": {epoch}, \"loss\": {loss}, \"step\": {step}}}").unwrap();
             if i % 2 == 0 {
                 bytes.extend(records(&[(step, "eval/loss", loss), (step, "train/epoch", epoch)]));
-                table +=
-                    &format!(",{{\"epoch\": {epoch}, \"eval_loss\": {loss}, \"step\": {step}}}");
+                write!(table, ",{{\"epoch\": {epoch}, \"eval_loss\": {loss}, \"step\": {step}}}")
+                    .unwrap();
             }
         }
         let expected = super::super::parse((table + "]").as_bytes(), "h").unwrap();
