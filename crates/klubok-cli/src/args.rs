@@ -91,7 +91,8 @@ bad as that.")]
 
 PATH is a run, a file with one row an epoch (CSV, JSON) or a folder with the files of one training (Lightning,
 Keras, fastai, Hugging Face, TensorBoard): train_loss, val_loss and, where known, epoch, step,
-train_accuracy, val_accuracy, grad_norm, lr, by the names that these programs give them. NA, null, None, a
+train_accuracy, val_accuracy, grad_norm, lr, by the names that these programs give them. A column such as
+phase may say the part of each row (train, val), and then there is one loss. NA, null, None, a
 dash or nothing is a value that is missing; nan is one that training arrived at.")]
     Diagnose(Diagnose),
     /// Show a run in the browser: its curves, phases, verdicts, and what the network has learnt.

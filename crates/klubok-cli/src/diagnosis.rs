@@ -312,7 +312,7 @@ fn severity(severity: Severity) -> String {
 }
 
 /// `7`, `0.4`: an epoch, with at most two digits of its fraction.
-fn epoch(epoch: f64) -> String {
+pub(crate) fn epoch(epoch: f64) -> String {
     format!("{epoch:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

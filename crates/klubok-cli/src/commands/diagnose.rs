@@ -9,7 +9,10 @@ use std::{
 use klubok::{
     bounded::{self, NotRead},
     data::{Part, read_split},
-    observe::{Diagnosis, history, history::History},
+    observe::{
+        Diagnosis, history,
+        history::{History, Note},
+    },
     train::run_dir::{RunDir, SPLIT},
 };
 
@@ -82,20 +85,47 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
 }
 
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
-    let epochs = history.epochs.iter().filter(|row| !row.untrained).count();
-    let mut lines = vec![match of.best_epoch {
+    let epochs = epochs(history);
+    let mut lines = vec![match of.best_epoch.map(diagnosis::epoch) {
         Some(best) => text!("diagnose.head", name = name, epochs = epochs, best = best),
         None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
     }];
     for (used, other) in &history.left_out {
         lines.push(text!("diagnose.left_out", used = used, other = other));
     }
+    lines.extend(history.notes.iter().filter_map(note));
     lines.extend(accuracy_of_best(history, of));
     lines.push(diagnosis::report(of));
-    if of.best_epoch.is_none() {
+    // What is there and was left out is not denied.
+    let has_others = history.notes.iter().any(|note| matches!(note, Note::OtherLosses { .. }));
+    if of.best_epoch.is_none() && !has_others {
         lines.push(text!("diagnose.no_validation"));
     }
     lines.join("\n")
+}
+
+/// How many epochs there were: the rows, or where these are of parts of epochs, the number of the last one.
+fn epochs(history: &History) -> String {
+    let rows = || history.epochs.iter().filter(|row| !row.untrained);
+    match rows().next_back() {
+        Some(last) if rows().any(|row| row.epoch.fract() != 0.0) => diagnosis::epoch(last.epoch),
+        _ => rows().count().to_string(),
+    }
+}
+
+/// What was not taken as it stands.
+fn note(note: &Note) -> Option<String> {
+    Some(match note {
+        Note::NotMeasured { column, value, count } => {
+            text!("diagnose.not_measured", column = column, value = value, count = count)
+        }
+        Note::OtherLosses { columns } => {
+            let columns: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
+            text!("diagnose.other_losses", columns = columns.join(", "))
+        }
+        Note::PartByName { part } => text!("diagnose.part_by_name", part = part.name()),
+        _ => return None,
+    })
 }
 
 /// The accuracy of the best epoch, where it and the number of validation samples are known.

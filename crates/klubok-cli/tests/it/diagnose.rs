@@ -133,7 +133,7 @@ fn broken_histories_end_in_one_sentence() {
     place.write("words.csv", "epoch,loss\n1,2\n2,much\n");
     place.fails(&["diagnose", "words.csv"], 1, "`much` in column `loss`, row 2", "diagnose --help");
     place.write("junk.csv", (0..=255).cycle().take(5000).collect::<Vec<u8>>());
-    place.fails(&["diagnose", "junk.csv"], 1, "no text in UTF-8", "klubok diagnose --help");
+    place.fails(&["diagnose", "junk.csv"], 1, "no text in UTF-8", "in the encoding UTF-8");
     place.write("nothing.csv", "");
     place.fails(&["diagnose", "nothing.csv"], 1, "has no epochs", "klubok diagnose --help");
     place.pets("pets", 1);

@@ -53,6 +53,9 @@ fn csv() {
         "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,0.9,NA,NA\n1,0.6,0.8,0.5,0.9\n2,0.7,0.7,NA,NA\n",
         "epoch,lr-Adam,step,train_loss,val_loss\n,0.1,0,,\n0,,9,,0.8\n0,,9,0.9,\n,0.1,10,,\n1,,19,,0.7\n1,,19,0.8,\n",
         "step;train_loss;val_loss\n10;0.9;\n20;0.8;1.0\n30;0.7;\n40;nan;0.9\n",
+        "epoch,phase,loss,acc\n0,train,0.9,0.5\n0,val,1.0,0.4\n1,train,0.8,0.6\n1,val,0.9,0.5\n",
+        "split,loss,lr\ntrain,0.9,1\ntrain,0.8,1\nval,1.0,2\nval,0.9,2\n",
+        "fold,step,train_loss,val_loss\n0,1,0.9,0\n0,2,0.8,1.0\n1,1,0.9,0\n1,2,0.8,1.0\n",
         "train_loss\tval_loss\n0.9\t\n\t0.8\n0.7\t\n\tinf\n",
     ];
     fuzz("csv", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parsed);
@@ -64,6 +67,7 @@ fn json() {
         "{\"loss\": [0.9, 0.8, 0.7], \"val_loss\": [null, 0.9, NaN], \"lr\": [0.1]}",
         "[{\"epoch\": 1, \"train\": {\"loss\": 0.9}, \"val\": {\"loss\": 1}}, {\"epoch\": 2, \"train\": {\"loss\": 0.8}}]",
         "{\"log_history\": [{\"epoch\": 0.5, \"loss\": 1, \"step\": 5}, {\"epoch\": 1.0, \"eval_loss\": 0.9, \"step\": 10}]}",
+        "{\"mode\": \"train\", \"epoch\": 1, \"iter\": 50, \"loss\": 0.9}\n{\"mode\": \"val\", \"epoch\": 1, \"iter\": 20, \"loss\": 1}\n",
         "{\"epoch\": 1, \"loss\": 0.9}\n{\"epoch\": 2, \"loss\": -Infinity, \"val_loss\": 0.8}\n",
     ];
     fuzz("json", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parsed);
@@ -100,7 +104,11 @@ fn events() {
         let two = |i: u8| tags.map(|tag| event(i, tag, 1.0 / f32::from(i + 1)));
         (0..6).flat_map(two).collect()
     };
-    let courses = [course(["loss/train", "loss/val"]), course(["train_loss_step", "epoch"])];
+    let courses = [
+        course(["loss/train", "loss/val"]),
+        course(["train_loss_step", "epoch"]),
+        course(["eval/loss", "train/epoch"]),
+    ];
     let files: Vec<Vec<u8>> = courses
         .iter()
         .map(|events| events.iter().flat_map(|event| framed(event)).collect())

@@ -23,7 +23,23 @@ pub(super) fn number(text: &str, field: Field) -> Result<Option<f64>, &'static s
     if let Ok(value) = text.parse::<f64>() {
         return known(value, field);
     }
-    if MISSING.contains(&text.to_lowercase().as_str()) { Ok(None) } else { Err(wanted(field)) }
+    match text.split_once(',') {
+        _ if is_missing(text) => Ok(None),
+        Some((whole, part)) if digits(whole.trim_start_matches(['-', '+'])) && digits(part) => {
+            Err("a number with a point for the decimal sign")
+        }
+        _ => Err(wanted(field)),
+    }
+}
+
+/// True of what is written where there is nothing.
+pub(super) fn is_missing(text: &str) -> bool {
+    // Longer than any of them.
+    text.len() <= 8 && MISSING.contains(&text.to_lowercase().as_str())
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A number of this field, none where it says nothing.
@@ -36,6 +52,8 @@ pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static st
         // Tables of numbers alone have `nan` for an epoch that is not known.
         Field::Epoch | Field::Step if value.is_nan() => Ok(None),
         Field::Epoch | Field::Step if !(0.0..=LARGEST).contains(&value) => Err(wanted(field)),
+        // A share of right answers below 0, such as -1, was not measured.
+        Field::TrainAccuracy | Field::ValAccuracy if value < 0.0 => Ok(None),
         _ => Ok(Some(value).filter(|value| value.is_finite())),
     }
 }
@@ -60,8 +78,12 @@ mod tests {
         for text in ["0", "0.0", " 0 "] {
             assert_eq!(number(text, Field::ValLoss), Ok(Some(0.0)), "{text}");
         }
-        for text in ["cat", "0,5", "1 2", "0.5%", "tensor(0.5)"] {
+        for text in ["cat", "1 2", "0.5%", "tensor(0.5)"] {
             assert_eq!(number(text, Field::ValLoss), Err("a number"), "{text}");
+        }
+        for text in ["0,5", "-12,75"] {
+            let wanted = Err("a number with a point for the decimal sign");
+            assert_eq!(number(text, Field::ValLoss), wanted, "{text}");
         }
     }
 
@@ -70,6 +92,7 @@ mod tests {
         assert!(number("NaN", Field::TrainLoss).is_ok_and(|x| x.is_some_and(f64::is_nan)));
         assert_eq!(number("inf", Field::ValLoss), Ok(Some(f64::INFINITY)));
         assert_eq!(number("nan", Field::ValAccuracy), Ok(None));
+        assert_eq!(number("-1", Field::ValAccuracy), Ok(None));
         assert_eq!(number("nan", Field::Epoch), Ok(None));
     }
 

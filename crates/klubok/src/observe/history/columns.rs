@@ -46,6 +46,8 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
     let plain = |field, rank| Some(Column { field, rank, mean: false, of_part: false });
     match words[..] {
         ["epoch" | "epochs"] => return plain(Field::Epoch, 0),
+        // What Hugging Face calls it in event files.
+        ["train", "epoch"] => return plain(Field::Epoch, 1),
         ["trainer", "global", "step"] | ["global", "step"] => return plain(Field::Step, 0),
         ["step" | "steps"] => return plain(Field::Step, 1),
         ["iteration" | "iterations" | "iter"] => return plain(Field::Step, 2),
@@ -67,6 +69,11 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
     words.retain(|word| *word != "epoch");
     let part = take_part(&mut words);
     let loss = is_loss(&words)?;
+    Some(of_part(loss, mean, part))
+}
+
+/// A column of a loss or an accuracy of this part.
+fn of_part(loss: bool, mean: bool, part: Option<Part>) -> Column {
     let field = match (loss, part) {
         (true, None | Some(Part::Train)) => Field::TrainLoss,
         (false, None | Some(Part::Train)) => Field::TrainAccuracy,
@@ -79,11 +86,23 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
         None => 2,
         Some(_) => 1,
     };
-    Some(Column { field, rank, mean, of_part: part.is_some() })
+    Column { field, rank, mean, of_part: part.is_some() }
+}
+
+impl Column {
+    /// True of a loss or an accuracy whose name tells no part.
+    pub(super) fn is_bare(self) -> bool {
+        !self.of_part && matches!(self.field, Field::TrainLoss | Field::TrainAccuracy)
+    }
+
+    /// A bare column in a place that tells the part.
+    pub(super) fn of(self, part: Part) -> Self {
+        of_part(self.field.is_loss(), self.mean, Some(part))
+    }
 }
 
 /// The name in lower case, its words apart: `valLoss`, `Loss/val` and `val_loss` are two words each.
-fn words(name: &str) -> String {
+pub(super) fn words(name: &str) -> String {
     let (mut apart, mut small) = (String::new(), false);
     for letter in name.chars() {
         if small && letter.is_uppercase() {
@@ -148,6 +167,7 @@ mod tests {
         for name in ["validation_loss", "testing_loss", "valLoss", "dev/loss", "Validation Loss"] {
             is(name, Some(Field::ValLoss));
         }
+        is("train/epoch", Some(Field::Epoch));
         for name in ["step", "global_step", "trainer/global_step", "iteration"] {
             is(name, Some(Field::Step));
         }

@@ -1,26 +1,33 @@
 //! CSV: a head of names, then a row an epoch, or several with holes (Lightning).
 
-use super::{History, HistoryError, table::Table};
+use super::{
+    HistoryError,
+    columns::meaning,
+    no_table,
+    table::{Slot, Table},
+};
 
-/// The history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
+/// Reads the history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
 ///
 /// # Errors
 /// When it is no CSV with a column of losses, a cell of such a column is no number, or a row does not fit the head.
-pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
+pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| form(error.to_string());
-    if bytes.contains(&0) {
-        return Err(form("it is no text in UTF-8".to_owned()));
-    }
+    let bytes = headed(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))
         .flexible(true)
         .from_reader(bytes);
     let head = reader.headers().map_err(wrong)?.clone();
-    let mut table = Table::new(path);
-    let known = head.iter().enumerate().map(|(i, name)| (i, table.column(name)));
-    let known: Vec<(usize, usize)> = known.filter_map(|(i, column)| Some((i, column?))).collect();
+    let slots: Vec<Slot> = head.iter().map(|name| table.column(name)).collect();
+    let has_loss = head.iter().any(is_loss);
+    if !has_loss && (head.len() == 1 || head.iter().all(is_number)) {
+        return Err(no_table(bytes, path));
+    }
+    let known: Vec<(usize, Slot)> =
+        slots.into_iter().enumerate().filter(|(_, slot)| !matches!(slot, Slot::Nothing)).collect();
     let (mut record, mut row) = (csv::StringRecord::new(), 0u64);
     while reader.read_record(&mut record).map_err(wrong)? {
         row += 1;
@@ -29,15 +36,51 @@ pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
         }
         // A cell too many, such as a decimal comma makes, moves all others under a wrong name.
         if record.iter().skip(head.len()).any(|cell| !cell.trim().is_empty()) {
+            if !has_loss {
+                return Err(no_table(bytes, path));
+            }
             let (cells, names) = (record.len(), head.len());
             return Err(HistoryError::Cells { path: path.to_owned(), row, cells, names });
         }
         table.row()?;
-        for &(i, column) in &known {
-            table.cell(column, record.get(i).unwrap_or_default())?;
+        for &(i, slot) in &known {
+            table.cell(slot, record.get(i).unwrap_or_default())?;
         }
     }
-    table.finish()
+    Ok(())
+}
+
+fn is_loss(name: &str) -> bool {
+    meaning(name).is_some_and(|column| column.field.is_loss())
+}
+
+fn is_number(cell: &str) -> bool {
+    cell.trim().parse::<f64>().is_ok()
+}
+
+/// The text from its head on, where that is the last comment before numbers, as `numpy.savetxt` writes it.
+fn headed(bytes: &[u8]) -> &[u8] {
+    let (mut at, mut comment) = (0, None);
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        if line.trim_ascii().is_empty() {
+            at += line.len();
+            continue;
+        }
+        let Some(named) = line.strip_prefix(b"#") else {
+            let cells = |line: &[u8], fits: fn(&str) -> bool, all: bool| {
+                let divided = line.split(|&byte| byte == delimiter(line));
+                let mut fit = divided.map(|cell| std::str::from_utf8(cell).is_ok_and(fits));
+                if all { fit.all(|fit| fit) } else { fit.any(|fit| fit) }
+            };
+            let head = comment.filter(|&(_, named): &(usize, &[u8])| {
+                cells(named, is_loss, false) && cells(line, is_number, true)
+            });
+            return head.map_or(bytes, |(start, _)| &bytes[start..]);
+        };
+        comment = Some((at + 1, named));
+        at += line.len();
+    }
+    bytes
 }
 
 /// What divides the names of the head.
@@ -115,6 +158,44 @@ mod tests {
         assert_eq!(error, "`h` has 5 cells in row 1 and 3 names in its head");
         assert_eq!(losses("epoch,loss\n1,0.5,\n2,0.4,\n").len(), 2, "an empty one does no harm");
         assert_eq!(losses("epoch,loss,val_loss\n1,0.5,0.6\n2,0.4\n")[1].2, None);
+    }
+
+    #[test]
+    fn a_head_behind_the_sign_of_a_comment_is_one() {
+        let text = "# run 3\n# epoch,loss,val_loss\n1e0,0.5,0.6\n2e0,0.4,0.5\n";
+        assert_eq!(losses(text)[1], (2.0, Some(0.4), Some(0.5)));
+        let text = "# loss,val_loss\nepoch,loss\n1,0.5\n2,0.4\n";
+        assert_eq!(losses(text)[1], (2.0, Some(0.4), None), "a comment above the head");
+    }
+
+    #[test]
+    fn what_is_no_table_is_said_to_be_none() {
+        for text in [
+            "[0]\ttrain-logloss:2.1\teval-logloss:2.5\n[1]\ttrain-logloss:2\teval-logloss:2\n",
+            "[0]\ttraining's l2: 2.1, valid\n",
+            "Epoch 1/24\n100/100 [==] - 1s 2ms/step - loss: 2.1 - val_loss: 2.5\n",
+            "step 0: train loss 2.1, val loss 2.5\niter 0: loss 2.1, time 10ms, mfu 3%\n",
+            "0,2.1,2.5\n1,1.8,2.0\n",
+            "epoch  train_loss  val_loss\n0  2.1  2.5\n",
+            "| epoch | loss | val_loss |\n|---|---|---|\n| 0 | 1 | 2 |\n",
+        ] {
+            let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
+            let said = "`h` is no CSV or JSON with named columns: it begins with `";
+            assert!(error.starts_with(said), "{error}");
+        }
+        let error = parse(b"epoch;loss\n0;2,1\n", "h").unwrap_err().to_string();
+        assert!(error.contains("a number with a point for the decimal sign"), "{error}");
+    }
+
+    #[test]
+    fn another_encoding_is_said_to_be_one() {
+        let utf16: Vec<u8> = "{\"loss\": [2, 1]}".bytes().flat_map(|byte| [byte, 0]).collect();
+        let marked = [&b"\xff\xfe"[..], &utf16].concat();
+        let cp1251 = b"epoch,loss,\xf2\xee\xf7\n1,2,3\n2,1,3\n".to_vec();
+        for bytes in [utf16, marked, cp1251] {
+            let error = parse(&bytes, "h.json").unwrap_err().to_string();
+            assert_eq!(error, "`h.json` is no text in UTF-8");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Looked for are files with the usual names of histories (Lightning, fastai, Keras, Hugging Face) and event files, in
 //! the folder and a few levels below. The folders of a training's parts (`train`, `validation`) and figures (`loss_train`) belong
-//! to it; any other folder is a training of its own.
+//! to it; any other folder is a training of its own. Where there is none of these names, a file of any other name counts that
+//! reads as a history.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use super::{
-    History, HistoryError, columns::meaning, file, tensorboard, tensorboard::is_event_file,
+    History, HistoryError, columns::meaning, file, tables, tensorboard, tensorboard::is_event_file,
 };
 use crate::{Result, part::Part};
 
@@ -36,11 +37,25 @@ const MOST: usize = 100_000;
 /// So many trainings are looked into before one must be named.
 const FEW: usize = 16;
 
+/// Ends of the names of files that may hold a history under any name.
+const ENDS: [&str; 4] = ["csv", "tsv", "json", "jsonl"];
+
 /// The files of a training.
 #[derive(Default)]
 struct Training {
     tables: Vec<PathBuf>,
+    /// Those in the folders of its parts.
+    parts: Vec<(Part, PathBuf)>,
     events: Vec<PathBuf>,
+}
+
+/// What is in a folder.
+#[derive(Default)]
+struct Found {
+    /// The trainings, by the folder of each.
+    trainings: BTreeMap<PathBuf, Training>,
+    /// A few files that may hold a history under another name.
+    others: Vec<PathBuf>,
 }
 
 /// The history of the one training in a folder. Those without a course of losses, such as what TensorBoard keeps of
@@ -49,13 +64,13 @@ struct Training {
 /// # Errors
 /// When there is none or more than one, or it cannot be read.
 pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
-    let mut found = find(folder, path)?;
+    let Found { trainings: mut found, others } = find(folder, path)?;
     // What lies beside a training's own table: checkpoints that keep a copy of it.
     if found.get(folder).is_some_and(|training| !training.tables.is_empty()) {
         found.retain(|place, _| place == folder);
     }
     if found.len() > FEW {
-        return Err(several(path, found.keys()).into());
+        return Err(several(path, found.keys().cloned()).into());
     }
     let read = |(place, training): (&PathBuf, &Training)| {
         (place.clone(), training.read(&place.display().to_string()))
@@ -71,15 +86,79 @@ pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
     };
     if all.iter().any(|(_, read)| is_course(read)) {
         all.retain(|(_, read)| is_course(read));
+    } else if !others.is_empty() {
+        let mut other = of_others(&others);
+        other.retain(|(_, read)| is_course(read));
+        all = if other.is_empty() { all } else { other };
     }
     match all.len() {
         0 => Err(HistoryError::Folder { path: path.to_owned() }.into()),
         1 => all.remove(0).1,
-        _ => Err(several(path, all.iter().map(|(place, _)| place)).into()),
+        _ => {
+            let names = |place: &PathBuf| match found.get(place) {
+                Some(training) if place == folder => training.places(folder),
+                _ => vec![place.clone()],
+            };
+            Err(several(path, all.iter().flat_map(|(place, _)| names(place))).into())
+        }
     }
 }
 
-fn several<'a>(path: &str, places: impl Iterator<Item = &'a PathBuf>) -> HistoryError {
+/// The histories in files of any name; files that are no tables of losses are none. A copy adds nothing, and a file for
+/// each part is one history.
+fn of_others(others: &[PathBuf]) -> Vec<(PathBuf, Result<History>)> {
+    let mut all: Vec<(PathBuf, Result<History>)> = Vec::new();
+    for path in others {
+        let read = file(path);
+        let is_none = matches!(
+            &read,
+            Err(crate::Error::History(
+                HistoryError::NoTable { .. }
+                    | HistoryError::NotText { .. }
+                    | HistoryError::Form { .. }
+            ))
+        );
+        let copy = all.iter().any(|(_, known)| known.as_ref().ok() == read.as_ref().ok());
+        if is_none || (read.is_ok() && copy) {
+            continue;
+        }
+        all.push((path.clone(), read));
+    }
+    all.retain(|(_, read)| {
+        !matches!(read, Err(crate::Error::History(HistoryError::NoLoss { .. })))
+    });
+    let of_stem = |path: &Path| Part::of_folder(&path.file_stem()?.to_string_lossy());
+    let parts: Option<Vec<(Part, PathBuf)>> =
+        all.iter().map(|(path, _)| Some((of_stem(path)?, path.clone()))).collect();
+    match (parts.filter(|parts| are_parts(parts)), all.first()) {
+        (Some(parts), Some((path, _))) => {
+            let folder = path.parent().unwrap_or(path).to_owned();
+            let read = of_parts(&parts, &folder.display().to_string());
+            vec![(folder, read)]
+        }
+        _ => all,
+    }
+}
+
+/// True of files of several parts, one of each, in one folder or in one of their own each.
+fn are_parts(files: &[(Part, PathBuf)]) -> bool {
+    let each = |part| files.iter().filter(|file| file.0 == part).count() <= 1;
+    files.len() > 1 && Part::ALL.into_iter().all(each)
+}
+
+/// The history of a training with a file for each part.
+fn of_parts(files: &[(Part, PathBuf)], path: &str) -> Result<History> {
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.1.clone()).collect();
+    tables(&paths, path)
+}
+
+/// The part that the name of a file speaks of, or that of its folder.
+pub(super) fn part_of(file: &Path) -> Option<Part> {
+    let of = |name: &std::ffi::OsStr| Part::of_folder(&name.to_string_lossy());
+    file.file_stem().and_then(of).or_else(|| file.parent()?.file_name().and_then(of))
+}
+
+fn several(path: &str, places: impl Iterator<Item = PathBuf>) -> HistoryError {
     let mut names: Vec<String> =
         places.take(6).map(|place| format!("`{}`", place.display())).collect();
     if names.len() > 5 {
@@ -90,17 +169,33 @@ fn several<'a>(path: &str, places: impl Iterator<Item = &'a PathBuf>) -> History
 
 impl Training {
     fn read(&self, path: &str) -> Result<History> {
-        match &self.tables[..] {
-            [] => tensorboard::read(&self.events, path),
-            [table] => file(table),
-            tables => Err(several(path, tables.iter()).into()),
+        match (&self.tables[..], &self.parts[..]) {
+            ([], []) => tensorboard::read(&self.events, path),
+            ([table], _) | ([], [(_, table)]) => file(table),
+            ([], parts) if are_parts(parts) => of_parts(parts, path),
+            ([], parts) => Err(several(path, parts.iter().map(|file| file.1.clone())).into()),
+            (tables, _) => Err(several(path, tables.iter().cloned()).into()),
         }
+    }
+
+    /// What to name instead of the folder that was named: its files, or the folders that they are in.
+    fn places(&self, folder: &Path) -> Vec<PathBuf> {
+        let tables = self.tables.iter().chain(self.parts.iter().map(|file| &file.1));
+        let mut places: Vec<PathBuf> = Vec::new();
+        for file in tables.chain(&self.events) {
+            let inner = file.parent().filter(|inner| *inner != folder);
+            let place = inner.unwrap_or(file);
+            if !places.iter().any(|known| known == place) {
+                places.push(place.to_owned());
+            }
+        }
+        places
     }
 }
 
-/// The trainings in a folder, by the folder of each.
-fn find(folder: &Path, path: &str) -> Result<BTreeMap<PathBuf, Training>> {
-    let mut found: BTreeMap<PathBuf, Training> = BTreeMap::new();
+/// The trainings in a folder, by the folder of each, and what else may be one.
+fn find(folder: &Path, path: &str) -> Result<Found> {
+    let mut found = Found::default();
     let mut open = vec![(folder.to_owned(), 0)];
     let mut count = 0;
     while let Some((inner, depth)) = open.pop() {
@@ -116,25 +211,50 @@ fn find(folder: &Path, path: &str) -> Result<BTreeMap<PathBuf, Training>> {
                 let (path, most) = (path.to_owned(), MOST);
                 let none = HistoryError::Folder { path: path.clone() };
                 let crowded = HistoryError::Crowded { path, most };
-                return Err(if found.is_empty() { none } else { crowded }.into());
+                return Err(if found.trainings.is_empty() { none } else { crowded }.into());
             }
             let (path, kind) = (entry.path(), entry.file_type());
             // Links to folders are not followed: they may lead round in a circle.
             if kind.is_ok_and(|kind| kind.is_dir()) {
                 open.extend((depth < DEEPEST).then_some((path, depth + 1)));
-            } else if is_event_file(&path) {
-                let place = training_of(&inner, folder);
-                found.entry(place).or_default().events.push(path);
-            } else if NAMES.iter().any(|name| path.ends_with(name)) {
-                found.entry(inner.clone()).or_default().tables.push(path);
+            } else {
+                found.add(path, &inner, folder);
             }
         }
     }
-    for training in found.values_mut() {
+    for training in found.trainings.values_mut() {
         training.events.sort();
         training.tables.sort();
+        training.parts.sort();
+    }
+    found.others.sort();
+    // So many are data.
+    if found.others.len() > FEW {
+        found.others.clear();
     }
     Ok(found)
+}
+
+impl Found {
+    /// A file in the folder `inner`.
+    fn add(&mut self, path: PathBuf, inner: &Path, folder: &Path) {
+        if is_event_file(&path) {
+            self.trainings.entry(training_of(inner, folder)).or_default().events.push(path);
+        } else if NAMES.iter().any(|name| path.ends_with(name)) {
+            let name = inner.file_name().unwrap_or_default().to_string_lossy();
+            match (Part::of_folder(&name), inner.parent()) {
+                (Some(part), Some(above)) if inner != folder => {
+                    let training = self.trainings.entry(above.to_owned()).or_default();
+                    training.parts.push((part, path));
+                }
+                _ => self.trainings.entry(inner.to_owned()).or_default().tables.push(path),
+            }
+        } else if self.others.len() <= FEW
+            && path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known))
+        {
+            self.others.push(path);
+        }
+    }
 }
 
 /// The folder of the training that event files in `inner` are of: the one above those of a part or a figure.
@@ -150,7 +270,13 @@ fn training_of(inner: &Path, folder: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{read, tests::CURVE};
+    use super::{
+        super::{
+            Note, read,
+            tests::{CURVE, losses_of},
+        },
+        Part,
+    };
 
     fn folder(files: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -174,6 +300,57 @@ mod tests {
             let folder = folder(&[file, "lightning_logs/version_0/hparams.yaml"]);
             let history = read(&folder.path().join(named)).unwrap();
             assert_eq!(history.epochs.len(), 3, "{file} {named}");
+        }
+    }
+
+    #[test]
+    fn files_in_the_folders_of_parts_are_one_history() {
+        let (train, val) = ("epoch,loss\n1,9\n2,8\n3,7\n", "epoch,loss\n1,7\n2,6\n3,5\n");
+        let expected =
+            [(1.0, Some(9.0), Some(7.0)), (2.0, Some(8.0), Some(6.0)), (3.0, Some(7.0), Some(5.0))];
+        for [one, other] in [
+            ["train/log.csv", "valid/log.csv"],
+            ["a/train/metrics.csv", "a/val/metrics.csv"],
+            ["train.csv", "val.csv"],
+        ] {
+            let folder = folder(&[one, other]);
+            fs_err::write(folder.path().join(one), train).unwrap();
+            fs_err::write(folder.path().join(other), val).unwrap();
+            assert_eq!(losses_of(&read(folder.path()).unwrap()), expected, "{one}");
+            let alone = read(&folder.path().join(other)).unwrap();
+            assert_eq!(losses_of(&alone)[0], (1.0, None, Some(7.0)), "{other}");
+            assert_eq!(alone.notes, [Note::PartByName { part: Part::Val }]);
+        }
+        let folder = folder(&["test/history.csv"]);
+        let history = read(&folder.path().join("test")).unwrap();
+        assert_eq!((history.notes.len(), history.epochs[0].train_loss), (0, Some(0.9)));
+    }
+
+    #[test]
+    fn a_file_of_another_name_is_found_where_it_is_the_only_one() {
+        for name in ["summary.csv", "results.csv", "run/vis_data/scalars.json", "a.log.json"] {
+            let folder = folder(&[name, "notes.txt"]);
+            fs_err::write(folder.path().join("config.json"), "{\"lr\": 1}").unwrap();
+            fs_err::write(folder.path().join("args.csv"), "name,age\nTom,3\n").unwrap();
+            assert_eq!(read(folder.path()).unwrap().epochs.len(), 3, "{name}");
+        }
+        let folder = folder(&["one.csv", "other.csv", "copy.csv"]);
+        let path = folder.path().join("other.csv");
+        fs_err::write(path, "epoch,loss\n1,3\n2,2\n").unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("copy.csv`, `") && error.contains("other.csv`"), "{error}");
+    }
+
+    #[test]
+    fn following_the_advice_to_name_one_works() {
+        let folder = folder(&["train/metrics.csv", "other/metrics.csv"]);
+        let error = read(folder.path()).unwrap_err().to_string();
+        let named = format!("`{}`", folder.path().display());
+        let (_, names) = error.split_once("name one of them: ").unwrap();
+        assert!(!names.contains(&named), "{error}");
+        for name in names.split(", ") {
+            let name = name.trim_matches('`');
+            assert_eq!(read(std::path::Path::new(name)).unwrap().epochs.len(), 3, "{name}");
         }
     }
 

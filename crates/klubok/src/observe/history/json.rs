@@ -8,24 +8,24 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde_json::{Map, Value};
 
 use super::{
-    History, HistoryError,
+    HistoryError,
     columns::{Column, Field, meaning},
-    table::Table,
+    table::{Slot, Table},
 };
 use crate::part::Part;
 
 /// Most bytes of one value of JSON: in memory it takes some twenty times as much.
 const LARGEST: usize = 32 << 20;
 
-/// The history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`) is understood.
+/// Reads the history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`) is understood.
 ///
 /// # Errors
-/// When it is no JSON, or has no losses.
-pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
+/// When it is no JSON, or a value has no sense.
+pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let wrong = |reason: String| HistoryError::Form { path: path.to_owned(), form: "JSON", reason };
     let text =
-        std::str::from_utf8(bytes).map_err(|_| wrong("it is no text in UTF-8".to_owned()))?;
-    let mut objects = Objects::new(path);
+        std::str::from_utf8(bytes).map_err(|_| HistoryError::NotText { path: path.to_owned() })?;
+    let mut objects = Objects { table, columns: BTreeMap::new(), path };
     if text.len() > LARGEST {
         // Only lines of objects can be read piece by piece.
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -36,16 +36,17 @@ pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
             let value = serde_json::from_str(&tame(line)).map_err(|e| wrong(e.to_string()))?;
             objects.add(value)?;
         }
-        return objects.table.finish();
+        return Ok(());
     }
-    let text = tame(text.trim_start_matches('\u{feff}'));
+    let text = tame(text);
     let values: Result<Vec<Value>, _> =
         serde_json::Deserializer::from_str(&text).into_iter().collect();
     let mut values = values.map_err(|error| wrong(error.to_string()))?;
-    if let [Value::Object(object)] = &values[..]
-        && let Some(inner) = inner(object)
+    if let [Value::Object(object)] = &mut values[..]
+        && let Some(name) = inner(object).cloned()
+        && let Some(inner) = object.remove(&name)
     {
-        values = vec![inner.clone()];
+        values = vec![inner];
     }
     if let [Value::Array(list)] = &mut values[..] {
         values = std::mem::take(list);
@@ -53,11 +54,9 @@ pub(super) fn parse(bytes: &[u8], path: &str) -> Result<History, HistoryError> {
     if let [Value::Object(object)] = &values[..]
         && flat(object).any(|(name, list)| list.is_array() && is_loss(&name))
     {
-        by_lists(object, &mut objects.table, path)?;
-    } else {
-        values.into_iter().try_for_each(|value| objects.add(value))?;
+        return by_lists(object, objects.table, path);
     }
-    objects.table.finish()
+    values.into_iter().try_for_each(|value| objects.add(value))
 }
 
 /// Writes numbers that JSON does not know as strings; what stands within strings stays.
@@ -86,18 +85,18 @@ fn tame(text: &str) -> Cow<'_, str> {
     tamed.into()
 }
 
-/// The one list of objects, or the one object of lists, within an object that has no losses of its own.
-fn inner(object: &Map<String, Value>) -> Option<&Value> {
+/// The name of the one list of objects, or the one object of lists, within an object that has no losses of its own.
+fn inner(object: &Map<String, Value>) -> Option<&String> {
     if flat(object).any(|(name, _)| is_loss(&name)) {
         return None;
     }
-    let fits = |value: &&Value| match value {
+    let fits = |value: &Value| match value {
         Value::Array(list) => list.first().is_some_and(Value::is_object),
         Value::Object(object) => flat(object).any(|(name, list)| is_loss(&name) && list.is_array()),
         _ => false,
     };
-    let mut found = object.values().filter(fits);
-    found.next().filter(|_| found.next().is_none())
+    let mut found = object.iter().filter(|(_, value)| fits(value));
+    found.next().filter(|_| found.next().is_none()).map(|(name, _)| name)
 }
 
 fn is_loss(name: &str) -> bool {
@@ -117,17 +116,13 @@ fn flat(object: &Map<String, Value>) -> impl Iterator<Item = (Cow<'_, str>, &Val
 }
 
 /// Objects as rows: a name is a column from its first value on.
-struct Objects<'a> {
-    table: Table<'a>,
-    columns: BTreeMap<String, Option<usize>>,
+struct Objects<'a, 'b> {
+    table: &'a mut Table<'b>,
+    columns: BTreeMap<String, Slot>,
     path: &'a str,
 }
 
-impl<'a> Objects<'a> {
-    fn new(path: &'a str) -> Self {
-        Self { table: Table::new(path), columns: BTreeMap::new(), path }
-    }
-
+impl Objects<'_, '_> {
     fn add(&mut self, value: Value) -> Result<(), HistoryError> {
         let Value::Object(object) = value else {
             let (path, reason) = (self.path.to_owned(), "it is no list of objects".to_owned());
@@ -135,27 +130,27 @@ impl<'a> Objects<'a> {
         };
         self.table.row()?;
         for (name, value) in flat(&object) {
-            let column = if let Some(column) = self.columns.get(name.as_ref()) {
-                *column
+            let slot = if let Some(slot) = self.columns.get(name.as_ref()) {
+                *slot
             } else {
-                let column = self.table.column(&name);
-                self.columns.insert(name.into_owned(), column);
-                column
+                let slot = self.table.column(&name);
+                self.columns.insert(name.into_owned(), slot);
+                slot
             };
-            if let Some(column) = column {
-                cell(&mut self.table, column, value)?;
-            }
+            cell(self.table, slot, value)?;
         }
         Ok(())
     }
 }
 
-fn cell(table: &mut Table<'_>, column: usize, value: &Value) -> Result<(), HistoryError> {
-    match value {
-        Value::Null => Ok(()),
-        Value::String(text) => table.cell(column, text),
-        Value::Number(number) => table.value(column, number.as_f64().unwrap_or(f64::NAN)),
-        other => table.cell(column, &other.to_string()),
+fn cell(table: &mut Table<'_>, slot: Slot, value: &Value) -> Result<(), HistoryError> {
+    match (value, slot) {
+        (Value::Null, _) | (_, Slot::Nothing) => Ok(()),
+        (Value::String(text), _) => table.cell(slot, text),
+        (Value::Number(number), _) => table.value(slot, number.as_f64().unwrap_or(f64::NAN)),
+        // A list or an object is no word, and may be long.
+        (_, Slot::Label(_)) => table.cell(slot, "[]"),
+        (other, Slot::Figure(_)) => table.cell(slot, &other.to_string()),
     }
 }
 
@@ -168,14 +163,16 @@ fn by_lists(
     table: &mut Table<'_>,
     path: &str,
 ) -> Result<(), HistoryError> {
+    let mut words: Vec<(Slot, &Vec<Value>)> = Vec::new();
     let all = flat(object).filter_map(|(name, value)| Some((name, value.as_array()?)));
-    let known: Vec<(Cow<'_, str>, Column, &Vec<Value>)> = all
-        .filter_map(|(name, list)| match meaning(&name) {
-            Some(column) => Some((name, column, list)),
-            // For the message that there is no loss.
-            None => table.column(&name).and(None),
-        })
-        .collect();
+    let mut known: Vec<(Cow<'_, str>, Column, &Vec<Value>)> = Vec::new();
+    for (name, list) in all {
+        if let Some(column) = meaning(&name) {
+            known.push((name, column, list));
+        } else {
+            words.push((table.column(&name), list));
+        }
+    }
     // The lowest rank of each field: a handful, however many lists there are.
     let mut ranks: Vec<(Field, u8)> = Vec::new();
     for (_, column, _) in &known {
@@ -198,8 +195,9 @@ fn by_lists(
     }
     let fitting =
         known.iter().filter(|(_, column, list)| best(column) && list.len() == first.len());
-    let columns: Vec<(usize, &Vec<Value>)> =
-        fitting.filter_map(|(name, _, list)| Some((table.column(name)?, *list))).collect();
+    let figures = fitting.map(|(name, _, list)| (table.column(name), *list));
+    let mut columns: Vec<(Slot, &Vec<Value>)> = figures.collect();
+    columns.extend(words.into_iter().filter(|(_, list)| list.len() == first.len()));
     for i in 0..first.len() {
         table.row()?;
         for (column, list) in &columns {

@@ -14,6 +14,9 @@ mod csv;
 mod figures;
 mod folder;
 mod json;
+mod labels;
+mod measured;
+mod parts;
 mod records;
 mod rows;
 mod run;
@@ -21,10 +24,12 @@ mod steps;
 mod table;
 mod tensorboard;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use self::table::Table;
 use crate::{
     Result, bounded,
+    part::Part,
     train::event::{Metrics, Verdict},
 };
 
@@ -87,6 +92,33 @@ pub struct History {
     pub by_klubok: bool,
     /// Of two columns for one figure, the one that counts and the one that was left out.
     pub left_out: Vec<(String, String)>,
+    /// What else was not taken as it stands.
+    pub notes: Vec<Note>,
+}
+
+/// What was not taken as it stands in the source, so that a reader must be told.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// Values of a validation loss that stand where nothing was measured.
+    NotMeasured {
+        /// The column or tag.
+        column: String,
+        /// The value that stands for none.
+        value: f64,
+        /// How many there are.
+        count: usize,
+    },
+    /// There are validation losses of several sets or kinds, and none that is the loss of the part.
+    OtherLosses {
+        /// The first few names.
+        columns: Vec<String>,
+    },
+    /// Figures that name no part are of the part that the name of the file or its folder speaks of.
+    PartByName {
+        /// The part.
+        part: Part,
+    },
 }
 
 /// A history that cannot be read.
@@ -126,6 +158,47 @@ pub enum HistoryError {
         value: String,
         /// What should.
         wanted: &'static str,
+    },
+    /// Losses are of parts, and one is not said to be of any.
+    #[error(
+        "`{path}` does not say which part of the data the loss is of in column `{column}`, row {row}"
+    )]
+    Unsaid {
+        /// The source.
+        path: String,
+        /// The column that names the parts.
+        column: String,
+        /// Row from 1, the head not counted.
+        row: u64,
+    },
+    /// A column names several trainings.
+    #[error(
+        "`{path}` has more than one training: column `{column}` has `{one}` for some and `{other}` \
+         for others"
+    )]
+    Trainings {
+        /// The source.
+        path: String,
+        /// The column.
+        column: String,
+        /// A training.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// It is no table.
+    #[error("`{path}` is no CSV or JSON with named columns: it begins with `{line}`")]
+    NoTable {
+        /// The source.
+        path: String,
+        /// Its first line, or what it begins with.
+        line: String,
+    },
+    /// It is in another encoding than UTF-8.
+    #[error("`{path}` is no text in UTF-8")]
+    NotText {
+        /// The source.
+        path: String,
     },
     /// A row has more cells than the head has names.
     #[error("`{path}` has {cells} cells in row {row} and {names} names in its head")]
@@ -295,7 +368,21 @@ fn file(path: &Path) -> Result<History> {
     if tensorboard::is_event_file(path) {
         return tensorboard::read(&[path.to_owned()], &path.display().to_string());
     }
-    text(&bounded::read(path, bounded::LOG)?, &path.display().to_string())
+    tables(&[path.to_owned()], &path.display().to_string())
+}
+
+/// The history in files of CSV or JSON of one training: one, or one for each part.
+fn tables(paths: &[PathBuf], path: &str) -> Result<History> {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut table = Table::new(path);
+    let mut budget = bounded::LOG;
+    for (file, name) in paths.iter().zip(&names) {
+        let bytes = bounded::read(file, budget)?;
+        budget -= bytes.len() as u64;
+        table.file(name, folder::part_of(file));
+        text(&bytes, &mut table, name)?;
+    }
+    Ok(table.finish(path)?)
 }
 
 /// The history in the bytes of a CSV or JSON file; `name` is for messages.
@@ -303,22 +390,47 @@ fn file(path: &Path) -> Result<History> {
 /// # Errors
 /// As [`read`].
 pub fn parse(bytes: &[u8], name: &str) -> Result<History> {
-    Ok(checked(text(bytes, name)?, name)?)
+    let mut table = Table::new(name);
+    text(bytes, &mut table, name)?;
+    Ok(checked(table.finish(name)?, name)?)
 }
 
-fn text(bytes: &[u8], name: &str) -> Result<History> {
+/// Reads the cells of CSV or JSON.
+fn text(bytes: &[u8], table: &mut Table<'_>, name: &str) -> std::result::Result<(), HistoryError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
-        None => Err(HistoryError::Empty { path: name.to_owned() }.into()),
-        Some(b'{' | b'[') => Ok(json::parse(bytes, name)?),
-        Some(_) => Ok(csv::parse(bytes, name)?),
+    let path = || name.to_owned();
+    // Text in UTF-16 or UTF-32 is full of zeros.
+    if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
+        return Err(HistoryError::NotText { path: path() });
     }
+    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+        None => Err(HistoryError::Empty { path: path() }),
+        Some(b'{' | b'[') => match json::parse(bytes, table, name) {
+            Err(HistoryError::Form { .. }) if is_log(bytes) => Err(no_table(bytes, name)),
+            read => read,
+        },
+        Some(_) => csv::parse(bytes, table, name),
+    }
+}
+
+/// True of `[12]  train-logloss:0.5`: lines that begin with a number in brackets.
+fn is_log(bytes: &[u8]) -> bool {
+    let rest = bytes.trim_ascii_start().strip_prefix(b"[").unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && rest.get(digits) == Some(&b']')
+}
+
+fn no_table(bytes: &[u8], path: &str) -> HistoryError {
+    let line = bytes.trim_ascii_start().split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(&line[..line.len().min(200)]);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    HistoryError::NoTable { path: path.to_owned(), line: shortened(&words.join(" "), 48) }
 }
 
 /// There is no loss among the columns, or there is no number under those that are.
 fn no_loss(path: &str, names: &[String], named: bool) -> HistoryError {
     let path = path.to_owned();
-    if named {
+    if named || names.is_empty() {
         return HistoryError::Empty { path };
     }
     let mut columns: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
@@ -330,7 +442,11 @@ fn no_loss(path: &str, names: &[String], named: bool) -> HistoryError {
 
 /// What stands in a message: without control characters, at most 24 characters.
 fn short(text: &str) -> String {
-    text.trim().chars().filter(|c| !c.is_control()).take(24).collect()
+    shortened(text, 24)
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 /// Refuses a history in which nothing can be judged.

@@ -18,16 +18,16 @@ use crate::{
 const LONG: u64 = 1 << 20;
 /// No record of a file is as long as this.
 const ABSURD: u64 = 1 << 32;
-/// Most bytes of short records that are read of a file.
-const MOST: u64 = 512 << 20;
 const DAMAGED: &str = "a checksum does not agree";
 
-/// Tells each short record of a file in order. A last one that is still being written is left out.
+/// Tells each short record of a file in order, and takes their bytes from the budget of all files of a training. A last
+/// one that is still being written is left out.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged or too large, or `told` says what is wrong with a record.
 pub(super) fn each(
     path: &Path,
+    budget: &mut u64,
     mut told: impl FnMut(&[u8]) -> std::result::Result<(), String>,
 ) -> Result<()> {
     let damaged = |reason: String| HistoryError::Form {
@@ -36,7 +36,7 @@ pub(super) fn each(
         reason,
     };
     let mut file = BufReader::with_capacity(1 << 16, bounded::open(path)?);
-    let (mut head, mut record, mut read) = ([0; 12], Vec::new(), 0u64);
+    let (mut head, mut record) = ([0; 12], Vec::new());
     while fill(&mut file, &mut head)? {
         let (length, checksum) = head.split_at(8);
         if masked(length) != word(checksum) {
@@ -50,11 +50,11 @@ pub(super) fn each(
             file.seek_relative(i64::try_from(length).unwrap_or(0) + 4)?;
             continue;
         }
-        read += length + 16;
-        if read > MOST {
-            let path = path.display().to_string();
-            return Err(std::io::Error::from(NotRead::TooLarge { path, limit: MOST }).into());
-        }
+        let Some(left) = budget.checked_sub(length + 16) else {
+            let (path, limit) = (path.display().to_string(), bounded::LOG);
+            return Err(std::io::Error::from(NotRead::TooLarge { path, limit }).into());
+        };
+        *budget = left;
         record.resize(length as usize + 4, 0);
         if !fill(&mut file, &mut record)? {
             break;
@@ -100,7 +100,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), bytes).unwrap();
         let mut lengths = Vec::new();
-        each(file.path(), |record| {
+        each(file.path(), &mut bounded::LOG.clone(), |record| {
             lengths.push(record.len());
             Ok(())
         })?;
@@ -121,6 +121,17 @@ mod tests {
         assert_eq!(read(&all[..all.len() - 3]).unwrap(), [3]);
         // A length of a gigabyte that is not there is an unfinished one.
         assert_eq!(read(&framed(1 << 30, b"abc")).unwrap(), [0usize; 0]);
+    }
+
+    #[test]
+    fn all_files_share_one_budget() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), framed(3, b"abc")).unwrap();
+        let mut budget = 40;
+        let mut read = || each(file.path(), &mut budget, |_| Ok(()));
+        assert!(read().is_ok() && read().is_ok());
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains("larger than 256 MiB"), "{error}");
     }
 
     #[test]

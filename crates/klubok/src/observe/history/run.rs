@@ -49,6 +49,7 @@ pub(super) fn read(folder: &Path) -> Result<History> {
         diverged: last.filter(|_| reason == Some("diverged")).map(|line| line.epoch),
         by_klubok: true,
         left_out: Vec::new(),
+        notes: Vec::new(),
     })
 }
 

@@ -62,6 +62,11 @@ pub(super) fn by_steps(
     let by_epochs = figures.get(&Field::TrainLoss).is_some_and(|values| {
         named && consecutive(&values.iter().map(|value| value.0).collect::<Vec<_>>())
     });
+    if let Some(epochs) = epochs.as_ref().filter(|_| agree)
+        && let Some(figures) = at_epochs(&figures, &epochs.values)
+    {
+        return Ok(arrange(&figures, Clock::Epochs));
+    }
     let mut rows = arrange(&figures, if by_epochs { Clock::Epochs } else { Clock::Steps });
     if let Some(epochs) = epochs.filter(|_| agree) {
         number(&mut rows, &epochs.values, &figures);
@@ -148,6 +153,37 @@ fn folded(mut series: Series<Point>) -> Vec<(f64, f64)> {
     let one =
         |group: &[(Point, f64)]| Some((group[0].0.step, fold(group.iter().map(|v| v.1), mean)?));
     groups.filter_map(one).collect()
+}
+
+/// The same figures over epochs, where the epoch is written at every step of a loss and each validation has one of its
+/// own: what a table with a column of epochs tells, and then the rows are the same.
+fn at_epochs(figures: &Figures, epochs: &Values) -> Option<Figures> {
+    let mut known: Vec<(f64, f64)> = epochs.iter().map(|(at, epoch)| (at.step, *epoch)).collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    known.dedup();
+    // Steps and epochs rise together, or the epoch is written at another time than its figures.
+    if known.windows(2).any(|pair| pair[1].0 == pair[0].0 || pair[1].1 < pair[0].1) {
+        return None;
+    }
+    let of = |step: f64| {
+        let at = known.partition_point(|known| known.0 < step);
+        known.get(at).filter(|known| known.0 == step).map(|known| known.1)
+    };
+    let mut placed = Figures::new();
+    for (&field, values) in figures {
+        let at = values.iter().map(|&(step, value)| Some((of(step)?, value)));
+        let values: Vec<(f64, f64)> =
+            if field.is_loss() { at.collect::<Option<_>>()? } else { at.flatten().collect() };
+        let groups = || values.chunk_by(|a, b| a.0 == b.0);
+        if field == Field::ValLoss && groups().any(|group| group.len() > 1) {
+            return None;
+        }
+        let one = |group: &[(f64, f64)]| {
+            Some((group[0].0, fold(group.iter().map(|v| v.1), field.is_of_training())?))
+        };
+        placed.insert(field, groups().filter_map(one).collect());
+    }
+    Some(placed)
 }
 
 /// Numbers rows by the epochs that were written at their steps, where these rise.

@@ -3,54 +3,119 @@
 //! Several rows may be of one epoch, each with holes (Lightning). A row without an epoch in a source that has
 //! epochs belongs to the one under way; where its step is later than all of that, to the next one.
 
+use std::collections::BTreeMap;
+
 use super::{
-    History, HistoryError,
+    History, HistoryError, Note, Row,
     cells::{known, number},
-    columns::{Field, meaning},
+    columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
+    labels::{Label, Labels},
+    measured::take_unmeasured,
     no_loss,
+    parts::{by_parts, in_epochs, turns},
     rows::{Clock, Figures, arrange, fold},
     short,
     steps::{Point, by_steps},
 };
+use crate::part::Part;
 
 /// Most rows that are read.
 const MOST_ROWS: usize = 2_000_000;
 
-/// A table that is being read.
+/// A table that is being read: of one file, or of a file for each part.
 pub(super) struct Table<'a> {
     path: &'a str,
     /// The first few names.
     names: Vec<String>,
     /// Of the columns that mean something, the values and their rows.
     series: Vec<Series<u32>>,
+    labels: Labels,
+    /// Columns of the files before this one, by name in lower case.
+    earlier: BTreeMap<String, Slot>,
+    /// Those of this file.
+    columns: Vec<(String, Slot)>,
+    files: Vec<Source>,
     rows: u32,
+}
+
+/// A file of a table.
+pub(super) struct Source {
+    /// Its first row.
+    pub(super) first: u32,
+    /// The part that its name or that of its folder speaks of.
+    pub(super) part: Option<Part>,
+    /// A column speaks of parts itself.
+    pub(super) named: bool,
+}
+
+/// Where the cells of a column go.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Slot {
+    Figure(usize),
+    Label(Label),
+    Nothing,
 }
 
 /// Which of the rows have what.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    epoch: Option<f64>,
-    step: Option<f64>,
-    loss: bool,
+pub(super) struct Place {
+    pub(super) epoch: Option<f64>,
+    pub(super) step: Option<f64>,
+    pub(super) loss: bool,
     /// Has a validation loss that is no value of a batch.
     val: bool,
-    used: bool,
+    pub(super) used: bool,
 }
 
 impl<'a> Table<'a> {
     pub(super) fn new(path: &'a str) -> Self {
-        Self { path, names: Vec::new(), series: Vec::new(), rows: 0 }
+        Self {
+            path,
+            names: Vec::new(),
+            series: Vec::new(),
+            labels: Labels::default(),
+            earlier: BTreeMap::new(),
+            columns: Vec::new(),
+            files: Vec::new(),
+            rows: 0,
+        }
     }
 
-    /// A further column: its number, if it means something.
-    pub(super) fn column(&mut self, name: &str) -> Option<usize> {
+    /// Begins a file whose place speaks of this part.
+    pub(super) fn file(&mut self, path: &'a str, part: Option<Part>) {
+        self.path = path;
+        self.earlier.extend(std::mem::take(&mut self.columns));
+        self.files.push(Source { first: self.rows, part, named: false });
+    }
+
+    /// A further column.
+    pub(super) fn column(&mut self, name: &str) -> Slot {
         if self.names.len() <= 8 {
             self.names.push(short(name));
         }
-        let (name, column) = (short(name), meaning(name)?);
-        self.series.push(Series { name, column, values: Vec::new() });
-        Some(self.series.len() - 1)
+        if let Some(file) = self.files.last_mut() {
+            file.named |= file.part.is_some() && names_part(name);
+        }
+        // The epochs of two files are one column.
+        if let Some(slot) = self.earlier.get(&name.to_lowercase()) {
+            return *slot;
+        }
+        let slot = if let Some(column) = meaning(name) {
+            self.series.push(Series { name: short(name), column, values: Vec::new() });
+            Slot::Figure(self.series.len() - 1)
+        } else {
+            self.labels.column(name).map_or(Slot::Nothing, Slot::Label)
+        };
+        if self.files.last().is_some_and(|file| file.part.is_some()) {
+            self.columns.push((name.to_lowercase(), slot));
+        }
+        slot
+    }
+
+    /// True when a column is a loss.
+    pub(super) fn has_loss(&self) -> bool {
+        self.series.iter().any(|series| series.column.field.is_loss())
     }
 
     /// Begins a row.
@@ -65,20 +130,37 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// A cell of the row, by the number of its column.
+    /// A cell of the row, by its column.
     ///
     /// # Errors
     /// When it is not what its column says.
-    pub(super) fn cell(&mut self, column: usize, text: &str) -> Result<(), HistoryError> {
-        let read = number(text, self.series[column].column.field);
-        self.add(column, read, text)
+    pub(super) fn cell(&mut self, slot: Slot, text: &str) -> Result<(), HistoryError> {
+        match slot {
+            Slot::Figure(column) => {
+                let read = number(text, self.series[column].column.field);
+                self.add(column, read, text)
+            }
+            Slot::Label(label) => {
+                self.labels.cell(label, self.rows - 1, text);
+                Ok(())
+            }
+            Slot::Nothing => Ok(()),
+        }
     }
 
     /// A cell that is a number already.
     ///
     /// # Errors
     /// As [`Table::cell`].
-    pub(super) fn value(&mut self, column: usize, value: f64) -> Result<(), HistoryError> {
+    pub(super) fn value(&mut self, slot: Slot, value: f64) -> Result<(), HistoryError> {
+        let Slot::Figure(column) = slot else {
+            return match slot {
+                Slot::Label(label) if !self.labels.is_done(label) => {
+                    self.cell(slot, &value.to_string())
+                }
+                _ => Ok(()),
+            };
+        };
         let read = known(value, self.series[column].column.field);
         self.add(column, read, "").map_err(|error| match error {
             HistoryError::Cell { path, row, column, wanted, .. } => {
@@ -95,9 +177,10 @@ impl<'a> Table<'a> {
         text: &str,
     ) -> Result<(), HistoryError> {
         let series = &mut self.series[column];
+        let first = self.files.last().map_or(0, |file| file.first);
         let value = read.map_err(|wanted| HistoryError::Cell {
             path: self.path.to_owned(),
-            row: u64::from(self.rows),
+            row: u64::from(self.rows - first),
             column: series.name.clone(),
             value: short(text),
             wanted,
@@ -106,37 +189,64 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// The history of all rows.
+    /// The history of all rows; `path` is that of all files.
     ///
     /// # Errors
     /// When there is no loss, or the rows are not those of one training in order.
-    pub(super) fn finish(self) -> Result<History, HistoryError> {
-        let path = self.path;
-        let named_loss = self.series.iter().any(|series| series.column.field.is_loss());
+    pub(super) fn finish(mut self, path: &str) -> Result<History, HistoryError> {
+        let named_loss = self.has_loss();
         if self.rows == 0 && named_loss {
             return Err(HistoryError::Empty { path: path.to_owned() });
         }
+        let rows = self.rows as usize;
+        let parts = by_parts(&mut self.series, &self.labels, &self.files, rows, path)?;
         let Chosen { mut series, left_out } = choose(self.series, path)?;
         if !series.iter().any(|series| series.column.field.is_loss()) {
             return Err(no_loss(path, &self.names, named_loss));
         }
-        let places = places(&mut series, self.rows as usize);
-        let epochs = if places.iter().any(|place| place.used && place.epoch.is_some()) {
-            let at = epochs(places, path)?;
-            arrange(&figures(series, &at), Clock::Epochs)
-        } else if places.iter().any(|place| place.used && place.step.is_some()) {
-            by_steps(with_steps(series, &places), true, path)?
-        } else {
-            let mut count = 0.0;
-            let at = places.iter().map(|place| {
-                count += f64::from(u8::from(place.used));
-                count
-            });
-            let at: Vec<f64> = at.collect();
-            arrange(&figures(series, &at), Clock::Rows)
-        };
-        Ok(History { epochs, ended: true, left_out, ..History::default() })
+        let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
+        if !series.iter().any(|series| series.column.field == Field::ValLoss) {
+            let columns = self.labels.asides();
+            notes.extend((!columns.is_empty()).then_some(Note::OtherLosses { columns }));
+        }
+        if let [Source { part: Some(part), named: false, .. }] = self.files[..]
+            && part != Part::Train
+        {
+            notes.push(Note::PartByName { part });
+        }
+        let mut places = places(&mut series, rows);
+        let at = |row: u32| places[row as usize].epoch.or(places[row as usize].step);
+        self.labels.several(path, at, |row| places[row as usize].used)?;
+        in_epochs(&mut series, &mut places, &parts);
+        let epochs = positioned(series, places, &parts, path)?;
+        Ok(History { epochs, ended: true, left_out, notes, ..History::default() })
     }
+}
+
+/// One row an epoch, by the epochs, the steps or the order of the rows, whichever there are.
+fn positioned(
+    series: Vec<Series<u32>>,
+    places: Vec<Place>,
+    parts: &[Option<Part>],
+    path: &str,
+) -> Result<Vec<Row>, HistoryError> {
+    if places.iter().any(|place| place.used && place.epoch.is_some()) {
+        let at = epochs(places, path)?;
+        return Ok(arrange(&figures(series, &at), Clock::Epochs));
+    }
+    if places.iter().any(|place| place.used && place.step.is_some()) {
+        return by_steps(with_steps(series, &places), true, path);
+    }
+    if let Some(at) = turns(&series, &places, parts, path)? {
+        return Ok(arrange(&figures(series, &at), Clock::Epochs));
+    }
+    let mut count = 0.0;
+    let at = places.iter().map(|place| {
+        count += f64::from(u8::from(place.used));
+        count
+    });
+    let at: Vec<f64> = at.collect();
+    Ok(arrange(&figures(series, &at), Clock::Rows))
 }
 
 /// Takes epochs and steps out of the series, and says what each row has.
@@ -245,7 +355,9 @@ fn figures(series: Vec<Series<u32>>, at: &[f64]) -> Figures {
     let one = |series: Series<u32>| {
         let mean = series.column.mean || series.column.field.is_of_training();
         let placed = series.values.iter().map(|&(row, value)| (at[row as usize], value));
-        let placed: Vec<(f64, f64)> = placed.filter(|(at, _)| !at.is_nan()).collect();
+        let mut placed: Vec<(f64, f64)> = placed.filter(|(at, _)| !at.is_nan()).collect();
+        // They rise, but for a figure of several parts in rows that are sorted by part.
+        placed.sort_by(|a, b| a.0.total_cmp(&b.0));
         let groups = placed.chunk_by(|a, b| a.0 == b.0);
         let folded =
             |group: &[(f64, f64)]| Some((group[0].0, fold(group.iter().map(|v| v.1), mean)?));

@@ -13,14 +13,16 @@ use std::{
 use prost::Message;
 
 use super::{
-    History, HistoryError,
+    History, HistoryError, Note, Row,
     cells::known,
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
+    labels::is_other_loss,
+    measured::take_unmeasured,
     no_loss, records, short,
     steps::{Point, by_steps},
 };
-use crate::{Result, part::Part};
+use crate::{Result, bounded, part::Part};
 
 #[derive(Message)]
 struct Event {
@@ -88,6 +90,8 @@ struct Tags {
     count: usize,
     /// The first few tags, for messages.
     names: BTreeSet<String>,
+    /// The first few tags of losses of validation that mean nothing to us.
+    others: BTreeSet<String>,
 }
 
 /// True for names that TensorBoard looks for.
@@ -106,11 +110,11 @@ fn folder_of(file: &Path) -> String {
 /// # Errors
 /// When one is damaged, there is no loss in them, or they are of several trainings.
 pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
-    let mut tags = Tags::default();
+    let (mut tags, mut budget) = (Tags::default(), bounded::LOG);
     for (number, file) in files.iter().enumerate() {
         let folder = folder_of(file);
         let mut count = 0;
-        records::each(file, |record| {
+        records::each(file, &mut budget, |record| {
             count += 1;
             let event = Event::decode(record).map_err(|error| error.to_string())?;
             let Event { step, seconds, summary } = event;
@@ -120,6 +124,7 @@ pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
         })?;
     }
     let names: Vec<String> = tags.names.iter().cloned().collect();
+    let others: Vec<String> = tags.others.iter().cloned().collect();
     let Chosen { mut series, left_out } = choose(tags.series(), path)?;
     series.retain(|series| series.column.field != Field::Step);
     if !series.iter().any(|series| series.column.field.is_loss()) {
@@ -128,6 +133,16 @@ pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
     for one in &mut series {
         one_training(one, files)?;
     }
+    let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
+    if !series.iter().any(|series| series.column.field == Field::ValLoss) && !others.is_empty() {
+        notes.push(Note::OtherLosses { columns: others });
+    }
+    let epochs = rows(series, path)?;
+    Ok(History { epochs, ended: true, left_out, notes, ..History::default() })
+}
+
+/// One row an epoch.
+fn rows(series: Vec<Series<Spot>>, path: &str) -> std::result::Result<Vec<Row>, HistoryError> {
     let spots = || series.iter().flat_map(|series| &series.values);
     let in_order = spots().all(|(spot, _)| spot.file == spots().next().map_or(0, |v| v.0.file));
     let point = |spot: Spot| Point {
@@ -139,8 +154,7 @@ pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
         name,
         column,
     });
-    let epochs = by_steps(series.collect(), in_order, path)?;
-    Ok(History { epochs, ended: true, left_out, ..History::default() })
+    by_steps(series.collect(), in_order, path)
 }
 
 impl Tags {
@@ -153,6 +167,10 @@ impl Tags {
             self.names.insert(short(&value.tag));
         }
         if name(folder, &value.tag, true).or(name(folder, &value.tag, false)).is_none() {
+            let part = Part::of_folder(folder).map_or("", Part::name);
+            if self.others.len() < 6 && is_other_loss(&format!("{part}/{}", value.tag)) {
+                self.others.insert(short(&value.tag));
+            }
             return Ok(());
         }
         self.count += 1;
@@ -207,21 +225,22 @@ fn one_training(
     series: &mut Series<Spot>,
     files: &[PathBuf],
 ) -> std::result::Result<(), HistoryError> {
-    let numbers: BTreeSet<usize> = series.values.iter().map(|value| value.0.file).collect();
-    if numbers.len() < 2 {
+    let mut of: BTreeMap<usize, Vec<(Spot, f64)>> = BTreeMap::new();
+    for value in std::mem::take(&mut series.values) {
+        of.entry(value.0.file).or_default().push(value);
+    }
+    let mut order: Vec<(usize, Vec<(Spot, f64)>)> = of.into_iter().collect();
+    order.sort_by_cached_key(|(_, values)| values.iter().map(|value| value.0.step).min());
+    if let [(_, values)] = &mut order[..] {
+        series.values = std::mem::take(values);
         return Ok(());
     }
-    let values = std::mem::take(&mut series.values);
-    let of = |file: usize| values.iter().copied().filter(move |value| value.0.file == file);
-    let first = |file: usize| of(file).map(|value| value.0.step).min();
-    let mut order: Vec<usize> = numbers.into_iter().collect();
-    order.sort_by_key(|&file| first(file));
     let mut known: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
-    for file in order {
+    for (file, values) in order {
         // A copy of what is known already adds nothing.
         let is_copy =
             |value: &(Spot, f64)| known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits());
-        let new: Vec<(Spot, f64)> = of(file).filter(|value| !is_copy(value)).collect();
+        let new: Vec<(Spot, f64)> = values.into_iter().filter(|v| !is_copy(v)).collect();
         let last = known.last_key_value().map(|(&step, &(_, file))| (step, file));
         let again = last.and_then(|(last, before)| {
             let step = new.iter().map(|value| value.0.step).min().filter(|&step| step <= last)?;
@@ -256,6 +275,8 @@ fn scalar(value: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::{
         super::{read, tests::losses_of},
         records::masked,
@@ -387,6 +408,37 @@ mod tests {
     }
 
     #[test]
+    fn losses_of_several_sets_are_not_denied() {
+        let sets = ["train/loss", "eval/a_loss", "eval/b_loss"];
+        let all = sets.map(|tag| course(tag, 0)).concat();
+        let history = history(&[("a.tfevents", all)]).unwrap();
+        let columns = ["eval/a_loss", "eval/b_loss"].map(str::to_owned).to_vec();
+        assert_eq!(history.notes, [Note::OtherLosses { columns }]);
+    }
+
+    #[test]
+    fn epochs_of_hugging_face_are_those_of_its_table() {
+        // Begun with an evaluation, two evaluations an epoch; training is written more often than that.
+        let (mut bytes, mut table) = (record(0, "eval/loss", 9.0), "[".to_owned());
+        bytes.extend(record(0, "train/epoch", 0.0));
+        table += "{\"epoch\": 0, \"eval_loss\": 9, \"step\": 0}";
+        for i in 1..13i16 {
+            let (step, epoch, loss) =
+                (i64::from(i) * 10, f32::from(i) / 4.0, 9.0 - f32::from(i) / 2.0);
+            bytes.extend(records(&[(step, "train/loss", loss), (step, "train/epoch", epoch)]));
+            write!(table, ",{{\"epoch\": {epoch}, \"loss\": {loss}, \"step\": {step}}}").unwrap();
+            if i % 2 == 0 {
+                bytes.extend(records(&[(step, "eval/loss", loss), (step, "train/epoch", epoch)]));
+                write!(table, ",{{\"epoch\": {epoch}, \"eval_loss\": {loss}, \"step\": {step}}}")
+                    .unwrap();
+            }
+        }
+        let expected = super::super::parse((table + "]").as_bytes(), "h").unwrap();
+        let found = history(&[("a.tfevents", bytes)]).unwrap();
+        assert_eq!(found.epochs, expected.epochs);
+    }
+
+    #[test]
     fn a_hundred_thousand_tags_end() {
         let begun = std::time::Instant::now();
         let all: Vec<u8> = (0..100_000).flat_map(|i| record(i, &format!("tag{i}"), 1.0)).collect();
@@ -417,6 +469,8 @@ mod tests {
         assert!(error.ends_with("a checksum does not agree"), "{error}");
         let error = history(&[("notes.txt", vec![])]).unwrap_err().to_string();
         assert!(error.ends_with("is neither a run nor a folder with the history of a training"));
+        let error = history(&[("a.tfevents", vec![])]).unwrap_err().to_string();
+        assert!(error.ends_with("has no epochs"), "{error}");
         let error = history(&[("a.tfevents", record(1, "x", 1.0))]).unwrap_err().to_string();
         assert!(error.contains("its columns are x"), "{error}");
         let error = history(&[("a.tfevents", record(-5, "loss", 1.0))]).unwrap_err().to_string();

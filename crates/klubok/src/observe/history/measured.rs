@@ -1,0 +1,95 @@
+//! Validation losses that were written where nothing was measured: 0 or -1 among others that are far from it.
+//!
+//! A loss that truly reaches 0 comes there by small values; these stand beside large ones.
+
+use super::{Note, columns::Field, figures::Series};
+
+/// A loss above this is far from 0.
+const FAR: f64 = 1e-3;
+/// A true 0 stands beside losses that are a smaller share of the largest one.
+const NEAR: f64 = 0.1;
+
+/// Takes the values that are no measurements out of the validation loss, and says so.
+pub(super) fn take_unmeasured<P: Copy + PartialEq>(all: &mut Vec<Series<P>>) -> Option<Note> {
+    let of = |field| all.iter().position(|series| series.column.field == field);
+    let val = of(Field::ValLoss)?;
+    let train_is_far =
+        of(Field::TrainLoss).is_some_and(|train| all[train].values.iter().all(|v| v.1 > FAR));
+    let series = &mut all[val];
+    let value = placeholder(&series.values, train_is_far)?;
+    let before = series.values.len();
+    series.values.retain(|(_, loss)| *loss != value);
+    let (column, count) = (series.name.clone(), before - series.values.len());
+    all.retain(|series| !series.values.is_empty());
+    Some(Note::NotMeasured { column, value, count })
+}
+
+/// The value that stands for none.
+fn placeholder<P>(values: &[(P, f64)], train_is_far: bool) -> Option<f64> {
+    let losses = || values.iter().map(|value| value.1).filter(|loss| !loss.is_nan());
+    let value = losses().find(|loss| *loss <= 0.0 && loss.is_finite())?;
+    let count = losses().filter(|loss| *loss == value).count();
+    let others = || losses().filter(|loss| *loss != value);
+    if others().next().is_none() {
+        return (count > 1 && train_is_far).then_some(value);
+    }
+    if others().any(|loss| loss <= FAR) {
+        return None;
+    }
+    // A loss that may be negative hardly comes to the same value twice.
+    let sign = value == 0.0 || value == -1.0 || count > 1;
+    let most = others().filter(|loss| loss.is_finite()).fold(0.0, f64::max);
+    let all: Vec<f64> = losses().collect();
+    let far = all.windows(2).any(|pair| match pair {
+        [a, b] if *a == value => *b != value && *b > NEAR * most,
+        [a, b] => *b == value && *a > NEAR * most,
+        _ => false,
+    });
+    (sign && far).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::{Note, parse};
+
+    /// The validation losses that stay, and the value that was taken for none.
+    fn taken(losses: &[f64]) -> (Vec<Option<f64>>, Option<f64>) {
+        let mut text = "epoch,train_loss,val_loss\n".to_owned();
+        for (i, loss) in losses.iter().enumerate() {
+            writeln!(text, "{i},0.5,{loss}").unwrap();
+        }
+        let history = parse(text.as_bytes(), "h").unwrap();
+        let value = history.notes.iter().find_map(|note| match note {
+            Note::NotMeasured { value, .. } => Some(*value),
+            _ => None,
+        });
+        (history.epochs.iter().map(|row| row.val_loss).collect(), value)
+    }
+
+    #[test]
+    fn what_was_not_measured_is_no_loss_of_zero() {
+        for none in [0.0, -1.0, -7.0] {
+            let (rows, value) = taken(&[2.0, none, 1.5, none, 1.2, none]);
+            assert_eq!(rows, [Some(2.0), None, Some(1.5), None, Some(1.2), None]);
+            assert_eq!(value, Some(none));
+        }
+        assert_eq!(taken(&[0.0, 0.0, 1.5, 1.2]).1, Some(0.0), "before the first validation");
+        assert_eq!(taken(&[0.0, 0.0, 0.0]), (vec![None; 3], Some(0.0)), "never");
+    }
+
+    #[test]
+    fn a_loss_that_comes_to_zero_stays() {
+        for losses in [
+            &[2.0, 0.5, 0.1, 0.01, 0.0, 0.0][..],
+            &[2.0, 0.3, 0.0004, 0.0, 0.0003],
+            &[0.69, 0.1, 0.02, 0.01, 0.0, 0.01, 0.0],
+            &[0.5, 0.1, -0.2, -0.5],
+            &[2.0, 1.0, -0.37],
+            &[-1.0, -2.0, -1.0],
+        ] {
+            assert_eq!(taken(losses).1, None, "{losses:?}");
+        }
+    }
+}
