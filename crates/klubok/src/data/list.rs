@@ -386,7 +386,10 @@ mod tests {
             fs_err::write(path.join("1.png"), "").unwrap();
         }
         let names = names(&folder, &options(4));
-        assert!(names[0].starts_with(r"train:\xEE") && names[1].starts_with(r"test:\xF2"), "{names:?}");
+        assert!(
+            names[0].starts_with(r"train:\xEE") && names[1].starts_with(r"test:\xF2"),
+            "{names:?}"
+        );
     }
 
     #[test]
