@@ -113,6 +113,12 @@ fn data_hint(error: &DataError) -> Option<String> {
         | DataError::PartsInClass { .. }
         | DataError::Alike { .. }
         | DataError::OtherThings { .. } => return layout_hint(error),
+        DataError::NoClasses { found, .. } | DataError::NoPictures { found, .. }
+            if found.contains(".idx") || found.contains("ubyte") =>
+        {
+            text!("hint.idx_names")
+        }
+        DataError::IdxMagic { .. } => text!("hint.idx_magic"),
         DataError::Missing { .. } => text!("hint.data_missing"),
         DataError::NotAFolder { .. }
         | DataError::NoClasses { .. }
@@ -124,8 +130,7 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::IdxType { .. } => text!("hint.idx_type"),
         DataError::IdxMissing { .. } => text!("hint.idx_missing"),
         DataError::IdxCounts { .. } | DataError::IdxShape { .. } => text!("hint.idx_pair"),
-        DataError::IdxMagic { .. }
-        | DataError::IdxForeign { .. }
+        DataError::IdxForeign { .. }
         | DataError::IdxShort { .. }
         | DataError::IdxLong { .. }
         | DataError::IdxDamaged { .. }

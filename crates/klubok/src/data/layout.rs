@@ -184,6 +184,11 @@ fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<
         rests.contains(rest.as_str()) || mostly(&inner(tree, *at), |name| inside.contains(name))
     };
     let others: Vec<_> = others.iter().filter(|other| goes(other)).cloned().collect();
+    // Beside `train`, two of one part such as `public_test` and `private_test` leave open which is meant.
+    let distinct: BTreeSet<Part> = others.iter().map(|(part, ..)| *part).collect();
+    if !bare.is_empty() && distinct.len() < others.len() {
+        return Vec::new();
+    }
     let (inside, rests) = (insides(tree, others.iter().map(|(.., at)| *at)), self::rests(&others));
     let goes = |(_, rest, at): &&(Part, String, usize)| {
         rests.contains(rest.as_str()) || mostly(&inner(tree, *at), |name| inside.contains(name))
@@ -413,6 +418,17 @@ mod tests {
         auto(&["x_train/a/1.png", "x_test/1.png", "plots/1.png"], "train:x_train test:x_test");
         let files = ["train/a/1.png", "train/b/1.png", "val_small/a/1.png", "val_small/b/1.png"];
         auto(&files, "train:train val:val_small");
+        let files = [
+            "train/a/1.png",
+            "train/b/1.png",
+            "my_test/a/1.png",
+            "my_test/b/1.png",
+            "x_test/a/1.png",
+            "x_test/b/1.png",
+        ];
+        let error = reading(&files, Layout::Names, None);
+        assert!(error.contains("`train` as parts, without `my_test`, `x_test`"), "{error}");
+        assert_eq!(reading(&files, Layout::Parts, None), "train:train");
         let files = ["x_train/a/1.png", "x_train/b/1.png", "x_test/1.png", "cat/1.png"];
         assert!(
             reading(&files, Layout::Names, None)
