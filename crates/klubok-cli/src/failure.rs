@@ -151,6 +151,7 @@ fn data_hint(error: &DataError) -> Option<String> {
 fn layout_hint(error: &DataError) -> Option<String> {
     let command = COMMAND.get().copied().unwrap_or("train");
     Some(match error {
+        DataError::NoTrainPart { several: false, .. } => text!("hint.no_train_part_alone"),
         DataError::NoTrainPart { path, .. } => {
             text!("hint.no_train_part", command = command, path = quoted(path))
         }

@@ -102,6 +102,8 @@ pub enum DataError {
         path: String,
         /// The parts there are, in backticks.
         found: String,
+        /// There are two folders with pictures or more, which may be classes.
+        several: bool,
     },
     /// Two folders for the same part.
     #[error("`{path}` has two folders for the same part, `{first}` and `{second}`: one must go")]

@@ -2,8 +2,8 @@
 //!
 //! Names and shape decide together: `train` beside `test` is a part, `train` beside `bus` and `car` with nothing but
 //! pictures in it is a class. `x_train` is a part where there is an `x_test`, or another one that holds the same folders.
-//! Folders that hold the same folders and have no names of parts are not classes either. Where they do not agree nothing is guessed: it is an error that shows both readings, and
-//! `data.layout` chooses one.
+//! Folders that hold the same folders and have no names of parts are not classes either. Where it is not clear nothing is
+//! guessed: it is an error that shows the readings, and `data.layout` chooses one.
 
 use std::collections::BTreeSet;
 
@@ -116,7 +116,8 @@ pub(super) fn no_train_part(tree: &Tree, at: usize) -> Error {
     }
     let parts: Vec<usize> = named_parts(tree, at).into_iter().map(|(_, at)| at).collect();
     let found = names(tree, if parts.is_empty() { inside } else { &parts });
-    DataError::NoTrainPart { path: path(at), found }.into()
+    let several = tree.holding(at).len() > 1;
+    DataError::NoTrainPart { path: path(at), found, several }.into()
 }
 
 /// True when a folder of folders holds a training part and another one.
@@ -174,27 +175,40 @@ fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<
         (!taken).then_some((part, rest, at))
     };
     let has_classes = |at: usize| !tree.holding(class_root(tree, at, None)).is_empty();
-    let (mut trains, others): (Vec<_>, Vec<_>) =
+    let (mut trains, mut others): (Vec<Named>, Vec<Named>) =
         holding.iter().filter_map(named).partition(|(part, ..)| *part == Part::Train);
+    if trains.is_empty() && others.is_empty() {
+        return Vec::new();
+    }
     trains.retain(|(.., at)| has_classes(*at));
     let ours = bare.iter().filter(|(part, _)| *part == Part::Train).map(|(_, at)| *at);
     let ours = ours.chain(trains.iter().map(|(.., at)| *at));
     let (inside, rests) = (insides(tree, ours), rests(&trains));
-    let goes = |(_, rest, at): &(Part, String, usize)| {
-        rests.contains(rest.as_str()) || mostly(&inner(tree, *at), |name| inside.contains(name))
-    };
-    let others: Vec<_> = others.iter().filter(|other| goes(other)).cloned().collect();
+    others.retain(|(_, rest, at)| goes_with(tree, (rest, *at), &inside, &rests));
     // Beside `train`, two of one part such as `public_test` and `private_test` leave open which is meant.
     let distinct: BTreeSet<Part> = others.iter().map(|(part, ..)| *part).collect();
     if !bare.is_empty() && distinct.len() < others.len() {
         return Vec::new();
     }
-    let (inside, rests) = (insides(tree, others.iter().map(|(.., at)| *at)), self::rests(&others));
-    let goes = |(_, rest, at): &&(Part, String, usize)| {
-        rests.contains(rest.as_str()) || mostly(&inner(tree, *at), |name| inside.contains(name))
-    };
+    let theirs = bare.iter().filter(|(part, _)| *part != Part::Train).map(|(_, at)| *at);
+    let theirs = theirs.chain(others.iter().map(|(.., at)| *at));
+    let (inside, rests) = (insides(tree, theirs), self::rests(&others));
+    let goes = |(_, rest, at): &&Named| goes_with(tree, (rest, *at), &inside, &rests);
     let trains = trains.iter().filter(goes);
     trains.chain(&others).map(|(part, _, at)| (*part, *at)).collect()
+}
+
+/// A folder whose name has a part at an end: the part, the rest of the name, the folder.
+type Named = (Part, String, usize);
+
+/// True when a folder has the same name beside the part as others, or mostly the same folders in it.
+fn goes_with(
+    tree: &Tree,
+    (rest, at): (&str, usize),
+    inside: &BTreeSet<&str>,
+    rests: &BTreeSet<&str>,
+) -> bool {
+    rests.contains(rest) || mostly(&inner(tree, at), |name| inside.contains(name))
 }
 
 /// Names of all folders that some folders hold.
@@ -203,7 +217,7 @@ fn insides(tree: &Tree, folders: impl Iterator<Item = usize>) -> BTreeSet<&str> 
 }
 
 /// What some names say beside the part.
-fn rests(named: &[(Part, String, usize)]) -> BTreeSet<&str> {
+fn rests(named: &[Named]) -> BTreeSet<&str> {
     named.iter().map(|(_, rest, _)| rest.as_str()).collect()
 }
 
@@ -415,6 +429,8 @@ mod tests {
             let files: Vec<&str> = files.iter().map(String::as_str).collect();
             auto(&files, &format!("train:{train} test:{test}"));
         }
+        let files = ["x_train/a/1.png", "x_train/b/1.png", "test/a/1.png", "test/b/1.png"];
+        auto(&files, "train:x_train test:test");
         auto(&["x_train/a/1.png", "x_test/1.png", "plots/1.png"], "train:x_train test:x_test");
         let files = ["train/a/1.png", "train/b/1.png", "val_small/a/1.png", "val_small/b/1.png"];
         auto(&files, "train:train val:val_small");

@@ -89,7 +89,7 @@ mod tests {
     fn files_are_told_by_ending() {
         let mut left = LeftOut::default();
         assert_eq!(left.files_in_words(), "");
-        ["a.ppm", "b.ppm", "c"].map(|name| left.file(Path::new(name)));
+        ["a.ppm", "b.ppm", "c"].iter().for_each(|name| left.file(Path::new(name)));
         let words =
             "; files that are no pictures by their names: 3 (2 of .ppm, 1 without an ending)";
         assert_eq!(left.files_in_words(), words);
