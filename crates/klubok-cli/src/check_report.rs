@@ -55,7 +55,7 @@ pub(crate) fn report(
     lines.extend(range_test(&findings.learning_rate, mark(&[VerdictName::LearningRateTooHigh])));
     lines.push(Fact::plain(""));
     if verdicts.is_empty() {
-        let nothing = text!("check.nothing_wrong", source = source);
+        let nothing = text!("check.nothing_wrong", source = files::quoted(&files::shown(source)));
         lines.push(Fact::plain(nothing));
     } else {
         lines.push(heading(text!("check.verdicts")));

@@ -69,7 +69,8 @@ impl Classifier {
         if !path.exists() {
             let sentence =
                 format!("the run `{name}` has no model yet: it was stopped before its first epoch");
-            return Err(Failure::failed(sentence).hint(text!("hint.no_model", run = name)));
+            return Err(Failure::failed(sentence)
+                .hint(text!("hint.no_model", run = crate::files::quoted(name))));
         }
         let threads = settings::threads(threads);
         let model = Model::load(&path)?;

@@ -5,7 +5,7 @@ use std::{
     io::ErrorKind,
     panic::{AssertUnwindSafe, catch_unwind, set_hook},
     process::ExitCode,
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
 };
 
 use klubok::{
@@ -14,9 +14,18 @@ use klubok::{
 };
 
 use crate::{
+    files::quoted,
     terminal::{clean, complain, paint},
     text::text,
 };
+
+/// The command that runs, for hints that say how to run it again.
+static COMMAND: OnceLock<&str> = OnceLock::new();
+
+/// From now on hints say `klubok NAME` where it is about data.
+pub(crate) fn name_command(name: &'static str) {
+    COMMAND.get_or_init(|| name);
+}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -63,6 +72,7 @@ impl From<std::io::Error> for Failure {
         let hint = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(text!("hint.disk_full")),
             ErrorKind::NotFound => Some(text!("hint.no_file")),
+            ErrorKind::PermissionDenied => Some(text!("hint.no_access")),
             _ => None,
         };
         Self { hint, ..Self::failed(error) }
@@ -98,17 +108,34 @@ impl From<ConfigError> for Failure {
 
 fn data_hint(error: &DataError) -> Option<String> {
     Some(match error {
+        DataError::NoTrainPart { .. }
+        | DataError::Unclear { .. }
+        | DataError::PartsInClass { .. }
+        | DataError::Alike { .. }
+        | DataError::OtherThings { .. } => return layout_hint(error),
+        DataError::NoClasses { found, .. } | DataError::NoPictures { found, .. }
+            if found.contains(".idx") || found.contains("ubyte") =>
+        {
+            text!("hint.idx_names")
+        }
+        DataError::IdxMagic { .. } => text!("hint.idx_magic"),
         DataError::Missing { .. } => text!("hint.data_missing"),
         DataError::NotAFolder { .. }
         | DataError::NoClasses { .. }
         | DataError::NoPictures { .. }
         | DataError::EmptyClass { .. } => text!("hint.data_layout"),
-        DataError::NoTrainPart { path, .. } => text!("hint.no_train_part", path = path),
         DataError::PartTwice { .. } => text!("hint.part_twice"),
-        DataError::Unclear { path, .. } => text!("hint.layout", path = path),
-        DataError::PartsInClass { path, class, .. } => {
-            text!("hint.parts_in_class", path = path, class = class)
-        }
+        DataError::TooDeep { .. } | DataError::TooMuch { .. } => text!("hint.folders"),
+        DataError::IdxLabel { .. } => text!("hint.idx_label"),
+        DataError::IdxType { .. } => text!("hint.idx_type"),
+        DataError::IdxMissing { .. } => text!("hint.idx_missing"),
+        DataError::IdxCounts { .. } | DataError::IdxShape { .. } => text!("hint.idx_pair"),
+        DataError::IdxForeign { .. }
+        | DataError::IdxShort { .. }
+        | DataError::IdxLong { .. }
+        | DataError::IdxDamaged { .. }
+        | DataError::IdxEmpty { .. } => text!("hint.idx_again"),
+        DataError::IdxMemory { .. } => text!("hint.idx_memory"),
         DataError::IdxSeveral { .. } => text!("hint.idx_several"),
         DataError::OneClass { .. } => text!("hint.one_class"),
         DataError::OneSample { .. } => text!("hint.one_sample"),
@@ -116,6 +143,39 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::Unreadable { .. } => text!("hint.unreadable"),
         DataError::TooManyUnreadable { .. } => text!("hint.unreadable_many"),
         DataError::Memory { .. } => text!("hint.memory"),
+        _ => return None,
+    })
+}
+
+/// The commands for the readings of folders; only such as work.
+fn layout_hint(error: &DataError) -> Option<String> {
+    let command = COMMAND.get().copied().unwrap_or("train");
+    Some(match error {
+        DataError::NoTrainPart { several: false, .. } => text!("hint.no_train_part_alone"),
+        DataError::NoTrainPart { path, .. } => {
+            text!("hint.no_train_part", command = command, path = quoted(path))
+        }
+        DataError::Unclear { path, trains: true, .. } => {
+            text!("hint.layout", command = command, path = quoted(path))
+        }
+        DataError::Unclear { path, .. } => {
+            text!("hint.layout_classes", command = command, path = quoted(path))
+        }
+        DataError::PartsInClass { path, class, .. } => {
+            let (path, class) = (quoted(path), quoted(class));
+            text!("hint.parts_in_class", command = command, path = path, class = class)
+        }
+        DataError::Alike { first, data, layout, .. } => {
+            let (first, data) = (quoted(first), quoted(data));
+            text!("hint.alike", command = command, first = first, data = data, layout = layout)
+        }
+        DataError::OtherThings { others, data, layout, .. } => text!(
+            "hint.other_things",
+            command = command,
+            others = others,
+            data = quoted(data),
+            layout = layout
+        ),
         _ => return None,
     })
 }
@@ -142,7 +202,7 @@ fn history_hint(error: &HistoryError) -> String {
 
 fn run_hint(error: &RunError) -> Option<String> {
     Some(match error {
-        RunError::Exists { path } => text!("hint.exists", run = path),
+        RunError::Exists { path } => text!("hint.exists", run = quoted(path)),
         RunError::Taken { .. } => text!("hint.taken"),
         RunError::NotARun { .. } => text!("hint.not_a_run"),
         RunError::NoRuns { .. } => text!("hint.no_runs"),
@@ -200,6 +260,7 @@ mod tests {
         let hint = |kind| Failure::from(klubok::Error::Io(std::io::Error::from(kind))).hint;
         assert!(hint(ErrorKind::StorageFull).is_some_and(|hint| hint.contains("resume")));
         assert!(hint(ErrorKind::NotFound).is_some_and(|hint| hint.contains("path")));
-        assert_eq!(hint(ErrorKind::PermissionDenied), None);
+        assert!(hint(ErrorKind::PermissionDenied).is_some_and(|hint| hint.contains("chmod")));
+        assert_eq!(hint(ErrorKind::Other), None);
     }
 }

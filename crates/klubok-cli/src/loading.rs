@@ -43,7 +43,22 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
             screen.say(format!("  {}", text!("word.and_more", n = n - NAMED)));
         }
     }
+    if options.known.is_none() {
+        say_without_validation(&data, screen);
+    }
     Ok(data)
+}
+
+/// Names the classes that validation says nothing of.
+fn say_without_validation(data: &Dataset, screen: Screen) {
+    let without = data.counts().into_iter().filter(|class| class.train > 0 && class.val == 0);
+    let mut without: Vec<String> = without.map(|class| format!("`{}`", class.class)).collect();
+    let more = without.len().saturating_sub(NAMED);
+    without.truncate(NAMED);
+    without.extend((more > 0).then(|| text!("word.and_more", n = more)));
+    if !without.is_empty() {
+        screen.say(clean(text!("load.no_validation", classes = without.join(", "))));
+    }
 }
 
 /// Says where the data lies, when that is not where it was looked for, and what beside it is left out.
@@ -62,7 +77,10 @@ fn say_left_out(left: &LeftOut, screen: Screen) {
         0 => text!("load.left_empty", name = name),
         n => text!("load.left_folder", name = name, n = thousands(*n as usize)),
     };
-    let system = left.system.keys().map(|name| text!("load.left_system", name = name));
+    let system = left.system.iter().map(|(name, n)| match n {
+        1 => text!("load.left_system", name = name),
+        n => text!("load.left_systems", name = name, n = thousands(*n as usize)),
+    });
     let folders: Vec<String> = left.folders.iter().map(folder).chain(system).collect();
     let ending = |ending: &String| match ending.as_str() {
         "" => text!("load.no_ending"),
@@ -75,6 +93,10 @@ fn say_left_out(left: &LeftOut, screen: Screen) {
         (files > 0).then(|| {
             let endings = listed(endings.collect());
             text!("load.left_files", n = thousands(files as usize), endings = endings)
+        }),
+        (!left.beside.is_empty()).then(|| {
+            let files = left.beside.iter().map(|name| format!("`{name}`")).collect();
+            text!("load.left_beside", files = listed(files))
         }),
         (left.special > 0).then(|| text!("load.left_special", n = left.special)),
     ]

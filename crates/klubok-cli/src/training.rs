@@ -158,19 +158,21 @@ impl Training<'_> {
         }
         screen.say(diagnosis::report(diagnosis));
         screen.say(text!("end.model", path = self.run.file(MODEL).display()));
-        let run = &summary.run;
-        let source = files::shown(&info.data);
+        let run = files::quoted(&summary.run.to_string());
+        let settings = files::quoted(&format!("{}/config.toml", summary.run));
+        let source = files::quoted(&files::shown(&info.data));
         let predict = format!("klubok predict {run} {}", text!("end.picture"));
         let eval = format!("klubok eval {run} {source}");
         let mut next = vec![(predict, text!("end.next_predict")), (eval, text!("end.next_eval"))];
         if let Some(verdict) = diagnosis.verdicts.iter().find(|verdict| !verdict.try_.is_empty()) {
             let parts = [("--val", &info.val), ("--test", &info.test)];
             let part = |(flag, path): (&str, &Option<String>)| {
-                path.as_ref()
-                    .map_or_else(String::new, |path| format!(" {flag} {}", files::shown(path)))
+                path.as_ref().map_or_else(String::new, |path| {
+                    format!(" {flag} {}", files::quoted(&files::shown(path)))
+                })
             };
             let (parts, advice) = (parts.map(part).concat(), &verdict.try_);
-            let again = format!("klubok train {source}{parts} -c {run}/config.toml {advice}");
+            let again = format!("klubok train {source}{parts} -c {settings} {advice}");
             next.push((again, text!("end.next_try")));
         }
         if summary.stopped == Some(Stopped::Interrupted) {

@@ -12,57 +12,33 @@ pub enum Part {
     Test,
 }
 
-/// Words for each part.
+/// Words for each part, in lower case, a line a language: English, Russian, German, French, Spanish, Portuguese and
+/// Italian, Chinese.
+#[rustfmt::skip]
 const WORDS: [(Part, &[&str]); 3] = [
-    (
-        Part::Train,
-        &[
-            "train",
-            "training",
-            "trainset",
-            "trn",
-            "обучение",
-            "обучающая",
-            "тренировка",
-            "тренировочная",
-        ],
-    ),
-    (
-        Part::Val,
-        &[
-            "val",
-            "valid",
-            "validation",
-            "validate",
-            "valset",
-            "validset",
-            "dev",
-            "devel",
-            "development",
-            "devset",
-            "eval",
-            "evaluation",
-            "валидация",
-            "валидационная",
-            "проверка",
-            "проверочная",
-        ],
-    ),
-    (
-        Part::Test,
-        &[
-            "test",
-            "testing",
-            "tst",
-            "testset",
-            "holdout",
-            "heldout",
-            "тест",
-            "тестовая",
-            "контроль",
-            "контрольная",
-        ],
-    ),
+    (Part::Train, &[
+        "train", "training", "trainset", "trn", "trainval",
+        "обучение", "обучающая", "тренировка", "тренировочная", "трейн",
+        "trainingsdaten", "trainingsbilder", "trainingsmenge",
+        "entrainement", "entraînement", "apprentissage",
+        "entrenamiento", "treinamento", "treino", "addestramento",
+        "训练", "训练集", "訓練", "訓練集",
+    ]),
+    (Part::Val, &[
+        "val", "valid", "validation", "validate", "valset", "validset", "dev", "devel", "development", "devset", "eval",
+        "evaluation",
+        "валидация", "валидационная", "проверка", "проверочная",
+        "validierung", "validierungsdaten", "validierungsbilder",
+        "validación", "validacion", "validação", "validacao", "validazione",
+        "验证", "验证集", "驗證", "驗證集",
+    ]),
+    (Part::Test, &[
+        "test", "testing", "tst", "testset", "holdout", "heldout",
+        "тест", "тестовая", "контроль", "контрольная",
+        "testdaten", "testbilder", "testmenge",
+        "prueba", "pruebas", "teste",
+        "测试", "测试集", "測試", "測試集",
+    ]),
 ];
 
 /// Words that say nothing beside that of a part, as in `training_set` or `seg_train`.
@@ -122,6 +98,27 @@ impl Part {
             _ => None,
         }
     }
+
+    /// True when a name has words and each says nothing, as in `images`.
+    pub fn says_nothing(name: &str) -> bool {
+        let words = words(name);
+        !words.is_empty() && words.iter().all(|word| FILLERS.contains(&word.as_str()))
+    }
+
+    /// The part at the beginning or at the end of a name that has other words too, and those: `asl_alphabet_train` is
+    /// of training and `asl alphabet`. Such a name alone proves nothing: `train_station`, `steam train`.
+    pub fn at_an_end(name: &str) -> Option<(Part, String)> {
+        let words = words(name);
+        let mut meant: Vec<&str> =
+            words.iter().map(String::as_str).filter(|word| !FILLERS.contains(word)).collect();
+        let (first, last) = (Self::of_word(meant.first()?), Self::of_word(meant.last()?));
+        let part = match (first, last) {
+            (None, Some(part)) => meant.pop().map(|_| part),
+            (Some(part), None) => Some(part).filter(|_| !meant.remove(0).is_empty()),
+            _ => None,
+        };
+        Some((part?, meant.join(" ")))
+    }
 }
 
 /// The words of a name in lower case: apart by anything but letters, or by a capital after a small letter. Numbers are
@@ -153,6 +150,41 @@ mod tests {
             for name in names.split(' ') {
                 assert_eq!(Part::of_folder(name), Some(part), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn other_languages_have_parts_too() {
+        let names = [
+            (
+                Part::Train,
+                "Trainingsdaten entrainement entraînement entrenamiento 训练集 трейн trainval",
+            ),
+            (Part::Val, "Validierung validación validazione 验证集"),
+            (Part::Test, "Testdaten prueba teste 测试集"),
+        ];
+        for (part, names) in names {
+            for name in names.split(' ') {
+                assert_eq!(Part::of_folder(name), Some(part), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_may_stand_at_an_end() {
+        for (name, part, rest) in [
+            ("asl_alphabet_train", Part::Train, "asl alphabet"),
+            ("x_test", Part::Test, "x"),
+            ("Final_Training", Part::Train, "final"),
+            ("train_station", Part::Train, "station"),
+            ("valSmall", Part::Val, "small"),
+        ] {
+            assert_eq!(Part::at_an_end(name), Some((part, rest.to_owned())), "{name}");
+        }
+        for name in
+            ["train", "training_set", "cat", "a train station", "train_test", "", "x_trainer"]
+        {
+            assert_eq!(Part::at_an_end(name), None, "{name}");
         }
     }
 

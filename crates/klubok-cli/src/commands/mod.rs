@@ -13,7 +13,12 @@ mod report;
 mod resume;
 mod train;
 
-use crate::{args::Command, failure::Result, terminal::answer, text::text};
+use crate::{
+    args::Command,
+    failure::{self, Result},
+    terminal::answer,
+    text::text,
+};
 
 /// Runs a command, or greets when there is none.
 pub(crate) fn run(command: Option<Command>) -> Result<()> {
@@ -24,7 +29,10 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
-        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Check(args)) => {
+            failure::name_command("check");
+            check::run(&args)
+        }
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Dashboard(args)) => dashboard::run(&args),
         Some(Command::Report(args)) => report::run(&args),

@@ -17,6 +17,7 @@ use crate::{
     args,
     classifier::{RUNS, run_of},
     failure::{Failure, Result},
+    files::quoted,
     json::{Lines, Trained},
     measures::chance,
     new_run::NewRun,
@@ -125,7 +126,7 @@ fn vary(
         variants.iter().map(|(value, _)| folder_of(args.output.as_deref(), value)).collect();
     if let Some(taken) = folders.iter().flatten().find(|folder| folder.exists()) {
         return Err(Failure::failed(format!("`{}` exists already", taken.display()))
-            .hint(text!("hint.exists", run = taken.display())));
+            .hint(text!("hint.exists", run = quoted(&taken.display().to_string()))));
     }
     let mut lines = args.report.jsonl.then(Lines::default);
     let mut opened: Option<(DataConfig, Dataset)> = None;

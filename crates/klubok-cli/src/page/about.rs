@@ -106,7 +106,7 @@ impl About {
     pub(super) fn told(&self, can_act: bool, takes_pictures: bool, live: bool) -> Value {
         let path = self.run.path().display().to_string();
         let text = bounded::read_to_string(&self.run.file(CONFIG), bounded::SETTINGS);
-        let source = files::shown(&self.info.data);
+        let source = files::quoted(&files::shown(&self.info.data));
         let val: u64 = self.val.iter().sum();
         json!({
             "name": self.name(),
@@ -115,7 +115,7 @@ impl About {
             "takes_pictures": takes_pictures,
             "live": live,
             "config_text": text.unwrap_or_default(),
-            "command": format!("klubok train {source} -c {path}/config.toml"),
+            "command": format!("klubok train {source} -c {}", files::quoted(&format!("{path}/config.toml"))),
             "data": self.data(),
             "network": self.layers(),
             "val_samples": val,

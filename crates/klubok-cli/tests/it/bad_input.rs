@@ -48,7 +48,7 @@ fn a_file_instead_of_a_folder() {
 fn one_class_only() {
     let place = Place::with_pets();
     fs_err::remove_dir_all(place.path("pets/dog")).unwrap();
-    refuses(&place, "pets", "`cat` is the only class", "add a folder");
+    refuses(&place, "pets", "`cat` is the only class", "add pictures");
 }
 
 #[test]

@@ -51,6 +51,95 @@ fn what_can_be_read_in_two_ways_is_refused_with_a_command_for_each() {
 }
 
 #[test]
+fn folders_with_the_same_folders_are_refused_and_each_reading_works() {
+    let place = Place::new();
+    for fold in ["my folds/fold 1", "my folds/fold 2"] {
+        place.pets(fold, 20);
+    }
+    let ran =
+        place.fails(&[&["check", "my folds"], &TINY[..]].concat(), 1, "hold the same folders", "");
+    let one = "`klubok check 'my folds/fold 1'`";
+    let all = "`klubok check 'my folds' --set data.layout=classes`";
+    assert!(ran.stderr.contains(one) && ran.stderr.contains(all), "{}", ran.stderr);
+    assert_eq!(classes(&place, &["my folds/fold 1"]), ["cat", "dog"]);
+    let all = ["my folds", "--set", "data.layout=classes"];
+    assert_eq!(classes(&place, &all), ["fold 1", "fold 2"]);
+}
+
+#[test]
+fn parts_with_longer_names_are_read_again_by_eval() {
+    let place = Place::new();
+    place.pets("x/pets_train", 20);
+    place.pets("x/pets_test", 5);
+    place.pets("x/pets_train/augmented", 5);
+    let ran = place.ok(&[&["train", "x"], &TINY[..]].concat());
+    assert!(ran.stderr.contains("classes cat, dog;"), "{}", ran.stderr);
+    let left = "Left out: `pets_train/augmented` (pictures: 10).";
+    assert!(ran.stderr.contains(left), "{}", ran.stderr);
+    assert_eq!(place.json(&["eval", "latest", "x"])["samples"], 10);
+    let val = [&["train", "x/pets_train", "--val", "x/pets_train"], &TINY[..]].concat();
+    assert!(place.ok(&val).stderr.contains("for validation 40"));
+}
+
+#[test]
+fn folders_of_other_things_are_asked_about() {
+    let place = Place::with_pets();
+    place.picture("pets/plots/1.png", 9, 9);
+    place.picture("pets/plots/2.png", 9, 8);
+    place.picture("pets/node_modules/x/1.png", 9, 9);
+    place.picture("pets/cat/@eaDir/1.png", 9, 9);
+    place.picture("pets/dog/@eaDir/1.png", 9, 9);
+    place.fails(
+        &[&["train", "pets"], &TINY[..]].concat(),
+        1,
+        "`plots` beside its class folders",
+        "data.layout=classes`",
+    );
+    assert_eq!(classes(&place, &["pets", "--set", "data.layout=classes"]), ["cat", "dog", "plots"]);
+    fs_err::remove_dir_all(place.path("pets/plots")).unwrap();
+    let ran = place.ok(&[&["train", "pets"], &TINY[..]].concat());
+    let left =
+        "Left out: `@eaDir` (made by a system; folders: 2), `node_modules` (made by a system).";
+    assert!(ran.stderr.contains(left), "{}", ran.stderr);
+}
+
+#[test]
+fn only_readings_that_work_are_offered() {
+    let place = Place::new();
+    place.pets("data/mine", 5);
+    place.pets("data/test", 5);
+    let ran = place.fails(
+        &[&["train", "data"], &TINY[..]].concat(),
+        1,
+        "two ways",
+        "data.layout=classes`",
+    );
+    assert!(!ran.stderr.contains("layout=parts"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_class_that_validation_lacks_is_named() {
+    let place = Place::new();
+    place.pets("data/train", 10);
+    place.pets("data/val", 5);
+    fs_err::remove_dir_all(place.path("data/val/dog")).unwrap();
+    let ran = place.ok(&[&["train", "data"], &TINY[..]].concat());
+    let words = "No picture of these classes is in the validation part: `dog`.";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+}
+
+#[test]
+fn faults_of_idx_files_have_a_way_out() {
+    let place = Place::new();
+    place.write("mnist/train-images-idx3-ubyte.gz", "<html>");
+    place.fails(&["train", "mnist"], 1, "no `train-labels-idx1-ubyte`", "in pairs");
+    place.write("mnist/train-labels-idx1-ubyte", "");
+    place.fails(&["train", "mnist"], 1, "no IDX file but a web page", "get the file again");
+    place.write("k49/k49-train-imgs.idx", "");
+    place.fails(&["train", "k49"], 1, "1 (1 of .idx)", "`train-images-idx3-ubyte`");
+}
+
+#[test]
 fn data_may_be_trained_on_from_inside() {
     let place = Place::with_pets();
     let inside = place.path("pets");

@@ -77,19 +77,23 @@ pub enum DataError {
     /// A folder without class folders.
     #[error(
         "`{path}` has no class folders: the pictures of each class go into a folder of their own, \
-         such as `cat` and `dog`"
+         such as `cat` and `dog`{found}"
     )]
     NoClasses {
         /// The path.
         path: String,
+        /// What is there instead, as `; ...`, or nothing.
+        found: String,
     },
     /// Class folders without a picture in any of them.
     #[error(
-        "the class folders of `{path}` hold no pictures: JPEG, PNG, BMP, GIF, WebP and TIFF are read"
+        "the class folders of `{path}` hold no pictures: JPEG, PNG, BMP, GIF, WebP and TIFF are read{found}"
     )]
     NoPictures {
         /// The path.
         path: String,
+        /// What they hold instead, as `; ...`, or nothing.
+        found: String,
     },
     /// A folder with parts, but none for training.
     #[error("`{path}` has no `train` part, only {found}")]
@@ -98,6 +102,8 @@ pub enum DataError {
         path: String,
         /// The parts there are, in backticks.
         found: String,
+        /// There are two folders with pictures or more, which may be classes.
+        several: bool,
     },
     /// Two folders for the same part.
     #[error("`{path}` has two folders for the same part, `{first}` and `{second}`: one must go")]
@@ -120,6 +126,42 @@ pub enum DataError {
         parts: String,
         /// The others, in backticks.
         others: String,
+        /// There is a training part with class folders among them: as parts they can be read.
+        trains: bool,
+    },
+    /// Folders that hold the same folders, and have no names of parts.
+    #[error(
+        "the folders {folders} of `{path}` all hold the same folders, such as {inside}: they look like parts, copies or \
+         kinds of the same data, not like classes"
+    )]
+    Alike {
+        /// The folder that they lie in.
+        path: String,
+        /// Their names, in backticks.
+        folders: String,
+        /// What they hold, in backticks.
+        inside: String,
+        /// The path of the first of them.
+        first: String,
+        /// The folder to give, where they are to be classes all the same.
+        data: String,
+        /// The `data.layout` to give with it.
+        layout: &'static str,
+    },
+    /// Folders beside classes whose names are those of other things than data.
+    #[error(
+        "`{path}` has {others} beside its class folders: by their names they hold something else, and they may be \
+         classes too"
+    )]
+    OtherThings {
+        /// The folder that they lie in.
+        path: String,
+        /// Their names, in backticks.
+        others: String,
+        /// The folder to give, where they are to be classes.
+        data: String,
+        /// The `data.layout` to give with it.
+        layout: &'static str,
     },
     /// Parts where classes are looked for.
     #[error(
@@ -172,8 +214,10 @@ pub enum DataError {
         class: String,
     },
     /// A class that training does not know.
-    #[error("there is a class `{class}` in the data, and the network knows only {known}")]
+    #[error("`{path}` is a class `{class}`, and the network knows only {known}")]
     UnknownClass {
+        /// Its folder.
+        path: String,
         /// Name of the class.
         class: String,
         /// The classes that are known, in backticks.
@@ -216,6 +260,42 @@ pub enum DataError {
     },
 
     // === IDX ===
+    /// A label that training does not know.
+    #[error("there is a label {label} in `{file}`, and the network knows only {known}")]
+    IdxLabel {
+        /// The file.
+        file: String,
+        /// The label.
+        label: u8,
+        /// The labels that are known, in backticks.
+        known: String,
+    },
+    /// Values of another type than bytes.
+    #[error("`{file}` holds {what} as {got}, and only bytes (0 to 255) are read")]
+    IdxType {
+        /// The file.
+        file: String,
+        /// `pictures` or `labels`.
+        what: &'static str,
+        /// The type of its values.
+        got: &'static str,
+    },
+    /// A file of quite another kind.
+    #[error("`{file}` is no IDX file but {is}")]
+    IdxForeign {
+        /// The file.
+        file: String,
+        /// What it is.
+        is: &'static str,
+    },
+    /// A file of more values than memory.
+    #[error("`{file}` holds {} of values, more memory than can be had", amount(*needed))]
+    IdxMemory {
+        /// The file.
+        file: String,
+        /// Bytes of its values.
+        needed: u64,
+    },
     /// Pictures without labels or labels without pictures.
     #[error("`{path}` has no `{file}` (or `{file}.gz`)")]
     IdxMissing {

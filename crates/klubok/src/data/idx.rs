@@ -7,7 +7,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -15,13 +15,19 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 use super::{
-    DataError, Input, LeftOut, OpenOptions, Part, Progress, Samples, idx_files::Files,
-    unknown_class,
+    DataError, Input, LeftOut, OpenOptions, Part, Progress, Samples,
+    idx_files::Files,
+    known_classes,
+    names::{looks_like_picture, shown},
+    tree::Tree,
 };
-use crate::{bounded, error::Result, plan::Picture, rows::MemoryRows};
+use crate::{bounded, error::Result, limits, plan::Picture, rows::MemoryRows};
 
 /// Most bytes that a packed file may hold; the largest relative of MNIST has 640 MB.
 const UNPACKED: u64 = 1 << 30;
+
+/// Files beside those used that are named; more are counted only.
+const BESIDE: usize = 64;
 
 /// The two files of a part.
 pub(super) struct Pair {
@@ -106,7 +112,10 @@ pub(super) fn open(
             classes(labels.iter().zip(&parts).filter(|(_, p)| **p == Part::Train).map(|(l, _)| *l))
         }
     };
-    let targets = targets(&labels, &classes)?;
+    let targets = targets(&labels, &classes, |row| {
+        let pair = pairs.iter().find(|pair| pair.part == parts[row]);
+        pair.map_or_else(String::new, |pair| pair.labels.display().to_string())
+    })?;
     let shape = shape.unwrap_or(Picture { width: 0, height: 0, channels: 1 });
     Ok(Samples {
         rows: MemoryRows::pictures(pixels, shape.values(), &targets),
@@ -116,19 +125,58 @@ pub(super) fn open(
         parts,
         names,
         skipped: Vec::new(),
-        left_out: left_out(source),
+        left_out: left_out(source, &pairs)?,
     })
 }
 
-/// Says where the files are when they lie deeper.
-fn left_out(source: &Path) -> LeftOut {
+/// Says where the files are when they lie deeper, and what lies there beside them.
+fn left_out(source: &Path, pairs: &[Pair]) -> Result<LeftOut> {
     let found = Files::find(source).into_iter().next();
     let below =
         found.and_then(|files| Some(files.folder.strip_prefix(source).ok()?.display().to_string()));
-    LeftOut {
+    let mut left = LeftOut {
         below: below.filter(|name| !name.is_empty()).into_iter().collect(),
         ..LeftOut::default()
+    };
+    let used: BTreeSet<&Path> =
+        pairs.iter().flat_map(|pair| [pair.images.as_path(), &pair.labels]).collect();
+    let tree = Tree::read(source)?;
+    left.loose = tree.folder(0).pictures.len() as u64;
+    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
+    left.folders = tree.holding(0).into_iter().map(folder).collect();
+    for at in tree.below(0) {
+        let folder = tree.folder(at);
+        let has_data = used.iter().any(|file| file.parent() == Some(&folder.path));
+        left.add(&LeftOut {
+            files: if has_data { BTreeMap::new() } else { folder.left.files.clone() },
+            ..folder.left.clone()
+        });
+        if has_data {
+            count_files(&folder.path, &used, &mut left)?;
+        }
     }
+    left.beside.sort();
+    Ok(left)
+}
+
+/// Counts the files of a folder that are not used and no pictures; those whose names speak of IDX are named.
+fn count_files(folder: &Path, used: &BTreeSet<&Path>, left: &mut LeftOut) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let (path, entry_name) = {
+            let entry = entry?;
+            (entry.path(), entry.file_name())
+        };
+        let name = shown(&entry_name);
+        if used.contains(path.as_path()) || name.starts_with('.') || !path.is_file() {
+            continue;
+        }
+        if name.to_lowercase().contains("idx") && left.beside.len() < BESIDE {
+            left.beside.push(name);
+        } else if !looks_like_picture(&path) {
+            left.file(&path);
+        }
+    }
+    Ok(())
 }
 
 fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
@@ -145,15 +193,18 @@ fn classes(labels: impl Iterator<Item = u8>) -> Vec<String> {
     there.iter().map(u8::to_string).collect()
 }
 
-/// Class numbers of the labels; a label that is no class is an error.
-fn targets(labels: &[u8], classes: &[String]) -> Result<Vec<u32>> {
+/// Class numbers of the labels; a label that is no class is an error with the file of its row.
+fn targets(labels: &[u8], classes: &[String], file: impl Fn(usize) -> String) -> Result<Vec<u32>> {
     let names: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let numbers: Vec<_> = names.iter().map(|n| classes.iter().position(|c| c == n)).collect();
-    let target = |&label: &u8| match numbers[usize::from(label)] {
+    let target = |(row, &label): (usize, &u8)| match numbers[usize::from(label)] {
         Some(number) => Ok(number as u32),
-        None => Err(unknown_class(&names[usize::from(label)], classes).into()),
+        None => {
+            let known = known_classes(&names[usize::from(label)], classes);
+            Err(DataError::IdxLabel { file: file(row), label, known }.into())
+        }
     };
-    labels.iter().map(target).collect()
+    labels.iter().enumerate().map(target).collect()
 }
 
 /// Pictures of a file and their shape.
@@ -174,23 +225,24 @@ struct Idx {
 }
 
 /// Reads a file of bytes with so many dimensions. Memory grows with what is there, never with what the
-/// header announces.
+/// header announces; where the file's own length is known, nothing is read before that agrees and memory is there.
 fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     let file = || path.display().to_string();
-    let mut reader = unpacked(path)?;
+    let (mut reader, length) = unpacked(path)?;
     let start = 4 + 4 * dimensions;
     let header = take(&mut reader, start as u64, path)?;
     let words: Vec<u32> =
         header.chunks_exact(4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]])).collect();
     let expected = 0x0800 | dimensions as u32;
     if let Some(&got) = words.first().filter(|got| **got != expected) {
-        return Err(DataError::IdxMagic { file: file(), what, expected, got }.into());
+        return Err(of_another_kind(file(), what, expected, got).into());
     }
     if header.len() < start {
         let (expected, got) = (start as u128, header.len());
         return Err(DataError::IdxShort { file: file(), expected, got }.into());
     }
     let announced: u128 = words[1..].iter().map(|&n| u128::from(n)).product();
+    check_length(path, announced, start, length)?;
     let most = u64::try_from(announced).unwrap_or(u64::MAX).saturating_add(1);
     let values = take(&mut reader, most, path)?;
     let (expected, got) = (announced + start as u128, values.len() + start);
@@ -207,12 +259,52 @@ fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     }
 }
 
-/// The file's content, unpacked when it begins like a gzip file.
-fn unpacked(path: &Path) -> Result<Box<dyn Read>> {
-    let mut packed = BufReader::new(bounded::open(path)?);
+/// Checks the length of a plain file against its header, and that there is memory for its values.
+fn check_length(path: &Path, announced: u128, start: usize, length: Option<u64>) -> Result<()> {
+    let Some(length) = length else { return Ok(()) };
+    let (file, expected) = (path.display().to_string(), announced + start as u128);
+    match u128::from(length).cmp(&expected) {
+        Ordering::Less => Err(DataError::IdxShort { file, expected, got: length as usize }.into()),
+        Ordering::Greater => Err(DataError::IdxLong { file, expected }.into()),
+        Ordering::Equal if limits::fits(length) => Ok(()),
+        Ordering::Equal => Err(DataError::IdxMemory { file, needed: length }.into()),
+    }
+}
+
+/// What a file is that does not begin as it should.
+fn of_another_kind(file: String, what: &'static str, expected: u32, got: u32) -> DataError {
+    let is = match got.to_be_bytes() {
+        [0, 0, kind, _] => {
+            let kind = match kind {
+                9 => "signed bytes",
+                11 => "whole numbers of 16 bits",
+                12 => "whole numbers of 32 bits",
+                13 => "fractions of 32 bits",
+                14 => "fractions of 64 bits",
+                _ => return DataError::IdxMagic { file, what, expected, got },
+            };
+            return DataError::IdxType { file, what, got: kind };
+        }
+        [b'<', ..] => "a web page",
+        [b'P', b'K', ..] => "a ZIP archive",
+        [0x89, b'P', b'N', b'G'] | [0xFF, 0xD8, 0xFF, _] => "a picture",
+        _ => return DataError::IdxMagic { file, what, expected, got },
+    };
+    DataError::IdxForeign { file, is }
+}
+
+/// The file's content, unpacked when it begins like a gzip file, and its length when it does not.
+fn unpacked(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
+    let file = bounded::open(path)?;
+    let length = file.metadata()?.len();
+    let mut packed = BufReader::new(file);
     let gzip = packed.fill_buf()?.starts_with(&[0x1F, 0x8B]);
     // A plain file holds no more than it is large; a packed one may hold a thousand times as much.
-    Ok(if gzip { Box::new(MultiGzDecoder::new(packed).take(UNPACKED)) } else { Box::new(packed) })
+    Ok(if gzip {
+        (Box::new(MultiGzDecoder::new(packed).take(UNPACKED)), None)
+    } else {
+        (Box::new(packed), Some(length))
+    })
 }
 
 /// Reads up to `most` bytes.
@@ -222,7 +314,11 @@ fn take(reader: &mut dyn Read, most: u64, path: &Path) -> Result<Vec<u8>> {
         Ok(_) => Ok(bytes),
         Err(e) => match e.kind() {
             ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
-                let (file, reason) = (path.display().to_string(), e.to_string());
+                let cut =
+                    e.kind() == ErrorKind::UnexpectedEof || e.to_string().contains("incomplete");
+                let short = "it ends too early, as after a download that was cut short";
+                let reason = if cut { short.to_owned() } else { e.to_string() };
+                let file = path.display().to_string();
                 Err(DataError::IdxDamaged { file, reason }.into())
             }
             _ => Err(e.into()),
@@ -323,7 +419,51 @@ mod tests {
             "begins with 0x00000801, an IDX file of pictures",
         );
         refused(images(2), images(2), "begins with 0x00000803, an IDX file of labels");
-        refused(b"<html><body>".to_vec(), labels(&[0, 1]), "begins with 0x3c68746d");
+        refused(b"<text".to_vec(), labels(&[0, 1]), "is no IDX file but a web page");
+        refused(b"PK\x03\x04".to_vec(), labels(&[0, 1]), "is no IDX file but a ZIP archive");
+        refused(b"text".to_vec(), labels(&[0, 1]), "begins with 0x74657874");
+    }
+
+    #[test]
+    fn another_type_of_values_is_named() {
+        let mut int = labels(&[0, 1]);
+        int[2] = 12;
+        refused(images(2), int, "holds labels as whole numbers of 32 bits, and only bytes");
+    }
+
+    #[test]
+    fn what_lies_beside_is_named_and_counted() {
+        let (i, l) = (images(4), labels(&[0, 1, 0, 1]));
+        let folder = folder(&[
+            (IMAGES, i.clone()),
+            (LABELS, l.clone()),
+            ("train-images-idx3-ubyte.gz", gzip(&images(3))),
+            ("train-images-idx3-ubyte (1)", i),
+            ("readme.txt", Vec::new()),
+            ("1.png", Vec::new()),
+            ("cat/1.png", Vec::new()),
+            ("cat/2.png", Vec::new()),
+            ("more/x.bin", Vec::new()),
+        ]);
+        let left = opened(&folder, &options(64)).unwrap().left_out;
+        assert_eq!(left.beside, ["train-images-idx3-ubyte (1)", "train-images-idx3-ubyte.gz"]);
+        assert_eq!((left.loose, left.folders), (1, vec![("cat".to_owned(), 2)]));
+        assert_eq!(left.files.keys().collect::<Vec<_>>(), ["bin", "txt"]);
+        let clean = opened(&train(images(4), l), &options(64)).unwrap().left_out;
+        assert_eq!(clean, LeftOut::default());
+    }
+
+    #[test]
+    fn a_file_with_holes_takes_no_memory() {
+        let folder = train(idx(&[1 << 20, 1 << 10, 1 << 10], &[]), labels(&[0, 1]));
+        let file = fs_err::OpenOptions::new().write(true).open(folder.path().join(IMAGES)).unwrap();
+        if file.set_len((1 << 40) + 16).is_ok() {
+            let message = complaint(&folder, &options(64));
+            assert!(message.ends_with("more memory than can be had"), "{message}");
+        }
+        file.set_len(1 << 33).unwrap();
+        let message = complaint(&folder, &options(64));
+        assert!(message.contains("ends after 8589934592 bytes"), "{message}");
     }
 
     #[test]
@@ -352,6 +492,8 @@ mod tests {
         let n = packed.len();
         refused(packed[..n - 9].to_vec());
         refused(packed[..15].to_vec());
+        let message = complaint(&train(packed[..15].to_vec(), labels(&[0])), &options(64));
+        assert!(message.ends_with("cut short"), "{message}");
         let mut checksum = packed.clone();
         checksum[n - 8] ^= 1;
         refused(checksum);
@@ -405,7 +547,8 @@ mod tests {
             ])
         };
         let message = complaint(&with_test(images(2), labels(&[0, 7])), &options(64));
-        assert!(message.starts_with("there is a class `7` in the data"), "{message}");
+        let words = "there is a label 7 in `DATA/t10k-labels-idx1-ubyte`, and the network knows only `0`, `1`";
+        assert_eq!(message, words);
         let other = idx(&[1, 2, 2], &[0; 4]);
         let message = complaint(&with_test(other, labels(&[0])), &options(64));
         assert!(

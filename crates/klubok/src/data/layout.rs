@@ -1,10 +1,19 @@
 //! Which folders are parts, which are classes, and which are neither.
 //!
 //! Names and shape decide together: `train` beside `test` is a part, `train` beside `bus` and `car` with nothing but
-//! pictures in it is a class. Where they do not agree nothing is guessed: it is an error that shows both readings, and
-//! `data.layout` chooses one.
+//! pictures in it is a class. `x_train` is a part where there is an `x_test`, or another one that holds the same folders.
+//! Folders that hold the same folders and have no names of parts are not classes either. Where it is not clear nothing is
+//! guessed: it is an error that shows the readings, and `data.layout` chooses one.
 
-use super::{DataError, Part, quoted, tree::Tree};
+use std::collections::BTreeSet;
+
+use super::{
+    DataError, Part,
+    alike::{alike, copies, inner, mostly},
+    names::{in_old_encodings, is_of_other_things},
+    quoted,
+    tree::Tree,
+};
 use crate::{
     config::Layout,
     error::{Error, Result},
@@ -27,7 +36,7 @@ pub(super) struct Reading {
 /// where another part is given apart.
 ///
 /// # Errors
-/// [`DataError::Unclear`], [`DataError::PartsInClass`].
+/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Alike`], [`DataError::OtherThings`].
 pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Result<Reading> {
     // A run's own layout says nothing of other data that its model is asked about.
     let layout = if known.is_some() { Layout::Names } else { layout };
@@ -43,7 +52,45 @@ pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Res
             None => are_parts(tree, at)?,
         },
     };
-    Ok(Reading { at, parts: is_parts.then(|| named_parts(tree, at)) })
+    let parts = is_parts.then(|| named_parts(tree, at));
+    if layout == Layout::Names && known.is_none() {
+        check_classes(tree, at, parts.as_deref())?;
+    }
+    Ok(Reading { at, parts })
+}
+
+/// Checks that the folders of the training part look like classes, as far as names and contents say.
+fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Result<()> {
+    let (root, layout) =
+        match parts.map(|parts| parts.iter().find(|(part, _)| *part == Part::Train)) {
+            None => (at, "classes"),
+            Some(Some(&(_, train))) => (class_root(tree, train, None), "parts"),
+            Some(None) => return Ok(()),
+        };
+    let mut folders = tree.holding(root);
+    let copies = copies(tree, &folders);
+    folders.retain(|at| !copies.contains(at));
+    let path = |at: usize| tree.folder(at).path.display().to_string();
+    let same = alike(tree, &folders);
+    if let Some(&first) = same.first() {
+        let inside: Vec<&str> = inner(tree, first).into_iter().collect();
+        return Err(DataError::Alike {
+            path: path(root),
+            folders: names(tree, &same),
+            inside: some_of(&inside),
+            first: path(first),
+            data: path(at),
+            layout,
+        }
+        .into());
+    }
+    let (others, classes): (Vec<usize>, Vec<usize>) =
+        folders.into_iter().partition(|&at| is_of_other_things(tree.last_name(at)));
+    if others.is_empty() || classes.len() < 2 {
+        return Ok(());
+    }
+    let others = names(tree, &others);
+    Err(DataError::OtherThings { path: path(root), others, data: path(at), layout }.into())
 }
 
 /// The folder whose folders are the classes of a part: that of the part, or one of the same kind in it, as in
@@ -65,11 +112,12 @@ pub(super) fn no_train_part(tree: &Tree, at: usize) -> Error {
     let inside = tree.inside(at);
     let train = inside.iter().find(|&&at| part_of(tree, at) == Some(Part::Train));
     if let Some(&empty) = train.filter(|&&at| tree.folder(at).holds == 0) {
-        return DataError::NoPictures { path: path(empty) }.into();
+        return DataError::NoPictures { path: path(empty), found: tree.passed_over(empty) }.into();
     }
     let parts: Vec<usize> = named_parts(tree, at).into_iter().map(|(_, at)| at).collect();
     let found = names(tree, if parts.is_empty() { inside } else { &parts });
-    DataError::NoTrainPart { path: path(at), found }.into()
+    let several = tree.holding(at).len() > 1;
+    DataError::NoTrainPart { path: path(at), found, several }.into()
 }
 
 /// True when a folder of folders holds a training part and another one.
@@ -81,13 +129,18 @@ fn looks_like_parts(tree: &Tree, at: usize) -> bool {
 
 /// True for a folder of parts or class folders, at once or below folders that hold nothing else.
 fn looks_like_data(tree: &Tree, at: usize) -> bool {
-    let (folder, holding) = (tree.folder(at), tree.holding(at));
-    let few_loose = folder.pictures.len() as u64 * LOOSE <= folder.holds;
+    let holding = tree.holding(at);
     let only = match holding[..] {
         [only] => looks_like_data(tree, only),
         _ => holding.len() > 1,
     };
-    few_loose && (only || looks_like_parts(tree, at))
+    few_loose(tree, at) && (only || looks_like_parts(tree, at))
+}
+
+/// True when hardly any of a folder's pictures lie in itself.
+pub(super) fn few_loose(tree: &Tree, at: usize) -> bool {
+    let folder = tree.folder(at);
+    folder.pictures.len() as u64 * LOOSE <= folder.holds
 }
 
 /// The single folder with pictures where it is no class, but holds the data.
@@ -103,28 +156,97 @@ fn only_folder(tree: &Tree, at: usize, known: Option<&[String]>) -> Option<usize
 
 /// Folders with the names of parts and pictures in them, in the order of the parts.
 fn named_parts(tree: &Tree, at: usize) -> Vec<(Part, usize)> {
-    let part = |at: usize| Some((part_of(tree, at)?, at));
-    let mut parts: Vec<_> = tree.holding(at).into_iter().filter_map(part).collect();
+    let holding = tree.holding(at);
+    let part = |&at: &usize| Some((part_of(tree, at)?, at));
+    let mut parts: Vec<_> = holding.iter().filter_map(part).collect();
+    if holding.len() > 1 {
+        parts.extend(parts_at_ends(tree, &holding, &parts));
+    }
     parts.sort_by_key(|(part, _)| *part);
     parts
 }
 
+/// Folders with the name of a part at an end of theirs that go together: a training part with class folders and others,
+/// of the same name otherwise or with the same folders in them. What has the bare name of a part goes first.
+fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<(Part, usize)> {
+    let named = |&at: &usize| {
+        let (part, rest) = Part::at_an_end(tree.last_name(at))?;
+        let taken = part_of(tree, at).is_some() || bare.iter().any(|(other, _)| *other == part);
+        (!taken).then_some((part, rest, at))
+    };
+    let has_classes = |at: usize| !tree.holding(class_root(tree, at, None)).is_empty();
+    let (mut trains, mut others): (Vec<Named>, Vec<Named>) =
+        holding.iter().filter_map(named).partition(|(part, ..)| *part == Part::Train);
+    if trains.is_empty() && others.is_empty() {
+        return Vec::new();
+    }
+    trains.retain(|(.., at)| has_classes(*at));
+    let ours = bare.iter().filter(|(part, _)| *part == Part::Train).map(|(_, at)| *at);
+    let ours = ours.chain(trains.iter().map(|(.., at)| *at));
+    let (inside, rests) = (insides(tree, ours), rests(&trains));
+    others.retain(|(_, rest, at)| goes_with(tree, (rest, *at), &inside, &rests));
+    // Beside `train`, two of one part such as `public_test` and `private_test` leave open which is meant.
+    let distinct: BTreeSet<Part> = others.iter().map(|(part, ..)| *part).collect();
+    if !bare.is_empty() && distinct.len() < others.len() {
+        return Vec::new();
+    }
+    let theirs = bare.iter().filter(|(part, _)| *part != Part::Train).map(|(_, at)| *at);
+    let theirs = theirs.chain(others.iter().map(|(.., at)| *at));
+    let (inside, rests) = (insides(tree, theirs), self::rests(&others));
+    let goes = |(_, rest, at): &&Named| goes_with(tree, (rest, *at), &inside, &rests);
+    let trains = trains.iter().filter(goes);
+    trains.chain(&others).map(|(part, _, at)| (*part, *at)).collect()
+}
+
+/// A folder whose name has a part at an end: the part, the rest of the name, the folder.
+type Named = (Part, String, usize);
+
+/// True when a folder has the same name beside the part as others, or mostly the same folders in it.
+fn goes_with(
+    tree: &Tree,
+    (rest, at): (&str, usize),
+    inside: &BTreeSet<&str>,
+    rests: &BTreeSet<&str>,
+) -> bool {
+    rests.contains(rest) || mostly(&inner(tree, at), |name| inside.contains(name))
+}
+
+/// Names of all folders that some folders hold.
+fn insides(tree: &Tree, folders: impl Iterator<Item = usize>) -> BTreeSet<&str> {
+    folders.flat_map(|at| inner(tree, at)).collect()
+}
+
+/// What some names say beside the part.
+fn rests(named: &[Named]) -> BTreeSet<&str> {
+    named.iter().map(|(_, rest, _)| rest.as_str()).collect()
+}
+
+/// The part that a folder's name speaks of and nothing else, whatever encoding it is in.
 fn part_of(tree: &Tree, at: usize) -> Option<Part> {
-    Part::of_folder(tree.last_name(at))
+    let name = tree.last_name(at);
+    let old = || in_old_encodings(name).iter().find_map(|name| Part::of_folder(name));
+    Part::of_folder(name).or_else(|| if name.contains(r"\x") { old() } else { None })
 }
 
 /// True when folders are parts, for training.
 fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
     let (parts, holding) = (named_parts(tree, at), tree.holding(at));
-    let others: Vec<usize> =
-        holding.iter().copied().filter(|&at| part_of(tree, at).is_none()).collect();
+    let is_part = |at: usize| parts.iter().any(|(_, part)| *part == at);
+    let others: Vec<usize> = holding.iter().copied().filter(|&at| !is_part(at)).collect();
     if parts.is_empty() {
+        let flat = flat_parts(tree, &holding);
+        if !flat.is_empty() {
+            return Err(unclear(tree, at, &flat, &others));
+        }
         return match others.into_iter().find(|&at| looks_like_parts(tree, at)) {
             Some(class) => Err(parts_in_class(tree, at, class)),
             None => Ok(false),
         };
     }
-    if others.is_empty() {
+    // Names that say other things too are parts where nothing else could be a class.
+    let bare = parts.iter().all(|(_, at)| part_of(tree, *at).is_some());
+    let classes = others.iter().any(|&at| bare || !is_of_other_things(tree.last_name(at)));
+    if !classes {
         return Ok(true);
     }
     let has_classes = |at: usize| !tree.holding(at).is_empty();
@@ -132,19 +254,46 @@ fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
     let trains = train.peek().is_some() && train.all(|&(_, at)| has_classes(at));
     let alone = parts.iter().all(|(part, _)| *part == Part::Train);
     match parts[..] {
-        _ if trains && !alone => Ok(true),
+        _ if trains && !alone && bare => Ok(true),
         [(Part::Train, at)]
             if !has_classes(at) && tree.last_name(at).eq_ignore_ascii_case("train") =>
         {
             Ok(false)
         }
         _ => {
-            let (path, parts) =
-                (tree.folder(at).path.display().to_string(), parts.iter().map(|(_, at)| *at));
-            let parts = names(tree, &parts.collect::<Vec<_>>());
-            Err(DataError::Unclear { path, parts, others: names(tree, &others) }.into())
+            let parts: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
+            Err(unclear(tree, at, &parts, &others))
         }
     }
+}
+
+/// Folders with the names of a training and another part of the same thing, and nothing but pictures in them: these are
+/// hardly classes, and as parts they lack them.
+fn flat_parts(tree: &Tree, folders: &[usize]) -> Vec<usize> {
+    let named: Vec<_> = folders
+        .iter()
+        .filter_map(|&at| Part::at_an_end(tree.last_name(at)).map(|(part, rest)| (part, rest, at)))
+        .collect();
+    let (trains, others): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|(part, ..)| *part == Part::Train);
+    let both: BTreeSet<&str> = rests(&trains).intersection(&rests(&others)).copied().collect();
+    let all = trains.iter().chain(&others).filter(|(_, rest, _)| both.contains(rest.as_str()));
+    all.map(|(.., at)| *at).collect()
+}
+
+/// The error that shows two readings.
+fn unclear(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> Error {
+    let others: Vec<usize> = others.iter().copied().filter(|at| !parts.contains(at)).collect();
+    let trains = named_parts(tree, at).into_iter().any(|(part, at)| {
+        part == Part::Train && !tree.holding(class_root(tree, at, None)).is_empty()
+    });
+    DataError::Unclear {
+        path: tree.folder(at).path.display().to_string(),
+        parts: names(tree, parts),
+        others: if others.is_empty() { "others".into() } else { names(tree, &others) },
+        trains,
+    }
+    .into()
 }
 
 /// True when folders are parts, for classes that are known.
@@ -172,10 +321,14 @@ fn parts_in_class(tree: &Tree, at: usize, class: usize) -> Error {
 
 /// Names of folders, in backticks.
 fn names(tree: &Tree, folders: &[usize]) -> String {
-    let named: Vec<&str> = folders.iter().take(NAMED).map(|&at| tree.last_name(at)).collect();
-    match folders.len().saturating_sub(NAMED) {
-        0 => quoted(&named),
-        more => format!("{} and {more} more", quoted(&named)),
+    some_of(&folders.iter().map(|&at| tree.last_name(at)).collect::<Vec<_>>())
+}
+
+/// Some of the names, in backticks.
+fn some_of(names: &[&str]) -> String {
+    match names.len().saturating_sub(NAMED) {
+        0 => quoted(names),
+        more => format!("{} and {more} more", quoted(&names[..NAMED])),
     }
 }
 
@@ -253,6 +406,109 @@ mod tests {
     fn a_class_may_be_called_train() {
         auto(&["bus/1.png", "car/1.png", "train/1.png"], "classes of /");
         auto(&["train_station/1.png", "test_tube/1.png"], "classes of /");
+        auto(&["steam train/1.png", "bus/1.png", "test tube/1.png", "train/2.png"], "classes of /");
+        auto(
+            &["steam_train/1.png", "diesel_train/1.png", "cross-validation plots/1.png"],
+            "classes of /",
+        );
+    }
+
+    #[test]
+    fn parts_may_have_other_words_in_their_names() {
+        for (train, test) in [
+            ("animals_train", "animals_test"),
+            ("x_train", "x_test"),
+            ("Final_Training", "Final_Test"),
+            ("asl_alphabet_train", "asl_alphabet_test"),
+            ("Trainingsdaten", "Testdaten"),
+            ("训练集", "测试集"),
+            ("entrenamiento", "prueba"),
+        ] {
+            let files =
+                [train, test].map(|part| ["a", "b"].map(|c| format!("{part}/{c}/1.png"))).concat();
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            auto(&files, &format!("train:{train} test:{test}"));
+        }
+        let files = ["x_train/a/1.png", "x_train/b/1.png", "test/a/1.png", "test/b/1.png"];
+        auto(&files, "train:x_train test:test");
+        auto(&["x_train/a/1.png", "x_test/1.png", "plots/1.png"], "train:x_train test:x_test");
+        let files = ["train/a/1.png", "train/b/1.png", "val_small/a/1.png", "val_small/b/1.png"];
+        auto(&files, "train:train val:val_small");
+        let files = [
+            "train/a/1.png",
+            "train/b/1.png",
+            "my_test/a/1.png",
+            "my_test/b/1.png",
+            "x_test/a/1.png",
+            "x_test/b/1.png",
+        ];
+        let error = reading(&files, Layout::Names, None);
+        assert!(error.contains("`train` as parts, without `my_test`, `x_test`"), "{error}");
+        assert_eq!(reading(&files, Layout::Parts, None), "train:train");
+        let files = ["x_train/a/1.png", "x_train/b/1.png", "x_test/1.png", "cat/1.png"];
+        assert!(
+            reading(&files, Layout::Names, None)
+                .contains("two ways: `x_train`, `x_test` as parts, without `cat`")
+        );
+        assert_eq!(reading(&files, Layout::Parts, None), "train:x_train test:x_test");
+        // Nothing but pictures in them: as parts they cannot be read.
+        let files = ["x_train/1.png", "x_test/1.png"];
+        assert!(reading(&files, Layout::Names, None).contains("two ways"));
+        assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+    }
+
+    #[test]
+    fn folders_with_the_same_folders_are_no_classes() {
+        for folders in [
+            &["fold1", "fold2", "fold3"][..],
+            &["labeled", "unlabeled"],
+            &["amazon/images", "dslr/images"],
+            &["pets/color", "pets/segmented"],
+        ] {
+            let files: Vec<String> = folders
+                .iter()
+                .flat_map(|folder| ["a", "b", "c"].map(|c| format!("{folder}/{c}/1.png")))
+                .collect();
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            let error = reading(&files, Layout::Names, None);
+            assert!(error.contains("all hold the same folders, such as `a`, `b`, `c`"), "{error}");
+            assert!(reading(&files, Layout::Classes, None).starts_with("classes of /"));
+        }
+        let files = [
+            "train/x/a/1.png",
+            "train/x/b/1.png",
+            "train/y/a/1.png",
+            "train/y/b/1.png",
+            "val/x/1.png",
+        ];
+        assert!(
+            reading(&files, Layout::Names, None)
+                .starts_with("the folders `x`, `y` of `DATA/train`")
+        );
+        assert_eq!(reading(&files, Layout::Parts, None), "train:train val:val");
+        // Folders of other names, one that both have, or pictures of their own beside them.
+        auto(
+            &["pets/cat/1.png", "pets/dog/1.png", "plants/oak/1.png", "plants/fir/1.png"],
+            "classes of /",
+        );
+        auto(&["cat/more/1.png", "dog/more/1.png", "dog/less/1.png"], "classes of /");
+        auto(
+            &["a/x/1.png", "a/y/1.png", "a/1.png", "b/x/1.png", "b/y/1.png", "b/1.png"],
+            "classes of /",
+        );
+    }
+
+    #[test]
+    fn folders_of_other_things_are_asked_about() {
+        let files = ["cat/1.png", "dog/1.png", "plots/1.png", "Logs/1.png"];
+        let error = reading(&files, Layout::Names, None);
+        assert!(
+            error.starts_with("`DATA` has `Logs`, `plots` beside its class folders"),
+            "{error}"
+        );
+        assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+        auto(&["docs/1.png", "plots/1.png", "photos/1.png"], "classes of /");
+        auto(&["cat/1.png", "dog/1.png", "node_modules/x/1.png", "venv/1.png"], "classes of /");
     }
 
     #[test]

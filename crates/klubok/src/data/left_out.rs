@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 /// Different endings that are counted apart.
 const ENDINGS: usize = 64;
+/// Endings that an error names.
+const NAMED: usize = 5;
 /// Letters of an ending; a longer one is none.
 const LETTERS: usize = 10;
 
@@ -20,6 +22,8 @@ pub struct LeftOut {
     pub loose: u64,
     /// Files that are no pictures, by their ending in lower case; `""` for those without.
     pub files: BTreeMap<String, u64>,
+    /// Files that look like those of the data and are not among them, such as a second copy of a file of IDX.
+    pub beside: Vec<String>,
     /// Pipes, devices and sockets.
     pub special: u64,
 }
@@ -45,6 +49,28 @@ impl LeftOut {
     }
 }
 
+impl LeftOut {
+    /// "; files that are no pictures by their names: 60 (50 of .ppm, 10 without an ending)", for an error; nothing where there
+    /// are none.
+    pub(super) fn files_in_words(&self) -> String {
+        let named = |(ending, n): (&String, &u64)| match ending.as_str() {
+            "" => format!("{n} without an ending"),
+            ending => format!("{n} of .{ending}"),
+        };
+        let mut files: Vec<_> = self.files.iter().collect();
+        files.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        let more = files.len().saturating_sub(NAMED);
+        let mut named: Vec<String> = files.into_iter().take(NAMED).map(named).collect();
+        if more > 0 {
+            named.push(format!("{more} more endings"));
+        }
+        match self.files.values().sum::<u64>() {
+            0 => String::new(),
+            n => format!("; files that are no pictures by their names: {n} ({})", named.join(", ")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +83,16 @@ mod tests {
         }
         let counts: Vec<_> = left.files.iter().map(|(ending, n)| (ending.as_str(), *n)).collect();
         assert_eq!(counts, [("", 2), ("db", 1), ("txt", 2)]);
+    }
+
+    #[test]
+    fn files_are_told_by_ending() {
+        let mut left = LeftOut::default();
+        assert_eq!(left.files_in_words(), "");
+        ["a.ppm", "b.ppm", "c"].iter().for_each(|name| left.file(Path::new(name)));
+        let words =
+            "; files that are no pictures by their names: 3 (2 of .ppm, 1 without an ending)";
+        assert_eq!(left.files_in_words(), words);
     }
 
     #[test]

@@ -11,10 +11,11 @@ use std::{
 
 use super::{
     DataError, LeftOut, OpenOptions, Part,
+    alike::copies,
+    known_classes,
     layout::{self, Reading, class_root, no_train_part},
     names::shown,
     tree::Tree,
-    unknown_class,
 };
 use crate::{config::Layout, error::Result};
 
@@ -49,8 +50,7 @@ pub(super) fn list(source: &Path, options: &OpenOptions) -> Result<Listing> {
     for (part, path) in options.apart() {
         listing.add_apart(path, part)?;
     }
-    let key = |file: &File| (file.part, file.name.clone());
-    listing.files.sort_by_cached_key(key);
+    listing.files.sort_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
     listing.left_out.folders.sort();
     Ok(listing)
 }
@@ -63,6 +63,8 @@ struct Root<'a> {
     part: Part,
     /// The part is given apart: names begin with it and go on below `at`.
     apart: bool,
+    /// Every folder is a class, whatever it holds.
+    all: bool,
 }
 
 impl Listing {
@@ -73,7 +75,8 @@ impl Listing {
         let Reading { at, parts } =
             layout::read(&tree, options.data.layout, (!trains).then_some(&self.classes))?;
         self.pass_down(&tree, 0, at);
-        let root = |part, at| Root { tree: &tree, at, part, apart: false };
+        let all = options.data.layout == Layout::Classes;
+        let root = |part, at| Root { tree: &tree, at, part, apart: false, all };
         let Some(mut parts) = parts else {
             return self.add_part(&root(Part::Train, at), trains);
         };
@@ -84,18 +87,36 @@ impl Listing {
         }
         parts.retain(|(part, _)| options.apart().all(|(apart, _)| apart != *part));
         check_once(&tree, at, &parts)?;
+        let mut wrapper = None;
         for (part, folder) in parts {
             let is_first = trains && part == Part::Train;
             let classes = class_root(&tree, folder, (!is_first).then_some(&self.classes));
             // Kaggle's test pictures have no classes: they cannot be used, and training does without.
-            if trains && !is_first && tree.holding(classes).is_empty() {
+            if trains && !is_first && self.has_no_classes(&tree, classes, wrapper) {
                 self.leave_folder(&tree, folder);
                 continue;
             }
+            wrapper = wrapper.or((is_first && classes != folder).then(|| tree.last_name(classes)));
             self.pass_down(&tree, folder, classes);
             self.add_part(&root(part, classes), is_first)?;
         }
         Ok(())
+    }
+
+    /// True when a part has nothing but pictures, or a folder of them that is there for no class: of its own name, of a
+    /// name that says nothing, or of the name that the class folders of the training part lie in.
+    fn has_no_classes(&self, tree: &Tree, part: usize, wrapper: Option<&str>) -> bool {
+        match tree.holding(part)[..] {
+            [] => true,
+            [only] => {
+                let name = tree.last_name(only);
+                let wraps = wrapper == Some(name)
+                    || name == tree.last_name(part)
+                    || Part::says_nothing(name);
+                wraps && tree.holding(only).is_empty() && !self.classes.iter().any(|c| c == name)
+            }
+            _ => false,
+        }
     }
 
     /// Adds a part given by its own path: that path, or where it has parts, the one of that name, else its `train`.
@@ -109,7 +130,7 @@ impl Listing {
             };
             at = class_root(&tree, *folder, Some(&self.classes));
         }
-        self.add_part(&Root { tree: &tree, at, part, apart: true }, false)
+        self.add_part(&Root { tree: &tree, at, part, apart: true, all: false }, false)
     }
 
     /// Adds the pictures of a part; the first part names the classes.
@@ -117,10 +138,16 @@ impl Listing {
         let Root { tree, at, .. } = *root;
         let (path, mut folders) = (tree.folder(at).path.display().to_string(), tree.holding(at));
         if tree.inside(at).is_empty() {
-            return Err(DataError::NoClasses { path }.into());
+            return Err(DataError::NoClasses { path, found: tree.passed_over(at) }.into());
         }
         if folders.is_empty() {
-            return Err(DataError::NoPictures { path }.into());
+            return Err(DataError::NoPictures { path, found: tree.passed_over(at) }.into());
+        }
+        // What repeats the classes beside it is none, unless somebody says that it is one or a network knows it.
+        if !(names_classes && root.all) {
+            let copies = copies(tree, &folders);
+            let is_known = |at: usize| self.classes.iter().any(|c| c == tree.last_name(at));
+            folders.retain(|at| !copies.contains(at) || !names_classes && is_known(*at));
         }
         if names_classes {
             // An empty folder beside two classes is none; beside one it must be said.
@@ -133,7 +160,9 @@ impl Listing {
         for folder in folders {
             let class = tree.last_name(folder);
             let Some(number) = self.classes.iter().position(|c| c == class) else {
-                return Err(unknown_class(class, &self.classes).into());
+                let known = known_classes(class, &self.classes);
+                let path = tree.folder(folder).path.display().to_string();
+                return Err(DataError::UnknownClass { path, class: class.into(), known }.into());
             };
             for below in tree.below(folder) {
                 self.add_files(root, below, number as u32);
@@ -287,6 +316,43 @@ mod tests {
         assert_eq!(listing.left_out.folders, [("c".to_owned(), 0), ("logs".to_owned(), 0)]);
     }
 
+    #[test]
+    fn what_repeats_the_classes_beside_it_is_none() {
+        let files = [
+            ("pets/cat/1.png", ""),
+            ("pets/dog/1.png", ""),
+            ("pets/pets/cat/1.png", ""),
+            ("pets/pets/dog/1.png", ""),
+            ("pets/augmented/images/cat/1.png", ""),
+            ("pets/augmented/images/dog/1.png", ""),
+        ];
+        let folder = folder(&files);
+        let listing = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(listing.classes, ["cat", "dog"]);
+        let left = [("pets/augmented".to_owned(), 2), ("pets/pets".to_owned(), 2)];
+        assert_eq!(listing.left_out.folders, left);
+        let mut all = options(4);
+        all.data.layout = Layout::Classes;
+        let listing = list(&folder.path().join("pets"), &all).unwrap();
+        assert_eq!(listing.classes, ["augmented", "cat", "dog", "pets"]);
+    }
+
+    #[test]
+    fn a_part_without_classes_is_left_out() {
+        let train = ["final_train/images/a/1.png", "final_train/images/b/1.png"];
+        for test in ["final_test/images/1.png", "final_test/1.png", "final_test/final_test/1.png"] {
+            assert_eq!(listed(&[&train[..], &[test]].concat()).len(), 2, "{test}");
+        }
+    }
+
+    #[test]
+    fn a_class_in_another_form_of_writing_says_so() {
+        let files =
+            [("train/caf\u{e9}/1.png", ""), ("train/dog/1.png", ""), ("val/cafe\u{301}/1.png", "")];
+        let message = complaint(&folder(&files), &options(4));
+        assert!(message.contains("is written with other Unicode characters"), "{message}");
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn names_in_another_encoding_stay_apart() {
@@ -305,6 +371,25 @@ mod tests {
             listing.files.iter().map(|file| (file.name.as_str(), file.class)).collect();
         assert_eq!(names[1], (r"\xAA\xAE\xE2/\xAB.png", 0));
         assert_eq!((names.len(), names[3].1), (4, 1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn parts_in_another_encoding_are_known() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let folder = folder::<&str>(&[]);
+        // Windows-1251: "обучение", "тест".
+        let (train, test) = (b"\xee\xe1\xf3\xf7\xe5\xed\xe8\xe5", b"\xf2\xe5\xf1\xf2");
+        for part in [&train[..], &test[..]] {
+            let path = folder.path().join(OsStr::from_bytes(part)).join("a");
+            fs_err::create_dir_all(&path).unwrap();
+            fs_err::write(path.join("1.png"), "").unwrap();
+        }
+        let names = names(&folder, &options(4));
+        assert!(
+            names[0].starts_with(r"train:\xEE") && names[1].starts_with(r"test:\xF2"),
+            "{names:?}"
+        );
     }
 
     #[test]
@@ -327,10 +412,8 @@ mod tests {
     fn a_class_that_is_not_trained_is_named() {
         let files = [("train/cat/1.png", ""), ("train/dog/1.png", ""), ("val/bird/1.png", "")];
         let message = complaint(&folder(&files), &options(4));
-        assert_eq!(
-            message,
-            "there is a class `bird` in the data, and the network knows only `cat`, `dog`"
-        );
+        let words = "`DATA/val/bird` is a class `bird`, and the network knows only `cat`, `dog`";
+        assert_eq!(message, words);
         // An empty folder does no harm.
         assert_eq!(listed(&["train/a/1.png", "val/a/1.png", "val/b/notes.txt"]).len(), 2);
     }
@@ -344,6 +427,10 @@ mod tests {
         let no_classes = "`DATA` has no class folders";
         assert!(files(&[]).starts_with(no_classes));
         assert!(files(&["1.png", "2.png"]).starts_with(no_classes));
+        let passed = files(&["a/1.ppm", "b/1.ppm", "b/2"]);
+        let words = "files that are no pictures by their names: 3 (2 of .ppm, 1 without an ending)";
+        assert!(passed.ends_with(words), "{passed}");
+        assert!(files(&["mnist.npz"]).ends_with("their names: 1 (1 of .npz)"));
         let no_pictures = "the class folders of `DATA` hold no pictures";
         assert!(files(&["a/notes.txt", "b/.hidden.png"]).starts_with(no_pictures));
         assert!(files(&["train/1.png"]).starts_with("`DATA/train` has no class folders"));

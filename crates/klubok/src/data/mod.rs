@@ -3,6 +3,7 @@
 //! DATA is a folder of class folders, with or without parts (`train/ val/ test/`) above them, a folder of IDX
 //! files, or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
 
+mod alike;
 pub mod builtin;
 pub mod drawn;
 mod error;
@@ -381,8 +382,15 @@ fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
     (0..rows.len() as u32).map(hash).collect()
 }
 
-fn unknown_class(class: &str, classes: &[String]) -> DataError {
-    DataError::UnknownClass { class: class.into(), known: quoted(classes) }
+/// The classes that a network knows, and whether one of them is this class in another form of writing.
+fn known_classes(class: &str, classes: &[String]) -> String {
+    match classes.iter().find(|known| names::differ_in_form(class, known)) {
+        None => quoted(classes),
+        Some(same) => format!(
+            "{}; `{same}` is written with other Unicode characters: rename one folder as the other",
+            quoted(classes)
+        ),
+    }
 }
 
 /// "`cat`, `dog`".

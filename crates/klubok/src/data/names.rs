@@ -9,8 +9,8 @@ const ENDINGS: [&str; 14] = [
 ];
 
 /// Folders that systems and devices make, in lower case: macOS, Windows, Linux, Synology, QNAP. They hold thumbnails,
-/// copies and what was deleted.
-const SYSTEM: [&str; 22] = [
+/// copies and what was deleted. Those of programmers' tools are full of pictures that nobody ever meant.
+const SYSTEM: [&str; 26] = [
     "__macosx",
     "network trash folder",
     "temporary items",
@@ -33,6 +33,42 @@ const SYSTEM: [&str; 22] = [
     "@snapshot",
     "@__thumb",
     "__pycache__",
+    "node_modules",
+    "bower_components",
+    "site-packages",
+    "venv",
+];
+
+/// Folders in which people keep other things than data, in lower case. A class may have such a name, so that one beside
+/// class folders is asked about.
+const OTHER_THINGS: [&str; 27] = [
+    "plots",
+    "plot",
+    "figures",
+    "figs",
+    "charts",
+    "graphs",
+    "logs",
+    "log",
+    "tensorboard",
+    "runs",
+    "results",
+    "result",
+    "output",
+    "outputs",
+    "predictions",
+    "checkpoints",
+    "checkpoint",
+    "models",
+    "weights",
+    "docs",
+    "screenshots",
+    "notebooks",
+    "scripts",
+    "src",
+    "backup",
+    "tmp",
+    "temp",
 ];
 
 /// True when the name ends like a picture's.
@@ -48,6 +84,66 @@ pub fn is_of_system(name: &OsStr) -> bool {
     let found = name.strip_prefix("found.");
     let found = found.is_some_and(|n| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit()));
     name.starts_with('.') || found || SYSTEM.contains(&name.as_str())
+}
+
+/// True for a folder that by its name holds something else than data.
+pub(super) fn is_of_other_things(name: &str) -> bool {
+    OTHER_THINGS.contains(&name.to_lowercase().as_str())
+}
+
+/// What a name that is no UTF-8 says in the encodings that Russian systems had, Windows and DOS, from what
+/// [`shown`] makes of it.
+pub(super) fn in_old_encodings(name: &str) -> [String; 2] {
+    let decode = |letter: fn(u8) -> Option<char>| {
+        let mut pieces = name.split(r"\x");
+        let mut text = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let (digits, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
+            let byte = u8::from_str_radix(digits, 16).ok();
+            text.push(byte.and_then(letter).unwrap_or(char::REPLACEMENT_CHARACTER));
+            text.push_str(rest);
+        }
+        text
+    };
+    [decode(windows), decode(dos)]
+}
+
+/// A Russian letter of Windows-1251.
+fn windows(byte: u8) -> Option<char> {
+    (byte >= 0xC0).then(|| char::from_u32(0x410 + u32::from(byte - 0xC0)))?
+}
+
+/// A Russian letter of code page 866.
+fn dos(byte: u8) -> Option<char> {
+    match byte {
+        0x80..=0xAF => char::from_u32(0x410 + u32::from(byte - 0x80)),
+        0xE0..=0xEF => char::from_u32(0x440 + u32::from(byte - 0xE0)),
+        _ => None,
+    }
+}
+
+/// True when two names differ in nothing but the form of their accents: one letter in the one (`é`), a letter and a
+/// combining mark in the other. Systems write names in either form.
+pub(super) fn differ_in_form(one: &str, other: &str) -> bool {
+    let is_mark = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
+    let bases = |name: &str| name.chars().filter(|&c| !is_mark(c)).count();
+    let (mut one, mut other) = (one, other);
+    if one == other || bases(one) != bases(other) {
+        return false;
+    }
+    loop {
+        let (Some(a), Some(b)) = (one.chars().next(), other.chars().next()) else {
+            return one == other;
+        };
+        (one, other) = (&one[a.len_utf8()..], &other[b.len_utf8()..]);
+        let (plain, marked) = (one.trim_start_matches(is_mark), other.trim_start_matches(is_mark));
+        let (marks, others) = (plain.len() < one.len(), marked.len() < other.len());
+        let composed = |c: char| c as u32 >= 0xC0;
+        if a != b && !(marks && !others && composed(b)) && !(others && !marks && composed(a)) {
+            return false;
+        }
+        (one, other) = (plain, marked);
+    }
 }
 
 /// A name as text. Bytes that are no UTF-8 become `\xHH`, and so does a backslash before what reads like that: names
@@ -102,6 +198,32 @@ mod tests {
         }
         for name in ["cat", "recycle", "found.it", "found.0000", "lost", "eaDir", "macosx"] {
             assert!(!is_of_system(name.as_ref()), "{name}");
+        }
+    }
+
+    #[test]
+    fn folders_of_programmers_tools_are_of_systems() {
+        for name in ["node_modules", "venv", ".venv", "site-packages"] {
+            assert!(is_of_system(name.as_ref()), "{name}");
+        }
+        assert!(is_of_other_things("Plots") && !is_of_other_things("cat"));
+    }
+
+    #[test]
+    fn old_encodings_are_understood() {
+        assert_eq!(in_old_encodings(r"\xF2\xE5\xF1\xF2")[0], "тест");
+        assert_eq!(in_old_encodings(r"\xAA\xAE\xE2 1")[1], "кот 1");
+        assert_eq!(in_old_encodings(r"a\xF"), ["a\u{fffd}", "a\u{fffd}"]);
+    }
+
+    #[test]
+    fn forms_of_letters_are_compared() {
+        assert!(differ_in_form("café", "cafe\u{301}") && differ_in_form("cafe\u{301}", "café"));
+        assert!(differ_in_form("йод", "и\u{306}од"));
+        for (one, other) in
+            [("café", "cafe"), ("cafe", "cafe"), ("cat", "dog"), ("cafe\u{301}x", "café")]
+        {
+            assert!(!differ_in_form(one, other), "{one} {other}");
         }
     }
 

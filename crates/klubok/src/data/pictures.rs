@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(data.parts.train, [0]);
         known.classes[1] = "wolf".into();
         let message = complaint(&folder, &with(&known));
-        assert!(message.starts_with("there is a class `dog` in the data"), "{message}");
+        assert!(message.starts_with("`DATA/dog` is a class `dog`"), "{message}");
         known.preprocessing.input = Input::Columns(vec!["x".into()]);
         assert!(
             complaint(&folder, &with(&known))

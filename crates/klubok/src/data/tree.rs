@@ -19,7 +19,9 @@ use crate::{bounded, error::Result};
 /// Folders in folders.
 const DEPTH: usize = 64;
 /// Files and folders of all kinds.
-const ENTRIES: usize = 1 << 24;
+const ENTRIES: usize = 1 << 21;
+/// Bytes of the paths of folders and pictures, all together: names may be long, and each lies below others.
+const PATHS: usize = 256 << 20;
 /// Links to folders: a few that lead to each other already make more ways than anyone can go.
 const LINKS: usize = 1 << 16;
 /// Settings of a run; and where runs go when nobody says another place.
@@ -52,6 +54,20 @@ pub(super) struct Folder {
     is_run: bool,
 }
 
+/// What was counted so far.
+#[derive(Default)]
+struct Seen {
+    entries: usize,
+    links: usize,
+    paths: usize,
+}
+
+impl Seen {
+    fn too_much(&self) -> bool {
+        self.entries > ENTRIES || self.links > LINKS || self.paths > PATHS
+    }
+}
+
 impl Tree {
     /// Reads what lies below `path`.
     ///
@@ -60,10 +76,10 @@ impl Tree {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let real = fs_err::canonicalize(path)?;
         let mut tree = Self { folders: vec![Folder::new(String::new(), path.into(), real)] };
-        let (mut entries, mut links, mut next) = (0, 0, 0);
+        let (mut seen, mut next) = (Seen::default(), 0);
         while next < tree.folders.len() {
-            tree.read_one(next, &mut entries, &mut links)?;
-            if entries > ENTRIES || links > LINKS {
+            tree.read_one(next, &mut seen)?;
+            if seen.too_much() {
                 return Err(DataError::TooMuch { path: path.display().to_string() }.into());
             }
             next += 1;
@@ -109,19 +125,29 @@ impl Tree {
         all
     }
 
+    /// The files in a folder and below that are no pictures by their names, in words for an error.
+    pub(super) fn passed_over(&self, at: usize) -> String {
+        let mut left = LeftOut::default();
+        self.below(at).into_iter().for_each(|at| left.add(&self.folders[at].left));
+        left.files_in_words()
+    }
+
     /// Reads one folder and puts those in it at the end.
-    fn read_one(&mut self, at: usize, entries: &mut usize, links: &mut usize) -> Result<()> {
+    fn read_one(&mut self, at: usize, seen: &mut Seen) -> Result<()> {
         let path = self.folders[at].path.clone();
         let mut found: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
         for entry in fs_err::read_dir(&path)? {
             let entry = entry?;
-            *entries += 1;
+            seen.entries += 1;
             let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
             // A link that leads nowhere is a file: reading says more about it.
             let leads_to = if kind.is_symlink() { path.metadata().ok() } else { None };
             let is_folder = kind.is_dir() || leads_to.as_ref().is_some_and(Metadata::is_dir);
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
+            }
+            if is_folder || looks_like_picture(&path) {
+                seen.paths += path.as_os_str().len();
             }
             if !is_folder {
                 let special =
@@ -135,12 +161,12 @@ impl Tree {
                 } else {
                     self.folders[at].real.join(&name)
                 };
-                *links += usize::from(kind.is_symlink());
+                seen.links += usize::from(kind.is_symlink());
                 if !self.leads_back(at, &real) {
                     found.insert(shown(&name), (path, real));
                 }
             }
-            if *entries > ENTRIES || *links > LINKS {
+            if seen.too_much() {
                 return Ok(());
             }
         }

@@ -7,7 +7,7 @@ use klubok::data::{OpenOptions, is_of_system, looks_like_picture, open};
 
 use klubok_fuzz::fuzz;
 
-use crate::idx::settings;
+use crate::idx::{place, settings};
 
 /// Files of one input, at most.
 const FILES: usize = 12;
@@ -43,8 +43,8 @@ fn make(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
 
 #[test]
 fn folders() {
-    let (place, options) = (tempfile::tempdir().unwrap(), OpenOptions::new(settings()));
-    let file = place.path().join("1.png");
+    let (seed, options) = (place(), OpenOptions::new(settings()));
+    let file = seed.path().join("1.png");
     GrayImage::from_pixel(2, 2, image::Luma([9])).save(&file).unwrap();
     let picture = fs_err::read(&file).unwrap();
     let seeds: Vec<Vec<u8>> = [
@@ -62,7 +62,7 @@ fn folders() {
             .into();
     fuzz("folders", &seeds, &words, |bytes| {
         let Ok(text) = std::str::from_utf8(bytes) else { return };
-        let folder = tempfile::tempdir().unwrap();
+        let folder = place();
         let pictures = make(folder.path(), &paths(text), &picture);
         let Ok(data) = open(folder.path().to_str().unwrap(), &options, &|_, _| {}) else { return };
         let left = data.left_out;
