@@ -32,7 +32,9 @@ pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])
     assert!(!seeds.is_empty(), "without a seed nothing is nearly right");
     let count = std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(COUNT);
     let mut seeds = seeds.to_vec();
-    seeds.iter().for_each(|seed| one(name, seed, &read));
+    for seed in &seeds {
+        one(name, seed, &read);
+    }
     seen::anything_new();
     for number in 0..count {
         let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -54,6 +56,7 @@ pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])
 ///
 /// # Panics
 /// When none can be made.
+#[must_use]
 pub fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())

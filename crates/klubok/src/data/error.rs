@@ -136,15 +136,15 @@ pub enum DataError {
     )]
     Alike {
         /// The folder that they lie in.
-        path: String,
+        path: Box<str>,
         /// Their names, in backticks.
-        folders: String,
+        folders: Box<str>,
         /// What they hold, in backticks.
-        inside: String,
+        inside: Box<str>,
         /// The path of the first of them.
-        first: String,
+        first: Box<str>,
         /// The folder to give, where they are to be classes all the same.
-        data: String,
+        data: Box<str>,
         /// The `data.layout` to give with it.
         layout: &'static str,
     },

@@ -75,11 +75,11 @@ fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Res
     if let Some(&first) = same.first() {
         let inside: Vec<&str> = inner(tree, first).into_iter().collect();
         return Err(DataError::Alike {
-            path: path(root),
-            folders: names(tree, &same),
-            inside: some_of(&inside),
-            first: path(first),
-            data: path(at),
+            path: path(root).into(),
+            folders: names(tree, &same).into(),
+            inside: some_of(&inside).into(),
+            first: path(first).into(),
+            data: path(at).into(),
             layout,
         }
         .into());

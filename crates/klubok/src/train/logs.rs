@@ -5,29 +5,27 @@
 //! resumed run writes again, is gone. What people did stays, however often a run is killed: it is done
 //! again at its step, and its line is not written a second time.
 
-use std::{
-    cmp::Ordering,
-    io::{ErrorKind, Read as _, Seek, SeekFrom, Write},
-    path::Path,
-};
+use std::{cmp::Ordering, path::Path};
 
-use fs_err::File;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use twox_hash::xxhash3_128::Hasher;
 
 use crate::{
     Result,
     backend::DeviceInfo,
-    bounded::{self, Lines},
+    bounded::Lines,
     format::write_atomically,
     limits,
     train::{
         RunError,
         control::{Act, Recorded},
         event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
+        log::{Log, Mark},
         progress::Progress,
     },
 };
+
+pub use crate::train::log::Marks;
 
 /// File of the lines of epochs.
 pub const METRICS: &str = "metrics.jsonl";
@@ -35,68 +33,6 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const STEPS: &str = "steps.jsonl";
 /// File of what happened.
 pub const EVENTS: &str = "events.jsonl";
-
-/// How far each log was written, and what stands there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Marks {
-    metrics: Mark,
-    steps: Mark,
-    events: Mark,
-}
-
-/// Bytes of a log and their hash, the upper and the lower half: XXH3, 128 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mark {
-    bytes: u64,
-    hash: [u64; 2],
-}
-
-impl Default for Mark {
-    /// Of an empty log.
-    fn default() -> Self {
-        Self::new(0, &Hasher::new())
-    }
-}
-
-impl Mark {
-    fn new(bytes: u64, hasher: &Hasher) -> Self {
-        let hash = hasher.finish_128();
-        Self { bytes, hash: [(hash >> 64) as u64, hash as u64] }
-    }
-
-    /// The hasher of what it was made of, if that is what the log begins with.
-    fn check(&self, path: &Path) -> Result<Hasher> {
-        let mut hasher = Hasher::new();
-        if self.bytes == 0 {
-            return Ok(hasher);
-        }
-        let mut got = 0;
-        match bounded::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            file => {
-                let (mut file, mut piece) = (file?.take(self.bytes), vec![0; 1 << 16]);
-                loop {
-                    let read = file.read(&mut piece)?;
-                    if read == 0 {
-                        break;
-                    }
-                    hasher.write(&piece[..read]);
-                    got += read as u64;
-                }
-            }
-        }
-        let path = || path.display().to_string();
-        if got < self.bytes {
-            return Err(RunError::Log { path: path(), expected: self.bytes, got }.into());
-        }
-        if Self::new(got, &hasher) != *self {
-            return Err(RunError::LogChanged { path: path() }.into());
-        }
-        Ok(hasher)
-    }
-}
 
 /// A line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -389,42 +325,6 @@ fn keep_acts(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)]) -> Result
     let mut hasher = Hasher::new();
     hasher.write(&kept);
     Ok((kept.len() as u64, hasher))
-}
-
-struct Log {
-    file: File,
-    bytes: u64,
-    /// Of all of them.
-    hasher: Hasher,
-    synced: bool,
-}
-
-impl Log {
-    /// A log, cut back to what the hasher knows.
-    fn open(path: &Path, bytes: u64, hasher: Hasher) -> Result<Self> {
-        let mut file = bounded::open_to_write(path)?;
-        file.set_len(bytes)?;
-        file.seek(SeekFrom::Start(bytes))?;
-        Ok(Self { file, bytes, hasher, synced: false })
-    }
-
-    fn append(&mut self, line: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(line).map_err(std::io::Error::other)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.hasher.write(&line);
-        self.bytes += line.len() as u64;
-        self.synced = false;
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<Mark> {
-        if !self.synced {
-            self.file.sync_data()?;
-            self.synced = true;
-        }
-        Ok(Mark::new(self.bytes, &self.hasher))
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod control;
 pub mod distance;
 pub mod evaluate;
 pub mod event;
+mod log;
 pub mod logs;
 pub mod meter;
 pub mod progress;
