@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{HistoryError, cells::is_missing, columns::words, short};
+use super::{HistoryError, cells::is_missing, columns::words, short, shortened};
 use crate::part::Part;
 
 /// Names of columns that say a part.
@@ -32,6 +32,9 @@ const MOST_COLUMNS: usize = 1000;
 const MOST_CELLS: usize = 8_000_000;
 /// Names of losses that are kept for the note on them.
 const MOST_NAMES: usize = 6;
+
+/// Longest name in that note: names of sets differ at their ends.
+pub(super) const LONGEST: usize = 64;
 
 /// The number of a column of words.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +79,7 @@ impl Labels {
             return None;
         }
         if is_other_loss(name) {
-            self.asides.push((short(name), false));
+            self.asides.push((shortened(name, LONGEST), false));
             return Some(Label::Aside(self.asides.len() - 1));
         }
         let apart = words(name);

@@ -161,7 +161,8 @@ pub enum HistoryError {
     },
     /// Losses are of parts, and one is not said to be of any.
     #[error(
-        "`{path}` does not say which part of the data the loss is of in column `{column}`, row {row}"
+        "`{path}` does not say which part of the data the loss is of in column `{column}`, \
+         row {row}"
     )]
     Unsaid {
         /// The source.
