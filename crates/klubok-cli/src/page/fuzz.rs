@@ -110,6 +110,12 @@ struct State {
 }
 
 impl State {
+    /// Waits no more.
+    fn end(&mut self) {
+        self.over = true;
+        self.wake();
+    }
+
     fn wake(&mut self) {
         self.reader.take().into_iter().for_each(Waker::wake);
     }
@@ -192,10 +198,7 @@ impl Page {
             let from = Ipv4Addr::LOCALHOST.into();
             let mut task = Connection::serve(line, from, app, self.hub.clone()).task;
             if timeout(patience, &mut task).await.is_err() {
-                let mut state = lock(&state);
-                state.over = true;
-                state.wake();
-                drop(state);
+                lock(&state).end();
                 timeout(Duration::from_secs(20), task).await.expect("it ends").unwrap();
             }
         });

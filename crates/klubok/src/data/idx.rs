@@ -197,12 +197,12 @@ fn classes(labels: impl Iterator<Item = u8>) -> Vec<String> {
 fn targets(labels: &[u8], classes: &[String], file: impl Fn(usize) -> String) -> Result<Vec<u32>> {
     let names: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let numbers: Vec<_> = names.iter().map(|n| classes.iter().position(|c| c == n)).collect();
-    let target = |(row, &label): (usize, &u8)| match numbers[usize::from(label)] {
-        Some(number) => Ok(number as u32),
-        None => {
-            let known = known_classes(&names[usize::from(label)], classes);
-            Err(DataError::IdxLabel { file: file(row), label, known }.into())
+    let target = |(row, &label): (usize, &u8)| {
+        if let Some(number) = numbers[usize::from(label)] {
+            return Ok(number as u32);
         }
+        let known = known_classes(&names[usize::from(label)], classes);
+        Err(DataError::IdxLabel { file: file(row), label, known }.into())
     };
     labels.iter().enumerate().map(target).collect()
 }

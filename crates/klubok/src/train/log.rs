@@ -25,7 +25,7 @@ pub struct Marks {
 #[serde(deny_unknown_fields)]
 pub(super) struct Mark {
     pub(super) bytes: u64,
-    hash: [u64; 2],
+    pub(super) hash: [u64; 2],
 }
 
 impl Default for Mark {
