@@ -2,6 +2,17 @@
 
 use crate::limits::amount;
 
+/// How folders that hold the same folders can be read.
+#[derive(Debug)]
+pub struct Ways {
+    /// The path of the first of them, which may be the data.
+    pub first: String,
+    /// The folder to give, where they are to be classes all the same.
+    pub data: String,
+    /// The `data.layout` to give with it.
+    pub layout: &'static str,
+}
+
 /// Data that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -141,12 +152,8 @@ pub enum DataError {
         folders: String,
         /// What they hold, in backticks.
         inside: String,
-        /// The path of the first of them.
-        first: String,
-        /// The folder to give, where they are to be classes all the same.
-        data: String,
-        /// The `data.layout` to give with it.
-        layout: &'static str,
+        /// How to read them.
+        ways: Box<Ways>,
     },
     /// Folders beside classes whose names are those of other things than data.
     #[error(

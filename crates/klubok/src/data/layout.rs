@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::{
     DataError, Part,
     alike::{alike, copies, inner, mostly},
+    error::Ways,
     names::{in_old_encodings, is_of_other_things},
     quoted,
     tree::Tree,
@@ -78,9 +79,7 @@ fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Res
             path: path(root),
             folders: names(tree, &same),
             inside: some_of(&inside),
-            first: path(first),
-            data: path(at),
-            layout,
+            ways: Box::new(Ways { first: path(first), data: path(at), layout }),
         }
         .into());
     }
