@@ -165,8 +165,9 @@ fn layout_hint(error: &DataError) -> Option<String> {
             let (path, class) = (quoted(path), quoted(class));
             text!("hint.parts_in_class", command = command, path = path, class = class)
         }
-        DataError::Alike { first, data, layout, .. } => {
-            let (first, data) = (quoted(first), quoted(data));
+        DataError::Alike { ways, .. } => {
+            let (first, data) = (quoted(&ways.first), quoted(&ways.data));
+            let layout = ways.layout;
             text!("hint.alike", command = command, first = first, data = data, layout = layout)
         }
         DataError::OtherThings { others, data, layout, .. } => text!(

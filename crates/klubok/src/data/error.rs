@@ -2,6 +2,17 @@
 
 use crate::limits::amount;
 
+/// How folders that hold the same folders can be read.
+#[derive(Debug)]
+pub struct Ways {
+    /// The path of the first of them, which may be the data.
+    pub first: String,
+    /// The folder to give, where they are to be classes all the same.
+    pub data: String,
+    /// The `data.layout` to give with it.
+    pub layout: &'static str,
+}
+
 /// Data that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -136,17 +147,13 @@ pub enum DataError {
     )]
     Alike {
         /// The folder that they lie in.
-        path: Box<str>,
+        path: String,
         /// Their names, in backticks.
-        folders: Box<str>,
+        folders: String,
         /// What they hold, in backticks.
-        inside: Box<str>,
-        /// The path of the first of them.
-        first: Box<str>,
-        /// The folder to give, where they are to be classes all the same.
-        data: Box<str>,
-        /// The `data.layout` to give with it.
-        layout: &'static str,
+        inside: String,
+        /// How to read them.
+        ways: Box<Ways>,
     },
     /// Folders beside classes whose names are those of other things than data.
     #[error(

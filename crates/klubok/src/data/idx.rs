@@ -140,7 +140,8 @@ fn left_out(source: &Path, pairs: &[Pair]) -> Result<LeftOut> {
     };
     let used: BTreeSet<&Path> =
         pairs.iter().flat_map(|pair| [pair.images.as_path(), &pair.labels]).collect();
-    let tree = Tree::read(source)?;
+    // What lies beside may be too much, or closed to us: that is no reason not to read what was found.
+    let Ok(tree) = Tree::read(source) else { return Ok(left) };
     left.loose = tree.folder(0).pictures.len() as u64;
     let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
     left.folders = tree.holding(0).into_iter().map(folder).collect();
@@ -198,11 +199,11 @@ fn targets(labels: &[u8], classes: &[String], file: impl Fn(usize) -> String) ->
     let names: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let numbers: Vec<_> = names.iter().map(|n| classes.iter().position(|c| c == n)).collect();
     let target = |(row, &label): (usize, &u8)| {
-        if let Some(number) = numbers[usize::from(label)] {
-            return Ok(number as u32);
-        }
-        let known = known_classes(&names[usize::from(label)], classes);
-        Err(DataError::IdxLabel { file: file(row), label, known }.into())
+        let unknown = || {
+            let known = known_classes(&names[usize::from(label)], classes);
+            DataError::IdxLabel { file: file(row), label, known }.into()
+        };
+        numbers[usize::from(label)].map(|number| number as u32).ok_or_else(unknown)
     };
     labels.iter().enumerate().map(target).collect()
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::{
     DataError, Part,
     alike::{alike, copies, inner, mostly},
+    error::Ways,
     names::{in_old_encodings, is_of_other_things},
     quoted,
     tree::Tree,
@@ -75,12 +76,10 @@ fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Res
     if let Some(&first) = same.first() {
         let inside: Vec<&str> = inner(tree, first).into_iter().collect();
         return Err(DataError::Alike {
-            path: path(root).into(),
-            folders: names(tree, &same).into(),
-            inside: some_of(&inside).into(),
-            first: path(first).into(),
-            data: path(at).into(),
-            layout,
+            path: path(root),
+            folders: names(tree, &same),
+            inside: some_of(&inside),
+            ways: Box::new(Ways { first: path(first), data: path(at), layout }),
         }
         .into());
     }

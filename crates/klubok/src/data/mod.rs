@@ -36,7 +36,7 @@ use twox_hash::XxHash3_128;
 
 use self::{builtin::BuiltIn, preprocess::Preprocessing};
 pub use self::{
-    error::DataError,
+    error::{DataError, Ways},
     fingerprint::{Fingerprint, fingerprint},
     fit::{PADDING, picture_from_bytes, read_picture},
     left_out::LeftOut,
