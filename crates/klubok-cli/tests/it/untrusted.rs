@@ -129,7 +129,7 @@ fn pipes_and_endless_files_in_a_run_end_in_a_sentence() {
         let kept = place.read(&path);
         fs_err::remove_file(place.path(&path)).unwrap();
         pipe(&path);
-        ends(&place, &["resume", "run"], "is a pipe or a device");
+        ends(&place, &["resume", "run"], "a pipe or a device");
         fs_err::remove_file(place.path(&path)).unwrap();
         place.write(&path, kept);
     }
