@@ -158,7 +158,7 @@ impl Training<'_> {
         }
         screen.say(diagnosis::report(diagnosis));
         screen.say(text!("end.model", path = self.run.file(MODEL).display()));
-        let run = files::quoted(&summary.run.to_string());
+        let run = files::quoted(&summary.run);
         let settings = files::quoted(&format!("{}/config.toml", summary.run));
         let source = files::quoted(&files::shown(&info.data));
         let predict = format!("klubok predict {run} {}", text!("end.picture"));
