@@ -92,9 +92,14 @@ impl Listing {
             let is_first = trains && part == Part::Train;
             let classes = class_root(&tree, folder, (!is_first).then_some(&self.classes));
             // Kaggle's test pictures have no classes: they cannot be used, and training does without.
-            if trains && !is_first && self.has_no_classes(&tree, classes, wrapper) {
-                self.leave_folder(&tree, folder);
-                continue;
+            if !is_first && self.has_no_classes(&tree, classes, wrapper) {
+                if trains {
+                    self.leave_folder(&tree, folder);
+                    continue;
+                }
+                // To measure a network on other parts instead would be another question.
+                let path = tree.folder(classes).path.display().to_string();
+                return Err(DataError::NoClasses { path, found: tree.passed_over(classes) }.into());
             }
             wrapper = wrapper.or((is_first && classes != folder).then(|| tree.last_name(classes)));
             self.pass_down(&tree, folder, classes);
@@ -228,6 +233,11 @@ fn check_once(tree: &Tree, at: usize, parts: &[(Part, usize)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{super::fixtures::*, *};
+    use crate::{
+        config::Fit,
+        data::{Input, Known, preprocess::Preprocessing},
+        plan::Picture,
+    };
 
     fn names(folder: &tempfile::TempDir, options: &OpenOptions) -> Vec<String> {
         let listing = list(folder.path(), options).unwrap();
@@ -343,6 +353,24 @@ mod tests {
         for test in ["final_test/images/1.png", "final_test/1.png", "final_test/final_test/1.png"] {
             assert_eq!(listed(&[&train[..], &[test]].concat()).len(), 2, "{test}");
         }
+    }
+
+    #[test]
+    fn a_network_is_not_measured_on_a_part_without_classes() {
+        let folder = folder(&[
+            ("x_train/a/1.png", ""),
+            ("x_train/b/1.png", ""),
+            ("x_test/x_test/1.png", ""),
+        ]);
+        let preprocessing = Preprocessing {
+            input: Input::Pictures(Picture { width: 4, height: 4, channels: 1 }),
+            fit: Fit::Squash,
+            mean: vec![0.0],
+            std: vec![1.0],
+        };
+        let known = Some(Known { classes: vec!["a".into(), "b".into()], preprocessing });
+        let message = complaint(&folder, &OpenOptions { known, ..options(4) });
+        assert!(message.starts_with("`DATA/x_test` has no class folders"), "{message}");
     }
 
     #[test]
