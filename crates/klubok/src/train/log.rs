@@ -13,16 +13,45 @@ use crate::{Result, bounded, train::RunError};
 
 /// How far each log was written, and what stands there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written", into = "Written")]
 pub struct Marks {
     pub(super) metrics: Mark,
     pub(super) steps: Mark,
     pub(super) events: Mark,
 }
 
-/// Bytes of a log and their hash, the upper and the lower half: XXH3, 128 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The same as it is written: the bytes of each log, and all hashes.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Written {
+    metrics: u64,
+    steps: u64,
+    events: u64,
+    hashes: [[u64; 2]; 3],
+}
+
+impl From<Marks> for Written {
+    fn from(Marks { metrics, steps, events }: Marks) -> Self {
+        let hashes = [metrics.hash, steps.hash, events.hash];
+        Self { metrics: metrics.bytes, steps: steps.bytes, events: events.bytes, hashes }
+    }
+}
+
+impl From<Written> for Marks {
+    fn from(
+        Written { metrics, steps, events, hashes: [of_metrics, of_steps, of_events] }: Written,
+    ) -> Self {
+        let mark = |bytes, hash| Mark { bytes, hash };
+        Self {
+            metrics: mark(metrics, of_metrics),
+            steps: mark(steps, of_steps),
+            events: mark(events, of_events),
+        }
+    }
+}
+
+/// Bytes of a log and their hash, the upper and the lower half: XXH3, 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) bytes: u64,
     pub(super) hash: [u64; 2],
