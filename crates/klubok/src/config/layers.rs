@@ -15,8 +15,8 @@ use super::{
 };
 use crate::bounded;
 
-/// Parts of a dotted key. The parser makes a table of each, one within the other, and bounds everything else that may be so
-/// deep that the stack does not reach.
+/// Lists and tables within each other, and parts of a dotted key. The parser has a bound of its own, but when it looks for the
+/// end of what is wrong it goes as deep as the brackets do.
 const DEPTH: usize = 16;
 /// Letters of a key or a value that are shown in a message.
 const SHOWN: usize = 80;
@@ -168,7 +168,7 @@ impl Layers {
     ) -> Result<(), ConfigError> {
         let line = |at: usize| text[..at].matches('\n').count() + 1;
         if let Some(at) = too_deep(text) {
-            let message = format!("a key of more than {DEPTH} parts");
+            let message = format!("lists, tables or keys more than {DEPTH} deep");
             return Err(ConfigError::Syntax { file: file.into(), line: line(at), message });
         }
         let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
@@ -251,9 +251,9 @@ fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
     entries
 }
 
-/// Where a dotted key has more than [`DEPTH`] parts, in bytes.
+/// Where something is deeper than [`DEPTH`], in bytes.
 fn too_deep(text: &str) -> Option<usize> {
-    let mut dots = 0;
+    let (mut dots, mut open) = (0, 0usize);
     for token in Source::new(text).lex() {
         match token.kind() {
             TokenKind::Dot => dots += 1,
@@ -261,9 +261,18 @@ fn too_deep(text: &str) -> Option<usize> {
             | TokenKind::Whitespace
             | TokenKind::BasicString
             | TokenKind::LiteralString => {}
-            _ => dots = 0,
+            kind => {
+                dots = 0;
+                open = match kind {
+                    TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
+                    TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                        open.saturating_sub(1)
+                    }
+                    _ => open,
+                };
+            }
         }
-        if dots >= DEPTH {
+        if dots >= DEPTH || open > DEPTH {
             return Some(token.span().start());
         }
     }
@@ -339,12 +348,16 @@ mod tests {
     #[test]
     fn keys_are_no_deeper_than_the_stack() {
         let deep = "a.".repeat(1 << 20);
-        let message = "line 2 of `a.toml` is not valid TOML: a key of more than 16 parts";
+        let message =
+            "line 2 of `a.toml` is not valid TOML: lists, tables or keys more than 16 deep";
         for text in [
             format!("\n{deep}b = 1"),
             format!("\n[{deep}b]"),
             format!("\nx = {{{deep}b = 1}}"),
             format!("\n{}b = 1", "'='.\"=\" . ".repeat(1 << 20)),
+            format!("\nx = {}", "{".repeat(1 << 20)),
+            format!("\nx = {}", "[{".repeat(1 << 20)),
+            format!("\n{}", "[".repeat(1 << 20)),
         ] {
             let error = layers().text(&text, "a.toml").unwrap_err().to_string();
             assert_eq!(error, message);
