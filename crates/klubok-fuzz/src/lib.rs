@@ -1,7 +1,7 @@
 //! Drives a reader with inputs that are nearly right: good ones with some bytes, numbers, words or pieces changed.
 //!
-//! A reader may refuse an input; it must not panic, nor take longer than [`PATIENCE`]. What else must hold for what it
-//! accepts, it asserts itself. How many inputs: [`COUNT`], or what the variable `KLUBOK_FUZZ` says. An input that a
+//! A reader may refuse an input; it must not panic, nor take longer than five seconds. What else must hold for what it
+//! accepts, it asserts itself. How many inputs: 1,500, or what the variable `KLUBOK_FUZZ` says. An input that a
 //! reader fails at is left in the folder of temporary files and named.
 
 mod seen;

@@ -253,7 +253,7 @@ fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
 
 /// Where something is deeper than [`DEPTH`], in bytes.
 fn too_deep(text: &str) -> Option<usize> {
-    let (mut dots, mut open) = (0, 0usize);
+    let (mut dots, mut open) = (0, Vec::new());
     for token in Source::new(text).lex() {
         match token.kind() {
             TokenKind::Dot => dots += 1,
@@ -263,16 +263,16 @@ fn too_deep(text: &str) -> Option<usize> {
             | TokenKind::LiteralString => {}
             kind => {
                 dots = 0;
-                open = match kind {
-                    TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => open + 1,
-                    TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
-                        open.saturating_sub(1)
-                    }
-                    _ => open,
-                };
+                match kind {
+                    TokenKind::LeftSquareBracket => open.push(TokenKind::RightSquareBracket),
+                    TokenKind::LeftCurlyBracket => open.push(TokenKind::RightCurlyBracket),
+                    // A bracket of the other kind closes nothing.
+                    kind if open.last() == Some(&kind) => drop(open.pop()),
+                    _ => {}
+                }
             }
         }
-        if dots >= DEPTH || open > DEPTH {
+        if dots >= DEPTH || open.len() > DEPTH {
             return Some(token.span().start());
         }
     }
@@ -357,6 +357,8 @@ mod tests {
             format!("\n{}b = 1", "'='.\"=\" . ".repeat(1 << 20)),
             format!("\nx = {}", "{".repeat(1 << 20)),
             format!("\nx = {}", "[{".repeat(1 << 20)),
+            format!("\nx = {}", "{]".repeat(1 << 20)),
+            format!("\nx = {}", "{[}".repeat(1 << 20)),
             format!("\n{}", "[".repeat(1 << 20)),
         ] {
             let error = layers().text(&text, "a.toml").unwrap_err().to_string();
