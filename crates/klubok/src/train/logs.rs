@@ -1,9 +1,10 @@
 //! The logs of a run: `metrics.jsonl`, `steps.jsonl` and `events.jsonl`, one JSON object a line.
 //!
 //! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run cuts
-//! the logs back to the marks in its checkpoint, whose hashes say that nobody wrote into them since, so a line that was half written, or that the
-//! resumed run writes again, is gone. What people did stays, however often a run is killed: it is done
-//! again at its step, and its line is not written a second time.
+//! the logs back to the marks in its checkpoint, whose hashes say that nobody wrote into them since.
+//! So a line that was half written, or that the resumed run writes again, is gone. What people did
+//! stays, however often a run is killed: it is done again at its step, and its line is not written a
+//! second time.
 
 use std::{cmp::Ordering, path::Path};
 

@@ -105,7 +105,7 @@ pub fn train(
         }
     }
     let resumed = bytes.is_some();
-    if let Some(epoch) = Logs::came_to(run.path())?.filter(|_| !resumed) {
+    if !resumed && let Some(epoch) = Logs::came_to(run.path())? {
         return Err(RunError::Gone { path: path.display().to_string(), epoch }.into());
     }
     record_split(run, data, resumed)?;
