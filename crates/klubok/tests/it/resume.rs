@@ -356,6 +356,18 @@ fn a_damaged_checkpoint_is_a_clear_error() {
 }
 
 #[test]
+fn a_run_whose_checkpoint_is_gone_is_not_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), &config());
+    train_all(&run, &config());
+    fs::remove_file(run.file(CHECKPOINT)).unwrap();
+    let log = fs::read(run.file("metrics.jsonl")).unwrap();
+    let error = train(&run, &config(), u64::MAX, &mut Nobody).unwrap_err();
+    assert!(matches!(error, Error::Run(RunError::Gone { .. })), "{error}");
+    assert_eq!(fs::read(run.file("metrics.jsonl")).unwrap(), log);
+}
+
+#[test]
 fn a_flipped_bit_anywhere_in_a_checkpoint_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());

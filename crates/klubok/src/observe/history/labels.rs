@@ -31,7 +31,7 @@ const FILLERS: [&str; 5] = ["id", "name", "number", "index", "data"];
 const MOST_COLUMNS: usize = 1000;
 const MOST_CELLS: usize = 8_000_000;
 /// Names of losses that are kept for the note on them.
-const MOST_NAMES: usize = 6;
+pub(super) const MOST_NAMES: usize = 6;
 
 /// Longest name in that note: names of sets differ at their ends.
 pub(super) const LONGEST: usize = 64;

@@ -17,7 +17,7 @@ use super::{
     cells::known,
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
-    labels::{LONGEST, is_other_loss},
+    labels::{LONGEST, MOST_NAMES, is_other_loss},
     measured::take_unmeasured,
     no_loss, records, short, shortened,
     steps::{Point, by_steps},
@@ -168,7 +168,7 @@ impl Tags {
         }
         if name(folder, &value.tag, true).or(name(folder, &value.tag, false)).is_none() {
             let part = Part::of_folder(folder).map_or("", Part::name);
-            if self.others.len() < 6 && is_other_loss(&format!("{part}/{}", value.tag)) {
+            if self.others.len() < MOST_NAMES && is_other_loss(&format!("{part}/{}", value.tag)) {
                 self.others.insert(shortened(&value.tag, LONGEST));
             }
             return Ok(());
