@@ -88,9 +88,9 @@ impl Classifier {
 
     /// How data for this model is opened. The run's own cut of the validation part is used again.
     pub(crate) fn options(&self, strict: bool) -> Result<data::OpenOptions> {
-        let data = match self.run.as_ref().map(RunDir::settings) {
-            Some(Ok((config, _))) => config.data,
-            _ => default_data()?,
+        let data = match &self.run {
+            Some(run) => run.settings()?.0.data,
+            None => default_data()?,
         };
         let preprocessing = self.model.preprocessing.clone();
         let known = data::Known { classes: self.model.classes.clone(), preprocessing };
@@ -110,8 +110,14 @@ impl Classifier {
     pub(crate) fn trained_on(&self) -> Result<BTreeSet<u128>> {
         let path: Option<PathBuf> = self.run.as_ref().map(|run| run.file(SPLIT));
         let Some(path) = path.filter(|path| path.exists()) else { return Ok(BTreeSet::new()) };
-        let rows = data::read_split(&path)?;
-        Ok(rows.into_iter().filter(|row| row.part == Part::Train).map(|row| row.hash).collect())
+        let mut hashes = BTreeSet::new();
+        for row in data::read_split(&path)? {
+            let row = row?;
+            if row.part == Part::Train {
+                hashes.insert(row.hash);
+            }
+        }
+        Ok(hashes)
     }
 
     /// The logits of these rows: `[rows, classes]`.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use klubok::{
-    config::ConfigError, data::DataError, error::PlanError, observe::history::HistoryError,
+    config::ConfigError,
+    data::{DataError, Part},
+    error::PlanError,
+    observe::history::HistoryError,
     train::RunError,
 };
 
@@ -124,7 +127,8 @@ fn data_hint(error: &DataError) -> Option<String> {
         | DataError::NoClasses { .. }
         | DataError::NoPictures { .. }
         | DataError::EmptyClass { .. } => text!("hint.data_layout"),
-        DataError::PartTwice { .. } => text!("hint.part_twice"),
+        DataError::PartTwice { part: Part::Train, .. } => text!("hint.train_twice"),
+        DataError::PartTwice { part, .. } => text!("hint.part_twice", part = part.name()),
         DataError::TooDeep { .. } | DataError::TooMuch { .. } => text!("hint.folders"),
         DataError::IdxLabel { .. } => text!("hint.idx_label"),
         DataError::IdxType { .. } => text!("hint.idx_type"),
@@ -134,6 +138,7 @@ fn data_hint(error: &DataError) -> Option<String> {
         | DataError::IdxShort { .. }
         | DataError::IdxLong { .. }
         | DataError::IdxDamaged { .. }
+        | DataError::IdxMany { .. }
         | DataError::IdxEmpty { .. } => text!("hint.idx_again"),
         DataError::IdxMemory { .. } => text!("hint.idx_memory"),
         DataError::IdxSeveral { .. } => text!("hint.idx_several"),
@@ -160,6 +165,9 @@ fn layout_hint(error: &DataError) -> Option<String> {
         }
         DataError::Unclear { path, .. } => {
             text!("hint.layout_classes", command = command, path = quoted(path))
+        }
+        DataError::PartsInClass { path, trains: false, .. } => {
+            text!("hint.parts_in_class_flat", command = command, path = quoted(path))
         }
         DataError::PartsInClass { path, class, .. } => {
             let (path, class) = (quoted(path), quoted(class));

@@ -89,14 +89,34 @@ pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
 pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     let lang = FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En));
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
-    let mut text = match catalogue(lang).get(section).and_then(|texts| texts.get(name)) {
+    let text = match catalogue(lang).get(section).and_then(|texts| texts.get(name)) {
         Some(text) => text.clone(),
         None => key.to_owned(),
     };
-    for (place, value) in values {
-        text = text.replace(&format!("{{{place}}}"), &clean(value));
+    filled(&text, values)
+}
+
+/// A text with its places filled, each once: what a value says about places is only said.
+fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
+    let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once('{') {
+        whole.push_str(before);
+        let value = after.split_once('}').and_then(|(place, after)| {
+            let (_, value) = values.iter().find(|(name, _)| *name == place)?;
+            Some((clean(value), after))
+        });
+        rest = match value {
+            Some((value, after)) => {
+                whole.push_str(&value);
+                after
+            }
+            None => {
+                whole.push('{');
+                after
+            }
+        };
     }
-    text
+    whole + rest
 }
 
 /// A text of the catalogue: `text!("train.best", epoch = 3)`.
@@ -112,6 +132,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn places_are_filled_once() {
+        let (name, n): (&dyn Display, &dyn Display) = (&"{n} cats", &3);
+        let text = filled("`{name}`: {n}, {other} {", &[("n", n), ("name", name)]);
+        assert_eq!(text, "`{n} cats`: 3, {other} {");
+    }
 
     /// `section.name` with its places, sorted.
     fn shape(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {

@@ -5,7 +5,7 @@
 //! and read no further than their header allows.
 
 use std::{
-    io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom},
+    io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -21,7 +21,7 @@ pub const LINES: u64 = 192 << 20;
 const OBJECT: u64 = 256;
 const LINE: u64 = 16 << 20;
 /// Most bytes of the list of a run's samples.
-pub const SPLIT: u64 = 1 << 30;
+pub const SPLIT: u64 = 512 << 20;
 /// Most bytes of a picture's file.
 pub const PICTURE: u64 = 256 << 20;
 
@@ -108,6 +108,19 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     // A file that grows meanwhile is not read for ever either.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// A regular file to be read piece by piece: more than `limit` bytes of it are an error at its end.
+///
+/// # Errors
+/// As [`open`]; a [`NotRead`] inside when it is larger.
+pub fn stream(path: &Path, limit: u64) -> io::Result<impl Read> {
+    let file = open(path)?;
+    if file.metadata()?.len() > limit {
+        return Err(NotRead::TooLarge { path: path.display().to_string(), limit }.into());
+    }
+    // What is added meanwhile is not read.
+    Ok(file.take(limit))
 }
 
 /// The same as text.

@@ -1,6 +1,8 @@
 //! The parts of data, and the names that people give them: one table for folders of pictures, columns of histories and
 //! folders of event files.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// A part of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -122,10 +124,10 @@ impl Part {
 }
 
 /// The words of a name in lower case: apart by anything but letters, or by a capital after a small letter. Numbers are
-/// none.
+/// none. macOS writes an accent as a sign of its own after its letter: both are one letter here.
 fn words(name: &str) -> Vec<String> {
     let (mut apart, mut small) = (String::new(), false);
-    for letter in name.chars() {
+    for letter in name.nfc() {
         if small && letter.is_uppercase() {
             apart.push(' ');
         }
@@ -166,6 +168,8 @@ mod tests {
         for (part, names) in names {
             for name in names.split(' ') {
                 assert_eq!(Part::of_folder(name), Some(part), "{name}");
+                let apart: String = name.nfd().collect();
+                assert_eq!(Part::of_folder(&apart), Some(part), "{apart}");
             }
         }
     }

@@ -76,9 +76,12 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
     let split = run.file(SPLIT);
     if split.exists() {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let rows = read_split(&split)?;
-        let val = rows.into_iter().filter(|row| row.part == Part::Val);
-        val.for_each(|row| *counts.entry(row.class).or_default() += 1);
+        for row in read_split(&split)? {
+            let row = row?;
+            if row.part == Part::Val {
+                *counts.entry(row.class).or_default() += 1;
+            }
+        }
         history.val_classes = counts.into_values().collect();
     }
     Ok(history)

@@ -67,6 +67,7 @@ impl About {
         let places: BTreeMap<&String, usize> = model.classes.iter().zip(0..).collect();
         let mut counts = [vec![0; model.classes.len()], vec![0; model.classes.len()]];
         for row in read_split(&run.file(SPLIT))? {
+            let row = row?;
             let part = match row.part {
                 Part::Train => 0,
                 Part::Val => 1,

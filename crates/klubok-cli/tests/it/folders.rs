@@ -118,6 +118,23 @@ fn only_readings_that_work_are_offered() {
 }
 
 #[test]
+fn parts_below_classes_are_offered_only_with_class_folders() {
+    let place = Place::new();
+    for name in ["cat/train/1.png", "cat/test/1.png", "dog/train/1.png", "dog/test/1.png"] {
+        place.picture(&format!("pets/{name}"), 9, 9);
+        place.picture(&format!("deep/{name}").replace("train/", "train/a/"), 9, 9);
+    }
+    let ran = place.fails(&["check", "pets"], 1, "which look like parts", "data/train/cat");
+    assert!(!ran.stderr.contains("`klubok check pets/cat`"), "{}", ran.stderr);
+    place.fails(&["check", "deep"], 1, "which look like parts", "`klubok check deep/cat`");
+    place.pets("twice/train", 5);
+    place.pets("twice/training", 5);
+    let ran =
+        place.fails(&["check", "twice"], 1, "`train` and `training`", "put what lies in both");
+    assert!(!ran.stderr.contains("--val"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_class_that_validation_lacks_is_named() {
     let place = Place::new();
     place.pets("data/train", 10);

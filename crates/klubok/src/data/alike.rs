@@ -23,15 +23,15 @@ pub(super) fn mostly(names: &BTreeSet<&str>, is_known: impl Fn(&str) -> bool) ->
 }
 
 /// Those of some folders that hold what lies beside them once more, such as `augmented/cat` beside `cat`.
-pub(super) fn copies(tree: &Tree, folders: &[usize]) -> Vec<usize> {
+pub(super) fn copies(tree: &Tree, folders: &[usize]) -> BTreeSet<usize> {
     let names: BTreeSet<&str> = folders.iter().map(|&at| tree.last_name(at)).collect();
     let is_copy = |at: &usize| {
         let own = tree.last_name(*at);
         mostly(&inner(tree, *at), |name| name != own && names.contains(name))
     };
-    let copies: Vec<usize> = folders.iter().copied().filter(is_copy).collect();
+    let copies: BTreeSet<usize> = folders.iter().copied().filter(is_copy).collect();
     // Where nothing would be left, nothing is the copy of another.
-    if folders.len() - copies.len() < 2 { Vec::new() } else { copies }
+    if folders.len() - copies.len() < 2 { BTreeSet::new() } else { copies }
 }
 
 /// Those of some folders that all hold the same folders or nearly, if there are two or more.

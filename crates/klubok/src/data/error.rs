@@ -1,5 +1,6 @@
 //! Data that cannot be used, one variant for each way to go wrong.
 
+use super::Part;
 use crate::limits::amount;
 
 /// How folders that hold the same folders can be read.
@@ -125,6 +126,8 @@ pub enum DataError {
         first: String,
         /// The other folder.
         second: String,
+        /// The part.
+        part: Part,
     },
     /// Folders that may be parts or classes.
     #[error(
@@ -182,6 +185,8 @@ pub enum DataError {
         class: String,
         /// Those parts, in backticks.
         parts: String,
+        /// The training part among them has class folders.
+        trains: bool,
     },
     /// Folders in folders without end.
     #[error("`{path}` lies more than {most} folders deep, deeper than data is looked for")]
@@ -302,6 +307,18 @@ pub enum DataError {
         file: String,
         /// Bytes of its values.
         needed: u64,
+    },
+    /// More pictures than are read of their size.
+    #[error(
+        "`{file}` holds {pictures} pictures of {pixels} pixels: so many are read only of larger ones"
+    )]
+    IdxMany {
+        /// The file.
+        file: String,
+        /// Pictures in it and in the files before it.
+        pictures: usize,
+        /// Pixels of each.
+        pixels: usize,
     },
     /// Pictures without labels or labels without pictures.
     #[error("`{path}` has no `{file}` (or `{file}.gz`)")]

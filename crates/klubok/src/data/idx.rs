@@ -26,6 +26,11 @@ use crate::{bounded, error::Result, limits, plan::Picture, rows::MemoryRows};
 /// Most bytes that a packed file may hold; the largest relative of MNIST has 640 MB.
 const UNPACKED: u64 = 1 << 30;
 
+/// What a picture takes beside its pixels, about: its name, its hash, its class and its part, some of them twice for a while.
+const BESIDE_PIXELS: u64 = 256;
+/// So much of that is nothing to ask about, however small the pictures are.
+const NO_MATTER: u64 = 512 << 20;
+
 /// Files beside those used that are named; more are counted only.
 const BESIDE: usize = 64;
 
@@ -95,10 +100,16 @@ pub(super) fn open(
             let file = pair.images.display().to_string();
             return Err(DataError::IdxCounts { file, pictures, labels: part.len() }.into());
         }
+        check_memory(&pair.images, labels.len() + pictures, found.values())?;
         // The first block is taken as it is: it is by far the largest.
         if pixels.is_empty() {
             pixels = bytes;
         } else {
+            let needed = bytes.len() as u64;
+            let file = || pair.images.display().to_string();
+            pixels
+                .try_reserve_exact(bytes.len())
+                .map_err(|_| DataError::IdxMemory { file: file(), needed })?;
             pixels.extend_from_slice(&bytes);
         }
         names.extend((0..pictures).map(|row| format!("{}/{row}", pair.part.name())));
@@ -186,6 +197,21 @@ fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
     }
     let [expected, got] = [expected, got].map(|shape| Input::Pictures(shape).words());
     Err(DataError::IdxShape { file: file.display().to_string(), got, expected }.into())
+}
+
+/// Checks that there is memory for so many pictures of so many pixels, and that they are no trick: a packed file of some
+/// kilobytes can hold a billion pictures of one pixel, whose names and hashes take a hundred times as much as they.
+fn check_memory(file: &Path, pictures: usize, pixels: usize) -> Result<()> {
+    let needed = pictures as u64 * BESIDE_PIXELS;
+    let file = || file.display().to_string();
+    if needed > NO_MATTER.max(2 * (pictures as u64 * pixels as u64)) {
+        return Err(DataError::IdxMany { file: file(), pictures, pixels }.into());
+    }
+    if limits::fits(needed) {
+        Ok(())
+    } else {
+        Err(DataError::IdxMemory { file: file(), needed }.into())
+    }
 }
 
 /// Names of the classes: the labels that occur in the training part, by number. EMNIST's letters begin at 1.
@@ -382,6 +408,21 @@ mod tests {
             assert_eq!(data.names[5], "train/5");
             assert_eq!((data.parts.train.len(), data.parts.val.len()), (4, 2));
         }
+    }
+
+    #[test]
+    fn more_pictures_of_a_pixel_than_anyone_has_are_refused() {
+        let n = (NO_MATTER / BESIDE_PIXELS + 1) as u32;
+        let packed = |bytes: Vec<u8>| gzip(&bytes);
+        let folder = folder(&[
+            ("train-images-idx3-ubyte.gz", packed(idx(&[n, 1, 1], &vec![0; n as usize]))),
+            ("train-labels-idx1-ubyte.gz", packed(idx(&[n], &vec![0; n as usize]))),
+        ]);
+        let message = complaint(&folder, &options(64));
+        assert!(
+            message.contains("pictures of 1 pixels: so many are read only of larger"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     DataError, Part,
     alike::{alike, copies, inner, mostly},
     error::Ways,
-    names::{in_old_encodings, is_of_other_things},
+    names::{in_old_encodings, is_of_marks, is_of_other_things},
     quoted,
     tree::Tree,
 };
@@ -85,7 +85,10 @@ fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Res
     }
     let (others, classes): (Vec<usize>, Vec<usize>) =
         folders.into_iter().partition(|&at| is_of_other_things(tree.last_name(at)));
-    if others.is_empty() || classes.len() < 2 {
+    // Beside one class other things may be the second one, unless it is `images` and they are what was marked in these.
+    let marked = classes.iter().all(|&at| Part::says_nothing(tree.last_name(at)))
+        && others.iter().any(|&at| is_of_marks(tree.last_name(at)));
+    if others.is_empty() || classes.len() < 2 && !marked {
         return Ok(());
     }
     let others = names(tree, &others);
@@ -124,6 +127,12 @@ fn looks_like_parts(tree: &Tree, at: usize) -> bool {
     let parts = named_parts(tree, at);
     let train = parts.iter().any(|(part, _)| *part == Part::Train);
     train && parts.iter().any(|(part, _)| *part != Part::Train)
+}
+
+/// A folder, or one below it that nothing lies beside, that holds a training part and another one.
+fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
+    let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
+    std::iter::successors(Some(at), only).find(|&at| looks_like_parts(tree, at))
 }
 
 /// True for a folder of parts or class folders, at once or below folders that hold nothing else.
@@ -230,14 +239,14 @@ fn part_of(tree: &Tree, at: usize) -> Option<Part> {
 /// True when folders are parts, for training.
 fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
     let (parts, holding) = (named_parts(tree, at), tree.holding(at));
-    let is_part = |at: usize| parts.iter().any(|(_, part)| *part == at);
-    let others: Vec<usize> = holding.iter().copied().filter(|&at| !is_part(at)).collect();
+    let named: BTreeSet<usize> = parts.iter().map(|(_, at)| *at).collect();
+    let others: Vec<usize> = holding.iter().copied().filter(|at| !named.contains(at)).collect();
     if parts.is_empty() {
         let flat = flat_parts(tree, &holding);
         if !flat.is_empty() {
             return Err(unclear(tree, at, &flat, &others));
         }
-        return match others.into_iter().find(|&at| looks_like_parts(tree, at)) {
+        return match others.into_iter().find_map(|at| parts_below(tree, at)) {
             Some(class) => Err(parts_in_class(tree, at, class)),
             None => Ok(false),
         };
@@ -282,15 +291,13 @@ fn flat_parts(tree: &Tree, folders: &[usize]) -> Vec<usize> {
 
 /// The error that shows two readings.
 fn unclear(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> Error {
-    let others: Vec<usize> = others.iter().copied().filter(|at| !parts.contains(at)).collect();
-    let trains = named_parts(tree, at).into_iter().any(|(part, at)| {
-        part == Part::Train && !tree.holding(class_root(tree, at, None)).is_empty()
-    });
+    let named: BTreeSet<&usize> = parts.iter().collect();
+    let others: Vec<usize> = others.iter().copied().filter(|at| !named.contains(at)).collect();
     DataError::Unclear {
         path: tree.folder(at).path.display().to_string(),
         parts: names(tree, parts),
         others: if others.is_empty() { "others".into() } else { names(tree, &others) },
-        trains,
+        trains: trains(tree, at),
     }
     .into()
 }
@@ -314,8 +321,15 @@ fn is_known(tree: &Tree, at: usize, known: Option<&[String]>) -> bool {
 fn parts_in_class(tree: &Tree, at: usize, class: usize) -> Error {
     let parts: Vec<usize> = named_parts(tree, class).into_iter().map(|(_, at)| at).collect();
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    DataError::PartsInClass { path: path(at), class: path(class), parts: names(tree, &parts) }
-        .into()
+    let (trains, parts) = (trains(tree, class), names(tree, &parts));
+    DataError::PartsInClass { path: path(at), class: path(class), parts, trains }.into()
+}
+
+/// True when a folder has a training part with class folders: its parts can be read as such.
+fn trains(tree: &Tree, at: usize) -> bool {
+    named_parts(tree, at).into_iter().any(|(part, at)| {
+        part == Part::Train && !tree.holding(class_root(tree, at, None)).is_empty()
+    })
 }
 
 /// Names of folders, in backticks.
@@ -507,6 +521,15 @@ mod tests {
         );
         assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
         auto(&["docs/1.png", "plots/1.png", "photos/1.png"], "classes of /");
+        auto(&["mask/1.png", "no mask/1.png"], "classes of /");
+        for files in [
+            &["images/1.png", "Masks/1.png"][..],
+            &["images/a/1.png", "images/b/1.png", "annotations/1.png"],
+            &["train/images/1.png", "train/labels/1.png", "val/images/1.png"],
+        ] {
+            let error = reading(files, Layout::Names, None);
+            assert!(error.contains("by their names they hold something else"), "{error}");
+        }
         auto(&["cat/1.png", "dog/1.png", "node_modules/x/1.png", "venv/1.png"], "classes of /");
     }
 
@@ -528,6 +551,9 @@ mod tests {
         let words = "`DATA/cat` holds `train`, `test`, which look like parts";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+        let files = ["raw/raw/train/a/1.png", "raw/raw/test/a/1.png", "small/a/1.png"];
+        let words = "`DATA/raw/raw` holds `train`, `test`, which look like parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl LeftOut {
     /// Counts a file that is no picture.
     pub(super) fn file(&mut self, path: &Path) {
         let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
-        let short = ending.len() <= LETTERS && ending.chars().all(char::is_alphanumeric);
+        let short = ending.chars().count() <= LETTERS && ending.chars().all(char::is_alphanumeric);
         let counted = self.files.len() < ENDINGS || self.files.contains_key(&ending);
         *self.files.entry(if short && counted { ending } else { String::new() }).or_default() += 1;
     }
@@ -78,11 +78,12 @@ mod tests {
     #[test]
     fn files_are_counted_by_ending() {
         let mut left = LeftOut::default();
-        for name in ["a.TXT", "b.txt", "c", "d.far_too_long_for_one", "Thumbs.db"] {
+        for name in ["a.TXT", "b.txt", "c", "d.far_too_long_for_one", "e.заметка", "Thumbs.db"]
+        {
             left.file(Path::new(name));
         }
         let counts: Vec<_> = left.files.iter().map(|(ending, n)| (ending.as_str(), *n)).collect();
-        assert_eq!(counts, [("", 2), ("db", 1), ("txt", 2)]);
+        assert_eq!(counts, [("", 2), ("db", 1), ("txt", 2), ("заметка", 1)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! used is counted. Order is the byte order of the names.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -162,15 +162,21 @@ impl Listing {
             self.classes = folders.iter().map(|&at| tree.last_name(at).to_owned()).collect();
         }
         self.leave(tree, at, &folders);
-        for folder in folders {
+        let numbers: BTreeMap<&str, u32> =
+            self.classes.iter().map(String::as_str).zip(0..).collect();
+        let number = |&folder: &usize| {
             let class = tree.last_name(folder);
-            let Some(number) = self.classes.iter().position(|c| c == class) else {
+            let unknown = || {
                 let known = known_classes(class, &self.classes);
                 let path = tree.folder(folder).path.display().to_string();
-                return Err(DataError::UnknownClass { path, class: class.into(), known }.into());
+                DataError::UnknownClass { path, class: class.into(), known }
             };
+            numbers.get(class).copied().ok_or_else(unknown)
+        };
+        let numbers = folders.iter().map(number).collect::<std::result::Result<Vec<_>, _>>()?;
+        for (folder, number) in folders.into_iter().zip(numbers) {
             for below in tree.below(folder) {
-                self.add_files(root, below, number as u32);
+                self.add_files(root, below, number);
             }
         }
         Ok(())
@@ -227,7 +233,7 @@ fn check_once(tree: &Tree, at: usize, parts: &[(Part, usize)]) -> Result<()> {
     let Some(two) = parts.windows(2).find(|two| two[0].0 == two[1].0) else { return Ok(()) };
     let [first, second] = [two[0].1, two[1].1].map(|at| tree.last_name(at).to_owned());
     let path = tree.folder(at).path.display().to_string();
-    Err(DataError::PartTwice { path, first, second }.into())
+    Err(DataError::PartTwice { path, first, second, part: two[0].0 }.into())
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsStr, fmt::Write as _, path::Path};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// Ends of names that are taken for pictures. HEIC and AVIF are among them to be named as unsupported.
 const ENDINGS: [&str; 14] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "webp", "tif", "tiff", "heic",
@@ -10,14 +12,12 @@ const ENDINGS: [&str; 14] = [
 
 /// Folders that systems and devices make, in lower case: macOS, Windows, Linux, Synology, QNAP. They hold thumbnails,
 /// copies and what was deleted. Those of programmers' tools are full of pictures that nobody ever meant.
-const SYSTEM: [&str; 26] = [
+const SYSTEM: [&str; 24] = [
     "__macosx",
     "network trash folder",
     "temporary items",
     "the volume settings folder",
     "$recycle.bin",
-    "recycler",
-    "recycled",
     "system volume information",
     "config.msi",
     "msdownld.tmp",
@@ -38,6 +38,9 @@ const SYSTEM: [&str; 26] = [
     "site-packages",
     "venv",
 ];
+
+/// Where old Windows keeps what was deleted, always in capitals: waste is sorted into classes of these names.
+const BINS: [&str; 2] = ["RECYCLER", "RECYCLED"];
 
 /// Folders in which people keep other things than data, in lower case. A class may have such a name, so that one beside
 /// class folders is asked about.
@@ -71,6 +74,19 @@ const OTHER_THINGS: [&str; 27] = [
     "temp",
 ];
 
+/// Folders of what people marked in pictures, in lower case: they lie beside those of the pictures themselves.
+const MARKS: [&str; 9] = [
+    "masks",
+    "annotations",
+    "labels",
+    "segmentations",
+    "ground_truth",
+    "groundtruth",
+    "gt",
+    "trimaps",
+    "bboxes",
+];
+
 /// True when the name ends like a picture's.
 pub fn looks_like_picture(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
@@ -79,16 +95,25 @@ pub fn looks_like_picture(path: &Path) -> bool {
 
 /// True for a folder that is no data anywhere: a hidden one, or one that a system made.
 pub fn is_of_system(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().to_lowercase();
+    let as_it_is = name.to_string_lossy();
+    let name = as_it_is.to_lowercase();
     // Windows keeps what it found on a damaged disk in `found.000`, `found.001`.
     let found = name.strip_prefix("found.");
     let found = found.is_some_and(|n| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit()));
-    name.starts_with('.') || found || SYSTEM.contains(&name.as_str())
+    name.starts_with('.')
+        || found
+        || SYSTEM.contains(&name.as_str())
+        || BINS.contains(&as_it_is.as_ref())
 }
 
 /// True for a folder that by its name holds something else than data.
 pub(super) fn is_of_other_things(name: &str) -> bool {
-    OTHER_THINGS.contains(&name.to_lowercase().as_str())
+    OTHER_THINGS.contains(&name.to_lowercase().as_str()) || is_of_marks(name)
+}
+
+/// True for a folder that by its name holds what people marked in the pictures beside it.
+pub(super) fn is_of_marks(name: &str) -> bool {
+    MARKS.contains(&name.to_lowercase().as_str())
 }
 
 /// What a name that is no UTF-8 says in the encodings that Russian systems had, Windows and DOS, from what
@@ -125,25 +150,7 @@ fn dos(byte: u8) -> Option<char> {
 /// True when two names differ in nothing but the form of their accents: one letter in the one (`é`), a letter and a
 /// combining mark in the other. Systems write names in either form.
 pub(super) fn differ_in_form(one: &str, other: &str) -> bool {
-    let is_mark = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
-    let bases = |name: &str| name.chars().filter(|&c| !is_mark(c)).count();
-    let (mut one, mut other) = (one, other);
-    if one == other || bases(one) != bases(other) {
-        return false;
-    }
-    loop {
-        let (Some(a), Some(b)) = (one.chars().next(), other.chars().next()) else {
-            return one == other;
-        };
-        (one, other) = (&one[a.len_utf8()..], &other[b.len_utf8()..]);
-        let (plain, marked) = (one.trim_start_matches(is_mark), other.trim_start_matches(is_mark));
-        let (marks, others) = (plain.len() < one.len(), marked.len() < other.len());
-        let composed = |c: char| c as u32 >= 0xC0;
-        if a != b && !(marks && !others && composed(b)) && !(others && !marks && composed(a)) {
-            return false;
-        }
-        (one, other) = (plain, marked);
-    }
+    one != other && one.nfc().eq(other.nfc())
 }
 
 /// A name as text. Bytes that are no UTF-8 become `\xHH`, and so does a backslash before what reads like that: names
@@ -193,10 +200,21 @@ mod tests {
             ".git",
             ".ipynb_checkpoints",
             "FOUND.000",
+            "RECYCLER",
         ] {
             assert!(is_of_system(name.as_ref()), "{name}");
         }
-        for name in ["cat", "recycle", "found.it", "found.0000", "lost", "eaDir", "macosx"] {
+        for name in [
+            "cat",
+            "recycle",
+            "recycled",
+            "Recycler",
+            "found.it",
+            "found.0000",
+            "lost",
+            "eaDir",
+            "macosx",
+        ] {
             assert!(!is_of_system(name.as_ref()), "{name}");
         }
     }
@@ -207,6 +225,7 @@ mod tests {
             assert!(is_of_system(name.as_ref()), "{name}");
         }
         assert!(is_of_other_things("Plots") && !is_of_other_things("cat"));
+        assert!(is_of_other_things("Masks") && is_of_marks("GT") && !is_of_marks("mask"));
     }
 
     #[test]

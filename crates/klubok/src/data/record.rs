@@ -18,6 +18,10 @@ use crate::{
 /// The header line.
 const HEADER: [&str; 5] = ["row", "part", "class", "name", "hash"];
 
+/// Bytes of a line, and lines, beyond which a record is none of klubok's.
+const LINE: usize = 1 << 16;
+const LINES: usize = 1 << 24;
+
 /// One line of `split.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitRow {
@@ -62,34 +66,35 @@ pub fn write_split(to: impl Write, rows: &[SplitRow]) -> Result<()> {
     Ok(writer.flush()?)
 }
 
-/// Reads what [`write_split`] wrote.
+/// Reads what [`write_split`] wrote, row by row: a record may be longer than anyone wants to keep.
 ///
 /// # Errors
-/// [`DataError::Record`] with the line when a line is damaged; when the file cannot be read.
-pub fn read_split(path: &Path) -> Result<Vec<SplitRow>> {
-    parse_split(&bounded::read(path, bounded::SPLIT)?[..])
+/// When the file cannot be read; each row [`DataError::Record`] with its line when that is damaged.
+pub fn read_split(path: &Path) -> Result<impl Iterator<Item = Result<SplitRow>>> {
+    Ok(parse_split(bounded::stream(path, bounded::SPLIT)?))
 }
 
 /// The same from the content of the file.
-///
-/// # Errors
-/// [`DataError::Record`] with the line when a line is damaged.
-pub fn parse_split(from: impl Read) -> Result<Vec<SplitRow>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(from);
-    let mut rows = Vec::new();
-    for (i, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| match e.position().map(csv::Position::line) {
-            Some(line) if !e.is_io_error() => damaged(line, &e.to_string()),
-            _ => Error::Io(e.into()),
-        })?;
-        let line = record.position().map_or(0, csv::Position::line);
-        match i {
-            0 if record.iter().eq(HEADER) => {}
-            0 => return Err(damaged(line, &format!("it must be `{}`", HEADER.join(",")))),
-            _ => rows.push(parse(&record).map_err(|reason| damaged(line, &reason))?),
+pub fn parse_split(from: impl Read) -> impl Iterator<Item = Result<SplitRow>> {
+    let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(from);
+    reader.into_records().enumerate().filter_map(|(i, record)| row(i, record).transpose())
+}
+
+/// The row of record `i` of the file; none for the header.
+fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitRow>> {
+    let record = record.map_err(|e| match e.position().map(csv::Position::line) {
+        Some(line) if !e.is_io_error() => damaged(line, &e.to_string()),
+        _ => Error::Io(e.into()),
+    })?;
+    let line = record.position().map_or(0, csv::Position::line);
+    match i {
+        0 if record.iter().eq(HEADER) => Ok(None),
+        0 => Err(damaged(line, &format!("it must be `{}`", HEADER.join(",")))),
+        _ if i > LINES || record.as_slice().len() > LINE => {
+            Err(damaged(line, "it is longer than any that klubok writes"))
         }
+        _ => parse(&record).map(Some).map_err(|reason| damaged(line, &reason)),
     }
-    Ok(rows)
 }
 
 fn damaged(line: u64, reason: &str) -> Error {
@@ -110,38 +115,66 @@ fn parse(record: &csv::StringRecord) -> std::result::Result<SplitRow, String> {
 
 /// In one sentence how `now` differs from the rows of a record, or nothing when it does not: samples
 /// that were added or removed, whose content changed, that changed their class or their part.
-pub fn difference(before: &[SplitRow], now: &Dataset) -> Option<String> {
-    let now = split_rows(now);
-    let by_name = |rows: &'_ [SplitRow]| -> BTreeMap<String, SplitRow> {
-        rows.iter().map(|row| (row.name.clone(), row.clone())).collect()
-    };
-    let (old, new) = (by_name(before), by_name(&now));
-    let kept = || old.values().filter_map(|o| Some((o, new.get(&o.name)?)));
-    let name = |row: &SplitRow| row.name.clone();
-    let changes = [
-        ("added", new.values().filter(|n| !old.contains_key(&n.name)).map(name).collect()),
-        ("removed", old.values().filter(|o| !new.contains_key(&o.name)).map(name).collect()),
-        ("changed", kept().filter(|(o, n)| o.hash != n.hash).map(|(o, _)| name(o)).collect()),
-        (
-            "moved to another class",
-            kept().filter(|(o, n)| o.class != n.class).map(|(o, _)| name(o)).collect(),
-        ),
-        (
-            "moved to another part",
-            kept().filter(|(o, n)| o.part != n.part).map(|(o, _)| name(o)).collect::<Vec<_>>(),
-        ),
-    ];
+///
+/// # Errors
+/// When a row cannot be read.
+pub fn difference(
+    before: impl Iterator<Item = Result<SplitRow>>,
+    now: &Dataset,
+) -> Result<Option<String>> {
+    let parts = now.part_of_rows();
+    let rows: BTreeMap<&str, usize> = now.names.iter().map(String::as_str).zip(0..).collect();
+    let mut kept = vec![false; now.names.len()];
+    let mut changes: [Change; 5] = Default::default();
+    let [added, removed, changed, of_class, of_part] = &mut changes;
+    for old in before {
+        let old = old?;
+        let Some(&row) = rows.get(old.name.as_str()) else {
+            removed.add(&old.name);
+            continue;
+        };
+        kept[row] = true;
+        let class = &now.classes[now.targets[row] as usize];
+        for (change, is) in [
+            (&mut *changed, old.hash != now.hashes[row]),
+            (&mut *of_class, old.class != *class),
+            (&mut *of_part, old.part != parts[row]),
+        ] {
+            if is {
+                change.add(&old.name);
+            }
+        }
+    }
+    let new = rows.iter().filter(|(_, row)| !kept[**row]);
+    new.for_each(|(name, _)| added.add(name));
+    let words = ["added", "removed", "changed", "moved to another class", "moved to another part"];
     let clauses: Vec<String> =
-        changes.iter().filter_map(|(what, names)| clause(what, names)).collect();
-    (!clauses.is_empty()).then(|| clauses.join("; "))
+        words.iter().zip(&changes).filter_map(|(what, change)| change.clause(what)).collect();
+    Ok((!clauses.is_empty()).then(|| clauses.join("; ")))
 }
 
-/// "3 samples were added, first `cat/9.jpg`".
-fn clause(what: &str, names: &[String]) -> Option<String> {
-    match names {
-        [] => None,
-        [name] => Some(format!("1 sample was {what}, `{name}`")),
-        [first, ..] => Some(format!("{} samples were {what}, first `{first}`", names.len())),
+/// Samples that something happened to: how many, and the first by name.
+#[derive(Default)]
+struct Change {
+    samples: u64,
+    first: Option<String>,
+}
+
+impl Change {
+    fn add(&mut self, name: &str) {
+        self.samples += 1;
+        if self.first.as_deref().is_none_or(|first| name < first) {
+            self.first = Some(name.to_owned());
+        }
+    }
+
+    /// "3 samples were added, first `cat/9.jpg`".
+    fn clause(&self, what: &str) -> Option<String> {
+        let first = self.first.as_ref()?;
+        Some(match self.samples {
+            1 => format!("1 sample was {what}, `{first}`"),
+            n => format!("{n} samples were {what}, first `{first}`"),
+        })
     }
 }
 
@@ -157,6 +190,14 @@ mod tests {
         bytes
     }
 
+    fn parsed(bytes: &[u8]) -> Result<Vec<SplitRow>> {
+        parse_split(bytes).collect()
+    }
+
+    fn compared(before: &[SplitRow], now: &Dataset) -> Option<String> {
+        difference(before.iter().cloned().map(Ok), now).unwrap()
+    }
+
     fn any_row() -> impl Strategy<Value = SplitRow> {
         let parts = prop::sample::select(vec![Part::Train, Part::Val, Part::Test]);
         (any::<u32>(), parts, any::<String>(), any::<String>(), any::<u128>())
@@ -166,7 +207,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(rows in prop::collection::vec(any_row(), 0..20)) {
-            prop_assert_eq!(parse_split(&written(&rows)[..]).unwrap(), rows);
+            prop_assert_eq!(parsed(&written(&rows)).unwrap(), rows);
         }
     }
 
@@ -178,12 +219,12 @@ mod tests {
         let hash = "000000000000000000000000000000ff";
         let line = format!("3,val,\"x,y\",\"a, \"\"b\"\"\r\nc\",{hash}\n");
         assert_eq!(text, format!("row,part,class,name,hash\n{line}"));
-        assert_eq!(parse_split(text.as_bytes()).unwrap(), [row]);
+        assert_eq!(parsed(text.as_bytes()).unwrap(), [row]);
     }
 
     #[test]
     fn a_damaged_line_is_named() {
-        let complaint = |text: &str| parse_split(text.as_bytes()).unwrap_err().to_string();
+        let complaint = |text: &str| parsed(text.as_bytes()).unwrap_err().to_string();
         let head = "row,part,class,name,hash\n";
         for (line, words) in [
             ("1,val,a,b", "line 2"),
@@ -198,6 +239,8 @@ mod tests {
             assert!(message.contains(words), "{message}");
         }
         assert!(complaint("name,part\n").contains("line 1"));
+        let long = format!("{head}1,val,{},x,0\n", "a".repeat(LINE));
+        assert!(complaint(&long).ends_with("it is longer than any that klubok writes"));
     }
 
     #[test]
@@ -206,15 +249,15 @@ mod tests {
         let data = || opened(&folder, &options(4)).unwrap();
         let path = |name: &str| folder.path().join(name);
         let before = split_rows(&data());
-        assert_eq!(difference(&before, &data()), None);
+        assert_eq!(compared(&before, &data()), None);
         fs_err::write(path("cat/001.png"), png(3, 200)).unwrap();
-        assert_eq!(difference(&before, &data()).unwrap(), "1 sample was changed, `cat/001.png`");
+        assert_eq!(compared(&before, &data()).unwrap(), "1 sample was changed, `cat/001.png`");
 
         let before = split_rows(&data());
         fs_err::write(path("dog/1.png"), png(4, 1)).unwrap();
         fs_err::write(path("dog/2.png"), png(4, 2)).unwrap();
         fs_err::remove_file(path("cat/000.png")).unwrap();
-        let words = difference(&before, &data()).unwrap();
+        let words = compared(&before, &data()).unwrap();
         let added = "2 samples were added, first `dog/1.png`; 1 sample was removed, `cat/000.png`";
         assert!(words.starts_with(added), "{words}");
     }
@@ -227,10 +270,10 @@ mod tests {
         before[0].class = "dog".into();
         assert_eq!(class, "cat");
         let words = "1 sample was moved to another class, `cat/000.png`";
-        assert_eq!(difference(&before, &data).unwrap(), words);
+        assert_eq!(compared(&before, &data).unwrap(), words);
         before[0].class = class;
         before[1].part = if part == Part::Train { Part::Test } else { Part::Train };
         let words = "1 sample was moved to another part, `cat/001.png`";
-        assert_eq!(difference(&before, &data).unwrap(), words);
+        assert_eq!(compared(&before, &data).unwrap(), words);
     }
 }

@@ -20,7 +20,7 @@ use crate::{bounded, error::Result};
 const DEPTH: usize = 64;
 /// Files and folders of all kinds.
 const ENTRIES: usize = 1 << 21;
-/// Bytes of the paths of folders and pictures, all together: names may be long, and each lies below others.
+/// Bytes that folders and the paths of pictures take, all together: names may be long, and each lies below others.
 const PATHS: usize = 256 << 20;
 /// Links to folders: a few that lead to each other already make more ways than anyone can go.
 const LINKS: usize = 1 << 16;
@@ -146,9 +146,13 @@ impl Tree {
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            if is_folder || looks_like_picture(&path) {
-                seen.paths += path.as_os_str().len();
-            }
+            let length = path.as_os_str().len();
+            // A folder is kept with its name, its path and where it really is.
+            seen.paths += match (is_folder, looks_like_picture(&path)) {
+                (true, _) => size_of::<Folder>() + 3 * length,
+                (false, true) => length,
+                (false, false) => 0,
+            };
             if !is_folder {
                 let special =
                     leads_to.map_or(!kind.is_file() && !kind.is_symlink(), |to| !to.is_file());
@@ -259,11 +263,15 @@ impl Folder {
         }
     }
 
-    /// A folder in which klubok trained: settings with a section `[run]`, and no pictures.
+    /// A folder in which klubok trained: settings with a section `[run]` that says which klubok, and no pictures.
     fn looks_like_run(&self) -> bool {
         let settings = self.left.files.contains_key("toml") && self.pictures.is_empty();
         let text = || bounded::read_to_string(&self.path.join(CONFIG), bounded::SETTINGS);
-        settings && text().is_ok_and(|text| text.lines().any(|line| line.trim() == "[run]"))
+        let ours = |text: String| {
+            let mut lines = text.lines().map(str::trim);
+            lines.any(|line| line == "[run]") && lines.any(|line| line.starts_with("klubok ="))
+        };
+        settings && text().is_ok_and(ours)
     }
 }
 
@@ -312,8 +320,11 @@ mod tests {
             ("dog/config.toml", "[run]"),
             ("dog/1.png", ""),
             ("bird/config.toml", "[train]"),
+            ("fish/config.toml", "[run]\nname = \"other\""),
+            ("fish/many/1.png", ""),
         ]);
-        assert_eq!(names(&tree), [("", 2), ("bird", 0), ("cat", 1), ("dog", 1)]);
+        let found = [("", 3), ("bird", 0), ("cat", 1), ("dog", 1), ("fish", 1), ("fish/many", 1)];
+        assert_eq!(names(&tree), found);
         assert_eq!(tree.folder(0).left.folders, [("runs".to_owned(), 1)]);
     }
 

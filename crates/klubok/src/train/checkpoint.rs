@@ -157,7 +157,7 @@ pub fn from_bytes(
         blocks.push(block);
     }
     let snapshot = snapshot(plan, progress, blocks);
-    match snapshot.progress.flaw(plan.layers.len(), settings.config.train.epochs) {
+    match snapshot.progress.flaw(Some(plan.layers.len()), settings.config.train.epochs) {
         Some(flaw) => Err(damaged(path, &flaw)),
         None => Ok((snapshot, logs)),
     }
@@ -170,7 +170,13 @@ pub fn from_bytes(
 /// other settings.
 pub fn progress(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Progress> {
     let Metadata { settings: before, progress, .. } = metadata(path, bytes)?;
-    settings.change(&before).map_or(Ok(progress), |change| Err(change.into()))
+    if let Some(change) = settings.change(&before) {
+        return Err(change.into());
+    }
+    match progress.flaw(None, settings.config.train.epochs) {
+        Some(flaw) => Err(damaged(path, &flaw)),
+        None => Ok(progress),
+    }
 }
 
 fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {

@@ -54,8 +54,8 @@ pub struct Progress {
 
 impl Progress {
     /// What contradicts itself, in words, if anything: a training cannot have come to such a point. `layers` are those of
-    /// the plan, `epochs` those to be done in all.
-    pub fn flaw(&self, layers: usize, epochs: u64) -> Option<String> {
+    /// the plan, where it is known, `epochs` those to be done in all.
+    pub fn flaw(&self, layers: Option<usize>, epochs: u64) -> Option<String> {
         let Self { step, epoch, position, steps_per_epoch, best, .. } = self;
         let expected = epoch.checked_mul(*steps_per_epoch).and_then(|n| n.checked_add(*position));
         if expected != Some(*step) || (position > &0 && position >= steps_per_epoch) {
@@ -82,8 +82,10 @@ impl Progress {
             return Some(format!("its learning rate is multiplied by {plateau} and {person}"));
         }
         let meters = [&self.epoch_meter, &self.step_meter];
-        (best.is_some() && meters.iter().any(|meter| !meter.fits(layers)))
-            .then(|| format!("it has figures of other than {layers} layers"))
+        let layers = layers.filter(|layers| !meters.iter().all(|meter| meter.fits(*layers)));
+        layers
+            .filter(|_| best.is_some())
+            .map(|layers| format!("it has figures of other than {layers} layers"))
     }
 
     /// Epochs done, with the fraction of the one under way.
@@ -251,9 +253,9 @@ mod tests {
             best: measured,
             ..Progress::default()
         };
-        assert_eq!(good.flaw(0, 9), None);
-        assert!(good.flaw(2, 9).is_some_and(|flaw| flaw.contains("other than 2 layers")));
-        assert_eq!(Progress::default().flaw(2, 9), None);
+        assert_eq!(good.flaw(Some(0), 9), None);
+        assert!(good.flaw(Some(2), 9).is_some_and(|flaw| flaw.contains("other than 2 layers")));
+        assert_eq!(Progress::default().flaw(Some(2), 9), None);
         for (words, spoil) in [
             ("it is 8 updates far", (|p| p.step = 8) as fn(&mut Progress)),
             ("updates far", |p| p.epoch = u64::MAX),
@@ -267,7 +269,7 @@ mod tests {
         ] {
             let mut progress = good.clone();
             spoil(&mut progress);
-            let flaw = progress.flaw(0, 9).unwrap_or_default();
+            let flaw = progress.flaw(None, 9).unwrap_or_default();
             assert!(flaw.contains(words), "{words}: {flaw}");
         }
     }

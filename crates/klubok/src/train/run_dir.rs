@@ -237,8 +237,9 @@ impl<'a> Place<'a> {
                 Ok(path.to_path_buf())
             }
             Place::Numbered { runs, name } => {
+                // A number that is longer was not given by klubok, and may have no next one.
                 let number = |entry: &String| -> Option<u64> {
-                    entry.strip_prefix(name)?.strip_prefix('-')?.parse().ok()
+                    entry.strip_prefix(name)?.strip_prefix('-')?.parse::<u32>().ok().map(u64::from)
                 };
                 let mut next = 1 + names(runs).iter().filter_map(number).max().unwrap_or(0);
                 loop {

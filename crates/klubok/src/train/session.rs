@@ -95,6 +95,7 @@ pub fn train(
     info: &RunInfo,
     control: &Control,
 ) -> Result<Summary> {
+    let _closed = Closed(control);
     let _lock = run.lock()?;
     let bytes = run.checkpoint()?;
     let path = run.file(CHECKPOINT);
@@ -145,10 +146,18 @@ pub fn train(
         on_disk.save(&mut trainer)?;
         tell(observers, &Event::Checkpoint { step: trainer.saved().step })?;
         if let Some(stopped) = stopped {
-            control.close();
             tell(observers, &Event::End { stopped })?;
             return Ok(Summary::new(run, trainer.saved(), Some(stopped)));
         }
+    }
+}
+
+/// Closes a control when the training has ended, however it did.
+struct Closed<'a>(&'a Control);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -156,8 +165,7 @@ pub fn train(
 fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
     let path = run.file(SPLIT);
     if resumed {
-        let before = read_split(&path)?;
-        return match difference(&before, data) {
+        return match difference(read_split(&path)?, data)? {
             Some(difference) => Err(RunError::Data { difference }.into()),
             None => Ok(()),
         };

@@ -179,7 +179,7 @@ fn records_of_rows() {
         &[seed],
         &[b"\"", b"train", b"ffffffffffffffffffffffffffffffff"],
         |bytes| {
-            if let Ok(rows) = parse_split(bytes) {
+            if let Ok(rows) = parse_split(bytes).collect::<Result<Vec<_>, _>>() {
                 let lines = bytes.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count();
                 assert!(rows.len() <= lines + 1);
             }
