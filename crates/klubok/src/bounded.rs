@@ -12,7 +12,7 @@ use std::{
 use fs_err::File;
 
 /// Most bytes of a file of settings, a run's own included.
-pub const SETTINGS: u64 = 16 << 20;
+pub const SETTINGS: u64 = 4 << 20;
 /// Most bytes of a log or a history.
 pub const LOG: u64 = 256 << 20;
 /// Most bytes of memory for the lines of a run's logs.
