@@ -115,6 +115,8 @@ fn data_hint(error: &DataError) -> Option<String> {
         | DataError::Unclear { .. }
         | DataError::PartsInClass { .. }
         | DataError::Alike { .. }
+        | DataError::Beside { .. }
+        | DataError::Pieces { .. }
         | DataError::OtherThings { .. } => return layout_hint(error),
         DataError::NoClasses { found, .. } | DataError::NoPictures { found, .. }
             if found.contains(".idx") || found.contains("ubyte") =>
@@ -163,13 +165,17 @@ fn layout_hint(error: &DataError) -> Option<String> {
         DataError::Unclear { path, trains: true, .. } => {
             text!("hint.layout", command = command, path = quoted(path))
         }
-        DataError::Unclear { path, .. } => {
-            text!("hint.layout_classes", command = command, path = quoted(path))
+        DataError::Unclear { path, parts, .. } => {
+            let path = quoted(path);
+            text!("hint.layout_classes", command = command, path = path, parts = parts)
         }
         DataError::PartsInClass { path, trains: false, .. } => {
             text!("hint.parts_in_class_flat", command = command, path = quoted(path))
         }
-        DataError::PartsInClass { path, class, .. } => {
+        DataError::Pieces { path, .. } => {
+            text!("hint.pieces", command = command, path = quoted(path))
+        }
+        DataError::PartsInClass { path, class, .. } | DataError::Beside { path, class, .. } => {
             let (path, class) = (quoted(path), quoted(class));
             text!("hint.parts_in_class", command = command, path = path, class = class)
         }

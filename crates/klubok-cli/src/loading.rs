@@ -2,10 +2,14 @@
 
 use std::sync::OnceLock;
 
-use klubok::data::{self, Dataset, LeftOut, OpenOptions};
+use klubok::{
+    config::Config,
+    data::{self, Dataset, Fingerprint, LeftOut, OpenOptions},
+    train::run_dir::RunInfo,
+};
 
 use crate::{
-    failure::Result,
+    failure::{Failure, Result},
     measures::wilson,
     terminal::{Screen, clean, duration, percent, thousands},
     text::text,
@@ -47,6 +51,22 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         say_without_validation(&data, screen);
     }
     Ok(data)
+}
+
+/// How the data of a run is opened again, and in one sentence how it differs from what the run was made of, if it does.
+///
+/// # Errors
+/// When the data is missing; when what the run knows of it is damaged.
+pub(crate) fn of_run(config: &Config, info: &RunInfo) -> Result<(OpenOptions, Option<String>)> {
+    let options = OpenOptions {
+        val: info.val.as_ref().map(Into::into),
+        test: info.test.as_ref().map(Into::into),
+        threads: config.train.threads,
+        ..OpenOptions::new(config.data.clone())
+    };
+    let before: Fingerprint = info.fingerprint.clone().try_into().map_err(Failure::failed)?;
+    let difference = before.difference(&data::fingerprint(&info.data, &options)?);
+    Ok((options, difference))
 }
 
 /// Names the classes that validation says nothing of.

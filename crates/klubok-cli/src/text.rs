@@ -105,15 +105,12 @@ fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
             let (_, value) = values.iter().find(|(name, _)| *name == place)?;
             Some((clean(value), after))
         });
-        rest = match value {
-            Some((value, after)) => {
-                whole.push_str(&value);
-                after
-            }
-            None => {
-                whole.push('{');
-                after
-            }
+        rest = if let Some((value, after)) = value {
+            whole.push_str(&value);
+            after
+        } else {
+            whole.push('{');
+            after
         };
     }
     whole + rest

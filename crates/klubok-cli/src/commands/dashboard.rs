@@ -28,7 +28,7 @@ pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
         return answer(text!("page_at.served", run = run.path().display(), address = address));
     }
     screen.say(text!("page_at.following", run = run.path().display()));
-    let hub = page::follow(&run, page::data_of(&run))?;
+    let hub = page::follow(&run, page::data_of(&run), screen)?;
     let _page = Page::serve(hub, args.listen, screen)?;
     screen.say(text!("page_at.end"));
     interrupt::wait()

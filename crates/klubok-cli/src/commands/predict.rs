@@ -39,6 +39,12 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     }
     let classifier = Classifier::open(&args.model, args.compute.threads)?;
     let inputs = files::pictures(&args.inputs);
+    if inputs.is_empty() {
+        let folders: Vec<String> =
+            args.inputs.iter().map(|path| format!("`{}`", path.display())).collect();
+        let sentence = format!("there are no pictures in {}", folders.join(", "));
+        return Err(Failure::failed(sentence).hint(text!("hint.no_pictures")));
+    }
     let bar = screen.bar(text!("load.reading"), inputs.len() as u64);
     let mut predictions = Vec::with_capacity(inputs.len());
     for block in inputs.chunks(BLOCK) {

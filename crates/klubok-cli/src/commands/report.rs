@@ -30,7 +30,7 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     let runs = args.runs.iter().map(|name| run_of(name)).collect::<Result<Vec<_>>>()?;
     let first = &runs[0];
     screen.say(text!("page_at.reading", run = first.path().display()));
-    let hub = page::follow(first, page::data_of(first))?;
+    let hub = page::follow(first, page::data_of(first), screen)?;
     let beside = if runs.len() > 1 {
         let folders: Vec<PathBuf> = runs.iter().map(|run| run.path().to_owned()).collect();
         Ok(page::compared(&folders, first.path()))

@@ -1,7 +1,6 @@
 //! `klubok resume`: goes on with a run exactly where it stopped.
 
 use klubok::{
-    data::{self, Fingerprint, OpenOptions},
     observe::Diagnosis,
     train::{RunError, session::Summary},
 };
@@ -11,7 +10,7 @@ use crate::{
     classifier::run_of,
     commands::diagnose,
     compute,
-    failure::{Failure, Result},
+    failure::Result,
     json::Lines,
     loading,
     terminal::Screen,
@@ -34,14 +33,8 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         return training::print(&Done { summary, diagnosis, page: None }, &args.report, lines);
     }
     let backend = compute::device_of_run(&config, &info.kernel, screen);
-    let options = OpenOptions {
-        val: info.val.as_ref().map(Into::into),
-        test: info.test.as_ref().map(Into::into),
-        threads: config.train.threads,
-        ..OpenOptions::new(config.data.clone())
-    };
-    let before: Fingerprint = info.fingerprint.clone().try_into().map_err(Failure::failed)?;
-    if let Some(difference) = before.difference(&data::fingerprint(&info.data, &options)?) {
+    let (options, difference) = loading::of_run(&config, &info)?;
+    if let Some(difference) = difference {
         return Err(klubok::Error::from(RunError::Data { difference }).into());
     }
     let data = loading::open(&info.data, &options, screen)?;

@@ -19,6 +19,7 @@ use crate::{
     failure::{Failure, Result},
     files::quoted,
     json::{Lines, Trained},
+    loading,
     measures::chance,
     new_run::NewRun,
     settings,
@@ -85,8 +86,13 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         layers.set(&key, &value)?;
     }
     let changed = settings::resolve(&layers, screen)?.config;
+    // Settings of the run that somebody changed since it was trained are not the run's.
+    run.progress()?;
     if changed.data != config.data {
         screen.say(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
+    } else if let (_, Some(difference)) = loading::of_run(&config, &info)? {
+        let note = text!("train.replay_other", difference = difference);
+        screen.say(format!("{}: {note}", text!("word.note")));
     }
     let acts = Logs::done(run.path())?;
     screen.say(text!("train.replay", run = run.path().display(), acts = acts.len()));

@@ -10,7 +10,7 @@ use std::{
 
 use klubok::{
     bounded::{self, LINES, Lines},
-    data::{self, Dataset, OpenOptions},
+    data::{self, Dataset},
     train::{
         event::{Event, Observer as _, Stopped},
         logs::{EVENTS, METRICS, STEPS},
@@ -24,16 +24,17 @@ use super::{
     hub::{Hub, Weighted},
     story::Mode,
 };
-use crate::failure::Result;
+use crate::{failure::Result, loading, terminal::Screen, text::text};
 
 /// Time between two looks at the files.
 const PACE: Duration = Duration::from_millis(500);
 
-/// A hub for a run by its files; as long as the run has not ended, its files are followed.
+/// A hub for a run by its files; as long as the run has not ended, its files are followed. Lines of its logs that are damaged
+/// are left out, which is said.
 ///
 /// # Errors
 /// When it has no model yet or a file is damaged.
-pub(crate) fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Arc<Hub>> {
+pub(crate) fn follow(run: &RunDir, data: Option<Dataset>, screen: Screen) -> Result<Arc<Hub>> {
     let about = About::of_files(run)?;
     let hub = Arc::new(Hub::new(about, data, Weighted::Model));
     let mut files = Files::new(run);
@@ -43,6 +44,10 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Arc<Hub>> {
         hub.story().set_length(progress.steps_per_epoch, hub.about.config.train.epochs);
     }
     files.read(&hub)?;
+    if files.damaged > 0 {
+        let note = text!("page_at.damaged_lines", n = files.damaged);
+        screen.say(format!("{}: {note}", text!("word.note")));
+    }
     if progress.is_some_and(|progress| progress.stopped.is_some()) {
         hub.story().set_mode(Mode::Ended);
         return Ok(hub);
@@ -68,17 +73,7 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Arc<Hub>> {
 /// The data of a run, if it is still what it was.
 pub(crate) fn data_of(run: &RunDir) -> Option<Dataset> {
     let (config, info) = run.settings().ok()?;
-    let options = OpenOptions {
-        val: info.val.as_ref().map(Into::into),
-        test: info.test.as_ref().map(Into::into),
-        threads: config.train.threads,
-        ..OpenOptions::new(config.data.clone())
-    };
-    let before: data::Fingerprint = info.fingerprint.clone().try_into().ok()?;
-    let now = data::fingerprint(&info.data, &options).ok()?;
-    if before.difference(&now).is_some() {
-        return None;
-    }
+    let (options, None) = loading::of_run(&config, &info).ok()? else { return None };
     data::open(&info.data, &options, &|_, _| {}).ok()
 }
 
@@ -89,12 +84,20 @@ struct Files {
     events: Tail,
     /// Memory that is left for further lines, in bytes.
     room: u64,
+    /// Lines that were left out.
+    damaged: u64,
 }
 
 impl Files {
     fn new(run: &RunDir) -> Self {
         let tail = |name| Tail { path: run.file(name), read: 0, last: Vec::new() };
-        Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS), room: LINES }
+        Self {
+            steps: tail(STEPS),
+            epochs: tail(METRICS),
+            events: tail(EVENTS),
+            room: LINES,
+            damaged: 0,
+        }
     }
 
     fn read(&mut self, hub: &Hub) -> io::Result<()> {
@@ -102,9 +105,10 @@ impl Files {
             *self = Self::new(&hub.about.run);
             hub.story().begin_anew(&hub.about.val);
         }
-        let room = &mut self.room;
-        let (steps, epochs) = (self.steps.lines(room)?, self.epochs.lines(room)?);
-        let events = self.events.lines(room)?;
+        let (room, damaged) = (&mut self.room, &mut self.damaged);
+        let steps = self.steps.lines(room, damaged)?;
+        let epochs = self.epochs.lines(room, damaged)?;
+        let events = self.events.lines(room, damaged)?;
         let mut story = hub.story();
         // A story has nothing that can fail.
         let _ =
@@ -134,18 +138,25 @@ impl Tail {
         self.read > 0 && (read.is_err() || there != self.last)
     }
 
-    /// The whole lines since the last time; those that are damaged are left out.
+    /// The whole lines since the last time; those that are damaged are left out and counted.
     ///
     /// # Errors
     /// When it is no log: no regular file, a line without an end, more than there is room for.
-    fn lines<T: DeserializeOwned>(&mut self, room: &mut u64) -> io::Result<Vec<T>> {
+    fn lines<T: DeserializeOwned>(
+        &mut self,
+        room: &mut u64,
+        damaged: &mut u64,
+    ) -> io::Result<Vec<T>> {
         let mut log = match Lines::open(&self.path, self.read, *room) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             log => log?,
         };
         let mut lines = Vec::new();
         while let Some(line) = log.next_line()? {
-            lines.extend(serde_json::from_slice(line).ok());
+            match serde_json::from_slice(line) {
+                Ok(line) => lines.push(line),
+                Err(_) => *damaged += 1,
+            }
             self.last.clear();
             self.last.extend_from_slice(line);
         }
@@ -172,9 +183,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut tail = tail(&folder);
         let mut room = 10 * OBJECT;
-        assert_eq!(tail.lines::<Value>(&mut room).unwrap(), [Value::Null; 0], "nothing is there");
+        assert_eq!(
+            tail.lines::<Value>(&mut room, &mut 0).unwrap(),
+            [Value::Null; 0],
+            "nothing is there"
+        );
         fs_err::write(&tail.path, b"{}\n\xff\n{\"a\":\n[{}]\n{\"b\"").unwrap();
-        let lines: Vec<Value> = tail.lines(&mut room).unwrap();
+        let mut damaged = 0;
+        let lines: Vec<Value> = tail.lines(&mut room, &mut damaged).unwrap();
+        assert_eq!(damaged, 2);
         assert_eq!(lines, [serde_json::json!({}), serde_json::json!([{}])]);
         assert_eq!((tail.read, room), (16, 7 * OBJECT));
         assert!(!tail.was_cut());
@@ -187,11 +204,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut tail = tail(&folder);
         fs_err::write(&tail.path, "{}\n".repeat(5)).unwrap();
-        let error = tail.lines::<Value>(&mut (4 * OBJECT)).unwrap_err();
+        let error = tail.lines::<Value>(&mut (4 * OBJECT), &mut 0).unwrap_err();
         assert!(error.to_string().contains("is larger than"), "{error}");
         // A line that never ends, of a terabyte that takes no room.
         fs_err::File::create(&tail.path).unwrap().set_len(1 << 40).unwrap();
-        let error = tail.lines::<Value>(&mut LINES.clone()).unwrap_err();
+        let error = tail.lines::<Value>(&mut LINES.clone(), &mut 0).unwrap_err();
         assert!(error.to_string().contains("is larger than"), "{error}");
     }
 }

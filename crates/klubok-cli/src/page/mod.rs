@@ -39,7 +39,7 @@ mod terrain;
 
 use std::{
     fs::TryLockError,
-    io::{self, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -110,8 +110,14 @@ impl Page {
     pub(crate) fn serve(hub: Arc<Hub>, listen: Option<SocketAddr>, screen: Screen) -> Result<Self> {
         let server = Server::start(listen, hub.clone()).map_err(|error| {
             let at = listen.map_or_else(|| format!("127.0.0.1:{PORT}"), |at| at.to_string());
-            Failure::failed(format!("cannot serve the page at {at}: {error}"))
-                .hint(text!("hint.listen"))
+            let failure = Failure::failed(format!("cannot serve the page at {at}: {error}"));
+            // Whatever else it is has nothing to do with the address.
+            match error.kind() {
+                ErrorKind::AddrInUse
+                | ErrorKind::AddrNotAvailable
+                | ErrorKind::PermissionDenied => failure.hint(text!("hint.listen")),
+                _ => failure,
+            }
         })?;
         let address = server.address();
         match hub.token() {

@@ -48,6 +48,9 @@ pub enum Allowed {
     Number(Bound<f64>, Bound<f64>),
 }
 
+/// Entries of a list; networks of more hidden layers learn nothing, and take very long to say so.
+pub const ENTRIES: usize = 1000;
+
 /// How many values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
@@ -55,7 +58,7 @@ pub enum Arity {
     One,
     /// One for all hidden layers, or a list with one for each.
     OneOrEach,
-    /// A list of any length.
+    /// A list of at most [`ENTRIES`].
     List,
 }
 
@@ -79,7 +82,7 @@ impl Key {
         match self.arity {
             Arity::One => format!("{}{auto}", self.allowed),
             Arity::OneOrEach => format!("{}, or a list with one a hidden layer", self.allowed),
-            Arity::List => format!("a list, each entry {}", self.allowed),
+            Arity::List => format!("a list of at most {ENTRIES}, each entry {}", self.allowed),
         }
     }
 }

@@ -214,7 +214,7 @@ impl Layers {
             None => Err(ConfigError::Value {
                 key: key.path.into(),
                 value: short(written.trim().trim_matches('"')),
-                allowed: key.range(),
+                allowed: key.instead_of(value),
                 place,
             }),
         }
@@ -429,7 +429,7 @@ mod tests {
         let error = layers().assign("model.hidden=512,-256").unwrap_err().to_string();
         assert_eq!(
             error,
-            "`model.hidden` is `512,-256`, it must be a list, each entry a whole number from 1 to 1000000"
+            "`model.hidden` is `512,-256`, it must be a list of at most 1000, each entry a whole number from 1 to 1000000"
         );
     }
 

@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds};
 
 use toml::Value;
 
-use super::keys::{Allowed, Arity, DefaultValue, Key};
+use super::keys::{Allowed, Arity, DefaultValue, ENTRIES, Key};
 
 impl Key {
     /// The default as TOML, `"auto"` where it depends on other things.
@@ -37,12 +37,27 @@ impl Key {
             return Some(value.clone());
         }
         let each = |values: &[Value]| {
-            values.iter().map(|v| self.allowed.check(v)).collect::<Option<_>>().map(Value::Array)
+            let short = values.len() <= ENTRIES;
+            let all = || values.iter().map(|v| self.allowed.check(v)).collect::<Option<_>>();
+            short.then(all)?.map(Value::Array)
         };
         match (self.arity, value) {
             (Arity::List | Arity::OneOrEach, Value::Array(values)) => each(values),
             (Arity::List, value) => each(std::slice::from_ref(value)),
             (Arity::One | Arity::OneOrEach, value) => self.allowed.check(value),
+        }
+    }
+
+    /// What may be written in place of a value that is not allowed, in words.
+    pub(super) fn instead_of(&self, value: Option<&Value>) -> String {
+        let whole = |value: &Value| Some(value.as_integer()? as f64);
+        let number = value.and_then(|value| value.as_float().or_else(|| whole(value)));
+        match (self.allowed, number) {
+            // It lies within the bounds, so that it was rounding that made it none.
+            (Allowed::Number(min, max), Some(x)) if (min, max).contains(&x) => {
+                format!("{}, in single precision too", self.range())
+            }
+            _ => self.range(),
         }
     }
 }
@@ -101,6 +116,27 @@ fn unquoted(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::keys;
+
+    #[test]
+    fn what_rounding_makes_none_says_so() {
+        let wanted = |path: &str, text: &str| {
+            let key = keys::find(path).unwrap();
+            key.instead_of(Some(&key.read_flag(text)))
+        };
+        assert_eq!(
+            wanted("train.momentum", "0.99999999999"),
+            "a number of at least 0 and below 1, or \"auto\", in single precision too"
+        );
+        assert!(wanted("train.learning_rate", "1e-60").ends_with(", in single precision too"));
+        assert!(!wanted("train.learning_rate", "-1").contains("precision"));
+    }
+
+    #[test]
+    fn a_list_has_an_end() {
+        let key = keys::find("model.hidden").unwrap();
+        let list = |n| key.check(&key.read_flag(&vec!["1"; n].join(",")));
+        assert!(list(1000).is_some() && list(1001).is_none());
+    }
 
     #[track_caller]
     fn check(path: &str, text: &str, expected: Option<&str>) {

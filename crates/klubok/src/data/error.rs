@@ -173,6 +173,31 @@ pub enum DataError {
         /// The `data.layout` to give with it.
         layout: &'static str,
     },
+    /// A folder of class folders beside one without.
+    #[error(
+        "`{class}` holds {inside}, and {beside} beside it holds pictures only: either the classes lie in `{class}`, or \
+         the folders of `{path}` are the classes"
+    )]
+    Beside {
+        /// The folder that is read.
+        path: String,
+        /// The folder in it that holds folders.
+        class: String,
+        /// Those folders, in backticks.
+        inside: String,
+        /// The folder without any, in backticks.
+        beside: String,
+    },
+    /// Folders that look like pieces of one thing.
+    #[error(
+        "the folders {folders} of `{path}` differ in nothing but their numbers: they look like pieces of one thing, not like classes"
+    )]
+    Pieces {
+        /// The folder that they lie in.
+        path: String,
+        /// Their names, in backticks.
+        folders: String,
+    },
     /// Parts where classes are looked for.
     #[error(
         "`{class}` holds {parts}, which look like parts: either the classes lie below them, or the folders of `{path}` \

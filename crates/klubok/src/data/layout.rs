@@ -11,7 +11,7 @@ use super::{
     DataError, Part,
     alike::{alike, copies, inner, mostly},
     error::Ways,
-    names::{in_old_encodings, is_of_marks, is_of_other_things},
+    names::{in_old_encodings, is_of_marks, is_of_other_things, piece_of},
     quoted,
     tree::Tree,
 };
@@ -37,7 +37,8 @@ pub(super) struct Reading {
 /// where another part is given apart.
 ///
 /// # Errors
-/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Alike`], [`DataError::OtherThings`].
+/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Beside`], [`DataError::Pieces`], [`DataError::Alike`],
+/// [`DataError::OtherThings`].
 pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Result<Reading> {
     // A run's own layout says nothing of other data that its model is asked about.
     let layout = if known.is_some() { Layout::Names } else { layout };
@@ -83,6 +84,7 @@ fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Res
         }
         .into());
     }
+    check_pieces(tree, root, &folders)?;
     let (others, classes): (Vec<usize>, Vec<usize>) =
         folders.into_iter().partition(|&at| is_of_other_things(tree.last_name(at)));
     // Beside one class other things may be the second one, unless it is `images` and they are what was marked in these.
@@ -129,10 +131,37 @@ fn looks_like_parts(tree: &Tree, at: usize) -> bool {
     train && parts.iter().any(|(part, _)| *part != Part::Train)
 }
 
-/// A folder, or one below it that nothing lies beside, that holds a training part and another one.
+/// A folder, or one below it that nothing lies beside, that holds a training part with class folders, or one of any kind
+/// and another part.
 fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
     let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
-    std::iter::successors(Some(at), only).find(|&at| looks_like_parts(tree, at))
+    let train = |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.holding(*at).len() > 1;
+    std::iter::successors(Some(at), only)
+        .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train))
+}
+
+/// Checks that folders are not the data and something beside it, nor pieces of one thing.
+fn check_pieces(tree: &Tree, at: usize, folders: &[usize]) -> Result<()> {
+    let path = |at: usize| tree.folder(at).path.display().to_string();
+    let flat = |at: usize| tree.holding(at).is_empty();
+    if let [one, other] = *folders
+        && flat(one) != flat(other)
+    {
+        let (deep, flat) = if flat(other) { (one, other) } else { (other, one) };
+        if looks_like_data(tree, deep) {
+            let (inside, beside) = (names(tree, &tree.holding(deep)), tree.last_name(flat));
+            let (path, class, beside) = (path(at), path(deep), quoted(&[beside]));
+            return Err(DataError::Beside { path, class, inside, beside }.into());
+        }
+    }
+    let pieces: BTreeSet<Option<String>> =
+        folders.iter().map(|&at| piece_of(tree.last_name(at))).collect();
+    match pieces.first() {
+        Some(Some(_)) if pieces.len() == 1 && folders.len() > 1 => {
+            Err(DataError::Pieces { path: path(at), folders: names(tree, folders) }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// True for a folder of parts or class folders, at once or below folders that hold nothing else.
@@ -505,6 +534,7 @@ mod tests {
             "classes of /",
         );
         auto(&["cat/more/1.png", "dog/more/1.png", "dog/less/1.png"], "classes of /");
+        auto(&["cat/young/1.png", "cat/old/1.png", "dog/1.png", "eel/1.png"], "classes of /");
         auto(
             &["a/x/1.png", "a/y/1.png", "a/1.png", "b/x/1.png", "b/y/1.png", "b/1.png"],
             "classes of /",
@@ -524,7 +554,7 @@ mod tests {
         auto(&["mask/1.png", "no mask/1.png"], "classes of /");
         for files in [
             &["images/1.png", "Masks/1.png"][..],
-            &["images/a/1.png", "images/b/1.png", "annotations/1.png"],
+            &["images/a/1.png", "images/b/1.png", "annotations/x/1.png"],
             &["train/images/1.png", "train/labels/1.png", "val/images/1.png"],
         ] {
             let error = reading(files, Layout::Names, None);
@@ -554,6 +584,33 @@ mod tests {
         let files = ["raw/raw/train/a/1.png", "raw/raw/test/a/1.png", "small/a/1.png"];
         let words = "`DATA/raw/raw` holds `train`, `test`, which look like parts";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["p/train/a/1.png", "p/train/b/1.png", "q/c/1.png", "q/d/1.png"];
+        let words = "`DATA/p` holds `train`, which look like parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["Dataset/0/1.png", "Dataset/1/1.png", "Examples/1.png"];
+        let words = "`DATA/Dataset` holds `0`, `1`, and `Examples` beside it holds pictures only";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+    }
+
+    #[test]
+    fn pieces_of_one_thing_are_asked_about() {
+        for files in [
+            ["fold1/1.png", "fold2/1.png", "fold10/1.png"],
+            ["ham_images_part_1/1.png", "ham_images_part_2/1.png", "ham_images_part_3/1.png"],
+            ["images_001/images/1.png", "images_002/images/1.png", "images_003/images/1.png"],
+        ] {
+            let error = reading(&files, Layout::Names, None);
+            assert!(error.contains("differ in nothing but their numbers"), "{error}");
+            assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+        }
+        for files in [
+            ["0/1.png", "1/1.png"],
+            ["class 1/1.png", "class 2/1.png"],
+            ["n014/1.png", "n015/1.png"],
+            ["fold1/1.png", "part1/1.png"],
+        ] {
+            auto(&files, "classes of /");
+        }
     }
 
     #[test]

@@ -87,6 +87,12 @@ const MARKS: [&str; 9] = [
     "bboxes",
 ];
 
+/// Words for the pieces that something large is cut into, in lower case: a number stands behind one.
+const PIECES: [&str; 11] = [
+    "part", "fold", "batch", "chunk", "shard", "split", "piece", "images", "img", "imgs",
+    "pictures",
+];
+
 /// True when the name ends like a picture's.
 pub fn looks_like_picture(path: &Path) -> bool {
     let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
@@ -114,6 +120,16 @@ pub(super) fn is_of_other_things(name: &str) -> bool {
 /// True for a folder that by its name holds what people marked in the pictures beside it.
 pub(super) fn is_of_marks(name: &str) -> bool {
     MARKS.contains(&name.to_lowercase().as_str())
+}
+
+/// What a name says before the number of a piece, in lower case: `images_part_` of `images_part_2`. None where the name is
+/// not of a piece.
+pub(super) fn piece_of(name: &str) -> Option<String> {
+    let name = name.to_lowercase();
+    let before = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let word = before.trim_end_matches(|c: char| !c.is_alphabetic());
+    let word = word.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    (before.len() < name.len() && PIECES.contains(&word)).then(|| before.to_owned())
 }
 
 /// What a name that is no UTF-8 says in the encodings that Russian systems had, Windows and DOS, from what

@@ -93,7 +93,13 @@ fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitR
         _ if i > LINES || record.as_slice().len() > LINE => {
             Err(damaged(line, "it is longer than any that klubok writes"))
         }
-        _ => parse(&record).map(Some).map_err(|reason| damaged(line, &reason)),
+        _ => match parse(&record).map_err(|reason| damaged(line, &reason))? {
+            row if row.row as usize + 1 == i => Ok(Some(row)),
+            row => Err(damaged(
+                line,
+                &format!("it is of row {}, and row {} is missing", row.row, i - 1),
+            )),
+        },
     }
 }
 
@@ -109,7 +115,10 @@ fn parse(record: &csv::StringRecord) -> std::result::Result<SplitRow, String> {
         part: Part::from_name(field(1)).ok_or_else(|| wrong(1))?,
         class: field(2).into(),
         name: field(3).into(),
-        hash: u128::from_str_radix(field(4), 16).map_err(|_| wrong(4))?,
+        hash: u128::from_str_radix(field(4), 16)
+            .ok()
+            .filter(|_| field(4).len() == 32)
+            .ok_or_else(|| wrong(4))?,
     })
 }
 
@@ -200,13 +209,14 @@ mod tests {
 
     fn any_row() -> impl Strategy<Value = SplitRow> {
         let parts = prop::sample::select(vec![Part::Train, Part::Val, Part::Test]);
-        (any::<u32>(), parts, any::<String>(), any::<String>(), any::<u128>())
-            .prop_map(|(row, part, class, name, hash)| SplitRow { row, part, class, name, hash })
+        (parts, any::<String>(), any::<String>(), any::<u128>())
+            .prop_map(|(part, class, name, hash)| SplitRow { row: 0, part, class, name, hash })
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(rows in prop::collection::vec(any_row(), 0..20)) {
+        fn what_is_written_is_read(mut rows in prop::collection::vec(any_row(), 0..20)) {
+            rows.iter_mut().zip(0..).for_each(|(of, row)| of.row = row);
             prop_assert_eq!(parsed(&written(&rows)).unwrap(), rows);
         }
     }
@@ -214,10 +224,10 @@ mod tests {
     #[test]
     fn awkward_names_are_quoted() {
         let name = "a, \"b\"\r\nc".to_string();
-        let row = SplitRow { row: 3, part: Part::Val, class: "x,y".into(), name, hash: 255 };
+        let row = SplitRow { row: 0, part: Part::Val, class: "x,y".into(), name, hash: 255 };
         let text = String::from_utf8(written(std::slice::from_ref(&row))).unwrap();
         let hash = "000000000000000000000000000000ff";
-        let line = format!("3,val,\"x,y\",\"a, \"\"b\"\"\r\nc\",{hash}\n");
+        let line = format!("0,val,\"x,y\",\"a, \"\"b\"\"\r\nc\",{hash}\n");
         assert_eq!(text, format!("row,part,class,name,hash\n{line}"));
         assert_eq!(parsed(text.as_bytes()).unwrap(), [row]);
     }
@@ -226,20 +236,30 @@ mod tests {
     fn a_damaged_line_is_named() {
         let complaint = |text: &str| parsed(text.as_bytes()).unwrap_err().to_string();
         let head = "row,part,class,name,hash\n";
+        let hash = "0".repeat(32);
         for (line, words) in [
-            ("1,val,a,b", "line 2"),
-            ("x,val,a,b,0", "line 2 of the record of rows is damaged: `x` is no row"),
-            ("1,valid,a,b,0", "`valid` is no part"),
+            ("0,val,a,b", "line 2"),
+            ("x,val,a,b,HASH", "line 2 of the record of rows is damaged: `x` is no row"),
+            ("0,valid,a,b,HASH", "`valid` is no part"),
             (
-                "1,val,a,b,0\n2,val,a,b,xyz",
+                "0,val,a,b,HASH\n1,val,a,b,xyz",
                 "line 3 of the record of rows is damaged: `xyz` is no hash",
             ),
+            // Cut in the middle of a line, and one that lost a line.
+            (
+                "0,val,a,b,HASH\n1,val,a,b,00",
+                "line 3 of the record of rows is damaged: `00` is no hash",
+            ),
+            (
+                "0,val,a,b,HASH\n2,val,a,b,HASH",
+                "line 3 of the record of rows is damaged: it is of row 2, and row 1 is missing",
+            ),
         ] {
-            let message = complaint(&format!("{head}{line}\n"));
+            let message = complaint(&format!("{head}{line}\n").replace("HASH", &hash));
             assert!(message.contains(words), "{message}");
         }
         assert!(complaint("name,part\n").contains("line 1"));
-        let long = format!("{head}1,val,{},x,0\n", "a".repeat(LINE));
+        let long = format!("{head}0,val,{},x,{hash}\n", "a".repeat(LINE));
         assert!(complaint(&long).ends_with("it is longer than any that klubok writes"));
     }
 

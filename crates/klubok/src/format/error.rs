@@ -1,6 +1,7 @@
 //! What can be wrong with a model file.
 
 use super::FORMAT;
+use crate::config::keys::ENTRIES;
 
 /// A model file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,12 @@ pub enum Flaw {
     /// A layer has no units, or there is no input or output.
     #[error("its network has a layer of size 0")]
     Empty,
+    /// More layers than a network is trained with.
+    #[error("its network has {layers} hidden layers, {ENTRIES} are the most")]
+    Deep {
+        /// How many.
+        layers: usize,
+    },
     /// Labels and outputs do not match.
     #[error("it has {classes} class names for {outputs} outputs")]
     Classes {

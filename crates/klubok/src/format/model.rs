@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     bounded,
+    config::keys::ENTRIES,
     data::{Input, preprocess::Preprocessing},
     limits,
     nn::network::{Answer, Network},
@@ -139,6 +140,8 @@ impl Model {
         if !is_safetensors(bytes) {
             return Err(not("not a safetensors file"));
         }
+        tensors::check_header(bytes)
+            .map_err(|flaw| damaged(Flaw::Header { reason: flaw.into() }))?;
         let (header, tensors) =
             SafeTensors::read_metadata(bytes).map_err(|error| damaged(flaw(&error)))?;
         let card = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
@@ -214,6 +217,9 @@ impl Model {
         let (inputs, outputs) = (network.inputs, network.outputs);
         if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
             return Err(Flaw::Empty);
+        }
+        if network.hidden.len() > ENTRIES {
+            return Err(Flaw::Deep { layers: network.hidden.len() });
         }
         let unnamed = network.answer == Answer::Numbers && classes.is_empty();
         if classes.len() != outputs && !unnamed {

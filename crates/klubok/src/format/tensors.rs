@@ -94,6 +94,19 @@ impl<W: Write> Write for Hashed<'_, W> {
     }
 }
 
+/// Most bytes of a header: a description takes some fifteen times as much memory. And what is said of a longer one.
+const HEADER: usize = 32 << 20;
+const LONG_HEADER: &str = "its description is longer than 32 MiB";
+
+/// Checks that the header of a file is no longer than any that klubok writes.
+///
+/// # Errors
+/// In a sentence, when it is.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
+    let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if length > HEADER as u64 { Err(LONG_HEADER) } else { Ok(()) }
+}
+
 /// Writes the header and returns in which order the tensors follow.
 fn header(
     out: &mut impl Write,
@@ -123,8 +136,8 @@ fn header(
     let metadata = Metadata::new(metadata, infos).map_err(io::Error::other)?;
     let mut header = serde_json::to_vec(&metadata)?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    if header.len() > 100_000_000 {
-        return Err(io::Error::other("its description is longer than 100 MB"));
+    if header.len() > HEADER {
+        return Err(io::Error::other(LONG_HEADER));
     }
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;

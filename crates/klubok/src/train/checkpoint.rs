@@ -99,7 +99,7 @@ pub struct Contents<'a> {
 /// Writes a checkpoint of a training of `plan`; the file is replaced whole or not at all.
 ///
 /// # Errors
-/// When the device fails, the file cannot be written, or the metadata is larger than the format allows (100 MB).
+/// When the device fails, the file cannot be written, or the metadata is larger than 32 MiB.
 pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> Result<()> {
     let Contents { settings, progress, best, state } = contents;
     let (settings, progress) = ((*settings).clone(), *progress);
@@ -184,6 +184,7 @@ fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {
     struct Version {
         version: u32,
     }
+    tensors::check_header(bytes).map_err(|e| damaged(path, &e))?;
     // Checks the sizes of all tensors too: a file that was cut short is found here.
     SafeTensors::deserialize(bytes).map_err(|e| damaged(path, &e))?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(path, &e))?;

@@ -173,7 +173,9 @@ fn lines_of_logs() {
 #[test]
 fn records_of_rows() {
     let seed =
-        b"row,part,class,name,hash\n0,train,cat,cat/1.jpg,00ff\n1,val,\"a,b\",x,1\n".to_vec();
+        b"row,part,class,name,hash\n0,train,cat,cat/1.jpg,000000000000000000000000000000ff\n\
+          1,val,\"a,b\",x,ffffffffffffffffffffffffffffffff\n"
+            .to_vec();
     fuzz(
         "records-of-rows",
         &[seed],
