@@ -124,6 +124,9 @@ fn note(note: &Note) -> Option<String> {
             text!("diagnose.other_losses", columns = columns.join(", "))
         }
         Note::PartByName { part } => text!("diagnose.part_by_name", part = part.name()),
+        Note::UnitUnsaid { column, percent } => {
+            text!("diagnose.unit_unsaid", column = column, percent = percent)
+        }
         _ => return None,
     })
 }

@@ -133,7 +133,7 @@ impl Objects<'_, '_> {
             let slot = if let Some(slot) = self.columns.get(name.as_ref()) {
                 *slot
             } else {
-                let slot = self.table.column(&name);
+                let slot = self.table.column(&name)?;
                 self.columns.insert(name.into_owned(), slot);
                 slot
             };
@@ -170,7 +170,7 @@ fn by_lists(
         if let Some(column) = meaning(&name) {
             known.push((name, column, list));
         } else {
-            words.push((table.column(&name), list));
+            words.push((table.column(&name)?, list));
         }
     }
     // The lowest rank of each field: a handful, however many lists there are.
@@ -195,8 +195,8 @@ fn by_lists(
     }
     let fitting =
         known.iter().filter(|(_, column, list)| best(column) && list.len() == first.len());
-    let figures = fitting.map(|(name, _, list)| (table.column(name), *list));
-    let mut columns: Vec<(Slot, &Vec<Value>)> = figures.collect();
+    let figures = fitting.map(|(name, _, list)| Ok((table.column(name)?, *list)));
+    let mut columns: Vec<(Slot, &Vec<Value>)> = figures.collect::<Result<_, _>>()?;
     columns.extend(words.into_iter().filter(|(_, list)| list.len() == first.len()));
     for i in 0..first.len() {
         table.row()?;

@@ -20,6 +20,7 @@ mod parts;
 mod records;
 mod rows;
 mod run;
+mod shares;
 mod steps;
 mod table;
 mod tensorboard;
@@ -32,6 +33,9 @@ use crate::{
     part::Part,
     train::event::{Metrics, Verdict},
 };
+
+/// Most figures that are read of a history.
+const MOST_FIGURES: usize = 4_000_000;
 
 /// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training diverged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -113,6 +117,14 @@ pub enum Note {
     OtherLosses {
         /// The first few names.
         columns: Vec<String>,
+    },
+    /// The accuracies of one part are left out: those of the other are percentages, and these are at most 1, which a share
+    /// and a percentage can be.
+    UnitUnsaid {
+        /// The column or tag.
+        column: String,
+        /// The one in percent.
+        percent: String,
     },
     /// Figures that name no part are of the part that the name of the file or its folder speaks of.
     PartByName {
@@ -213,13 +225,15 @@ pub enum HistoryError {
         /// Names in the head.
         names: usize,
     },
-    /// There are more rows than are read.
-    #[error("`{path}` has more than {most} rows, the most that are read")]
+    /// There is more of something than is read.
+    #[error("`{path}` has more than {most} {what}, the most that are read")]
     TooLong {
         /// The source.
         path: String,
         /// The most.
         most: usize,
+        /// Rows, columns, figures.
+        what: &'static str,
     },
     /// Lists are not of one length.
     #[error(
