@@ -8,6 +8,7 @@ use std::{
 
 use klubok::{
     bounded::{self, NotRead},
+    config::is_run,
     data::{Part, read_split},
     observe::{
         Diagnosis, history,
@@ -61,8 +62,9 @@ fn open(name: &str) -> Result<History> {
         name => PathBuf::from(name),
     };
     match RunDir::open(&path) {
-        Ok(run) => of_run(&run),
-        Err(_) => Ok(history::read(&path)?),
+        // Others have a `config.toml` too.
+        Ok(run) if is_run(run.path()) => of_run(&run),
+        _ => Ok(history::read(&path)?),
     }
 }
 

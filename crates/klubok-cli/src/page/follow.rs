@@ -9,7 +9,7 @@ use std::{
 };
 
 use klubok::{
-    bounded::{self, LINES, Lines},
+    bounded::{self, Kind, LINES, Lines},
     data::{self, Dataset, OpenOptions},
     train::{
         event::{Event, Observer as _, Stopped},
@@ -93,8 +93,13 @@ struct Files {
 
 impl Files {
     fn new(run: &RunDir) -> Self {
-        let tail = |name| Tail { path: run.file(name), read: 0, last: Vec::new() };
-        Self { steps: tail(STEPS), epochs: tail(METRICS), events: tail(EVENTS), room: LINES }
+        let tail = |name, kind| Tail { path: run.file(name), kind, read: 0, last: Vec::new() };
+        Self {
+            steps: tail(STEPS, Kind::Metrics),
+            epochs: tail(METRICS, Kind::Metrics),
+            events: tail(EVENTS, Kind::Events),
+            room: LINES,
+        }
     }
 
     fn read(&mut self, hub: &Hub) -> io::Result<()> {
@@ -117,6 +122,7 @@ impl Files {
 /// A log that grows.
 struct Tail {
     path: PathBuf,
+    kind: Kind,
     /// Bytes of whole lines that were read, and the last of these lines.
     read: u64,
     last: Vec<u8>,
@@ -139,7 +145,7 @@ impl Tail {
     /// # Errors
     /// When it is no log: no regular file, a line without an end, more than there is room for.
     fn lines<T: DeserializeOwned>(&mut self, room: &mut u64) -> io::Result<Vec<T>> {
-        let mut log = match Lines::open(&self.path, self.read, *room) {
+        let mut log = match Lines::open(&self.path, self.kind, self.read, *room) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             log => log?,
         };
@@ -164,7 +170,7 @@ mod tests {
     const OBJECT: u64 = 256;
 
     fn tail(folder: &tempfile::TempDir) -> Tail {
-        Tail { path: folder.path().join("log"), read: 0, last: Vec::new() }
+        Tail { path: folder.path().join("log"), kind: Kind::Metrics, read: 0, last: Vec::new() }
     }
 
     #[test]
@@ -176,7 +182,7 @@ mod tests {
         fs_err::write(&tail.path, b"{}\n\xff\n{\"a\":\n[{}]\n{\"b\"").unwrap();
         let lines: Vec<Value> = tail.lines(&mut room).unwrap();
         assert_eq!(lines, [serde_json::json!({}), serde_json::json!([{}])]);
-        assert_eq!((tail.read, room), (16, 7 * OBJECT));
+        assert_eq!((tail.read, room), (16, 7 * OBJECT - 2));
         assert!(!tail.was_cut());
         fs_err::write(&tail.path, b"{}\n").unwrap();
         assert!(tail.was_cut());

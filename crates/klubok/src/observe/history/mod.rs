@@ -25,11 +25,14 @@ mod steps;
 mod table;
 mod tensorboard;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use self::table::Table;
 use crate::{
-    Result, bounded,
+    Result, bounded, config,
     part::Part,
     train::event::{Metrics, Verdict},
 };
@@ -368,32 +371,31 @@ pub enum HistoryError {
 /// When it cannot be read, or has nothing that can be judged: fewer than two epochs, or no loss.
 pub fn read(path: &Path) -> Result<History> {
     let name = path.display().to_string();
-    let history = if path.join(run::METRICS).is_file() {
+    let mut budget = bounded::LOG;
+    // Others call their logs so too.
+    let history = if path.join(run::METRICS).is_file() && config::is_run(path) {
         run::read(path)?
     } else if path.is_dir() {
-        folder::read(path, &name)?
+        folder::read(path, &name, &mut budget)?
+    } else if tensorboard::is_event_file(path) {
+        tensorboard::read(&[path.to_owned()], &name, &mut budget)?
     } else {
-        file(path)?
+        tables(&[path.to_owned()], &name, &mut budget)?
     };
     Ok(checked(history, &name)?)
 }
 
-/// The history in a file of events, of CSV or of JSON.
-fn file(path: &Path) -> Result<History> {
-    if tensorboard::is_event_file(path) {
-        return tensorboard::read(&[path.to_owned()], &path.display().to_string());
-    }
-    tables(&[path.to_owned()], &path.display().to_string())
-}
-
-/// The history in files of CSV or JSON of one training: one, or one for each part.
-fn tables(paths: &[PathBuf], path: &str) -> Result<History> {
+/// The history in files of CSV or JSON of one training, one or one for each part, whose bytes are taken from the budget of
+/// all files that are read.
+fn tables(paths: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut table = Table::new(path);
-    let mut budget = bounded::LOG;
     for (file, name) in paths.iter().zip(&names) {
-        let bytes = bounded::read(file, budget)?;
-        budget -= bytes.len() as u64;
+        let bytes = bounded::read(file, *budget).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => records::too_large(name),
+            _ => error,
+        })?;
+        *budget -= bytes.len() as u64;
         table.file(name, folder::part_of(file));
         text(&bytes, &mut table, name)?;
     }

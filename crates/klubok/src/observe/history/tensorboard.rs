@@ -24,7 +24,7 @@ use super::{
     short, shortened,
     steps::{Point, by_steps},
 };
-use crate::{Result, bounded, part::Part};
+use crate::{Result, part::Part};
 
 #[derive(Message)]
 struct Event {
@@ -109,16 +109,16 @@ fn folder_of(file: &Path) -> String {
     folder.to_string_lossy().into_owned()
 }
 
-/// The history in these event files of one training.
+/// The history in these event files of one training, whose bytes are taken from the budget of all files that are read.
 ///
 /// # Errors
 /// When one is damaged, there is no loss in them, or they are of several trainings.
-pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
-    let (mut tags, mut budget) = (Tags::default(), bounded::LOG);
+pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
+    let mut tags = Tags::default();
     for (number, file) in files.iter().enumerate() {
         let folder = folder_of(file);
         let mut count = 0;
-        records::each(file, &mut budget, |record| {
+        records::each(file, budget, |record| {
             count += 1;
             let event = Event::decode(record).map_err(|error| error.to_string())?;
             let Event { step, seconds, summary } = event;
