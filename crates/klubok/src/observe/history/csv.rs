@@ -1,11 +1,19 @@
 //! CSV: a head of names, then a row an epoch, or several with holes (Lightning).
 
+use std::{
+    cell::Cell,
+    io::{self, Read},
+};
+
 use super::{
     HistoryError,
     columns::meaning,
     no_table,
     table::{Slot, Table},
 };
+
+/// Most bytes of a row: each of them may be a cell, whose place in the row takes memory.
+const LONGEST: usize = 16 << 20;
 
 /// Reads the history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
 ///
@@ -15,11 +23,12 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| form(error.to_string());
     let bytes = headed(bytes);
+    let left = Cell::new(LONGEST);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))
         .flexible(true)
-        .from_reader(bytes);
+        .from_reader(Rows { bytes, left: &left });
     let head = reader.headers().map_err(wrong)?.clone();
     let slots: Vec<Slot> = head.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
     let has_loss = head.iter().any(is_loss);
@@ -29,6 +38,7 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     let (mut record, mut row) = (csv::StringRecord::new(), 0u64);
     while reader.read_record(&mut record).map_err(wrong)? {
         row += 1;
+        left.set(LONGEST);
         if record == head {
             return Err(HistoryError::Again { path: path.to_owned(), row });
         }
@@ -47,6 +57,24 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The bytes of a text, no more than are `left` for the row that is being read.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    left: &'a Cell<usize>,
+}
+
+impl Read for Rows<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.left.get());
+        if most == 0 && !self.bytes.is_empty() {
+            return Err(io::Error::other(format!("a row of more than {} MiB", LONGEST >> 20)));
+        }
+        let read = self.bytes.read(&mut buffer[..most])?;
+        self.left.set(self.left.get() - read);
+        Ok(read)
+    }
 }
 
 fn is_loss(name: &str) -> bool {
@@ -94,7 +122,10 @@ fn delimiter(bytes: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{parse, tests::losses};
+    use super::{
+        super::{parse, tests::losses},
+        LONGEST,
+    };
 
     #[test]
     fn what_keras_3_writes_for_epochs_without_validation() {
@@ -209,6 +240,17 @@ mod tests {
         let rows = format!("{}\n{}", "loss,".repeat(30_000), "2\n1\n".repeat(10_000));
         assert_eq!(parse(rows.as_bytes(), "h").unwrap().epochs.len(), 20_000);
         assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_row_has_an_end() {
+        for text in [
+            format!("loss{}\n1\n", ",".repeat(LONGEST + (1 << 16))),
+            format!("loss\n1\n\"{}", "\n".repeat(LONGEST + (1 << 16))),
+        ] {
+            let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
+            assert_eq!(error, "`h` cannot be read as CSV: a row of more than 16 MiB");
+        }
     }
 
     #[test]
