@@ -292,6 +292,7 @@ pub(crate) fn general_advice(verdict: VerdictName) -> String {
         VerdictName::OscillatingLoss => text!("advice.oscillating_loss"),
         VerdictName::LearningRateTooLow => text!("advice.learning_rate_too_low"),
         VerdictName::SlowConvergence => text!("advice.slow_convergence"),
+        VerdictName::LossNotANumber => text!("advice.not_a_number"),
         // The others are said of layers and of data, which only klubok's own runs tell of.
         _ => String::new(),
     }

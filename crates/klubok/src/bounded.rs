@@ -17,9 +17,10 @@ pub const SETTINGS: u64 = 4 << 20;
 pub const LOG: u64 = 256 << 20;
 /// Most bytes of memory for the lines of a run's logs.
 pub const LINES: u64 = 192 << 20;
-/// What an object in a line takes of it, about; and most bytes of a line.
-const OBJECT: u64 = 256;
+/// Most bytes of a line.
 const LINE: u64 = 16 << 20;
+/// What an object in a line takes, about.
+const OBJECT: u64 = 256;
 /// Most bytes of the list of a run's samples.
 pub const SPLIT: u64 = 512 << 20;
 /// Most bytes of a picture's file.
@@ -132,11 +133,36 @@ pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read(path, limit)?).map_err(not_text)
 }
 
+/// What the lines of a log are, which says how much memory they take.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Objects whose fields are known: any other name is passed over.
+    Metrics,
+    /// Objects with maps in them, whose names may be any.
+    Events,
+}
+
+impl Kind {
+    /// Memory that a line takes once it is read, about: no less than what it really takes, and meanwhile.
+    fn memory(self, line: &[u8]) -> u64 {
+        let of = |byte: &u8| match (byte, self) {
+            (b'{', _) => OBJECT,
+            (b'[', Kind::Events) => 128,
+            (b':', Kind::Events) => 96,
+            (b',', Kind::Events) => 64,
+            _ => 0,
+        };
+        // Words take their length; of a line of figures the names take none.
+        line.iter().map(of).sum::<u64>().max(line.len() as u64)
+    }
+}
+
 /// The whole lines of a log, one by one. A last one that is still being written is not among them.
 #[derive(Debug)]
 pub struct Lines {
     file: BufReader<File>,
     path: PathBuf,
+    kind: Kind,
     line: Vec<u8>,
     room: u64,
     read: u64,
@@ -147,11 +173,11 @@ impl Lines {
     ///
     /// # Errors
     /// As [`open`].
-    pub fn open(path: &Path, from: u64, room: u64) -> io::Result<Self> {
+    pub fn open(path: &Path, kind: Kind, from: u64, room: u64) -> io::Result<Self> {
         let mut file = open(path)?;
         file.seek(SeekFrom::Start(from))?;
         let file = BufReader::with_capacity(1 << 16, file);
-        Ok(Self { file, path: path.to_owned(), line: Vec::new(), room, read: from })
+        Ok(Self { file, path: path.to_owned(), kind, line: Vec::new(), room, read: from })
     }
 
     /// The next line, with its end.
@@ -164,8 +190,8 @@ impl Lines {
         if !self.line.ends_with(b"\n") {
             return if length < LINE { Ok(None) } else { Err(self.too_large(LINE)) };
         }
-        let objects = self.line.split(|&byte| byte == b'{').count() as u64 - 1;
-        self.room = self.room.checked_sub(objects * OBJECT).ok_or_else(|| self.too_large(LINES))?;
+        let memory = self.kind.memory(&self.line);
+        self.room = self.room.checked_sub(memory).ok_or_else(|| self.too_large(LINES))?;
         self.read += length;
         Ok(Some(&self.line))
     }
@@ -209,6 +235,48 @@ mod tests {
         refused(folder.path(), 9, "is a folder");
         let missing = read(&folder.path().join("none"), 9).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
+    }
+
+    /// Bytes of the whole lines of a text, and the room that they leave.
+    fn lines(text: &[u8], kind: Kind, room: u64) -> io::Result<(u64, u64)> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), text).unwrap();
+        let mut lines = Lines::open(file.path(), kind, 0, room)?;
+        while lines.next_line()?.is_some() {}
+        let (left, read) = lines.left();
+        Ok((read, left))
+    }
+
+    #[test]
+    fn whole_lines_are_read_and_a_damaged_end_is_not() {
+        let text = b"{}\n\xff\n{\"a\":{}}\n{\"b\"";
+        assert_eq!(lines(text, Kind::Metrics, 1000).unwrap(), (14, 1000 - 3 * OBJECT - 2));
+        assert_eq!(lines(b"", Kind::Events, 0).unwrap(), (0, 0));
+        assert_eq!(lines(b"{}", Kind::Events, 0).unwrap(), (0, 0));
+    }
+
+    #[test]
+    fn a_line_has_an_end() {
+        let endless = vec![b' '; LINE as usize];
+        let error = lines(&endless, Kind::Metrics, u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("is larger than 16 MiB"), "{error}");
+    }
+
+    #[test]
+    fn lines_take_what_they_become() {
+        let refused = |text: &str, kind| lines(text.as_bytes(), kind, LINES).is_err();
+        // A line of a training with four layers takes about what is made of it, names and figures included.
+        let layer = "{\"name\":\"hidden1\",\"grad_norm\":0.0123456789,\"weight_norm\":12.3456789},";
+        let line = format!("{{\"epoch\":1,\"step\":10,\"layers\":[{}]}}\n", [layer; 4].join(""));
+        let (_, left) = lines(line.as_bytes(), Kind::Metrics, LINES).unwrap();
+        assert_eq!(LINES - left, 5 * OBJECT);
+        // Short names of a map and short values of a list are many in a line, and take far more than their bytes.
+        let map = format!("{{\"evidence\":{{{}}}}}\n", "\"a\":1,".repeat(1 << 21));
+        let list = format!("{{\"a\":[{}]}}\n", "0,".repeat(1 << 22));
+        assert!(refused(&map, Kind::Events) && refused(&list, Kind::Events));
+        // So do long words.
+        let words = format!("{{\"a\":\"{}\"}}\n", "a".repeat(1 << 20)).repeat(192);
+        assert!(refused(&words, Kind::Metrics));
     }
 
     #[cfg(target_os = "linux")]

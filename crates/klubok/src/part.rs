@@ -93,8 +93,8 @@ impl Part {
     /// The part that a folder's name speaks of and nothing else: `train`, `Training_Set`, `seg_train`, `val2017`,
     /// `test-images`. A name with any other word in it, such as `train_station`, is of none.
     pub fn of_folder(name: &str) -> Option<Part> {
-        let words = words(name);
-        let mut others = words.iter().filter(|word| !FILLERS.contains(&word.as_str()));
+        let words = words(name, char::is_alphabetic);
+        let mut others = words.split_whitespace().filter(|word| !FILLERS.contains(word));
         match (others.next(), others.next()) {
             (Some(word), None) => Self::of_word(word),
             _ => None,
@@ -103,16 +103,16 @@ impl Part {
 
     /// True when a name has words and each says nothing, as in `images`.
     pub fn says_nothing(name: &str) -> bool {
-        let words = words(name);
-        !words.is_empty() && words.iter().all(|word| FILLERS.contains(&word.as_str()))
+        let words = words(name, char::is_alphabetic);
+        !words.trim().is_empty() && words.split_whitespace().all(|word| FILLERS.contains(&word))
     }
 
     /// The part at the beginning or at the end of a name that has other words too, and those: `asl_alphabet_train` is
     /// of training and `asl alphabet`. Such a name alone proves nothing: `train_station`, `steam train`.
     pub fn at_an_end(name: &str) -> Option<(Part, String)> {
-        let words = words(name);
+        let words = words(name, char::is_alphabetic);
         let mut meant: Vec<&str> =
-            words.iter().map(String::as_str).filter(|word| !FILLERS.contains(word)).collect();
+            words.split_whitespace().filter(|word| !FILLERS.contains(word)).collect();
         let (first, last) = (Self::of_word(meant.first()?), Self::of_word(meant.last()?));
         let part = match (first, last) {
             (None, Some(part)) => meant.pop().map(|_| part),
@@ -123,18 +123,18 @@ impl Part {
     }
 }
 
-/// The words of a name in lower case: apart by anything but letters, or by a capital after a small letter. Numbers are
-/// none. macOS writes an accent as a sign of its own after its letter: both are one letter here.
-fn words(name: &str) -> Vec<String> {
+/// The name in lower case, its words apart: anything but `letters` divides them, and so does a capital after a small letter.
+/// macOS writes an accent as a sign of its own after its letter: both are one letter here.
+pub(crate) fn words(name: &str, letters: impl Fn(char) -> bool) -> String {
     let (mut apart, mut small) = (String::new(), false);
     for letter in name.nfc() {
         if small && letter.is_uppercase() {
             apart.push(' ');
         }
-        apart.push(if letter.is_alphabetic() { letter } else { ' ' });
+        apart.push(if letters(letter) { letter } else { ' ' });
         small = letter.is_lowercase();
     }
-    apart.split_whitespace().map(str::to_lowercase).collect()
+    apart.to_lowercase()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{
 
 use klubok::{
     bounded::{self, NotRead},
+    config::is_run,
     data::{Part, read_split},
     observe::{
         Diagnosis, history,
@@ -61,8 +62,9 @@ fn open(name: &str) -> Result<History> {
         name => PathBuf::from(name),
     };
     match RunDir::open(&path) {
-        Ok(run) => of_run(&run),
-        Err(_) => Ok(history::read(&path)?),
+        // Others have a `config.toml` too.
+        Ok(run) if is_run(run.path()) => of_run(&run),
+        _ => Ok(history::read(&path)?),
     }
 }
 
@@ -127,6 +129,9 @@ fn note(note: &Note) -> Option<String> {
             text!("diagnose.other_losses", columns = columns.join(", "))
         }
         Note::PartByName { part } => text!("diagnose.part_by_name", part = part.name()),
+        Note::UnitUnsaid { column, percent } => {
+            text!("diagnose.unit_unsaid", column = column, percent = percent)
+        }
         _ => return None,
     })
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use klubok::{
-    bounded::{self, LINES, Lines},
+    bounded::{self, Kind, LINES, Lines},
     data::{self, Dataset},
     train::{
         event::{Event, Observer as _, Stopped},
@@ -90,11 +90,11 @@ struct Files {
 
 impl Files {
     fn new(run: &RunDir) -> Self {
-        let tail = |name| Tail { path: run.file(name), read: 0, last: Vec::new() };
+        let tail = |name, kind| Tail { path: run.file(name), kind, read: 0, last: Vec::new() };
         Self {
-            steps: tail(STEPS),
-            epochs: tail(METRICS),
-            events: tail(EVENTS),
+            steps: tail(STEPS, Kind::Metrics),
+            epochs: tail(METRICS, Kind::Metrics),
+            events: tail(EVENTS, Kind::Events),
             room: LINES,
             damaged: 0,
         }
@@ -121,6 +121,7 @@ impl Files {
 /// A log that grows.
 struct Tail {
     path: PathBuf,
+    kind: Kind,
     /// Bytes of whole lines that were read, and the last of these lines.
     read: u64,
     last: Vec<u8>,
@@ -147,7 +148,7 @@ impl Tail {
         room: &mut u64,
         damaged: &mut u64,
     ) -> io::Result<Vec<T>> {
-        let mut log = match Lines::open(&self.path, self.read, *room) {
+        let mut log = match Lines::open(&self.path, self.kind, self.read, *room) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             log => log?,
         };
@@ -175,7 +176,7 @@ mod tests {
     const OBJECT: u64 = 256;
 
     fn tail(folder: &tempfile::TempDir) -> Tail {
-        Tail { path: folder.path().join("log"), read: 0, last: Vec::new() }
+        Tail { path: folder.path().join("log"), kind: Kind::Metrics, read: 0, last: Vec::new() }
     }
 
     #[test]
@@ -193,7 +194,7 @@ mod tests {
         let lines: Vec<Value> = tail.lines(&mut room, &mut damaged).unwrap();
         assert_eq!(damaged, 2);
         assert_eq!(lines, [serde_json::json!({}), serde_json::json!([{}])]);
-        assert_eq!((tail.read, room), (16, 7 * OBJECT));
+        assert_eq!((tail.read, room), (16, 7 * OBJECT - 2));
         assert!(!tail.was_cut());
         fs_err::write(&tail.path, b"{}\n").unwrap();
         assert!(tail.was_cut());

@@ -162,10 +162,20 @@ fn a_validation_that_is_no_number_is_no_divergence() {
     let names: Vec<&Value> =
         answer["verdicts"].as_array().unwrap().iter().map(|verdict| &verdict["name"]).collect();
     assert_eq!(names, ["over_fitting", "loss_not_a_number"]);
+    let advice = answer["verdicts"][1]["try"].as_str().unwrap();
+    assert!(advice.starts_with("look for a sample") && !advice.contains("--set"), "{advice}");
     assert_eq!(answer["best_epoch"], 4);
     let said = place.ok(&["diagnose", "h.csv"]).stdout;
     assert!(said.contains("no number since epoch 9, while the training loss is"), "{said}");
     assert!(said.contains("leave empty"), "{said}");
+}
+
+#[test]
+fn an_accuracy_of_an_unknown_unit_is_left_out_with_a_word() {
+    let place = Place::new();
+    place.write("h.csv", "epoch,loss,val_loss,acc,val_acc\n1,2,2,5,0.9\n2,1,1,20,1\n");
+    let said = place.ok(&["diagnose", "h.csv"]).stdout;
+    assert!(said.contains("`val_acc` is left out: `acc` is in percent"), "{said}");
 }
 
 #[test]

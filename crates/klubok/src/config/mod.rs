@@ -12,6 +12,8 @@ mod table;
 mod text;
 mod value;
 
+use std::path::Path;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use keys::Key;
@@ -21,8 +23,18 @@ pub use preset::Preset;
 pub use table::KEYS;
 pub use text::defaults_text;
 
-use crate::plan::Activation;
 pub use crate::plan::Precision;
+use crate::{bounded, plan::Activation};
+
+/// True of a folder in which klubok trained: its settings have a section `[run]` that says which klubok, those of nobody else
+/// do.
+pub fn is_run(folder: &Path) -> bool {
+    let text = bounded::read_to_string(&folder.join("config.toml"), bounded::SETTINGS);
+    text.is_ok_and(|text| {
+        let mut lines = text.lines().map(str::trim);
+        lines.any(|line| line == "[run]") && lines.any(|line| line.starts_with("klubok ="))
+    })
+}
 
 /// All settings of a run, resolved: what `config.toml` of a run holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

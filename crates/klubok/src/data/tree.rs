@@ -14,7 +14,7 @@ use super::{
     DataError, LeftOut,
     names::{is_of_system, looks_like_picture, shown},
 };
-use crate::{bounded, error::Result};
+use crate::{config::is_run, error::Result};
 
 /// Folders in folders.
 const DEPTH: usize = 64;
@@ -24,8 +24,7 @@ const ENTRIES: usize = 1 << 21;
 const PATHS: usize = 256 << 20;
 /// Links to folders: a few that lead to each other already make more ways than anyone can go.
 const LINKS: usize = 1 << 16;
-/// Settings of a run; and where runs go when nobody says another place.
-const CONFIG: &str = "config.toml";
+/// Where runs go when nobody says another place.
 const RUNS: &str = "runs";
 
 /// All folders below one, that one first, each after the one it lies in.
@@ -266,12 +265,7 @@ impl Folder {
     /// A folder in which klubok trained: settings with a section `[run]` that says which klubok, and no pictures.
     fn looks_like_run(&self) -> bool {
         let settings = self.left.files.contains_key("toml") && self.pictures.is_empty();
-        let text = || bounded::read_to_string(&self.path.join(CONFIG), bounded::SETTINGS);
-        let ours = |text: String| {
-            let mut lines = text.lines().map(str::trim);
-            lines.any(|line| line == "[run]") && lines.any(|line| line.starts_with("klubok ="))
-        };
-        settings && text().is_ok_and(ours)
+        settings && is_run(&self.path)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     Result,
-    bounded::{LINES, Lines},
+    bounded::{Kind, Lines},
     observe::history::HistoryError,
     train::event::Metrics,
 };
@@ -12,12 +12,13 @@ use crate::{
 /// The largest number of an epoch.
 const LARGEST: f64 = 1e9;
 
-/// The lines of a log that can be read so far. A last line that is still being written is left out.
+/// The lines of a log that can be read so far, whose memory is taken from the `room` for all logs of a run. A last line that
+/// is still being written is left out.
 ///
 /// # Errors
 /// When the file cannot be read, a whole line is no line of metrics, or the epochs are not in order.
-pub fn read(path: &Path) -> Result<Vec<Metrics>> {
-    let mut lines = Lines::open(path, 0, LINES)?;
+pub fn read(path: &Path, room: &mut u64) -> Result<Vec<Metrics>> {
+    let mut lines = Lines::open(path, Kind::Metrics, 0, *room)?;
     let mut all: Vec<Metrics> = Vec::new();
     while let Some(line) = lines.next_line()? {
         let number = all.len() + 1;
@@ -34,6 +35,7 @@ pub fn read(path: &Path) -> Result<Vec<Metrics>> {
         }
         all.push(line);
     }
+    *room = lines.left().0;
     Ok(all)
 }
 
@@ -44,7 +46,7 @@ mod tests {
     fn written(text: &str) -> Result<Vec<Metrics>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), text).unwrap();
-        read(file.path())
+        read(file.path(), &mut crate::bounded::LINES.clone())
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn sound(history: &History) {
     assert!(serde_json::to_string(&of).is_ok());
 }
 
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 19] = [
     b"NA",
     b"nan",
     b"null",
@@ -39,6 +39,9 @@ const WORDS: [&[u8]; 16] = [
     b"\"",
     b";",
     b"-",
+    b"#",
+    b"# ",
+    b"\n# loss,",
 ];
 
 fn parsed(bytes: &[u8]) {

@@ -4,17 +4,21 @@ use klubok::{
     config::{Config, DataKind, Layers, Machine, Preset},
     data::parse_split,
     nn::network::Network,
+    observe::{
+        Diagnosis,
+        history::{self, Row},
+    },
     optim::{Rule, UpdateSpec},
     plan::{Augment, LossSpec, Plan, Prepare},
     state::{Block, Numbers, State, Weights},
     train::{
         checkpoint::{self, Contents, Settings},
         control::{Act, Recorded},
-        event::Metrics,
-        logs::{EVENTS, EventLine, Logs, Marks},
+        event::{LayerMetrics, Metrics},
+        logs::{EVENTS, EventLine, Logs, METRICS, Marks, STEPS},
         meter::Meter,
         progress::Progress,
-        run_dir::RunInfo,
+        run_dir::{CONFIG, RunInfo},
         trainer::Snapshot,
     },
 };
@@ -148,7 +152,6 @@ fn lines_of_logs() {
     let folder = fast_folder();
     let log = folder.path().join(EVENTS);
     fuzz("lines-of-logs", &seeds, &[b"1e-46", b"1e39"], |bytes| {
-        let _ = serde_json::from_slice::<Metrics>(bytes);
         fs_err::write(&log, bytes).unwrap();
         let (at, keep) = (Progress::default(), Marks::default());
         if let Ok((logs, pending)) = Logs::go_on(folder.path(), keep, &at, &[]) {
@@ -168,6 +171,72 @@ fn lines_of_logs() {
             assert!(rate as f32 > 0.0 && (rate as f32).is_finite(), "{text}");
         }
     });
+}
+
+/// Lines of a training: figures of epochs, or of the moments within one, and of two layers.
+fn lines_of_metrics(epochs: impl Iterator<Item = f64>) -> Vec<u8> {
+    let layer = |name: &str, share| LayerMetrics {
+        name: name.to_owned(),
+        grad_norm: Some(share),
+        weight_norm: 3.0,
+        update_ratio: Some(1e-3),
+        active_fraction: Some(share),
+        silent_fraction: Some(1.0 - share),
+        dead_fraction: Some(1.0 - share),
+        saturated_fraction: Some(share),
+        distance_from_start: Some(share),
+    };
+    let line = |epoch: f64| Metrics {
+        epoch,
+        step: (8.0 * epoch) as u64,
+        train_loss: Some(1.0 / (1.0 + epoch)),
+        train_eval_loss: Some(1.0 / (1.0 + epoch)),
+        val_loss: Some(1.0 + epoch / 9.0),
+        train_accuracy: Some(0.5),
+        val_accuracy: Some(0.4),
+        learning_rate: Some(0.1),
+        grad_norm: Some(1.0),
+        prediction_spread: Some(0.1),
+        layers: ["hidden1", "output"].map(|name| layer(name, 1.0 / (2.0 + epoch))).into(),
+        ..Metrics::default()
+    };
+    epochs
+        .flat_map(|epoch| [&serde_json::to_vec(&line(epoch)).unwrap()[..], b"\n"].concat())
+        .collect()
+}
+
+#[test]
+fn logs_that_are_judged() {
+    let folder = fast_folder();
+    fs_err::write(folder.path().join(CONFIG), "[run]\n").unwrap();
+    let whole = || (0..12).map(f64::from);
+    let events = br#"{"step":9,"epoch":1,"event":"stopped","reason":"diverged"}"#;
+    let texts =
+        [lines_of_metrics(whole()), lines_of_metrics(whole().map(|i| i / 8.0)), events.to_vec()];
+    let words: [&[u8]; 6] = [
+        b"null",
+        b"1e308",
+        b"-1",
+        b"\n",
+        b"\"layers\":[]",
+        b"\"layers\":[{\"name\":\"\",\"weight_norm\":0}]",
+    ];
+    // One log is hostile at a time, and the others are as they were.
+    for (name, text) in [METRICS, STEPS, EVENTS].into_iter().zip(&texts) {
+        for (name, text) in [METRICS, STEPS, EVENTS].into_iter().zip(&texts) {
+            fs_err::write(folder.path().join(name), [&text[..], b"\n"].concat()).unwrap();
+        }
+        fuzz(&format!("judged-{name}"), std::slice::from_ref(text), &words, |bytes| {
+            fs_err::write(folder.path().join(name), bytes).unwrap();
+            let Ok(history) = history::read(folder.path()) else { return };
+            let of = Diagnosis::of_history(&history);
+            let validated = |row: &&Row| row.val_loss.is_some_and(f64::is_finite);
+            let best =
+                of.best_epoch.map(|best| history.epochs.iter().find(|row| row.epoch == best));
+            assert!(best.is_none_or(|row| row.as_ref().is_some_and(validated)), "not validated");
+            assert!(serde_json::to_string(&of).is_ok());
+        });
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use klubok::{
     backend::{
         Backend, DataId, DeviceInfo, Figures, Outputs, Program, Step, reference::ReferenceBackend,
     },
+    bounded::LINES,
     config::{Config, Optimizer},
     data::Dataset,
     format::Model,
@@ -485,7 +486,7 @@ fn the_model_is_that_of_the_best_epoch() {
     let model = Model::load(&run.file(MODEL)).unwrap();
     assert_eq!(model.classes, ["a", "b", "c"]);
     assert_eq!(model.network, config().network(2, 3));
-    let metrics = metrics::read(&run.file("metrics.jsonl")).unwrap();
+    let metrics = metrics::read(&run.file("metrics.jsonl"), &mut LINES.clone()).unwrap();
     let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss.unwrap()).collect();
     let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
     let best = run.progress().unwrap().unwrap().best.unwrap();

@@ -3,7 +3,8 @@
 //! Missing is what people and programs write where nothing was measured: an empty cell, `NA` (Keras 3, R), `N/A`,
 //! `null`, `None`, a dash. `nan` and `inf` are numbers that a training arrived at, and stay: whether a loss that is not
 //! finite tells of a divergence follows from what comes after it (see `tracker.rs`). An accuracy, a norm or a
-//! learning rate that is not finite says nothing and is missing.
+//! learning rate that is not finite, or is no number at all, says nothing and is missing: the column may mean something
+//! else than its name, and no history is refused for it.
 
 use super::columns::Field;
 
@@ -24,7 +25,7 @@ pub(super) fn number(text: &str, field: Field) -> Result<Option<f64>, &'static s
         return known(value, field);
     }
     match text.split_once(',') {
-        _ if is_missing(text) => Ok(None),
+        _ if is_missing(text) || !is_needed(field) => Ok(None),
         Some((whole, part)) if digits(whole.trim_start_matches(['-', '+'])) && digits(part) => {
             Err("a number with a point for the decimal sign")
         }
@@ -56,6 +57,11 @@ pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static st
         Field::TrainAccuracy | Field::ValAccuracy if value < 0.0 => Ok(None),
         _ => Ok(Some(value).filter(|value| value.is_finite())),
     }
+}
+
+/// True of what no history can do without.
+fn is_needed(field: Field) -> bool {
+    field.is_loss() || matches!(field, Field::Epoch | Field::Step)
 }
 
 fn wanted(field: Field) -> &'static str {
@@ -94,6 +100,16 @@ mod tests {
         assert_eq!(number("nan", Field::ValAccuracy), Ok(None));
         assert_eq!(number("-1", Field::ValAccuracy), Ok(None));
         assert_eq!(number("nan", Field::Epoch), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_number_is_missing_where_a_history_can_do_without() {
+        for field in [Field::LearningRate, Field::GradNorm, Field::ValAccuracy] {
+            assert_eq!(number("cosine", field), Ok(None));
+        }
+        let text = "epoch,train_loss,lr,lr_scheduler,lr_decay\n1,2,cosine,cosine,0.1\n2,1,0.5,cosine,0.1\n";
+        let rows = super::super::parse(text.as_bytes(), "h").unwrap().epochs;
+        assert_eq!((rows[0].learning_rate, rows[1].learning_rate), (None, Some(0.5)));
     }
 
     #[test]

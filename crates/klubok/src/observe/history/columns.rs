@@ -1,6 +1,9 @@
 //! Which column of a history means what: names of klubok, Keras, Lightning, fastai and what people write.
 
-use crate::part::Part;
+use crate::part::{self, Part};
+
+/// Longest name that means something, in bytes.
+const LONGEST: usize = 1000;
 
 /// A figure of an epoch, or what says which epoch it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,8 +44,9 @@ pub(super) struct Column {
 
 /// The meaning of a column by its name; none when it has none for us.
 pub(super) fn meaning(name: &str) -> Option<Column> {
-    let words = words(name);
-    let mut words: Vec<&str> = words.split_whitespace().collect();
+    let apart = words(name);
+    let mut words: Vec<&str> = apart.split_whitespace().collect();
+    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
     let plain = |field, rank| Some(Column { field, rank, mean: false, of_part: false });
     match words[..] {
         ["epoch" | "epochs"] => return plain(Field::Epoch, 0),
@@ -56,7 +60,11 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
         ["train", "eval", "loss"] => {
             return Some(Column { field: Field::TrainLoss, rank: 0, mean: false, of_part: true });
         }
-        ["lr", ..] | ["learning", "rate"] | ["epoch", "learning", "rate"] => {
+        ["learning", "rate"] | ["epoch", "learning", "rate"] => {
+            return plain(Field::LearningRate, 0);
+        }
+        // `lr`, `lr-Adam`, `lr/pg0`, `lr_0` are rates, `lr_scheduler` and `lr_patience` are none.
+        ["lr", ref of @ ..] if of.iter().all(is_number) || is_group(name) => {
             return plain(Field::LearningRate, 0);
         }
         ["grad" | "gradient", "norm"] | ["grad", .., "norm", "total"] => {
@@ -101,17 +109,11 @@ impl Column {
     }
 }
 
-/// The name in lower case, its words apart: `valLoss`, `Loss/val` and `val_loss` are two words each.
+/// The name in lower case, its words and numbers apart: `valLoss`, `Loss/val` and `val_loss` are two words each. A longer
+/// name than people give has none.
 pub(super) fn words(name: &str) -> String {
-    let (mut apart, mut small) = (String::new(), false);
-    for letter in name.chars() {
-        if small && letter.is_uppercase() {
-            apart.push(' ');
-        }
-        apart.push(if letter.is_alphanumeric() { letter } else { ' ' });
-        small = letter.is_lowercase();
-    }
-    apart.to_lowercase()
+    let name = Some(name).filter(|name| name.len() <= LONGEST).unwrap_or_default();
+    part::words(name, char::is_alphanumeric)
 }
 
 /// True when a word of the name, other than those of a figure, speaks of a part of the data.
@@ -125,6 +127,11 @@ fn take_part(words: &mut Vec<&str>) -> Option<Part> {
     let part = first.or_else(|| words.last().and_then(|word| Part::of_word(word)))?;
     words.retain(|word| Part::of_word(word) != Some(part));
     Some(part)
+}
+
+/// True of a learning rate of an optimiser or a group of parameters, `lr-NAME` or `lr/NAME`.
+fn is_group(name: &str) -> bool {
+    name.to_lowercase().split_once("lr").is_some_and(|(_, rest)| rest.starts_with(['-', '/']))
 }
 
 /// Is it a loss, or else an accuracy?
@@ -159,7 +166,22 @@ mod tests {
             is(name, Some(Field::TrainAccuracy));
         }
         is("val_sparse_categorical_accuracy", Some(Field::ValAccuracy));
-        is("lr-Adam", Some(Field::LearningRate));
+        for name in [
+            "lr",
+            "lr-Adam",
+            "lr-Adam/pg1",
+            "LR",
+            "lr/pg0",
+            "lr/NAME",
+            "lr_0",
+            " lr ",
+            "learning_rate",
+        ] {
+            is(name, Some(Field::LearningRate));
+        }
+        for name in ["lr_scheduler", "lr_decay", "lr_patience", "lrScheduler", "lr decay"] {
+            is(name, None);
+        }
         is("grad_2.0_norm_total", Some(Field::GradNorm));
         for name in ["trainLoss", "train/train_loss", "Training Loss"] {
             is(name, Some(Field::TrainLoss));

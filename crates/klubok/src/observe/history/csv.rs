@@ -1,11 +1,19 @@
 //! CSV: a head of names, then a row an epoch, or several with holes (Lightning).
 
+use std::{
+    cell::Cell,
+    io::{self, Read},
+};
+
 use super::{
     HistoryError,
     columns::meaning,
     no_table,
     table::{Slot, Table},
 };
+
+/// Most bytes of a row: each of them may be a cell, whose place in the row takes memory.
+const LONGEST: usize = 16 << 20;
 
 /// Reads the history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
 ///
@@ -15,22 +23,22 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| form(error.to_string());
     let bytes = headed(bytes);
+    let left = Cell::new(LONGEST);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))
         .flexible(true)
-        .from_reader(bytes);
+        .from_reader(Rows { bytes, left: &left });
     let head = reader.headers().map_err(wrong)?.clone();
-    let slots: Vec<Slot> = head.iter().map(|name| table.column(name)).collect();
+    let slots: Vec<Slot> = head.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
     let has_loss = head.iter().any(is_loss);
     if !has_loss && (head.len() == 1 || head.iter().all(is_number)) {
         return Err(no_table(bytes, path));
     }
-    let known: Vec<(usize, Slot)> =
-        slots.into_iter().enumerate().filter(|(_, slot)| !matches!(slot, Slot::Nothing)).collect();
     let (mut record, mut row) = (csv::StringRecord::new(), 0u64);
     while reader.read_record(&mut record).map_err(wrong)? {
         row += 1;
+        left.set(LONGEST);
         if record == head {
             return Err(HistoryError::Again { path: path.to_owned(), row });
         }
@@ -43,11 +51,30 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
             return Err(HistoryError::Cells { path: path.to_owned(), row, cells, names });
         }
         table.row()?;
-        for &(i, slot) in &known {
-            table.cell(slot, record.get(i).unwrap_or_default())?;
+        // A cell that is not there says as much as an empty one: nothing.
+        for (cell, &slot) in record.iter().zip(&slots) {
+            table.cell(slot, cell)?;
         }
     }
     Ok(())
+}
+
+/// The bytes of a text, no more than are `left` for the row that is being read.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    left: &'a Cell<usize>,
+}
+
+impl Read for Rows<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.left.get());
+        if most == 0 && !self.bytes.is_empty() {
+            return Err(io::Error::other(format!("a row of more than {} MiB", LONGEST >> 20)));
+        }
+        let read = self.bytes.read(&mut buffer[..most])?;
+        self.left.set(self.left.get() - read);
+        Ok(read)
+    }
 }
 
 fn is_loss(name: &str) -> bool {
@@ -68,7 +95,8 @@ fn headed(bytes: &[u8]) -> &[u8] {
         }
         let Some(named) = line.strip_prefix(b"#") else {
             let cells = |line: &[u8], fits: fn(&str) -> bool, all: bool| {
-                let divided = line.split(|&byte| byte == delimiter(line));
+                let by = delimiter(line);
+                let divided = line.split(|&byte| byte == by);
                 let mut fit = divided.map(|cell| std::str::from_utf8(cell).is_ok_and(fits));
                 if all { fit.all(|fit| fit) } else { fit.any(|fit| fit) }
             };
@@ -94,7 +122,10 @@ fn delimiter(bytes: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{parse, tests::losses};
+    use super::{
+        super::{parse, tests::losses},
+        LONGEST,
+    };
 
     #[test]
     fn what_keras_3_writes_for_epochs_without_validation() {
@@ -195,6 +226,30 @@ mod tests {
         for bytes in [utf16, marked, cp1251] {
             let error = parse(&bytes, "h.json").unwrap_err().to_string();
             assert_eq!(error, "`h.json` is no text in UTF-8");
+        }
+    }
+
+    #[test]
+    fn what_is_long_is_read_once() {
+        let begun = std::time::Instant::now();
+        // A comment without an end above the numbers, and a long head above short rows.
+        let comment = format!("# {}\n1,2\n2,1\n", "loss,".repeat(1 << 18));
+        assert!(parse(comment.as_bytes(), "h").is_err());
+        let numbers = format!("# loss\n{}1\n", "1,".repeat(1 << 18));
+        assert!(parse(numbers.as_bytes(), "h").is_err());
+        let rows = format!("{}\n{}", "loss,".repeat(30_000), "2\n1\n".repeat(10_000));
+        assert_eq!(parse(rows.as_bytes(), "h").unwrap().epochs.len(), 20_000);
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_row_has_an_end() {
+        for text in [
+            format!("loss{}\n1\n", ",".repeat(LONGEST + (1 << 16))),
+            format!("loss\n1\n\"{}", "\n".repeat(LONGEST + (1 << 16))),
+        ] {
+            let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
+            assert_eq!(error, "`h` cannot be read as CSV: a row of more than 16 MiB");
         }
     }
 

@@ -11,9 +11,10 @@ use std::{
 };
 
 use super::{
-    History, HistoryError, columns::meaning, file, tables, tensorboard, tensorboard::is_event_file,
+    History, HistoryError, columns::meaning, records, tables, tensorboard,
+    tensorboard::is_event_file,
 };
-use crate::{Result, part::Part};
+use crate::{Result, bounded, part::Part};
 
 /// Names of files that hold the history of a training.
 const NAMES: [&str; 12] = [
@@ -58,37 +59,39 @@ struct Found {
     others: Vec<PathBuf>,
 }
 
-/// The history of the one training in a folder. Those without a course of losses, such as what TensorBoard keeps of
-/// hyper-parameters, do not count beside one that has it.
+/// A training or a file, and what was read of it.
+type Reading = (PathBuf, Result<History>);
+
+/// The history of the one training in a folder; all files together are no larger than `budget`. Those without a course of
+/// losses, such as what TensorBoard keeps of hyper-parameters or a log in words, do not count beside one that has it.
 ///
 /// # Errors
 /// When there is none or more than one, or it cannot be read.
-pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
-    let Found { trainings: mut found, others } = find(folder, path)?;
-    // What lies beside a training's own table: checkpoints that keep a copy of it.
-    if found.get(folder).is_some_and(|training| !training.tables.is_empty()) {
-        found.retain(|place, _| place == folder);
+pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<History> {
+    let Found { trainings: found, others } = find(folder, path)?;
+    let mut all: Vec<Reading> = Vec::new();
+    if let Some(own) = found.get(folder).filter(|own| !own.tables.is_empty()) {
+        let read = own.read(path, budget);
+        if is_course(&read) {
+            // What lies beside a training's own table: checkpoints that keep a copy of it.
+            return read;
+        }
+        all.push((folder.to_owned(), read));
     }
+    let known = all.len();
     if found.len() > FEW {
         return Err(several(path, found.keys().cloned()).into());
     }
-    let read = |(place, training): (&PathBuf, &Training)| {
-        (place.clone(), training.read(&place.display().to_string()))
-    };
-    let mut all: Vec<(PathBuf, Result<History>)> = found.iter().map(read).collect();
-    let is_course = |read: &Result<History>| match read {
-        Ok(history) => history.epochs.len() > 1,
-        Err(crate::Error::History(error)) => {
-            !matches!(error, HistoryError::NoLoss { .. } | HistoryError::Empty { .. })
-        }
-        // It may be the one that was meant.
-        Err(_) => true,
-    };
+    for (place, training) in found.iter().filter(|(place, _)| known == 0 || *place != folder) {
+        all.push((place.clone(), training.read(&place.display().to_string(), budget)));
+    }
     if all.iter().any(|(_, read)| is_course(read)) {
         all.retain(|(_, read)| is_course(read));
-    } else if !others.is_empty() {
-        let mut other = of_others(&others);
+    } else {
+        let mut other = of_others(&others, budget);
         other.retain(|(_, read)| is_course(read));
+        // Where there is nothing, what the folder itself has is what was meant.
+        all.truncate(if known == 0 { all.len() } else { known });
         all = if other.is_empty() { all } else { other };
     }
     match all.len() {
@@ -104,36 +107,49 @@ pub(super) fn read(folder: &Path, path: &str) -> Result<History> {
     }
 }
 
+/// True of a history with more than one epoch, and of what cannot be read and may be the one that was meant. A table of
+/// something else, a log in words or one summary at the end is none.
+fn is_course(read: &Result<History>) -> bool {
+    match read {
+        Ok(history) => history.epochs.len() > 1,
+        Err(crate::Error::History(error)) => match error {
+            HistoryError::NoLoss { .. }
+            | HistoryError::Empty { .. }
+            | HistoryError::NoTable { .. }
+            | HistoryError::NotText { .. } => false,
+            HistoryError::Form { form, .. } => *form == records::FORM,
+            _ => true,
+        },
+        Err(_) => true,
+    }
+}
+
+/// The history in a file of CSV or JSON.
+fn table(path: &Path, budget: &mut u64) -> Result<History> {
+    tables(&[path.to_owned()], &path.display().to_string(), budget)
+}
+
 /// The histories in files of any name; files that are no tables of losses are none. A copy adds nothing, and a file for
 /// each part is one history.
-fn of_others(others: &[PathBuf]) -> Vec<(PathBuf, Result<History>)> {
-    let mut all: Vec<(PathBuf, Result<History>)> = Vec::new();
+fn of_others(others: &[PathBuf], budget: &mut u64) -> Vec<Reading> {
+    let mut all: Vec<Reading> = Vec::new();
     for path in others {
-        let read = file(path);
-        let is_none = matches!(
-            &read,
-            Err(crate::Error::History(
-                HistoryError::NoTable { .. }
-                    | HistoryError::NotText { .. }
-                    | HistoryError::Form { .. }
-            ))
-        );
+        let read = table(path, budget);
+        let is_none = read.is_err() && !is_course(&read);
         let copy = all.iter().any(|(_, known)| known.as_ref().ok() == read.as_ref().ok());
         if is_none || (read.is_ok() && copy) {
             continue;
         }
         all.push((path.clone(), read));
     }
-    all.retain(|(_, read)| {
-        !matches!(read, Err(crate::Error::History(HistoryError::NoLoss { .. })))
-    });
     let of_stem = |path: &Path| Part::of_folder(&path.file_stem()?.to_string_lossy());
     let parts: Option<Vec<(Part, PathBuf)>> =
         all.iter().map(|(path, _)| Some((of_stem(path)?, path.clone()))).collect();
     match (parts.filter(|parts| are_parts(parts)), all.first()) {
         (Some(parts), Some((path, _))) => {
             let folder = path.parent().unwrap_or(path).to_owned();
-            let read = of_parts(&parts, &folder.display().to_string());
+            // They were read once, and are as large as they were.
+            let read = of_parts(&parts, &folder.display().to_string(), &mut bounded::LOG.clone());
             vec![(folder, read)]
         }
         _ => all,
@@ -147,9 +163,9 @@ fn are_parts(files: &[(Part, PathBuf)]) -> bool {
 }
 
 /// The history of a training with a file for each part.
-fn of_parts(files: &[(Part, PathBuf)], path: &str) -> Result<History> {
+fn of_parts(files: &[(Part, PathBuf)], path: &str, budget: &mut u64) -> Result<History> {
     let paths: Vec<PathBuf> = files.iter().map(|file| file.1.clone()).collect();
-    tables(&paths, path)
+    tables(&paths, path, budget)
 }
 
 /// The part that the name of a file speaks of, or that of its folder.
@@ -168,13 +184,28 @@ fn several(path: &str, places: impl Iterator<Item = PathBuf>) -> HistoryError {
 }
 
 impl Training {
-    fn read(&self, path: &str) -> Result<History> {
-        match (&self.tables[..], &self.parts[..]) {
-            ([], []) => tensorboard::read(&self.events, path),
-            ([table], _) | ([], [(_, table)]) => file(table),
-            ([], parts) if are_parts(parts) => of_parts(parts, path),
-            ([], parts) => Err(several(path, parts.iter().map(|file| file.1.clone())).into()),
-            (tables, _) => Err(several(path, tables.iter().cloned()).into()),
+    /// What is in its tables, or where these hold no course, in what else it has.
+    fn read(&self, path: &str, budget: &mut u64) -> Result<History> {
+        let read = |file: &PathBuf| (file.clone(), table(file, budget));
+        let mut all: Vec<Reading> = self.tables.iter().map(read).collect();
+        let courses = all.iter().filter(|(_, read)| is_course(read)).count();
+        match (courses, &self.parts[..]) {
+            (0, []) if !self.events.is_empty() => tensorboard::read(&self.events, path, budget),
+            (0, [(_, file)]) => table(file, budget),
+            (0, parts) if are_parts(parts) => of_parts(parts, path, budget),
+            (0, parts) if !parts.is_empty() => {
+                Err(several(path, parts.iter().map(|file| file.1.clone())).into())
+            }
+            (0, _) => all.swap_remove(0).1,
+            (1, _) => {
+                all.retain(|(_, read)| is_course(read));
+                all.swap_remove(0).1
+            }
+            _ => Err(several(
+                path,
+                all.into_iter().filter(|(_, read)| is_course(read)).map(|(file, _)| file),
+            )
+            .into()),
         }
     }
 
@@ -367,6 +398,66 @@ mod tests {
         let folder = folder(&["version_0/metrics.csv", "version_1/metrics.csv"]);
         fs_err::write(folder.path().join("version_1/metrics.csv"), "epoch,loss\n").unwrap();
         assert_eq!(read(folder.path()).unwrap().epochs.len(), 3);
+    }
+
+    #[test]
+    fn a_log_in_words_or_a_summary_hides_no_history() {
+        let python = "2024-01-01 12:00:00,123 - INFO - begin, batch 64\n2024-01-01 12:00:01,456 - INFO - loss 1\n";
+        let hydra =
+            "[2024-01-01 12:00:00,123][INFO] - begin\n[2024-01-01 12:00:01,456][INFO] - loss 1\n";
+        let summary = "{\"train\": {\"loss\": 0.5}, \"test\": {\"loss\": 0.6}}\n";
+        for (beside, text) in
+            [("training.log", python), ("training.log", hydra), ("metrics.json", summary)]
+        {
+            for file in
+                ["lightning_logs/version_0/metrics.csv", "loss.tsv", "history.csv", "train/log.csv"]
+            {
+                let folder = folder(&[file]);
+                fs_err::write(folder.path().join(beside), text).unwrap();
+                let history = read(folder.path());
+                assert_eq!(history.unwrap().epochs.len(), 3, "{beside} {file}");
+            }
+            // Where there is nothing else, what is wrong with it is said.
+            let folder = folder(&["notes.txt"]);
+            fs_err::write(folder.path().join(beside), text).unwrap();
+            let error = read(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(beside) || error.ends_with("at least two"), "{error}");
+        }
+    }
+
+    #[test]
+    fn event_files_beside_a_log_in_words_are_read() {
+        let folder = folder(&["training.log"]);
+        fs_err::write(folder.path().join("training.log"), "epoch one begins\nloss 1\n").unwrap();
+        fs_err::write(folder.path().join("a.tfevents.1"), [0; 64]).unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("a checksum does not agree"), "{error}");
+    }
+
+    #[test]
+    fn metrics_by_lines_need_no_run_of_klubok() {
+        let lines = "{\"epoch\": 1, \"loss\": 2}\n{\"epoch\": 2, \"loss\": 1}\n";
+        let folder = folder(&["metrics.jsonl", "config.toml"]);
+        fs_err::write(folder.path().join("metrics.jsonl"), lines).unwrap();
+        fs_err::write(folder.path().join("config.toml"), "[model]\n").unwrap();
+        let history = read(folder.path()).unwrap();
+        assert_eq!((history.epochs.len(), history.by_klubok), (2, false));
+        fs_err::write(folder.path().join("config.toml"), "[run]\n").unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn all_files_of_a_folder_share_one_budget() {
+        let folder =
+            folder(&["version_0/metrics.csv", "version_1/metrics.csv", "version_2/metrics.csv"]);
+        let mut budget = 2 * CURVE.len() as u64;
+        for (i, text) in [(0, "epoch,loss\n"), (1, "epoch,loss\n")] {
+            fs_err::write(folder.path().join(format!("version_{i}/metrics.csv")), text).unwrap();
+        }
+        assert_eq!(super::read(folder.path(), "h", &mut budget).unwrap().epochs.len(), 3);
+        let error = super::read(folder.path(), "h", &mut budget).unwrap_err().to_string();
+        assert!(error.contains("is larger than 256 MiB"), "{error}");
     }
 
     #[test]

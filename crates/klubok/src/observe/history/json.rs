@@ -14,8 +14,8 @@ use super::{
 };
 use crate::part::Part;
 
-/// Most bytes of one value of JSON: in memory it takes some twenty times as much.
-const LARGEST: usize = 32 << 20;
+/// Most memory for values of JSON that are held at once, and for their text.
+const ROOM: usize = 384 << 20;
 
 /// Reads the history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`) is understood.
 ///
@@ -26,12 +26,13 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     let text =
         std::str::from_utf8(bytes).map_err(|_| HistoryError::NotText { path: path.to_owned() })?;
     let mut objects = Objects { table, columns: BTreeMap::new(), path };
-    if text.len() > LARGEST {
+    if memory(text) > ROOM {
         // Only lines of objects can be read piece by piece.
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            if line.len() > LARGEST {
-                let most = LARGEST >> 20;
-                return Err(wrong(format!("it is larger than {most} MiB and not in lines")));
+            if memory(line) > ROOM {
+                return Err(wrong(
+                    "it is too large to be read at once, and not in lines".to_owned(),
+                ));
             }
             let value = serde_json::from_str(&tame(line)).map_err(|e| wrong(e.to_string()))?;
             objects.add(value)?;
@@ -39,24 +40,54 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         return Ok(());
     }
     let text = tame(text);
-    let values: Result<Vec<Value>, _> =
-        serde_json::Deserializer::from_str(&text).into_iter().collect();
-    let mut values = values.map_err(|error| wrong(error.to_string()))?;
-    if let [Value::Object(object)] = &mut values[..]
+    let mut values = serde_json::Deserializer::from_str(&text)
+        .into_iter()
+        .map(|value| value.map_err(|error| wrong(error.to_string())));
+    let Some(first) = values.next().transpose()? else { return Ok(()) };
+    let Some(second) = values.next().transpose()? else { return document(first, &mut objects) };
+    objects.add(first)?;
+    objects.add(second)?;
+    values.try_for_each(|value| objects.add(value?))
+}
+
+/// Reads the one value of a text: a list of objects or an object of lists, which may stand within another object.
+fn document(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
+    if let Value::Object(object) = &mut value
         && let Some(name) = inner(object).cloned()
         && let Some(inner) = object.remove(&name)
     {
-        values = vec![inner];
+        value = inner;
     }
-    if let [Value::Array(list)] = &mut values[..] {
-        values = std::mem::take(list);
+    match value {
+        Value::Array(list) if list.len() != 1 => {
+            list.into_iter().try_for_each(|value| objects.add(value))
+        }
+        Value::Array(mut list) => one(list.remove(0), objects),
+        value => one(value, objects),
     }
-    if let [Value::Object(object)] = &values[..]
-        && flat(object).any(|(name, list)| list.is_array() && is_loss(&name))
-    {
-        return by_lists(object, objects.table, path);
+}
+
+/// Reads one object: of lists, or of the figures of one epoch.
+fn one(value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
+    match &value {
+        Value::Object(object)
+            if flat(object).any(|(name, list)| list.is_array() && is_loss(&name)) =>
+        {
+            by_lists(object, objects.table, objects.path)
+        }
+        _ => objects.add(value),
     }
-    values.into_iter().try_for_each(|value| objects.add(value))
+}
+
+/// Most memory that a text and its values take. An object and a list of one value have room for three and four; what has more
+/// than that has at most twice the room it needs. A comma that no colon answers for divides the values of a list; an
+/// object has one colon more than commas.
+fn memory(text: &str) -> usize {
+    let mut counts = [0usize; 256];
+    text.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
+    let count = |byte: u8| counts[usize::from(byte)];
+    let lists = count(b',').saturating_sub(count(b':'));
+    2 * text.len() + 320 * count(b'{') + 288 * count(b'[') + 240 * count(b':') + 144 * lists
 }
 
 /// Writes numbers that JSON does not know as strings; what stands within strings stays.
@@ -133,7 +164,7 @@ impl Objects<'_, '_> {
             let slot = if let Some(slot) = self.columns.get(name.as_ref()) {
                 *slot
             } else {
-                let slot = self.table.column(&name);
+                let slot = self.table.column(&name)?;
                 self.columns.insert(name.into_owned(), slot);
                 slot
             };
@@ -170,7 +201,7 @@ fn by_lists(
         if let Some(column) = meaning(&name) {
             known.push((name, column, list));
         } else {
-            words.push((table.column(&name), list));
+            words.push((table.column(&name)?, list));
         }
     }
     // The lowest rank of each field: a handful, however many lists there are.
@@ -195,8 +226,8 @@ fn by_lists(
     }
     let fitting =
         known.iter().filter(|(_, column, list)| best(column) && list.len() == first.len());
-    let figures = fitting.map(|(name, _, list)| (table.column(name), *list));
-    let mut columns: Vec<(Slot, &Vec<Value>)> = figures.collect();
+    let figures = fitting.map(|(name, _, list)| Ok((table.column(name)?, *list)));
+    let mut columns: Vec<(Slot, &Vec<Value>)> = figures.collect::<Result<_, _>>()?;
     columns.extend(words.into_iter().filter(|(_, list)| list.len() == first.len()));
     for i in 0..first.len() {
         table.row()?;
@@ -211,7 +242,7 @@ fn by_lists(
 mod tests {
     use super::{
         super::{parse, tests::losses},
-        tame,
+        ROOM, Value, memory, tame,
     };
 
     #[track_caller]
@@ -265,6 +296,18 @@ mod tests {
     fn words_within_strings_stay() {
         let text = r#"{"a \" NaN": NaN, "b": "-Infinity NaN", "c": -Infinity}"#;
         assert_eq!(tame(text), r#"{"a \" NaN": "NaN", "b": "-Infinity NaN", "c": "-inf"}"#);
+    }
+
+    #[test]
+    fn what_takes_more_memory_than_there_is_room_for_is_no_value() {
+        assert!(size_of::<Value>() <= 72, "what the sums rest on");
+        for piece in ["{\"\":0},", "[0],", "0,", "[],"] {
+            let list = format!("[{}0]", piece.repeat(ROOM / 140));
+            refused(&list, "it is too large to be read at once, and not in lines");
+        }
+        // A log of Hugging Face has so many entries, and lines have no end.
+        let entry = "{\"epoch\": 0.01, \"grad_norm\": 1.5, \"learning_rate\": 5e-5, \"loss\": 1.0, \"step\": 10},";
+        assert!(150_000 * memory(entry) < ROOM);
     }
 
     #[test]

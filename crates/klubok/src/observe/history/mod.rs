@@ -20,18 +20,25 @@ mod parts;
 mod records;
 mod rows;
 mod run;
+mod shares;
 mod steps;
 mod table;
 mod tensorboard;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use self::table::Table;
 use crate::{
-    Result, bounded,
+    Result, bounded, config,
     part::Part,
     train::event::{Metrics, Verdict},
 };
+
+/// Most figures that are read of a history.
+const MOST_FIGURES: usize = 4_000_000;
 
 /// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training diverged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -113,6 +120,14 @@ pub enum Note {
     OtherLosses {
         /// The first few names.
         columns: Vec<String>,
+    },
+    /// The accuracies of one part are left out: those of the other are percentages, and these are at most 1, which a share
+    /// and a percentage can be.
+    UnitUnsaid {
+        /// The column or tag.
+        column: String,
+        /// The one in percent.
+        percent: String,
     },
     /// Figures that name no part are of the part that the name of the file or its folder speaks of.
     PartByName {
@@ -213,13 +228,15 @@ pub enum HistoryError {
         /// Names in the head.
         names: usize,
     },
-    /// There are more rows than are read.
-    #[error("`{path}` has more than {most} rows, the most that are read")]
+    /// There is more of something than is read.
+    #[error("`{path}` has more than {most} {what}, the most that are read")]
     TooLong {
         /// The source.
         path: String,
         /// The most.
         most: usize,
+        /// Rows, columns, figures.
+        what: &'static str,
     },
     /// Lists are not of one length.
     #[error(
@@ -354,32 +371,31 @@ pub enum HistoryError {
 /// When it cannot be read, or has nothing that can be judged: fewer than two epochs, or no loss.
 pub fn read(path: &Path) -> Result<History> {
     let name = path.display().to_string();
-    let history = if path.join(run::METRICS).is_file() {
+    let mut budget = bounded::LOG;
+    // Others call their logs so too.
+    let history = if path.join(run::METRICS).is_file() && config::is_run(path) {
         run::read(path)?
     } else if path.is_dir() {
-        folder::read(path, &name)?
+        folder::read(path, &name, &mut budget)?
+    } else if tensorboard::is_event_file(path) {
+        tensorboard::read(&[path.to_owned()], &name, &mut budget)?
     } else {
-        file(path)?
+        tables(&[path.to_owned()], &name, &mut budget)?
     };
     Ok(checked(history, &name)?)
 }
 
-/// The history in a file of events, of CSV or of JSON.
-fn file(path: &Path) -> Result<History> {
-    if tensorboard::is_event_file(path) {
-        return tensorboard::read(&[path.to_owned()], &path.display().to_string());
-    }
-    tables(&[path.to_owned()], &path.display().to_string())
-}
-
-/// The history in files of CSV or JSON of one training: one, or one for each part.
-fn tables(paths: &[PathBuf], path: &str) -> Result<History> {
+/// The history in files of CSV or JSON of one training, one or one for each part, whose bytes are taken from the budget of
+/// all files that are read.
+fn tables(paths: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut table = Table::new(path);
-    let mut budget = bounded::LOG;
     for (file, name) in paths.iter().zip(&names) {
-        let bytes = bounded::read(file, budget)?;
-        budget -= bytes.len() as u64;
+        let bytes = bounded::read(file, *budget).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => records::too_large(name),
+            _ => error,
+        })?;
+        *budget -= bytes.len() as u64;
         table.file(name, folder::part_of(file));
         text(&bytes, &mut table, name)?;
     }

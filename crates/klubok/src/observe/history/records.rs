@@ -18,6 +18,8 @@ use crate::{
 const LONG: u64 = 1 << 20;
 /// No record of a file is as long as this.
 const ABSURD: u64 = 1 << 32;
+/// What these files are called.
+pub(super) const FORM: &str = "TensorBoard events";
 const DAMAGED: &str = "a checksum does not agree";
 
 /// Tells each short record of a file in order, and takes their bytes from the budget of all files of a training. A last
@@ -32,7 +34,7 @@ pub(super) fn each(
 ) -> Result<()> {
     let damaged = |reason: String| HistoryError::Form {
         path: path.display().to_string(),
-        form: "TensorBoard events",
+        form: FORM,
         reason,
     };
     let mut file = BufReader::with_capacity(1 << 16, bounded::open(path)?);
@@ -51,8 +53,7 @@ pub(super) fn each(
             continue;
         }
         let Some(left) = budget.checked_sub(length + 16) else {
-            let (path, limit) = (path.display().to_string(), bounded::LOG);
-            return Err(std::io::Error::from(NotRead::TooLarge { path, limit }).into());
+            return Err(too_large(&path.display().to_string()).into());
         };
         *budget = left;
         record.resize(length as usize + 4, 0);
@@ -66,6 +67,11 @@ pub(super) fn each(
         told(record).map_err(damaged)?;
     }
     Ok(())
+}
+
+/// A file with which all files of a history are more than is read.
+pub(super) fn too_large(path: &str) -> std::io::Error {
+    NotRead::TooLarge { path: path.to_owned(), limit: bounded::LOG }.into()
 }
 
 /// Reads so many bytes; false when the file ends before.

@@ -52,7 +52,6 @@ pub(super) fn arrange(figures: &Figures, clock: Clock) -> Vec<Row> {
     {
         rows.push(row(figures, last.epoch + 1.0, *end, f64::INFINITY));
     }
-    percent(&mut rows);
     rows
 }
 
@@ -90,17 +89,6 @@ pub(super) fn fold(values: impl DoubleEndedIterator<Item = f64>, mean: bool) -> 
         count += 1;
     }
     Some(sum / f64::from(count))
-}
-
-/// Accuracies above 1 are percentages.
-fn percent(rows: &mut [Row]) {
-    let places: [fn(&mut Row) -> &mut Option<f64>; 2] =
-        [|row| &mut row.train_accuracy, |row| &mut row.val_accuracy];
-    for place in places {
-        if rows.iter_mut().any(|row| place(row).is_some_and(|share| share > 1.5)) {
-            rows.iter_mut().for_each(|row| *place(row) = place(row).map(|percent| percent / 100.0));
-        }
-    }
 }
 
 /// All positions of both, in order.

@@ -29,12 +29,13 @@ struct Line {
 /// # Errors
 /// When a log cannot be read or a line of it is damaged.
 pub(super) fn read(folder: &Path) -> Result<History> {
-    let lines = |name: &str| -> Result<Vec<Metrics>> {
+    let mut room = bounded::LINES;
+    let mut lines = |name: &str| -> Result<Vec<Metrics>> {
         let path = folder.join(name);
-        if path.exists() { metrics::read(&path) } else { Ok(Vec::new()) }
+        if path.exists() { metrics::read(&path, &mut room) } else { Ok(Vec::new()) }
     };
     let (epochs, steps) = (lines(METRICS)?, lines("steps.jsonl")?);
-    let lines = events(&folder.join("events.jsonl"))?;
+    let lines = events(&folder.join("events.jsonl"), room)?;
     let turn = |line: &&Line| ["start", "resume", "stopped"].contains(&line.event.as_str());
     let last = lines.iter().rfind(turn);
     let reason = last.and_then(|line| line.reason.as_deref());
@@ -57,11 +58,12 @@ pub(super) fn read(folder: &Path) -> Result<History> {
 ///
 /// # Errors
 /// When a whole line is no JSON.
-fn events(path: &Path) -> Result<Vec<Line>> {
+fn events(path: &Path, room: u64) -> Result<Vec<Line>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let (mut file, mut lines) = (bounded::Lines::open(path, 0, bounded::LINES)?, Vec::new());
+    let mut file = bounded::Lines::open(path, bounded::Kind::Events, 0, room)?;
+    let mut lines = Vec::new();
     let mut number = 0;
     while let Some(line) = file.next_line()? {
         number += 1;

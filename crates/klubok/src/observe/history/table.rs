@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    History, HistoryError, Note, Row,
+    History, HistoryError, MOST_FIGURES, Note, Row,
     cells::{known, number},
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
@@ -15,13 +15,15 @@ use super::{
     no_loss,
     parts::{by_parts, in_epochs, turns},
     rows::{Clock, Figures, arrange, fold},
+    shares::take_percent,
     short,
     steps::{Point, by_steps},
 };
 use crate::part::Part;
 
-/// Most rows that are read.
+/// Most rows and columns that are read.
 const MOST_ROWS: usize = 2_000_000;
+const MOST_COLUMNS: usize = 1_000_000;
 
 /// A table that is being read: of one file, or of a file for each part.
 pub(super) struct Table<'a> {
@@ -36,7 +38,9 @@ pub(super) struct Table<'a> {
     /// Those of this file.
     columns: Vec<(String, Slot)>,
     files: Vec<Source>,
+    all_columns: usize,
     rows: u32,
+    figures: usize,
 }
 
 /// A file of a table.
@@ -78,7 +82,9 @@ impl<'a> Table<'a> {
             earlier: BTreeMap::new(),
             columns: Vec::new(),
             files: Vec::new(),
+            all_columns: 0,
             rows: 0,
+            figures: 0,
         }
     }
 
@@ -90,7 +96,14 @@ impl<'a> Table<'a> {
     }
 
     /// A further column.
-    pub(super) fn column(&mut self, name: &str) -> Slot {
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn column(&mut self, name: &str) -> Result<Slot, HistoryError> {
+        self.all_columns += 1;
+        if self.all_columns > MOST_COLUMNS {
+            return Err(self.too_long(MOST_COLUMNS, "columns"));
+        }
         if self.names.len() <= 8 {
             self.names.push(short(name));
         }
@@ -99,7 +112,7 @@ impl<'a> Table<'a> {
         }
         // The epochs of two files are one column.
         if let Some(slot) = self.earlier.get(&name.to_lowercase()) {
-            return *slot;
+            return Ok(*slot);
         }
         let slot = if let Some(column) = meaning(name) {
             self.series.push(Series { name: short(name), column, values: Vec::new() });
@@ -110,7 +123,7 @@ impl<'a> Table<'a> {
         if self.files.last().is_some_and(|file| file.part.is_some()) {
             self.columns.push((name.to_lowercase(), slot));
         }
-        slot
+        Ok(slot)
     }
 
     /// True when a column is a loss.
@@ -125,9 +138,13 @@ impl<'a> Table<'a> {
     pub(super) fn row(&mut self) -> Result<(), HistoryError> {
         self.rows += 1;
         if self.rows as usize > MOST_ROWS {
-            return Err(HistoryError::TooLong { path: self.path.to_owned(), most: MOST_ROWS });
+            return Err(self.too_long(MOST_ROWS, "rows"));
         }
         Ok(())
+    }
+
+    fn too_long(&self, most: usize, what: &'static str) -> HistoryError {
+        HistoryError::TooLong { path: self.path.to_owned(), most, what }
     }
 
     /// A cell of the row, by its column.
@@ -185,7 +202,12 @@ impl<'a> Table<'a> {
             value: short(text),
             wanted,
         })?;
-        series.values.extend(value.map(|value| (self.rows - 1, value)));
+        let Some(value) = value else { return Ok(()) };
+        series.values.push((self.rows - 1, value));
+        self.figures += 1;
+        if self.figures > MOST_FIGURES {
+            return Err(self.too_long(MOST_FIGURES, "figures"));
+        }
         Ok(())
     }
 
@@ -205,6 +227,7 @@ impl<'a> Table<'a> {
             return Err(no_loss(path, &self.names, named_loss));
         }
         let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
+        notes.extend(take_percent(&mut series));
         if !series.iter().any(|series| series.column.field == Field::ValLoss) {
             let columns = self.labels.asides();
             notes.extend((!columns.is_empty()).then_some(Note::OtherLosses { columns }));
@@ -382,4 +405,24 @@ fn with_steps(series: Vec<Series<u32>>, places: &[Place]) -> Vec<Series<Point>> 
         Series { name, column, values }
     };
     series.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_and_columns_have_a_budget() {
+        let mut table = Table::new("h");
+        let slot = table.column("loss").unwrap();
+        table.row().unwrap();
+        table.figures = MOST_FIGURES - 1;
+        table.cell(slot, "").unwrap();
+        table.cell(slot, "1").unwrap();
+        let error = table.cell(slot, "1").unwrap_err().to_string();
+        assert_eq!(error, "`h` has more than 4000000 figures, the most that are read");
+        table.all_columns = MOST_COLUMNS;
+        let error = table.column("x").unwrap_err().to_string();
+        assert_eq!(error, "`h` has more than 1000000 columns, the most that are read");
+    }
 }

@@ -13,16 +13,18 @@ use std::{
 use prost::Message;
 
 use super::{
-    History, HistoryError, Note, Row,
+    History, HistoryError, MOST_FIGURES, Note, Row,
     cells::known,
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
     labels::{LONGEST, MOST_NAMES, is_other_loss},
     measured::take_unmeasured,
-    no_loss, records, short, shortened,
+    no_loss, records,
+    shares::take_percent,
+    short, shortened,
     steps::{Point, by_steps},
 };
-use crate::{Result, bounded, part::Part};
+use crate::{Result, part::Part};
 
 #[derive(Message)]
 struct Event {
@@ -62,8 +64,6 @@ struct Tensor {
     doubles: Vec<f64>,
 }
 
-/// Most figures that are kept.
-const MOST: usize = 4_000_000;
 /// Steps that a number can count exactly.
 const LARGEST_STEP: i64 = 1 << 53;
 
@@ -83,10 +83,14 @@ impl PartialEq for Spot {
     }
 }
 
-/// All figures in the event files of a training, by folder and tag.
+type Values = Vec<(Spot, f64)>;
+
+/// All figures in the event files of a training.
 #[derive(Default)]
 struct Tags {
-    figures: BTreeMap<(String, String), Vec<(Spot, f64)>>,
+    /// By folder and tag; none where the tag means nothing.
+    figures: BTreeMap<String, BTreeMap<String, Option<Values>>>,
+    /// Numbers so far, those that mean nothing included: to look at them takes time too.
     count: usize,
     /// The first few tags, for messages.
     names: BTreeSet<String>,
@@ -105,16 +109,16 @@ fn folder_of(file: &Path) -> String {
     folder.to_string_lossy().into_owned()
 }
 
-/// The history in these event files of one training.
+/// The history in these event files of one training, whose bytes are taken from the budget of all files that are read.
 ///
 /// # Errors
 /// When one is damaged, there is no loss in them, or they are of several trainings.
-pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
-    let (mut tags, mut budget) = (Tags::default(), bounded::LOG);
+pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
+    let mut tags = Tags::default();
     for (number, file) in files.iter().enumerate() {
         let folder = folder_of(file);
         let mut count = 0;
-        records::each(file, &mut budget, |record| {
+        records::each(file, budget, |record| {
             count += 1;
             let event = Event::decode(record).map_err(|error| error.to_string())?;
             let Event { step, seconds, summary } = event;
@@ -134,6 +138,7 @@ pub(super) fn read(files: &[PathBuf], path: &str) -> Result<History> {
         one_training(one, files)?;
     }
     let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
+    notes.extend(take_percent(&mut series));
     if !series.iter().any(|series| series.column.field == Field::ValLoss) && !others.is_empty() {
         notes.push(Note::OtherLosses { columns: others });
     }
@@ -163,32 +168,45 @@ impl Tags {
         if !(0..=LARGEST_STEP).contains(&spot.step) {
             return Err(format!("`{}` is no number of a step", spot.step));
         }
-        if self.names.len() <= 8 {
-            self.names.insert(short(&value.tag));
+        self.count += 1;
+        if self.count > MOST_FIGURES {
+            return Err(format!("it has more than {MOST_FIGURES} figures, the most that are read"));
         }
-        if name(folder, &value.tag, true).or(name(folder, &value.tag, false)).is_none() {
-            let part = Part::of_folder(folder).map_or("", Part::name);
-            if self.others.len() < MOST_NAMES && is_other_loss(&format!("{part}/{}", value.tag)) {
-                self.others.insert(shortened(&value.tag, LONGEST));
-            }
+        let tags = self.figures.get_mut(folder);
+        if let Some(values) = tags.and_then(|tags| tags.get_mut(&value.tag)) {
+            values.iter_mut().for_each(|values| values.push((spot, number)));
             return Ok(());
         }
-        self.count += 1;
-        if self.count > MOST {
-            return Err(format!("it has more than {MOST} figures, the most that are read"));
-        }
-        self.figures.entry((folder.to_owned(), value.tag)).or_default().push((spot, number));
+        let has_meaning = self.has_meaning(folder, &value.tag);
+        let values = has_meaning.then(|| vec![(spot, number)]);
+        self.figures.entry(folder.to_owned()).or_default().insert(value.tag, values);
         Ok(())
+    }
+
+    /// Looks at a new tag.
+    fn has_meaning(&mut self, folder: &str, tag: &str) -> bool {
+        if self.names.len() <= 8 {
+            self.names.insert(short(tag));
+        }
+        let known = name(folder, tag, true).or_else(|| name(folder, tag, false)).is_some();
+        let part = Part::of_folder(folder).map_or("", Part::name);
+        if !known && self.others.len() < MOST_NAMES && is_other_loss(&format!("{part}/{tag}")) {
+            self.others.insert(shortened(tag, LONGEST));
+        }
+        known
     }
 
     /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of one.
     fn series(self) -> Vec<Series<Spot>> {
-        let named = self.figures.keys().filter(|(_, tag)| names_part(tag));
-        let apart: BTreeSet<String> = named.map(|(folder, _)| folder.clone()).collect();
         let mut all: Vec<Series<Spot>> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
-        for ((folder, tag), values) in self.figures {
-            let Some(name) = name(&folder, &tag, !apart.contains(&folder)) else { continue };
+        let figures = self.figures.into_iter().flat_map(|(folder, tags)| {
+            let tags: Vec<_> = tags.into_iter().filter_map(|(tag, of)| Some((tag, of?))).collect();
+            let may_be_part = !tags.iter().any(|(tag, _)| names_part(tag));
+            tags.into_iter().map(move |(tag, of)| (name(&folder, &tag, may_be_part), of))
+        });
+        for (name, values) in figures {
+            let Some(name) = name else { continue };
             let Some(column) = meaning(&name) else { continue };
             let fits = |&(spot, value): &(Spot, f64)| {
                 Some((spot, known(value, column.field).ok().flatten()?))
@@ -448,6 +466,18 @@ mod tests {
             .collect();
         assert!(history(&[("a.tfevents", all)]).is_err());
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn numbers_that_mean_nothing_are_counted_and_their_tags_looked_at_once() {
+        let (begun, spot) =
+            (std::time::Instant::now(), Spot { step: 1, file: 0, record: 1, seconds: 0.0 });
+        let mut tags = Tags::default();
+        let value = || Value { tag: "a/b c d e f g".repeat(50), number: Some(1.0), tensor: None };
+        (0..40_000).for_each(|_| tags.add("train", value(), spot).unwrap());
+        assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+        tags.count = MOST_FIGURES;
+        assert!(tags.add("train", value(), spot).is_err());
     }
 
     #[test]
