@@ -442,7 +442,7 @@ mod tests {
         fs_err::write(folder.path().join("config.toml"), "[model]\n").unwrap();
         let history = read(folder.path()).unwrap();
         assert_eq!((history.epochs.len(), history.by_klubok), (2, false));
-        fs_err::write(folder.path().join("config.toml"), "[run]\n").unwrap();
+        fs_err::write(folder.path().join("config.toml"), "[run]\nklubok = \"1\"\n").unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
     }
