@@ -1,6 +1,9 @@
 //! The parts of data, and the names that people give them: one table for folders of pictures, columns of histories and
 //! folders of event files.
 
+/// Longest name that means something, in bytes.
+pub(crate) const LONGEST: usize = 1000;
+
 /// A part of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -122,7 +125,9 @@ impl Part {
 }
 
 /// The name in lower case, its words apart: anything but `letters` divides them, and so does a capital after a small letter.
+/// What is longer than names are has none.
 pub(crate) fn words(name: &str, letters: impl Fn(char) -> bool) -> String {
+    let name = Some(name).filter(|name| name.len() <= LONGEST).unwrap_or_default();
     let (mut apart, mut small) = (String::new(), false);
     for letter in name.chars() {
         if small && letter.is_uppercase() {
