@@ -5,8 +5,14 @@
 
 use std::{
     io::{BufRead, BufReader},
+    num::NonZero,
     path::Path,
     process::{Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -117,43 +123,49 @@ fn tests(root: &Path) -> Result<Tally> {
 }
 
 /// Every reader with a million inputs, each in a process of its own that may have as much memory as a command: more of it
-/// is refused by the system, and ends the test. The build tells which branches were taken.
+/// is refused by the system, and ends the test. The build tells which branches were taken. As many processes as processors
+/// run at once: a reader has one thread.
 fn readers(root: &Path) -> Result<Tally> {
-    let (inputs, memory) = MANY;
-    let limited = format!("ulimit -v {memory}; exec \"$0\" \"$@\"");
     let (host, folder) = (host(root)?, root.join("target/fuzz"));
-    let mut all = Tally::default();
+    let mut targets = Vec::new();
     // In the command's own tests, those of the page's requests.
     for (package, binary, which) in
         [("klubok", "--test=fuzz", ""), ("klubok-cli", "--bin=klubok", "page::fuzz")]
     {
         let arguments = ["test", "--locked", "--package", package, binary, "--target", &host, "--"];
-        let told = |command: &mut Command| {
-            command.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
-        };
         let mut list = cargo(root);
         list.args(arguments).args([which, "--list"]).stderr(Stdio::inherit());
-        told(&mut list);
+        list.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
         let list = list.output().context("cannot start cargo")?;
         let list = String::from_utf8_lossy(&list.stdout).into_owned();
-        let names: Vec<&str> =
-            list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
-        if names.is_empty() {
-            return Ok(Tally {
-                note: "the readers' tests cannot be built".into(),
-                ..Tally::of(false)
-            });
-        }
-        for name in names {
-            let mut run = command(root, "sh");
-            run.args(["-c", &limited, "cargo"]).args(arguments).args(["--exact", name]);
-            told(run.env("KLUBOK_FUZZ", inputs));
-            let tally = counted(&mut run)?;
-            all.passed += tally.passed;
-            all.failed += tally.failed;
+        let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+        let before = targets.len();
+        targets.extend(names.map(|name| (arguments.map(str::to_owned), name.to_owned())));
+        if targets.len() == before {
+            let note = "the readers' tests cannot be built".into();
+            return Ok(Tally { note, ..Tally::of(false) });
         }
     }
-    Ok(all)
+    let (inputs, memory) = MANY;
+    let limited = format!("ulimit -v {memory}; exec \"$0\" \"$@\"");
+    let one = |(arguments, name): &([String; 8], String)| {
+        let mut run = command(root, "sh");
+        run.args(["-c", &limited, "cargo"]).args(arguments).args(["--exact", name]);
+        run.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
+        counted(run.env("KLUBOK_FUZZ", inputs))
+    };
+    let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));
+    let work = || {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = one(target).unwrap_or_else(|_| Tally::of(false));
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.passed += done.passed;
+            tally.failed += done.failed;
+        }
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| (0..processors).for_each(|_| drop(scope.spawn(work))));
+    Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What the compiler builds for when nobody says.

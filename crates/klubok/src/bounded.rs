@@ -103,9 +103,12 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || NotRead::TooLarge { path: path.display().to_string(), limit }.into();
     let (file, mut bytes) = (open(path)?, Vec::new());
-    if file.metadata()?.len() > limit {
+    let length = file.metadata()?.len();
+    if length > limit {
         return Err(too_large());
     }
+    // To grow into it would take up to twice as much.
+    bytes.try_reserve_exact(length as usize)?;
     // A file that grows meanwhile is not read for ever either.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }

@@ -3,6 +3,9 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+/// Longest name that means something, in bytes.
+pub(crate) const LONGEST: usize = 1000;
+
 /// A part of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -125,7 +128,9 @@ impl Part {
 
 /// The name in lower case, its words apart: anything but `letters` divides them, and so does a capital after a small letter.
 /// macOS writes an accent as a sign of its own after its letter: both are one letter here.
+/// What is longer than names are has none.
 pub(crate) fn words(name: &str, letters: impl Fn(char) -> bool) -> String {
+    let name = Some(name).filter(|name| name.len() <= LONGEST).unwrap_or_default();
     let (mut apart, mut small) = (String::new(), false);
     for letter in name.nfc() {
         if small && letter.is_uppercase() {

@@ -2,9 +2,6 @@
 
 use crate::part::{self, Part};
 
-/// Longest name that means something, in bytes.
-const LONGEST: usize = 1000;
-
 /// A figure of an epoch, or what says which epoch it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
@@ -109,10 +106,8 @@ impl Column {
     }
 }
 
-/// The name in lower case, its words and numbers apart: `valLoss`, `Loss/val` and `val_loss` are two words each. A longer
-/// name than people give has none.
+/// The name in lower case, its words and numbers apart: `valLoss`, `Loss/val` and `val_loss` are two words each.
 pub(super) fn words(name: &str) -> String {
-    let name = Some(name).filter(|name| name.len() <= LONGEST).unwrap_or_default();
     part::words(name, char::is_alphanumeric)
 }
 

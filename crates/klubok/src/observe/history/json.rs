@@ -311,6 +311,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_longer_than_names_means_nothing() {
+        let begun = std::time::Instant::now();
+        let long = "loss ".repeat(1 << 18);
+        let text =
+            format!("{{\"loss\": 2, \"{long}\": 1}}\n{{\"loss\": 1, \"split\": \"{long}\"}}\n");
+        assert_eq!(losses(&text).len(), 2);
+        assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+    }
+
+    #[test]
     fn a_hundred_thousand_keys_end() {
         let objects: Vec<String> = (0..100_000).map(|i| format!("{{\"k{i}\": 1}}")).collect();
         refused(&objects.join("\n"), "no column `train_loss`");

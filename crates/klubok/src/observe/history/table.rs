@@ -19,7 +19,7 @@ use super::{
     short,
     steps::{Point, by_steps},
 };
-use crate::part::Part;
+use crate::part::{LONGEST, Part};
 
 /// Most rows and columns that are read.
 const MOST_ROWS: usize = 2_000_000;
@@ -109,6 +109,9 @@ impl<'a> Table<'a> {
         }
         if let Some(file) = self.files.last_mut() {
             file.named |= file.part.is_some() && names_part(name);
+        }
+        if name.len() > LONGEST {
+            return Ok(Slot::Nothing);
         }
         // The epochs of two files are one column.
         if let Some(slot) = self.earlier.get(&name.to_lowercase()) {
