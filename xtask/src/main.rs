@@ -27,6 +27,9 @@ enum Chore {
         /// Besides everything: a million inputs for every reader, and 60 kills (hours)
         #[arg(long, conflicts_with = "quick")]
         full: bool,
+        /// Only these of all steps, such as `readers` or `browser`
+        #[arg(long, value_name = "STEP", conflicts_with_all = ["quick", "full"])]
+        only: Vec<String>,
     },
     /// Check the rules of the project that no other tool knows
     Tidy,
@@ -41,7 +44,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let good = match Chore::parse() {
-        Chore::Test { quick, full } => test::run(root, quick, full),
+        Chore::Test { quick, full, only } => test::run(root, quick, full, &only)?,
         Chore::Tidy => tidy::run(root)?,
         Chore::Golden => golden::run(root)?,
         Chore::Bench(arguments) => bench::run(root, &arguments)?,

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     browser,
@@ -70,12 +70,18 @@ const MANY: (&str, u32) = ("1000000", 1 << 20);
 const BRANCHES: &str = "-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=3 \
     -C llvm-args=-sanitizer-coverage-trace-pc-guard";
 
-/// Runs the steps and prints how each went; true when all went well.
-pub(crate) fn run(root: &Path, quick: bool, full: bool) -> bool {
+/// Runs the steps and prints how each went; true when all went well. Where some are named, only these.
+pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Result<bool> {
     let rest = if quick { &[] } else { REST };
-    let long = if full { LONG } else { &[] };
+    let long = if full || !only.is_empty() { LONG } else { &[] };
+    let mut steps: Vec<&Step> = QUICK.iter().chain(rest).chain(long).collect();
+    if let Some(name) = only.iter().find(|name| !steps.iter().any(|(step, _)| step == name)) {
+        let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
+        bail!("there is no step `{name}`, only {}", names.join(", "));
+    }
+    steps.retain(|(name, _)| only.is_empty() || only.iter().any(|only| only == name));
     let mut table = Vec::new();
-    for (name, step) in QUICK.iter().chain(rest).chain(long) {
+    for (name, step) in steps {
         println!("\n=== {name}");
         let start = Instant::now();
         let tally = step(root).unwrap_or_else(|error| {
@@ -84,7 +90,7 @@ pub(crate) fn run(root: &Path, quick: bool, full: bool) -> bool {
         });
         table.push((*name, tally, start.elapsed()));
     }
-    summary(&table)
+    Ok(summary(&table))
 }
 
 fn summary(table: &[(&str, Tally, Duration)]) -> bool {
