@@ -143,12 +143,17 @@ fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
 /// Checks that folders are not the data and something beside it, nor pieces of one thing.
 fn check_pieces(tree: &Tree, at: usize, folders: &[usize]) -> Result<()> {
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    let flat = |at: usize| tree.holding(at).is_empty();
+    let flat = |at: usize| match tree.holding(at)[..] {
+        [] => true,
+        [only] => tree.last_name(only) == tree.last_name(at) && tree.holding(only).is_empty(),
+        _ => false,
+    };
     if let [one, other] = *folders
         && flat(one) != flat(other)
     {
         let (deep, flat) = if flat(other) { (one, other) } else { (other, one) };
         if looks_like_data(tree, deep) {
+            let deep = class_root(tree, deep, None);
             let (inside, beside) = (names(tree, &tree.holding(deep)), tree.last_name(flat));
             let (path, class, beside) = (path(at), path(deep), quoted(&[beside]));
             return Err(DataError::Beside { path, class, inside, beside }.into());
@@ -589,6 +594,9 @@ mod tests {
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         let files = ["Dataset/0/1.png", "Dataset/1/1.png", "Examples/1.png"];
         let words = "`DATA/Dataset` holds `0`, `1`, and `Examples` beside it holds pictures only";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["set/set/abe/1.png", "set/set/bart/1.png", "x_testset/x_testset/1.png"];
+        let words = "`DATA/set/set` holds `abe`, `bart`, and `x_testset` beside it";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
     }
 
