@@ -7,7 +7,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{BufRead, BufReader, ErrorKind, Read},
     path::{Path, PathBuf},
 };
@@ -15,11 +15,9 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 use super::{
-    DataError, Input, LeftOut, OpenOptions, Part, Progress, Samples,
-    idx_files::Files,
+    DataError, Input, OpenOptions, Part, Progress, Samples,
+    idx_files::{Files, left_out},
     known_classes,
-    names::{looks_like_picture, shown},
-    tree::Tree,
 };
 use crate::{bounded, error::Result, limits, plan::Picture, rows::MemoryRows};
 
@@ -30,9 +28,6 @@ const UNPACKED: u64 = 1 << 30;
 const BESIDE_PIXELS: u64 = 256;
 /// So much of that is nothing to ask about, however small the pictures are.
 const NO_MATTER: u64 = 512 << 20;
-
-/// Files beside those used that are named; more are counted only.
-const BESIDE: usize = 64;
 
 /// The two files of a part.
 pub(super) struct Pair {
@@ -127,6 +122,7 @@ pub(super) fn open(
         let pair = pairs.iter().find(|pair| pair.part == parts[row]);
         pair.map_or_else(String::new, |pair| pair.labels.display().to_string())
     })?;
+    let used = pairs.iter().flat_map(|pair| [pair.images.as_path(), &pair.labels]).collect();
     let shape = shape.unwrap_or(Picture { width: 0, height: 0, channels: 1 });
     Ok(Samples {
         rows: MemoryRows::pictures(pixels, shape.values(), &targets),
@@ -136,59 +132,8 @@ pub(super) fn open(
         parts,
         names,
         skipped: Vec::new(),
-        left_out: left_out(source, &pairs)?,
+        left_out: left_out(source, &used)?,
     })
-}
-
-/// Says where the files are when they lie deeper, and what lies there beside them.
-fn left_out(source: &Path, pairs: &[Pair]) -> Result<LeftOut> {
-    let found = Files::find(source).into_iter().next();
-    let below =
-        found.and_then(|files| Some(files.folder.strip_prefix(source).ok()?.display().to_string()));
-    let mut left = LeftOut {
-        below: below.filter(|name| !name.is_empty()).into_iter().collect(),
-        ..LeftOut::default()
-    };
-    let used: BTreeSet<&Path> =
-        pairs.iter().flat_map(|pair| [pair.images.as_path(), &pair.labels]).collect();
-    // What lies beside may be too much, or closed to us: that is no reason not to read what was found.
-    let Ok(tree) = Tree::read(source) else { return Ok(left) };
-    left.loose = tree.folder(0).pictures.len() as u64;
-    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
-    left.folders = tree.holding(0).into_iter().map(folder).collect();
-    for at in tree.below(0) {
-        let folder = tree.folder(at);
-        let has_data = used.iter().any(|file| file.parent() == Some(&folder.path));
-        left.add(&LeftOut {
-            files: if has_data { BTreeMap::new() } else { folder.left.files.clone() },
-            ..folder.left.clone()
-        });
-        if has_data {
-            count_files(&folder.path, &used, &mut left)?;
-        }
-    }
-    left.beside.sort();
-    Ok(left)
-}
-
-/// Counts the files of a folder that are not used and no pictures; those whose names speak of IDX are named.
-fn count_files(folder: &Path, used: &BTreeSet<&Path>, left: &mut LeftOut) -> Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let (path, entry_name) = {
-            let entry = entry?;
-            (entry.path(), entry.file_name())
-        };
-        let name = shown(&entry_name);
-        if used.contains(path.as_path()) || name.starts_with('.') || !path.is_file() {
-            continue;
-        }
-        if name.to_lowercase().contains("idx") && left.beside.len() < BESIDE {
-            left.beside.push(name);
-        } else if !looks_like_picture(&path) {
-            left.file(&path);
-        }
-    }
-    Ok(())
 }
 
 fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
@@ -358,7 +303,7 @@ mod tests {
     use super::{super::fixtures::*, *};
     use crate::{
         config::Fit,
-        data::{Dataset, Known, preprocess::Preprocessing},
+        data::{Dataset, Known, LeftOut, preprocess::Preprocessing},
         rows::Field,
     };
 

@@ -4,14 +4,15 @@
 //! of a part, `-`, `.` and `_` mean the same. They may lie some folders deeper, as in torchvision's `MNIST/raw`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use super::{
-    DataError, Part,
-    names::{is_of_system, looks_like_picture},
+    DataError, LeftOut, Part,
+    names::{is_of_system, looks_like_picture, shown},
     quoted,
+    tree::Tree,
 };
 use crate::error::Result;
 
@@ -20,6 +21,8 @@ const DEPTH: usize = 3;
 /// Folders beside each other that are looked through, and entries of each: there are few files of IDX.
 const FOLDERS: usize = 16;
 const ENTRIES: usize = 4096;
+/// Files beside those used that are named; more are counted only.
+const BESIDE: usize = 64;
 
 /// A file by its name.
 struct Named {
@@ -144,6 +147,55 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<Files>) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// Says where the files are when they lie deeper, and what lies there beside them.
+pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut> {
+    let found = Files::find(source).into_iter().next();
+    let below =
+        found.and_then(|files| Some(files.folder.strip_prefix(source).ok()?.display().to_string()));
+    let mut left = LeftOut {
+        below: below.filter(|name| !name.is_empty()).into_iter().collect(),
+        ..LeftOut::default()
+    };
+    // What lies beside may be too much, or closed to us: that is no reason not to read what was found.
+    let Ok(tree) = Tree::read(source) else { return Ok(left) };
+    left.loose = tree.folder(0).pictures.len() as u64;
+    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
+    left.folders = tree.holding(0).into_iter().map(folder).collect();
+    for at in tree.below(0) {
+        let folder = tree.folder(at);
+        let has_data = used.iter().any(|file| file.parent() == Some(&folder.path));
+        left.add(&LeftOut {
+            files: if has_data { BTreeMap::new() } else { folder.left.files.clone() },
+            ..folder.left.clone()
+        });
+        if has_data {
+            count_files(&folder.path, used, &mut left)?;
+        }
+    }
+    left.beside.sort();
+    Ok(left)
+}
+
+/// Counts the files of a folder that are not used and no pictures; those whose names speak of IDX are named.
+fn count_files(folder: &Path, used: &BTreeSet<&Path>, left: &mut LeftOut) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        let (path, entry_name) = {
+            let entry = entry?;
+            (entry.path(), entry.file_name())
+        };
+        let name = shown(&entry_name);
+        if used.contains(path.as_path()) || name.starts_with('.') || !path.is_file() {
+            continue;
+        }
+        if name.to_lowercase().contains("idx") && left.beside.len() < BESIDE {
+            left.beside.push(name);
+        } else if !looks_like_picture(&path) {
+            left.file(&path);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,9 +9,8 @@ use std::collections::BTreeSet;
 
 use super::{
     DataError, Part,
-    alike::{alike, copies, inner, mostly},
-    error::Ways,
-    names::{in_old_encodings, is_of_marks, is_of_other_things, piece_of},
+    alike::{check_classes, inner, mostly},
+    names::{in_old_encodings, is_of_other_things},
     quoted,
     tree::Tree,
 };
@@ -61,42 +60,6 @@ pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Res
     Ok(Reading { at, parts })
 }
 
-/// Checks that the folders of the training part look like classes, as far as names and contents say.
-fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Result<()> {
-    let (root, layout) =
-        match parts.map(|parts| parts.iter().find(|(part, _)| *part == Part::Train)) {
-            None => (at, "classes"),
-            Some(Some(&(_, train))) => (class_root(tree, train, None), "parts"),
-            Some(None) => return Ok(()),
-        };
-    let mut folders = tree.holding(root);
-    let copies = copies(tree, &folders);
-    folders.retain(|at| !copies.contains(at));
-    let path = |at: usize| tree.folder(at).path.display().to_string();
-    let same = alike(tree, &folders);
-    if let Some(&first) = same.first() {
-        let inside: Vec<&str> = inner(tree, first).into_iter().collect();
-        return Err(DataError::Alike {
-            path: path(root),
-            folders: names(tree, &same),
-            inside: some_of(&inside),
-            ways: Box::new(Ways { first: path(first), data: path(at), layout }),
-        }
-        .into());
-    }
-    check_pieces(tree, root, &folders)?;
-    let (others, classes): (Vec<usize>, Vec<usize>) =
-        folders.into_iter().partition(|&at| is_of_other_things(tree.last_name(at)));
-    // Beside one class other things may be the second one, unless it is `images` and they are what was marked in these.
-    let marked = classes.iter().all(|&at| Part::says_nothing(tree.last_name(at)))
-        && others.iter().any(|&at| is_of_marks(tree.last_name(at)));
-    if others.is_empty() || classes.len() < 2 && !marked {
-        return Ok(());
-    }
-    let others = names(tree, &others);
-    Err(DataError::OtherThings { path: path(root), others, data: path(at), layout }.into())
-}
-
 /// The folder whose folders are the classes of a part: that of the part, or one of the same kind in it, as in
 /// `seg_train/seg_train/cat`. `known` as in [`read`].
 pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> usize {
@@ -140,37 +103,8 @@ fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
         .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train))
 }
 
-/// Checks that folders are not the data and something beside it, nor pieces of one thing.
-fn check_pieces(tree: &Tree, at: usize, folders: &[usize]) -> Result<()> {
-    let path = |at: usize| tree.folder(at).path.display().to_string();
-    let flat = |at: usize| match tree.holding(at)[..] {
-        [] => true,
-        [only] => tree.last_name(only) == tree.last_name(at) && tree.holding(only).is_empty(),
-        _ => false,
-    };
-    if let [one, other] = *folders
-        && flat(one) != flat(other)
-    {
-        let (deep, flat) = if flat(other) { (one, other) } else { (other, one) };
-        if looks_like_data(tree, deep) {
-            let deep = class_root(tree, deep, None);
-            let (inside, beside) = (names(tree, &tree.holding(deep)), tree.last_name(flat));
-            let (path, class, beside) = (path(at), path(deep), quoted(&[beside]));
-            return Err(DataError::Beside { path, class, inside, beside }.into());
-        }
-    }
-    let pieces: BTreeSet<Option<String>> =
-        folders.iter().map(|&at| piece_of(tree.last_name(at))).collect();
-    match pieces.first() {
-        Some(Some(_)) if pieces.len() == 1 && folders.len() > 1 => {
-            Err(DataError::Pieces { path: path(at), folders: names(tree, folders) }.into())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// True for a folder of parts or class folders, at once or below folders that hold nothing else.
-fn looks_like_data(tree: &Tree, at: usize) -> bool {
+pub(super) fn looks_like_data(tree: &Tree, at: usize) -> bool {
     let holding = tree.holding(at);
     let only = match holding[..] {
         [only] => looks_like_data(tree, only),
@@ -367,12 +301,12 @@ fn trains(tree: &Tree, at: usize) -> bool {
 }
 
 /// Names of folders, in backticks.
-fn names(tree: &Tree, folders: &[usize]) -> String {
+pub(super) fn names(tree: &Tree, folders: &[usize]) -> String {
     some_of(&folders.iter().map(|&at| tree.last_name(at)).collect::<Vec<_>>())
 }
 
 /// Some of the names, in backticks.
-fn some_of(names: &[&str]) -> String {
+pub(super) fn some_of(names: &[&str]) -> String {
     match names.len().saturating_sub(NAMED) {
         0 => quoted(names),
         more => format!("{} and {more} more", quoted(&names[..NAMED])),
