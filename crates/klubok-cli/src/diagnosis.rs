@@ -50,13 +50,25 @@ fn sentence(verdict: &Verdict) -> String {
     let since = epoch(verdict.since);
     match verdict.name {
         VerdictName::OverFitting => {
-            let sentence = text!(
-                "verdict.over_fitting",
-                since = since,
-                lowest = loss("val_loss_lowest"),
-                now = loss("val_loss_now"),
-                rise = share("rise")
-            );
+            let (lowest, now, rise) =
+                (loss("val_loss_lowest"), loss("val_loss_now"), share("rise"));
+            let sentence = if of("train_loss_now").is_some() {
+                text!(
+                    "verdict.over_fitting",
+                    since = since,
+                    lowest = lowest,
+                    now = now,
+                    rise = rise
+                )
+            } else {
+                text!(
+                    "verdict.over_fitting_alone",
+                    since = since,
+                    lowest = lowest,
+                    now = now,
+                    rise = rise
+                )
+            };
             // What others keep is not known.
             let kept = verdict.try_.starts_with("--").then(|| text!("verdict.best_kept"));
             [Some(sentence), kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -201,6 +213,10 @@ pub(crate) fn notice(notice: &Notice) -> String {
 pub(crate) fn report(diagnosis: &Diagnosis) -> String {
     let Diagnosis { phases, verdicts, .. } = diagnosis;
     let mut lines = Vec::new();
+    // Where no training loss is known, it does not fall.
+    let alone = verdicts.iter().any(|verdict| {
+        verdict.name == VerdictName::OverFitting && !verdict.evidence.contains_key("train_loss_now")
+    });
     if phases.is_empty() {
         lines.push(text!("phase.none"));
     } else {
@@ -215,7 +231,11 @@ pub(crate) fn report(diagnosis: &Diagnosis) -> String {
                 format!("{}-{}", epoch(phase.start), epoch(phase.end)),
                 name(phase.name),
                 percent(phase.certainty),
-                meaning(phase.name),
+                if phase.name == PhaseName::Specialisation && alone {
+                    text!("phase.specialisation_alone_is")
+                } else {
+                    meaning(phase.name)
+                },
             ]
         };
         lines.push(table(&head, &phases.iter().map(row).collect::<Vec<_>>()));

@@ -46,6 +46,14 @@ pub enum NotRead {
         /// The budget in bytes.
         limit: u64,
     },
+    /// What it holds takes more memory than anything of its kind may.
+    #[error("what `{path}` holds takes more than {} MiB of memory, the most for logs of a run", room >> 20)]
+    TooMuch {
+        /// The file.
+        path: String,
+        /// The most, in bytes.
+        room: u64,
+    },
     /// It is no text.
     #[error("`{path}` is not text in UTF-8")]
     NotText {
@@ -58,7 +66,7 @@ impl From<NotRead> for io::Error {
     fn from(error: NotRead) -> Self {
         let kind = match &error {
             NotRead::NotRegular { .. } => ErrorKind::InvalidInput,
-            NotRead::TooLarge { .. } => ErrorKind::FileTooLarge,
+            NotRead::TooLarge { .. } | NotRead::TooMuch { .. } => ErrorKind::FileTooLarge,
             NotRead::NotText { .. } => ErrorKind::InvalidData,
         };
         Self::new(kind, error)
@@ -191,10 +199,13 @@ impl Lines {
         self.line.clear();
         let length = (&mut self.file).take(LINE).read_until(b'\n', &mut self.line)? as u64;
         if !self.line.ends_with(b"\n") {
-            return if length < LINE { Ok(None) } else { Err(self.too_large(LINE)) };
+            let path = self.path.display().to_string();
+            let too_large = NotRead::TooLarge { path, limit: LINE };
+            return if length < LINE { Ok(None) } else { Err(too_large.into()) };
         }
         let memory = self.kind.memory(&self.line);
-        self.room = self.room.checked_sub(memory).ok_or_else(|| self.too_large(LINES))?;
+        let too_much = || NotRead::TooMuch { path: self.path.display().to_string(), room: LINES };
+        self.room = self.room.checked_sub(memory).ok_or_else(too_much)?;
         self.read += length;
         Ok(Some(&self.line))
     }
@@ -202,10 +213,6 @@ impl Lines {
     /// Memory that is left, and where the last whole line ends.
     pub fn left(&self) -> (u64, u64) {
         (self.room, self.read)
-    }
-
-    fn too_large(&self, limit: u64) -> io::Error {
-        NotRead::TooLarge { path: self.path.display().to_string(), limit }.into()
     }
 }
 

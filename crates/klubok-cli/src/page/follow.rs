@@ -206,7 +206,7 @@ mod tests {
         let mut tail = tail(&folder);
         fs_err::write(&tail.path, "{}\n".repeat(5)).unwrap();
         let error = tail.lines::<Value>(&mut (4 * OBJECT), &mut 0).unwrap_err();
-        assert!(error.to_string().contains("is larger than"), "{error}");
+        assert!(error.to_string().contains("holds takes more than"), "{error}");
         // A line that never ends, of a terabyte that takes no room.
         fs_err::File::create(&tail.path).unwrap().set_len(1 << 40).unwrap();
         let error = tail.lines::<Value>(&mut LINES.clone(), &mut 0).unwrap_err();

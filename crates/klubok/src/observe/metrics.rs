@@ -29,6 +29,10 @@ pub fn read(path: &Path, room: &mut u64) -> Result<Vec<Metrics>> {
         if !(0.0..=LARGEST).contains(&line.epoch) {
             return Err(wrong(format!("has epoch {}, which is none", line.epoch)).into());
         }
+        let shares = [line.train_accuracy, line.val_accuracy].into_iter().flatten();
+        if let Some(share) = shares.into_iter().find(|share| !(0.0..=1.0).contains(share)) {
+            return Err(wrong(format!("has an accuracy of {share}, which is no share of 1")).into());
+        }
         if let Some(before) = all.last().filter(|before| before.epoch >= line.epoch) {
             let reason = format!("has epoch {} after epoch {}", line.epoch, before.epoch);
             return Err(wrong(reason).into());
@@ -64,6 +68,17 @@ mod tests {
         assert!(written("").unwrap().is_empty() && written("{").unwrap().is_empty());
         let error = written(&format!("{line}\nnonsense\n")).unwrap_err().to_string();
         assert!(error.starts_with("line 2 of") && error.contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn an_accuracy_is_a_share() {
+        let line = |share| Metrics { val_accuracy: Some(share), ..Metrics::default() };
+        let read = |share| written(&(serde_json::to_string(&line(share)).unwrap() + "\n"));
+        assert!(read(1.0).is_ok() && read(0.0).is_ok());
+        for share in [500.0, -0.1] {
+            let error = read(share).unwrap_err().to_string();
+            assert!(error.contains("which is no share of 1"), "{error}");
+        }
     }
 
     #[test]

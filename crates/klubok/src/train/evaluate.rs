@@ -39,11 +39,12 @@ pub fn wilson(share: f64, samples: usize) -> [f64; 2] {
     if samples == 0 {
         return [0.0, 1.0];
     }
-    let n = samples as f64;
+    // A sum that is rounded may be a little more than 1.
+    let (share, n) = (share.clamp(0.0, 1.0), samples as f64);
     let scale = 1.0 + Z * Z / n;
     let middle = (share + Z * Z / (2.0 * n)) / scale;
     let half = Z / scale * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-    [(middle - half).clamp(0.0, share), (middle + half).clamp(share, 1.0)]
+    [(middle - half).max(0.0).min(share), (middle + half).min(1.0).max(share)]
 }
 
 /// Loss and accuracy over samples, each weighing the same.
@@ -262,6 +263,13 @@ impl Evaluator {
 mod tests {
     use super::*;
     use crate::Error;
+
+    #[test]
+    fn an_interval_is_one_whatever_is_asked() {
+        assert_eq!(wilson(1.000_000_1, 100), wilson(1.0, 100));
+        assert_eq!(wilson(-3.0, 100), wilson(0.0, 100));
+        assert!(wilson(f64::NAN, 100)[0] >= 0.0 || wilson(f64::NAN, 100)[0].is_nan());
+    }
 
     #[test]
     fn scores_by_hand() {

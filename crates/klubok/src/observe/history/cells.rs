@@ -53,11 +53,19 @@ pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static st
         // Tables of numbers alone have `nan` for an epoch that is not known.
         Field::Epoch | Field::Step if value.is_nan() => Ok(None),
         Field::Epoch | Field::Step if !(0.0..=LARGEST).contains(&value) => Err(wanted(field)),
-        // A share of right answers below 0, such as -1, was not measured.
-        Field::TrainAccuracy | Field::ValAccuracy if value < 0.0 => Ok(None),
+        // -1 is what some write where they did not measure.
+        Field::TrainAccuracy | Field::ValAccuracy if value == -1.0 => Ok(None),
+        Field::TrainAccuracy | Field::ValAccuracy
+            if value.is_finite() && !(0.0..=PERCENT).contains(&value) =>
+        {
+            Err("a share of 1 or a percentage")
+        }
         _ => Ok(Some(value).filter(|value| value.is_finite())),
     }
 }
+
+/// The largest percentage, as it comes out of sums that are rounded.
+const PERCENT: f64 = 100.1;
 
 /// True of what no history can do without.
 fn is_needed(field: Field) -> bool {
@@ -99,6 +107,11 @@ mod tests {
         assert_eq!(number("inf", Field::ValLoss), Ok(Some(f64::INFINITY)));
         assert_eq!(number("nan", Field::ValAccuracy), Ok(None));
         assert_eq!(number("-1", Field::ValAccuracy), Ok(None));
+        for text in ["-5", "101", "500", "1e300"] {
+            let wanted = Err("a share of 1 or a percentage");
+            assert_eq!(number(text, Field::ValAccuracy), wanted, "{text}");
+        }
+        assert_eq!(number("100.0001", Field::TrainAccuracy), Ok(Some(100.000_1)));
         assert_eq!(number("nan", Field::Epoch), Ok(None));
     }
 

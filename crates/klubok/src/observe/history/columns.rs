@@ -132,7 +132,8 @@ fn is_group(name: &str) -> bool {
 /// Is it a loss, or else an accuracy?
 fn is_loss(words: &[&str]) -> Option<bool> {
     match words {
-        ["loss"] => Some(true),
+        // Detectron adds up the losses of its heads.
+        ["loss"] | ["total", "loss"] => Some(true),
         ["acc" | "accuracy"] | [.., "categorical" | "binary" | "multiclass", "accuracy"] => {
             Some(false)
         }
@@ -151,7 +152,9 @@ mod tests {
 
     #[test]
     fn names_of_many_tools_are_understood() {
-        for name in ["loss", "train_loss", "Train Loss", "train_loss_epoch", "Loss/train"] {
+        for name in
+            ["loss", "train_loss", "Train Loss", "train_loss_epoch", "Loss/train", "total_loss"]
+        {
             is(name, Some(Field::TrainLoss));
         }
         for name in ["val_loss", "valid_loss", "validation/epoch_loss", "Loss/val", "eval_loss"] {

@@ -87,6 +87,7 @@ pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<Histor
     }
     if all.iter().any(|(_, read)| is_course(read)) {
         all.retain(|(_, read)| is_course(read));
+        keep_the_longest(&mut all);
     } else {
         let mut other = of_others(&others, budget);
         other.retain(|(_, read)| is_course(read));
@@ -104,6 +105,24 @@ pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<Histor
             };
             Err(several(path, all.iter().flat_map(|(place, _)| names(place))).into())
         }
+    }
+}
+
+/// Where each history is the beginning of the longest one, keeps that: checkpoints of one training have its log up to each.
+fn keep_the_longest(all: &mut Vec<Reading>) {
+    let rows =
+        |read: &Reading| read.1.as_ref().map_or(Vec::new(), |history| history.epochs.clone());
+    let Some(longest) = (0..all.len()).max_by_key(|&i| rows(&all[i]).len()) else { return };
+    let whole = rows(&all[longest]);
+    // The last epoch of a beginning may have gone on.
+    let begins = |read: &Reading| match rows(read).split_last() {
+        Some((_, first)) => {
+            !first.is_empty() && first.len() + 1 < whole.len() && whole.starts_with(first)
+        }
+        None => false,
+    };
+    if all.iter().enumerate().all(|(i, read)| i == longest || begins(read)) {
+        *all = vec![all.swap_remove(longest)];
     }
 }
 
@@ -445,6 +464,26 @@ mod tests {
         fs_err::write(folder.path().join("config.toml"), "[run]\nklubok = \"1\"\n").unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn checkpoints_of_one_training_are_one() {
+        let log = |epochs: u32| {
+            let line = |epoch: u32| {
+                format!("{{\"epoch\": {epoch}, \"loss\": {}, \"step\": {epoch}}}", 9 - epoch)
+            };
+            let lines: Vec<String> = (1..=epochs).map(line).collect();
+            format!("{{\"log_history\": [{}]}}", lines.join(","))
+        };
+        let names = ["checkpoint-3/trainer_state.json", "checkpoint-6/trainer_state.json"];
+        let folder = folder(&names);
+        let write =
+            |name: &str, text: String| fs_err::write(folder.path().join(name), text).unwrap();
+        write(names[0], log(3));
+        write(names[1], log(6));
+        assert_eq!(read(folder.path()).unwrap().epochs.len(), 6);
+        write(names[0], log(3).replace("\"loss\": 8", "\"loss\": 7"));
+        assert!(read(folder.path()).unwrap_err().to_string().contains("more than one training"));
     }
 
     #[test]

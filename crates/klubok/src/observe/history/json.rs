@@ -54,8 +54,14 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
 fn document(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
     if let Value::Object(object) = &mut value
         && let Some(name) = inner(object).cloned()
-        && let Some(inner) = object.remove(&name)
+        && let Some(mut inner) = object.remove(&name)
     {
+        // Keras keeps the numbers of its epochs beside its figures.
+        if let (Value::Object(figures), Some(epochs @ Value::Array(_))) =
+            (&mut inner, object.remove("epoch"))
+        {
+            figures.entry("epoch").or_insert(epochs);
+        }
         value = inner;
     }
     match value {
@@ -68,7 +74,10 @@ fn document(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), Histo
 }
 
 /// Reads one object: of lists, or of the figures of one epoch.
-fn one(value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
+fn one(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
+    if let Value::Object(object) = &mut value {
+        object.values_mut().for_each(list_of_numbered);
+    }
     match &value {
         Value::Object(object)
             if flat(object).any(|(name, list)| list.is_array() && is_loss(&name)) =>
@@ -76,6 +85,16 @@ fn one(value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> 
             by_lists(object, objects.table, objects.path)
         }
         _ => objects.add(value),
+    }
+}
+
+/// Makes a list of an object whose keys are the numbers of rows in order: so pandas writes a column.
+fn list_of_numbered(value: &mut Value) {
+    let Value::Object(column) = value else { return };
+    let numbers = column.keys().map(|key| key.parse::<u32>().ok());
+    let Some(numbers) = numbers.collect::<Option<Vec<u32>>>() else { return };
+    if !numbers.is_empty() && numbers.windows(2).all(|pair| pair[0] < pair[1]) {
+        *value = std::mem::take(column).into_iter().map(|(_, value)| value).collect();
     }
 }
 
@@ -290,6 +309,16 @@ mod tests {
         assert_eq!(losses(text).len(), 2);
         let text = "{\"train\": {\"loss\": [2, 1]}, \"val\": {\"loss\": [4, 3]}}";
         assert_eq!(losses(text)[1], (2.0, Some(1.0), Some(3.0)));
+    }
+
+    #[test]
+    fn keras_has_its_epochs_beside_and_pandas_numbers_rows() {
+        let rows =
+            losses("{\"history\": {\"loss\": [2, 1], \"val_loss\": [3, 2]}, \"epoch\": [30, 31]}");
+        assert_eq!(rows, [(30.0, Some(2.0), Some(3.0)), (31.0, Some(1.0), Some(2.0))]);
+        let rows =
+            losses("{\"loss\": {\"0\": 2, \"1\": 1}, \"val_loss\": {\"0\": 3, \"1\": null}}");
+        assert_eq!(rows, [(1.0, Some(2.0), Some(3.0)), (2.0, Some(1.0), None)]);
     }
 
     #[test]

@@ -2,7 +2,25 @@
 //!
 //! A loss that truly reaches 0 comes there by small values; these stand beside large ones.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Note, columns::Field, figures::Series};
+
+/// Takes away what is no number where another row of the same epoch has the number: a loss that is written in a row of its
+/// own has blanks in the others, and pandas writes these as NaN.
+pub(super) fn take_blanks(all: &mut [Series<u32>]) {
+    let epochs = all.iter().find(|series| series.column.field == Field::Epoch);
+    let epochs: BTreeMap<u32, u64> = epochs
+        .map(|series| series.values.iter().map(|(row, epoch)| (*row, epoch.to_bits())).collect())
+        .unwrap_or_default();
+    for series in all.iter_mut().filter(|series| series.column.field.is_loss()) {
+        let numbers = series.values.iter().filter(|value| !value.1.is_nan());
+        let known: BTreeSet<u64> =
+            numbers.filter_map(|(row, _)| epochs.get(row).copied()).collect();
+        let blank = |row: &u32| epochs.get(row).is_some_and(|epoch| known.contains(epoch));
+        series.values.retain(|(row, loss)| !(loss.is_nan() && blank(row)));
+    }
+}
 
 /// A loss above this is far from 0.
 const FAR: f64 = 1e-3;
@@ -77,6 +95,16 @@ mod tests {
         }
         assert_eq!(taken(&[0.0, 0.0, 1.5, 1.2]).1, Some(0.0), "before the first validation");
         assert_eq!(taken(&[0.0, 0.0, 0.0]), (vec![None; 3], Some(0.0)), "never");
+    }
+
+    #[test]
+    fn a_blank_of_pandas_is_no_divergence() {
+        let text = "epoch,train/loss,val/loss\n0,0.9,NaN\n0,NaN,0.8\n1,0.7,NaN\n1,NaN,0.6\n2,NaN,NaN\n2,NaN,0.5\n";
+        let rows = parse(text.as_bytes(), "h").unwrap().epochs;
+        let losses: Vec<_> = rows.iter().map(|row| (row.train_loss, row.val_loss)).collect();
+        assert_eq!(losses[..2], [(Some(0.9), Some(0.8)), (Some(0.7), Some(0.6))]);
+        // In the last epoch no row has the number.
+        assert!(losses[2].0.is_some_and(f64::is_nan) && losses[2].1 == Some(0.5), "{losses:?}");
     }
 
     #[test]

@@ -18,7 +18,11 @@ pub(super) fn take_percent<P>(all: &mut Vec<Series<P>>) -> Option<Note> {
         }
         _ => 0.0,
     };
-    let percent = all.iter().find(|series| most(series) > LARGEST)?.name.clone();
+    let percent = all.iter().find(|series| most(series) > LARGEST);
+    let Some(percent) = percent.map(|series| series.name.clone()) else {
+        round(all);
+        return None;
+    };
     // Nothing right is nothing in either unit.
     let unsaid =
         all.iter().position(|series| (f64::MIN_POSITIVE..=LARGEST).contains(&most(series)));
@@ -26,7 +30,15 @@ pub(super) fn take_percent<P>(all: &mut Vec<Series<P>>) -> Option<Note> {
     for series in all.iter_mut().filter(|series| most(series) > LARGEST) {
         series.values.iter_mut().for_each(|value| value.1 /= 100.0);
     }
+    round(all);
     note
+}
+
+/// Makes 1 of what is more by rounding.
+fn round<P>(all: &mut [Series<P>]) {
+    let is_share = |field| matches!(field, Field::TrainAccuracy | Field::ValAccuracy);
+    let shares = all.iter_mut().filter(|series| is_share(series.column.field));
+    shares.flat_map(|series| &mut series.values).for_each(|value| value.1 = value.1.min(1.0));
 }
 
 #[cfg(test)]
@@ -47,11 +59,7 @@ mod tests {
         let history = read("1,1,1,5,1.0\n2,1,1,20,1.5\n");
         assert_eq!(accuracies(&history), [(Some(0.05), Some(0.01)), (Some(0.2), Some(0.015))]);
         let history = read("1,1,1,0.5,1.0000001\n2,1,1,1,0.5\n");
-        assert_eq!(
-            accuracies(&history)[0],
-            (Some(0.5), Some(1.000_000_1)),
-            "a share that is rounded"
-        );
+        assert_eq!(accuracies(&history)[0], (Some(0.5), Some(1.0)), "a share that is rounded");
         let history = read("1,1,1,5,0\n2,1,1,20,0\n");
         assert_eq!(accuracies(&history)[1], (Some(0.2), Some(0.0)));
         assert!(history.notes.is_empty());

@@ -40,6 +40,9 @@ pub(super) fn by_steps(
     let epochs = take(&mut series, Field::Epoch);
     let mut train = take(&mut series, Field::TrainLoss);
     let mut val = take(&mut series, Field::ValLoss);
+    if let (Some(train), Some(val)) = (&train, &mut val) {
+        leave_start(train, val, epochs.as_ref());
+    }
     let main = val.as_ref().or(train.as_ref());
     if let Some((name, step)) = main.and_then(|s| Some((s.name.clone(), restart(s)?))) {
         return Err(HistoryError::Restarts { path: path.to_owned(), name, step });
@@ -72,6 +75,23 @@ pub(super) fn by_steps(
         number(&mut rows, &epochs.values, &figures);
     }
     Ok(rows)
+}
+
+/// Takes a validation away that was made before the first step of training, unless its epoch is one of its own: it is of
+/// none.
+fn leave_start(train: &Series<Point>, val: &mut Series<Point>, epochs: Option<&Series<Point>>) {
+    let ([(trained, _), ..], [(first, _), (second, _), ..]) = (&train.values[..], &val.values[..])
+    else {
+        return;
+    };
+    let epoch = |of: &Point| {
+        let known = epochs?.values.iter().find(|(at, _)| at.step == of.step);
+        known.map(|(_, epoch)| *epoch)
+    };
+    let before = first.step == 0.0 && trained.step > 0.0 && trained.order > first.order;
+    if before && epoch(first) == epoch(second) {
+        val.values.remove(0);
+    }
 }
 
 /// The step at which a series begins anew, or says a second thing of the same step.
@@ -231,6 +251,16 @@ mod tests {
 
     fn losses(rows: &[Row]) -> Vec<(f64, Option<f64>, Option<f64>)> {
         rows.iter().map(|row| (row.epoch, row.train_loss, row.val_loss)).collect()
+    }
+
+    #[test]
+    fn a_validation_before_training_is_of_no_epoch() {
+        let text = "step,train_loss,val_loss\n0,,2.3\n50,0.9,0.8\n100,0.7,0.6\n";
+        let rows = super::super::tests::losses(text);
+        assert_eq!(rows, [(1.0, Some(0.9), Some(0.8)), (2.0, Some(0.7), Some(0.6))]);
+        // Steps from 0 that both count.
+        let text = "step,train_loss,val_loss\n0,1.0,2.3\n1,0.9,0.8\n";
+        assert_eq!(super::super::tests::losses(text).len(), 2);
     }
 
     #[test]

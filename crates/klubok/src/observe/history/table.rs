@@ -11,7 +11,7 @@ use super::{
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
     labels::{Label, Labels},
-    measured::take_unmeasured,
+    measured::{take_blanks, take_unmeasured},
     no_loss,
     parts::{by_parts, in_epochs, turns},
     rows::{Clock, Figures, arrange, fold},
@@ -240,7 +240,14 @@ impl<'a> Table<'a> {
         {
             notes.push(Note::PartByName { part });
         }
+        take_blanks(&mut series);
+        let has_val = series.iter().any(|series| series.column.field == Field::ValLoss);
         let mut places = places(&mut series, rows);
+        let used = || places.iter().filter(|place| place.used);
+        if !has_val && used().all(|place| place.epoch.is_none()) && used().any(|p| p.step.is_some())
+        {
+            notes.push(Note::BySteps);
+        }
         let at = |row: u32| places[row as usize].epoch.or(places[row as usize].step);
         self.labels.several(path, at, |row| places[row as usize].used)?;
         in_epochs(&mut series, &mut places, &parts);
