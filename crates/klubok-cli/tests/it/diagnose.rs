@@ -150,7 +150,22 @@ fn histories_with_gaps_are_read_as_far_as_they_go() {
     place.write("alone.csv", "loss\n1\n0.8\n0.7\n0.65\n");
     let ran = place.ok(&["diagnose", "alone.csv"]);
     assert!(ran.stdout.contains("no validation loss"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("none of them validated"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("none with a validation loss, so none is the best"),
+        "{}",
+        ran.stdout
+    );
+    // What is not known is not said to fall, and what counts steps has no epochs.
+    place.write("val.csv", &val_alone());
+    let ran = place.ok(&["diagnose", "val.csv"]);
+    assert!(ran.stdout.contains("No training loss is known"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("training loss fell"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("the training loss falls"), "{}", ran.stdout);
+    place.write("steps.csv", "step,loss\n10,1\n20,0.8\n30,0.7\n40,0.65\n");
+    let ran = place.ok(&["diagnose", "steps.csv"]);
+    assert!(ran.stdout.contains("Steps are counted here and no epochs"), "{}", ran.stdout);
+    place.write("acc.csv", "epoch,loss,val_loss,val_acc\n1,1,1,0.5\n2,0.9,0.9,101\n");
+    place.fails(&["diagnose", "acc.csv"], 1, "has `101` in column `val_acc`, row 2", "");
 }
 
 #[test]
@@ -377,4 +392,12 @@ fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
     for language in [english, russian] {
         assert!(!language.contains(['{', '}']) && !language.contains("NaN"), "{language}");
     }
+}
+
+/// A validation loss that falls and rises, and nothing else.
+fn val_alone() -> String {
+    let slope = |epoch: u32| if epoch < 8 { 0.01 } else { 0.001 };
+    let loss = |epoch: u32| 0.3 + slope(epoch) * f64::from(epoch.abs_diff(8)).powi(2);
+    let lines = (1..=20).map(|epoch| format!("{epoch},{}\n", loss(epoch)));
+    "epoch,val_loss\n".to_owned() + &lines.collect::<String>()
 }
