@@ -156,7 +156,7 @@ fn histories_with_gaps_are_read_as_far_as_they_go() {
         ran.stdout
     );
     // What is not known is not said to fall, and what counts steps has no epochs.
-    place.write("val.csv", &val_alone());
+    place.write("val.csv", val_alone());
     let ran = place.ok(&["diagnose", "val.csv"]);
     assert!(ran.stdout.contains("No training loss is known"), "{}", ran.stdout);
     assert!(!ran.stdout.contains("training loss fell"), "{}", ran.stdout);
