@@ -122,7 +122,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// A regular file to be read piece by piece: more than `limit` bytes of it are an error at its end.
+/// A regular file of at most `limit` bytes, to be read piece by piece.
 ///
 /// # Errors
 /// As [`open`]; a [`NotRead`] inside when it is larger.

@@ -29,8 +29,8 @@ pub fn read(path: &Path, room: &mut u64) -> Result<Vec<Metrics>> {
         if !(0.0..=LARGEST).contains(&line.epoch) {
             return Err(wrong(format!("has epoch {}, which is none", line.epoch)).into());
         }
-        let shares = [line.train_accuracy, line.val_accuracy].into_iter().flatten();
-        if let Some(share) = shares.into_iter().find(|share| !(0.0..=1.0).contains(share)) {
+        let mut shares = [line.train_accuracy, line.val_accuracy].into_iter().flatten();
+        if let Some(share) = shares.find(|share| !(0.0..=1.0).contains(share)) {
             return Err(wrong(format!("has an accuracy of {share}, which is no share of 1")).into());
         }
         if let Some(before) = all.last().filter(|before| before.epoch >= line.epoch) {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    History, HistoryError, columns::meaning, records, tables, tensorboard,
+    History, HistoryError, Row, columns::meaning, records, tables, tensorboard,
     tensorboard::is_event_file,
 };
 use crate::{Result, bounded, part::Part};
@@ -110,8 +110,6 @@ pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<Histor
 
 /// Where each history is the beginning of the longest one, keeps that: checkpoints of one training have its log up to each.
 fn keep_the_longest(all: &mut Vec<Reading>) {
-    let rows =
-        |read: &Reading| read.1.as_ref().map_or(Vec::new(), |history| history.epochs.clone());
     let Some(longest) = (0..all.len()).max_by_key(|&i| rows(&all[i]).len()) else { return };
     let whole = rows(&all[longest]);
     // The last epoch of a beginning may have gone on.
@@ -124,6 +122,11 @@ fn keep_the_longest(all: &mut Vec<Reading>) {
     if all.iter().enumerate().all(|(i, read)| i == longest || begins(read)) {
         *all = vec![all.swap_remove(longest)];
     }
+}
+
+/// The rows of what was read, none where it could not be.
+fn rows(read: &Reading) -> &[Row] {
+    read.1.as_ref().map_or(&[], |history| &history.epochs)
 }
 
 /// True of a history with more than one epoch, and of what cannot be read and may be the one that was meant. A table of
