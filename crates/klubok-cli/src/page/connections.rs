@@ -19,6 +19,10 @@ use std::{
 };
 
 use axum::Router;
+use futures_util::{
+    FutureExt as _,
+    future::{Either, select},
+};
 use hyper::service::{Service as _, service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -71,14 +75,20 @@ pub(super) fn most() -> usize {
     (limits::files().unwrap_or(FILES) / 4).clamp(4, CONNECTIONS as u64) as usize
 }
 
-/// Serves every connection until it ends, stands still for too long, or gives way to a new one.
-pub(super) async fn accept(listener: TcpListener, app: Router, hub: Arc<Hub>) {
+/// Serves every connection until it ends, stands still for too long, or gives way to a new one; until the page ends.
+pub(super) async fn accept(listener: TcpListener, app: Router, hub: &Arc<Hub>) {
     let most = most();
     let mut open: VecDeque<Connection> = VecDeque::new();
+    let mut ending = hub.ending();
+    let mut ends = pin!(ending.wait_for(|ends| *ends));
     loop {
         // Those that are open come first: a request that has arrived is heard before its connection can give way.
         yield_now().await;
-        let Ok((stream, from)) = listener.accept().await else {
+        let accepted = match select(pin!(listener.accept()), ends.as_mut()).await {
+            Either::Left((accepted, _)) => accepted,
+            Either::Right(_) => return,
+        };
+        let Ok((stream, from)) = accepted else {
             // Out of files, most likely: others will close theirs.
             sleep(RETRY).await;
             continue;
@@ -126,6 +136,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for T {}
 impl Connection {
     pub(super) fn serve(stream: impl Wire, from: IpAddr, app: Router, hub: Arc<Hub>) -> Self {
         let standing = Arc::new(AtomicU8::new(SILENT));
+        let mut ending = hub.ending();
         let (app, heard) = (TowerToHyperService::new(app), standing.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let person = has_token(request.headers(), request.uri(), &hub);
@@ -144,8 +155,16 @@ impl Connection {
             http.timer(TokioTimer::new()).header_read_timeout(SILENCE).max_buf_size(HEAD);
             let stream = TokioIo::new(Patient { stream, stall: None });
             let mut served = http.serve_connection(stream, service);
+            let mut ends = pin!(ending.wait_for(|ends| *ends).fuse());
+            let whole = poll_fn(|cx| {
+                if ends.as_mut().poll(cx).is_ready() {
+                    // The answer under way is the last one.
+                    Pin::new(&mut served).graceful_shutdown();
+                }
+                served.poll_without_shutdown(cx)
+            });
             // A browser that goes away is no failure.
-            if poll_fn(|cx| served.poll_without_shutdown(cx)).await.is_ok() {
+            if whole.await.is_ok() {
                 let stream = served.into_parts().io.into_inner().stream;
                 let _ = timeout(LINGER, let_go(stream)).await;
             }

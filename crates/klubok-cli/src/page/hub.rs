@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,8 @@ use klubok::{
     },
 };
 
+use tokio::sync::watch;
+
 use super::{
     about::About,
     dear::Answers,
@@ -27,8 +29,12 @@ use super::{
     story::{Known, Mode, Now, Story},
 };
 
-/// How long somebody waits for a look at a training.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long somebody waits for a look at a training, at the most,
+const PATIENCE: Duration = Duration::from_secs(10);
+/// how long where steps take no time: who waits longer comes when looks have had their share of the time,
+const SHARED: f64 = 1.0;
+/// and how many steps beside.
+const STEPS: f64 = 4.0;
 /// How old a copy of the weights may be while training goes on.
 const FRESH: Duration = Duration::from_millis(900);
 /// Pictures of visitors that are kept, the last ones.
@@ -60,6 +66,8 @@ pub(crate) struct Hub {
     now: Mutex<Option<Copy>>,
     start: Mutex<Option<Arc<Glass>>>,
     pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
+    /// Whether the page ends. Each connection listens to it as long as it is open.
+    ending: watch::Sender<bool>,
 }
 
 /// A copy of the weights.
@@ -92,7 +100,23 @@ impl Hub {
             now: Mutex::new(None),
             start: Mutex::new(None),
             pictures: Mutex::default(),
+            ending: watch::Sender::new(false),
         }
+    }
+
+    /// The page ends: answers under way are the last ones.
+    pub(super) fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Whether the page ends; whoever holds this is waited for.
+    pub(super) fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
+    }
+
+    /// Waits until nobody listens to the end any more.
+    pub(super) async fn all_gone(&self) {
+        self.ending.closed().await;
     }
 
     /// What lets a person act; none where nothing can be done.
@@ -166,7 +190,7 @@ impl Hub {
         Ok(())
     }
 
-    /// The weights now, or those of a moment ago.
+    /// The weights now, those of a moment ago, or the last ones that are known where the training lets nobody look.
     ///
     /// # Errors
     /// In a sentence, when there are none.
@@ -181,15 +205,29 @@ impl Hub {
         {
             return Ok(copy.clone());
         }
-        let (step, weights) = match self.control().and_then(ask) {
-            Some(taken) => taken,
-            None => (self.best_step().unwrap_or(asked), self.model()?.weights),
+        let patience = if kept.is_some() { self.patience() } else { PATIENCE };
+        let taken = self.control().map(|control| ask(control, patience));
+        let (step, weights) = match (taken, &mut *kept) {
+            (Some(Ok(taken)), _) => taken,
+            (Some(Err(RecvTimeoutError::Timeout)), Some(copy)) => {
+                // Whoever comes next does not wait for it again.
+                copy.taken = Instant::now();
+                return Ok(copy.clone());
+            }
+            _ => (self.best_step().unwrap_or(asked), self.model()?.weights),
         };
         let mut glass = Glass::clone(&*self.start()?);
         glass.set_weights(weights);
         let copy = Copy { step, asked, taken: Instant::now(), glass: Arc::new(glass) };
         *kept = Some(copy.clone());
         Ok(copy)
+    }
+
+    /// How long a look at a training is worth waiting for.
+    pub(super) fn patience(&self) -> Duration {
+        let Now { step, elapsed_seconds, .. } = self.now();
+        let seconds = SHARED + STEPS * elapsed_seconds / step as f64;
+        Duration::try_from_secs_f64(seconds).map_or(PATIENCE, |patience| patience.min(PATIENCE))
     }
 
     /// The step of the run's model.
@@ -238,17 +276,19 @@ impl Hub {
     }
 }
 
-/// The weights of a training between two steps; none when it has ended.
-fn ask(control: &Control) -> Option<(u64, Weights)> {
+/// The weights of a training between two steps. It is disconnected when it has ended.
+fn ask(control: &Control, patience: Duration) -> Result<(u64, Weights), RecvTimeoutError> {
     let (sender, receiver) = mpsc::channel();
+    let waits = Arc::new(());
+    let waiting = Arc::downgrade(&waits);
     control.look(Box::new(move |program, progress| {
         let mut weights = Weights::default();
-        if program.store_weights(&mut weights).is_ok() {
-            // Who does not wait any more does not need them.
+        // Who does not wait any more does not need them, and they take time of the training.
+        if waiting.strong_count() > 0 && program.store_weights(&mut weights).is_ok() {
             let _ = sender.send((progress.step, weights));
         }
     }));
-    receiver.recv_timeout(PATIENCE).ok()
+    receiver.recv_timeout(patience)
 }
 
 /// 128 random bits, as text; none where the system has no randomness: then nobody may act.

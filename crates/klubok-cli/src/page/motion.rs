@@ -10,7 +10,7 @@ use klubok::{
 use serde_json::{Value, json};
 
 use super::{
-    hub::{Hub, PATIENCE, lock},
+    hub::{Hub, lock},
     looks::Answer,
     snapshots::most_crowded,
     story::Mode,
@@ -20,6 +20,10 @@ use super::{
 const COPIES: usize = 3;
 /// Moments of which motion is kept; past this, the one that is closest to its neighbours is forgotten.
 const MOTIONS: usize = 48;
+
+/// Why there is no motion to see.
+const NO_STEPS: &str = "the training takes no steps now";
+const NO_TIME: &str = "there was no time to look at three steps in a row";
 
 /// The weights after an update.
 type Taken = (u64, Weights);
@@ -41,18 +45,18 @@ impl Hub {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
         if self.now().mode == Mode::Resting {
-            return Err("the training takes no steps now".to_owned());
+            return Err(NO_STEPS.to_owned());
         }
         let told = self.said(&self.dear, None, "motion", |glass| {
             let (sender, receiver) = channel();
             follow(control, 0, Vec::new(), sender);
-            let taken = receiver.recv_timeout(PATIENCE);
-            let taken = taken.map_err(|_| "the training takes no steps now")?;
+            let taken = receiver.recv_timeout(self.patience());
+            let taken = taken.map_err(|_| if self.goes_on() { NO_TIME } else { NO_STEPS })?;
             let [first, second, third] = &taken[..] else {
-                return Err("the training takes no steps now".to_owned());
+                return Err(NO_STEPS.to_owned());
             };
             if (first.0 + 1, second.0 + 1) != (second.0, third.0) {
-                return Err("there was no time to look at three steps in a row".to_owned());
+                return Err(NO_TIME.to_owned());
             }
             let mut told = told(glass, [&first.1, &second.1, &third.1]);
             told["learning_rate"] = self.story().learning_rate().into();

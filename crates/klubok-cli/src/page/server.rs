@@ -5,7 +5,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, LazyLock, atomic::Ordering::Relaxed, mpsc::RecvTimeoutError},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -30,7 +30,7 @@ use hyper::body::Body as _;
 use klubok::train::control::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     PORT, assets,
@@ -64,9 +64,15 @@ const PICTURE: Limits = Limits {
     too_slow: "the picture did not come",
 };
 
-/// A server on a thread of its own; it ends with the process.
+/// How long answers under way are waited for when the page ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A server on a thread of its own. When it is dropped it answers nothing new, and lets answers under way arrive: who asked
+/// a training to stop learns that it does.
 pub(super) struct Server {
     address: SocketAddr,
+    hub: Arc<Hub>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -83,15 +89,27 @@ impl Server {
         drop(entered);
         let address = listener.local_addr()?;
         let app = routes(Door::new(hub.clone(), connections::most()), address.port());
-        thread::Builder::new().name("page".to_owned()).spawn(move || {
-            runtime.block_on(connections::accept(listener, app, hub));
+        let served = hub.clone();
+        let thread = thread::Builder::new().name("page".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                connections::accept(listener, app, &served).await;
+                let _ = timeout(FAREWELL, served.all_gone()).await;
+            });
         })?;
-        Ok(Self { address })
+        Ok(Self { address, hub, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.hub.end();
+        // A page that failed has nothing to say any more.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -205,7 +223,7 @@ async fn live(
     let hub = door.hub.clone();
     let ended = door.stream(has_token(&headers, &uri, &hub));
     let beats = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
-        while !ended.load(Relaxed) {
+        while !ended.load(Relaxed) && !*hub.ending().borrow() {
             let now = serde_json::to_string(&hub.now()).unwrap_or_default();
             tokio::time::sleep(BEAT).await;
             if now != last {
@@ -284,7 +302,7 @@ async fn whole(request: Request, limits: &Limits) -> Result<(Parts, Bytes), Resp
     if body.size_hint().lower() > limits.bytes as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(limits.time, to_bytes(body, limits.bytes)).await {
+    match timeout(limits.time, to_bytes(body, limits.bytes)).await {
         Ok(Ok(bytes)) => Ok((parts, bytes)),
         Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(unread(StatusCode::REQUEST_TIMEOUT, limits.too_slow)),

@@ -331,6 +331,31 @@ fn the_person_keeps_the_stream_however_many_others_watch() {
     page.stop();
 }
 
+#[test]
+fn whoever_has_asked_is_answered_when_the_training_ends() {
+    let place = Place::with_pets();
+    let page = Served::long(&place);
+    let watching = sent(&page, "GET /api/live HTTP/1.1\r\nHost: HOST\r\n\r\n");
+    let late = sent(
+        &page,
+        &format!(
+            "POST /api/act HTTP/1.1\r\nHost: HOST\r\nX-Klubok-Token: {}\r\n\
+             Content-Type: application/json\r\nContent-Length: 15\r\n\r\n{{",
+            page.token
+        ),
+    );
+    assert_eq!(page.act(&json!({ "act": "stop" })), 200);
+    // By now the training has ended, or it does: there is nothing left to pause.
+    thread::sleep(Duration::from_millis(200));
+    (&late).write_all(br#""act":"pause"}"#).unwrap();
+    let mut answer = String::new();
+    (&late).read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("has ended"), "{answer}");
+    // A stream is not cut off, but ends: with a chunk of nothing.
+    let ended = BufReader::new(watching).lines().map_while(Result::ok).any(|line| line == "0");
+    assert!(ended, "the stream was cut off");
+}
+
 /// A training has files of its own to open: the page leaves them to it.
 #[cfg(target_os = "linux")]
 #[test]
