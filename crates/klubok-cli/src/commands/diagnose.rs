@@ -128,6 +128,7 @@ fn note(note: &Note) -> Option<String> {
             let columns: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
             text!("diagnose.other_losses", columns = columns.join(", "))
         }
+        Note::Torn => text!("diagnose.torn"),
         Note::BySteps => text!("diagnose.by_steps"),
         Note::PartByName { part } => text!("diagnose.part_by_name", part = part.name()),
         Note::UnitUnsaid { column, percent } => {

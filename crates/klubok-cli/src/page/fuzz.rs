@@ -63,7 +63,7 @@ impl Observer for Feed {
 fn training(folder: &tempfile::TempDir) -> (Arc<Hub>, thread::JoinHandle<()>) {
     let mut layers = Layers::new(Preset::Plain, DataKind::Points);
     // What is measured of epochs stays in memory: long ones, so that a million requests do not outlast it.
-    let settings = "[model]\nhidden = [16]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
+    let settings = "[model]\nhidden = [256, 256]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
     layers.text(settings, "a.toml").unwrap();
     let config = layers.resolve(Machine::plain(1)).unwrap().config;
     let options = OpenOptions { threads: 1, ..OpenOptions::new(config.data.clone()) };

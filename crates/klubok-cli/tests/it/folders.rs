@@ -124,9 +124,15 @@ fn parts_below_classes_are_offered_only_with_class_folders() {
         place.picture(&format!("pets/{name}"), 9, 9);
         place.picture(&format!("deep/{name}").replace("train/", "train/a/"), 9, 9);
     }
-    let ran = place.fails(&["check", "pets"], 1, "which look like parts", "data/train/cat");
+    let ran =
+        place.fails(&["check", "pets"], 1, "as if it were divided into parts", "data/train/cat");
     assert!(!ran.stderr.contains("`klubok check pets/cat`"), "{}", ran.stderr);
-    place.fails(&["check", "deep"], 1, "which look like parts", "`klubok check deep/cat`");
+    place.fails(
+        &["check", "deep"],
+        1,
+        "as if it were divided into parts",
+        "`klubok check deep/cat`",
+    );
     place.pets("twice/train", 5);
     place.pets("twice/training", 5);
     let ran =

@@ -200,8 +200,8 @@ pub enum DataError {
     },
     /// Parts where classes are looked for.
     #[error(
-        "`{class}` holds {parts}, which look like parts: either the classes lie below them, or the folders of `{path}` \
-         are the classes"
+        "`{class}` holds {parts}, as if it were divided into parts: either the classes lie below them, or the folders of \
+         `{path}` are the classes"
     )]
     PartsInClass {
         /// The folder that is read.

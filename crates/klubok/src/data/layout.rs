@@ -517,14 +517,14 @@ mod tests {
             assert!(reading(&files, Layout::Parts, None).contains(':'));
         }
         let files = ["cat/train/1.png", "cat/test/2.png", "dog/train/1.png", "dog/test/1.png"];
-        let words = "`DATA/cat` holds `train`, `test`, which look like parts";
+        let words = "`DATA/cat` holds `train`, `test`, as if it were divided into parts";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
         let files = ["raw/raw/train/a/1.png", "raw/raw/test/a/1.png", "small/a/1.png"];
-        let words = "`DATA/raw/raw` holds `train`, `test`, which look like parts";
+        let words = "`DATA/raw/raw` holds `train`, `test`, as if it were divided into parts";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         let files = ["p/train/a/1.png", "p/train/b/1.png", "q/c/1.png", "q/d/1.png"];
-        let words = "`DATA/p` holds `train`, which look like parts";
+        let words = "`DATA/p` holds `train`, as if it were divided into parts";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         let files = ["Dataset/0/1.png", "Dataset/1/1.png", "Examples/1.png"];
         let words = "`DATA/Dataset` holds `0`, `1`, and `Examples` beside it holds pictures only";

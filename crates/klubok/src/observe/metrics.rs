@@ -31,7 +31,9 @@ pub fn read(path: &Path, room: &mut u64) -> Result<Vec<Metrics>> {
         }
         let mut shares = [line.train_accuracy, line.val_accuracy].into_iter().flatten();
         if let Some(share) = shares.find(|share| !(0.0..=1.0).contains(share)) {
-            return Err(wrong(format!("has an accuracy of {share}, which is no share of 1")).into());
+            return Err(
+                wrong(format!("has an accuracy of {share}, which is not between 0 and 1")).into()
+            );
         }
         if let Some(before) = all.last().filter(|before| before.epoch >= line.epoch) {
             let reason = format!("has epoch {} after epoch {}", line.epoch, before.epoch);
@@ -77,7 +79,7 @@ mod tests {
         assert!(read(1.0).is_ok() && read(0.0).is_ok());
         for share in [500.0, -0.1] {
             let error = read(share).unwrap_err().to_string();
-            assert!(error.contains("which is no share of 1"), "{error}");
+            assert!(error.contains("which is not between 0 and 1"), "{error}");
         }
     }
 

@@ -141,10 +141,14 @@ pub(super) fn half(n: usize) -> usize {
     ((n as f64 / 16.0).round() as usize).clamp(1, 8)
 }
 
-/// A figure around a place and at the end; none where it is not known.
+/// A figure around a place and at the end, of those epochs that have one; none where none of them has.
 fn fall(values: &[f64], at: usize, last: usize) -> Option<(f64, f64)> {
-    let then = mean(&values[at.saturating_sub(1)..at + 2]);
-    let now = mean(&values[values.len() - last..]);
+    let of_known = |values: &[f64]| {
+        let known = values.iter().copied().filter(|value| value.is_finite());
+        mean(&known.collect::<Vec<_>>())
+    };
+    let then = of_known(&values[at.saturating_sub(1)..at + 2]);
+    let now = of_known(&values[values.len() - last..]);
     (then.is_finite() && now.is_finite()).then_some((then, now))
 }
 
@@ -186,6 +190,9 @@ mod tests {
         assert_eq!(rise(&course(&val, &val), Some(1000), false), None);
         let alone = rise(&course(&val, &[f64::NAN; 9]), Some(1000), false);
         assert!(alone.is_some_and(|rise| rise.train.is_none()));
+        // Nor does it fall where the last epoch has none.
+        let torn = [&val[..8], &[f64::NAN]].concat();
+        assert_eq!(rise(&course(&val, &torn), Some(1000), false), None);
     }
 
     #[test]

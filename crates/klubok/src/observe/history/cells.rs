@@ -58,7 +58,7 @@ pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static st
         Field::TrainAccuracy | Field::ValAccuracy
             if value.is_finite() && !(0.0..=PERCENT).contains(&value) =>
         {
-            Err("a share of 1 or a percentage")
+            Err("a share between 0 and 1 or a percentage")
         }
         _ => Ok(Some(value).filter(|value| value.is_finite())),
     }
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(number("nan", Field::ValAccuracy), Ok(None));
         assert_eq!(number("-1", Field::ValAccuracy), Ok(None));
         for text in ["-5", "101", "500", "1e300"] {
-            let wanted = Err("a share of 1 or a percentage");
+            let wanted = Err("a share between 0 and 1 or a percentage");
             assert_eq!(number(text, Field::ValAccuracy), wanted, "{text}");
         }
         assert_eq!(number("100.0001", Field::TrainAccuracy), Ok(Some(100.000_1)));

@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::{
@@ -25,6 +26,13 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     let wrong = |reason: String| HistoryError::Form { path: path.to_owned(), form: "JSON", reason };
     let text =
         std::str::from_utf8(bytes).map_err(|_| HistoryError::NotText { path: path.to_owned() })?;
+    let text = match text.rsplit_once('\n') {
+        Some((whole, last)) if is_torn(last) => {
+            table.torn = true;
+            whole
+        }
+        _ => text,
+    };
     let mut objects = Objects { table, columns: BTreeMap::new(), path };
     if memory(text) > ROOM {
         // Only lines of objects can be read piece by piece.
@@ -48,6 +56,12 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     objects.add(first)?;
     objects.add(second)?;
     values.try_for_each(|value| objects.add(value?))
+}
+
+/// Whether this is the beginning of an object, as while a line is being written.
+fn is_torn(line: &str) -> bool {
+    let begun = serde_json::from_str::<IgnoredAny>(&tame(line));
+    line.trim_start().starts_with('{') && begun.is_err_and(|error| error.is_eof())
 }
 
 /// Reads the one value of a text: a list of objects or an object of lists, which may stand within another object.
@@ -260,7 +274,7 @@ fn by_lists(
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{parse, tests::losses},
+        super::{Note, parse, tests::losses},
         ROOM, Value, memory, tame,
     };
 
@@ -319,6 +333,23 @@ mod tests {
         let rows =
             losses("{\"loss\": {\"0\": 2, \"1\": 1}, \"val_loss\": {\"0\": 3, \"1\": null}}");
         assert_eq!(rows, [(1.0, Some(2.0), Some(3.0)), (2.0, Some(1.0), None)]);
+    }
+
+    #[test]
+    fn a_last_line_that_is_still_being_written_is_left_out() {
+        let lines = "{\"loss\": 3}\n{\"loss\": 2}\n{\"loss\": 1}\n";
+        for end in 13..23 {
+            let text = format!("{lines}{}", &lines[12..end]);
+            let history = parse(text.as_bytes(), "h").unwrap();
+            assert_eq!(
+                (history.epochs.len(), &history.notes[..]),
+                (3, &[Note::Torn][..]),
+                "{text}"
+            );
+        }
+        refused(&format!("{lines}{{\"loss\" 1}}"), "cannot be read as JSON");
+        refused(&format!("{lines}{{\"loss\":\n"), "cannot be read as JSON");
+        refused("[{\"loss\": 3},\n{\"loss\": 2},\n{\"lo", "cannot be read as JSON");
     }
 
     #[test]

@@ -129,6 +129,8 @@ pub enum Note {
         /// The one in percent.
         percent: String,
     },
+    /// The last line ends in the middle, as while it is being written, and is left out.
+    Torn,
     /// Positions are steps and there are no epochs: each row stands for one.
     BySteps,
     /// Figures that name no part are of the part that the name of the file or its folder speaks of.

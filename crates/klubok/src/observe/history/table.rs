@@ -41,6 +41,8 @@ pub(super) struct Table<'a> {
     all_columns: usize,
     rows: u32,
     figures: usize,
+    /// The last row of a file was left out: it is still being written.
+    pub(super) torn: bool,
 }
 
 /// A file of a table.
@@ -85,6 +87,7 @@ impl<'a> Table<'a> {
             all_columns: 0,
             rows: 0,
             figures: 0,
+            torn: false,
         }
     }
 
@@ -231,6 +234,7 @@ impl<'a> Table<'a> {
         }
         let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
         notes.extend(take_percent(&mut series));
+        notes.extend(self.torn.then_some(Note::Torn));
         if !series.iter().any(|series| series.column.field == Field::ValLoss) {
             let columns = self.labels.asides();
             notes.extend((!columns.is_empty()).then_some(Note::OtherLosses { columns }));
