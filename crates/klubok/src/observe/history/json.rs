@@ -336,6 +336,12 @@ mod tests {
     }
 
     #[test]
+    fn a_validation_before_any_training_is_of_no_epoch() {
+        let lines = "{\"val_loss\": 9}\n{\"loss\": 2, \"val_loss\": 4}\n{\"loss\": 1, \"val_loss\": 3}";
+        assert_eq!(losses(lines), [(1.0, Some(2.0), Some(4.0)), (2.0, Some(1.0), Some(3.0))]);
+    }
+
+    #[test]
     fn a_last_line_that_is_still_being_written_is_left_out() {
         let lines = "{\"loss\": 3}\n{\"loss\": 2}\n{\"loss\": 1}\n";
         for end in 13..23 {

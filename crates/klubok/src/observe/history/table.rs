@@ -277,13 +277,26 @@ fn positioned(
     if let Some(at) = turns(&series, &places, parts, path)? {
         return Ok(arrange(&figures(series, &at), Clock::Epochs));
     }
+    let untrained = untrained(&series);
     let mut count = 0.0;
-    let at = places.iter().map(|place| {
+    let at = (0..).zip(&places).map(|(row, place)| {
+        if untrained == Some(row) {
+            return f64::NAN;
+        }
         count += f64::from(u8::from(place.used));
         count
     });
     let at: Vec<f64> = at.collect();
     Ok(arrange(&figures(series, &at), Clock::Rows))
+}
+
+/// The row of a validation before any training, where the next one stands in the row of the first training: it is of no
+/// epoch.
+fn untrained(series: &[Series<u32>]) -> Option<u32> {
+    let rows = |field| series.iter().find(|of| of.column.field == field).map(|of| &of.values);
+    let (first, second) = (rows(Field::ValLoss)?.first()?.0, rows(Field::ValLoss)?.get(1)?.0);
+    let trained = rows(Field::TrainLoss)?.first()?.0;
+    (first < trained && second == trained).then_some(first)
 }
 
 /// Takes epochs and steps out of the series, and says what each row has.
