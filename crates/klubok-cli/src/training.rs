@@ -92,10 +92,9 @@ impl Training<'_> {
         page.iter().for_each(Page::ended);
         // Who looks at the page may go on looking; a program that waits for the answer does not wait for people.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
-        let page = page.filter(|_| stays);
         let done = Done { summary, diagnosis: watch.diagnosis(), page };
         self.conclude(&done, chance);
-        Ok(done)
+        Ok(Done { page: done.page.filter(|_| stays), ..done })
     }
 
     /// What will be trained on what, with what.

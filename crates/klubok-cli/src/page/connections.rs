@@ -84,9 +84,9 @@ pub(super) async fn accept(listener: TcpListener, app: Router, hub: &Arc<Hub>) {
     loop {
         // Those that are open come first: a request that has arrived is heard before its connection can give way.
         yield_now().await;
-        let accepted = match select(pin!(listener.accept()), ends.as_mut()).await {
-            Either::Left((accepted, _)) => accepted,
-            Either::Right(_) => return,
+        let accepted = match select(ends.as_mut(), pin!(listener.accept())).await {
+            Either::Left(_) => return,
+            Either::Right((accepted, _)) => accepted,
         };
         let Ok((stream, from)) = accepted else {
             // Out of files, most likely: others will close theirs.
@@ -161,7 +161,7 @@ impl Connection {
                     // The answer under way is the last one.
                     Pin::new(&mut served).graceful_shutdown();
                 }
-                served.poll_without_shutdown(cx)
+                Pin::new(&mut served).poll(cx)
             });
             // A browser that goes away is no failure.
             if whole.await.is_ok() {
@@ -173,9 +173,9 @@ impl Connection {
     }
 }
 
-/// Ends a connection so that its last answer arrives: where something is left unread, the system would take the answer back.
+/// Lets a connection go, to which nothing more is written, so that its last answer arrives: where something is left unread,
+/// the system would take the answer back.
 async fn let_go(mut stream: impl Wire) -> io::Result<()> {
-    poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await?;
     let mut dropped = [0; 4096];
     for _ in 0..DROPPED / dropped.len() {
         let mut read = ReadBuf::new(&mut dropped);

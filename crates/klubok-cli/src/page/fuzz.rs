@@ -17,8 +17,8 @@ use axum::{
     middleware::{Next, from_fn},
 };
 use klubok::{
-    config::{DataKind, Layers, Machine, Preset},
-    data::{self, OpenOptions},
+    config::{Config, DataKind, Layers, Machine, Preset},
+    data::{self, Dataset, OpenOptions},
     train::{
         control::{Act, Control},
         event::{Event, Observer},
@@ -59,8 +59,32 @@ impl Observer for Feed {
     }
 }
 
-/// A training of two spirals without an end, and its hub.
-fn training(folder: &tempfile::TempDir) -> (Arc<Hub>, thread::JoinHandle<()>) {
+/// A run of two spirals without an end.
+pub(super) struct Run {
+    folder: RunDir,
+    config: Config,
+    info: RunInfo,
+    data: Dataset,
+}
+
+impl Run {
+    pub(super) fn hub(&self, control: &'static Control) -> Arc<Hub> {
+        let about = About::new(&self.folder, &self.config, &self.info, &self.data);
+        Arc::new(Hub::new(about, Some(self.data.clone()), Weighted::Live(control)))
+    }
+
+    fn train(self, hub: Arc<Hub>) -> thread::JoinHandle<()> {
+        let Self { folder, config, info, data } = self;
+        thread::spawn(move || {
+            let (backend, mut feed) = (compute::device(&config), Feed(hub));
+            let observers: &mut [&mut dyn Observer] = &mut [&mut feed];
+            session::train(&folder, &config, &data, backend.as_ref(), observers, &info, &CONTROL)
+                .unwrap();
+        })
+    }
+}
+
+pub(super) fn run(folder: &tempfile::TempDir) -> Run {
     let mut layers = Layers::new(Preset::Plain, DataKind::Points);
     // What is measured of epochs stays in memory: long ones, so that a million requests do not outlast it.
     let settings = "[model]\nhidden = [256, 256]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
@@ -69,26 +93,20 @@ fn training(folder: &tempfile::TempDir) -> (Arc<Hub>, thread::JoinHandle<()>) {
     let options = OpenOptions { threads: 1, ..OpenOptions::new(config.data.clone()) };
     let data = data::open("demo:spirals", &options, &|_, _| {}).unwrap();
     let fingerprint = data::fingerprint("demo:spirals", &options).unwrap();
-    let backend = compute::device(&config);
+    let kernel = compute::device(&config).info(config.train.precision).kernel;
     let info = RunInfo {
         klubok: String::new(),
         data: "demo:spirals".to_owned(),
         val: None,
         test: None,
         preset: None,
-        kernel: backend.info(config.train.precision).kernel,
+        kernel,
         replay: Vec::new(),
         fingerprint: toml::Table::try_from(&fingerprint).unwrap(),
     };
-    let run = RunDir::create(Place::Folder(&folder.path().join("run")), &config, &info).unwrap();
-    let about = About::new(&run, &config, &info, &data);
-    let hub = Arc::new(Hub::new(about, Some(data.clone()), Weighted::Live(&CONTROL)));
-    let mut feed = Feed(hub.clone());
-    let trained = thread::spawn(move || {
-        let observers: &mut [&mut dyn Observer] = &mut [&mut feed];
-        session::train(&run, &config, &data, backend.as_ref(), observers, &info, &CONTROL).unwrap();
-    });
-    (hub, trained)
+    let place = folder.path().join("run");
+    let folder = RunDir::create(Place::Folder(&place), &config, &info).unwrap();
+    Run { folder, config, info, data }
 }
 
 /// What is sent to the page, and what it answers, without a network: when everything was sent and answered, the other side
@@ -273,7 +291,9 @@ const WORDS: &[&[u8]] = &[
 #[test]
 fn requests() {
     let folder = tempfile::tempdir().unwrap();
-    let (hub, trained) = training(&folder);
+    let run = run(&folder);
+    let hub = run.hub(&CONTROL);
+    let trained = run.train(hub.clone());
     let page = Page::new(hub.clone());
     let token = hub.token().unwrap().to_owned();
     let is_sound = |answers: &[u8]| {

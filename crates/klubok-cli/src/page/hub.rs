@@ -19,7 +19,6 @@ use klubok::{
         task::Task,
     },
 };
-
 use tokio::sync::watch;
 
 use super::{
@@ -29,11 +28,10 @@ use super::{
     story::{Known, Mode, Now, Story},
 };
 
-/// How long somebody waits for a look at a training, at the most,
+/// How long a look at a training is waited for at the most.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// how long where steps take no time: who waits longer comes when looks have had their share of the time,
-const SHARED: f64 = 1.0;
-/// and how many steps beside.
+/// Seconds and steps after which looks have had their share of the time, and it is not worth waiting for another one.
+const SECONDS: f64 = 1.0;
 const STEPS: f64 = 4.0;
 /// How old a copy of the weights may be while training goes on.
 const FRESH: Duration = Duration::from_millis(900);
@@ -109,7 +107,12 @@ impl Hub {
         self.ending.send_replace(true);
     }
 
-    /// Whether the page ends; whoever holds this is waited for.
+    /// Whether it does.
+    pub(super) fn ends(&self) -> bool {
+        *self.ending.borrow()
+    }
+
+    /// Tells when the page ends; whoever holds this is waited for.
     pub(super) fn ending(&self) -> watch::Receiver<bool> {
         self.ending.subscribe()
     }
@@ -205,7 +208,7 @@ impl Hub {
         {
             return Ok(copy.clone());
         }
-        let patience = if kept.is_some() { self.patience() } else { PATIENCE };
+        let patience = if kept.is_some() && goes_on { self.patience() } else { PATIENCE };
         let taken = self.control().map(|control| ask(control, patience));
         let (step, weights) = match (taken, &mut *kept) {
             (Some(Ok(taken)), _) => taken,
@@ -226,7 +229,7 @@ impl Hub {
     /// How long a look at a training is worth waiting for.
     pub(super) fn patience(&self) -> Duration {
         let Now { step, elapsed_seconds, .. } = self.now();
-        let seconds = SHARED + STEPS * elapsed_seconds / step as f64;
+        let seconds = SECONDS + STEPS * elapsed_seconds / step as f64;
         Duration::try_from_secs_f64(seconds).map_or(PATIENCE, |patience| patience.min(PATIENCE))
     }
 
@@ -300,4 +303,36 @@ fn new_token() -> Option<String> {
 
 pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok::train::event::Metrics;
+
+    use super::*;
+    use crate::page::fuzz::run;
+
+    #[test]
+    fn weights_that_are_known_are_given_where_nobody_may_look() {
+        static CONTROL: Control = Control::new();
+        let folder = tempfile::tempdir().unwrap();
+        let hub = run(&folder).hub(&CONTROL);
+        assert_eq!(hub.patience(), PATIENCE, "nothing is known of its steps");
+        let far = Metrics { step: 100, elapsed_seconds: 1.0, ..Metrics::default() };
+        hub.story().observe(&Event::Step(&far)).unwrap();
+        hub.story().set_mode(Mode::Training);
+        assert_eq!(hub.patience(), Duration::from_millis(1040));
+        let glass = hub.start().unwrap();
+        let taken = Instant::now().checked_sub(FRESH).unwrap();
+        let before = Copy { step: 3, asked: 3, taken, glass };
+        *lock(&hub.now) = Some(before);
+        let begun = Instant::now();
+        assert_eq!(hub.weights().unwrap().step, 3);
+        let waited = begun.elapsed();
+        assert!(waited > FRESH && waited < PATIENCE, "{waited:?}");
+        // Whoever comes next does not wait.
+        let begun = Instant::now();
+        assert_eq!(hub.weights().unwrap().step, 3);
+        assert!(begun.elapsed() < FRESH);
+    }
 }

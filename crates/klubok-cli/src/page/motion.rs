@@ -1,6 +1,9 @@
 //! How the optimiser moves the weights: two steps in a row, layer by layer.
 
-use std::sync::mpsc::{Sender, channel};
+use std::sync::{
+    Arc, Weak,
+    mpsc::{Sender, channel},
+};
 
 use klubok::{
     look::{Glass, motion, motion::Motion},
@@ -49,7 +52,8 @@ impl Hub {
         }
         let told = self.said(&self.dear, None, "motion", |glass| {
             let (sender, receiver) = channel();
-            follow(control, 0, Vec::new(), sender);
+            let waits = Arc::new(());
+            follow(control, 0, Vec::new(), sender, Arc::downgrade(&waits));
             let taken = receiver.recv_timeout(self.patience());
             let taken = taken.map_err(|_| if self.goes_on() { NO_TIME } else { NO_STEPS })?;
             let [first, second, third] = &taken[..] else {
@@ -73,21 +77,27 @@ impl Hub {
     }
 }
 
-/// Copies the weights after one update and the next, as long as copies are wanted.
-fn follow(control: &'static Control, from: u64, mut taken: Vec<Taken>, sender: Sender<Vec<Taken>>) {
+/// Copies the weights after one update and the next, as long as copies are wanted and waited for.
+fn follow(
+    control: &'static Control,
+    from: u64,
+    mut taken: Vec<Taken>,
+    sender: Sender<Vec<Taken>>,
+    waiting: Weak<()>,
+) {
     control.look_from(
         from,
         Box::new(move |program, progress| {
             let mut weights = Weights::default();
             // Who does not get what he waits for is told so when the sender is gone.
-            if program.store_weights(&mut weights).is_err() {
+            if waiting.strong_count() == 0 || program.store_weights(&mut weights).is_err() {
                 return;
             }
             taken.push((progress.step, weights));
             if taken.len() == COPIES {
                 let _ = sender.send(taken);
             } else {
-                follow(control, progress.step + 1, taken, sender);
+                follow(control, progress.step + 1, taken, sender, waiting);
             }
         }),
     );

@@ -30,7 +30,10 @@ use hyper::body::Body as _;
 use klubok::train::control::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 
 use super::{
     PORT, assets,
@@ -223,12 +226,18 @@ async fn live(
     let hub = door.hub.clone();
     let ended = door.stream(has_token(&headers, &uri, &hub));
     let beats = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
-        while !ended.load(Relaxed) && !*hub.ending().borrow() {
+        while !ended.load(Relaxed) {
+            sleep(BEAT).await;
+            // Where a training ended is the last that is told.
+            let ends = hub.ends();
             let now = serde_json::to_string(&hub.now()).unwrap_or_default();
-            tokio::time::sleep(BEAT).await;
             if now != last {
+                ended.fetch_or(ends, Relaxed);
                 let event = Event::default().event("now").data(&now);
                 return Some((Ok(event), (hub, ended, now)));
+            }
+            if ends {
+                break;
             }
         }
         None

@@ -351,9 +351,11 @@ fn whoever_has_asked_is_answered_when_the_training_ends() {
     let mut answer = String::new();
     (&late).read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("has ended"), "{answer}");
-    // A stream is not cut off, but ends: with a chunk of nothing.
-    let ended = BufReader::new(watching).lines().map_while(Result::ok).any(|line| line == "0");
-    assert!(ended, "the stream was cut off");
+    // A stream tells that it has, and is not cut off, but ends: with a chunk of nothing.
+    let told: Vec<_> = BufReader::new(watching).lines().map_while(Result::ok).collect();
+    let last = told.iter().rfind(|line| line.starts_with("data: ")).unwrap();
+    assert!(last.contains(r#""mode":"ended""#), "{last}");
+    assert!(told.iter().any(|line| line == "0"), "the stream was cut off");
 }
 
 /// A training has files of its own to open: the page leaves them to it.

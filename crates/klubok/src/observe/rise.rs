@@ -126,14 +126,14 @@ fn level(values: &[f64]) -> f64 {
 fn accuracy_rises(accuracy: &[f64], at: usize, samples: f64) -> bool {
     let last = ((accuracy.len() - at) / 3).max(1);
     let (earlier, late) = accuracy.split_at(accuracy.len() - last);
-    let (then, middle) =
-        (mean(&accuracy[at.saturating_sub(1)..at + 2]), mean(&earlier[earlier.len() - last..]));
+    let then = of_known(&accuracy[at.saturating_sub(1)..at + 2]);
+    let middle = of_known(&earlier[earlier.len() - last..]);
     let jitter = noise(accuracy, 0.002);
     // The same samples are counted at both moments: about half of the deviation of a share cancels out.
     let chance = 0.5 * (then * (1.0 - then) / samples).max(0.0).sqrt();
     let least = (2.0 * jitter).max(chance).max(0.005);
-    mean(late) - then > least
-        && mean(late) - middle > (jitter * (2.0 / last as f64).sqrt()).max(0.001)
+    let late = of_known(late);
+    late - then > least && late - middle > (jitter * (2.0 / last as f64).sqrt()).max(0.001)
 }
 
 /// Half of the window: an eighth of the course in all.
@@ -141,12 +141,14 @@ pub(super) fn half(n: usize) -> usize {
     ((n as f64 / 16.0).round() as usize).clamp(1, 8)
 }
 
+/// The mean of those values that are known; NaN where none is.
+fn of_known(values: &[f64]) -> f64 {
+    let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    mean(&known)
+}
+
 /// A figure around a place and at the end, of those epochs that have one; none where none of them has.
 fn fall(values: &[f64], at: usize, last: usize) -> Option<(f64, f64)> {
-    let of_known = |values: &[f64]| {
-        let known = values.iter().copied().filter(|value| value.is_finite());
-        mean(&known.collect::<Vec<_>>())
-    };
     let then = of_known(&values[at.saturating_sub(1)..at + 2]);
     let now = of_known(&values[values.len() - last..]);
     (then.is_finite() && now.is_finite()).then_some((then, now))

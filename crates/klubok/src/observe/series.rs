@@ -16,13 +16,15 @@ pub(super) fn smooth(values: &[f64], half: usize) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// Standard deviation of the jitter about a smooth course, from second differences of the last 22 values.
+/// Standard deviation of the jitter about a smooth course, from second differences of the last 22 values, those that
+/// are known.
 ///
 /// `1.4826 median |x[i-1] - 2 x[i] + x[i+1]| / sqrt(6)`: a straight course adds nothing, one jump little. With
 /// few values it is drawn towards `prior`, which weighs as much as four of them.
 pub(super) fn noise(values: &[f64], prior: f64) -> f64 {
     let last = &values[values.len().saturating_sub(22)..];
-    let mut bends: Vec<f64> = last.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs()).collect();
+    let bends = last.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
+    let mut bends: Vec<f64> = bends.filter(|bend| bend.is_finite()).collect();
     if bends.is_empty() {
         return 2.0 * prior;
     }

@@ -58,10 +58,13 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     values.try_for_each(|value| objects.add(value?))
 }
 
-/// Whether this is the beginning of an object, as while a line is being written.
+/// Whether this is the beginning of an object, as while a line is being written. It may end in the middle of a number or
+/// word.
 fn is_torn(line: &str) -> bool {
+    let line = line.trim();
     let begun = serde_json::from_str::<IgnoredAny>(&tame(line));
-    line.trim_start().starts_with('{') && begun.is_err_and(|error| error.is_eof())
+    let within_word = !line.ends_with(['}', ']', ',']);
+    line.starts_with('{') && begun.is_err_and(|error| error.is_eof() || within_word)
 }
 
 /// Reads the one value of a text: a list of objects or an object of lists, which may stand within another object.
@@ -337,15 +340,18 @@ mod tests {
 
     #[test]
     fn a_validation_before_any_training_is_of_no_epoch() {
-        let lines = "{\"val_loss\": 9}\n{\"loss\": 2, \"val_loss\": 4}\n{\"loss\": 1, \"val_loss\": 3}";
+        let lines =
+            "{\"val_loss\": 9}\n{\"loss\": 2, \"val_loss\": 4}\n{\"loss\": 1, \"val_loss\": 3}";
         assert_eq!(losses(lines), [(1.0, Some(2.0), Some(4.0)), (2.0, Some(1.0), Some(3.0))]);
     }
 
     #[test]
     fn a_last_line_that_is_still_being_written_is_left_out() {
         let lines = "{\"loss\": 3}\n{\"loss\": 2}\n{\"loss\": 1}\n";
-        for end in 13..23 {
-            let text = format!("{lines}{}", &lines[12..end]);
+        let last =
+            "{\"loss\": -0.5e-3, \"val_loss\": NaN, \"x\": [-Infinity], \"y\": {\"z\": true}}";
+        for end in 1..last.len() {
+            let text = format!("{lines}{}", &last[..end]);
             let history = parse(text.as_bytes(), "h").unwrap();
             assert_eq!(
                 (history.epochs.len(), &history.notes[..]),
