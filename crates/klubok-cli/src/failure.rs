@@ -148,7 +148,9 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::OneSample { .. } => text!("hint.one_sample"),
         DataError::UnknownClass { .. } => text!("hint.unknown_class"),
         DataError::Unreadable { .. } => text!("hint.unreadable"),
-        DataError::TooManyUnreadable { .. } => text!("hint.unreadable_many"),
+        DataError::TooManyUnreadable { .. } | DataError::PartUnreadable { .. } => {
+            text!("hint.unreadable_many")
+        }
         DataError::Memory { .. } => text!("hint.memory"),
         _ => return None,
     })

@@ -22,7 +22,7 @@ const LINE: u64 = 16 << 20;
 /// What an object in a line takes, about.
 const OBJECT: u64 = 256;
 /// Most bytes of the list of a run's samples.
-pub const SPLIT: u64 = 512 << 20;
+pub const SPLIT: u64 = 2 << 30;
 /// Most bytes of a picture's file.
 pub const PICTURE: u64 = 256 << 20;
 

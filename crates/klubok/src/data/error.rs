@@ -284,6 +284,24 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+    /// A part has pictures, and none that can be read.
+    #[error("none of the pictures of the part `{}` can be read; the first is `{name}`: {reason}", part.name())]
+    PartUnreadable {
+        /// The part.
+        part: Part,
+        /// The first that cannot be read.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// More rows than the record of a run holds.
+    #[error("there are {rows} rows, and a run has {most} at most")]
+    TooManyRows {
+        /// Rows there are.
+        rows: usize,
+        /// Rows there may be.
+        most: usize,
+    },
     /// The rows do not fit into memory.
     #[error(
         "{rows} rows need {} of memory, which cannot be had: a smaller `data.size` needs less",

@@ -54,7 +54,7 @@ pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
         }
     };
     let mut hasher = XxHash3_128::new();
-    let mut total = 0;
+    let mut total: u64 = 0;
     for (name, path) in &files {
         // A link that leads nowhere counts as empty: reading will say more about it.
         let bytes = path.metadata().map_or(0, |m| m.len());
@@ -62,7 +62,7 @@ pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
         // No file name holds a zero byte, so that no two listings read the same.
         hasher.write(&[0]);
         hasher.write(&bytes.to_le_bytes());
-        total += bytes;
+        total = total.saturating_add(bytes);
     }
     let hash = format!("{:032x}", hasher.finish_128());
     Ok(Fingerprint { files: files.len() as u64, bytes: total, hash })

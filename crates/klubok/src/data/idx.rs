@@ -67,13 +67,8 @@ pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
 
 /// The files of the part `from`, to be used for `part`.
 fn pair(files: &Files, from: Part, part: Part) -> Result<Pair> {
-    let file = |is_images| {
-        files.file(from, is_images).map(Path::to_owned).ok_or_else(|| DataError::IdxMissing {
-            path: files.folder.display().to_string(),
-            file: files.name_of(from, is_images),
-        })
-    };
-    Ok(Pair { part, images: file(true)?, labels: file(false)? })
+    let (images, labels) = files.pair(from)?;
+    Ok(Pair { part, images: images.into(), labels: labels.into() })
 }
 
 /// Reads all parts.

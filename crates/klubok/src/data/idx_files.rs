@@ -24,12 +24,17 @@ const ENTRIES: usize = 4096;
 /// Files beside those used that are named; more are counted only.
 const BESIDE: usize = 64;
 
+/// What the last word of a name may say of the values.
+const VALUES: [&str; 6] = ["ubyte", "byte", "short", "int", "float", "double"];
+
 /// A file by its name.
 struct Named {
     /// What stands before the part, such as `emnist-letters`.
     set: String,
     part: Part,
     is_images: bool,
+    /// The name without what tells pictures from labels: those of one form go together.
+    form: String,
     path: PathBuf,
 }
 
@@ -87,17 +92,40 @@ impl Files {
 
     /// True when there are pictures of this part.
     pub(super) fn has(&self, part: Part) -> bool {
-        self.file(part, true).is_some()
+        self.of(part, true).next().is_some()
     }
 
-    /// The pictures or the labels of a part.
-    pub(super) fn file(&self, part: Part, is_images: bool) -> Option<&Path> {
-        let is_it = |file: &&Named| file.part == part && file.is_images == is_images;
-        self.named.iter().find(is_it).map(|file| file.path.as_path())
+    fn of(&self, part: Part, is_images: bool) -> impl Iterator<Item = &Named> {
+        self.named.iter().filter(move |file| file.part == part && file.is_images == is_images)
+    }
+
+    /// The pictures and the labels of a part: those whose names are alike, or all there are.
+    ///
+    /// # Errors
+    /// [`DataError::IdxMissing`] without one of them, [`DataError::IdxSeveral`] where it is not clear which go together.
+    pub(super) fn pair(&self, part: Part) -> Result<(&Path, &Path)> {
+        let path = || self.folder.display().to_string();
+        let missing =
+            |is_images| DataError::IdxMissing { path: path(), file: self.name_of(part, is_images) };
+        let (images, labels) = (self.of(part, true), self.of(part, false));
+        let (images, labels): (Vec<_>, Vec<_>) = (images.collect(), labels.collect());
+        let mate = |image: &&Named| labels.iter().find(|label| label.form == image.form);
+        let mates = images.iter().find_map(|image| Some((*image, *mate(image)?)));
+        match (&images[..], &labels[..], mates) {
+            (_, _, Some((image, label))) => Ok((&image.path, &label.path)),
+            ([image], [label], None) => Ok((&image.path, &label.path)),
+            ([], ..) => Err(missing(true).into()),
+            (_, [], _) => Err(missing(false).into()),
+            _ => {
+                let files = images.iter().chain(&labels).filter_map(|file| file.path.file_name());
+                let sets = quoted(&files.map(shown).collect::<Vec<_>>());
+                Err(DataError::IdxSeveral { path: path(), sets }.into())
+            }
+        }
     }
 
     /// What the name of a missing file would be.
-    pub(super) fn name_of(&self, part: Part, is_images: bool) -> String {
+    fn name_of(&self, part: Part, is_images: bool) -> String {
         let stem = if part == Part::Test { "t10k" } else { part.name() };
         let set = self.named.first().map_or("", |file| &file.set);
         let dash = if set.is_empty() { "" } else { "-" };
@@ -112,15 +140,16 @@ impl Named {
         let name = path.file_name()?.to_str()?.to_lowercase();
         let words: Vec<&str> = name.split(['-', '.', '_']).collect();
         let words = words.strip_suffix(&["gz"]).unwrap_or(&words);
-        let [set @ .., part, kind, dimensions, _] = words else { return None };
+        let [set @ .., part, kind, dimensions, values] = words else { return None };
         let is_idx = dimensions.strip_prefix("idx").is_some_and(|n| n.parse::<u8>().is_ok());
         let part = if *part == "t10k" { Some(Part::Test) } else { Part::of_word(part) }?;
         let is_images = *kind == "images";
         // Kaggle wraps each file in a folder of its name.
         let inner = path.join(path.file_name()?);
         let path = [path.to_owned(), inner].into_iter().find(|path| path.is_file())?;
-        let of_kind = is_idx && (is_images || *kind == "labels");
-        of_kind.then(|| Named { set: set.join("-"), part, is_images, path })
+        let of_kind = is_idx && VALUES.contains(values) && (is_images || *kind == "labels");
+        let form = name.replacen(kind, "", 1).replacen(dimensions, "", 1);
+        of_kind.then(|| Named { set: set.join("-"), part, is_images, form, path })
     }
 }
 
@@ -227,6 +256,32 @@ mod tests {
             let folder = folder(&[(name, "")]);
             assert!(Named::of(&folder.path().join(name)).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn pictures_and_labels_of_one_form_go_together() {
+        let (images, labels) = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte");
+        let pair = |names: &[&str]| {
+            let files = found(names)?;
+            let (images, labels) = files.pair(Part::Train)?;
+            let name = |path: &Path| shown(path.file_name().unwrap());
+            Ok::<_, crate::Error>((name(images), name(labels)))
+        };
+        let (packed, of_packed) = (format!("{images}.gz"), format!("{labels}.gz"));
+        let packed = [packed.as_str(), &of_packed];
+        // Of another set, unpacked beside the packed files of this one, or loaded again.
+        for name in [images.to_owned(), format!("{images} (1).gz")] {
+            let files = [&packed[..], &[&name]].concat();
+            assert_eq!(pair(&files).unwrap(), (packed[0].into(), packed[1].into()), "{name}");
+        }
+        let both = [&packed[..], &[images, labels]].concat();
+        assert_eq!(pair(&both).unwrap(), (images.into(), labels.into()), "the plain ones first");
+        // Alone with each other they are a pair in any form.
+        assert!(pair(&[images, &of_packed]).is_ok());
+        let unclear = [images, "train-images.idx3-ubyte", &of_packed];
+        let refused = pair(&unclear).unwrap_err().to_string();
+        assert!(refused.contains("several sets: `train-images-idx3-ubyte`,"), "{refused}");
+        assert!(pair(&[labels]).unwrap_err().to_string().contains("has no `train-images"));
     }
 
     #[test]

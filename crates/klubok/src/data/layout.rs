@@ -145,9 +145,10 @@ fn named_parts(tree: &Tree, at: usize) -> Vec<(Part, usize)> {
 /// Folders with the name of a part at an end of theirs that go together: a training part with class folders and others,
 /// of the same name otherwise or with the same folders in them. What has the bare name of a part goes first.
 fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<(Part, usize)> {
+    let bare_parts: BTreeSet<Part> = bare.iter().map(|(part, _)| *part).collect();
     let named = |&at: &usize| {
         let (part, rest) = Part::at_an_end(tree.last_name(at))?;
-        let taken = part_of(tree, at).is_some() || bare.iter().any(|(other, _)| *other == part);
+        let taken = part_of(tree, at).is_some() || bare_parts.contains(&part);
         (!taken).then_some((part, rest, at))
     };
     let has_classes = |at: usize| !tree.holding(class_root(tree, at, None)).is_empty();
@@ -273,7 +274,8 @@ fn unclear(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> Error {
 /// True when folders are parts, for classes that are known.
 fn are_parts_for(tree: &Tree, at: usize, known: &[String]) -> bool {
     let (parts, holding) = (named_parts(tree, at), tree.holding(at));
-    let is_class = |at: &usize| is_known(tree, *at, Some(known));
+    let known_names: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    let is_class = |at: &usize| known_names.contains(tree.last_name(*at));
     let above_classes =
         |at: usize| tree.holding(class_root(tree, at, Some(known))).iter().any(is_class);
     if parts.is_empty() || holding.iter().any(|at| is_class(at) && part_of(tree, *at).is_none()) {

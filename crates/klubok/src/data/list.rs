@@ -129,11 +129,15 @@ impl Listing {
         let tree = Tree::read(path)?;
         let Reading { mut at, parts } = layout::read(&tree, Layout::Names, Some(&self.classes))?;
         if let Some(parts) = parts {
-            let of = |part| parts.iter().find(|(other, _)| *other == part);
-            let Some((_, folder)) = of(part).or_else(|| of(Part::Train)) else {
+            let of = |part| parts.iter().copied().filter(move |(other, _)| *other == part);
+            let used: Vec<_> =
+                if of(part).next().is_some() { of(part) } else { of(Part::Train) }.collect();
+            let Some((_, folder)) = used.first() else {
                 return Err(no_train_part(&tree, at));
             };
+            check_once(&tree, at, &used)?;
             at = class_root(&tree, *folder, Some(&self.classes));
+            self.leave_way(&tree, 0, at);
         }
         self.add_part(&Root { tree: &tree, at, part, apart: true, all: false }, false)
     }
@@ -151,8 +155,9 @@ impl Listing {
         // What repeats the classes beside it is none, unless somebody says that it is one or a network knows it.
         if !(names_classes && root.all) {
             let copies = copies(tree, &folders);
-            let is_known = |at: usize| self.classes.iter().any(|c| c == tree.last_name(at));
-            folders.retain(|at| !copies.contains(at) || !names_classes && is_known(*at));
+            let known: BTreeSet<&str> = self.classes.iter().map(String::as_str).collect();
+            let is_known = |at: &usize| !names_classes && known.contains(tree.last_name(*at));
+            folders.retain(|at| !copies.contains(at) || is_known(at));
         }
         if names_classes {
             // An empty folder beside two classes is none; beside one it must be said.
@@ -200,13 +205,18 @@ impl Listing {
         self.left_out.add(&folder.left);
     }
 
-    /// Goes down to where the data lies, and leaves out what is beside the way.
-    fn pass_down(&mut self, tree: &Tree, from: usize, to: usize) {
+    /// Leaves out what is beside the way down to a folder.
+    fn leave_way(&mut self, tree: &Tree, from: usize, to: usize) {
         let mut at = to;
         while let Some(above) = tree.above(at).filter(|_| at != from) {
             self.leave(tree, above, &[at]);
             at = above;
         }
+    }
+
+    /// Goes down to where the data lies.
+    fn pass_down(&mut self, tree: &Tree, from: usize, to: usize) {
+        self.leave_way(tree, from, to);
         if from != to {
             self.left_out.below.push(tree.folder(to).name.clone());
         }
@@ -438,8 +448,14 @@ mod tests {
         assert_eq!(names(&data, &val(&parts)), rest("val:val/a/6.png"));
         let empty = folder(&[("1.png", "")]);
         assert!(complaint(&data, &val(&empty)).ends_with("such as `cat` and `dog`"));
-        let test = OpenOptions { test: Some(parts.path().into()), ..options(4) };
-        assert_eq!(names(&data, &test)[2], "test:test/a/5.png");
+        let test =
+            |path: &tempfile::TempDir| OpenOptions { test: Some(path.path().into()), ..options(4) };
+        assert_eq!(names(&data, &test(&parts))[2], "test:test/a/5.png");
+        let left = list(data.path(), &test(&parts)).unwrap().left_out;
+        assert_eq!(left.folders, [("val".to_owned(), 1)], "what is not taken is named");
+        let twice = folder(&[("train/a/1.png", ""), ("test1/a/5.png", ""), ("test2/a/6.png", "")]);
+        let error = complaint(&data, &test(&twice));
+        assert!(error.contains("`test1`") && error.contains("`test2`"), "{error}");
     }
 
     #[test]

@@ -319,6 +319,10 @@ struct Samples {
 impl Samples {
     /// Cuts a validation part off where there is none.
     fn cut(self, options: &OpenOptions) -> Result<Dataset> {
+        let (rows, most) = (self.targets.len(), record::LINES);
+        if rows > most {
+            return Err(DataError::TooManyRows { rows, most }.into());
+        }
         let rows_of = |part| -> Vec<u32> {
             let rows = self.parts.iter().enumerate().filter(|(_, p)| **p == part);
             rows.map(|(row, _)| row as u32).collect()

@@ -1,6 +1,7 @@
 //! Folders of pictures: every file decoded once, in parallel, and kept as bytes.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -11,7 +12,7 @@ use std::{
 use klubok_pictures::PictureError;
 
 use super::{
-    DataError, Input, Known, OpenOptions, Progress, Samples, Skipped, fit,
+    DataError, Input, Known, OpenOptions, Part, Progress, Samples, Skipped, fit,
     list::{File, list},
 };
 use crate::{config::Fit, error::Result, limits, plan::Picture, rows::MemoryRows};
@@ -117,7 +118,7 @@ fn skipped(files: &[File], outcomes: &[Outcome], strict: bool) -> Result<Vec<Ski
         name: file.name.clone(),
         reason: e.to_string(),
     };
-    let skipped: Vec<Skipped> = failed.map(skip).collect();
+    let skipped: Vec<Skipped> = failed.clone().map(skip).collect();
     if let Some(first) = skipped.first() {
         let Skipped { name, reason } = first.clone();
         if strict {
@@ -127,6 +128,13 @@ fn skipped(files: &[File], outcomes: &[Outcome], strict: bool) -> Result<Vec<Ski
             let (skipped, total) = (skipped.len(), files.len());
             return Err(DataError::TooManyUnreadable { skipped, total, name, reason }.into());
         }
+    }
+    // A part that is given is not replaced by another one without a word.
+    let read: BTreeSet<Part> =
+        files.iter().zip(outcomes).filter(|(_, o)| o.is_ok()).map(|(f, _)| f.part).collect();
+    if let Some((file, e)) = failed.clone().find(|(file, _)| !read.contains(&file.part)) {
+        let (name, reason) = (file.name.clone(), e.to_string());
+        return Err(DataError::PartUnreadable { part: file.part, name, reason }.into());
     }
     Ok(skipped)
 }
@@ -175,6 +183,20 @@ mod tests {
         let mut class = [0; 4];
         data.rows.gather(Field::Y, &[13], &mut class).unwrap();
         assert_eq!(u32::from_ne_bytes(class), 1);
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_not_done_without() {
+        let folder = classes(&["train/a", "train/b", "test/a", "test/b"], 30);
+        for name in ["val/a/1.png", "val/b/2.png"] {
+            let path = folder.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, "no picture").unwrap();
+        }
+        let error = opened(&folder, &options(4)).err().unwrap().to_string();
+        let words =
+            "none of the pictures of the part `val` can be read; the first is `val/a/1.png`: ";
+        assert!(error.starts_with(words), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::DataError;
+use super::{DataError, pictures::zeros};
 use crate::{
     config::Fit,
     data::Input,
@@ -16,6 +16,8 @@ use crate::{
 
 /// Rows that are copied out at a time.
 const BLOCK: usize = 256;
+/// and bytes of them, unless one row is larger.
+const BYTES: usize = 64 << 20;
 
 /// Everything needed to turn a new picture or row into the network's input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,8 +140,9 @@ pub(super) fn each_row(
     mut visit: impl FnMut(u32, &[u8]) -> Result<()>,
 ) -> Result<()> {
     let width = rows.fields()[Field::X.0].bytes();
-    let mut bytes = vec![0; BLOCK * width];
-    for block in which.chunks(BLOCK) {
+    let many = (BYTES / width.max(1)).clamp(1, BLOCK).min(which.len());
+    let mut bytes = zeros(many, width)?;
+    for block in which.chunks(many.max(1)) {
         let bytes = &mut bytes[..block.len() * width];
         rows.gather(Field::X, block, bytes)?;
         for (&row, bytes) in block.iter().zip(bytes.chunks_exact(width)) {

@@ -4,9 +4,11 @@
 //! Names with commas, quotes or line breaks are quoted (RFC 4180).
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
-    io::{Read, Write},
+    io::{self, Read, Write},
     path::Path,
+    rc::Rc,
 };
 
 use super::{DataError, Dataset, Part};
@@ -20,7 +22,10 @@ const HEADER: [&str; 5] = ["row", "part", "class", "name", "hash"];
 
 /// Bytes of a line, and lines, beyond which a record is none of klubok's.
 const LINE: usize = 1 << 16;
-const LINES: usize = 1 << 24;
+pub(super) const LINES: usize = 1 << 24;
+
+/// What is said of those.
+const LONGER: &str = "it is longer than any that klubok writes";
 
 /// One line of `split.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,23 +81,46 @@ pub fn read_split(path: &Path) -> Result<impl Iterator<Item = Result<SplitRow>>>
 
 /// The same from the content of the file.
 pub fn parse_split(from: impl Read) -> impl Iterator<Item = Result<SplitRow>> {
+    let room = Rc::new(Cell::new(LINE));
+    let from = Sparing { from, room: room.clone() };
     let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(from);
-    reader.into_records().enumerate().filter_map(|(i, record)| row(i, record).transpose())
+    reader.into_records().enumerate().filter_map(move |(i, record)| {
+        room.set(LINE);
+        row(i, record).transpose()
+    })
+}
+
+/// Reads no more than there is room for: a record that never ends takes no memory.
+struct Sparing<R> {
+    from: R,
+    room: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Sparing<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(into)?;
+        let left = self.room.get().checked_sub(count);
+        self.room.set(left.ok_or(io::ErrorKind::FileTooLarge)?);
+        Ok(count)
+    }
 }
 
 /// The row of record `i` of the file; none for the header.
 fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitRow>> {
-    let record = record.map_err(|e| match e.position().map(csv::Position::line) {
-        Some(line) if !e.is_io_error() => damaged(line, &e.to_string()),
+    let record = record.map_err(|e| match (e.position().map(csv::Position::line), e.kind()) {
+        (_, csv::ErrorKind::Io(e)) if e.kind() == io::ErrorKind::FileTooLarge => {
+            damaged(i as u64 + 1, LONGER)
+        }
+        (Some(line), kind) if !matches!(kind, csv::ErrorKind::Io(_)) => {
+            damaged(line, &e.to_string())
+        }
         _ => Error::Io(e.into()),
     })?;
     let line = record.position().map_or(0, csv::Position::line);
     match i {
         0 if record.iter().eq(HEADER) => Ok(None),
         0 => Err(damaged(line, &format!("it must be `{}`", HEADER.join(",")))),
-        _ if i > LINES || record.as_slice().len() > LINE => {
-            Err(damaged(line, "it is longer than any that klubok writes"))
-        }
+        _ if i > LINES || record.as_slice().len() > LINE => Err(damaged(line, LONGER)),
         _ => match parse(&record).map_err(|reason| damaged(line, &reason))? {
             row if row.row as usize + 1 == i => Ok(Some(row)),
             row => Err(damaged(
@@ -230,6 +258,19 @@ mod tests {
         let line = format!("0,val,\"x,y\",\"a, \"\"b\"\"\r\nc\",{hash}\n");
         assert_eq!(text, format!("row,part,class,name,hash\n{line}"));
         assert_eq!(parsed(text.as_bytes()).unwrap(), [row]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_to_it() {
+        for endless in [b',', b'"', b'x', b'\n'] {
+            let rows = written(&[]);
+            let mut from = std::io::repeat(endless).take(1 << 40);
+            // Line breaks between records are none.
+            let first = parse_split(rows.chain(&b"0,train,a,\""[..]).chain(&mut from)).next();
+            let error = first.unwrap().unwrap_err().to_string();
+            assert!(error.contains("longer than any that klubok writes"), "{error}");
+            assert!((1 << 40) - from.limit() < 1 << 20);
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@
 
 use serde::Serialize;
 
-use super::{ClassCount, Dataset, Part, preprocess::each_row};
+use super::{ClassCount, DataError, Dataset, Part, preprocess::each_row};
 use crate::{
     error::Result,
+    limits,
     rows::{Field, Rows},
 };
 
@@ -173,6 +174,10 @@ fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
     let which = (0..looked_at).map(|i| train[i * train.len() / looked_at]);
     let which: Vec<u32> = which.collect();
     let value = |stored: &[u8]| spec.kind.number(stored);
+    let needed = (spec.width * size_of::<(f64, usize, usize)>()) as u64;
+    if !limits::fits(needed) {
+        return Err(DataError::Memory { rows: looked_at, needed }.into());
+    }
     // Who has more than half of the votes wins (Boyer and Moore 1991): one candidate a value, no table of values.
     let mut candidates = vec![(0.0f64, 0usize); spec.width];
     let (mut sum, mut squares) = (0.0, 0.0);
