@@ -8,7 +8,7 @@ use std::{
 
 use klubok::{
     backend::{Backend, DataId, Outputs},
-    config::DataConfig,
+    config::{DataConfig, is_run},
     data::{self, DataError, Input, Part},
     format::Model,
     limits,
@@ -29,6 +29,8 @@ use crate::{
 
 /// Rows that are inferred together.
 pub(crate) const BLOCK: usize = 256;
+/// and bytes of them, unless one is larger.
+const BYTES: usize = 64 << 20;
 /// Where runs go without `-o`, and where `latest` is looked for.
 pub(crate) const RUNS: &str = "runs";
 
@@ -60,7 +62,9 @@ impl Classifier {
         let path = Path::new(name);
         let (run, path) = if path.is_file() {
             let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
-            (RunDir::open(folder).ok(), path.to_owned())
+            // Others have a `config.toml` too.
+            let run = RunDir::open(folder).ok().filter(|run| is_run(run.path()));
+            (run, path.to_owned())
         } else {
             let run = run_of(name)?;
             let path = run.file(MODEL);
@@ -135,6 +139,14 @@ impl Classifier {
             logits.extend_from_slice(&outputs.values[0]);
         }
         Ok(logits)
+    }
+
+    /// Pictures that are read together: as many as are asked together, of large ones fewer.
+    ///
+    /// # Errors
+    /// When the model was not trained on pictures.
+    pub(crate) fn block(&self) -> Result<usize> {
+        Ok((BYTES / self.shape()?.values().max(1)).clamp(1, BLOCK))
     }
 
     /// Reads pictures as the network sees them, each or why it cannot be read.

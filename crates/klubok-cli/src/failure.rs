@@ -203,7 +203,7 @@ fn history_hint(error: &HistoryError) -> String {
         HistoryError::Ambiguous { .. } => text!("hint.history_columns"),
         HistoryError::Mixed { .. } => text!("hint.history_steps"),
         HistoryError::Cells { .. } => text!("hint.history_cells"),
-        HistoryError::Unsaid { .. } => text!("hint.history_parts"),
+        HistoryError::Unsaid { .. } | HistoryError::Apart { .. } => text!("hint.history_parts"),
         HistoryError::NoTable { .. } => text!("hint.history_table"),
         HistoryError::NotText { .. } => text!("hint.history_encoding"),
         HistoryError::Twice { .. }

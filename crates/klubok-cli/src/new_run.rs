@@ -35,8 +35,10 @@ pub(crate) struct NewRun<'a> {
     pub(crate) preset: Preset,
     /// Whether it is shown in the browser.
     pub(crate) page: &'a args::Page,
-    /// What people did in the run that it repeats.
+    /// What people did in the run that it repeats,
     pub(crate) replay: Vec<Recorded>,
+    /// and the kernel of that run.
+    pub(crate) kernel: Option<String>,
     /// Where people read.
     pub(crate) screen: Screen,
 }
@@ -55,7 +57,10 @@ impl NewRun<'_> {
         data: Option<Dataset>,
         lines: Option<&mut Lines>,
     ) -> Result<(Done, Dataset)> {
-        let backend = compute::device(config);
+        let backend = match &self.kernel {
+            Some(kernel) => compute::device_of_run(config, kernel, self.screen),
+            None => compute::device(config),
+        };
         let threads = config.train.threads;
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
         let options =
@@ -64,7 +69,10 @@ impl NewRun<'_> {
         let info = self.describe(&options, device.kernel)?;
         let run = RunDir::create(place, config, &info)?;
         let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, lines);
-        if trained.is_err() && matches!(run.progress(), Ok(None)) {
+        if trained.is_err()
+            && matches!(run.progress(), Ok(None))
+            && let Ok(_ours) = run.lock()
+        {
             // Best effort: what counts is why it failed.
             let _ = fs_err::remove_dir_all(run.path());
         }

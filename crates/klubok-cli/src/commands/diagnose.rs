@@ -23,7 +23,7 @@ use crate::{
     diagnosis,
     failure::{Failure, Result},
     measures::chance,
-    terminal::{accuracy, accuracy_and_chance, answer},
+    terminal::{accuracy, accuracy_and_chance, answer, complain},
     text::{english, text},
 };
 
@@ -39,6 +39,7 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
         }
     }
     if args.json {
+        notes(&history).iter().for_each(complain);
         answer(serde_json::to_string(&of).map_err(Failure::failed)?)?;
     } else {
         answer(summary(&args.path, &history, &of))?;
@@ -95,10 +96,7 @@ fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
         Some(best) => text!("diagnose.head", name = name, epochs = epochs, best = best),
         None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
     }];
-    for (used, other) in &history.left_out {
-        lines.push(text!("diagnose.left_out", used = used, other = other));
-    }
-    lines.extend(history.notes.iter().filter_map(note));
+    lines.extend(notes(history));
     lines.extend(accuracy_of_best(history, of));
     lines.push(diagnosis::report(of));
     // What is there and was left out is not denied.
@@ -107,6 +105,14 @@ fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
         lines.push(text!("diagnose.no_validation"));
     }
     lines.join("\n")
+}
+
+/// What was left out or taken for something.
+fn notes(history: &History) -> Vec<String> {
+    let left_out =
+        |(used, other): &(String, String)| text!("diagnose.left_out", used = used, other = other);
+    let left_out = history.left_out.iter().map(left_out);
+    left_out.chain(history.notes.iter().filter_map(note)).collect()
 }
 
 /// How many epochs there were: the rows, or where these are of parts of epochs, the number of the last one.

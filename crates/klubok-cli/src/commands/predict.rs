@@ -19,9 +19,6 @@ use crate::{
     text::text,
 };
 
-/// Pictures that are read and inferred together.
-const BLOCK: usize = 256;
-
 /// What is said about one input.
 struct Prediction {
     input: String,
@@ -47,7 +44,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     }
     let bar = screen.bar(text!("load.reading"), inputs.len() as u64);
     let mut predictions = Vec::with_capacity(inputs.len());
-    for block in inputs.chunks(BLOCK) {
+    for block in inputs.chunks(classifier.block()?) {
         predictions.extend(predict(&classifier, block)?);
         bar.inc(block.len() as u64);
     }

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         preset: written.preset,
         page: &args.page,
         replay: Vec::new(),
+        kernel: None,
         screen,
     };
     let Some((key, values)) = &args.vary else {
@@ -104,6 +105,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         preset: info.preset.as_deref().map_or(Ok(Preset::Plain), str::parse)?,
         page: &args.page,
         replay: acts,
+        kernel: Some(info.kernel.clone()),
         screen,
     };
     one(&new, &changed, args)

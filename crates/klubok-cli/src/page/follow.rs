@@ -55,9 +55,8 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>, screen: Screen) -> Res
     let followed = Arc::downgrade(&hub);
     thread::Builder::new().name("follow".to_owned()).spawn(move || {
         while let Some(hub) = followed.upgrade() {
-            if files.read(&hub).is_err() {
-                return;
-            }
+            // What cannot be read now may be at the next time.
+            let _ = files.read(&hub);
             let stopped = hub.now().stopped;
             if stopped.is_some_and(|stopped| stopped != Stopped::Interrupted) {
                 hub.story().set_mode(Mode::Ended);
@@ -136,7 +135,13 @@ impl Tail {
             file.seek(SeekFrom::Start(begin))?;
             file.read_exact(&mut there)
         });
-        self.read > 0 && (read.is_err() || there != self.last)
+        self.read > 0
+            && match read {
+                Ok(()) => there != self.last,
+                Err(error) => {
+                    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound)
+                }
+            }
     }
 
     /// The whole lines since the last time; those that are damaged are left out and counted.

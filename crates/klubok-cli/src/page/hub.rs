@@ -239,8 +239,18 @@ impl Hub {
     }
 
     /// The run's model.
+    ///
+    /// # Errors
+    /// In a sentence, when there is none, or it is not of the run's network.
     pub(super) fn model(&self) -> Result<Model, String> {
-        Model::load(&self.about.run.file(MODEL)).map_err(|error| error.to_string())
+        let model = Model::load(&self.about.run.file(MODEL)).map_err(|error| error.to_string())?;
+        if self.data.is_some() {
+            let start = self.start()?;
+            if start.model.network != model.network || start.model.classes != model.classes {
+                return Err("the model in the run's folder is of another network".to_owned());
+            }
+        }
+        Ok(model)
     }
 
     /// The network before its first step: it follows from the seed.

@@ -94,13 +94,17 @@ fn looks_like_parts(tree: &Tree, at: usize) -> bool {
     train && parts.iter().any(|(part, _)| *part != Part::Train)
 }
 
-/// A folder, or one below it that nothing lies beside, that holds a training part with class folders, or one of any kind
-/// and another part.
+/// A folder, or one below it that nothing lies beside, that holds a training part with class folders, one of any kind and
+/// another part, or a part beside pictures of its own.
 fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
     let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
     let train = |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.holding(*at).len() > 1;
+    let beside = |at: usize| {
+        !tree.folder(at).pictures.is_empty()
+            && tree.holding(at).iter().any(|&at| part_of(tree, at).is_some())
+    };
     std::iter::successors(Some(at), only)
-        .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train))
+        .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train) || beside(at))
 }
 
 /// True for a folder of parts or class folders, at once or below folders that hold nothing else.
@@ -527,6 +531,9 @@ mod tests {
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         let files = ["p/train/a/1.png", "p/train/b/1.png", "q/c/1.png", "q/d/1.png"];
         let words = "`DATA/p` holds `train`, as if it were divided into parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["cat/1.png", "cat/2.png", "cat/test/3.png", "dog/1.png"];
+        let words = "`DATA/cat` holds `test`, as if it were divided into parts";
         assert!(reading(&files, Layout::Names, None).starts_with(words));
         let files = ["Dataset/0/1.png", "Dataset/1/1.png", "Examples/1.png"];
         let words = "`DATA/Dataset` holds `0`, `1`, and `Examples` beside it holds pictures only";

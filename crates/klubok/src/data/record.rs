@@ -164,6 +164,10 @@ pub fn difference(
     let mut kept = vec![false; now.names.len()];
     let mut changes: [Change; 5] = Default::default();
     let [added, removed, changed, of_class, of_part] = &mut changes;
+    let mut before = before.peekable();
+    if before.peek().is_none() {
+        return Err(damaged(1, "there are no rows"));
+    }
     for old in before {
         let old = old?;
         let Some(&row) = rows.get(old.name.as_str()) else {

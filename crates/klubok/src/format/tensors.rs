@@ -94,9 +94,9 @@ impl<W: Write> Write for Hashed<'_, W> {
     }
 }
 
-/// Most bytes of a header: a description takes some fifteen times as much memory. And what is said of a longer one.
-const HEADER: usize = 32 << 20;
-const LONG_HEADER: &str = "its description is longer than 32 MiB";
+/// Most bytes of a header: a description takes up to forty times as much memory. And what is said of a longer one.
+const HEADER: usize = 8 << 20;
+const LONG_HEADER: &str = "its description is longer than 8 MiB";
 
 /// Checks that the header of a file is no longer than any that klubok writes.
 ///

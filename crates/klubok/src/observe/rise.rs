@@ -70,8 +70,7 @@ impl Rise {
 
     /// How sure a rise of so many standard errors is: 0.43 at the threshold, 0.86 at five, towards 1.
     pub(super) fn certainty(&self) -> f64 {
-        let square = self.errors * self.errors;
-        square / (square + 4.0)
+        1.0 / (1.0 + 4.0 / (self.errors * self.errors))
     }
 }
 

@@ -63,7 +63,7 @@ impl Progress {
                 "it is {step} updates far, but {epoch} epochs of {steps_per_epoch} and {position} more"
             ));
         }
-        if best.is_none() && *step > 0 {
+        if best.is_none() && (*step > 0 || *epoch > 0) {
             return Some(format!("it is {step} updates far and was never measured"));
         }
         if *epoch > epochs || best.is_some_and(|best| best.epoch > *epoch) {

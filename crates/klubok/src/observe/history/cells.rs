@@ -24,6 +24,12 @@ pub(super) fn number(text: &str, field: Field) -> Result<Option<f64>, &'static s
     if let Ok(value) = text.parse::<f64>() {
         return known(value, field);
     }
+    if let (Field::TrainAccuracy | Field::ValAccuracy, Some(percent)) =
+        (field, text.strip_suffix('%'))
+        && let Ok(percent) = percent.trim_end().parse::<f64>()
+    {
+        return known(percent / 100.0, field);
+    }
     match text.split_once(',') {
         _ if is_missing(text) || !is_needed(field) => Ok(None),
         Some((whole, part)) if digits(whole.trim_start_matches(['-', '+'])) && digits(part) => {
@@ -111,6 +117,8 @@ mod tests {
             let wanted = Err("a share between 0 and 1 or a percentage");
             assert_eq!(number(text, Field::ValAccuracy), wanted, "{text}");
         }
+        assert_eq!(number("74.5%", Field::ValAccuracy), Ok(Some(0.745)));
+        assert_eq!(number("0.5 %", Field::TrainAccuracy), Ok(Some(0.005)));
         assert_eq!(number("100.0001", Field::TrainAccuracy), Ok(Some(100.000_1)));
         assert_eq!(number("nan", Field::Epoch), Ok(None));
     }

@@ -45,6 +45,18 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
     let mut words: Vec<&str> = apart.split_whitespace().collect();
     let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
     let plain = |field, rank| Some(Column { field, rank, mean: false, of_part: false });
+    // Of a rate or a norm, `train` says nothing more: Hugging Face writes so in event files.
+    let of_training = words.first().is_some_and(|word| Part::of_word(word) == Some(Part::Train));
+    let figure = if of_training { &words[1..] } else { &words[..] };
+    match *figure {
+        ["learning", "rate"] | ["epoch", "learning", "rate"] => {
+            return plain(Field::LearningRate, 0);
+        }
+        ["grad" | "gradient", "norm"] | ["grad", .., "norm", "total"] => {
+            return plain(Field::GradNorm, 0);
+        }
+        _ => {}
+    }
     match words[..] {
         ["epoch" | "epochs"] => return plain(Field::Epoch, 0),
         // What Hugging Face calls it in event files.
@@ -57,15 +69,9 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
         ["train", "eval", "loss"] => {
             return Some(Column { field: Field::TrainLoss, rank: 0, mean: false, of_part: true });
         }
-        ["learning", "rate"] | ["epoch", "learning", "rate"] => {
-            return plain(Field::LearningRate, 0);
-        }
         // `lr`, `lr-Adam`, `lr/pg0`, `lr_0` are rates, `lr_scheduler` and `lr_patience` are none.
         ["lr", ref of @ ..] if of.iter().all(is_number) || is_group(name) => {
             return plain(Field::LearningRate, 0);
-        }
-        ["grad" | "gradient", "norm"] | ["grad", .., "norm", "total"] => {
-            return plain(Field::GradNorm, 0);
         }
         _ => {}
     }
@@ -134,6 +140,8 @@ fn is_loss(words: &[&str]) -> Option<bool> {
     match words {
         // Detectron adds up the losses of its heads.
         ["loss"] | ["total", "loss"] => Some(true),
+        // The right answer among the first five is no right answer.
+        _ if words.iter().any(|word| word.starts_with("top")) => None,
         ["acc" | "accuracy"] | [.., "categorical" | "binary" | "multiclass", "accuracy"] => {
             Some(false)
         }
@@ -164,6 +172,10 @@ mod tests {
             is(name, Some(Field::TrainAccuracy));
         }
         is("val_sparse_categorical_accuracy", Some(Field::ValAccuracy));
+        is("top_k_categorical_accuracy", None);
+        is("val_top5_accuracy", None);
+        is("train/learning_rate", Some(Field::LearningRate));
+        is("train/grad_norm", Some(Field::GradNorm));
         for name in [
             "lr",
             "lr-Adam",

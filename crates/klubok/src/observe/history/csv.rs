@@ -23,6 +23,13 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| form(error.to_string());
     let bytes = headed(bytes);
+    let bytes = match torn(bytes) {
+        Some(whole) => {
+            table.torn = true;
+            whole
+        }
+        None => bytes,
+    };
     let left = Cell::new(LONGEST);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
@@ -36,9 +43,18 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         return Err(no_table(bytes, path));
     }
     let (mut record, mut row) = (csv::StringRecord::new(), 0u64);
-    while reader.read_record(&mut record).map_err(wrong)? {
+    loop {
+        let start = reader.position().byte() as usize;
+        if !reader.read_record(&mut record).map_err(wrong)? {
+            break;
+        }
         row += 1;
         left.set(LONGEST);
+        let end = reader.position().byte() as usize;
+        // What was opened swallows all rows to the end.
+        if end == bytes.len() && bytes[start..].split(|&byte| byte == b'"').count() % 2 == 0 {
+            return Err(form(format!("a quote that is opened in row {row} is never closed")));
+        }
         if record == head {
             return Err(HistoryError::Again { path: path.to_owned(), row });
         }
@@ -57,6 +73,27 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The text without its last line, where that has no end, and fewer cells than the one before or half a number in its last
+/// one: it is still being written.
+fn torn(bytes: &[u8]) -> Option<&[u8]> {
+    let at = bytes.iter().rposition(|&byte| byte == b'\n')?;
+    let (whole, last) = bytes.split_at(at + 1);
+    let before = whole[..at].rsplit(|&byte| byte == b'\n').next()?;
+    let by = delimiter(bytes);
+    let cells = |line: &[u8]| line.split(|&byte| byte == by).count();
+    let half = |cell: &[u8]| match cell {
+        [b'0'..=b'9', .., last] | [b'-', b'0'..=b'9', .., last] => {
+            matches!(last, b'.' | b'e' | b'E' | b'-' | b'+')
+        }
+        _ => false,
+    };
+    let ends = last.trim_ascii_end();
+    let is_torn =
+        cells(last) < cells(before) || ends.rsplit(|&byte| byte == by).next().is_some_and(half);
+    (is_torn && !ends.is_empty() && !last.contains(&b'"') && !last.starts_with(b"#"))
+        .then_some(whole)
 }
 
 /// The bytes of a text, no more than are `left` for the row that is being read.
@@ -123,7 +160,7 @@ fn delimiter(bytes: &[u8]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{parse, tests::losses},
+        super::{Note, parse, tests::losses},
         LONGEST,
     };
 
@@ -134,6 +171,35 @@ mod tests {
             rows,
             [(0.0, Some(0.9), None), (1.0, Some(0.8), Some(0.7)), (2.0, Some(0.7), None)]
         );
+    }
+
+    #[test]
+    fn a_last_row_that_is_still_being_written_is_left_out() {
+        let rows = "epoch,loss,val_loss\n0,0.9,0.8\n1,0.8,0.7\n";
+        for last in ["2", "2,", "2,0.7", "2,0.7,0.", "2,0.7,1e-", "2,0.7,6.5E+"] {
+            let history = parse(format!("{rows}{last}").as_bytes(), "h").unwrap();
+            assert_eq!(
+                (history.epochs.len(), &history.notes[..]),
+                (2, &[Note::Torn][..]),
+                "{last}"
+            );
+        }
+        for whole in ["2,0.7,0.6", "2,0.7,NA", "2,0.7,"] {
+            assert_eq!(losses(&format!("{rows}{whole}")).len(), 3, "{whole}");
+        }
+        assert_eq!(
+            losses(&rows.replace(",val_loss", ",val_loss,note")).len(),
+            2,
+            "fewer cells in all"
+        );
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_named() {
+        let text = "epoch,loss,val_loss,note\n0,0.9,1,a\n1,0.8,1,\"b\n2,0.7,1,c\n";
+        let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
+        assert!(error.contains("a quote that is opened in row 2 is never closed"), "{error}");
+        assert_eq!(losses(&text.replace("\"b", "\"b \"\"c\"\"\"")).len(), 3);
     }
 
     #[test]

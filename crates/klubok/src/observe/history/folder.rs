@@ -32,7 +32,7 @@ const NAMES: [&str; 12] = [
     "logs.csv",
 ];
 /// Levels of folders below the one that was named.
-const DEEPEST: usize = 4;
+const DEEPEST: usize = 6;
 /// Most files and folders that are looked at.
 const MOST: usize = 100_000;
 /// So many trainings are looked into before one must be named.
@@ -504,7 +504,7 @@ mod tests {
 
     #[test]
     fn folders_without_a_history_are_said_to_be_such() {
-        let folder = folder(&["cat/1.png", "notes.txt", "a/b/c/d/e/metrics.csv"]);
+        let folder = folder(&["cat/1.png", "notes.txt", "a/b/c/d/e/f/g/metrics.csv"]);
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(
             error.ends_with("neither a run nor a folder with the history of a training"),

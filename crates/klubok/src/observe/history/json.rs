@@ -234,7 +234,7 @@ fn by_lists(
     let all = flat(object).filter_map(|(name, value)| Some((name, value.as_array()?)));
     let mut known: Vec<(Cow<'_, str>, Column, &Vec<Value>)> = Vec::new();
     for (name, list) in all {
-        if let Some(column) = meaning(&name) {
+        if let Some(column) = meaning(&name).filter(|_| !list.is_empty()) {
             known.push((name, column, list));
         } else {
             words.push((table.column(&name)?, list));
@@ -276,6 +276,8 @@ fn by_lists(
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::{
         super::{Note, parse, tests::losses},
         ROOM, Value, memory, tame,
@@ -339,10 +341,39 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_list_stands_in_nobody_s_way() {
+        let text =
+            "{\"train_loss\": [], \"loss\": [3, 2], \"val_loss\": [], \"test_loss\": [4, 3]}";
+        assert_eq!(losses(text), [(1.0, Some(3.0), Some(4.0)), (2.0, Some(2.0), Some(3.0))]);
+    }
+
+    #[test]
+    fn what_is_measured_once_more_after_all_training_is_of_no_epoch() {
+        let lines = |last: &str| {
+            let mut text = String::new();
+            for i in 1..4 {
+                let (epoch, step, loss) = (i, 50 * i, 4 - i);
+                writeln!(text, "{{\"epoch\": {epoch}, \"step\": {step}, \"loss\": {loss}}}")
+                    .unwrap();
+                writeln!(text, "{{\"epoch\": {epoch}, \"step\": {step}, \"eval_loss\": {loss}}}")
+                    .unwrap();
+            }
+            text + last
+        };
+        let again = "{\"epoch\": 3, \"step\": 150, \"eval_loss\": 0.5}\n";
+        assert_eq!(losses(&lines(again)), losses(&lines("")));
+        let trained = "{\"epoch\": 3, \"step\": 150, \"loss\": 0.5, \"eval_loss\": 0.5}\n";
+        refused(&lines(trained), "epoch 3 twice");
+    }
+
+    #[test]
     fn a_validation_before_any_training_is_of_no_epoch() {
         let lines =
             "{\"val_loss\": 9}\n{\"loss\": 2, \"val_loss\": 4}\n{\"loss\": 1, \"val_loss\": 3}";
         assert_eq!(losses(lines), [(1.0, Some(2.0), Some(4.0)), (2.0, Some(1.0), Some(3.0))]);
+        let turns =
+            "{\"val_loss\": 9}\n{\"loss\": 2}\n{\"val_loss\": 4}\n{\"loss\": 1}\n{\"val_loss\": 3}";
+        assert_eq!(losses(turns), losses(lines));
     }
 
     #[test]

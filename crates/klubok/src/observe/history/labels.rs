@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use twox_hash::XxHash3_128;
+
 use super::{HistoryError, cells::is_missing, columns::words, short, shortened};
 use crate::part::Part;
 
@@ -68,7 +70,8 @@ pub(super) struct OfPart {
 #[derive(Debug)]
 struct OfTraining {
     name: String,
-    numbers: BTreeMap<String, u32>,
+    /// Each by its hash: names may differ at their ends only.
+    numbers: BTreeMap<u128, (u32, String)>,
     rows: Vec<(u32, u32)>,
 }
 
@@ -122,8 +125,9 @@ impl Labels {
                 let column = &mut self.trainings[i];
                 if !full {
                     let next = column.numbers.len() as u32;
-                    let number = *column.numbers.entry(short(text)).or_insert(next);
-                    column.rows.push((row, number));
+                    let hash = XxHash3_128::oneshot(text.as_bytes());
+                    let number = column.numbers.entry(hash).or_insert_with(|| (next, short(text)));
+                    column.rows.push((row, number.0));
                     self.cells += 1;
                 }
             }
@@ -181,9 +185,11 @@ impl Labels {
             if blocks == distinct && rises {
                 continue;
             }
-            let mut names = column.numbers.iter().filter(|(_, i)| seen[**i as usize]);
-            let mut name = || names.next().map_or_else(String::new, |(name, _)| name.clone());
-            let (path, one, other) = (path.to_owned(), name(), name());
+            let mut names: Vec<&(u32, String)> =
+                column.numbers.values().filter(|(i, _)| seen[*i as usize]).collect();
+            names.sort_unstable();
+            let [one, other, ..] = &names[..] else { continue };
+            let (path, one, other) = (path.to_owned(), one.1.clone(), other.1.clone());
             return Err(HistoryError::Trainings { path, column: column.name.clone(), one, other });
         }
         Ok(())
@@ -227,11 +233,39 @@ mod tests {
             for (train, val) in [("train", "val"), ("TRAIN", "Eval"), ("training", "test")] {
                 let mut text = format!("epoch,{name},loss\n");
                 for i in 0..3 {
-                    write!(text, "{i},{train},{}\n{i},{val},{}\n", 9 - i, 7 - i).unwrap();
+                    writeln!(text, "{i},{train},{}\n{i},{val},{}", 9 - i, 7 - i).unwrap();
                 }
                 assert_eq!(losses(&text), expected(0.0), "{name} {train} {val}");
             }
         }
+    }
+
+    #[test]
+    fn batches_of_a_validation_are_averaged() {
+        let mut text = "epoch,phase,batch,loss\n".to_owned();
+        for epoch in 1..4 {
+            writeln!(text, "{epoch},train,0,{epoch}\n{epoch},train,1,{epoch}").unwrap();
+            writeln!(text, "{epoch},val,0,0.5\n{epoch},val,1,0.25").unwrap();
+        }
+        assert_eq!(losses(&text)[1], (2.0, Some(2.0), Some(0.375)));
+        // Validations at steps that go on are several of one epoch, of which the last counts.
+        let mut text = "epoch,phase,step,loss\n".to_owned();
+        for epoch in 1..4 {
+            let step = 100 * epoch;
+            writeln!(text, "{epoch},train,{step},1").unwrap();
+            writeln!(text, "{epoch},val,{},0.5\n{epoch},val,{},0.25", step + 1, step + 2).unwrap();
+        }
+        assert_eq!(losses(&text)[1], (2.0, Some(1.0), Some(0.25)));
+    }
+
+    #[test]
+    fn trainings_may_differ_at_the_ends_of_their_names() {
+        let mut text = "run,train_loss,val_loss\n".to_owned();
+        for run in ["resnet50_cifar10_adam_lr_0.1", "resnet50_cifar10_adam_lr_0.01"] {
+            writeln!(text, "{run},3,3\n{run},2,2\n{run},1,1").unwrap();
+        }
+        let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
+        assert!(error.contains("`run`") && error.contains("resnet50"), "{error}");
     }
 
     #[test]

@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Note, columns::Field, figures::Series};
 
 /// Takes away what is no number where another row of the same epoch has the number: a loss that is written in a row of its
-/// own has blanks in the others, and pandas writes these as NaN.
+/// own has blanks in the others, and pandas writes these as NaN. A table of one loss has no rows for others.
 pub(super) fn take_blanks(all: &mut [Series<u32>]) {
+    if all.iter().filter(|series| series.column.field.is_loss()).count() < 2 {
+        return;
+    }
     let epochs = all.iter().find(|series| series.column.field == Field::Epoch);
     let epochs: BTreeMap<u32, u64> = epochs
         .map(|series| series.values.iter().map(|(row, epoch)| (*row, epoch.to_bits())).collect())
@@ -71,6 +74,13 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::super::{Note, parse};
+
+    #[test]
+    fn a_training_that_diverges_within_its_last_epoch_has() {
+        let text = "epoch,step,train_loss\n0,1,2\n0,2,1.5\n1,3,1.2\n1,4,nan\n";
+        let rows = parse(text.as_bytes(), "h").unwrap().epochs;
+        assert!(rows[1].train_loss.unwrap().is_nan());
+    }
 
     /// The validation losses that stay, and the value that was taken for none.
     fn taken(losses: &[f64]) -> (Vec<Option<f64>>, Option<f64>) {

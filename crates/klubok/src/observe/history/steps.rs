@@ -77,6 +77,13 @@ pub(super) fn by_steps(
     Ok(rows)
 }
 
+/// Whether rows without epochs are called epochs and were written at other steps, the `last` of them this one; or nothing tells
+/// that they are epochs, because there is no validation.
+pub(super) fn is_by_steps(rows: &[Row], last: f64, has_val: bool) -> bool {
+    let other = || rows.last().is_some_and(|row| row.epoch != last);
+    !last.is_nan() && (!has_val || other())
+}
+
 /// Takes a validation away that was made before the first step of training, unless its epoch is one of its own: it is of
 /// none.
 fn leave_start(train: &Series<Point>, val: &mut Series<Point>, epochs: Option<&Series<Point>>) {

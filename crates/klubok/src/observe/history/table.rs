@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     History, HistoryError, MOST_FIGURES, Note, Row,
+    apart::Apart,
     cells::{known, number},
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
@@ -17,7 +18,7 @@ use super::{
     rows::{Clock, Figures, arrange, fold},
     shares::take_percent,
     short,
-    steps::{Point, by_steps},
+    steps::{Point, by_steps, is_by_steps},
 };
 use crate::part::{LONGEST, Part};
 
@@ -33,6 +34,7 @@ pub(super) struct Table<'a> {
     /// Of the columns that mean something, the values and their rows.
     series: Vec<Series<u32>>,
     labels: Labels,
+    apart: Apart,
     /// Columns of the files before this one, by name in lower case.
     earlier: BTreeMap<String, Slot>,
     /// Those of this file.
@@ -65,10 +67,13 @@ pub(super) enum Slot {
 
 /// Which of the rows have what.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Place {
     pub(super) epoch: Option<f64>,
     pub(super) step: Option<f64>,
     pub(super) loss: bool,
+    /// Has a training loss.
+    train: bool,
     /// Has a validation loss that is no value of a batch.
     val: bool,
     pub(super) used: bool,
@@ -81,6 +86,7 @@ impl<'a> Table<'a> {
             names: Vec::new(),
             series: Vec::new(),
             labels: Labels::default(),
+            apart: Apart::default(),
             earlier: BTreeMap::new(),
             columns: Vec::new(),
             files: Vec::new(),
@@ -124,7 +130,9 @@ impl<'a> Table<'a> {
             self.series.push(Series { name: short(name), column, values: Vec::new() });
             Slot::Figure(self.series.len() - 1)
         } else {
-            self.labels.column(name).map_or(Slot::Nothing, Slot::Label)
+            let label = self.labels.column(name);
+            label.iter().for_each(|label| self.apart.column(*label, name));
+            label.map_or(Slot::Nothing, Slot::Label)
         };
         if self.files.last().is_some_and(|file| file.part.is_some()) {
             self.columns.push((name.to_lowercase(), slot));
@@ -164,6 +172,7 @@ impl<'a> Table<'a> {
                 self.add(column, read, text)
             }
             Slot::Label(label) => {
+                self.apart.cell(label, self.rows - 1, text);
                 self.labels.cell(label, self.rows - 1, text);
                 Ok(())
             }
@@ -178,7 +187,9 @@ impl<'a> Table<'a> {
     pub(super) fn value(&mut self, slot: Slot, value: f64) -> Result<(), HistoryError> {
         let Slot::Figure(column) = slot else {
             return match slot {
-                Slot::Label(label) if !self.labels.is_done(label) => {
+                Slot::Label(label)
+                    if !self.labels.is_done(label) || self.apart.wants(label, self.rows - 1) =>
+                {
                     self.cell(slot, &value.to_string())
                 }
                 _ => Ok(()),
@@ -248,26 +259,34 @@ impl<'a> Table<'a> {
         let has_val = series.iter().any(|series| series.column.field == Field::ValLoss);
         let mut places = places(&mut series, rows);
         let used = || places.iter().filter(|place| place.used);
-        if !has_val && used().all(|place| place.epoch.is_none()) && used().any(|p| p.step.is_some())
-        {
-            notes.push(Note::BySteps);
-        }
+        let last_step = used().all(|place| place.epoch.is_none()).then(|| {
+            let steps = used().filter(|place| place.val || !has_val).filter_map(|place| place.step);
+            steps.fold(f64::NAN, f64::max)
+        });
         let at = |row: u32| places[row as usize].epoch.or(places[row as usize].step);
         self.labels.several(path, at, |row| places[row as usize].used)?;
+        self.apart.check(&series, &places, path)?;
         in_epochs(&mut series, &mut places, &parts);
         let epochs = positioned(series, places, &parts, path)?;
+        if last_step.is_some_and(|step| is_by_steps(&epochs, step, has_val)) {
+            notes.push(Note::BySteps);
+        }
         Ok(History { epochs, ended: true, left_out, notes, ..History::default() })
     }
 }
 
 /// One row an epoch, by the epochs, the steps or the order of the rows, whichever there are.
 fn positioned(
-    series: Vec<Series<u32>>,
+    mut series: Vec<Series<u32>>,
     places: Vec<Place>,
     parts: &[Option<Part>],
     path: &str,
 ) -> Result<Vec<Row>, HistoryError> {
     if places.iter().any(|place| place.used && place.epoch.is_some()) {
+        let val = |of: &&mut Series<u32>| {
+            matches!(of.column.field, Field::ValLoss | Field::ValAccuracy) && by_batches(&places)
+        };
+        series.iter_mut().filter(val).for_each(|of| of.column.mean = true);
         let at = epochs(places, path)?;
         return Ok(arrange(&figures(series, &at), Clock::Epochs));
     }
@@ -290,13 +309,28 @@ fn positioned(
     Ok(arrange(&figures(series, &at), Clock::Rows))
 }
 
-/// The row of a validation before any training, where the next one stands in the row of the first training: it is of no
-/// epoch.
+/// The row of a validation before any training, where the next one stands in the row of the first training, or after it
+/// where each training is followed by one: it is of no epoch.
 fn untrained(series: &[Series<u32>]) -> Option<u32> {
     let rows = |field| series.iter().find(|of| of.column.field == field).map(|of| &of.values);
-    let (first, second) = (rows(Field::ValLoss)?.first()?.0, rows(Field::ValLoss)?.get(1)?.0);
-    let trained = rows(Field::TrainLoss)?.first()?.0;
-    (first < trained && second == trained).then_some(first)
+    let (train, val) = (rows(Field::TrainLoss)?, rows(Field::ValLoss)?);
+    let (first, second, trained) = (val.first()?.0, val.get(1)?.0, train.first()?.0);
+    let by_turns = second > trained && val.last()?.0 > train.last()?.0;
+    (first < trained && (second == trained || by_turns)).then_some(first)
+}
+
+/// Whether validations are written batch by batch: several in a row after a training, and the numbers of their batches begin
+/// anew in every epoch.
+fn by_batches(places: &[Place]) -> bool {
+    let used = || places.iter().filter(|place| place.train || place.val);
+    let in_a_row = |(one, next): (&Place, &Place)| {
+        one.val && next.val && !one.train && !next.train && one.epoch == next.epoch
+    };
+    let val = || used().filter(|place| place.val);
+    let anew = |(one, next): (&Place, &Place)| one.epoch < next.epoch && one.step >= next.step;
+    used().any(|place| place.train && !place.val)
+        && used().zip(used().skip(1)).any(in_a_row)
+        && val().zip(val().skip(1)).any(anew)
 }
 
 /// Takes epochs and steps out of the series, and says what each row has.
@@ -312,6 +346,7 @@ fn places(series: &mut Vec<Series<u32>>, rows: usize) -> Vec<Place> {
                 _ => {
                     place.used = true;
                     place.loss |= field.is_loss();
+                    place.train |= field == Field::TrainLoss;
                     place.val |= field == Field::ValLoss && !series.column.mean;
                 }
             }
@@ -327,11 +362,12 @@ fn places(series: &mut Vec<Series<u32>>, rows: usize) -> Vec<Place> {
 /// When epochs go back, or are validated twice at one step.
 fn epochs(mut places: Vec<Place>, path: &str) -> Result<Vec<f64>, HistoryError> {
     fill(&mut places);
+    let trained = places.iter().rposition(|place| place.train);
     let mut at = Vec::with_capacity(places.len());
     let mut seen: Vec<f64> = Vec::new();
     // The step of the current epoch's validation, if it had one.
     let mut validated: Option<Option<f64>> = None;
-    for place in places {
+    for (row, place) in places.into_iter().enumerate() {
         let Some(epoch) = place.epoch.filter(|_| place.used) else {
             at.push(f64::NAN);
             continue;
@@ -351,6 +387,11 @@ fn epochs(mut places: Vec<Place>, path: &str) -> Result<Vec<f64>, HistoryError> 
         if place.val {
             let later = |step: Option<f64>| step.zip(place.step).is_some_and(|(a, b)| a < b);
             if validated.is_some_and(|step| !later(step)) {
+                // After all training some measure once more, what is there then or the best weights.
+                if trained < Some(row) && place.step.is_some() && validated == Some(place.step) {
+                    at.push(f64::NAN);
+                    continue;
+                }
                 return Err(HistoryError::Twice { path: path.to_owned(), epoch });
             }
             validated = Some(place.step);

@@ -22,7 +22,7 @@ use super::{
     no_loss, records,
     shares::take_percent,
     short, shortened,
-    steps::{Point, by_steps},
+    steps::{Point, by_steps, is_by_steps},
 };
 use crate::{Result, part::Part};
 
@@ -129,6 +129,7 @@ pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<Hi
     }
     let names: Vec<String> = tags.names.iter().cloned().collect();
     let others: Vec<String> = tags.others.iter().cloned().collect();
+    let part = tags.part_by_name();
     let Chosen { mut series, left_out } = choose(tags.series(), path)?;
     series.retain(|series| series.column.field != Field::Step);
     if !series.iter().any(|series| series.column.field.is_loss()) {
@@ -142,7 +143,18 @@ pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<Hi
     if !series.iter().any(|series| series.column.field == Field::ValLoss) && !others.is_empty() {
         notes.push(Note::OtherLosses { columns: others });
     }
+    let of = |field| series.iter().find(|series| series.column.field == field);
+    if of(Field::TrainLoss).is_none() {
+        notes.extend(part.map(|part| Note::PartByName { part }));
+    }
+    let has_val = of(Field::ValLoss).is_some();
+    let named = of(Field::Epoch).is_some() || series.iter().any(|of| of.name.contains("epoch"));
+    let steps = of(Field::ValLoss).or(of(Field::TrainLoss)).into_iter().flat_map(|of| &of.values);
+    let last = steps.map(|(spot, _)| spot.step as f64).fold(f64::NAN, f64::max);
     let epochs = rows(series, path)?;
+    if !named && is_by_steps(&epochs, last, has_val) {
+        notes.push(Note::BySteps);
+    }
     Ok(History { epochs, ended: true, left_out, notes, ..History::default() })
 }
 
@@ -194,6 +206,15 @@ impl Tags {
             self.others.insert(shortened(tag, LONGEST));
         }
         known
+    }
+
+    /// The part, other than training, that the only folder speaks of and no tag in it.
+    fn part_by_name(&self) -> Option<Part> {
+        let mut folders =
+            self.figures.iter().filter(|(_, tags)| tags.values().any(Option::is_some));
+        let (folder, tags) = folders.next().filter(|_| self.figures.len() == 1)?;
+        let part = Part::of_folder(folder).filter(|part| *part != Part::Train)?;
+        (!tags.keys().any(|tag| names_part(tag))).then_some(part)
     }
 
     /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of one.
@@ -387,6 +408,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_folder_or_a_step_is_taken_for_is_said() {
+        let notes = |file: &str, tag: &str| history(&[(file, course(tag, 0))]).unwrap().notes;
+        assert_eq!(notes("test/a.tfevents", "loss"), [Note::PartByName { part: Part::Test }]);
+        assert_eq!(notes("train/a.tfevents", "loss"), [Note::BySteps]);
+        assert_eq!(notes("a.tfevents", "epoch_loss"), []);
+    }
+
+    #[test]
     fn several_trainings_are_refused_by_name() {
         let one = || course("train_loss", 0);
         let other: Vec<u8> = (0..3).flat_map(|i| record(i, "train_loss", 7.0)).collect();
@@ -431,7 +460,7 @@ mod tests {
         let all = sets.map(|tag| course(tag, 0)).concat();
         let history = history(&[("a.tfevents", all)]).unwrap();
         let columns = ["eval/a_loss", "eval/b_loss"].map(str::to_owned).to_vec();
-        assert_eq!(history.notes, [Note::OtherLosses { columns }]);
+        assert_eq!(history.notes, [Note::OtherLosses { columns }, Note::BySteps]);
     }
 
     #[test]
