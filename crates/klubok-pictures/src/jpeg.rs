@@ -65,6 +65,9 @@ fn strictly(bytes: &[u8], channels: usize, beside: usize) -> Result<Decoded, Pic
     let count = width * height;
     let same = |head: &Head| [head.width, head.height] == [width, height];
     let head = head(bytes).filter(same);
+    if head.as_ref().is_some_and(|head| head.least() > bytes.len() - head.length) {
+        return Err(PictureError::Truncated);
+    }
     let coefficients = head.as_ref().map_or(16 * count, Head::coefficients);
     // Profiles and other things about the picture are copied.
     let beside = beside + head.map_or(bytes.len(), |head| head.length);
@@ -170,6 +173,13 @@ impl Head {
         let blocks = |c: &[u8]| [c[0], c[1] >> 4, c[1] & 15];
         self.sampling = components.chunks_exact(3).map(blocks).collect();
         Some(())
+    }
+
+    /// Bytes of coded data at the least: a bit for the mean of each block of 64 pixels, and where its coefficients follow at once
+    /// another one for their end. What has fewer is decoded to nothing for seconds.
+    fn least(&self) -> usize {
+        let bits = if self.progressive { 1 } else { 2 };
+        self.width * self.height / 64 * bits / 8
     }
 
     /// Bytes of the coefficients of all blocks, where they must be kept until the last scan.

@@ -338,6 +338,24 @@ mod tests {
     }
 
     #[test]
+    fn a_jpeg_that_cannot_hold_its_pixels_is_not_decoded() {
+        let mut bytes = encoded(&gradient(64, 64).into(), ImageFormat::Jpeg);
+        let frame = bytes.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+        bytes[frame + 5..frame + 9].copy_from_slice(&[0x20, 0, 0x20, 0]);
+        let begun = std::time::Instant::now();
+        for _ in 0..100 {
+            refused(&bytes, "truncated");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+        // The least that a picture of one colour takes is more than that.
+        let grey = encoded(
+            &image::GrayImage::from_pixel(2000, 2000, image::Luma([9])).into(),
+            ImageFormat::Jpeg,
+        );
+        assert!(decode(&grey, 1).is_ok());
+    }
+
+    #[test]
     fn what_lies_between_and_behind_the_segments_of_a_jpeg_does_not_matter() {
         let bytes = encoded(&gradient(64, 48).into(), ImageFormat::Jpeg);
         let expected = pixels(&bytes, 3);

@@ -55,8 +55,9 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>, screen: Screen) -> Res
     let followed = Arc::downgrade(&hub);
     thread::Builder::new().name("follow".to_owned()).spawn(move || {
         while let Some(hub) = followed.upgrade() {
-            // What cannot be read now may be at the next time.
-            let _ = files.read(&hub);
+            if files.read(&hub).is_err() {
+                return;
+            }
             let stopped = hub.now().stopped;
             if stopped.is_some_and(|stopped| stopped != Stopped::Interrupted) {
                 hub.story().set_mode(Mode::Ended);

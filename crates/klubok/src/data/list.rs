@@ -132,12 +132,16 @@ impl Listing {
             let of = |part| parts.iter().copied().filter(move |(other, _)| *other == part);
             let used: Vec<_> =
                 if of(part).next().is_some() { of(part) } else { of(Part::Train) }.collect();
-            let Some((_, folder)) = used.first() else {
+            let Some(&(_, folder)) = used.first() else {
                 return Err(no_train_part(&tree, at));
             };
             check_once(&tree, at, &used)?;
-            at = class_root(&tree, *folder, Some(&self.classes));
+            // Its other parts may be used as such.
+            let all: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
             self.leave_way(&tree, 0, at);
+            self.leave(&tree, at, &all);
+            at = class_root(&tree, folder, Some(&self.classes));
+            self.leave_way(&tree, folder, at);
         }
         self.add_part(&Root { tree: &tree, at, part, apart: true, all: false }, false)
     }
@@ -440,7 +444,7 @@ mod tests {
     fn a_part_given_apart_replaces_that_of_the_data() {
         let data = folder(&[("train/a/1.png", ""), ("val/a/2.png", ""), ("test/a/3.png", "")]);
         let flat = folder(&[("a/4.png", "")]);
-        let parts = folder(&[("train/a/5.png", ""), ("val/a/6.png", "")]);
+        let parts = folder(&[("train/a/5.png", ""), ("val/a/6.png", ""), ("plots/1.png", "")]);
         let val =
             |path: &tempfile::TempDir| OpenOptions { val: Some(path.path().into()), ..options(4) };
         let rest = |val| ["train:train/a/1.png", val, "test:test/a/3.png"];
@@ -452,7 +456,7 @@ mod tests {
             |path: &tempfile::TempDir| OpenOptions { test: Some(path.path().into()), ..options(4) };
         assert_eq!(names(&data, &test(&parts))[2], "test:test/a/5.png");
         let left = list(data.path(), &test(&parts)).unwrap().left_out;
-        assert_eq!(left.folders, [("val".to_owned(), 1)], "what is not taken is named");
+        assert_eq!(left.folders, [("plots".to_owned(), 1)], "what is not taken is named");
         let twice = folder(&[("train/a/1.png", ""), ("test1/a/5.png", ""), ("test2/a/6.png", "")]);
         let error = complaint(&data, &test(&twice));
         assert!(error.contains("`test1`") && error.contains("`test2`"), "{error}");

@@ -3,7 +3,14 @@
 
 use twox_hash::XxHash3_128;
 
-use super::{HistoryError, columns::Field, figures::Series, labels::Label, short, table::Place};
+use super::{
+    HistoryError,
+    columns::{Field, words},
+    figures::Series,
+    labels::Label,
+    short,
+    table::Place,
+};
 
 /// Columns and rows that are looked at: the first ones tell.
 const COLUMNS: usize = 16;
@@ -76,12 +83,22 @@ impl Apart {
             epochs.pop();
         }
         for Column { name: column, cells } in self.columns {
+            if counts_pieces(&column) {
+                continue;
+            }
             if let Some((one, other)) = told_apart(&epochs, &cells) {
                 return Err(HistoryError::Apart { path: path.to_owned(), column, one, other });
             }
         }
         Ok(())
     }
+}
+
+/// Whether a name says that the column counts the pieces of an epoch.
+fn counts_pieces(name: &str) -> bool {
+    let words = words(name);
+    let has = |names: &[&str]| words.split_whitespace().any(|word| names.contains(&word));
+    has(&["batch", "batches", "minibatch", "iter", "iteration", "step"]) && !has(&["size"])
 }
 
 /// Two of the values that the rows of every epoch have: each has all of them once, and they do not count.
@@ -99,10 +116,12 @@ fn told_apart(epochs: &[&[u32]], cells: &[Cell]) -> Option<(String, String)> {
     let distinct = expected.windows(2).all(|pair| pair[0] != pair[1]);
     let again =
         epochs.iter().skip(1).all(|rows| of(rows).is_some_and(|of| hashes(&of) == expected));
-    let number = |cell: &&Cell| cell.2.parse::<f64>().ok();
-    let follows =
-        |pair: &[&Cell]| number(&pair[0]).zip(number(&pair[1])).is_some_and(|(a, b)| a + 1.0 == b);
-    let counts = !rest.is_empty() && first.windows(2).all(follows);
+    // From 0 or 1 on, whatever the steps: pieces of an epoch.
+    let numbers = first.iter().map(|cell| cell.2.parse::<f64>().ok()).collect::<Option<Vec<f64>>>();
+    let counts = numbers.is_some_and(|numbers| {
+        let begins = numbers[0] == 0.0 || numbers[0] == 1.0;
+        begins && !rest.is_empty() && numbers.windows(2).all(|pair| pair[0] < pair[1])
+    });
     (epochs.len() > 1 && distinct && again && !counts).then(|| (one.2.clone(), other.2.clone()))
 }
 
@@ -129,6 +148,8 @@ mod tests {
             ("typ", &["T", "V"]),
             ("net", &["a_name_that_is_rather_long_1", "a_name_that_is_rather_long_2"]),
             ("lr", &["0.1", "0.01", "0.001"]),
+            ("hidden", &["64", "128", "256"]),
+            ("batch_size", &["16", "32"]),
         ] {
             let error = parse(table(head, values).as_bytes(), "h").unwrap_err().to_string();
             let words = format!("its column `{head}` tells apart");
@@ -140,7 +161,13 @@ mod tests {
     fn pieces_of_an_epoch_are() {
         let counted = ["0", "1", "2", "3"];
         assert_eq!(losses(&table("i", &counted))[0], (0.0, Some(6.5), None));
-        assert_eq!(losses(&table("note", &["x", "x"])).len(), 5);
+        for (head, values) in [
+            ("note", &["x", "x"][..]),
+            ("i", &["0", "100", "200", "234"]),
+            ("batch_idx", &["50", "100"]),
+        ] {
+            assert_eq!(losses(&table(head, values)).len(), 5, "{head}");
+        }
         // What differs from epoch to epoch tells nothing.
         let mut text = "epoch,seconds,loss\n".to_owned();
         (0..10).for_each(|i| writeln!(text, "{},{}.5,1", i / 2, i).unwrap());

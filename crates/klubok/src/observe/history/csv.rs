@@ -52,7 +52,7 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         left.set(LONGEST);
         let end = reader.position().byte() as usize;
         // What was opened swallows all rows to the end.
-        if end == bytes.len() && bytes[start..].split(|&byte| byte == b'"').count() % 2 == 0 {
+        if end == bytes.len() && is_unclosed(&bytes[start..]) {
             return Err(form(format!("a quote that is opened in row {row} is never closed")));
         }
         if record == head {
@@ -85,15 +85,23 @@ fn torn(bytes: &[u8]) -> Option<&[u8]> {
     let cells = |line: &[u8]| line.split(|&byte| byte == by).count();
     let half = |cell: &[u8]| match cell {
         [b'0'..=b'9', .., last] | [b'-', b'0'..=b'9', .., last] => {
-            matches!(last, b'.' | b'e' | b'E' | b'-' | b'+')
+            let number = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
+            cell.iter().all(number) && !last.is_ascii_digit()
         }
         _ => false,
     };
     let ends = last.trim_ascii_end();
-    let is_torn =
-        cells(last) < cells(before) || ends.rsplit(|&byte| byte == by).next().is_some_and(half);
+    let fewer = !before.contains(&b'"') && !before.starts_with(b"#") && cells(last) < cells(before);
+    let is_torn = fewer || ends.rsplit(|&byte| byte == by).next().is_some_and(half);
     (is_torn && !ends.is_empty() && !last.contains(&b'"') && !last.starts_with(b"#"))
         .then_some(whole)
+}
+
+/// Whether a quote is opened in these rows, at the begin of a cell, and never closed.
+fn is_unclosed(rows: &[u8]) -> bool {
+    let opens = |pair: &[u8]| pair[1] == b'"' && matches!(pair[0], b',' | b';' | b'\t' | b'\n');
+    let begins = rows.first() == Some(&b'"') || rows.windows(2).any(opens);
+    begins && rows.split(|&byte| byte == b'"').count() % 2 == 0
 }
 
 /// The bytes of a text, no more than are `left` for the row that is being read.
@@ -184,6 +192,8 @@ mod tests {
                 "{last}"
             );
         }
+        let noted = "epoch,loss,val_loss,note\n0,0.9,0.8,\"low, warm\"\n1,0.8,0.7,1st decay.";
+        assert_eq!(losses(noted).len(), 2);
         for whole in ["2,0.7,0.6", "2,0.7,NA", "2,0.7,"] {
             assert_eq!(losses(&format!("{rows}{whole}")).len(), 3, "{whole}");
         }
@@ -200,6 +210,8 @@ mod tests {
         let error = parse(text.as_bytes(), "h").unwrap_err().to_string();
         assert!(error.contains("a quote that is opened in row 2 is never closed"), "{error}");
         assert_eq!(losses(&text.replace("\"b", "\"b \"\"c\"\"\"")).len(), 3);
+        let minutes = "epoch,loss,time\n1,0.9,1'30\"\n2,0.8,1'29\"\n3,0.7,1'28\"\n";
+        assert_eq!(losses(minutes).len(), 3);
     }
 
     #[test]

@@ -7,20 +7,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Note, columns::Field, figures::Series};
 
 /// Takes away what is no number where another row of the same epoch has the number: a loss that is written in a row of its
-/// own has blanks in the others, and pandas writes these as NaN. A table of one loss has no rows for others.
+/// own has blanks in the others, and pandas writes these as NaN. In a table of one figure, and beside a number of the same
+/// part, it is none.
 pub(super) fn take_blanks(all: &mut [Series<u32>]) {
-    if all.iter().filter(|series| series.column.field.is_loss()).count() < 2 {
+    let is_figure = |series: &&Series<u32>| {
+        !matches!(
+            series.column.field,
+            Field::Epoch | Field::Step | Field::LearningRate | Field::GradNorm
+        )
+    };
+    if all.iter().filter(is_figure).count() < 2 {
         return;
     }
-    let epochs = all.iter().find(|series| series.column.field == Field::Epoch);
-    let epochs: BTreeMap<u32, u64> = epochs
+    let of = |field| all.iter().find(|series| series.column.field == field);
+    let epochs: BTreeMap<u32, u64> = of(Field::Epoch)
         .map(|series| series.values.iter().map(|(row, epoch)| (*row, epoch.to_bits())).collect())
         .unwrap_or_default();
+    let rows = |field| -> BTreeSet<u32> {
+        of(field).into_iter().flat_map(|series| &series.values).map(|value| value.0).collect()
+    };
+    // Accuracies that are no numbers are missing already.
+    let beside = [rows(Field::TrainAccuracy), rows(Field::ValAccuracy)];
     for series in all.iter_mut().filter(|series| series.column.field.is_loss()) {
+        let beside = &beside[usize::from(series.column.field == Field::ValLoss)];
         let numbers = series.values.iter().filter(|value| !value.1.is_nan());
         let known: BTreeSet<u64> =
             numbers.filter_map(|(row, _)| epochs.get(row).copied()).collect();
-        let blank = |row: &u32| epochs.get(row).is_some_and(|epoch| known.contains(epoch));
+        let blank = |row: &u32| {
+            !beside.contains(row) && epochs.get(row).is_some_and(|epoch| known.contains(epoch))
+        };
         series.values.retain(|(row, loss)| !(loss.is_nan() && blank(row)));
     }
 }
@@ -77,9 +92,16 @@ mod tests {
 
     #[test]
     fn a_training_that_diverges_within_its_last_epoch_has() {
-        let text = "epoch,step,train_loss\n0,1,2\n0,2,1.5\n1,3,1.2\n1,4,nan\n";
-        let rows = parse(text.as_bytes(), "h").unwrap().epochs;
-        assert!(rows[1].train_loss.unwrap().is_nan());
+        let one = "epoch,step,train_loss\n0,1,2\n0,2,1.5\n1,3,1.2\n1,4,nan\n";
+        let beside = "epoch,step,train_loss,train_acc\n0,1,2,0\n0,2,1.5,0\n1,3,1.2,0\n1,4,nan,0\n";
+        for text in [one, beside] {
+            let rows = parse(text.as_bytes(), "h").unwrap().epochs;
+            assert!(rows[1].train_loss.unwrap().is_nan(), "{text}");
+        }
+        // In the row of a validation it is a blank.
+        let blank = "epoch,train_loss,val_acc\n0,0.9,NaN\n0,NaN,0.5\n1,0.8,NaN\n1,NaN,0.6\n";
+        let rows = parse(blank.as_bytes(), "h").unwrap().epochs;
+        assert_eq!(rows[1].train_loss, Some(0.8));
     }
 
     /// The validation losses that stay, and the value that was taken for none.

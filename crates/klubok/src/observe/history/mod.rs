@@ -195,7 +195,7 @@ fn text(bytes: &[u8], table: &mut Table<'_>, name: &str) -> std::result::Result<
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     // A file that was being written when the power went may end with zeros.
     let zeros = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
-    table.torn = zeros > 0;
+    table.torn |= zeros > 0;
     let bytes = &bytes[..bytes.len() - zeros];
     let path = || name.to_owned();
     // Text in UTF-16 or UTF-32 is full of zeros.

@@ -80,7 +80,7 @@ pub(super) fn by_steps(
 /// Whether rows without epochs are called epochs and were written at other steps, the `last` of them this one; or nothing tells
 /// that they are epochs, because there is no validation.
 pub(super) fn is_by_steps(rows: &[Row], last: f64, has_val: bool) -> bool {
-    let other = || rows.last().is_some_and(|row| row.epoch != last);
+    let other = || rows.last().is_some_and(|row| row.epoch < last);
     !last.is_nan() && (!has_val || other())
 }
 
