@@ -1,7 +1,7 @@
 //! The page in a real browser: Chromium, driven by the tests in `crates/klubok-cli/tests/browser`.
 //!
-//! Chromium is the system's; what drives it is fetched by pip into `target/browser-venv`. Screenshots are left in
-//! `target/browser`, to be looked at.
+//! Chromium is the system's; what drives it is fetched by pip into `target/browser-venv`.
+//! Screenshots are left in `target/browser`, to be looked at.
 
 use std::{
     io::{BufRead, BufReader},
@@ -22,8 +22,8 @@ const TESTS: &str = "crates/klubok-cli/tests/browser";
 /// What Chromium is called.
 const NAMES: [&str; 2] = ["chromium", "chromium-browser"];
 
-/// Builds klubok, fetches what is missing, and runs the tests; where there is no Chromium, or what drives it cannot be had,
-/// there are none to run.
+/// Builds klubok, fetches what is missing, and runs the tests; where there is no Chromium, or what
+/// drives it cannot be had, there are none to run.
 ///
 /// # Errors
 /// When something cannot be built or started.
@@ -85,8 +85,8 @@ fn chromium(root: &Path) -> Option<&'static str> {
     })
 }
 
-/// Fetches what drives the browser, unless it is there in the versions that the tests ask for; says whether it is there. It takes
-/// python3 with `venv`, and what the index of Python's packages has.
+/// Fetches what drives the browser, unless it is there in the versions that the tests ask for; says
+/// whether it is there. It takes python3 with `venv`, and what the index of Python's packages has.
 fn fetch(root: &Path, environment: &Path) -> Result<bool> {
     let asked = root.join(TESTS).join("requirements.txt");
     let there = environment.join("requirements.txt");

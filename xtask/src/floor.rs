@@ -1,8 +1,10 @@
-//! `xtask floor`: the least time that a training step can take on this machine with the kernels that klubok has.
+//! `xtask floor`: the least time that a training step can take on this machine with the kernels
+//! that klubok has.
 //!
-//! `floor = operations / matrix rate + update time`: the step's matrix products at the rate of the inner kernel on
-//! operands that are in a cache, and one sweep of Adam over weights and moments of the network's size. Neither waits for
-//! data, activations or other threads. Run it as a release build: its loops are the measurement.
+//! `floor = operations / matrix rate + update time`: the step's matrix products at the rate of the
+//! inner kernel on operands that are in a cache, and one sweep of Adam over weights and moments of
+//! the network's size. Neither waits for data, activations or other threads. Run it as a release
+//! build: its loops are the measurement.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::{probe::Probe, workload::Layers};
 
-/// Shapes that suit the kernels: the floor takes the fastest. Depth and groups leave the lanes in the first cache.
+/// Shapes that suit the kernels: the floor takes the fastest. Depth and groups leave the lanes in
+/// the first cache.
 const TILES: [Size; 4] = [
     Size { rows: 64, groups: 3, depth: 128 },
     Size { rows: 64, groups: 3, depth: 256 },
@@ -29,7 +32,8 @@ const TILES: [Size; 4] = [
 ];
 /// Operations of a thread between two looks at the clock: some milliseconds.
 const BURST: f64 = 2e8;
-/// Values of a tile of the update: its gradient stays in the first cache, as a gradient just made would.
+/// Values of a tile of the update: its gradient stays in the first cache, as a gradient just made
+/// would.
 const TILE: usize = 2048;
 /// Bytes that an update moves for a parameter: weight and two moments, read and written.
 const MOVED: f64 = 24.0;

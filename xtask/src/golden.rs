@@ -1,7 +1,8 @@
 //! `cargo xtask golden`: makes the PyTorch fixtures again.
 //!
 //! The fixtures are part of the repository, so that tests need no Python. This chore is for whoever
-//! changes what they hold; it downloads PyTorch from pypi.org into `target/golden-venv` (some gigabytes).
+//! changes what they hold; it downloads PyTorch from pypi.org into `target/golden-venv` (some
+//! gigabytes).
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and test of the project, one after the other.
 //!
-//! A step that fails does not stop the others: one run tells everything that is wrong. The last line is
-//! `N passed, N failed`: tests one by one, every other step as one.
+//! A step that fails does not stop the others: one run tells everything that is wrong. The last
+//! line is `N passed, N failed`: tests one by one, every other step as one.
 
 use std::{
     io::{BufRead, BufReader},
@@ -70,7 +70,8 @@ const MANY: (&str, u32) = ("1000000", 1 << 20);
 const BRANCHES: &str = "-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=3 \
     -C llvm-args=-sanitizer-coverage-trace-pc-guard";
 
-/// Runs the steps and prints how each went; true when all went well. Where some are named, only these.
+/// Runs the steps and prints how each went; true when all went well. Where some are named, only
+/// these.
 pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Result<bool> {
     let rest = if quick { &[] } else { REST };
     let long = if full || !only.is_empty() { LONG } else { &[] };
@@ -128,9 +129,9 @@ fn tests(root: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Every reader with a million inputs, each in a process of its own that may have as much memory as a command: more of it
-/// is refused by the system, and ends the test. The build tells which branches were taken. As many processes as processors
-/// run at once: a reader has one thread.
+/// Every reader with a million inputs, each in a process of its own that may have as much memory as
+/// a command: more of it is refused by the system, and ends the test. The build tells which
+/// branches were taken. As many processes as processors run at once: a reader has one thread.
 fn readers(root: &Path) -> Result<Tally> {
     let (host, folder) = (host(root)?, root.join("target/fuzz"));
     let mut targets = Vec::new();

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the project that no other tool knows.
 //!
-//! The library is one crate, so the compiler cannot say which module may use which: [`MAY_USE`] does.
+//! The library is one crate, so the compiler cannot say which module may use which: [`MAY_USE`]
+//! does.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,9 @@ use anyhow::Result;
 
 /// No file of code may be longer: past this it is two things.
 const LONGEST_FILE: usize = 600;
+
+/// No comment may be wider: `rustfmt` breaks code there and leaves comments alone.
+const WIDEST_COMMENT: usize = 100;
 
 /// What every module of the library may use.
 const BASE: &[&str] = &[
@@ -17,8 +21,8 @@ const BASE: &[&str] = &[
 
 /// What each module of the library may use beside [`BASE`] and itself, by the start of its path.
 ///
-/// Some things of later modules are plain descriptions that earlier ones must name: the error gathers
-/// the errors of all, and a plan says how its parameters are updated.
+/// Some things of later modules are plain descriptions that earlier ones must name: the error
+/// gathers the errors of all, and a plan says how its parameters are updated.
 const MAY_USE: &[(&str, &[&str])] = &[
     (
         "error",
@@ -78,7 +82,8 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
     Ok(wrong.is_empty())
 }
 
-/// Files below `folder` with one of the endings, in order; build outputs and hidden folders left out.
+/// Files below `folder` with one of the endings, in order; build outputs and hidden folders left
+/// out.
 ///
 /// # Errors
 /// When a folder cannot be read.
@@ -120,6 +125,11 @@ fn check(name: &str, text: &str) -> Vec<String> {
     if length > LONGEST_FILE {
         wrong.push(format!("{name}: {length} lines; {LONGEST_FILE} are the most"));
     }
+    for (number, line) in (1..).zip(text.lines()) {
+        if is_wide_comment(line) {
+            wrong.push(format!("{name}:{number}: a comment of more than {WIDEST_COMMENT} columns"));
+        }
+    }
     let code = code_of(text);
     for (number, line) in (1..).zip(code.lines()) {
         for (folder, words, why) in FORBIDDEN {
@@ -131,6 +141,14 @@ fn check(name: &str, text: &str) -> Vec<String> {
     let tested = code.split("#[cfg(test)]\nmod tests").next().unwrap_or(&code);
     wrong.extend(wrong_uses(name, tested));
     wrong
+}
+
+/// Whether a line is a comment that is too wide. Rows of tables and links cannot be broken.
+fn is_wide_comment(line: &str) -> bool {
+    let text = line.trim_start();
+    let breaks =
+        !text.starts_with("//! |") && !text.starts_with("/// |") && !text.contains("](http");
+    text.starts_with("//") && breaks && line.chars().count() > WIDEST_COMMENT
 }
 
 /// Uses of other modules of the library that [`MAY_USE`] does not name.
@@ -257,6 +275,17 @@ mod tests {
     fn good_code_passes() {
         let text = "//! Dropout.\nuse crate::{error::Result, plan::{Op, Value}, nn::dot};\n";
         wrong("crates/klubok/src/nn/dropout.rs", text, &[]);
+    }
+
+    #[test]
+    fn a_wide_comment_is_found_unless_it_cannot_be_broken() {
+        let wide = "word ".repeat(20);
+        let file = |line: &str| format!("//! A file.\n{line}\nfn f() {{}}\n");
+        let said = ["crates/klubok/src/nn/a.rs:2: a comment of more than 100 columns"];
+        wrong("crates/klubok/src/nn/a.rs", &file(&format!("/// {wide}end")), &said);
+        for fine in [format!("//! | {wide}|"), format!("/// [x](https://a.b) {wide}"), wide] {
+            wrong("crates/klubok/src/nn/a.rs", &file(&fine), &[]);
+        }
     }
 
     #[test]

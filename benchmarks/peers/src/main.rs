@@ -1,4 +1,5 @@
-//! One peer in Rust at a time: `peers burn|candle --layers L --batch-size B --threads T --seconds S`.
+//! One peer in Rust at a time: `peers burn|candle --layers L --batch-size B --threads T --seconds
+//! S`.
 //!
 //! Prints one line of JSON, as `klubok bench --json` does.
 

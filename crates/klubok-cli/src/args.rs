@@ -1,7 +1,8 @@
-//! What can be written after `klubok`: commands, arguments and flags, with an example for each command.
+//! What can be written after `klubok`: commands, arguments and flags, with an example for each
+//! command.
 //!
-//! Values of settings stay text here: the library's configuration checks them, so that a wrong value
-//! gets the same sentence whether it came from a flag, `--set` or a file.
+//! Values of settings stay text here: the library's configuration checks them, so that a wrong
+//! value gets the same sentence whether it came from a flag, `--set` or a file.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -70,7 +71,8 @@ Every setting, its default and its meaning: klubok config --defaults")]
   klubok predict runs/pets-001 holidays/ -o holidays.csv
   klubok predict latest 'holidays/**/*.jpg' --json")]
     Predict(Predict),
-    /// Before training: data, labels, the first loss, one batch, gradients, baselines, learning rate.
+    /// Before training: data, labels, the first loss, one batch, gradients, baselines, learning
+    /// rate.
     #[command(alias = "doctor")]
     #[command(after_help = "Examples:
   klubok check pets/
@@ -318,13 +320,15 @@ pub(crate) struct Bench {
     /// Predict batches instead of training on them.
     #[arg(long)]
     pub(crate) infer: bool,
-    /// Square pictures of bytes in random order, normalised and in training mirrored and shifted, instead of numbers in order.
+    /// Square pictures of bytes in random order, normalised and in training mirrored and shifted,
+    /// instead of numbers in order.
     #[arg(long)]
     pub(crate) pictures: bool,
     /// Shortest time to measure.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,
-    /// What it costs to look at a training: so many pairs of windows of --seconds, looked at and not.
+    /// What it costs to look at a training: so many pairs of windows of --seconds, looked at and
+    /// not.
     #[arg(long, value_name = "PAIRS", hide = true, conflicts_with = "infer", value_parser = positive)]
     pub(crate) observing: Option<usize>,
     /// Steps of an epoch of that training.
@@ -495,7 +499,8 @@ pub(crate) fn parse() -> Result<Cli> {
         return Err(Failure::silent(0));
     }
     crate::text::choose(None);
-    // The sentence is the first paragraph; what follows is a tip at best, and usage that --help has.
+    // The sentence is the first paragraph; what follows is a tip at best, and usage that --help
+    // has.
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n").map(one_line);
     let message = paragraphs.next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! What `klubok check` found, for a person: facts with a mark each, the curve of the learning rates, the verdicts.
+//! What `klubok check` found, for a person: facts with a mark each, the curve of the learning
+//! rates, the verdicts.
 
 use klubok::{
     check::{card::Card, labels::Labels, noise::Noise, range_test::RangeTest},
@@ -227,7 +228,8 @@ fn learning_facts(
     );
     let right = if gradients.passed { Mark::Good } else { Mark::Problem };
     let small = [VerdictName::NetworkTooSmall, VerdictName::UnderFitting];
-    // A network that learns a batch and is too small all the same was found so beside the baselines.
+    // A network that learns a batch and is too small all the same was found so beside the
+    // baselines.
     let (held, beside) = match mark(&small) {
         mark if batch.learnt => (Mark::Good, if mark == Mark::Good { Mark::Note } else { mark }),
         Mark::Good => (Mark::Note, Mark::Note),

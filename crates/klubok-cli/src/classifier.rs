@@ -199,7 +199,8 @@ impl Classifier {
     }
 }
 
-/// Settings of data for a model without its run: the defaults; size and colours come from the model.
+/// Settings of data for a model without its run: the defaults; size and colours come from the
+/// model.
 fn default_data() -> Result<DataConfig> {
     use klubok::config::{DataKind, Layers, Machine, Preset};
     Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(Machine::plain(1))?.config.data)

@@ -14,7 +14,8 @@ pub(crate) fn device(config: &Config) -> Box<dyn Backend> {
     }
 }
 
-/// The device and kernel that a run began with; where this machine lacks the kernel, the best it has, which is said.
+/// The device and kernel that a run began with; where this machine lacks the kernel, the best it
+/// has, which is said.
 pub(crate) fn device_of_run(config: &Config, kernel: &str, screen: Screen) -> Box<dyn Backend> {
     let train = &config.train;
     let same = match train.device {

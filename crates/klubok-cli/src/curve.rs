@@ -1,6 +1,8 @@
-//! A curve of losses in braille: eight dots a character, so that a few lines show how training goes.
+//! A curve of losses in braille: eight dots a character, so that a few lines show how training
+//! goes.
 
-/// One line of a drawing: pieces of text, each with the series it belongs to (or none where they meet).
+/// One line of a drawing: pieces of text, each with the series it belongs to (or none where they
+/// meet).
 pub(crate) type Line = Vec<(String, Option<usize>)>;
 
 /// Draws `series` of points `(x, y)` over each other on one scale, `width` by `height` characters.
@@ -60,7 +62,8 @@ fn interpolate(points: &[(f64, f64)], x: f64) -> Option<f64> {
     (before.0 >= x).then_some(before.1)
 }
 
-/// The bit of a braille character for a dot (Unicode 28xx: 1 2 3 7 down the left, 4 5 6 8 down the right).
+/// The bit of a braille character for a dot (Unicode 28xx: 1 2 3 7 down the left, 4 5 6 8 down the
+/// right).
 fn dot(column: usize, row: usize) -> u8 {
     [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][column][row]
 }

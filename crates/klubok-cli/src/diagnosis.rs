@@ -15,7 +15,8 @@ use crate::{
     text::{Both, both, text},
 };
 
-/// Share of the weights that a step usually changes (Karpathy): below it a limit is one of too little.
+/// Share of the weights that a step usually changes (Karpathy): below it a limit is one of too
+/// little.
 const USUAL_UPDATE: f64 = 1e-3;
 
 /// What a phase is called.

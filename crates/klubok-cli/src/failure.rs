@@ -236,7 +236,8 @@ fn run_hint(error: &RunError) -> Option<String> {
     })
 }
 
-/// Runs a command and reports how it ended. A panic is a defect of ours and is said to be one, without a trace.
+/// Runs a command and reports how it ended. A panic is a defect of ours and is said to be one,
+/// without a trace.
 pub(crate) fn guard(command: impl FnOnce() -> Result<()>) -> ExitCode {
     static PANIC: Mutex<String> = Mutex::new(String::new());
     // Decoders of pictures may panic and are caught there: only what arrives here is worth a word.

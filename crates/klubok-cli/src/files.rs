@@ -12,8 +12,9 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
 }
 
-/// The pictures that `inputs` mean, in their order: files as they are, folders with all pictures below them
-/// by name, patterns by what they match. What does not exist stays, so that reading it says so.
+/// The pictures that `inputs` mean, in their order: files as they are, folders with all pictures
+/// below them by name, patterns by what they match. What does not exist stays, so that reading it
+/// says so.
 pub(crate) fn pictures(inputs: &[PathBuf]) -> Vec<Found> {
     let mut paths = Vec::new();
     for path in inputs {
@@ -52,7 +53,8 @@ fn add(path: &Path, named: bool, paths: &mut Vec<PathBuf>) {
     below.iter().for_each(|path| add(path, false, paths));
 }
 
-/// A path as a shell reads it back: in single quotes where it has anything that means something to one.
+/// A path as a shell reads it back: in single quotes where it has anything that means something to
+/// one.
 pub(crate) fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-:@%+=,".contains(c);
     // What begins with a dash would be an option.

@@ -1,4 +1,5 @@
-//! Ctrl-C: while training, the first lets the step finish and the run be saved; else, and the second, end at once.
+//! Ctrl-C: while training, the first lets the step finish and the run be saved; else, and the
+//! second, end at once.
 
 use std::sync::{
     Arc,
@@ -9,7 +10,8 @@ use klubok::train::control::Control;
 
 use crate::{terminal::complain, text::text};
 
-/// Sent to a process that writes past the largest file it may have: the same number on Linux and macOS.
+/// Sent to a process that writes past the largest file it may have: the same number on Linux and
+/// macOS.
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
@@ -21,7 +23,8 @@ static DONE: AtomicBool = AtomicBool::new(false);
 
 /// Listens for Ctrl-C (and the signals that end a process politely) from now on.
 pub(crate) fn listen() {
-    // A file that may not grow (`ulimit -f`) is then an error like a full disk, and not the end without a word.
+    // A file that may not grow (`ulimit -f`) is then an error like a full disk, and not the end
+    // without a word.
     #[cfg(unix)]
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     // Without a handler the system ends the process: nothing is lost, the last checkpoint stays.

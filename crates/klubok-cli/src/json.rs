@@ -125,7 +125,8 @@ impl Observer for Lines {
             Event::Checkpoint { step } => LineOf::Checkpoint { step },
             Event::Noticed { notice: Notice::Phase(phase), .. } => LineOf::Phase(phase),
             Event::Noticed { notice: Notice::Verdict(verdict), .. } => LineOf::Verdict(verdict),
-            // Progress is for eyes, the past was told before; the end has its figures only when the last files are written.
+            // Progress is for eyes, the past was told before; the end has its figures only when the
+            // last files are written.
             Event::Past { .. }
             | Event::Progress { .. }
             | Event::Person { .. }

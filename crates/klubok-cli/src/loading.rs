@@ -53,7 +53,8 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
     Ok(data)
 }
 
-/// How the data of a run is opened again, and in one sentence how it differs from what the run was made of, if it does.
+/// How the data of a run is opened again, and in one sentence how it differs from what the run was
+/// made of, if it does.
 ///
 /// # Errors
 /// When the data is missing; when what the run knows of it is damaged.
@@ -81,7 +82,8 @@ fn say_without_validation(data: &Dataset, screen: Screen) {
     }
 }
 
-/// Says where the data lies, when that is not where it was looked for, and what beside it is left out.
+/// Says where the data lies, when that is not where it was looked for, and what beside it is left
+/// out.
 fn say_left_out(left: &LeftOut, screen: Screen) {
     let listed = |mut names: Vec<String>| {
         let more = names.len().saturating_sub(NAMED);

@@ -27,12 +27,13 @@ pub(crate) struct Evaluation {
     pub(crate) per_class: Vec<ClassFigures>,
     /// `confusion[truth][answer]`: numbers of samples.
     pub(crate) confusion: Vec<Vec<usize>>,
-    /// Expected calibration error (Guo et al. 2017): the mean distance between confidence and accuracy,
-    /// over 15 bins of equal width.
+    /// Expected calibration error (Guo et al. 2017): the mean distance between confidence and
+    /// accuracy, over 15 bins of equal width.
     pub(crate) ece: f64,
 }
 
-/// Figures of one class; null where nothing can be said (no sample of the class, or never answered).
+/// Figures of one class; null where nothing can be said (no sample of the class, or never
+/// answered).
 #[derive(Debug, Serialize)]
 pub(crate) struct ClassFigures {
     /// Its name.

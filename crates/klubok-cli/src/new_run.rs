@@ -48,8 +48,8 @@ impl NewRun<'_> {
     /// data are the same; it is handed on.
     ///
     /// # Errors
-    /// When the folder is taken, the data cannot be used or training fails. A folder in which nothing
-    /// was trained is taken away again.
+    /// When the folder is taken, the data cannot be used or training fails. A folder in which
+    /// nothing was trained is taken away again.
     pub(crate) fn train(
         &self,
         config: &Config,

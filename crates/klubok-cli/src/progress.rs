@@ -1,4 +1,5 @@
-//! Training as a person follows it: a row an epoch, a bar within the epoch, the curve of the losses.
+//! Training as a person follows it: a row an epoch, a bar within the epoch, the curve of the
+//! losses.
 
 use std::time::Instant;
 
@@ -86,7 +87,8 @@ impl Progress {
 
     fn point(&mut self, metrics: &Metrics) {
         let at = |value: Option<f64>| value.map(|v| (metrics.epoch, v));
-        // Epoch 0 and the first steps have no training loss of their own: the fixed sample stands in.
+        // Epoch 0 and the first steps have no training loss of their own: the fixed sample stands
+        // in.
         self.train.extend(at(metrics.train_eval_loss.or(metrics.train_loss)));
         self.validation.extend(at(metrics.val_loss));
     }

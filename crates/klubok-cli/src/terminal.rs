@@ -58,8 +58,9 @@ impl Screen {
     }
 }
 
-/// The text with everything made visible by which a name in somebody's data could command a terminal: control characters
-/// but line breaks, other ends of lines, and marks that turn the direction of writing.
+/// The text with everything made visible by which a name in somebody's data could command a
+/// terminal: control characters but line breaks, other ends of lines, and marks that turn the
+/// direction of writing.
 pub(crate) fn clean(text: impl Display) -> String {
     let commands = |c: char| {
         (c.is_control() && c != '\n')
@@ -78,7 +79,8 @@ pub(crate) fn complain(line: impl Display) {
     let _ = writeln!(stderr(), "{line}");
 }
 
-/// Breaks sentences that are longer than `width` between words. Rows of tables begin with a space and stay.
+/// Breaks sentences that are longer than `width` between words. Rows of tables begin with a space
+/// and stay.
 fn wrap(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     for line in text.split('\n') {
@@ -190,7 +192,8 @@ pub(crate) fn paint(text: impl Display) -> console::StyledObject<String> {
     console::style(clean(text)).for_stderr()
 }
 
-/// `58 % ± 3`: an accuracy with its 95 % interval, whose larger side counts; a decimal where it is narrow.
+/// `58 % ± 3`: an accuracy with its 95 % interval, whose larger side counts; a decimal where it is
+/// narrow.
 pub(crate) fn accuracy(share: f64, samples: usize) -> String {
     let [low, high] = wilson(share, samples);
     let half = 100.0 * (share - low).max(high - share);

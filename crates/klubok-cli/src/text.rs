@@ -84,8 +84,8 @@ pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
     texts.collect()
 }
 
-/// The text of `section.name` in the chosen language, its `{places}` filled: what a value would command a terminal is made
-/// visible, so a painted value cannot be filled in. Use [`text!`].
+/// The text of `section.name` in the chosen language, its `{places}` filled: what a value would
+/// command a terminal is made visible, so a painted value cannot be filled in. Use [`text!`].
 pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     let lang = FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En));
     let (section, name) = key.split_once('.').unwrap_or((key, ""));

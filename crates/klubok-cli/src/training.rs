@@ -60,8 +60,8 @@ impl Training<'_> {
     /// Trains until the run ends or a person interrupts it. What was left is on the disk.
     ///
     /// # Errors
-    /// When the rows are not those of the run, the network does not fit into memory, or files cannot be
-    /// written.
+    /// When the rows are not those of the run, the network does not fit into memory, or files
+    /// cannot be written.
     pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<Done> {
         let Self { run, config, info, data, screen, .. } = self;
         let inputs = data.rows.fields()[Field::X.0].width;
@@ -90,7 +90,8 @@ impl Training<'_> {
             session::train(run, config, data, backend, &mut observers, info, &interrupt::CONTROL)?
         };
         page.iter().for_each(Page::ended);
-        // Who looks at the page may go on looking; a program that waits for the answer does not wait for people.
+        // Who looks at the page may go on looking; a program that waits for the answer does not
+        // wait for people.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
         let done = Done { summary, diagnosis: watch.diagnosis(), page };
         self.conclude(&done, chance);

@@ -1,8 +1,10 @@
-//! Drives a reader with inputs that are nearly right: good ones with some bytes, numbers, words or pieces changed.
+//! Drives a reader with inputs that are nearly right: good ones with some bytes, numbers, words or
+//! pieces changed.
 //!
-//! A reader may refuse an input; it must not panic, nor take longer than five seconds. What else must hold for what it
-//! accepts, it asserts itself. How many inputs: 1,500, or what the variable `KLUBOK_FUZZ` says. An input that a
-//! reader fails at is left in the folder of temporary files and named.
+//! A reader may refuse an input; it must not panic, nor take longer than five seconds. What else
+//! must hold for what it accepts, it asserts itself. How many inputs: 1,500, or what the variable
+//! `KLUBOK_FUZZ` says. An input that a reader fails at is left in the folder of temporary files and
+//! named.
 
 mod seen;
 
@@ -23,8 +25,9 @@ const RARE: usize = 1500;
 /// A longer input is not changed any further.
 const KEPT: usize = 1 << 14;
 
-/// Calls `read` with each of `seeds` as it is, then with changed ones. `words` are pieces of the format that are worth
-/// putting in. Where the build tells which branches were taken, an input that took a new one is changed in its turn.
+/// Calls `read` with each of `seeds` as it is, then with changed ones. `words` are pieces of the
+/// format that are worth putting in. Where the build tells which branches were taken, an input that
+/// took a new one is changed in its turn.
 ///
 /// # Panics
 /// When `read` does, or takes too long: the input is named.
@@ -52,7 +55,8 @@ pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])
     }
 }
 
-/// An empty folder in memory, where the system has a place for that: a million inputs are as many files.
+/// An empty folder in memory, where the system has a place for that: a million inputs are as many
+/// files.
 ///
 /// # Panics
 /// When none can be made.
@@ -73,7 +77,8 @@ fn one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
     }
 }
 
-/// Makes an input large: a piece of it comes again and again, at times with another number each time.
+/// Makes an input large: a piece of it comes again and again, at times with another number each
+/// time.
 fn grow(input: &mut Vec<u8>, dice: &mut Dice) {
     let at = dice.below(input.len() + 1);
     let end = (at + 1 + dice.below(256)).min(input.len());

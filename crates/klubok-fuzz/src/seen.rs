@@ -1,8 +1,8 @@
 //! Which branches of the code have been taken, where the build tells it.
 //!
-//! `-C passes=sancov-module` with `-C llvm-args=-sanitizer-coverage-trace-pc-guard` puts a call at each branch; LLVM's
-//! "`SanitizerCoverage`" names the functions that it calls. `cargo xtask test --full` builds so; without it nothing is
-//! ever new.
+//! `-C passes=sancov-module` with `-C llvm-args=-sanitizer-coverage-trace-pc-guard` puts a call at
+//! each branch; LLVM's "`SanitizerCoverage`" names the functions that it calls. `cargo xtask test
+//! --full` builds so; without it nothing is ever new.
 
 #![expect(unsafe_code, reason = "the compiler's calls find a function by its name only")]
 
@@ -19,7 +19,8 @@ pub(crate) fn anything_new() -> bool {
     NEWS.swap(false, Relaxed)
 }
 
-/// Called at every branch, with the address of its guard, a word of four bytes. It is a name here and never read.
+/// Called at every branch, with the address of its guard, a word of four bytes. It is a name here
+/// and never read.
 #[unsafe(no_mangle)]
 extern "C" fn __sanitizer_cov_trace_pc_guard(guard: usize) {
     let seen = &SEEN[guard / 4 % BRANCHES];

@@ -1,5 +1,6 @@
-//! Single kernels on operands that are in a cache, on one thread, with every instruction set of the machine:
-//! `cargo bench -p klubok-kernels`, or a part of it: `cargo bench -p klubok-kernels -- product`.
+//! Single kernels on operands that are in a cache, on one thread, with every instruction set of the
+//! machine: `cargo bench -p klubok-kernels`, or a part of it: `cargo bench -p klubok-kernels --
+//! product`.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
@@ -121,7 +122,8 @@ fn activations(c: &mut Criterion) {
     }
 }
 
-/// From the call of a run with nothing to do to its return, and the same after both threads went to sleep.
+/// From the call of a run with nothing to do to its return, and the same after both threads went to
+/// sleep.
 fn hand_over(c: &mut Criterion) {
     let mut group = c.benchmark_group("hand-over");
     let mut pool = Pool::new(2, 0).expect("two threads");

@@ -1,4 +1,5 @@
-//! Activations: `y = f(z + bias)`, in place, with the factor `f'(z + bias)` that the backward pass multiplies by.
+//! Activations: `y = f(z + bias)`, in place, with the factor `f'(z + bias)` that the backward pass
+//! multiplies by.
 
 use crate::{
     isa::kernel,
@@ -35,8 +36,8 @@ pub enum Function {
 }
 
 kernel! {
-    /// Replaces `z` by `f(z + bias)` in the first `samples` of every row and, unless `slope` is empty, writes
-    /// `f'(z + bias)` there. Rows are `stride` apart; each has a bias, or none has.
+    /// Replaces `z` by `f(z + bias)` in the first `samples` of every row and, unless `slope` is
+    /// empty, writes `f'(z + bias)` there. Rows are `stride` apart; each has a bias, or none has.
     ///
     /// # Panics
     /// When `slope` is neither empty nor as long as `z`, or rows are longer than they are apart.
@@ -57,8 +58,8 @@ kernel! {
 }
 
 kernel! {
-    /// Multiplies `dy` by `factor` where `y` is positive and sets it to 0 elsewhere: backward through ReLU (and dropout that
-    /// scaled by `factor`), from its result alone.
+    /// Multiplies `dy` by `factor` where `y` is positive and sets it to 0 elsewhere: backward
+    /// through ReLU (and dropout that scaled by `factor`), from its result alone.
     pub fn relu_backward(dy: &mut [f32], y: &[f32], factor: f32) {
         for (dy, y) in dy.iter_mut().zip(y) {
             *dy = if *y > 0.0 { *dy * factor } else { 0.0 };
@@ -150,7 +151,8 @@ fn selu(x: f32) -> (f32, f32) {
     }
 }
 
-/// With `e = eˣ` and `n = e² + 2e`: `tanh(ln(1 + e)) = n / (n + 2)` and `1 - tanh² = 4 (e + 1)² / (n + 2)²`.
+/// With `e = eˣ` and `n = e² + 2e`: `tanh(ln(1 + e)) = n / (n + 2)` and `1 - tanh² = 4 (e + 1)² /
+/// (n + 2)²`.
 #[inline(always)]
 fn mish(x: f32) -> (f32, f32) {
     // Beyond 20 the quotient is 1 in f32, and squares of squares stay finite.

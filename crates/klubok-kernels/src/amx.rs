@@ -1,6 +1,7 @@
 //! AMX, the tiles of some x86 processors: whether they may be used.
 //!
-//! Linux saves tiles only for processes that asked for it: <https://docs.kernel.org/arch/x86/xstate.html>.
+//! Linux saves tiles only for processes that asked for it:
+//! <https://docs.kernel.org/arch/x86/xstate.html>.
 
 use std::{arch::asm, sync::LazyLock};
 
@@ -40,7 +41,8 @@ fn is_permitted() -> bool {
     const XTILEDATA: u64 = 18;
 
     let result: i64;
-    // SAFETY: this call of Linux takes two numbers and touches no memory of ours; elsewhere nobody calls this function.
+    // SAFETY: this call of Linux takes two numbers and touches no memory of ours; elsewhere nobody
+    // calls this function.
     unsafe {
         asm!(
             "syscall",

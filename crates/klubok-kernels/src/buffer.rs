@@ -1,7 +1,8 @@
-//! Memory for numbers: zeroed, aligned so that no vector straddles two cache lines, and large blocks on large pages.
+//! Memory for numbers: zeroed, aligned so that no vector straddles two cache lines, and large
+//! blocks on large pages.
 //!
-//! A training step walks through weights and moments in short rows that are far apart: on pages of 4 KiB nearly every row
-//! would wait for a page's address to be looked up.
+//! A training step walks through weights and moments in short rows that are far apart: on pages of
+//! 4 KiB nearly every row would wait for a page's address to be looked up.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
@@ -97,7 +98,8 @@ fn large_pages(bytes: usize) -> Option<(NonNull<u8>, MmapMut)> {
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage);
     let skip = map.as_ptr().align_offset(PAGE);
-    // The map has a page more than is asked for; where no place in it is the start of one, it is not used.
+    // The map has a page more than is asked for; where no place in it is the start of one, it is
+    // not used.
     let block = map.get_mut(skip..)?.get_mut(..bytes)?;
     let start = NonNull::new(block.as_mut_ptr())?;
     Some((start, map))

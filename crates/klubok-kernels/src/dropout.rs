@@ -1,7 +1,8 @@
 //! Inverted dropout: factors that are 0 or the scale, from 16 random bits each.
 //!
-//! One Philox block serves 8 features of one sample; its counter is (step, the sample's place in the global batch, block
-//! of features). Bits below the threshold drop, low half of each word first.
+//! One Philox block serves 8 features of one sample; its counter is (step, the sample's place in
+//! the global batch, block of features). Bits below the threshold drop, low half of each word
+//! first.
 
 use crate::{
     isa::kernel,

@@ -14,7 +14,8 @@ kernel! {
 }
 
 kernel! {
-    /// `x = stored · factor + offset` for samples whose values are f32 in native byte order; in `x` they are `apart`.
+    /// `x = stored · factor + offset` for samples whose values are f32 in native byte order; in `x`
+    /// they are `apart`.
     pub fn from_numbers(x: &mut [f32], apart: usize, stored: &[u8], factor: &[f32], offset: &[f32]) {
         let (stored, _) = stored.as_chunks::<4>();
         for (x, stored) in x.chunks_mut(apart).zip(stored.chunks_exact(factor.len())) {

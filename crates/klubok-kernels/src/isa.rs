@@ -1,7 +1,8 @@
 //! Instruction sets: which one runs, and the macro that compiles a kernel for each.
 //!
-//! A kernel is written once as a plain loop. Element-wise kernels never fuse multiplication and addition, and sums run in
-//! fixed lanes, so every instruction set gives the same bits; only products of matrices differ between them.
+//! A kernel is written once as a plain loop. Element-wise kernels never fuse multiplication and
+//! addition, and sums run in fixed lanes, so every instruction set gives the same bits; only
+//! products of matrices differ between them.
 
 #[cfg(target_arch = "x86_64")]
 use crate::amx;
@@ -36,8 +37,8 @@ pub(crate) enum Terms {
 }
 
 impl Isa {
-    /// What this machine has, the best first; the last is plain code that runs anywhere. Each has its best instructions
-    /// for bf16.
+    /// What this machine has, the best first; the last is plain code that runs anywhere. Each has
+    /// its best instructions for bf16.
     pub fn available() -> Vec<Self> {
         let mut found = Self::available_bf16();
         found.dedup_by_key(|isa| isa.set);
@@ -107,7 +108,8 @@ impl Isa {
     }
 }
 
-/// Defines a kernel: its body is compiled once for each instruction set, and `isa` says which version runs.
+/// Defines a kernel: its body is compiled once for each instruction set, and `isa` says which
+/// version runs.
 macro_rules! kernel {
     (
         $(#[$meta:meta])*

@@ -1,8 +1,9 @@
 //! CPU kernels: numbers in, numbers out. Knows nothing of networks.
 //!
-//! Values are kept feature by feature, samples side by side (`[features][samples]`): the lanes of a vector are samples in
-//! the forward pass, so nothing is packed, statistics of a batch are sums along a row, and no kernel has a remainder to
-//! mask. Every kernel takes the [`isa::Isa`] that it shall run on.
+//! Values are kept feature by feature, samples side by side (`[features][samples]`): the lanes of a
+//! vector are samples in the forward pass, so nothing is packed, statistics of a batch are sums
+//! along a row, and no kernel has a remainder to mask. Every kernel takes the [`isa::Isa`] that it
+//! shall run on.
 
 pub mod activation;
 #[cfg(target_arch = "x86_64")]

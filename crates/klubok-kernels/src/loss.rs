@@ -1,7 +1,8 @@
 //! Losses of 16 samples at a time, with the gradient at the logits: one sample a lane.
 //!
 //! Matrices are `[outputs][samples]`, rows `stride` apart. Per sample, over its outputs:
-//! - cross-entropy with target `t = (1 - s) y + s / outputs`: `L = Σ t (logsumexp(z) - z)`, `dz = weight (softmax(z) - t)`;
+//! - cross-entropy with target `t = (1 - s) y + s / outputs`: `L = Σ t (logsumexp(z) - z)`, `dz =
+//!   weight (softmax(z) - t)`;
 //! - the others are means of a function of `z` and `y`, see [`Pointwise`].
 
 use crate::{
@@ -60,7 +61,8 @@ fn lanes(values: &[f32], from: usize) -> &[f32; GROUP] {
 }
 
 kernel! {
-    /// Softmax and cross-entropy. Labels must be below the number of outputs; lanes without a sample have weight 0.
+    /// Softmax and cross-entropy. Labels must be below the number of outputs; lanes without a
+    /// sample have weight 0.
     pub fn cross_entropy(
         dz: &mut ColumnBlock<'_>,
         z: Logits<'_>,
@@ -119,7 +121,8 @@ kernel! {
     ) {
         match kind {
             Pointwise::BinaryCrossEntropy => mean(dz, z, targets, weights, outcomes, |z, y| {
-                // z (1 - y) where z > 0 and -z y elsewhere: the two terms of the plain form would cancel.
+                // z (1 - y) where z > 0 and -z y elsewhere: the two terms of the plain form would
+                // cancel.
                 let linear = if z > 0.0 { z * (1.0 - y) } else { -(z * y) };
                 (linear + ln_one_plus(exp(-z.abs())), sigmoid_both(z).0 - y)
             }),

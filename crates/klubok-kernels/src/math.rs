@@ -1,5 +1,6 @@
-//! Elementary functions of one f32, written so that loops over them become vector instructions: no branch, no table,
-//! no fused operation. Errors are about 10⁻⁷ relative; every function hands NaN on.
+//! Elementary functions of one f32, written so that loops over them become vector instructions: no
+//! branch, no table, no fused operation. Errors are about 10⁻⁷ relative; every function hands NaN
+//! on.
 
 /// Shifts a number's whole part into the low bits of its mantissa: 1.5 · 2²³.
 const SHIFT: f32 = 12_582_912.0;
@@ -7,7 +8,8 @@ const SHIFT: f32 = 12_582_912.0;
 const LN_2_HIGH: f32 = 355.0 / 512.0;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
-/// `(2ⁿ, q)` such that `eˣ = 2ⁿ + 2ⁿ q`, with `|q| < 0.42`. The polynomial is that of the Cephes library.
+/// `(2ⁿ, q)` such that `eˣ = 2ⁿ + 2ⁿ q`, with `|q| < 0.42`. The polynomial is that of the Cephes
+/// library.
 ///
 /// Beyond -87 and 88 the result stays what it is there: neither 0 nor infinite.
 #[inline(always)]
@@ -64,8 +66,8 @@ pub(crate) fn sigmoid_both(x: f32) -> (f32, f32) {
 
 /// `(Φ(x), φ(x))`: distribution function and density of the standard normal.
 ///
-/// `Φ(-a) = e^(-a²/2) h(a)`; `h` is a polynomial in `t = 1 / (1 + 0.3 a)`, fitted to a relative error of 4e-9 for
-/// `a` up to 14.5, beyond which `Φ(-a)` is below what an f32 holds.
+/// `Φ(-a) = e^(-a²/2) h(a)`; `h` is a polynomial in `t = 1 / (1 + 0.3 a)`, fitted to a relative
+/// error of 4e-9 for `a` up to 14.5, beyond which `Φ(-a)` is below what an f32 holds.
 #[inline(always)]
 pub(crate) fn normal(x: f32) -> (f32, f32) {
     let a = x.abs();

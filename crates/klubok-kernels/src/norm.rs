@@ -24,8 +24,8 @@ kernel! {
 }
 
 kernel! {
-    /// Replaces `dy` by `dx = gain (dy - mean(dy) - x̂ mean(dy x̂)) / deviation`; returns `Σ dy x̂` and `Σ dy`, the
-    /// gradients of gain and shift.
+    /// Replaces `dy` by `dx = gain (dy - mean(dy) - x̂ mean(dy x̂)) / deviation`; returns `Σ dy x̂`
+    /// and `Σ dy`, the gradients of gain and shift.
     pub fn backward(dy: &mut [f32], normalised: &[f32], deviation: f32, gain: f32) -> (f64, f64) {
         let n = dy.len() as f64;
         let projection = sum_of(dy, normalised, |dy, x| dy * x);

@@ -1,5 +1,6 @@
-//! bf16, the upper half of an f32 rounded to nearest, ties to even: two neighbours of a sum in one `u32`, a **pair**, the
-//! first of them in the lower half. Products of pairs ([`crate::product`]) add both with one instruction where there is one.
+//! bf16, the upper half of an f32 rounded to nearest, ties to even: two neighbours of a sum in one
+//! `u32`, a **pair**, the first of them in the lower half. Products of pairs ([`crate::product`])
+//! add both with one instruction where there is one.
 
 use crate::isa::kernel;
 
@@ -67,7 +68,8 @@ kernel! {
         if let Some(last) = out.last_mut() {
             *last = 0;
         }
-        // One number after the other, which compilers turn into better code than taking neighbours apart.
+        // One number after the other, which compilers turn into better code than taking neighbours
+        // apart.
         for (half, x) in halves(out).iter_mut().zip(x) {
             *half = (rounded(*x) >> 16) as u16;
         }

@@ -23,7 +23,8 @@ unsafe impl Parts for () {
     unsafe fn part(&self, _tile: usize) {}
 }
 
-/// A slice in pieces of equal length: tile `t` gets piece `t`, which is shorter at the end and empty beyond it.
+/// A slice in pieces of equal length: tile `t` gets piece `t`, which is shorter at the end and
+/// empty beyond it.
 #[derive(Debug)]
 pub struct Chunks<'a, T> {
     start: *mut T,

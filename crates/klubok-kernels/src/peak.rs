@@ -1,14 +1,15 @@
 //! The most that a core can multiply and add: a loop whose numbers never leave the registers.
 //!
-//! It is what a benchmark holds rates against, and a probe of how much of the machine is there at the moment.
+//! It is what a benchmark holds rates against, and a probe of how much of the machine is there at
+//! the moment.
 
 use crate::isa::{Isa, Set};
 
 /// Sums beside each other: enough to fill the pipelines, few enough for 16 registers.
 const SUMS: usize = 12;
 
-/// Multiplies and adds for `rounds` rounds. Returns how many floating-point operations that were, two for each pair, and a
-/// number that all of them went into.
+/// Multiplies and adds for `rounds` rounds. Returns how many floating-point operations that were,
+/// two for each pair, and a number that all of them went into.
 pub fn multiply_adds(isa: Isa, rounds: usize) -> (f64, f32) {
     let (lanes, sum) = match isa.set() {
         // SAFETY: an `Isa` exists only where the machine has these instructions.

@@ -1,9 +1,10 @@
 //! A fixed set of threads that share the tiles of a run; the caller is one of them.
 //!
-//! Each thread has a share of the tiles, the same one in every run with so many: what it wrote of a tile is most likely still in
-//! its own cache, and that of another core may be far away. Who is done takes tiles from the shares of others, so who computes
-//! a tile depends on timing; what a tile computes does not. Between runs a thread watches for the next one for a few
-//! microseconds and then sleeps. A thread that wakes too late for a run is not waited for.
+//! Each thread has a share of the tiles, the same one in every run with so many: what it wrote of a
+//! tile is most likely still in its own cache, and that of another core may be far away. Who is
+//! done takes tiles from the shares of others, so who computes a tile depends on timing; what a
+//! tile computes does not. Between runs a thread watches for the next one for a few microseconds
+//! and then sleeps. A thread that wakes too late for a run is not waited for.
 
 use std::{
     any::Any,
@@ -34,16 +35,18 @@ const WATCH: Duration = Duration::from_micros(20);
 
 /// Work of a tile that is shared, however few there are.
 pub const MUCH: usize = ALONE;
-/// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes about a microsecond.
+/// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes
+/// about a microsecond.
 const ALONE: usize = 60_000;
 
 /// No system gives a process more threads; and of those inside a run, many more can be counted.
 const MOST: usize = 1 << 16;
-/// What there must be room for before a thread is started: its stack and what it sets up for itself. A thread that finds
-/// less ends the process before anybody can help.
+/// What there must be room for before a thread is started: its stack and what it sets up for
+/// itself. A thread that finds less ends the process before anybody can help.
 const ROOM: usize = 4 << 20;
 
-/// State of the pool in one number: the run's number above, then whether it is open, then how many threads are inside.
+/// State of the pool in one number: the run's number above, then whether it is open, then how many
+/// threads are inside.
 const OPEN: u64 = 1 << 31;
 const INSIDE: u64 = OPEN - 1;
 const NUMBER: u64 = 1 << 32;
@@ -113,9 +116,9 @@ struct Job {
     tiles: usize,
 }
 
-// SAFETY: `job` is written by the caller of `run` while no thread is inside, and read by threads that entered; the
-// task is `Sync` and outlives the run, because `run` returns only when no thread is inside. Each `scratch` is used by
-// the thread of its number alone.
+// SAFETY: `job` is written by the caller of `run` while no thread is inside, and read by threads
+// that entered; the task is `Sync` and outlives the run, because `run` returns only when no thread
+// is inside. Each `scratch` is used by the thread of its number alone.
 unsafe impl Sync for Shared {}
 // SAFETY: as above.
 unsafe impl Send for Shared {}
@@ -124,7 +127,8 @@ impl Pool {
     /// A pool of `threads` threads in all (at least 1), each with `scratch` numbers of its own.
     ///
     /// # Errors
-    /// When the system has not so many threads or not the memory to give. None of the threads is left then.
+    /// When the system has not so many threads or not the memory to give. None of the threads is
+    /// left then.
     pub fn new(threads: usize, scratch: usize) -> Result<Self, NotStarted> {
         let wanted = threads.max(1);
         if wanted > MOST {
@@ -157,14 +161,14 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Runs `task(tile, part, scratch)` once for each of `tiles`, with the tile's part of `parts`. A tile takes about as
-    /// long as `work` multiply-adds of a product; little work is not shared.
+    /// Runs `task(tile, part, scratch)` once for each of `tiles`, with the tile's part of `parts`.
+    /// A tile takes about as long as `work` multiply-adds of a product; little work is not shared.
     ///
     /// `scratch` belongs to the thread: what a tile finds in it is left over from others.
     ///
     /// # Panics
-    /// When a task does; the run is over by then, and of several panics one arrives here. When there are more tiles than
-    /// can be counted.
+    /// When a task does; the run is over by then, and of several panics one arrives here. When
+    /// there are more tiles than can be counted.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "who gives parts away cannot give them twice"
@@ -180,7 +184,8 @@ impl Pool {
         assert!(tiles <= usize::MAX - MOST, "more tiles than can be counted");
         let shared = &*self.shared;
         let task = |tile: usize, thread: usize| {
-            // SAFETY: the counters hand out each tile once, and only thread number `thread` uses its scratch.
+            // SAFETY: the counters hand out each tile once, and only thread number `thread` uses
+            // its scratch.
             let (part, scratch) = unsafe { (parts.part(tile), shared.scratch(thread)) };
             task(tile, part, scratch);
         };
@@ -234,7 +239,8 @@ fn start(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(format!("klubok-{}", worker + 1)).spawn(move || shared.work(worker))
 }
 
-/// Leaves a panic that nobody will hear of where it is: what it carries may panic again when it is dropped.
+/// Leaves a panic that nobody will hear of where it is: what it carries may panic again when it is
+/// dropped.
 fn forget(panic: Box<dyn Any + Send>) {
     mem::forget(panic);
 }
@@ -254,7 +260,8 @@ impl Shared {
     fn work(&self, worker: usize) {
         let mut last = 0;
         while self.enter(worker, &mut last) {
-            // SAFETY: the run is open and this thread inside, so the job stays as it is and its task alive.
+            // SAFETY: the run is open and this thread inside, so the job stays as it is and its
+            // task alive.
             let (task, tiles) = unsafe {
                 let Job { task, tiles } = *self.job.get();
                 (&*task, tiles)
@@ -332,7 +339,8 @@ impl Shared {
 
     fn sleep(&self, worker: usize, last: u64) {
         self.asleep[worker].store(true, Ordering::SeqCst);
-        // A run opened before the store may not have seen it: look once more. One opened later wakes this thread.
+        // A run opened before the store may not have seen it: look once more. One opened later
+        // wakes this thread.
         let state = self.state.load(Ordering::SeqCst);
         let open = state & OPEN != 0 && state / NUMBER != last;
         if !open && !self.stop.load(Ordering::SeqCst) {

@@ -23,7 +23,8 @@ pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 kernel! {
-    /// `Σ x` over the first `len` of every row, which are `stride` apart, as f32; added to what is there if `add`.
+    /// `Σ x` over the first `len` of every row, which are `stride` apart, as f32; added to what is
+    /// there if `add`.
     pub fn row_sums(sums: &mut [f32], x: &[f32], stride: usize, len: usize, add: bool) {
         for (sum, x) in sums.iter_mut().zip(x.chunks(stride)) {
             let before = if add { *sum } else { 0.0 };

@@ -1,7 +1,9 @@
-//! Transposing matrices of 32-bit numbers: between rows of one feature, samples side by side, and panels of 16 features.
+//! Transposing matrices of 32-bit numbers: between rows of one feature, samples side by side, and
+//! panels of 16 features.
 //!
-//! A panel holds 16 features: `panel[sample * 16 + feature]`. It is what the gradient of a weight reads, 16 inputs in the
-//! lanes of a vector; rows are what the forward pass reads, 16 samples in the lanes.
+//! A panel holds 16 features: `panel[sample * 16 + feature]`. It is what the gradient of a weight
+//! reads, 16 inputs in the lanes of a vector; rows are what the forward pass reads, 16 samples in
+//! the lanes.
 
 use crate::{
     buffer::Number,
@@ -14,8 +16,8 @@ pub trait Word: Number {}
 impl Word for f32 {}
 impl Word for u32 {}
 
-/// Writes `out[column][row] = x[row][column]` for a matrix of `rows` x `columns`; rows of `x` are `x_stride` apart, those
-/// of `out` `out_stride`.
+/// Writes `out[column][row] = x[row][column]` for a matrix of `rows` x `columns`; rows of `x` are
+/// `x_stride` apart, those of `out` `out_stride`.
 ///
 /// # Panics
 /// When a slice is too short for the matrix.
@@ -100,7 +102,8 @@ unsafe fn squares(
                 break;
             }
             for row in (row..row + high).step_by(side) {
-                // SAFETY: the square lies within both matrices; an `Isa` exists only where the machine has it.
+                // SAFETY: the square lies within both matrices; an `Isa` exists only where the
+                // machine has it.
                 #[cfg(target_arch = "x86_64")]
                 unsafe {
                     let to = to.add(column * out_stride + row);
@@ -123,7 +126,8 @@ unsafe fn squares(
     }
 }
 
-/// 16 x 16 in four rounds: round `R` swaps, in every square of side 2d with d = 2ᴿ, the two of side d off its diagonal.
+/// 16 x 16 in four rounds: round `R` swaps, in every square of side 2d with d = 2ᴿ, the two of side
+/// d off its diagonal.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod wide {
     use std::arch::x86_64::{
@@ -131,7 +135,8 @@ pub(crate) mod wide {
         _mm512_storeu_epi32,
     };
 
-    // Lane `c` of the upper and of the lower row after each round: 0 to 15 are the upper one's lanes, 16 to 31 the lower's.
+    // Lane `c` of the upper and of the lower row after each round: 0 to 15 are the upper one's
+    // lanes, 16 to 31 the lower's.
     const UPPER: [[i32; 16]; 4] = lanes(false);
     const LOWER: [[i32; 16]; 4] = lanes(true);
 

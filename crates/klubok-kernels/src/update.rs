@@ -2,10 +2,12 @@
 //!
 //! `w ← shrink · w`, then with `g` scaled by `clip`:
 //! - plain: `w ← w - rate · g`;
-//! - momentum: `v ← keep · v + g`, `w ← w - rate · v`, or with Nesterov `w ← w - rate (g + keep · v)`;
-//! - RMSProp: `s ← keep · s + take · g²`, `u = g / (√s + ε)`, `w ← w - rate · u`, with momentum through a velocity;
-//! - Adam: `m ← keep₁ m + take₁ g`, `s ← keep₂ s + take₂ g²`, `w ← w - rate · m / (root · √s + ε)`, where `rate` and
-//!   `root` hold the bias corrections of the step.
+//! - momentum: `v ← keep · v + g`, `w ← w - rate · v`, or with Nesterov `w ← w - rate (g + keep ·
+//!   v)`;
+//! - RMSProp: `s ← keep · s + take · g²`, `u = g / (√s + ε)`, `w ← w - rate · u`, with momentum
+//!   through a velocity;
+//! - Adam: `m ← keep₁ m + take₁ g`, `s ← keep₂ s + take₂ g²`, `w ← w - rate · m / (root · √s + ε)`,
+//!   where `rate` and `root` hold the bias corrections of the step.
 
 use crate::{isa::kernel, reduce::sum_of};
 
@@ -63,7 +65,8 @@ pub enum Rule {
 }
 
 kernel! {
-    /// Adds the slope of `l1 Σ|w| + l2/2 Σw²` to the gradient, 0 for `|w|` at 0. Returns this penalty.
+    /// Adds the slope of `l1 Σ|w| + l2/2 Σw²` to the gradient, 0 for `|w|` at 0. Returns this
+    /// penalty.
     pub fn penalise(g: &mut [f32], w: &[f32], l1: f32, l2: f32) -> f64 {
         for (g, w) in g.iter_mut().zip(w) {
             let sign = if *w > 0.0 { l1 } else if *w < 0.0 { -l1 } else { 0.0 };
@@ -75,8 +78,8 @@ kernel! {
 }
 
 kernel! {
-    /// Moves `w` along `g`; `first` and `second` are the rule's moments, in its order, empty where it has fewer. Returns
-    /// `Σ (w_new - w)²` and `Σ w_new²`, zeros unless it is to `measure`.
+    /// Moves `w` along `g`; `first` and `second` are the rule's moments, in its order, empty where
+    /// it has fewer. Returns `Σ (w_new - w)²` and `Σ w_new²`, zeros unless it is to `measure`.
     ///
     /// # Panics
     /// When the slices differ in length or are not a multiple of 16.
@@ -90,7 +93,8 @@ kernel! {
     ) -> (f64, f64) {
         let Change { rule, rate, shrink, clip } = change;
         match rule {
-            // Of so short a rule compilers unroll the 16 lanes of a chunk into single numbers, which takes several times as long.
+            // Of so short a rule compilers unroll the 16 lanes of a chunk into single numbers,
+            // which takes several times as long.
             Rule::Plain if !measure => {
                 assert_eq!(w.len(), g.len(), "a gradient for each value");
                 w.iter_mut().zip(g).for_each(|(w, g)| *w = *w * shrink - rate * (*g * clip));

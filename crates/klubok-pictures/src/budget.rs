@@ -1,4 +1,5 @@
-//! Memory that all threads share: who needs some of it says how much before, and waits until it is free.
+//! Memory that all threads share: who needs some of it says how much before, and waits until it is
+//! free.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -11,8 +12,8 @@ pub(crate) static RESIZING: Budget = Budget::new(64 << 20);
 
 /// A number of bytes that threads share.
 ///
-/// A thread may hold shares of several budgets only in the order in which they stand above: so none waits for another
-/// that waits for it.
+/// A thread may hold shares of several budgets only in the order in which they stand above: so none
+/// waits for another that waits for it.
 #[derive(Debug)]
 pub struct Budget {
     total: u64,

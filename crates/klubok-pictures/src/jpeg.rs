@@ -1,7 +1,7 @@
 //! JPEG: grey straight from the stored luma, and damage is an error.
 //!
-//! What libjpeg reads whole is read: bytes between segments are passed over, and the end marker may be missing when
-//! everything before it is there.
+//! What libjpeg reads whole is read: bytes between segments are passed over, and the end marker may
+//! be missing when everything before it is there.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -48,7 +48,8 @@ pub(crate) fn bytes_needed(bytes: &[u8]) -> Option<usize> {
     Some(head.width * head.height * head.sampling.len() + head.coefficients())
 }
 
-/// Decodes a file in which nothing is missing and nothing is too much, with `beside` bytes in use for it already.
+/// Decodes a file in which nothing is missing and nothing is too much, with `beside` bytes in use
+/// for it already.
 fn strictly(bytes: &[u8], channels: usize, beside: usize) -> Result<Decoded, PictureError> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -97,7 +98,8 @@ fn damaged(error: DecodeErrors) -> PictureError {
 
 /// True when an end marker follows the first scan: a decoder fills up with grey what is missing.
 ///
-/// Inside the coded data a byte 0xFF is never followed by 0xD9; thumbnails end before the first scan.
+/// Inside the coded data a byte 0xFF is never followed by 0xD9; thumbnails end before the first
+/// scan.
 fn is_complete(bytes: &[u8]) -> bool {
     let mut segments = Segments { bytes, at: 2 };
     let scan = segments.find(|segment| segment.marker == SOS);
@@ -175,8 +177,9 @@ impl Head {
         Some(())
     }
 
-    /// Bytes of coded data at the least: a bit for the mean of each block of 64 pixels, and where its coefficients follow at once
-    /// another one for their end. What has fewer is decoded to nothing for seconds.
+    /// Bytes of coded data at the least: a bit for the mean of each block of 64 pixels, and where
+    /// its coefficients follow at once another one for their end. What has fewer is decoded to
+    /// nothing for seconds.
     fn least(&self) -> usize {
         let bits = if self.progressive { 1 } else { 2 };
         self.width * self.height / 64 * bits / 8

@@ -1,15 +1,16 @@
 //! From the bytes of a picture file to 8-bit pixels, grey or RGB.
 //!
-//! The content decides the format, not the name. Grey is Rec. 601 luma, `0.299 r + 0.587 g + 0.114 b`,
-//! as in PIL's mode `L`; for JPEG that is the luma the file stores, which is another only where a colour
-//! is out of range. Transparent pixels are laid over white; a BMP that is transparent everywhere is opaque. 16 bits a value become 8 by rounding; of an
-//! animation the first picture counts. Colour profiles are ignored.
+//! The content decides the format, not the name. Grey is Rec. 601 luma, `0.299 r + 0.587 g + 0.114
+//! b`, as in PIL's mode `L`; for JPEG that is the luma the file stores, which is another only where
+//! a colour is out of range. Transparent pixels are laid over white; a BMP that is transparent
+//! everywhere is opaque. 16 bits a value become 8 by rounding; of an animation the first picture
+//! counts. Colour profiles are ignored.
 //!
-//! Files are made by anybody. Before a picture is decoded its memory is worked out from its head and taken from a
-//! budget that all threads share: what takes more than all of it is refused.
+//! Files are made by anybody. Before a picture is decoded its memory is worked out from its head
+//! and taken from a budget that all threads share: what takes more than all of it is refused.
 //!
-//! A crate of its own because decoders and resizers are generic: every change to the library would compile all of
-//! them again.
+//! A crate of its own because decoders and resizers are generic: every change to the library would
+//! compile all of them again.
 
 mod budget;
 mod flat;
@@ -158,7 +159,8 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     }
 }
 
-/// Pixels across and down as the file stores them, from its head alone; none where it cannot be told.
+/// Pixels across and down as the file stores them, from its head alone; none where it cannot be
+/// told.
 pub fn size(file: impl BufRead + Seek) -> Option<[u32; 2]> {
     let read = || {
         let reader = ImageReader::new(file).with_guessed_format()?;
@@ -214,7 +216,8 @@ fn room(width: usize, height: usize, bytes: usize) -> Result<Share, PictureError
     asked.map(|()| share).map_err(|_| PictureError::NoMemory { width, height, mib })
 }
 
-/// BMP. An alpha of zero everywhere stands for no alpha: that is how the system shows it that the format comes from.
+/// BMP. An alpha of zero everywhere stands for no alpha: that is how the system shows it that the
+/// format comes from.
 fn decode_bmp(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
@@ -240,8 +243,9 @@ fn damaged(error: image::ImageError) -> PictureError {
     }
 }
 
-/// Stretches a picture to `width` x `height`, or with `crop` cuts the largest part of that aspect out of its middle
-/// first. Sizes change by convolution with a triangle filter as wide as the reduction.
+/// Stretches a picture to `width` x `height`, or with `crop` cuts the largest part of that aspect
+/// out of its middle first. Sizes change by convolution with a triangle filter as wide as the
+/// reduction.
 ///
 /// # Errors
 /// When a size is 0 or the pixels do not fill the picture.

@@ -1,8 +1,9 @@
-//! Reading files that somebody else may have made: regular files only, and no more of one than its budget.
+//! Reading files that somebody else may have made: regular files only, and no more of one than its
+//! budget.
 //!
-//! A pipe or a device may wait for ever or never end, and a regular file may be as large as a disk. Every file that
-//! klubok reads whole is read here. Formats that state their own length (IDX, models, checkpoints) are opened here
-//! and read no further than their header allows.
+//! A pipe or a device may wait for ever or never end, and a regular file may be as large as a disk.
+//! Every file that klubok reads whole is read here. Formats that state their own length (IDX,
+//! models, checkpoints) are opened here and read no further than their header allows.
 
 use std::{
     io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek as _, SeekFrom},
@@ -87,8 +88,8 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a regular file for writing, as it is or new. A link is not followed: whoever put it there would have what it leads
-/// to written over.
+/// Opens a regular file for writing, as it is or new. A link is not followed: whoever put it there
+/// would have what it leads to written over.
 ///
 /// # Errors
 /// A [`NotRead`] inside when it is something else; when the system refuses.
@@ -107,7 +108,8 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
 /// The content of a regular file of at most `limit` bytes.
 ///
 /// # Errors
-/// As [`open`]; a [`NotRead`] inside when it is larger; of kind `OutOfMemory` when there is no memory for it.
+/// As [`open`]; a [`NotRead`] inside when it is larger; of kind `OutOfMemory` when there is no
+/// memory for it.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || NotRead::TooLarge { path: path.display().to_string(), limit }.into();
     let (file, mut bytes) = (open(path)?, Vec::new());
@@ -154,7 +156,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Memory that a line takes once it is read, about: no less than what it really takes, and meanwhile.
+    /// Memory that a line takes once it is read, about: no less than what it really takes, and
+    /// meanwhile.
     fn memory(self, line: &[u8]) -> u64 {
         let of = |byte: &u8| match (byte, self) {
             (b'{', _) => OBJECT,
@@ -194,7 +197,8 @@ impl Lines {
     /// The next line, with its end.
     ///
     /// # Errors
-    /// A [`NotRead`] inside when a line has no end or there is no room for it; when the file cannot be read.
+    /// A [`NotRead`] inside when a line has no end or there is no room for it; when the file cannot
+    /// be read.
     pub fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
         let length = (&mut self.file).take(LINE).read_until(b'\n', &mut self.line)? as u64;
@@ -275,12 +279,14 @@ mod tests {
     #[test]
     fn lines_take_what_they_become() {
         let refused = |text: &str, kind| lines(text.as_bytes(), kind, LINES).is_err();
-        // A line of a training with four layers takes about what is made of it, names and figures included.
+        // A line of a training with four layers takes about what is made of it, names and figures
+        // included.
         let layer = "{\"name\":\"hidden1\",\"grad_norm\":0.0123456789,\"weight_norm\":12.3456789},";
         let line = format!("{{\"epoch\":1,\"step\":10,\"layers\":[{}]}}\n", [layer; 4].join(""));
         let (_, left) = lines(line.as_bytes(), Kind::Metrics, LINES).unwrap();
         assert_eq!(LINES - left, 5 * OBJECT);
-        // Short names of a map and short values of a list are many in a line, and take far more than their bytes.
+        // Short names of a map and short values of a list are many in a line, and take far more
+        // than their bytes.
         let map = format!("{{\"evidence\":{{{}}}}}\n", "\"a\":1,".repeat(1 << 21));
         let list = format!("{{\"a\":[{}]}}\n", "0,".repeat(1 << 22));
         assert!(refused(&map, Kind::Events) && refused(&list, Kind::Events));

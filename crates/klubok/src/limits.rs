@@ -1,7 +1,9 @@
-//! What the system lets this process have: memory and threads. Linux says so in files; elsewhere nothing is known.
+//! What the system lets this process have: memory and threads. Linux says so in files; elsewhere
+//! nothing is known.
 //!
-//! The least of several limits counts: what the machine has left, what the process may have (`ulimit`), and what the
-//! control groups may have that it is in. Others take from the same, so what is said here may be gone a moment later.
+//! The least of several limits counts: what the machine has left, what the process may have
+//! (`ulimit`), and what the control groups may have that it is in. Others take from the same, so
+//! what is said here may be gone a moment later.
 
 use std::{
     path::{Component, Path, PathBuf},
@@ -12,7 +14,8 @@ use crate::bounded;
 
 /// Most bytes of one of the system's files.
 const FILE: u64 = 1 << 20;
-/// What stays free for everything small: where nothing is left, the next small thing ends the process without a word.
+/// What stays free for everything small: where nothing is left, the next small thing ends the
+/// process without a word.
 pub(crate) const SPARE: u64 = 4 << 20;
 /// What a thread may take beside its work: its stack and a heap of its own.
 const THREAD: u64 = 128 << 20;
@@ -22,14 +25,14 @@ pub fn available_memory() -> Option<u64> {
     memory(Path::new("/"))
 }
 
-/// Most bytes of a file of numbers, which is as large as a network: half of the memory there is, since they are in it twice
-/// while they are read.
+/// Most bytes of a file of numbers, which is as large as a network: half of the memory there is,
+/// since they are in it twice while they are read.
 pub fn file_of_numbers() -> u64 {
     available_memory().map_or(u64::MAX, |bytes| bytes / 2)
 }
 
-/// The same without the limits of the process itself: the system lets nobody go beyond those, but gives away more memory
-/// than the machine and control groups have.
+/// The same without the limits of the process itself: the system lets nobody go beyond those, but
+/// gives away more memory than the machine and control groups have.
 pub fn machine_memory() -> Option<u64> {
     machine(Path::new("/"))
 }
@@ -39,7 +42,8 @@ pub fn available_threads() -> Option<u64> {
     threads(Path::new("/"))
 }
 
-/// Files that this process may have open at once; none where the system does not say, or says that there is no limit.
+/// Files that this process may have open at once; none where the system does not say, or says that
+/// there is no limit.
 pub fn files() -> Option<u64> {
     number_after(&read(Path::new("/proc/self/limits")), "Max open files")
 }
@@ -56,8 +60,9 @@ pub fn amount(bytes: u64) -> String {
     if mib < 1000.0 { format!("{:.0} MiB", mib.ceil()) } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 
-/// Does `work` on `threads` threads at once, this one among them, or on as many as can be had. Each takes what is left to do
-/// until there is none, so how many there are decides nothing but the time.
+/// Does `work` on `threads` threads at once, this one among them, or on as many as can be had. Each
+/// takes what is left to do until there is none, so how many there are decides nothing but the
+/// time.
 ///
 /// # Panics
 /// When `work` does.
@@ -118,7 +123,8 @@ fn privileged(status: &str) -> bool {
     user || rights.is_some_and(|rights| rights & (1 << 21 | 1 << 24) != 0)
 }
 
-/// The folders of the control groups that this process is in and that count `what`, the innermost first.
+/// The folders of the control groups that this process is in and that count `what`, the innermost
+/// first.
 fn groups(root: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
     let mounts = root.join("sys/fs/cgroup");
     let mut folders = Vec::new();
@@ -132,7 +138,8 @@ fn groups(root: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
         } else {
             continue;
         };
-        // In a container the path may be that of the host, and nothing but its top is there to be read.
+        // In a container the path may be that of the host, and nothing but its top is there to be
+        // read.
         let path = Path::new(path.trim_start_matches('/'));
         let inner = path.components().all(|part| matches!(part, Component::Normal(_)));
         let path = if inner { path } else { Path::new("") };

@@ -1,5 +1,5 @@
-//! The parts of data, and the names that people give them: one table for folders of pictures, columns of histories and
-//! folders of event files.
+//! The parts of data, and the names that people give them: one table for folders of pictures,
+//! columns of histories and folders of event files.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -17,8 +17,8 @@ pub enum Part {
     Test,
 }
 
-/// Words for each part, in lower case, a line a language: English, Russian, German, French, Spanish, Portuguese and
-/// Italian, Chinese.
+/// Words for each part, in lower case, a line a language: English, Russian, German, French,
+/// Spanish, Portuguese and Italian, Chinese.
 #[rustfmt::skip]
 const WORDS: [(Part, &[&str]); 3] = [
     (Part::Train, &[
@@ -93,8 +93,9 @@ impl Part {
         WORDS.iter().find(|(_, words)| words.contains(&word)).map(|(part, _)| *part)
     }
 
-    /// The part that a folder's name speaks of and nothing else: `train`, `Training_Set`, `seg_train`, `val2017`,
-    /// `test-images`. A name with any other word in it, such as `train_station`, is of none.
+    /// The part that a folder's name speaks of and nothing else: `train`, `Training_Set`,
+    /// `seg_train`, `val2017`, `test-images`. A name with any other word in it, such as
+    /// `train_station`, is of none.
     pub fn of_folder(name: &str) -> Option<Part> {
         let words = words(name, char::is_alphabetic);
         let mut others = words.split_whitespace().filter(|word| !FILLERS.contains(word));
@@ -110,8 +111,9 @@ impl Part {
         !words.trim().is_empty() && words.split_whitespace().all(|word| FILLERS.contains(&word))
     }
 
-    /// The part at the beginning or at the end of a name that has other words too, and those: `asl_alphabet_train` is
-    /// of training and `asl alphabet`. Such a name alone proves nothing: `train_station`, `steam train`.
+    /// The part at the beginning or at the end of a name that has other words too, and those:
+    /// `asl_alphabet_train` is of training and `asl alphabet`. Such a name alone proves nothing:
+    /// `train_station`, `steam train`.
     pub fn at_an_end(name: &str) -> Option<(Part, String)> {
         let words = words(name, char::is_alphabetic);
         let mut meant: Vec<&str> =
@@ -126,9 +128,9 @@ impl Part {
     }
 }
 
-/// The name in lower case, its words apart: anything but `letters` divides them, and so does a capital after a small letter.
-/// macOS writes an accent as a sign of its own after its letter: both are one letter here.
-/// What is longer than names are has none.
+/// The name in lower case, its words apart: anything but `letters` divides them, and so does a
+/// capital after a small letter. macOS writes an accent as a sign of its own after its letter: both
+/// are one letter here. What is longer than names are has none.
 pub(crate) fn words(name: &str, letters: impl Fn(char) -> bool) -> String {
     let name = Some(name).filter(|name| name.len() <= LONGEST).unwrap_or_default();
     let (mut apart, mut small) = (String::new(), false);

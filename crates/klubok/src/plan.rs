@@ -131,7 +131,8 @@ impl Activation {
 /// How a stored row becomes the network's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepare {
-    /// Factor for feature `f`: `factor[f % factor.len()]` (one a channel for pictures, one a column else).
+    /// Factor for feature `f`: `factor[f % factor.len()]` (one a channel for pictures, one a column
+    /// else).
     pub factor: Vec<f32>,
     /// Summand, in the same order: `x = stored * factor + offset`.
     pub offset: Vec<f32>,

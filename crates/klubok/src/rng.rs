@@ -1,7 +1,7 @@
 //! Random numbers by purpose: Philox 4x32-10 keyed by (seed, purpose, layer).
 //!
-//! Counted by (step, the sample's place in the global batch, block of features), so that they do not
-//! depend on threads, on how a batch is split, or on the device.
+//! Counted by (step, the sample's place in the global batch, block of features), so that they do
+//! not depend on threads, on how a batch is split, or on the device.
 
 use klubok_kernels::philox::{Key, philox};
 

@@ -117,7 +117,8 @@ impl MemoryRows {
             .with(Kind::Class, 1, to_bytes(classes.iter().map(|c| c.to_ne_bytes())))
     }
 
-    /// Rows of numbers with `outputs` target values each; `x` is `[rows, width]`, `y` `[rows, outputs]`.
+    /// Rows of numbers with `outputs` target values each; `x` is `[rows, width]`, `y` `[rows,
+    /// outputs]`.
     ///
     /// # Panics
     /// When the sizes do not agree.

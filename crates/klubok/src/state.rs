@@ -62,7 +62,8 @@ pub enum Block {
     Running(usize),
 }
 
-/// Everything that training changes, in canonical layout: weights `[out, in]`, in the order of the plan.
+/// Everything that training changes, in canonical layout: weights `[out, in]`, in the order of the
+/// plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// One block a parameter.

@@ -1,5 +1,5 @@
-//! A training step allocates nothing once its program is compiled. In a binary of its own: it counts every allocation of
-//! the process.
+//! A training step allocates nothing once its program is compiled. In a binary of its own: it
+//! counts every allocation of the process.
 
 use std::{alloc::System, sync::Arc};
 
@@ -14,7 +14,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Trains 20 steps and counts the allocations of all but the first four, whose figures are read twice.
+/// Trains 20 steps and counts the allocations of all but the first four, whose figures are read
+/// twice.
 fn allocations(case: &Case) -> Result<usize> {
     let rows = case.rows();
     let mut program =

@@ -146,7 +146,8 @@ impl Contender {
     }
 }
 
-/// What helps the peers: the right number of threads, no kernels but their own choice, and compiled code that is kept.
+/// What helps the peers: the right number of threads, no kernels but their own choice, and compiled
+/// code that is kept.
 pub(crate) fn environment(command: &mut Command, root: &Path, threads: usize) {
     for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"] {
         command.env_remove(name);
@@ -154,8 +155,9 @@ pub(crate) fn environment(command: &mut Command, root: &Path, threads: usize) {
     for name in ["OMP", "MKL", "OPENBLAS", "RAYON"] {
         command.env(format!("{name}_NUM_THREADS"), threads.to_string());
     }
-    // The C library gives large blocks back to the system at once and gets them again, page by page, in the next step.
-    // Whoever allocates a tensor an operation loses up to half its time with that.
+    // The C library gives large blocks back to the system at once and gets them again, page by
+    // page, in the next step. Whoever allocates a tensor an operation loses up to half its time
+    // with that.
     command.env("MALLOC_MMAP_MAX_", "0").env("MALLOC_TRIM_THRESHOLD_", "-1");
     command.env("TORCHINDUCTOR_CACHE_DIR", root.join(setup::OUTPUT).join("inductor"));
     command.env("PYTHONDONTWRITEBYTECODE", "1");

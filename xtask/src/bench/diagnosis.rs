@@ -1,5 +1,5 @@
-//! `cargo xtask bench diagnosis`: how well phases are told, on recorded histories with known truth, and how well faults
-//! are, that were planted.
+//! `cargo xtask bench diagnosis`: how well phases are told, on recorded histories with known truth,
+//! and how well faults are, that were planted.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::process::{cargo, succeeds};
 
-/// Judges the histories in `crates/klubok/tests/histories` and prints a line for each and the shares; then trains with
-/// planted faults, and prints how many were found.
+/// Judges the histories in `crates/klubok/tests/histories` and prints a line for each and the
+/// shares; then trains with planted faults, and prints how many were found.
 ///
 /// # Errors
 /// When Cargo cannot be started, klubok cannot be built, or a training fails.

@@ -1,7 +1,8 @@
-//! From the start of a command to a test accuracy on MNIST: everything counts, from reading the files to the test.
+//! From the start of a command to a test accuracy on MNIST: everything counts, from reading the
+//! files to the test.
 //!
-//! Each contender needs so many epochs of the same recipe, the fewest after which it reaches the goal; they are found
-//! first. Then whole commands are timed, in turn.
+//! Each contender needs so many epochs of the same recipe, the fewest after which it reaches the
+//! goal; they are found first. Then whole commands are timed, in turn.
 
 use std::{
     fmt::Write,
@@ -25,8 +26,9 @@ use crate::process::command;
 const GOAL: f64 = 0.98;
 /// When to give up looking for it.
 const MOST_EPOCHS: usize = 20;
-/// As in `mnist_peer.py`; the schedule is klubok's own default. The scripts train on all 60,000 pictures and validate on none: klubok
-/// keeps a fiftieth apart, on which it validates after every epoch.
+/// As in `mnist_peer.py`; the schedule is klubok's own default. The scripts train on all 60,000
+/// pictures and validate on none: klubok keeps a fiftieth apart, on which it validates after every
+/// epoch.
 const RECIPE: &str = "--preset plain --hidden 512,512 --batch-size 128 --optimizer adam --lr 0.001 \
                       --set data.val_fraction=0.02";
 

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: klubok and its peers on the same machine, in turn, in one table.
 //!
-//! A round runs every contender once; rounds repeat. Each timing is a process of its own between two probes of the
-//! machine, and the floor of klubok's step is measured in the same round. See `docs/performance.md`.
+//! A round runs every contender once; rounds repeat. Each timing is a process of its own between
+//! two probes of the machine, and the floor of klubok's step is measured in the same round. See
+//! `docs/performance.md`.
 
 mod contender;
 mod diagnosis;
@@ -34,7 +35,8 @@ use crate::{
     process::command,
 };
 
-/// Seconds of the first run of each contender: it compiles what is compiled once, and shows whether it works at all.
+/// Seconds of the first run of each contender: it compiles what is compiled once, and shows whether
+/// it works at all.
 const TRIAL: f64 = 0.2;
 
 /// What to compare.
@@ -79,7 +81,8 @@ pub(crate) struct Arguments {
 /// What else can be measured.
 #[derive(Subcommand)]
 enum Instead {
-    /// How well phases are told, on recorded histories with known truth, and faults, which are planted (minutes)
+    /// How well phases are told, on recorded histories with known truth, and faults, which are
+    /// planted (minutes)
     Diagnosis(faults::Arguments),
 }
 
@@ -92,7 +95,8 @@ impl Arguments {
 /// Runs the comparison and prints the table; true when all went well.
 ///
 /// # Errors
-/// When something cannot be set up or written. A contender that fails is left out, and the table says so.
+/// When something cannot be set up or written. A contender that fails is left out, and the table
+/// says so.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     if let Some(Instead::Diagnosis(arguments)) = &arguments.instead {
         return diagnosis::run(root, arguments);
@@ -122,7 +126,8 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         let data = fs_err::canonicalize(data)?;
         sections.push(goal::compare(root, &data, contenders, rounds, threads, probe)?);
     }
-    // The probe finds its best rate only by and by, so the header is made last, and what is there is kept.
+    // The probe finds its best rate only by and by, so the header is made last, and what is there
+    // is kept.
     let write = |bench: &Bench<'_>, sections: &[String]| {
         let text = format!("{}\n{}", bench.header(), sections.join("\n"));
         fs_err::write(output.with_extension("md"), &text).map(|()| text)

@@ -1,8 +1,9 @@
 //! The probe: how much of the machine is there at the moment.
 //!
-//! A build that runs beside a benchmark costs one contender half its speed and another nearly all of it, so taking turns
-//! does not make a comparison fair. Each timing therefore stands between two probes, 20 ms of multiply-adds in the
-//! registers of all threads, and counts only if both found the machine nearly as fast as the best probe so far.
+//! A build that runs beside a benchmark costs one contender half its speed and another nearly all
+//! of it, so taking turns does not make a comparison fair. Each timing therefore stands between two
+//! probes, 20 ms of multiply-adds in the registers of all threads, and counts only if both found
+//! the machine nearly as fast as the best probe so far.
 
 use std::{
     hint::black_box,
@@ -20,7 +21,8 @@ use klubok_kernels::{
 
 /// How long a probe lasts.
 const WINDOW: Duration = Duration::from_millis(20);
-/// Rounds of multiply-adds between two looks at the clock: some 30 microseconds, so that the looks cost nothing.
+/// Rounds of multiply-adds between two looks at the clock: some 30 microseconds, so that the looks
+/// cost nothing.
 const ROUNDS: usize = 10_000;
 /// Share of the best rate that a probe must reach.
 const QUIET: f64 = 0.95;
@@ -64,8 +66,8 @@ impl Probe {
 
     /// Floating-point operations a second in the registers of all threads, in 10⁹.
     ///
-    /// A virtual machine that was idle may get its cores one after the other, and at a low clock: a window before the
-    /// probe is not counted, and of those that count the best does.
+    /// A virtual machine that was idle may get its cores one after the other, and at a low clock: a
+    /// window before the probe is not counted, and of those that count the best does.
     pub(crate) fn rate(&mut self) -> f64 {
         self.window();
         let mut rate: f64 = 0.0;

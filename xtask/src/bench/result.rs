@@ -123,7 +123,8 @@ pub(crate) mod tests {
         workload::chosen,
     };
 
-    /// Klubok at 200 and 400 samples a second, and `PyTorch` in f32 at 100 and 100, in bf16 at 200 and 100.
+    /// Klubok at 200 and 400 samples a second, and `PyTorch` in f32 at 100 and 100, in bf16 at 200
+    /// and 100.
     pub(crate) fn example() -> Comparison {
         let rates = [[200.0, 400.0], [100.0, 100.0], [50.0, 40.0], [200.0, 100.0], [10.0, 10.0]];
         let timing = |rate: f64| Timing {

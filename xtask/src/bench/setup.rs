@@ -1,4 +1,5 @@
-//! What must be there before anything is measured: klubok, the floor, and the peers, all built here.
+//! What must be there before anything is measured: klubok, the floor, and the peers, all built
+//! here.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,8 @@ pub(crate) fn rust_peers(root: &Path) -> PathBuf {
     root.join("target/bench-peers/release/peers")
 }
 
-/// Builds and fetches what the comparison with these libraries needs; what is there is left as it is.
+/// Builds and fetches what the comparison with these libraries needs; what is there is left as it
+/// is.
 ///
 /// # Errors
 /// When something cannot be built or fetched.
@@ -52,7 +54,8 @@ pub(crate) fn run(root: &Path, libraries: &[Library]) -> Result<()> {
     Ok(())
 }
 
-/// Peers are built for this very processor: what a library chooses when it is compiled is chosen well.
+/// Peers are built for this very processor: what a library chooses when it is compiled is chosen
+/// well.
 fn build_rust_peers(root: &Path) -> Result<()> {
     println!("building the peers in Rust (minutes, once)");
     let mut build = cargo(root);

@@ -31,7 +31,8 @@ pub(crate) struct Measured {
     pub(crate) loss: f64,
 }
 
-/// Runs a command to its end; returns what it said, and its largest resident memory in MiB where the system tells.
+/// Runs a command to its end; returns what it said, and its largest resident memory in MiB where
+/// the system tells.
 ///
 /// # Errors
 /// When it cannot be started, fails, takes too long, or says nothing that can be read.

@@ -34,8 +34,9 @@ impl Layers {
         self.0.windows(2).map(|sizes| (sizes[0] + 1) * sizes[1]).sum()
     }
 
-    /// Floating-point operations of a step, counted as `klubok bench` does: `6 params batch`, two for each of forward,
-    /// weight gradient and input gradient, less the first layer's, whose input needs no gradient.
+    /// Floating-point operations of a step, counted as `klubok bench` does: `6 params batch`, two
+    /// for each of forward, weight gradient and input gradient, less the first layer's, whose input
+    /// needs no gradient.
     pub(crate) fn operations(&self, batch: usize) -> f64 {
         let first = self.0[0] * self.0[1];
         (6.0 * self.parameters() as f64 - 2.0 * first as f64) * batch as f64
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn work_is_counted_by_hand() {
-        // 2·3 + 3 and 3·2 + 2 are 17 parameters; the first layer's 2·3 weights have no input gradient.
+        // 2·3 + 3 and 3·2 + 2 are 17 parameters; the first layer's 2·3 weights have no input
+        // gradient.
         let layers = Layers(vec![2, 3, 2]);
         assert_eq!(layers.parameters(), 17);
         assert_eq!(layers.operations(10), (6.0 * 17.0 - 2.0 * 6.0) * 10.0);

@@ -1,7 +1,9 @@
-//! `klubok bench`: how fast a training step runs here, or with `--infer` a batch that is only predicted.
+//! `klubok bench`: how fast a training step runs here, or with `--infer` a batch that is only
+//! predicted.
 //!
-//! FLOPs of a step are counted as `6 params batch`, two for each of forward, weight gradient and input
-//! gradient, less the first layer's `2 inputs units batch`, whose input needs no gradient; of a prediction `2 params batch`.
+//! FLOPs of a step are counted as `6 params batch`, two for each of forward, weight gradient and
+//! input gradient, less the first layer's `2 inputs units batch`, whose input needs no gradient; of
+//! a prediction `2 params batch`.
 
 use std::{
     sync::Arc,
@@ -216,8 +218,8 @@ fn train(
     Ok((times, loss))
 }
 
-/// The same for batches that are only predicted; the loss is that of even chances for every class against the last batch's
-/// answers, which takes them all.
+/// The same for batches that are only predicted; the loss is that of even chances for every class
+/// against the last batch's answers, which takes them all.
 fn predict(
     program: &mut dyn Program,
     plan: &Plan,

@@ -115,7 +115,8 @@ fn notes(history: &History) -> Vec<String> {
     left_out.chain(history.notes.iter().filter_map(note)).collect()
 }
 
-/// How many epochs there were: the rows, or where these are of parts of epochs, the number of the last one.
+/// How many epochs there were: the rows, or where these are of parts of epochs, the number of the
+/// last one.
 fn epochs(history: &History) -> String {
     let rows = || history.epochs.iter().filter(|row| !row.untrained);
     match rows().next_back() {

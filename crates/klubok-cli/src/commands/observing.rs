@@ -1,8 +1,9 @@
 //! `klubok bench --observing`: what it costs to look at a training.
 //!
-//! Windows of steps that nobody looks at take turns with windows of steps as `train` takes them: some are observed, figures
-//! are read and summed, an epoch's line goes to the tracker. What is measured between epochs (losses, accuracy, silent units)
-//! is no part of it: that is as large as the parts of the data that it is measured on.
+//! Windows of steps that nobody looks at take turns with windows of steps as `train` takes them:
+//! some are observed, figures are read and summed, an epoch's line goes to the tracker. What is
+//! measured between epochs (losses, accuracy, silent units) is no part of it: that is as large as
+//! the parts of the data that it is measured on.
 
 use std::time::{Duration, Instant};
 

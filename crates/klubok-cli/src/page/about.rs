@@ -1,4 +1,5 @@
-//! What a page is of: the run, its settings, its data and its network. It does not change while a run is shown.
+//! What a page is of: the run, its settings, its data and its network. It does not change while a
+//! run is shown.
 
 use std::{collections::BTreeMap, path::Path};
 

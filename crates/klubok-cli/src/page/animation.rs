@@ -1,4 +1,5 @@
-//! From chaos to order, as a file: what training added to the first layer, moment by moment, as an animated GIF.
+//! From chaos to order, as a file: what training added to the first layer, moment by moment, as an
+//! animated GIF.
 
 use image::{
     Delay, Frame, Rgba, RgbaImage,

@@ -1,4 +1,5 @@
-//! What the network answers on the validation part: confusions, calibration, and its surest mistakes.
+//! What the network answers on the validation part: confusions, calibration, and its surest
+//! mistakes.
 
 use klubok::{data::Dataset, look::Glass};
 use serde_json::{Value, json};

@@ -52,7 +52,8 @@ pub(super) fn charts() -> &'static [u8] {
     static PACKED: OnceLock<Vec<u8>> = OnceLock::new();
     PACKED.get_or_init(|| {
         let tags = plotly::Plot::offline_js_sources();
-        // The first element is the charts' own; the other one sets formulas, which the page has none of.
+        // The first element is the charts' own; the other one sets formulas, which the page has
+        // none of.
         let script = tags.split_once('>').map_or("", |(_, rest)| rest);
         let script = script.split_once("</script>").map_or("", |(script, _)| script);
         let mut packed = GzEncoder::new(Vec::new(), Compression::default());

@@ -1,7 +1,9 @@
-//! Connections: how many there may be, which of them gives way to a new one, and how long one may stand still.
+//! Connections: how many there may be, which of them gives way to a new one, and how long one may
+//! stand still.
 //!
-//! A connection is the person's once it has shown the token. It keeps its place, whatever others do; of all others the
-//! oldest of those who hold most gives way to a new one, so that whoever comes is heard.
+//! A connection is the person's once it has shown the token. It keeps its place, whatever others
+//! do; of all others the oldest of those who hold most gives way to a new one, so that whoever
+//! comes is heard.
 
 use std::{
     cmp::Reverse,
@@ -38,7 +40,8 @@ use tokio::{
 
 use super::{guard::has_token, hub::Hub};
 
-/// Connections at once, where the process may have four times as many files: training needs some of them.
+/// Connections at once, where the process may have four times as many files: training needs some of
+/// them.
 const CONNECTIONS: usize = 256;
 /// Files that a process may have where the system does not say: as few as on any.
 const FILES: u64 = 256;
@@ -56,7 +59,8 @@ const DROPPED: usize = 1 << 20;
 /// Time until the next try where the system refuses a connection.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// What is known of a connection, the least first: it has asked for nothing, it has, it has shown the token.
+/// What is known of a connection, the least first: it has asked for nothing, it has, it has shown
+/// the token.
 const SILENT: u8 = 0;
 const ASKED: u8 = 1;
 const PERSON: u8 = 2;
@@ -75,14 +79,16 @@ pub(super) fn most() -> usize {
     (limits::files().unwrap_or(FILES) / 4).clamp(4, CONNECTIONS as u64) as usize
 }
 
-/// Serves every connection until it ends, stands still for too long, or gives way to a new one; until the page ends.
+/// Serves every connection until it ends, stands still for too long, or gives way to a new one;
+/// until the page ends.
 pub(super) async fn accept(listener: TcpListener, app: Router, hub: &Arc<Hub>) {
     let most = most();
     let mut open: VecDeque<Connection> = VecDeque::new();
     let mut ending = hub.ending();
     let mut ends = pin!(ending.wait_for(|ends| *ends));
     loop {
-        // Those that are open come first: a request that has arrived is heard before its connection can give way.
+        // Those that are open come first: a request that has arrived is heard before its connection
+        // can give way.
         yield_now().await;
         let accepted = match select(ends.as_mut(), pin!(listener.accept())).await {
             Either::Left(_) => return,
@@ -103,9 +109,9 @@ pub(super) async fn accept(listener: TcpListener, app: Router, hub: &Arc<Hub>) {
     }
 }
 
-/// Which of these connections gives way, by address and standing, the oldest first. Of those that were silent and those that
-/// have asked, it is the more numerous kind: nobody can fill all places in either way. Of that kind it is the oldest of the
-/// address that has most of them.
+/// Which of these connections gives way, by address and standing, the oldest first. Of those that
+/// were silent and those that have asked, it is the more numerous kind: nobody can fill all places
+/// in either way. Of that kind it is the oldest of the address that has most of them.
 fn gives_way(open: &[(IpAddr, u8)]) -> Option<usize> {
     let many = |kind| open.iter().filter(|(_, of)| *of == kind).count();
     let (silent, asked) = (many(SILENT), many(ASKED));
@@ -142,8 +148,9 @@ impl Connection {
             let person = has_token(request.headers(), request.uri(), &hub);
             heard.fetch_max(if person { PERSON } else { ASKED }, Relaxed);
             let answer = app.call(request);
-            // Of many requests that came at once each waits for a turn: those of other connections come between them. What
-            // was asked is done before that, whether or not somebody still waits for the answer.
+            // Of many requests that came at once each waits for a turn: those of other connections
+            // come between them. What was asked is done before that, whether or not somebody still
+            // waits for the answer.
             Box::pin(async move {
                 let answer = answer.await;
                 yield_now().await;
@@ -173,8 +180,8 @@ impl Connection {
     }
 }
 
-/// Lets a connection go, to which nothing more is written, so that its last answer arrives: where something is left unread,
-/// the system would take the answer back.
+/// Lets a connection go, to which nothing more is written, so that its last answer arrives: where
+/// something is left unread, the system would take the answer back.
 async fn let_go(mut stream: impl Wire) -> io::Result<()> {
     let mut dropped = [0; 4096];
     for _ in 0..DROPPED / dropped.len() {

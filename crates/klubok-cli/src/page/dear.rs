@@ -1,5 +1,6 @@
-//! What a network says, and what that may cost. Answers are kept, so that several browsers cost as one, and while a training goes
-//! on they are made anew, together with what is kept of earlier moments, only within a hundredth of the time that passes.
+//! What a network says, and what that may cost. Answers are kept, so that several browsers cost as
+//! one, and while a training goes on they are made anew, together with what is kept of earlier
+//! moments, only within a hundredth of the time that passes.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,8 @@ use super::{
     looks::Answer,
 };
 
-/// The shares of the time that passes which may be spent on what takes long and on what is asked for often,
+/// The shares of the time that passes which may be spent on what takes long and on what is asked
+/// for often,
 const DEAR: f64 = 0.006;
 const FREQUENT: f64 = 0.004;
 /// beside so many seconds of each.
@@ -76,9 +78,10 @@ impl Hub {
         }
     }
 
-    /// What a network says to `what`: the whole one that was kept last before a moment has passed, or the one of now. A kept
-    /// answer, if it is of the same step or there is no time for a new one; `later`, if it has to wait for that. Whoever else
-    /// asks for such an answer waits, and finds it.
+    /// What a network says to `what`: the whole one that was kept last before a moment has passed,
+    /// or the one of now. A kept answer, if it is of the same step or there is no time for a new
+    /// one; `later`, if it has to wait for that. Whoever else asks for such an answer waits, and
+    /// finds it.
     pub(super) fn said(
         &self,
         answers: &Answers,

@@ -1,5 +1,5 @@
-//! The page's door: whose turn it is. What others ask for never holds up the person who started the run, and what waits for
-//! them takes little memory, however slowly they read.
+//! The page's door: whose turn it is. What others ask for never holds up the person who started the
+//! run, and what waits for them takes little memory, however slowly they read.
 
 use std::{
     collections::VecDeque,
@@ -66,8 +66,8 @@ impl Door {
         })
     }
 
-    /// A place for a stream: it ends when this is set. Where there are too many, the oldest one ends, and no stream of
-    /// others ends one of the person.
+    /// A place for a stream: it ends when this is set. Where there are too many, the oldest one
+    /// ends, and no stream of others ends one of the person.
     pub(super) fn stream(&self, person: bool) -> Arc<AtomicBool> {
         let mut streams = lock(&self.streams);
         let streams = &mut streams[usize::from(person)];
@@ -147,8 +147,8 @@ impl Turn {
         self.answer("application/json", text).await
     }
 
-    /// Answers with a file of this kind, made beside the server's own thread. The turn lasts until it is made, even where
-    /// nobody waits for it any more.
+    /// Answers with a file of this kind, made beside the server's own thread. The turn lasts until
+    /// it is made, even where nobody waits for it any more.
     pub(super) async fn answer(
         self,
         kind: &'static str,

@@ -1,4 +1,5 @@
-//! What excites a unit most: training pictures, and the picture within their components that would do it more than they do.
+//! What excites a unit most: training pictures, and the picture within their components that would
+//! do it more than they do.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::look::{

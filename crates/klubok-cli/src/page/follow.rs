@@ -1,4 +1,5 @@
-//! A run by its files alone: one that has ended, or that another process trains. Nothing is written.
+//! A run by its files alone: one that has ended, or that another process trains. Nothing is
+//! written.
 
 use std::{
     io::{self, ErrorKind, Read as _, Seek as _, SeekFrom},
@@ -29,8 +30,8 @@ use crate::{failure::Result, loading, terminal::Screen, text::text};
 /// Time between two looks at the files.
 const PACE: Duration = Duration::from_millis(500);
 
-/// A hub for a run by its files; as long as the run has not ended, its files are followed. Lines of its logs that are damaged
-/// are left out, which is said.
+/// A hub for a run by its files; as long as the run has not ended, its files are followed. Lines of
+/// its logs that are damaged are left out, which is said.
 ///
 /// # Errors
 /// When it has no model yet or a file is damaged.
@@ -128,7 +129,8 @@ struct Tail {
 }
 
 impl Tail {
-    /// Whether the last line no longer stands where it stood: a resumed run cuts its logs back and writes on.
+    /// Whether the last line no longer stands where it stood: a resumed run cuts its logs back and
+    /// writes on.
     fn was_cut(&self) -> bool {
         let begin = self.read - self.last.len() as u64;
         let mut there = vec![0; self.last.len()];

@@ -86,7 +86,8 @@ impl Run {
 
 pub(super) fn run(folder: &tempfile::TempDir) -> Run {
     let mut layers = Layers::new(Preset::Plain, DataKind::Points);
-    // What is measured of epochs stays in memory: long ones, so that a million requests do not outlast it.
+    // What is measured of epochs stays in memory: long ones, so that a million requests do not
+    // outlast it.
     let settings = "[model]\nhidden = [256, 256]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
     layers.text(settings, "a.toml").unwrap();
     let config = layers.resolve(Machine::plain(1)).unwrap().config;
@@ -109,8 +110,8 @@ pub(super) fn run(folder: &tempfile::TempDir) -> Run {
     Run { folder, config, info, data }
 }
 
-/// What is sent to the page, and what it answers, without a network: when everything was sent and answered, the other side
-/// ends the connection.
+/// What is sent to the page, and what it answers, without a network: when everything was sent and
+/// answered, the other side ends the connection.
 struct Line {
     sent: VecDeque<u8>,
     state: Arc<Mutex<State>>,

@@ -1,9 +1,11 @@
-//! Who may talk to the server: only a page that it served itself, and to act only who has the token.
+//! Who may talk to the server: only a page that it served itself, and to act only who has the
+//! token.
 //!
-//! A web page of somebody else could send requests to this machine from a visitor's browser. It cannot choose the `Host` that
-//! the browser writes, nor hide its own `Origin`; and a name that is pointed at this machine (DNS rebinding) is neither an
-//! address nor `localhost`. Browsers say, too, whether another site had them ask (`Sec-Fetch-Site`): all that such a one may do is
-//! to link to the page.
+//! A web page of somebody else could send requests to this machine from a visitor's browser. It
+//! cannot choose the `Host` that the browser writes, nor hide its own `Origin`; and a name that is
+//! pointed at this machine (DNS rebinding) is neither an address nor `localhost`. Browsers say,
+//! too, whether another site had them ask (`Sec-Fetch-Site`): all that such a one may do is to link
+//! to the page.
 
 use std::net::IpAddr;
 
@@ -88,7 +90,8 @@ fn is_address(name: &str) -> bool {
     name == "localhost" || bare.parse::<IpAddr>().is_ok()
 }
 
-/// Whether a request has the token: in a header, or where a browser sends none of its own, in the address of the stream.
+/// Whether a request has the token: in a header, or where a browser sends none of its own, in the
+/// address of the stream.
 pub(super) fn has_token(headers: &HeaderMap, uri: &Uri, hub: &Hub) -> bool {
     let header = headers.get(TOKEN).and_then(|token| token.to_str().ok());
     let query = uri.query().filter(|_| uri.path() == STREAM).unwrap_or_default();

@@ -30,7 +30,8 @@ use super::{
 
 /// How long a look at a training is waited for at the most.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds and steps after which looks have had their share of the time, and it is not worth waiting for another one.
+/// Seconds and steps after which looks have had their share of the time, and it is not worth
+/// waiting for another one.
 const SECONDS: f64 = 1.0;
 const STEPS: f64 = 4.0;
 /// How old a copy of the weights may be while training goes on.
@@ -193,7 +194,8 @@ impl Hub {
         Ok(())
     }
 
-    /// The weights now, those of a moment ago, or the last ones that are known where the training lets nobody look.
+    /// The weights now, those of a moment ago, or the last ones that are known where the training
+    /// lets nobody look.
     ///
     /// # Errors
     /// In a sentence, when there are none.

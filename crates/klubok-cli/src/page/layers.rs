@@ -29,8 +29,8 @@ const OFF: [f64; 7] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9];
 const DRAWS: u64 = 3;
 
 impl Hub {
-    /// Layer by layer: the accuracy of a linear probe, and how alike a picture's values stay to those of its mirror image and
-    /// of itself, shifted.
+    /// Layer by layer: the accuracy of a linear probe, and how alike a picture's values stay to
+    /// those of its mirror image and of itself, shifted.
     pub(super) fn look_at_layers(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         self.said(&self.dear, moment, "layers", |glass| {
@@ -97,7 +97,8 @@ impl Hub {
         Ok(Arc::new(MemoryRows::pictures(moved, width, &vec![0; rows.len()])))
     }
 
-    /// The accuracy that is left with a share of the units switched off, over several draws of them.
+    /// The accuracy that is left with a share of the units switched off, over several draws of
+    /// them.
     pub(super) fn look_at_lesions(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         self.said(&self.dear, moment, "lesions", |glass| {

@@ -1,4 +1,5 @@
-//! What panels ask to see: a sample on its way through the network, a neuron, what a layer has learnt, a picture of one's own.
+//! What panels ask to see: a sample on its way through the network, a neuron, what a layer has
+//! learnt, a picture of one's own.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
@@ -22,7 +23,8 @@ const ALL: usize = 4096;
 /// Why a look cannot be answered, in a sentence.
 pub(super) type Answer = Result<Value, String>;
 
-/// Which sample to look at: a picture that was handed in, a row of the data, or the first of the validation part.
+/// Which sample to look at: a picture that was handed in, a row of the data, or the first of the
+/// validation part.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Which {
@@ -115,7 +117,8 @@ impl Hub {
         Ok(Value::Object(answer))
     }
 
-    /// Proof of backpropagation on one weight: the one that is asked for, or the steepest one of its layer.
+    /// Proof of backpropagation on one weight: the one that is asked for, or the steepest one of
+    /// its layer.
     pub(super) fn look_at_slope(
         &self,
         layer: &str,
@@ -161,7 +164,8 @@ impl Hub {
         })
     }
 
-    /// Reads a picture as the network sees it, keeps it in memory, and says what the network makes of it.
+    /// Reads a picture as the network sees it, keeps it in memory, and says what the network makes
+    /// of it.
     pub(super) fn look_at_own(&self, bytes: &[u8]) -> Answer {
         let shape = self.about.shape().ok_or("this network does not look at pictures")?;
         let fit = self.about.config.data.fit;
@@ -299,8 +303,8 @@ fn by_size(values: &[f64], most: usize) -> Vec<usize> {
     places
 }
 
-/// The weights along which the loss is steepest, the steepest first: their slopes are products of a gradient and an input, so
-/// that each lies among the largest of both.
+/// The weights along which the loss is steepest, the steepest first: their slopes are products of a
+/// gradient and an input, so that each lies among the largest of both.
 fn steepest(dz: &[f64], x: &[f64]) -> Vec<Value> {
     let inputs = by_size(x, STEEPEST);
     let mut all: Vec<(usize, usize, f64)> = by_size(dz, STEEPEST)

@@ -8,9 +8,10 @@
 //!                        └────────── server ──> browsers: page, story, live, looks
 //! ```
 //!
-//! The training knows nothing of browsers: the story is one of its observers, and whoever wants to see weights asks for them
-//! through the training's `Control`, which lets looks in between two steps and only so often. Everything that is shown is
-//! computed from a copy of the weights, on the server's thread. Without a browser nothing is asked.
+//! The training knows nothing of browsers: the story is one of its observers, and whoever wants to
+//! see weights asks for them through the training's `Control`, which lets looks in between two
+//! steps and only so often. Everything that is shown is computed from a copy of the weights, on the
+//! server's thread. Without a browser nothing is asked.
 
 mod about;
 mod animation;
@@ -72,15 +73,16 @@ use crate::{
 
 /// Where the page is served unless a person says otherwise.
 const PORT: u16 = 7717;
-/// What tells other processes that a run is served, as long as the process that serves it holds a lock on it: the system
-/// lets go of that however the process ends.
+/// What tells other processes that a run is served, as long as the process that serves it holds a
+/// lock on it: the system lets go of that however the process ends.
 const LIVE: &str = "live.json";
 
 /// A page that is being served.
 pub(crate) struct Page {
     hub: Arc<Hub>,
     server: Server,
-    /// What tells other processes of it, from the training's first event on: only then the run is this process' own.
+    /// What tells other processes of it, from the training's first event on: only then the run is
+    /// this process' own.
     live: OnceLock<(PathBuf, File)>,
 }
 

@@ -21,7 +21,8 @@ use super::{
 
 /// Copies of the weights that make two steps.
 const COPIES: usize = 3;
-/// Moments of which motion is kept; past this, the one that is closest to its neighbours is forgotten.
+/// Moments of which motion is kept; past this, the one that is closest to its neighbours is
+/// forgotten.
 const MOTIONS: usize = 48;
 
 /// Why there is no motion to see.
@@ -32,8 +33,9 @@ const NO_TIME: &str = "there was no time to look at three steps in a row";
 type Taken = (u64, Weights);
 
 impl Hub {
-    /// Two steps in a row of the training of this process, or why there are none to see. That is an answer, too: a training may
-    /// come to rest while somebody asks. Of a moment, what was seen last by then; nothing, if nobody had looked.
+    /// Two steps in a row of the training of this process, or why there are none to see. That is an
+    /// answer, too: a training may come to rest while somebody asks. Of a moment, what was seen
+    /// last by then; nothing, if nobody had looked.
     pub(super) fn look_at_motion(&self, moment: Option<u64>) -> Answer {
         if let Some(step) = moment {
             let seen = lock(&self.motions).range(..=step).next_back().map(|(_, told)| told.clone());

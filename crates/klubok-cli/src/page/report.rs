@@ -1,4 +1,5 @@
-//! The page as one file that opens without a server: the same panels, with what they would have asked for.
+//! The page as one file that opens without a server: the same panels, with what they would have
+//! asked for.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,8 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
     let story = hub.after(Known::default()).map_err(|error| error.to_string())?;
     let mut looks: BTreeMap<String, Value> = BTreeMap::new();
     let mut keep = |path: String, answer: Answer| {
-        // What a run does not have (features of a table, answers without its data) is not in the report.
+        // What a run does not have (features of a table, answers without its data) is not in the
+        // report.
         if let Ok(answer) = answer {
             looks.insert(path, answer);
         }

@@ -49,8 +49,8 @@ impl Hub {
     }
 }
 
-/// Runs side by side, with the settings in which any two of them differ. A run that cannot be read, or
-/// for which nothing is left of what may be read of all of them, is left out.
+/// Runs side by side, with the settings in which any two of them differ. A run that cannot be read,
+/// or for which nothing is left of what may be read of all of them, is left out.
 pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
     let mut budget = BUDGET;
     let read: Vec<(&PathBuf, Map<String, Value>, Value)> =

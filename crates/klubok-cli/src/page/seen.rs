@@ -1,5 +1,6 @@
-//! What a network makes of a fixed sample of the data at a moment: where validation samples lie before the last layer, and which
-//! training samples cost most. Little enough to be kept for every moment.
+//! What a network makes of a fixed sample of the data at a moment: where validation samples lie
+//! before the last layer, and which training samples cost most. Little enough to be kept for every
+//! moment.
 
 use std::sync::Arc;
 
@@ -57,7 +58,8 @@ impl Hub {
         Some(Seen { hidden: of_val.swap_remove(0), said, losses })
     }
 
-    /// Validation samples as the last layer gets them, on the two components of the last moment, at the moment of a snapshot.
+    /// Validation samples as the last layer gets them, on the two components of the last moment, at
+    /// the moment of a snapshot.
     pub(super) fn look_at_cloud(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         self.of_moments(moment, "cloud", || self.cloud(data, moment))
@@ -87,7 +89,8 @@ impl Hub {
         }))
     }
 
-    /// Training samples whose label the network contradicted whenever it was looked at by a moment: likely wrong labels.
+    /// Training samples whose label the network contradicted whenever it was looked at by a moment:
+    /// likely wrong labels.
     pub(super) fn look_at_suspects(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         self.of_moments(moment, "suspects", || self.suspects(data, moment))
@@ -127,7 +130,8 @@ impl Hub {
     }
 }
 
-/// The mean loss of every followed training sample over the moments after the start, and how many those are.
+/// The mean loss of every followed training sample over the moments after the start, and how many
+/// those are.
 fn mean_losses(seen: &[(Arc<Seen>, u64)]) -> (Vec<f64>, usize) {
     let learnt: Vec<&[f32]> =
         seen.iter().filter(|(_, step)| *step > 0).map(|(seen, _)| &*seen.losses).collect();

@@ -70,8 +70,8 @@ const PICTURE: Limits = Limits {
 /// How long answers under way are waited for when the page ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A server on a thread of its own. When it is dropped it answers nothing new, and lets answers under way arrive: who asked
-/// a training to stop learns that it does.
+/// A server on a thread of its own. When it is dropped it answers nothing new, and lets answers
+/// under way arrive: who asked a training to stop learns that it does.
 pub(super) struct Server {
     address: SocketAddr,
     hub: Arc<Hub>,
@@ -286,7 +286,8 @@ async fn picture(State(door): Shared, request: Request) -> Response {
     }
 }
 
-/// Whether pictures are taken: from the person, and where nobody can act, and so nobody has a token, from all.
+/// Whether pictures are taken: from the person, and where nobody can act, and so nobody has a
+/// token, from all.
 fn takes_pictures(hub: &Hub, person: bool) -> bool {
     person || hub.token().is_none()
 }

@@ -1,9 +1,9 @@
-//! Earlier moments of a training, so that the slider can go back to them: what it had added to the first layer, and of some
-//! moments the whole network.
+//! Earlier moments of a training, so that the slider can go back to them: what it had added to the
+//! first layer, and of some moments the whole network.
 //!
-//! The first layer is kept as signed bytes, of at most a million weights a moment: of a larger layer, of units that are
-//! spread evenly over it. A moment is kept at lines of `steps.jsonl` and of epochs, ever more rarely; of a large network fewer
-//! of them are whole.
+//! The first layer is kept as signed bytes, of at most a million weights a moment: of a larger
+//! layer, of units that are spread evenly over it. A moment is kept at lines of `steps.jsonl` and
+//! of epochs, ever more rarely; of a large network fewer of them are whole.
 
 use std::{
     sync::{Arc, Weak},
@@ -92,7 +92,8 @@ impl Added {
 }
 
 impl Hub {
-    /// Keeps the start and this moment; from the first time on, further moments are kept as they come.
+    /// Keeps the start and this moment; from the first time on, further moments are kept as they
+    /// come.
     pub(super) fn remember(&self) -> Result<(), String> {
         let (now, start) = (self.weights()?, self.start()?);
         self.keep_moment(0, &start, &start);
@@ -116,7 +117,8 @@ impl Hub {
         kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
     }
 
-    /// The answer to `what` of the moments that are kept, at one of them or at this one, which is kept, too.
+    /// The answer to `what` of the moments that are kept, at one of them or at this one, which is
+    /// kept, too.
     pub(super) fn of_moments(
         &self,
         moment: Option<u64>,
@@ -146,16 +148,16 @@ impl Hub {
     }
 }
 
-/// The place of the step between two others that are closest to each other, as a share of the later one. There are at least
-/// three, in order.
+/// The place of the step between two others that are closest to each other, as a share of the later
+/// one. There are at least three, in order.
 pub(super) fn most_crowded(steps: &[u64]) -> usize {
     let room = |i: usize| (steps[i + 1] - steps[i - 1]) as f64 / steps[i + 1] as f64;
     (1..steps.len() - 1).min_by(|&a, &b| room(a).total_cmp(&room(b))).unwrap_or(0)
 }
 
 impl Snapshots {
-    /// Has this moment of the training kept, if somebody has ever looked at features, and it is so much later than the last
-    /// one that is kept, and there is time for it.
+    /// Has this moment of the training kept, if somebody has ever looked at features, and it is so
+    /// much later than the last one that is kept, and there is time for it.
     pub(super) fn ask(hub: &Arc<Hub>, control: &Control) {
         let step = hub.now().step;
         let last = lock(&hub.snapshots).moments.last().map(|moment| moment.step);
@@ -197,8 +199,8 @@ impl Snapshots {
         self.thin();
     }
 
-    /// Lets go of whole networks where they take too much room: of those that have others close by, as a share of the steps so
-    /// far. The first and the last one stay.
+    /// Lets go of whole networks where they take too much room: of those that have others close by,
+    /// as a share of the steps so far. The first and the last one stay.
     fn thin(&mut self) {
         let bytes = |glass: &Arc<Glass>| size_of::<f32>() * glass.model.network.parameters();
         let each = self.moments.iter().find_map(|moment| moment.glass.as_ref()).map_or(1, bytes);
@@ -245,7 +247,8 @@ impl Snapshots {
         self.moments.iter().filter_map(of).collect()
     }
 
-    /// What was added by every moment to the units to which most was added by now: moment, unit, weight.
+    /// What was added by every moment to the units to which most was added by now: moment, unit,
+    /// weight.
     pub(super) fn added(&self, many: usize) -> Vec<Vec<Vec<f64>>> {
         let order = self.moments.last().map_or_else(Vec::new, |last| last.order(many));
         let of = |moment: &Moment| order.iter().map(|&at| moment.units[at].weights()).collect();

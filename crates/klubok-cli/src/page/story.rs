@@ -1,7 +1,9 @@
-//! The story of a run as the page is told it: every line that was measured, what happened, and where the training is now.
+//! The story of a run as the page is told it: every line that was measured, what happened, and
+//! where the training is now.
 //!
-//! It grows at its end only. A browser keeps how many lines it has and asks for those after them, so that one that comes
-//! late, was closed or is loaded anew misses nothing. The same story is written into a report.
+//! It grows at its end only. A browser keeps how many lines it has and asks for those after them,
+//! so that one that comes late, was closed or is loaded anew misses nothing. The same story is
+//! written into a report.
 
 use klubok::{
     config::Monitor,

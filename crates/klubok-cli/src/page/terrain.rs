@@ -1,5 +1,5 @@
-//! The terrain of a training: its loss on the plane through the start, the best weights and the last ones, and the way that it
-//! took there.
+//! The terrain of a training: its loss on the plane through the start, the best weights and the
+//! last ones, and the way that it took there.
 
 use std::sync::{Arc, TryLockError};
 
@@ -47,7 +47,8 @@ impl Hub {
         Ok(told)
     }
 
-    /// The moments of which the whole network is at hand, by step: those that are kept, the model, the last weights.
+    /// The moments of which the whole network is at hand, by step: those that are kept, the model,
+    /// the last weights.
     fn way(&self, data: &Dataset) -> Result<Vec<(u64, Arc<Glass>)>, String> {
         self.remember()?;
         let mut way = lock(&self.snapshots).networks();
@@ -62,7 +63,8 @@ impl Hub {
         if let (Some(best), Ok(model)) = (best, self.model()) {
             add(best, model.weights);
         }
-        // A run that is not trained now, or whose training has ended, has its last weights in its checkpoint.
+        // A run that is not trained now, or whose training has ended, has its last weights in its
+        // checkpoint.
         if let Ok(task) = Task::new(&self.about.config, data)
             && let Ok(Some(last)) = self.about.run.snapshot(&task.plan)
         {
@@ -78,7 +80,8 @@ fn told(data: &Dataset, way: &[(u64, Arc<Glass>)], best: Option<u64>) -> Answer 
     let [(_, start), between @ .., (step, last)] = way else {
         return Err("nothing was trained yet".to_owned());
     };
-    // The best weights, or else those in the middle of the way, or any that do not lie straight between its ends.
+    // The best weights, or else those in the middle of the way, or any that do not lie straight
+    // between its ends.
     let mut thirds: Vec<&(u64, Arc<Glass>)> = between.iter().collect();
     thirds.sort_by_key(|(at, _)| (Some(*at) != best, at.abs_diff(step / 2)));
     let (third, terrain) = thirds

@@ -52,14 +52,16 @@ fn a_prediction_is_measured() {
         (number("gflops") * number("ms_per_step") * 1e6 / flops - 1.0).abs() < 1e-9,
         "{measured}"
     );
-    // No answer is nearer to even chances than ln 3, and a network at its start is not far from them.
+    // No answer is nearer to even chances than ln 3, and a network at its start is not far from
+    // them.
     assert!((1.0..3.0).contains(&number("loss")) && number("loss") >= 3f64.ln(), "{measured}");
 }
 
 #[test]
 fn pictures_are_made_ready_and_learnt() {
     let sizes = ["bench", "--pictures", "--layers", "64-64-2", "--batch-size", "4"];
-    // Mirrored and shifted they are harder to learn by heart than 64 rows of numbers are, and still better than ln 2.
+    // Mirrored and shifted they are harder to learn by heart than 64 rows of numbers are, and still
+    // better than ln 2.
     let loss = Place::new().json(&[&sizes[..], &["--seconds", "2"]].concat())["loss"].as_f64();
     assert!(loss.unwrap() < 0.65, "{loss:?}");
     let args = ["bench", "--pictures", "--layers", "60-8-2"];

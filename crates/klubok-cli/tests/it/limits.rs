@@ -1,4 +1,5 @@
-//! Where the system gives few threads and little memory: a sentence with a way out, or the same result.
+//! Where the system gives few threads and little memory: a sentence with a way out, or the same
+//! result.
 
 use std::process::Stdio;
 

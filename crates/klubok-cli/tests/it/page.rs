@@ -90,7 +90,8 @@ fn a_run_whose_process_was_killed_is_followed() {
     let lines: Vec<&str> = log.split_inclusive('\n').collect();
     let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
     assert_eq!(page.get("/api/run")["live"], false);
-    // A resumed run cuts its logs back and writes on; in the last of these the log is longer than it was before.
+    // A resumed run cuts its logs back and writes on; in the last of these the log is longer than
+    // it was before.
     let [cut, written, rewritten] =
         [lines[..2].concat(), lines[..4].concat(), [&lines[..1], &lines[2..7]].concat().concat()];
     for log in [cut, written, rewritten] {
@@ -124,7 +125,8 @@ fn samples_to_step_through_are_those_of_the_validation_part() {
     assert_eq!(onwards, [&val[..], &val[..1]].concat());
     back.reverse();
     assert_eq!(back, onwards);
-    // From a training sample, such as one whose label is in doubt, it goes on in the validation part.
+    // From a training sample, such as one whose label is in doubt, it goes on in the validation
+    // part.
     let train = rows.iter().find(|row| row[1] == "train").unwrap()[0];
     let look = page.get(&format!("/api/look/pass?row={train}"));
     for row in look["beside"].as_array().unwrap() {
@@ -318,7 +320,8 @@ fn what_units_answer_to_is_shown_and_backpropagation_is_proved() {
     let lesions = page.get("/api/look/lesions");
     let whole = lesions["shares"][0]["mean"].as_f64();
     assert_eq!(whole, layers["network"].as_f64());
-    // These classes are so far apart that two units of 16 may tell them: nothing is said of how much is lost.
+    // These classes are so far apart that two units of 16 may tell them: nothing is said of how
+    // much is lost.
     let off = |share: usize| lesions["shares"][share]["off"].as_f64();
     assert_eq!((off(0), off(6)), (Some(0.0), Some(0.9)));
     let animation = page.ask("GET /api/animation.gif", &[], &[]);

@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::{served::Served, util::Place};
 
-/// How long the person who started a run waits for any answer, at the most: a second, on a machine that has nothing else to do.
+/// How long the person who started a run waits for any answer, at the most: a second, on a machine
+/// that has nothing else to do.
 const SOON: Duration = Duration::from_secs(6);
 /// How long a test waits for what takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,7 +142,8 @@ fn sent(page: &Served, text: &str) -> TcpStream {
     stream
 }
 
-/// What the person who started the run asks for, each on a connection of its own, and how long the slowest answer took.
+/// What the person who started the run asks for, each on a connection of its own, and how long the
+/// slowest answer took.
 fn person(page: &Served, picture: &[u8]) -> Duration {
     let token = ("X-Klubok-Token", &*page.token);
     let kind = ("Content-Type", "application/json");

@@ -8,7 +8,8 @@ use std::{
 
 use crate::util::{Place, TINY};
 
-/// A training long enough to be stopped in the middle: dropout, batch normalisation, shifted pictures.
+/// A training long enough to be stopped in the middle: dropout, batch normalisation, shifted
+/// pictures.
 fn long(out: &str) -> Vec<&str> {
     let mut args = [&["train", "pets", "-o", out], &TINY[..]].concat();
     args.extend(["--epochs", "150", "--set", "train.early_stopping=false", "--dropout", "0.2"]);
@@ -103,8 +104,9 @@ fn checkpoint(place: &Place, run: &str) -> (u64, f64) {
     (number("step"), number("steps_per_epoch") as f64)
 }
 
-/// Kills a training in which people act, goes on with it once without and once with more kills, and compares. An act is
-/// left in the log as the page leaves it: written and synced, the process killed before the checkpoint after it.
+/// Kills a training in which people act, goes on with it once without and once with more kills, and
+/// compares. An act is left in the log as the page leaves it: written and synced, the process
+/// killed before the checkpoint after it.
 #[test]
 fn what_people_did_survives_kills_in_a_row() {
     // `cargo xtask test --full` wants more of everything.

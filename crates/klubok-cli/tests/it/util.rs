@@ -124,7 +124,8 @@ impl Place {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
-    /// Runs what must fail: with this code, one sentence that has `message`, and a hint with `hint`.
+    /// Runs what must fail: with this code, one sentence that has `message`, and a hint with
+    /// `hint`.
     #[track_caller]
     pub(crate) fn fails(&self, args: &[&str], code: i32, message: &str, hint: &str) -> Ran {
         let ran = self.run(args);

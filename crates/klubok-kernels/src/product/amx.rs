@@ -1,7 +1,8 @@
-//! Products of pairs by tiles: `C += A B`, where C holds 16 rows of 16 sums, A 16 rows of 16 pairs, B 16 pairs of 16 lanes.
+//! Products of pairs by tiles: `C += A B`, where C holds 16 rows of 16 sums, A 16 rows of 16 pairs,
+//! B 16 pairs of 16 lanes.
 //!
-//! Two tiles of A and two of B give four of C, so that each tile that is loaded is used twice. Rows that fill no tile make
-//! A and C shorter; pairs that fill none are copied into zeros.
+//! Two tiles of A and two of B give four of C, so that each tile that is loaded is used twice. Rows
+//! that fill no tile make A and C shorter; pairs that fill none are copied into zeros.
 
 use std::{arch::asm, ptr};
 
@@ -27,7 +28,8 @@ const B1: usize = 7;
 
 /// What can be done with the eight tiles of a thread.
 trait Tiles {
-    /// Sets the rows of the tiles of upper and lower sums and their `A`; all other rows and columns are 16.
+    /// Sets the rows of the tiles of upper and lower sums and their `A`; all other rows and columns
+    /// are 16.
     unsafe fn configure(upper: usize, lower: usize);
     /// Sets a tile to 0.
     unsafe fn clear<const T: usize>();
@@ -155,8 +157,8 @@ unsafe fn start<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pai
     }
 }
 
-/// Adds 16 pairs of terms to every sum: rows of `a` are `row` apart and its lower tile `down`, those of `b` `step` and its
-/// second group `right`.
+/// Adds 16 pairs of terms to every sum: rows of `a` are `row` apart and its lower tile `down`,
+/// those of `b` `step` and its second group `right`.
 unsafe fn terms<T: Tiles, const HIGH: usize, const WIDE: usize>(
     a: *const Pair,
     row: usize,
@@ -203,7 +205,8 @@ unsafe fn finish<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pa
     }
 }
 
-/// The processor's own tiles. Between two of these calls nothing else touches them: compilers do not use tiles.
+/// The processor's own tiles. Between two of these calls nothing else touches them: compilers do
+/// not use tiles.
 struct Hardware;
 
 /// Palette 1: rows of a tile and bytes of a row.
@@ -216,7 +219,8 @@ struct Palette {
     rows: [u8; 16],
 }
 
-// SAFETY of all below: the instructions exist on the machines that come here, and touch only tiles and the given memory.
+// SAFETY of all below: the instructions exist on the machines that come here, and touch only tiles
+// and the given memory.
 impl Tiles for Hardware {
     unsafe fn configure(upper: usize, lower: usize) {
         let mut palette = Palette {
@@ -290,7 +294,8 @@ mod tests {
     use super::*;
     use crate::product::tests::{Case, check_pairs};
 
-    /// The instructions as Intel's manual describes them, so that the way they are used is tested everywhere.
+    /// The instructions as Intel's manual describes them, so that the way they are used is tested
+    /// everywhere.
     struct Emulated;
 
     #[derive(Default)]

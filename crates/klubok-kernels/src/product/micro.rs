@@ -1,10 +1,13 @@
-//! Micro-kernels: a few vectors times a few rows, all sums in registers, for each instruction set and operand.
+//! Micro-kernels: a few vectors times a few rows, all sums in registers, for each instruction set
+//! and operand.
 
 use super::{Block, GROUP};
 
-/// Defines `tile::<V, N>`: `V` vectors times `N` rows, all sums in registers; and `block`, which cuts a block into tiles.
+/// Defines `tile::<V, N>`: `V` vectors times `N` rows, all sums in registers; and `block`, which
+/// cuts a block into tiles.
 ///
-/// `$tiles` lists the numbers of groups and rows of a tile, largest first: a block is cut greedily, rows first.
+/// `$tiles` lists the numbers of groups and rows of a tile, largest first: a block is cut greedily,
+/// rows first.
 macro_rules! micro_kernel {
     (
         $operand:ty as $lane:ty, $vector:ty, $lanes:literal, $(#[$feature:meta])?
@@ -21,8 +24,8 @@ macro_rules! micro_kernel {
             // SAFETY: the caller vouches for `N` rows and `V` vectors of the block.
             unsafe {
                 let mut sums: [[$vector; V]; N] = [[$zero; V]; N];
-                // A row of what is ahead at a time, evenly over the sum: many at once would wait for each other, and all
-                // that comes behind for them.
+                // A row of what is ahead at a time, evenly over the sum: many at once would wait
+                // for each other, and all that comes behind for them.
                 let rows_ahead = if block.ahead[0].is_null() { 0 } else { block.ahead.len() * N };
                 let every = (block.depth / (block.ahead.len() * N)).max(1);
                 let (mut fetched, mut wait) = (0, if rows_ahead > 0 { 1 } else { usize::MAX });

@@ -1,12 +1,14 @@
-//! Products of matrices: `out[row][lane] = Σ_k scalars[k][row] · lanes[k][lane]`, of f32 or of pairs of bf16.
+//! Products of matrices: `out[row][lane] = Σ_k scalars[k][row] · lanes[k][lane]`, of f32 or of
+//! pairs of bf16.
 //!
-//! One operand fills the lanes of the vectors, 16 numbers at a time; of the other, single numbers are repeated over all
-//! lanes. Nothing is packed or copied: callers keep their matrices so that one side has 16 neighbours in memory.
-//! The sum runs over `k` in order, in blocks of [`DEPTH`] whose results are added: it depends on shapes alone. On x86 it
-//! is fused (one rounding for multiplication and addition), in portable code it is not.
+//! One operand fills the lanes of the vectors, 16 numbers at a time; of the other, single numbers
+//! are repeated over all lanes. Nothing is packed or copied: callers keep their matrices so that
+//! one side has 16 neighbours in memory. The sum runs over `k` in order, in blocks of [`DEPTH`]
+//! whose results are added: it depends on shapes alone. On x86 it is fused (one rounding for
+//! multiplication and addition), in portable code it is not.
 //!
-//! With pairs, `k` counts pairs and both terms of one are added, in f32; in which order, and whether between them is
-//! rounded, is the instruction's own matter.
+//! With pairs, `k` counts pairs and both terms of one are added, in f32; in which order, and
+//! whether between them is rounded, is the instruction's own matter.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -28,7 +30,8 @@ pub const GROUP: usize = 16;
 /// Terms, or pairs of them, that are summed before the result is written.
 pub const DEPTH: usize = 256;
 
-/// Groups that go through all rows before the next ones: with [`DEPTH`] they stay in the second-level cache.
+/// Groups that go through all rows before the next ones: with [`DEPTH`] they stay in the
+/// second-level cache.
 const WIDTH: usize = 8;
 
 /// What products are of: f32, or pairs of bf16.
@@ -41,7 +44,8 @@ pub trait Operand: Number {
     unsafe fn block(isa: Isa, block: Block<Self>, rows: usize, groups: usize);
 }
 
-/// The operand that fills the lanes: number `(k, lane)` is at `k * step + lane / 16 * group + lane % 16`.
+/// The operand that fills the lanes: number `(k, lane)` is at `k * step + lane / 16 * group + lane
+/// % 16`.
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes<'a, T = f32> {
     /// The numbers.
@@ -74,7 +78,8 @@ pub struct Size {
     pub depth: usize,
 }
 
-/// What will be read where the result stands, as soon as it is done: fetched from memory while the product computes.
+/// What will be read where the result stands, as soon as it is done: fetched from memory while the
+/// product computes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ahead<'a> {
     /// Up to three matrices; number `(row, lane)` is at `row * stride + lane`.
@@ -93,7 +98,8 @@ impl Ahead<'_> {
 /// Writes the product, or adds it if `add`: rows of `out` are `stride` apart.
 ///
 /// # Panics
-/// When an operand is too short for the size, rows of the result overlap, or the step of scalar pairs is not 1.
+/// When an operand is too short for the size, rows of the result overlap, or the step of scalar
+/// pairs is not 1.
 pub fn product<T: Operand>(
     isa: Isa,
     out: &mut [f32],

@@ -1,7 +1,9 @@
-//! Products for a single sample, where all lanes but one would be empty: 16 rows of the other operand fill them instead.
+//! Products for a single sample, where all lanes but one would be empty: 16 rows of the other
+//! operand fill them instead.
 //!
-//! A square of 16 rows and 16 terms is turned in registers, and its columns are added one after the other: each sum has the
-//! terms, the order and the roundings of [`product`](super::product), and so the same bits.
+//! A square of 16 rows and 16 terms is turned in registers, and its columns are added one after the
+//! other: each sum has the terms, the order and the roundings of [`product`](super::product), and
+//! so the same bits.
 
 use super::{DEPTH, GROUP};
 use crate::isa::{Isa, Set};
@@ -21,7 +23,8 @@ pub fn has_single(isa: Isa) -> bool {
 /// Writes `out[row * stride] = Σ_k w[row * apart + k] · x[k]` for so many rows.
 ///
 /// # Panics
-/// When [`has_single`] is false, `apart` is not a multiple of 16, or an operand or the result is too short.
+/// When [`has_single`] is false, `apart` is not a multiple of 16, or an operand or the result is
+/// too short.
 pub fn single(
     isa: Isa,
     out: &mut [f32],
@@ -40,7 +43,8 @@ pub fn single(
         let many = ROWS.min(rows - first);
         let w = &w[first * apart..][..many * apart];
         let sums = match isa.set() {
-            // SAFETY: an `Isa` exists only where the machine has it, and `w` is `many` rows of at least `x.len()`.
+            // SAFETY: an `Isa` exists only where the machine has it, and `w` is `many` rows of at
+            // least `x.len()`.
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::sums(w.as_ptr(), many, apart, x) },
             _ => panic!("no such kernel"),
@@ -62,7 +66,8 @@ mod avx512 {
     use crate::transpose::wide::turn;
 
     /// # Safety
-    /// `w` is `rows` rows, 1 to [`ROWS`] of them, each `apart` long, a multiple of 16 that is no less than the length of `x`.
+    /// `w` is `rows` rows, 1 to [`ROWS`] of them, each `apart` long, a multiple of 16 that is no
+    /// less than the length of `x`.
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn sums(
         w: *const f32,
@@ -93,8 +98,8 @@ mod avx512 {
         sums
     }
 
-    /// `sum` and the columns of the square that begins at `w` in row number `from`, each times its number of `x`. Rows that there
-    /// are not stand for the last one.
+    /// `sum` and the columns of the square that begins at `w` in row number `from`, each times its
+    /// number of `x`. Rows that there are not stand for the last one.
     ///
     /// # Safety
     /// The square, as far as there are rows of it, can be read.

@@ -210,7 +210,8 @@ fn sums_of_pairs_stay_within_their_bound() {
     }
 }
 
-/// Lets `write` have the middle of a block; what lies before and behind stays as it was, and all of it where `write` panics.
+/// Lets `write` have the middle of a block; what lies before and behind stays as it was, and all of
+/// it where `write` panics.
 #[track_caller]
 fn stays_inside(len: usize, write: impl FnOnce(&mut [f32])) {
     const GUARD: usize = 4096;

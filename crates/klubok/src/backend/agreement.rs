@@ -1,8 +1,9 @@
 //! Holds a backend to the reference: the one function that every device's tests call.
 //!
-//! Both start from the same f32 weights and see the same rows. Compared are, per tensor as the norm of the difference
-//! over the norm: the gradient before the first step, weights, moments and running statistics after 10 steps,
-//! outputs in evaluation mode, the losses of 50 steps, and what the steps measured.
+//! Both start from the same f32 weights and see the same rows. Compared are, per tensor as the norm
+//! of the difference over the norm: the gradient before the first step, weights, moments and
+//! running statistics after 10 steps, outputs in evaluation mode, the losses of 50 steps, and what
+//! the steps measured.
 
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ use crate::{
 const fn tolerance(precision: Precision) -> f64 {
     match precision {
         Precision::F32 => 1e-4,
-        // Where two values that differ in the last bit of an f32 round to different bf16, they differ by 2⁻⁸.
+        // Where two values that differ in the last bit of an f32 round to different bf16, they
+        // differ by 2⁻⁸.
         Precision::Bf16 => 2e-3,
     }
 }
@@ -244,7 +246,8 @@ impl Judge<'_> {
         taps: &[Value],
     ) -> Result<(), Disagreement> {
         let (mut expected, mut got) = (Outputs::default(), Outputs::default());
-        // One row more than a batch, then all of them: what is computed must not depend on how it is cut.
+        // One row more than a batch, then all of them: what is computed must not depend on how it
+        // is cut.
         for rows in [&rows[..=rows.len() / 4], rows] {
             reference.infer(DATA, rows, taps, &mut expected)?;
             program.infer(DATA, rows, taps, &mut got)?;
@@ -274,7 +277,8 @@ impl Judge<'_> {
                 let ([gradient, update, weight], got) = (norms(a), norms(b));
                 self.numbers(&format!("gradient norm of parameter {p}"), &[gradient], &[got[0]])?;
                 self.numbers(&format!("weight norm of parameter {p}"), &[weight], &[got[2]])?;
-                // An update is a difference of rounded weights: what rounding leaves of one is as large as the weights are.
+                // An update is a difference of rounded weights: what rounding leaves of one is as
+                // large as the weights are.
                 if (got[1] - update).abs() > f64::from(f32::EPSILON) * weight {
                     self.numbers(&format!("update norm of parameter {p}"), &[update], &[got[1]])?;
                 }
@@ -303,8 +307,9 @@ impl Judge<'_> {
         let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
         let norm = squares(&mut expected.iter().copied());
         let difference = squares(&mut expected.iter().zip(got).map(|(a, b)| a - b));
-        // A tensor below 1e-3 counts as 1e-3: 1e-4 of that is the rounding of f32 in sums of numbers around 1, and all that
-        // is left of a gradient that cancels (a shift before another normalisation).
+        // A tensor below 1e-3 counts as 1e-3: 1e-4 of that is the rounding of f32 in sums of
+        // numbers around 1, and all that is left of a gradient that cancels (a shift before another
+        // normalisation).
         let difference = difference / norm.max(1e-3 * (expected.len() as f64).sqrt());
         if expected.len() == got.len() && difference <= tolerance(self.0.precision) {
             return Ok(());

@@ -1,8 +1,8 @@
 //! The seam between the mathematics and the devices.
 //!
 //! A [`Backend`] compiles a [`Plan`] once and then runs whole steps through a [`Program`].
-//! [`mod@reference`] interprets the plan in f64 with the functions of `nn` and `optim`: it is the law.
-//! [`agreement`] holds every other backend to it.
+//! [`mod@reference`] interprets the plan in f64 with the functions of `nn` and `optim`: it is the
+//! law. [`agreement`] holds every other backend to it.
 
 pub mod agreement;
 pub mod cpu;
@@ -38,7 +38,8 @@ pub struct Step<'a> {
     pub observe: bool,
 }
 
-/// What the steps since the last [`Program::read`] measured. Reused: reading does not allocate once grown.
+/// What the steps since the last [`Program::read`] measured. Reused: reading does not allocate once
+/// grown.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// One entry a step.
@@ -97,7 +98,8 @@ pub struct DeviceInfo {
 pub trait Backend: Send + Sync {
     /// What computes in this precision.
     fn info(&self, precision: Precision) -> DeviceInfo;
-    /// Compiles a plan for batches of up to `max_batch` rows: everything is allocated here. The program keeps `data`.
+    /// Compiles a plan for batches of up to `max_batch` rows: everything is allocated here. The
+    /// program keeps `data`.
     ///
     /// # Errors
     /// When the plan uses something this backend cannot run, or needs more memory than there is.
@@ -121,7 +123,8 @@ pub trait Program: Send {
     /// # Errors
     /// When the device fails.
     fn store(&self, state: &mut State) -> Result<()>;
-    /// Copies one block of what training changes: a file can be written without a second copy of it all.
+    /// Copies one block of what training changes: a file can be written without a second copy of it
+    /// all.
     ///
     /// # Errors
     /// When the device fails.
@@ -136,7 +139,8 @@ pub trait Program: Send {
     /// # Errors
     /// On a label that the network does not have.
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()>;
-    /// The gradient of one step with penalties, before clipping, into `out.params`; nothing is updated.
+    /// The gradient of one step with penalties, before clipping, into `out.params`; nothing is
+    /// updated.
     ///
     /// # Errors
     /// As [`Program::train`].

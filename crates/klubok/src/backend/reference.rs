@@ -1,5 +1,5 @@
-//! The plan, interpreted in f64 with the functions of `nn` and `optim`: slow, plain, and the law for every other
-//! backend. In bf16 it rounds what is multiplied and nothing else.
+//! The plan, interpreted in f64 with the functions of `nn` and `optim`: slow, plain, and the law
+//! for every other backend. In bf16 it rounds what is multiplied and nothing else.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -152,7 +152,8 @@ impl Reference {
         }
     }
 
-    /// All values for these rows; in training (`step`) with augmentation, noise and batch statistics.
+    /// All values for these rows; in training (`step`) with augmentation, noise and batch
+    /// statistics.
     fn forward(&self, data: DataId, rows: &[u32], step: Option<&Step<'_>>) -> Result<Pass> {
         let batch = rows.len();
         let count = self.plan.ops.len();

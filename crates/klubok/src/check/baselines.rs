@@ -1,8 +1,8 @@
-//! What is reached without a deep network: by answering the classes' shares whatever the input, by weighing the inputs
-//! once (logistic regression), and by one small hidden layer.
+//! What is reached without a deep network: by answering the classes' shares whatever the input, by
+//! weighing the inputs once (logistic regression), and by one small hidden layer.
 //!
-//! "Set up simple baselines" and "input-independent baseline" (Karpathy 2019): a network that is no better has not used
-//! its input, or not its layers.
+//! "Set up simple baselines" and "input-independent baseline" (Karpathy 2019): a network that is no
+//! better has not used its input, or not its layers.
 
 use serde::Serialize;
 
@@ -41,8 +41,8 @@ pub struct Baselines {
     pub linear: Baseline,
     /// One hidden layer of 64 units.
     pub small_network: Baseline,
-    /// The network itself, trained like these, where a hidden layer has fewer units than there are classes: through such
-    /// a layer a linear answer cannot tell all of them apart freely.
+    /// The network itself, trained like these, where a hidden layer has fewer units than there are
+    /// classes: through such a layer a linear answer cannot tell all of them apart freely.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrow_network: Option<Baseline>,
 }
@@ -89,7 +89,8 @@ pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Confidences)> {
     Ok((Baselines { priors, linear, small_network, narrow_network }, [of_linear, of_small]))
 }
 
-/// Cross-entropy of the training shares against the validation samples, and how often the largest is right.
+/// Cross-entropy of the training shares against the validation samples, and how often the largest
+/// is right.
 fn priors(train: &[u64], val: &[u64]) -> Priors {
     let (of_train, of_val) = (train.iter().sum::<u64>() as f64, val.iter().sum::<u64>() as f64);
     let loss = train.iter().zip(val).filter(|(_, val)| **val > 0);

@@ -1,4 +1,5 @@
-//! The network as a card: values and parameters of each layer, and about how much memory training takes.
+//! The network as a card: values and parameters of each layer, and about how much memory training
+//! takes.
 
 use serde::Serialize;
 
@@ -8,8 +9,8 @@ use crate::{
     rows::FieldSpec,
 };
 
-/// Copies of the parameters beside those that a step works on, at most: the best, and the start or what is being measured
-/// and saved, which are there for a while only.
+/// Copies of the parameters beside those that a step works on, at most: the best, and the start or
+/// what is being measured and saved, which are there for a while only.
 const KEPT: usize = 3;
 
 /// What the network is made of.
@@ -71,7 +72,8 @@ fn layers(plan: &Plan) -> Vec<Layer> {
     plan.layers.iter().enumerate().map(of).collect()
 }
 
-/// Bytes of parameters, moments and the values of a batch, which are kept in two layouts with their gradients.
+/// Bytes of parameters, moments and the values of a batch, which are kept in two layouts with their
+/// gradients.
 fn memory(plan: &Plan, batch: usize) -> f64 {
     let copies = KEPT + 1 + plan.update.rule.moments().len();
     let kept = plan.ops.iter().filter(|op| matches!(op, Op::Input { .. } | Op::Linear { .. }));
@@ -104,7 +106,8 @@ mod tests {
             layer("output", 2, 128 * 2 + 2),
         ];
         assert_eq!(layers(&plan), expected);
-        // Weights and velocity, three copies; the input and four layers of a batch of 10, five times; 4 bytes each.
+        // Weights and velocity, three copies; the input and four layers of a batch of 10, five
+        // times; 4 bytes each.
         let values = 5 * 10 * (4096 + 512 + 256 + 128 + 2);
         assert_eq!(memory(&plan, 10), f64::from(4 * (5 * 2_262_146 + values)));
     }

@@ -1,7 +1,8 @@
-//! Are gradients gradients? A small copy of the network, in f64, against central differences of its loss; and the
-//! device that will train, in its own precision, against the f64 gradient.
+//! Are gradients gradients? A small copy of the network, in f64, against central differences of its
+//! loss; and the device that will train, in its own precision, against the f64 gradient.
 //!
-//! Differences are of fourth order, at two distances: beside the kink of a ReLU one of them may be wrong, never both.
+//! Differences are of fourth order, at two distances: beside the kink of a ReLU one of them may be
+//! wrong, never both.
 
 use std::sync::Arc;
 
@@ -26,13 +27,15 @@ use crate::{
 const UNITS: usize = 6;
 /// Samples of the batch.
 const SAMPLES: usize = 8;
-/// Elements of every parameter that are checked: those with the largest gradient, and some evenly spaced.
+/// Elements of every parameter that are checked: those with the largest gradient, and some evenly
+/// spaced.
 const ELEMENTS: (usize, usize) = (4, 4);
 /// Distances at which the loss is compared.
 const DISTANCES: [f64; 2] = [1e-5, 1e-6];
 /// Error relative to the larger of both gradients, or to 1e-3 where both are smaller, that passes.
 const TOLERANCE: f64 = 1e-5;
-/// Norm of the device's error over the norm of the gradient, tensor by tensor, that passes in f32 and in bf16.
+/// Norm of the device's error over the norm of the gradient, tensor by tensor, that passes in f32
+/// and in bf16.
 const DEVICE_TOLERANCE: [f64; 2] = [1e-3, 5e-2];
 
 /// How well gradients agree.
@@ -181,7 +184,8 @@ fn norm(values: impl Iterator<Item = f64>) -> f64 {
     values.map(|value| value * value).sum::<f64>().sqrt()
 }
 
-/// Numbers of the elements with the largest gradient, and of some evenly spaced; the last always among them.
+/// Numbers of the elements with the largest gradient, and of some evenly spaced; the last always
+/// among them.
 fn elements(gradient: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..gradient.len()).collect();
     let largest = ELEMENTS.0.min(order.len());

@@ -1,10 +1,11 @@
-//! Do the labels have to do with the inputs? Three witnesses on the validation part: a linear layer, a small network,
-//! and the class of the most similar training sample.
+//! Do the labels have to do with the inputs? Three witnesses on the validation part: a linear
+//! layer, a small network, and the class of the most similar training sample.
 //!
-//! Each witness gives every class of every sample a score, `a[i, c]`. With labels `l` the sum of `a[i, l[i]]` is
-//! compared with what labels in a random order would give: its mean and variance over all orders are known exactly
-//! (Hoeffding 1951, "A combinatorial central limit theorem"), so nothing has to be shuffled. Labels are said to look
-//! shuffled only when no witness sees more than chance, so that weak but real signals never raise an alarm.
+//! Each witness gives every class of every sample a score, `a[i, c]`. With labels `l` the sum of
+//! `a[i, l[i]]` is compared with what labels in a random order would give: its mean and variance
+//! over all orders are known exactly (Hoeffding 1951, "A combinatorial central limit theorem"), so
+//! nothing has to be shuffled. Labels are said to look shuffled only when no witness sees more than
+//! chance, so that weak but real signals never raise an alarm.
 
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ use crate::{
     train::batches::sample,
 };
 
-/// Training samples among which the most similar one is looked for, and samples for which it is, at most.
+/// Training samples among which the most similar one is looked for, and samples for which it is, at
+/// most.
 const CANDIDATES: usize = 2000;
 const ASKED: usize = 1000;
 /// Values of all candidates together, at most.
@@ -35,7 +37,8 @@ const VALUES: usize = 16_000_000;
 pub struct Labels {
     /// Samples of the validation part.
     pub samples: usize,
-    /// How far the linear layer's scores of the right classes are above chance, in standard deviations.
+    /// How far the linear layer's scores of the right classes are above chance, in standard
+    /// deviations.
     pub linear_z: f64,
     /// The same of the small network's.
     pub small_network_z: f64,
@@ -95,9 +98,10 @@ struct Association {
 }
 
 impl Association {
-    /// Of `scores [samples, classes]` and as many labels: with `a[i, j] = scores[i, label j]`, `n` samples, and
-    /// `d[i, j] = a[i, j] - mean of row i - mean of column j + mean of all`, the mean over all orders is `Σ a / n`, the
-    /// variance `Σ d² / (n - 1)`. Columns of one class are the same, so they are counted, not visited.
+    /// Of `scores [samples, classes]` and as many labels: with `a[i, j] = scores[i, label j]`, `n`
+    /// samples, and `d[i, j] = a[i, j] - mean of row i - mean of column j + mean of all`, the mean
+    /// over all orders is `Σ a / n`, the variance `Σ d² / (n - 1)`. Columns of one class are the
+    /// same, so they are counted, not visited.
     fn of(scores: &[f64], labels: &[usize], classes: usize) -> Self {
         let n = labels.len() as f64;
         let mut counts = vec![0.0; classes];
@@ -127,8 +131,8 @@ impl Association {
     }
 }
 
-/// Samples of the validation part and for each its most similar training sample: `argmin |x - r|`, which is
-/// `argmax (x·r - |r|²/2)`, a linear layer whose weights are the training samples.
+/// Samples of the validation part and for each its most similar training sample: `argmin |x - r|`,
+/// which is `argmax (x·r - |r|²/2)`, a linear layer whose weights are the training samples.
 fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
     let data = lab.data;
     let width = lab.task.network.inputs;

@@ -1,9 +1,11 @@
-//! Before training: is the data, the network and the machinery of learning sound? Small experiments, one file each.
+//! Before training: is the data, the network and the machinery of learning sound? Small
+//! experiments, one file each.
 //!
-//! The order is that of Karpathy's recipe (2019): look at the data, verify the loss at the start, over-fit one batch,
-//! compare with baselines that ignore the input or only weigh it; then the questions of the tuning playbook (Google
-//! 2023), which batch size and which learning rate. Every experiment trains copies that are thrown away, takes a number
-//! of steps that follows from the sizes alone, and repeats to the same bits.
+//! The order is that of Karpathy's recipe (2019): look at the data, verify the loss at the start,
+//! over-fit one batch, compare with baselines that ignore the input or only weigh it; then the
+//! questions of the tuning playbook (Google 2023), which batch size and which learning rate. Every
+//! experiment trains copies that are thrown away, takes a number of steps that follows from the
+//! sizes alone, and repeats to the same bits.
 
 pub mod baselines;
 pub mod card;
@@ -123,7 +125,8 @@ pub struct Findings {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Makes all experiments in turn and says each before it begins. `steps` have trained for a while already.
+/// Makes all experiments in turn and says each before it begins. `steps` have trained for a while
+/// already.
 ///
 /// # Errors
 /// When rows cannot be read, or the device fails.
@@ -164,8 +167,8 @@ pub fn check(
     Ok(findings)
 }
 
-/// Steps of `batch` samples that so many FLOPs pay for, at least `least` and at most `most`: two a parameter and sample
-/// for each of forward, gradient of weights and gradient of inputs.
+/// Steps of `batch` samples that so many FLOPs pay for, at least `least` and at most `most`: two a
+/// parameter and sample for each of forward, gradient of weights and gradient of inputs.
 fn affordable(flops: f64, network: &Network, batch: usize, least: u64, most: u64) -> u64 {
     let steps = flops / (6.0 * network.parameters() as f64 * batch as f64);
     (steps as u64).clamp(least, most)

@@ -1,10 +1,11 @@
 //! How much the gradients of batches differ: the simple noise scale.
 //!
-//! `McCandlish` et al. 2018, "An empirical model of large-batch training", appendix A: over batches of `B` samples
-//! `E|G_B|² = |G|² + S / B`, with the true gradient `G` and the trace `S` of the covariance of the gradients of single
-//! samples. Two sizes give both, and `S / |G|²` is the batch size at which noise and gradient are equal: below it twice
-//! the samples make a step nearly twice as good, above it hardly better. It is measured after some steps, as at the very
-//! start all gradients point the same way, and it grows while training goes on.
+//! `McCandlish` et al. 2018, "An empirical model of large-batch training", appendix A: over batches
+//! of `B` samples `E|G_B|² = |G|² + S / B`, with the true gradient `G` and the trace `S` of the
+//! covariance of the gradients of single samples. Two sizes give both, and `S / |G|²` is the batch
+//! size at which noise and gradient are equal: below it twice the samples make a step nearly twice
+//! as good, above it hardly better. It is measured after some steps, as at the very start all
+//! gradients point the same way, and it grows while training goes on.
 
 use serde::Serialize;
 
@@ -23,7 +24,8 @@ const DRAWS: [(usize, usize); 4] = [(16, 48), (64, 24), (256, 8), (1024, 4)];
 pub struct Noise {
     /// One entry a batch size.
     pub batches: Vec<Spread>,
-    /// The simple noise scale, a batch size; none where the noise leaves nothing of the gradient to be seen.
+    /// The simple noise scale, a batch size; none where the noise leaves nothing of the gradient to
+    /// be seen.
     pub noise_scale: Option<f64>,
     /// Steps that had been trained.
     pub after_steps: u64,
@@ -83,7 +85,8 @@ fn squared_norm(gradient: &Weights) -> f64 {
     gradient.params.iter().map(|values| of(values.to_f64())).sum()
 }
 
-/// From the smallest and the largest size: `|G|² = (B m_B - b m_b) / (B - b)`, `S = (m_b - m_B) / (1/b - 1/B)`.
+/// From the smallest and the largest size: `|G|² = (B m_B - b m_b) / (B - b)`, `S = (m_b - m_B) /
+/// (1/b - 1/B)`.
 fn estimate(means: &[(usize, usize, f64)], after_steps: u64) -> Option<Noise> {
     let (&(small, _, of_small), &(large, _, of_large)) = (means.first()?, means.last()?);
     if small == large || means.iter().any(|mean| !mean.2.is_finite()) {

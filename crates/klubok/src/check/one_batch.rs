@@ -1,8 +1,9 @@
 //! One batch by heart: a network that cannot learn a few samples will not learn many.
 //!
-//! "Overfit a single batch of only a few examples" (Karpathy 2019). Nothing regularises, and Adam trains whatever the
-//! settings say, because the question is what the network can hold, not how fast it gets there. Where it fails, a wide
-//! copy tries the same batch: if that can, the network is too small; if not, something keeps it from learning at all.
+//! "Overfit a single batch of only a few examples" (Karpathy 2019). Nothing regularises, and Adam
+//! trains whatever the settings say, because the question is what the network can hold, not how
+//! fast it gets there. Where it fails, a wide copy tries the same batch: if that can, the network
+//! is too small; if not, something keeps it from learning at all.
 
 use serde::Serialize;
 

@@ -1,12 +1,15 @@
-//! The learning rate range test: the real network, on a copy, at a rate that rises from far too small to far too large.
+//! The learning rate range test: the real network, on a copy, at a rate that rises from far too
+//! small to far too large.
 //!
-//! Smith 2017, "Cyclical learning rates for training neural networks": the loss first does not move, then falls, then
-//! explodes. Between fall and explosion lies a floor, and chance decides where on it the lowest point is: the noisier the
-//! batches, the farther it may be from the explosion. So what counts is the highest rate at which the loss cannot be told
-//! from the lowest, by one standard error, as Breiman et al. 1984 choose among trees that are about as good. A third of
-//! that rate is proposed, Smith's factor between the largest rate and the one to begin with; but no more than a hundredth
-//! of the rate that does harm, which acts for some steps in this test and for epochs in a training. Where the lowest
-//! loss turns into harm within a decade, that is the tenth of the lowest that fastai proposes (Howard and Gugger 2020).
+//! Smith 2017, "Cyclical learning rates for training neural networks": the loss first does not
+//! move, then falls, then explodes. Between fall and explosion lies a floor, and chance decides
+//! where on it the lowest point is: the noisier the batches, the farther it may be from the
+//! explosion. So what counts is the highest rate at which the loss cannot be told from the lowest,
+//! by one standard error, as Breiman et al. 1984 choose among trees that are about as good. A third
+//! of that rate is proposed, Smith's factor between the largest rate and the one to begin with; but
+//! no more than a hundredth of the rate that does harm, which acts for some steps in this test and
+//! for epochs in a training. Where the lowest loss turns into harm within a decade, that is the
+//! tenth of the lowest that fastai proposes (Howard and Gugger 2020).
 
 use serde::Serialize;
 
@@ -32,7 +35,8 @@ const WINDOW: f64 = 0.05;
 const TOLD_APART: f64 = 1.0;
 /// The proposal is this share of the highest rate on the floor,
 const SAFE: f64 = 1.0 / 3.0;
-/// and at most this share of the first rate that does harm: the loss is this many times what it was before training.
+/// and at most this share of the first rate that does harm: the loss is this many times what it was
+/// before training.
 const FAR: f64 = 0.01;
 const HARM: f64 = 1.25;
 /// Fall of the smoothed loss, as a share of the first, that says anything was learnt.
@@ -129,7 +133,8 @@ fn judge(
     RangeTest { configured, proposed, exploded_at, first_loss, lowest_loss, curve }
 }
 
-/// Means over `half` points to each side, fewer at the ends: symmetric, so that nothing is moved along the curve.
+/// Means over `half` points to each side, fewer at the ends: symmetric, so that nothing is moved
+/// along the curve.
 fn smoothed(points: &[(f64, f64)], half: usize) -> Vec<(f64, f64)> {
     let mean = |i: usize| {
         let near = neighbours(points, i, half);
@@ -144,8 +149,9 @@ fn neighbours(points: &[(f64, f64)], i: usize, half: usize) -> &[(f64, f64)] {
     &points[i - half..=i + half]
 }
 
-/// Of the difference of two means over as many points as these. Their noise is what second differences leave of them, which
-/// a slope does not enter: `Var(a - 2 b + c) = 6 Var(a)` (Gasser et al. 1986).
+/// Of the difference of two means over as many points as these. Their noise is what second
+/// differences leave of them, which a slope does not enter: `Var(a - 2 b + c) = 6 Var(a)` (Gasser
+/// et al. 1986).
 fn standard_error(points: &[(f64, f64)]) -> f64 {
     let bends = points.windows(3).map(|p| (p[0].1 - 2.0 * p[1].1 + p[2].1).powi(2));
     let (bends, count) = bends.fold((0.0, 0.0), |(sum, count), bend| (sum + bend, count + 1.0));
@@ -172,7 +178,8 @@ mod tests {
 
     #[test]
     fn where_the_loss_turns_at_once_a_tenth_of_the_lowest_is_proposed() {
-        // Flat at 1, down to 0.5 at a rate of 0.02, up again; 7 steps smooth over one neighbour on each side.
+        // Flat at 1, down to 0.5 at a rate of 0.02, up again; 7 steps smooth over one neighbour on
+        // each side.
         let losses = [
             (2e-6, 1.0),
             (2e-5, 1.0),

@@ -1,6 +1,7 @@
 //! The loss before any update: a network that knows nothing should not be sure of anything.
 //!
-//! Even confidences cost `ln(classes)`: "verify loss @ init" (Karpathy 2019, "A recipe for training neural networks").
+//! Even confidences cost `ln(classes)`: "verify loss @ init" (Karpathy 2019, "A recipe for training
+//! neural networks").
 
 use serde::Serialize;
 

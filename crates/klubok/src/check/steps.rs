@@ -1,4 +1,5 @@
-//! Real steps of the real network, on a copy: whoever calls times them, for the library has no clock here.
+//! Real steps of the real network, on a copy: whoever calls times them, for the library has no
+//! clock here.
 
 use super::{Lab, affordable, trial::Trial};
 use crate::{Result, optim::schedule::LearningRate, state::Weights};
@@ -26,7 +27,8 @@ impl Steps {
         Ok(Self { trial, rate })
     }
 
-    /// How many steps are worth timing: at most two epochs, so that small data is not known by heart after them.
+    /// How many steps are worth timing: at most two epochs, so that small data is not known by
+    /// heart after them.
     pub fn enough(&self, lab: &Lab<'_>) -> u64 {
         let most = (2 * self.per_epoch()).clamp(STEPS.0, STEPS.1);
         affordable(FLOPS, &lab.task.network, lab.config.train.batch_size, STEPS.0, most)

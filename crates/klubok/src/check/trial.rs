@@ -26,8 +26,8 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// A network that `config` describes, from its start, on `rows`; `largest` is the most rows of a batch that will
-    /// be asked for beside the settings' own.
+    /// A network that `config` describes, from its start, on `rows`; `largest` is the most rows of
+    /// a batch that will be asked for beside the settings' own.
     pub(super) fn new(
         lab: &Lab<'_>,
         config: &Config,
@@ -108,7 +108,8 @@ pub(super) fn loss(figures: &StepFigures) -> f64 {
     figures.loss_sum / figures.weight_sum
 }
 
-/// The same settings with nothing that keeps a network from learning by heart, and Adam at a constant rate.
+/// The same settings with nothing that keeps a network from learning by heart, and Adam at a
+/// constant rate.
 pub(super) fn unregularised(config: &Config) -> Config {
     let mut free = config.clone();
     free.model.dropout = crate::config::OneOrEach::One(0.0);

@@ -7,15 +7,17 @@ use crate::{
     train::event::{Verdict, VerdictName},
 };
 
-/// How many times the loss of even confidences a start may cost. Karpathy (2019) wants them equal; a normal He start of
-/// the output layer costs up to 1.7 times that with two classes and does little harm.
+/// How many times the loss of even confidences a start may cost. Karpathy (2019) wants them equal;
+/// a normal He start of the output layer costs up to 1.7 times that with two classes and does
+/// little harm.
 const START: f64 = 2.0;
-/// Standard deviations above chance that the strongest witness of three must see: three independent ones stay below it
-/// in 99 of 100 cases where labels are in a random order.
+/// Standard deviations above chance that the strongest witness of three must see: three independent
+/// ones stay below it in 99 of 100 cases where labels are in a random order.
 const BY_CHANCE: f64 = 2.7;
 /// Samples of the validation part below which a real signal could go unseen.
 const ENOUGH: usize = 200;
-/// Share of the first loss that is still there after learning one batch in vain, when nothing was learnt at all.
+/// Share of the first loss that is still there after learning one batch in vain, when nothing was
+/// learnt at all.
 const NOTHING: f64 = 0.9;
 
 /// What is wrong, the worst first.
@@ -44,7 +46,8 @@ fn initial_loss(findings: &Findings, config: &Config) -> Option<Verdict> {
     })
 }
 
-/// Too small, where a wide copy learns the batch; where that learns it neither, nothing is learnt at all.
+/// Too small, where a wide copy learns the batch; where that learns it neither, nothing is learnt
+/// at all.
 fn one_batch(batch: &OneBatch, config: &Config) -> Option<Verdict> {
     if batch.learnt {
         return None;
@@ -71,7 +74,8 @@ fn one_batch(batch: &OneBatch, config: &Config) -> Option<Verdict> {
     })
 }
 
-/// Some layer has fewer units than there are classes, and the network is surely worse than one without it.
+/// Some layer has fewer units than there are classes, and the network is surely worse than one
+/// without it.
 fn too_narrow(baselines: &Baselines, config: &Config) -> Option<Verdict> {
     let network = baselines.narrow_network?;
     let (linear, small) = (baselines.linear, baselines.small_network);

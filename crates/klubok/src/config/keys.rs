@@ -119,7 +119,8 @@ pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }
 
-/// Bytes of the longest word that may have been meant for a key: how far it is from one takes time that grows with it.
+/// Bytes of the longest word that may have been meant for a key: how far it is from one takes time
+/// that grows with it.
 const LONGEST: usize = 60;
 
 /// The known key that is nearest to `path`, if any is near: by spelling, by its name without the

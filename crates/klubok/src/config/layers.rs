@@ -15,8 +15,8 @@ use super::{
 };
 use crate::bounded;
 
-/// Lists and tables within each other, and parts of a dotted key. The parser has a bound of its own, but when it looks for the
-/// end of what is wrong it goes as deep as the brackets do.
+/// Lists and tables within each other, and parts of a dotted key. The parser has a bound of its
+/// own, but when it looks for the end of what is wrong it goes as deep as the brackets do.
 const DEPTH: usize = 16;
 /// Letters of a key or a value that are shown in a message.
 const SHOWN: usize = 80;
@@ -85,7 +85,8 @@ impl Layers {
     /// Puts a TOML file over what is there.
     ///
     /// # Errors
-    /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its range.
+    /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its
+    /// range.
     pub fn file(&mut self, path: &Path) -> crate::Result<()> {
         let text = bounded::read_to_string(path, bounded::SETTINGS)?;
         Ok(self.text(&text, &path.display().to_string())?)
@@ -94,7 +95,8 @@ impl Layers {
     /// Puts TOML over what is there; `file` names it in messages.
     ///
     /// # Errors
-    /// When it is not TOML, or has an unknown key or a value out of its range. Nothing changes then.
+    /// When it is not TOML, or has an unknown key or a value out of its range. Nothing changes
+    /// then.
     pub fn text(&mut self, text: &str, file: &str) -> Result<(), ConfigError> {
         let mut next = self.clone();
         next.add(text, file, |line| Place::File { file: file.into(), line })?;
@@ -134,13 +136,16 @@ impl Layers {
         Ok(Resolved { config, notes, run: self.run })
     }
 
-    /// The settings in a run's own `config.toml`, with its table `[run]`. They are checked like anybody's, and nothing may
-    /// be left open. A fixed key that is missing has its default: an earlier klubok did not know it.
+    /// The settings in a run's own `config.toml`, with its table `[run]`. They are checked like
+    /// anybody's, and nothing may be left open. A fixed key that is missing has its default: an
+    /// earlier klubok did not know it.
     ///
     /// # Errors
-    /// As [`Layers::text`] and [`Layers::resolve`], and when a value is `"auto"` or missing where that means it.
+    /// As [`Layers::text`] and [`Layers::resolve`], and when a value is `"auto"` or missing where
+    /// that means it.
     pub fn of_run(text: &str, file: &str) -> Result<Resolved, ConfigError> {
-        // What a shift may be depends on the data, which may be gone; a larger one repeats the edge and does no harm.
+        // What a shift may be depends on the data, which may be gone; a larger one repeats the edge
+        // and does no harm.
         let mut layers = Self::new(Preset::Plain, DataKind::Points);
         layers.text(text, file)?;
         let (settings, file) = (layers.settings.clone(), file.to_owned());
@@ -229,8 +234,9 @@ struct Entry<'t> {
     value: Spanned<DeValue<'t>>,
 }
 
-/// The values of a file by `section.name`, in the order of the text. What is not a name in a section
-/// (a table in one, a value outside of one, an empty section that nobody knows) comes under its own path.
+/// The values of a file by `section.name`, in the order of the text. What is not a name in a
+/// section (a table in one, a value outside of one, an empty section that nobody knows) comes under
+/// its own path.
 fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for (section, content) in table {

@@ -1,7 +1,7 @@
 //! Settings: as written (TOML, flags) and as resolved and checked.
 //!
-//! [`Layers`] gathers defaults, preset, file and flags (later over earlier), checks each value by the
-//! table [`KEYS`], and resolves every `"auto"` to a concrete value: a [`Config`].
+//! [`Layers`] gathers defaults, preset, file and flags (later over earlier), checks each value by
+//! the table [`KEYS`], and resolves every `"auto"` to a concrete value: a [`Config`].
 
 pub mod keys;
 pub mod layers;
@@ -26,8 +26,8 @@ pub use text::defaults_text;
 pub use crate::plan::Precision;
 use crate::{bounded, plan::Activation};
 
-/// True of a folder in which klubok trained: its settings have a section `[run]` that says which klubok, those of nobody else
-/// do.
+/// True of a folder in which klubok trained: its settings have a section `[run]` that says which
+/// klubok, those of nobody else do.
 pub fn is_run(folder: &Path) -> bool {
     let text = bounded::read_to_string(&folder.join("config.toml"), bounded::SETTINGS);
     text.is_ok_and(|text| {
@@ -213,7 +213,8 @@ pub struct TrainConfig {
     pub warmup_epochs: f64,
     /// `step`, `exponential`, `plateau`: factor of each reduction.
     pub decay: f64,
-    /// `step`: epochs between reductions; `plateau`: epochs without a better validation loss before one.
+    /// `step`: epochs between reductions; `plateau`: epochs without a better validation loss before
+    /// one.
     pub decay_epochs: f64,
     /// `cosine`: number of restarts.
     pub restarts: u64,

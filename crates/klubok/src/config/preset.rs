@@ -51,8 +51,8 @@ impl Preset {
 }
 
 /// Photographs vary far more than a few thousand samples show, and the network is large: noise
-/// (dropout), mirrored and shifted copies and decay keep it from memorising, and the longer run lets it
-/// use them. A shift of 4 of 64 pixels is about what a photographer's framing varies by.
+/// (dropout), mirrored and shifted copies and decay keep it from memorising, and the longer run
+/// lets it use them. A shift of 4 of 64 pixels is about what a photographer's framing varies by.
 const PICTURES: &str = r"
 [model]
 hidden = [1024, 512, 256]
@@ -71,10 +71,10 @@ flip = true
 shift = 4
 ";
 
-/// Mirrored digits are other signs, so nothing is flipped. IDX pictures are centred already: a shift of 1 serves digits
-/// and garments, which fill their frame. Lowest validation loss of 15 epochs, mean of seeds 0 to 2, for shifts of 0, 1 and
-/// 2 (`klubok train DATA --epochs 15 --set augment.shift=N --seed S`): MNIST 0.052, 0.035, 0.039; Fashion-MNIST 0.249,
-/// 0.268, 0.304.
+/// Mirrored digits are other signs, so nothing is flipped. IDX pictures are centred already: a
+/// shift of 1 serves digits and garments, which fill their frame. Lowest validation loss of 15
+/// epochs, mean of seeds 0 to 2, for shifts of 0, 1 and 2 (`klubok train DATA --epochs 15 --set
+/// augment.shift=N --seed S`): MNIST 0.052, 0.035, 0.039; Fashion-MNIST 0.249, 0.268, 0.304.
 const IDX: &str = r"
 [model]
 hidden = [512, 256]

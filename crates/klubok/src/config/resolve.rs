@@ -1,4 +1,5 @@
-//! From layers to a [`Config`]: every `"auto"` gets its value, and what does not go together is refused.
+//! From layers to a [`Config`]: every `"auto"` gets its value, and what does not go together is
+//! refused.
 
 use std::collections::BTreeMap;
 

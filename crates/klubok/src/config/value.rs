@@ -31,7 +31,8 @@ impl Key {
         }
     }
 
-    /// `value` in the key's own type (numbers as floats, one unit as a list of one), if it is allowed.
+    /// `value` in the key's own type (numbers as floats, one unit as a list of one), if it is
+    /// allowed.
     pub(super) fn check(&self, value: &Value) -> Option<Value> {
         if matches!(self.default, DefaultValue::Auto(_)) && value.as_str() == Some("auto") {
             return Some(value.clone());

@@ -1,7 +1,8 @@
 //! Folders that are hardly classes, as far as their names and what they hold say.
 //!
-//! Pictures of one class seldom lie in folders with the names of other classes' folders: what lies so are parts, copies, or
-//! kinds of the same pictures. `images` beside `masks` are no classes, and neither are `fold1` and `fold2`.
+//! Pictures of one class seldom lie in folders with the names of other classes' folders: what lies
+//! so are parts, copies, or kinds of the same pictures. `images` beside `masks` are no classes, and
+//! neither are `fold1` and `fold2`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,8 @@ use super::{
 };
 use crate::error::Result;
 
-/// Names of the folders with pictures in a folder, where there are two or more and hardly anything beside them.
+/// Names of the folders with pictures in a folder, where there are two or more and hardly anything
+/// beside them.
 pub(super) fn inner(tree: &Tree, at: usize) -> BTreeSet<&str> {
     let root = class_root(tree, at, None);
     let names: BTreeSet<&str> =
@@ -29,7 +31,8 @@ pub(super) fn mostly(names: &BTreeSet<&str>, is_known: impl Fn(&str) -> bool) ->
     known > 1 && known * 2 > names.len()
 }
 
-/// Those of some folders that hold what lies beside them once more, such as `augmented/cat` beside `cat`.
+/// Those of some folders that hold what lies beside them once more, such as `augmented/cat` beside
+/// `cat`.
 pub(super) fn copies(tree: &Tree, folders: &[usize]) -> BTreeSet<usize> {
     let names: BTreeSet<&str> = folders.iter().map(|&at| tree.last_name(at)).collect();
     let is_copy = |at: &usize| {
@@ -56,7 +59,8 @@ pub(super) fn alike(tree: &Tree, folders: &[usize]) -> Vec<usize> {
     if alike.len() > 1 { alike } else { Vec::new() }
 }
 
-/// Checks that the folders of the training part look like classes, as far as names and contents say.
+/// Checks that the folders of the training part look like classes, as far as names and contents
+/// say.
 pub(super) fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize)]>) -> Result<()> {
     let (root, layout) =
         match parts.map(|parts| parts.iter().find(|(part, _)| *part == Part::Train)) {
@@ -82,7 +86,8 @@ pub(super) fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize
     check_pieces(tree, root, &folders)?;
     let (others, classes): (Vec<usize>, Vec<usize>) =
         folders.into_iter().partition(|&at| is_of_other_things(tree.last_name(at)));
-    // Beside one class other things may be the second one, unless it is `images` and they are what was marked in these.
+    // Beside one class other things may be the second one, unless it is `images` and they are what
+    // was marked in these.
     let marked = classes.iter().all(|&at| Part::says_nothing(tree.last_name(at)))
         && others.iter().any(|&at| is_of_marks(tree.last_name(at)));
     if others.is_empty() || classes.len() < 2 && !marked {

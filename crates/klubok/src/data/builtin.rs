@@ -6,9 +6,9 @@
 //! | `cats-dogs-small` | 600 | 1,000 | 1,000 | the same, for seeing a network memorise |
 //! | `spirals` | 500 | 250 | 250 | two numbers, see [`super::spirals`] |
 //!
-//! The test part comes first, then validation, then training. So the small set is the beginning of the big
-//! one: both share the test and the validation part, and what is learnt from 600 and from 4,000 pictures is
-//! measured by the same pictures.
+//! The test part comes first, then validation, then training. So the small set is the beginning of
+//! the big one: both share the test and the validation part, and what is learnt from 600 and from
+//! 4,000 pictures is measured by the same pictures.
 
 use std::sync::Arc;
 
@@ -65,8 +65,8 @@ impl BuiltIn {
 
     /// Makes the set in memory; the same bytes for any number of `threads`.
     ///
-    /// Pictures are of [`drawn::SIDE`] pixels on each side, in `color`, which does not matter to spirals.
-    /// Rows are named by their numbers.
+    /// Pictures are of [`drawn::SIDE`] pixels on each side, in `color`, which does not matter to
+    /// spirals. Rows are named by their numbers.
     ///
     /// # Errors
     /// When there is no memory for it.

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn squash_keeps_all_of_it() {
-        // Triangle filter, two pixels to each side: weights 1, 3, 3, 1, of which 1 falls off the edge.
+        // Triangle filter, two pixels to each side: weights 1, 3, 3, 1, of which 1 falls off the
+        // edge.
         let (near, far) = ((3.0 * 70.0 + 3.0 * 70.0 + 140.0) / 7.0, (70.0 + 6.0 * 140.0) / 7.0);
         let expected = [near, far].map(|v: f64| v.round() as u8);
         let out = columns(&[70, 70, 140, 140], 2, grey(2, 2), Fit::Squash);

@@ -68,7 +68,8 @@ pub(super) fn png(class: u8, number: u8) -> Vec<u8> {
     encoded(&picture.into(), ImageFormat::Png)
 }
 
-/// A file of a format, through the disk: in memory every encoder would be compiled for these tests alone.
+/// A file of a format, through the disk: in memory every encoder would be compiled for these tests
+/// alone.
 pub(super) fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().unwrap();
     image.save_with_format(file.path(), format).unwrap();

@@ -1,9 +1,9 @@
 //! IDX: the form in which MNIST and its relatives are published.
 //!
-//! A file begins with 0, 0, the type of its values (8 = bytes) and the number of dimensions, then the
-//! length of each dimension (32 bits, big endian), then the values. Pictures have three dimensions
-//! (count, rows, columns), labels one. Either may be packed with gzip. How their files are called: [`super::idx_files`].
-//! Source: <http://yann.lecun.com/exdb/mnist/>.
+//! A file begins with 0, 0, the type of its values (8 = bytes) and the number of dimensions, then
+//! the length of each dimension (32 bits, big endian), then the values. Pictures have three
+//! dimensions (count, rows, columns), labels one. Either may be packed with gzip. How their files
+//! are called: [`super::idx_files`]. Source: <http://yann.lecun.com/exdb/mnist/>.
 
 use std::{
     cmp::Ordering,
@@ -24,7 +24,8 @@ use crate::{bounded, error::Result, limits, plan::Picture, rows::MemoryRows};
 /// Most bytes that a packed file may hold; the largest relative of MNIST has 640 MB.
 const UNPACKED: u64 = 1 << 30;
 
-/// What a picture takes beside its pixels, about: its name, its hash, its class and its part, some of them twice for a while.
+/// What a picture takes beside its pixels, about: its name, its hash, its class and its part, some
+/// of them twice for a while.
 const BESIDE_PIXELS: u64 = 256;
 /// So much of that is nothing to ask about, however small the pictures are.
 const NO_MATTER: u64 = 512 << 20;
@@ -44,8 +45,8 @@ pub(super) fn is_idx(folder: &Path) -> bool {
     !Files::find(folder).is_empty()
 }
 
-/// The files of every part of the data; a part given apart is that part of its folder, else its test part, else its
-/// training part.
+/// The files of every part of the data; a part given apart is that part of its folder, else its
+/// test part, else its training part.
 pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
     let files = Files::only(source)?;
     let mut pairs = Vec::new();
@@ -139,8 +140,9 @@ fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
     Err(DataError::IdxShape { file: file.display().to_string(), got, expected }.into())
 }
 
-/// Checks that there is memory for so many pictures of so many pixels, and that they are no trick: a packed file of some
-/// kilobytes can hold a billion pictures of one pixel, whose names and hashes take a hundred times as much as they.
+/// Checks that there is memory for so many pictures of so many pixels, and that they are no trick:
+/// a packed file of some kilobytes can hold a billion pictures of one pixel, whose names and hashes
+/// take a hundred times as much as they.
 fn check_memory(file: &Path, pictures: usize, pixels: usize) -> Result<()> {
     let needed = pictures as u64 * BESIDE_PIXELS;
     let file = || file.display().to_string();
@@ -154,7 +156,8 @@ fn check_memory(file: &Path, pictures: usize, pixels: usize) -> Result<()> {
     }
 }
 
-/// Names of the classes: the labels that occur in the training part, by number. EMNIST's letters begin at 1.
+/// Names of the classes: the labels that occur in the training part, by number. EMNIST's letters
+/// begin at 1.
 fn classes(labels: impl Iterator<Item = u8>) -> Vec<String> {
     let there: BTreeSet<u8> = labels.collect();
     there.iter().map(u8::to_string).collect()
@@ -191,8 +194,9 @@ struct Idx {
     values: Vec<u8>,
 }
 
-/// Reads a file of bytes with so many dimensions. Memory grows with what is there, never with what the
-/// header announces; where the file's own length is known, nothing is read before that agrees and memory is there.
+/// Reads a file of bytes with so many dimensions. Memory grows with what is there, never with what
+/// the header announces; where the file's own length is known, nothing is read before that agrees
+/// and memory is there.
 fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     let file = || path.display().to_string();
     let (mut reader, length) = unpacked(path)?;

@@ -1,7 +1,8 @@
 //! Which files of a folder are IDX: MNIST and its relatives have one pattern for their names.
 //!
-//! `[SET-]PART-images-idx3-ubyte[.gz]` and `[SET-]PART-labels-idx1-ubyte[.gz]`; PART is `train`, `t10k` or another name
-//! of a part, `-`, `.` and `_` mean the same. They may lie some folders deeper, as in torchvision's `MNIST/raw`.
+//! `[SET-]PART-images-idx3-ubyte[.gz]` and `[SET-]PART-labels-idx1-ubyte[.gz]`; PART is `train`,
+//! `t10k` or another name of a part, `-`, `.` and `_` mean the same. They may lie some folders
+//! deeper, as in torchvision's `MNIST/raw`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +19,8 @@ use crate::error::Result;
 
 /// Folders in folders that are looked through.
 const DEPTH: usize = 3;
-/// Folders beside each other that are looked through, and entries of each: there are few files of IDX.
+/// Folders beside each other that are looked through, and entries of each: there are few files of
+/// IDX.
 const FOLDERS: usize = 16;
 const ENTRIES: usize = 4096;
 /// Files beside those used that are named; more are counted only.
@@ -46,7 +48,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Finds the IDX files in a folder, or below one that holds no pictures; nothing when there are none.
+    /// Finds the IDX files in a folder, or below one that holds no pictures; nothing when there are
+    /// none.
     pub(super) fn find(folder: &Path) -> Vec<Files> {
         let here = Self::in_folder(folder);
         if !here.named.is_empty() {
@@ -102,7 +105,8 @@ impl Files {
     /// The pictures and the labels of a part: those whose names are alike, or all there are.
     ///
     /// # Errors
-    /// [`DataError::IdxMissing`] without one of them, [`DataError::IdxSeveral`] where it is not clear which go together.
+    /// [`DataError::IdxMissing`] without one of them, [`DataError::IdxSeveral`] where it is not
+    /// clear which go together.
     pub(super) fn pair(&self, part: Part) -> Result<(&Path, &Path)> {
         let path = || self.folder.display().to_string();
         let missing =
@@ -187,7 +191,8 @@ pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut>
         below: below.filter(|name| !name.is_empty()).into_iter().collect(),
         ..LeftOut::default()
     };
-    // What lies beside may be too much, or closed to us: that is no reason not to read what was found.
+    // What lies beside may be too much, or closed to us: that is no reason not to read what was
+    // found.
     let Ok(tree) = Tree::read(source) else { return Ok(left) };
     left.loose = tree.folder(0).pictures.len() as u64;
     let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
@@ -207,7 +212,8 @@ pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut>
     Ok(left)
 }
 
-/// Counts the files of a folder that are not used and no pictures; those whose names speak of IDX are named.
+/// Counts the files of a folder that are not used and no pictures; those whose names speak of IDX
+/// are named.
 fn count_files(folder: &Path, used: &BTreeSet<&Path>, left: &mut LeftOut) -> Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let (path, entry_name) = {

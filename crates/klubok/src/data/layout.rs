@@ -1,9 +1,10 @@
 //! Which folders are parts, which are classes, and which are neither.
 //!
-//! Names and shape decide together: `train` beside `test` is a part, `train` beside `bus` and `car` with nothing but
-//! pictures in it is a class. `x_train` is a part where there is an `x_test`, or another one that holds the same folders.
-//! Folders that hold the same folders and have no names of parts are not classes either. Where it is not clear nothing is
-//! guessed: it is an error that shows the readings, and `data.layout` chooses one.
+//! Names and shape decide together: `train` beside `test` is a part, `train` beside `bus` and `car`
+//! with nothing but pictures in it is a class. `x_train` is a part where there is an `x_test`, or
+//! another one that holds the same folders. Folders that hold the same folders and have no names of
+//! parts are not classes either. Where it is not clear nothing is guessed: it is an error that
+//! shows the readings, and `data.layout` chooses one.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Of so many pictures in a folder one may lie loose, and it still looks like a folder of class folders.
+/// Of so many pictures in a folder one may lie loose, and it still looks like a folder of class
+/// folders.
 const LOOSE: u64 = 10;
 /// Folders that an error names.
 const NAMED: usize = 5;
@@ -32,12 +34,12 @@ pub(super) struct Reading {
     pub(super) parts: Option<Vec<(Part, usize)>>,
 }
 
-/// Finds out how the tree is read. `known` are the classes that are known already: of a model, or of the training part
-/// where another part is given apart.
+/// Finds out how the tree is read. `known` are the classes that are known already: of a model, or
+/// of the training part where another part is given apart.
 ///
 /// # Errors
-/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Beside`], [`DataError::Pieces`], [`DataError::Alike`],
-/// [`DataError::OtherThings`].
+/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Beside`],
+/// [`DataError::Pieces`], [`DataError::Alike`], [`DataError::OtherThings`].
 pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Result<Reading> {
     // A run's own layout says nothing of other data that its model is asked about.
     let layout = if known.is_some() { Layout::Names } else { layout };
@@ -60,8 +62,8 @@ pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Res
     Ok(Reading { at, parts })
 }
 
-/// The folder whose folders are the classes of a part: that of the part, or one of the same kind in it, as in
-/// `seg_train/seg_train/cat`. `known` as in [`read`].
+/// The folder whose folders are the classes of a part: that of the part, or one of the same kind in
+/// it, as in `seg_train/seg_train/cat`. `known` as in [`read`].
 pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> usize {
     let inner = |at: usize| {
         let [only] = tree.holding(at)[..] else { return None };
@@ -94,8 +96,8 @@ fn looks_like_parts(tree: &Tree, at: usize) -> bool {
     train && parts.iter().any(|(part, _)| *part != Part::Train)
 }
 
-/// A folder, or one below it that nothing lies beside, that holds a training part with class folders, one of any kind and
-/// another part, or a part beside pictures of its own.
+/// A folder, or one below it that nothing lies beside, that holds a training part with class
+/// folders, one of any kind and another part, or a part beside pictures of its own.
 fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
     let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
     let train = |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.holding(*at).len() > 1;
@@ -146,8 +148,9 @@ fn named_parts(tree: &Tree, at: usize) -> Vec<(Part, usize)> {
     parts
 }
 
-/// Folders with the name of a part at an end of theirs that go together: a training part with class folders and others,
-/// of the same name otherwise or with the same folders in them. What has the bare name of a part goes first.
+/// Folders with the name of a part at an end of theirs that go together: a training part with class
+/// folders and others, of the same name otherwise or with the same folders in them. What has the
+/// bare name of a part goes first.
 fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<(Part, usize)> {
     let bare_parts: BTreeSet<Part> = bare.iter().map(|(part, _)| *part).collect();
     let named = |&at: &usize| {
@@ -166,7 +169,8 @@ fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<
     let ours = ours.chain(trains.iter().map(|(.., at)| *at));
     let (inside, rests) = (insides(tree, ours), rests(&trains));
     others.retain(|(_, rest, at)| goes_with(tree, (rest, *at), &inside, &rests));
-    // Beside `train`, two of one part such as `public_test` and `private_test` leave open which is meant.
+    // Beside `train`, two of one part such as `public_test` and `private_test` leave open which is
+    // meant.
     let distinct: BTreeSet<Part> = others.iter().map(|(part, ..)| *part).collect();
     if !bare.is_empty() && distinct.len() < others.len() {
         return Vec::new();
@@ -182,7 +186,8 @@ fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<
 /// A folder whose name has a part at an end: the part, the rest of the name, the folder.
 type Named = (Part, String, usize);
 
-/// True when a folder has the same name beside the part as others, or mostly the same folders in it.
+/// True when a folder has the same name beside the part as others, or mostly the same folders in
+/// it.
 fn goes_with(
     tree: &Tree,
     (rest, at): (&str, usize),
@@ -248,8 +253,8 @@ fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
     }
 }
 
-/// Folders with the names of a training and another part of the same thing, and nothing but pictures in them: these are
-/// hardly classes, and as parts they lack them.
+/// Folders with the names of a training and another part of the same thing, and nothing but
+/// pictures in them: these are hardly classes, and as parts they lack them.
 fn flat_parts(tree: &Tree, folders: &[usize]) -> Vec<usize> {
     let named: Vec<_> = folders
         .iter()

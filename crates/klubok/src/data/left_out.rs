@@ -1,4 +1,5 @@
-//! What lies in the folder of the data and is not used: a person is told, so that nothing is missing without a word.
+//! What lies in the folder of the data and is not used: a person is told, so that nothing is
+//! missing without a word.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,7 +10,8 @@ const NAMED: usize = 5;
 /// Letters of an ending; a longer one is none.
 const LETTERS: usize = 10;
 
-/// What was found beside the data and is no part of it. Hidden files and folders of runs are not in it.
+/// What was found beside the data and is no part of it. Hidden files and folders of runs are not in
+/// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// Folders in which the data was found, where that is deeper than usual.
@@ -22,7 +24,8 @@ pub struct LeftOut {
     pub loose: u64,
     /// Files that are no pictures, by their ending in lower case; `""` for those without.
     pub files: BTreeMap<String, u64>,
-    /// Files that look like those of the data and are not among them, such as a second copy of a file of IDX.
+    /// Files that look like those of the data and are not among them, such as a second copy of a
+    /// file of IDX.
     pub beside: Vec<String>,
     /// Pipes, devices and sockets.
     pub special: u64,
@@ -50,8 +53,8 @@ impl LeftOut {
 }
 
 impl LeftOut {
-    /// "; files that are no pictures by their names: 60 (50 of .ppm, 10 without an ending)", for an error; nothing where there
-    /// are none.
+    /// "; files that are no pictures by their names: 60 (50 of .ppm, 10 without an ending)", for an
+    /// error; nothing where there are none.
     pub(super) fn files_in_words(&self) -> String {
         let named = |(ending, n): (&String, &u64)| match ending.as_str() {
             "" => format!("{n} without an ending"),

@@ -1,8 +1,8 @@
 //! The picture files of the data with their parts and classes, without reading one.
 //!
-//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`: [`layout`](super::layout) says which folders are what. Below a class
-//! folder pictures are found at any depth. Hidden files and folders of systems are passed over; all else that is not
-//! used is counted. Order is the byte order of the names.
+//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`: [`layout`](super::layout) says which folders are
+//! what. Below a class folder pictures are found at any depth. Hidden files and folders of systems
+//! are passed over; all else that is not used is counted. Order is the byte order of the names.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +24,8 @@ use crate::{config::Layout, error::Result};
 pub(super) struct File {
     /// Where it is.
     pub(super) path: PathBuf,
-    /// Its path below the data folder with `/` between the names; below `--val PATH`: `val/` and that.
+    /// Its path below the data folder with `/` between the names; below `--val PATH`: `val/` and
+    /// that.
     pub(super) name: String,
     /// Number of its class.
     pub(super) class: u32,
@@ -91,7 +92,8 @@ impl Listing {
         for (part, folder) in parts {
             let is_first = trains && part == Part::Train;
             let classes = class_root(&tree, folder, (!is_first).then_some(&self.classes));
-            // Kaggle's test pictures have no classes: they cannot be used, and training does without.
+            // Kaggle's test pictures have no classes: they cannot be used, and training does
+            // without.
             if !is_first && self.has_no_classes(&tree, classes, wrapper) {
                 if trains {
                     self.leave_folder(&tree, folder);
@@ -108,8 +110,9 @@ impl Listing {
         Ok(())
     }
 
-    /// True when a part has nothing but pictures, or a folder of them that is there for no class: of its own name, of a
-    /// name that says nothing, or of the name that the class folders of the training part lie in.
+    /// True when a part has nothing but pictures, or a folder of them that is there for no class:
+    /// of its own name, of a name that says nothing, or of the name that the class folders of the
+    /// training part lie in.
     fn has_no_classes(&self, tree: &Tree, part: usize, wrapper: Option<&str>) -> bool {
         match tree.holding(part)[..] {
             [] => true,
@@ -124,7 +127,8 @@ impl Listing {
         }
     }
 
-    /// Adds a part given by its own path: that path, or where it has parts, the one of that name, else its `train`.
+    /// Adds a part given by its own path: that path, or where it has parts, the one of that name,
+    /// else its `train`.
     fn add_apart(&mut self, path: &Path, part: Part) -> Result<()> {
         let tree = Tree::read(path)?;
         let Reading { mut at, parts } = layout::read(&tree, Layout::Names, Some(&self.classes))?;
@@ -156,7 +160,8 @@ impl Listing {
         if folders.is_empty() {
             return Err(DataError::NoPictures { path, found: tree.passed_over(at) }.into());
         }
-        // What repeats the classes beside it is none, unless somebody says that it is one or a network knows it.
+        // What repeats the classes beside it is none, unless somebody says that it is one or a
+        // network knows it.
         if !(names_classes && root.all) {
             let copies = copies(tree, &folders);
             let known: BTreeSet<&str> = self.classes.iter().map(String::as_str).collect();

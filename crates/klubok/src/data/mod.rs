@@ -1,7 +1,8 @@
 //! Data: from what a user has to rows, parts and classes.
 //!
-//! DATA is a folder of class folders, with or without parts (`train/ val/ test/`) above them, a folder of IDX
-//! files, or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
+//! DATA is a folder of class folders, with or without parts (`train/ val/ test/`) above them, a
+//! folder of IDX files, or `demo:NAME` for a built-in set. Everything is read once and kept as
+//! bytes.
 
 mod alike;
 pub mod builtin;
@@ -66,7 +67,8 @@ pub struct Dataset {
     /// Which rows are in which part.
     pub parts: Parts,
     /// Where each row comes from: the file's path below the data folder with `/` between the names
-    /// (below `--val PATH`: `val/` and that), or the part and the row's number in it, as in `train/17`.
+    /// (below `--val PATH`: `val/` and that), or the part and the row's number in it, as in
+    /// `train/17`.
     pub names: Vec<String>,
     /// Hash of each row's stored input (XXH3, 128 bits): recognises samples across runs and parts.
     pub hashes: Vec<u128>,
@@ -189,8 +191,9 @@ impl SourceKind {
 pub struct OpenOptions {
     /// Size, colours, fit and the cut of the validation part.
     pub data: DataConfig,
-    /// A validation part given apart, of the same kind as the data; it replaces the data's own. Where
-    /// its folder has parts, its `val` is used, else its `train` (IDX: its `t10k`, else its `train`).
+    /// A validation part given apart, of the same kind as the data; it replaces the data's own.
+    /// Where its folder has parts, its `val` is used, else its `train` (IDX: its `t10k`, else its
+    /// `train`).
     pub val: Option<PathBuf>,
     /// A test part given apart, likewise.
     pub test: Option<PathBuf>,
@@ -198,8 +201,8 @@ pub struct OpenOptions {
     pub strict: bool,
     /// Threads that read; the result does not depend on it.
     pub threads: usize,
-    /// The model that the data is for, if there is one: its classes and shape apply, a class may have
-    /// any number of samples, and no training part is needed.
+    /// The model that the data is for, if there is one: its classes and shape apply, a class may
+    /// have any number of samples, and no training part is needed.
     pub known: Option<Known>,
 }
 
@@ -386,7 +389,8 @@ fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
     (0..rows.len() as u32).map(hash).collect()
 }
 
-/// The classes that a network knows, and whether one of them is this class in another form of writing.
+/// The classes that a network knows, and whether one of them is this class in another form of
+/// writing.
 fn known_classes(class: &str, classes: &[String]) -> String {
     match classes.iter().find(|known| names::differ_in_form(class, known)) {
         None => quoted(classes),

@@ -4,14 +4,16 @@ use std::{ffi::OsStr, fmt::Write as _, path::Path};
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Ends of names that are taken for pictures. HEIC and AVIF are among them to be named as unsupported.
+/// Ends of names that are taken for pictures. HEIC and AVIF are among them to be named as
+/// unsupported.
 const ENDINGS: [&str; 14] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "webp", "tif", "tiff", "heic",
     "heif", "avif",
 ];
 
-/// Folders that systems and devices make, in lower case: macOS, Windows, Linux, Synology, QNAP. They hold thumbnails,
-/// copies and what was deleted. Those of programmers' tools are full of pictures that nobody ever meant.
+/// Folders that systems and devices make, in lower case: macOS, Windows, Linux, Synology, QNAP.
+/// They hold thumbnails, copies and what was deleted. Those of programmers' tools are full of
+/// pictures that nobody ever meant.
 const SYSTEM: [&str; 24] = [
     "__macosx",
     "network trash folder",
@@ -39,11 +41,12 @@ const SYSTEM: [&str; 24] = [
     "venv",
 ];
 
-/// Where old Windows keeps what was deleted, always in capitals: waste is sorted into classes of these names.
+/// Where old Windows keeps what was deleted, always in capitals: waste is sorted into classes of
+/// these names.
 const BINS: [&str; 2] = ["RECYCLER", "RECYCLED"];
 
-/// Folders in which people keep other things than data, in lower case. A class may have such a name, so that one beside
-/// class folders is asked about.
+/// Folders in which people keep other things than data, in lower case. A class may have such a
+/// name, so that one beside class folders is asked about.
 const OTHER_THINGS: [&str; 27] = [
     "plots",
     "plot",
@@ -74,7 +77,8 @@ const OTHER_THINGS: [&str; 27] = [
     "temp",
 ];
 
-/// Folders of what people marked in pictures, in lower case: they lie beside those of the pictures themselves.
+/// Folders of what people marked in pictures, in lower case: they lie beside those of the pictures
+/// themselves.
 const MARKS: [&str; 9] = [
     "masks",
     "annotations",
@@ -87,7 +91,8 @@ const MARKS: [&str; 9] = [
     "bboxes",
 ];
 
-/// Words for the pieces that something large is cut into, in lower case: a number stands behind one.
+/// Words for the pieces that something large is cut into, in lower case: a number stands behind
+/// one.
 const PIECES: [&str; 11] = [
     "part", "fold", "batch", "chunk", "shard", "split", "piece", "images", "img", "imgs",
     "pictures",
@@ -122,8 +127,8 @@ pub(super) fn is_of_marks(name: &str) -> bool {
     MARKS.contains(&name.to_lowercase().as_str())
 }
 
-/// What a name says before the number of a piece, in lower case: `images_part_` of `images_part_2`. None where the name is
-/// not of a piece.
+/// What a name says before the number of a piece, in lower case: `images_part_` of `images_part_2`.
+/// None where the name is not of a piece.
 pub(super) fn piece_of(name: &str) -> Option<String> {
     let name = name.to_lowercase();
     let before = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -132,8 +137,8 @@ pub(super) fn piece_of(name: &str) -> Option<String> {
     (before.len() < name.len() && PIECES.contains(&word)).then(|| before.to_owned())
 }
 
-/// What a name that is no UTF-8 says in the encodings that Russian systems had, Windows and DOS, from what
-/// [`shown`] makes of it.
+/// What a name that is no UTF-8 says in the encodings that Russian systems had, Windows and DOS,
+/// from what [`shown`] makes of it.
 pub(super) fn in_old_encodings(name: &str) -> [String; 2] {
     let decode = |letter: fn(u8) -> Option<char>| {
         let mut pieces = name.split(r"\x");
@@ -163,14 +168,14 @@ fn dos(byte: u8) -> Option<char> {
     }
 }
 
-/// True when two names differ in nothing but the form of their accents: one letter in the one (`é`), a letter and a
-/// combining mark in the other. Systems write names in either form.
+/// True when two names differ in nothing but the form of their accents: one letter in the one
+/// (`é`), a letter and a combining mark in the other. Systems write names in either form.
 pub(super) fn differ_in_form(one: &str, other: &str) -> bool {
     one != other && one.nfc().eq(other.nfc())
 }
 
-/// A name as text. Bytes that are no UTF-8 become `\xHH`, and so does a backslash before what reads like that: names
-/// that differ are never shown alike.
+/// A name as text. Bytes that are no UTF-8 become `\xHH`, and so does a backslash before what reads
+/// like that: names that differ are never shown alike.
 pub fn shown(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {

@@ -1,7 +1,8 @@
 //! From stored rows to the network's input: measured on the training part, kept in the model.
 //!
-//! `x = (stored - mean) / std`, with one mean and standard deviation a channel of pictures or a column
-//! of numbers: `std² = Σ (x - mean)² / n` over the training part; with `data.normalize = false` mean 0 and deviation 1.
+//! `x = (stored - mean) / std`, with one mean and standard deviation a channel of pictures or a
+//! column of numbers: `std² = Σ (x - mean)² / n` over the training part; with `data.normalize =
+//! false` mean 0 and deviation 1.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,8 @@ pub struct Preprocessing {
     pub input: Input,
     /// How a picture that is not of this shape is made so.
     pub fit: Fit,
-    /// Mean of the training part, in stored units (0 to 255 for pixels): one a channel, or one a column.
+    /// Mean of the training part, in stored units (0 to 255 for pixels): one a channel, or one a
+    /// column.
     pub mean: Vec<f32>,
     /// Standard deviation of the training part, likewise; constants have 1.
     pub std: Vec<f32>,
@@ -126,8 +128,8 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.chunks_exact(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]]))
 }
 
-/// The deviation, or 1 where all values are the same (rounding of the mean must not blow them up) or
-/// so close together that the factor would be infinite.
+/// The deviation, or 1 where all values are the same (rounding of the mean must not blow them up)
+/// or so close together that the factor would be infinite.
 fn deviation(variance: f64, (least, most): (f64, f64)) -> f32 {
     let std = variance.sqrt() as f32;
     if least >= most || !(1.0 / std).is_finite() { 1.0 } else { std }

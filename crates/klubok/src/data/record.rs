@@ -150,8 +150,9 @@ fn parse(record: &csv::StringRecord) -> std::result::Result<SplitRow, String> {
     })
 }
 
-/// In one sentence how `now` differs from the rows of a record, or nothing when it does not: samples
-/// that were added or removed, whose content changed, that changed their class or their part.
+/// In one sentence how `now` differs from the rows of a record, or nothing when it does not:
+/// samples that were added or removed, whose content changed, that changed their class or their
+/// part.
 ///
 /// # Errors
 /// When a row cannot be read.

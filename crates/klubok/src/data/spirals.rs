@@ -1,9 +1,10 @@
 //! Two interleaved spirals with noise: `demo:spirals`, the hardest set of TensorFlow Playground.
 //!
 //! With `u` uniform in [0, 1) and class `c`: `r = 5 u`, `t = 1.75 · 2π u + c π`, and the point is
-//! `(r sin t, r cos t)` plus [`NOISE`] times uniform numbers in [-1, 1). Source: `classifySpiralData` in
-//! <https://github.com/tensorflow/playground/blob/master/src/dataset.ts>, where `u` is evenly spaced; here
-//! it is random, so that a point does not depend on how many there are.
+//! `(r sin t, r cos t)` plus [`NOISE`] times uniform numbers in [-1, 1). Source:
+//! `classifySpiralData` in <https://github.com/tensorflow/playground/blob/master/src/dataset.ts>,
+//! where `u` is evenly spaced; here it is random, so that a point does not depend on how many there
+//! are.
 
 use std::f64::consts::TAU;
 
@@ -37,8 +38,8 @@ pub fn points(count: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
     (x.collect(), classes)
 }
 
-/// Sine and cosine by the series at `angle / 64` and six doublings: `f64::sin` may differ in its last bit
-/// from system to system, products and sums do not. Correct to 1e-13 for angles up to 15.
+/// Sine and cosine by the series at `angle / 64` and six doublings: `f64::sin` may differ in its
+/// last bit from system to system, products and sums do not. Correct to 1e-13 for angles up to 15.
 fn sin_cos(angle: f64) -> (f64, f64) {
     let x = angle / 64.0;
     let square = -x * x;

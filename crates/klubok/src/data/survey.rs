@@ -1,7 +1,8 @@
-//! Facts about data that stand before any training: counts, copies, inputs that never change, their scale.
+//! Facts about data that stand before any training: counts, copies, inputs that never change, their
+//! scale.
 //!
-//! Cheap on purpose: what is counted over all rows are classes and hashes, which are there already; values are
-//! looked at in a sample of the training part.
+//! Cheap on purpose: what is counted over all rows are classes and hashes, which are there already;
+//! values are looked at in a sample of the training part.
 
 use serde::Serialize;
 
@@ -14,8 +15,8 @@ use crate::{
 
 /// Rows of the training part whose values are looked at, at most: evenly spaced over the part.
 const LOOKED_AT: usize = 2000;
-/// Of wide rows fewer, so that a training need not wait: about as many values as a third of a second reads. But never less than
-/// what [`NEARLY`] takes.
+/// Of wide rows fewer, so that a training need not wait: about as many values as a third of a
+/// second reads. But never less than what [`NEARLY`] takes.
 const VALUES: usize = 40_000_000;
 const LEAST: usize = 200;
 /// Share of the samples that an input must have the same value in to count as nearly constant.
@@ -69,13 +70,15 @@ impl Counts {
 pub struct Copies {
     /// Samples of a part beyond the first with the same content in it.
     pub within: Counts,
-    /// Samples of the validation and of the test part whose content is in the training part as well (`train` is 0).
+    /// Samples of the validation and of the test part whose content is in the training part as well
+    /// (`train` is 0).
     pub in_train: Counts,
     /// Samples of all parts whose content stands under another class as well.
     pub contradicting: usize,
     /// Some of the samples in `in_train`: the name in its part, the name in the training part.
     pub in_train_names: Vec<[String; 2]>,
-    /// Some of the samples in `contradicting`: two names with the same content and different classes.
+    /// Some of the samples in `contradicting`: two names with the same content and different
+    /// classes.
     pub contradicting_names: Vec<[String; 2]>,
 }
 
@@ -178,7 +181,8 @@ fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
     if !limits::fits(needed) {
         return Err(DataError::Memory { rows: looked_at, needed }.into());
     }
-    // Who has more than half of the votes wins (Boyer and Moore 1991): one candidate a value, no table of values.
+    // Who has more than half of the votes wins (Boyer and Moore 1991): one candidate a value, no
+    // table of values.
     let mut candidates = vec![(0.0f64, 0usize); spec.width];
     let (mut sum, mut squares) = (0.0, 0.0);
     each_row(rows, &which, |_, bytes| {

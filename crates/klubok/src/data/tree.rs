@@ -1,7 +1,7 @@
 //! What lies below a folder: folders and the names of pictures, without opening one.
 //!
-//! Folders are read one after the other, not one within the other: depth takes no stack. Depth, number of entries and
-//! number of links that are followed are bounded.
+//! Folders are read one after the other, not one within the other: depth takes no stack. Depth,
+//! number of entries and number of links that are followed are bounded.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,8 @@ use crate::{config::is_run, error::Result};
 const DEPTH: usize = 64;
 /// Files and folders of all kinds.
 const ENTRIES: usize = 1 << 21;
-/// Bytes that folders and the paths of pictures take, all together: names may be long, and each lies below others.
+/// Bytes that folders and the paths of pictures take, all together: names may be long, and each
+/// lies below others.
 const PATHS: usize = 256 << 20;
 /// Links to folders: a few that lead to each other already make more ways than anyone can go.
 const LINKS: usize = 1 << 16;
@@ -262,7 +263,8 @@ impl Folder {
         }
     }
 
-    /// A folder in which klubok trained: settings with a section `[run]` that says which klubok, and no pictures.
+    /// A folder in which klubok trained: settings with a section `[run]` that says which klubok,
+    /// and no pictures.
     fn looks_like_run(&self) -> bool {
         let settings = self.left.files.contains_key("toml") && self.pictures.is_empty();
         settings && is_run(&self.path)

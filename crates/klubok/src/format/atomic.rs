@@ -22,7 +22,8 @@ pub struct NotWritten {
     pub cause: io::Error,
 }
 
-/// Writes a file under a temporary name beside `path`, brings it to the disk and renames it to `path`.
+/// Writes a file under a temporary name beside `path`, brings it to the disk and renames it to
+/// `path`.
 ///
 /// What was at `path` is replaced at once or not at all. A process that is killed in between leaves
 /// `.NAME.PROCESS-NUMBER.tmp` behind, which is safe to delete.
@@ -151,7 +152,8 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 
-    /// What the next test runs where files cannot grow beyond some kilobytes; by itself it does nothing.
+    /// What the next test runs where files cannot grow beyond some kilobytes; by itself it does
+    /// nothing.
     #[test]
     #[ignore = "a part of a_disk_that_fills_up_loses_nothing"]
     fn write_more_than_fits() {

@@ -1,10 +1,10 @@
 //! `model.safetensors`: a trained network with all that is needed to use it, in one file.
 //!
-//! Tensors are named as the plan's parameters and running statistics (`hidden1.weight`, ...), weights
-//! `[out, in]`, all `f32`. The one metadata key, `klubok`, is a JSON object with sorted keys: `checksum`
-//! (XXH3, 128 bits, of the object without it and of the values in the plan's order), `classes`,
-//! `format`, `network`, `preprocessing`. Nothing depends on time, host, threads, paths or the run's
-//! name: the same model gives the same bytes.
+//! Tensors are named as the plan's parameters and running statistics (`hidden1.weight`, ...),
+//! weights `[out, in]`, all `f32`. The one metadata key, `klubok`, is a JSON object with sorted
+//! keys: `checksum` (XXH3, 128 bits, of the object without it and of the values in the plan's
+//! order), `classes`, `format`, `network`, `preprocessing`. Nothing depends on time, host, threads,
+//! paths or the run's name: the same model gives the same bytes.
 
 use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 

@@ -1,4 +1,5 @@
-//! Safetensors files, written block by block: what is in memory already is not put together a second time.
+//! Safetensors files, written block by block: what is in memory already is not put together a
+//! second time.
 
 use std::{
     borrow::Cow,
@@ -34,12 +35,13 @@ pub(crate) fn dtype(numbers: &Numbers) -> Dtype {
     }
 }
 
-/// Writes a file of these tensors with one key of metadata; `numbers` is asked for those of each, by its place in the
-/// list, once. Tensors stand in the order of the format: the widest numbers first, then by name.
+/// Writes a file of these tensors with one key of metadata; `numbers` is asked for those of each,
+/// by its place in the list, once. Tensors stand in the order of the format: the widest numbers
+/// first, then by name.
 ///
 /// # Errors
-/// When `out` or `numbers` fails, numbers do not fill their tensor, or the metadata is larger than the format allows
-/// (100 MB).
+/// When `out` or `numbers` fails, numbers do not fill their tensor, or the metadata is larger than
+/// the format allows (100 MB).
 pub(crate) fn write<'a>(
     out: &mut impl Write,
     (key, value): (&str, String),
@@ -50,8 +52,8 @@ pub(crate) fn write<'a>(
     values(out, &order, tensors, numbers)
 }
 
-/// The same with a seal: a last tensor [`SEAL`] that holds XXH3 (128 bits) of all bytes before it. The file is hashed as it
-/// is written, so that nothing is asked for twice.
+/// The same with a seal: a last tensor [`SEAL`] that holds XXH3 (128 bits) of all bytes before it.
+/// The file is hashed as it is written, so that nothing is asked for twice.
 ///
 /// # Errors
 /// As [`write`].
@@ -94,7 +96,8 @@ impl<W: Write> Write for Hashed<'_, W> {
     }
 }
 
-/// Most bytes of a header: a description takes up to forty times as much memory. And what is said of a longer one.
+/// Most bytes of a header: a description takes up to forty times as much memory. And what is said
+/// of a longer one.
 const HEADER: usize = 8 << 20;
 const LONG_HEADER: &str = "its description is longer than 8 MiB";
 

@@ -1,7 +1,8 @@
 //! Principal components: the directions in which samples differ most.
 //!
-//! With the centred samples as rows of `X [n, width]` and `X Xᵀ u = λ u`, the axis is `Xᵀ u / √λ` and the samples'
-//! standard deviation along it `√(λ / (n - 1))`. There are fewer samples than pixels, so `X Xᵀ` is the small one.
+//! With the centred samples as rows of `X [n, width]` and `X Xᵀ u = λ u`, the axis is `Xᵀ u / √λ`
+//! and the samples' standard deviation along it `√(λ / (n - 1))`. There are fewer samples than
+//! pixels, so `X Xᵀ` is the small one.
 
 use nalgebra::DMatrix;
 

@@ -1,8 +1,10 @@
-//! What excites a unit: which samples do it most, and which picture would do it more than any of them.
+//! What excites a unit: which samples do it most, and which picture would do it more than any of
+//! them.
 //!
-//! Pixels that are free to move find a pattern of noise that excites a unit and shows nothing. So a picture is looked for
-//! only among those that differ from the mean picture as training pictures do: along their first principal components, and
-//! as far from the mean as a training picture is on average.
+//! Pixels that are free to move find a pattern of noise that excites a unit and shows nothing. So a
+//! picture is looked for only among those that differ from the mean picture as training pictures
+//! do: along their first principal components, and as far from the mean as a training picture is on
+//! average.
 
 use super::{Glass, Layer, components::Components};
 use crate::plan::Augment;
@@ -17,13 +19,14 @@ const FIRST: f64 = 0.5;
 pub struct Exciting {
     /// The picture as it would be stored; pixels may be a little outside of 0 to 255.
     pub stored: Vec<f64>,
-    /// What the unit makes of it, before its activation; for a class, by how much its logit is above the mean logit.
+    /// What the unit makes of it, before its activation; for a class, by how much its logit is
+    /// above the mean logit.
     pub value: f64,
 }
 
 impl Glass {
-    /// The picture within `space` (components of stored pictures) that excites a unit most, by gradient ascent from the
-    /// mean picture on a sphere.
+    /// The picture within `space` (components of stored pictures) that excites a unit most, by
+    /// gradient ascent from the mean picture on a sphere.
     ///
     /// # Panics
     /// When the layer has no such unit, or the components are not those of the network's inputs.
@@ -62,8 +65,8 @@ impl Glass {
         Exciting { stored: space.sample(&best.1), value: best.0 }
     }
 
-    /// What is to become large, as weights of a layer's values: one of them. Of logits only differences count, so there it is
-    /// one of them against their mean.
+    /// What is to become large, as weights of a layer's values: one of them. Of logits only
+    /// differences count, so there it is one of them against their mean.
     fn wanted(&self, layer: &Layer, unit: usize) -> Vec<f64> {
         let units = self.units(layer);
         assert!(unit < units, "unit {unit} of {units}");
@@ -92,8 +95,8 @@ pub fn most_exciting(values: &[f32], units: usize, unit: usize, many: usize) -> 
     order
 }
 
-/// The units whose values differ most from sample to sample, those first; `values` is `[samples, units]`. Constant ones are
-/// left out: nothing excites them.
+/// The units whose values differ most from sample to sample, those first; `values` is `[samples,
+/// units]`. Constant ones are left out: nothing excites them.
 pub fn most_telling(values: &[f32], units: usize) -> Vec<usize> {
     let samples = (values.len() / units).max(1) as f64;
     let variance = |unit: usize| {

@@ -7,7 +7,8 @@ use crate::{
 };
 
 impl Glass {
-    /// The same network with this share of the units of every hidden layer switched off, others for every `draw`.
+    /// The same network with this share of the units of every hidden layer switched off, others for
+    /// every `draw`.
     #[must_use]
     pub fn without(&self, share: f64, draw: u64) -> Self {
         let mut glass = self.clone();

@@ -15,17 +15,20 @@ use crate::{
 const BLOCK: usize = 256;
 
 impl Glass {
-    /// What a layer hands on to the next one, or the logits: a value that [`Glass::ask`] can be asked for.
+    /// What a layer hands on to the next one, or the logits: a value that [`Glass::ask`] can be
+    /// asked for.
     ///
     /// # Panics
     /// When there are not so many layers.
     pub fn handed_on(&self, layer: usize) -> Value {
         assert!(layer < self.layers.len(), "layer {layer} of {}", self.layers.len());
-        // What is dropped in training stands between a layer's output and the next layer, and changes nothing here.
+        // What is dropped in training stands between a layer's output and the next layer, and
+        // changes nothing here.
         self.layers.get(layer + 1).map_or(self.plan.output, |next| next.x)
     }
 
-    /// Values of the plan for these rows, `[rows, width]` each. On one thread: the others are the training's.
+    /// Values of the plan for these rows, `[rows, width]` each. On one thread: the others are the
+    /// training's.
     ///
     /// # Errors
     /// When the network does not fit into memory, or a value is not one that a layer hands on.

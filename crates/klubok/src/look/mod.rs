@@ -1,8 +1,9 @@
-//! Looking into a network: what each unit makes of one sample, what is wrong with the answer and which way back the error
-//! goes, and what its weights are.
+//! Looking into a network: what each unit makes of one sample, what is wrong with the answer and
+//! which way back the error goes, and what its weights are.
 //!
-//! It is for people: one sample at a time in f64, with the plain functions of `nn`, and many through a backend. Whoever looks has a
-//! copy of the weights, and nothing here can change a training.
+//! It is for people: one sample at a time in f64, with the plain functions of `nn`, and many
+//! through a backend. Whoever looks has a copy of the weights, and nothing here can change a
+//! training.
 
 pub mod components;
 pub mod excite;
@@ -70,7 +71,8 @@ impl Glass {
         &self.layers
     }
 
-    /// The same network with its weights in f64: for whoever asks it often, one sample after the other.
+    /// The same network with its weights in f64: for whoever asks it often, one sample after the
+    /// other.
     #[must_use]
     pub fn in_f64(&self) -> Self {
         let mut glass = self.clone();
@@ -139,7 +141,8 @@ mod tests {
         plan::Picture,
     };
 
-    /// A network of pictures of three pixels, four hidden units with normalisation, and two classes.
+    /// A network of pictures of three pixels, four hidden units with normalisation, and two
+    /// classes.
     pub(super) fn glass() -> Glass {
         let hidden = |units, batch_norm| Hidden {
             units,

@@ -8,7 +8,8 @@ pub const BINS: usize = 2;
 /// Two steps in a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Motion {
-    /// Cosine of the angle between the two steps: 1 is straight on, 0 a right angle, -1 back. None where nothing moved.
+    /// Cosine of the angle between the two steps: 1 is straight on, 0 a right angle, -1 back. None
+    /// where nothing moved.
     pub cosine: Option<f64>,
     /// Length of the second step.
     pub length: f64,
@@ -18,7 +19,8 @@ pub struct Motion {
     pub typical: Option<f64>,
     /// Numbers that did not move at all in the second step.
     pub still: usize,
-    /// How many numbers moved by how much in the second step, in [`BINS`] bins a power of ten over [`POWERS`].
+    /// How many numbers moved by how much in the second step, in [`BINS`] bins a power of ten over
+    /// [`POWERS`].
     pub sizes: Vec<usize>,
 }
 

@@ -1,4 +1,5 @@
-//! One sample on its way through a network, forward to the answer and back from the error, every value kept.
+//! One sample on its way through a network, forward to the answer and back from the error, every
+//! value kept.
 
 use std::borrow::Cow;
 
@@ -84,8 +85,8 @@ impl Glass {
         Pass { probabilities: softmax(&logits), logits, values }
     }
 
-    /// The way back of the cross-entropy where `class` is right: at the logits it is `p - y`, and from there on the chain
-    /// rule.
+    /// The way back of the cross-entropy where `class` is right: at the logits it is `p - y`, and
+    /// from there on the chain rule.
     ///
     /// # Panics
     /// When there is no such class.
@@ -133,7 +134,8 @@ impl Glass {
         Back { gradients }
     }
 
-    /// Share of the units of a layer whose gate is open for this sample: through which a gradient flows back.
+    /// Share of the units of a layer whose gate is open for this sample: through which a gradient
+    /// flows back.
     pub fn open(&self, pass: &Pass, layer: &Layer) -> f64 {
         let z = pass.value(layer.z);
         let open = z.iter().filter(|&&z| activation::slope(layer.f, z) != 0.0).count();

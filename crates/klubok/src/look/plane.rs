@@ -1,4 +1,5 @@
-//! A part of the plane of two inputs, cut into squares: where a network of two inputs changes its mind.
+//! A part of the plane of two inputs, cut into squares: where a network of two inputs changes its
+//! mind.
 
 /// Room around the points, as a share of how far they reach.
 const MARGIN: f64 = 0.12;
@@ -36,8 +37,8 @@ impl Plane {
         Self { low, high, side }
     }
 
-    /// The middles of the squares, `[side², 2]`: from left to right, and from the top, where the second input is
-    /// largest, down.
+    /// The middles of the squares, `[side², 2]`: from left to right, and from the top, where the
+    /// second input is largest, down.
     pub fn middles(&self) -> Vec<f32> {
         let Self { low, high, side } = *self;
         let at = |axis: usize, square: usize| {

@@ -1,5 +1,5 @@
-//! What a layer's outputs are good for: what a straight cut through them can tell, and how much they change when a picture is
-//! flipped or shifted.
+//! What a layer's outputs are good for: what a straight cut through them can tell, and how much
+//! they change when a picture is flipped or shifted.
 
 use nalgebra::DMatrix;
 
@@ -18,7 +18,8 @@ pub struct Labelled<'a> {
 }
 
 /// Share of right answers on `test` of a linear probe of `learn`: ridge regression of the classes,
-/// `W = Xᵀ (X Xᵀ + λ I)⁻¹ Y` with centred `X` and `Y`. None when there is nothing to learn from or to test on.
+/// `W = Xᵀ (X Xᵀ + λ I)⁻¹ Y` with centred `X` and `Y`. None when there is nothing to learn from or
+/// to test on.
 ///
 /// # Panics
 /// When values and classes do not agree.
@@ -50,9 +51,9 @@ pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> 
     Some(right.count() as f64 / tested as f64)
 }
 
-/// How alike the outputs `a` of samples stay to the outputs `b` of the same samples, changed: the mean cosine of the angle
-/// between the two as seen from the mean output. 1 is the same; two different samples have about 0. Both are
-/// `[samples, width]`.
+/// How alike the outputs `a` of samples stay to the outputs `b` of the same samples, changed: the
+/// mean cosine of the angle between the two as seen from the mean output. 1 is the same; two
+/// different samples have about 0. Both are `[samples, width]`.
 pub fn alike(a: &[f64], b: &[f64], width: usize) -> Option<f64> {
     let samples = a.len() / width;
     let mean: Vec<f64> = (0..width)

@@ -1,4 +1,5 @@
-//! Proof that backpropagation tells the truth: one weight is moved a little to both sides, and the loss is measured.
+//! Proof that backpropagation tells the truth: one weight is moved a little to both sides, and the
+//! loss is measured.
 
 use super::Glass;
 use crate::state::Numbers;
@@ -24,7 +25,8 @@ pub struct Slope {
 }
 
 impl Glass {
-    /// The slope of a stored sample's loss, where `class` is right, along the weight with which a unit reads an input.
+    /// The slope of a stored sample's loss, where `class` is right, along the weight with which a
+    /// unit reads an input.
     ///
     /// # Panics
     /// When there is no such layer, unit, input or class.

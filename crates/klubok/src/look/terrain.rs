@@ -1,15 +1,16 @@
-//! The plane through three moments of a training, in the space that has an axis for every weight: where its loss is shown, it is
-//! the terrain that the training walked.
+//! The plane through three moments of a training, in the space that has an axis for every weight:
+//! where its loss is shown, it is the terrain that the training walked.
 //!
-//! After Li, Xu, Taylor, Studer and Goldstein, *Visualizing the loss landscape of neural nets* (2018), but with moments of the
-//! training itself instead of random directions.
+//! After Li, Xu, Taylor, Studer and Goldstein, *Visualizing the loss landscape of neural nets*
+//! (2018), but with moments of the training itself instead of random directions.
 
 use crate::state::{Numbers, Weights};
 
 /// Moments that lie this close to a line, as a share of its length, span no plane.
 const FLAT: f64 = 1e-3;
 
-/// A plane through three moments. The first is its origin, the second lies on the first axis; lengths are those of weights.
+/// A plane through three moments. The first is its origin, the second lies on the first axis;
+/// lengths are those of weights.
 pub struct Terrain<'a> {
     start: &'a Weights,
     last: &'a Weights,

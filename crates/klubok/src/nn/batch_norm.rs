@@ -1,7 +1,9 @@
-//! Batch normalisation (Ioffe and Szegedy 2015): `y = gain x̂ + shift`, `x̂ = (x - mean) / √(variance + ε)`.
+//! Batch normalisation (Ioffe and Szegedy 2015): `y = gain x̂ + shift`, `x̂ = (x - mean) /
+//! √(variance + ε)`.
 //!
-//! Per feature, over the batch: `mean = Σ x / n`, `variance = Σ (x - mean)² / n`. Running statistics move
-//! by [`MOMENTUM`] each step, the variance with `n - 1` in place of `n`, as in PyTorch; evaluation uses them.
+//! Per feature, over the batch: `mean = Σ x / n`, `variance = Σ (x - mean)² / n`. Running
+//! statistics move by [`MOMENTUM`] each step, the variance with `n - 1` in place of `n`, as in
+//! PyTorch; evaluation uses them.
 //!
 //! Shapes: `x, y [batch, features]`, everything else `[features]`.
 //! Backward, with `g = dy gain`: `dx = (g - mean(g) - x̂ mean(g x̂)) / √(variance + ε)`,
@@ -51,7 +53,8 @@ pub fn track(mean: &mut [f64], variance: &mut [f64], of: &Statistics, batch: usi
     }
 }
 
-/// Writes `y = gain (x - mean) / √(variance + ε) + shift`, with the statistics of the batch or the running ones.
+/// Writes `y = gain (x - mean) / √(variance + ε) + shift`, with the statistics of the batch or the
+/// running ones.
 pub fn forward(y: &mut [f64], x: &[f64], gain: &[f64], shift: &[f64], of: &Statistics) {
     let features = gain.len();
     for (y, x) in y.chunks_exact_mut(features).zip(x.chunks_exact(features)) {
@@ -62,7 +65,8 @@ pub fn forward(y: &mut [f64], x: &[f64], gain: &[f64], shift: &[f64], of: &Stati
     }
 }
 
-/// Adds the gradients of one batch to `dx`, `dgain` and `dshift`; `of` are the statistics of that batch.
+/// Adds the gradients of one batch to `dx`, `dgain` and `dshift`; `of` are the statistics of that
+/// batch.
 pub fn backward(
     dx: &mut [f64],
     dgain: &mut [f64],
@@ -92,7 +96,8 @@ pub fn backward(
     }
 }
 
-/// Appends the normalisation to the plan; its parameters are called `NAME.norm.weight` and `NAME.norm.bias`.
+/// Appends the normalisation to the plan; its parameters are called `NAME.norm.weight` and
+/// `NAME.norm.bias`.
 pub fn lower(plan: &mut Plan, x: Value) -> Value {
     let features = plan.widths[x.0];
     let gain = plan.add_param("norm.weight", &[features], ParamKind::Gain);

@@ -1,6 +1,7 @@
 //! Gradient checks: the single place that knows how a gradient is compared with finite differences.
 
-/// Holds `analytic` to central differences of `loss` at the point `at`: 1e-6 relative to max(|a|, |n|, 1e-3).
+/// Holds `analytic` to central differences of `loss` at the point `at`: 1e-6 relative to
+/// max(|a|, |n|, 1e-3).
 ///
 /// # Panics
 /// At the first element that differs.

@@ -1,9 +1,9 @@
-//! Inverted dropout (Srivastava et al. 2014): in training an element is set to 0 with chance `p` and scaled
-//! up otherwise, so that its expectation stays; in evaluation nothing happens.
+//! Inverted dropout (Srivastava et al. 2014): in training an element is set to 0 with chance `p`
+//! and scaled up otherwise, so that its expectation stays; in evaluation nothing happens.
 //!
-//! 16 random bits an element: kept where `bits >= round(p · 65536)`, scaled by exactly
-//! `65536 / (65536 - round(p · 65536))`. One Philox block serves 8 features, counted by (step, the sample's place
-//! in the global batch, block of features).
+//! 16 random bits an element: kept where `bits >= round(p · 65536)`, scaled by exactly `65536 /
+//! (65536 - round(p · 65536))`. One Philox block serves 8 features, counted by (step, the sample's
+//! place in the global batch, block of features).
 
 use klubok_kernels::philox::{Key, philox};
 

@@ -1,7 +1,8 @@
-//! The input layer computes nothing: it turns stored rows into values, `x = stored · factor + offset`.
+//! The input layer computes nothing: it turns stored rows into values, `x = stored · factor +
+//! offset`.
 //!
-//! In training pictures may be mirrored and shifted first: drawn per sample, counted by (step, place in the
-//! global batch); the edge is repeated where the shifted picture leaves a gap.
+//! In training pictures may be mirrored and shifted first: drawn per sample, counted by (step,
+//! place in the global batch); the edge is repeated where the shifted picture leaves a gap.
 
 use klubok_kernels::philox::{Key, philox};
 

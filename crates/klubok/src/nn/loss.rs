@@ -1,14 +1,16 @@
 //! Losses, from the network's last linear values (logits), each beside its gradient.
 //!
 //! For one sample with logits `z` and target `y`, over `outputs` values:
-//! - cross-entropy: `L = Σ t (logsumexp(z) - z)`, `∂L/∂z = p - t` with `p = softmax(z)`, where the target `t` is 1 for
-//!   the class and 0 elsewhere, or with smoothing `s`: `t = (1 - s) y + s / outputs`;
+//! - cross-entropy: `L = Σ t (logsumexp(z) - z)`, `∂L/∂z = p - t` with `p = softmax(z)`, where the
+//!   target `t` is 1 for the class and 0 elsewhere, or with smoothing `s`: `t = (1 - s) y + s /
+//!   outputs`;
 //! - binary cross-entropy: `L = mean(softplus(z) - z y)`, `∂L/∂z = (σ(z) - y) / outputs`;
 //! - mean squared error: `L = mean((z - y)²)`, `∂L/∂z = 2 (z - y) / outputs`;
-//! - Huber (1964): `L = mean(d²/2 where |d| ≤ δ, else δ (|d| - δ/2))`, `d = z - y`, `∂L/∂z = clamp(d, ±δ) / outputs`.
+//! - Huber (1964): `L = mean(d²/2 where |d| ≤ δ, else δ (|d| - δ/2))`, `d = z - y`, `∂L/∂z =
+//!   clamp(d, ±δ) / outputs`.
 //!
-//! A batch's loss is `Σ weight L / Σ weight`; a sample's weight is its class's weight times its own. The reductions
-//! are PyTorch's `mean`.
+//! A batch's loss is `Σ weight L / Σ weight`; a sample's weight is its class's weight times its
+//! own. The reductions are PyTorch's `mean`.
 
 use super::activation::{sigmoid, softplus};
 use crate::plan::{LossKind, LossSpec};

@@ -100,7 +100,8 @@ impl Network {
         plan
     }
 
-    /// The trained parameters and the running statistics, in the order of the plan: what files hold.
+    /// The trained parameters and the running statistics, in the order of the plan: what files
+    /// hold.
     pub fn tensors(&self) -> (Vec<ParamSpec>, Vec<RunningSpec>) {
         let plan = self.bare_plan();
         (plan.params, plan.running)
@@ -136,7 +137,8 @@ impl Network {
         state
     }
 
-    /// The weights of one layer before the first step, `[out, in]`; the hidden layers count from 0, then comes the output.
+    /// The weights of one layer before the first step, `[out, in]`; the hidden layers count from 0,
+    /// then comes the output.
     ///
     /// # Panics
     /// When there is no such layer.
@@ -151,7 +153,8 @@ impl Network {
         init::weights(init, outputs, inputs, seed, layer as u32 + 1)
     }
 
-    /// The same function without batch normalisation: running statistics folded into weights and biases.
+    /// The same function without batch normalisation: running statistics folded into weights and
+    /// biases.
     ///
     /// `w' = w gain / √(variance + ε)`, `b' = shift - mean gain / √(variance + ε)`.
     pub fn fold(&self, weights: &Weights) -> (Network, Weights) {

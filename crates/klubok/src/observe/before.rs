@@ -1,11 +1,13 @@
 //! What is wrong before any training: verdicts on the data itself.
 //!
-//! Rules and their sources: uneven classes, Google's machine learning crash course, "imbalanced datasets"; copies
-//! across parts and contradicting labels, Barz and Denzler 2020 and Northcutt et al. 2021, who count them in known
-//! sets; constant inputs and inputs that are not normalised, `TheDeepChecker` (Ben Braiek and Khomh 2022) and UMLAUT
-//! (Schoop et al. 2021), who look for both before training.
+//! Rules and their sources: uneven classes, Google's machine learning crash course, "imbalanced
+//! datasets"; copies across parts and contradicting labels, Barz and Denzler 2020 and Northcutt et
+//! al. 2021, who count them in known sets; constant inputs and inputs that are not normalised,
+//! `TheDeepChecker` (Ben Braiek and Khomh 2022) and UMLAUT (Schoop et al. 2021), who look for both
+//! before training.
 //!
-//! A training is told them at its beginning (`Tracker::found_before`): nothing that is measured later says them.
+//! A training is told them at its beginning (`Tracker::found_before`): nothing that is measured
+//! later says them.
 
 use std::ops::RangeInclusive;
 
@@ -16,19 +18,21 @@ use crate::{
     train::event::{Severity, Verdict, VerdictName},
 };
 
-/// The smallest class has less than this share of what it would have if all were even. Of two classes that is a
-/// minority of 20 %, where Google's course begins to call it moderate.
+/// The smallest class has less than this share of what it would have if all were even. Of two
+/// classes that is a minority of 20 %, where Google's course begins to call it moderate.
 const UNEVEN: f64 = 0.4;
 /// Share of input values that are nearly constant from which on there is little left to learn from.
 const CONSTANT: f64 = 0.5;
-/// Share of input values that never change from which on they are worth a note: `TheDeepChecker` notes every one, but
-/// pictures of a thing in the middle have some in their corners.
+/// Share of input values that never change from which on they are worth a note: `TheDeepChecker`
+/// notes every one, but pictures of a thing in the middle have some in their corners.
 const NEVER_CHANGES: f64 = 0.25;
-/// Share of the samples from which on copies and contradictions bias what is measured; fewer are worth a note.
-/// Northcutt et al. 2021 find 3.3 % of wrong labels in known test sets, and that they reorder models.
+/// Share of the samples from which on copies and contradictions bias what is measured; fewer are
+/// worth a note. Northcutt et al. 2021 find 3.3 % of wrong labels in known test sets, and that they
+/// reorder models.
 const MANY: f64 = 0.01;
-/// Root mean square of the input, which is 1 after normalisation, that networks learn badly from: `LeCun` et al. 1998,
-/// "Efficient `BackProp`", ask for about 1. Pixels of 0 to 255 have about 140, of 0 to 1 about 0.6.
+/// Root mean square of the input, which is 1 after normalisation, that networks learn badly from:
+/// `LeCun` et al. 1998, "Efficient `BackProp`", ask for about 1. Pixels of 0 to 255 have about 140,
+/// of 0 to 1 about 0.6.
 const SCALE: RangeInclusive<f64> = 0.01..=5.0;
 
 /// The verdicts of [`verdicts`].

@@ -1,8 +1,9 @@
 //! Is one loss no number while the other is?
 //!
-//! Then the training has not diverged: the weights are numbers. Either the loss was not measured and `nan` was written down,
-//! or what is measured is broken: a sample that is no number, a logarithm of 0, a norm that overflows. Where epochs
-//! between two values are left out, as many at the end say nothing.
+//! Then the training has not diverged: the weights are numbers. Either the loss was not measured
+//! and `nan` was written down, or what is measured is broken: a sample that is no number, a
+//! logarithm of 0, a norm that overflows. Where epochs between two values are left out, as many at
+//! the end say nothing.
 
 use super::history::Row;
 
@@ -19,7 +20,8 @@ struct Side {
     /// Epochs since the last value that was a number, and the most of them between two such.
     epochs: u64,
     longest: u64,
-    /// The first epoch since then in which this loss is no number and the other one is, and the other one now.
+    /// The first epoch since then in which this loss is no number and the other one is, and the
+    /// other one now.
     since: Option<(f64, f64)>,
 }
 

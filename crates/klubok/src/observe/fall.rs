@@ -1,13 +1,14 @@
 //! Does the loss fall at one pace from its beginning to its end?
 //!
-//! Near its start a network is a linear model of its weights: in small steps the loss falls by the learning rate times
-//! the square of the gradient, which stays what it is until something is learnt (Jacot et al. 2018; Lee et al. 2019). A
-//! loss that still falls at its first pace has hardly left its start: larger steps are what is missing, and however slow it
-//! is, it has not come to rest.
+//! Near its start a network is a linear model of its weights: in small steps the loss falls by the
+//! learning rate times the square of the gradient, which stays what it is until something is learnt
+//! (Jacot et al. 2018; Lee et al. 2019). A loss that still falls at its first pace has hardly left
+//! its start: larger steps are what is missing, and however slow it is, it has not come to rest.
 
 use super::series::{noise, slope};
 
-/// Epochs that must have been seen: as many as rest asks for, so that a slow fall is never called one.
+/// Epochs that must have been seen: as many as rest asks for, so that a slow fall is never called
+/// one.
 const ENOUGH: usize = 7;
 /// Pace of the last third over that of the first third from which the fall is called even.
 const EVEN: f64 = 0.6;

@@ -11,13 +11,14 @@ use crate::train::event::Evidence;
 const SHORTEST: usize = 6;
 /// Of all epochs, the share that must be.
 const SHARE: f64 = 0.25;
-/// Rest: from the first to the second half of those epochs the validation loss changes by less than this share of
-/// it, and the training loss by less than four times this.
+/// Rest: from the first to the second half of those epochs the validation loss changes by less than
+/// this share of it, and the training loss by less than four times this.
 const REST: f64 = 0.005;
-/// High: this share of the loss before training, or of the first epoch's loss where the former is not known.
+/// High: this share of the loss before training, or of the first epoch's loss where the former is
+/// not known.
 const HIGH: (f64, f64) = (0.75, 0.8);
-/// Without knowing the loss before training: a loss below this is not called high. Guessing one of two classes
-/// gives 0.69.
+/// Without knowing the loss before training: a loss below this is not called high. Guessing one of
+/// two classes gives 0.69.
 const HIGH_AT_LEAST: f64 = 0.5;
 /// Nobody calls this share of right answers under-fitting.
 const GOOD_ACCURACY: f64 = 0.9;
@@ -40,8 +41,8 @@ impl Flat {
     }
 }
 
-/// The rest at the end of this course, if it has come to one. A rest that stands ends only with a change twice as
-/// large as one that would have kept it from beginning.
+/// The rest at the end of this course, if it has come to one. A rest that stands ends only with a
+/// change twice as large as one that would have kept it from beginning.
 pub(super) fn flat(
     epochs: &[f64],
     losses: &[f64],

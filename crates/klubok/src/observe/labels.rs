@@ -3,11 +3,13 @@
 use super::{layers::Finding, tracker::evidence};
 use crate::train::event::Metrics;
 
-/// The training loss is below this share of what guessing gives: it may be learning by heart, it surely is.
+/// The training loss is below this share of what guessing gives: it may be learning by heart, it
+/// surely is.
 const LEARNT: (f64, f64) = (0.9, 0.7);
 /// A validation loss that was never below this share of what guessing gives.
 const NO_USE: f64 = 0.99;
-/// Of the way from guessing to all answers right, the validation accuracy has surely not made this share.
+/// Of the way from guessing to all answers right, the validation accuracy has surely not made this
+/// share.
 const WAY: f64 = 0.2;
 /// So many standard errors above guessing are surely of use; many epochs are looked at.
 const SURELY: f64 = 3.0;
@@ -43,9 +45,11 @@ impl Chance {
         self.lowest = line.val_loss.map_or(self.lowest, |loss| loss.min(self.lowest));
     }
 
-    /// What was learnt of the training samples is of no use on validation, and this is not for lack of samples.
+    /// What was learnt of the training samples is of no use on validation, and this is not for lack
+    /// of samples.
     ///
-    /// Networks learn labels at random, and their training loss then says nothing of new samples (Zhang et al. 2017).
+    /// Networks learn labels at random, and their training loss then says nothing of new samples
+    /// (Zhang et al. 2017).
     pub(super) fn shuffled(&self, line: &Metrics) -> Finding {
         let (Some(train), Some(accuracy)) = (line.train_eval_loss, line.val_accuracy) else {
             return Finding::No;

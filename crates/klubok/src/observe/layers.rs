@@ -1,14 +1,15 @@
-//! What is wrong inside the network, judged from the figures of its layers, one line of metrics at a time.
+//! What is wrong inside the network, judged from the figures of its layers, one line of metrics at
+//! a time.
 //!
-//! Each rule looks at one line and finds that something holds, may begin, or does not. What holds for as many epochs
-//! in a row as its rule asks is said, dated to the line with which it began; what ends is taken back. The state is a
-//! few numbers, however long the training.
+//! Each rule looks at one line and finds that something holds, may begin, or does not. What holds
+//! for as many epochs in a row as its rule asks is said, dated to the line with which it began;
+//! what ends is taken back. The state is a few numbers, however long the training.
 //!
-//! Limits are from the literature where it has one, and were tried on healthy trainings of every activation, update
-//! rule and depth that klubok has: a healthy network must raise no alarm. So most rules ask beside their figure
-//! whether the network learns at all: batch normalisation makes gradients long, an output layer that starts at zero
-//! lets nothing through at first and then grows by large shares of itself, and a learning rate that decays makes
-//! updates small.
+//! Limits are from the literature where it has one, and were tried on healthy trainings of every
+//! activation, update rule and depth that klubok has: a healthy network must raise no alarm. So
+//! most rules ask beside their figure whether the network learns at all: batch normalisation makes
+//! gradients long, an output layer that starts at zero lets nothing through at first and then grows
+//! by large shares of itself, and a learning rate that decays makes updates small.
 
 use std::collections::BTreeMap;
 
@@ -21,31 +22,36 @@ const DEAD: f64 = 0.5;
 const SATURATED: f64 = 0.5;
 /// The same where it came with training: healthy tanh layers on pictures come to 0.6 and more.
 const DRIVEN: f64 = 0.9;
-/// The first hidden layer's gradient over the longest hidden one: vanished below this (`AutoTrainer`).
+/// The first hidden layer's gradient over the longest hidden one: vanished below this
+/// (`AutoTrainer`).
 const VANISHED: f64 = 1e-3;
-/// The same of a network that gives all samples one answer: the gradient that fades is then what holds it there. Each
-/// layer of sigmoids takes a quarter or less of it.
+/// The same of a network that gives all samples one answer: the gradient that fades is then what
+/// holds it there. Each layer of sigmoids takes a quarter or less of it.
 const FADES: f64 = 0.05;
-/// Weights of a layer below this share of what they began with: a penalty has shrunk them to nothing.
+/// Weights of a layer below this share of what they began with: a penalty has shrunk them to
+/// nothing.
 const COLLAPSED: f64 = 0.05;
 /// Norm of the gradient over what it was at first: exploded from here on (`AutoTrainer`).
 const EXPLODED: f64 = 70.0;
 /// The same within an epoch: enough for a training that comes to no later one.
 const EXPLODES: f64 = 7.0;
-/// |dW| / |W| of a step: about 1e-3 is healthy (Karpathy). Two orders of magnitude to either side are out of range.
+/// |dW| / |W| of a step: about 1e-3 is healthy (Karpathy). Two orders of magnitude to either side
+/// are out of range.
 const UPDATE: f64 = 1e-3;
 /// See [`UPDATE`].
 const UPDATE_LARGE: f64 = 0.1;
 /// See [`UPDATE`].
 const UPDATE_SMALL: f64 = 1e-5;
-/// `√(Σ var p)` below which all samples get the same answer: probabilities that differ by less than a point.
+/// `√(Σ var p)` below which all samples get the same answer: probabilities that differ by less than
+/// a point.
 const SAME_ANSWER: f64 = 0.01;
-/// A spread that grows by this factor from epoch to epoch is that of a network that begins to learn, unless it is
-/// [`NOTHING`].
+/// A spread that grows by this factor from epoch to epoch is that of a network that begins to
+/// learn, unless it is [`NOTHING`].
 const BEGINS: f64 = 1.05;
 /// See [`BEGINS`]: this is rounding.
 const NOTHING: f64 = 1e-5;
-/// A layer lets nothing through: this share of its units is silent, or this share of its outputs is above 0.
+/// A layer lets nothing through: this share of its units is silent, or this share of its outputs is
+/// above 0.
 const KILLED: (f64, f64) = (0.99, 0.01);
 /// A loss so many times the one before training has exploded (fastai, Howard and Gugger 2020).
 const EXPLODED_LOSS: f64 = 4.0;
@@ -151,8 +157,9 @@ impl Layers {
         }
     }
 
-    /// What holds, since when, and what it rests on. A training whose loss `exploded` has no later epoch that could
-    /// confirm what its last moments show; one whose loss `falls` evenly learns, if slowly.
+    /// What holds, since when, and what it rests on. A training whose loss `exploded` has no later
+    /// epoch that could confirm what its last moments show; one whose loss `falls` evenly learns,
+    /// if slowly.
     pub(super) fn findings(
         &self,
         exploded: bool,
@@ -165,7 +172,8 @@ impl Layers {
             (enough && !held.evidence.is_empty()).then_some(held)
         };
         let explained = |name: VerdictName| match name {
-            // A dead network, or one that has hardly begun to learn, gives one answer: the cause is said, and not this.
+            // A dead network, or one that has hardly begun to learn, gives one answer: the cause is
+            // said, and not this.
             VerdictName::PredictionsIgnoreInput => {
                 exploded
                     || falls
@@ -207,7 +215,8 @@ impl Layers {
         10f64.powf((UPDATE / largest).log10().round().clamp(-3.0, 3.0))
     }
 
-    /// The loss has exploded and come back, but not below where it began: the steps that threw it off are too large.
+    /// The loss has exploded and come back, but not below where it began: the steps that threw it
+    /// off are too large.
     fn exploded_loss(&self, line: &Metrics, first: &Metrics) -> Finding {
         let (Some(then), highest) = (self.first_loss, self.highest_loss) else {
             return Finding::No;
@@ -240,8 +249,9 @@ impl Layers {
         Finding::of(found)
     }
 
-    /// A step changes too much of a hidden layer, or too little of all of them. The output layer is left out: where it
-    /// starts at zero and finds nothing to learn, it stays small beside its steps.
+    /// A step changes too much of a hidden layer, or too little of all of them. The output layer is
+    /// left out: where it starts at zero and finds nothing to learn, it stays small beside its
+    /// steps.
     fn updates(&self, line: &Metrics, first: &Metrics) -> Finding {
         // Whatever changes weights that are almost gone changes much of them.
         if collapsed(line, first) {
@@ -312,7 +322,8 @@ fn dead(line: &Metrics) -> Finding {
     }
 }
 
-/// Many outputs are at the edge of their range from the start, or almost all were driven there by training.
+/// Many outputs are at the edge of their range from the start, or almost all were driven there by
+/// training.
 fn saturated(line: &Metrics, first: &Metrics) -> Finding {
     let share = |layer: &LayerMetrics| layer.saturated_fraction;
     let began = by_layer(&first.layers, share, |share| share >= SATURATED);
@@ -321,8 +332,8 @@ fn saturated(line: &Metrics, first: &Metrics) -> Finding {
     Finding::of(now.into_iter().filter(is_fault).collect())
 }
 
-/// The gradient fades between the last hidden layer and the first. The output layer is left out: where it is near zero
-/// it lets little through, whatever is below it.
+/// The gradient fades between the last hidden layer and the first. The output layer is left out:
+/// where it is near zero it lets little through, whatever is below it.
 fn vanishing(line: &Metrics, first: &Metrics) -> Finding {
     let one_answer = line.prediction_spread.is_some_and(|spread| spread < SAME_ANSWER);
     let held = line.step > 0 && one_answer && stuck(line, first, STUCK) && !collapsed(line, first);

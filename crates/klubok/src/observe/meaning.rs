@@ -116,7 +116,8 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
     }
 }
 
-/// The publication that a rule rests on. Where one gives a threshold, the constant of the rule says so.
+/// The publication that a rule rests on. Where one gives a threshold, the constant of the rule says
+/// so.
 fn source(name: VerdictName) -> &'static str {
     match name {
         VerdictName::Diverging

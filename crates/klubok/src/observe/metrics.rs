@@ -12,11 +12,12 @@ use crate::{
 /// The largest number of an epoch.
 const LARGEST: f64 = 1e9;
 
-/// The lines of a log that can be read so far, whose memory is taken from the `room` for all logs of a run. A last line that
-/// is still being written is left out.
+/// The lines of a log that can be read so far, whose memory is taken from the `room` for all logs
+/// of a run. A last line that is still being written is left out.
 ///
 /// # Errors
-/// When the file cannot be read, a whole line is no line of metrics, or the epochs are not in order.
+/// When the file cannot be read, a whole line is no line of metrics, or the epochs are not in
+/// order.
 pub fn read(path: &Path, room: &mut u64) -> Result<Vec<Metrics>> {
     let mut lines = Lines::open(path, Kind::Metrics, 0, *room)?;
     let mut all: Vec<Metrics> = Vec::new();

@@ -1,9 +1,10 @@
 //! How the learning goes, read from what training tells or from a history that anybody wrote.
 //!
-//! [`history`] reads a history: a run's folder, CSV, JSON or TensorBoard's event files. A [`tracker::Tracker`] is
-//! told it epoch by epoch and can say its phases and verdicts at any moment; it never looks ahead, so that a finished
-//! history and a training under way are judged alike. [`watch::Watch`] is the tracker as an observer of a training.
-//! [`mod@before`] judges the data alone, before any training.
+//! [`history`] reads a history: a run's folder, CSV, JSON or TensorBoard's event files. A
+//! [`tracker::Tracker`] is told it epoch by epoch and can say its phases and verdicts at any
+//! moment; it never looks ahead, so that a finished history and a training under way are judged
+//! alike. [`watch::Watch`] is the tracker as an observer of a training. [`mod@before`] judges the
+//! data alone, before any training.
 
 pub mod before;
 mod blind;
@@ -33,7 +34,8 @@ pub struct Diagnosis {
     pub phases: Vec<Phase>,
     /// What is wrong, the worst first.
     pub verdicts: Vec<Verdict>,
-    /// The epoch with the lowest validation loss, the earlier on ties; none where none was validated.
+    /// The epoch with the lowest validation loss, the earlier on ties; none where none was
+    /// validated.
     #[serde(serialize_with = "epoch_if_any")]
     pub best_epoch: Option<f64>,
 }

@@ -1,15 +1,15 @@
-//! Which name a rise of the validation loss gets: over-fitting, or over-confidence where more answers get right all the
-//! while.
+//! Which name a rise of the validation loss gets: over-fitting, or over-confidence where more
+//! answers get right all the while.
 //!
-//! Where both hold in turn, the name would change with the epochs. So a name is said only when it has held for a while, and
-//! it stays until the other one has held for clearly longer. All follows from the epochs told, in their order: a
-//! training that was interrupted says the same.
+//! Where both hold in turn, the name would change with the epochs. So a name is said only when it
+//! has held for a while, and it stays until the other one has held for clearly longer. All follows
+//! from the epochs told, in their order: a training that was interrupted says the same.
 
 use super::rise::Rise;
 use crate::train::event::VerdictName;
 
-/// Epochs in a row that a name must hold before it is said; where neither does within [`TURN`] epochs, the one that holds
-/// then is.
+/// Epochs in a row that a name must hold before it is said; where neither does within [`TURN`]
+/// epochs, the one that holds then is.
 const HOLD: usize = 3;
 /// Epochs in a row that the other name must hold to take its place...
 const TURN: usize = 2 * HOLD;
@@ -28,7 +28,8 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    /// After an epoch with this rise; `before` is the naming up to then, none where the rise was just noticed.
+    /// After an epoch with this rise; `before` is the naming up to then, none where the rise was
+    /// just noticed.
     pub(super) fn next(before: Option<Self>, rise: &Rise) -> Self {
         let now = if rise.accuracy_rises {
             VerdictName::OverConfidence
@@ -49,7 +50,8 @@ impl Naming {
         Self { now, row, told, said }
     }
 
-    /// The name to say; of a training that has `ended` the last one that held, where none held for long.
+    /// The name to say; of a training that has `ended` the last one that held, where none held for
+    /// long.
     pub(super) fn name(self, ended: bool) -> Option<VerdictName> {
         self.said.or(ended.then_some(self.now))
     }
@@ -64,7 +66,8 @@ mod tests {
         Rise { at: 0, base: 1.0, now: 2.0, errors: 3.0, train, accuracy, accuracy_rises }
     }
 
-    /// Names said after each epoch, `f` where over-fitting holds and `c` where over-confidence does; `-` is none.
+    /// Names said after each epoch, `f` where over-fitting holds and `c` where over-confidence
+    /// does; `-` is none.
     fn said(holds: &str) -> String {
         let mut naming = None;
         let mut letter = |hold: char| {

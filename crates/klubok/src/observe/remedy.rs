@@ -5,8 +5,8 @@ use crate::train::event::{Verdict, VerdictName};
 
 /// Where the learning rate is not known.
 const SMALL_RATE: f64 = 1e-4;
-/// What keeps a network from learning, the cause before its effect: large steps silence units, and silent or saturated
-/// units let no gradient through.
+/// What keeps a network from learning, the cause before its effect: large steps silence units, and
+/// silent or saturated units let no gradient through.
 const CAUSES: [VerdictName; 7] = [
     VerdictName::LearningRateTooHigh,
     VerdictName::LearningRateKillsNetwork,
@@ -92,7 +92,8 @@ impl Tracker {
     }
 }
 
-/// A larger network helps none that is kept from learning: there, under-fitting is cured with its cause.
+/// A larger network helps none that is kept from learning: there, under-fitting is cured with its
+/// cause.
 pub(super) fn advise_by_cause(verdicts: &mut [Verdict]) {
     let of = |name: VerdictName| verdicts.iter().find(|verdict| verdict.name == name);
     let Some(remedy) = CAUSES.into_iter().find_map(of).map(|cause| cause.try_.clone()) else {

@@ -1,15 +1,17 @@
 //! Does the validation loss rise while the training loss falls, and since when?
 //!
-//! The course is smoothed over a window that grows with its length; its minimum is the candidate. A rise counts
-//! when it is larger than noise and chance together explain. Two sources of chance are known:
+//! The course is smoothed over a window that grows with its length; its minimum is the candidate. A
+//! rise counts when it is larger than noise and chance together explain. Two sources of chance are
+//! known:
 //!
 //! - jitter from epoch to epoch, measured on the course itself by its second differences;
-//! - the validation part is a sample: another one of `n` would give another rise. Between two epochs the losses of
-//!   the same samples are compared, so what counts is the deviation of their *changes*. It was measured on networks
-//!   for pictures and tables: a tenth of the mean loss from one epoch to the next, three tenths and more later.
+//! - the validation part is a sample: another one of `n` would give another rise. Between two
+//!   epochs the losses of the same samples are compared, so what counts is the deviation of their
+//!   *changes*. It was measured on networks for pictures and tables: a tenth of the mean loss from
+//!   one epoch to the next, three tenths and more later.
 //!
-//! Compare Prechelt 1998, "Early Stopping - But When?": its generalisation loss GL is our relative rise; that it must
-//! exceed a multiple of its standard error takes the place of a fixed threshold.
+//! Compare Prechelt 1998, "Early Stopping - But When?": its generalisation loss GL is our relative
+//! rise; that it must exceed a multiple of its standard error takes the place of a fixed threshold.
 
 use super::series::{lowest, mean, median, noise, smooth};
 
@@ -68,14 +70,15 @@ impl Rise {
         (self.now - self.base) / self.base.abs()
     }
 
-    /// How sure a rise of so many standard errors is: 0.43 at the threshold, 0.86 at five, towards 1.
+    /// How sure a rise of so many standard errors is: 0.43 at the threshold, 0.86 at five, towards
+    /// 1.
     pub(super) fn certainty(&self) -> f64 {
         1.0 / (1.0 + 4.0 / (self.errors * self.errors))
     }
 }
 
-/// The rise of the validation loss at the end of this course, if there is one. What `stands` already ends only when
-/// little of it is left.
+/// The rise of the validation loss at the end of this course, if there is one. What `stands`
+/// already ends only when little of it is left.
 pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Option<Rise> {
     let n = course.val.len();
     let smoothed = smooth(&course.val, half(n));
@@ -120,15 +123,16 @@ fn level(values: &[f64]) -> f64 {
     median(&mut values.to_vec())
 }
 
-/// Does the accuracy rise since the minimum, more than jitter and the size of the validation part explain, and has
-/// it not come to rest since?
+/// Does the accuracy rise since the minimum, more than jitter and the size of the validation part
+/// explain, and has it not come to rest since?
 fn accuracy_rises(accuracy: &[f64], at: usize, samples: f64) -> bool {
     let last = ((accuracy.len() - at) / 3).max(1);
     let (earlier, late) = accuracy.split_at(accuracy.len() - last);
     let then = of_known(&accuracy[at.saturating_sub(1)..at + 2]);
     let middle = of_known(&earlier[earlier.len() - last..]);
     let jitter = noise(accuracy, 0.002);
-    // The same samples are counted at both moments: about half of the deviation of a share cancels out.
+    // The same samples are counted at both moments: about half of the deviation of a share cancels
+    // out.
     let chance = 0.5 * (then * (1.0 - then) / samples).max(0.0).sqrt();
     let least = (2.0 * jitter).max(chance).max(0.005);
     let late = of_known(late);
@@ -146,7 +150,8 @@ fn of_known(values: &[f64]) -> f64 {
     mean(&known)
 }
 
-/// A figure around a place and at the end, of those epochs that have one; none where none of them has.
+/// A figure around a place and at the end, of those epochs that have one; none where none of them
+/// has.
 fn fall(values: &[f64], at: usize, last: usize) -> Option<(f64, f64)> {
     let then = of_known(&values[at.saturating_sub(1)..at + 2]);
     let now = of_known(&values[values.len() - last..]);

@@ -16,11 +16,11 @@ pub(super) fn smooth(values: &[f64], half: usize) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// Standard deviation of the jitter about a smooth course, from second differences of the last 22 values, those that
-/// are known.
+/// Standard deviation of the jitter about a smooth course, from second differences of the last 22
+/// values, those that are known.
 ///
-/// `1.4826 median |x[i-1] - 2 x[i] + x[i+1]| / sqrt(6)`: a straight course adds nothing, one jump little. With
-/// few values it is drawn towards `prior`, which weighs as much as four of them.
+/// `1.4826 median |x[i-1] - 2 x[i] + x[i+1]| / sqrt(6)`: a straight course adds nothing, one jump
+/// little. With few values it is drawn towards `prior`, which weighs as much as four of them.
 pub(super) fn noise(values: &[f64], prior: f64) -> f64 {
     let last = &values[values.len().saturating_sub(22)..];
     let bends = last.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
@@ -33,8 +33,8 @@ pub(super) fn noise(values: &[f64], prior: f64) -> f64 {
     ((sd * sd * count + prior * prior * 4.0) / (count + 4.0)).sqrt()
 }
 
-/// The same from the mean instead of the median, `sqrt(pi / 12) mean |x[i-1] - 2 x[i] + x[i+1]|`: of all values, and every
-/// jump counts. NaN of fewer than three.
+/// The same from the mean instead of the median, `sqrt(pi / 12) mean |x[i-1] - 2 x[i] + x[i+1]|`:
+/// of all values, and every jump counts. NaN of fewer than three.
 pub(super) fn jitter(values: &[f64]) -> f64 {
     let bends = values.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
     mean(&bends.collect::<Vec<_>>()) * (std::f64::consts::PI / 12.0).sqrt()
@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_deviation_of_known_noise_is_found() {
-        // A fixed sequence of a linear congruential generator, uniform on [-1, 1]: deviation 1/sqrt(3).
+        // A fixed sequence of a linear congruential generator, uniform on [-1, 1]: deviation
+        // 1/sqrt(3).
         let mut state = 1u32;
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,21 +1,24 @@
-//! In which phase is the learning? Told one epoch at a time, it can say so at any moment, and never looks ahead.
+//! In which phase is the learning? Told one epoch at a time, it can say so at any moment, and never
+//! looks ahead.
 //!
-//! What it knows of the past is a course of at most 1024 points; a longer history is thinned by averaging
-//! neighbours, so an epoch costs the same however many went before. From the course up to now it finds
+//! What it knows of the past is a course of at most 1024 points; a longer history is thinned by
+//! averaging neighbours, so an epoch costs the same however many went before. From the course up to
+//! now it finds
 //!
-//! - the **knee** of the training loss: after it, the loss falls at less than a quarter of the pace before it. That
-//!   ends fast learning; once found it stays;
-//! - a **rise** of the validation loss that chance does not explain (`rise.rs`): specialisation since its minimum;
-//! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began; an **even fall** is
-//!   neither, however slow (`fall.rs`);
+//! - the **knee** of the training loss: after it, the loss falls at less than a quarter of the pace
+//!   before it. That ends fast learning; once found it stays;
+//! - a **rise** of the validation loss that chance does not explain (`rise.rs`): specialisation
+//!   since its minimum;
+//! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began; an
+//!   **even fall** is neither, however slow (`fall.rs`);
 //! - an **explosion**: the loss is no number, or far above where it began.
 //!
-//! A loss that is no number tells of an explosion unless the network shows that it is still one: by a validation loss
-//! in the same epoch, or by any loss later. A loss that alone is no number says that something is wrong with what is
-//! measured (`blind.rs`).
+//! A loss that is no number tells of an explosion unless the network shows that it is still one: by
+//! a validation loss in the same epoch, or by any loss later. A loss that alone is no number says
+//! that something is wrong with what is measured (`blind.rs`).
 //!
-//! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall after a step of the
-//! learning rate) was none, and its phase is taken back too.
+//! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall
+//! after a step of the learning rate) was none, and its phase is taken back too.
 
 use super::{
     before,
@@ -142,8 +145,8 @@ impl Tracker {
         tracker
     }
 
-    /// Is told verdicts that were found before training or stand in a log. Those on the data are kept, the last of a
-    /// name; all others follow from what is measured.
+    /// Is told verdicts that were found before training or stand in a log. Those on the data are
+    /// kept, the last of a name; all others follow from what is measured.
     pub fn found_before(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
         for verdict in verdicts {
             if before::NAMES.contains(&verdict.name) {
@@ -193,8 +196,8 @@ impl Tracker {
         }
     }
 
-    /// Remembers where it began. A training loss is compared with the first training loss, even if only the validation was
-    /// known before it.
+    /// Remembers where it began. A training loss is compared with the first training loss, even if
+    /// only the validation was known before it.
     fn begin(&mut self, row: &Row) {
         let first = self.first.get_or_insert(*row);
         if first.train_loss.is_none() && row.train_loss.is_some_and(f64::is_finite) {
@@ -215,7 +218,8 @@ impl Tracker {
         self.explode(epoch, f64::NAN);
     }
 
-    /// The epoch with the lowest validation loss, the earlier on ties; none of a training that was never validated.
+    /// The epoch with the lowest validation loss, the earlier on ties; none of a training that was
+    /// never validated.
     pub fn best_epoch(&self) -> Option<f64> {
         self.best.map(|(epoch, _)| epoch)
     }
@@ -229,7 +233,8 @@ impl Tracker {
         self.flat = match (self.even_fall, self.rise) {
             (Some(_), _) => None,
             (None, None) => self.flat_end(),
-            // A validation loss that rises does not make a training loss low that has come to rest where it began.
+            // A validation loss that rises does not make a training loss low that has come to rest
+            // where it began.
             (None, Some(_)) => flat(&epochs, &losses, None, self.first, self.flat)
                 .filter(|flat| flat.high && !self.is_good()),
         };
@@ -396,8 +401,8 @@ pub(super) fn evidence(numbers: &[(&str, f64)]) -> Evidence {
     finite.map(|&(name, number)| (name.to_owned(), number)).collect()
 }
 
-/// Phases from moments: a phase that ends with a whole epoch is followed by the next one, a phase that ends within
-/// an epoch by the moment of its end. Empty ones are left out.
+/// Phases from moments: a phase that ends with a whole epoch is followed by the next one, a phase
+/// that ends within an epoch by the moment of its end. Empty ones are left out.
 fn in_epochs(
     spans: Vec<(f64, f64, PhaseName, f64, Evidence)>,
     first: Row,
@@ -407,7 +412,8 @@ fn in_epochs(
     for (from, to, name, certainty, evidence) in spans {
         let opening = phases.is_empty();
         let start = match (opening, from.fract() == 0.0) {
-            // The first phase begins with the first epoch, or at the very start when it ends within that.
+            // The first phase begins with the first epoch, or at the very start when it ends within
+            // that.
             (true, _) if from == first.epoch && first.untrained => f64::from(u8::from(to >= 1.0)),
             (true, _) if from == first.epoch => from,
             (_, true) => (from + 1.0).min(last),
@@ -480,9 +486,9 @@ fn without_spikes(values: &[f64]) -> Vec<f64> {
     calm
 }
 
-/// The knee of a course: the point farthest below the line from its beginning to its end, once the pace after it
-/// is at most [`SLOWER`] of the pace before it, for at least as long. The first steps jump about: a whole epoch must have
-/// been seen, and a single low value is no knee.
+/// The knee of a course: the point farthest below the line from its beginning to its end, once the
+/// pace after it is at most [`SLOWER`] of the pace before it, for at least as long. The first steps
+/// jump about: a whole epoch must have been seen, and a single low value is no knee.
 fn knee(rows: &[Row]) -> Option<Knee> {
     let (rows, losses): (Vec<Row>, Vec<f64>) = of_one_kind(rows).into_iter().unzip();
     let epochs: Vec<f64> = rows.iter().map(|row| row.epoch).collect();

@@ -1,7 +1,8 @@
 //! What is wrong with a training, judged from its history alone, and what to try.
 //!
-//! Sources: Prechelt 1998 for over-fitting; Guo et al. 2017 for over-confidence; `AutoTrainer` (Zhang et al. 2021) for
-//! oscillating loss and slow convergence; Google's tuning playbook for learning rates.
+//! Sources: Prechelt 1998 for over-fitting; Guo et al. 2017 for over-confidence; `AutoTrainer`
+//! (Zhang et al. 2021) for oscillating loss and slow convergence; Google's tuning playbook for
+//! learning rates.
 
 use super::{
     flat::is_good,
@@ -54,7 +55,8 @@ impl Tracker {
 
     pub(super) fn verdict(&self, name: VerdictName, since: f64, evidence: Evidence) -> Verdict {
         let verdict = verdict(name, since, evidence, self.remedy(name));
-        // Units at the edge of their range learn no more; a network that is good with them need not.
+        // Units at the edge of their range learn no more; a network that is good with them need
+        // not.
         let accuracy = self.points.last().and_then(|row| row.train_accuracy);
         if name == VerdictName::SaturatedUnits && is_good(accuracy) {
             return Verdict { severity: Severity::Info, ..verdict };
@@ -135,8 +137,9 @@ impl Tracker {
     }
 }
 
-/// Turns that a course of so many independent values has in 99 of 100 cases at least: a course that only falls, however
-/// unevenly, has fewer (Wallis and Moore 1941: `2 (n - 2) / 3` on average, with a variance of `(16 n - 29) / 90`).
+/// Turns that a course of so many independent values has in 99 of 100 cases at least: a course that
+/// only falls, however unevenly, has fewer (Wallis and Moore 1941: `2 (n - 2) / 3` on average, with
+/// a variance of `(16 n - 29) / 90`).
 fn least_turns(values: usize) -> f64 {
     let n = values as f64;
     2.0 * (n - 2.0) / 3.0 - 2.326 * ((16.0 * n - 29.0) / 90.0).sqrt()

@@ -35,8 +35,8 @@ impl Watch {
         self
     }
 
-    /// Is told verdicts that were found before training: those on the data, which it notices at the next epoch.
-    /// See [`Tracker::found_before`].
+    /// Is told verdicts that were found before training: those on the data, which it notices at the
+    /// next epoch. See [`Tracker::found_before`].
     pub fn found_before(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
         self.tracker.found_before(verdicts);
     }
@@ -59,7 +59,8 @@ impl Watch {
         self.tracker.layers(metrics);
     }
 
-    /// Compares what can be said now with what was said last. A verdict that was taken back may appear again.
+    /// Compares what can be said now with what was said last. A verdict that was taken back may
+    /// appear again.
     fn look(&mut self) {
         let Diagnosis { mut phases, verdicts, .. } = self.diagnosis();
         let phase = phases.pop();

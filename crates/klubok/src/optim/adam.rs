@@ -1,8 +1,9 @@
-//! Adam (Kingma and Ba 2015): momentum and mean square together, both corrected for their start at zero.
+//! Adam (Kingma and Ba 2015): momentum and mean square together, both corrected for their start at
+//! zero.
 //!
-//! `m ← β₁ m + (1 - β₁) g`, `s ← β₂ s + (1 - β₂) g²`, and in step `t` (from 1)
-//! `w ← w - learning_rate · (m / (1 - β₁ᵗ)) / (√(s / (1 - β₂ᵗ)) + ε)`. AdamW (Loshchilov and Hutter 2019) is the same
-//! rule with decoupled weight decay, see [`super::penalty`].
+//! `m ← β₁ m + (1 - β₁) g`, `s ← β₂ s + (1 - β₂) g²`, and in step `t` (from 1) `w ← w -
+//! learning_rate · (m / (1 - β₁ᵗ)) / (√(s / (1 - β₂ᵗ)) + ε)`. AdamW (Loshchilov and Hutter 2019) is
+//! the same rule with decoupled weight decay, see [`super::penalty`].
 
 /// Moves `w`; the moments `m` and `s` start at zero, `t` counts from 1.
 pub fn update(

@@ -1,4 +1,5 @@
-//! Clipping by the norm of the whole gradient (Pascanu et al. 2013): its direction stays, its length is limited.
+//! Clipping by the norm of the whole gradient (Pascanu et al. 2013): its direction stays, its
+//! length is limited.
 //!
 //! `factor = min(1, largest / (norm + 10⁻⁶))`, in PyTorch's form.
 

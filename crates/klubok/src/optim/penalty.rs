@@ -1,5 +1,5 @@
-//! What holds weights small: L1, L2, decoupled decay, a largest norm per unit. All act on weights only, not on
-//! biases or normalisation.
+//! What holds weights small: L1, L2, decoupled decay, a largest norm per unit. All act on weights
+//! only, not on biases or normalisation.
 
 /// `l1 Σ|w| + l2/2 Σw²`: what L1 and L2 add to the loss.
 pub fn value(w: &[f64], l1: f64, l2: f64) -> f64 {
@@ -14,12 +14,14 @@ pub fn gradient(g: &mut [f64], w: &[f64], l1: f64, l2: f64) {
     }
 }
 
-/// Decoupled weight decay, before the rule: `w ← w (1 - learning_rate · decay)` (Loshchilov and Hutter 2019).
+/// Decoupled weight decay, before the rule: `w ← w (1 - learning_rate · decay)` (Loshchilov and
+/// Hutter 2019).
 pub fn decay(w: &mut [f64], learning_rate: f64, decay: f64) {
     w.iter_mut().for_each(|w| *w *= 1.0 - learning_rate * decay);
 }
 
-/// Scales each unit's incoming weights down to a norm of at most `largest` (Srivastava et al. 2014).
+/// Scales each unit's incoming weights down to a norm of at most `largest` (Srivastava et al.
+/// 2014).
 pub fn max_norm(w: &mut [f64], inputs: usize, largest: f64) {
     for unit in w.chunks_exact_mut(inputs) {
         let norm = unit.iter().map(|w| w * w).sum::<f64>().sqrt();

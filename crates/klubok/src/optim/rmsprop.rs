@@ -1,4 +1,5 @@
-//! RMSProp (Tieleman and Hinton 2012, in PyTorch's form): the gradient over the root of its running mean square.
+//! RMSProp (Tieleman and Hinton 2012, in PyTorch's form): the gradient over the root of its running
+//! mean square.
 //!
 //! `s ← decay · s + (1 - decay) g²`, `u = g / (√s + ε)`, `w ← w - learning_rate · u`; with momentum
 //! `v ← momentum · v + u`, `w ← w - learning_rate · v`.

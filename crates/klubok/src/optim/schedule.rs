@@ -14,8 +14,9 @@
 //! | `plateau` | [`Plateau::factor`] |
 //!
 //! Linear warm-up is that of Goyal et al. 2017. Cosine is Loshchilov and Hutter 2017 with cycles of
-//! equal length. One-cycle is Smith 2018 in the variant of fastai and PyTorch's `OneCycleLR`: over the
-//! first 30 % of the updates half a cosine from 1/25 up to 1, then half a cosine down to 1/250000.
+//! equal length. One-cycle is Smith 2018 in the variant of fastai and PyTorch's `OneCycleLR`: over
+//! the first 30 % of the updates half a cosine from 1/25 up to 1, then half a cosine down to
+//! 1/250000.
 
 use serde::{Deserialize, Serialize};
 
@@ -95,8 +96,8 @@ fn half_cosine(a: f64, b: f64, x: f64) -> f64 {
     b + (a - b) * (1.0 + (std::f64::consts::PI * x).cos()) / 2.0
 }
 
-/// Reduction on a plateau: times `decay` after `decay_epochs` epochs without a lower loss, and again
-/// after as many more. Any lower loss counts.
+/// Reduction on a plateau: times `decay` after `decay_epochs` epochs without a lower loss, and
+/// again after as many more. Any lower loss counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
     /// What the learning rate is multiplied by.

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent: `w ← w - learning_rate · g` (Robbins and Monro 1951).
 //!
-//! With momentum (Polyak 1964; Sutskever et al. 2013, in PyTorch's form): `v ← momentum · v + g`, then
-//! `w ← w - learning_rate · v`; Nesterov's variant steps along `g + momentum · v`.
+//! With momentum (Polyak 1964; Sutskever et al. 2013, in PyTorch's form): `v ← momentum · v + g`,
+//! then `w ← w - learning_rate · v`; Nesterov's variant steps along `g + momentum · v`.
 
 /// Moves `w` against the gradient `g`.
 pub fn plain(w: &mut [f64], g: &[f64], learning_rate: f64) {

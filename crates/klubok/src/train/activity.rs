@@ -1,5 +1,5 @@
-//! How active the units of a layer are: on a fixed sample, and whether units that are silent there are silent
-//! on the whole training part.
+//! How active the units of a layer are: on a fixed sample, and whether units that are silent there
+//! are silent on the whole training part.
 
 use std::ops::Range;
 
@@ -12,7 +12,8 @@ pub struct Activity {
     pub active_fraction: f64,
     /// Share of units with the same output for every sample of the fixed sample.
     pub silent_fraction: f64,
-    /// Share of units x samples with an output beyond 0.99 of its range; none where the range has no end.
+    /// Share of units x samples with an output beyond 0.99 of its range; none where the range has
+    /// no end.
     pub saturated_fraction: Option<f64>,
 }
 
@@ -64,8 +65,8 @@ impl ActivityCount {
         self.look_at(outputs);
     }
 
-    /// Leaves out the units that speak on these outputs, `[samples, units]`; counts nothing else. True when no silent
-    /// unit is left.
+    /// Leaves out the units that speak on these outputs, `[samples, units]`; counts nothing else.
+    /// True when no silent unit is left.
     pub fn look_at(&mut self, outputs: &[f32]) -> bool {
         let first = &self.first;
         for sample in outputs.chunks_exact(first.len()) {

@@ -15,8 +15,8 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `batch_size` of these rows; the last one may be smaller. With `join_single` a last
-    /// batch of one joins the one before: a single sample has no variance to normalise by.
+    /// Batches of `batch_size` of these rows; the last one may be smaller. With `join_single` a
+    /// last batch of one joins the one before: a single sample has no variance to normalise by.
     pub fn new(rows: &[u32], batch_size: usize, seed: u64, join_single: bool) -> Self {
         let batch_size = batch_size.clamp(1, rows.len().max(1));
         let joined = join_single && batch_size > 1 && rows.len() % batch_size == 1;

@@ -1,16 +1,18 @@
-//! Which steps are looked at, and how closely: by their number alone, so that an interruption changes nothing.
+//! Which steps are looked at, and how closely: by their number alone, so that an interruption
+//! changes nothing.
 
 /// Steps between two readings of their figures.
 pub const READ_EVERY: u64 = 16;
-/// Of so many steps, one measures what it does to the parameters: that takes some hundredths of a step.
+/// Of so many steps, one measures what it does to the parameters: that takes some hundredths of a
+/// step.
 pub const OBSERVE: u64 = 16;
 /// Steps of an epoch that are observed at least, if it has so many.
 const OBSERVED: u64 = 16;
 /// Epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
 const FAST_EPOCHS: u64 = 3;
 
-/// Whether the step of this index is observed, where an epoch has so many. The last one of an epoch is, and those that are
-/// measured like one.
+/// Whether the step of this index is observed, where an epoch has so many. The last one of an epoch
+/// is, and those that are measured like one.
 pub fn observed(index: u64, steps_per_epoch: u64) -> bool {
     let done = index + 1;
     let every = (steps_per_epoch / OBSERVED).clamp(1, OBSERVE);

@@ -1,13 +1,13 @@
 //! Checkpoints: `checkpoint/state.safetensors`, everything needed to go on, in one file.
 //!
-//! Tensors: `params.NAME`, `moments.MOMENT.NAME`, `running.NAME`, `best.NAME` (parameters and running
-//! statistics of the best epoch), each in the precision of the backend that trained, so that going on
-//! is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind the medians; `seal`, the
-//! hash of all the rest. One metadata key, `checkpoint`: a JSON string with the version, the settings, the
-//! progress and the marks of the logs.
+//! Tensors: `params.NAME`, `moments.MOMENT.NAME`, `running.NAME`, `best.NAME` (parameters and
+//! running statistics of the best epoch), each in the precision of the backend that trained, so
+//! that going on is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind
+//! the medians; `seal`, the hash of all the rest. One metadata key, `checkpoint`: a JSON string
+//! with the version, the settings, the progress and the marks of the logs.
 //!
-//! The file is not trusted: the seal finds what a disk or a hand changed, and what contradicts itself or the
-//! settings is refused though the seal be right.
+//! The file is not trusted: the seal finds what a disk or a hand changed, and what contradicts
+//! itself or the settings is refused though the seal be right.
 
 use std::{borrow::Cow, path::Path};
 
@@ -60,8 +60,8 @@ impl Settings {
         Self { config: config.clone(), kernel, replay }
     }
 
-    /// In what they differ from those of a checkpoint, if a result depends on it: the first key, its value at the
-    /// checkpoint and its value now.
+    /// In what they differ from those of a checkpoint, if a result depends on it: the first key,
+    /// its value at the checkpoint and its value now.
     fn change(&self, before: &Settings) -> Option<RunError> {
         let changed = |key: &str, before: String, now: String| {
             (before != now).then(|| RunError::Changed { key: key.to_owned(), before, now })
@@ -166,8 +166,8 @@ pub fn from_bytes(
 /// How far a training has come, from the bytes of its checkpoint; `path` is for messages.
 ///
 /// # Errors
-/// When `bytes` are no checkpoint, a damaged one, or one of another version; [`RunError::Changed`] when it was made with
-/// other settings.
+/// When `bytes` are no checkpoint, a damaged one, or one of another version; [`RunError::Changed`]
+/// when it was made with other settings.
 pub fn progress(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Progress> {
     let Metadata { settings: before, progress, .. } = metadata(path, bytes)?;
     if let Some(change) = settings.change(&before) {

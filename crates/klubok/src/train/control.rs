@@ -1,9 +1,10 @@
-//! What others may do to a training under way: ask it to rest, to go on, to take another learning rate, to stop, and
-//! look at the network between two steps.
+//! What others may do to a training under way: ask it to rest, to go on, to take another learning
+//! rate, to stop, and look at the network between two steps.
 //!
-//! Any thread may ask through a [`Control`]. Before each step the training looks at two numbers that need no lock; only when
-//! something was asked it takes one. What a person did is written to the run's `events.jsonl`, with its step, and
-//! synced, before it is done: a run that is killed does it again when it goes on, and another training can repeat it.
+//! Any thread may ask through a [`Control`]. Before each step the training looks at two numbers
+//! that need no lock; only when something was asked it takes one. What a person did is written to
+//! the run's `events.jsonl`, with its step, and synced, before it is done: a run that is killed
+//! does it again when it goes on, and another training can repeat it.
 
 use std::{
     collections::VecDeque,
@@ -69,8 +70,8 @@ pub struct Recorded {
     pub act: Act,
 }
 
-/// A look at a training between two steps: at the weights, and how far it has come. It takes training time, so it should be
-/// short.
+/// A look at a training between two steps: at the weights, and how far it has come. It takes
+/// training time, so it should be short.
 pub type Look = Box<dyn FnOnce(&dyn Program, &Progress) + Send>;
 
 /// How others reach a training under way.
@@ -110,15 +111,16 @@ impl Control {
         }
     }
 
-    /// Lets the step under way finish and leaves the run to be resumed. True when it was asked for the first time.
+    /// Lets the step under way finish and leaves the run to be resumed. True when it was asked for
+    /// the first time.
     pub fn interrupt(&self) -> bool {
         let first = !std::mem::replace(&mut self.asked().interrupted, true);
         self.call();
         first
     }
 
-    /// Asks for something. The answer comes when it stands in the run's log, so that no kill can take it back, and never when
-    /// the training has ended.
+    /// Asks for something. The answer comes when it stands in the run's log, so that no kill can
+    /// take it back, and never when the training has ended.
     pub fn ask(&self, act: Act) -> mpsc::Receiver<()> {
         let (written, answer) = mpsc::channel();
         let mut asked = self.asked();

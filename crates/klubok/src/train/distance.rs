@@ -1,7 +1,7 @@
 //! How far the weights of each layer are from where they began: `|W - W₀| / |W₀|`.
 //!
-//! The start is not kept in a checkpoint, as it follows from the settings. Of a small network it is kept in memory; of a
-//! large one, whose epochs are long, it is drawn again layer by layer.
+//! The start is not kept in a checkpoint, as it follows from the settings. Of a small network it is
+//! kept in memory; of a large one, whose epochs are long, it is drawn again layer by layer.
 
 use std::borrow::Cow;
 

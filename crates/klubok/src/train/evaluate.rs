@@ -34,7 +34,8 @@ pub fn visit(
 /// 97.5 % point of the normal distribution: both sides together leave 5 % out.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a share of `samples` by Wilson (1927): honest also for few samples and near 0 or 1.
+/// The 95 % interval of a share of `samples` by Wilson (1927): honest also for few samples and near
+/// 0 or 1.
 pub fn wilson(share: f64, samples: usize) -> [f64; 2] {
     if samples == 0 {
         return [0.0, 1.0];
@@ -59,7 +60,8 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Adds one sample by its logits `z` and returns the class of the largest, the first one on ties.
+    /// Adds one sample by its logits `z` and returns the class of the largest, the first one on
+    /// ties.
     ///
     /// # Errors
     /// When the target is not one of the logits; `row` is for the message.
@@ -112,7 +114,8 @@ impl Spread {
         }
     }
 
-    /// `√(Σ var p)`, the variance of each class's probability over the samples: 0 when all get the same answer.
+    /// `√(Σ var p)`, the variance of each class's probability over the samples: 0 when all get the
+    /// same answer.
     fn value(&self) -> Option<f64> {
         let n = self.samples as f64;
         let means: f64 = self.sums.iter().map(|sum| (sum / n).powi(2)).sum();
@@ -202,8 +205,9 @@ impl Evaluator {
         Ok(Sampled { scores, prediction_spread: self.spread.value(), activity })
     }
 
-    /// Share of units of each hidden layer that are silent on the sample that [`Evaluator::sampled`] saw last and on
-    /// these rows, too. Ends with the block in which the last unit speaks.
+    /// Share of units of each hidden layer that are silent on the sample that
+    /// [`Evaluator::sampled`] saw last and on these rows, too. Ends with the block in which the
+    /// last unit speaks.
     ///
     /// # Errors
     /// When the device fails.
@@ -308,7 +312,8 @@ mod tests {
         };
         assert_eq!(spread(&[]), None);
         assert!(spread(&[[0.3, -2.0]; 5]).unwrap() < 1e-7);
-        // Certain of one class for half of the samples, of the other for the rest: variance 1/4 each.
+        // Certain of one class for half of the samples, of the other for the rest: variance 1/4
+        // each.
         let certain = spread(&[[900.0, 0.0], [0.0, 900.0]]).unwrap();
         assert!((certain - 0.5f64.sqrt()).abs() < 1e-12, "{certain}");
     }

@@ -1,5 +1,5 @@
-//! What training tells its observers: a closed list of events. Observers only read, and may answer with
-//! what they noticed.
+//! What training tells its observers: a closed list of events. Observers only read, and may answer
+//! with what they noticed.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,12 @@ use crate::train::{
     logs::EventLine,
 };
 
-/// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not apply is absent.
+/// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not
+/// apply is absent.
 ///
-/// Norms of gradients and updates are of the steps that were observed: one of up to 16, chosen by its number. What a chosen
-/// step measures in evaluation mode is of at most 2,048 samples of each part, unless an epoch ends with it.
+/// Norms of gradients and updates are of the steps that were observed: one of up to 16, chosen by
+/// its number. What a chosen step measures in evaluation mode is of at most 2,048 samples of each
+/// part, unless an epoch ends with it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
     /// Epochs done; in `steps.jsonl` with its fraction.
@@ -23,7 +25,8 @@ pub struct Metrics {
     /// Mean loss in training mode since the last line of this kind, penalties included.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_loss: Option<f64>,
-    /// Loss in evaluation mode on a fixed sample of the training part as large as the validation part.
+    /// Loss in evaluation mode on a fixed sample of the training part as large as the validation
+    /// part.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_eval_loss: Option<f64>,
     /// Loss in evaluation mode on the validation part: no penalties, smoothing or class weights.
@@ -41,8 +44,8 @@ pub struct Metrics {
     /// Mean over the observed steps of the norm of the whole gradient, before clipping.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
-    /// How much answers differ from sample to sample, on the same sample: `√(Σ var p)` over the classes, from 0 (all
-    /// get the same) to `√(1 - 1 / classes)`.
+    /// How much answers differ from sample to sample, on the same sample: `√(Σ var p)` over the
+    /// classes, from 0 (all get the same) to `√(1 - 1 / classes)`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prediction_spread: Option<f64>,
     /// Seconds of this epoch.
@@ -69,22 +72,25 @@ pub struct LayerMetrics {
     /// Median over the observed steps of |dW| / |W|.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub update_ratio: Option<f64>,
-    /// Share of units x samples with an output above 0, on the fixed sample of the training part (hidden layers).
+    /// Share of units x samples with an output above 0, on the fixed sample of the training part
+    /// (hidden layers).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active_fraction: Option<f64>,
-    /// Share of units with the same output for every sample of it (ReLU: silent). It is no smaller than the share of
-    /// dead ones.
+    /// Share of units with the same output for every sample of it (ReLU: silent). It is no smaller
+    /// than the share of dead ones.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub silent_fraction: Option<f64>,
-    /// Share of units with the same output for every sample of the whole training part. Known where no unit is silent on
-    /// the fixed sample, in the last epoch, and where a tenth of a layer is silent in epoch 0, 1, 4 or a sixteenth one:
-    /// looking through the rest takes time.
+    /// Share of units with the same output for every sample of the whole training part. Known where
+    /// no unit is silent on the fixed sample, in the last epoch, and where a tenth of a layer is
+    /// silent in epoch 0, 1, 4 or a sixteenth one: looking through the rest takes time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead_fraction: Option<f64>,
-    /// Share of units x samples with an output beyond 0.99 of its range, on the fixed sample (tanh, sigmoid).
+    /// Share of units x samples with an output beyond 0.99 of its range, on the fixed sample (tanh,
+    /// sigmoid).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub saturated_fraction: Option<f64>,
-    /// `|W - W₀| / |W₀|` of the weight matrix, W₀ being the start, at the end of an epoch. Absent where that is zero.
+    /// `|W - W₀| / |W₀|` of the weight matrix, W₀ being the start, at the end of an epoch. Absent
+    /// where that is zero.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub distance_from_start: Option<f64>,
 }
@@ -255,7 +261,8 @@ pub fn epoch_number<S: Serializer>(epoch: &f64, to: S) -> Result<S::Ok, S::Error
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// What earlier sessions of a resumed run measured up to its checkpoint; before [`Event::Start`].
+    /// What earlier sessions of a resumed run measured up to its checkpoint; before
+    /// [`Event::Start`].
     Past {
         /// Lines of `steps.jsonl`.
         steps: &'a [Metrics],
@@ -263,7 +270,8 @@ pub enum Event<'a> {
         epochs: &'a [Metrics],
         /// Lines of `events.jsonl`, those included that are ahead.
         events: &'a [EventLine],
-        /// What people did in an earlier session after the checkpoint: it is done again at its step, and then told.
+        /// What people did in an earlier session after the checkpoint: it is done again at its
+        /// step, and then told.
         ahead: &'a [Recorded],
     },
     /// Before the first step of this session.
@@ -342,7 +350,8 @@ pub trait Observer {
     /// Is told each event in order.
     ///
     /// # Errors
-    /// An observer that cannot go on (a log on a full disk) ends the run; the last checkpoint stays.
+    /// An observer that cannot go on (a log on a full disk) ends the run; the last checkpoint
+    /// stays.
     fn observe(&mut self, event: &Event<'_>) -> crate::Result<()>;
 
     /// What it noticed since it was last asked: it is written to the log and told to all.

@@ -1,10 +1,10 @@
 //! The logs of a run: `metrics.jsonl`, `steps.jsonl` and `events.jsonl`, one JSON object a line.
 //!
-//! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run cuts
-//! the logs back to the marks in its checkpoint, whose hashes say that nobody wrote into them since.
-//! So a line that was half written, or that the resumed run writes again, is gone. What people did
-//! stays, however often a run is killed: it is done again at its step, and its line is not written a
-//! second time.
+//! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run
+//! cuts the logs back to the marks in its checkpoint, whose hashes say that nobody wrote into them
+//! since. So a line that was half written, or that the resumed run writes again, is gone. What
+//! people did stays, however often a run is killed: it is done again at its step, and its line is
+//! not written a second time.
 
 use std::{cmp::Ordering, path::Path};
 
@@ -123,9 +123,10 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// The logs of a run that goes on from `at`, whose checkpoint knows these lengths: cut back to them, but for what people
-    /// did since. That stays, and what of it changes what is computed is still to be done, as is what is left of `replay`:
-    /// the second of the answer, by steps. A last line that is cut off was not done.
+    /// The logs of a run that goes on from `at`, whose checkpoint knows these lengths: cut back to
+    /// them, but for what people did since. That stays, and what of it changes what is computed is
+    /// still to be done, as is what is left of `replay`: the second of the answer, by steps. A last
+    /// line that is cut off was not done.
     ///
     /// # Errors
     /// When a log is shorter than that, a line is damaged, or a log cannot be read or written.
@@ -181,7 +182,8 @@ impl Logs {
         Ok(acts(&events(folder)?))
     }
 
-    /// How far a run came by its log, once it was past the epochs after which its first checkpoint is made.
+    /// How far a run came by its log, once it was past the epochs after which its first checkpoint
+    /// is made.
     ///
     /// # Errors
     /// When the log cannot be read or a line is damaged.
@@ -208,8 +210,8 @@ impl Logs {
         self.events.append(line)
     }
 
-    /// What stands in the logs of a run's folder. How long they are is in the checkpoint: nothing but the memory there is
-    /// limits them.
+    /// What stands in the logs of a run's folder. How long they are is in the checkpoint: nothing
+    /// but the memory there is limits them.
     ///
     /// # Errors
     /// When a log cannot be read, a line is damaged, or there is not enough memory.
@@ -283,7 +285,8 @@ fn lines<T: DeserializeOwned, U>(
     Ok(all)
 }
 
-/// Makes sure that what people did after the checkpoint comes after it: they cannot have done it before.
+/// Makes sure that what people did after the checkpoint comes after it: they cannot have done it
+/// before.
 fn in_order(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)], step: u64) -> Result<()> {
     let mut end = 0u64;
     for (i, (line, bytes)) in events.iter().enumerate() {
@@ -311,8 +314,9 @@ fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
     events.iter().filter_map(act).collect()
 }
 
-/// Cuts `events.jsonl` back to a mark, but keeps what people did after it: at once, so that a process that is killed
-/// meanwhile leaves the old log or the new one. Its bytes then, and their hasher.
+/// Cuts `events.jsonl` back to a mark, but keeps what people did after it: at once, so that a
+/// process that is killed meanwhile leaves the old log or the new one. Its bytes then, and their
+/// hasher.
 fn keep_acts(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)]) -> Result<(u64, Hasher)> {
     let (mut kept, mut end) = (Vec::new(), 0u64);
     for (line, bytes) in events {
@@ -389,7 +393,8 @@ mod tests {
         };
         assert_eq!(pending(kept, &at(4, 0), &replay), [FAST, STOP]);
         assert_eq!(pending(kept, &at(4, 0), &[]), [FAST]);
-        // At the very step of an act it depends on whether it was done when the checkpoint was made.
+        // At the very step of an act it depends on whether it was done when the checkpoint was
+        // made.
         assert_eq!(pending(kept, &at(3, 1), &[]), [FAST]);
         assert_eq!(pending(kept, &at(3, 0), &[]), [SLOW, FAST]);
         assert_eq!(pending(Marks::default(), &at(0, 0), &[]), [SLOW, FAST]);

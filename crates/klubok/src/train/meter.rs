@@ -1,5 +1,6 @@
-//! Running figures of training: sums over steps, in the order of the steps, that a line of metrics is
-//! made from. Reading figures earlier or later, or going on from a checkpoint, gives the same bits.
+//! Running figures of training: sums over steps, in the order of the steps, that a line of metrics
+//! is made from. Reading figures earlier or later, or going on from a checkpoint, gives the same
+//! bits.
 
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,8 @@ impl Meter {
         self.update_ratios.iter_mut().for_each(Vec::clear);
     }
 
-    /// Adds one step: what it measured as a whole and, where it was observed, for each parameter of the plan.
+    /// Adds one step: what it measured as a whole and, where it was observed, for each parameter of
+    /// the plan.
     pub fn add(&mut self, step: &StepFigures, params: &[ParamFigures], specs: &[ParamSpec]) {
         self.samples += u64::from(step.samples);
         self.loss_sum += step.loss_sum + step.penalty * step.weight_sum;

@@ -53,8 +53,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What contradicts itself, in words, if anything: a training cannot have come to such a point. `layers` are those of
-    /// the plan, where it is known, `epochs` those to be done in all.
+    /// What contradicts itself, in words, if anything: a training cannot have come to such a point.
+    /// `layers` are those of the plan, where it is known, `epochs` those to be done in all.
     pub fn flaw(&self, layers: Option<usize>, epochs: u64) -> Option<String> {
         let Self { step, epoch, position, steps_per_epoch, best, .. } = self;
         let expected = epoch.checked_mul(*steps_per_epoch).and_then(|n| n.checked_add(*position));
@@ -132,8 +132,8 @@ impl Best {
         }
     }
 
-    /// True when this epoch is better than an earlier one. Without a validation part the fixed sample
-    /// of the training part decides.
+    /// True when this epoch is better than an earlier one. Without a validation part the fixed
+    /// sample of the training part decides.
     pub fn beats(&self, earlier: &Best, monitor: Monitor) -> bool {
         match monitor {
             Monitor::ValLoss => self.loss() < earlier.loss(),

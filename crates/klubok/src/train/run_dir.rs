@@ -1,7 +1,9 @@
-//! The folder of a run: made whole beside its final name, found again, and trained by one at a time.
+//! The folder of a run: made whole beside its final name, found again, and trained by one at a
+//! time.
 //!
-//! `config.toml` is written first, with the resolved settings and a section `[run]` that says what was
-//! trained on and with what; a folder without it is no run. Everything else is written by `session`.
+//! `config.toml` is written first, with the resolved settings and a section `[run]` that says what
+//! was trained on and with what; a folder without it is no run. Everything else is written by
+//! `session`.
 
 use std::{
     borrow::Cow,
@@ -89,8 +91,8 @@ impl RunDir {
     /// Makes a run. It is there whole or not at all, and nothing that is there is written over.
     ///
     /// # Errors
-    /// [`RunError::Exists`] when the folder is a run, [`RunError::Taken`] when it is anything else but
-    /// empty; when folders cannot be made.
+    /// [`RunError::Exists`] when the folder is a run, [`RunError::Taken`] when it is anything else
+    /// but empty; when folders cannot be made.
     pub fn create(place: Place<'_>, config: &Config, info: &RunInfo) -> Result<Self> {
         let (parent, name) = place.parent_and_name()?;
         fs::create_dir_all(parent)?;

@@ -1,9 +1,10 @@
-//! A training on disk: ties a [`Trainer`] to a run folder, its logs, its checkpoints and its observers.
+//! A training on disk: ties a [`Trainer`] to a run folder, its logs, its checkpoints and its
+//! observers.
 //!
-//! At every point worth saving, in this order: the logs are synced; the model is renamed into place, if
-//! there is a better one; the checkpoint, which knows the marks of the logs, is renamed into place.
-//! A process that is killed between any two of these leaves a run that goes on from the checkpoint
-//! before, cuts the logs back to it, and writes the same model again.
+//! At every point worth saving, in this order: the logs are synced; the model is renamed into
+//! place, if there is a better one; the checkpoint, which knows the marks of the logs, is renamed
+//! into place. A process that is killed between any two of these leaves a run that goes on from the
+//! checkpoint before, cuts the logs back to it, and writes the same model again.
 
 use std::borrow::Cow;
 
@@ -78,14 +79,14 @@ impl Summary {
     }
 }
 
-/// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told to stop. A run that has
-/// ended is left as it is. What people did in a run that this one is to repeat (`info` knows), and in this one after its
-/// checkpoint, is done again.
+/// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told
+/// to stop. A run that has ended is left as it is. What people did in a run that this one is to
+/// repeat (`info` knows), and in this one after its checkpoint, is done again.
 ///
 /// # Errors
-/// When another process trains the run, its checkpoint cannot be used, the data is not what it was at
-/// the checkpoint, the device or an observer fails, or a file cannot be written. The last checkpoint
-/// stays.
+/// When another process trains the run, its checkpoint cannot be used, the data is not what it was
+/// at the checkpoint, the device or an observer fails, or a file cannot be written. The last
+/// checkpoint stays.
 pub fn train(
     run: &RunDir,
     config: &Config,

@@ -33,8 +33,8 @@ impl Task {
     /// The network that the settings describe, for this data; the training part is read once.
     ///
     /// # Errors
-    /// When a value of the training part is not finite, rows cannot be read, or the weights do not fit into
-    /// memory.
+    /// When a value of the training part is not finite, rows cannot be read, or the weights do not
+    /// fit into memory.
     pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
         let counts = data.class_counts(&data.parts.train);
         let measured =

@@ -1,4 +1,5 @@
-//! Folders of pictures: names of parts, of classes, of systems, and what else people keep beside them.
+//! Folders of pictures: names of parts, of classes, of systems, and what else people keep beside
+//! them.
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ fn paths(text: &str) -> Vec<&str> {
     text.lines().filter(good).take(FILES).collect()
 }
 
-/// Makes the files that can be made, and says which of them are pictures in folders that may be data.
+/// Makes the files that can be made, and says which of them are pictures in folders that may be
+/// data.
 fn make(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
     let mut pictures = 0;
     for path in paths {

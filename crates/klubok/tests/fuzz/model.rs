@@ -83,8 +83,8 @@ fn models() {
     });
 }
 
-/// The file with the checksum that it would have had, if its description can be read: XXH3 (128 bits) of the description
-/// without it and of the values in the order of the network.
+/// The file with the checksum that it would have had, if its description can be read: XXH3 (128
+/// bits) of the description without it and of the values in the order of the network.
 fn resealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let (length, rest) = bytes.split_first_chunk::<8>()?;
     let (header, data) =

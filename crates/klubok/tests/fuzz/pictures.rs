@@ -22,7 +22,8 @@ const FORMATS: [ImageFormat; 6] = [
 /// Pixels of a picture that is decoded once only.
 const MANY: usize = 1 << 18;
 
-/// A tiny file of each format, in colour and with alpha, and some with what goes wrong most: profiles, EXIF, animation.
+/// A tiny file of each format, in colour and with alpha, and some with what goes wrong most:
+/// profiles, EXIF, animation.
 fn seeds() -> Vec<Vec<u8>> {
     let colour = RgbImage::from_fn(13, 9, |x, y| Rgb([x as u8 * 19, y as u8 * 28, 90]));
     let mut alpha = RgbaImage::from_pixel(5, 4, Rgba([200, 100, 0, 0]));

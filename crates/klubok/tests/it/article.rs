@@ -1,5 +1,6 @@
-//! What the article says of its network, on every backend: its worked example, the loss of a network that knows
-//! nothing, how much of a ReLU layer is active, and what layers without an activation amount to.
+//! What the article says of its network, on every backend: its worked example, the loss of a
+//! network that knows nothing, how much of a ReLU layer is active, and what layers without an
+//! activation amount to.
 
 use std::sync::Arc;
 
@@ -130,7 +131,8 @@ fn layers_without_an_activation_are_one_matrix() {
         for (i, biases) in state.params.iter_mut().skip(1).step_by(2).enumerate() {
             *biases = Numbers::F32(normal(i as u64, biases.len()));
         }
-        // W = W₃ W₂ W₁ and b = W₃ (W₂ b₁ + b₂) + b₃, column by column: what becomes of a unit vector and of zero.
+        // W = W₃ W₂ W₁ and b = W₃ (W₂ b₁ + b₂) + b₃, column by column: what becomes of a unit
+        // vector and of zero.
         let through = |x: &[f64], with_bias: bool| {
             state.params.chunks_exact(2).fold(x.to_vec(), |x, layer| {
                 let (w, b) = (layer[0].to_f64(), layer[1].to_f64());

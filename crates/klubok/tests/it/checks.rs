@@ -1,4 +1,5 @@
-//! What is said before training: on data and networks with one planted fault each, and on sound ones.
+//! What is said before training: on data and networks with one planted fault each, and on sound
+//! ones.
 
 use std::sync::Arc;
 

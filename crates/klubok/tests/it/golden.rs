@@ -1,5 +1,6 @@
-//! Losses, gradients and updates against PyTorch in double precision: `tests/golden/make_golden.py` says how the
-//! fixtures were made. Each tensor agrees when the norm of the difference is at most 1e-8 of its norm.
+//! Losses, gradients and updates against PyTorch in double precision: `tests/golden/make_golden.py`
+//! says how the fixtures were made. Each tensor agrees when the norm of the difference is at most
+//! 1e-8 of its norm.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,8 +15,8 @@ use klubok::{
 use safetensors::{Dtype, SafeTensors};
 
 const TOLERANCE: f64 = 1e-8;
-/// Rounding of sums of numbers around 1. Some gradients are zero but for it: what a normalisation adds has no effect
-/// where only the identity stands between it and the next one.
+/// Rounding of sums of numbers around 1. Some gradients are zero but for it: what a normalisation
+/// adds has no effect where only the identity stands between it and the next one.
 const ROUNDING: f64 = 1e-14;
 const DATA: DataId = DataId(0);
 

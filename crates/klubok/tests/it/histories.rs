@@ -1,7 +1,9 @@
-//! Histories with known truth, judged as they come in: over-fitting found, dated, in time, and no false alarms.
+//! Histories with known truth, judged as they come in: over-fitting found, dated, in time, and no
+//! false alarms.
 //!
-//! `tests/histories/README.md` says what they are and how they were made. The truth is found with hindsight: the
-//! minimum of the smoothed validation loss, and whether the loss is higher at the end.
+//! `tests/histories/README.md` says what they are and how they were made. The truth is found with
+//! hindsight: the minimum of the smoothed validation loss, and whether the loss is higher at the
+//! end.
 
 use std::path::{Path, PathBuf};
 
@@ -45,8 +47,8 @@ fn rise(losses: &[f64]) -> (usize, f64) {
     (lowest, (last - smoothed[lowest]) / smoothed[lowest])
 }
 
-/// `population` is the loss on thousands of samples beside, where it was measured: it takes back what the validation
-/// part shows by chance.
+/// `population` is the loss on thousands of samples beside, where it was measured: it takes back
+/// what the validation part shows by chance.
 fn truth(history: &History, population: Option<&[f64]>) -> Truth {
     let rows = &history.epochs;
     let of = |loss: fn(&history::Row) -> Option<f64>| -> Vec<f64> {
@@ -206,8 +208,8 @@ fn recorded_histories() {
         |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories"),
         PathBuf::from,
     );
-    // Constants were chosen on the even numbers; the odd ones were held out. Those by klubok from 17 on were made when all
-    // constants stood.
+    // Constants were chosen on the even numbers; the odd ones were held out. Those by klubok from
+    // 17 on were made when all constants stood.
     let (mut chosen_on, mut held_out, mut later) =
         (Tally::default(), Tally::default(), Tally::default());
     for path in files(&folder) {

@@ -140,7 +140,8 @@ fn a_learning_rate_that_warms_up_or_decays_makes_small_updates() {
 
 #[test]
 fn dead_units_are_said_when_the_whole_training_part_shows_them() {
-    // From epoch 3 on half of the units are silent on the sample; the whole part is looked through in 4 and 10.
+    // From epoch 3 on half of the units are silent on the sample; the whole part is looked through
+    // in 4 and 10.
     let dying = |dead: f64| {
         move |e: usize| {
             with(healthy(e), |layer| {

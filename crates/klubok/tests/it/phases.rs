@@ -76,7 +76,8 @@ fn a_fast_phase_within_the_first_epoch_ends_at_a_fraction() {
 
 #[test]
 fn first_steps_that_jump_about_do_not_end_the_fast_phase() {
-    // Cats and dogs with the article's network: the first step takes off what the start was too sure of.
+    // Cats and dogs with the article's network: the first step takes off what the start was too
+    // sure of.
     let mut tracker = Tracker::new(None);
     tracker.epoch(&Row { untrained: true, ..row(0, 1.0, 1.01) });
     let losses = [0.858, 0.890, 0.899, 0.747, 0.782, 0.701, 0.640];
@@ -211,8 +212,9 @@ fn a_long_history_is_judged_like_a_short_one() {
     assert!((over.start - at).abs() < 0.02 * n as f64, "{} is not {at}", over.start);
 }
 
-/// The article's network on cats and dogs: training loss, validation loss and accuracy before training and after each
-/// epoch. From epoch 6 on the accuracy now rises and now does not, by little more than chance.
+/// The article's network on cats and dogs: training loss, validation loss and accuracy before
+/// training and after each epoch. From epoch 6 on the accuracy now rises and now does not, by
+/// little more than chance.
 #[rustfmt::skip]
 const ARTICLE: [(f64, f64, f64); 61] = [
     (1.000, 1.009, 0.493), (0.612, 0.640, 0.629), (0.539, 0.639, 0.634), (0.529, 0.685, 0.618),

@@ -109,7 +109,8 @@ fn the_first_epochs_are_measured_at_steps_that_double() {
     // Dropout and penalties aside the first batch costs ln 3, as the output layer starts at zero.
     let penalty = told.steps[0].train_loss.unwrap() - (blobs::CLASSES as f64).ln();
     assert!((0.0..0.02).contains(&penalty), "{penalty}");
-    // Step 8 is the end of epoch 1: the same figures but for training, since step 4 and since epoch 0.
+    // Step 8 is the end of epoch 1: the same figures but for training, since step 4 and since epoch
+    // 0.
     let (step, epoch) = (&told.steps[3], &told.epochs[1].0);
     assert_eq!(step.val_loss, epoch.val_loss);
     assert_ne!(step.train_loss, epoch.train_loss);

@@ -1,5 +1,5 @@
-//! What is trained: a line for each configuration. Four a fault, and as many without one, that constants may be chosen
-//! on; half as many that are held out (`held_out.rs`).
+//! What is trained: a line for each configuration. Four a fault, and as many without one, that
+//! constants may be chosen on; half as many that are held out (`held_out.rs`).
 
 use anyhow::Result;
 

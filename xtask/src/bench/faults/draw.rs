@@ -1,5 +1,5 @@
-//! Draws the data of the bench: small pictures whose classes are more or less hard to tell apart, and what can
-//! be wrong with them. The same seed gives the same bytes.
+//! Draws the data of the bench: small pictures whose classes are more or less hard to tell apart,
+//! and what can be wrong with them. The same seed gives the same bytes.
 
 use std::f64::consts::{PI, TAU};
 
@@ -72,7 +72,8 @@ impl<'a> Pen<'a> {
         Part { pictures, labels }
     }
 
-    /// The class of picture `i` of `count`: in turn, or first as many of the first as it shall have.
+    /// The class of picture `i` of `count`: in turn, or first as many of the first as it shall
+    /// have.
     fn class(&self, i: usize, count: usize) -> usize {
         let Spec { classes, first, .. } = *self.spec;
         if first == 0.0 {
@@ -180,8 +181,8 @@ fn other(label: u8, classes: usize, random: &mut Random) -> u8 {
     ((usize::from(label) + 1 + random.below(classes - 1)) % classes) as u8
 }
 
-/// Puts copies of training pictures, with their labels, in the place of validation pictures; where there is no
-/// validation part, in the place of other training pictures.
+/// Puts copies of training pictures, with their labels, in the place of validation pictures; where
+/// there is no validation part, in the place of other training pictures.
 fn copy(drawn: &mut Drawn, spec: &Spec, random: &mut Random) {
     let Drawn { train, val } = drawn;
     let count = if spec.val == 0 { spec.n } else { spec.val };

@@ -20,8 +20,8 @@ pub(super) struct Facts {
     pub(super) val: usize,
     /// Share of pixels with the same value in all training pictures.
     pub(super) constant: f64,
-    /// Share of validation pictures that are in the training part too; without a validation part, share of
-    /// pictures that are there more than once.
+    /// Share of validation pictures that are in the training part too; without a validation part,
+    /// share of pictures that are there more than once.
     pub(super) copies: f64,
     /// Share of training pictures that are there under another label too.
     pub(super) clashes: f64,
@@ -74,7 +74,8 @@ fn constant(pictures: &[Vec<u8>]) -> f64 {
     (0..first.len()).filter(same).count() as f64 / first.len().max(1) as f64
 }
 
-/// Accuracy of the nearest neighbour; without a validation part the second half is held against the first.
+/// Accuracy of the nearest neighbour; without a validation part the second half is held against the
+/// first.
 fn neighbour(train: &Part, val: &Part) -> f64 {
     let half = train.labels.len() / 2;
     let (known, asked, truth) = if val.labels.is_empty() {

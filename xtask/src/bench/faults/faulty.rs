@@ -1,5 +1,5 @@
-//! Configurations with one planted fault: data, settings, and settings that would cure it, where its presence is told
-//! by the difference.
+//! Configurations with one planted fault: data, settings, and settings that would cure it, where
+//! its presence is told by the difference.
 
 use super::fault::Fault::{
     self, ClassImbalance, ConstantInputs, Contradictions, DeadUnits, Duplicates,

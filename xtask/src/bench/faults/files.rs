@@ -25,7 +25,8 @@ pub(super) fn write(drawn: &Drawn, side: usize, pictures: bool, folder: &Path) -
     if folder.exists() {
         return Ok(place);
     }
-    // Two writers of the same set may meet: each fills a folder of its own, and the first one's is kept.
+    // Two writers of the same set may meet: each fills a folder of its own, and the first one's is
+    // kept.
     let own = folder.with_extension(format!("{:?}", std::thread::current().id()));
     let write = if pictures { write_pictures } else { write_idx };
     write(&drawn.train, side, &own.join("train"))?;
@@ -46,7 +47,8 @@ fn write_idx(part: &Part, side: usize, folder: &Path) -> Result<()> {
     Ok(fs_err::write(folder.join("train-labels-idx1-ubyte"), idx(&[count], &part.labels))?)
 }
 
-/// A file of bytes with these dimensions: 0, 0, 8 for bytes, their number, the dimensions, the bytes.
+/// A file of bytes with these dimensions: 0, 0, 8 for bytes, their number, the dimensions, the
+/// bytes.
 fn idx(dimensions: &[usize], values: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, dimensions.len() as u8];
     dimensions.iter().for_each(|&n| file.extend((n as u32).to_be_bytes()));
@@ -63,7 +65,8 @@ fn write_pictures(part: &Part, side: usize, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A picture of 24 bits a pixel, its rows from the bottom up, each filled up to a multiple of 4 bytes.
+/// A picture of 24 bits a pixel, its rows from the bottom up, each filled up to a multiple of 4
+/// bytes.
 fn bmp(picture: &[u8], side: usize) -> Vec<u8> {
     let row = (3 * side).next_multiple_of(4);
     let (header, size) = (54u32, (row * side) as u32);

@@ -1,6 +1,6 @@
-//! Configurations without a fault: data that can be learnt, and settings that learn it. Each line of settings is tried
-//! on six kinds of data, easy and hard: overlapping classes, some wrong labels, a larger class, a frame of constant
-//! pixels, picture files.
+//! Configurations without a fault: data that can be learnt, and settings that learn it. Each line
+//! of settings is tried on six kinds of data, easy and hard: overlapping classes, some wrong
+//! labels, a larger class, a frame of constant pixels, picture files.
 
 /// The data and the settings.
 pub(super) type Line = (&'static str, &'static str);

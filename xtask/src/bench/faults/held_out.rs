@@ -1,6 +1,7 @@
-//! Configurations that are held out: no constant of klubok may be chosen by them, and no rule be mended by a look at
-//! how a single one of them comes out. Two of each fault and forty without one, that were written before the rules
-//! they judge, and share no line of settings with those that constants are chosen on.
+//! Configurations that are held out: no constant of klubok may be chosen by them, and no rule be
+//! mended by a look at how a single one of them comes out. Two of each fault and forty without one,
+//! that were written before the rules they judge, and share no line of settings with those that
+//! constants are chosen on.
 
 use super::{
     fault::Fault::{

@@ -1,7 +1,9 @@
-//! Planted faults: trainings with one fault each, and as many without, on which verdicts are counted.
+//! Planted faults: trainings with one fault each, and as many without, on which verdicts are
+//! counted.
 //!
-//! Data are drawn, klubok trains and judges as a person would call it, and the truth is told offline ([`truth`]): a
-//! fault that is not there counts neither as found nor as missed, and a run that is not healthy is no alarm.
+//! Data are drawn, klubok trains and judges as a person would call it, and the truth is told
+//! offline ([`truth`]): a fault that is not there counts neither as found nor as missed, and a run
+//! that is not healthy is no alarm.
 
 mod configurations;
 mod draw;
@@ -106,7 +108,8 @@ pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<
     Ok(failures.is_empty())
 }
 
-/// Trains all jobs, so many at a time, and judges them by the truth; and why some could not be trained.
+/// Trains all jobs, so many at a time, and judges them by the truth; and why some could not be
+/// trained.
 fn train(
     klubok: &Klubok,
     jobs: &[(Configuration, u64)],

@@ -1,5 +1,5 @@
-//! A second, plain look at a trained network: its weights are read from the run's last checkpoint, and its units
-//! are watched on the training pictures. Nothing here knows what the logs say.
+//! A second, plain look at a trained network: its weights are read from the run's last checkpoint,
+//! and its units are watched on the training pictures. Nothing here knows what the logs say.
 
 use std::path::Path;
 
@@ -77,7 +77,8 @@ fn tensor(file: &SafeTensors<'_>, name: &str) -> Result<Option<Vec<f32>>> {
     Ok(Some(words.map(|&word| f32::from_le_bytes(word)).collect()))
 }
 
-/// The linear layers of a checkpoint from the input on, or `None` where one has no bias: it is normalised then.
+/// The linear layers of a checkpoint from the input on, or `None` where one has no bias: it is
+/// normalised then.
 fn layers(file: &SafeTensors<'_>) -> Result<Option<Vec<Linear>>> {
     let mut layers = Vec::new();
     for number in 1.. {

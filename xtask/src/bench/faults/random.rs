@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn the_first_numbers_are_those_of_the_publication() {
-        // Of the reference implementation, https://prng.di.unimi.it/splitmix64.c, for the seed 1234567.
+        // Of the reference implementation, https://prng.di.unimi.it/splitmix64.c, for the seed
+        // 1234567.
         let mut random = Random::new(1_234_567);
         let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973];
         assert_eq!([random.bits(), random.bits()], expected);

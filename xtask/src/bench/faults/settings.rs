@@ -1,8 +1,10 @@
-//! Settings of a configuration, written in one line: `hidden=64,32 optimizer=sgd learning_rate=0.1 l2=0.01`.
+//! Settings of a configuration, written in one line: `hidden=64,32 optimizer=sgd learning_rate=0.1
+//! l2=0.01`.
 
 use anyhow::{Context, Result};
 
-/// The sections of klubok's settings that are not `train`, with their keys; `preset` is a flag of its own.
+/// The sections of klubok's settings that are not `train`, with their keys; `preset` is a flag of
+/// its own.
 const SECTIONS: [(&str, &[&str]); 4] = [
     ("data", &["size", "color", "fit", "val_fraction", "split_seed", "normalize"]),
     (

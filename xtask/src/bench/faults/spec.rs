@@ -7,7 +7,8 @@ use anyhow::{Context, Error, Result, bail};
 /// What the pictures show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Gaussian blobs: a centre a class, noise in every pixel. A linear network can tell them apart.
+    /// Gaussian blobs: a centre a class, noise in every pixel. A linear network can tell them
+    /// apart.
     Blobs,
     /// A dot that lies on one of several rings, one a class.
     Rings,
@@ -44,7 +45,8 @@ pub(super) struct Spec {
     pub(super) shuffle: bool,
     /// Share of the first class; 0: all are equal.
     pub(super) first: f64,
-    /// Share of the validation part (without one, of all pictures) that is copied from the training part.
+    /// Share of the validation part (without one, of all pictures) that is copied from the training
+    /// part.
     pub(super) copies: f64,
     /// Share of the training pictures that are there a second time, under another label.
     pub(super) clash: f64,

@@ -85,7 +85,8 @@ pub(super) fn tables(runs: &[Judged]) -> String {
     format!("{}\n{}\n{}\n{}", summary(runs), by_fault(runs), healthy(runs), absent(runs))
 }
 
-/// The shares of klubok and of the others, of those that constants are chosen on and of those held out.
+/// The shares of klubok and of the others, of those that constants are chosen on and of those held
+/// out.
 fn summary(runs: &[Judged]) -> String {
     let mut text =
         "| rules | configurations | faults found and named | false alarms on healthy runs |\n\

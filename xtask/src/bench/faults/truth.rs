@@ -1,5 +1,5 @@
-//! Whether a planted fault is really there, and whether a healthy training really is: told offline, from the whole
-//! log, the data and the weights, without a look at any verdict.
+//! Whether a planted fault is really there, and whether a healthy training really is: told offline,
+//! from the whole log, the data and the weights, without a look at any verdict.
 
 use super::{
     facts::Facts,
@@ -101,7 +101,8 @@ fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.get(numbers.len().saturating_sub(1) / 2).copied()
 }
 
-/// First layer's gradient over the output's, in the first half of the epochs; and nothing much is learnt.
+/// First layer's gradient over the output's, in the first half of the epochs; and nothing much is
+/// learnt.
 fn vanishes(outcome: &Outcome) -> bool {
     let lines = outcome.log.trained();
     let ratios = lines[..lines.len().div_ceil(2)].iter().filter_map(|line| {
@@ -121,7 +122,8 @@ fn explodes(log: &Log, stopped: &str) -> bool {
     stopped == "diverged" || median(norms).is_some_and(long)
 }
 
-/// The median of a hidden layer's update ratios; the output may start at zero, so its own says little.
+/// The median of a hidden layer's update ratios; the output may start at zero, so its own says
+/// little.
 fn ratio_is_out(log: &Log) -> bool {
     let layers = log.0.last().map_or(0, |line| line.layers.len());
     (0..layers.saturating_sub(1)).any(|layer| {
@@ -197,8 +199,8 @@ fn oscillates(outcome: &Outcome) -> bool {
         && cured.is_some_and(|cured| cured < 0.7 * mean(half))
 }
 
-/// Where the smoothed validation loss rises while the training loss falls: what validation accuracy gained since
-/// the minimum, in standard errors of one such accuracy.
+/// Where the smoothed validation loss rises while the training loss falls: what validation accuracy
+/// gained since the minimum, in standard errors of one such accuracy.
 fn rise(outcome: &Outcome) -> Option<f64> {
     let log = &outcome.log;
     let loss = smooth(&log.course(|line| line.val_loss));

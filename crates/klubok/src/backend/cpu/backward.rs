@@ -1,4 +1,5 @@
-//! The backward pass of a block: `dx = dz W`, then the gradients of its parameters and their update.
+//! The backward pass of a block: `dx = dz W`, then the gradients of its parameters and their
+//! update.
 
 use klubok_kernels::{
     activation::{multiply, relu_backward},
@@ -91,8 +92,8 @@ impl Block {
         );
     }
 
-    /// Computes the gradients of all parameters from that at the product, and with the last piece updates them in the fused
-    /// form.
+    /// Computes the gradients of all parameters from that at the product, and with the last piece
+    /// updates them in the fused form.
     pub(super) fn backward_parameters(
         &mut self,
         isa: Isa,

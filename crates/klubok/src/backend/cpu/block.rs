@@ -22,8 +22,8 @@ use crate::{
     rng::{Purpose, key},
 };
 
-/// Features of a tile: enough tiles to share, each large enough to keep what it reads in use. In large batches what it
-/// reads is not in a cache, and half as many tiles read it half as often.
+/// Features of a tile: enough tiles to share, each large enough to keep what it reads in use. In
+/// large batches what it reads is not in a cache, and half as many tiles read it half as often.
 pub(super) fn tile_features(width: usize, max_batch: usize) -> usize {
     if max_batch < 1024 {
         GROUP * (width / 256).clamp(1, 4)
@@ -130,8 +130,8 @@ pub(super) struct Delta {
 }
 
 impl Block {
-    /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the `first`, and a product
-    /// reads its values unless it is the `last`.
+    /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the
+    /// `first`, and a product reads its values unless it is the `last`.
     ///
     /// # Errors
     /// When there is no memory for it.

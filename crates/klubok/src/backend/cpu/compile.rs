@@ -32,8 +32,8 @@ use crate::{
 /// Steps whose figures fit before they are read.
 const STEPS: usize = 16;
 
-/// Most rows that go through a network at once: their values are some MiB, and adding up their gradients takes little beside
-/// computing them.
+/// Most rows that go through a network at once: their values are some MiB, and adding up their
+/// gradients takes little beside computing them.
 const MOST: usize = 512;
 
 /// A plan as a chain of blocks.
@@ -58,7 +58,8 @@ struct Link {
 /// Compiles a plan for batches of up to `max_batch` rows.
 ///
 /// # Errors
-/// When the plan is not a chain of blocks, the data does not fit it, or it needs more memory or threads than there are.
+/// When the plan is not a chain of blocks, the data does not fit it, or it needs more memory or
+/// threads than there are.
 pub(super) fn program(
     backend: CpuBackend,
     plan: &Plan,
@@ -75,7 +76,8 @@ pub(super) fn program(
         NotStarted::Memory(_) => memory::refused(needed),
         NotStarted::Threads { got, wanted } => PlanError::Threads { got, wanted }.into(),
     })?;
-    // What is still to come is small, but for copies of parameters, which are saved one after the other.
+    // What is still to come is small, but for copies of parameters, which are saved one after the
+    // other.
     let largest = plan.params.iter().map(ParamSpec::len).max().unwrap_or(0);
     memory::check(largest as f64).map_err(|_| memory::refused(needed))?;
     Ok(program)
@@ -249,8 +251,9 @@ fn function(f: Activation) -> Function {
     }
 }
 
-/// Numbers that a thread needs for itself: rows of the input, or factors of dropout, or pairs of a panel, or a tile of
-/// inputs of a weight, or a tile of a gradient, with max-norm of old weights, in bf16 of pairs.
+/// Numbers that a thread needs for itself: rows of the input, or factors of dropout, or pairs of a
+/// panel, or a tile of inputs of a weight, or a tile of a gradient, with max-norm of old weights,
+/// in bf16 of pairs.
 fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
     let weights = plan.params.iter().filter_map(|param| match *param.shape {
         [rows, columns] => {
@@ -267,7 +270,8 @@ fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
     weights.max().unwrap_or(0).max(values).max(input::scratch(inputs))
 }
 
-/// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks for left out.
+/// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks
+/// for left out.
 fn needed(
     plan: &Plan,
     chain: &Chain<'_>,
@@ -278,7 +282,8 @@ fn needed(
     let kept = plan.update.clip_norm.is_some() || most < max_batch;
     let copies = 1 + plan.update.rule.moments().len() + usize::from(kept);
     let params: f64 = plan.params.iter().map(|param| param.len() as f64).sum();
-    // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two more.
+    // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two
+    // more.
     let widths: f64 = chain.blocks.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
     let values = padded(most) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
     let scratch = scratch(plan, chain.width, most + GROUP) as f64 * threads as f64;

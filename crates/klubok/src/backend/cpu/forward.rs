@@ -1,4 +1,5 @@
-//! The forward pass of a block: a tile is the product for some features of all samples, then all that follows it.
+//! The forward pass of a block: a tile is the product for some features of all samples, then all
+//! that follows it.
 
 use klubok_kernels::{
     activation::{self, Function, multiply, scale},
@@ -93,7 +94,8 @@ impl Block {
     }
 }
 
-/// Normalises one feature of all samples, by the batch in training and by the running statistics in evaluation.
+/// Normalises one feature of all samples, by the batch in training and by the running statistics in
+/// evaluation.
 fn normalise(
     isa: Isa,
     z: &mut [f32],
@@ -122,7 +124,8 @@ fn normalise(
     }
 }
 
-/// Multiplies rows of features from number `first` on, and their slopes unless empty, by the factors of dropout.
+/// Multiplies rows of features from number `first` on, and their slopes unless empty, by the
+/// factors of dropout.
 fn drop_some(
     isa: Isa,
     draw: Draw,

@@ -1,4 +1,5 @@
-//! The input: rows are gathered, changed (pictures, in training), scaled, and turned into both layouts.
+//! The input: rows are gathered, changed (pictures, in training), scaled, and turned into both
+//! layouts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -186,7 +187,8 @@ impl Reader<'_> {
         scale(self.isa, scaled, apart, ready, self.factor, self.offset);
     }
 
-    /// Multiplies `[samples][features]`, the first of them at this place in the batch, by the factors of dropout.
+    /// Multiplies `[samples][features]`, the first of them at this place in the batch, by the
+    /// factors of dropout.
     fn drop_some(&self, scaled: &mut [f32], apart: usize, place: usize) {
         let Some(draw) = self.noise.and_then(|noise| noise.draw(self.pass)) else { return };
         let draw = Draw { place: draw.place + place as u32, ..draw };

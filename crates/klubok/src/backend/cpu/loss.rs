@@ -73,7 +73,8 @@ impl Targets {
     /// Reads targets and weights of a step.
     ///
     /// # Errors
-    /// When a label is not one of the outputs, a field is not what the loss needs, or rows cannot be read.
+    /// When a label is not one of the outputs, a field is not what the loss needs, or rows cannot
+    /// be read.
     pub(super) fn gather(&mut self, data: &dyn Rows, step: &Step<'_>) -> Result<()> {
         let batch = step.rows.len();
         self.weights.fill(0.0);
@@ -128,7 +129,8 @@ impl Targets {
         Ok(())
     }
 
-    /// Writes the gradient at the output `y` into `delta`, and adds what came out to the figures of the step.
+    /// Writes the gradient at the output `y` into `delta`, and adds what came out to the figures of
+    /// the step.
     pub(super) fn loss(
         &mut self,
         isa: Isa,

@@ -12,7 +12,8 @@ pub(crate) fn check(values: f64) -> Result<()> {
     if limits::fits(bytes(values)) { Ok(()) } else { Err(refused(values)) }
 }
 
-/// The same before memory is taken that the system refuses by itself where it is beyond the limits of the process.
+/// The same before memory is taken that the system refuses by itself where it is beyond the limits
+/// of the process.
 pub(super) fn check_machine(values: f64) -> Result<()> {
     let needed = bytes(values);
     let fits = limits::machine_memory().is_none_or(|available| needed <= available);

@@ -1,13 +1,14 @@
 //! The CPU: compiles a plan into blocks and runs whole steps on a fixed set of threads.
 //!
-//! A block is `Linear [Norm] [Activate] [Noise]`. Values are kept feature by feature, samples side by side, so that a tile
-//! of a block (some of its features) has everything it needs: product, statistics, activation, dropout and the way back
-//! through them happen while it is in cache. The gradient of a weight is never written to memory: its tile is updated as
-//! soon as it is known, unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]) or the
-//! batch is so large that it goes through the network in pieces, whose gradients are added.
+//! A block is `Linear [Norm] [Activate] [Noise]`. Values are kept feature by feature, samples side
+//! by side, so that a tile of a block (some of its features) has everything it needs: product,
+//! statistics, activation, dropout and the way back through them happen while it is in cache. The
+//! gradient of a weight is never written to memory: its tile is updated as soon as it is known,
+//! unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]) or
+//! the batch is so large that it goes through the network in pieces, whose gradients are added.
 //!
-//! In bf16 a block writes, beside what it computed, what products read of it rounded and in pairs; a weight's tile does
-//! so as soon as it is updated. Everything between products is in f32.
+//! In bf16 a block writes, beside what it computed, what products read of it rounded and in pairs;
+//! a weight's tile does so as soon as it is updated. Everything between products is in f32.
 //!
 //! Tiles depend on shapes alone and sum in a fixed order: the number of threads changes no bit.
 
@@ -50,7 +51,8 @@ pub struct CpuBackend {
 }
 
 impl CpuBackend {
-    /// With so many threads (at least 1; they may exceed the cores) and the best instructions that the machine has.
+    /// With so many threads (at least 1; they may exceed the cores) and the best instructions that
+    /// the machine has.
     pub fn new(threads: usize) -> Self {
         Self::with(threads, Isa::best())
     }
@@ -66,7 +68,8 @@ impl CpuBackend {
         Some(Self::with(threads, isa))
     }
 
-    /// The precision that is fastest here: bf16 where the processor multiplies it with instructions of its own.
+    /// The precision that is fastest here: bf16 where the processor multiplies it with instructions
+    /// of its own.
     pub fn fastest_precision() -> Precision {
         if Isa::best().gains_by_bf16() { Precision::Bf16 } else { Precision::F32 }
     }
@@ -132,8 +135,9 @@ enum Pass {
     Evaluate,
 }
 
-/// A part of a batch that goes through the network at once. What one pass over a large batch leaves behind is in no cache
-/// when the next pass reads it; that of a piece is. Where the piece ends depends on shapes alone.
+/// A part of a batch that goes through the network at once. What one pass over a large batch leaves
+/// behind is in no cache when the next pass reads it; that of a piece is. Where the piece ends
+/// depends on shapes alone.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     rows: usize,
@@ -325,7 +329,8 @@ impl CpuProgram {
         self.targets.loss(self.isa, &mut self.pool, y, delta, step, figures);
     }
 
-    /// From the gradient at the output back to the first block; weights change only after what is before them is done.
+    /// From the gradient at the output back to the first block; weights change only after what is
+    /// before them is done.
     fn backward(&mut self, piece: Piece, form: Form) {
         let (isa, pool) = (self.isa, &mut self.pool);
         if let Some(last) = self.blocks.last_mut() {

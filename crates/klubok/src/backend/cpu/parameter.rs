@@ -1,7 +1,7 @@
 //! A parameter with its gradient and moments.
 //!
-//! Weights are `[out, in]`, everything else is one row. Rows are padded to whole vectors with zeros, which stay zeros under
-//! every rule: their gradient is 0.
+//! Weights are `[out, in]`, everything else is one row. Rows are padded to whole vectors with
+//! zeros, which stay zeros under every rule: their gradient is 0.
 
 use klubok_kernels::{
     buffer::{Buffer, NoMemory},
@@ -22,7 +22,8 @@ use crate::{
     plan::{ParamKind, ParamSpec},
 };
 
-/// Length of a padded row: whole vectors, and no multiple of 1 KiB, whose rows would fall on the same lines of a cache.
+/// Length of a padded row: whole vectors, and no multiple of 1 KiB, whose rows would fall on the
+/// same lines of a cache.
 pub(super) fn padded(len: usize) -> usize {
     let whole = len.next_multiple_of(16);
     if whole.is_multiple_of(256) { whole + 16 } else { whole }

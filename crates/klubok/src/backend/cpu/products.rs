@@ -1,4 +1,5 @@
-//! The three products of a linear layer, for one tile of the result, in f32 or in bf16: whichever its operands hold.
+//! The three products of a linear layer, for one tile of the result, in f32 or in bf16: whichever
+//! its operands hold.
 
 use klubok_kernels::{
     isa::Isa,
@@ -55,7 +56,8 @@ pub(super) fn backward_input_scratch(tile: usize) -> usize {
     DEPTH * apart(tile)
 }
 
-/// From one row of a copied part of a weight to the next: an odd number of lines, which spreads rows over a cache.
+/// From one row of a copied part of a weight to the next: an odd number of lines, which spreads
+/// rows over a cache.
 fn apart(tile: usize) -> usize {
     (tile.div_ceil(GROUP) | 1) * GROUP
 }
@@ -73,8 +75,8 @@ pub(super) fn backward_input(
     let (stride, ahead) = (dz.stride, Ahead::default());
     let (rows, packed) = (dx.len() / stride, &weight.packed);
     if dz.pairs.is_empty() {
-        // A column of a weight has each number in another line, often in another page: what is read once for every few
-        // groups of samples is first brought together.
+        // A column of a weight has each number in another line, often in another page: what is read
+        // once for every few groups of samples is first brought together.
         let apart = apart(rows);
         for from in (0..weight.rows).step_by(DEPTH) {
             let depth = DEPTH.min(weight.rows - from);
@@ -96,8 +98,9 @@ pub(super) fn backward_input(
     }
 }
 
-/// `dW = dzᵀ x` for outputs from number `first` on and inputs from number `from` on, both multiples of 16: rows of `dw` are
-/// `stride` apart. `size` is that of the tile, its depth the number of samples. It is added to what is there if `add`.
+/// `dW = dzᵀ x` for outputs from number `first` on and inputs from number `from` on, both multiples
+/// of 16: rows of `dw` are `stride` apart. `size` is that of the tile, its depth the number of
+/// samples. It is added to what is there if `add`.
 pub(super) fn backward_weight(
     isa: Isa,
     dw: &mut [f32],

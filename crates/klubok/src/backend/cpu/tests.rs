@@ -1,4 +1,5 @@
-//! What the CPU promises: the reference's results, the same bits on any number of threads and in both forms of a step.
+//! What the CPU promises: the reference's results, the same bits on any number of threads and in
+//! both forms of a step.
 
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
 
@@ -13,7 +14,8 @@ use crate::{
 
 const DATA: DataId = DataId(0);
 
-/// Several tiles in every direction, with remainders, and everything that draws random numbers or sums over a batch.
+/// Several tiles in every direction, with remainders, and everything that draws random numbers or
+/// sums over a batch.
 fn wide() -> Case {
     let mut case = Case::plain(531, &[300, 87, 40], 7, 45);
     let hidden = &mut case.network.hidden;
@@ -80,7 +82,8 @@ fn agrees_with_the_reference_on_every_instruction_set() {
     }
 }
 
-/// Cases whose shapes fill no tile, one of them with every limit, one whose batch goes through the network in pieces.
+/// Cases whose shapes fill no tile, one of them with every limit, one whose batch goes through the
+/// network in pieces.
 fn uneven() -> [Case; 4] {
     let mut limited = wide();
     limited.update.max_norm = Some(0.8);
@@ -101,7 +104,8 @@ fn agrees_with_the_reference_where_shapes_fill_no_tile() {
 
 #[test]
 fn bf16_agrees_with_the_reference_that_rounds() {
-    // Later steps of Adam over wide layers make more of a rounding that falls the other way than is allowed.
+    // Later steps of Adam over wide layers make more of a rounding that falls the other way than is
+    // allowed.
     let uneven = uneven().map(|case| Case { steps: 3, ..case });
     let cases = agreement::cases().into_iter().chain(uneven);
     for (isa, case) in
@@ -113,7 +117,8 @@ fn bf16_agrees_with_the_reference_that_rounds() {
     }
 }
 
-/// Any network: 1 to 300 values in every direction, any activation, loss and rule, with or without all that is optional.
+/// Any network: 1 to 300 values in every direction, any activation, loss and rule, with or without
+/// all that is optional.
 fn any_case() -> impl Strategy<Value = Case> {
     let size = || prop_oneof![1usize..300, 1usize..20];
     let hidden = (size(), select(&Activation::ALL[..]), any::<bool>(), select(&[0.0f32, 0.3][..]))
@@ -139,8 +144,8 @@ fn any_case() -> impl Strategy<Value = Case> {
                 ..Case::plain(inputs, &[], outputs, batch)
             };
             case.network.hidden = hidden;
-            // What normalisation takes out has no gradient but rounding: of two samples everything but the sign, of one
-            // value its scale.
+            // What normalisation takes out has no gradient but rounding: of two samples everything
+            // but the sign, of one value its scale.
             let mut reads = inputs;
             for layer in &mut case.network.hidden {
                 layer.batch_norm &= batch >= 8 && reads.min(layer.units) >= 8;
@@ -151,8 +156,8 @@ fn any_case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// With a large epsilon: rules that divide by the root of a gradient's square turn the rounding of one that cancels into
-/// a step of full length, in either arithmetic another.
+/// With a large epsilon: rules that divide by the root of a gradient's square turn the rounding of
+/// one that cancels into a step of full length, in either arithmetic another.
 fn well_conditioned(mut update: UpdateSpec) -> UpdateSpec {
     if let Rule::Adam { epsilon, .. } | Rule::RmsProp { epsilon, .. } = &mut update.rule {
         *epsilon = 0.1;
@@ -161,8 +166,8 @@ fn well_conditioned(mut update: UpdateSpec) -> UpdateSpec {
 }
 
 proptest! {
-    // Always the same networks: in about one of 400 a value lies so close to the kink of a ReLU that rounding decides on
-    // which side, and one sample's share of the gradient is there or not.
+    // Always the same networks: in about one of 400 a value lies so close to the kink of a ReLU
+    // that rounding decides on which side, and one sample's share of the gradient is there or not.
     #![proptest_config(ProptestConfig { cases: 128, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
@@ -300,7 +305,8 @@ fn only_what_is_kept_can_be_tapped() {
     let plan = case.plan();
     let mut tap = |value| program.infer(DATA, &[0], &[value], &mut Outputs::default());
     for op in &plan.ops {
-        // Overwritten in place: the product of a layer that normalises or activates, and what it normalised.
+        // Overwritten in place: the product of a layer that normalises or activates, and what it
+        // normalised.
         let kept = match op {
             Op::Linear { y, .. } => *y == plan.output,
             Op::Norm { .. } => false,
@@ -331,7 +337,8 @@ fn a_plan_that_is_no_chain_is_refused() {
     assert!(refused(&|plan| plan.output = Value(1)), "an output within");
 }
 
-/// A last block that normalises, activates and drops, which no network has: the gradient at its values goes through it all.
+/// A last block that normalises, activates and drops, which no network has: the gradient at its
+/// values goes through it all.
 #[test]
 fn the_last_layer_may_have_everything() {
     let mut case = Case::plain(9, &[20], 6, 31);

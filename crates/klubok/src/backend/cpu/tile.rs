@@ -15,7 +15,8 @@ use klubok_kernels::{
 
 use super::parameter::{Sums, padded};
 
-/// Columns of a weight whose gradient is computed at once: with 64 rows of it they fill a part of the second-level cache.
+/// Columns of a weight whose gradient is computed at once: with 64 rows of it they fill a part of
+/// the second-level cache.
 pub(super) const COLUMNS: usize = 256;
 
 /// What it takes to update a value, in multiply-adds of a product.
@@ -42,8 +43,8 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// In how many pieces of which length some columns of some rows are updated: rows that are short lie side by side, and
-    /// are one piece.
+    /// In how many pieces of which length some columns of some rows are updated: rows that are
+    /// short lie side by side, and are one piece.
     pub(super) fn lines(self, rows: usize, columns: usize) -> (usize, usize) {
         if self.stride <= COLUMNS { (1, rows * self.stride) } else { (rows, columns) }
     }
@@ -148,7 +149,8 @@ impl<'a> Tile<'a> {
         self.sums.figures.value_sq += size;
     }
 
-    /// Scales rows down to a norm of at most `max_norm`, and measures anew against the `old` values.
+    /// Scales rows down to a norm of at most `max_norm`, and measures anew against the `old`
+    /// values.
     pub(super) fn limit(&mut self, isa: Isa, max_norm: Option<f32>, old: &[f32]) {
         let Some(largest) = max_norm else { return };
         (self.sums.figures.update_sq, self.sums.figures.value_sq) = (0.0, 0.0);

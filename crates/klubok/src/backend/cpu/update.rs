@@ -52,7 +52,8 @@ impl Update {
         }
     }
 
-    /// The change of weights in one step, gradients scaled by `clip`; everything else changes without decay.
+    /// The change of weights in one step, gradients scaled by `clip`; everything else changes
+    /// without decay.
     pub(super) fn change(&self, learning_rate: f64, step: u64, clip: f64) -> Change {
         let mut rate = learning_rate;
         let rule = match self.rule {

@@ -1,8 +1,8 @@
 //! What a block or the input hands on, in the layouts that products read.
 //!
-//! `rows` are `[features][samples]`. Of them, in training, panels are made, whose lanes are features: what the gradient of
-//! a weight reads. In bf16 products read pairs instead: of features with samples in the lanes, and panels of pairs of
-//! samples with features in the lanes.
+//! `rows` are `[features][samples]`. Of them, in training, panels are made, whose lanes are
+//! features: what the gradient of a weight reads. In bf16 products read pairs instead: of features
+//! with samples in the lanes, and panels of pairs of samples with features in the lanes.
 
 use klubok_kernels::{
     buffer::{Buffer, NoMemory},
@@ -177,8 +177,9 @@ pub(super) fn pair_samples(
     }
 }
 
-/// Writes a tile of 16 samples from `x`, `[samples][features]` with rows `apart`, a multiple of 16 that is filled up with
-/// zeros: panels in training only. In bf16 `rows` are what inference may read.
+/// Writes a tile of 16 samples from `x`, `[samples][features]` with rows `apart`, a multiple of 16
+/// that is filled up with zeros: panels in training only. In bf16 `rows` are what inference may
+/// read.
 pub(super) fn spread_samples(
     isa: Isa,
     tile: Samples<'_>,

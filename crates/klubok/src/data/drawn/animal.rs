@@ -1,7 +1,7 @@
 //! What cat and dog have in common: pose, coat, light, body and eyes, all drawn by lot alike.
 //!
-//! The head is a ball of radius 1: x to the viewer's right, y down, z towards the viewer. Features are
-//! points on or above that ball, so that a turned head moves them as it should.
+//! The head is a ball of radius 1: x to the viewer's right, y down, z towards the viewer. Features
+//! are points on or above that ball, so that a turned head moves them as it should.
 
 use super::{
     canvas::{Canvas, Rgb, Shape, V, smoothstep},

@@ -1,9 +1,9 @@
 //! A small canvas: shapes given by their signed distance, painted with soft edges.
 //!
-//! A shape says how far a point is from its border, negative inside; a pixel is covered by
-//! `1/2 - distance / edge`, clipped to [0, 1], which is antialiasing for an edge of one pixel.
-//! Formulas after Quilez, "2D distance functions", <https://iquilezles.org/articles/distfunctions2d/>.
-//! Only `+ - * /`, roots and comparisons are used: IEEE 754 gives the same bits on every machine.
+//! A shape says how far a point is from its border, negative inside; a pixel is covered by `1/2 -
+//! distance / edge`, clipped to [0, 1], which is antialiasing for an edge of one pixel. Formulas
+//! after Quilez, "2D distance functions", <https://iquilezles.org/articles/distfunctions2d/>. Only
+//! `+ - * /`, roots and comparisons are used: IEEE 754 gives the same bits on every machine.
 
 use std::ops::{Add, Mul, Sub};
 

@@ -68,8 +68,8 @@ impl Dice {
     }
 }
 
-/// The unit vector at an angle of `2 atan(angle / 2)`, which is `angle` to within 1 % up to a third:
-/// a rotation without sine and cosine, whose last bits differ between machines.
+/// The unit vector at an angle of `2 atan(angle / 2)`, which is `angle` to within 1 % up to a
+/// third: a rotation without sine and cosine, whose last bits differ between machines.
 pub(super) fn turn(angle: f32) -> V {
     let t = angle / 2.0;
     let k = 1.0 / (1.0 + t * t);
@@ -78,7 +78,8 @@ pub(super) fn turn(angle: f32) -> V {
 
 const LATTICE: usize = 16;
 
-/// Smooth random values between 0 and 1 all over the plane, with bumps about 1 wide; repeats every 16.
+/// Smooth random values between 0 and 1 all over the plane, with bumps about 1 wide; repeats every
+/// 16.
 pub(super) struct Grain([f32; LATTICE * LATTICE]);
 
 impl Grain {
@@ -104,7 +105,8 @@ impl Grain {
     }
 }
 
-/// The largest whole number that is not above `x`; `f32::floor` is a call where the processor is old.
+/// The largest whole number that is not above `x`; `f32::floor` is a call where the processor is
+/// old.
 fn floor(x: f32) -> i32 {
     let whole = x as i32;
     whole - i32::from(whole as f32 > x)

@@ -1,21 +1,22 @@
 //! Drawn pictures of cats and dogs: `demo:cats-dogs`.
 //!
-//! Every picture is painted by the program, nothing in it was ever photographed. A picture is a scene:
-//! background, an animal with its pose and coat, often something in front of it, light and a camera. All
-//! of that is drawn by lot in the same way for both classes; only the shape says which it is: a cat has
-//! pointed ears on top, a short round face, slit almond eyes and whiskers, a dog has hanging, folded or
-//! round ears at the sides, a long snout with a big nose and round eyes.
+//! Every picture is painted by the program, nothing in it was ever photographed. A picture is a
+//! scene: background, an animal with its pose and coat, often something in front of it, light and a
+//! camera. All of that is drawn by lot in the same way for both classes; only the shape says which
+//! it is: a cat has pointed ears on top, a short round face, slit almond eyes and whiskers, a dog
+//! has hanging, folded or round ears at the sides, a long snout with a big nose and round eyes.
 //!
-//! Picture `i` of a seed has random numbers of its own, so it does not depend on how many are drawn, nor
-//! by how many threads. Drawing uses only operations that IEEE 754 fixes to the last bit (`+ - * /`, roots,
-//! comparisons) and no sine, exponential or logarithm, whose last bits differ between systems: the bytes
-//! do not depend on the machine, and a test holds the hash of some.
+//! Picture `i` of a seed has random numbers of its own, so it does not depend on how many are
+//! drawn, nor by how many threads. Drawing uses only operations that IEEE 754 fixes to the last bit
+//! (`+ - * /`, roots, comparisons) and no sine, exponential or logarithm, whose last bits differ
+//! between systems: the bytes do not depend on the machine, and a test holds the hash of some.
 //!
 //! # How hard it is
 //!
-//! Measured in grey on the rows of [`super::builtin`], 1,000 of them for validation, with PyTorch 2.15 and
-//! scikit-learn, one run each, three of the last. Both networks have layers of 1024, 512 and 256 rectified linear units, He's
-//! start, and see the pixels less their mean, divided by their standard deviation.
+//! Measured in grey on the rows of [`super::builtin`], 1,000 of them for validation, with PyTorch
+//! 2.15 and scikit-learn, one run each, three of the last. Both networks have layers of 1024, 512
+//! and 256 rectified linear units, He's start, and see the pixels less their mean, divided by their
+//! standard deviation.
 //!
 //! | what | right in validation |
 //! |---|---|
@@ -24,12 +25,13 @@
 //! | network against memorising, 4,000 for training | 63 % after epoch 1, 77 % after 10, 88 % at its best |
 //! | network with nothing against it, 600 for training | 73 to 76 %, but 100 % in training; loss at its best 0.77 to 0.83 (epochs 3 to 6), 1.48 to 1.76 at the end, 1.9 to 2.2 times as much |
 //!
-//! Against memorising: batch normalisation, dropout 0.3, weight decay 0.05, flips, shifts by up to 3 pixels
-//! (the same for a whole batch); AdamW from 1e-3 down a cosine, batch 64, 30 epochs. Nothing against it:
-//! Adam at a constant 1e-3, batch 32, 60 epochs. The rate matters: where it falls down a cosine, with batch
-//! 128 and 30 epochs, training also reaches 100 % but the loss in validation rises by 9 % only. `klubok
-//! train demo:cats-dogs` and `klubok train demo:cats-dogs-small` with such settings repeat the networks;
-//! another start moves the figures by some percent.
+//! Against memorising: batch normalisation, dropout 0.3, weight decay 0.05, flips, shifts by up to
+//! 3 pixels (the same for a whole batch); AdamW from 1e-3 down a cosine, batch 64, 30 epochs.
+//! Nothing against it: Adam at a constant 1e-3, batch 32, 60 epochs. The rate matters: where it
+//! falls down a cosine, with batch 128 and 30 epochs, training also reaches 100 % but the loss in
+//! validation rises by 9 % only. `klubok train demo:cats-dogs` and `klubok train
+//! demo:cats-dogs-small` with such settings repeat the networks; another start moves the figures by
+//! some percent.
 
 mod animal;
 mod canvas;
@@ -74,7 +76,8 @@ impl Drawn {
     }
 }
 
-/// Draws the first `count` pictures of `seed`; the bytes do not depend on `threads` (0 counts as 1).
+/// Draws the first `count` pictures of `seed`; the bytes do not depend on `threads` (0 counts as
+/// 1).
 ///
 /// Of every two pictures in a row, counted from 0, one is a cat and one a dog, in random order.
 ///

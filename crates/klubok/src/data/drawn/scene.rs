@@ -1,4 +1,5 @@
-//! What surrounds the animal: background, things in front, light and camera. The same for both classes.
+//! What surrounds the animal: background, things in front, light and camera. The same for both
+//! classes.
 
 use super::{
     canvas::{Canvas, Rgb, SIDE, Shape, V, smoothstep},

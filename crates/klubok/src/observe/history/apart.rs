@@ -1,5 +1,5 @@
-//! Rows of one epoch that a column without a meaning of its own tells apart, such as `is_train` or `model`: they are of two parts
-//! or trainings, and the mean of their losses is nothing.
+//! Rows of one epoch that a column without a meaning of its own tells apart, such as `is_train` or
+//! `model`: they are of two parts or trainings, and the mean of their losses is nothing.
 
 use twox_hash::XxHash3_128;
 
@@ -101,7 +101,8 @@ fn counts_pieces(name: &str) -> bool {
     has(&["batch", "batches", "minibatch", "iter", "iteration", "step"]) && !has(&["size"])
 }
 
-/// Two of the values that the rows of every epoch have: each has all of them once, and they do not count.
+/// Two of the values that the rows of every epoch have: each has all of them once, and they do not
+/// count.
 fn told_apart(epochs: &[&[u32]], cells: &[Cell]) -> Option<(String, String)> {
     let cell = |row: &u32| cells.binary_search_by_key(row, |cell| cell.0).ok().map(|at| &cells[at]);
     let of = |rows: &[u32]| rows.iter().map(cell).collect::<Option<Vec<&Cell>>>();

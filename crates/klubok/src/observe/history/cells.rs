@@ -1,10 +1,11 @@
 //! What a cell holds: a number, or nothing.
 //!
-//! Missing is what people and programs write where nothing was measured: an empty cell, `NA` (Keras 3, R), `N/A`,
-//! `null`, `None`, a dash. `nan` and `inf` are numbers that a training arrived at, and stay: whether a loss that is not
-//! finite tells of a divergence follows from what comes after it (see `tracker.rs`). An accuracy, a norm or a
-//! learning rate that is not finite, or is no number at all, says nothing and is missing: the column may mean something
-//! else than its name, and no history is refused for it.
+//! Missing is what people and programs write where nothing was measured: an empty cell, `NA` (Keras
+//! 3, R), `N/A`, `null`, `None`, a dash. `nan` and `inf` are numbers that a training arrived at,
+//! and stay: whether a loss that is not finite tells of a divergence follows from what comes after
+//! it (see `tracker.rs`). An accuracy, a norm or a learning rate that is not finite, or is no
+//! number at all, says nothing and is missing: the column may mean something else than its name,
+//! and no history is refused for it.
 
 use super::columns::Field;
 

@@ -1,4 +1,5 @@
-//! Which column of a history means what: names of klubok, Keras, Lightning, fastai and what people write.
+//! Which column of a history means what: names of klubok, Keras, Lightning, fastai and what people
+//! write.
 
 use crate::part::{self, Part};
 
@@ -112,7 +113,8 @@ impl Column {
     }
 }
 
-/// The name in lower case, its words and numbers apart: `valLoss`, `Loss/val` and `val_loss` are two words each.
+/// The name in lower case, its words and numbers apart: `valLoss`, `Loss/val` and `val_loss` are
+/// two words each.
 pub(super) fn words(name: &str) -> String {
     part::words(name, char::is_alphanumeric)
 }
@@ -122,7 +124,8 @@ pub(super) fn names_part(name: &str) -> bool {
     words(name).split_whitespace().any(|word| Part::of_word(word).is_some())
 }
 
-/// Takes the word of a part away, where it is the first or the last one; `train/train_loss` says it twice.
+/// Takes the word of a part away, where it is the first or the last one; `train/train_loss` says it
+/// twice.
 fn take_part(words: &mut Vec<&str>) -> Option<Part> {
     let first = words.first().and_then(|word| Part::of_word(word));
     let part = first.or_else(|| words.last().and_then(|word| Part::of_word(word)))?;

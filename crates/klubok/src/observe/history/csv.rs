@@ -15,10 +15,12 @@ use super::{
 /// Most bytes of a row: each of them may be a cell, whose place in the row takes memory.
 const LONGEST: usize = 16 << 20;
 
-/// Reads the history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are comments.
+/// Reads the history in CSV, divided by commas, semicolons or tabs; lines that begin with `#` are
+/// comments.
 ///
 /// # Errors
-/// When it is no CSV with a column of losses, a cell of such a column is no number, or a row does not fit the head.
+/// When it is no CSV with a column of losses, a cell of such a column is no number, or a row does
+/// not fit the head.
 pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| form(error.to_string());
@@ -75,8 +77,8 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     Ok(())
 }
 
-/// The text without its last line, where that has no end, and fewer cells than the one before or half a number in its last
-/// one: it is still being written.
+/// The text without its last line, where that has no end, and fewer cells than the one before or
+/// half a number in its last one: it is still being written.
 fn torn(bytes: &[u8]) -> Option<&[u8]> {
     let at = bytes.iter().rposition(|&byte| byte == b'\n')?;
     let (whole, last) = bytes.split_at(at + 1);
@@ -130,7 +132,8 @@ fn is_number(cell: &str) -> bool {
     cell.trim().parse::<f64>().is_ok()
 }
 
-/// The text from its head on, where that is the last comment before numbers, as `numpy.savetxt` writes it.
+/// The text from its head on, where that is the last comment before numbers, as `numpy.savetxt`
+/// writes it.
 fn headed(bytes: &[u8]) -> &[u8] {
     let (mut at, mut comment) = (0, None);
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -216,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_row_without_an_epoch_belongs_to_the_epoch_of_its_step() {
-        // Lightning's learning rate monitor writes before the epoch; the last one is of an epoch that never ended.
+        // Lightning's learning rate monitor writes before the epoch; the last one is of an epoch
+        // that never ended.
         let text = "epoch,lr-Adam,step,train_loss,val_loss\n,0.1,0,,\n0,,9,,0.8\n0,,9,0.9,\n,0.2,10,,\n\
                     1,,19,,0.6\n1,,19,0.7,\n,0.3,20,,\n";
         let history = parse(text.as_bytes(), "h").unwrap();

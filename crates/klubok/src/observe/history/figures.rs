@@ -18,14 +18,16 @@ pub(super) struct Series<P> {
 /// The series that count: one a field, in the order of the fields.
 pub(super) struct Chosen<P> {
     pub(super) series: Vec<Series<P>>,
-    /// Names of those that were left out for an earlier one of equal rank, after the name of that one.
+    /// Names of those that were left out for an earlier one of equal rank, after the name of that
+    /// one.
     pub(super) left_out: Vec<(String, String)>,
 }
 
 /// Chooses among the series: for each field the one whose name fits it best.
 ///
-/// One value beside a series of many is a summary, such as the `train_loss` at the end of Hugging Face's log, and is left
-/// out. Two losses of equal rank that differ are refused; of two accuracies the first counts.
+/// One value beside a series of many is a summary, such as the `train_loss` at the end of Hugging
+/// Face's log, and is left out. Two losses of equal rank that differ are refused; of two accuracies
+/// the first counts.
 ///
 /// # Errors
 /// When there is no loss among them, or it cannot be said which one counts.
@@ -61,8 +63,8 @@ pub(super) fn choose<P: Copy + PartialEq>(
     Ok(chosen)
 }
 
-/// An accuracy whose name tells no part is of validation, where both losses tell theirs and no other accuracy does: fastai
-/// measures it there, and so do most people who write such a table.
+/// An accuracy whose name tells no part is of validation, where both losses tell theirs and no
+/// other accuracy does: fastai measures it there, and so do most people who write such a table.
 fn name_accuracies<P>(all: &mut [Series<P>]) {
     let named = |field| all.iter().any(|s| s.column.field == field && s.column.of_part);
     let losses = named(Field::TrainLoss) && named(Field::ValLoss);

@@ -1,9 +1,11 @@
-//! A folder that somebody's training left behind: which training is in it, and in which of its files.
+//! A folder that somebody's training left behind: which training is in it, and in which of its
+//! files.
 //!
-//! Looked for are files with the usual names of histories (Lightning, fastai, Keras, Hugging Face) and event files, in
-//! the folder and a few levels below. The folders of a training's parts (`train`, `validation`) and figures (`loss_train`) belong
-//! to it; any other folder is a training of its own. Where there is none of these names, a file of any other name counts that
-//! reads as a history.
+//! Looked for are files with the usual names of histories (Lightning, fastai, Keras, Hugging Face)
+//! and event files, in the folder and a few levels below. The folders of a training's parts
+//! (`train`, `validation`) and figures (`loss_train`) belong to it; any other folder is a training
+//! of its own. Where there is none of these names, a file of any other name counts that reads as a
+//! history.
 
 use std::{
     collections::BTreeMap,
@@ -62,8 +64,9 @@ struct Found {
 /// A training or a file, and what was read of it.
 type Reading = (PathBuf, Result<History>);
 
-/// The history of the one training in a folder; all files together are no larger than `budget`. Those without a course of
-/// losses, such as what TensorBoard keeps of hyper-parameters or a log in words, do not count beside one that has it.
+/// The history of the one training in a folder; all files together are no larger than `budget`.
+/// Those without a course of losses, such as what TensorBoard keeps of hyper-parameters or a log in
+/// words, do not count beside one that has it.
 ///
 /// # Errors
 /// When there is none or more than one, or it cannot be read.
@@ -108,7 +111,8 @@ pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<Histor
     }
 }
 
-/// Where each history is the beginning of the longest one, keeps that: checkpoints of one training have its log up to each.
+/// Where each history is the beginning of the longest one, keeps that: checkpoints of one training
+/// have its log up to each.
 fn keep_the_longest(all: &mut Vec<Reading>) {
     let Some(longest) = (0..all.len()).max_by_key(|&i| rows(&all[i]).len()) else { return };
     let whole = rows(&all[longest]);
@@ -129,8 +133,8 @@ fn rows(read: &Reading) -> &[Row] {
     read.1.as_ref().map_or(&[], |history| &history.epochs)
 }
 
-/// True of a history with more than one epoch, and of what cannot be read and may be the one that was meant. A table of
-/// something else, a log in words or one summary at the end is none.
+/// True of a history with more than one epoch, and of what cannot be read and may be the one that
+/// was meant. A table of something else, a log in words or one summary at the end is none.
 fn is_course(read: &Result<History>) -> bool {
     match read {
         Ok(history) => history.epochs.len() > 1,
@@ -151,8 +155,8 @@ fn table(path: &Path, budget: &mut u64) -> Result<History> {
     tables(&[path.to_owned()], &path.display().to_string(), budget)
 }
 
-/// The histories in files of any name; files that are no tables of losses are none. A copy adds nothing, and a file for
-/// each part is one history.
+/// The histories in files of any name; files that are no tables of losses are none. A copy adds
+/// nothing, and a file for each part is one history.
 fn of_others(others: &[PathBuf], budget: &mut u64) -> Vec<Reading> {
     let mut all: Vec<Reading> = Vec::new();
     for path in others {
@@ -231,7 +235,8 @@ impl Training {
         }
     }
 
-    /// What to name instead of the folder that was named: its files, or the folders that they are in.
+    /// What to name instead of the folder that was named: its files, or the folders that they are
+    /// in.
     fn places(&self, folder: &Path) -> Vec<PathBuf> {
         let tables = self.tables.iter().chain(self.parts.iter().map(|file| &file.1));
         let mut places: Vec<PathBuf> = Vec::new();
@@ -310,7 +315,8 @@ impl Found {
     }
 }
 
-/// The folder of the training that event files in `inner` are of: the one above those of a part or a figure.
+/// The folder of the training that event files in `inner` are of: the one above those of a part or
+/// a figure.
 fn training_of(inner: &Path, folder: &Path) -> PathBuf {
     let name = inner.file_name().unwrap_or_default().to_string_lossy();
     let belongs =

@@ -1,7 +1,7 @@
 //! JSON: one object an epoch (by lines or in a list), or one object with a list for each figure.
 //!
-//! Such a list or object may stand within another one (`log_history` of Hugging Face), and figures within a part
-//! (`{"train": {"loss": 1}}`).
+//! Such a list or object may stand within another one (`log_history` of Hugging Face), and figures
+//! within a part (`{"train": {"loss": 1}}`).
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -18,7 +18,8 @@ use crate::part::Part;
 /// Most memory for values of JSON that are held at once, and for their text.
 const ROOM: usize = 384 << 20;
 
-/// Reads the history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`) is understood.
+/// Reads the history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`)
+/// is understood.
 ///
 /// # Errors
 /// When it is no JSON, or a value has no sense.
@@ -58,8 +59,8 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     values.try_for_each(|value| objects.add(value?))
 }
 
-/// Whether this is the beginning of an object, as while a line is being written. It may end in the middle of a number or
-/// word.
+/// Whether this is the beginning of an object, as while a line is being written. It may end in the
+/// middle of a number or word.
 fn is_torn(line: &str) -> bool {
     let line = line.trim();
     let begun = serde_json::from_str::<IgnoredAny>(&tame(line));
@@ -67,7 +68,8 @@ fn is_torn(line: &str) -> bool {
     line.starts_with('{') && begun.is_err_and(|error| error.is_eof() || within_word)
 }
 
-/// Reads the one value of a text: a list of objects or an object of lists, which may stand within another object.
+/// Reads the one value of a text: a list of objects or an object of lists, which may stand within
+/// another object.
 fn document(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
     if let Value::Object(object) = &mut value
         && let Some(name) = inner(object).cloned()
@@ -105,7 +107,8 @@ fn one(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryErr
     }
 }
 
-/// Makes a list of an object whose keys are the numbers of rows in order: so pandas writes a column.
+/// Makes a list of an object whose keys are the numbers of rows in order: so pandas writes a
+/// column.
 fn list_of_numbered(value: &mut Value) {
     let Value::Object(column) = value else { return };
     let numbers = column.keys().map(|key| key.parse::<u32>().ok());
@@ -115,9 +118,9 @@ fn list_of_numbered(value: &mut Value) {
     }
 }
 
-/// Most memory that a text and its values take. An object and a list of one value have room for three and four; what has more
-/// than that has at most twice the room it needs. A comma that no colon answers for divides the values of a list; an
-/// object has one colon more than commas.
+/// Most memory that a text and its values take. An object and a list of one value have room for
+/// three and four; what has more than that has at most twice the room it needs. A comma that no
+/// colon answers for divides the values of a list; an object has one colon more than commas.
 fn memory(text: &str) -> usize {
     let mut counts = [0usize; 256];
     text.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
@@ -152,7 +155,8 @@ fn tame(text: &str) -> Cow<'_, str> {
     tamed.into()
 }
 
-/// The name of the one list of objects, or the one object of lists, within an object that has no losses of its own.
+/// The name of the one list of objects, or the one object of lists, within an object that has no
+/// losses of its own.
 fn inner(object: &Map<String, Value>) -> Option<&String> {
     if flat(object).any(|(name, _)| is_loss(&name)) {
         return None;
@@ -224,7 +228,8 @@ fn cell(table: &mut Table<'_>, slot: Slot, value: &Value) -> Result<(), HistoryE
 /// The rows of an object of lists: the first values, the second ones, and so on.
 ///
 /// # Errors
-/// When lists of losses, accuracies or epochs are not of one length: nothing says which epochs a shorter one is of.
+/// When lists of losses, accuracies or epochs are not of one length: nothing says which epochs a
+/// shorter one is of.
 fn by_lists(
     object: &Map<String, Value>,
     table: &mut Table<'_>,

@@ -1,5 +1,6 @@
-//! Columns of words beside those of figures: which part of the data a row is of (`phase`, `split`), which training
-//! (`fold`, `run`), and losses of validation that no rule chooses among (`eval_mnli_loss`).
+//! Columns of words beside those of figures: which part of the data a row is of (`phase`, `split`),
+//! which training (`fold`, `run`), and losses of validation that no rule chooses among
+//! (`eval_mnli_loss`).
 
 use std::collections::BTreeMap;
 
@@ -113,7 +114,8 @@ impl Labels {
             Label::Part(i) => {
                 let column = &mut self.parts[i];
                 let part = Part::of_folder(text);
-                // Any other column of words: the first other word tells so, and nothing is kept of it.
+                // Any other column of words: the first other word tells so, and nothing is kept of
+                // it.
                 if full || (part.is_none() && !column.telling) {
                     (column.dead, column.rows) = (true, Vec::new());
                 } else {
@@ -143,8 +145,8 @@ impl Labels {
         }
     }
 
-    /// The column that says the parts of rows: by its name, or because all its words are those of parts, training among
-    /// them.
+    /// The column that says the parts of rows: by its name, or because all its words are those of
+    /// parts, training among them.
     pub(super) fn part(&self) -> Option<&OfPart> {
         let has = |column: &OfPart, part| column.rows.iter().any(|row| row.1 == Some(part));
         let by_words =
@@ -160,8 +162,9 @@ impl Labels {
         known.take(MOST_NAMES).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Several trainings where a column names them: several names, each for several rows. `at` is where the row stands
-    /// (its epoch or step; none where it has neither): a training that went on under another name rises there.
+    /// Several trainings where a column names them: several names, each for several rows. `at` is
+    /// where the row stands (its epoch or step; none where it has neither): a training that went on
+    /// under another name rises there.
     pub(super) fn several(
         &self,
         path: &str,
@@ -196,7 +199,8 @@ impl Labels {
     }
 }
 
-/// A loss of a part that is not for training, of a set or a kind of its own: `eval_mnli_loss`, `val/box_loss`.
+/// A loss of a part that is not for training, of a set or a kind of its own: `eval_mnli_loss`,
+/// `val/box_loss`.
 pub(super) fn is_other_loss(name: &str) -> bool {
     // Most names are none: the words of those are not looked for.
     if !name.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"loss")) {

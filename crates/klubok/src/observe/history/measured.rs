@@ -1,4 +1,5 @@
-//! Validation losses that were written where nothing was measured: 0 or -1 among others that are far from it.
+//! Validation losses that were written where nothing was measured: 0 or -1 among others that are
+//! far from it.
 //!
 //! A loss that truly reaches 0 comes there by small values; these stand beside large ones.
 
@@ -6,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Note, columns::Field, figures::Series};
 
-/// Takes away what is no number where another row of the same epoch has the number: a loss that is written in a row of its
-/// own has blanks in the others, and pandas writes these as NaN. In a table of one figure, and beside a number of the same
-/// part, it is none.
+/// Takes away what is no number where another row of the same epoch has the number: a loss that is
+/// written in a row of its own has blanks in the others, and pandas writes these as NaN. In a table
+/// of one figure, and beside a number of the same part, it is none.
 pub(super) fn take_blanks(all: &mut [Series<u32>]) {
     let is_figure = |series: &&Series<u32>| {
         !matches!(

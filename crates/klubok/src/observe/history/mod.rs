@@ -1,12 +1,12 @@
 //! What is known of a training, epoch by epoch, whoever wrote it down.
 //!
-//! [`read`] understands a run's folder, a folder of TensorBoard event files or with a history in it, and files of CSV or
-//! JSON; [`parse`] understands the text of the latter two. Epochs keep the numbers that the source gives them;
-//! where it gives none they are counted from 1.
+//! [`read`] understands a run's folder, a folder of TensorBoard event files or with a history in
+//! it, and files of CSV or JSON; [`parse`] understands the text of the latter two. Epochs keep the
+//! numbers that the source gives them; where it gives none they are counted from 1.
 //!
-//! Every source goes the same way: cells (`cells.rs`) under names (`columns.rs`) become figures over epochs, steps or
-//! rows, one is chosen for each field (`figures.rs`), and they become rows (`rows.rs`, `steps.rs`). What is missing
-//! stays missing; what cannot be told apart is refused.
+//! Every source goes the same way: cells (`cells.rs`) under names (`columns.rs`) become figures
+//! over epochs, steps or rows, one is chosen for each field (`figures.rs`), and they become rows
+//! (`rows.rs`, `steps.rs`). What is missing stays missing; what cannot be told apart is refused.
 
 mod apart;
 mod cells;
@@ -43,7 +43,8 @@ use crate::{
 /// Most figures that are read of a history.
 const MOST_FIGURES: usize = 4_000_000;
 
-/// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training diverged.
+/// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training
+/// diverged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Row {
     /// Epochs done.
@@ -86,9 +87,11 @@ pub struct History {
     pub epochs: Vec<Row>,
     /// Moments within the first epochs, in order.
     pub steps: Vec<Row>,
-    /// Lines of epochs and of moments within them, in order, where they say what the layers did: those of a run.
+    /// Lines of epochs and of moments within them, in order, where they say what the layers did:
+    /// those of a run.
     pub layers: Vec<Metrics>,
-    /// Verdicts that were said while it trained: those of a run. On the data nothing else tells them.
+    /// Verdicts that were said while it trained: those of a run. On the data nothing else tells
+    /// them.
     pub verdicts: Vec<Verdict>,
     /// Samples of the validation part, where known.
     pub val_samples: Option<u64>,
@@ -124,8 +127,8 @@ pub enum Note {
         /// The first few names.
         columns: Vec<String>,
     },
-    /// The accuracies of one part are left out: those of the other are percentages, and these are at most 1, which a share
-    /// and a percentage can be.
+    /// The accuracies of one part are left out: those of the other are percentages, and these are
+    /// at most 1, which a share and a percentage can be.
     UnitUnsaid {
         /// The column or tag.
         column: String,
@@ -163,8 +166,8 @@ pub fn read(path: &Path) -> Result<History> {
     Ok(checked(history, &name)?)
 }
 
-/// The history in files of CSV or JSON of one training, one or one for each part, whose bytes are taken from the budget of
-/// all files that are read.
+/// The history in files of CSV or JSON of one training, one or one for each part, whose bytes are
+/// taken from the budget of all files that are read.
 fn tables(paths: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut table = Table::new(path);

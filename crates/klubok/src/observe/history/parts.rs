@@ -1,6 +1,8 @@
-//! Rows of a part each: in long form (`phase` is `train` here and `val` there), or of a file for each part.
+//! Rows of a part each: in long form (`phase` is `train` here and `val` there), or of a file for
+//! each part.
 //!
-//! Their figures become those of the part, and rows that are sorted by part are put in the order of epochs.
+//! Their figures become those of the part, and rows that are sorted by part are put in the order of
+//! epochs.
 
 use super::{
     HistoryError,
@@ -11,8 +13,8 @@ use super::{
 };
 use crate::part::Part;
 
-/// Gives figures whose names tell no part that of their row. The part of each row, where it is told; of none where
-/// nothing needs it.
+/// Gives figures whose names tell no part that of their row. The part of each row, where it is
+/// told; of none where nothing needs it.
 ///
 /// # Errors
 /// When some losses are of a part and others are not said to be of any.
@@ -51,8 +53,8 @@ pub(super) fn by_parts(
     Ok(parts)
 }
 
-/// Refuses rows of validation or test with a loss of no part beside one that names another part: which of them the
-/// row's part is of is not said.
+/// Refuses rows of validation or test with a loss of no part beside one that names another part:
+/// which of them the row's part is of is not said.
 fn contradiction(
     series: &[Series<u32>],
     parts: &[Option<Part>],
@@ -93,7 +95,8 @@ fn split(series: &mut Vec<Series<u32>>, parts: &[Option<Part>]) {
     *series = all;
 }
 
-/// Puts rows that are sorted by part in the order of their epochs, where those of each part are in order.
+/// Puts rows that are sorted by part in the order of their epochs, where those of each part are in
+/// order.
 pub(super) fn in_epochs(
     series: &mut [Series<u32>],
     places: &mut Vec<Place>,
@@ -126,8 +129,9 @@ pub(super) fn in_epochs(
     }
 }
 
-/// The epochs of rows of parts without epochs or steps, where as many are of training as of validation: the first of
-/// each belong together, and so on. None where training and validation go by turns, which the rows tell themselves.
+/// The epochs of rows of parts without epochs or steps, where as many are of training as of
+/// validation: the first of each belong together, and so on. None where training and validation go
+/// by turns, which the rows tell themselves.
 ///
 /// # Errors
 /// When neither holds.

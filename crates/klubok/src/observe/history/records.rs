@@ -1,7 +1,7 @@
 //! Records of an event file: length, masked CRC-32C of it, bytes, masked CRC-32C of these.
 //!
-//! Source: TensorFlow's `tfrecord` format. Records are read one by one. Long ones hold pictures, sounds or the graph
-//! and are passed over; the file may so be far larger than memory.
+//! Source: TensorFlow's `tfrecord` format. Records are read one by one. Long ones hold pictures,
+//! sounds or the graph and are passed over; the file may so be far larger than memory.
 
 use std::{
     io::{BufReader, Read},
@@ -22,11 +22,12 @@ const ABSURD: u64 = 1 << 32;
 pub(super) const FORM: &str = "TensorBoard events";
 const DAMAGED: &str = "a checksum does not agree";
 
-/// Tells each short record of a file in order, and takes their bytes from the budget of all files of a training. A last
-/// one that is still being written is left out.
+/// Tells each short record of a file in order, and takes their bytes from the budget of all files
+/// of a training. A last one that is still being written is left out.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged or too large, or `told` says what is wrong with a record.
+/// When the file cannot be read, is damaged or too large, or `told` says what is wrong with a
+/// record.
 pub(super) fn each(
     path: &Path,
     budget: &mut u64,

@@ -1,9 +1,9 @@
 //! From figures over positions to one row an epoch: the same rules for every source.
 //!
-//! A position is the number of an epoch, of a step, or of a row, whichever the source has. Where the losses stand at
-//! the same positions, each position is a row, and a figure that is not there is missing. Where training is written
-//! down at other positions than validation, an epoch ends with its validation: what was measured in training since the
-//! one before is averaged.
+//! A position is the number of an epoch, of a step, or of a row, whichever the source has. Where
+//! the losses stand at the same positions, each position is a row, and a figure that is not there
+//! is missing. Where training is written down at other positions than validation, an epoch ends
+//! with its validation: what was measured in training since the one before is averaged.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ pub(super) enum Clock {
     Rows,
 }
 
-/// Of positions that may be epochs or steps: validation in fewer than one of so many tells of steps.
+/// Of positions that may be epochs or steps: validation in fewer than one of so many tells of
+/// steps.
 const SPARSE: usize = 5;
 
 /// One row an epoch.
@@ -75,8 +76,8 @@ fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
     }
 }
 
-/// One value for several in order: their mean, or the last. A mean is of those that are finite, unless the last one is
-/// not: a step that came to nothing is none, a training that did is.
+/// One value for several in order: their mean, or the last. A mean is of those that are finite,
+/// unless the last one is not: a step that came to nothing is none, a training that did is.
 pub(super) fn fold(values: impl DoubleEndedIterator<Item = f64>, mean: bool) -> Option<f64> {
     let mut values = values.rev().peekable();
     let last = *values.peek()?;

@@ -1,4 +1,5 @@
-//! A run's folder: `metrics.jsonl`, `steps.jsonl`, and from `events.jsonl` how it ended and what was said of its data.
+//! A run's folder: `metrics.jsonl`, `steps.jsonl`, and from `events.jsonl` how it ended and what
+//! was said of its data.
 
 use std::path::Path;
 

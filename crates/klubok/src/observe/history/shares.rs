@@ -1,9 +1,10 @@
 //! Accuracies in percent become shares of 1.
 //!
-//! No share is above 1, so a column that has more is in percent. One that has not may be either: a share as it should be,
-//! or, beside a column in percent, that of a network that is no better than a guess among a hundred classes. Both are in one
-//! unit nearly always, but not always, and a wrong guess is an accuracy that is a hundred times too large or too small; so
-//! the second column is then left out, and that is said.
+//! No share is above 1, so a column that has more is in percent. One that has not may be either: a
+//! share as it should be, or, beside a column in percent, that of a network that is no better than
+//! a guess among a hundred classes. Both are in one unit nearly always, but not always, and a wrong
+//! guess is an accuracy that is a hundred times too large or too small; so the second column is
+//! then left out, and that is said.
 
 use super::{Note, columns::Field, figures::Series};
 

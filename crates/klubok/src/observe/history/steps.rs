@@ -1,8 +1,9 @@
-//! Figures over steps, where each figure may count steps of its own: updates in one, epochs in the other, or the batches of
-//! an epoch, which begin anew.
+//! Figures over steps, where each figure may count steps of its own: updates in one, epochs in the
+//! other, or the batches of an epoch, which begin anew.
 //!
-//! Where steps do not agree, the order of writing tells which figures belong together: what was written in training
-//! before a validation belongs to it. Where that does not tell it either, the history is refused.
+//! Where steps do not agree, the order of writing tells which figures belong together: what was
+//! written in training before a validation belongs to it. Where that does not tell it either, the
+//! history is refused.
 
 use super::{
     HistoryError, Row,
@@ -22,11 +23,12 @@ pub(super) struct Point {
 
 type Values = Vec<(Point, f64)>;
 
-/// One row an epoch. `in_order` says that the points of all series stand in one order of writing, and not only in that
-/// of their clocks.
+/// One row an epoch. `in_order` says that the points of all series stand in one order of writing,
+/// and not only in that of their clocks.
 ///
 /// # Errors
-/// When the series seem to be of more than one training, or it cannot be said which figures belong together.
+/// When the series seem to be of more than one training, or it cannot be said which figures belong
+/// together.
 pub(super) fn by_steps(
     mut series: Vec<Series<Point>>,
     in_order: bool,
@@ -77,15 +79,15 @@ pub(super) fn by_steps(
     Ok(rows)
 }
 
-/// Whether rows without epochs are called epochs and were written at other steps, the `last` of them this one; or nothing tells
-/// that they are epochs, because there is no validation.
+/// Whether rows without epochs are called epochs and were written at other steps, the `last` of
+/// them this one; or nothing tells that they are epochs, because there is no validation.
 pub(super) fn is_by_steps(rows: &[Row], last: f64, has_val: bool) -> bool {
     let other = || rows.last().is_some_and(|row| row.epoch < last);
     !last.is_nan() && (!has_val || other())
 }
 
-/// Takes a validation away that was made before the first step of training, unless its epoch is one of its own: it is of
-/// none.
+/// Takes a validation away that was made before the first step of training, unless its epoch is one
+/// of its own: it is of none.
 fn leave_start(train: &Series<Point>, val: &mut Series<Point>, epochs: Option<&Series<Point>>) {
     let ([(trained, _), ..], [(first, _), (second, _), ..]) = (&train.values[..], &val.values[..])
     else {
@@ -110,8 +112,8 @@ fn restart(series: &Series<Point>) -> Option<f64> {
     series.values.windows(2).find(|pair| again(&pair[0], &pair[1])).map(|pair| pair[1].0.step)
 }
 
-/// Do two series count their steps in different units? One has whole numbers that follow one another, and the other goes on
-/// far beyond them, though it was written at the same time.
+/// Do two series count their steps in different units? One has whole numbers that follow one
+/// another, and the other goes on far beyond them, though it was written at the same time.
 fn differ(one: &Values, other: &Values, in_order: bool) -> bool {
     let end = |values: &Values| values.last().map_or(0.0, |value| value.0.step);
     let (short, long) = if end(one) < end(other) { (one, other) } else { (other, one) };
@@ -133,8 +135,8 @@ fn differ(one: &Values, other: &Values, in_order: bool) -> bool {
     !(in_order && short.iter().all(with_its_step))
 }
 
-/// Gives training the steps of the validations by the order of writing; of two series of one length that were written by
-/// turns, each pair belongs together. False when the order does not tell.
+/// Gives training the steps of the validations by the order of writing; of two series of one length
+/// that were written by turns, each pair belongs together. False when the order does not tell.
 fn join(train: &mut Series<Point>, val: &mut Series<Point>, others: &mut [Series<Point>]) -> bool {
     let ends: Values = val.values.clone();
     if ends.windows(2).any(|pair| pair[1].0.order <= pair[0].0.order) {
@@ -182,8 +184,9 @@ fn folded(mut series: Series<Point>) -> Vec<(f64, f64)> {
     groups.filter_map(one).collect()
 }
 
-/// The same figures over epochs, where the epoch is written at every step of a loss and each validation has one of its
-/// own: what a table with a column of epochs tells, and then the rows are the same.
+/// The same figures over epochs, where the epoch is written at every step of a loss and each
+/// validation has one of its own: what a table with a column of epochs tells, and then the rows are
+/// the same.
 fn at_epochs(figures: &Figures, epochs: &Values) -> Option<Figures> {
     let mut known: Vec<(f64, f64)> = epochs.iter().map(|(at, epoch)| (at.step, *epoch)).collect();
     known.sort_by(|a, b| a.0.total_cmp(&b.0));

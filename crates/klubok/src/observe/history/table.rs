@@ -1,7 +1,8 @@
 //! Rows of cells under names, as CSV and JSON have them, into figures over epochs, steps or rows.
 //!
-//! Several rows may be of one epoch, each with holes (Lightning). A row without an epoch in a source that has
-//! epochs belongs to the one under way; where its step is later than all of that, to the next one.
+//! Several rows may be of one epoch, each with holes (Lightning). A row without an epoch in a
+//! source that has epochs belongs to the one under way; where its step is later than all of that,
+//! to the next one.
 
 use std::collections::BTreeMap;
 
@@ -309,8 +310,8 @@ fn positioned(
     Ok(arrange(&figures(series, &at), Clock::Rows))
 }
 
-/// The row of a validation before any training, where the next one stands in the row of the first training, or after it
-/// where each training is followed by one: it is of no epoch.
+/// The row of a validation before any training, where the next one stands in the row of the first
+/// training, or after it where each training is followed by one: it is of no epoch.
 fn untrained(series: &[Series<u32>]) -> Option<u32> {
     let rows = |field| series.iter().find(|of| of.column.field == field).map(|of| &of.values);
     let (train, val) = (rows(Field::TrainLoss)?, rows(Field::ValLoss)?);
@@ -319,8 +320,8 @@ fn untrained(series: &[Series<u32>]) -> Option<u32> {
     (first < trained && (second == trained || by_turns)).then_some(first)
 }
 
-/// Whether validations are written batch by batch: several in a row after a training, and the numbers of their batches begin
-/// anew in every epoch.
+/// Whether validations are written batch by batch: several in a row after a training, and the
+/// numbers of their batches begin anew in every epoch.
 fn by_batches(places: &[Place]) -> bool {
     let used = || places.iter().filter(|place| place.train || place.val);
     let in_a_row = |(one, next): (&Place, &Place)| {
@@ -387,7 +388,8 @@ fn epochs(mut places: Vec<Place>, path: &str) -> Result<Vec<f64>, HistoryError> 
         if place.val {
             let later = |step: Option<f64>| step.zip(place.step).is_some_and(|(a, b)| a < b);
             if validated.is_some_and(|step| !later(step)) {
-                // After all training some measure once more, what is there then or the best weights.
+                // After all training some measure once more, what is there then or the best
+                // weights.
                 let after = trained.is_some_and(|trained| trained < row);
                 if after && place.step.is_some() && validated == Some(place.step) {
                     at.push(f64::NAN);

@@ -1,7 +1,7 @@
 //! TensorBoard event files: records of protocol buffers, a tag for each figure.
 //!
-//! The folder that a file is in may say the part of the data (Keras: `train`, `validation`) or all of the figure
-//! (PyTorch's `add_scalars`: `loss_train`).
+//! The folder that a file is in may say the part of the data (Keras: `train`, `validation`) or all
+//! of the figure (PyTorch's `add_scalars`: `loss_train`).
 //!
 //! Sources: TensorFlow's `event.proto`, `summary.proto`, `tensor.proto`.
 
@@ -109,7 +109,8 @@ fn folder_of(file: &Path) -> String {
     folder.to_string_lossy().into_owned()
 }
 
-/// The history in these event files of one training, whose bytes are taken from the budget of all files that are read.
+/// The history in these event files of one training, whose bytes are taken from the budget of all
+/// files that are read.
 ///
 /// # Errors
 /// When one is damaged, there is no loss in them, or they are of several trainings.
@@ -217,7 +218,8 @@ impl Tags {
         (!tags.keys().any(|tag| names_part(tag))).then_some(part)
     }
 
-    /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of one.
+    /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of
+    /// one.
     fn series(self) -> Vec<Series<Spot>> {
         let mut all: Vec<Series<Spot>> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -256,7 +258,8 @@ fn name(folder: &str, tag: &str, may_be_part: bool) -> Option<String> {
     meaning(&name).map(|_| name)
 }
 
-/// Puts the values of several files into one course, which a training that was interrupted leaves behind.
+/// Puts the values of several files into one course, which a training that was interrupted leaves
+/// behind.
 ///
 /// # Errors
 /// When two files tell different values of the same steps.
@@ -465,7 +468,8 @@ mod tests {
 
     #[test]
     fn epochs_of_hugging_face_are_those_of_its_table() {
-        // Begun with an evaluation, two evaluations an epoch; training is written more often than that.
+        // Begun with an evaluation, two evaluations an epoch; training is written more often than
+        // that.
         let (mut bytes, mut table) = (record(0, "eval/loss", 9.0), "[".to_owned());
         bytes.extend(record(0, "train/epoch", 0.0));
         table += "{\"epoch\": 0, \"eval_loss\": 9, \"step\": 0}";

@@ -101,7 +101,8 @@ impl Trainer<'_> {
             }
             Act::LearningRate { rate } => {
                 let factor = rate * self.progress.rate_factor() / self.learning_rate(step);
-                // Where the schedule gives 0, no factor makes it more: an earlier one stays for the steps that follow.
+                // Where the schedule gives 0, no factor makes it more: an earlier one stays for the
+                // steps that follow.
                 if factor.is_finite() {
                     self.progress.rate_factor = Some(factor);
                 }

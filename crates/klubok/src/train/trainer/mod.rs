@@ -1,8 +1,9 @@
 //! The training loop, in memory.
 //!
 //! [`Trainer::advance`] trains until there is something to save or the training ends; who calls it
-//! writes [`Trainer::snapshot`] to a file, or not. What is computed depends on the settings, the data
-//! and the snapshot begun from: never on the clock, on who observes, or on where it was interrupted.
+//! writes [`Trainer::snapshot`] to a file, or not. What is computed depends on the settings, the
+//! data and the snapshot begun from: never on the clock, on who observes, or on where it was
+//! interrupted.
 
 mod attend;
 
@@ -33,12 +34,12 @@ use crate::{
     },
 };
 
-/// Rows of each part that a chosen step is measured on: on all of a large validation part, the dozen measurements of a
-/// short training would take as long as an epoch of it.
+/// Rows of each part that a chosen step is measured on: on all of a large validation part, the
+/// dozen measurements of a short training would take as long as an epoch of it.
 pub const STEP_SAMPLE: usize = 2048;
-/// Units that are silent on the fixed sample are looked at on the rest of the training part, which costs at most one pass
-/// forward over it: in the last epoch, and where this share of a layer is silent in these epochs and every
-/// [`LOOK_EVERY`]th.
+/// Units that are silent on the fixed sample are looked at on the rest of the training part, which
+/// costs at most one pass forward over it: in the last epoch, and where this share of a layer is
+/// silent in these epochs and every [`LOOK_EVERY`]th.
 const LOOK_AT: (f64, [u64; 3]) = (0.1, [0, 1, 4]);
 /// See [`LOOK_AT`].
 const LOOK_EVERY: u64 = 16;
@@ -87,7 +88,8 @@ pub struct Trainer<'a> {
     /// As of the last return from [`Trainer::advance`].
     saved: Progress,
     best: Weights,
-    /// What people did in the training that this one repeats, or before a kill, and is still to be done.
+    /// What people did in the training that this one repeats, or before a kill, and is still to be
+    /// done.
     replay: VecDeque<Recorded>,
     /// The step from which on it rests, if a person wants that.
     rest_at: Option<u64>,
@@ -117,7 +119,8 @@ struct Evaluated {
 }
 
 impl<'a> Trainer<'a> {
-    /// A training of `plan` on the training part of `data`, from the start or from a later snapshot.
+    /// A training of `plan` on the training part of `data`, from the start or from a later
+    /// snapshot.
     ///
     /// # Errors
     /// When there is no sample, the backend cannot run the plan, the state does not fit it, or the
@@ -209,7 +212,8 @@ impl<'a> Trainer<'a> {
         self.replay.extend(acts.into_iter().filter(|recorded| recorded.act.changes_weights()));
     }
 
-    /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the one before it.
+    /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the
+    /// one before it.
     pub fn saved(&self) -> &Progress {
         &self.saved
     }
@@ -384,7 +388,8 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Measures on all of the validation part and as many rows of the training part, or on a sample of both.
+    /// Measures on all of the validation part and as many rows of the training part, or on a sample
+    /// of both.
     fn evaluate(&mut self, all: bool) -> std::result::Result<Evaluated, Halt> {
         let (program, targets) = (&mut *self.program, &self.data.targets);
         let [train, val] = if all {
@@ -445,8 +450,8 @@ impl<'a> Trainer<'a> {
         observer.observe(&Event::Epoch { metrics: &metrics, best })
     }
 
-    /// Adds what is measured of layers at the end of an epoch only: whether silent units are dead, and how far the
-    /// weights have come.
+    /// Adds what is measured of layers at the end of an epoch only: whether silent units are dead,
+    /// and how far the weights have come.
     fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
         let Progress { epoch, stopped, .. } = self.progress;
         let program = &mut *self.program;

@@ -1,15 +1,17 @@
-//! `AutoTrainer`: Zhang, Zhai, Ma and Shen, "AUTOTRAINER: An Automatic DNN Training Problem Detection and Repair
-//! System", ICSE 2021. The rules and their defaults are those of `AutoTrainer/utils/monitor.py` and `utils.py` of
-//! <https://github.com/shiningrain/AUTOTRAINER> at 04f4033, the version of the paper: Theta = 0.7, beta 1 = 1e-3,
-//! beta 2 = 1e-4, beta 3 = 70, gamma = 0.7, zeta = 0.03, eta = 0.2, delta = 0.01, a look every 3 epochs, one look
-//! that finds something is enough, and the training ends there.
+//! `AutoTrainer`: Zhang, Zhai, Ma and Shen, "AUTOTRAINER: An Automatic DNN Training Problem
+//! Detection and Repair System", ICSE 2021. The rules and their defaults are those of
+//! `AutoTrainer/utils/monitor.py` and `utils.py` of <https://github.com/shiningrain/AUTOTRAINER> at
+//! 04f4033, the version of the paper: Theta = 0.7, beta 1 = 1e-3, beta 2 = 1e-4, beta 3 = 70, gamma
+//! = 0.7, zeta = 0.03, eta = 0.2, delta = 0.01, a look every 3 epochs, one look that finds
+//! something is enough, and the training ends there.
 //!
 //! What differs, because klubok writes down other figures:
-//! - It asks for the gradient of the first batch at the moment of the look; the log has the mean norm of the epoch, over
-//!   weights and biases together.
-//! - Its share of gradients that are exactly 0 is not in the log. A weight has none when its unit or its input is dead,
-//!   so the share follows from the shares of silent units, which are.
-//! - Its accuracy of training is that of training mode; the log has that of evaluation mode on a sample.
+//! - It asks for the gradient of the first batch at the moment of the look; the log has the mean
+//!   norm of the epoch, over weights and biases together.
+//! - Its share of gradients that are exactly 0 is not in the log. A weight has none when its unit
+//!   or its input is dead, so the share follows from the shares of silent units, which are.
+//! - Its accuracy of training is that of training mode; the log has that of evaluation mode on a
+//!   sample.
 
 use super::{Names, Peer};
 use crate::bench::faults::{
@@ -40,8 +42,8 @@ pub(super) const PEER: Peer = Peer {
              it has no rule for data, over-fitting, over-confidence or saturation",
 };
 
-/// With the rule on slow convergence as it stands in the repository since: accuracy must be low too. The version of the
-/// paper says it of every training that learns all within its first epoch.
+/// With the rule on slow convergence as it stands in the repository since: accuracy must be low
+/// too. The version of the paper says it of every training that learns all within its first epoch.
 pub(super) const LATER: Peer = Peer {
     name: "AutoTrainer with its later rule on slow convergence",
     judge: |outcome, settings| judge(outcome, settings, true),

@@ -1,5 +1,6 @@
-//! The published rules of others, held to the same runs. They are told again from their papers and repositories, with
-//! the constants that are published as default, on what klubok wrote down of the run.
+//! The published rules of others, held to the same runs. They are told again from their papers and
+//! repositories, with the constants that are published as default, on what klubok wrote down of the
+//! run.
 
 pub(super) mod autotrainer;
 pub(super) mod umlaut;
@@ -21,6 +22,7 @@ pub(super) struct Peer {
     pub(super) cannot: &'static str,
 }
 
-/// All of them; the first two are as published, the others leave out or soften a rule that does not suit klubok's logs.
+/// All of them; the first two are as published, the others leave out or soften a rule that does not
+/// suit klubok's logs.
 pub(super) const PEERS: [Peer; 4] =
     [autotrainer::PEER, umlaut::PEER, autotrainer::LATER, umlaut::WITHOUT_RANGE];

@@ -1,18 +1,20 @@
-//! UMLAUT: Schoop, Huang and Hartmann, "UMLAUT: Debugging Deep Learning Programs using Program Structure and Model
-//! Behavior", CHI 2021. The rules and their constants are those of `umlaut/heuristics.py` and `umserver/errors.py` of
-//! <https://github.com/BerkeleyHCI/umlaut>: they are asked after every epoch, and say what they say at once.
+//! UMLAUT: Schoop, Huang and Hartmann, "UMLAUT: Debugging Deep Learning Programs using Program
+//! Structure and Model Behavior", CHI 2021. The rules and their constants are those of
+//! `umlaut/heuristics.py` and `umserver/errors.py` of <https://github.com/BerkeleyHCI/umlaut>: they
+//! are asked after every epoch, and say what they say at once.
 //!
-//! - Input outside of -1 to 1. The input of klubok's networks has mean 0 and deviation 1, which lies outside always; so
-//!   the rules are also judged without this one, as [`WITHOUT_RANGE`].
+//! - Input outside of -1 to 1. The input of klubok's networks has mean 0 and deviation 1, which
+//!   lies outside always; so the rules are also judged without this one, as [`WITHOUT_RANGE`].
 //! - A loss that is not a number.
 //! - A learning rate above 0.01 or below 1e-7.
-//! - Over-fitting: from one epoch to the next the validation loss rose and the training loss did not.
-//! - From the fourth epoch on, a validation accuracy above 0.95, or above that of training: "overlap between the
-//!   training and validation data" is what its text offers first.
+//! - Over-fitting: from one epoch to the next the validation loss rose and the training loss did
+//!   not.
+//! - From the fourth epoch on, a validation accuracy above 0.95, or above that of training:
+//!   "overlap between the training and validation data" is what its text offers first.
 //! - A hidden layer without activation; dropout above 0.5.
 //!
-//! Its rules on the shape and type of the input, on a missing softmax and on an activation before it have nothing to
-//! find here: klubok cannot be set so.
+//! Its rules on the shape and type of the input, on a missing softmax and on an activation before
+//! it have nothing to find here: klubok cannot be set so.
 
 use super::{Names, Peer};
 use crate::bench::faults::{fault::Fault, log::Epoch, outcome::Outcome, settings::Settings};
@@ -82,7 +84,8 @@ fn epoch(number: usize, before: Option<&Epoch>, now: &Epoch) -> Names {
     rules.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect()
 }
 
-/// "This could lead to the model's inability to learn", it says of a learning rate that is too high or too low.
+/// "This could lead to the model's inability to learn", it says of a learning rate that is too high
+/// or too low.
 fn names(name: &str, fault: Fault) -> bool {
     use Fault as F;
     match name {
