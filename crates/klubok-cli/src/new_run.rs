@@ -35,9 +35,9 @@ pub(crate) struct NewRun<'a> {
     pub(crate) preset: Preset,
     /// Whether it is shown in the browser.
     pub(crate) page: &'a args::Page,
-    /// What people did in the run that it repeats,
+    /// What people did in the run that it repeats.
     pub(crate) replay: Vec<Recorded>,
-    /// and the kernel of that run.
+    /// The kernel of the run that it repeats; none of a run that is its own.
     pub(crate) kernel: Option<String>,
     /// Where people read.
     pub(crate) screen: Screen,

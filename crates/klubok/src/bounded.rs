@@ -6,8 +6,10 @@
 //! models, checkpoints) are opened here and read no further than their header allows.
 
 use std::{
+    cell::Cell,
     io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use fs_err::File;
@@ -168,6 +170,49 @@ impl Kind {
         };
         // Words take their length; of a line of figures the names take none.
         line.iter().map(of).sum::<u64>().max(line.len() as u64)
+    }
+}
+
+/// The longest record of a table that is read: a parser keeps all of one that never ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    most: usize,
+    left: Rc<Cell<usize>>,
+}
+
+impl Record {
+    /// Records of no more than so many bytes, and what a parser reads ahead.
+    pub(crate) fn of(most: usize) -> Self {
+        Self { most, left: Rc::new(Cell::new(most)) }
+    }
+
+    /// The next record begins.
+    pub(crate) fn begin(&self) {
+        self.left.set(self.most);
+    }
+
+    /// The same bytes, and an error within a record that is longer.
+    pub(crate) fn within<R: Read>(&self, from: R) -> impl Read + use<R> {
+        Within { from, left: self.left.clone() }
+    }
+
+    /// Whether a parser met a record that is longer.
+    pub(crate) fn is_too_long(error: &csv::Error) -> bool {
+        matches!(error.kind(), csv::ErrorKind::Io(e) if e.kind() == ErrorKind::FileTooLarge)
+    }
+}
+
+struct Within<R> {
+    from: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Within<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(into)?;
+        let left = self.left.get().checked_sub(count);
+        self.left.set(left.ok_or(ErrorKind::FileTooLarge)?);
+        Ok(count)
     }
 }
 

@@ -4,11 +4,9 @@
 //! Names with commas, quotes or line breaks are quoted (RFC 4180).
 
 use std::{
-    cell::Cell,
     collections::BTreeMap,
-    io::{self, Read, Write},
+    io::{Read, Write},
     path::Path,
-    rc::Rc,
 };
 
 use super::{DataError, Dataset, Part};
@@ -81,39 +79,19 @@ pub fn read_split(path: &Path) -> Result<impl Iterator<Item = Result<SplitRow>>>
 
 /// The same from the content of the file.
 pub fn parse_split(from: impl Read) -> impl Iterator<Item = Result<SplitRow>> {
-    let room = Rc::new(Cell::new(LINE));
-    let from = Sparing { from, room: room.clone() };
-    let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(from);
+    let bound = bounded::Record::of(LINE);
+    let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bound.within(from));
     reader.into_records().enumerate().filter_map(move |(i, record)| {
-        room.set(LINE);
+        bound.begin();
         row(i, record).transpose()
     })
 }
 
-/// Reads no more than there is room for: a record that never ends takes no memory.
-struct Sparing<R> {
-    from: R,
-    room: Rc<Cell<usize>>,
-}
-
-impl<R: Read> Read for Sparing<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(into)?;
-        let left = self.room.get().checked_sub(count);
-        self.room.set(left.ok_or(io::ErrorKind::FileTooLarge)?);
-        Ok(count)
-    }
-}
-
 /// The row of record `i` of the file; none for the header.
 fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitRow>> {
-    let record = record.map_err(|e| match (e.position().map(csv::Position::line), e.kind()) {
-        (_, csv::ErrorKind::Io(e)) if e.kind() == io::ErrorKind::FileTooLarge => {
-            damaged(i as u64 + 1, LONGER)
-        }
-        (Some(line), kind) if !matches!(kind, csv::ErrorKind::Io(_)) => {
-            damaged(line, &e.to_string())
-        }
+    let record = record.map_err(|e| match e.position().map(csv::Position::line) {
+        _ if bounded::Record::is_too_long(&e) => damaged(i as u64 + 1, LONGER),
+        Some(line) if !e.is_io_error() => damaged(line, &e.to_string()),
         _ => Error::Io(e.into()),
     })?;
     let line = record.position().map_or(0, csv::Position::line);
@@ -267,10 +245,10 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_not_read_to_it() {
+        // Within quotes a line break ends no record.
         for endless in [b',', b'"', b'x', b'\n'] {
             let rows = written(&[]);
             let mut from = std::io::repeat(endless).take(1 << 40);
-            // Line breaks between records are none.
             let first = parse_split(rows.chain(&b"0,train,a,\""[..]).chain(&mut from)).next();
             let error = first.unwrap().unwrap_err().to_string();
             assert!(error.contains("longer than any that klubok writes"), "{error}");

@@ -1,16 +1,12 @@
 //! CSV: a head of names, then a row an epoch, or several with holes (Lightning).
 
-use std::{
-    cell::Cell,
-    io::{self, Read},
-};
-
 use super::{
     HistoryError,
     columns::meaning,
     no_table,
     table::{Slot, Table},
 };
+use crate::bounded;
 
 /// Most bytes of a row: each of them may be a cell, whose place in the row takes memory.
 const LONGEST: usize = 16 << 20;
@@ -23,7 +19,11 @@ const LONGEST: usize = 16 << 20;
 /// not fit the head.
 pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
-    let wrong = |error: csv::Error| form(error.to_string());
+    let wrong = |error: csv::Error| {
+        let is_too_long = bounded::Record::is_too_long(&error);
+        let long = || format!("a row of more than {} MiB", LONGEST >> 20);
+        form(if is_too_long { long() } else { error.to_string() })
+    };
     let bytes = headed(bytes);
     let bytes = match torn(bytes) {
         Some(whole) => {
@@ -32,12 +32,12 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         }
         None => bytes,
     };
-    let left = Cell::new(LONGEST);
+    let bound = bounded::Record::of(LONGEST);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))
         .flexible(true)
-        .from_reader(Rows { bytes, left: &left });
+        .from_reader(bound.within(bytes));
     let head = reader.headers().map_err(wrong)?.clone();
     let slots: Vec<Slot> = head.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
     let has_loss = head.iter().any(is_loss);
@@ -51,7 +51,7 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
             break;
         }
         row += 1;
-        left.set(LONGEST);
+        bound.begin();
         let end = reader.position().byte() as usize;
         // What was opened swallows all rows to the end.
         if end == bytes.len() && is_unclosed(&bytes[start..]) {
@@ -99,29 +99,11 @@ fn torn(bytes: &[u8]) -> Option<&[u8]> {
         .then_some(whole)
 }
 
-/// Whether a quote is opened in these rows, at the begin of a cell, and never closed.
+/// Whether a quote is opened in these rows, at the beginning of a cell, and never closed.
 fn is_unclosed(rows: &[u8]) -> bool {
     let opens = |pair: &[u8]| pair[1] == b'"' && matches!(pair[0], b',' | b';' | b'\t' | b'\n');
     let begins = rows.first() == Some(&b'"') || rows.windows(2).any(opens);
     begins && rows.split(|&byte| byte == b'"').count() % 2 == 0
-}
-
-/// The bytes of a text, no more than are `left` for the row that is being read.
-struct Rows<'a> {
-    bytes: &'a [u8],
-    left: &'a Cell<usize>,
-}
-
-impl Read for Rows<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(self.left.get());
-        if most == 0 && !self.bytes.is_empty() {
-            return Err(io::Error::other(format!("a row of more than {} MiB", LONGEST >> 20)));
-        }
-        let read = self.bytes.read(&mut buffer[..most])?;
-        self.left.set(self.left.get() - read);
-        Ok(read)
-    }
 }
 
 fn is_loss(name: &str) -> bool {

@@ -135,7 +135,7 @@ pub enum Note {
         /// The one in percent.
         percent: String,
     },
-    /// The last line ends in the middle, as while it is being written, and is left out.
+    /// Its end is cut off, as while it is being written: a last line without an end is left out.
     Torn,
     /// Positions are steps and there are no epochs: each row stands for one.
     BySteps,

@@ -79,11 +79,11 @@ pub(super) fn by_steps(
     Ok(rows)
 }
 
-/// Whether rows without epochs are called epochs and were written at other steps, the `last` of
-/// them this one; or nothing tells that they are epochs, because there is no validation.
+/// Whether what is called epochs are steps: the last row was written at this later step, or without
+/// a validation nothing tells that they are epochs. NaN stands for no steps.
 pub(super) fn is_by_steps(rows: &[Row], last: f64, has_val: bool) -> bool {
-    let other = || rows.last().is_some_and(|row| row.epoch < last);
-    !last.is_nan() && (!has_val || other())
+    let is_earlier = rows.last().is_some_and(|row| row.epoch < last);
+    is_earlier || !has_val && !last.is_nan()
 }
 
 /// Takes a validation away that was made before the first step of training, unless its epoch is one

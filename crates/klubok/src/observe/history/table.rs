@@ -388,8 +388,7 @@ fn epochs(mut places: Vec<Place>, path: &str) -> Result<Vec<f64>, HistoryError> 
         if place.val {
             let later = |step: Option<f64>| step.zip(place.step).is_some_and(|(a, b)| a < b);
             if validated.is_some_and(|step| !later(step)) {
-                // After all training some measure once more, what is there then or the best
-                // weights.
+                // Some evaluate once more after training, often with the best weights.
                 let after = trained.is_some_and(|trained| trained < row);
                 if after && place.step.is_some() && validated == Some(place.step) {
                     at.push(f64::NAN);

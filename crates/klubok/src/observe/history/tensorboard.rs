@@ -211,9 +211,8 @@ impl Tags {
 
     /// The part, other than training, that the only folder speaks of and no tag in it.
     fn part_by_name(&self) -> Option<Part> {
-        let mut folders =
-            self.figures.iter().filter(|(_, tags)| tags.values().any(Option::is_some));
-        let (folder, tags) = folders.next().filter(|_| self.figures.len() == 1)?;
+        let mut folders = self.figures.iter();
+        let (Some((folder, tags)), None) = (folders.next(), folders.next()) else { return None };
         let part = Part::of_folder(folder).filter(|part| *part != Part::Train)?;
         (!tags.keys().any(|tag| names_part(tag))).then_some(part)
     }
