@@ -32,6 +32,21 @@ const KEPT: usize = 1 << 14;
 /// # Panics
 /// When `read` does, or takes too long: the input is named.
 pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
+    fuzz_share(name, (0, 1), seeds, words, read);
+}
+
+/// The same with a share of the inputs, number `first` and every `of`th from there: for a reader
+/// that waits more than it computes, and is asked by several threads at a time.
+///
+/// # Panics
+/// As [`fuzz`].
+pub fn fuzz_share(
+    name: &str,
+    (first, of): (u64, u64),
+    seeds: &[Vec<u8>],
+    words: &[&[u8]],
+    read: impl Fn(&[u8]),
+) {
     assert!(!seeds.is_empty(), "without a seed nothing is nearly right");
     let count = std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(COUNT);
     let mut seeds = seeds.to_vec();
@@ -39,7 +54,7 @@ pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])
         one(name, seed, &read);
     }
     seen::anything_new();
-    for number in 0..count {
+    for number in (first..count).step_by(of as usize) {
         let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut input = seeds[dice.below(seeds.len())].clone();
         for _ in 0..=dice.below(4) {

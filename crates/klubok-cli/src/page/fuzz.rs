@@ -45,6 +45,9 @@ use crate::compute;
 
 /// How long an input that may not be whole is waited for.
 const PATIENCE: Duration = Duration::from_millis(2);
+/// Threads that ask at a time: most inputs are waited for, because they are not whole or look at a
+/// network.
+const THREADS: u64 = 16;
 
 /// How often nothing is owed before the other side has nothing more to say.
 const QUIET: u32 = 4;
@@ -310,17 +313,24 @@ fn requests() {
             String::from_utf8_lossy(whole)
         );
     }
-    klubok_fuzz::fuzz("requests", &strangers, WORDS, |bytes| {
-        is_sound(&page.answers(bytes, PATIENCE));
-    });
+    let ask = |name, seeds: &[Vec<u8>], thread| {
+        let page = Page::new(hub.clone());
+        klubok_fuzz::fuzz_share(name, (thread, THREADS), seeds, WORDS, |bytes| {
+            is_sound(&page.answers(bytes, PATIENCE));
+        });
+    };
+    let ask_all = |name, seeds: &[Vec<u8>]| {
+        thread::scope(|scope| {
+            (0..THREADS).for_each(|thread| drop(scope.spawn(move || ask(name, seeds, thread))));
+        });
+    };
+    ask_all("requests", &strangers);
     let told: serde_json::Value =
         serde_json::from_str(&hub.after(Known::default()).unwrap()).unwrap();
     let acted = |line: &serde_json::Value| line["event"] == "person";
     assert!(!told["events"].as_array().unwrap().iter().any(acted), "{}", told["events"]);
     let person = seeds(&format!("X-Klubok-Token: {token}\r\n"));
-    klubok_fuzz::fuzz("requests with the token", &person, WORDS, |bytes| {
-        is_sound(&page.answers(bytes, PATIENCE));
-    });
+    ask_all("requests with the token", &person);
     // A training comes to an act between two steps, which may be after its answer.
     let begun = Instant::now();
     let has_acted = || {

@@ -49,10 +49,11 @@ impl Hub {
     fn motion(&self) -> Answer {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
-        if self.now().mode == Mode::Resting {
-            return Err(NO_STEPS.to_owned());
-        }
         let told = self.said(&self.dear, None, "motion", |glass| {
+            // It may have come to rest while others were answered.
+            if self.now().mode == Mode::Resting {
+                return Err(NO_STEPS.to_owned());
+            }
             let (sender, receiver) = channel();
             let waits = Arc::new(());
             follow(control, 0, Vec::new(), sender, Arc::downgrade(&waits));
