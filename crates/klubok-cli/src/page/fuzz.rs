@@ -47,7 +47,7 @@ use crate::compute;
 const PATIENCE: Duration = Duration::from_millis(2);
 /// Threads that ask at a time: most inputs are waited for, because they are not whole or look at a
 /// network.
-const THREADS: u64 = 16;
+const THREADS: u64 = 8;
 
 /// How often nothing is owed before the other side has nothing more to say.
 const QUIET: u32 = 4;

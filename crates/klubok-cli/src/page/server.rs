@@ -50,7 +50,7 @@ use crate::{
 };
 
 /// Time between two events to a browser.
-const BEAT: Duration = Duration::from_millis(250);
+const BEAT: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 250 });
 /// How long an act is waited for: it is done between two steps.
 const DONE: Duration = Duration::from_millis(900);
 /// An act is a line.
