@@ -159,7 +159,7 @@ fn readers(root: &Path) -> Result<Tally> {
         let mut run = command(root, "sh");
         run.args(["-c", &limited, "cargo"]).args(arguments).args(["--exact", name]);
         run.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
-        // The C library reserves 64 MiB for each thread's heap, used or not, and the limit counts it.
+        // The C library reserves 64 MiB for the heap of each thread, used or not, and that counts.
         run.env("MALLOC_ARENA_MAX", "2");
         counted(run.env("KLUBOK_FUZZ", inputs))
     };
