@@ -48,6 +48,7 @@ pub(crate) enum Command {
   klubok train pets/ -o runs/wide --hidden 2048,512 --epochs 60 --set augment.flip=false
   klubok train mnist/ --preset article --lr 0.01
   klubok train pets/ --vary train.optimizer=sgd,rmsprop,adam
+  klubok train pets/ --vary model.dropout=0,0.3 --vary model.hidden=[512],[512,256]
   klubok train pets/ --dashboard
 
 DATA is a folder with one folder of pictures a class, with or without train/ val/ test/ above them,
@@ -159,9 +160,10 @@ pub(crate) struct Train {
     /// Repeat a run: its data, its settings, and what people did to it on the page.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["vary", "data"])]
     pub(crate) replay: Option<String>,
-    /// One run a value, same split, order and start; compared at the end.
+    /// One run a value, same split, order and start; compared at the end. Given more than once, one
+    /// run for each combination.
     #[arg(long, value_name = "KEY=A,B,C", value_parser = assignment)]
-    pub(crate) vary: Option<(String, String)>,
+    pub(crate) vary: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) settings: Settings,
     #[command(flatten)]

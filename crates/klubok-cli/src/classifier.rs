@@ -12,7 +12,7 @@ use klubok::{
     data::{self, DataError, Input, Part},
     format::Model,
     limits,
-    nn::network::Answer,
+    nn::{calibration::Calibration, network::Answer},
     plan::{Augment, Picture},
     rows::{MemoryRows, Rows},
     state::State,
@@ -88,6 +88,11 @@ impl Classifier {
     /// Names of its classes, in the order of its answers.
     pub(crate) fn classes(&self) -> &[String] {
         &self.model.classes
+    }
+
+    /// From its logits to confidences.
+    pub(crate) fn calibration(&self) -> Calibration {
+        self.model.calibration
     }
 
     /// How data for this model is opened. The run's own cut of the validation part is used again.

@@ -1,6 +1,9 @@
 //! What an accuracy is worth: intervals, chance, and the figures of a table by class.
 
-use klubok::nn::loss::{answer, log_sum_exp, softmax};
+use klubok::nn::{
+    calibration::Calibration,
+    loss::{answer, log_sum_exp},
+};
 pub(crate) use klubok::train::evaluate::wilson;
 use serde::Serialize;
 
@@ -15,8 +18,10 @@ pub(crate) fn chance(class_counts: &[u64]) -> f64 {
 pub(crate) struct Evaluation {
     /// Number of samples.
     pub(crate) samples: usize,
-    /// Mean cross-entropy.
+    /// Mean cross-entropy, as the network has it.
     pub(crate) loss: f64,
+    /// The same with the model's temperature.
+    pub(crate) loss_calibrated: f64,
     /// Share of right answers.
     pub(crate) accuracy: f64,
     /// Its 95 % interval.
@@ -28,8 +33,28 @@ pub(crate) struct Evaluation {
     /// `confusion[truth][answer]`: numbers of samples.
     pub(crate) confusion: Vec<Vec<usize>>,
     /// Expected calibration error (Guo et al. 2017): the mean distance between confidence and
-    /// accuracy, over 15 bins of equal width.
+    /// accuracy, over 15 bins of equal width, with the model's temperature.
     pub(crate) ece: f64,
+    /// The same without it.
+    pub(crate) ece_uncalibrated: f64,
+}
+
+/// Samples, right ones and their confidences together, by confidence in 15 bins of equal width.
+#[derive(Default)]
+struct Bins([(usize, f64); 15]);
+
+impl Bins {
+    fn add(&mut self, confidence: f64, right: bool) {
+        let (correct, sum) = &mut self.0[((confidence * 15.0) as usize).min(14)];
+        *correct += usize::from(right);
+        *sum += confidence;
+    }
+
+    /// Expected calibration error over so many samples.
+    fn error(&self, samples: f64) -> f64 {
+        let gap = |&(correct, sum): &(usize, f64)| (correct as f64 - sum).abs();
+        self.0.iter().map(gap).sum::<f64>() / samples
+    }
 }
 
 /// Figures of one class; null where nothing can be said (no sample of the class, or never
@@ -50,35 +75,44 @@ pub(crate) struct ClassFigures {
 
 impl Evaluation {
     /// Figures of `logits` (one row of `classes.len()` values a sample) against the right classes.
-    pub(crate) fn new(logits: &[f32], targets: &[u32], classes: &[String]) -> Self {
+    pub(crate) fn new(
+        logits: &[f32],
+        targets: &[u32],
+        classes: &[String],
+        calibration: Calibration,
+    ) -> Self {
         let (k, n) = (classes.len(), targets.len());
         let mut confusion = vec![vec![0; k]; k];
-        let mut bins = [(0usize, 0usize, 0.0); 15];
-        let (mut loss, mut correct) = (0.0, 0);
+        let (mut calibrated, mut uncalibrated) = (Bins::default(), Bins::default());
+        let (mut loss, mut loss_calibrated, mut correct) = (0.0, 0.0, 0);
         for (row, &target) in logits.chunks_exact(k).zip(targets) {
             let z: Vec<f64> = row.iter().map(|&z| f64::from(z)).collect();
-            let (p, best) = (softmax(&z), answer(&z));
+            let (total, best) = (log_sum_exp(&z), answer(&z));
             let right = best == target as usize;
             confusion[target as usize][best] += 1;
             correct += usize::from(right);
-            loss += log_sum_exp(&z) - z[target as usize];
-            let bin = ((p[best] * 15.0) as usize).min(14);
-            bins[bin] = (bins[bin].0 + 1, bins[bin].1 + usize::from(right), bins[bin].2 + p[best]);
+            loss += total - z[target as usize];
+            uncalibrated.add((z[best] - total).exp(), right);
+            let mut p = z;
+            calibration.confidences(&mut p);
+            loss_calibrated -= p[target as usize].ln();
+            calibrated.add(p[best], right);
         }
         let count = n.max(1) as f64;
-        let gap = |&(_, right, confidence): &(usize, usize, f64)| (right as f64 - confidence).abs();
         let accuracy = correct as f64 / count;
         let support: Vec<u64> =
             confusion.iter().map(|row| row.iter().sum::<usize>() as u64).collect();
         Self {
             samples: n,
             loss: loss / count,
+            loss_calibrated: loss_calibrated / count,
             accuracy,
             accuracy_interval: wilson(accuracy, n),
             chance: chance(&support),
             per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
             confusion,
-            ece: bins.iter().map(gap).sum::<f64>() / count,
+            ece: calibrated.error(count),
+            ece_uncalibrated: uncalibrated.error(count),
         }
     }
 }
@@ -125,13 +159,17 @@ mod tests {
             &[2.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0],
             &[0, 0, 0, 1],
             &names,
+            Calibration { temperature: 2.0, uniform: 0.0 },
         );
         assert_eq!(e.confusion, [[2, 1, 0], [0, 1, 0], [0, 0, 0]]);
         close(e.accuracy, 0.75);
         close(e.chance, 0.75);
         let p = 2f64.exp() / (2f64.exp() + 2.0);
         close(e.loss, -(3.0 * p.ln() + ((1.0 - p) / 2.0).ln()) / 4.0);
-        close(e.ece, (0.75 - p).abs());
+        close(e.ece_uncalibrated, (0.75 - p).abs());
+        let cooler = 1f64.exp() / (1f64.exp() + 2.0);
+        close(e.ece, (0.75 - cooler).abs());
+        close(e.loss_calibrated, -(3.0 * cooler.ln() + ((1.0 - cooler) / 2.0).ln()) / 4.0);
         close(e.per_class[0].precision.unwrap(), 1.0);
         close(e.per_class[0].recall.unwrap(), 2.0 / 3.0);
         close(e.per_class[0].f1.unwrap(), 0.8);

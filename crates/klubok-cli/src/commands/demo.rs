@@ -63,7 +63,7 @@ fn show(summary: &Summary, data: &Dataset, screen: Screen) -> Result<()> {
     let rows = &data.parts.val;
     let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
     let logits = classifier.logits(&data.rows, rows)?;
-    let all = Evaluation::new(&logits, &targets, classifier.classes());
+    let all = Evaluation::new(&logits, &targets, classifier.classes(), classifier.calibration());
     let head = [
         words(text!("demo.class")),
         words(text!("demo.recognised")),

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
         return Err(Failure::failed(text!("predict.no_number")).hint(text!("hint.model")));
     }
     let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
-    let all = Evaluation::new(&logits, &targets, classifier.classes());
+    let all = Evaluation::new(&logits, &targets, classifier.classes(), classifier.calibration());
     let hashes: Vec<u128> = rows.iter().map(|&row| data.hashes[row as usize]).collect();
     let trained_on = apart(&classifier.trained_on()?, &hashes, &logits, &targets);
     let result = Answer { all, trained_on };
@@ -126,7 +126,8 @@ fn describe(result: &Answer) -> String {
         "eval.scores",
         accuracy = accuracy_and_chance(all.accuracy, all.samples, all.chance),
         loss = format!("{:.4}", all.loss),
-        ece = format!("{:.3}", all.ece)
+        ece = format!("{:.3}", all.ece),
+        raw = format!("{:.3}", all.ece_uncalibrated)
     );
     let mut lines = vec![scores];
     if let Some(seen) = trained_on {

@@ -4,10 +4,7 @@
 
 use std::path::Path;
 
-use klubok::{
-    format::write_atomically,
-    nn::loss::{answer as largest, softmax},
-};
+use klubok::{format::write_atomically, nn::loss::answer as largest};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -70,12 +67,13 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
 fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Prediction>> {
     let pixels = classifier.read(block)?;
     let read: Vec<&[u8]> = pixels.iter().filter_map(|p| p.as_deref().ok()).collect();
-    let logits = classifier.logits_of(&read)?;
+    let (logits, calibration) = (classifier.logits_of(&read)?, classifier.calibration());
     let mut rows = logits.chunks_exact(classifier.classes().len());
     let outcome = |pixels: std::result::Result<Vec<u8>, String>| {
         pixels.and_then(|_| {
-            let row: Vec<f64> = rows.next().unwrap_or_default().iter().map(|&z| z.into()).collect();
-            let confidences = softmax(&row);
+            let row = rows.next().unwrap_or_default();
+            let mut confidences: Vec<f64> = row.iter().map(|&z| z.into()).collect();
+            calibration.confidences(&mut confidences);
             let is_answer = confidences.iter().all(|p| p.is_finite());
             is_answer.then_some(confidences).ok_or_else(|| text!("predict.no_number"))
         })

@@ -1,6 +1,10 @@
-//! `klubok train`: a network from data; with `--vary` one for each value of a setting.
+//! `klubok train`: a network from data; with `--vary` one for each value of a setting, or each
+//! combination of values.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use klubok::{
     config::{Config, DataConfig, Layers, Preset},
@@ -49,21 +53,23 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         kernel: None,
         screen,
     };
-    let Some((key, values)) = &args.vary else {
+    if args.vary.is_empty() {
         let config = settings::resolve(&written.layers, screen)?.config;
         return one(&new, &config, args);
-    };
+    }
     if args.page.dashboard {
         return Err(Failure::usage("the page shows one run, and `--vary` makes several")
             .hint(text!("hint.vary_page")));
     }
     let mut variants = Vec::new();
-    for value in values_of(values) {
+    for settings in combinations(&args.vary)? {
         let mut layers = written.layers.clone();
-        layers.set(key, &value)?;
-        variants.push((value, settings::resolve(&layers, screen)?.config));
+        for (key, value) in &settings {
+            layers.set(key, value)?;
+        }
+        variants.push((settings, settings::resolve(&layers, screen)?.config));
     }
-    vary(&new, key, variants, args)
+    vary(&new, variants, args)
 }
 
 /// One network.
@@ -111,10 +117,15 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     one(&new, &changed, args)
 }
 
+/// What one run of a comparison has of its own: values by their keys.
+type Own = Vec<(String, String)>;
+
 /// A run of a comparison.
 #[derive(Serialize)]
 struct Variant {
+    /// Its values; of several with commas.
     value: String,
+    settings: BTreeMap<String, String>,
     #[serde(flatten)]
     trained: Trained,
     /// Samples of the validation part, and the accuracy of guessing on them.
@@ -122,16 +133,11 @@ struct Variant {
     val: (usize, f64),
 }
 
-/// One run a value; data is read once as long as its settings are the same.
-fn vary(
-    new: &NewRun<'_>,
-    key: &str,
-    variants: Vec<(String, Config)>,
-    args: &args::Train,
-) -> Result<()> {
+/// One run for each combination; data is read once as long as its settings are the same.
+fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> Result<()> {
     let name = name_of(new.source)?;
     let folders: Vec<Option<PathBuf>> =
-        variants.iter().map(|(value, _)| folder_of(args.output.as_deref(), value)).collect();
+        variants.iter().map(|(own, _)| folder_of(args.output.as_deref(), own)).collect();
     if let Some(taken) = folders.iter().flatten().find(|folder| folder.exists()) {
         return Err(Failure::failed(format!("`{}` exists already", taken.display()))
             .hint(text!("hint.exists", run = quoted(&taken.display().to_string()))));
@@ -140,8 +146,9 @@ fn vary(
     let mut opened: Option<(DataConfig, Dataset)> = None;
     let mut done: Vec<Variant> = Vec::new();
     let n = variants.len();
-    for (i, ((value, config), folder)) in variants.into_iter().zip(&folders).enumerate() {
-        let title = text!("vary.run_of", key = key, value = value, i = i + 1, n = n);
+    for (i, ((own, config), folder)) in variants.into_iter().zip(&folders).enumerate() {
+        let said: Vec<String> = own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let title = text!("vary.run_of", settings = said.join(", "), i = i + 1, n = n);
         new.screen.say(format!("\n{}", paint(title).bold()));
         let place = match folder {
             Some(folder) => Place::Folder(folder),
@@ -156,13 +163,16 @@ fn vary(
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
         let chance = chance(&data.class_counts(&data.parts.val));
-        done.push(Variant { value, trained, val: (data.parts.val.len(), chance) });
+        let value = own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ");
+        let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
+        done.push(Variant { value, settings, trained, val });
         opened = Some((config.data, data));
         if interrupted {
             break;
         }
     }
-    compare(new.screen, key, &done);
+    let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
+    compare(new.screen, &keys.join(", "), &done);
     if args.report.json {
         answer(serde_json::json!({ "runs": done }))?;
     }
@@ -187,7 +197,7 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) {
     ];
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let row = |run: &Variant| {
-        let Variant { value, trained, val: (samples, chance) } = run;
+        let Variant { value, trained, val: (samples, chance), .. } = run;
         let accuracy = |share| accuracy_and_chance(share, *samples, *chance);
         vec![
             value.clone(),
@@ -204,6 +214,34 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) {
     screen.say(format!("\n{}", paint(text!("vary.title", key = key)).bold()));
     screen.say(table(&head, &done.iter().map(row).collect::<Vec<_>>()));
     screen.say(text!("vary.within_chance"));
+}
+
+/// All combinations of the values of several keys: those of the last key change first.
+///
+/// # Errors
+/// When a key or a value of it is there twice.
+fn combinations(vary: &[(String, String)]) -> Result<Vec<Own>> {
+    let mut all: Vec<Own> = vec![Vec::new()];
+    let mut known = BTreeSet::new();
+    for (key, values) in vary {
+        if !known.insert((key, None)) {
+            return Err(Failure::usage(format!("`--vary {key}` is there twice"))
+                .hint(text!("hint.vary_key", key = key)));
+        }
+        let values = values_of(values);
+        if let Some(value) =
+            values.iter().find(|value| !known.insert((key, Some((*value).clone()))))
+        {
+            let sentence = format!("`--vary {key}` has the value `{value}` twice");
+            return Err(Failure::usage(sentence).hint(text!("hint.vary_value")));
+        }
+        let with = |own: Own| {
+            let of = |value: &String| [&own[..], &[(key.clone(), value.clone())]].concat();
+            values.iter().map(of).collect::<Vec<_>>()
+        };
+        all = all.into_iter().flat_map(with).collect();
+    }
+    Ok(all)
 }
 
 /// Values between commas; commas within brackets belong to a value.
@@ -226,13 +264,16 @@ fn values_of(text: &str) -> Vec<String> {
     values.iter().map(|value| value.trim().to_owned()).collect()
 }
 
-/// `RUN-VALUE`, where `-o RUN` was given.
-fn folder_of(output: Option<&Path>, value: &str) -> Option<PathBuf> {
+/// `RUN-VALUE-VALUE`, where `-o RUN` was given.
+fn folder_of(output: Option<&Path>, own: &[(String, String)]) -> Option<PathBuf> {
     let output = output?;
     let safe = |c: char| if c.is_alphanumeric() || ".-_".contains(c) { c } else { '-' };
-    let value: String = value.trim_matches(['[', ']']).chars().map(safe).collect();
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    Some(output.with_file_name(format!("{name}-{value}")))
+    let mut name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (_, value) in own {
+        name.push('-');
+        name.extend(value.trim_matches(['[', ']']).chars().map(safe));
+    }
+    Some(output.with_file_name(name))
 }
 
 /// What runs of this data are called: the folder's own name, or that of the built-in set.
@@ -254,11 +295,26 @@ mod tests {
         assert_eq!(values_of("[64],[128,64]"), ["[64]", "[128,64]"]);
     }
 
+    fn own(pairs: &[(&str, &str)]) -> Own {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
     #[test]
-    fn a_folder_a_value() {
-        let folder = |value| folder_of(Some(Path::new("out/a")), value).unwrap();
-        assert_eq!(folder("sgd"), Path::new("out/a-sgd"));
-        assert_eq!(folder("[128, 64]"), Path::new("out/a-128--64"));
-        assert_eq!(folder_of(None, "sgd"), None);
+    fn a_folder_a_combination() {
+        let folder = |pairs| folder_of(Some(Path::new("out/a")), &own(pairs)).unwrap();
+        assert_eq!(folder(&[("o", "sgd")]), Path::new("out/a-sgd"));
+        assert_eq!(folder(&[("h", "[128, 64]"), ("o", "sgd")]), Path::new("out/a-128--64-sgd"));
+        assert_eq!(folder_of(None, &own(&[("o", "sgd")])), None);
+    }
+
+    #[test]
+    fn several_keys_are_a_grid_and_nothing_is_there_twice() {
+        let grid = combinations(&own(&[("a", "1,2"), ("b", "[3,4],5")])).unwrap();
+        let pairs = |a, b| own(&[("a", a), ("b", b)]);
+        let expected = [pairs("1", "[3,4]"), pairs("1", "5"), pairs("2", "[3,4]"), pairs("2", "5")];
+        assert_eq!(grid, expected);
+        for twice in [[("a", "1"), ("a", "2")], [("a", "1"), ("b", "2, 2")]] {
+            assert!(combinations(&own(&twice)).is_err(), "{twice:?}");
+        }
     }
 }

@@ -30,18 +30,24 @@ impl Hub {
         let logits = glass.ask(&data.rows, &rows, &[glass.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
-        let figures = Evaluation::new(&logits, &targets, &data.classes);
+        let figures = Evaluation::new(&logits, &targets, &data.classes, glass.model.calibration);
         let mut told = serde_json::to_value(figures).map_err(|error| error.to_string())?;
-        told["calibration"] = calibration(&logits, &targets, data.classes.len());
-        told["mistakes"] = self.mistakes(data, &rows, &logits)?.into();
+        told["calibration"] = bins(glass, &logits, &targets);
+        told["mistakes"] = self.mistakes(data, glass, &rows, &logits)?.into();
         Ok(told)
     }
 
     /// Wrong answers, the surest first.
-    fn mistakes(&self, data: &Dataset, rows: &[u32], logits: &[f32]) -> Result<Vec<Value>, String> {
+    fn mistakes(
+        &self,
+        data: &Dataset,
+        glass: &Glass,
+        rows: &[u32],
+        logits: &[f32],
+    ) -> Result<Vec<Value>, String> {
         let mut wrong: Vec<(u32, usize, f64)> = Vec::new();
         for (&row, z) in rows.iter().zip(logits.chunks_exact(data.classes.len())) {
-            let (said, confidence) = sure(z);
+            let (said, confidence) = sure(z, glass.model.calibration);
             if said != data.targets[row as usize] as usize {
                 wrong.push((row, said, confidence));
             }
@@ -63,10 +69,10 @@ impl Hub {
 }
 
 /// By confidence: how sure the answers were, and how many of them are right.
-fn calibration(logits: &[f32], targets: &[u32], classes: usize) -> Value {
+fn bins(glass: &Glass, logits: &[f32], targets: &[u32]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
-    for (z, &target) in logits.chunks_exact(classes).zip(targets) {
-        let (said, confidence) = sure(z);
+    for (z, &target) in logits.chunks_exact(glass.model.classes.len()).zip(targets) {
+        let (said, confidence) = sure(z, glass.model.calibration);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         *bin = (bin.0 + 1, bin.1 + usize::from(said == target as usize), bin.2 + confidence);
     }

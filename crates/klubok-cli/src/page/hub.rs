@@ -221,11 +221,18 @@ impl Hub {
             }
             _ => (self.best_step().unwrap_or(asked), self.model()?.weights),
         };
-        let mut glass = Glass::clone(&*self.start()?);
-        glass.set_weights(weights);
-        let copy = Copy { step, asked, taken: Instant::now(), glass: Arc::new(glass) };
+        let glass = Arc::new(self.glass_of(step, weights)?);
+        let copy = Copy { step, asked, taken: Instant::now(), glass };
         *kept = Some(copy.clone());
         Ok(copy)
+    }
+
+    /// The network with its weights at a step, and the confidences that validation gives it.
+    pub(super) fn glass_of(&self, step: u64, weights: Weights) -> Result<Glass, String> {
+        let mut glass = Glass::clone(&*self.start()?);
+        glass.set_weights(weights);
+        glass.model.calibration = self.story().calibration(step);
+        Ok(glass)
     }
 
     /// How long a look at a training is worth waiting for.

@@ -137,6 +137,7 @@ fn right(glass: &Glass, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
     let logits = glass.ask(&data.rows, rows, &[glass.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
     let answers = logits.chunks_exact(data.classes.len()).zip(rows);
-    let right = answers.filter(|(z, row)| sure(z).0 == data.targets[**row as usize] as usize);
+    let said = |z: &[f32]| sure(z, glass.model.calibration).0;
+    let right = answers.filter(|(z, row)| said(z) == data.targets[**row as usize] as usize);
     Ok(right.count() as f64 / rows.len().max(1) as f64)
 }

@@ -64,6 +64,7 @@ impl Hub {
             "beside": sample.beside,
             "layers": layers,
             "probabilities": pass.probabilities,
+            "confidences": glass.confidences(&pass),
             "start_probabilities": start,
             "loss": sample.label.map(|label| pass.loss(label)),
             "backward": sample.label.map(|label| backward(glass, &pass, label)),
@@ -174,11 +175,12 @@ impl Hub {
         let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
         let Copy { step, glass, .. } = self.weights()?;
         let start = self.start().ok().map(|start| start.pass(&stored).probabilities);
-        let mut answer = self.shown(&stored);
+        let (mut answer, pass) = (self.shown(&stored), glass.pass(&stored));
         let more = json!({
             "step": step,
             "picture": self.keep(pixels),
-            "probabilities": glass.pass(&stored).probabilities,
+            "probabilities": pass.probabilities,
+            "confidences": glass.confidences(&pass),
             "start_probabilities": start,
         });
         extend(&mut answer, more);

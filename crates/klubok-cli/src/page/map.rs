@@ -38,7 +38,7 @@ impl Hub {
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let (mut classes, mut shades) = (Vec::new(), Vec::new());
         for z in logits.chunks_exact(data.classes.len()) {
-            let (said, confidence) = sure(z);
+            let (said, confidence) = sure(z, glass.model.calibration);
             classes.push(said);
             shades.push((255.0 * confidence).round() as u8);
         }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use klubok::{
     data::Dataset,
     look::{Glass, components::Components},
-    nn::loss::{answer, log_sum_exp, softmax},
+    nn::{
+        calibration::Calibration,
+        loss::{answer, log_sum_exp},
+    },
 };
 use serde_json::{Value, json};
 
@@ -116,7 +119,7 @@ impl Hub {
             shown.insert("name".to_owned(), data.names[row as usize].clone().into());
             shown.insert("label".to_owned(), data.targets[row as usize].into());
             shown.insert("said".to_owned(), said.into());
-            shown.insert("confidence".to_owned(), pass.probabilities[said].into());
+            shown.insert("confidence".to_owned(), glass.confidences(&pass)[said].into());
             shown.insert("loss".to_owned(), means[i].into());
             told.push(Value::Object(shown));
         }
@@ -147,8 +150,9 @@ pub(super) fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 /// How sure logits are of an answer, and which.
-pub(super) fn sure(z: &[f32]) -> (usize, f64) {
-    let z = wide(z);
+pub(super) fn sure(z: &[f32], calibration: Calibration) -> (usize, f64) {
+    let mut z = wide(z);
     let said = answer(&z);
-    (said, softmax(&z)[said])
+    calibration.confidences(&mut z);
+    (said, z[said])
 }

@@ -175,8 +175,7 @@ impl Snapshots {
             // The training goes on meanwhile.
             let keep = move || {
                 let Ok(start) = hub.start() else { return };
-                let mut glass = Glass::clone(&start);
-                glass.set_weights(weights);
+                let Ok(glass) = hub.glass_of(step, weights) else { return };
                 let begun = Instant::now();
                 hub.keep_moment(step, &Arc::new(glass), &start);
                 hub.spend(&hub.frequent, begun);

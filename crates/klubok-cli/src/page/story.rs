@@ -7,6 +7,7 @@
 
 use klubok::{
     config::Monitor,
+    nn::calibration::Calibration,
     observe::{Diagnosis, watch::Watch},
     train::{
         control::Act,
@@ -96,17 +97,20 @@ pub(crate) struct Story {
     phases: Vec<Phase>,
     verdicts: Vec<Told>,
     best_epoch: Option<f64>,
+    val_samples: u64,
     now: Now,
 }
 
 impl Story {
     /// The story of a run that is validated on so many samples of each class.
     pub(crate) fn new(val_classes: &[u64]) -> Self {
-        let watch = Watch::new(val_classes.iter().sum()).with_classes(val_classes);
+        let val_samples = val_classes.iter().sum();
+        let watch = Watch::new(val_samples).with_classes(val_classes);
         let (phases, verdicts) = (Vec::new(), Vec::new());
         let (epochs, steps, events) = (Vec::new(), Vec::new(), Vec::new());
         let now = Now::default();
-        Self { epochs, steps, events, watch, phases, verdicts, best_epoch: None, now }
+        let best_epoch = None;
+        Self { epochs, steps, events, watch, phases, verdicts, best_epoch, val_samples, now }
     }
 
     /// Forgets all lines, to be told them anew.
@@ -150,11 +154,19 @@ impl Story {
         let mut best: Option<(Best, u64)> = None;
         for line in &self.epochs {
             let now = Best::new(line.epoch as u64, line);
-            if best.is_none_or(|(best, _)| now.beats(&best, monitor)) {
+            if best.is_none_or(|(best, _)| now.beats(&best, monitor, self.val_samples)) {
                 best = Some((now, line.step));
             }
         }
         best.map(|(_, step)| step)
+    }
+
+    /// From logits to confidences at a step, as far as validation had told by then.
+    pub(crate) fn calibration(&self, step: u64) -> Calibration {
+        let lines = self.epochs.iter().chain(&self.steps).filter(|line| line.step <= step);
+        let last = lines.filter(|line| line.temperature.is_some()).max_by_key(|line| line.step);
+        let temperature = last.and_then(|line| line.temperature);
+        temperature.map_or(Calibration::NONE, |t| Calibration::of(t, self.val_samples))
     }
 
     /// Says what it does.

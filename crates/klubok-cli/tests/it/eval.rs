@@ -2,8 +2,18 @@
 
 use crate::util::{Place, TINY, keys};
 
-const KEYS: [&str; 8] =
-    ["samples", "loss", "accuracy", "accuracy_interval", "chance", "per_class", "confusion", "ece"];
+const KEYS: [&str; 10] = [
+    "samples",
+    "loss",
+    "loss_calibrated",
+    "accuracy",
+    "accuracy_interval",
+    "chance",
+    "per_class",
+    "confusion",
+    "ece",
+    "ece_uncalibrated",
+];
 
 fn trained() -> Place {
     let place = Place::with_pets();
@@ -63,6 +73,17 @@ fn the_figures_agree_with_those_of_the_training() {
         (loss(&trained["val_loss"]) - loss(&scored["loss"])).abs() < 1e-6,
         "{trained} {scored}"
     );
+    // Of all lines, that of the best epoch has the loss with the model's temperature.
+    let lines = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let best = lines.iter().find(|line| line["epoch"].as_f64() == trained["best_epoch"].as_f64());
+    let best = best.unwrap();
+    assert!(
+        (loss(&best["val_loss_calibrated"]) - loss(&scored["loss_calibrated"])).abs() < 1e-6,
+        "{best} {scored}"
+    );
+    assert!(best["temperature"].as_f64() > Some(0.0), "{best}");
 }
 
 #[test]

@@ -148,11 +148,13 @@ fn a_picture_gets_the_confidences_of_predict() {
     let shown: Value = serde_json::from_slice(&reply.body).unwrap();
     let predicted = place.json(&["predict", "run", "pets/cat/000.png"]);
     let of = |class: &str| predicted["predictions"][0]["probabilities"][class].as_f64().unwrap();
-    for (class, p) in ["cat", "dog"].into_iter().zip(shown["probabilities"].as_array().unwrap()) {
+    for (class, p) in ["cat", "dog"].into_iter().zip(shown["confidences"].as_array().unwrap()) {
         assert!((p.as_f64().unwrap() - of(class)).abs() < 1e-5, "{shown} {predicted}");
     }
     let pass = page.get(&format!("/api/look/pass?picture={}", shown["picture"]));
-    assert_eq!(pass["probabilities"], shown["probabilities"]);
+    assert_eq!(pass["confidences"], shown["confidences"]);
+    // Without the temperature: what the loss and its gradient are made of.
+    assert_ne!(pass["probabilities"], pass["confidences"]);
     let evaluated = place.json(&["eval", "run", "pets", "--split", "val"]);
     let answers = page.get("/api/look/answers");
     assert_eq!(answers["confusion"], evaluated["confusion"]);

@@ -290,14 +290,21 @@ pub enum ClassWeights {
     Balanced,
 }
 
-/// What decides which epoch is the best.
+/// What decides which epoch is the best; on ties it is the earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
-    /// Lowest validation loss, the earlier epoch on ties.
+    /// As [`Monitor::ValLossCalibrated`]; where hardly any answer is wrong, as
+    /// [`Monitor::ValAccuracy`], and on ties the lower validation loss.
+    Auto,
+    /// Lowest validation loss after the best temperature (Berta et al. 2025).
+    ValLossCalibrated,
+    /// Lowest validation loss.
     ValLoss,
-    /// Highest validation accuracy, the earlier epoch on ties.
+    /// Highest validation accuracy.
     ValAccuracy,
+    /// The last epoch is the best, whatever it is like.
+    Last,
 }
 
 /// What `auto` means on a machine.

@@ -295,10 +295,10 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "train.monitor",
-        r#""val_loss""#,
-        Allowed::OneOf(&["val_loss", "val_accuracy"]),
-        "what decides which epoch is the best; the earlier one on ties",
-        "Prechelt 1998",
+        r#""auto""#,
+        Allowed::OneOf(&["auto", "val_loss_calibrated", "val_loss", "val_accuracy", "last"]),
+        "what decides which epoch is the best, the earlier one on ties; auto: the validation loss after the best temperature, or accuracy where hardly any answer is wrong",
+        "Berta et al. 2025",
     ),
     key(
         "train.early_stopping",

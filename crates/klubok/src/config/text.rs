@@ -128,8 +128,10 @@ mod tests {
     fn the_table_and_the_structs_have_the_same_words() {
         for key in KEYS {
             if let Allowed::OneOf(words) = key.allowed {
-                // What is open is resolved before a struct is made.
-                let words: Vec<&str> = words.iter().copied().filter(|&w| w != "auto").collect();
+                // What is open is resolved before a struct is made; which epoch is the best is a
+                // rule by this name.
+                let is_open = |word: &str| word == "auto" && key.path != "train.monitor";
+                let words: Vec<&str> = words.iter().copied().filter(|w| !is_open(w)).collect();
                 assert_eq!(words_of_struct(key), words, "{}", key.path);
             }
         }
@@ -151,7 +153,8 @@ mod tests {
         for key in KEYS {
             assert!(table[key.section()].get(key.name()).is_some(), "{}", key.path);
         }
-        assert!(!balanced().to_toml().contains("= \"auto\""));
+        let open = balanced().to_toml().replace("monitor = \"auto\"", "");
+        assert!(!open.contains("= \"auto\""));
         assert_eq!(Config::deserialize(table).unwrap(), balanced());
     }
 

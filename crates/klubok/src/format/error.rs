@@ -97,6 +97,19 @@ pub enum Flaw {
         /// How many.
         layers: usize,
     },
+    /// Layers were computed by other formulas.
+    #[error("its layers have other constants than klubok's")]
+    Constants,
+    /// Confidences that cannot have been fitted.
+    #[error(
+        "its confidences have a temperature of {temperature} and {uniform} of all answers alike mixed in"
+    )]
+    Calibration {
+        /// What logits are divided by.
+        temperature: f64,
+        /// Share of all answers alike.
+        uniform: f64,
+    },
     /// Labels and outputs do not match.
     #[error("it has {classes} class names for {outputs} outputs")]
     Classes {

@@ -3,8 +3,9 @@
 //! Tensors are named as the plan's parameters and running statistics (`hidden1.weight`, ...),
 //! weights `[out, in]`, all `f32`. The one metadata key, `klubok`, is a JSON object with sorted
 //! keys: `checksum` (XXH3, 128 bits, of the object without it and of the values in the plan's
-//! order), `classes`, `format`, `network`, `preprocessing`. Nothing depends on time, host, threads,
-//! paths or the run's name: the same model gives the same bytes.
+//! order), `classes`, `constants` (what formulas of layers hold besides the weights), `format`,
+//! `network`, `preprocessing`, `temperature` and `uniform` (from logits to confidences). Nothing
+//! depends on time, host, threads, paths or the run's name: the same model gives the same bytes.
 
 use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 
@@ -26,13 +27,17 @@ use crate::{
     config::keys::ENTRIES,
     data::{Input, preprocess::Preprocessing},
     limits,
-    nn::network::{Answer, Network},
+    nn::{
+        activation, batch_norm,
+        calibration::Calibration,
+        network::{Answer, Network},
+    },
     plan::Picture,
     state::{Numbers, Weights},
 };
 
 /// Version of the format that is written; earlier ones are read, later ones refused.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 pub(super) const KEY: &str = "klubok";
 
@@ -45,6 +50,8 @@ pub struct Model {
     pub preprocessing: Preprocessing,
     /// Names of the classes, in the order of the outputs.
     pub classes: Vec<String>,
+    /// From its logits to confidences.
+    pub calibration: Calibration,
     /// Its weights, in the order of the plan's parameters and running statistics.
     pub weights: Weights,
 }
@@ -54,9 +61,37 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 struct Card {
     classes: Vec<String>,
+    /// None in format 1.
+    constants: Option<Constants>,
     format: u64,
     network: Network,
     preprocessing: Preprocessing,
+    /// None in format 1.
+    temperature: Option<f64>,
+    /// None in format 1.
+    uniform: Option<f64>,
+}
+
+/// What the formulas of layers hold besides the weights.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Constants {
+    /// Added to the variance, below the root.
+    batch_norm_epsilon: f64,
+    /// Slope below 0.
+    leaky_relu_slope: f64,
+    selu_alpha: f64,
+    selu_scale: f64,
+}
+
+impl Constants {
+    /// Those of [`crate::nn`].
+    const OWN: Self = Self {
+        batch_norm_epsilon: batch_norm::EPSILON,
+        leaky_relu_slope: activation::LEAK,
+        selu_alpha: activation::SELU_ALPHA,
+        selu_scale: activation::SELU_SCALE,
+    };
 }
 
 impl Model {
@@ -145,11 +180,16 @@ impl Model {
         let (header, tensors) =
             SafeTensors::read_metadata(bytes).map_err(|error| damaged(flaw(&error)))?;
         let card = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let card = card.ok_or_else(|| not("a safetensors file of something else"))?;
+        let text = card.ok_or_else(|| not("a safetensors file of something else"))?;
         let mut card: Value =
-            serde_json::from_str(card).map_err(|error| damaged(description(&error)))?;
+            serde_json::from_str(text).map_err(|error| damaged(description(&error)))?;
         if let Some(version) = card["format"].as_u64().filter(|version| *version > FORMAT) {
             return Err(ModelError::LaterVersion { path: path(), version });
+        }
+        // The checksum is of the values: a last digit that changes none is found here.
+        let canonical = card.to_string();
+        if canonical != *text {
+            return Err(damaged(Flaw::Checksum));
         }
         let checksum = card.as_object_mut().and_then(|card| card.shift_remove("checksum"));
         let data = &bytes[header + 8..];
@@ -164,8 +204,16 @@ impl Model {
         data: &[u8],
         checksum: Option<&Value>,
     ) -> Result<Self, Flaw> {
-        let Card { classes, network, preprocessing, .. } =
+        let Card { classes, constants, format, network, preprocessing, temperature, uniform } =
             serde_json::from_str(&card.to_string()).map_err(|error| description(&error))?;
+        let calibration = match (temperature, uniform) {
+            (None, None) if format == 1 => Calibration::NONE,
+            (Some(temperature), Some(uniform)) => Calibration { temperature, uniform },
+            _ => return Err(Flaw::Description { reason: "it has no temperature".into() }),
+        };
+        if (format > 1 || constants.is_some()) && constants != Some(Constants::OWN) {
+            return Err(Flaw::Constants);
+        }
         let shapes = shapes(&network);
         let mut blocks = Vec::with_capacity(shapes.len());
         for (name, shape) in &shapes {
@@ -188,7 +236,8 @@ impl Model {
         }
         let mut params: Vec<Numbers> = blocks.into_iter().map(numbers).collect();
         let running = params.split_off(network.tensors().0.len());
-        Ok(Self { network, preprocessing, classes, weights: Weights { params, running } })
+        let weights = Weights { params, running };
+        Ok(Self { network, preprocessing, classes, calibration, weights })
     }
 
     /// The metadata with its checksum.
@@ -198,9 +247,12 @@ impl Model {
     ) -> serde_json::Result<String> {
         let card = Card {
             classes: self.classes.clone(),
+            constants: Some(Constants::OWN),
             format: FORMAT,
             network: self.network.clone(),
             preprocessing: self.preprocessing.clone(),
+            temperature: Some(self.calibration.temperature),
+            uniform: Some(self.calibration.uniform),
         };
         // Through text, where an f32 keeps its short form: 0.3, not 0.30000001192092896.
         let mut card: Value = serde_json::from_str(&serde_json::to_string(&card)?)?;
@@ -213,7 +265,7 @@ impl Model {
 
     /// Whether the parts fit one another.
     fn check(&self) -> Result<(), Flaw> {
-        let Self { network, preprocessing, classes, weights } = self;
+        let Self { network, preprocessing, classes, calibration, weights } = self;
         let (inputs, outputs) = (network.inputs, network.outputs);
         if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
             return Err(Flaw::Empty);
@@ -236,6 +288,10 @@ impl Model {
         let mut dropout = dropout.chain([network.input_dropout]);
         if let Some(chance) = dropout.find(|chance| !(0.0..1.0).contains(chance)) {
             return Err(Flaw::Dropout { chance });
+        }
+        if !calibration.is_sound() {
+            let Calibration { temperature, uniform } = *calibration;
+            return Err(Flaw::Calibration { temperature, uniform });
         }
         if let Input::Pictures(Picture { channels, .. }) = preprocessing.input
             && ![1, 3].contains(&channels)
@@ -314,7 +370,7 @@ fn description(error: &serde_json::Error) -> Flaw {
     Flaw::Description { reason: error.to_string() }
 }
 
-fn sum(card: &Value, blocks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+pub(super) fn sum(card: &Value, blocks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hasher = Hasher::new();
     hasher.write(card.to_string().as_bytes());
     blocks.into_iter().for_each(|block| hasher.write(block.as_ref()));

@@ -12,13 +12,16 @@ use serde_json::Value;
 
 use super::{
     Flaw, Model, ModelError,
-    model::{KEY, shapes},
+    model::{KEY, shapes, sum},
 };
 use crate::{
     Error,
     config::{Fit, Init},
     data::{Input, preprocess::Preprocessing},
-    nn::network::{Answer, Hidden, Network, Start},
+    nn::{
+        calibration::Calibration,
+        network::{Answer, Hidden, Network, Start},
+    },
     plan::{Activation, Picture},
     state::{Numbers, Weights},
 };
@@ -46,6 +49,7 @@ fn model() -> Model {
             std: vec![63.7],
         },
         classes: vec!["cat".into(), "\"dog\" é".into()],
+        calibration: Calibration { temperature: 1.5, uniform: 0.01 },
         weights: Weights { params: state.params, running: state.running },
     }
 }
@@ -109,13 +113,15 @@ fn the_card_has_sorted_keys_and_short_numbers() {
     assert_eq!(
         card.replace(checksum.as_str().unwrap(), "CHECKSUM"),
         concat!(
-            r#"{"checksum":"CHECKSUM","classes":["cat","\"dog\" é"],"format":1,"#,
+            r#"{"checksum":"CHECKSUM","classes":["cat","\"dog\" é"],"#,
+            r#""constants":{"batch_norm_epsilon":0.00001,"leaky_relu_slope":0.01,"#,
+            r#""selu_alpha":1.6732632423543772,"selu_scale":1.0507009873554805},"format":2,"#,
             r#""network":{"answer":"classes","hidden":["#,
             r#"{"activation":"relu","batch_norm":true,"dropout":0.3,"units":3},"#,
             r#"{"activation":"relu","batch_norm":false,"dropout":0.3,"units":2}],"#,
             r#""input_dropout":0.1,"inputs":4,"outputs":2},"#,
             r#""preprocessing":{"fit":"squash","input":{"pictures":{"channels":1,"height":2,"width":2}},"#,
-            r#""mean":[120.1],"std":[63.7]}}"#
+            r#""mean":[120.1],"std":[63.7]},"temperature":1.5,"uniform":0.01}"#
         )
     );
 }
@@ -224,14 +230,55 @@ fn tensors_of_another_shape_or_type_are_named() {
 #[test]
 fn a_later_version_says_so_whatever_else_it_holds() {
     refused(
-        &file(Some(r#"{"format":2,"novelty":true}"#), &[]),
-        "has model format 2, this klubok reads up to 1: use a later one",
+        &file(Some(r#"{"format":3,"novelty":true}"#), &[]),
+        "has model format 3, this klubok reads up to 2: use a later one",
+    );
+}
+
+/// The file with another card, and the checksum that fits it.
+fn sealed(change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut card: Value = serde_json::from_str(&card()).unwrap();
+    card.as_object_mut().unwrap().shift_remove("checksum");
+    change(&mut card);
+    let blocks: Vec<Vec<u8>> = tensors()
+        .iter()
+        .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
+        .collect();
+    card["checksum"] = sum(&card, &blocks).into();
+    card.sort_all_objects();
+    file(Some(&card.to_string()), &tensors())
+}
+
+#[test]
+fn a_model_of_the_first_format_has_confidences_as_they_are() {
+    let first = sealed(|card| {
+        card["format"] = 1.into();
+        let card = card.as_object_mut().unwrap();
+        for key in ["constants", "temperature", "uniform"] {
+            card.shift_remove(key);
+        }
+    });
+    assert_eq!(read(&first).unwrap().calibration, Calibration::NONE);
+}
+
+#[test]
+fn a_later_model_has_all_that_confidences_and_layers_need() {
+    refused(
+        &sealed(|card| drop(card.as_object_mut().unwrap().shift_remove("uniform"))),
+        "is damaged: its description cannot be read: it has no temperature",
+    );
+    let constants = "is damaged: its layers have other constants than klubok's";
+    refused(&sealed(|card| card["constants"] = Value::Null), constants);
+    refused(&sealed(|card| card["constants"]["batch_norm_epsilon"] = 1e-3.into()), constants);
+    refused(
+        &sealed(|card| card["temperature"] = 0.into()),
+        "is damaged: its confidences have a temperature of 0 and 0.01 of all answers alike mixed in",
     );
 }
 
 #[test]
 fn a_card_that_makes_no_sense_is_an_error() {
-    for card in ["", "null", "[]", "{}", r#"{"format":1}"#, r#"{"format":-1}"#, "{\"format\":"] {
+    for card in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
         let error = read(&file(Some(card), &tensors())).unwrap_err().to_string();
         assert!(error.contains("its description cannot be read"), "{card}: {error}");
     }
@@ -343,7 +390,9 @@ prop_compose! {
             std: std[..inputs].to_vec(),
         };
         let weights = Weights { params: state.params, running: state.running };
-        Model { network, preprocessing, classes: classes.into_iter().collect(), weights }
+        let calibration = Calibration::of(f64::from(std[0]).clamp(1e-6, 1e6), seed >> 40);
+        let classes = classes.into_iter().collect();
+        Model { network, preprocessing, classes, calibration, weights }
     }
 }
 

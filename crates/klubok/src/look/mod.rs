@@ -137,7 +137,10 @@ mod tests {
     use crate::{
         config::{Fit, Init},
         data::{Input, preprocess::Preprocessing},
-        nn::network::{Answer, Hidden, Network, Start},
+        nn::{
+            calibration::Calibration,
+            network::{Answer, Hidden, Network, Start},
+        },
         plan::Picture,
     };
 
@@ -168,7 +171,8 @@ mod tests {
         };
         let weights = Weights { params: state.params, running: state.running };
         let classes = vec!["cat".to_owned(), "dog".to_owned()];
-        Glass::new(Model { network, preprocessing, classes, weights })
+        let calibration = Calibration::NONE;
+        Glass::new(Model { network, preprocessing, classes, calibration, weights })
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
 pub struct Pass {
     /// Every value of the plan, by its number.
     values: Vec<Vec<f64>>,
-    /// Confidences of the classes.
+    /// Probabilities of the classes, as the network has them: `softmax(logits)`.
     pub probabilities: Vec<f64>,
     logits: Vec<f64>,
 }
@@ -83,6 +83,13 @@ impl Glass {
         }
         let logits = values[self.plan.output.0].clone();
         Pass { probabilities: softmax(&logits), logits, values }
+    }
+
+    /// How sure it may be of each class: what validation has made of its probabilities.
+    pub fn confidences(&self, pass: &Pass) -> Vec<f64> {
+        let mut confidences = pass.logits.clone();
+        self.model.calibration.confidences(&mut confidences);
+        confidences
     }
 
     /// The way back of the cross-entropy where `class` is right: at the logits it is `p - y`, and

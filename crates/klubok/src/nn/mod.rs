@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod batch_norm;
+pub mod calibration;
 #[cfg(test)]
 pub mod check;
 pub mod dropout;

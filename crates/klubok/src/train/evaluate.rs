@@ -4,13 +4,16 @@
 use crate::{
     backend::{DataId, Outputs, Program},
     error::{PlanError, Result},
-    nn::loss,
+    nn::{calibration::Calibration, loss},
     plan::{Op, Plan, Value},
     train::activity::{Activity, ActivityCount},
 };
 
 /// Rows that are inferred together.
 const BLOCK: usize = 512;
+/// Most logits that are kept to fit a temperature to: 64 MiB of them. Of more rows, every so many
+/// are.
+const KEPT: usize = 1 << 24;
 
 /// Infers `taps` of the rows block by block and hands each block to `each`.
 ///
@@ -88,6 +91,24 @@ impl Scores {
     }
 }
 
+/// What is known of a part that training does not see.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Validated {
+    /// Loss and accuracy, as the network has them.
+    pub scores: Scores,
+    /// The temperature that fits these samples best; none without samples.
+    pub calibrated: Option<Calibrated>,
+}
+
+/// A temperature, and how good confidences are with it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibrated {
+    /// From logits to confidences.
+    pub calibration: Calibration,
+    /// Mean cross-entropy of these confidences.
+    pub loss: f64,
+}
+
 /// How much the answers differ from sample to sample.
 #[derive(Debug, Clone, Default)]
 struct Spread {
@@ -146,6 +167,17 @@ pub struct Evaluator {
     spread: Spread,
     outputs: Outputs,
     logits: Vec<f64>,
+    /// Logits and classes of the rows that a temperature is fitted to.
+    kept: (Vec<f32>, Vec<u32>),
+}
+
+/// What is measured of rows beside loss and accuracy.
+#[derive(Clone, Copy, PartialEq)]
+enum Besides {
+    Nothing,
+    Spread,
+    /// Of every so manyth row.
+    Logits(usize),
 }
 
 impl Evaluator {
@@ -166,8 +198,8 @@ impl Evaluator {
         }
         let logits = vec![0.0; plan.widths[plan.output.0]];
         let layers = plan.layers.len();
-        let (spread, outputs) = (Spread::default(), Outputs::default());
-        Self { data, taps, counts, layers, spread, outputs, logits }
+        let (spread, outputs, kept) = (Spread::default(), Outputs::default(), Default::default());
+        Self { data, taps, counts, layers, spread, outputs, logits, kept }
     }
 
     /// Loss and accuracy on these rows; `targets` has the class of every row of the data.
@@ -181,7 +213,28 @@ impl Evaluator {
         targets: &[u32],
     ) -> Result<Scores> {
         let taps = self.taps[..1].to_vec();
-        self.run(program, rows, targets, &taps, false)
+        self.run(program, rows, targets, &taps, Besides::Nothing)
+    }
+
+    /// The same, and the best temperature.
+    ///
+    /// # Errors
+    /// As [`Evaluator::scores`].
+    pub fn validated(
+        &mut self,
+        program: &mut dyn Program,
+        rows: &[u32],
+        targets: &[u32],
+    ) -> Result<Validated> {
+        let (taps, outputs) = (self.taps[..1].to_vec(), self.logits.len());
+        let each = rows.len().div_ceil((KEPT / outputs.max(1)).max(1)).max(1);
+        self.kept.0.clear();
+        self.kept.1.clear();
+        let scores = self.run(program, rows, targets, &taps, Besides::Logits(each))?;
+        let (logits, classes) = &self.kept;
+        let calibration = Calibration::fit(logits, outputs, classes);
+        let loss = calibration.loss(logits, outputs, classes);
+        Ok(Validated { scores, calibrated: loss.map(|loss| Calibrated { calibration, loss }) })
     }
 
     /// What is known of the fixed sample of the training part.
@@ -197,7 +250,7 @@ impl Evaluator {
         self.counts.iter_mut().for_each(|(_, count)| count.clear());
         self.spread.clear(self.logits.len());
         let taps = self.taps.clone();
-        let scores = self.run(program, rows, targets, &taps, true)?;
+        let scores = self.run(program, rows, targets, &taps, Besides::Spread)?;
         let mut activity = vec![None; self.layers];
         for (layer, count) in &self.counts {
             activity[*layer] = count.activity();
@@ -241,18 +294,25 @@ impl Evaluator {
         rows: &[u32],
         targets: &[u32],
         taps: &[Value],
-        with_spread: bool,
+        besides: Besides,
     ) -> Result<Scores> {
-        let Self { data, counts, spread, outputs, logits, .. } = self;
-        let mut scores = Scores::default();
+        let Self { data, counts, spread, outputs, logits, kept, .. } = self;
+        let (mut scores, mut seen) = (Scores::default(), 0);
         visit(program, *data, rows, taps, outputs, |rows, outputs| {
             let samples = outputs.values[0].chunks_exact(logits.len());
             for (&row, z) in rows.iter().zip(samples) {
                 logits.iter_mut().zip(z).for_each(|(to, &z)| *to = f64::from(z));
-                scores.add(row, logits, targets[row as usize])?;
-                if with_spread {
-                    spread.add(logits);
+                let class = targets[row as usize];
+                scores.add(row, logits, class)?;
+                match besides {
+                    Besides::Spread => spread.add(logits),
+                    Besides::Logits(each) if seen % each == 0 => {
+                        kept.0.extend_from_slice(z);
+                        kept.1.push(class);
+                    }
+                    _ => {}
                 }
+                seen += 1;
             }
             for ((_, count), values) in counts.iter_mut().zip(&outputs.values[1..]) {
                 count.add(values);

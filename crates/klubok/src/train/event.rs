@@ -32,6 +32,13 @@ pub struct Metrics {
     /// Loss in evaluation mode on the validation part: no penalties, smoothing or class weights.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_loss: Option<f64>,
+    /// The same after the best single temperature: how well the network tells classes apart,
+    /// however sure it is of it ([`crate::nn::calibration`]).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val_loss_calibrated: Option<f64>,
+    /// That temperature: what logits are divided by. Above 1, the network is too sure.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub temperature: Option<f64>,
     /// Share of right answers in evaluation mode on the same sample as `train_eval_loss`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_accuracy: Option<f64>,

@@ -5,12 +5,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backend::{ParamFigures, StepFigures},
     config::Monitor,
+    nn::calibration::Calibration,
     optim::schedule::Plateau,
     train::{
         event::{Metrics, Stopped},
         meter::Meter,
     },
 };
+
+/// With fewer wrong answers than this the loss after the best temperature hangs on one or two
+/// samples: what tells epochs apart then is how many are wrong (`Monitor::Auto`).
+const FEW_ERRORS: u64 = 5;
 
 /// Position, running figures and trackers of a training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -93,6 +98,12 @@ impl Progress {
         self.step as f64 / self.steps_per_epoch as f64
     }
 
+    /// How confidences of the best epoch's weights come out right, as far as validation tells.
+    pub fn calibration(&self) -> Calibration {
+        let temperature = self.best.and_then(|best| best.temperature);
+        temperature.map_or(Calibration::NONE, |t| Calibration::of(t, self.val_samples))
+    }
+
     /// The learning rate over that of the schedule: 1 unless a person changed it.
     pub fn rate_factor(&self) -> f64 {
         self.rate_factor.unwrap_or(1.0)
@@ -116,6 +127,12 @@ pub struct Best {
     pub train_accuracy: Option<f64>,
     /// Loss on the validation part.
     pub val_loss: Option<f64>,
+    /// The same after the best temperature; none in checkpoints from before it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val_loss_calibrated: Option<f64>,
+    /// That temperature.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub temperature: Option<f64>,
     /// Share of right answers on it.
     pub val_accuracy: Option<f64>,
 }
@@ -128,25 +145,49 @@ impl Best {
             train_loss: metrics.train_eval_loss,
             train_accuracy: metrics.train_accuracy,
             val_loss: metrics.val_loss,
+            val_loss_calibrated: metrics.val_loss_calibrated,
+            temperature: metrics.temperature,
             val_accuracy: metrics.val_accuracy,
         }
     }
 
-    /// True when this epoch is better than an earlier one. Without a validation part the fixed
-    /// sample of the training part decides.
-    pub fn beats(&self, earlier: &Best, monitor: Monitor) -> bool {
+    /// True when this epoch is better than an earlier one, by a validation part of so many samples.
+    /// Without one the fixed sample of the training part decides.
+    pub fn beats(&self, earlier: &Best, monitor: Monitor, val_samples: u64) -> bool {
+        let accuracy = |best: &Best| best.val_accuracy.or(best.train_accuracy);
+        let errors = |best: &Best| {
+            best.val_accuracy.map(|share| ((1.0 - share) * val_samples as f64).round() as u64)
+        };
+        let is_more_right = accuracy(self) > accuracy(earlier);
+        let has_lower_loss = self.loss() < earlier.loss();
         match monitor {
-            Monitor::ValLoss => self.loss() < earlier.loss(),
-            Monitor::ValAccuracy => {
-                let accuracy = |b: &Best| b.val_accuracy.or(b.train_accuracy);
-                accuracy(self) > accuracy(earlier)
+            Monitor::Auto if errors(self).min(errors(earlier)).is_some_and(|n| n < FEW_ERRORS) => {
+                is_more_right || (accuracy(self) == accuracy(earlier) && has_lower_loss)
             }
+            Monitor::Auto | Monitor::ValLossCalibrated => {
+                self.calibrated_loss() < earlier.calibrated_loss()
+            }
+            Monitor::ValLoss => has_lower_loss,
+            Monitor::ValAccuracy => is_more_right,
+            Monitor::Last => true,
+        }
+    }
+
+    /// The loss that a reduction of the learning rate on a plateau goes by.
+    pub fn watched_loss(&self, monitor: Monitor) -> Option<f64> {
+        match monitor {
+            Monitor::Auto | Monitor::ValLossCalibrated => self.calibrated_loss(),
+            Monitor::ValLoss | Monitor::ValAccuracy | Monitor::Last => self.loss(),
         }
     }
 
     /// Validation loss, or without a validation part that of the fixed sample of the training part.
-    pub fn loss(&self) -> Option<f64> {
+    fn loss(&self) -> Option<f64> {
         self.val_loss.or(self.train_loss)
+    }
+
+    fn calibrated_loss(&self) -> Option<f64> {
+        self.val_loss_calibrated.or(self.loss())
     }
 }
 
@@ -224,22 +265,51 @@ mod tests {
 
     fn best(val_loss: Option<f64>, val_accuracy: Option<f64>, train_loss: f64) -> Best {
         let train_loss = Some(train_loss);
-        Best { epoch: 0, train_loss, train_accuracy: Some(0.5), val_loss, val_accuracy }
+        let (val_loss_calibrated, temperature) = (None, None);
+        let train_accuracy = Some(0.5);
+        Best {
+            epoch: 0,
+            train_loss,
+            train_accuracy,
+            val_loss,
+            val_loss_calibrated,
+            temperature,
+            val_accuracy,
+        }
     }
 
     #[test]
     fn the_monitor_decides_and_ties_stay_with_the_earlier() {
         let a = best(Some(0.5), Some(0.8), 0.1);
         let b = best(Some(0.4), Some(0.8), 0.2);
-        assert!(b.beats(&a, Monitor::ValLoss) && !a.beats(&b, Monitor::ValLoss));
-        assert!(!b.beats(&a, Monitor::ValAccuracy) && !a.beats(&b, Monitor::ValAccuracy));
-        assert!(!a.beats(&a, Monitor::ValLoss));
+        assert!(b.beats(&a, Monitor::ValLoss, 100) && !a.beats(&b, Monitor::ValLoss, 100));
+        let accuracy = Monitor::ValAccuracy;
+        assert!(!b.beats(&a, accuracy, 100) && !a.beats(&b, accuracy, 100));
+        assert!(!a.beats(&a, Monitor::ValLoss, 100));
+        assert!(a.beats(&b, Monitor::Last, 100));
+    }
+
+    #[test]
+    fn the_loss_after_the_best_temperature_decides_unless_hardly_any_answer_is_wrong() {
+        let with = |calibrated, loss, accuracy| Best {
+            val_loss_calibrated: Some(calibrated),
+            ..best(Some(loss), Some(accuracy), 0.1)
+        };
+        // Surer than it is right, and yet the better one.
+        let (sure, modest) = (with(0.4, 0.9, 0.85), with(0.5, 0.5, 0.85));
+        for monitor in [Monitor::Auto, Monitor::ValLossCalibrated] {
+            assert!(sure.beats(&modest, monitor, 100) && !modest.beats(&sure, monitor, 100));
+        }
+        assert!(modest.beats(&sure, Monitor::ValLoss, 100));
+        // Of 20 samples 3 are wrong: accuracy, then the loss as it is.
+        assert!(modest.beats(&sure, Monitor::Auto, 20) && !sure.beats(&modest, Monitor::Auto, 20));
+        assert!(with(0.9, 0.9, 0.9).beats(&modest, Monitor::Auto, 20));
     }
 
     #[test]
     fn without_validation_the_training_sample_decides() {
         let (a, b) = (best(None, None, 0.2), best(None, None, 0.1));
-        assert!(b.beats(&a, Monitor::ValLoss));
+        assert!(b.beats(&a, Monitor::ValLoss, 0) && b.beats(&a, Monitor::Auto, 0));
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl OnDisk<'_> {
         let lengths = self.logs.sync()?;
         let best = trainer.saved().best.map(|best| best.epoch);
         if best != self.saved {
+            self.model.calibration = trainer.saved().calibration();
             std::mem::swap(&mut self.model.weights, trainer.best_mut());
             let saved = self.model.save(&self.run.file(MODEL));
             std::mem::swap(&mut self.model.weights, trainer.best_mut());

@@ -6,7 +6,10 @@ use crate::{
     config::Config,
     data::{Dataset, preprocess::Preprocessing},
     format::Model,
-    nn::network::{Network, Start},
+    nn::{
+        calibration::Calibration,
+        network::{Network, Start},
+    },
     plan::Plan,
     rows::Field,
     state::{State, Weights},
@@ -64,6 +67,7 @@ impl Task {
             network: self.network.clone(),
             preprocessing: self.preprocessing.clone(),
             classes: self.classes.clone(),
+            calibration: Calibration::NONE,
             weights,
         }
     }

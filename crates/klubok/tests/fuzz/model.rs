@@ -6,7 +6,10 @@ use klubok::{
     config::{Fit, Init},
     data::{Input, preprocess::Preprocessing},
     format::Model,
-    nn::network::{Answer, Hidden, Network, Start},
+    nn::{
+        calibration::Calibration,
+        network::{Answer, Hidden, Network, Start},
+    },
     plan::{Activation, Augment, Picture},
     state::Weights,
 };
@@ -39,6 +42,7 @@ fn model() -> Model {
             std: vec![63.7],
         },
         classes: vec!["cat".into(), "dog".into()],
+        calibration: Calibration::of(1.5, 99),
         weights: Weights { params: state.params, running: state.running },
     }
 }
@@ -54,6 +58,9 @@ fn holds(model: &Model) {
     assert!(model.network.outputs >= 1);
     assert!(model.network.answer != Answer::Classes || model.classes.len() >= 2);
     model.network.lower_to_ask(prepare);
+    let mut confidences = vec![1e30, -1e30];
+    model.calibration.confidences(&mut confidences);
+    assert!(confidences.iter().all(|p| (0.0..=1.0).contains(p)));
     // What was read can be written, and is then the same.
     let again = Model::from_bytes(&model.to_bytes().unwrap(), Path::new("m")).unwrap();
     assert_eq!(again, *model);
@@ -62,13 +69,15 @@ fn holds(model: &Model) {
 #[test]
 fn models() {
     let good = model().to_bytes().unwrap();
-    let words: [&[u8]; 6] = [
+    let words: [&[u8]; 8] = [
         b"\\\"channels\\\":2",
         b"\\\"numbers\\\"",
         b"\\\"classes\\\":[]",
         b"\\\"std\\\":[1e-45]",
         b"-1.0",
         b"\\\"hidden\\\":[]",
+        b"\\\"temperature\\\":1e-300",
+        b"\\\"uniform\\\":1",
     ];
     let read = |bytes: &[u8]| Model::from_bytes(bytes, Path::new("m"));
     fuzz("model", std::slice::from_ref(&good), &words, |bytes| {

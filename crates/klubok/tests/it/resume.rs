@@ -18,6 +18,7 @@ use klubok::{
     config::{Config, Optimizer},
     data::Dataset,
     format::Model,
+    nn::calibration::Calibration,
     observe::{before, metrics, watch::Watch},
     plan::{Plan, Precision, Value},
     rows::Rows,
@@ -487,24 +488,28 @@ fn the_model_is_that_of_the_best_epoch() {
     assert_eq!(model.classes, ["a", "b", "c"]);
     assert_eq!(model.network, config().network(2, 3));
     let metrics = metrics::read(&run.file("metrics.jsonl"), &mut LINES.clone()).unwrap();
-    let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss.unwrap()).collect();
+    let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss_calibrated.unwrap()).collect();
     let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
     let best = run.progress().unwrap().unwrap().best.unwrap();
+    let of_best = &metrics[best.epoch as usize];
     assert_eq!(losses[best.epoch as usize], lowest);
+    assert_eq!(model.calibration, Calibration::of(of_best.temperature.unwrap(), 21));
     assert!(
         best.epoch > 0 && fs::read_to_string(run.file("split.csv")).unwrap().lines().count() == 83
     );
 
-    // The weights in the file give the loss of that epoch on the validation part again.
+    // The weights in the file give the losses of that epoch on the validation part again.
     let data = blobs::data(61, 21);
     let task = Task::new(&config(), &data).unwrap();
     let mut program = ReferenceBackend.compile(&task.plan, 8, &[data.rows]).unwrap();
     let Weights { params, running } = model.weights;
     program.load(&State { params, running, moments: vec![] }).unwrap();
-    let scores = Evaluator::new(&task.plan, DataId(0))
-        .scores(&mut *program, &data.parts.val, &data.targets)
+    let validated = Evaluator::new(&task.plan, DataId(0))
+        .validated(&mut *program, &data.parts.val, &data.targets)
         .unwrap();
-    assert!((scores.loss().unwrap() - lowest).abs() < 1e-6);
+    let off = |loss: Option<f64>, expected: f64| (loss.unwrap() - expected).abs();
+    assert!(off(validated.scores.loss(), of_best.val_loss.unwrap()) < 1e-6);
+    assert!(off(validated.calibrated.map(|calibrated| calibrated.loss), lowest) < 1e-6);
 }
 
 #[test]

@@ -125,9 +125,9 @@
 
   // The classes that the network is surest of, and the right one.
   function shownClasses(look, label) {
-    const order = look.probabilities.map((p, i) => i);
+    const order = look.confidences.map((p, i) => i);
     if (order.length <= MOST_CLASSES) return order;
-    order.sort((a, b) => look.probabilities[b] - look.probabilities[a]);
+    order.sort((a, b) => look.confidences[b] - look.confidences[a]);
     const first = order.slice(0, MOST_CLASSES);
     if (label !== null && !first.includes(label)) first[MOST_CLASSES - 1] = label;
     return first;
@@ -135,15 +135,15 @@
 
   function renderChances(state, look, label) {
     const { classes } = state.run.data;
-    const best = look.probabilities.indexOf(Math.max(...look.probabilities));
+    const best = look.confidences.indexOf(Math.max(...look.confidences));
     const rows = shownClasses(look, label).map((i) => {
       const start = look.start_probabilities ? look.start_probabilities[i] : null;
       const kind = i === label ? "right" : "";
       const marks = `${i === best ? "▸ " : ""}${classes[i] ?? i}${i === label ? " ✓" : ""}`;
       return el("li", { class: i === best ? "best" : "" },
         el("span", { class: "class", text: marks }),
-        Klubok.draw.bar(look.probabilities[i], { tick: start, kind }),
-        el("span", { class: "value", text: text.percent(look.probabilities[i]) }),
+        Klubok.draw.bar(look.confidences[i], { tick: start, kind }),
+        el("span", { class: "value", text: text.percent(look.confidences[i]) }),
         el("span", { class: "before", text: start === null ? "" : t("page.at_start", { p: text.percent(start) }) }));
     });
     chances.replaceChildren(el("ol", {}, ...rows));

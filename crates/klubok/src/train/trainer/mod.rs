@@ -27,7 +27,7 @@ use crate::{
         cadence::{READ_EVERY, chosen, fast_steps, observed},
         control::{Control, Recorded},
         distance::Distance,
-        evaluate::{Evaluator, Sampled, Scores},
+        evaluate::{Evaluator, Sampled, Validated},
         event::{Event, Metrics, Observer, Stopped},
         meter::Meter,
         progress::{Best, Divergence, Progress, Quantity, fault},
@@ -115,7 +115,7 @@ impl From<Error> for Halt {
 /// Figures in evaluation mode.
 struct Evaluated {
     train: Sampled,
-    val: Scores,
+    val: Validated,
 }
 
 impl<'a> Trainer<'a> {
@@ -398,9 +398,9 @@ impl<'a> Trainer<'a> {
             self.step_samples.each_ref()
         };
         let train = self.evaluator.sampled(program, train, targets)?;
-        let val = self.evaluator.scores(program, val, targets)?;
+        let val = self.evaluator.validated(program, val, targets)?;
         self.end_lap(false);
-        if !(train.scores.loss_sum + val.loss_sum).is_finite() {
+        if !(train.scores.loss_sum + val.scores.loss_sum).is_finite() {
             return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
         }
         Ok(Evaluated { train, val })
@@ -428,12 +428,13 @@ impl<'a> Trainer<'a> {
         let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
         let progress = &mut self.progress;
         let now = Best::new(progress.epoch, &metrics);
-        let best = progress.best.is_none_or(|best| now.beats(&best, self.config.monitor));
+        let (monitor, samples) = (self.config.monitor, progress.val_samples);
+        let best = progress.best.is_none_or(|best| now.beats(&best, monitor, samples));
         if best {
             progress.best = Some(now);
             self.program.store_weights(&mut self.best)?;
         }
-        if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.loss()) {
+        if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.watched_loss(monitor)) {
             progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);
         }
         let best_epoch = progress.best.map_or(0, |best| best.epoch);
@@ -481,14 +482,17 @@ impl<'a> Trainer<'a> {
     fn metrics(&self, meter: &Meter, evaluated: &Evaluated) -> Metrics {
         let progress = &self.progress;
         let samples = progress.epoch_meter.samples() as f64;
+        let calibrated = evaluated.val.calibrated;
         Metrics {
             epoch: progress.epochs(),
             step: progress.step,
             train_loss: meter.train_loss(),
             train_eval_loss: evaluated.train.scores.loss(),
-            val_loss: evaluated.val.loss(),
+            val_loss: evaluated.val.scores.loss(),
+            val_loss_calibrated: calibrated.map(|calibrated| calibrated.loss),
+            temperature: calibrated.map(|calibrated| calibrated.calibration.temperature),
             train_accuracy: evaluated.train.scores.accuracy(),
-            val_accuracy: evaluated.val.accuracy(),
+            val_accuracy: evaluated.val.scores.accuracy(),
             learning_rate: progress.step.checked_sub(1).map(|last| self.learning_rate(last)),
             grad_norm: meter.grad_norm(),
             prediction_spread: evaluated.train.prediction_spread,

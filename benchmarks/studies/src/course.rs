@@ -1,0 +1,208 @@
+//! One training, epoch by epoch: what parts of several sizes say of it, and what is true.
+
+use anyhow::Result;
+use klubok::{
+    backend::{Backend, DataId, Outputs, cpu::CpuBackend},
+    config::{Config, Layers, Machine, Preset},
+    data::Dataset,
+    nn::calibration::Calibration,
+    plan::Plan,
+    train::{
+        control::Control,
+        evaluate::visit,
+        event::{Event, Observer},
+        task::Task,
+        trainer::{Snapshot, Trainer},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::set::{Set, deal};
+
+/// Sizes of the part that chooses.
+pub(crate) const SIZES: [usize; 4] = [60, 300, 1000, 5000];
+
+/// What a training was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Course {
+    pub(crate) set: Set,
+    pub(crate) preset: String,
+    pub(crate) train: usize,
+    pub(crate) seed: u64,
+    /// Epochs without a better one before it would have stopped; none where it never would.
+    pub(crate) patience: Option<u64>,
+    /// Epoch 0 is before any update.
+    pub(crate) epochs: Vec<Epoch>,
+}
+
+/// The end of an epoch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    /// Share of right answers on samples that chose nothing.
+    pub(crate) accuracy: f64,
+    /// Cross-entropy on them, as the network has it.
+    pub(crate) loss: f64,
+    /// The best temperature on them, and the cross-entropy with it.
+    pub(crate) best_temperature: f64,
+    pub(crate) best_loss: f64,
+    /// In the order of [`SIZES`].
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// What a part that chooses says of an epoch, and what comes of it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) loss: f64,
+    pub(crate) calibrated: f64,
+    pub(crate) temperature: f64,
+    /// Wrong answers.
+    pub(crate) errors: u64,
+    /// Cross-entropy on the samples that chose nothing, with this temperature.
+    pub(crate) judged: f64,
+    /// The same without all answers alike mixed in.
+    pub(crate) judged_unmixed: f64,
+    /// Expected calibration error there (15 bins), with this temperature.
+    pub(crate) ece: f64,
+}
+
+/// The settings of a set, with everything done to the end.
+pub(crate) fn settings(set: Set, preset: Preset, seed: u64) -> Result<(Config, Option<u64>)> {
+    let mut layers = Layers::new(preset, set.kind());
+    layers.set("train.seed", &seed.to_string())?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let machine = Machine { cores, precision: CpuBackend::fastest_precision() };
+    let mut config = layers.resolve(machine)?.config;
+    let patience = config.train.early_stopping.then_some(config.train.patience);
+    config.train.early_stopping = false;
+    Ok((config, patience))
+}
+
+/// Trains once.
+pub(crate) fn run(
+    data: &Dataset,
+    set: Set,
+    preset: Preset,
+    train: usize,
+    seed: u64,
+) -> Result<Course> {
+    let (config, patience) = settings(set, preset, seed)?;
+    let (data, judges) = deal(data, train, seed)?;
+    let backend = CpuBackend::new(config.train.threads);
+    let task = Task::new(&config, &data)?;
+    let mut looker = Looker::new(&backend, &task.plan, &data, judges)?;
+    let plan = task.plan.clone();
+    let mut own = data.clone();
+    own.parts.val.clear();
+    let mut trainer =
+        Trainer::new(&backend, plan, &own, &config.train, Snapshot::start(task.start))?;
+    let (mut epochs, mut silent, control) = (Vec::new(), Silent, Control::new());
+    loop {
+        let stopped = trainer.advance(&mut silent, &control)?;
+        let Snapshot { progress, state, .. } = trainer.snapshot()?;
+        if progress.position == 0 && progress.epoch as usize == epochs.len() {
+            looker.program.load(&state)?;
+            epochs.push(looker.look()?);
+        }
+        if stopped.is_some() {
+            break;
+        }
+    }
+    Ok(Course { set, preset: preset.name().into(), train, seed, patience, epochs })
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn observe(&mut self, _: &Event<'_>) -> klubok::Result<()> {
+        Ok(())
+    }
+}
+
+/// Looks at a network with the eyes of every part.
+struct Looker<'a> {
+    program: Box<dyn klubok::backend::Program>,
+    plan: &'a Plan,
+    data: &'a Dataset,
+    judges: Vec<u32>,
+}
+
+impl<'a> Looker<'a> {
+    fn new(
+        backend: &dyn Backend,
+        plan: &'a Plan,
+        data: &'a Dataset,
+        judges: Vec<u32>,
+    ) -> Result<Self> {
+        let program = backend.compile(plan, 512, std::slice::from_ref(&data.rows))?;
+        Ok(Self { program, plan, data, judges })
+    }
+
+    fn look(&mut self) -> Result<Epoch> {
+        let outputs = self.data.classes.len();
+        let judges = self.judges.clone();
+        let (z, classes) = self.logits(&judges)?;
+        let of_none =
+            |calibration: Calibration| calibration.loss(&z, outputs, &classes).unwrap_or(f64::NAN);
+        let best = Calibration::fit(&z, outputs, &classes);
+        let rows = self.data.parts.val.clone();
+        let (own, own_classes) = self.logits(&rows)?;
+        let seen = SIZES.map(|size| {
+            let (own, own_classes) = (&own[..size * outputs], &own_classes[..size]);
+            let fitted = Calibration::fit(own, outputs, own_classes);
+            let of = |calibration: Calibration| {
+                calibration.loss(own, outputs, own_classes).unwrap_or(f64::NAN)
+            };
+            Seen {
+                loss: of(Calibration::NONE),
+                calibrated: of(fitted),
+                temperature: fitted.temperature,
+                errors: size as u64 - right(own, outputs, own_classes),
+                judged: of_none(fitted),
+                judged_unmixed: of_none(Calibration { uniform: 0.0, ..fitted }),
+                ece: ece(fitted, &z, outputs, &classes),
+            }
+        });
+        Ok(Epoch {
+            accuracy: right(&z, outputs, &classes) as f64 / classes.len() as f64,
+            loss: of_none(Calibration::NONE),
+            best_temperature: best.temperature,
+            best_loss: of_none(Calibration { uniform: 0.0, ..best }),
+            seen: seen.to_vec(),
+        })
+    }
+
+    fn logits(&mut self, rows: &[u32]) -> Result<(Vec<f32>, Vec<u32>)> {
+        let mut z = Vec::new();
+        let taps = [self.plan.output];
+        let mut outputs = Outputs::default();
+        visit(&mut *self.program, DataId(0), rows, &taps, &mut outputs, |_, outputs| {
+            z.extend_from_slice(&outputs.values[0]);
+            Ok(())
+        })?;
+        Ok((z, rows.iter().map(|&row| self.data.targets[row as usize]).collect()))
+    }
+}
+
+fn largest(z: &[f32]) -> usize {
+    (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
+}
+
+fn right(z: &[f32], outputs: usize, classes: &[u32]) -> u64 {
+    z.chunks_exact(outputs).zip(classes).filter(|(z, class)| largest(z) == **class as usize).count()
+        as u64
+}
+
+/// Expected calibration error over 15 bins of equal width (Guo et al. 2017).
+fn ece(calibration: Calibration, z: &[f32], outputs: usize, classes: &[u32]) -> f64 {
+    let mut bins = [(0.0, 0.0); 15];
+    for (z, &class) in z.chunks_exact(outputs).zip(classes) {
+        let mut p: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
+        calibration.confidences(&mut p);
+        let answer = largest(z);
+        let bin = &mut bins[((p[answer] * 15.0) as usize).min(14)];
+        bin.0 += p[answer];
+        bin.1 += f64::from(u8::from(answer == class as usize));
+    }
+    bins.iter().map(|(sure, right): &(f64, f64)| (sure - right).abs()).sum::<f64>()
+        / classes.len() as f64
+}
