@@ -44,9 +44,11 @@ struct Judged {
     rule: Rule,
     accuracy: f64,
     loss: f64,
-    /// The cell with the largest loss of accuracy against the raw loss: its name, difference, half of its interval.
+    /// The cell with the largest loss of accuracy against the raw loss: its name, the difference
+    /// and half of its interval.
     worst: (String, f64, f64),
-    /// Cells that are worse than with the raw loss, beyond the interval: in accuracy, in cross-entropy.
+    /// Cells that are worse than with the raw loss, beyond the interval: in accuracy, in
+    /// cross-entropy.
     worse: [usize; 2],
 }
 

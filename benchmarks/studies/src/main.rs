@@ -1,4 +1,5 @@
-//! Choices that data decided, made again. Each study trains with the library, in memory, and prints a table.
+//! Choices that data decided, made again. Each study trains with the library, in memory, and prints
+//! a table.
 
 mod course;
 mod judge;

@@ -19,7 +19,8 @@ pub(crate) enum Rule {
     Ranks,
     /// The last epoch.
     Last,
-    /// [`Rule::Calibrated`], but [`Rule::ErrorsThenLoss`] where an epoch has fewer errors than this.
+    /// [`Rule::Calibrated`], but [`Rule::ErrorsThenLoss`] where an epoch has fewer errors than
+    /// this.
     Auto(u64),
 }
 
