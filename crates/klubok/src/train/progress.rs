@@ -13,8 +13,9 @@ use crate::{
     },
 };
 
-/// With fewer wrong answers than this the loss after the best temperature hangs on one or two
-/// samples: what tells epochs apart then is how many are wrong (`Monitor::Auto`).
+/// With fewer wrong answers than this, `Monitor::Auto` goes by how many there are. Of 2 to 50 tried
+/// on MNIST and Fashion-MNIST, this one chooses epochs nearest to the best (`klubok-studies
+/// best-epoch`, 2,000 samples to learn from, 60 to 5,000 to choose, 10 seeds).
 const FEW_ERRORS: u64 = 5;
 
 /// Position, running figures and trackers of a training.

@@ -50,8 +50,7 @@ impl Config {
     /// What is minimised; `class_counts` is the number of training samples of each class.
     ///
     /// Balanced weights are `samples / (classes * samples of the class)`, as scikit-learn's
-    /// [`compute_class_weight`](https://scikit-learn.org/stable/modules/generated/sklearn.utils.class_weight.compute_class_weight.html);
-    /// a class without samples weighs 0.
+    /// `compute_class_weight` (`sklearn.utils.class_weight`); a class without samples weighs 0.
     pub fn loss_spec(&self, class_counts: &[u64]) -> LossSpec {
         let samples: u64 = class_counts.iter().sum();
         let balanced = |&count: &u64| match count {
