@@ -15,8 +15,18 @@ const WIDEST_COMMENT: usize = 100;
 
 /// What every module of the library may use.
 const BASE: &[&str] = &[
-    "error", "Error", "Result", "bounded", "limits", "part", "rows", "plan", "state", "rng",
+    "error",
+    "Error",
+    "Result",
+    "bounded",
+    "limits",
+    "part",
+    "rows",
+    "plan",
+    "state",
+    "rng",
     "config",
+    "components",
 ];
 
 /// What each module of the library may use beside [`BASE`] and itself, by the start of its path.
@@ -41,11 +51,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("state", &[]),
     ("rng", &[]),
     ("config", &[]),
+    ("components", &[]),
     ("optim", &[]),
     ("nn", &["optim"]),
     ("data", &[]),
     ("backend", &["nn", "optim"]),
-    ("format", &["nn", "data::Input", "data::preprocess", "backend::State", "backend::Weights"]),
+    (
+        "format",
+        &[
+            "nn",
+            "data::Input",
+            "data::preprocess",
+            "data::typical",
+            "backend::State",
+            "backend::Weights",
+        ],
+    ),
     ("observe", &["train::event", "data::survey"]),
     ("train", &["nn", "optim", "data", "format", "backend"]),
     ("look", &["nn", "format", "backend"]),

@@ -7,6 +7,7 @@ use klubok::{
     data::Dataset,
     nn::calibration::Calibration,
     plan::Plan,
+    rng::{Purpose, Stream},
     train::{
         control::Control,
         evaluate::visit,
@@ -63,6 +64,10 @@ pub(crate) struct Seen {
     pub(crate) judged_unmixed: f64,
     /// Expected calibration error there (15 bins), with this temperature.
     pub(crate) ece: f64,
+    /// What 95 of 100 networks with the same confidences stay below that are right as often as they
+    /// say; none in older records.
+    #[serde(default)]
+    pub(crate) ece_by_chance: Option<f64>,
 }
 
 /// The settings of a set, with everything done to the end.
@@ -152,6 +157,7 @@ impl<'a> Looker<'a> {
             let of = |calibration: Calibration| {
                 calibration.loss(own, outputs, own_classes).unwrap_or(f64::NAN)
             };
+            let answers = Answers::new(fitted, &z, outputs, &classes);
             Seen {
                 loss: of(Calibration::NONE),
                 calibrated: of(fitted),
@@ -159,7 +165,8 @@ impl<'a> Looker<'a> {
                 errors: size as u64 - right(own, outputs, own_classes),
                 judged: of_none(fitted),
                 judged_unmixed: of_none(Calibration { uniform: 0.0, ..fitted }),
-                ece: ece(fitted, &z, outputs, &classes),
+                ece: answers.ece(),
+                ece_by_chance: Some(answers.by_chance()),
             }
         });
         Ok(Epoch {
@@ -192,17 +199,63 @@ fn right(z: &[f32], outputs: usize, classes: &[u32]) -> u64 {
         as u64
 }
 
-/// Expected calibration error over 15 bins of equal width (Guo et al. 2017).
-fn ece(calibration: Calibration, z: &[f32], outputs: usize, classes: &[u32]) -> f64 {
-    let mut bins = [(0.0, 0.0); 15];
-    for (z, &class) in z.chunks_exact(outputs).zip(classes) {
-        let mut p: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
-        calibration.confidences(&mut p);
-        let answer = largest(z);
-        let bin = &mut bins[((p[answer] * 15.0) as usize).min(14)];
-        bin.0 += p[answer];
-        bin.1 += f64::from(u8::from(answer == class as usize));
+/// Confidences of the answers, and whether they are right.
+struct Answers(Vec<(f64, bool)>);
+
+impl Answers {
+    fn new(calibration: Calibration, z: &[f32], outputs: usize, classes: &[u32]) -> Self {
+        let one = |(z, &class): (&[f32], &u32)| {
+            let mut p: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
+            calibration.confidences(&mut p);
+            let answer = largest(z);
+            (p[answer], answer == class as usize)
+        };
+        Self(z.chunks_exact(outputs).zip(classes).map(one).collect())
     }
-    bins.iter().map(|(sure, right): &(f64, f64)| (sure - right).abs()).sum::<f64>()
-        / classes.len() as f64
+
+    /// Expected calibration error over 15 bins of equal width (Guo et al. 2017).
+    fn ece(&self) -> f64 {
+        let mut bins = [(0.0, 0.0); 15];
+        for &(sure, right) in &self.0 {
+            let bin = &mut bins[((sure * 15.0) as usize).min(14)];
+            bin.0 += sure;
+            bin.1 += f64::from(u8::from(right));
+        }
+        bins.iter().map(|(sure, right): &(f64, f64)| (sure - right).abs()).sum::<f64>()
+            / self.0.len() as f64
+    }
+
+    /// The 95th of 100 such errors, in order, where every answer is right as often as it says.
+    fn by_chance(&self) -> f64 {
+        let mut errors: Vec<f64> = (0..100)
+            .map(|draw| {
+                let mut stream = Stream::new(draw, Purpose::Look, 0, 0);
+                let drawn = |&(sure, _): &(f64, bool)| (sure, stream.uniform() < sure);
+                Answers(self.0.iter().map(drawn).collect()).ece()
+            })
+            .collect();
+        errors.sort_by(f64::total_cmp);
+        errors[94]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_are_right_as_often_as_they_say_stay_below_what_chance_gives() {
+        let mut stream = Stream::new(7, Purpose::Look, 0, 1);
+        let answers = |more: f64, stream: &mut Stream| {
+            let one = |i: usize| {
+                let sure = 0.5 + 0.4 * (i % 100) as f64 / 100.0;
+                (sure, stream.uniform() < sure - more)
+            };
+            Answers((0..4000).map(one).collect())
+        };
+        let honest = answers(0.0, &mut stream);
+        assert!(honest.ece() < honest.by_chance() && honest.by_chance() < 0.04);
+        let boasting = answers(0.1, &mut stream);
+        assert!(boasting.ece() > 2.0 * boasting.by_chance());
+    }
 }

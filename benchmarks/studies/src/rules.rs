@@ -19,7 +19,7 @@ pub(crate) enum Rule {
     Ranks,
     /// The last epoch.
     Last,
-    /// [`Rule::Calibrated`], but [`Rule::ErrorsThenLoss`] where an epoch has fewer errors than
+    /// [`Rule::CalibratedMean`], but [`Rule::ErrorsThenLoss`] where an epoch has fewer errors than
     /// this.
     Auto(u64),
 }
@@ -45,7 +45,9 @@ impl Rule {
             Rule::CalibratedMean => "calibrated loss, mean of 3".into(),
             Rule::Ranks => "summed ranks".into(),
             Rule::Last => "last epoch".into(),
-            Rule::Auto(errors) => format!("calibrated, accuracy below {errors} errors"),
+            Rule::Auto(errors) => {
+                format!("calibrated loss, mean of 3, accuracy below {errors} errors")
+            }
         }
     }
 
@@ -77,9 +79,9 @@ impl Rule {
             Rule::Loss => by_loss,
             Rule::ErrorsThenLoss => by_errors(by_loss),
             Rule::ErrorsThenCalibrated => by_errors(by_calibrated),
-            Rule::CalibratedMean => mean(seen, now) < mean(seen, best),
             Rule::Auto(few) if a.errors.min(b.errors) < few => by_errors(by_loss),
-            Rule::Calibrated | Rule::Auto(_) => by_calibrated,
+            Rule::CalibratedMean | Rule::Auto(_) => mean(seen, now) < mean(seen, best),
+            Rule::Calibrated => by_calibrated,
             Rule::Ranks | Rule::Last => true,
         }
     }
@@ -112,6 +114,7 @@ mod tests {
             judged: 0.0,
             judged_unmixed: 0.0,
             ece: 0.0,
+            ece_by_chance: None,
         };
         lines.iter().map(one).collect()
     }
@@ -122,7 +125,7 @@ mod tests {
             seen(&[(0.7, 0.7, 50), (0.5, 0.6, 30), (0.9, 0.4, 31), (0.8, 0.5, 29), (1.0, 0.6, 29)]);
         let chosen = Rule::SEVEN.map(|rule| rule.choose(&course, None));
         assert_eq!(chosen, [1, 2, 3, 3, 3, 3, 4]);
-        assert_eq!(Rule::Auto(10).choose(&course, None), 2);
+        assert_eq!(Rule::Auto(10).choose(&course, None), 3);
         assert_eq!(Rule::Auto(100).choose(&course, None), 3);
     }
 

@@ -1,7 +1,7 @@
 //! A trained model at work: what `eval` and `predict` share.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,12 +9,12 @@ use std::{
 use klubok::{
     backend::{Backend, DataId, Outputs},
     config::{DataConfig, is_run},
-    data::{self, DataError, Input, Part},
-    format::Model,
+    data::{self, DataError, Dataset, Input, Part},
+    format::{Card, Model, Training},
     limits,
     nn::{calibration::Calibration, network::Answer},
     plan::{Augment, Picture},
-    rows::{MemoryRows, Rows},
+    rows::{Kind, MemoryRows, Rows},
     state::State,
     train::run_dir::{MODEL, RunDir, SPLIT},
 };
@@ -95,11 +95,27 @@ impl Classifier {
         self.model.calibration
     }
 
-    /// How data for this model is opened. The run's own cut of the validation part is used again.
+    /// How far it can be trusted, where its file says so.
+    pub(crate) fn card(&self) -> Option<&Card> {
+        self.model.card.as_ref()
+    }
+
+    /// Whether pixels as [`Classifier::read`] gives them are unlike all training pictures; none
+    /// where the model cannot tell.
+    pub(crate) fn is_far(&self, pixels: &[u8]) -> Option<bool> {
+        let typical = self.card()?.typical.as_ref()?;
+        Some(typical.is_far(&self.model.preprocessing.apply(Kind::Pixels, pixels)))
+    }
+
+    /// How data for this model is opened. Its own cut of the validation part is used again.
     pub(crate) fn options(&self, strict: bool) -> Result<data::OpenOptions> {
-        let data = match &self.run {
-            Some(run) => run.settings()?.0.data,
-            None => default_data()?,
+        let data = match (&self.run, self.card()) {
+            (Some(run), _) => run.settings()?.0.data,
+            (None, Some(Card { training, .. })) => {
+                let Training { split_seed, val_fraction, .. } = *training;
+                DataConfig { split_seed, val_fraction, ..default_data()? }
+            }
+            (None, None) => default_data()?,
         };
         let preprocessing = self.model.preprocessing.clone();
         let known = data::Known { classes: self.model.classes.clone(), preprocessing };
@@ -112,21 +128,37 @@ impl Classifier {
         })
     }
 
-    /// Hashes of the samples that the model was trained on, where its run is there to tell.
+    /// Hashes of the samples that the model was made with, and what each was for; none where
+    /// neither its run nor its card, about this data, can tell.
     ///
     /// # Errors
     /// When the run's record of them is damaged.
-    pub(crate) fn trained_on(&self) -> Result<BTreeSet<u128>> {
+    pub(crate) fn made_with(&self, data: &Dataset) -> Result<Option<BTreeMap<u128, Part>>> {
         let path: Option<PathBuf> = self.run.as_ref().map(|run| run.file(SPLIT));
-        let Some(path) = path.filter(|path| path.exists()) else { return Ok(BTreeSet::new()) };
-        let mut hashes = BTreeSet::new();
-        for row in data::read_split(&path)? {
-            let row = row?;
-            if row.part == Part::Train {
-                hashes.insert(row.hash);
+        let mut known = BTreeMap::new();
+        // What is in two parts was trained on.
+        let mut add = |part, hash| match part {
+            Part::Train => *known.entry(hash).or_insert(part) = part,
+            Part::Val => _ = known.entry(hash).or_insert(part),
+            Part::Test => {}
+        };
+        if let Some(path) = path.filter(|path| path.exists()) {
+            for row in data::read_split(&path)? {
+                let row = row?;
+                add(row.part, row.hash);
             }
+            return Ok(Some(known));
         }
-        Ok(hashes)
+        let hashes = |rows: &[u32]| -> Vec<u128> {
+            rows.iter().map(|&row| data.hashes[row as usize]).collect()
+        };
+        let train = hashes(&data.parts.train);
+        if self.card().is_none_or(|card| card.training.identity != data::identity(train.clone())) {
+            return Ok(None);
+        }
+        train.into_iter().for_each(|hash| add(Part::Train, hash));
+        hashes(&data.parts.val).into_iter().for_each(|hash| add(Part::Val, hash));
+        Ok(Some(known))
     }
 
     /// The logits of these rows: `[rows, classes]`.

@@ -21,6 +21,7 @@ mod settings;
 mod terminal;
 mod text;
 mod training;
+mod trust;
 
 use std::process::ExitCode;
 

@@ -4,14 +4,8 @@ use klubok::nn::{
     calibration::Calibration,
     loss::{answer, log_sum_exp},
 };
-pub(crate) use klubok::train::evaluate::wilson;
+pub(crate) use klubok::train::evaluate::{chance, wilson};
 use serde::Serialize;
-
-/// The share of the most frequent class: what always guessing that class would reach.
-pub(crate) fn chance(class_counts: &[u64]) -> f64 {
-    let samples: u64 = class_counts.iter().sum();
-    class_counts.iter().max().copied().unwrap_or(0) as f64 / samples.max(1) as f64
-}
 
 /// How a classifier did on labelled samples: the answer of `klubok eval`.
 #[derive(Debug, Serialize)]

@@ -2,7 +2,7 @@
 
 use klubok::{
     backend::Backend,
-    config::Config,
+    config::{Config, Monitor},
     data::{Dataset, survey::Survey},
     nn::network::Network,
     observe::{Diagnosis, before, watch::Watch},
@@ -142,7 +142,9 @@ impl Training<'_> {
                         best = best,
                         epochs = summary.epochs,
                         accuracy = accuracy_and_chance(share, samples, chance),
-                        loss = summary.val_loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
+                        chose = chose(self.config),
+                        loss = loss(summary.val_loss),
+                        calibrated = loss(summary.val_loss_calibrated),
                         reason = reason,
                         time = time
                     ))
@@ -184,6 +186,15 @@ impl Training<'_> {
             screen.say(format!("  {}  {}", paint(format!("{command:widest$}")).cyan(), purpose));
         }
     }
+}
+
+fn loss(loss: Option<f64>) -> String {
+    loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"))
+}
+
+/// That the validation part chose the epoch, where it did.
+fn chose(config: &Config) -> String {
+    if config.train.monitor == Monitor::Last { String::new() } else { text!("end.chose") }
 }
 
 /// Why a run ended, in a sentence.

@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod bounded;
 pub mod check;
+pub mod components;
 pub mod config;
 pub mod data;
 pub mod error;

@@ -1,8 +1,6 @@
 //! `klubok eval`: how good a model is on labelled data.
 
-use std::collections::BTreeSet;
-
-use klubok::data::Dataset;
+use klubok::data::{Dataset, Part};
 use serde::Serialize;
 
 use crate::{
@@ -12,8 +10,8 @@ use crate::{
     loading,
     measures::{Evaluation, wilson},
     terminal::{
-        Column, Screen, accuracy, accuracy_and_chance, answer, numbers, percent, table, thousands,
-        words,
+        Column, Screen, accuracy, accuracy_and_chance, answer, numbers, paint, percent, table,
+        thousands, words,
     },
     text::text,
 };
@@ -21,17 +19,42 @@ use crate::{
 /// Most classes that a table of confusions is printed for; with more, the largest confusions are.
 const MATRIX: usize = 12;
 
-/// Evaluation with what is known of the samples that the model was trained on.
+/// Evaluation of all samples, then of those that the model was made with and of the others.
 #[derive(Serialize)]
 struct Answer {
     #[serde(flatten)]
     all: Evaluation,
+    /// Whether it is known which samples the model was made with.
+    origin_known: bool,
+    /// Samples that had no part in it; null when there are none or that is not known.
+    never_seen: Option<Figures>,
+    /// Samples that chose the epoch.
+    chose_epoch: Option<Figures>,
     /// Absent when none of the samples was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     trained_on: Option<Apart>,
 }
 
-/// The same samples divided by whether the model was trained on them.
+/// How a model did on some of the samples.
+#[derive(Serialize)]
+struct Figures {
+    samples: usize,
+    accuracy: f64,
+    /// Its 95 % interval.
+    accuracy_interval: [f64; 2],
+    chance: f64,
+    loss: f64,
+    ece: f64,
+}
+
+impl Figures {
+    fn new(of: &Evaluation) -> Self {
+        let Evaluation { samples, accuracy, accuracy_interval, chance, loss, ece, .. } = *of;
+        Self { samples, accuracy, accuracy_interval, chance, loss, ece }
+    }
+}
+
+/// Samples that the model was trained on, and the others.
 #[derive(Serialize)]
 struct Apart {
     /// Samples that were in the training part of the run.
@@ -44,6 +67,35 @@ struct Apart {
     other_accuracy_interval: Option<[f64; 2]>,
 }
 
+impl Apart {
+    fn new(all: &Evaluation, trained: &Evaluation) -> Self {
+        let right = |of: &Evaluation| of.accuracy * of.samples as f64;
+        let others = all.samples - trained.samples;
+        let share = (right(all) - right(trained)) / others as f64;
+        let other_accuracy = (others > 0).then_some(share.clamp(0.0, 1.0));
+        Self {
+            samples: trained.samples,
+            accuracy: trained.accuracy,
+            other_accuracy,
+            other_accuracy_interval: other_accuracy.map(|share| wilson(share, others)),
+        }
+    }
+}
+
+/// The samples by what they were for when the model was made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// For nothing: what tells how good the model is.
+    NeverSeen,
+    /// They chose the epoch.
+    ChoseEpoch,
+    /// The model learned from them.
+    TrainedOn,
+}
+
+/// Those that tell most, first.
+const ORIGINS: [Origin; 3] = [Origin::NeverSeen, Origin::ChoseEpoch, Origin::TrainedOn];
+
 /// Evaluates a model.
 pub(crate) fn run(args: &args::Eval) -> Result<()> {
     let screen = Screen::new(args.report.quiet);
@@ -55,11 +107,24 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
         return Err(Failure::failed(text!("predict.no_number")).hint(text!("hint.model")));
     }
     let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
-    let all = Evaluation::new(&logits, &targets, classifier.classes(), classifier.calibration());
-    let hashes: Vec<u128> = rows.iter().map(|&row| data.hashes[row as usize]).collect();
-    let trained_on = apart(&classifier.trained_on()?, &hashes, &logits, &targets);
-    let result = Answer { all, trained_on };
+    let evaluate = |logits: &[f32], targets: &[u32]| {
+        Evaluation::new(logits, targets, classifier.classes(), classifier.calibration())
+    };
+    let all = evaluate(&logits, &targets);
+    let origins = origins(&classifier, &data, &rows)?;
+    let groups = ORIGINS.map(|origin| {
+        let (logits, targets) = those(origin, origins.as_deref()?, &logits, &targets);
+        (!targets.is_empty()).then(|| evaluate(&logits, &targets))
+    });
     if args.report.json {
+        let [never_seen, chose_epoch, trained_on] = &groups;
+        let result = Answer {
+            origin_known: origins.is_some(),
+            never_seen: never_seen.as_ref().map(Figures::new),
+            chose_epoch: chose_epoch.as_ref().map(Figures::new),
+            trained_on: trained_on.as_ref().map(|trained| Apart::new(&all, trained)),
+            all,
+        };
         return answer(serde_json::to_string(&result).map_err(Failure::failed)?);
     }
     let name = match split {
@@ -68,9 +133,39 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
         Split::Test => text!("eval.part_test"),
         Split::All => text!("eval.part_all"),
     };
-    let samples = thousands(result.all.samples);
+    let samples = thousands(all.samples);
     answer(text!("eval.part", data = args.data, part = name, samples = samples))?;
-    answer(describe(&result))
+    answer(describe(&all, &groups))
+}
+
+/// What each row was for when the model was made, where that is known.
+fn origins(classifier: &Classifier, data: &Dataset, rows: &[u32]) -> Result<Option<Vec<Origin>>> {
+    let Some(known) = classifier.made_with(data)? else { return Ok(None) };
+    let validation = classifier.card().and_then(|card| card.validation);
+    let chose = validation.is_none_or(|validation| validation.chose_epoch);
+    let origin = |&row: &u32| match known.get(&data.hashes[row as usize]) {
+        Some(Part::Train) => Origin::TrainedOn,
+        Some(Part::Val) if chose => Origin::ChoseEpoch,
+        _ => Origin::NeverSeen,
+    };
+    Ok(Some(rows.iter().map(origin).collect()))
+}
+
+/// Logits and classes of the samples of one origin.
+fn those(
+    origin: Origin,
+    origins: &[Origin],
+    logits: &[f32],
+    targets: &[u32],
+) -> (Vec<f32>, Vec<u32>) {
+    let own = (0..targets.len()).filter(|&i| origins[i] == origin);
+    let classes = logits.len() / targets.len();
+    let mut found = (Vec::new(), Vec::new());
+    for i in own {
+        found.0.extend_from_slice(&logits[i * classes..][..classes]);
+        found.1.push(targets[i]);
+    }
+    found
 }
 
 /// The rows to evaluate: those that were asked for, else the test part, else all.
@@ -96,55 +191,39 @@ fn part(data: &Dataset, split: Option<Split>, source: &str) -> Result<(Split, Ve
     Ok((split, rows))
 }
 
-fn apart(
-    known: &BTreeSet<u128>,
-    hashes: &[u128],
-    logits: &[f32],
-    targets: &[u32],
-) -> Option<Apart> {
-    let classes = logits.len() / targets.len();
-    let (mut seen, mut other) = ((0, 0), (0, 0));
-    for ((hash, row), &target) in hashes.iter().zip(logits.chunks_exact(classes)).zip(targets) {
-        let row: Vec<f64> = row.iter().map(|&z| f64::from(z)).collect();
-        let right = usize::from(klubok::nn::loss::answer(&row) == target as usize);
-        let count = if known.contains(hash) { &mut seen } else { &mut other };
-        *count = (count.0 + 1, count.1 + right);
+/// The samples that tell most about the model, in full; the others and all together in a line.
+fn describe(all: &Evaluation, groups: &[Option<Evaluation>; 3]) -> String {
+    let line = |group: (&Origin, &Evaluation)| {
+        let (n, scores) = (thousands(group.1.samples), scores(group.1));
+        match group.0 {
+            Origin::NeverSeen => text!("eval.never_seen", n = n, scores = scores),
+            Origin::ChoseEpoch => text!("eval.chose_epoch", n = n, scores = scores),
+            Origin::TrainedOn => text!("eval.trained_on", n = n, scores = scores),
+        }
+    };
+    let known: Vec<_> =
+        ORIGINS.iter().zip(groups).filter_map(|(o, group)| Some((o, group.as_ref()?))).collect();
+    let mut lines: Vec<String> = known.iter().map(|group| line(*group)).collect();
+    let (n, together) = (thousands(all.samples), scores(all));
+    match known.len() {
+        0 => lines.push(text!("eval.unknown", n = n, scores = together)),
+        1 => {}
+        _ => lines.push(text!("eval.all", n = n, scores = together)),
     }
-    let share = |(n, right): (usize, usize)| (n > 0).then(|| right as f64 / n as f64);
-    let other_accuracy = share(other);
-    Some(Apart {
-        samples: seen.0,
-        accuracy: share(seen)?,
-        other_accuracy,
-        other_accuracy_interval: other_accuracy.map(|share| wilson(share, other.0)),
-    })
+    let first = known.first().map_or(all, |(_, first)| first);
+    lines[0] = paint(&lines[0]).bold().to_string();
+    lines.extend([String::new(), by_class(first), String::new(), confusions(first)]);
+    lines.join("\n")
 }
 
-fn describe(result: &Answer) -> String {
-    let Answer { all, trained_on } = result;
-    let scores = text!(
+fn scores(of: &Evaluation) -> String {
+    text!(
         "eval.scores",
-        accuracy = accuracy_and_chance(all.accuracy, all.samples, all.chance),
-        loss = format!("{:.4}", all.loss),
-        ece = format!("{:.3}", all.ece),
-        raw = format!("{:.3}", all.ece_uncalibrated)
-    );
-    let mut lines = vec![scores];
-    if let Some(seen) = trained_on {
-        let rest = all.samples - seen.samples;
-        lines.push(match seen.other_accuracy {
-            None => text!("eval.seen_all"),
-            Some(other) => text!(
-                "eval.seen",
-                n = thousands(seen.samples),
-                seen = accuracy_and_chance(seen.accuracy, seen.samples, all.chance),
-                rest_n = thousands(rest),
-                rest = accuracy_and_chance(other, rest, all.chance)
-            ),
-        });
-    }
-    lines.extend([String::new(), by_class(all), String::new(), confusions(all)]);
-    lines.join("\n")
+        accuracy = accuracy_and_chance(of.accuracy, of.samples, of.chance),
+        loss = format!("{:.4}", of.loss),
+        ece = format!("{:.3}", of.ece),
+        raw = format!("{:.3}", of.ece_uncalibrated)
+    )
 }
 
 fn by_class(all: &Evaluation) -> String {

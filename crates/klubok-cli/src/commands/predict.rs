@@ -14,13 +14,22 @@ use crate::{
     files,
     terminal::{Screen, answer, bar, numbers, percent, table, words},
     text::text,
+    trust,
 };
 
 /// What is said about one input.
 struct Prediction {
     input: String,
-    /// Confidences in the order of the classes, or why there are none.
-    outcome: std::result::Result<Vec<f64>, String>,
+    /// The answer, or why there is none.
+    outcome: std::result::Result<Outcome, String>,
+}
+
+/// What the network makes of a picture.
+struct Outcome {
+    /// In the order of the classes.
+    confidences: Vec<f64>,
+    /// Whether it is unlike all training pictures, where that is known.
+    far: Option<bool>,
 }
 
 /// Predicts every input.
@@ -47,15 +56,19 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     }
     bar.finish_and_clear();
 
-    let classes = classifier.classes();
     if let (Some(path), Some(format)) = (&args.output, format) {
-        write_atomically(path, &format.render(&predictions, classes)?)?;
+        write_atomically(path, &format.render(&predictions, &classifier)?)?;
         screen.say(text!("predict.written", path = path.display()));
     }
+    let trust = trust::line(classifier.card());
     if args.report.json {
-        answer(to_json(&predictions, classes))?;
+        answer(to_json(&predictions, &classifier))?;
     } else if args.output.is_none() {
-        answer(to_table(&predictions, classes))?;
+        answer(to_table(&predictions, classifier.classes()))?;
+        far(&predictions).map(answer).transpose()?;
+        answer(trust)?;
+    } else {
+        far(&predictions).into_iter().chain([trust]).for_each(|line| screen.say(line));
     }
     let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
     if failed > 0 {
@@ -70,18 +83,26 @@ fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Predic
     let (logits, calibration) = (classifier.logits_of(&read)?, classifier.calibration());
     let mut rows = logits.chunks_exact(classifier.classes().len());
     let outcome = |pixels: std::result::Result<Vec<u8>, String>| {
-        pixels.and_then(|_| {
+        pixels.and_then(|pixels| {
             let row = rows.next().unwrap_or_default();
             let mut confidences: Vec<f64> = row.iter().map(|&z| z.into()).collect();
             calibration.confidences(&mut confidences);
             let is_answer = confidences.iter().all(|p| p.is_finite());
-            is_answer.then_some(confidences).ok_or_else(|| text!("predict.no_number"))
+            let outcome = Outcome { confidences, far: classifier.is_far(&pixels) };
+            is_answer.then_some(outcome).ok_or_else(|| text!("predict.no_number"))
         })
     };
     let outcomes: Vec<_> = pixels.into_iter().map(outcome).collect();
     let name = |found: &files::Found| found.name.clone();
     let pairs = block.iter().map(name).zip(outcomes);
     Ok(pairs.map(|(input, outcome)| Prediction { input, outcome }).collect())
+}
+
+/// How many pictures are unlike those that the network learned from, if there are any.
+fn far(predictions: &[Prediction]) -> Option<String> {
+    let outcomes = predictions.iter().filter_map(|p| p.outcome.as_ref().ok());
+    let far = outcomes.filter(|outcome| outcome.far == Some(true)).count();
+    (far > 0).then(|| text!("predict.some_far", n = far, all = predictions.len()))
 }
 
 /// How a table is written to a file.
@@ -102,32 +123,39 @@ impl Format {
         }
     }
 
-    fn render(self, predictions: &[Prediction], classes: &[String]) -> Result<Vec<u8>> {
+    fn render(self, predictions: &[Prediction], classifier: &Classifier) -> Result<Vec<u8>> {
         match self {
-            Format::Csv => to_csv(predictions, classes).map_err(Failure::failed),
-            Format::Json => Ok(format!("{:#}\n", to_json(predictions, classes)).into_bytes()),
+            Format::Csv => to_csv(predictions, classifier.classes()).map_err(Failure::failed),
+            Format::Json => Ok(format!("{:#}\n", to_json(predictions, classifier)).into_bytes()),
         }
     }
 }
 
-fn to_json(predictions: &[Prediction], classes: &[String]) -> Value {
+fn to_json(predictions: &[Prediction], classifier: &Classifier) -> Value {
+    let classes = classifier.classes();
     let entry = |p: &Prediction| match &p.outcome {
-        Ok(confidences) => {
+        Ok(Outcome { confidences, far }) => {
             let best = largest(confidences);
             let pairs = classes.iter().zip(confidences).map(|(c, &p)| (c.clone(), json!(p)));
-            json!({
+            let mut entry = json!({
                 "input": p.input,
                 "class": classes[best],
                 "confidence": confidences[best],
                 "probabilities": pairs.collect::<Map<_, _>>(),
-            })
+            });
+            if let Some(far) = far {
+                entry["far"] = json!(far);
+            }
+            entry
         }
         Err(reason) => json!({ "input": p.input, "error": reason }),
     };
-    json!({ "predictions": predictions.iter().map(entry).collect::<Vec<_>>() })
+    let trust = trust::to_json(classifier.card());
+    json!({ "predictions": predictions.iter().map(entry).collect::<Vec<_>>(), "trust": trust })
 }
 
-/// One line an input: `input,class,confidence,error` and a column `p_CLASS` for each class.
+/// One line an input: `input,class,confidence,error`, a column `p_CLASS` for each class, and `far`:
+/// whether the picture is unlike all training pictures, empty where the model cannot tell.
 fn to_csv(
     predictions: &[Prediction],
     classes: &[String],
@@ -136,18 +164,19 @@ fn to_csv(
     let mut writer = csv::Writer::from_writer(&mut bytes);
     let columns = classes.iter().map(|class| format!("p_{class}"));
     let head = ["input", "class", "confidence", "error"].map(str::to_owned);
-    writer.write_record(head.into_iter().chain(columns))?;
+    writer.write_record(head.into_iter().chain(columns).chain(["far".to_owned()]))?;
     for p in predictions {
         let mut line = vec![p.input.clone()];
         match &p.outcome {
-            Ok(confidences) => {
+            Ok(Outcome { confidences, far }) => {
                 let best = largest(confidences);
                 line.extend([classes[best].clone(), confidences[best].to_string(), String::new()]);
                 line.extend(confidences.iter().map(f64::to_string));
+                line.push(far.map_or_else(String::new, |far| far.to_string()));
             }
             Err(reason) => {
                 line.extend([String::new(), String::new(), reason.clone()]);
-                line.extend(classes.iter().map(|_| String::new()));
+                line.extend(classes.iter().map(|_| String::new()).chain([String::new()]));
             }
         }
         writer.write_record(line)?;
@@ -166,10 +195,14 @@ fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
         words(""),
     ];
     let row = |p: &Prediction| match &p.outcome {
-        Ok(confidences) => {
+        Ok(Outcome { confidences, far }) => {
             let best = largest(confidences);
             let share = confidences[best];
-            let bars = format!("{:10}  {}", bar(share, 10), second(confidences, best, classes));
+            let aside = match far {
+                Some(true) => text!("predict.far"),
+                _ => second(confidences, best, classes),
+            };
+            let bars = format!("{:10}  {aside}", bar(share, 10));
             vec![p.input.clone(), classes[best].clone(), percent(share), bars]
         }
         Err(reason) => {
@@ -197,15 +230,18 @@ mod tests {
     #[test]
     fn a_csv_has_a_column_a_class_and_quotes_what_needs_it() {
         let predictions = [
-            Prediction { input: "a,b.png".into(), outcome: Ok(vec![0.25, 0.75]) },
+            Prediction {
+                input: "a,b.png".into(),
+                outcome: Ok(Outcome { confidences: vec![0.25, 0.75], far: Some(true) }),
+            },
             Prediction { input: "c.png".into(), outcome: Err("the file is empty".into()) },
         ];
         let csv = to_csv(&predictions, &["cat".into(), "dog".into()]).unwrap();
         assert_eq!(
             String::from_utf8(csv).unwrap(),
-            "input,class,confidence,error,p_cat,p_dog\n\
-             \"a,b.png\",dog,0.75,,0.25,0.75\n\
-             c.png,,,the file is empty,,\n"
+            "input,class,confidence,error,p_cat,p_dog,far\n\
+             \"a,b.png\",dog,0.75,,0.25,0.75,true\n\
+             c.png,,,the file is empty,,,\n"
         );
     }
 }

@@ -2,9 +2,9 @@
 //! do it more than they do.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use klubok::look::{
+use klubok::{
     components::Components,
-    excite::{most_exciting, most_telling},
+    look::excite::{most_exciting, most_telling},
 };
 use serde_json::{Map, Value, json};
 

@@ -7,9 +7,10 @@ use std::{
 };
 
 use klubok::{
+    components::Components,
     data::Dataset,
     format::Model,
-    look::{Glass, components::Components},
+    look::Glass,
     state::{State, Weights},
     train::{
         control::{Act, Control, Recorded},

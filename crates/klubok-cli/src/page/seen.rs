@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use klubok::{
+    components::Components,
     data::Dataset,
-    look::{Glass, components::Components},
+    look::Glass,
     nn::{
         calibration::Calibration,
         loss::{answer, log_sum_exp},

@@ -13,7 +13,7 @@ use klubok::{
         control::Act,
         event::{Event, Metrics, Observer, Phase, Stopped},
         logs::{EventLine, Happened},
-        progress::Best,
+        progress::{Best, Recent},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -151,9 +151,9 @@ impl Story {
 
     /// The step of the epoch whose weights are the run's model, chosen as the training chooses it.
     pub(crate) fn best_step(&self, monitor: Monitor) -> Option<u64> {
-        let mut best: Option<(Best, u64)> = None;
+        let (mut best, mut recent): (Option<(Best, u64)>, _) = (None, Recent::default());
         for line in &self.epochs {
-            let now = Best::new(line.epoch as u64, line);
+            let now = Best::new(line.epoch as u64, line, &mut recent);
             if best.is_none_or(|(best, _)| now.beats(&best, monitor, self.val_samples)) {
                 best = Some((now, line.step));
             }

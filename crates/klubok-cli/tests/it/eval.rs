@@ -2,7 +2,7 @@
 
 use crate::util::{Place, TINY, keys};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "samples",
     "loss",
     "loss_calibrated",
@@ -13,6 +13,9 @@ const KEYS: [&str; 10] = [
     "confusion",
     "ece",
     "ece_uncalibrated",
+    "origin_known",
+    "never_seen",
+    "chose_epoch",
 ];
 
 fn trained() -> Place {
@@ -33,6 +36,10 @@ fn new_pictures_are_scored() {
     // `new/test` repeats pictures of the training part: the two extra ones are all that is new.
     assert_eq!(keys(&scored), [&KEYS[..], &["trained_on"]].concat());
     assert_eq!(scored["samples"], 22);
+    assert_eq!(
+        (&scored["never_seen"]["samples"], &scored["origin_known"]),
+        (&2.into(), &true.into())
+    );
     assert_eq!(keys(&scored["per_class"][0]), ["class", "precision", "recall", "f1", "support"]);
     assert_eq!(scored["per_class"][0]["support"], 12);
     assert_eq!(scored["confusion"][0].as_array().unwrap().len(), 2);
@@ -41,6 +48,15 @@ fn new_pictures_are_scored() {
     assert!(interval[0].as_f64() <= scored["accuracy"].as_f64());
     assert_eq!(place.json(&["eval", "run", "new", "--split", "all"])["samples"], 62);
     assert_eq!(place.json(&["eval", "run/model.safetensors", "new"])["samples"], 22);
+    let ran = place.ok(&["eval", "run", "new"]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[1].starts_with("Never seen before, 2 samples: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("\nAll 22 together: "), "{}", ran.stdout);
+    // The table is of what was never seen, too.
+    assert!(
+        lines.iter().any(|line| line.starts_with("  cat") && line.ends_with(" 2")),
+        "{lines:#?}"
+    );
 }
 
 #[test]
@@ -49,16 +65,29 @@ fn samples_that_were_trained_on_are_reported_apart() {
     let scored = place.json(&["eval", "run", "pets"]);
     assert_eq!((&scored["samples"], &scored["trained_on"]["samples"]), (&60.into(), &48.into()));
     let ran = place.ok(&["eval", "run", "pets"]);
-    assert!(
-        ran.stdout.contains("48 of these samples were used to train this model"),
-        "{}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("The model learned from these, 48 samples"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Chose the epoch of this model, 12 samples"), "{}", ran.stdout);
     let all = place.ok(&["eval", "run", "pets", "--split", "train"]);
-    assert!(all.stdout.contains("All of these samples were used to train"), "{}", all.stdout);
+    assert!(all.stdout.contains("The model learned from these, 48 samples"), "{}", all.stdout);
     let none = place.json(&["eval", "run", "pets", "--split", "val"]);
     assert_eq!(keys(&none), KEYS);
-    assert_eq!(none["samples"], 12);
+    assert_eq!((&none["samples"], &none["chose_epoch"]["samples"]), (&12.into(), &12.into()));
+}
+
+#[test]
+fn a_copy_of_a_model_knows_its_training_part_and_says_when_it_cannot_tell() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run", "--epochs", "3", "--set", "data.val_fraction=0.4"]);
+    place.write("m.safetensors", place.read("run/model.safetensors"));
+    fs_err::rename(place.path("pets"), place.path("moved")).unwrap();
+    let scored = place.json(&["eval", "m.safetensors", "moved"]);
+    assert_eq!((&scored["samples"], &scored["trained_on"]["samples"]), (&60.into(), &36.into()));
+    place.picture("moved/cat/more.png", 60, 99);
+    let scored = place.json(&["eval", "m.safetensors", "moved"]);
+    assert_eq!((&scored["origin_known"], scored.get("trained_on")), (&false.into(), None));
+    assert!(scored["never_seen"].is_null());
+    let ran = place.ok(&["eval", "m.safetensors", "moved"]);
+    assert!(ran.stdout.contains("It is not known which of these the model learned from"));
 }
 
 #[test]

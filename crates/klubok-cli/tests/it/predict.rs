@@ -28,6 +28,9 @@ fn files_folders_and_patterns_are_predicted_in_order() {
         "pets/cat/002.png",
     ];
     assert_eq!(inputs, expected);
+    let tried = &answer["trust"]["validation"];
+    assert_eq!((&tried["samples"], &tried["chose_epoch"]), (&12.into(), &true.into()));
+    assert_eq!(answer["trust"]["training_samples"], 48);
     let classes: Vec<_> = predictions.iter().map(|p| p["class"].as_str().unwrap()).collect();
     assert_eq!(classes, ["dog", "cat", "dog", "cat", "cat"]);
     for p in predictions {
@@ -52,6 +55,36 @@ fn one_model_file_is_enough() {
         "{}",
         ran.stdout
     );
+    // The copy knows how good it is.
+    let trust = "on 12 samples that it did not learn from (it learned from 48)";
+    assert!(ran.stdout.contains(trust), "{}", ran.stdout);
+}
+
+#[test]
+fn a_network_that_learnt_nothing_says_so() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run", "--epochs", "1", "--lr", "1e-9"]);
+    let ran = place.ok(&["predict", "run", "pets/dog/000.png"]);
+    assert!(ran.stdout.contains("Do not rely on this"), "{}", ran.stdout);
+    let answer = place.json(&["predict", "run", "pets/dog/000.png"]);
+    assert_eq!(answer["trust"]["better_than_chance"], false);
+}
+
+#[test]
+fn pictures_unlike_all_training_pictures_are_marked() {
+    let place = Place::new();
+    place.pets("pets", 60);
+    place.train(&["-o", "run", "--epochs", "5"]);
+    let blank =
+        image::GrayImage::from_fn(12, 10, |x, y| image::Luma([(x % 2 + y % 2) as u8 * 127]));
+    blank.save(place.path("blank.png")).unwrap();
+    place.picture("new.png", 190, 999);
+    let answer = place.json(&["predict", "run", "blank.png", "new.png"]);
+    assert_eq!(answer["predictions"][0]["far"], true, "{answer}");
+    assert_eq!(answer["predictions"][1]["far"], false, "{answer}");
+    let ran = place.ok(&["predict", "run", "blank.png", "new.png"]);
+    assert!(ran.stdout.contains("unlike all training pictures"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 of 2: unlike every picture"), "{}", ran.stdout);
 }
 
 #[test]
@@ -77,7 +110,7 @@ fn tables_go_to_a_file_of_the_format_that_its_name_says() {
     let csv = place.ok(&["predict", "latest", "pets", "-o", "out.csv"]);
     assert_eq!(csv.stdout, "");
     let text = String::from_utf8(place.read("out.csv")).unwrap();
-    assert_eq!(text.lines().next(), Some("input,class,confidence,error,p_cat,p_dog"));
+    assert_eq!(text.lines().next(), Some("input,class,confidence,error,p_cat,p_dog,far"));
     assert_eq!(text.lines().count(), 61);
     place.ok(&["predict", "latest", "pets", "-o", "out.json"]);
     let json: Value = serde_json::from_slice(&place.read("out.json")).unwrap();

@@ -294,8 +294,8 @@ pub enum ClassWeights {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
-    /// As [`Monitor::ValLossCalibrated`]; where hardly any answer is wrong, as
-    /// [`Monitor::ValAccuracy`], and on ties the lower validation loss.
+    /// As [`Monitor::ValLossCalibrated`] with the mean over three epochs; where hardly any answer
+    /// is wrong, as [`Monitor::ValAccuracy`], and on ties the lower validation loss.
     Auto,
     /// Lowest validation loss after the best temperature (Berta et al. 2025).
     ValLossCalibrated,

@@ -297,7 +297,7 @@ pub const KEYS: &[Key] = &[
         "train.monitor",
         r#""auto""#,
         Allowed::OneOf(&["auto", "val_loss_calibrated", "val_loss", "val_accuracy", "last"]),
-        "what decides which epoch is the best, the earlier one on ties; auto: the validation loss after the best temperature, or accuracy where hardly any answer is wrong",
+        "what decides which epoch is the best, the earlier one on ties; auto: the validation loss after the best temperature, over three epochs, or accuracy where hardly any answer is wrong",
         "Berta et al. 2025",
     ),
     key(

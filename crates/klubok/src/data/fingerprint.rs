@@ -68,6 +68,16 @@ pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
     Ok(Fingerprint { files: files.len() as u64, bytes: total, hash })
 }
 
+/// What some rows are, by their contents, in whatever order: XXH3 (128 bits, hexadecimal) of their
+/// sorted hashes.
+pub fn identity(hashes: impl IntoIterator<Item = u128>) -> String {
+    let mut sorted: Vec<u128> = hashes.into_iter().collect();
+    sorted.sort_unstable();
+    let mut hasher = XxHash3_128::new();
+    sorted.iter().for_each(|hash| hasher.write(&hash.to_le_bytes()));
+    format!("{:032x}", hasher.finish_128())
+}
+
 fn idx_files(source: &str, options: &OpenOptions) -> Result<Vec<(String, std::path::PathBuf)>> {
     let mut files = Vec::new();
     for pair in idx::pairs(source.as_ref(), options)? {

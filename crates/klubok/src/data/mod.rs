@@ -26,6 +26,7 @@ pub mod spirals;
 mod split;
 pub mod survey;
 mod tree;
+pub mod typical;
 
 use std::{
     path::{Path, PathBuf},
@@ -38,7 +39,7 @@ use twox_hash::XxHash3_128;
 use self::{builtin::BuiltIn, preprocess::Preprocessing};
 pub use self::{
     error::{DataError, Ways},
-    fingerprint::{Fingerprint, fingerprint},
+    fingerprint::{Fingerprint, fingerprint, identity},
     fit::{PADDING, picture_from_bytes, read_picture},
     left_out::LeftOut,
     names::{is_of_system, looks_like_picture, shown},

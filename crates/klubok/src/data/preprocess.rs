@@ -12,7 +12,7 @@ use crate::{
     data::Input,
     error::Result,
     plan::{Augment, Prepare},
-    rows::{Field, Rows},
+    rows::{Field, Kind, Rows},
 };
 
 /// Rows that are copied out at a time.
@@ -56,6 +56,16 @@ impl Preprocessing {
     pub fn as_stored(self) -> Self {
         let (mean, std) = (vec![0.0; self.mean.len()], vec![1.0; self.std.len()]);
         Self { mean, std, ..self }
+    }
+
+    /// A stored row as the network's input.
+    pub fn apply(&self, kind: Kind, stored: &[u8]) -> Vec<f64> {
+        let scales = self.mean.iter().zip(&self.std).cycle();
+        let values = stored.chunks_exact(kind.bytes()).zip(scales);
+        let scaled = |(value, (mean, std)): (&[u8], (&f32, &f32))| {
+            (kind.number(value) - f64::from(*mean)) / f64::from(*std)
+        };
+        values.map(scaled).collect()
     }
 
     /// The same as an operation of a plan: `x = stored * factor + offset`.

@@ -151,6 +151,9 @@ pub enum Flaw {
         /// Inputs of the network.
         inputs: usize,
     },
+    /// Figures that no training gives.
+    #[error("what it says of its training contradicts itself or the network")]
+    Card,
     /// The content is not what was written.
     #[error("its content does not match its checksum")]
     Checksum,

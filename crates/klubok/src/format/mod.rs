@@ -1,6 +1,7 @@
 //! Files that hold a trained network.
 
 pub mod atomic;
+mod card;
 mod error;
 mod model;
 pub(crate) mod tensors;
@@ -8,5 +9,6 @@ pub(crate) mod tensors;
 mod tests;
 
 pub use atomic::write_atomically;
+pub use card::{Card, Training, Validation};
 pub use error::{Flaw, ModelError};
 pub use model::{FORMAT, Model};

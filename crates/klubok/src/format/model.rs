@@ -1,8 +1,9 @@
 //! `model.safetensors`: a trained network with all that is needed to use it, in one file.
 //!
 //! Tensors are named as the plan's parameters and running statistics (`hidden1.weight`, ...),
-//! weights `[out, in]`, all `f32`. The one metadata key, `klubok`, is a JSON object with sorted
-//! keys: `checksum` (XXH3, 128 bits, of the object without it and of the values in the plan's
+//! weights `[out, in]`, all `f32`; then what training samples look like (`typical.*`). The one
+//! metadata key, `klubok`, is a JSON object with sorted keys: `card` (what a person must know to
+//! trust the model), `checksum` (XXH3, 128 bits, of the object without it and of the values in this
 //! order), `classes`, `constants` (what formulas of layers hold besides the weights), `format`,
 //! `network`, `preprocessing`, `temperature` and `uniform` (from logits to confidences). Nothing
 //! depends on time, host, threads, paths or the run's name: the same model gives the same bytes.
@@ -11,15 +12,16 @@ use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 
 use safetensors::{
     Dtype, SafeTensors,
-    tensor::{Metadata, SafeTensorError},
+    tensor::{Metadata as Header, SafeTensorError},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twox_hash::xxhash3_128::Hasher;
 
 use super::{
-    Flaw, ModelError,
+    Card, Flaw, ModelError,
     atomic::stream_atomically,
+    card,
     tensors::{self, Tensor},
 };
 use crate::{
@@ -37,7 +39,7 @@ use crate::{
 };
 
 /// Version of the format that is written; earlier ones are read, later ones refused.
-pub const FORMAT: u64 = 2;
+pub const FORMAT: u64 = 3;
 
 pub(super) const KEY: &str = "klubok";
 
@@ -52,6 +54,8 @@ pub struct Model {
     pub classes: Vec<String>,
     /// From its logits to confidences.
     pub calibration: Calibration,
+    /// How far it can be trusted; none of a model that no training part is known of.
+    pub card: Option<Card>,
     /// Its weights, in the order of the plan's parameters and running statistics.
     pub weights: Weights,
 }
@@ -59,7 +63,9 @@ pub struct Model {
 /// The metadata, without the checksum; keys in the order of the alphabet.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Card {
+struct Metadata {
+    /// None before format 3.
+    card: Option<card::Written>,
     classes: Vec<String>,
     /// None in format 1.
     constants: Option<Constants>,
@@ -145,20 +151,26 @@ impl Model {
     fn described(&self) -> Result<(String, Vec<Tensor>), ModelError> {
         let unfit = |flaw| ModelError::Unfit { flaw };
         self.check().map_err(unfit)?;
-        let shapes = shapes(&self.network);
+        let mut shapes = shapes(&self.network);
+        shapes.extend(self.card.iter().flat_map(|card| card.shapes(self.network.inputs)));
         let bytes = |i| -> Vec<u8> {
             self.values(i).to_f32().iter().flat_map(|v| v.to_le_bytes()).collect()
         };
-        let card = self.card((0..shapes.len()).map(bytes));
-        let card = card.map_err(|error| unfit(description(&error)))?;
+        let metadata = self.metadata((0..shapes.len()).map(bytes));
+        let metadata = metadata.map_err(|error| unfit(description(&error)))?;
         let tensor = |(name, shape)| Tensor { name, shape, dtype: Dtype::F32 };
-        Ok((card, shapes.into_iter().map(tensor).collect()))
+        Ok((metadata, shapes.into_iter().map(tensor).collect()))
     }
 
-    /// The values of tensor `i` in f32: parameters, then running statistics.
+    /// The values of tensor `i` in f32: parameters, running statistics, then those of the card.
     fn values(&self, i: usize) -> Cow<'_, Numbers> {
         let Weights { params, running } = &self.weights;
-        match params.get(i).unwrap_or_else(|| &running[i - params.len()]) {
+        let rest = i.saturating_sub(params.len());
+        let Some(values) = params.get(i).or_else(|| running.get(rest)) else {
+            let card = self.card.as_ref().map(|card| card.values(rest - running.len()));
+            return card.unwrap_or_else(|| Cow::Owned(Numbers::F32(Vec::new())));
+        };
+        match values {
             wide @ Numbers::F64(_) => Cow::Owned(Numbers::F32(wide.to_f32())),
             values @ Numbers::F32(_) => Cow::Borrowed(values),
         }
@@ -200,12 +212,20 @@ impl Model {
 
     fn read(
         card: &Value,
-        tensors: &Metadata,
+        tensors: &Header,
         data: &[u8],
         checksum: Option<&Value>,
     ) -> Result<Self, Flaw> {
-        let Card { classes, constants, format, network, preprocessing, temperature, uniform } =
-            serde_json::from_str(&card.to_string()).map_err(|error| description(&error))?;
+        let Metadata {
+            card: written,
+            classes,
+            constants,
+            format,
+            network,
+            preprocessing,
+            temperature,
+            uniform,
+        } = serde_json::from_str(&card.to_string()).map_err(|error| description(&error))?;
         let calibration = match (temperature, uniform) {
             (None, None) if format == 1 => Calibration::NONE,
             (Some(temperature), Some(uniform)) => Calibration { temperature, uniform },
@@ -214,7 +234,10 @@ impl Model {
         if (format > 1 || constants.is_some()) && constants != Some(Constants::OWN) {
             return Err(Flaw::Constants);
         }
-        let shapes = shapes(&network);
+        let mut shapes = shapes(&network);
+        let weights = shapes.len();
+        let shape = |name: &str| tensors.info(name).map(|info| info.shape.as_slice());
+        shapes.extend(written.iter().flat_map(|card| card.shapes(network.inputs, shape)));
         let mut blocks = Vec::with_capacity(shapes.len());
         for (name, shape) in &shapes {
             let tensor =
@@ -235,17 +258,19 @@ impl Model {
             return Err(Flaw::Checksum);
         }
         let mut params: Vec<Numbers> = blocks.into_iter().map(numbers).collect();
+        let of_card = params.split_off(weights);
         let running = params.split_off(network.tensors().0.len());
-        let weights = Weights { params, running };
-        Ok(Self { network, preprocessing, classes, calibration, weights })
+        let (card, weights) = (written.map(|card| card.with(of_card)), Weights { params, running });
+        Ok(Self { network, preprocessing, classes, calibration, card, weights })
     }
 
     /// The metadata with its checksum.
-    pub(super) fn card(
+    pub(super) fn metadata(
         &self,
         blocks: impl IntoIterator<Item = Vec<u8>>,
     ) -> serde_json::Result<String> {
-        let card = Card {
+        let metadata = Metadata {
+            card: self.card.as_ref().map(Card::written),
             classes: self.classes.clone(),
             constants: Some(Constants::OWN),
             format: FORMAT,
@@ -255,17 +280,17 @@ impl Model {
             uniform: Some(self.calibration.uniform),
         };
         // Through text, where an f32 keeps its short form: 0.3, not 0.30000001192092896.
-        let mut card: Value = serde_json::from_str(&serde_json::to_string(&card)?)?;
-        card.sort_all_objects();
-        let checksum = sum(&card, blocks);
-        card["checksum"] = checksum.into();
-        card.sort_all_objects();
-        Ok(card.to_string())
+        let mut metadata: Value = serde_json::from_str(&serde_json::to_string(&metadata)?)?;
+        metadata.sort_all_objects();
+        let checksum = sum(&metadata, blocks);
+        metadata["checksum"] = checksum.into();
+        metadata.sort_all_objects();
+        Ok(metadata.to_string())
     }
 
     /// Whether the parts fit one another.
     fn check(&self) -> Result<(), Flaw> {
-        let Self { network, preprocessing, classes, calibration, weights } = self;
+        let Self { network, preprocessing, classes, calibration, card, weights } = self;
         let (inputs, outputs) = (network.inputs, network.outputs);
         if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
             return Err(Flaw::Empty);
@@ -300,6 +325,9 @@ impl Model {
         }
         if !fits(preprocessing, inputs) {
             return Err(Flaw::Preprocessing { inputs });
+        }
+        if card.as_ref().is_some_and(|card| !card.is_sound(inputs, outputs)) {
+            return Err(Flaw::Card);
         }
         let shapes = shapes(network);
         let values: Vec<&Numbers> = weights.params.iter().chain(&weights.running).collect();
@@ -345,7 +373,7 @@ fn fits(preprocessing: &Preprocessing, inputs: usize) -> bool {
         && std.iter().zip(mean).all(|(std, mean)| (1.0 / std).is_finite() && (mean / std).is_finite())
 }
 
-/// Names and shapes of all tensors: parameters, then running statistics.
+/// Names and shapes of the network's tensors: parameters, then running statistics.
 pub(super) fn shapes(network: &Network) -> Vec<(String, Vec<usize>)> {
     let (params, running) = network.tensors();
     let params = params.into_iter().map(|param| (param.name, param.shape));

@@ -11,13 +11,17 @@ use safetensors::{
 use serde_json::Value;
 
 use super::{
-    Flaw, Model, ModelError,
+    Card, Flaw, Model, ModelError, Training, Validation,
     model::{KEY, shapes, sum},
 };
 use crate::{
     Error,
     config::{Fit, Init},
-    data::{Input, preprocess::Preprocessing},
+    data::{
+        Input,
+        preprocess::Preprocessing,
+        typical::{Limits, Typical},
+    },
     nn::{
         calibration::Calibration,
         network::{Answer, Hidden, Network, Start},
@@ -28,6 +32,29 @@ use crate::{
 
 fn hidden(units: usize, batch_norm: bool) -> Hidden {
     Hidden { units, activation: Activation::Relu, batch_norm, dropout: 0.3 }
+}
+
+fn card_of_model() -> Card {
+    let accuracy_interval = [0.5, 0.9];
+    let validation = Validation {
+        accuracy: 0.75,
+        accuracy_interval,
+        chance: 0.5,
+        chose_epoch: true,
+        samples: 8,
+    };
+    let limits = Limits { along: 12.5, beside: [0.25, 30.0], samples: 40 };
+    let (mean, axes, spread) = (vec![0.5; 4], vec![0.0, 0.6, 0.8, 0.0], vec![1.5]);
+    Card {
+        training: Training {
+            identity: "0123".into(),
+            samples: vec![30, 50],
+            split_seed: 0,
+            val_fraction: 0.2,
+        },
+        validation: Some(validation),
+        typical: Some(Typical { mean, axes, spread, limits }),
+    }
 }
 
 fn model() -> Model {
@@ -50,6 +77,7 @@ fn model() -> Model {
         },
         classes: vec!["cat".into(), "\"dog\" é".into()],
         calibration: Calibration { temperature: 1.5, uniform: 0.01 },
+        card: Some(card_of_model()),
         weights: Weights { params: state.params, running: state.running },
     }
 }
@@ -76,8 +104,11 @@ fn file(card: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
 }
 
 fn card() -> String {
-    let bytes = model().to_bytes().unwrap();
-    let (_, tensors) = SafeTensors::read_metadata(&bytes).unwrap();
+    metadata_of(&model().to_bytes().unwrap())
+}
+
+fn metadata_of(bytes: &[u8]) -> String {
+    let (_, tensors) = SafeTensors::read_metadata(bytes).unwrap();
     tensors.metadata().as_ref().unwrap()[KEY].clone()
 }
 
@@ -92,6 +123,9 @@ fn tensors() -> Vec<(&'static str, Dtype, Vec<usize>)> {
         ("output.bias", Dtype::F32, vec![2]),
         ("hidden1.norm.running_mean", Dtype::F32, vec![3]),
         ("hidden1.norm.running_var", Dtype::F32, vec![3]),
+        ("typical.axes", Dtype::F32, vec![1, 4]),
+        ("typical.mean", Dtype::F32, vec![4]),
+        ("typical.spread", Dtype::F32, vec![1]),
     ]
 }
 
@@ -107,15 +141,19 @@ fn a_saved_model_is_read_back_and_has_the_same_bytes() {
 }
 
 #[test]
-fn the_card_has_sorted_keys_and_short_numbers() {
+fn the_metadata_has_sorted_keys_and_short_numbers() {
     let card = card();
     let checksum = serde_json::from_str::<Value>(&card).unwrap()["checksum"].clone();
     assert_eq!(
         card.replace(checksum.as_str().unwrap(), "CHECKSUM"),
         concat!(
-            r#"{"checksum":"CHECKSUM","classes":["cat","\"dog\" é"],"#,
+            r#"{"card":{"training":{"identity":"0123","samples":[30,50],"split_seed":0,"#,
+            r#""val_fraction":0.2},"typical":{"along":12.5,"beside":[0.25,30.0],"samples":40},"#,
+            r#""validation":{"accuracy":0.75,"accuracy_interval":[0.5,0.9],"chance":0.5,"#,
+            r#""chose_epoch":true,"samples":8}},"#,
+            r#""checksum":"CHECKSUM","classes":["cat","\"dog\" é"],"#,
             r#""constants":{"batch_norm_epsilon":0.00001,"leaky_relu_slope":0.01,"#,
-            r#""selu_alpha":1.6732632423543772,"selu_scale":1.0507009873554805},"format":2,"#,
+            r#""selu_alpha":1.6732632423543772,"selu_scale":1.0507009873554805},"format":3,"#,
             r#""network":{"answer":"classes","hidden":["#,
             r#"{"activation":"relu","batch_norm":true,"dropout":0.3,"units":3},"#,
             r#"{"activation":"relu","batch_norm":false,"dropout":0.3,"units":2}],"#,
@@ -230,8 +268,8 @@ fn tensors_of_another_shape_or_type_are_named() {
 #[test]
 fn a_later_version_says_so_whatever_else_it_holds() {
     refused(
-        &file(Some(r#"{"format":3,"novelty":true}"#), &[]),
-        "has model format 3, this klubok reads up to 2: use a later one",
+        &file(Some(r#"{"format":4,"novelty":true}"#), &[]),
+        "has model format 4, this klubok reads up to 3: use a later one",
     );
 }
 
@@ -254,11 +292,21 @@ fn a_model_of_the_first_format_has_confidences_as_they_are() {
     let first = sealed(|card| {
         card["format"] = 1.into();
         let card = card.as_object_mut().unwrap();
-        for key in ["constants", "temperature", "uniform"] {
+        for key in ["card", "constants", "temperature", "uniform"] {
             card.shift_remove(key);
         }
     });
-    assert_eq!(read(&first).unwrap().calibration, Calibration::NONE);
+    let message = "is damaged: tensor `typical.axes` is not part of the network";
+    refused(&first, message);
+    let of_network = &tensors()[..9];
+    let mut card: Value = serde_json::from_str(&metadata_of(&first)).unwrap();
+    card.as_object_mut().unwrap().shift_remove("checksum");
+    let blocks =
+        of_network.iter().map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4]);
+    card["checksum"] = sum(&card, blocks).into();
+    card.sort_all_objects();
+    let model = read(&file(Some(&card.to_string()), of_network)).unwrap();
+    assert_eq!((model.calibration, model.card), (Calibration::NONE, None));
 }
 
 #[test]
@@ -352,8 +400,10 @@ fn weights_that_are_not_finite_are_not_read() {
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
         .collect();
     tensors[6][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let card = model().card(tensors.clone()).unwrap();
-    let shapes = shapes(&model().network);
+    tensors[11].copy_from_slice(&1f32.to_le_bytes());
+    let card = model().metadata(tensors.clone()).unwrap();
+    let mut shapes = shapes(&model().network);
+    shapes.extend(card_of_model().shapes(4));
     let views = shapes
         .into_iter()
         .zip(&tensors)
@@ -366,6 +416,7 @@ prop_compose! {
     fn any_model()(
         inputs in 1usize..6,
         layers in proptest::collection::vec((1usize..6, any::<bool>(), 0.0f32..1.0), 0..4),
+        is_known in any::<bool>(),
         classes in proptest::collection::btree_set(".*", 2..4),
         mean in proptest::collection::vec(-1e30f32..1e30, 6),
         std in proptest::collection::vec(1e-30f32..1e30, 6),
@@ -391,8 +442,16 @@ prop_compose! {
         };
         let weights = Weights { params: state.params, running: state.running };
         let calibration = Calibration::of(f64::from(std[0]).clamp(1e-6, 1e6), seed >> 40);
-        let classes = classes.into_iter().collect();
-        Model { network, preprocessing, classes, calibration, weights }
+        let classes: Vec<String> = classes.into_iter().collect();
+        let spread = vec![std[0].clamp(1e-6, 1e6); 2];
+        let axes = vec![0.5; 2 * inputs];
+        let limits = card_of_model().typical.unwrap().limits;
+        let typical = Typical { mean: mean[..inputs].to_vec(), axes, spread, limits };
+        let samples = vec![seed % 100; classes.len()];
+        let training = Training { samples, ..card_of_model().training };
+        let card = Card { training, validation: None, typical: Some(typical) };
+        let card = is_known.then_some(card);
+        Model { network, preprocessing, classes, calibration, card, weights }
     }
 }
 

@@ -6,8 +6,8 @@
 //! do: along their first principal components, and as far from the mean as a training picture is on
 //! average.
 
-use super::{Glass, Layer, components::Components};
-use crate::plan::Augment;
+use super::{Glass, Layer};
+use crate::{components::Components, plan::Augment};
 
 /// Steps uphill.
 const STEPS: usize = 30;

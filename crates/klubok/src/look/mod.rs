@@ -5,7 +5,6 @@
 //! through a backend. Whoever looks has a copy of the weights, and nothing here can change a
 //! training.
 
-pub mod components;
 pub mod excite;
 pub mod lesion;
 pub mod many;
@@ -172,7 +171,7 @@ mod tests {
         let weights = Weights { params: state.params, running: state.running };
         let classes = vec!["cat".to_owned(), "dog".to_owned()];
         let calibration = Calibration::NONE;
-        Glass::new(Model { network, preprocessing, classes, calibration, weights })
+        Glass::new(Model { network, preprocessing, classes, calibration, card: None, weights })
     }
 
     #[test]

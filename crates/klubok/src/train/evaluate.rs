@@ -51,6 +51,12 @@ pub fn wilson(share: f64, samples: usize) -> [f64; 2] {
     [(middle - half).max(0.0).min(share), (middle + half).min(1.0).max(share)]
 }
 
+/// The share of the most frequent class: what always guessing that class would reach.
+pub fn chance(class_counts: &[u64]) -> f64 {
+    let samples: u64 = class_counts.iter().sum();
+    class_counts.iter().max().copied().unwrap_or(0) as f64 / samples.max(1) as f64
+}
+
 /// Loss and accuracy over samples, each weighing the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Scores {

@@ -13,10 +13,11 @@ use crate::{
     },
 };
 
-/// With fewer wrong answers than this, `Monitor::Auto` goes by how many there are. Of 2 to 50 tried
-/// on MNIST and Fashion-MNIST, this one chooses epochs nearest to the best (`klubok-studies
-/// best-epoch`, 2,000 samples to learn from, 60 to 5,000 to choose, 10 seeds).
-const FEW_ERRORS: u64 = 5;
+/// `Monitor::Auto` goes by the mean over so many epochs, as one epoch alone is lucky too often, and
+/// with fewer wrong answers than this by how many there are. Both are chosen in
+/// `docs/best-epoch.md`.
+const EPOCHS: usize = 3;
+const FEW_ERRORS: u64 = 3;
 
 /// Position, running figures and trackers of a training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Progress {
     pub steps_per_epoch: u64,
     /// The best epoch so far; none before epoch 0 was measured.
     pub best: Option<Best>,
+    /// What the last epochs were like, the one under way left out.
+    #[serde(skip_serializing_if = "Recent::is_empty", default)]
+    pub recent: Recent,
     /// Reduction of the learning rate on a plateau.
     pub plateau: Plateau,
     /// What people did at this very step that changes what is computed.
@@ -116,6 +120,25 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// Losses of the last [`EPOCHS`] epochs after the best temperature.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Recent(Vec<f64>);
+
+impl Recent {
+    /// The mean with one more epoch; none without a loss.
+    fn mean_with(&mut self, loss: Option<f64>) -> Option<f64> {
+        self.0.push(loss?);
+        let before = self.0.len().saturating_sub(EPOCHS);
+        self.0.drain(..before);
+        Some(self.0.iter().sum::<f64>() / self.0.len() as f64)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// The best epoch and its figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +154,9 @@ pub struct Best {
     /// The same after the best temperature; none in checkpoints from before it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_loss_calibrated: Option<f64>,
+    /// Its mean over the last epochs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mean_loss_calibrated: Option<f64>,
     /// That temperature.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub temperature: Option<f64>,
@@ -139,14 +165,15 @@ pub struct Best {
 }
 
 impl Best {
-    /// The figures of an epoch.
-    pub fn new(epoch: u64, metrics: &Metrics) -> Self {
+    /// The figures of an epoch, which follows on `recent` ones and is added to them.
+    pub fn new(epoch: u64, metrics: &Metrics, recent: &mut Recent) -> Self {
         Self {
             epoch,
             train_loss: metrics.train_eval_loss,
             train_accuracy: metrics.train_accuracy,
             val_loss: metrics.val_loss,
             val_loss_calibrated: metrics.val_loss_calibrated,
+            mean_loss_calibrated: recent.mean_with(metrics.val_loss_calibrated),
             temperature: metrics.temperature,
             val_accuracy: metrics.val_accuracy,
         }
@@ -165,19 +192,20 @@ impl Best {
             Monitor::Auto if errors(self).min(errors(earlier)).is_some_and(|n| n < FEW_ERRORS) => {
                 is_more_right || (accuracy(self) == accuracy(earlier) && has_lower_loss)
             }
-            Monitor::Auto | Monitor::ValLossCalibrated => {
-                self.calibrated_loss() < earlier.calibrated_loss()
+            Monitor::Auto | Monitor::ValLossCalibrated | Monitor::ValLoss => {
+                self.watched_loss(monitor) < earlier.watched_loss(monitor)
             }
-            Monitor::ValLoss => has_lower_loss,
             Monitor::ValAccuracy => is_more_right,
             Monitor::Last => true,
         }
     }
 
-    /// The loss that a reduction of the learning rate on a plateau goes by.
+    /// The loss that the choice of an epoch, and a reduction of the learning rate on a plateau, go
+    /// by.
     pub fn watched_loss(&self, monitor: Monitor) -> Option<f64> {
         match monitor {
-            Monitor::Auto | Monitor::ValLossCalibrated => self.calibrated_loss(),
+            Monitor::Auto => self.mean_loss_calibrated.or(self.calibrated_loss()),
+            Monitor::ValLossCalibrated => self.calibrated_loss(),
             Monitor::ValLoss | Monitor::ValAccuracy | Monitor::Last => self.loss(),
         }
     }
@@ -266,7 +294,7 @@ mod tests {
 
     fn best(val_loss: Option<f64>, val_accuracy: Option<f64>, train_loss: f64) -> Best {
         let train_loss = Some(train_loss);
-        let (val_loss_calibrated, temperature) = (None, None);
+        let (val_loss_calibrated, mean_loss_calibrated, temperature) = (None, None, None);
         let train_accuracy = Some(0.5);
         Best {
             epoch: 0,
@@ -274,6 +302,7 @@ mod tests {
             train_accuracy,
             val_loss,
             val_loss_calibrated,
+            mean_loss_calibrated,
             temperature,
             val_accuracy,
         }
@@ -302,9 +331,31 @@ mod tests {
             assert!(sure.beats(&modest, monitor, 100) && !modest.beats(&sure, monitor, 100));
         }
         assert!(modest.beats(&sure, Monitor::ValLoss, 100));
-        // Of 20 samples 3 are wrong: accuracy, then the loss as it is.
-        assert!(modest.beats(&sure, Monitor::Auto, 20) && !sure.beats(&modest, Monitor::Auto, 20));
-        assert!(with(0.9, 0.9, 0.9).beats(&modest, Monitor::Auto, 20));
+        // Of 13 samples 2 are wrong: accuracy, then the loss as it is.
+        assert!(modest.beats(&sure, Monitor::Auto, 13) && !sure.beats(&modest, Monitor::Auto, 13));
+        assert!(with(0.9, 0.9, 0.93).beats(&modest, Monitor::Auto, 13));
+    }
+
+    #[test]
+    fn one_lucky_epoch_is_not_the_best() {
+        let mut recent = Recent::default();
+        let metrics = [0.9, 0.6, 0.3, 0.6, 0.5, 0.35].map(|loss| Metrics {
+            val_loss_calibrated: Some(loss),
+            val_accuracy: Some(0.5),
+            ..Metrics::default()
+        });
+        let epochs: Vec<Best> =
+            (0..).zip(&metrics).map(|(i, m)| Best::new(i, m, &mut recent)).collect();
+        let means = [0.9, 0.75, 0.6, 0.5, 1.4 / 3.0, 1.45 / 3.0];
+        for (epoch, mean) in epochs.iter().zip(means) {
+            assert!((epoch.mean_loss_calibrated.unwrap() - mean).abs() < 1e-12);
+        }
+        let best = |monitor| {
+            let better =
+                |best: Best, now: &Best| if now.beats(&best, monitor, 100) { *now } else { best };
+            epochs.iter().fold(epochs[0], better).epoch
+        };
+        assert_eq!((best(Monitor::Auto), best(Monitor::ValLossCalibrated)), (4, 2));
     }
 
     #[test]

@@ -14,9 +14,9 @@ use serde::Serialize;
 use crate::{
     Result,
     backend::Backend,
-    config::Config,
+    config::{Config, Monitor},
     data::{Dataset, difference, read_split, split_rows, write_split},
-    format::{Model, write_atomically},
+    format::{Model, Validation, write_atomically},
     plan::Plan,
     state::Weights,
     train::{
@@ -24,6 +24,7 @@ use crate::{
         checkpoint::{self, Contents, Settings},
         control::Control,
         distance::Distance,
+        evaluate::{chance, wilson},
         event::{Event, Notice, Observer, Stopped},
         logs::{EventLine, Happened, Logs, Marks, Past},
         progress::Progress,
@@ -46,6 +47,8 @@ pub struct Summary {
     pub train_loss: Option<f64>,
     /// Loss on the validation part.
     pub val_loss: Option<f64>,
+    /// The same after the best temperature.
+    pub val_loss_calibrated: Option<f64>,
     /// Share of right answers on the validation part.
     pub val_accuracy: Option<f64>,
     /// Why it ended.
@@ -70,6 +73,7 @@ impl Summary {
             best_epoch: best.map(|best| best.epoch),
             train_loss: best.and_then(|best| best.train_loss),
             val_loss: best.and_then(|best| best.val_loss),
+            val_loss_calibrated: best.and_then(|best| best.val_loss_calibrated),
             val_accuracy: best.and_then(|best| best.val_accuracy),
             stopped,
             seconds: progress.elapsed_seconds,
@@ -125,8 +129,13 @@ pub fn train(
     trainer.started_from(distance);
     let (logs, pending) = Logs::go_on(run.path(), lengths, &at, &info.replay)?;
     trainer.replay(pending);
-    let (plan, model) = (task.plan.clone(), task.model(Weights::default()));
-    let mut on_disk = OnDisk { run, settings, plan, model, logs, saved: None };
+    let card = Some(task.card(config, data)?);
+    let (plan, model) = (task.plan.clone(), Model { card, ..task.model(Weights::default()) });
+    let validation = OfValidation {
+        chance: chance(&data.class_counts(&data.parts.val)),
+        chose_epoch: config.train.monitor != Monitor::Last,
+    };
+    let mut on_disk = OnDisk { run, settings, plan, model, validation, logs, saved: None };
     let begin = Happened::begin(resumed, backend.info(config.train.precision));
     on_disk.happened(trainer.saved(), begin)?;
     if resumed {
@@ -176,6 +185,22 @@ fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
     Ok(write_atomically(&path, &bytes)?)
 }
 
+/// What is the same for every epoch that a validation part judges.
+struct OfValidation {
+    chance: f64,
+    chose_epoch: bool,
+}
+
+impl OfValidation {
+    /// How good the best epoch is; none without a validation part.
+    fn of(&self, progress: &Progress) -> Option<Validation> {
+        let Self { chance, chose_epoch } = *self;
+        let (accuracy, samples) = (progress.best?.val_accuracy?, progress.val_samples);
+        let accuracy_interval = wilson(accuracy, samples as usize);
+        Some(Validation { accuracy, accuracy_interval, chance, chose_epoch, samples })
+    }
+}
+
 /// What the files of a run hold.
 struct OnDisk<'a> {
     run: &'a RunDir,
@@ -183,6 +208,7 @@ struct OnDisk<'a> {
     plan: Plan,
     /// Without weights: it is lent those of the best epoch while it is saved.
     model: Model,
+    validation: OfValidation,
     logs: Logs,
     /// The epoch whose weights this process has written to the model.
     saved: Option<u64>,
@@ -199,6 +225,9 @@ impl OnDisk<'_> {
         let best = trainer.saved().best.map(|best| best.epoch);
         if best != self.saved {
             self.model.calibration = trainer.saved().calibration();
+            if let Some(card) = &mut self.model.card {
+                card.validation = self.validation.of(trainer.saved());
+            }
             std::mem::swap(&mut self.model.weights, trainer.best_mut());
             let saved = self.model.save(&self.run.file(MODEL));
             std::mem::swap(&mut self.model.weights, trainer.best_mut());

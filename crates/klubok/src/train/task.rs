@@ -4,8 +4,8 @@ use crate::{
     Result,
     backend::cpu::memory,
     config::Config,
-    data::{Dataset, preprocess::Preprocessing},
-    format::Model,
+    data::{Dataset, identity, preprocess::Preprocessing, typical::Typical},
+    format::{Card, Model, Training},
     nn::{
         calibration::Calibration,
         network::{Network, Start},
@@ -61,6 +61,22 @@ impl Task {
         })
     }
 
+    /// What is known of a model of this task before it is trained; the training part is read.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    pub fn card(&self, config: &Config, data: &Dataset) -> Result<Card> {
+        let train = &data.parts.train;
+        let training = Training {
+            identity: identity(train.iter().map(|&row| data.hashes[row as usize])),
+            samples: data.class_counts(train),
+            split_seed: config.data.split_seed,
+            val_fraction: config.data.val_fraction,
+        };
+        let typical = Typical::measure(&*data.rows, &self.preprocessing, train)?;
+        Ok(Card { training, validation: None, typical })
+    }
+
     /// The network with these weights, as a file holds it.
     pub fn model(&self, weights: Weights) -> Model {
         Model {
@@ -68,6 +84,7 @@ impl Task {
             preprocessing: self.preprocessing.clone(),
             classes: self.classes.clone(),
             calibration: Calibration::NONE,
+            card: None,
             weights,
         }
     }

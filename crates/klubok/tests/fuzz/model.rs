@@ -4,8 +4,12 @@ use std::path::Path;
 
 use klubok::{
     config::{Fit, Init},
-    data::{Input, preprocess::Preprocessing},
-    format::Model,
+    data::{
+        Input,
+        preprocess::Preprocessing,
+        typical::{Limits, Typical},
+    },
+    format::{Card, Model, Training, Validation},
     nn::{
         calibration::Calibration,
         network::{Answer, Hidden, Network, Start},
@@ -16,6 +20,20 @@ use klubok::{
 use twox_hash::xxhash3_128::Hasher;
 
 use klubok_fuzz::fuzz;
+
+fn card() -> Card {
+    let (accuracy_interval, chance) = ([0.5, 0.9], 0.5);
+    let (chose_epoch, samples) = (true, 8);
+    let validation = Validation { accuracy: 0.75, accuracy_interval, chance, chose_epoch, samples };
+    let limits = Limits { along: 12.5, beside: [0.25, 30.0], samples: 40 };
+    let (mean, axes, spread) = (vec![0.5; 4], vec![0.0, 0.6, 0.8, 0.0], vec![1.5]);
+    let (identity, samples) = ("0123".into(), vec![30, 50]);
+    Card {
+        training: Training { identity, samples, split_seed: 0, val_fraction: 0.2 },
+        validation: Some(validation),
+        typical: Some(Typical { mean, axes, spread, limits }),
+    }
+}
 
 fn model() -> Model {
     let hidden = |units, batch_norm| Hidden {
@@ -43,6 +61,7 @@ fn model() -> Model {
         },
         classes: vec!["cat".into(), "dog".into()],
         calibration: Calibration::of(1.5, 99),
+        card: Some(card()),
         weights: Weights { params: state.params, running: state.running },
     }
 }
@@ -56,6 +75,8 @@ fn holds(model: &Model) {
         assert_eq!(picture.values(), model.network.inputs);
     }
     assert!(model.network.outputs >= 1);
+    let typical = model.card.as_ref().and_then(|card| card.typical.as_ref());
+    typical.is_some_and(|typical| typical.is_far(&vec![1e9; model.network.inputs]));
     assert!(model.network.answer != Answer::Classes || model.classes.len() >= 2);
     model.network.lower_to_ask(prepare);
     let mut confidences = vec![1e30, -1e30];
@@ -69,7 +90,9 @@ fn holds(model: &Model) {
 #[test]
 fn models() {
     let good = model().to_bytes().unwrap();
-    let words: [&[u8]; 8] = [
+    let words: [&[u8]; 10] = [
+        b"\\\"beside\\\":[9.0,1.0]",
+        b"\\\"samples\\\":[0]",
         b"\\\"channels\\\":2",
         b"\\\"numbers\\\"",
         b"\\\"classes\\\":[]",

@@ -427,7 +427,7 @@ impl<'a> Trainer<'a> {
     fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
         let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
         let progress = &mut self.progress;
-        let now = Best::new(progress.epoch, &metrics);
+        let now = Best::new(progress.epoch, &metrics, &mut progress.recent);
         let (monitor, samples) = (self.config.monitor, progress.val_samples);
         let best = progress.best.is_none_or(|best| now.beats(&best, monitor, samples));
         if best {

@@ -1,0 +1,70 @@
+//! How far a model's answers can be trusted: what stands below them, whoever asks.
+
+use klubok::format::{Card, Training, Validation};
+use serde_json::{Value, json};
+
+use crate::{
+    terminal::{accuracy_and_chance, thousands},
+    text::text,
+};
+
+/// A line that goes with every answer of a model.
+pub(crate) fn line(card: Option<&Card>) -> String {
+    let Some(Card { training: Training { samples, .. }, validation, .. }) = card else {
+        return text!("trust.unknown");
+    };
+    let learned = thousands(samples.iter().sum::<u64>() as usize);
+    let Some(validation) = validation else { return text!("trust.untried", learned = learned) };
+    let Validation { accuracy, chance, samples, .. } = *validation;
+    let (n, samples) = (thousands(samples as usize), samples as usize);
+    let accuracy = accuracy_and_chance(accuracy, samples, chance);
+    if !validation.is_better_than_chance() {
+        return text!("trust.worthless", accuracy = accuracy, n = n);
+    }
+    let tried = text!("trust.tried", accuracy = accuracy, n = n, learned = learned);
+    if validation.chose_epoch { format!("{tried} {}", text!("trust.chose")) } else { tried }
+}
+
+/// The same for programs; null where nothing is known.
+pub(crate) fn to_json(card: Option<&Card>) -> Value {
+    let Some(card) = card else { return Value::Null };
+    json!({
+        "training_samples": card.training.samples.iter().sum::<u64>(),
+        "validation": card.validation,
+        "better_than_chance": card.validation.map(|tried| tried.is_better_than_chance()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(accuracy_interval: [f64; 2], chose_epoch: bool) -> Card {
+        let training = Training {
+            identity: String::new(),
+            samples: vec![300, 400],
+            split_seed: 0,
+            val_fraction: 0.2,
+        };
+        let (accuracy, chance, samples) = (accuracy_interval[1] - 0.05, 0.5, 400);
+        let validation = Validation { accuracy, accuracy_interval, chance, chose_epoch, samples };
+        Card { training, validation: Some(validation), typical: None }
+    }
+
+    #[test]
+    fn a_model_is_as_good_as_it_was_on_what_it_did_not_learn_from() {
+        assert_eq!(
+            line(Some(&card([0.65, 0.75], true))),
+            "How good it is: 70 % ± 5, guessing 50 %, on 400 samples that it did not learn from \
+             (it learned from 700). They chose its epoch, so expect a little less of new ones."
+        );
+        assert!(line(Some(&card([0.65, 0.75], false))).ends_with("(it learned from 700)."));
+        assert!(line(Some(&card([0.45, 0.55], true))).starts_with("Do not rely on this:"));
+        let untried = Card { validation: None, ..card([0.6, 0.7], true) };
+        assert!(line(Some(&untried)).starts_with("Nobody knows how good it is:"));
+        assert!(line(None).starts_with("The model does not say how good it is"));
+        assert_eq!(to_json(None), Value::Null);
+        assert_eq!(to_json(Some(&card([0.45, 0.55], true)))["better_than_chance"], false);
+        assert_eq!(to_json(Some(&untried))["better_than_chance"], Value::Null);
+    }
+}
