@@ -23,8 +23,6 @@ pub(crate) struct Trained {
     pub(crate) train_loss: Option<f64>,
     /// Its loss on the validation part.
     pub(crate) val_loss: Option<f64>,
-    /// The same after the best temperature.
-    pub(crate) val_loss_calibrated: Option<f64>,
     /// Its accuracy on the validation part.
     pub(crate) val_accuracy: Option<f64>,
     /// Why the training ended.
@@ -46,7 +44,6 @@ impl Trained {
             best_epoch: summary.best_epoch,
             train_loss: summary.train_loss,
             val_loss: summary.val_loss,
-            val_loss_calibrated: summary.val_loss_calibrated,
             val_accuracy: summary.val_accuracy,
             stopped: summary.stopped,
             seconds: summary.seconds,
