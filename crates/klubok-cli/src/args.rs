@@ -55,10 +55,16 @@ DATA is a folder with one folder of pictures a class, with or without train/ val
 a folder of IDX files, or demo:NAME. Without a validation part a fifth is cut off for it.
 Every setting, its default and its meaning: klubok config --defaults")]
     Train(Train),
-    /// Go on with an interrupted run exactly where it stopped.
+    /// Go on with an interrupted run exactly where it stopped, or with one that has ended for more
+    /// epochs.
     #[command(after_help = "Examples:
   klubok resume runs/pets-001
-  klubok resume latest")]
+  klubok resume latest --epochs 60      (60 in all)
+  klubok resume latest --epochs 60 --lr 0.0003
+  klubok resume runs/pets-001 --data moved/pets/
+
+With --epochs, a schedule that has ended stays at its last learning rate, which after a cosine is next to
+nothing, unless --lr gives another one. That it went on is written into the run.")]
     Resume(Resume),
     /// Accuracy, loss, a table by class, confusions and calibration on labelled data.
     #[command(after_help = "Examples:
@@ -180,6 +186,21 @@ pub(crate) struct Resume {
     /// Folder of the run, or `latest`.
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
+    /// Epochs in all: go on longer, also when the run has ended.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) epochs: Option<String>,
+    /// Learning rate from here on.
+    #[arg(long, value_name = "RATE", requires = "epochs", allow_negative_numbers = true)]
+    pub(crate) lr: Option<String>,
+    /// Where its data lies now; it must be the same data.
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// The same for a validation part that lies elsewhere.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) val: Option<PathBuf>,
+    /// The same for a test part that lies elsewhere.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) test: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) page: Page,
     #[command(flatten)]

@@ -101,18 +101,11 @@ impl NewRun<'_> {
     }
 
     fn describe(&self, options: &OpenOptions, kernel: String) -> Result<RunInfo> {
-        let absolute = |path: &Path| -> Result<String> {
-            Ok(fs_err::canonicalize(path)?.to_string_lossy().into_owned())
-        };
         let part = |path: &Option<PathBuf>| path.as_deref().map(absolute).transpose();
         let fingerprint: Fingerprint = data::fingerprint(self.source, options)?;
         Ok(RunInfo {
             klubok: env!("CARGO_PKG_VERSION").to_owned(),
-            data: if self.source.starts_with("demo:") {
-                self.source.to_owned()
-            } else {
-                absolute(self.source.as_ref())?
-            },
+            data: whole_path(self.source)?,
             val: part(&options.val)?,
             test: part(&options.test)?,
             preset: Some(self.preset.name().to_owned()),
@@ -121,4 +114,20 @@ impl NewRun<'_> {
             fingerprint: toml::Table::try_from(&fingerprint).map_err(Failure::failed)?,
         })
     }
+}
+
+/// Data as a run remembers it, wherever it is looked at from.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn whole_path(source: &str) -> Result<String> {
+    if source.starts_with("demo:") { Ok(source.to_owned()) } else { absolute(source.as_ref()) }
+}
+
+/// The same for a folder or file.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn absolute(path: &Path) -> Result<String> {
+    Ok(fs_err::canonicalize(path)?.to_string_lossy().into_owned())
 }

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use console::Alignment;
 use indicatif::{ProgressBar, ProgressStyle};
-use klubok::train::event::{Event, Metrics, Observer};
+use klubok::train::{
+    control::Act,
+    event::{Event, Metrics, Observer},
+};
 
 use crate::{
     curve, diagnosis,
@@ -172,6 +175,7 @@ impl Observer for Progress {
             Event::Progress { step, samples, train_loss } if self.screen.is_live() => {
                 self.step(*step, *samples, *train_loss);
             }
+            Event::Person { act: Act::Epochs { epochs, .. }, .. } => self.steps.1 = *epochs,
             Event::Step(metrics) => self.point(metrics),
             Event::Epoch { metrics, best } => {
                 self.point(metrics);

@@ -1,8 +1,18 @@
-//! `klubok resume`: goes on with a run exactly where it stopped.
+//! `klubok resume`: goes on with a run exactly where it stopped, or for longer than it was to.
 
 use klubok::{
+    config::{Config, DataKind, Layers, Preset},
     observe::Diagnosis,
-    train::{RunError, session::Summary},
+    optim::schedule::LearningRate,
+    train::{
+        RunError,
+        control::Act,
+        event::Stopped,
+        logs::Logs,
+        progress::Progress,
+        run_dir::{RunDir, RunInfo},
+        session::Summary,
+    },
 };
 
 use crate::{
@@ -10,39 +20,170 @@ use crate::{
     classifier::run_of,
     commands::diagnose,
     compute,
-    failure::Result,
+    failure::{Failure, Result},
+    files::{self, quoted},
+    interrupt,
     json::Lines,
     loading,
-    terminal::Screen,
+    new_run::{absolute, whole_path},
+    terminal::{Screen, rate},
     text::text,
     training::{self, Done, Training},
 };
 
-/// Goes on with a run; one that has ended is left as it is.
+/// Share of the learning rate of the settings below which hardly anything is learnt.
+const LITTLE: f64 = 0.01;
+
+/// Goes on with a run; one that has ended is left as it is, unless more epochs are asked for.
 pub(crate) fn run(args: &args::Resume) -> Result<()> {
     let screen = Screen::new(args.report.quiet);
     let run = run_of(&args.run)?;
-    let (config, info) = run.settings()?;
+    let (config, mut info) = run.settings()?;
     let mut lines = args.report.jsonl.then(Lines::default);
     let progress = run.progress()?;
-    if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some()) {
-        let summary = Summary::new(&run, progress, progress.stopped);
-        let reason = training::reason(summary.stopped);
-        screen.say(text!("resume.ended", run = run.path().display(), reason = reason));
-        let diagnosis = Diagnosis::of_history(&diagnose::of_run(&run)?);
-        return training::print(&Done { summary, diagnosis, page: None }, &args.report, lines);
+    follow(&run, &config, &mut info, args, screen)?;
+    let longer = longer(&config, progress.as_ref(), args)?;
+    if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some())
+        && longer.is_none()
+        && !Logs::goes_on_after(run.path(), progress)?
+    {
+        return ended(&run, progress, args, lines, screen);
     }
+    drop(run.lock()?);
     let backend = compute::device_of_run(&config, &info.kernel, screen);
     let (options, difference) = loading::of_run(&config, &info)?;
-    if let Some(difference) = difference {
-        return Err(klubok::Error::from(RunError::Data { difference }).into());
-    }
+    refuse(difference)?;
     let data = loading::open(&info.data, &options, screen)?;
-    let step = progress.map_or(0, |progress| progress.step);
-    screen.say(text!("train.resumed", run = run.path().display(), step = step));
+    let progress = progress.unwrap_or_default();
+    match longer {
+        Some(act) => {
+            say_longer(&run, &config, &progress, act, screen);
+            // The training does it before its first step, and writes it into the run.
+            drop(interrupt::CONTROL.ask(act));
+        }
+        None => {
+            screen.say(text!("train.resumed", run = run.path().display(), step = progress.step))
+        }
+    }
     let (config, info, data) = (&config, &info, &data);
     let (page, lines_of) = (&args.page, lines.as_mut());
     let training = Training { run: &run, config, info, data, page, screen, lines: lines_of };
     let done = training.train(backend.as_ref())?;
     training::finish(&done, &args.report, lines, config.train.learning_rate)
+}
+
+/// Says that a run has ended, how, and how it would go on.
+fn ended(
+    run: &RunDir,
+    progress: &Progress,
+    args: &args::Resume,
+    lines: Option<Lines>,
+    screen: Screen,
+) -> Result<()> {
+    let summary = Summary::new(run, progress, progress.stopped);
+    let reason = training::reason(summary.stopped);
+    let path = run.path().display().to_string();
+    screen.say(text!("resume.ended", run = path, reason = reason));
+    if summary.stopped != Some(Stopped::Diverged) {
+        let more = 2 * progress.epoch.max(1);
+        screen.say(text!("resume.longer", run = quoted(&path), more = more));
+    }
+    let diagnosis = Diagnosis::of_history(&diagnose::of_run(run)?);
+    training::print(&Done { summary, diagnosis, page: None }, &args.report, lines)
+}
+
+/// Writes down where the data of the run lies now, if that is said and it is the same data.
+fn follow(
+    run: &RunDir,
+    config: &Config,
+    info: &mut RunInfo,
+    args: &args::Resume,
+    screen: Screen,
+) -> Result<()> {
+    if args.data.is_none() && args.val.is_none() && args.test.is_none() {
+        return Ok(());
+    }
+    let lock = run.lock()?;
+    if let Some(data) = &args.data {
+        info.data = whole_path(data)?;
+    }
+    for (path, part) in [(&args.val, &mut info.val), (&args.test, &mut info.test)] {
+        if let Some(path) = path {
+            *part = Some(absolute(path)?);
+        }
+    }
+    let (_, difference) = loading::of_run(config, info)?;
+    refuse(difference)?;
+    run.rewrite(info, &lock)?;
+    screen.say(text!("resume.moved", data = files::shown(&info.data)));
+    Ok(())
+}
+
+fn refuse(difference: Option<String>) -> Result<()> {
+    match difference {
+        Some(difference) => Err(klubok::Error::from(RunError::Data { difference }).into()),
+        None => Ok(()),
+    }
+}
+
+/// What a person asks for with `--epochs` and `--lr`.
+///
+/// # Errors
+/// When a value cannot be used, so many epochs are done already, or the run diverged.
+fn longer(
+    config: &Config,
+    progress: Option<&Progress>,
+    args: &args::Resume,
+) -> Result<Option<Act>> {
+    let Some(epochs) = &args.epochs else { return Ok(None) };
+    if progress.is_some_and(|progress| progress.divergence.is_some()) {
+        let smaller = rate(config.train.learning_rate / 10.0);
+        return Err(Failure::failed("the run diverged: there is nothing to go on from")
+            .hint(text!("hint.diverged_stays", rate = smaller)));
+    }
+    // The settings know what such values may be.
+    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+    layers.set("train.epochs", epochs)?;
+    layers.set("train.warmup_epochs", "0")?;
+    layers.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
+    let asked = layers.resolve(crate::settings::machine())?.config.train;
+    let done = progress.map_or(0, |progress| progress.epoch);
+    if asked.epochs <= done {
+        let sentence =
+            format!("the run has done {done} epochs, and `--epochs` is {}", asked.epochs);
+        return Err(Failure::usage(sentence).hint(text!("hint.epochs_done", done = done)));
+    }
+    let rate = args.lr.is_some().then_some(asked.learning_rate);
+    Ok(Some(Act::Epochs { epochs: asked.epochs, rate }))
+}
+
+/// Says how far a run goes on, and with which learning rate.
+fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, screen: Screen) {
+    let Act::Epochs { epochs, rate: given } = act else { return };
+    let train = &config.train;
+    let before = progress.last_epoch(train.epochs);
+    let run = run.path().display();
+    screen.say(text!(
+        "resume.extended",
+        run = run,
+        done = progress.epoch,
+        epochs = epochs,
+        before = before
+    ));
+    let planned = train.epochs;
+    let has_ended = progress.epoch >= planned;
+    let schedule = LearningRate::new(train, progress.steps_per_epoch);
+    let last = progress.learning_rate(&schedule, progress.step);
+    screen.say(match given {
+        Some(given) if has_ended => text!("resume.rate_given", rate = rate(given)),
+        Some(given) => text!("resume.rate_given_schedule", rate = rate(given)),
+        None if epochs <= planned => text!("resume.rate_schedule", planned = planned),
+        None if !has_ended => text!("resume.rate_goes_on", before = planned),
+        None if last < LITTLE * train.learning_rate => text!(
+            "resume.rate_is_little",
+            rate = rate(last),
+            other = rate(train.learning_rate / 10.0)
+        ),
+        None => text!("resume.rate_stays", rate = rate(last)),
+    });
 }

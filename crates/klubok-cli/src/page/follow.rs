@@ -42,7 +42,10 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>, screen: Screen) -> Res
     hub.story().set_mode(Mode::Following);
     let progress = run.progress()?;
     if let Some(progress) = &progress {
-        hub.story().set_length(progress.steps_per_epoch, hub.about.config.train.epochs);
+        hub.story().set_length(
+            progress.steps_per_epoch,
+            progress.last_epoch(hub.about.config.train.epochs),
+        );
     }
     files.read(&hub)?;
     if files.damaged > 0 {

@@ -293,8 +293,11 @@ impl Observer for Story {
                 self.set_mode(match act {
                     Act::Pause => Mode::Resting,
                     Act::GoOn | Act::OneStep | Act::OneEpoch => Mode::Training,
-                    Act::LearningRate { .. } | Act::Stop => self.now.mode,
+                    Act::LearningRate { .. } | Act::Stop | Act::Epochs { .. } => self.now.mode,
                 });
+                if let Act::Epochs { epochs, .. } = act {
+                    self.set_length(self.now.steps_per_epoch, epochs);
+                }
                 self.happened(vec![EventLine { step, epoch, happened: Happened::Person { act } }]);
             }
             Event::Resting { step } => {

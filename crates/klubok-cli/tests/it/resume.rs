@@ -41,6 +41,116 @@ fn a_run_that_has_ended_is_left_as_it_is() {
     assert_eq!(place.read("run/checkpoint/state.safetensors"), before);
 }
 
+/// A whole run of 6 epochs, gone on with up to 40: its model.
+fn longer(place: &Place, run: &str) -> Vec<u8> {
+    let more = ["--epochs", "6", "--set", "train.early_stopping=false", "--dropout", "0.2"];
+    place.train(&[&["-o", run], &more[..]].concat());
+    let args = ["resume", run, "--epochs", "40", "--lr", "0.002"];
+    let trained = place.json(&args);
+    assert_eq!((&trained["epochs"], &trained["stopped"]), (&40.into(), &"epochs".into()));
+    place.read(&format!("{run}/model.safetensors"))
+}
+
+#[test]
+fn a_run_that_has_ended_goes_on_longer_at_the_rate_that_is_given() {
+    let place = Place::with_pets();
+    longer(&place, "run");
+    let log = String::from_utf8(place.read("run/events.jsonl")).unwrap();
+    assert!(log.contains(r#""act":"epochs","epochs":40,"rate":0.002"#), "{log}");
+    let last = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+    assert_eq!(last["epoch"], 40.0);
+    let rate = last["learning_rate"].as_f64().unwrap();
+    assert!((rate - 0.002).abs() < 1e-9, "{rate}");
+    // It has ended again, and stays so.
+    assert_eq!(place.json(&["resume", "run"])["epochs"], 40);
+    place.fails(&["resume", "run", "--epochs", "40"], 2, "has done 40 epochs", "more than 40");
+    place.fails(&["resume", "run", "--epochs", "x"], 2, "`train.epochs` is `x`", "");
+    place.fails(&["resume", "run", "--epochs", "50", "--lr", "0"], 2, "learning_rate", "");
+}
+
+#[test]
+fn without_a_rate_the_schedule_stays_at_its_last_which_is_said() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run"]);
+    let ran = place.ok(&["resume", "run", "--epochs", "6"]);
+    assert!(ran.stderr.contains("up to epoch 6 instead of 4"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it stays at its last"), "{}", ran.stderr);
+    let lines = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
+    let line =
+        |i| serde_json::from_str::<serde_json::Value>(lines.lines().nth(i).unwrap()).unwrap();
+    assert_eq!(line(6)["learning_rate"], line(4)["learning_rate"]);
+    let constant = ["--set", "train.schedule=constant"];
+    place.train(&[&["-o", "constant"], &constant[..]].concat());
+    let ran = place.ok(&["resume", "constant", "--epochs", "6"]);
+    assert!(ran.stderr.contains("stays at its last, 0.001."), "{}", ran.stderr);
+}
+
+#[test]
+fn early_stopping_counts_anew_when_it_goes_on_longer() {
+    let place = Place::with_pets();
+    // Nothing gets better at such a rate, which stops it after `patience` epochs.
+    let stuck = ["--lr", "1e-30", "--epochs", "30", "--set", "train.patience=3"];
+    let calls = [&["-o", "run"], &stuck[..]].concat();
+    place.train(&calls);
+    let before = place.json(&["resume", "run"]);
+    assert_eq!(before["stopped"], "early_stopping");
+    let before = before["epochs"].as_u64().unwrap();
+    let after = place.json(&["resume", "run", "--epochs", "29"]);
+    assert_eq!(after["epochs"].as_u64().unwrap(), before + 3, "{after}");
+}
+
+#[test]
+fn going_on_longer_is_repeated_and_survives_kills() {
+    let place = Place::with_pets();
+    let whole = longer(&place, "whole");
+    place.ok(&["train", "--replay", "whole", "-o", "again"]);
+    assert!(place.read("again/model.safetensors") == whole, "the replay differs");
+    for i in 0..3 {
+        let run = format!("killed-{i}");
+        let more = ["--epochs", "6", "--set", "train.early_stopping=false", "--dropout", "0.2"];
+        place.train(&[&["-o", &run], &more[..]].concat());
+        let mut child = start(&place, &["resume", &run, "--epochs", "40", "--lr", "0.002"]);
+        let log = || String::from_utf8(place.read(&format!("{run}/events.jsonl"))).unwrap();
+        let begun = Instant::now();
+        while !log().contains(r#""act":"epochs""#) && begun.elapsed() < Duration::from_secs(60) {
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(20 * i));
+        let _ = child.kill();
+        child.wait().unwrap();
+        assert_eq!(place.json(&["resume", &run])["epochs"], 40);
+        assert!(place.read(&format!("{run}/model.safetensors")) == whole, "kill {i}");
+        assert_eq!(log().matches(r#""act":"epochs""#).count(), 1, "{}", log());
+    }
+}
+
+#[test]
+fn moved_pictures_are_followed_and_others_refused() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run"]);
+    fs_err::rename(place.path("pets"), place.path("moved")).unwrap();
+    place.pets("others", 29);
+    place.fails(&["resume", "run", "--epochs", "5"], 1, "pets", "");
+    let other = ["resume", "run", "--epochs", "5", "--data", "others"];
+    place.fails(&other, 1, "now there are 58", "put the data back");
+    let ran = place.ok(&["resume", "run", "--epochs", "5", "--data", "moved"]);
+    assert!(ran.stderr.contains("The data lies in moved now"), "{}", ran.stderr);
+    // The run remembers it.
+    place.ok(&["resume", "run", "--epochs", "6"]);
+}
+
+#[test]
+fn a_run_that_is_being_trained_is_refused_before_anything_is_said() {
+    let place = Place::with_pets();
+    let mut child = start(&place, &[&long("run")[..], &["--epochs", "100000"]].concat());
+    wait_for_checkpoint(&place, "run");
+    let ran = place.fails(&["resume", "run"], 1, "is being trained by another process", "");
+    assert!(!ran.stderr.contains("Going on"), "{}", ran.stderr);
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
 #[test]
 fn what_is_no_run() {
     let place = Place::with_pets();

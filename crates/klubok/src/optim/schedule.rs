@@ -59,9 +59,10 @@ impl LearningRate {
         }
     }
 
-    /// The learning rate of update `step`, from 0, before any reduction by [`Plateau`].
+    /// The learning rate of update `step`, from 0, before any reduction by [`Plateau`]. Updates
+    /// after the last one that was planned have its rate.
     pub fn at(&self, step: u64) -> f64 {
-        let t = step as f64;
+        let t = (step as f64).min(self.total - 1.0);
         if t < self.warmup {
             return self.base * ((t + 1.0) / self.warmup).min(1.0);
         }
@@ -191,6 +192,16 @@ mod tests {
         );
         let halfway = LearningRate { restarts: 1, total: 40.0, ..rate(Schedule::Cosine) };
         check(halfway, &[(10, 1.0), (20, 2.0), (30, 1.0)]);
+    }
+
+    #[test]
+    fn after_its_end_it_stays_at_its_last_rate() {
+        let schedules = [Schedule::Constant, Schedule::Step, Schedule::Exponential];
+        for schedule in schedules.into_iter().chain([Schedule::Cosine, Schedule::OneCycle]) {
+            let last = rate(schedule).at(99);
+            assert!(last > 0.0);
+            check(rate(schedule), &[(100, last), (150, last), (100_000, last)]);
+        }
     }
 
     #[test]

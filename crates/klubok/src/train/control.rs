@@ -39,7 +39,25 @@ pub enum Act {
     },
     /// End the run here; the best weights are kept.
     Stop,
+    /// Let there be so many epochs in all: a run that has ended goes on. Early stopping counts
+    /// anew.
+    Epochs {
+        /// How many.
+        #[serde(deserialize_with = "usable_epochs")]
+        epochs: u64,
+        /// The learning rate of the next step, as in [`Act::LearningRate`]; without one its
+        /// schedule goes on, and after its end stays at its last rate.
+        #[serde(
+            deserialize_with = "usable_rate_or_none",
+            skip_serializing_if = "Option::is_none",
+            default
+        )]
+        rate: Option<f64>,
+    },
 }
+
+/// The most epochs that a run can have, as in the settings.
+pub const MOST_EPOCHS: u64 = 1_000_000;
 
 /// Whether training can take this for a learning rate: above 0 and finite, in f32.
 pub fn is_rate(rate: f64) -> bool {
@@ -53,10 +71,20 @@ fn usable_rate<'de, D: Deserializer<'de>>(rate: D) -> Result<f64, D::Error> {
     is_rate(rate).then_some(rate).ok_or_else(wrong)
 }
 
+fn usable_rate_or_none<'de, D: Deserializer<'de>>(rate: D) -> Result<Option<f64>, D::Error> {
+    usable_rate(rate).map(Some)
+}
+
+fn usable_epochs<'de, D: Deserializer<'de>>(epochs: D) -> Result<u64, D::Error> {
+    let epochs = u64::deserialize(epochs)?;
+    let wrong = || D::Error::custom(format!("there cannot be {epochs} epochs"));
+    (1..=MOST_EPOCHS).contains(&epochs).then_some(epochs).ok_or_else(wrong)
+}
+
 impl Act {
     /// Whether it changes what is computed, and not only when.
     pub fn changes_weights(self) -> bool {
-        matches!(self, Act::LearningRate { .. } | Act::Stop)
+        matches!(self, Act::LearningRate { .. } | Act::Stop | Act::Epochs { .. })
     }
 }
 
@@ -159,6 +187,11 @@ impl Control {
     /// True when an act or an interruption waits.
     pub(super) fn calls(&self) -> bool {
         self.called.load(Ordering::Relaxed)
+    }
+
+    /// True when somebody asks for more epochs, for which a run that has ended goes on.
+    pub(super) fn extends(&self) -> bool {
+        self.asked().acts.iter().any(|(act, _)| matches!(act, Act::Epochs { .. }))
     }
 
     /// True when a look waits.
@@ -303,8 +336,21 @@ mod tests {
     }
 
     #[test]
+    fn epochs_that_no_run_can_have_are_refused() {
+        let read = |rest: &str| {
+            serde_json::from_str::<Act>(&format!(r#"{{"act":"epochs","epochs":{rest}}}"#))
+        };
+        assert_eq!(read("9").unwrap(), Act::Epochs { epochs: 9, rate: None });
+        assert_eq!(read(r#"9,"rate":0.1"#).unwrap(), Act::Epochs { epochs: 9, rate: Some(0.1) });
+        for rest in ["0", "-1", "1000001", "1.5", r#"9,"rate":0"#, r#"9,"rate":null"#] {
+            assert!(read(rest).is_err(), "{rest}");
+        }
+    }
+
+    #[test]
     fn acts_are_flat_objects() {
         let json = |act| serde_json::to_string(&act).unwrap();
+        assert_eq!(json(Act::Epochs { epochs: 9, rate: None }), r#"{"act":"epochs","epochs":9}"#);
         assert_eq!(json(Act::OneStep), r#"{"act":"one_step"}"#);
         assert_eq!(
             json(Act::LearningRate { rate: 0.01 }),

@@ -143,21 +143,8 @@ impl Logs {
         keep.events.check(&paths[2])?;
         let events = if paths[2].exists() { events(folder)? } else { Vec::new() };
         in_order(&paths[2], keep.events, &events, at.step)?;
-        let logged: Vec<Recorded> =
-            acts(&events).into_iter().filter(|recorded| recorded.act.changes_weights()).collect();
-        let mut here = at.acts;
-        let ahead: Vec<Recorded> = logged
-            .iter()
-            .copied()
-            .filter(|recorded| match recorded.step.cmp(&at.step) {
-                Ordering::Less => false,
-                Ordering::Equal if here > 0 => {
-                    here -= 1;
-                    false
-                }
-                _ => true,
-            })
-            .collect();
+        let logged = telling(&events);
+        let ahead = after(&logged, at);
         let mut left = replay.to_vec();
         for done in &logged {
             left.iter().position(|act| act == done).map(|at| left.remove(at));
@@ -180,6 +167,18 @@ impl Logs {
     /// When the log cannot be read or a line is damaged.
     pub fn done(folder: &Path) -> Result<Vec<Recorded>> {
         Ok(acts(&events(folder)?))
+    }
+
+    /// Whether a person wanted a run that had ended at this point to go on.
+    ///
+    /// # Errors
+    /// When the log cannot be read or a line is damaged.
+    pub fn goes_on_after(folder: &Path, at: &Progress) -> Result<bool> {
+        if !folder.join(EVENTS).exists() {
+            return Ok(false);
+        }
+        let ahead = after(&telling(&events(folder)?), at);
+        Ok(ahead.iter().any(|recorded| matches!(recorded.act, Act::Epochs { .. })))
     }
 
     /// How far a run came by its log, once it was past the epochs after which its first checkpoint
@@ -312,6 +311,25 @@ fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
         _ => None,
     };
     events.iter().filter_map(act).collect()
+}
+
+/// Those of them that change what is computed.
+fn telling(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
+    acts(events).into_iter().filter(|recorded| recorded.act.changes_weights()).collect()
+}
+
+/// Those of them that a training has still to do at this point.
+fn after(acts: &[Recorded], at: &Progress) -> Vec<Recorded> {
+    let mut here = at.acts;
+    let is_ahead = |recorded: &&Recorded| match recorded.step.cmp(&at.step) {
+        Ordering::Less => false,
+        Ordering::Equal if here > 0 => {
+            here -= 1;
+            false
+        }
+        _ => true,
+    };
+    acts.iter().filter(is_ahead).copied().collect()
 }
 
 /// Cuts `events.jsonl` back to a mark, but keeps what people did after it: at once, so that a

@@ -6,7 +6,7 @@ use crate::{
     backend::{ParamFigures, StepFigures},
     config::Monitor,
     nn::calibration::Calibration,
-    optim::schedule::Plateau,
+    optim::schedule::{LearningRate, Plateau},
     train::{
         event::{Metrics, Stopped},
         meter::Meter,
@@ -44,6 +44,9 @@ pub struct Progress {
     /// What a person made of the learning rate, against its schedule.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rate_factor: Option<f64>,
+    /// What a person made of the number of epochs, against the settings.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub extended: Option<Extended>,
     /// Figures since the last epoch.
     pub epoch_meter: Meter,
     /// Figures since the last chosen step.
@@ -64,7 +67,7 @@ pub struct Progress {
 
 impl Progress {
     /// What contradicts itself, in words, if anything: a training cannot have come to such a point.
-    /// `layers` are those of the plan, where it is known, `epochs` those to be done in all.
+    /// `layers` are those of the plan, where it is known, `epochs` those of the settings.
     pub fn flaw(&self, layers: Option<usize>, epochs: u64) -> Option<String> {
         let Self { step, epoch, position, steps_per_epoch, best, .. } = self;
         let expected = epoch.checked_mul(*steps_per_epoch).and_then(|n| n.checked_add(*position));
@@ -76,6 +79,7 @@ impl Progress {
         if best.is_none() && (*step > 0 || *epoch > 0) {
             return Some(format!("it is {step} updates far and was never measured"));
         }
+        let epochs = self.last_epoch(epochs);
         if *epoch > epochs || best.is_some_and(|best| best.epoch > *epoch) {
             let best = best.map_or(0, |best| best.epoch);
             return Some(format!(
@@ -101,6 +105,22 @@ impl Progress {
     /// Epochs done, with the fraction of the one under way.
     pub fn epochs(&self) -> f64 {
         self.step as f64 / self.steps_per_epoch as f64
+    }
+
+    /// Epochs to be done in all, where the settings say so many.
+    pub fn last_epoch(&self, of_settings: u64) -> u64 {
+        self.extended.map_or(of_settings, |extended| extended.epochs)
+    }
+
+    /// Epochs since the best one, or since a person wanted more of them.
+    pub fn epochs_without_better(&self) -> u64 {
+        let best = self.best.map_or(0, |best| best.epoch);
+        self.epoch.saturating_sub(best.max(self.extended.map_or(0, |extended| extended.since)))
+    }
+
+    /// The learning rate of an update, from 0, by this schedule and what was made of it.
+    pub fn learning_rate(&self, schedule: &LearningRate, step: u64) -> f64 {
+        schedule.at(step) * self.plateau.factor * self.rate_factor()
     }
 
     /// How confidences of the best epoch's weights come out right, as far as validation tells.
@@ -137,6 +157,16 @@ impl Recent {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// How many epochs a person wants instead of those of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extended {
+    /// In all.
+    pub epochs: u64,
+    /// Epochs that were done then: early stopping counts from there.
+    pub since: u64,
 }
 
 /// The best epoch and its figures.
@@ -378,11 +408,14 @@ mod tests {
         assert_eq!(good.flaw(Some(0), 9), None);
         assert!(good.flaw(Some(2), 9).is_some_and(|flaw| flaw.contains("other than 2 layers")));
         assert_eq!(Progress::default().flaw(Some(2), 9), None);
+        let extended = Some(Extended { epochs: 2, since: 1 });
+        assert_eq!(Progress { extended, ..good.clone() }.flaw(Some(0), 1), None);
         for (words, spoil) in [
             ("it is 8 updates far", (|p| p.step = 8) as fn(&mut Progress)),
             ("updates far", |p| p.epoch = u64::MAX),
             ("updates far", |p| (p.step, p.epoch, p.position) = (6, 1, 3)),
             ("it is 10 epochs far of 9", |p| (p.step, p.epoch) = (31, 10)),
+            ("it is 2 epochs far of 1", |p| p.extended = Some(Extended { epochs: 1, since: 0 })),
             ("the best is number 3", |p| p.best = Some(Best { epoch: 3, ..best(None, None, 0.0) })),
             ("it has taken -1 seconds", |p| p.elapsed_seconds = -1.0),
             ("multiplied by 2 and 1", |p| p.plateau.factor = 2.0),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Result, bounded,
     config::{Config, Layers},
-    format::atomic::sync_folder,
+    format::{atomic::sync_folder, write_atomically},
     limits,
     plan::Plan,
     train::{RunError, checkpoint, control::Recorded, progress::Progress, trainer::Snapshot},
@@ -158,6 +158,23 @@ impl RunDir {
         let text = bounded::read_to_string(&path, bounded::SETTINGS)?;
         let path = path.display().to_string();
         parse(&text).map_err(|reason| RunError::Config { path, reason }.into())
+    }
+
+    /// Writes down where the data of the run lies now, or what else `info` says anew. Who calls it
+    /// holds the lock.
+    ///
+    /// # Errors
+    /// When `config.toml` cannot be read or written.
+    pub fn rewrite(&self, info: &RunInfo, _lock: &RunLock) -> Result<()> {
+        let (config, _) = self.settings()?;
+        let path = self.file(CONFIG);
+        let made = path.metadata().and_then(|about| about.modified());
+        write_atomically(&path, text(&config, info)?.as_bytes())?;
+        // When a run was made decides which one is the latest.
+        if let Ok(made) = made {
+            File::options().write(true).open(&path)?.set_modified(made)?;
+        }
+        Ok(())
     }
 
     /// How far it has come, or nothing when there is no checkpoint yet. Its field `stopped` says

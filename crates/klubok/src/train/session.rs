@@ -84,7 +84,7 @@ impl Summary {
 }
 
 /// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told
-/// to stop. A run that has ended is left as it is. What people did in a run that this one is to
+/// to stop. A run that has ended is left as it is, unless somebody asks for more epochs. What people did in a run that this one is to
 /// repeat (`info` knows), and in this one after its checkpoint, is done again.
 ///
 /// # Errors
@@ -106,7 +106,10 @@ pub fn train(
     let path = run.file(CHECKPOINT);
     if let Some(bytes) = &bytes {
         let progress = checkpoint::progress(&path, bytes, &Settings::new(config, info))?;
-        if progress.stopped.is_some() {
+        let goes_on = || {
+            Ok::<_, crate::Error>(control.extends() || Logs::goes_on_after(run.path(), &progress)?)
+        };
+        if progress.stopped.is_some() && (progress.divergence.is_some() || !goes_on()?) {
             return Ok(Summary::new(run, &progress, progress.stopped));
         }
     }

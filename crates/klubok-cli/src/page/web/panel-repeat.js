@@ -5,7 +5,11 @@
   const { el, write } = Klubok.draw;
   let command, config, network, acts;
   // What changes the numbers; a rest or a single step does not.
-  const telling = { learning_rate: "page.act_rate", stop: "page.act_stop" };
+  const telling = {
+    learning_rate: () => "page.act_rate",
+    stop: () => "page.act_stop",
+    epochs: (event) => (event.rate === undefined ? "page.act_epochs" : "page.act_epochs_rate"),
+  };
 
   function build(body) {
     command = el("code");
@@ -25,7 +29,7 @@
     const replay = `klubok train --replay ${state.run.path}`;
     acts.replaceChildren(
       el("p", { text: t("page.acts_are") }),
-      el("ul", {}, ...done.map((event) => el("li", { text: t(telling[event.act], { step: text.count(event.step), rate: text.number(event.rate, 2) }) }))),
+      el("ul", {}, ...done.map((event) => el("li", { text: t(telling[event.act](event), { step: text.count(event.step), epochs: event.epochs, rate: text.number(event.rate, 2) }) }))),
       el("p", { class: "command" }, el("code", { text: replay }), Klubok.draw.copyButton(() => replay)));
   }
 

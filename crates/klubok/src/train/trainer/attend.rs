@@ -8,6 +8,7 @@ use crate::{
     train::{
         control::{Act, Control},
         event::{Event, Observer, Stopped},
+        progress::Extended,
     },
 };
 
@@ -26,7 +27,7 @@ impl Trainer<'_> {
     }
 
     /// Whether a person did something here in the training that this one repeats.
-    fn is_to_repeat(&self) -> bool {
+    pub(super) fn is_to_repeat(&self) -> bool {
         self.replay.front().is_some_and(|next| next.step <= self.progress.step)
     }
 
@@ -49,8 +50,10 @@ impl Trainer<'_> {
         while self.is_to_repeat()
             && let Some(next) = self.replay.pop_front()
         {
-            if let Some(stopped) = self.act(next.act, observer)? {
-                return Ok(Some(stopped));
+            let stopped = self.act(next.act, observer)?;
+            // What was done at the same step after an end was to go on.
+            if stopped.is_some() && !self.is_to_repeat() {
+                return Ok(stopped);
             }
         }
         loop {
@@ -99,13 +102,12 @@ impl Trainer<'_> {
                 let epoch = self.progress.steps_per_epoch;
                 self.rest_at = Some((step / epoch + 1) * epoch);
             }
-            Act::LearningRate { rate } => {
-                let factor = rate * self.progress.rate_factor() / self.learning_rate(step);
-                // Where the schedule gives 0, no factor makes it more: an earlier one stays for the
-                // steps that follow.
-                if factor.is_finite() {
-                    self.progress.rate_factor = Some(factor);
-                }
+            Act::LearningRate { rate } => self.set_rate(rate),
+            Act::Epochs { epochs, rate } => {
+                let since = self.progress.epoch;
+                self.progress.extended = Some(Extended { epochs: epochs.max(since + 1), since });
+                self.progress.stopped = None;
+                rate.into_iter().for_each(|rate| self.set_rate(rate));
             }
             Act::Stop => {
                 self.progress.stopped = Some(Stopped::Person);
@@ -113,5 +115,15 @@ impl Trainer<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Lets the learning rate be this in the next step.
+    fn set_rate(&mut self, rate: f64) {
+        let factor = rate * self.progress.rate_factor() / self.learning_rate(self.progress.step);
+        // Where the schedule gives 0, no factor makes it more: an earlier one stays for the steps
+        // that follow.
+        if factor.is_finite() {
+            self.progress.rate_factor = Some(factor);
+        }
     }
 }

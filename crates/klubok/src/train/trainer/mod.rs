@@ -251,7 +251,7 @@ impl<'a> Trainer<'a> {
     pub fn start_event(&self) -> Event<'static> {
         Event::Start {
             steps_per_epoch: self.progress.steps_per_epoch,
-            epochs: self.config.epochs,
+            epochs: self.progress.last_epoch(self.config.epochs),
             step: self.progress.step,
         }
     }
@@ -267,7 +267,7 @@ impl<'a> Trainer<'a> {
         observer: &mut dyn Observer,
         control: &Control,
     ) -> Result<Option<Stopped>> {
-        if self.progress.stopped.is_some() {
+        if self.progress.divergence.is_some() {
             return Ok(self.progress.stopped);
         }
         self.end_lap(false);
@@ -306,6 +306,9 @@ impl<'a> Trainer<'a> {
             {
                 return Ok(Some(stopped));
             }
+            if self.progress.stopped.is_some() {
+                return Ok(self.progress.stopped);
+            }
             self.step()?;
             let Progress { step, position, steps_per_epoch, .. } = self.progress;
             let chosen = chosen(step, self.progress.steps_per_epoch);
@@ -325,6 +328,10 @@ impl<'a> Trainer<'a> {
                     self.end_epoch(&evaluated, observer)?;
                     self.batches.start_epoch(self.progress.epoch);
                 }
+            }
+            if self.progress.stopped.is_some() && self.is_to_repeat() {
+                // The training that this one repeats went on from its end.
+                return Ok(self.attend(observer, control)?.or(self.progress.stopped));
             }
             if save || epoch_ends {
                 return Ok(self.progress.stopped);
@@ -348,7 +355,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn learning_rate(&self, step: u64) -> f64 {
-        self.rate.at(step) * self.progress.plateau.factor * self.progress.rate_factor()
+        self.progress.learning_rate(&self.rate, step)
     }
 
     /// Adds the figures of the steps since the last reading.
@@ -437,11 +444,10 @@ impl<'a> Trainer<'a> {
         if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.watched_loss(monitor)) {
             progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);
         }
-        let best_epoch = progress.best.map_or(0, |best| best.epoch);
-        if progress.epoch >= self.config.epochs {
+        let waited = progress.epochs_without_better();
+        if progress.epoch >= progress.last_epoch(self.config.epochs) {
             progress.stopped = Some(Stopped::Epochs);
-        } else if self.config.early_stopping && progress.epoch - best_epoch >= self.config.patience
-        {
+        } else if self.config.early_stopping && waited >= self.config.patience {
             progress.stopped = Some(Stopped::EarlyStopping);
         }
         self.measure_layers(&mut metrics)?;
