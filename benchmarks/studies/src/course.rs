@@ -190,7 +190,7 @@ impl<'a> Looker<'a> {
     }
 }
 
-fn largest(z: &[f32]) -> usize {
+pub(crate) fn largest(z: &[f32]) -> usize {
     (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
 }
 

@@ -1,8 +1,10 @@
 //! Choices that data decided, made again. Each study trains with the library, in memory, and prints
 //! a table.
 
+mod advice;
 mod course;
 mod judge;
+mod rates;
 mod rules;
 mod set;
 mod statistics;
@@ -53,6 +55,48 @@ enum Study {
         /// The records
         records: Vec<PathBuf>,
     },
+    /// Follows the first advice on trainings with something wrong, and judges what it was good for
+    Advice {
+        /// Folder of the data sets
+        #[arg(long)]
+        data: PathBuf,
+        /// Only cases whose name contains one of these
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Seeds, from 0
+        #[arg(long, default_value_t = 5)]
+        seeds: u64,
+    },
+    /// Trains at rates from far too small to far too large, and counts what is said wrongly of them
+    Rates {
+        /// Folder of the data sets
+        #[arg(long)]
+        data: PathBuf,
+        /// Where the trainings are recorded; those that are there already are not made again
+        #[arg(long)]
+        output: PathBuf,
+        /// Data sets
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["drawn", "photographs", "mnist"])]
+        sets: Vec<Set>,
+        /// Update rules
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["sgd", "momentum", "adamw"])]
+        rules: Vec<rates::Rule>,
+        /// Preset
+        #[arg(long, default_value = "plain")]
+        preset: Preset,
+        /// Samples to learn from
+        #[arg(long, default_value_t = 2000)]
+        train: usize,
+        /// Epochs of a training
+        #[arg(long, default_value_t = 20)]
+        epochs: u64,
+        /// Seed
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Settings beside, such as train.schedule=constant
+        #[arg(long)]
+        set: Vec<String>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -67,16 +111,29 @@ fn main() -> Result<()> {
         Study::BestEpoch { records } => {
             let mut courses = Vec::new();
             for path in &records {
-                courses.extend(read(path)?);
+                courses.extend(read::<Course>(path)?);
             }
             writeln!(std::io::stdout(), "{}", judge::report(&courses))?;
+            Ok(())
+        }
+        Study::Advice { data, only, seeds } => {
+            advice::run(&data, &only, seeds, &mut |line| Ok(writeln!(std::io::stdout(), "{line}")?))
+        }
+        Study::Rates { data, output, sets, rules, preset, train, epochs, seed, set } => {
+            let wanted = rates::Wanted { sets, rules, preset, train, epochs, seed, set };
+            let done = if output.exists() { read(&output)? } else { Vec::new() };
+            let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&output)?;
+            rates::record(&data, &wanted, &done, &mut |line| {
+                Ok(writeln!(file, "{}", serde_json::to_string(line)?)?)
+            })?;
+            writeln!(std::io::stdout(), "{}", rates::report(&read(&output)?)?)?;
             Ok(())
         }
     }
 }
 
 /// One line a training; what is there already stays.
-fn read(path: &Path) -> Result<Vec<Course>> {
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let text = fs_err::read_to_string(path)?;
     let line = |(i, line)| {
         serde_json::from_str(line).with_context(|| format!("line {} of {}", i + 1, path.display()))
@@ -92,7 +149,7 @@ fn record(
     train: usize,
     seeds: u64,
 ) -> Result<()> {
-    let done = if output.exists() { read(output)? } else { Vec::new() };
+    let done: Vec<Course> = if output.exists() { read(output)? } else { Vec::new() };
     let mut file = fs_err::OpenOptions::new().create(true).append(true).open(output)?;
     for &set in sets {
         let (config, _) = course::settings(set, Preset::Plain, 0)?;

@@ -79,8 +79,9 @@ fn draw(config: &Config) -> Result<Dataset> {
         classes: drawn::CLASSES.map(String::from).to_vec(),
         input: Input::Pictures(picture),
         parts: Parts::default(),
-        names: Vec::new(),
-        hashes: Vec::new(),
+        // Every drawing is another one.
+        names: (0..DRAWN).map(|row| row.to_string()).collect(),
+        hashes: (0..DRAWN as u128).collect(),
         skipped: Vec::new(),
         left_out: LeftOut::default(),
     })

@@ -2,7 +2,9 @@
 //! rates, the verdicts.
 
 use klubok::{
-    check::{card::Card, labels::Labels, noise::Noise, range_test::RangeTest},
+    check::{
+        baselines::Baselines, card::Card, labels::Labels, noise::Noise, range_test::RangeTest,
+    },
     config::Config,
     data::{
         Dataset, Sizes,
@@ -53,7 +55,8 @@ pub(crate) fn report(
     lines.push(heading(text!("check.learning")));
     lines.extend(learning_facts(checked, data.classes.len(), &mark));
     lines.push(noise(findings.gradient_noise.as_ref(), config.train.batch_size));
-    lines.extend(range_test(&findings.learning_rate, mark(&[VerdictName::LearningRateTooHigh])));
+    let rates = [VerdictName::LearningRateTooHigh, VerdictName::LearningRateTooLow];
+    lines.extend(range_test(&findings.learning_rate, mark(&rates)));
     lines.push(Fact::plain(""));
     if verdicts.is_empty() {
         let nothing = text!("check.nothing_wrong", source = files::quoted(&files::shown(source)));
@@ -196,14 +199,20 @@ fn learning_facts(
 ) -> Vec<Fact> {
     let findings = &checked.findings;
     let start = findings.initial_loss;
-    let first = text!(
-        "check.initial_loss_is",
-        loss = number(start.loss),
-        classes = classes,
-        expected = number(start.expected)
-    );
+    let first = if start.loss.is_finite() {
+        text!(
+            "check.initial_loss_is",
+            loss = number(start.loss),
+            classes = classes,
+            expected = number(start.expected)
+        )
+    } else {
+        text!("check.initial_loss_none")
+    };
     let batch = findings.one_batch;
-    let by_heart = if batch.learnt {
+    let by_heart = if !batch.loss.is_finite() {
+        text!("check.one_batch_none", n = batch.samples, steps = thousands(batch.steps as usize))
+    } else if batch.learnt {
         text!(
             "check.one_batch_learnt",
             n = batch.samples,
@@ -235,14 +244,7 @@ fn learning_facts(
         Mark::Good => (Mark::Note, Mark::Note),
         mark => (mark, Mark::Note),
     };
-    let baselines = findings.baselines;
-    let reached = text!(
-        "check.baselines_are",
-        priors = percent(baselines.priors.accuracy),
-        loss = number(baselines.priors.loss),
-        linear = accuracy(baselines.linear.accuracy, baselines.linear.samples),
-        small = accuracy(baselines.small_network.accuracy, baselines.small_network.samples)
-    );
+    let reached = baselines_words(&findings.baselines);
     vec![
         Fact::new(mark(&[VerdictName::InitialLoss]), text!("check.initial_loss"), first),
         Fact::new(held, text!("check.one_batch"), by_heart),
@@ -252,7 +254,26 @@ fn learning_facts(
     ]
 }
 
+/// What is reached without a deep network, as far as it could be measured.
+fn baselines_words(baselines: &Baselines) -> String {
+    let Baselines { priors, linear, small_network, .. } = baselines;
+    if !(priors.loss + priors.accuracy + linear.accuracy + small_network.accuracy).is_finite() {
+        return text!("check.baselines_unknown");
+    }
+    text!(
+        "check.baselines_are",
+        priors = percent(priors.accuracy),
+        loss = number(priors.loss),
+        linear = accuracy(linear.accuracy, linear.samples),
+        small = accuracy(small_network.accuracy, small_network.samples)
+    )
+}
+
 fn labels(labels: &Labels, mark: Mark) -> Fact {
+    let figures = [labels.neighbours_agree, labels.neighbours_by_chance, labels.strongest()];
+    if !figures.iter().all(|figure| figure.is_finite()) {
+        return Fact::new(Mark::Note, text!("check.labels"), text!("check.labels_unknown"));
+    }
     let sentence = text!(
         "check.labels_are",
         agree = percent(labels.neighbours_agree),
@@ -292,13 +313,21 @@ fn two_digits(number: f64) -> usize {
 
 fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
     let sentence = match test.proposed {
-        Some(proposed) => text!(
-            "check.rate_is",
-            proposed = rate(proposed),
-            configured = rate(test.configured),
-            first = number(test.first_loss),
-            lowest = number(test.lowest_loss)
-        ),
+        Some(proposed) => {
+            let compared = match test.configured / proposed {
+                ..0.3 => text!("check.rate_low"),
+                3.4.. => text!("check.rate_high"),
+                _ => text!("check.rate_near"),
+            };
+            text!(
+                "check.rate_is",
+                proposed = rate(proposed),
+                configured = rate(test.configured),
+                compared = compared,
+                first = number(test.first_loss),
+                lowest = number(test.lowest_loss)
+            )
+        }
         None => text!("check.rate_unknown", configured = rate(test.configured)),
     };
     let mut facts = vec![Fact::new(mark, text!("check.learning_rate"), sentence)];
@@ -349,7 +378,7 @@ fn moment(seconds: f64) -> String {
 
 /// A loss with three digits behind the point.
 fn number(value: f64) -> String {
-    if value.is_finite() { format!("{value:.3}") } else { text!("verdict.no_number") }
+    format!("{value:.3}")
 }
 
 #[cfg(test)]
@@ -366,6 +395,8 @@ mod tests {
         let test = RangeTest {
             configured: 1e-3,
             proposed: Some(1e-2),
+            least: None,
+            highest: None,
             exploded_at: None,
             first_loss: 1.0,
             lowest_loss: 0.5,

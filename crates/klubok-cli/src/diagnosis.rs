@@ -1,5 +1,7 @@
 //! Phases and verdicts in words.
 
+use std::cell::Cell;
+
 use klubok::{
     observe::Diagnosis,
     train::event::{Notice, Phase, PhaseName, Severity, Verdict, VerdictName},
@@ -43,17 +45,65 @@ fn meaning(phase: PhaseName) -> String {
     }
 }
 
-/// A verdict with its numbers, without what to try.
+/// The figures of a verdict. One that is asked for and is not there, or is no number, makes the
+/// sentence around it unsayable.
+pub(crate) struct Figures<'a> {
+    verdict: &'a Verdict,
+    missing: Cell<bool>,
+}
+
+impl Figures<'_> {
+    /// True of a figure that is there.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.verdict.evidence.get(key).is_some_and(|figure| figure.is_finite())
+    }
+
+    pub(crate) fn get(&self, key: &str) -> f64 {
+        let figure = self.verdict.evidence.get(key).copied().filter(|figure| figure.is_finite());
+        self.missing.set(self.missing.get() || figure.is_none());
+        figure.unwrap_or(0.0)
+    }
+
+    fn loss(&self, key: &str) -> String {
+        digits(self.get(key))
+    }
+
+    pub(crate) fn share(&self, key: &str) -> String {
+        percent(self.get(key))
+    }
+
+    /// `hidden1 95 %, hidden2 60 %`: the layers of a verdict, in the order of the network.
+    fn layers(&self, shown: impl Fn(f64) -> String) -> String {
+        let number = |name: &str| match name.strip_prefix("hidden") {
+            Some(number) => number.parse::<usize>().ok(),
+            None => (name == "output").then_some(usize::MAX),
+        };
+        let mut layers: Vec<(usize, String)> = Vec::new();
+        for (name, &figure) in &self.verdict.evidence {
+            layers.extend(number(name).map(|n| (n, format!("{name} {}", shown(figure)))));
+            self.missing.set(self.missing.get() || !figure.is_finite());
+        }
+        self.missing.set(self.missing.get() || layers.is_empty());
+        layers.sort();
+        layers.into_iter().map(|(_, layer)| layer).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A verdict with its numbers, without what to try. Where a number is missing, it is said without
+/// any.
 fn sentence(verdict: &Verdict) -> String {
-    let of = |key: &str| verdict.evidence.get(key).copied();
-    let loss = |key: &str| of(key).map_or_else(|| text!("verdict.no_number"), digits);
-    let share = |key: &str| of(key).map_or_else(|| "-".to_owned(), percent);
+    let figures = Figures { verdict, missing: Cell::new(false) };
+    let sentence = with_figures(verdict, &figures);
+    if figures.missing.get() { findings::plain(verdict.name) } else { sentence }
+}
+
+fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
     let since = epoch(verdict.since);
     match verdict.name {
         VerdictName::OverFitting => {
             let (lowest, now, rise) =
-                (loss("val_loss_lowest"), loss("val_loss_now"), share("rise"));
-            let sentence = if of("train_loss_now").is_some() {
+                (of.loss("val_loss_lowest"), of.loss("val_loss_now"), of.share("rise"));
+            let sentence = if of.has("train_loss_now") {
                 text!(
                     "verdict.over_fitting",
                     since = since,
@@ -71,131 +121,161 @@ fn sentence(verdict: &Verdict) -> String {
                 )
             };
             // What others keep is not known.
-            let kept = verdict.try_.starts_with("--").then(|| text!("verdict.best_kept"));
+            let kept = is_by_klubok(verdict).then(|| text!("verdict.best_kept"));
             [Some(sentence), kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-        VerdictName::LossNotANumber if of("val_loss_now").is_some() => {
-            text!("verdict.train_not_a_number", since = since, now = loss("val_loss_now"))
+        VerdictName::LossNotANumber if of.has("val_loss_now") => {
+            text!("verdict.train_not_a_number", since = since, now = of.loss("val_loss_now"))
         }
         VerdictName::LossNotANumber => {
-            text!("verdict.val_not_a_number", since = since, now = loss("train_loss_now"))
+            text!("verdict.val_not_a_number", since = since, now = of.loss("train_loss_now"))
         }
         VerdictName::OverConfidence => text!(
             "verdict.over_confidence",
             since = since,
-            lowest = loss("val_loss_lowest"),
-            now = loss("val_loss_now"),
-            points = points(verdict)
+            lowest = of.loss("val_loss_lowest"),
+            now = of.loss("val_loss_now"),
+            points = format!(
+                "{:.1}",
+                100.0 * (of.get("val_accuracy_now") - of.get("val_accuracy_then"))
+            )
         ),
+        VerdictName::UnderFitting if of.has("samples") => findings::sentence(verdict, of),
         VerdictName::UnderFitting => text!(
             "verdict.under_fitting",
             since = since,
-            now = loss("loss_now"),
-            first = loss("loss_first")
+            now = of.loss("loss_now"),
+            first = of.loss("loss_first")
         ),
-        VerdictName::Diverging => text!("verdict.diverging", since = since, now = loss("loss_now")),
-        VerdictName::LearningRateTooHigh => text!(
-            "verdict.learning_rate_too_high",
-            since = since,
-            lowest = loss("loss_lowest"),
-            now = loss("loss_now")
-        ),
+        VerdictName::Diverging if of.has("loss_now") => {
+            text!("verdict.diverging", since = since, now = of.loss("loss_now"))
+        }
+        VerdictName::Diverging => text!("verdict.diverging_no_number", since = since),
+        VerdictName::LearningRateTooHigh => too_high(&since, verdict, of),
         VerdictName::OscillatingLoss => {
-            text!("verdict.oscillating_loss", since = since, jitter = share("jitter"))
+            text!("verdict.oscillating_loss", since = since, jitter = of.share("jitter"))
         }
-        VerdictName::LearningRateTooLow => text!(
-            "verdict.learning_rate_too_low",
-            first = loss("fall_per_epoch_first"),
-            last = loss("fall_per_epoch_last")
-        ),
+        VerdictName::LearningRateTooLow => too_low(verdict, of),
         VerdictName::SlowConvergence => {
-            text!("verdict.slow_convergence", since = since, fall = share("fall"))
+            text!("verdict.slow_convergence", since = since, fall = of.share("fall"))
         }
-        VerdictName::LabelsLookShuffled if of("train_loss_now").is_some() => text!(
+        VerdictName::LabelsLookShuffled if of.has("train_loss_now") => text!(
             "verdict.labels_look_shuffled",
             since = since,
-            first = loss("train_loss_chance"),
-            now = loss("train_loss_now"),
-            accuracy = guessing(verdict)
+            first = of.loss("train_loss_chance"),
+            now = of.loss("train_loss_now"),
+            accuracy = accuracy_and_chance(
+                of.get("val_accuracy"),
+                of.get("val_samples") as usize,
+                of.get("chance")
+            )
         ),
         VerdictName::PredictionsIgnoreInput => text!(
             "verdict.predictions_ignore_input",
             since = since,
-            spread = share("prediction_spread"),
-            now = loss("loss_now")
+            spread = of.share("prediction_spread"),
+            now = of.loss("loss_now")
         ),
         VerdictName::DeadUnits
         | VerdictName::SaturatedUnits
         | VerdictName::VanishingGradients
         | VerdictName::ExplodingGradients
         | VerdictName::UpdateRatio
-        | VerdictName::LearningRateKillsNetwork => of_layers(verdict, &since),
-        _ => findings::sentence(verdict),
+        | VerdictName::LearningRateKillsNetwork => of_layers(verdict.name, of, &since),
+        _ => findings::sentence(verdict, of),
+    }
+}
+
+/// A rate that is too high: seen before training, in a loss that came back, that grew, or that is
+/// no number any more.
+fn too_high(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
+    if of.has("exploded_at") {
+        return findings::sentence(verdict, of);
+    }
+    if of.has("loss_highest") {
+        return text!(
+            "verdict.learning_rate_too_high_came_back",
+            since = since,
+            first = of.loss("loss_first"),
+            highest = of.loss("loss_highest"),
+            now = of.loss("loss_now")
+        );
+    }
+    let lowest = of.loss("loss_lowest");
+    if of.has("loss_now") {
+        let now = of.loss("loss_now");
+        return text!("verdict.learning_rate_too_high", since = since, lowest = lowest, now = now);
+    }
+    text!("verdict.learning_rate_too_high_no_number", since = since, lowest = lowest)
+}
+
+/// A rate that is too low: seen before training, in a loss that falls evenly, or in one that has
+/// hardly fallen.
+fn too_low(verdict: &Verdict, of: &Figures<'_>) -> String {
+    if of.has("learning_rate") {
+        return findings::sentence(verdict, of);
+    }
+    if of.has("fall_per_epoch_first") {
+        return text!(
+            "verdict.learning_rate_too_low",
+            first = of.loss("fall_per_epoch_first"),
+            last = of.loss("fall_per_epoch_last")
+        );
+    }
+    let (first, now) = (of.get("loss_first"), of.get("loss_now"));
+    // As many digits as it takes to see the fall.
+    let shown = |digits: usize| [first, now].map(|loss| format!("{loss:.digits$}"));
+    match (3..=6).map(shown).find(|[first, now]| first != now) {
+        Some([first, now]) => {
+            text!("verdict.learning_rate_too_low_in_all", first = first, now = now)
+        }
+        None => text!("verdict.learning_rate_too_low_stays", now = digits(now)),
     }
 }
 
 /// A verdict on layers, with the figure of each layer that it is about.
-fn of_layers(verdict: &Verdict, since: &str) -> String {
-    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(f64::NAN);
-    match verdict.name {
+fn of_layers(name: VerdictName, of: &Figures<'_>, since: &str) -> String {
+    match name {
         VerdictName::DeadUnits => {
-            text!("verdict.dead_units", since = since, layers = layers(verdict, percent))
+            text!("verdict.dead_units", since = since, layers = of.layers(percent))
         }
         VerdictName::SaturatedUnits => {
-            text!("verdict.saturated_units", since = since, layers = layers(verdict, percent))
+            text!("verdict.saturated_units", since = since, layers = of.layers(percent))
         }
         VerdictName::VanishingGradients => {
-            text!("verdict.vanishing_gradients", since = since, layers = layers(verdict, digits))
+            text!("verdict.vanishing_gradients", since = since, layers = of.layers(digits))
         }
         VerdictName::ExplodingGradients => text!(
             "verdict.exploding_gradients",
             since = since,
-            times = format!("{:.0}", of("times_first")),
-            layers = layers(verdict, digits)
+            times = format!("{:.0}", of.get("times_first")),
+            layers = of.layers(digits)
         ),
         VerdictName::LearningRateKillsNetwork => text!(
             "verdict.learning_rate_kills_network",
             since = since,
-            layers = layers(verdict, percent),
-            now = digits(of("loss_now"))
+            layers = of.layers(percent),
+            now = of.loss("loss_now")
         ),
-        _ if of("limit") < USUAL_UPDATE => {
-            text!("verdict.update_ratio_small", since = since, layers = layers(verdict, digits))
+        _ if of.get("limit") < USUAL_UPDATE => {
+            text!("verdict.update_ratio_small", since = since, layers = of.layers(digits))
         }
-        _ => text!("verdict.update_ratio_large", since = since, layers = layers(verdict, digits)),
+        _ => text!("verdict.update_ratio_large", since = since, layers = of.layers(digits)),
     }
 }
 
-/// `hidden1 95 %, hidden2 60 %`: the layers of a verdict, in the order of the network.
-fn layers(verdict: &Verdict, shown: impl Fn(f64) -> String) -> String {
-    let number = |name: &str| match name.strip_prefix("hidden") {
-        Some(number) => number.parse::<usize>().ok(),
-        None => (name == "output").then_some(usize::MAX),
-    };
-    let mut layers: Vec<(usize, String)> = Vec::new();
-    for (name, &figure) in &verdict.evidence {
-        layers.extend(number(name).map(|n| (n, format!("{name} {}", shown(figure)))));
-    }
-    layers.sort();
-    layers.into_iter().map(|(_, layer)| layer).collect::<Vec<_>>().join(", ")
-}
-
-/// The accuracy on validation beside guessing.
-fn guessing(verdict: &Verdict) -> String {
-    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(f64::NAN);
-    accuracy_and_chance(of("val_accuracy"), of("val_samples") as usize, of("chance"))
-}
-
-/// A line for what was noticed during training.
-pub(crate) fn notice(notice: &Notice) -> String {
+/// A line for what was noticed during training. A phase that began no later than the one `before`
+/// takes its place: that was said too early.
+pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
     match notice {
         Notice::Phase(phase) => {
-            let line = text!(
-                "phase.begins",
-                start = epoch(phase.start),
-                name = name(phase.name),
-                meaning = meaning(phase.name)
-            );
+            let (start, name) = (epoch(phase.start), name(phase.name));
+            let meaning = meaning(phase.name);
+            let line = if before.is_some_and(|before| phase.start <= before) {
+                text!("phase.begins_back", start = start, name = name, meaning = meaning)
+            } else {
+                text!("phase.begins", start = start, name = name, meaning = meaning)
+            };
             paint(line).bold().to_string()
         }
         Notice::Verdict(verdict) => {
@@ -210,8 +290,9 @@ pub(crate) fn notice(notice: &Notice) -> String {
     }
 }
 
-/// All that can be said of a training, for a person.
-pub(crate) fn report(diagnosis: &Diagnosis) -> String {
+/// All that can be said of a training, for a person. Of one that has not `learnt` anything, it is
+/// not said that nothing is wrong.
+pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
     let Diagnosis { phases, verdicts, .. } = diagnosis;
     let mut lines = Vec::new();
     // Where no training loss is known, it does not fall.
@@ -247,7 +328,7 @@ pub(crate) fn report(diagnosis: &Diagnosis) -> String {
     if !absent.is_empty() {
         lines.push(text!("phase.absent", names = absent.join(", ")));
     }
-    if verdicts.is_empty() {
+    if verdicts.is_empty() && learnt {
         lines.push(text!("verdict.none"));
     }
     lines.extend(self::lines(verdicts));
@@ -296,10 +377,20 @@ pub(crate) fn fail_on(level: Option<Level>, verdicts: &[Verdict]) -> Result<()> 
 
 /// What to try, or what to do with the data where no setting helps.
 fn remedy(verdict: &Verdict) -> String {
-    if verdict.try_.is_empty() {
-        return findings::advice(verdict.name);
+    match (verdict.more_samples, verdict.try_.is_empty()) {
+        (true, true) => text!("verdict.more_samples"),
+        (true, false) => {
+            let then = text!("verdict.try_then", arguments = verdict.try_);
+            [text!("verdict.more_samples"), then].join(" ")
+        }
+        (false, true) => findings::advice(verdict.name),
+        (false, false) => text!("verdict.try", arguments = verdict.try_),
     }
-    text!("verdict.try", arguments = verdict.try_)
+}
+
+/// True of a verdict on a training of klubok's own: what is advised against it are settings.
+fn is_by_klubok(verdict: &Verdict) -> bool {
+    !verdict.changes.is_empty() || verdict.more_samples
 }
 
 /// What to try where another program trains: the same as klubok's settings, in its own words.
@@ -317,12 +408,6 @@ pub(crate) fn general_advice(verdict: VerdictName) -> String {
         // The others are said of layers and of data, which only klubok's own runs tell of.
         _ => String::new(),
     }
-}
-
-/// By how many points of a hundred the accuracy rose.
-fn points(verdict: &Verdict) -> String {
-    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(f64::NAN);
-    format!("{:.1}", 100.0 * (of("val_accuracy_now") - of("val_accuracy_then")))
 }
 
 fn severity(severity: Severity) -> String {
@@ -343,5 +428,122 @@ fn digits(loss: f64) -> String {
     match loss.abs() {
         0.01..1000.0 => format!("{loss:.3}"),
         _ => format!("{loss:.1e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok::train::event::Evidence;
+
+    use super::*;
+    use crate::text::{Lang, in_language};
+
+    /// Every figure that a sentence asks for.
+    const KEYS: [&str; 45] = [
+        "hidden1",
+        "output",
+        "limit",
+        "times_first",
+        "loss_now",
+        "loss_first",
+        "loss_lowest",
+        "loss_highest",
+        "train_loss_now",
+        "train_loss_then",
+        "val_loss_now",
+        "val_loss_lowest",
+        "rise",
+        "val_accuracy",
+        "val_accuracy_now",
+        "val_accuracy_then",
+        "val_samples",
+        "chance",
+        "train_loss_chance",
+        "jitter",
+        "fall",
+        "fall_per_epoch_first",
+        "fall_per_epoch_last",
+        "prediction_spread",
+        "samples",
+        "steps",
+        "loss",
+        "expected",
+        "accuracy",
+        "wide_accuracy",
+        "narrowest",
+        "smallest_class",
+        "largest_class",
+        "inputs",
+        "nearly_constant",
+        "share",
+        "val_in_train",
+        "val_share",
+        "test_in_train",
+        "test_share",
+        "neighbours_agree",
+        "neighbours_by_chance",
+        "exploded_at",
+        "learning_rate",
+        "proposed",
+    ];
+
+    fn verdict(name: VerdictName, evidence: Evidence) -> Verdict {
+        Verdict {
+            name,
+            severity: Severity::Warning,
+            since: 3.0,
+            evidence,
+            meaning: String::new(),
+            try_: String::new(),
+            changes: Vec::new(),
+            more_samples: false,
+            source: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_phase_that_began_before_the_last_one_is_said_looking_back() {
+        let phase = |start| Phase {
+            name: PhaseName::Specialisation,
+            start,
+            end: 9.0,
+            certainty: 0.9,
+            evidence: Evidence::new(),
+        };
+        let said =
+            |start, before| in_language(Lang::En, || notice(&Notice::Phase(phase(start)), before));
+        assert!(said(4.0, None).contains("Since epoch 4:"));
+        assert!(said(4.0, Some(2.0)).contains("Since epoch 4:"));
+        assert!(said(4.0, Some(6.0)).contains("Looking back, since epoch 4 already:"));
+    }
+
+    #[test]
+    fn no_number_that_is_none_reaches_a_sentence() {
+        let all = |figure: &dyn Fn(&str) -> Option<f64>| -> Evidence {
+            KEYS.iter().filter_map(|key| Some(((*key).to_owned(), figure(key)?))).collect()
+        };
+        let mut cases = vec![all(&|_| None), all(&|_| Some(f64::NAN)), all(&|_| Some(0.4))];
+        for wrong in [None, Some(f64::NAN), Some(f64::INFINITY)] {
+            for one in KEYS {
+                cases.push(all(&|key| if key == one { wrong } else { Some(0.4) }));
+                cases.push(all(&|key| if key == one { Some(0.4) } else { wrong }));
+            }
+        }
+        for (name, evidence) in VerdictName::ALL
+            .into_iter()
+            .flat_map(|name| cases.iter().map(move |evidence| (name, evidence)))
+        {
+            let verdict = verdict(name, evidence.clone());
+            for lang in [Lang::En, Lang::Ru] {
+                let said =
+                    in_language(lang, || format!("{} {}", sentence(&verdict), remedy(&verdict)));
+                let wrong = ["NaN", "inf", "no number", "не число", "{", ": .", " - ", "  "];
+                let found = wrong.iter().find(|wrong| said.contains(**wrong));
+                // That one of two losses is no number is what this verdict says.
+                let is_said = name == VerdictName::LossNotANumber;
+                assert!(found.is_none() || is_said, "{name:?}: {said}");
+                assert!(said.len() > 20 && !said.contains("plain."), "{name:?}: {said}");
+            }
+        }
     }
 }

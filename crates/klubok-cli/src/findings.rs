@@ -3,19 +3,16 @@
 use klubok::train::event::{Verdict, VerdictName};
 
 use crate::{
-    terminal::{percent, thousands},
+    diagnosis::Figures,
+    terminal::{rate, thousands},
     text::text,
 };
 
 /// A verdict with its numbers, without what to try.
-pub(crate) fn sentence(verdict: &Verdict) -> String {
-    let of = |key: &str| verdict.evidence.get(key).copied().unwrap_or(0.0);
-    let count = |key: &str| thousands(of(key) as usize);
-    let share = |key: &str| percent(of(key));
-    let number = |key: &str| match verdict.evidence.get(key) {
-        Some(number) => format!("{number:.2}"),
-        None => text!("verdict.no_number"),
-    };
+pub(crate) fn sentence(verdict: &Verdict, of: &Figures<'_>) -> String {
+    let count = |key: &str| thousands(of.get(key) as usize);
+    let share = |key: &str| of.share(key);
+    let number = |key: &str| format!("{:.2}", of.get(key));
     match verdict.name {
         VerdictName::ClassImbalance => text!(
             "before.class_imbalance",
@@ -45,7 +42,7 @@ pub(crate) fn sentence(verdict: &Verdict) -> String {
             neighbours = share("neighbours_agree"),
             expected = share("neighbours_by_chance")
         ),
-        VerdictName::NetworkTooSmall if verdict.evidence.contains_key("narrowest") => text!(
+        VerdictName::NetworkTooSmall if of.has("narrowest") => text!(
             "before.network_too_narrow",
             units = count("narrowest"),
             right = share("accuracy"),
@@ -66,7 +63,54 @@ pub(crate) fn sentence(verdict: &Verdict) -> String {
         VerdictName::InitialLoss => {
             text!("before.initial_loss", loss = number("loss"), expected = number("expected"))
         }
-        _ => verdict.meaning.clone(),
+        VerdictName::UnderFitting => text!(
+            "before.learns_nothing",
+            samples = count("samples"),
+            steps = count("steps"),
+            first = number("loss_first"),
+            now = number("loss_now")
+        ),
+        VerdictName::LearningRateTooHigh => text!(
+            "before.learning_rate_too_high",
+            exploded = rate(of.get("exploded_at")),
+            configured = rate(of.get("learning_rate"))
+        ),
+        VerdictName::LearningRateTooLow => text!(
+            "before.learning_rate_too_low",
+            configured = rate(of.get("learning_rate")),
+            proposed = rate(of.get("proposed"))
+        ),
+        name => plain(name),
+    }
+}
+
+/// A verdict without a number.
+pub(crate) fn plain(verdict: VerdictName) -> String {
+    match verdict {
+        VerdictName::Diverging => text!("plain.diverging"),
+        VerdictName::LearningRateTooHigh => text!("plain.learning_rate_too_high"),
+        VerdictName::LossNotANumber => text!("plain.loss_not_a_number"),
+        VerdictName::OverFitting => text!("plain.over_fitting"),
+        VerdictName::OverConfidence => text!("plain.over_confidence"),
+        VerdictName::UnderFitting => text!("plain.under_fitting"),
+        VerdictName::OscillatingLoss => text!("plain.oscillating_loss"),
+        VerdictName::LearningRateTooLow => text!("plain.learning_rate_too_low"),
+        VerdictName::SlowConvergence => text!("plain.slow_convergence"),
+        VerdictName::DeadUnits => text!("plain.dead_units"),
+        VerdictName::SaturatedUnits => text!("plain.saturated_units"),
+        VerdictName::VanishingGradients => text!("plain.vanishing_gradients"),
+        VerdictName::ExplodingGradients => text!("plain.exploding_gradients"),
+        VerdictName::UpdateRatio => text!("plain.update_ratio"),
+        VerdictName::LearningRateKillsNetwork => text!("plain.learning_rate_kills_network"),
+        VerdictName::PredictionsIgnoreInput => text!("plain.predictions_ignore_input"),
+        VerdictName::LabelsLookShuffled => text!("plain.labels_look_shuffled"),
+        VerdictName::ClassImbalance => text!("plain.class_imbalance"),
+        VerdictName::ConstantInputs => text!("plain.constant_inputs"),
+        VerdictName::DuplicatesAcrossParts => text!("plain.duplicates_across_parts"),
+        VerdictName::ContradictingLabels => text!("plain.contradicting_labels"),
+        VerdictName::NetworkTooSmall => text!("plain.network_too_small"),
+        VerdictName::InputNotNormalised => text!("plain.input_not_normalised"),
+        VerdictName::InitialLoss => text!("plain.initial_loss"),
     }
 }
 
@@ -78,6 +122,7 @@ pub(crate) fn advice(verdict: VerdictName) -> String {
         VerdictName::ContradictingLabels => text!("before.choose_class"),
         VerdictName::LabelsLookShuffled => text!("before.look_at_labels"),
         VerdictName::LossNotANumber => text!("advice.loss_not_a_number"),
+        VerdictName::OverFitting | VerdictName::OverConfidence => text!("verdict.more_samples"),
         _ => text!("before.look_at_data"),
     }
 }

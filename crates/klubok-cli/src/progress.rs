@@ -5,28 +5,37 @@ use std::time::Instant;
 
 use console::Alignment;
 use indicatif::{ProgressBar, ProgressStyle};
-use klubok::train::{
-    control::Act,
-    event::{Event, Metrics, Observer},
+use klubok::{
+    data::Parts,
+    train::{
+        control::Act,
+        event::{Event, Metrics, Notice, Observer},
+    },
 };
 
 use crate::{
     curve, diagnosis,
-    terminal::{Screen, accuracy_and_chance, duration, paint, rate, thousands},
+    terminal::{Screen, accuracy, duration, paint, percent, rate, thousands},
     text::text,
 };
 
-/// Widths of the columns: epoch, losses, accuracy, learning rate, time.
-const WIDTHS: [usize; 6] = [6, 11, 11, 25, 11, 9];
+/// Widths of the columns: epoch, losses, accuracies, learning rate, time. With the mark of the best
+/// epoch a row has at most 80 characters in both languages.
+const WIDTHS: [usize; 7] = [5, 10, 9, 12, 12, 9, 10];
 /// Characters of the curve.
 const CURVE: (usize, usize) = (58, 4);
 
 /// Shows a training on a screen.
 pub(crate) struct Progress {
     screen: Screen,
-    /// Samples of the validation part, and the accuracy of guessing on them.
-    val: (usize, f64),
+    /// Samples on which the accuracies of training and validation are measured.
+    samples: (usize, usize),
+    /// The accuracy of guessing.
+    chance: f64,
+
     bar: ProgressBar,
+    /// Where the phase began that was said last.
+    phase: Option<f64>,
     begun: Instant,
     /// Steps of an epoch, epochs in all, steps done before this session.
     steps: (u64, u64, u64),
@@ -35,12 +44,16 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// For a validation part of `samples` on which guessing reaches `chance`.
-    pub(crate) fn new(screen: Screen, samples: usize, chance: f64) -> Self {
+    /// For parts of these sizes; guessing reaches `chance`.
+    pub(crate) fn new(screen: Screen, parts: &Parts, chance: f64) -> Self {
+        let (train, val) = (parts.train.len(), parts.val.len());
         Self {
             screen,
-            val: (samples, chance),
+            // Training is measured on as many samples as validation.
+            samples: (if val == 0 { train } else { train.min(val) }, val),
+            chance,
             bar: ProgressBar::hidden(),
+            phase: None,
             begun: Instant::now(),
             steps: (1, 0, 0),
             train: Vec::new(),
@@ -55,15 +68,9 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(" {prefix} {wide_bar:.cyan/dim} {msg}") {
             self.bar.set_style(style.progress_chars("━━─"));
         }
-        let head = [
-            text!("train.epoch"),
-            text!("train.train_loss"),
-            text!("train.val_loss"),
-            text!("train.val_accuracy"),
-            text!("train.learning_rate"),
-            text!("train.time"),
-        ];
-        self.print(paint(cells(&head)).dim().to_string());
+        let chance = text!("train.chance", chance = percent(self.chance));
+        self.print(paint(chance).dim().to_string());
+        self.print(paint(cells(&head())).dim().to_string());
     }
 
     fn step(&mut self, step: u64, samples: u64, loss: f64) {
@@ -98,16 +105,17 @@ impl Progress {
 
     fn epoch(&mut self, metrics: &Metrics, best: bool) {
         let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
-        let (samples, chance) = self.val;
-        let accuracy = metrics
-            .val_accuracy
-            .map_or("-".to_owned(), |share| accuracy_and_chance(share, samples, chance));
+        let share = |share: Option<f64>, samples| {
+            share.map_or("-".to_owned(), |share| accuracy(share, samples))
+        };
+        let (of_train, of_val) = self.samples;
         let learning_rate = metrics.learning_rate.map_or("-".to_owned(), rate);
         let mut row = cells(&[
             format!("{}", metrics.epoch),
             number(metrics.train_loss.or(metrics.train_eval_loss)),
             number(metrics.val_loss),
-            accuracy,
+            share(metrics.train_accuracy, of_train),
+            share(metrics.val_accuracy, of_val),
             learning_rate,
             duration(metrics.seconds),
         ]);
@@ -181,7 +189,12 @@ impl Observer for Progress {
                 self.point(metrics);
                 self.epoch(metrics, *best);
             }
-            Event::Noticed { notice, .. } => self.print(diagnosis::notice(notice)),
+            Event::Noticed { notice, .. } => {
+                self.print(diagnosis::notice(notice, self.phase));
+                if let Notice::Phase(phase) = notice {
+                    self.phase = Some(phase.start);
+                }
+            }
             Event::End { .. } => {
                 self.bar.finish_and_clear();
                 if self.screen.is_live() {
@@ -194,10 +207,44 @@ impl Observer for Progress {
     }
 }
 
+fn head() -> [String; 7] {
+    [
+        text!("train.epoch"),
+        text!("train.train_loss"),
+        text!("train.val_loss"),
+        text!("train.train_accuracy"),
+        text!("train.val_accuracy"),
+        text!("train.learning_rate"),
+        text!("train.time"),
+    ]
+}
+
 /// A row of the table, every cell to the right.
-fn cells(row: &[String; 6]) -> String {
+fn cells(row: &[String; 7]) -> String {
     let pad = |(cell, width): (&String, usize)| {
         console::pad_str(cell, width, Alignment::Right, None).into_owned()
     };
     row.iter().zip(WIDTHS).map(pad).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Lang, in_language};
+
+    #[test]
+    fn the_widest_row_has_eighty_characters_in_both_languages() {
+        for lang in [Lang::En, Lang::Ru] {
+            in_language(lang, || {
+                let titles = head();
+                for (title, width) in titles.iter().zip(WIDTHS) {
+                    assert!(title.chars().count() <= width, "`{title}`");
+                }
+                let row = cells(&titles).chars().count() + 1;
+                assert!(row + text!("train.best_mark").chars().count() <= 80, "{row}");
+            });
+        }
+        assert!(accuracy(0.985, 1000).chars().count() <= WIDTHS[3]);
+        assert!(rate(0.00123).chars().count() <= WIDTHS[5] && rate(1.23e-7).chars().count() <= 9);
+    }
 }

@@ -37,13 +37,15 @@ pub(crate) struct Both {
 
 /// What `write` makes of the catalogue, in every language: for the page, where the reader chooses.
 pub(crate) fn both(write: impl Fn() -> String) -> Both {
-    let write = |lang| {
-        FOR_NOW.set(Some(lang));
-        let text = write();
-        FOR_NOW.set(None);
-        text
-    };
-    Both { en: write(Lang::En), ru: write(Lang::Ru) }
+    Both { en: in_language(Lang::En, &write), ru: in_language(Lang::Ru, &write) }
+}
+
+/// What is written in this language, whichever is chosen.
+pub(crate) fn in_language<T>(lang: Lang, write: impl Fn() -> T) -> T {
+    FOR_NOW.set(Some(lang));
+    let written = write();
+    FOR_NOW.set(None);
+    written
 }
 
 /// The same in English: for what programs read.

@@ -5,7 +5,7 @@ use klubok::{
     config::{Config, Monitor},
     data::{Dataset, survey::Survey},
     nn::network::Network,
-    observe::{Diagnosis, before, watch::Watch},
+    observe::{Diagnosis, before, remedy::Setup, watch::Watch},
     rows::Field,
     train::{
         event::{Observer, Stopped},
@@ -68,8 +68,11 @@ impl Training<'_> {
         self.introduce(&config.network(inputs, data.classes.len()), backend);
         let val_classes = data.class_counts(&data.parts.val);
         let chance = chance(&val_classes);
-        let mut progress = Progress::new(screen, data.parts.val.len(), chance);
-        let mut watch = Watch::new(data.parts.val.len() as u64).with_classes(&val_classes);
+        let mut progress = Progress::new(screen, &data.parts, chance);
+        let train_classes = data.class_counts(&data.parts.train);
+        let mut watch = Watch::new(data.parts.val.len() as u64)
+            .with_classes(&val_classes)
+            .with_setup(Setup { config: config.clone(), train_classes });
         watch.found_before(before::verdicts(&Survey::of(data)?, config));
         let mut observers: Vec<&mut dyn Observer> = vec![&mut watch, &mut progress];
         if let Some(lines) = &mut self.lines {
@@ -134,6 +137,7 @@ impl Training<'_> {
         let reason = reason(summary.stopped);
         let time = duration(summary.seconds);
         let samples = data.parts.val.len();
+        let mut learnt = true;
         match (summary.best_epoch, summary.val_accuracy) {
             (Some(best), Some(share)) => {
                 screen.say(
@@ -154,11 +158,12 @@ impl Training<'_> {
                     matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping));
                 if ended && wilson(share, samples)[0] <= chance {
                     screen.say(text!("end.not_better"));
+                    learnt = false;
                 }
             }
             _ => screen.say(text!("end.no_epoch", reason = reason, time = time)),
         }
-        screen.say(diagnosis::report(diagnosis));
+        screen.say(diagnosis::report(diagnosis, learnt));
         screen.say(text!("end.model", path = self.run.file(MODEL).display()));
         let run = files::quoted(&summary.run);
         let settings = files::quoted(&format!("{}/config.toml", summary.run));

@@ -22,7 +22,7 @@ use crate::{
     classifier::run_of,
     diagnosis,
     failure::{Failure, Result},
-    measures::chance,
+    measures::{chance, wilson},
     terminal::{accuracy, accuracy_and_chance, answer, complain},
     text::{english, text},
 };
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
         for verdict in &mut of.verdicts {
             let advice = || diagnosis::general_advice(verdict.name);
             verdict.try_ = if args.json { english(advice) } else { advice() };
+            verdict.changes.clear();
         }
     }
     if args.json {
@@ -78,14 +79,19 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
     history.val_samples = run.progress()?.map(|progress| progress.val_samples);
     let split = run.file(SPLIT);
     if split.exists() {
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let (mut val, mut train): (BTreeMap<_, u64>, BTreeMap<_, u64>) = Default::default();
         for row in read_split(&split)? {
             let row = row?;
-            if row.part == Part::Val {
-                *counts.entry(row.class).or_default() += 1;
+            match row.part {
+                Part::Train => *train.entry(row.class).or_default() += 1,
+                Part::Val => *val.entry(row.class).or_default() += 1,
+                Part::Test => {}
             }
         }
-        history.val_classes = counts.into_values().collect();
+        history.val_classes = val.into_values().collect();
+        if let Some(setup) = &mut history.setup {
+            setup.train_classes = train.into_values().collect();
+        }
     }
     Ok(history)
 }
@@ -97,8 +103,13 @@ fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
         None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
     }];
     lines.extend(notes(history));
-    lines.extend(accuracy_of_best(history, of));
-    lines.push(diagnosis::report(of));
+    let accuracy = accuracy_of_best(history, of);
+    let learnt = !accuracy.as_ref().is_some_and(|(_, guesses)| *guesses && history.ended);
+    lines.extend(accuracy.map(|(sentence, _)| sentence));
+    if !learnt {
+        lines.push(text!("end.not_better"));
+    }
+    lines.push(diagnosis::report(of, learnt));
     // What is there and was left out is not denied.
     let has_others = history.notes.iter().any(|note| matches!(note, Note::OtherLosses { .. }));
     if of.best_epoch.is_none() && !has_others {
@@ -145,13 +156,18 @@ fn note(note: &Note) -> Option<String> {
     })
 }
 
-/// The accuracy of the best epoch, where it and the number of validation samples are known.
-fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<String> {
+/// The accuracy of the best epoch, where it and the number of validation samples are known, and
+/// whether it is within what guessing reaches.
+fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)> {
     let best = history.epochs.iter().find(|row| Some(row.epoch) == of.best_epoch)?;
     let (share, samples) = (best.val_accuracy?, history.val_samples? as usize);
-    let accuracy = match &history.val_classes[..] {
-        [] => accuracy(share, samples),
-        classes => accuracy_and_chance(share, samples, chance(classes)),
+    let (accuracy, guesses) = match &history.val_classes[..] {
+        [] => (accuracy(share, samples), false),
+        classes => {
+            let chance = chance(classes);
+            let guesses = wilson(share, samples)[0] <= chance;
+            (accuracy_and_chance(share, samples, chance), guesses)
+        }
     };
-    Some(text!("diagnose.accuracy", accuracy = accuracy))
+    Some((text!("diagnose.accuracy", accuracy = accuracy), guesses))
 }

@@ -9,6 +9,7 @@ use klubok::{
     data::{Dataset, Input, Part, read_split},
     format::Model,
     nn::network::Network,
+    observe::remedy::Setup,
     plan::Picture,
     rows::Field,
     train::{
@@ -82,6 +83,11 @@ impl About {
         let (network, classes) = (model.network, model.classes);
         let (run, input) = (run.clone(), model.preprocessing.input);
         Ok(Self { run, config, info, network, input, classes, train, val })
+    }
+
+    /// What advice starts from.
+    pub(super) fn setup(&self) -> Setup {
+        Setup { config: self.config.clone(), train_classes: self.train.clone() }
     }
 
     /// The shape of its pictures, if it is of pictures.

@@ -107,7 +107,7 @@ impl Files {
     fn read(&mut self, hub: &Hub) -> io::Result<()> {
         if [&self.steps, &self.epochs, &self.events].into_iter().any(Tail::was_cut) {
             *self = Self::new(&hub.about.run);
-            hub.story().begin_anew(&hub.about.val);
+            hub.story().begin_anew(&hub.about.val, hub.about.setup());
         }
         let (room, damaged) = (&mut self.room, &mut self.damaged);
         let steps = self.steps.lines(room, damaged)?;

@@ -83,7 +83,7 @@ pub(super) struct Copy {
 
 impl Hub {
     pub(super) fn new(about: About, data: Option<Dataset>, weighted: Weighted) -> Self {
-        let story = Story::new(&about.val);
+        let story = Story::new(&about.val, about.setup());
         let token = matches!(weighted, Weighted::Live(_)).then(new_token).flatten();
         Self {
             about,

@@ -8,7 +8,7 @@
 use klubok::{
     config::Monitor,
     nn::calibration::Calibration,
-    observe::{Diagnosis, watch::Watch},
+    observe::{Diagnosis, remedy::Setup, watch::Watch},
     train::{
         control::Act,
         event::{Event, Metrics, Observer, Phase, Stopped},
@@ -103,9 +103,9 @@ pub(crate) struct Story {
 
 impl Story {
     /// The story of a run that is validated on so many samples of each class.
-    pub(crate) fn new(val_classes: &[u64]) -> Self {
+    pub(crate) fn new(val_classes: &[u64], setup: Setup) -> Self {
         let val_samples = val_classes.iter().sum();
-        let watch = Watch::new(val_samples).with_classes(val_classes);
+        let watch = Watch::new(val_samples).with_classes(val_classes).with_setup(setup);
         let (phases, verdicts) = (Vec::new(), Vec::new());
         let (epochs, steps, events) = (Vec::new(), Vec::new(), Vec::new());
         let now = Now::default();
@@ -114,9 +114,9 @@ impl Story {
     }
 
     /// Forgets all lines, to be told them anew.
-    pub(crate) fn begin_anew(&mut self, val_classes: &[u64]) {
+    pub(crate) fn begin_anew(&mut self, val_classes: &[u64], setup: Setup) {
         let Now { mode, steps_per_epoch, epochs, .. } = self.now;
-        *self = Self::new(val_classes);
+        *self = Self::new(val_classes, setup);
         self.set_mode(mode);
         self.set_length(steps_per_epoch, epochs);
     }

@@ -29,7 +29,17 @@ fn the_answer_has_the_keys_of_the_contract() {
     let verdict = &answer["verdicts"][0];
     assert_eq!(
         keys(verdict),
-        ["name", "severity", "since", "evidence", "meaning", "try", "source"]
+        [
+            "name",
+            "severity",
+            "since",
+            "evidence",
+            "meaning",
+            "try",
+            "changes",
+            "more_samples",
+            "source"
+        ]
     );
     assert_eq!(
         (&verdict["name"], &verdict["severity"]),

@@ -61,10 +61,10 @@ fn what_a_person_reads_has_intervals_chance_and_next_commands() {
     ] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
-    // Head, epoch 0 to 4.
-    let rows =
-        ran.stderr.lines().filter(|line| line.contains("guessing") && !line.contains("Best"));
-    assert_eq!(rows.count(), 5, "{}", ran.stderr);
+    // Epoch 0 to 4, with the accuracies of both parts; no line of the table breaks.
+    let is_row = |line: &&str| line.starts_with("    ") && line.matches('±').count() == 2;
+    assert_eq!(ran.stderr.lines().filter(is_row).count(), 5, "{}", ran.stderr);
+    assert!(ran.stderr.lines().filter(is_row).all(|row| row.chars().count() <= 80));
     assert!(!ran.stderr.contains('\u{1b}'), "no colours where there is no terminal");
 }
 

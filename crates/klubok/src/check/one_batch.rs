@@ -27,7 +27,7 @@ const RATES: [f64; 2] = [1e-3, 1e-2];
 const FLOPS: f64 = 2e11;
 const STEPS: (u64, u64) = (200, 6000);
 /// Units of the wide copy's only hidden layer.
-const WIDE: usize = 256;
+pub(super) const WIDE: usize = 256;
 
 /// How well one batch was learnt by heart.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -11,13 +11,17 @@
 //! for epochs in a training. Where the lowest loss turns into harm within a decade, that is the
 //! tenth of the lowest that fastai proposes (Howard and Gugger 2020).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Lab, affordable,
     trial::{Trial, loss},
 };
-use crate::{Result, config::Optimizer};
+use crate::{
+    Result,
+    config::{Optimizer, TrainConfig},
+    optim::schedule::LearningRate,
+};
 
 /// First and last rate, for rules that divide by the size of the gradient and for plain descent.
 const ADAPTIVE: (f64, f64) = (1e-6, 1.0);
@@ -41,14 +45,28 @@ const FAR: f64 = 0.01;
 const HARM: f64 = 1.25;
 /// Fall of the smoothed loss, as a share of the first, that says anything was learnt.
 const FALL: f64 = 0.015;
+/// A training at a rate that is just high enough makes the loss fall by this share of it, or by
+/// half of what the test could. Chosen on `klubok-studies rates`, where a rate is called too low
+/// that makes a tenth of the best rate's fall.
+const LEAST: (f64, f64) = (0.08, 0.5);
+/// So many times the rate at which the test undid all that it had learnt a training stands, with
+/// warm-up and a rate that decays: where steps are divided by the size of the gradient, and in
+/// plain descent. Chosen on `klubok-studies rates`: of the first, 5.4 learnt and 10.7 did not, of
+/// the second 1.4 and 1.8.
+const HIGH: (f64, f64) = (7.0, 1.5);
 
 /// The loss at rising learning rates.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RangeTest {
     /// The rate that the settings have.
     pub configured: f64,
     /// The rate that the test proposes; none where the loss never fell.
     pub proposed: Option<f64>,
+    /// The rate below which the training that the settings plan would learn hardly anything; none
+    /// where the loss never fell.
+    pub least: Option<f64>,
+    /// The rate above which the training would undo what it learns; none where the test found none.
+    pub highest: Option<f64>,
     /// The rate from which on the loss exploded, if it did.
     pub exploded_at: Option<f64>,
     /// The loss before the first step, and the lowest, both smoothed.
@@ -84,8 +102,31 @@ impl RangeTest {
             }
             losses.push((rate, loss));
         }
-        Ok(judge(train.learning_rate, &losses, exploded_at, steps))
+        let planned = planned(train, &trial);
+        let mut test = judge(train.learning_rate, &losses, exploded_at, steps, planned);
+        let stands = if train.optimizer == Optimizer::Sgd { HIGH.1 } else { HIGH.0 };
+        test.highest = test.undone_at().map(|rate| stands * rate);
+        Ok(test)
     }
+}
+
+impl RangeTest {
+    /// The rate at which the loss was again what it had been before training, or exploded.
+    fn undone_at(&self) -> Option<f64> {
+        let points = self.curve.iter().skip_while(|point| point.1 > self.lowest_loss);
+        let back = points.clone().find(|point| point.1 > self.first_loss);
+        back.map(|point| point.0).or(self.exploded_at)
+    }
+}
+
+/// How far the planned training comes with a rate of 1: the sum of its schedule.
+fn planned(train: &TrainConfig, trial: &Trial) -> f64 {
+    let schedule = LearningRate::new(train, trial.steps_per_epoch());
+    let steps = train.epochs.saturating_mul(trial.steps_per_epoch());
+    // A long training is known by a part of its steps.
+    let every = steps.div_ceil(100_000).max(1);
+    let sum: f64 = (0..steps).step_by(every as usize).map(|step| schedule.at(step)).sum();
+    sum * every as f64 / train.learning_rate
 }
 
 /// The rate of a step, evenly spaced on a logarithmic scale.
@@ -113,6 +154,7 @@ fn judge(
     losses: &[(f64, f64)],
     exploded_at: Option<f64>,
     steps: u64,
+    planned: f64,
 ) -> RangeTest {
     let half = (WINDOW * steps as f64).ceil() as usize;
     let curve = smoothed(losses, half);
@@ -122,15 +164,24 @@ fn judge(
     let lowest = (0..curve.len()).min_by(|&a, &b| curve[a].1.total_cmp(&curve[b].1)).unwrap_or(0);
     let lowest_loss = curve.get(lowest).map_or(f64::NAN, |point| point.1);
     let fell = lowest_loss < (1.0 - FALL) * first_loss;
+    // How far the test had come before a step: near its start a network is a linear model of its
+    // weights, and what it has learnt follows from the sum of the rates (Jacot et al. 2018).
+    let come = |i: usize| losses[..i].iter().map(|point| point.0).sum::<f64>();
     let proposed = fell.then(|| {
         let (from_lowest, near) = (&curve[lowest..], neighbours(losses, lowest, half));
         let highest = lowest_loss + TOLD_APART * standard_error(near);
         let floor = from_lowest.iter().take_while(|point| point.1 <= highest).last();
         let harm = from_lowest.iter().find(|point| point.1 > HARM * first_loss);
         let harm = harm.map(|point| point.0).or(exploded_at).unwrap_or(f64::INFINITY);
-        one_digit(floor.map_or(f64::NAN, |point| SAFE * point.0).min(FAR * harm))
+        // A short training needs a higher rate to come as far as the test did.
+        let far = (FAR * harm).max(come(lowest) / planned);
+        one_digit(floor.map_or(f64::NAN, |point| SAFE * point.0).min(far))
     });
-    RangeTest { configured, proposed, exploded_at, first_loss, lowest_loss, curve }
+    let least = (LEAST.0 * first_loss).min(LEAST.1 * (first_loss - lowest_loss));
+    let enough = curve.iter().skip(half).position(|point| point.1 <= first_loss - least);
+    let least = enough.filter(|_| fell).map(|i| come(half + i) / planned);
+    let highest = None;
+    RangeTest { configured, proposed, least, highest, exploded_at, first_loss, lowest_loss, curve }
 }
 
 /// Means over `half` points to each side, fewer at the ends: symmetric, so that nothing is moved
@@ -167,6 +218,24 @@ fn one_digit(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::event::VerdictName;
+
+    /// A training that comes far, however small its rate.
+    const LONG: f64 = f64::INFINITY;
+
+    #[test]
+    fn a_short_training_needs_a_rate_that_takes_it_as_far_as_the_test_came() {
+        // 1 % is done after 0.1, 10 % after 0.2, all after 0.6; harm is done at 0.5.
+        let losses = [(0.1, 1.0), (0.1, 0.99), (0.2, 0.9), (0.2, 0.5), (0.5, 3.0), (0.5, 9.0)];
+        let of = |planned| judge(1e-3, &losses, Some(0.5), 0, planned);
+        let (short, long) = (of(10.0), of(1e6));
+        assert_eq!(long.proposed, Some(0.005), "a hundredth of what does harm");
+        assert_eq!(short.proposed, Some(0.04), "0.4 in 10 steps");
+        let least = short.least.unwrap();
+        assert!((least - 0.02).abs() < 1e-12 && long.least.unwrap() < 1e-6, "{short:?}");
+        assert!(short.verdict().is_some_and(|v| v.name == VerdictName::LearningRateTooLow));
+        assert_eq!(long.verdict(), None);
+    }
 
     #[test]
     fn rates_rise_by_equal_factors() {
@@ -189,7 +258,7 @@ mod tests {
             (0.2, 0.8),
             (2.0, 3.0),
         ];
-        let test = judge(1e-3, &losses, Some(20.0), 7);
+        let test = judge(1e-3, &losses, Some(20.0), 7, LONG);
         assert_eq!((test.proposed, test.exploded_at), (Some(0.002), Some(20.0)));
         assert!((test.lowest_loss - 0.7).abs() < 1e-12 && test.first_loss == 1.0, "{test:?}");
     }
@@ -208,7 +277,7 @@ mod tests {
     #[test]
     fn a_dip_within_the_noise_does_not_move_the_proposal() {
         // The smoothed floor ends a little before 1e-2; harm is done from 10^-0.5 on, far beyond.
-        let test = judge(1e-3, &valley(0.1), None, 600);
+        let test = judge(1e-3, &valley(0.1), None, 600, LONG);
         let dip = test.curve.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0;
         assert!((1e-3..3e-3).contains(&dip), "{dip}");
         assert!(test.proposed.is_some_and(|rate| (0.002..=0.003).contains(&rate)), "{test:?}");
@@ -226,8 +295,8 @@ mod tests {
     #[test]
     fn where_nothing_is_learnt_nothing_is_proposed() {
         let losses: Vec<(f64, f64)> = (1..50).map(|i| (f64::from(i), 0.69)).collect();
-        assert_eq!(judge(1e-3, &losses, None, 50).proposed, None);
-        let empty = judge(1e-3, &[], Some(1e-6), 50);
+        assert_eq!(judge(1e-3, &losses, None, 50, LONG).proposed, None);
+        let empty = judge(1e-3, &[], Some(1e-6), 50, LONG);
         assert!(empty.proposed.is_none() && empty.curve.is_empty() && empty.first_loss.is_nan());
     }
 }

@@ -1,8 +1,8 @@
 //! From findings to verdicts, with the limits and where they come from.
 
-use super::{Baselines, Findings, OneBatch};
+use super::{Baselines, Findings, OneBatch, RangeTest, one_batch::WIDE};
 use crate::{
-    config::{Config, Init},
+    config::{Change, Config, Init},
     observe::before::{self, verdict},
     train::event::{Verdict, VerdictName},
 };
@@ -27,7 +27,7 @@ pub(super) fn verdicts(findings: &Findings, config: &Config) -> Vec<Verdict> {
     let too_small = one_batch(&findings.one_batch, config);
     verdicts.extend(too_small.or_else(|| too_narrow(&findings.baselines, config)));
     verdicts.extend(labels_look_shuffled(findings));
-    verdicts.extend(learning_rate_too_high(findings));
+    verdicts.extend(findings.learning_rate.verdict());
     verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
     verdicts
 }
@@ -37,12 +37,13 @@ fn initial_loss(findings: &Findings, config: &Config) -> Option<Verdict> {
     let high = loss > START * expected || !loss.is_finite();
     high.then(|| {
         // Inputs of a wrong scale are the cause, a start of the output layer only hides it.
-        let try_ = if config.data.normalize {
-            "--set model.output_init=zeros"
-        } else {
-            "--set data.normalize=true"
+        let change = match (config.data.normalize, config.model.output_init) {
+            (false, _) => Some(Change::new("data.normalize", true)),
+            (true, Init::Zeros) => None,
+            (true, _) => Some(Change::new("model.output_init", "zeros")),
         };
-        verdict(VerdictName::InitialLoss, &[("loss", loss), ("expected", expected)], try_)
+        let numbers = [("loss", loss), ("expected", expected)];
+        verdict(VerdictName::InitialLoss, &numbers, change.into_iter().collect())
     })
 }
 
@@ -61,16 +62,16 @@ fn one_batch(batch: &OneBatch, config: &Config) -> Option<Verdict> {
         ("loss_now", batch.loss),
     ];
     if batch.wide_copy_learnt == Some(true) {
-        return Some(verdict(VerdictName::NetworkTooSmall, &numbers, "--set model.hidden=256"));
+        return Some(verdict(VerdictName::NetworkTooSmall, &numbers, wider(config)));
     }
     let fell = batch.loss < NOTHING * batch.first_loss;
     (!fell).then(|| {
-        let try_ = match (config.model.init, config.data.normalize) {
-            (Init::Zeros, _) => "--set model.init=he",
-            (_, false) => "--set data.normalize=true",
-            _ => "",
+        let change = match (config.model.init, config.data.normalize) {
+            (Init::Zeros, _) => Some(Change::new("model.init", "he")),
+            (_, false) => Some(Change::new("data.normalize", true)),
+            _ => None,
         };
-        verdict(VerdictName::UnderFitting, &numbers, try_)
+        verdict(VerdictName::UnderFitting, &numbers, change.into_iter().collect())
     })
 }
 
@@ -88,8 +89,14 @@ fn too_narrow(baselines: &Baselines, config: &Config) -> Option<Verdict> {
             ("accuracy", network.accuracy),
             ("wide_accuracy", best.accuracy),
         ];
-        verdict(VerdictName::NetworkTooSmall, &numbers, "--set model.hidden=256")
+        verdict(VerdictName::NetworkTooSmall, &numbers, wider(config))
     })
+}
+
+/// One wide layer, as the copy had that learnt; a wider one where that is what there is.
+fn wider(config: &Config) -> Vec<Change> {
+    let units = if config.model.hidden[..] == [WIDE] { 4 * WIDE } else { WIDE };
+    vec![Change::new("model.hidden", units)]
 }
 
 fn labels_look_shuffled(findings: &Findings) -> Option<Verdict> {
@@ -106,24 +113,43 @@ fn labels_look_shuffled(findings: &Findings) -> Option<Verdict> {
             ("neighbours_agree", labels.neighbours_agree),
             ("neighbours_by_chance", labels.neighbours_by_chance),
         ];
-        verdict(VerdictName::LabelsLookShuffled, &numbers, "")
+        verdict(VerdictName::LabelsLookShuffled, &numbers, Vec::new())
     })
 }
 
-/// The loss exploded before the rate that the settings have was reached.
-fn learning_rate_too_high(findings: &Findings) -> Option<Verdict> {
-    let test = &findings.learning_rate;
-    let exploded_at = test.exploded_at.filter(|rate| *rate < test.configured)?;
-    let now = test.curve.last().map_or(f64::NAN, |point| point.1);
-    let numbers = [
-        ("learning_rate", test.configured),
-        ("exploded_at", exploded_at),
-        ("loss_lowest", test.lowest_loss),
-        ("loss_now", now),
-    ];
-    let rate = test.proposed.unwrap_or(exploded_at * 0.1);
-    let try_ = format!("--set train.learning_rate={rate}");
-    Some(verdict(VerdictName::LearningRateTooHigh, &numbers, &try_))
+impl RangeTest {
+    /// What is wrong with the rate that the settings have.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.too_high().or(self.too_low())
+    }
+
+    /// The rate that the settings have is far above the one that undid what had been learnt.
+    fn too_high(&self) -> Option<Verdict> {
+        let highest = self.highest.filter(|rate| *rate < self.configured)?;
+        let exploded_at = self.exploded_at.unwrap_or(highest);
+        let now = self.curve.last().map_or(f64::NAN, |point| point.1);
+        let numbers = [
+            ("learning_rate", self.configured),
+            ("exploded_at", exploded_at),
+            ("highest", highest),
+            ("loss_lowest", self.lowest_loss),
+            ("loss_now", now),
+        ];
+        let rate = self.proposed.unwrap_or(exploded_at * 0.1);
+        let change = Change::new("train.learning_rate", rate);
+        Some(verdict(VerdictName::LearningRateTooHigh, &numbers, vec![change]))
+    }
+
+    /// The planned training would not come as far as this test had come when its loss had fallen a
+    /// little.
+    fn too_low(&self) -> Option<Verdict> {
+        let proposed = self.proposed.filter(|proposed| *proposed > self.configured)?;
+        let least = self.least.filter(|least| *least > self.configured)?;
+        let numbers =
+            [("learning_rate", self.configured), ("proposed", proposed), ("least", least)];
+        let change = Change::new("train.learning_rate", proposed);
+        Some(verdict(VerdictName::LearningRateTooLow, &numbers, vec![change]))
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,37 @@ pub struct Config {
     pub augment: AugmentConfig,
 }
 
+/// A setting to change, as `--set key=value` takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The key, such as `train.learning_rate`.
+    pub key: String,
+    /// The value: `0.01`, `512,256`.
+    pub value: String,
+}
+
+impl Change {
+    /// A change of `key` to `value`.
+    #[expect(clippy::needless_pass_by_value, reason = "values are small")]
+    pub fn new(key: &str, value: impl ToString) -> Self {
+        Self { key: key.to_owned(), value: value.to_string() }
+    }
+}
+
+impl Config {
+    /// The settings with these changes.
+    ///
+    /// # Errors
+    /// When a key is unknown, a value out of its range, or the settings do not go together then.
+    pub fn with(&self, changes: &[Change]) -> Result<Self, ConfigError> {
+        // The kind of data only bounds shifts, which are in range already.
+        let mut layers = Layers::new(Preset::Plain, DataKind::Points);
+        layers.text(&self.to_toml(), "")?;
+        changes.iter().try_for_each(|change| layers.set(&change.key, &change.value))?;
+        Ok(layers.resolve(Machine { cores: 1, precision: self.train.precision })?.config)
+    }
+}
+
 /// `[data]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

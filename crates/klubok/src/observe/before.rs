@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 
 use super::{meaning, tracker::evidence};
 use crate::{
-    config::{ClassWeights, Config},
+    config::{Change, ClassWeights, Config},
     data::survey::{Inputs, Survey},
     train::event::{Severity, Verdict, VerdictName},
 };
@@ -45,8 +45,8 @@ pub const NAMES: [VerdictName; 5] = [
 ];
 
 /// A verdict that holds from the start, with the evidence by name.
-pub fn verdict(name: VerdictName, numbers: &[(&str, f64)], remedy: &str) -> Verdict {
-    meaning::verdict(name, 0.0, evidence(numbers), remedy.to_owned())
+pub fn verdict(name: VerdictName, numbers: &[(&str, f64)], changes: Vec<Change>) -> Verdict {
+    meaning::verdict(name, 0.0, evidence(numbers), changes.into())
 }
 
 /// What is wrong with data that these settings will train on, the worst first.
@@ -77,7 +77,8 @@ fn class_imbalance(survey: &Survey, config: &Config) -> Option<Verdict> {
             ("largest_class", most as f64),
             ("share_of_even", least as f64 / even),
         ];
-        verdict(VerdictName::ClassImbalance, &numbers, "--set train.class_weights=balanced")
+        let weights = Change::new("train.class_weights", "balanced");
+        verdict(VerdictName::ClassImbalance, &numbers, vec![weights])
     })
 }
 
@@ -91,7 +92,7 @@ fn constant_inputs(inputs: Inputs) -> Option<Verdict> {
             ("nearly_constant", inputs.nearly_constant as f64),
             ("share", hardly),
         ];
-        let verdict = verdict(VerdictName::ConstantInputs, &numbers, "");
+        let verdict = verdict(VerdictName::ConstantInputs, &numbers, Vec::new());
         let severity = if hardly < CONSTANT { Severity::Info } else { verdict.severity };
         Verdict { severity, ..verdict }
     })
@@ -108,7 +109,10 @@ fn duplicates_across_parts(survey: &Survey) -> Option<Verdict> {
             ("test_in_train", copies.test as f64),
             ("test_share", test),
         ];
-        few_are_a_note(verdict(VerdictName::DuplicatesAcrossParts, &numbers, ""), val.max(test))
+        few_are_a_note(
+            verdict(VerdictName::DuplicatesAcrossParts, &numbers, Vec::new()),
+            val.max(test),
+        )
     })
 }
 
@@ -117,7 +121,7 @@ fn contradicting_labels(survey: &Survey) -> Option<Verdict> {
     let share = samples / survey.samples.total().max(1) as f64;
     (samples > 0.0).then(|| {
         let numbers = [("samples", samples), ("share", share)];
-        few_are_a_note(verdict(VerdictName::ContradictingLabels, &numbers, ""), share)
+        few_are_a_note(verdict(VerdictName::ContradictingLabels, &numbers, Vec::new()), share)
     })
 }
 
@@ -132,7 +136,8 @@ fn input_not_normalised(inputs: Inputs, config: &Config) -> Option<Verdict> {
         || {
             let numbers =
                 [("input_mean", inputs.mean), ("input_std", inputs.std), ("input_scale", scale)];
-            verdict(VerdictName::InputNotNormalised, &numbers, "--set data.normalize=true")
+            let normalize = Change::new("data.normalize", true);
+            verdict(VerdictName::InputNotNormalised, &numbers, vec![normalize])
         },
     )
 }

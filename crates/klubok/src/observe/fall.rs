@@ -17,6 +17,13 @@ const NEAR_START: f64 = 0.5;
 /// So many times its jitter the loss must have fallen.
 const SURELY: f64 = 5.0;
 
+/// Of all epochs, the share in which a loss that creeps falls.
+const MOSTLY: f64 = 0.8;
+/// A loss that creeps has fallen by less than this share of it,
+const CREPT: f64 = 0.1;
+/// and of that more than this share in the last third: a cosine schedule leaves a tenth for it.
+const LATE: f64 = 0.05;
+
 /// An even fall, in loss an epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct EvenFall {
@@ -40,6 +47,22 @@ pub(super) fn even_fall(epochs: &[f64], losses: &[f64]) -> Option<EvenFall> {
     (even && surely).then_some(EvenFall { since: epochs[0], early, late })
 }
 
+/// True where the loss falls epoch after epoch, to the end, and has yet hardly left its start:
+/// whatever the schedule, one step hardly mattered. Large steps that lead nowhere jump about
+/// instead, and what has come to rest falls at its beginning only.
+pub(super) fn creeps(losses: &[f64]) -> bool {
+    let [first, .., last] = losses else { return false };
+    if losses.len() <= ENOUGH {
+        return false;
+    }
+    let falls = losses.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    let mostly = falls as f64 >= MOSTLY * (losses.len() - 1) as f64;
+    let fell = first - last;
+    let late = losses[losses.len() - 1 - losses.len() / 3] - last;
+    let surely = fell > SURELY * noise(losses, 0.0) && fell < CREPT * first;
+    mostly && surely && late > LATE * fell
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +80,21 @@ mod tests {
         let curve: Vec<f64> = (0..12).map(|i| 0.6 + 0.5 * (-f64::from(i)).exp()).collect();
         assert_eq!(of(&curve), None);
         assert_eq!(of(&line[..6]), None, "too short to tell");
+    }
+
+    #[test]
+    fn a_loss_creeps_that_falls_a_little_every_epoch() {
+        // As a cosine schedule slows it down.
+        let slowed = |size: f64| -> Vec<f64> {
+            (0..20).map(|i| 0.7 - size * (f64::from(i) / 13.0).sin()).collect()
+        };
+        assert!(creeps(&slowed(0.01)) && !creeps(&slowed(0.1)));
+        let mut jumps = slowed(0.01);
+        jumps.iter_mut().step_by(2).for_each(|loss| *loss += 0.01);
+        assert!(!creeps(&jumps));
+        let rests: Vec<f64> = (1..=20).map(|i| 0.69 + 0.01 / f64::from(i)).collect();
+        assert!(!creeps(&rests), "it fell at its beginning only");
+        assert!(!creeps(&[0.7, 0.69, 0.68]), "too short to tell");
     }
 
     #[test]

@@ -53,8 +53,10 @@ const NOTHING: f64 = 1e-5;
 /// A layer lets nothing through: this share of its units is silent, or this share of its outputs is
 /// above 0.
 const KILLED: (f64, f64) = (0.99, 0.01);
-/// A loss so many times the one before training has exploded (fastai, Howard and Gugger 2020).
-const EXPLODED_LOSS: f64 = 4.0;
+/// A loss so many times the one before training has exploded, where it hardly comes below its start
+/// again. Half of what fastai has for a loss that need not come back (Howard and Gugger 2020):
+/// `klubok-studies rates` has trainings that rates too high had killed after 2.2 times.
+const EXPLODED_LOSS: f64 = 2.0;
 /// A loss above this share of the one before training is no learning.
 const STUCK: f64 = 0.9;
 
@@ -180,9 +182,11 @@ impl Layers {
                     || said(VerdictName::LearningRateKillsNetwork).is_some()
                     || self.held.contains_key(&VerdictName::UpdateRatio)
             }
-            VerdictName::LearningRateTooHigh
-            | VerdictName::LearningRateKillsNetwork
-            | VerdictName::LabelsLookShuffled => exploded,
+            // One of the two names the rate.
+            VerdictName::LearningRateTooHigh => {
+                exploded || said(VerdictName::LearningRateKillsNetwork).is_some()
+            }
+            VerdictName::LearningRateKillsNetwork | VerdictName::LabelsLookShuffled => exploded,
             _ => false,
         };
         let names = self.held.keys().copied().filter(|&name| !explained(name));
@@ -207,21 +211,62 @@ impl Layers {
         self.first.iter().flat_map(hidden).any(|layer| layer.weight_norm == 0.0)
     }
 
+    /// True where it is known how much of the layers the steps change.
+    pub(super) fn know_updates(&self) -> bool {
+        self.largest_updates.iter().any(|&ratio| ratio > 0.0)
+    }
+
+    /// The network has hardly moved, and learnt next to nothing: no step ever changed as much of a
+    /// layer as is usual, and nothing else explains it.
+    pub(super) fn hardly_moved(&self) -> Option<Evidence> {
+        let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
+        let largest = self.largest_updates.split_last()?.1.iter().copied().fold(0.0, f64::max);
+        let known = 0.0 < largest && largest < UPDATE;
+        let explained = [
+            VerdictName::DeadUnits,
+            VerdictName::SaturatedUnits,
+            VerdictName::VanishingGradients,
+            VerdictName::LearningRateKillsNetwork,
+        ];
+        let explained = explained.iter().any(|name| self.held.contains_key(name));
+        let explained = explained || self.began_at_zero() || collapsed(last, first);
+        if !known || explained || !stuck(last, first, STUCK) {
+            return None;
+        }
+        Some(evidence(&[
+            ("loss_first", first.train_eval_loss?),
+            ("loss_now", last.train_eval_loss?),
+            ("update_ratio", largest),
+        ]))
+    }
+
+    /// True where it is said that a step changes too much or too little.
+    pub(super) fn judge_updates(&self) -> bool {
+        let held = self.held.get(&VerdictName::UpdateRatio);
+        held.is_some_and(|held| held.epochs >= patience(VerdictName::UpdateRatio))
+    }
+
     /// By which power of ten the learning rate should change for updates of the usual size.
     pub(super) fn rate_factor(&self) -> f64 {
         let evidence = self.held.get(&VerdictName::UpdateRatio).map(|held| &held.evidence);
         let ratios = evidence.into_iter().flatten().filter(|(name, _)| *name != "limit");
         let largest = ratios.map(|(_, ratio)| *ratio).fold(f64::MIN_POSITIVE, f64::max);
-        10f64.powf((UPDATE / largest).log10().round().clamp(-3.0, 3.0))
+        power_of_ten(UPDATE / largest)
     }
 
-    /// The loss has exploded and come back, but not below where it began: the steps that threw it
+    /// The same of a network that has hardly moved; none where that is not known.
+    pub(super) fn rate_factor_of_crept(&self) -> Option<f64> {
+        let largest = *self.hardly_moved()?.get("update_ratio")?;
+        Some(power_of_ten(UPDATE / largest))
+    }
+
+    /// The loss has exploded and come back, but hardly below where it began: the steps that threw it
     /// off are too large.
     fn exploded_loss(&self, line: &Metrics, first: &Metrics) -> Finding {
         let (Some(then), highest) = (self.first_loss, self.highest_loss) else {
             return Finding::No;
         };
-        if highest < EXPLODED_LOSS * then || !stuck(line, first, 1.0) {
+        if highest < EXPLODED_LOSS * then || !stuck(line, first, STUCK) {
             return Finding::No;
         }
         Finding::of(evidence(&[
@@ -294,6 +339,10 @@ impl Layers {
         let loss = line.train_eval_loss.unwrap_or(f64::NAN);
         Finding::of(evidence(&[("prediction_spread", spread), ("loss_now", loss)]))
     }
+}
+
+fn power_of_ten(factor: f64) -> f64 {
+    10f64.powf(factor.log10().round().clamp(-3.0, 3.0))
 }
 
 /// Epochs for which it must hold before it is said.

@@ -1,17 +1,21 @@
 //! What a verdict means, how bad it is, and which publication its rule rests on.
 
-use crate::train::event::{Evidence, Severity, Verdict, VerdictName};
+use crate::train::event::{Evidence, Remedy, Severity, Verdict, VerdictName};
 
 /// A verdict with everything that follows from its name.
 pub(super) fn verdict(
     name: VerdictName,
     since: f64,
     evidence: Evidence,
-    remedy: String,
+    remedy: Remedy,
 ) -> Verdict {
     let (severity, meaning) = about(name);
     let (meaning, source) = (meaning.to_owned(), source(name).to_owned());
-    Verdict { name, severity, since, evidence, meaning, try_: remedy, source }
+    let (try_, changes, more_samples) = (String::new(), Vec::new(), false);
+    let mut verdict =
+        Verdict { name, severity, since, evidence, meaning, try_, changes, more_samples, source };
+    verdict.advise(remedy);
+    verdict
 }
 
 /// How bad it is, and what it means.

@@ -16,7 +16,7 @@ mod layers;
 mod meaning;
 pub mod metrics;
 mod naming;
-mod remedy;
+pub mod remedy;
 mod rise;
 mod series;
 pub mod tracker;

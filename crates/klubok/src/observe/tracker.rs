@@ -29,6 +29,7 @@ use super::{
     labels::Chance,
     layers::Layers,
     naming::Naming,
+    remedy::Setup,
     rise::{Course, Rise, rise},
     series::noise,
 };
@@ -67,6 +68,8 @@ pub struct Tracker {
     pub(super) layers: Layers,
     /// What is wrong with the data; nothing that is measured says it.
     pub(super) found_before: Vec<Verdict>,
+    /// What it was set up with, where that is known.
+    pub(super) setup: Option<Setup>,
 }
 
 /// The end of fast learning.
@@ -116,6 +119,7 @@ impl Tracker {
             blind: Blind::default(),
             layers: Layers::default(),
             found_before: Vec::new(),
+            setup: None,
         }
     }
 
@@ -126,9 +130,16 @@ impl Tracker {
         self
     }
 
+    /// Knows what the training was set up with: advice starts from there.
+    #[must_use]
+    pub fn with_setup(self, setup: Setup) -> Self {
+        Self { setup: Some(setup), ..self }
+    }
+
     /// A tracker that was told a whole history.
     pub fn of(history: &History) -> Self {
         let mut tracker = Self::new(history.val_samples).with_classes(&history.val_classes);
+        tracker.setup.clone_from(&history.setup);
         tracker.found_before(history.verdicts.iter().cloned());
         history.layers.iter().for_each(|line| tracker.layers(line));
         let mut steps = history.steps.iter().peekable();
@@ -335,7 +346,7 @@ impl Tracker {
         if let (Some(since), Some(of)) = (rise, self.rise) {
             let (name, certainty) = (PhaseName::Specialisation, of.certainty());
             spans.push((since, end, name, certainty, of.evidence()));
-        } else if let Some(flat) = self.flat {
+        } else if let Some(flat) = self.flat.filter(|_| self.crept().is_none()) {
             let name = if flat.high { PhaseName::Underfitting } else { PhaseName::Converged };
             spans.push((flat.since, end, name, flat.certainty, flat.evidence()));
         }
@@ -346,8 +357,11 @@ impl Tracker {
         in_epochs(spans, first, self.last)
     }
 
-    /// True when the loss has fallen at all.
+    /// True when the loss has fallen at all, and not by steps that are too small to call it learning.
     fn learns(&self) -> bool {
+        if self.even_fall.is_some() || self.crept().is_some() {
+            return false;
+        }
         let (_, losses) = self.losses();
         let first = of_one_kind(&self.early).first().map(|&(_, loss)| loss);
         let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);

@@ -5,6 +5,7 @@
 //! learning rates.
 
 use super::{
+    fall::creeps,
     flat::is_good,
     meaning::verdict,
     remedy::advise_by_cause,
@@ -28,24 +29,23 @@ impl Tracker {
     pub fn verdicts(&self, ended: bool) -> Vec<Verdict> {
         // Data first: among equally bad ones it is the cause.
         let mut verdicts = self.found_before.clone();
+        let crept = self.crept();
         if let Some(explosion) = self.explosion {
             verdicts.extend(self.exploded(explosion));
         } else {
             let name = self.naming.and_then(|naming| naming.name(ended));
             verdicts.extend(self.rise.zip(name).map(|(rise, name)| self.over_fits(rise, name)));
-            verdicts.extend(self.flat.filter(|flat| flat.high).map(|flat| {
-                let evidence = flat.evidence();
-                self.verdict(VerdictName::UnderFitting, flat.since, evidence)
-            }));
+            verdicts.extend(self.rests_high(crept.clone(), ended));
             verdicts.extend(self.blind.since().map(|(since, other, now)| {
                 self.verdict(VerdictName::LossNotANumber, since, evidence(&[(other, now)]))
             }));
             verdicts.extend(self.oscillates());
-            if ended {
+            if ended && crept.is_none() {
                 verdicts.extend(self.too_slow());
             }
         }
-        let findings = self.layers.findings(self.explosion.is_some(), self.even_fall.is_some());
+        let falls = crept.is_some() || self.even_fall.is_some();
+        let findings = self.layers.findings(self.explosion.is_some(), falls);
         verdicts
             .extend(findings.into_iter().map(|(name, since, of)| self.verdict(name, since, of)));
         advise_by_cause(&mut verdicts);
@@ -101,6 +101,40 @@ impl Tracker {
             let numbers = [("jitter", jitter), ("turning", turning), ("loss_mean", level)];
             self.verdict(VerdictName::OscillatingLoss, epochs[from], evidence(&numbers))
         })
+    }
+
+    /// What a loss rests on that has come to rest hardly lower than it began: the rate where the
+    /// network has hardly moved, and else what nobody knows.
+    fn rests_high(&self, crept: Option<Evidence>, ended: bool) -> Option<Verdict> {
+        let flat = self.flat.filter(|flat| flat.high);
+        let Some(crept) = crept else {
+            let flat = flat?;
+            let since = self.not_before_training(flat.since);
+            return Some(self.verdict(VerdictName::UnderFitting, since, flat.evidence()));
+        };
+        // What is said of the steps need not be said of the rate.
+        let said = (ended || flat.is_some()) && !self.layers.judge_updates();
+        let since = self.not_before_training(self.first?.epoch);
+        said.then(|| self.verdict(VerdictName::LearningRateTooLow, since, crept))
+    }
+
+    /// What holds before any update holds from the first epoch on.
+    fn not_before_training(&self, since: f64) -> f64 {
+        let untrained = self.first.is_some_and(|first| first.untrained && first.epoch == since);
+        if untrained { since.max(1.0) } else { since }
+    }
+
+    /// The training has hardly begun: its steps were too small, or its loss crept.
+    pub(super) fn crept(&self) -> Option<Evidence> {
+        if self.explosion.is_some() {
+            return None;
+        }
+        let (_, losses) = self.losses();
+        let creeps = !self.layers.know_updates() && creeps(&losses);
+        let of_course = creeps.then(|| {
+            evidence(&[("loss_first", losses[0]), ("loss_now", losses[losses.len() - 1])])
+        });
+        self.layers.hardly_moved().or(of_course)
     }
 
     /// At the end the loss still falls: as evenly as at the beginning, or at least by a good share.

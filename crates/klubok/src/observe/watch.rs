@@ -1,6 +1,6 @@
 //! The tracker as an observer of a training: it answers with what it notices.
 
-use super::{Diagnosis, history::Row, tracker::Tracker};
+use super::{Diagnosis, history::Row, remedy::Setup, tracker::Tracker};
 use crate::{
     Result,
     train::event::{Event, Metrics, Notice, Observer, PhaseName, Stopped, Verdict, VerdictName},
@@ -32,6 +32,13 @@ impl Watch {
     #[must_use]
     pub fn with_classes(mut self, classes: &[u64]) -> Self {
         self.tracker = self.tracker.with_classes(classes);
+        self
+    }
+
+    /// Knows what the training was set up with: advice starts from there.
+    #[must_use]
+    pub fn with_setup(mut self, setup: Setup) -> Self {
+        self.tracker = self.tracker.with_setup(setup);
         self
     }
 

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::train::{
-    control::{Act, Recorded},
-    logs::EventLine,
+use crate::{
+    config::Change,
+    train::{
+        control::{Act, Recorded},
+        logs::EventLine,
+    },
 };
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not
@@ -210,6 +213,38 @@ pub enum VerdictName {
     InitialLoss,
 }
 
+impl VerdictName {
+    /// All of them, in their order.
+    pub const ALL: [VerdictName; 24] = [
+        VerdictName::Diverging,
+        VerdictName::LearningRateTooHigh,
+        VerdictName::LossNotANumber,
+        VerdictName::OverFitting,
+        VerdictName::OverConfidence,
+        VerdictName::UnderFitting,
+        VerdictName::OscillatingLoss,
+        VerdictName::LearningRateTooLow,
+        VerdictName::SlowConvergence,
+        VerdictName::DeadUnits,
+        VerdictName::SaturatedUnits,
+        VerdictName::VanishingGradients,
+        VerdictName::ExplodingGradients,
+        VerdictName::UpdateRatio,
+        VerdictName::LearningRateKillsNetwork,
+        VerdictName::PredictionsIgnoreInput,
+        VerdictName::LabelsLookShuffled,
+        VerdictName::ClassImbalance,
+        VerdictName::ConstantInputs,
+        VerdictName::DuplicatesAcrossParts,
+        VerdictName::ContradictingLabels,
+        VerdictName::NetworkTooSmall,
+        VerdictName::InputNotNormalised,
+        VerdictName::InitialLoss,
+    ];
+}
+
+const _: () = assert!(VerdictName::ALL.len() == VerdictName::InitialLoss as usize + 1);
+
 /// How bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,6 +255,30 @@ pub enum Severity {
     Warning,
     /// The result is of no use.
     Error,
+}
+
+/// What a verdict advises: settings to change, and whether more samples help more than they do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remedy {
+    /// Settings, all to be changed together.
+    pub changes: Vec<Change>,
+    /// More samples help more than any setting.
+    pub more_samples: bool,
+}
+
+impl From<Vec<Change>> for Remedy {
+    fn from(changes: Vec<Change>) -> Self {
+        Self { changes, more_samples: false }
+    }
+}
+
+impl Verdict {
+    /// Gives it this advice instead of its own.
+    pub fn advise(&mut self, remedy: Remedy) {
+        let arguments = |change: &Change| format!("--set {}={}", change.key, change.value);
+        self.try_ = remedy.changes.iter().map(arguments).collect::<Vec<_>>().join(" ");
+        (self.changes, self.more_samples) = (remedy.changes, remedy.more_samples);
+    }
 }
 
 /// A judgement of a training, and what to do about it.
@@ -239,6 +298,12 @@ pub struct Verdict {
     /// What to try, as arguments of `klubok train`; empty where no setting helps, only other data.
     #[serde(rename = "try")]
     pub try_: String,
+    /// The same, setting by setting; empty where no setting helps. Older logs have none.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// True where more samples help more than any setting. Older logs do not know.
+    #[serde(default)]
+    pub more_samples: bool,
     /// What the rule rests on: a publication. Older logs have none.
     #[serde(default)]
     pub source: String,

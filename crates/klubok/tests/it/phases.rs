@@ -290,3 +290,24 @@ fn an_interruption_does_not_change_the_name() {
         assert_eq!(through.diagnosis(), resumed.diagnosis());
     }
 }
+
+#[test]
+fn phases_follow_one_another() {
+    for seed in 1..400 {
+        let mut jitter = Jitter(seed);
+        let mut next = || jitter.next();
+        let mut tracker = Tracker::new(Some(500));
+        let (knee, turn, slope) = (4.0 + 3.0 * next(), 6.0 + 5.0 * next(), 0.02 * next());
+        for epoch in 1..=16 {
+            let e = epoch as f64;
+            let train = 0.2 + (-e / knee.abs().max(0.3)).exp() + 0.02 * next();
+            let rise = (e - turn).max(0.0) * slope * 3.0;
+            let val = if next() > 0.98 { f64::NAN } else { train + rise + 0.02 * next() };
+            tracker.epoch(&row(epoch, train, val));
+            let phases = tracker.phases();
+            let ends = phases.iter().map(|phase| (phase.start, phase.end)).collect::<Vec<_>>();
+            assert!(ends.iter().all(|(start, end)| start <= end && *end <= e), "{ends:?}");
+            assert!(ends.windows(2).all(|two| two[0].1 <= two[1].0), "{ends:?}");
+        }
+    }
+}

@@ -519,7 +519,7 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
     let watched = create(folder.path(), &config());
     let watch_of_data = || {
         let mut watch = Watch::new(21);
-        watch.found_before([before::verdict(VerdictName::ContradictingLabels, &[], "")]);
+        watch.found_before([before::verdict(VerdictName::ContradictingLabels, &[], Vec::new())]);
         watch
     };
     let mut watch = watch_of_data();

@@ -36,6 +36,7 @@ pub use self::error::HistoryError;
 use self::table::Table;
 use crate::{
     Result, bounded, config,
+    observe::remedy::Setup,
     part::Part,
     train::event::{Metrics, Verdict},
 };
@@ -103,6 +104,8 @@ pub struct History {
     pub diverged: Option<f64>,
     /// True of a run of klubok: what is advised are its settings.
     pub by_klubok: bool,
+    /// What the training was set up with: of a run.
+    pub setup: Option<Setup>,
     /// Of two columns for one figure, the one that counts and the one that was left out.
     pub left_out: Vec<(String, String)>,
     /// What else was not taken as it stands.

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::{History, HistoryError, Row};
 use crate::{
     Result, bounded,
-    observe::metrics,
+    config::Layers,
+    observe::{metrics, remedy::Setup},
     train::event::{Metrics, Verdict},
 };
 
@@ -50,9 +51,17 @@ pub(super) fn read(folder: &Path) -> Result<History> {
         ended: reason.is_some_and(|reason| reason != "interrupted"),
         diverged: last.filter(|_| reason == Some("diverged")).map(|line| line.epoch),
         by_klubok: true,
+        setup: setup(&folder.join("config.toml")),
         left_out: Vec::new(),
         notes: Vec::new(),
     })
+}
+
+/// The settings of the run, if they can be read: without them advice is general.
+fn setup(path: &Path) -> Option<Setup> {
+    let text = bounded::read_to_string(path, bounded::SETTINGS).ok()?;
+    let config = Layers::of_run(&text, "config.toml").ok()?.config;
+    Some(Setup { config, train_classes: Vec::new() })
 }
 
 /// The lines of `events.jsonl` that say something of an end or a verdict.
