@@ -67,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "backend::Weights",
         ],
     ),
-    ("observe", &["train::event", "data::survey"]),
+    ("observe", &["train::event", "train::best", "data::survey"]),
     ("train", &["nn", "optim", "data", "format", "backend"]),
     ("look", &["nn", "format", "backend"]),
     ("check", &["nn", "optim", "data", "backend", "train", "observe::before"]),

@@ -10,10 +10,10 @@ use klubok::{
     nn::calibration::Calibration,
     observe::{Diagnosis, remedy::Setup, watch::Watch},
     train::{
+        best::{Best, Recent},
         control::Act,
         event::{Event, Metrics, Observer, Phase, Stopped},
         logs::{EventLine, Happened},
-        progress::{Best, Recent},
     },
 };
 use serde::{Deserialize, Serialize};

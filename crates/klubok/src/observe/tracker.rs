@@ -33,7 +33,13 @@ use super::{
     rise::{Course, Rise, rise},
     series::noise,
 };
-use crate::train::event::{Evidence, Metrics, Phase, PhaseName, Verdict};
+use crate::{
+    config::Monitor,
+    train::{
+        best::{Best, Recent},
+        event::{Evidence, Metrics, Phase, PhaseName, Verdict},
+    },
+};
 
 /// Points that are kept; past this, two neighbours become one.
 const LONGEST: usize = 1024;
@@ -62,8 +68,9 @@ pub struct Tracker {
     pub(super) flat: Option<Flat>,
     pub(super) even_fall: Option<EvenFall>,
     pub(super) explosion: Option<Explosion>,
-    /// The best epoch so far, and its validation loss.
-    best: Option<(f64, f64)>,
+    /// The best epoch so far, and its figures.
+    best: Option<(f64, Best)>,
+    recent: Recent,
     pub(super) blind: Blind,
     pub(super) layers: Layers,
     /// What is wrong with the data; nothing that is measured says it.
@@ -116,6 +123,7 @@ impl Tracker {
             even_fall: None,
             explosion: None,
             best: None,
+            recent: Recent::default(),
             blind: Blind::default(),
             layers: Layers::default(),
             found_before: Vec::new(),
@@ -181,10 +189,8 @@ impl Tracker {
         let finite = |loss: Option<f64>| loss.filter(|loss| loss.is_finite());
         let known =
             Row { train_loss: finite(row.train_loss), val_loss: finite(row.val_loss), ..*row };
-        if let Some(loss) = known.val_loss
-            && self.best.is_none_or(|(_, best)| loss < best)
-        {
-            self.best = Some((row.epoch, loss));
+        if known.val_loss.is_some() {
+            self.compare(&known);
         }
         let mut losses = [row.train_loss, row.val_loss].into_iter().flatten();
         let broken = losses.rfind(|loss| !loss.is_finite());
@@ -204,6 +210,26 @@ impl Tracker {
                 self.stride *= 2;
             }
             self.judge();
+        }
+    }
+
+    /// Chooses the best epoch as the training does, where its settings are known; else by the
+    /// validation loss.
+    fn compare(&mut self, row: &Row) {
+        let monitor = self.setup.as_ref().map_or(Monitor::ValLoss, |s| s.config.train.monitor);
+        let now = Best {
+            epoch: row.epoch as u64,
+            train_loss: row.train_loss,
+            train_accuracy: row.train_accuracy,
+            val_loss: row.val_loss,
+            val_loss_calibrated: row.val_loss_calibrated,
+            mean_loss_calibrated: self.recent.mean_with(row.val_loss_calibrated),
+            val_accuracy: row.val_accuracy,
+            temperature: None,
+        };
+        let samples = self.samples.unwrap_or(0);
+        if self.best.is_none_or(|(_, best)| now.beats(&best, monitor, samples)) {
+            self.best = Some((row.epoch, now));
         }
     }
 
@@ -229,8 +255,7 @@ impl Tracker {
         self.explode(epoch, f64::NAN);
     }
 
-    /// The epoch with the lowest validation loss, the earlier on ties; none of a training that was
-    /// never validated.
+    /// The best epoch, the earlier on ties; none of a training that was never validated.
     pub fn best_epoch(&self) -> Option<f64> {
         self.best.map(|(epoch, _)| epoch)
     }
@@ -466,6 +491,7 @@ fn average(rows: &[Row]) -> Row {
         untrained: rows.len() == 1 && rows[0].untrained,
         train_loss: mean(|row| row.train_loss),
         val_loss: mean(|row| row.val_loss),
+        val_loss_calibrated: mean(|row| row.val_loss_calibrated),
         train_accuracy: mean(|row| row.train_accuracy),
         val_accuracy: mean(|row| row.val_accuracy),
         grad_norm: mean(|row| row.grad_norm),

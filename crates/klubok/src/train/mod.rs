@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod batches;
+pub mod best;
 pub mod cadence;
 pub mod checkpoint;
 pub mod control;

@@ -4,20 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::{ParamFigures, StepFigures},
-    config::Monitor,
     nn::calibration::Calibration,
     optim::schedule::{LearningRate, Plateau},
     train::{
-        event::{Metrics, Stopped},
+        best::{Best, Recent},
+        event::Stopped,
         meter::Meter,
     },
 };
-
-/// `Monitor::Auto` goes by the mean over so many epochs, as one epoch alone is lucky too often, and
-/// with fewer wrong answers than this by how many there are. Both are chosen in
-/// `docs/best-epoch.md`.
-const EPOCHS: usize = 3;
-const FEW_ERRORS: u64 = 3;
 
 /// Position, running figures and trackers of a training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -140,25 +134,6 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Losses of the last [`EPOCHS`] epochs after the best temperature.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Recent(Vec<f64>);
-
-impl Recent {
-    /// The mean with one more epoch; none without a loss.
-    fn mean_with(&mut self, loss: Option<f64>) -> Option<f64> {
-        self.0.push(loss?);
-        let before = self.0.len().saturating_sub(EPOCHS);
-        self.0.drain(..before);
-        Some(self.0.iter().sum::<f64>() / self.0.len() as f64)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 /// How many epochs a person wants instead of those of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,87 +142,6 @@ pub struct Extended {
     pub epochs: u64,
     /// Epochs that were done then: early stopping counts from there.
     pub since: u64,
-}
-
-/// The best epoch and its figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Best {
-    /// The epoch; 0 is before any update.
-    pub epoch: u64,
-    /// Loss on the fixed sample of the training part, in evaluation mode.
-    pub train_loss: Option<f64>,
-    /// Share of right answers on it.
-    pub train_accuracy: Option<f64>,
-    /// Loss on the validation part.
-    pub val_loss: Option<f64>,
-    /// The same after the best temperature; none in checkpoints from before it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub val_loss_calibrated: Option<f64>,
-    /// Its mean over the last epochs.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub mean_loss_calibrated: Option<f64>,
-    /// That temperature.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub temperature: Option<f64>,
-    /// Share of right answers on it.
-    pub val_accuracy: Option<f64>,
-}
-
-impl Best {
-    /// The figures of an epoch, which follows on `recent` ones and is added to them.
-    pub fn new(epoch: u64, metrics: &Metrics, recent: &mut Recent) -> Self {
-        Self {
-            epoch,
-            train_loss: metrics.train_eval_loss,
-            train_accuracy: metrics.train_accuracy,
-            val_loss: metrics.val_loss,
-            val_loss_calibrated: metrics.val_loss_calibrated,
-            mean_loss_calibrated: recent.mean_with(metrics.val_loss_calibrated),
-            temperature: metrics.temperature,
-            val_accuracy: metrics.val_accuracy,
-        }
-    }
-
-    /// True when this epoch is better than an earlier one, by a validation part of so many samples.
-    /// Without one the fixed sample of the training part decides.
-    pub fn beats(&self, earlier: &Best, monitor: Monitor, val_samples: u64) -> bool {
-        let accuracy = |best: &Best| best.val_accuracy.or(best.train_accuracy);
-        let errors = |best: &Best| {
-            best.val_accuracy.map(|share| ((1.0 - share) * val_samples as f64).round() as u64)
-        };
-        let is_more_right = accuracy(self) > accuracy(earlier);
-        let has_lower_loss = self.loss() < earlier.loss();
-        match monitor {
-            Monitor::Auto if errors(self).min(errors(earlier)).is_some_and(|n| n < FEW_ERRORS) => {
-                is_more_right || (accuracy(self) == accuracy(earlier) && has_lower_loss)
-            }
-            Monitor::Auto | Monitor::ValLossCalibrated | Monitor::ValLoss => {
-                self.watched_loss(monitor) < earlier.watched_loss(monitor)
-            }
-            Monitor::ValAccuracy => is_more_right,
-            Monitor::Last => true,
-        }
-    }
-
-    /// The loss that the choice of an epoch, and a reduction of the learning rate on a plateau, go
-    /// by.
-    pub fn watched_loss(&self, monitor: Monitor) -> Option<f64> {
-        match monitor {
-            Monitor::Auto => self.mean_loss_calibrated.or(self.calibrated_loss()),
-            Monitor::ValLossCalibrated => self.calibrated_loss(),
-            Monitor::ValLoss | Monitor::ValAccuracy | Monitor::Last => self.loss(),
-        }
-    }
-
-    /// Validation loss, or without a validation part that of the fixed sample of the training part.
-    fn loss(&self) -> Option<f64> {
-        self.val_loss.or(self.train_loss)
-    }
-
-    fn calibrated_loss(&self) -> Option<f64> {
-        self.val_loss_calibrated.or(self.loss())
-    }
 }
 
 /// Something that should have been a number and was not.
@@ -322,81 +216,13 @@ pub fn fault(step: &StepFigures, params: &[ParamFigures]) -> Option<Quantity> {
 mod tests {
     use super::*;
 
-    fn best(val_loss: Option<f64>, val_accuracy: Option<f64>, train_loss: f64) -> Best {
-        let train_loss = Some(train_loss);
-        let (val_loss_calibrated, mean_loss_calibrated, temperature) = (None, None, None);
-        let train_accuracy = Some(0.5);
-        Best {
-            epoch: 0,
-            train_loss,
-            train_accuracy,
-            val_loss,
-            val_loss_calibrated,
-            mean_loss_calibrated,
-            temperature,
-            val_accuracy,
-        }
-    }
-
-    #[test]
-    fn the_monitor_decides_and_ties_stay_with_the_earlier() {
-        let a = best(Some(0.5), Some(0.8), 0.1);
-        let b = best(Some(0.4), Some(0.8), 0.2);
-        assert!(b.beats(&a, Monitor::ValLoss, 100) && !a.beats(&b, Monitor::ValLoss, 100));
-        let accuracy = Monitor::ValAccuracy;
-        assert!(!b.beats(&a, accuracy, 100) && !a.beats(&b, accuracy, 100));
-        assert!(!a.beats(&a, Monitor::ValLoss, 100));
-        assert!(a.beats(&b, Monitor::Last, 100));
-    }
-
-    #[test]
-    fn the_loss_after_the_best_temperature_decides_unless_hardly_any_answer_is_wrong() {
-        let with = |calibrated, loss, accuracy| Best {
-            val_loss_calibrated: Some(calibrated),
-            ..best(Some(loss), Some(accuracy), 0.1)
-        };
-        // Surer than it is right, and yet the better one.
-        let (sure, modest) = (with(0.4, 0.9, 0.85), with(0.5, 0.5, 0.85));
-        for monitor in [Monitor::Auto, Monitor::ValLossCalibrated] {
-            assert!(sure.beats(&modest, monitor, 100) && !modest.beats(&sure, monitor, 100));
-        }
-        assert!(modest.beats(&sure, Monitor::ValLoss, 100));
-        // Of 13 samples 2 are wrong: accuracy, then the loss as it is.
-        assert!(modest.beats(&sure, Monitor::Auto, 13) && !sure.beats(&modest, Monitor::Auto, 13));
-        assert!(with(0.9, 0.9, 0.93).beats(&modest, Monitor::Auto, 13));
-    }
-
-    #[test]
-    fn one_lucky_epoch_is_not_the_best() {
-        let mut recent = Recent::default();
-        let metrics = [0.9, 0.6, 0.3, 0.6, 0.5, 0.35].map(|loss| Metrics {
-            val_loss_calibrated: Some(loss),
-            val_accuracy: Some(0.5),
-            ..Metrics::default()
-        });
-        let epochs: Vec<Best> =
-            (0..).zip(&metrics).map(|(i, m)| Best::new(i, m, &mut recent)).collect();
-        let means = [0.9, 0.75, 0.6, 0.5, 1.4 / 3.0, 1.45 / 3.0];
-        for (epoch, mean) in epochs.iter().zip(means) {
-            assert!((epoch.mean_loss_calibrated.unwrap() - mean).abs() < 1e-12);
-        }
-        let best = |monitor| {
-            let better =
-                |best: Best, now: &Best| if now.beats(&best, monitor, 100) { *now } else { best };
-            epochs.iter().fold(epochs[0], better).epoch
-        };
-        assert_eq!((best(Monitor::Auto), best(Monitor::ValLossCalibrated)), (4, 2));
-    }
-
-    #[test]
-    fn without_validation_the_training_sample_decides() {
-        let (a, b) = (best(None, None, 0.2), best(None, None, 0.1));
-        assert!(b.beats(&a, Monitor::ValLoss, 0) && b.beats(&a, Monitor::Auto, 0));
+    fn best(epoch: u64) -> Best {
+        Best { epoch, ..Best::default() }
     }
 
     #[test]
     fn a_point_that_no_training_comes_to_is_found() {
-        let measured = Some(best(None, None, 0.0));
+        let measured = Some(best(0));
         let good = Progress {
             step: 7,
             epoch: 2,
@@ -416,7 +242,7 @@ mod tests {
             ("updates far", |p| (p.step, p.epoch, p.position) = (6, 1, 3)),
             ("it is 10 epochs far of 9", |p| (p.step, p.epoch) = (31, 10)),
             ("it is 2 epochs far of 1", |p| p.extended = Some(Extended { epochs: 1, since: 0 })),
-            ("the best is number 3", |p| p.best = Some(Best { epoch: 3, ..best(None, None, 0.0) })),
+            ("the best is number 3", |p| p.best = Some(best(3))),
             ("it has taken -1 seconds", |p| p.elapsed_seconds = -1.0),
             ("multiplied by 2 and 1", |p| p.plateau.factor = 2.0),
             ("multiplied by 1 and -1", |p| p.rate_factor = Some(-1.0)),

@@ -1,7 +1,8 @@
 //! Phases and verdicts of courses whose truth is known because they are made here.
 
 use klubok::{
-    observe::{history::Row, tracker::Tracker, watch::Watch},
+    config::{DataKind, Layers, Machine, Preset},
+    observe::{history::Row, remedy::Setup, tracker::Tracker, watch::Watch},
     train::event::{Event, Metrics, Notice, Observer, Phase, PhaseName, VerdictName},
 };
 
@@ -310,4 +311,32 @@ fn phases_follow_one_another() {
             assert!(ends.windows(2).all(|two| two[0].1 <= two[1].0), "{ends:?}");
         }
     }
+}
+
+#[test]
+fn the_best_epoch_is_the_one_that_the_training_takes() {
+    let best = |setup: Option<&str>| {
+        let mut tracker = Tracker::new(Some(1000));
+        if let Some(monitor) = setup {
+            let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
+            layers.set("train.monitor", monitor).unwrap();
+            let config = layers.resolve(Machine::plain(1)).unwrap().config;
+            tracker = tracker.with_setup(Setup { config, train_classes: Vec::new() });
+        }
+        for epoch in 1..=12 {
+            // Over-confidence: what the temperature mends grows from epoch 4 on.
+            let x = epoch as f64;
+            let val = 0.6 - 0.02 * x.min(4.0) + 0.05 * (x - 4.0).max(0.0);
+            let calibrated = Some(0.6 - 0.02 * x.min(9.0) + 0.01 * (x - 9.0).max(0.0));
+            let row = row(epoch, 0.7 / x, val);
+            tracker.epoch(&Row { val_loss_calibrated: calibrated, val_accuracy: Some(0.8), ..row });
+        }
+        tracker.best_epoch()
+    };
+    assert_eq!(best(None), Some(4.0));
+    assert_eq!(best(Some("val_loss")), Some(4.0));
+    assert_eq!(best(Some("val_loss_calibrated")), Some(9.0));
+    // The mean of three epochs.
+    assert_eq!(best(Some("auto")), Some(10.0));
+    assert_eq!(best(Some("last")), Some(12.0));
 }

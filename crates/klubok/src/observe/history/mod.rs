@@ -56,6 +56,8 @@ pub struct Row {
     pub train_loss: Option<f64>,
     /// Validation loss.
     pub val_loss: Option<f64>,
+    /// The same after the best temperature, where that is known.
+    pub val_loss_calibrated: Option<f64>,
     /// Share of right answers in training, 0 to 1.
     pub train_accuracy: Option<f64>,
     /// Share of right answers on the validation part, 0 to 1.
@@ -73,6 +75,7 @@ impl From<&Metrics> for Row {
             untrained: metrics.step == 0,
             train_loss: metrics.train_eval_loss.or(metrics.train_loss),
             val_loss: metrics.val_loss,
+            val_loss_calibrated: metrics.val_loss_calibrated,
             train_accuracy: metrics.train_accuracy,
             val_accuracy: metrics.val_accuracy,
             grad_norm: metrics.grad_norm,

@@ -69,6 +69,7 @@ fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
         untrained: false,
         train_loss: figure(Field::TrainLoss),
         val_loss: figure(Field::ValLoss),
+        val_loss_calibrated: None,
         train_accuracy: figure(Field::TrainAccuracy),
         val_accuracy: figure(Field::ValAccuracy),
         grad_norm: figure(Field::GradNorm),

@@ -24,13 +24,14 @@ use crate::{
     train::{
         RunError,
         batches::{Batches, sample},
+        best::Best,
         cadence::{READ_EVERY, chosen, fast_steps, observed},
         control::{Control, Recorded},
         distance::Distance,
         evaluate::{Evaluator, Sampled, Validated},
         event::{Event, Metrics, Observer, Stopped},
         meter::Meter,
-        progress::{Best, Divergence, Progress, Quantity, fault},
+        progress::{Divergence, Progress, Quantity, fault},
     },
 };
 
