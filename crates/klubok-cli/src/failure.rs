@@ -18,6 +18,7 @@ use klubok::{
 
 use crate::{
     files::quoted,
+    phrase::said,
     terminal::{clean, complain, paint},
     text::text,
 };
@@ -45,14 +46,14 @@ pub(crate) struct Failure {
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// The work could not be done.
+    /// The work could not be done. The sentence may be an English one.
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
-        Self { code: 1, message: clean(message), hint: None }
+        Self { code: 1, message: clean(said(&message.to_string())), hint: None }
     }
 
-    /// The command was written wrongly.
+    /// The command was written wrongly. The sentence may be an English one.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { code: 2, message: clean(message), hint: None }
+        Self { code: 2, message: clean(said(&message.to_string())), hint: None }
     }
 
     /// Ends with this code; what there was to say has been said.

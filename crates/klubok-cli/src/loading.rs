@@ -11,6 +11,7 @@ use klubok::{
 use crate::{
     failure::{Failure, Result},
     measures::wilson,
+    phrase::said,
     terminal::{Screen, clean, duration, percent, thousands},
     text::text,
 };
@@ -41,7 +42,7 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());
         screen.say(text!("load.skipped", n = thousands(n), all = thousands(all)));
         for file in data.skipped.iter().take(NAMED) {
-            screen.say(clean(format!("  {}: {}", file.name, file.reason)));
+            screen.say(clean(format!("  {}: {}", file.name, said(&file.reason))));
         }
         if n > NAMED {
             screen.say(format!("  {}", text!("word.and_more", n = n - NAMED)));

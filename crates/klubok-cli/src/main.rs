@@ -10,12 +10,14 @@ mod diagnosis;
 mod failure;
 mod files;
 mod findings;
+mod help;
 mod interrupt;
 mod json;
 mod loading;
 mod measures;
 mod new_run;
 mod page;
+mod phrase;
 mod progress;
 mod settings;
 mod terminal;
@@ -27,9 +29,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     interrupt::listen();
-    failure::guard(|| {
-        let cli = args::parse()?;
-        text::choose(cli.lang);
-        commands::run(cli.command)
-    })
+    failure::guard(|| commands::run(args::parse()?.command))
 }

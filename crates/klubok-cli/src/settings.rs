@@ -8,7 +8,7 @@ use klubok::{
     data::{self, SourceKind},
 };
 
-use crate::{args::Settings, failure::Result, terminal::Screen, text::text};
+use crate::{args::Settings, failure::Result, phrase::said, terminal::Screen, text::text};
 
 /// Settings as written: preset, then the file, then `--set` and the everyday flags over each other.
 pub(crate) struct Written {
@@ -50,7 +50,7 @@ pub(crate) fn written(
 pub(crate) fn resolve(layers: &Layers, screen: Screen) -> Result<Resolved> {
     let resolved = layers.clone().resolve(machine())?;
     for note in &resolved.notes {
-        screen.say(format!("{}: {note}", text!("word.note")));
+        screen.say(format!("{}: {}", text!("word.note"), said(&note.to_string())));
     }
     Ok(resolved)
 }

@@ -53,6 +53,12 @@ pub(crate) fn english(write: impl Fn() -> String) -> String {
     both(write).en
 }
 
+/// What `write` makes while Russian is the chosen language.
+#[cfg(test)]
+pub(crate) fn in_russian(write: impl Fn() -> String) -> String {
+    both(write).ru
+}
+
 /// Chooses the language of this process: the flag, else `KLUBOK_LANG`, the locale, English.
 pub(crate) fn choose(flag: Option<Lang>) {
     let locale = ["KLUBOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
@@ -64,6 +70,11 @@ pub(crate) fn choose(flag: Option<Lang>) {
         _ => Lang::En,
     });
     CHOSEN.get_or_init(|| lang);
+}
+
+/// The language that is spoken.
+pub(crate) fn language() -> Lang {
+    FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En))
 }
 
 fn catalogue(lang: Lang) -> &'static Catalogue {
@@ -89,7 +100,7 @@ pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
 /// The text of `section.name` in the chosen language, its `{places}` filled: what a value would
 /// command a terminal is made visible, so a painted value cannot be filled in. Use [`text!`].
 pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
-    let lang = FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En));
+    let lang = language();
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
     let text = match catalogue(lang).get(section).and_then(|texts| texts.get(name)) {
         Some(text) => text.clone(),
@@ -98,14 +109,17 @@ pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     filled(&text, values)
 }
 
-/// A text with its places filled, each once: what a value says about places is only said.
-fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
+/// A text with its places filled, each once: what a value says about places is only said. A place
+/// with forms, `{n|epoch|epochs}` or `{n|эпоха|эпохи|эпох}`, is the form that the number takes.
+pub(crate) fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
     let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('{') {
         whole.push_str(before);
         let value = after.split_once('}').and_then(|(place, after)| {
-            let (_, value) = values.iter().find(|(name, _)| *name == place)?;
-            Some((clean(value), after))
+            let (name, forms) = place.split_once('|').unwrap_or((place, ""));
+            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
+            let value = clean(value);
+            Some((if forms.is_empty() { value } else { form(&value, forms).to_owned() }, after))
         });
         rest = if let Some((value, after)) = value {
             whole.push_str(&value);
@@ -116,6 +130,22 @@ fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
         };
     }
     whole + rest
+}
+
+/// The form of a word after a number: of two forms for one and for others, of three the Russian
+/// ones for 1, 2 and 5. What is no whole number takes the one for 2 of three, the other of two.
+fn form<'f>(number: &str, forms: &'f str) -> &'f str {
+    let forms: Vec<&str> = forms.split('|').collect();
+    let digits: String = number.chars().filter(|c| !c.is_whitespace()).collect();
+    let number = digits.parse::<u64>().ok();
+    let which = match (forms.len(), number) {
+        (2, number) => usize::from(number != Some(1)),
+        (_, Some(n)) if (11..=14).contains(&(n % 100)) => 2,
+        (_, Some(n)) if n % 10 == 1 => 0,
+        (_, Some(n)) if !(2..=4).contains(&(n % 10)) => 2,
+        _ => 1,
+    };
+    forms.get(which).unwrap_or(&"")
 }
 
 /// A text of the catalogue: `text!("train.best", epoch = 3)`.
@@ -139,13 +169,37 @@ mod tests {
         assert_eq!(text, "`{n} cats`: 3, {other} {");
     }
 
+    #[test]
+    fn words_agree_with_their_number() {
+        let said = |n: &str, text: &str| filled(text, &[("n", &n)]);
+        let russian = ["0", "1", "2", "5", "11", "14", "21", "112", "1\u{202f}003", "0.5"]
+            .map(|n| said(n, "{n} {n|эпоха|эпохи|эпох}"));
+        assert_eq!(
+            russian,
+            [
+                "0 эпох",
+                "1 эпоха",
+                "2 эпохи",
+                "5 эпох",
+                "11 эпох",
+                "14 эпох",
+                "21 эпоха",
+                "112 эпох",
+                "1\u{202f}003 эпохи",
+                "0.5 эпохи"
+            ]
+        );
+        let english = ["0", "1", "2"].map(|n| said(n, "{n} {n|epoch|epochs}"));
+        assert_eq!(english, ["0 epochs", "1 epoch", "2 epochs"]);
+    }
+
     /// `section.name` with its places, sorted.
     fn shape(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {
         let mut shape = BTreeMap::new();
         for (section, texts) in catalogue(lang) {
             for (name, text) in texts {
                 assert!(!text.trim().is_empty(), "{section}.{name} is empty in {lang:?}");
-                let places = text.split('{').skip(1).filter_map(|s| s.split('}').next());
+                let places = text.split('{').skip(1).filter_map(|s| s.split(['}', '|']).next());
                 shape.insert(format!("{section}.{name}"), places.map(str::to_owned).collect());
             }
         }

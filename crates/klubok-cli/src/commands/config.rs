@@ -5,6 +5,7 @@ use klubok::config::{DataKind, Preset, defaults_text};
 use crate::{
     args,
     failure::Result,
+    phrase::said,
     settings,
     terminal::{Screen, answer},
 };
@@ -12,9 +13,18 @@ use crate::{
 /// Prints settings as TOML that `-c` reads.
 pub(crate) fn run(args: &args::Config) -> Result<()> {
     if args.defaults {
-        return answer(defaults_text().trim_end());
+        return answer(explained(&defaults_text()));
     }
     let written = settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &[])?;
     let resolved = settings::resolve(&written.layers, Screen::new(false))?;
-    answer(resolved.config.to_toml().trim_end())
+    answer(explained(&resolved.config.to_toml()))
+}
+
+/// Settings with their comments in the chosen language; the rest is TOML.
+fn explained(settings: &str) -> String {
+    let lines = settings.lines().map(|line| match line.rsplit_once("# ") {
+        Some((setting, comment)) => format!("{setting}# {}", said(comment)),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

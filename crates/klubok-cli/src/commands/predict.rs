@@ -12,6 +12,7 @@ use crate::{
     classifier::Classifier,
     failure::{Failure, Result},
     files,
+    phrase::said,
     terminal::{Screen, answer, bar, numbers, percent, table, words},
     text::text,
     trust,
@@ -206,7 +207,7 @@ fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
             vec![p.input.clone(), classes[best].clone(), percent(share), bars]
         }
         Err(reason) => {
-            let reason = text!("predict.unreadable", reason = reason);
+            let reason = text!("predict.unreadable", reason = said(reason));
             vec![p.input.clone(), "-".to_owned(), "-".to_owned(), reason]
         }
     };

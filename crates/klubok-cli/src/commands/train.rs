@@ -26,6 +26,7 @@ use crate::{
     loading,
     measures::chance,
     new_run::NewRun,
+    phrase::said,
     settings,
     terminal::{Screen, accuracy_and_chance, answer, duration, numbers, paint, table, words},
     text::text,
@@ -98,7 +99,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     if changed.data != config.data {
         screen.say(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
     } else if let (_, Some(difference)) = loading::of_run(&config, &info)? {
-        let note = text!("train.replay_other", difference = difference);
+        let note = text!("train.replay_other", difference = said(&difference));
         screen.say(format!("{}: {note}", text!("word.note")));
     }
     let acts = Logs::done(run.path())?;

@@ -1,11 +1,38 @@
 //! The page's own files, and the script of the charts.
 
-use std::{io::Write as _, sync::OnceLock};
+use std::{
+    io::Write as _,
+    sync::{LazyLock, OnceLock},
+};
 
 use flate2::{Compression, write::GzEncoder};
 
-/// The page.
-pub(super) const PAGE: &str = include_str!("web/page.html");
+use crate::text::{Lang, language, of_page};
+
+/// The page, without texts.
+const BARE: &str = include_str!("web/page.html");
+
+/// The page in the language of the command, from its first byte: scripts come later, if at all.
+pub(super) fn page() -> &'static str {
+    static PAGE: LazyLock<String> = LazyLock::new(|| written(language()));
+    &PAGE
+}
+
+fn written(lang: Lang) -> String {
+    let name = match lang {
+        Lang::En => "en",
+        Lang::Ru => "ru",
+    };
+    let mut page = BARE.replacen("<html>", &format!("<html lang=\"{name}\">"), 1);
+    for (key, text) in of_page(lang) {
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        let label = format!("data-t-label=\"{key}\"");
+        page = page.replace(&label, &format!("{label} aria-label=\"{text}\""));
+        page = page.replace(&format!("data-t=\"{key}\">"), &format!("data-t=\"{key}\">{text}"));
+    }
+    page
+}
+
 /// Its looks.
 pub(super) const STYLE: &str = include_str!("web/page.css");
 
@@ -78,8 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn the_page_speaks_from_its_first_byte() {
+        let (english, russian) = (written(Lang::En), written(Lang::Ru));
+        assert!(english.starts_with("<!doctype html>\n<html lang=\"en\">"));
+        assert!(russian.starts_with("<!doctype html>\n<html lang=\"ru\">"));
+        let title = r#"<h2 id="title-curves" data-t="page.curves">"#;
+        assert!(english.contains(&format!("{title}Curves</h2>")));
+        assert!(russian.contains(&format!("{title}Кривые</h2>")));
+        for page in [english, russian] {
+            let mut texts = page.split("data-t=\"").skip(1);
+            assert!(texts.all(|text| !text.split_once("\">").unwrap().1.starts_with('<')));
+        }
+    }
+
+    #[test]
     fn the_page_names_all_its_scripts_in_order() {
-        let named: Vec<&str> = PAGE
+        let named: Vec<&str> = BARE
             .split("src=\"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next())

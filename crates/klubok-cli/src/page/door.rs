@@ -29,6 +29,7 @@ use super::{
     hub::{Hub, lock},
     looks::Answer,
 };
+use crate::{phrase::said, text::both};
 
 /// Looks at a time, of the person and of all others.
 const LOOKS: usize = 2;
@@ -183,9 +184,9 @@ pub(super) async fn beside<T: Send + 'static>(
     receiver.await.map_err(failed)
 }
 
-/// A refusal with its reason.
+/// A refusal with its reason, in every language.
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": sentence }))).into_response()
+    (status, Json(json!({ "error": both(|| said(sentence)) }))).into_response()
 }
 
 /// A refusal of what was not read: nothing more is read of its connection.
@@ -197,4 +198,18 @@ pub(super) fn unread(status: StatusCode, sentence: &str) -> Response {
 pub(super) fn busy(sentence: &str) -> Response {
     let headers = [(RETRY_AFTER, "1"), (CONNECTION, "close")];
     (headers, refused(StatusCode::SERVICE_UNAVAILABLE, sentence)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_gives_its_reason_in_every_language() {
+        let refusal = refused(StatusCode::UNPROCESSABLE_ENTITY, "there is no such sample");
+        let body = axum::body::to_bytes(refusal.into_body(), 1000).await.unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let reasons = json!({ "en": "there is no such sample", "ru": "такого примера нет" });
+        assert_eq!(told, json!({ "error": reasons }));
+    }
 }

@@ -88,7 +88,7 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
 /// The page with its looks, scripts, charts and data inside.
 fn in_one_file(data: &str) -> String {
     let style = format!("<style>\n{}\n</style>", assets::STYLE);
-    let mut page = assets::PAGE.replace(r#"<link rel="stylesheet" href="/page.css">"#, &style);
+    let mut page = assets::page().replace(r#"<link rel="stylesheet" href="/page.css">"#, &style);
     for (name, script) in assets::SCRIPTS {
         let tag = format!(r#"<script src="/{name}"></script>"#);
         page = page.replace(&tag, &format!("<script>\n{script}\n</script>"));

@@ -120,7 +120,7 @@ type Shared = State<Arc<Door>>;
 
 pub(super) fn routes(door: Arc<Door>, port: u16) -> Router {
     Router::new()
-        .route("/", get(async || typed("text/html", assets::PAGE)))
+        .route("/", get(async || typed("text/html", assets::page())))
         .route("/page.css", get(async || typed("text/css", assets::STYLE)))
         .route("/plotly.js", get(charts))
         .route("/{script}", get(script))

@@ -64,6 +64,80 @@ fn messages_come_in_two_languages() {
     assert!(russian(flag_first.unwrap()).contains("hint: check the path"));
 }
 
+/// Words in Latin letters outside of code and quotes, but for names and for values of settings.
+fn english(text: &str) -> Vec<&str> {
+    let names = "klubok model safetensors dropout runs pets cat dog csv json TOML IDX JPEG PNG BMP GIF WebP TIFF";
+    let values = "train val test all squash crop pad balanced article plain";
+    let known: Vec<&str> = names.split(' ').chain(values.split(' ')).collect();
+    let outside = text.split('`').step_by(2).flat_map(|text| text.split(['«', '»']).step_by(2));
+    let words = outside.flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let english = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
+    words.filter(english).filter(|word| !known.contains(word)).collect()
+}
+
+#[test]
+fn whatever_is_wrong_is_said_in_russian() {
+    let place = Place::with_pets();
+    fs_err::create_dir(place.path("empty")).unwrap();
+    place.write("bad.toml", "[train]\nepoch = 3\n");
+    place.write("short.csv", "epoch,train_loss,val_loss\n1,2,3\n");
+    place.write("broken/cat/1.png", "no picture");
+    place.picture("broken/dog/1.png", 100, 1);
+    let commands: [&[&str]; 24] = [
+        &["trian"],
+        &["train"],
+        &["train", "x", "--epoch", "3"],
+        &["train", "x", "--set", "epochs"],
+        &["demo", "--json", "--jsonl"],
+        &["eval", "latest", "pets", "--split", "some"],
+        &["bench", "--batch", "0"],
+        &["bench", "--layers", "7"],
+        &["train", "none"],
+        &["train", "empty"],
+        &["train", "broken"],
+        &["train", "pets/cat"],
+        &["train", "pets/cat/000.png"],
+        &["train", "demo:birds"],
+        &["train", "pets", "--set", "train.epohcs=3"],
+        &["train", "pets", "-c", "bad.toml"],
+        &["train", "pets", "-c", "none.toml"],
+        &["train", "pets", "--dropout", "2"],
+        &["train", "pets", "--set", "data.fit=best"],
+        &["train", "pets", "--preset", "best"],
+        &["train", "pets", "--hidden", "8,8", "--dropout", "0.1,0.2,0.3"],
+        &["resume", "pets"],
+        &["predict", "short.csv", "pets"],
+        &["diagnose", "short.csv"],
+    ];
+    for args in commands {
+        let ran = place.run(&[args, &["--lang", "ru"]].concat());
+        assert!(matches!(ran.code, Some(1 | 2)), "{args:?}: {}", ran.stderr);
+        let errors: Vec<&str> =
+            ran.stderr.lines().filter(|line| line.starts_with("ошибка: ")).collect();
+        assert_eq!(errors.len(), 1, "{args:?}: {}", ran.stderr);
+        assert_eq!(english(&ran.stderr), [""; 0], "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn settings_are_explained_in_russian_and_stay_toml() {
+    let place = Place::new();
+    let defaults = place.ok(&["config", "--defaults", "--lang", "ru"]).stdout;
+    for words in ["# источник: статья", "# допустимо: целое число от 1 до 4096", "[augment]"]
+    {
+        assert!(defaults.contains(words), "{words}");
+    }
+    place.write("all.toml", &defaults);
+    let plain = place.ok(&["config", "--preset", "plain"]).stdout;
+    let read = place.ok(&["config", "--preset", "plain", "-c", "all.toml"]).stdout;
+    assert_eq!(read, plain);
+    let resolved = place.ok(&["config", "--lang", "ru"]).stdout;
+    assert!(
+        resolved.contains("epochs = 40  # сколько раз пройти по обучающей части"),
+        "{resolved}"
+    );
+}
+
 #[test]
 fn settings_are_listed_and_read_back() {
     let place = Place::new();

@@ -34,8 +34,10 @@
     } catch {
       throw new Error(Klubok.t("page.no_server"));
     }
-    const body = await answer.json().catch((error) => ({ error: error.message }));
-    if (!answer.ok || body.error) throw new Error(body.error || `${answer.status} ${answer.statusText}`);
+    const body = await answer.json().catch((error) => ({ error: { en: error.message } }));
+    if (!answer.ok || body.error) {
+      throw new Error(Klubok.text.both(body.error) || `${answer.status} ${answer.statusText}`);
+    }
     return body;
   }
 

@@ -21,12 +21,25 @@
   };
 
   let texts = { en: {}, ru: {} };
-  let lang = remembered.get("klubok-lang") || (navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en");
+  // What the reader chose, else what the command speaks that made the page.
+  let lang = remembered.get("klubok-lang") || document.documentElement.lang;
+
+  // The form of a word after a number: of two for one and for others, of three the Russian ones for 1, 2 and 5.
+  function form(value, forms) {
+    const number = String(value).replace(/\s/g, "");
+    if (forms.length === 2) return forms[number === "1" ? 0 : 1];
+    const category = /^\d+$/.test(number) ? new Intl.PluralRules("ru").select(Number(number)) : "few";
+    return forms[["one", "few", "many"].indexOf(category)];
+  }
 
   // The text of a key with its {places} filled; the key itself where there is none, which is seen and can be mended.
+  // {n|epoch|epochs} is the form that goes with the number.
   function t(key, values = {}) {
     const text = (texts[lang] || {})[key] || texts.en[key] || key;
-    return text.replace(/\{(\w+)\}/g, (place, name) => (name in values ? String(values[name]) : place));
+    return text.replace(/\{(\w+)((?:\|[^{}|]*)*)\}/g, (place, name, forms) => {
+      if (!(name in values)) return place;
+      return forms ? form(values[name], forms.slice(1).split("|")) : String(values[name]);
+    });
   }
 
   function format(options) {

@@ -1,0 +1,184 @@
+//! Help in the chosen language: the definitions in [`args`](crate::args) speak English, and here
+//! every text of theirs is replaced, and every word of clap's own.
+
+use clap::{Arg, Command};
+
+use crate::phrase::{said, said_for_good};
+
+/// What clap writes by itself, where no definition has a say.
+const OF_CLAP: [&str; 10] = [
+    "Usage:",
+    "Commands:",
+    "Arguments:",
+    "Options:",
+    "Possible values:",
+    "[OPTIONS]",
+    "[COMMAND]",
+    "[default: ",
+    "[possible values: ",
+    "Print version",
+];
+
+/// The command with all its texts in the chosen language.
+pub(crate) fn translated(command: Command) -> Command {
+    let command = match command.get_about().map(ToString::to_string) {
+        Some(about) => command.about(said(&about)),
+        None => command,
+    };
+    let command = match command.get_after_help().map(ToString::to_string) {
+        Some(text) => command.after_help(paragraphs(&text)),
+        None => command,
+    };
+    command.mut_args(argument).mut_subcommands(translated)
+}
+
+fn argument(arg: Arg) -> Arg {
+    let (help, long) = (arg.get_help(), arg.get_long_help());
+    let (help, long) = (help.map(ToString::to_string), long.map(ToString::to_string));
+    let heading = arg.get_help_heading().and_then(said_for_good);
+    let names: Option<Vec<&str>> = arg
+        .get_value_names()
+        .and_then(|names| names.iter().map(|name| said_for_good(name)).collect());
+    let mut arg = arg;
+    if let Some(help) = help {
+        arg = arg.help(said(&help));
+    }
+    if let Some(long) = long {
+        arg = arg.long_help(said(&long));
+    }
+    if let Some(heading) = heading {
+        arg = arg.help_heading(heading);
+    }
+    match names {
+        Some(names) => arg.value_names(names),
+        None => arg,
+    }
+}
+
+/// Text below a help: sentences are said anew and broken anew, lines of examples stay, but for
+/// their remarks.
+fn paragraphs(text: &str) -> String {
+    let said = text.split("\n\n").map(|paragraph| {
+        if paragraph.contains("\n  ") {
+            paragraph.lines().map(line).collect::<Vec<_>>().join("\n")
+        } else {
+            said(&paragraph.replace('\n', " "))
+        }
+    });
+    said.collect::<Vec<_>>().join("\n\n")
+}
+
+fn line(text: &str) -> String {
+    match text.rsplit_once("   (") {
+        Some((example, remark)) => format!("{example}   {}", said(&format!("({remark}"))),
+        None => said(text),
+    }
+}
+
+/// Help as clap has rendered it, with clap's own words and the meanings of values replaced.
+pub(crate) fn rendered(help: &str, command: &Command) -> String {
+    let mut help = help.to_owned();
+    for words in own_words(command) {
+        help = help.replace(&words, &said(&words));
+    }
+    help
+}
+
+/// Clap's words and the meanings of values, those first that hold others.
+fn own_words(command: &Command) -> Vec<String> {
+    let prints = ["Print help (see more with '--help')", "Print help (see a summary with '-h')"];
+    let fixed = prints.into_iter().chain(["Print help"]).chain(OF_CLAP).map(str::to_owned);
+    let commands = command.get_subcommands().chain([command]);
+    let values = commands.flat_map(Command::get_arguments).flat_map(Arg::get_possible_values);
+    let meanings = values.filter_map(|value| value.get_help().map(ToString::to_string));
+    fixed.chain(meanings).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::{args::Cli, phrase::tests::is_known, text::in_russian};
+
+    /// What the definitions of a command and of those below it say, in English.
+    fn texts(command: &Command, all: &mut BTreeSet<String>) {
+        let mut add = |text: Option<String>| all.extend(text);
+        add(command.get_about().map(ToString::to_string));
+        for paragraph in command
+            .get_after_help()
+            .map(ToString::to_string)
+            .iter()
+            .flat_map(|text| text.split("\n\n"))
+        {
+            if !paragraph.contains("\n  ") {
+                add(Some(paragraph.replace('\n', " ")));
+                continue;
+            }
+            for text in paragraph.lines() {
+                let remark = text.rsplit_once("   (").map(|(_, remark)| format!("({remark}"));
+                let heads = !text.starts_with(' ');
+                add(remark.or_else(|| heads.then(|| text.to_owned())));
+            }
+        }
+        for arg in command.get_arguments() {
+            add(arg.get_help().map(ToString::to_string));
+            add(arg.get_long_help().map(ToString::to_string));
+            add(arg.get_help_heading().map(str::to_owned));
+            let takes = arg.get_action().takes_values();
+            let names = arg.get_value_names().filter(|_| takes).into_iter().flatten();
+            names.for_each(|name| add(Some(name.to_string())));
+            assert!(
+                arg.get_help().is_some(),
+                "{} of {} has no help",
+                arg.get_id(),
+                command.get_name()
+            );
+        }
+        own_words(command).into_iter().for_each(|words| add(Some(words)));
+        command.get_subcommands().for_each(|command| texts(command, all));
+    }
+
+    #[test]
+    fn every_text_of_every_command_and_argument_is_in_russian_too() {
+        let mut all = BTreeSet::new();
+        texts(&Cli::command(), &mut all);
+        // Letters for numbers are the same.
+        let same = ["P", "N", "N,N,...", "N-N-..."];
+        all.retain(|text| !is_known(text) && !same.contains(&text.as_str()));
+        assert!(all.is_empty(), "not in lang/phrases.toml:\n{all:#?}");
+    }
+
+    #[test]
+    fn help_in_russian_has_no_english_left() {
+        let commands: Vec<String> =
+            Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        for name in commands {
+            let help = in_russian(|| {
+                let command = translated(Cli::command());
+                let asked = command.clone().try_get_matches_from(["klubok", &name, "--help"]);
+                rendered(&asked.unwrap_err().render().to_string(), &command)
+            });
+            for word in [
+                "Usage",
+                "Print",
+                "Options",
+                "OPTIONS",
+                "Arguments",
+                "default:",
+                "ossible values",
+                " the ",
+                " is ",
+            ] {
+                assert!(!help.contains(word), "`{word}` in the help of {name}:\n{help}");
+            }
+            assert!(
+                help.contains(&format!("Использование: klubok {name}"))
+                    && help.contains("Примеры:"),
+                "{help}"
+            );
+        }
+    }
+}

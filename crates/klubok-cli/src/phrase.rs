@@ -1,0 +1,246 @@
+//! Sentences that stand in English elsewhere, said in the chosen language: the help of arguments,
+//! the meanings of settings, the errors of the library, of the system and of the page's server.
+//!
+//! Whoever makes such a sentence speaks English only. `lang/phrases.toml` has each of them with its
+//! Russian, `{places}` in both: a sentence is recognised by the words around its places, and what
+//! stands in a place may be such a sentence again. What stands in quotes is said as it is.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use crate::text::{self, Lang};
+
+/// A sentence with places.
+struct Phrase {
+    /// What stands around the places, one more than there are places.
+    words: Vec<&'static str>,
+    places: Vec<&'static str>,
+    russian: &'static str,
+}
+
+/// English and Russian, by where a sentence comes from.
+fn catalogue() -> &'static BTreeMap<String, BTreeMap<String, String>> {
+    static CATALOGUE: OnceLock<BTreeMap<String, BTreeMap<String, String>>> = OnceLock::new();
+    CATALOGUE
+        .get_or_init(|| toml::from_str(include_str!("../lang/phrases.toml")).unwrap_or_default())
+}
+
+/// The sentences, those with most words first: they are the most exact.
+fn phrases() -> &'static [Phrase] {
+    static PHRASES: OnceLock<Vec<Phrase>> = OnceLock::new();
+    PHRASES.get_or_init(|| {
+        let all = catalogue().values().flatten();
+        let mut phrases: Vec<Phrase> =
+            all.map(|(english, russian)| phrase(english, russian)).collect();
+        phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.words.concat().len()));
+        phrases
+    })
+}
+
+fn phrase(english: &'static str, russian: &'static str) -> Phrase {
+    let (mut words, mut places) = (Vec::new(), Vec::new());
+    let mut rest = english;
+    while let Some((before, (place, after))) =
+        rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
+    {
+        words.push(before);
+        places.push(place);
+        rest = after;
+    }
+    words.push(rest);
+    Phrase { words, places, russian }
+}
+
+impl Phrase {
+    /// What stands in its places, when `text` is this sentence.
+    fn found_in<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        let (first, rest) = self.words.split_first()?;
+        let mut text = text.strip_prefix(first)?;
+        let Some((last, between)) = rest.split_last() else {
+            return text.is_empty().then(Vec::new);
+        };
+        text = text.strip_suffix(last)?;
+        let mut found = Vec::new();
+        for words in between {
+            let (value, after) = text.split_once(words)?;
+            found.push(value);
+            text = after;
+        }
+        found.push(text);
+        Some(found)
+    }
+
+    /// Whether what stands in a place is a name, which is the same in every language.
+    fn is_name(&self, place: usize) -> bool {
+        let is_between =
+            |quote| self.words[place].ends_with(quote) && self.words[place + 1].starts_with(quote);
+        is_between('`') || is_between('\'')
+    }
+
+    fn filled(&self, found: &[&str]) -> String {
+        let values: Vec<(&str, String)> = self
+            .places
+            .iter()
+            .zip(found)
+            .enumerate()
+            .map(|(i, (place, value))| {
+                (*place, if self.is_name(i) { (*value).to_owned() } else { russian(value) })
+            })
+            .collect();
+        let values: Vec<_> = values.iter().map(|(place, value)| (*place, value as _)).collect();
+        text::filled(self.russian, &values)
+    }
+}
+
+fn russian(text: &str) -> String {
+    let found = phrases().iter().find_map(|phrase| Some((phrase, phrase.found_in(text)?)));
+    found.map_or_else(|| text.to_owned(), |(phrase, found)| phrase.filled(&found))
+}
+
+/// The sentence in the chosen language; one that is not known stays as it is.
+pub(crate) fn said(sentence: &str) -> String {
+    match text::language() {
+        Lang::En => sentence.to_owned(),
+        Lang::Ru => russian(sentence),
+    }
+}
+
+/// The same for a text without places that must live as long as the process.
+pub(crate) fn said_for_good(sentence: &str) -> Option<&'static str> {
+    let known = catalogue().values().find_map(|phrases| phrases.get(sentence))?;
+    (text::language() == Lang::Ru).then_some(known)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use klubok::config::{KEYS, Note, keys::DefaultValue};
+
+    use super::*;
+    use crate::text::in_russian;
+
+    /// What stands before a sentence that a person may see.
+    const SPEAKERS: [&str; 9] = [
+        "#[error(",
+        "Failure::failed(",
+        "Failure::usage(",
+        "ok_or(",
+        "Err(",
+        "busy(",
+        "unread(",
+        "refused(",
+        "let sentence =",
+    ];
+
+    /// English sentences in the sources, each place as `{}`.
+    fn sentences(folder: &Path, speakers: &[&str], all: &mut Vec<String>) {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sentences(&path, speakers, all);
+            } else if path.extension().is_some_and(|ending| ending == "rs")
+                && !path.ends_with("phrase.rs")
+            {
+                let source = fs_err::read_to_string(&path).unwrap();
+                for speaker in speakers {
+                    all.extend(source.split(speaker).skip(1).filter_map(literal));
+                }
+            }
+        }
+    }
+
+    /// The string with which a piece of source begins, if it does with one.
+    fn literal(source: &str) -> Option<String> {
+        let mut source = source.trim_start();
+        if let Some(after) = source.strip_prefix("StatusCode::") {
+            source = after.split_once(',')?.1.trim_start();
+        }
+        source =
+            source.strip_prefix("format!(").unwrap_or(source).trim_start().strip_prefix('"')?;
+        let mut text = String::new();
+        let mut chars = source.chars();
+        loop {
+            match chars.next()? {
+                '"' => return Some(text),
+                '\\' => match chars.next()? {
+                    '\n' => chars = chars.as_str().trim_start().chars(),
+                    other => text.push(other),
+                },
+                '{' => {
+                    chars.by_ref().find(|c| *c == '}')?;
+                    text.push_str("{}");
+                }
+                other => text.push(other),
+            }
+        }
+    }
+
+    /// Whether a sentence has its Russian.
+    pub(crate) fn is_known(sentence: &str) -> bool {
+        phrases().iter().any(|phrase| phrase.found_in(sentence).is_some())
+    }
+
+    #[test]
+    fn every_sentence_of_errors_is_in_russian_too() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut all = Vec::new();
+        for name in ["klubok", "klubok-pictures"] {
+            sentences(&crates.join(name).join("src"), &SPEAKERS[..1], &mut all);
+        }
+        assert!(all.len() > 120, "{} errors of the library", all.len());
+        sentences(&crates.join("klubok-cli/src"), &SPEAKERS[1..], &mut all);
+        assert!(all.len() > 170, "{} errors together", all.len());
+        // One place alone says what another error says.
+        all.retain(|sentence| sentence != "{}" && !is_known(sentence));
+        assert!(all.is_empty(), "not in lang/phrases.toml:\n{all:#?}");
+    }
+
+    #[test]
+    fn everything_said_of_a_setting_is_in_russian_too() {
+        for key in KEYS {
+            let range = key.range();
+            let rule = match key.default {
+                DefaultValue::Auto(rule) => rule,
+                DefaultValue::Fixed(_) => "the article",
+            };
+            for said in [key.meaning, key.source, rule, &range] {
+                // A name or a value by itself is the same.
+                assert!(!said.contains(' ') || is_known(said), "`{}`: {said}", key.path);
+            }
+        }
+        let note = Note::Unused { key: "train.restarts", because: "`train.optimizer` is sgd" };
+        let said = in_russian(|| said(&note.to_string()));
+        assert_eq!(said, "`train.restarts` ни на что не влияет: `train.optimizer` — sgd");
+    }
+
+    #[test]
+    fn a_sentence_is_known_by_the_words_around_its_places() {
+        let russian = |sentence: &str| in_russian(|| said(sentence));
+        assert_eq!(
+            russian("unknown key `a, b` in line 3 of `x.toml`, the nearest known key is `c`"),
+            "нет такого ключа: `a, b` в строке 3 файла `x.toml`; ближайший — `c`"
+        );
+        assert_eq!(
+            russian(
+                "`model.dropout` is `a list of 3`, but `model.hidden` has 2 layers: give one value, or a list of 2"
+            ),
+            "`model.dropout` — список длины 3, но в `model.hidden` 2 слоя: дайте одно значение или список длины 2"
+        );
+        // Names are no sentences, whatever they say.
+        assert_eq!(russian("there is nothing at `the loss`"), "по пути `the loss` ничего нет");
+        assert_eq!(russian("nobody knows this"), "nobody knows this");
+        assert_eq!(said("there is nothing at `x`"), "there is nothing at `x`");
+    }
+
+    #[test]
+    fn russian_fills_no_place_that_english_has_not() {
+        for phrase in phrases() {
+            let places =
+                phrase.russian.split('{').skip(1).map(|s| s.split(['}', '|']).next().unwrap());
+            for place in places {
+                assert!(phrase.places.contains(&place), "{{{place}}} in: {}", phrase.russian);
+            }
+            assert!(phrase.words.concat().chars().any(|c| !c.is_whitespace()));
+        }
+    }
+}
