@@ -6,15 +6,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{
-    failure::{Failure, Result},
-    help,
-    phrase::said,
-    terminal::answer,
-    text::{Lang, text},
-};
+use crate::text::Lang;
 
 /// Train multilayer perceptrons from a folder of pictures, and see how they learn.
 #[derive(Debug, Parser)]
@@ -514,56 +508,6 @@ pub(crate) struct Answer {
     pub(crate) quiet: bool,
 }
 
-/// The command line of this process; `--help` and `--version` are answered here.
-pub(crate) fn parse() -> Result<Cli> {
-    crate::text::choose(language());
-    let command = help::translated(Cli::command());
-    let parsed = command.clone().try_get_matches();
-    let error = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => return Ok(cli),
-        Err(error) => error,
-    };
-    if !error.use_stderr() {
-        let rendered = error.render();
-        let colours = console::colors_enabled();
-        let text = if colours { rendered.ansi().to_string() } else { rendered.to_string() };
-        answer(help::rendered(&text, &command).trim_end())?;
-        return Err(Failure::silent(0));
-    }
-    // The sentence is the first paragraph; what follows is a tip at best, and usage that --help
-    // has.
-    let rendered = error.render().to_string();
-    let mut paragraphs = rendered.split("\n\n").map(one_line);
-    let message = paragraphs.next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
-    let named = std::env::args_os().nth(1).map(|name| name.to_string_lossy().into_owned());
-    let help = match named.filter(|name| command.find_subcommand(name).is_some()) {
-        Some(command) => text!("hint.command_help", command = command),
-        None => text!("hint.help"),
-    };
-    let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(said));
-    Err(Failure::usage(message).hint(tip.map_or(help.clone(), |tip| format!("{tip}; {help}"))))
-}
-
-/// The language that a flag asks for: it is needed before clap has understood all flags, or one of
-/// them was wrong.
-fn language() -> Option<Lang> {
-    let args: Vec<String> =
-        std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let flags =
-        args.iter().take_while(|arg| *arg != "--").zip(args.iter().skip(1).map(Some).chain([None]));
-    let asked = flags.filter_map(|(arg, next)| match arg.strip_prefix("--lang") {
-        Some("") => next.map(String::as_str),
-        Some(value) => value.strip_prefix('='),
-        None => None,
-    });
-    asked.filter_map(|value| Lang::from_str(value, false).ok()).last()
-}
-
-fn one_line(paragraph: &str) -> String {
-    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn assignment(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
@@ -589,6 +533,8 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

@@ -17,6 +17,7 @@ mod loading;
 mod measures;
 mod new_run;
 mod page;
+mod parse;
 mod phrase;
 mod progress;
 mod settings;
@@ -29,5 +30,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     interrupt::listen();
-    failure::guard(|| commands::run(args::parse()?.command))
+    failure::guard(|| commands::run(parse::command_line()?.command))
 }
