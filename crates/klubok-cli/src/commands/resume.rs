@@ -62,7 +62,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
             drop(interrupt::CONTROL.ask(act));
         }
         None => {
-            screen.say(text!("train.resumed", run = run.path().display(), step = progress.step))
+            screen.say(text!("train.resumed", run = run.path().display(), step = progress.step));
         }
     }
     let (config, info, data) = (&config, &info, &data);

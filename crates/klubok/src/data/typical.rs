@@ -204,7 +204,7 @@ mod tests {
         let strange = new.chunks(SIDE * SIDE).filter(|pixels| far(&typical, pixels)).count();
         assert!(strange <= 10, "{strange} of 500 are far");
         let board: Vec<u8> =
-            (0..64).map(|i| if (i + i / SIDE) % 2 == 0 { 60 } else { 160 }).collect();
+            (0..64).map(|i| if (i + i / SIDE).is_multiple_of(2) { 60 } else { 160 }).collect();
         let steep: Vec<u8> = (0..64).map(|i| (i % SIDE * 36) as u8).collect();
         for (name, pixels) in [("blank", vec![110; 64]), ("a board", board), ("steep", steep)] {
             assert!(far(&typical, &pixels), "{name}");
