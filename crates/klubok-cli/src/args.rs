@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::text::Lang;
+use crate::{terminal::Screen, text::Lang};
 
 /// Train multilayer perceptrons from a folder of pictures, and see how they learn.
 #[derive(Debug, Parser)]
@@ -120,6 +120,17 @@ The page listens on this machine only, unless --listen says otherwise.")]
 
 Without -o it goes to report.html in the folder of the first run.")]
     Report(WrittenReport),
+    /// The runs of a folder: size, data, result, state; removes those that it is told to.
+    #[command(after_help = "Examples:
+  klubok runs
+  klubok runs experiments/ --json
+  klubok runs --remove runs/pets-001 runs/pets-002
+  klubok runs --remove-checkpoint runs/pets-003
+
+Removing asks for nothing more, and cannot be undone. A checkpoint is most of a run's size and is needed only
+by `klubok resume`: without it a run that has ended cannot go on for more epochs, and everything else works.
+A folder that is no run, a run that is being trained, and one with files of your own are never removed.")]
+    Runs(Runs),
     /// How fast a training step runs on this machine.
     #[command(after_help = "Examples:
   klubok bench --layers 4096-1024-512-256-2 --batch-size 128
@@ -318,6 +329,22 @@ pub(crate) struct WrittenReport {
     pub(crate) quiet: bool,
 }
 
+/// `klubok runs`.
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// The folder.
+    #[arg(value_name = "FOLDER", default_value = crate::classifier::RUNS)]
+    pub(crate) folder: PathBuf,
+    /// Remove these runs.
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "folder")]
+    pub(crate) remove: Vec<PathBuf>,
+    /// Remove only the checkpoints of these runs.
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["folder", "remove"])]
+    pub(crate) remove_checkpoint: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) report: Answer,
+}
+
 /// How bad a verdict must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
@@ -383,7 +410,7 @@ pub(crate) struct Settings {
     /// Settings in a TOML file.
     #[arg(short, long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
-    /// Settings that go together; a file and flags go over them.
+    /// Settings that go together: balanced, article or plain; a file and flags go over them.
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// Any setting, such as train.momentum=0.8 (more than once).
@@ -419,9 +446,9 @@ pub(crate) struct Settings {
     /// Precision of the products: f32, bf16 or auto.
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
-    /// Column to predict, for tables.
-    #[arg(long, value_name = "COLUMN")]
-    target: Option<String>,
+    /// Samples of each part, for a quick trial.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<String>,
 }
 
 impl Settings {
@@ -438,7 +465,7 @@ impl Settings {
             ("train.threads", self.threads.clone()),
             ("train.device", self.device.clone()),
             ("train.precision", self.precision.clone()),
-            ("data.target", self.target.clone()),
+            ("data.limit", self.limit.clone()),
         ];
         let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
         self.set.iter().cloned().chain(flags).collect()
@@ -491,9 +518,16 @@ pub(crate) struct Report {
     /// One JSON object an event on standard output, as it happens.
     #[arg(long, conflicts_with = "json")]
     pub(crate) jsonl: bool,
-    /// Nothing but errors.
+    /// Nothing but the result and errors.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+impl Report {
+    /// Where people read.
+    pub(crate) fn screen(&self) -> Screen {
+        Screen::new(self.quiet).for_programs(self.json || self.jsonl)
+    }
 }
 
 /// What a command with one answer prints.

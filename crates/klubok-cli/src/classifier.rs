@@ -110,7 +110,8 @@ impl Classifier {
     /// How data for this model is opened. Its own cut of the validation part is used again.
     pub(crate) fn options(&self, strict: bool) -> Result<data::OpenOptions> {
         let data = match (&self.run, self.card()) {
-            (Some(run), _) => run.settings()?.0.data,
+            // A trial on a little of the data is judged on all of it.
+            (Some(run), _) => DataConfig { limit: 0, ..run.settings()?.0.data },
             (None, Some(Card { training, .. })) => {
                 let Training { split_seed, val_fraction, .. } = *training;
                 DataConfig { split_seed, val_fraction, ..default_data()? }

@@ -37,6 +37,9 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         bar.finish_and_clear();
     }
     let data = data?;
+    if options.data.limit > 0 && options.known.is_none() {
+        screen.say(text!("load.limited", n = thousands(options.data.limit)));
+    }
     say_left_out(&data.left_out, screen);
     if !data.skipped.is_empty() {
         let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());

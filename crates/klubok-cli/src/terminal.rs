@@ -1,6 +1,7 @@
 //! Standard output for answers, standard error for everything a person reads on the way.
 
 use std::{
+    borrow::Cow,
     fmt::Display,
     io::{Write as _, stderr, stdout},
     time::Duration,
@@ -16,12 +17,13 @@ use crate::{failure::Result, measures::wilson, text::text};
 pub(crate) struct Screen {
     quiet: bool,
     live: bool,
+    for_programs: bool,
 }
 
 impl Screen {
     /// The standard error of this process.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, live: !quiet && Term::stderr().is_term() }
+        Self { quiet, live: !quiet && Term::stderr().is_term(), for_programs: false }
     }
 
     /// True when lines can be redrawn.
@@ -36,11 +38,28 @@ impl Screen {
 
     /// A line for people; on a terminal a long sentence goes on below at a word's end.
     pub(crate) fn say(self, line: impl Display) {
-        if self.live {
-            complain(wrap(&line.to_string(), usize::from(Term::stderr().size().1)));
-        } else if !self.quiet {
+        if !self.quiet {
             complain(line);
         }
+    }
+
+    /// The result of a command that has more to tell on the way: on standard output, whatever
+    /// `--quiet` says, or where that is for programs, among the messages.
+    ///
+    /// # Errors
+    /// As [`answer`].
+    pub(crate) fn result(self, line: impl Display) -> Result<()> {
+        if self.for_programs {
+            self.say(line);
+            return Ok(());
+        }
+        answer(wrap(&line.to_string(), width(&Term::stdout())))
+    }
+
+    /// The same screen where standard output is for programs, or for another result.
+    #[must_use]
+    pub(crate) fn for_programs(self, for_programs: bool) -> Self {
+        Self { for_programs, ..self }
     }
 
     /// A bar of `total` steps with a name and an estimate; drawn only on a live terminal.
@@ -74,9 +93,15 @@ pub(crate) fn clean(text: impl Display) -> String {
     clean
 }
 
-/// A line on standard error, whatever `--quiet` says. A closed standard error is no reason to stop.
+/// A line on standard error, whatever `--quiet` says; on a terminal a long sentence goes on below
+/// at a word's end. A closed standard error is no reason to stop.
 pub(crate) fn complain(line: impl Display) {
-    let _ = writeln!(stderr(), "{line}");
+    let _ = writeln!(stderr(), "{}", wrap(&line.to_string(), width(&Term::stderr())));
+}
+
+/// Columns of a terminal; of a file or pipe as many as there may be.
+fn width(term: &Term) -> usize {
+    if term.is_term() { usize::from(term.size().1) } else { usize::MAX }
 }
 
 /// Breaks sentences that are longer than `width` between words. Rows of tables begin with a space
@@ -261,8 +286,49 @@ pub(crate) fn numbers(title: impl Into<String>) -> Column {
     (title.into(), Alignment::Right)
 }
 
-/// Rows of cells under a head, columns as wide as their widest cell, each to its side.
+/// Rows of cells under a head, columns as wide as their widest cell, each to its side. Where that
+/// is wider than the terminal, the widest columns are made narrower.
 pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
+    table_within(head, rows, width(&Term::stdout()).min(width(&Term::stderr())))
+}
+
+/// Columns below this are not made narrower,
+const NARROW: usize = 8;
+
+/// The widths of columns that have to be in a line of `width`.
+fn narrowed(mut widths: Vec<usize>, width: usize) -> Vec<usize> {
+    while widths.iter().map(|width| width + 2).sum::<usize>() > width
+        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROW)
+    {
+        *widest -= 1;
+    }
+    widths
+}
+
+/// A name that is too long for its column, without its middle: names often differ at their ends.
+fn shortened(name: &str, width: usize) -> Cow<'_, str> {
+    let has = measure_text_width(name);
+    if has <= width {
+        return name.into();
+    }
+    let end: Vec<char> = name.chars().rev().collect();
+    let fits = |chars: &mut dyn Iterator<Item = char>, room: usize| {
+        let mut part = String::new();
+        for c in chars {
+            if measure_text_width(&part) + measure_text_width(c.encode_utf8(&mut [0; 4])) > room {
+                break;
+            }
+            part.push(c);
+        }
+        part
+    };
+    let room = width.saturating_sub(1);
+    let last = fits(&mut end.into_iter(), room / 2);
+    let first = fits(&mut name.chars(), room - room / 2);
+    format!("{first}…{}", last.chars().rev().collect::<String>()).into()
+}
+
+fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> String {
     let head: Vec<Column> = head.iter().map(|(title, side)| (clean(title), *side)).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
     let width = |i: usize, title: &str| {
@@ -271,9 +337,12 @@ pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> =
         head.iter().enumerate().map(|(i, (title, _))| width(i, title)).collect();
+    let widths = narrowed(widths, most);
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).zip(&head);
-        let cells = cells.map(|((cell, &width), (_, side))| pad_str(cell, width, *side, None));
+        let cells = cells.map(|((cell, &width), (_, side))| {
+            pad_str(&shortened(cell, width), width, *side, None).into_owned()
+        });
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     let titles = head.iter().map(|(title, _)| title.clone()).collect();
@@ -336,6 +405,22 @@ mod tests {
     fn learning_rates_are_short() {
         let all: Vec<String> = [0.001, 0.000_972_9, 2.0, 7.6e-7, 1e29].map(rate).into();
         assert_eq!(all, ["0.001", "0.00097", "2", "7.6e-7", "1e29"]);
+    }
+
+    #[test]
+    fn long_names_do_not_destroy_a_table() {
+        assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
+        assert_eq!(shortened("abcdefghij", 7), "abc…hij");
+        assert_eq!(shortened("длинное-имя-класса", 8), "длин…сса");
+        let long = "a-class-whose-name-somebody-made-very-long".to_owned();
+        let rows = [vec![long.clone(), "98 % ± 2".to_owned()], vec!["cat".into(), "1 %".into()]];
+        let head = [words("class"), numbers("recall")];
+        let text = table_within(&head, &rows, 40);
+        assert!(text.lines().all(|line| measure_text_width(line) <= 40), "{text}");
+        assert!(text.contains('…') && text.contains("98 % ± 2"), "{text}");
+        assert!(table_within(&head, &rows, usize::MAX).contains(&long));
+        // Many columns are never made unreadable.
+        assert_eq!(narrowed(vec![30, 3, 9], 20), [8, 3, 8]);
     }
 
     #[test]

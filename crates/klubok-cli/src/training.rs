@@ -97,7 +97,7 @@ impl Training<'_> {
         // wait for people.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
         let done = Done { summary, diagnosis: watch.diagnosis(), page };
-        self.conclude(&done, chance);
+        self.conclude(&done, chance)?;
         Ok(Done { page: done.page.filter(|_| stays), ..done })
     }
 
@@ -132,7 +132,7 @@ impl Training<'_> {
     }
 
     /// What came of it, and what can be done next.
-    fn conclude(&self, Done { summary, diagnosis, .. }: &Done, chance: f64) {
+    fn conclude(&self, Done { summary, diagnosis, .. }: &Done, chance: f64) -> Result<()> {
         let Self { info, data, screen, .. } = *self;
         let reason = reason(summary.stopped);
         let time = duration(summary.seconds);
@@ -140,20 +140,17 @@ impl Training<'_> {
         let mut learnt = true;
         match (summary.best_epoch, summary.val_accuracy) {
             (Some(best), Some(share)) => {
-                screen.say(
-                    paint(text!(
-                        "end.best",
-                        best = best,
-                        epochs = summary.epochs,
-                        accuracy = accuracy_and_chance(share, samples, chance),
-                        chose = chose(self.config),
-                        loss = loss(summary.val_loss),
-                        calibrated = loss(summary.val_loss_calibrated),
-                        reason = reason,
-                        time = time
-                    ))
-                    .bold(),
-                );
+                screen.result(text!(
+                    "end.best",
+                    best = best,
+                    epochs = summary.epochs,
+                    accuracy = accuracy_and_chance(share, samples, chance),
+                    chose = chose(self.config),
+                    loss = loss(summary.val_loss),
+                    calibrated = loss(summary.val_loss_calibrated),
+                    reason = reason,
+                    time = time
+                ))?;
                 let ended =
                     matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping));
                 if ended && wilson(share, samples)[0] <= chance {
@@ -161,7 +158,7 @@ impl Training<'_> {
                     learnt = false;
                 }
             }
-            _ => screen.say(text!("end.no_epoch", reason = reason, time = time)),
+            _ => screen.result(text!("end.no_epoch", reason = reason, time = time))?,
         }
         screen.say(diagnosis::report(diagnosis, learnt));
         screen.say(text!("end.model", path = self.run.file(MODEL).display()));
@@ -190,6 +187,7 @@ impl Training<'_> {
         for (command, purpose) in next {
             screen.say(format!("  {}  {}", paint(format!("{command:widest$}")).cyan(), purpose));
         }
+        Ok(())
     }
 }
 

@@ -151,7 +151,12 @@ impl MemoryRows {
             .then(|| self.bytes[field.0].as_chunks().0[row as usize])
     }
 
-    fn with(mut self, kind: Kind, width: usize, bytes: Vec<u8>) -> Self {
+    /// So many rows, still without fields.
+    pub(crate) fn empty(len: usize) -> Self {
+        Self { len, ..Self::default() }
+    }
+
+    pub(crate) fn with(mut self, kind: Kind, width: usize, bytes: Vec<u8>) -> Self {
         let spec = FieldSpec { kind, width };
         assert_eq!(bytes.len(), self.len * spec.bytes(), "field does not fill its rows");
         self.fields.push(spec);

@@ -13,7 +13,8 @@ use crate::{
 /// Prints settings as TOML that `-c` reads.
 pub(crate) fn run(args: &args::Config) -> Result<()> {
     if args.defaults {
-        return answer(explained(&defaults_text()));
+        let preset = args.settings.preset.as_deref().unwrap_or("balanced").parse()?;
+        return answer(explained(&defaults_text(preset)).trim_end());
     }
     let written = settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &[])?;
     let resolved = settings::resolve(&written.layers, Screen::new(false))?;

@@ -28,7 +28,7 @@ const SETTINGS: [(&str, &str); 2] = [("model.hidden", "256,64"), ("train.epochs"
 
 /// Trains on drawings, then shows what was learnt and how to go on with own pictures.
 pub(crate) fn run(args: &args::Demo) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = args.report.screen();
     screen.say(text!("demo.intro"));
     let written =
         settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &SETTINGS)?;

@@ -11,6 +11,7 @@ mod observing;
 mod predict;
 mod report;
 mod resume;
+mod runs;
 mod train;
 
 use crate::{
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Dashboard(args)) => dashboard::run(&args),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Config(args)) => config::run(&args),
     }

@@ -10,7 +10,7 @@ use klubok::{
         event::Stopped,
         logs::Logs,
         progress::Progress,
-        run_dir::{RunDir, RunInfo},
+        run_dir::{CHECKPOINT, RunDir, RunInfo},
         session::Summary,
     },
 };
@@ -36,12 +36,18 @@ const LITTLE: f64 = 0.01;
 
 /// Goes on with a run; one that has ended is left as it is, unless more epochs are asked for.
 pub(crate) fn run(args: &args::Resume) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = args.report.screen();
     let run = run_of(&args.run)?;
     let (config, mut info) = run.settings()?;
     let mut lines = args.report.jsonl.then(Lines::default);
     let progress = run.progress()?;
     follow(&run, &config, &mut info, args, screen)?;
+    if progress.is_none()
+        && let Some(epoch) = Logs::came_to(run.path())?
+    {
+        let path = run.file(CHECKPOINT).display().to_string();
+        return Err(klubok::Error::from(RunError::Gone { path, epoch }).into());
+    }
     let longer = longer(&config, progress.as_ref(), args)?;
     if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some())
         && longer.is_none()

@@ -35,7 +35,7 @@ use crate::{
 
 /// Trains one network, or one for each value of `--vary`.
 pub(crate) fn run(args: &args::Train) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = args.report.screen();
     if let Some(name) = &args.replay {
         return replay(&run_of(name)?, args, screen);
     }
@@ -70,7 +70,8 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         }
         variants.push((settings, settings::resolve(&layers, screen)?.config));
     }
-    vary(&new, variants, args)
+    // The result is the comparison.
+    vary(&NewRun { screen: screen.for_programs(true), ..new }, variants, args)
 }
 
 /// One network.
@@ -173,7 +174,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
         }
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
-    compare(new.screen, &keys.join(", "), &done);
+    compare(args.report.screen(), &keys.join(", "), &done)?;
     if args.report.json {
         answer(serde_json::json!({ "runs": done }))?;
     }
@@ -187,7 +188,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
     Ok(())
 }
 
-fn compare(screen: Screen, key: &str, done: &[Variant]) {
+fn compare(screen: Screen, key: &str, done: &[Variant]) -> Result<()> {
     let head = [
         words(text!("vary.value")),
         numbers(text!("vary.best_epoch")),
@@ -213,8 +214,9 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) {
         ]
     };
     screen.say(format!("\n{}", paint(text!("vary.title", key = key)).bold()));
-    screen.say(table(&head, &done.iter().map(row).collect::<Vec<_>>()));
+    screen.result(table(&head, &done.iter().map(row).collect::<Vec<_>>()))?;
     screen.say(text!("vary.within_chance"));
+    Ok(())
 }
 
 /// All combinations of the values of several keys: those of the last key change first.

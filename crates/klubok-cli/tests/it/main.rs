@@ -15,6 +15,7 @@ mod page;
 mod page_door;
 mod predict;
 mod resume;
+mod runs;
 mod served;
 mod train;
 mod untrusted;

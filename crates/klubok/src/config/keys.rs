@@ -38,8 +38,6 @@ pub enum DefaultValue {
 pub enum Allowed {
     /// `true` or `false`.
     Switch,
-    /// Any text.
-    Text,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A whole number from the first to the second.
@@ -91,7 +89,6 @@ impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Allowed::Switch => write!(f, "true or false"),
-            Allowed::Text => write!(f, "text"),
             Allowed::OneOf([only]) => write!(f, "{only}"),
             Allowed::OneOf(words) => write!(f, "one of {}", words.join(", ")),
             Allowed::Whole(min, i64::MAX) => write!(f, "a whole number of at least {min}"),

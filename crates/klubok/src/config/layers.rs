@@ -82,6 +82,12 @@ impl Layers {
         layers
     }
 
+    /// The value of a key so far, which may be `"auto"`.
+    pub(super) fn value(&self, key: &Key) -> Value {
+        let setting = self.settings.get(key.path);
+        setting.map_or_else(|| key.default_value(), |setting| setting.value.clone())
+    }
+
     /// Puts a TOML file over what is there.
     ///
     /// # Errors
@@ -110,7 +116,7 @@ impl Layers {
     /// When the key is unknown or the value out of its range.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
         let known = known(key, || Place::Flag)?;
-        self.put(known, Some(&known.read_flag(value)), value, Place::Flag)
+        self.put(known, Some(&Key::read_flag(value)), value, Place::Flag)
     }
 
     /// Puts one setting over what is there, written `key=value`.
@@ -147,7 +153,8 @@ impl Layers {
         // What a shift may be depends on the data, which may be gone; a larger one repeats the edge
         // and does no harm.
         let mut layers = Self::new(Preset::Plain, DataKind::Points);
-        layers.text(text, file)?;
+        // A setting that could not be used yet, and is no longer one.
+        layers.text(&text.replace("\ntarget = \"\"", "\n"), file)?;
         let (settings, file) = (layers.settings.clone(), file.to_owned());
         let resolved = layers.resolve(Machine::plain(1))?;
         let is_open = |key: &&Key| match settings.get(key.path) {
@@ -461,6 +468,7 @@ mod tests {
         assert_eq!(read(&text).unwrap(), written);
         // An earlier klubok had fewer keys.
         assert_eq!(read(&text.replace("output_init", "#")).unwrap(), written);
+        assert_eq!(read(&text.replace("\nlimit =", "\ntarget = \"\"\n#")).unwrap(), written);
         let refused = |from: &str, to: &str, words: &str| {
             assert!(text.contains(from), "{from}");
             let error = read(&text.replacen(from, to, 1)).unwrap_err().to_string();

@@ -14,7 +14,7 @@ mod value;
 
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub use keys::Key;
 pub use layers::{Layers, Place, Resolved};
@@ -102,9 +102,9 @@ pub struct DataConfig {
     pub val_fraction: f64,
     /// Seed of that cut; `train.seed` does not touch it.
     pub split_seed: u64,
-    /// Column to predict, for tables; as written, `""` is none.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "none_if_empty")]
-    pub target: Option<String>,
+    /// Samples of each part that are used; 0 is all. Runs from before the setting have none.
+    #[serde(default)]
+    pub limit: usize,
 }
 
 /// Colours of the network's input.
@@ -465,10 +465,6 @@ pub enum ConfigError {
         /// The name as written.
         name: String,
     },
-}
-
-fn none_if_empty<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::deserialize(value)?.filter(|text: &String| !text.is_empty()))
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

@@ -29,6 +29,9 @@ impl FromStr for Preset {
 }
 
 impl Preset {
+    /// All of them.
+    pub const ALL: [Preset; 3] = [Preset::Balanced, Preset::Article, Preset::Plain];
+
     /// The preset's name.
     pub fn name(self) -> &'static str {
         match self {

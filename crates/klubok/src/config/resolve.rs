@@ -68,7 +68,6 @@ fn automatic(
         "train.decay" => 0.1,
         "train.decay_epochs" if schedule == Some("plateau") => 5.0,
         "train.decay_epochs" => (epochs / 3.0).ceil(),
-        // A word `auto` in a key of another kind (a column of that name) is itself.
         _ => return None,
     };
     Some(Value::Float(number))
@@ -197,12 +196,6 @@ mod tests {
         assert_eq!(resolved(&["train.threads=auto"]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=13"]).train.threads, 13);
         assert_eq!(with(&[]).resolve(Machine::plain(0)).unwrap().config.train.threads, 1);
-    }
-
-    #[test]
-    fn auto_is_itself_where_any_text_is_meant() {
-        assert_eq!(resolved(&["data.target=auto"]).data.target.as_deref(), Some("auto"));
-        assert_eq!(resolved(&["data.target="]).data.target, None);
     }
 
     #[test]

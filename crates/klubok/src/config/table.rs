@@ -103,11 +103,11 @@ pub const KEYS: &[Key] = &[
         "any number will do",
     ),
     key(
-        "data.target",
-        r#""""#,
-        Allowed::Text,
-        "column to predict, for tables; \"\" is none",
-        "pictures need none",
+        "data.limit",
+        "0",
+        Allowed::Whole(0, i64::MAX),
+        "samples of each part that are used, classes in proportion, drawn by data.split_seed; 0 is all",
+        "all there is",
     ),
     several(
         key(

@@ -22,7 +22,7 @@ pub(super) fn options(size: usize) -> OpenOptions {
         normalize: true,
         val_fraction: 0.2,
         split_seed: 0,
-        target: None,
+        limit: 0,
     })
 }
 

@@ -16,6 +16,7 @@ mod idx;
 mod idx_files;
 mod layout;
 mod left_out;
+mod limit;
 mod list;
 mod names;
 mod pictures;
@@ -280,6 +281,7 @@ pub fn open(source: &str, options: &OpenOptions, progress: Progress<'_>) -> Resu
     };
     match &options.known {
         Some(known) => check_known(source, &data, known).map(|()| data),
+        None if options.data.limit > 0 => limit::limited(data, &options.data),
         None => Ok(data),
     }
 }

@@ -112,7 +112,9 @@ pub enum RunError {
         path: String,
     },
     /// A run has come further than its first checkpoint, and has none.
-    #[error("`{path}` is gone, and the run had come to epoch {epoch}")]
+    #[error(
+        "the run had come to epoch {epoch}, but its checkpoint `{path}` is gone: it cannot go on"
+    )]
     Gone {
         /// The checkpoint.
         path: String,

@@ -22,7 +22,13 @@ use crate::{
     format::{atomic::sync_folder, write_atomically},
     limits,
     plan::Plan,
-    train::{RunError, checkpoint, control::Recorded, progress::Progress, trainer::Snapshot},
+    train::{
+        RunError, checkpoint,
+        control::Recorded,
+        logs::{EVENTS, METRICS, STEPS},
+        progress::Progress,
+        trainer::Snapshot,
+    },
 };
 
 /// Settings, and what the run is of.
@@ -31,9 +37,19 @@ pub const CONFIG: &str = "config.toml";
 pub const MODEL: &str = "model.safetensors";
 /// Everything needed to go on.
 pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
+/// Folder of that.
+const CHECKPOINTS: &str = "checkpoint";
 /// Which row is in which part.
 pub const SPLIT: &str = "split.csv";
+/// What tells other processes that a run is served, as long as the process that serves it holds a
+/// lock on it: the system lets go of that however the process ends.
+pub const LIVE: &str = "live.json";
+/// A report of the run.
+pub const REPORT: &str = "report.html";
 const LOCK: &str = ".lock";
+/// What klubok makes in the folder.
+const OURS: [&str; 10] =
+    [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS];
 
 /// `[run]` of a run's `config.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -209,6 +225,54 @@ impl RunDir {
         }
     }
 
+    /// Whether a process trains this run. Writes nothing.
+    pub fn is_trained_now(&self) -> bool {
+        let locked = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(self.file(LOCK)).is_ok_and(locked)
+    }
+
+    /// What in the folder klubok did not make, if anything.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn foreign(&self) -> Result<Option<String>> {
+        let is_ours =
+            |name: &str| OURS.contains(&name) || (name.starts_with('.') && has_ending(name, "tmp"));
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_folder = entry.file_type()?.is_dir();
+            if !is_ours(&name) || is_folder != (name == CHECKPOINTS) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes the run, which is gone at once or not at all.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] when a process trains it; when it cannot be removed.
+    pub fn remove(self) -> Result<()> {
+        let path = fs::canonicalize(&self.path)?;
+        let lock = self.lock()?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let hidden = parent(&path).join(format!(".{name}.removed-{}", std::process::id()));
+        fs::rename(&path, &hidden)?;
+        fs::remove_dir_all(&hidden)?;
+        drop(lock);
+        Ok(())
+    }
+
+    /// Removes the checkpoint: the run then cannot go on, and everything else stays.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] when a process trains it; when it cannot be removed.
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        Ok(fs::remove_file(self.file(CHECKPOINT))?)
+    }
+
     /// Makes sure that nobody else trains this run, and clears away what a process that was killed
     /// while it wrote a file left behind.
     ///
@@ -341,11 +405,15 @@ fn names(folder: &Path) -> Vec<String> {
 /// Removes files that `write_atomically` did not get to rename; nobody else writes here.
 fn remove_unfinished(folder: &Path) {
     for name in names(folder) {
-        if name.starts_with('.') && Path::new(&name).extension() == Some("tmp".as_ref()) {
+        if name.starts_with('.') && has_ending(&name, "tmp") {
             // Best effort: such a file is in nobody's way.
             let _ = fs::remove_file(folder.join(name));
         }
     }
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name).extension() == Some(ending.as_ref())
 }
 
 fn is_empty_folder(path: &Path) -> bool {
@@ -416,6 +484,29 @@ mod tests {
         RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
         assert!(matches!(create(), Error::Run(RunError::Exists { .. })));
         assert_eq!(names(folder.path()), ["run"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_run_is_removed_with_what_is_its_own_and_not_while_it_is_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        fs::create_dir(path.join("checkpoint")).unwrap();
+        fs::write(path.join(CHECKPOINT), "").unwrap();
+        assert_eq!(run.foreign().unwrap(), None);
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        assert_eq!(run.foreign().unwrap().as_deref(), Some("notes.txt"));
+        assert!(!run.is_trained_now());
+        let lock = run.lock().unwrap();
+        assert!(run.is_trained_now());
+        assert!(matches!(run.remove_checkpoint().unwrap_err(), Error::Run(RunError::Busy { .. })));
+        assert!(matches!(run.clone().remove().unwrap_err(), Error::Run(RunError::Busy { .. })));
+        assert!(path.join(CHECKPOINT).exists());
+        drop(lock);
+        run.remove_checkpoint().unwrap();
+        assert!(path.join(CONFIG).exists() && !path.join(CHECKPOINT).exists());
+        run.remove().unwrap();
+        assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn settings(size: usize) -> DataConfig {
         normalize: true,
         val_fraction: 0.2,
         split_seed: 0,
-        target: None,
+        limit: 0,
     }
 }
 

@@ -1,0 +1,383 @@
+//! `klubok runs`: the runs of a folder, and getting rid of some.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use klubok::{
+    config::is_run,
+    data::{Part, read_split},
+    train::{
+        RunError,
+        event::Stopped,
+        logs::{EVENTS, Happened, Logs, METRICS},
+        progress::Best,
+        run_dir::{CHECKPOINT, CONFIG, RunDir, SPLIT},
+    },
+};
+use serde::Serialize;
+
+use crate::{
+    args,
+    classifier::run_of,
+    failure::{Failure, Result},
+    files::{quoted, shown},
+    measures::{chance, wilson},
+    terminal::{Screen, accuracy_and_chance, answer, numbers, table, words},
+    text::text,
+};
+
+/// Whether a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// A process trains it.
+    Running,
+    /// It can go on from where it was.
+    Interrupted,
+    /// It has done what it was to do.
+    Ended,
+    /// It ended because something was no number.
+    Diverged,
+}
+
+/// A run in the list.
+#[derive(Debug, Serialize)]
+struct Listed {
+    run: String,
+    bytes: u64,
+    checkpoint_bytes: u64,
+    /// UTC.
+    made: Option<String>,
+    data: Option<String>,
+    state: Option<State>,
+    epochs: Option<f64>,
+    best_epoch: Option<u64>,
+    val_accuracy: Option<f64>,
+    val_accuracy_interval: Option<[f64; 2]>,
+    chance: Option<f64>,
+    #[serde(skip)]
+    val_samples: usize,
+    /// Epochs that were to be done.
+    #[serde(skip)]
+    of: Option<u64>,
+    /// Why there is not more to say, if it is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// What was removed.
+#[derive(Debug, Serialize)]
+struct Removed {
+    run: String,
+    freed_bytes: u64,
+}
+
+/// Lists runs, or removes what it is told to.
+pub(crate) fn run(args: &args::Runs) -> Result<()> {
+    let removed = if !args.remove.is_empty() {
+        remove(&args.remove, args)?
+    } else if !args.remove_checkpoint.is_empty() {
+        remove_checkpoints(&args.remove_checkpoint, args)?
+    } else {
+        return list(args);
+    };
+    if args.report.json {
+        answer(serde_json::json!({ "removed": removed }))?;
+    }
+    Ok(())
+}
+
+fn list(args: &args::Runs) -> Result<()> {
+    let screen = Screen::new(args.report.quiet);
+    let mut folders: Vec<PathBuf> = match fs_err::read_dir(&args.folder) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        // Nobody has trained here yet.
+        Err(_) if args.folder == Path::new(crate::classifier::RUNS) && !args.folder.exists() => {
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let is_hidden = |path: &Path| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    };
+    folders.retain(|path| !is_hidden(path) && is_run(path));
+    folders.sort();
+    let runs: Vec<Listed> = folders.iter().map(|path| listed(path)).collect();
+    if args.report.json {
+        return answer(serde_json::json!({ "runs": runs }));
+    }
+    if runs.is_empty() {
+        screen.say(text!("runs.none", folder = args.folder.display()));
+        return Ok(());
+    }
+    answer(shown_as_table(&runs))?;
+    let is_done = |run: &&Listed| matches!(run.state, Some(State::Ended | State::Diverged));
+    let checkpoints: u64 = runs.iter().filter(is_done).map(|run| run.checkpoint_bytes).sum();
+    screen.say(text!(
+        "runs.all",
+        n = runs.len(),
+        size = size(runs.iter().map(|run| run.bytes).sum()),
+        checkpoints = size(checkpoints)
+    ));
+    screen.say(text!("runs.how"));
+    Ok(())
+}
+
+fn shown_as_table(runs: &[Listed]) -> String {
+    let head = [
+        words(text!("runs.run")),
+        numbers(text!("runs.size")),
+        numbers(text!("runs.checkpoint")),
+        words(text!("runs.made")),
+        numbers(text!("runs.epochs")),
+        words(text!("runs.accuracy")),
+        words(text!("runs.state")),
+        words(text!("runs.data")),
+    ];
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let row = |run: &Listed| {
+        let accuracy = run.val_accuracy.zip(run.chance);
+        let epochs = run.epochs.zip(run.of);
+        let state = run.state.map(|state| match state {
+            State::Running => text!("runs.running"),
+            State::Interrupted => text!("runs.interrupted"),
+            State::Ended => text!("runs.ended"),
+            State::Diverged => text!("runs.diverged"),
+        });
+        let damaged = run.error.as_ref().map(|reason| text!("runs.unreadable", reason = reason));
+        vec![
+            run.run.clone(),
+            size(run.bytes),
+            if run.checkpoint_bytes > 0 { size(run.checkpoint_bytes) } else { "-".to_owned() },
+            or_dash(run.made.clone()),
+            or_dash(epochs.map(|(epochs, all)| {
+                text!("runs.epochs_of", epochs = epochs, all = all.max(epochs as u64))
+            })),
+            or_dash(
+                accuracy.map(|(share, chance)| accuracy_and_chance(share, run.val_samples, chance)),
+            ),
+            or_dash(damaged.or(state)),
+            or_dash(run.data.as_deref().map(shown)),
+        ]
+    };
+    table(&head, &runs.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What there is to say of a run; of a damaged one little.
+fn listed(path: &Path) -> Listed {
+    let mut listed = Listed {
+        run: path.display().to_string(),
+        bytes: bytes_of(path),
+        checkpoint_bytes: bytes_of(&path.join(CHECKPOINT)),
+        made: path.join(CONFIG).metadata().and_then(|about| about.modified()).ok().map(date),
+        data: None,
+        state: None,
+        epochs: None,
+        best_epoch: None,
+        val_accuracy: None,
+        val_accuracy_interval: None,
+        chance: None,
+        val_samples: 0,
+        of: None,
+        error: None,
+    };
+    if let Err(error) = fill(&mut listed, path) {
+        listed.error = Some(error.to_string());
+    }
+    listed
+}
+
+/// By its logs: a checkpoint may have been removed.
+fn fill(listed: &mut Listed, path: &Path) -> klubok::Result<()> {
+    let run = RunDir::open(path)?;
+    let (config, info) = run.settings()?;
+    listed.data = Some(info.data);
+    listed.of = Some(config.train.epochs);
+    listed.state = Some(if run.is_trained_now() { State::Running } else { State::Interrupted });
+    if !run.file(METRICS).exists() || !run.file(EVENTS).exists() {
+        listed.epochs = Some(0.0);
+        return Ok(());
+    }
+    let past = Logs::past(path)?;
+    let counts = val_counts(&run)?;
+    listed.val_samples = counts.iter().sum::<u64>() as usize;
+    let mut best: Option<Best> = None;
+    for line in &past.epochs {
+        let now = Best::new(line.epoch as u64, line);
+        let samples = listed.val_samples as u64;
+        if best.is_none_or(|best| now.beats(&best, config.train.monitor, samples)) {
+            best = Some(now);
+        }
+    }
+    listed.epochs = past.epochs.last().map(|line| line.epoch);
+    listed.best_epoch = best.map(|best| best.epoch);
+    listed.val_accuracy = best.and_then(|best| best.val_accuracy);
+    listed.val_accuracy_interval =
+        listed.val_accuracy.map(|share| wilson(share, listed.val_samples));
+    listed.chance = (listed.val_samples > 0).then(|| chance(&counts));
+    for event in past.events {
+        match event.happened {
+            Happened::Stopped { reason, .. } if listed.state != Some(State::Running) => {
+                listed.state = Some(match reason {
+                    Stopped::Interrupted => State::Interrupted,
+                    Stopped::Diverged => State::Diverged,
+                    Stopped::Epochs | Stopped::EarlyStopping | Stopped::Person => State::Ended,
+                });
+            }
+            Happened::Resume { .. } if listed.state != Some(State::Running) => {
+                listed.state = Some(State::Interrupted);
+            }
+            Happened::Person { act: klubok::train::control::Act::Epochs { epochs, .. } } => {
+                listed.of = Some(epochs);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// How many samples of each class are in the validation part.
+fn val_counts(run: &RunDir) -> klubok::Result<Vec<u64>> {
+    let mut counts = std::collections::BTreeMap::new();
+    for row in read_split(&run.file(SPLIT))? {
+        let row = row?;
+        if row.part == Part::Val {
+            *counts.entry(row.class).or_insert(0) += 1;
+        }
+    }
+    Ok(counts.into_values().collect())
+}
+
+/// Removes runs: all of them are looked at before any is removed.
+fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
+    let screen = Screen::new(args.report.quiet);
+    let runs = meant(paths)?;
+    for run in &runs {
+        if let Some(foreign) = run.foreign()? {
+            let path = run.path().join(foreign);
+            return Err(Failure::failed(format!("`{}` is no part of a run", path.display()))
+                .hint(text!("hint.foreign")));
+        }
+    }
+    let mut removed = Vec::new();
+    for run in runs {
+        let (path, freed_bytes) = (run.path().display().to_string(), bytes_of(run.path()));
+        run.remove()?;
+        screen.say(text!("runs.removed", run = path, size = size(freed_bytes)));
+        removed.push(Removed { run: path, freed_bytes });
+    }
+    Ok(removed)
+}
+
+/// Removes the checkpoints of runs that have ended.
+fn remove_checkpoints(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
+    let screen = Screen::new(args.report.quiet);
+    let runs = meant(paths)?;
+    for run in &runs {
+        let path = run.path().display().to_string();
+        if run.progress()?.is_some_and(|progress| progress.stopped.is_none()) {
+            return Err(Failure::failed(format!("`{path}` was interrupted and has not ended"))
+                .hint(text!("hint.needed", run = quoted(&path))));
+        }
+    }
+    let mut removed = Vec::new();
+    for run in runs {
+        let path = run.path().display().to_string();
+        let freed_bytes = bytes_of(&run.file(CHECKPOINT));
+        if freed_bytes == 0 {
+            screen.say(text!("runs.no_checkpoint", run = path));
+            continue;
+        }
+        run.remove_checkpoint()?;
+        screen.say(text!("runs.removed_checkpoint", run = path, size = size(freed_bytes)));
+        removed.push(Removed { run: path, freed_bytes });
+    }
+    Ok(removed)
+}
+
+/// The runs at these paths, none of which is being trained.
+fn meant(paths: &[PathBuf]) -> Result<Vec<RunDir>> {
+    let mut runs: Vec<RunDir> = Vec::new();
+    for path in paths {
+        let path_shown = path.display().to_string();
+        let run = run_of(&path_shown)?;
+        let refused = if !is_run(run.path()) || run.path().is_symlink() {
+            Some(RunError::NotARun { path: path_shown, missing: "a `config.toml` of klubok" })
+        } else if run.is_trained_now() {
+            Some(RunError::Busy { path: path_shown })
+        } else {
+            None
+        };
+        if let Some(refused) = refused {
+            return Err(Failure::failed(refused).hint(text!("hint.not_removed")));
+        }
+        if !runs.contains(&run) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+/// Bytes of a file, or of all files below a folder; links are not followed.
+fn bytes_of(path: &Path) -> u64 {
+    let Ok(about) = path.symlink_metadata() else { return 0 };
+    if !about.is_dir() {
+        return about.len();
+    }
+    let entries = fs_err::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| bytes_of(&entry.path())).sum()
+}
+
+/// `0.4 MB`, `12 MB`.
+fn size(bytes: u64) -> String {
+    let megabytes = bytes as f64 / 1e6;
+    let digits = usize::from(megabytes < 9.95);
+    text!("word.megabytes", n = format!("{megabytes:.digits$}"))
+}
+
+/// `2026-11-28 19:34` in UTC, by the days of the proleptic Gregorian calendar (H. Hinnant, "chrono-
+/// compatible low-level date algorithms").
+fn date(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    // Years begin in March here, so that the day of a leap year comes last.
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (seconds % 86_400 / 3600, seconds % 3600 / 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        // `date -u -d @N '+%F %H:%M'`.
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_399, "2000-02-28 23:59"),
+            (951_782_400, "2000-02-29 00:00"),
+            (1_709_251_199, "2024-02-29 23:59"),
+            (1_709_251_200, "2024-03-01 00:00"),
+            (4_102_444_799, "2099-12-31 23:59"),
+        ] {
+            assert_eq!(date(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!([400_000, 9_940_000, 12_400_000].map(size), ["0.4 MB", "9.9 MB", "12 MB"]);
+    }
+}
