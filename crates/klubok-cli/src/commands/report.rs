@@ -5,19 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use klubok::{bounded, format::write_atomically};
+use klubok::{bounded, format::write_atomically, train::run_dir::REPORT};
 
 use crate::{
     args,
     classifier::run_of,
     failure::{Failure, Result},
-    page,
-    terminal::{Screen, answer, clean},
+    page::{self, Looked},
+    terminal::{Screen, answer, clean, duration},
     text::text,
 };
-
-/// Name of the file in a run's folder.
-const REPORT: &str = "report.html";
 
 /// Writes the report of the first run, with the others beside it.
 pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
@@ -37,7 +34,16 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     } else {
         hub.look_at_runs()
     };
-    let report = page::report(&hub, beside).map_err(Failure::failed)?;
+    let bar = screen.bar(text!("page_at.making"), page::LOOKS);
+    let looked = |looked: Looked| match looked {
+        Looked::One => {
+            bar.inc(1);
+            bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
+        }
+        Looked::Of(all) => bar.set_length(all),
+    };
+    let report = page::report(&hub, beside, &looked).map_err(Failure::failed)?;
+    bar.finish_and_clear();
     let path = args.output.clone().unwrap_or_else(|| first.file(REPORT));
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;
     answer(clean(path.display()))

@@ -38,6 +38,7 @@ impl Hub {
             let values = single.ask(&data.rows, &rows, &[single.handed_on(at)]);
             let values = values.map_err(|error| error.to_string())?.swap_remove(0);
             let space = self.components()?;
+            let within = glass.within(space);
             let mut chosen = most_telling(&values, units);
             if at + 1 == layers.len() {
                 // Classes are shown in their own order.
@@ -48,7 +49,7 @@ impl Hub {
             let mut told: Vec<Value> = Vec::new();
             for unit in chosen {
                 let best = most_exciting(&values, units, unit, PICTURES);
-                let exciting = glass.excite(space, own, unit);
+                let exciting = within.excite(own, unit);
                 // As a picture is stored: a pixel that would be brighter than white is white.
                 let pixels: Vec<u8> =
                     exciting.stored.iter().map(|x| x.round().clamp(0.0, 255.0) as u8).collect();

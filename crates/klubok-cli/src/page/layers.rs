@@ -78,7 +78,7 @@ impl Hub {
             };
             Ok(json!({
                 "layers": (0..values.len()).map(layer).collect::<Vec<_>>(),
-                "network": right(glass, data, &test)?,
+                "network": right(glass, &data.rows, &test, &targets(data, &test))?,
                 "learnt_from": learn.len(),
                 "samples": test.len(),
                 "pixels": changed.as_ref().map(|(_, _, by)| by),
@@ -103,13 +103,28 @@ impl Hub {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         self.said(&self.dear, moment, "lesions", |glass| {
             let rows = spread(&data.parts.val, TESTED);
+            // What the first layer hands on is the same whatever is off.
+            let first = glass.layers().len() > 1;
+            let first = first.then(|| glass.ask(&data.rows, &rows, &[glass.handed_on(0)]));
+            let first = first.transpose().map_err(|error| error.to_string())?;
+            let first: Option<Arc<dyn Rows>> = first.map(|mut values| {
+                let (values, width) = (values.swap_remove(0), glass.units(&glass.layers()[0]));
+                Arc::new(MemoryRows::numbers(&values, width, &vec![0; rows.len()])) as _
+            });
+            let (targets, places) = (targets(data, &rows), 0..rows.len() as u32);
+            let places: Vec<u32> = places.collect();
+            let left_without = |share, draw| match (&first, glass.behind_first_without(share, draw))
+            {
+                (Some(first), Some(rest)) => right(&rest, first, &places, &targets),
+                // No hidden layer, no unit to switch off.
+                _ => right(glass, &data.rows, &rows, &targets),
+            };
             let mut told = Vec::new();
             for share in OFF {
                 // With all units there is nothing to draw.
                 let draws = if share > 0.0 { DRAWS } else { 1 };
-                let left: Result<Vec<f64>, String> = (0..draws)
-                    .map(|draw| right(&glass.without(share, draw), data, &rows))
-                    .collect();
+                let left: Result<Vec<f64>, String> =
+                    (0..draws).map(|draw| left_without(share, draw)).collect();
                 let left = left?;
                 let least = left.iter().fold(f64::INFINITY, |least, &of| least.min(of));
                 let most = left.iter().fold(0.0f64, |most, &of| most.max(of));
@@ -132,12 +147,22 @@ fn wide(
     Ok(values.into_iter().map(|of| of.into_iter().map(f64::from).collect()).collect())
 }
 
-/// Share of right answers.
-fn right(glass: &Glass, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
-    let logits = glass.ask(&data.rows, rows, &[glass.plan().output]);
+/// Share of right answers for rows with these targets.
+fn right(
+    glass: &Glass,
+    rows: &Arc<dyn Rows>,
+    which: &[u32],
+    targets: &[u32],
+) -> Result<f64, String> {
+    let logits = glass.ask(rows, which, &[glass.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-    let answers = logits.chunks_exact(data.classes.len()).zip(rows);
+    let answers = logits.chunks_exact(glass.model.classes.len()).zip(targets);
     let said = |z: &[f32]| sure(z, glass.model.calibration).0;
-    let right = answers.filter(|(z, row)| said(z) == data.targets[**row as usize] as usize);
-    Ok(right.count() as f64 / rows.len().max(1) as f64)
+    let right = answers.filter(|(z, target)| said(z) == **target as usize);
+    Ok(right.count() as f64 / targets.len().max(1) as f64)
+}
+
+/// The classes of rows.
+fn targets(data: &Dataset, rows: &[u32]) -> Vec<u32> {
+    rows.iter().map(|&row| data.targets[row as usize]).collect()
 }

@@ -54,14 +54,14 @@ use klubok::{
     train::{
         control::Control,
         event::{Event, Observer},
-        run_dir::{RunDir, RunInfo},
+        run_dir::{LIVE, RunDir, RunInfo},
     },
 };
 
 pub(crate) use self::{
     follow::{data_of, follow},
     hub::Hub,
-    report::report,
+    report::{LOOKS, Looked, report},
     runs::compared,
 };
 use self::{hub::Weighted, server::Server};
@@ -73,10 +73,6 @@ use crate::{
 
 /// Where the page is served unless a person says otherwise.
 const PORT: u16 = 7717;
-/// What tells other processes that a run is served, as long as the process that serves it holds a
-/// lock on it: the system lets go of that however the process ends.
-const LIVE: &str = "live.json";
-
 /// A page that is being served.
 pub(crate) struct Page {
     hub: Arc<Hub>,

@@ -24,16 +24,29 @@ const UNPACK: &str = r#"window.KlubokPlotly = (async () => {
   return window.Plotly;
 })();"#;
 
-/// The report of a run; `runs` is what is shown beside it.
+/// How far a report is.
+pub(crate) enum Looked {
+    /// One more look is done.
+    One,
+    /// There will be so many.
+    Of(u64),
+}
+
+/// Looks that every report has, for who waits for it.
+pub(crate) const LOOKS: u64 = 23;
+
+/// The report of a run; `runs` is what is shown beside it. `looked` is told of each look, and of how
+/// many there will be when that is known.
 ///
 /// # Errors
 /// In a sentence, when the story cannot be told.
-pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
+pub(crate) fn report(hub: &Hub, runs: Answer, looked: &dyn Fn(Looked)) -> Result<String, String> {
     let story = hub.after(Known::default()).map_err(|error| error.to_string())?;
     let mut looks: BTreeMap<String, Value> = BTreeMap::new();
     let mut keep = |path: String, answer: Answer| {
         // What a run does not have (features of a table, answers without its data) is not in the
         // report.
+        looked(Looked::One);
         if let Ok(answer) = answer {
             looks.insert(path, answer);
         }
@@ -50,6 +63,7 @@ pub(crate) fn report(hub: &Hub, runs: Answer) -> Result<String, String> {
         .filter_map(|told| told["row"].as_u64())
         .map(|row| row as u32)
         .collect();
+    looked(Looked::Of(LOOKS + wrong.len() as u64));
     for row in wrong {
         let which = Which { row: Some(row), ..Which::default() };
         keep(format!("/api/look/pass?row={row}"), hub.look_at_pass(which, None));

@@ -68,6 +68,16 @@ impl Preprocessing {
         values.map(scaled).collect()
     }
 
+    /// That of so many columns which are read as they are, in place of this one's input.
+    pub(crate) fn of_columns(&self, columns: usize) -> Self {
+        Self {
+            input: Input::Columns((0..columns).map(|column| column.to_string()).collect()),
+            fit: self.fit,
+            mean: vec![0.0; columns],
+            std: vec![1.0; columns],
+        }
+    }
+
     /// The same as an operation of a plan: `x = stored * factor + offset`.
     pub fn prepare(&self, augment: Augment) -> Prepare {
         Prepare {

@@ -6,8 +6,10 @@
 //! do: along their first principal components, and as far from the mean as a training picture is on
 //! average.
 
+use nalgebra::DMatrix;
+
 use super::{Glass, Layer};
-use crate::{components::Components, plan::Augment};
+use crate::{components::Components, plan::Augment, state::Numbers};
 
 /// Steps uphill.
 const STEPS: usize = 30;
@@ -24,21 +26,63 @@ pub struct Exciting {
     pub value: f64,
 }
 
+/// A network that is asked only about pictures within some components: its inputs are their
+/// coordinates, and 1. There are some hundred of them instead of thousands of pixels.
+#[derive(Debug)]
+pub struct Within<'a> {
+    glass: Glass,
+    space: &'a Components,
+}
+
 impl Glass {
-    /// The picture within `space` (components of stored pictures) that excites a unit most, by
-    /// gradient ascent from the mean picture on a sphere.
+    /// The network on pictures within `space` (components of stored pictures). With
+    /// `x = (m + A c) f + o`, the first layer has `W x = (W f A) c + W (m f + o)`: a matrix of
+    /// coordinates.
     ///
     /// # Panics
-    /// When the layer has no such unit, or the components are not those of the network's inputs.
-    pub fn excite(&self, space: &Components, layer: &Layer, unit: usize) -> Exciting {
-        let wanted = self.wanted(layer, unit);
-        let factor = self.model.preprocessing.prepare(Augment::default()).factor;
+    /// When the components are not those of the network's inputs.
+    pub fn within<'a>(&self, space: &'a Components) -> Within<'a> {
+        let prepare = self.model.preprocessing.prepare(Augment::default());
+        let (inputs, many) = (self.model.network.inputs, space.axes.len());
+        let channel = |i: usize| i % prepare.factor.len();
+        let factor = |i: usize| f64::from(prepare.factor[channel(i)]);
+        let columns = DMatrix::from_fn(inputs, many + 1, |i, k| match space.axes.get(k) {
+            Some(axis) => axis[i] * space.spread[k] * factor(i),
+            None => space.mean[i] * factor(i) + f64::from(prepare.offset[channel(i)]),
+        });
+        let first = &self.layers[0];
+        let weights = self.model.weights.params[first.w.0].to_f64();
+        let weights = DMatrix::from_row_slice(weights.len() / inputs, inputs, &weights) * columns;
+        let mut model = self.model.clone();
+        model.network.inputs = many + 1;
+        model.preprocessing = model.preprocessing.of_columns(many + 1);
+        // Columns of the transposed one are rows of this one.
+        model.weights.params[first.w.0] = Numbers::F64(weights.transpose().as_slice().to_vec());
+        Within { glass: Glass::new(model), space }
+    }
+
+    /// What is to become large, as weights of a layer's values: one of them. Of logits only
+    /// differences count, so there it is one of them against their mean.
+    fn wanted(&self, layer: &Layer, unit: usize) -> Vec<f64> {
+        let units = self.units(layer);
+        assert!(unit < units, "unit {unit} of {units}");
+        let mean = if layer.y == self.plan.output { 1.0 / units as f64 } else { 0.0 };
+        (0..units).map(|other| if other == unit { 1.0 - mean } else { -mean }).collect()
+    }
+}
+
+impl Within<'_> {
+    /// The picture that excites a unit most, by gradient ascent from the mean picture on a sphere.
+    ///
+    /// # Panics
+    /// When the layer has no such unit.
+    pub fn excite(&self, layer: &Layer, unit: usize) -> Exciting {
+        let Self { glass, space } = self;
+        let wanted = glass.wanted(layer, unit);
         let look = |coordinates: &[f64]| {
-            let pass = self.pass(&space.sample(coordinates));
-            let back = self.back_from(&pass, layer.z, &wanted);
-            let at_input = back.gradient(self.layers[0].x).iter();
-            let at_pixels = at_input.zip(factor.iter().cycle()).map(|(g, &f)| g * f64::from(f));
-            let uphill = space.gradient(&at_pixels.collect::<Vec<f64>>());
+            let pass = glass.pass(&[coordinates, &[1.0]].concat());
+            let back = glass.back_from(&pass, layer.z, &wanted);
+            let uphill = back.gradient(glass.layers[0].x)[..coordinates.len()].to_vec();
             (product(pass.value(layer.z), &wanted), uphill)
         };
         // In standard deviations, the mean square of a coordinate of a training picture is 1.
@@ -63,15 +107,6 @@ impl Glass {
             at = of_length(at, far).unwrap_or_else(|| best.1.clone());
         }
         Exciting { stored: space.sample(&best.1), value: best.0 }
-    }
-
-    /// What is to become large, as weights of a layer's values: one of them. Of logits only
-    /// differences count, so there it is one of them against their mean.
-    fn wanted(&self, layer: &Layer, unit: usize) -> Vec<f64> {
-        let units = self.units(layer);
-        assert!(unit < units, "unit {unit} of {units}");
-        let mean = if layer.y == self.plan.output { 1.0 / units as f64 } else { 0.0 };
-        (0..units).map(|other| if other == unit { 1.0 - mean } else { -mean }).collect()
     }
 }
 
@@ -124,9 +159,10 @@ mod tests {
     fn no_picture_nearby_at_that_distance_excites_a_unit_more() {
         let glass = glass();
         let space = Components::of(&pictures(), 3, 2);
+        let within = glass.within(&space);
         for layer in glass.layers() {
             for unit in 0..glass.units(layer) {
-                let found = glass.excite(&space, layer, unit);
+                let found = within.excite(layer, unit);
                 let wanted = glass.wanted(layer, unit);
                 let on_circle = |turn: f64| {
                     let far = 2.0f64.sqrt();
@@ -150,6 +186,22 @@ mod tests {
                 // The first layer has one hill only; behind a layer there are lower ones too.
                 let is_top = found.value >= high - between;
                 assert!(is_top || name != "hidden1", "{name} {unit}: {found:?} {high}");
+            }
+        }
+    }
+
+    #[test]
+    fn coordinates_get_the_answers_that_their_pictures_get() {
+        let glass = glass();
+        let space = Components::of(&pictures(), 3, 2);
+        let within = glass.within(&space);
+        for at in [[0.0, 0.0], [1.0, -0.5], [-2.0, 0.3]] {
+            let whole = glass.pass(&space.sample(&at));
+            let small = within.glass.pass(&[at[0], at[1], 1.0]);
+            for layer in glass.layers() {
+                let values = whole.value(layer.z).iter().zip(small.value(layer.z));
+                let far = values.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(far < 1e-5, "{}: {far}", layer.name);
             }
         }
     }
