@@ -241,7 +241,11 @@ pub(crate) fn finish(
     match summary.stopped {
         Some(Stopped::Diverged) => {
             let cause = summary.cause.clone().unwrap_or_else(|| text!("end.diverged"));
-            let smaller = rate(learning_rate / 10.0);
+            // What the verdicts advise, where they advise a rate.
+            let changes = done.diagnosis.verdicts.iter().flat_map(|verdict| &verdict.changes);
+            let advised = changes.into_iter().find(|change| change.key == "train.learning_rate");
+            let smaller =
+                advised.map_or_else(|| rate(learning_rate / 10.0), |change| change.value.clone());
             Err(Failure::failed(cause).hint(text!("hint.diverged", rate = smaller)))
         }
         Some(Stopped::Interrupted) => Err(Failure::silent(130)),

@@ -51,7 +51,7 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
         ),
         VerdictName::LearningRateTooLow => (
             Severity::Warning,
-            "The loss falls as slowly and evenly at the end as at the beginning: larger steps would be faster.",
+            "The loss hardly falls, or as slowly at the end as at the beginning: larger steps would be faster.",
         ),
         VerdictName::SlowConvergence => {
             (Severity::Info, "The loss was still falling when training ended: it was not finished.")

@@ -177,7 +177,7 @@ pub enum VerdictName {
     UnderFitting,
     /// The loss jumps up and down.
     OscillatingLoss,
-    /// The loss falls at the end as slowly and evenly as at the beginning.
+    /// The loss hardly falls, or at the end as slowly and evenly as at the beginning.
     LearningRateTooLow,
     /// The loss was still falling when training ended.
     SlowConvergence,
