@@ -290,7 +290,7 @@ fn noise(noise: Option<&Noise>, batch: usize) -> Fact {
     };
     let shares = noise.batches.iter();
     let shares =
-        shares.map(|spread| format!("{} {}", spread.batch_size, percent(spread.noise_share)));
+        shares.map(|spread| format!("{} ({})", spread.batch_size, percent(spread.noise_share)));
     let shares = shares.collect::<Vec<_>>().join(", ");
     let sentence = match noise.noise_scale {
         Some(scale) => text!(
