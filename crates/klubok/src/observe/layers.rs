@@ -213,7 +213,7 @@ impl Layers {
 
     /// True where it is known how much of the layers the steps change.
     pub(super) fn know_updates(&self) -> bool {
-        self.largest_updates.iter().any(|&ratio| ratio > 0.0)
+        !self.largest_updates.is_empty()
     }
 
     /// The network has hardly moved, and learnt next to nothing: no step ever changed as much of a
