@@ -8,7 +8,11 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{terminal::Screen, text::Lang};
+use crate::{
+    parse::{assignment, positive, seconds},
+    terminal::Screen,
+    text::Lang,
+};
 
 /// Train multilayer perceptrons from a folder of pictures, and see how they learn.
 #[derive(Debug, Parser)]
@@ -540,29 +544,6 @@ pub(crate) struct Answer {
     /// Nothing but the answer and errors.
     #[arg(short, long)]
     pub(crate) quiet: bool,
-}
-
-fn assignment(text: &str) -> std::result::Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err("expected KEY=VALUE".to_owned()),
-    }
-}
-
-fn positive(text: &str) -> std::result::Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err("expected a whole number of at least 1".to_owned()),
-    }
-}
-
-fn seconds(text: &str) -> std::result::Result<f64, String> {
-    match text.parse() {
-        Ok(s) if s > 0.0 && s < 1e6 => Ok(s),
-        _ => Err("expected a number of seconds above 0".to_owned()),
-    }
 }
 
 #[cfg(test)]

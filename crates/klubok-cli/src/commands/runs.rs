@@ -10,9 +10,9 @@ use klubok::{
     data::{Part, read_split},
     train::{
         RunError,
+        best::Best,
         event::Stopped,
         logs::{EVENTS, Happened, Logs, METRICS},
-        progress::Best,
         run_dir::{CHECKPOINT, CONFIG, RunDir, SPLIT},
     },
 };
@@ -203,14 +203,7 @@ fn fill(listed: &mut Listed, path: &Path) -> klubok::Result<()> {
     let past = Logs::past(path)?;
     let counts = val_counts(&run)?;
     listed.val_samples = counts.iter().sum::<u64>() as usize;
-    let mut best: Option<Best> = None;
-    for line in &past.epochs {
-        let now = Best::new(line.epoch as u64, line);
-        let samples = listed.val_samples as u64;
-        if best.is_none_or(|best| now.beats(&best, config.train.monitor, samples)) {
-            best = Some(now);
-        }
-    }
+    let best = Best::of(&past.epochs, config.train.monitor, listed.val_samples as u64);
     listed.epochs = past.epochs.last().map(|line| line.epoch);
     listed.best_epoch = best.map(|best| best.epoch);
     listed.val_accuracy = best.and_then(|best| best.val_accuracy);

@@ -35,8 +35,8 @@ pub(crate) enum Looked {
 /// Looks that every report has, for who waits for it.
 pub(crate) const LOOKS: u64 = 23;
 
-/// The report of a run; `runs` is what is shown beside it. `looked` is told of each look, and of how
-/// many there will be when that is known.
+/// The report of a run; `runs` is what is shown beside it. `looked` is told of each look, and of
+/// how many there will be when that is known.
 ///
 /// # Errors
 /// In a sentence, when the story cannot be told.

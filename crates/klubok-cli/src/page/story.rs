@@ -10,7 +10,7 @@ use klubok::{
     nn::calibration::Calibration,
     observe::{Diagnosis, remedy::Setup, watch::Watch},
     train::{
-        best::{Best, Recent},
+        best::Best,
         control::Act,
         event::{Event, Metrics, Observer, Phase, Stopped},
         logs::{EventLine, Happened},
@@ -151,14 +151,8 @@ impl Story {
 
     /// The step of the epoch whose weights are the run's model, chosen as the training chooses it.
     pub(crate) fn best_step(&self, monitor: Monitor) -> Option<u64> {
-        let (mut best, mut recent): (Option<(Best, u64)>, _) = (None, Recent::default());
-        for line in &self.epochs {
-            let now = Best::new(line.epoch as u64, line, &mut recent);
-            if best.is_none_or(|(best, _)| now.beats(&best, monitor, self.val_samples)) {
-                best = Some((now, line.step));
-            }
-        }
-        best.map(|(_, step)| step)
+        let best = Best::of(&self.epochs, monitor, self.val_samples)?.epoch as f64;
+        self.epochs.iter().find(|line| line.epoch == best).map(|line| line.step)
     }
 
     /// From logits to confidences at a step, as far as validation had told by then.

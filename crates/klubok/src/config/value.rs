@@ -111,7 +111,7 @@ fn unquoted(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys;
+    use super::super::keys::{self, Key};
 
     #[test]
     fn what_rounding_makes_none_says_so() {

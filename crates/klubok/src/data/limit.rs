@@ -11,9 +11,9 @@ use crate::{
     rows::{Field, MemoryRows},
 };
 
-/// The data with at most `settings.limit` rows in each part, drawn by `settings.split_seed`. Classes
-/// keep their shares, but each that a part has keeps a row of it, however small the limit. Rows of
-/// no part are left out.
+/// The data with at most `settings.limit` rows in each part, drawn by `settings.split_seed`.
+/// Classes keep their shares, but each that a part has keeps a row of it, however small the limit.
+/// Rows of no part are left out.
 pub(super) fn limited(data: Dataset, settings: &DataConfig) -> Result<Dataset> {
     let drawn = |part: Part, rows: &[u32]| draw(&data, rows, settings, part as u32);
     let parts = [

@@ -8,10 +8,10 @@ use crate::{
 };
 
 impl Glass {
-    /// The network behind its first hidden layer, which reads what that hands on, with this share of
-    /// the units of every hidden layer switched off, others for every `draw`. What the first layer
-    /// makes of samples, most of the work, stays the same and need be asked only once. None where
-    /// there is no hidden layer.
+    /// The network behind its first hidden layer, which reads what that hands on, with this share
+    /// of the units of every hidden layer switched off, others for every `draw`. What the first
+    /// layer makes of samples, most of the work, stays the same and need be asked only once. None
+    /// where there is no hidden layer.
     pub fn behind_first_without(&self, share: f64, draw: u64) -> Option<Self> {
         let [first, second, ..] = &self.layers[..] else { return None };
         let Model { network, weights, .. } = &self.model;
@@ -38,7 +38,7 @@ impl Glass {
         network.hidden.remove(0);
         let preprocessing = self.model.preprocessing.of_columns(network.inputs);
         let (classes, calibration) = (self.model.classes.clone(), self.model.calibration);
-        Some(Self::new(Model { network, preprocessing, classes, calibration, weights }))
+        Some(Self::new(Model { network, preprocessing, classes, calibration, card: None, weights }))
     }
 }
 

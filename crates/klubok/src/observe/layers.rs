@@ -260,8 +260,8 @@ impl Layers {
         Some(power_of_ten(UPDATE / largest))
     }
 
-    /// The loss has exploded and come back, but hardly below where it began: the steps that threw it
-    /// off are too large.
+    /// The loss has exploded and come back, but hardly below where it began: the steps that threw
+    /// it off are too large.
     fn exploded_loss(&self, line: &Metrics, first: &Metrics) -> Finding {
         let (Some(then), highest) = (self.first_loss, self.highest_loss) else {
             return Finding::No;

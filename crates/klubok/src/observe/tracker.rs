@@ -382,7 +382,8 @@ impl Tracker {
         in_epochs(spans, first, self.last)
     }
 
-    /// True when the loss has fallen at all, and not by steps that are too small to call it learning.
+    /// True when the loss has fallen at all, and not by steps that are too small to call it
+    /// learning.
     fn learns(&self) -> bool {
         if self.even_fall.is_some() || self.crept().is_some() {
             return false;

@@ -69,6 +69,13 @@ impl Best {
         }
     }
 
+    /// The best of these epochs, in order; none of none.
+    pub fn of(epochs: &[Metrics], monitor: Monitor, val_samples: u64) -> Option<Self> {
+        let mut recent = Recent::default();
+        let all = epochs.iter().map(|line| Self::new(line.epoch as u64, line, &mut recent));
+        all.reduce(|best, now| if now.beats(&best, monitor, val_samples) { now } else { best })
+    }
+
     /// True when this epoch is better than an earlier one, by a validation part of so many samples.
     /// Without one the fixed sample of the training part decides.
     pub fn beats(&self, earlier: &Best, monitor: Monitor, val_samples: u64) -> bool {

@@ -84,8 +84,9 @@ impl Summary {
 }
 
 /// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told
-/// to stop. A run that has ended is left as it is, unless somebody asks for more epochs. What people did in a run that this one is to
-/// repeat (`info` knows), and in this one after its checkpoint, is done again.
+/// to stop. A run that has ended is left as it is, unless somebody asks for more epochs. What
+/// people did in a run that this one is to repeat (`info` knows), and in this one after its
+/// checkpoint, is done again.
 ///
 /// # Errors
 /// When another process trains the run, its checkpoint cannot be used, the data is not what it was
