@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn answers_that_are_right_as_often_as_they_say_stay_below_what_chance_gives() {
-        let mut stream = Stream::new(7, Purpose::Look, 0, 1);
+        let mut stream = Stream::new(7, Purpose::Look, 0, 2);
         let answers = |more: f64, stream: &mut Stream| {
             let one = |i: usize| {
                 let sure = 0.5 + 0.4 * (i % 100) as f64 / 100.0;

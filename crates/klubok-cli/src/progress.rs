@@ -21,7 +21,7 @@ use crate::{
 
 /// Widths of the columns: epoch, losses, accuracies, learning rate, time. With the mark of the best
 /// epoch a row has at most 80 characters in both languages.
-const WIDTHS: [usize; 7] = [5, 10, 9, 12, 12, 9, 10];
+const WIDTHS: [usize; 7] = [5, 10, 10, 12, 12, 9, 9];
 /// Characters of the curve.
 const CURVE: (usize, usize) = (58, 4);
 

@@ -122,7 +122,7 @@ fn whatever_is_wrong_is_said_in_russian() {
 #[test]
 fn settings_are_explained_in_russian_and_stay_toml() {
     let place = Place::new();
-    let defaults = place.ok(&["config", "--defaults", "--lang", "ru"]).stdout;
+    let defaults = place.ok(&["config", "--defaults", "--preset", "plain", "--lang", "ru"]).stdout;
     for words in ["# источник: статья", "# допустимо: целое число от 1 до 4096", "[augment]"]
     {
         assert!(defaults.contains(words), "{words}");

@@ -57,7 +57,7 @@ fn what_a_person_reads_has_intervals_chance_and_next_commands() {
     for part in [
         "Run runs/pets-001",
         "classes cat, dog",
-        "guessing 50 %",
+        "guessing is right in 50 %",
         "±",
         "30 pictures in the smallest class are few",
         "runs/pets-001/model.safetensors",

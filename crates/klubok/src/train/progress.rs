@@ -148,7 +148,7 @@ pub struct Extended {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(deny_unknown_fields)]
 #[error(
-    "{quantity} was no longer a finite number at step {step} (epoch {epoch:.2}), with a learning rate of {learning_rate}: {}",
+    "{quantity} was no longer a finite number at step {step} (epoch {epoch:.2}), with a learning rate of {learning_rate:?}: {}",
     self.advice()
 )]
 pub struct Divergence {
@@ -167,7 +167,7 @@ impl Divergence {
         if self.step == 0 {
             "nothing was trained yet, so look for values in the data that are no numbers"
         } else {
-            "try a learning rate ten times lower, or `train.clip_norm = 1`"
+            "try a lower learning rate, or `train.clip_norm = 1`"
         }
     }
 }
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(
             divergence.to_string(),
             "the loss was no longer a finite number at step 37 (epoch 0.37), with a learning rate of 0.5: \
-             try a learning rate ten times lower, or `train.clip_norm = 1`"
+             try a lower learning rate, or `train.clip_norm = 1`"
         );
     }
 }
