@@ -9,7 +9,7 @@ use crate::{config::Monitor, train::event::Metrics};
 const EPOCHS: usize = 3;
 const FEW_ERRORS: u64 = 3;
 
-/// Losses of the last [`EPOCHS`] epochs after the best temperature.
+/// Losses of the last three epochs after the best temperature.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Recent(Vec<f64>);
