@@ -330,6 +330,8 @@ fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
         }
         None => text!("check.rate_unknown", configured = rate(test.configured)),
     };
+    let is_near = test.proposed.is_none_or(|p| (0.3..3.4).contains(&(test.configured / p)));
+    let mark = if mark == Mark::Good && !is_near { Mark::Note } else { mark };
     let mut facts = vec![Fact::new(mark, text!("check.learning_rate"), sentence)];
     facts.extend(curve_of(test).into_iter().map(Fact::plain));
     facts

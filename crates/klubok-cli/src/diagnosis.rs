@@ -159,17 +159,9 @@ fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
         VerdictName::SlowConvergence => {
             text!("verdict.slow_convergence", since = since, fall = of.share("fall"))
         }
-        VerdictName::LabelsLookShuffled if of.has("train_loss_now") => text!(
-            "verdict.labels_look_shuffled",
-            since = since,
-            first = of.loss("train_loss_chance"),
-            now = of.loss("train_loss_now"),
-            accuracy = accuracy_and_chance(
-                of.get("val_accuracy"),
-                of.get("val_samples") as usize,
-                of.get("chance")
-            )
-        ),
+        VerdictName::LabelsLookShuffled if of.has("train_loss_now") => {
+            by_heart(&since, verdict, of)
+        }
         VerdictName::PredictionsIgnoreInput => text!(
             "verdict.predictions_ignore_input",
             since = since,
@@ -373,6 +365,24 @@ pub(crate) fn fail_on(level: Option<Level>, verdicts: &[Verdict]) -> Result<()> 
     };
     let fails = verdicts.iter().any(|verdict| verdict.severity >= limit);
     if fails { Err(Failure::silent(1)) } else { Ok(()) }
+}
+
+/// What is learnt by heart is of no use: shuffled labels, or too few samples to learn more from.
+fn by_heart(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
+    let (first, now) = (of.loss("train_loss_chance"), of.loss("train_loss_now"));
+    let samples = of.get("val_samples") as usize;
+    let accuracy = accuracy_and_chance(of.get("val_accuracy"), samples, of.get("chance"));
+    if verdict.more_samples {
+        text!("verdict.few_by_heart", since = since, first = first, now = now, accuracy = accuracy)
+    } else {
+        text!(
+            "verdict.labels_look_shuffled",
+            since = since,
+            first = first,
+            now = now,
+            accuracy = accuracy
+        )
+    }
 }
 
 /// What to try, or what to do with the data where no setting helps.

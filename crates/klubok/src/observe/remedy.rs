@@ -59,7 +59,12 @@ impl Tracker {
         };
         let changes = ladder.into_iter().find_map(|rung| changing(config, rung));
         let few = train_classes.iter().min().is_some_and(|&samples| samples < FEW);
-        let memorises = [VerdictName::OverFitting, VerdictName::OverConfidence].contains(&name);
+        let memorises = [
+            VerdictName::OverFitting,
+            VerdictName::OverConfidence,
+            VerdictName::LabelsLookShuffled,
+        ]
+        .contains(&name);
         let more_samples = memorises && few;
         Remedy { changes: changes.unwrap_or_default(), more_samples }
     }

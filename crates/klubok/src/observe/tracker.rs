@@ -459,7 +459,9 @@ fn in_epochs(
             (_, true) => (from + 1.0).min(last),
             (_, false) => from,
         };
-        if to < start || (to == from && !opening && name != PhaseName::Diverging) {
+        // What ends before the first update has not been.
+        let was = to > from || (opening && !first.untrained) || name == PhaseName::Diverging;
+        if to < start || !was {
             continue;
         }
         let certainty = (certainty * 100.0).round() / 100.0;
