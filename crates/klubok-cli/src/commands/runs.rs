@@ -24,7 +24,7 @@ use crate::{
     failure::{Failure, Result},
     files::{quoted, shown},
     measures::{chance, wilson},
-    terminal::{Screen, accuracy_and_chance, answer, numbers, table, words},
+    terminal::{Screen, accuracy, answer, numbers, percent, table, words},
     text::text,
 };
 
@@ -129,16 +129,18 @@ fn shown_as_table(runs: &[Listed]) -> String {
     let head = [
         words(text!("runs.run")),
         numbers(text!("runs.size")),
-        numbers(text!("runs.checkpoint")),
         words(text!("runs.made")),
         numbers(text!("runs.epochs")),
-        words(text!("runs.accuracy")),
+        numbers(text!("runs.accuracy")),
+        numbers(text!("runs.chance")),
         words(text!("runs.state")),
         words(text!("runs.data")),
     ];
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let row = |run: &Listed| {
-        let accuracy = run.val_accuracy.zip(run.chance);
+        let share = run.val_accuracy.map(|share| accuracy(share, run.val_samples));
+        // The day is enough where runs are counted; `--json` has the minute.
+        let day = run.made.as_ref().and_then(|made| made.split(' ').next());
         let epochs = run.epochs.zip(run.of);
         let state = run.state.map(|state| match state {
             State::Running => text!("runs.running"),
@@ -150,14 +152,12 @@ fn shown_as_table(runs: &[Listed]) -> String {
         vec![
             run.run.clone(),
             size(run.bytes),
-            if run.checkpoint_bytes > 0 { size(run.checkpoint_bytes) } else { "-".to_owned() },
-            or_dash(run.made.clone()),
+            or_dash(day.map(str::to_owned)),
             or_dash(epochs.map(|(epochs, all)| {
                 text!("runs.epochs_of", epochs = epochs, all = all.max(epochs as u64))
             })),
-            or_dash(
-                accuracy.map(|(share, chance)| accuracy_and_chance(share, run.val_samples, chance)),
-            ),
+            or_dash(share),
+            or_dash(run.chance.map(percent)),
             or_dash(damaged.or(state)),
             or_dash(run.data.as_deref().map(shown)),
         ]
