@@ -265,7 +265,7 @@ fn updates_that_are_too_large_or_too_small_name_a_learning_rate() {
     };
     assert_eq!(names(ratio(0.05)), []);
     let large = the(VerdictName::UpdateRatio, ratio(0.5));
-    assert_eq!((large.evidence["hidden2"], large.evidence["limit"]), (0.5, 0.1));
+    assert_eq!((large.evidence["hidden2"], large.evidence["limit"]), (0.5, 0.05));
     assert_eq!(large.try_, "--set train.learning_rate=0.00001");
     let small = the(VerdictName::UpdateRatio, ratio(1e-6));
     assert_eq!((small.evidence["hidden2"], small.evidence["limit"]), (1e-6, 1e-5));
