@@ -90,29 +90,49 @@ pub(crate) fn run(
     train: usize,
     seed: u64,
 ) -> Result<Course> {
-    let (config, patience) = settings(set, preset, seed)?;
+    let (_, patience) = settings(set, preset, seed)?;
+    let mut epochs = Vec::new();
+    visit_epochs(data, set, preset, train, seed, &mut |_, [pool, judges]| {
+        epochs.push(look(pool, judges));
+        Ok(())
+    })?;
+    Ok(Course { set, preset: preset.name().into(), train, seed, patience, epochs })
+}
+
+/// Trains once, and shows after each epoch (0 is before any update) the logits of the pool that
+/// chooses and of the samples that judge.
+pub(crate) fn visit_epochs(
+    data: &Dataset,
+    set: Set,
+    preset: Preset,
+    train: usize,
+    seed: u64,
+    show: &mut dyn FnMut(u64, &[Logits; 2]) -> Result<()>,
+) -> Result<()> {
+    let (config, _) = settings(set, preset, seed)?;
     let (data, judges) = deal(data, train, seed)?;
     let backend = CpuBackend::new(config.train.threads);
     let task = Task::new(&config, &data)?;
-    let mut looker = Looker::new(&backend, &task.plan, &data, judges)?;
+    let mut looker = Looker::new(&backend, &task.plan, &data)?;
     let plan = task.plan.clone();
     let mut own = data.clone();
     own.parts.val.clear();
     let mut trainer =
         Trainer::new(&backend, plan, &own, &config.train, Snapshot::start(task.start))?;
-    let (mut epochs, mut silent, control) = (Vec::new(), Silent, Control::new());
+    let (mut next, mut silent, control) = (0, Silent, Control::new());
     loop {
         let stopped = trainer.advance(&mut silent, &control)?;
         let Snapshot { progress, state, .. } = trainer.snapshot()?;
-        if progress.position == 0 && progress.epoch as usize == epochs.len() {
+        if progress.position == 0 && progress.epoch == next {
             looker.program.load(&state)?;
-            epochs.push(looker.look()?);
+            show(next, &[looker.logits(&data.parts.val)?, looker.logits(&judges)?])?;
+            next += 1;
         }
         if stopped.is_some() {
             break;
         }
     }
-    Ok(Course { set, preset: preset.name().into(), train, seed, patience, epochs })
+    Ok(())
 }
 
 struct Silent;
@@ -123,62 +143,89 @@ impl Observer for Silent {
     }
 }
 
+/// What a network says of some samples, and what they are.
+pub(crate) struct Logits {
+    z: Vec<f32>,
+    outputs: usize,
+    pub(crate) classes: Vec<u32>,
+}
+
+impl Logits {
+    /// Some of them, by number.
+    pub(crate) fn of(&self, rows: &[u32]) -> Self {
+        let one = |&row: &u32| &self.z[row as usize * self.outputs..][..self.outputs];
+        Self {
+            z: rows.iter().flat_map(one).copied().collect(),
+            outputs: self.outputs,
+            classes: rows.iter().map(|&row| self.classes[row as usize]).collect(),
+        }
+    }
+
+    fn first(&self, samples: usize) -> Self {
+        Self {
+            z: self.z[..samples * self.outputs].to_vec(),
+            outputs: self.outputs,
+            classes: self.classes[..samples].to_vec(),
+        }
+    }
+
+    fn fitted(&self) -> Calibration {
+        Calibration::fit(&self.z, self.outputs, &self.classes)
+    }
+
+    /// Cross-entropy of the confidences.
+    pub(crate) fn loss(&self, calibration: Calibration) -> f64 {
+        calibration.loss(&self.z, self.outputs, &self.classes).unwrap_or(f64::NAN)
+    }
+
+    /// Right answers.
+    fn right(&self) -> u64 {
+        let rows = self.z.chunks_exact(self.outputs).zip(&self.classes);
+        rows.filter(|(z, class)| largest(z) == **class as usize).count() as u64
+    }
+}
+
 /// Looks at a network with the eyes of every part.
+fn look(pool: &Logits, judges: &Logits) -> Epoch {
+    let best = judges.fitted();
+    let seen = SIZES.map(|size| {
+        let own = pool.first(size);
+        let fitted = own.fitted();
+        let answers = Answers::new(fitted, judges);
+        Seen {
+            loss: own.loss(Calibration::NONE),
+            calibrated: own.loss(fitted),
+            temperature: fitted.temperature,
+            errors: size as u64 - own.right(),
+            judged: judges.loss(fitted),
+            judged_unmixed: judges.loss(Calibration { uniform: 0.0, ..fitted }),
+            ece: answers.ece(),
+            ece_by_chance: Some(answers.by_chance()),
+        }
+    });
+    Epoch {
+        accuracy: judges.right() as f64 / judges.classes.len() as f64,
+        loss: judges.loss(Calibration::NONE),
+        best_temperature: best.temperature,
+        best_loss: judges.loss(Calibration { uniform: 0.0, ..best }),
+        seen: seen.to_vec(),
+    }
+}
+
+/// Gets logits from a network.
 struct Looker<'a> {
     program: Box<dyn klubok::backend::Program>,
     plan: &'a Plan,
     data: &'a Dataset,
-    judges: Vec<u32>,
 }
 
 impl<'a> Looker<'a> {
-    fn new(
-        backend: &dyn Backend,
-        plan: &'a Plan,
-        data: &'a Dataset,
-        judges: Vec<u32>,
-    ) -> Result<Self> {
+    fn new(backend: &dyn Backend, plan: &'a Plan, data: &'a Dataset) -> Result<Self> {
         let program = backend.compile(plan, 512, std::slice::from_ref(&data.rows))?;
-        Ok(Self { program, plan, data, judges })
+        Ok(Self { program, plan, data })
     }
 
-    fn look(&mut self) -> Result<Epoch> {
-        let outputs = self.data.classes.len();
-        let judges = self.judges.clone();
-        let (z, classes) = self.logits(&judges)?;
-        let of_none =
-            |calibration: Calibration| calibration.loss(&z, outputs, &classes).unwrap_or(f64::NAN);
-        let best = Calibration::fit(&z, outputs, &classes);
-        let rows = self.data.parts.val.clone();
-        let (own, own_classes) = self.logits(&rows)?;
-        let seen = SIZES.map(|size| {
-            let (own, own_classes) = (&own[..size * outputs], &own_classes[..size]);
-            let fitted = Calibration::fit(own, outputs, own_classes);
-            let of = |calibration: Calibration| {
-                calibration.loss(own, outputs, own_classes).unwrap_or(f64::NAN)
-            };
-            let answers = Answers::new(fitted, &z, outputs, &classes);
-            Seen {
-                loss: of(Calibration::NONE),
-                calibrated: of(fitted),
-                temperature: fitted.temperature,
-                errors: size as u64 - right(own, outputs, own_classes),
-                judged: of_none(fitted),
-                judged_unmixed: of_none(Calibration { uniform: 0.0, ..fitted }),
-                ece: answers.ece(),
-                ece_by_chance: Some(answers.by_chance()),
-            }
-        });
-        Ok(Epoch {
-            accuracy: right(&z, outputs, &classes) as f64 / classes.len() as f64,
-            loss: of_none(Calibration::NONE),
-            best_temperature: best.temperature,
-            best_loss: of_none(Calibration { uniform: 0.0, ..best }),
-            seen: seen.to_vec(),
-        })
-    }
-
-    fn logits(&mut self, rows: &[u32]) -> Result<(Vec<f32>, Vec<u32>)> {
+    fn logits(&mut self, rows: &[u32]) -> Result<Logits> {
         let mut z = Vec::new();
         let taps = [self.plan.output];
         let mut outputs = Outputs::default();
@@ -186,7 +233,8 @@ impl<'a> Looker<'a> {
             z.extend_from_slice(&outputs.values[0]);
             Ok(())
         })?;
-        Ok((z, rows.iter().map(|&row| self.data.targets[row as usize]).collect()))
+        let classes = rows.iter().map(|&row| self.data.targets[row as usize]).collect();
+        Ok(Logits { z, outputs: self.data.classes.len(), classes })
     }
 }
 
@@ -194,23 +242,18 @@ pub(crate) fn largest(z: &[f32]) -> usize {
     (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
 }
 
-fn right(z: &[f32], outputs: usize, classes: &[u32]) -> u64 {
-    z.chunks_exact(outputs).zip(classes).filter(|(z, class)| largest(z) == **class as usize).count()
-        as u64
-}
-
 /// Confidences of the answers, and whether they are right.
 struct Answers(Vec<(f64, bool)>);
 
 impl Answers {
-    fn new(calibration: Calibration, z: &[f32], outputs: usize, classes: &[u32]) -> Self {
+    fn new(calibration: Calibration, Logits { z, outputs, classes }: &Logits) -> Self {
         let one = |(z, &class): (&[f32], &u32)| {
             let mut p: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
             calibration.confidences(&mut p);
             let answer = largest(z);
             (p[answer], answer == class as usize)
         };
-        Self(z.chunks_exact(outputs).zip(classes).map(one).collect())
+        Self(z.chunks_exact(*outputs).zip(classes).map(one).collect())
     }
 
     /// Expected calibration error over 15 bins of equal width (Guo et al. 2017).

@@ -8,6 +8,7 @@ mod rates;
 mod rules;
 mod set;
 mod statistics;
+mod temperature;
 
 use std::{
     io::Write as _,
@@ -54,6 +55,18 @@ enum Study {
     BestEpoch {
         /// The records
         records: Vec<PathBuf>,
+    },
+    /// Compares how far few samples may move a temperature, on trained networks
+    Temperature {
+        /// Folder of the data sets
+        #[arg(long)]
+        data: PathBuf,
+        /// Data sets
+        #[arg(long, value_enum, value_delimiter = ',', default_values = ["drawn", "photographs", "mnist", "fashion"])]
+        sets: Vec<Set>,
+        /// Seeds, from 0
+        #[arg(long, default_value_t = 2)]
+        seeds: u64,
     },
     /// Follows the first advice on trainings with something wrong, and judges what it was good for
     Advice {
@@ -116,8 +129,11 @@ fn main() -> Result<()> {
             writeln!(std::io::stdout(), "{}", judge::report(&courses))?;
             Ok(())
         }
+        Study::Temperature { data, sets, seeds } => {
+            temperature::run(&data, &sets, seeds, &mut print)
+        }
         Study::Advice { data, only, seeds } => {
-            advice::run(&data, &only, seeds, &mut |line| Ok(writeln!(std::io::stdout(), "{line}")?))
+            advice::run(&data, &only, seeds, &mut print)
         }
         Study::Rates { data, output, sets, rules, preset, train, epochs, seed, set } => {
             let wanted = rates::Wanted { sets, rules, preset, train, epochs, seed, set };
@@ -130,6 +146,10 @@ fn main() -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn print(text: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
 /// One line a training; what is there already stays.

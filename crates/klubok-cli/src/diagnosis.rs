@@ -100,46 +100,14 @@ fn sentence(verdict: &Verdict) -> String {
 fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
     let since = epoch(verdict.since);
     match verdict.name {
-        VerdictName::OverFitting => {
-            let (lowest, now, rise) =
-                (of.loss("val_loss_lowest"), of.loss("val_loss_now"), of.share("rise"));
-            let sentence = if of.has("train_loss_now") {
-                text!(
-                    "verdict.over_fitting",
-                    since = since,
-                    lowest = lowest,
-                    now = now,
-                    rise = rise
-                )
-            } else {
-                text!(
-                    "verdict.over_fitting_alone",
-                    since = since,
-                    lowest = lowest,
-                    now = now,
-                    rise = rise
-                )
-            };
-            // What others keep is not known.
-            let kept = is_by_klubok(verdict).then(|| text!("verdict.best_kept"));
-            [Some(sentence), kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
-        }
+        VerdictName::OverFitting => over_fitting(since, verdict, of),
         VerdictName::LossNotANumber if of.has("val_loss_now") => {
             text!("verdict.train_not_a_number", since = since, now = of.loss("val_loss_now"))
         }
         VerdictName::LossNotANumber => {
             text!("verdict.val_not_a_number", since = since, now = of.loss("train_loss_now"))
         }
-        VerdictName::OverConfidence => text!(
-            "verdict.over_confidence",
-            since = since,
-            lowest = of.loss("val_loss_lowest"),
-            now = of.loss("val_loss_now"),
-            points = format!(
-                "{:.1}",
-                100.0 * (of.get("val_accuracy_now") - of.get("val_accuracy_then"))
-            )
-        ),
+        VerdictName::OverConfidence => over_confidence(since, of),
         VerdictName::UnderFitting if of.has("samples") => findings::sentence(verdict, of),
         VerdictName::UnderFitting => text!(
             "verdict.under_fitting",
@@ -280,6 +248,45 @@ pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
             format!("{line} {}", remedy(verdict))
         }
     }
+}
+
+fn over_fitting(since: String, verdict: &Verdict, of: &Figures<'_>) -> String {
+    let (lowest, now) = (of.loss("val_loss_lowest"), of.loss("val_loss_now"));
+    let rise = of.share("rise");
+    let sentence = if of.has("train_loss_now") {
+        text!("verdict.over_fitting", since = since, lowest = lowest, now = now, rise = rise)
+    } else {
+        text!("verdict.over_fitting_alone", since = since, lowest = lowest, now = now, rise = rise)
+    };
+    let calibrated = of.has("val_loss_calibrated_now").then(|| {
+        text!(
+            "verdict.over_fitting_calibrated",
+            then = of.loss("val_loss_calibrated_then"),
+            now = of.loss("val_loss_calibrated_now")
+        )
+    });
+    // What others keep is not known.
+    let kept = is_by_klubok(verdict).then(|| text!("verdict.best_kept"));
+    [Some(sentence), calibrated, kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn over_confidence(since: String, of: &Figures<'_>) -> String {
+    let (lowest, now) = (of.loss("val_loss_lowest"), of.loss("val_loss_now"));
+    if of.has("val_loss_calibrated_now") {
+        return text!(
+            "verdict.over_confidence_calibrated",
+            since = since,
+            lowest = lowest,
+            now = now,
+            then_calibrated = of.loss("val_loss_calibrated_then"),
+            now_calibrated = of.loss("val_loss_calibrated_now"),
+            accuracy_then = of.share("val_accuracy_then"),
+            accuracy_now = of.share("val_accuracy_now")
+        );
+    }
+    let points = 100.0 * (of.get("val_accuracy_now") - of.get("val_accuracy_then"));
+    let points = format!("{points:.1}");
+    text!("verdict.over_confidence", since = since, lowest = lowest, now = now, points = points)
 }
 
 /// All that can be said of a training, for a person. Of one that has not `learnt` anything, it is

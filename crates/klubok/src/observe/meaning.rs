@@ -39,7 +39,7 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
         ),
         VerdictName::OverConfidence => (
             Severity::Warning,
-            "The network still finds more right answers, but it is ever surer of its wrong ones.",
+            "The answers of the network still get better, but it is ever surer of its wrong ones.",
         ),
         VerdictName::UnderFitting => (
             Severity::Warning,

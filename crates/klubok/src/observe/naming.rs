@@ -1,5 +1,5 @@
-//! Which name a rise of the validation loss gets: over-fitting, or over-confidence where more
-//! answers get right all the while.
+//! Which name a rise of the validation loss gets: over-fitting, or over-confidence where the
+//! answers get better all the while.
 //!
 //! Where both hold in turn, the name would change with the epochs. So a name is said only when it
 //! has held for a while, and it stays until the other one has held for clearly longer. All follows
@@ -31,7 +31,7 @@ impl Naming {
     /// After an epoch with this rise; `before` is the naming up to then, none where the rise was
     /// just noticed.
     pub(super) fn next(before: Option<Self>, rise: &Rise) -> Self {
-        let now = if rise.accuracy_rises {
+        let now = if rise.improves {
             VerdictName::OverConfidence
         } else {
             VerdictName::OverFitting
@@ -61,9 +61,9 @@ impl Naming {
 mod tests {
     use super::*;
 
-    fn rise(accuracy_rises: bool) -> Rise {
-        let (train, accuracy) = (None, None);
-        Rise { at: 0, base: 1.0, now: 2.0, errors: 3.0, train, accuracy, accuracy_rises }
+    fn rise(improves: bool) -> Rise {
+        let (train, accuracy, calibrated) = (None, None, None);
+        Rise { at: 0, base: 1.0, now: 2.0, errors: 3.0, train, accuracy, calibrated, improves }
     }
 
     /// Names said after each epoch, `f` where over-fitting holds and `c` where over-confidence

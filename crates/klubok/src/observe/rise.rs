@@ -10,6 +10,10 @@
 //!   *changes*. It was measured on networks for pictures and tables: a tenth of the mean loss from
 //!   one epoch to the next, three tenths and more later.
 //!
+//! The loss that rises is the one as the network has it: memorising grows it first, in confidence.
+//! Whether the answers themselves get worse is asked of the loss after the best temperature, where
+//! that is known, and of the accuracy: see [`Rise::improves`].
+//!
 //! Compare Prechelt 1998, "Early Stopping - But When?": its generalisation loss GL is our relative
 //! rise; that it must exceed a multiple of its standard error takes the place of a fixed threshold.
 
@@ -25,6 +29,8 @@ const LEAST: f64 = 0.007;
 const LEAST_ALONE: f64 = 0.03;
 /// The training loss must have fallen by this share.
 const FALL: f64 = 0.005;
+/// The fall after the best temperature that counts, as a share of the loss.
+const MENDED: f64 = 0.02;
 /// Jitter that is assumed before it can be measured, as a share of the loss.
 const JITTER: f64 = 0.003;
 /// Jitter of neighbouring epochs is alike: the share of its variance that adds up with every epoch.
@@ -41,6 +47,8 @@ pub(super) struct Course {
     /// NaN where not known.
     pub(super) train: Vec<f64>,
     pub(super) val: Vec<f64>,
+    /// Validation losses after the best temperature; NaN where not known.
+    pub(super) calibrated: Vec<f64>,
     /// NaN where not known.
     pub(super) accuracy: Vec<f64>,
 }
@@ -60,8 +68,11 @@ pub(super) struct Rise {
     pub(super) train: Option<(f64, f64)>,
     /// Accuracy at the minimum and now.
     pub(super) accuracy: Option<(f64, f64)>,
-    /// True when the accuracy rose, and more than chance explains.
-    pub(super) accuracy_rises: bool,
+    /// Validation loss after the best temperature, at the minimum and now.
+    pub(super) calibrated: Option<(f64, f64)>,
+    /// True when more answers get right, or the loss falls once a temperature has mended how sure
+    /// they are, and more than chance explains.
+    pub(super) improves: bool,
 }
 
 impl Rise {
@@ -90,11 +101,8 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
     let base = mean(&course.val[at.saturating_sub(1)..at + 2]).max(smoothed[at]);
     let last = since.min(3);
     let now = level(&course.val[n - last..]);
-    let jitter = noise(&course.val[at.saturating_sub(8)..], JITTER * base.abs());
-    let drift = 1.0 / last as f64 + 1.0 / 3.0 + DRIFT * since as f64;
     let samples = samples.map_or(SAMPLES, |n| n as f64).max(1.0);
-    let change = (CHANGE * base).powi(2) * since.min(9) as f64 / 9.0;
-    let error = (jitter * jitter * drift + change / samples).sqrt();
+    let error = by_chance(&course.val[at.saturating_sub(8)..], since, base, samples);
     let errors = (now - base) / error;
     let train = fall(&course.train, at, last);
     let (fell, least) = match train {
@@ -114,8 +122,21 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
         return None;
     }
     let accuracy = fall(&course.accuracy, at, last);
-    let accuracy_rises = accuracy_rises(&course.accuracy, at, samples);
-    Some(Rise { at, base, now, errors, train, accuracy, accuracy_rises })
+    let calibrated = fall(&course.calibrated, at, last);
+    let recalibrated = calibrated.is_some_and(|(then, now)| {
+        let error = by_chance(&course.calibrated[at.saturating_sub(8)..], since, then, samples);
+        then - now > (ERRORS * error).max(MENDED * then.abs())
+    });
+    let improves = recalibrated || accuracy_rises(&course.accuracy, at, samples);
+    Some(Rise { at, base, now, errors, train, accuracy, calibrated, improves })
+}
+
+/// Standard error of the change of a loss from its level at a minimum to the last epochs.
+fn by_chance(losses: &[f64], since: usize, base: f64, samples: f64) -> f64 {
+    let jitter = noise(losses, JITTER * base.abs());
+    let drift = 1.0 / since.min(3) as f64 + 1.0 / 3.0 + DRIFT * since as f64;
+    let change = (CHANGE * base).powi(2) * since.min(9) as f64 / 9.0;
+    (jitter * jitter * drift + change / samples).sqrt()
 }
 
 /// Where the last few values are: their median, of two their mean.
@@ -167,6 +188,7 @@ mod tests {
             epochs: (1..=val.len()).map(|e| e as f64).collect(),
             train: train.to_vec(),
             val: val.to_vec(),
+            calibrated: vec![f64::NAN; val.len()],
             accuracy: vec![f64::NAN; val.len()],
         }
     }
@@ -207,10 +229,22 @@ mod tests {
         let of = |last: [f64; 4]| {
             let mut course = course(&val, &falling(10));
             course.accuracy = [&[0.5, 0.6, 0.65, 0.7, 0.71, 0.72][..], &last].concat();
-            rise(&course, Some(2000), false).unwrap().accuracy_rises
+            rise(&course, Some(2000), false).unwrap().improves
         };
         assert!(of([0.73, 0.74, 0.75, 0.76]));
         assert!(!of([0.72; 4]) && !of([0.71, 0.70, 0.69, 0.68]));
+    }
+
+    #[test]
+    fn a_loss_that_a_temperature_brings_down_still_improves() {
+        let val = [1.0, 0.8, 0.7, 0.65, 0.66, 0.7, 0.75, 0.8, 0.86, 0.92];
+        let of = |fall: f64, samples| {
+            let mut course = course(&val, &falling(10));
+            course.calibrated = (0..10).map(|i| 0.64 * (1.0 - fall).powi(i - 3)).collect();
+            rise(&course, Some(samples), false).unwrap().improves
+        };
+        assert!(of(0.02, 2000) && !of(0.0, 2000) && !of(-0.02, 2000));
+        assert!(!of(0.02, 4), "so few samples show it by chance");
     }
 
     #[test]

@@ -417,13 +417,15 @@ impl Rise {
             ("rise", self.share()),
             ("standard_errors", self.errors),
         ]);
-        if let Some((then, now)) = self.train {
-            evidence.insert("train_loss_then".to_owned(), then);
-            evidence.insert("train_loss_now".to_owned(), now);
-        }
-        if let Some((then, now)) = self.accuracy {
-            evidence.insert("val_accuracy_then".to_owned(), then);
-            evidence.insert("val_accuracy_now".to_owned(), now);
+        let pairs = [
+            ("train_loss", self.train),
+            ("val_loss_calibrated", self.calibrated),
+            ("val_accuracy", self.accuracy),
+        ];
+        for (figure, pair) in pairs {
+            let Some((then, now)) = pair else { continue };
+            evidence.insert(format!("{figure}_then"), then);
+            evidence.insert(format!("{figure}_now"), now);
         }
         evidence
     }
@@ -478,6 +480,7 @@ fn course(points: &[Row]) -> Course {
         course.epochs.push(row.epoch);
         course.train.push(row.train_loss.unwrap_or(f64::NAN));
         course.val.push(val);
+        course.calibrated.push(row.val_loss_calibrated.unwrap_or(f64::NAN));
         course.accuracy.push(row.val_accuracy.unwrap_or(f64::NAN));
     }
     course
