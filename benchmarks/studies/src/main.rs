@@ -132,9 +132,7 @@ fn main() -> Result<()> {
         Study::Temperature { data, sets, seeds } => {
             temperature::run(&data, &sets, seeds, &mut print)
         }
-        Study::Advice { data, only, seeds } => {
-            advice::run(&data, &only, seeds, &mut print)
-        }
+        Study::Advice { data, only, seeds } => advice::run(&data, &only, seeds, &mut print),
         Study::Rates { data, output, sets, rules, preset, train, epochs, seed, set } => {
             let wanted = rates::Wanted { sets, rules, preset, train, epochs, seed, set };
             let done = if output.exists() { read(&output)? } else { Vec::new() };

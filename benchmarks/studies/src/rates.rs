@@ -94,6 +94,8 @@ pub(crate) enum Line {
     Training { cell: Cell, rate: f64, course: Course },
     /// The range test of `check`, which does not depend on the rate.
     Test { cell: Cell, test: RangeTest },
+    /// Whether a short training learns at a rate that undid something in that test.
+    Tried { cell: Cell, rate: f64, learns: Option<bool> },
 }
 
 /// What a training left behind.
@@ -119,17 +121,24 @@ pub(crate) fn record(
         for &rule in &wanted.rules {
             let cell = wanted.cell(set, rule);
             let has_test = |line: &Line| matches!(line, Line::Test { cell: of, .. } if *of == cell);
-            if !done.iter().any(has_test) {
-                let config = wanted.config(set, rule, 1e-3)?;
-                let backend = CpuBackend::new(config.train.threads);
-                let test = RangeTest::of(&Lab::new(&config, &data, &backend)?)?;
-                write(&Line::Test { cell: cell.clone(), test })?;
-            }
+            let backend = CpuBackend::new(plain.train.threads);
+            let mut test = match done.iter().find(|line| has_test(line)) {
+                Some(Line::Test { test, .. }) => test.clone(),
+                _ => {
+                    let config = wanted.config(set, rule, 1e-3)?;
+                    let test = RangeTest::of(&Lab::new(&config, &data, &backend)?)?;
+                    write(&Line::Test { cell: cell.clone(), test: test.clone() })?;
+                    test
+                }
+            };
             for rate in RATES {
-                let is_it = |line: &Line| match line {
-                    Line::Training { cell: of, rate: at, .. } => *of == cell && *at == rate,
-                    Line::Test { .. } => false,
-                };
+                let was_tried = |line: &Line| matches!(line, Line::Tried { cell: of, rate: at, .. } if *of == cell && *at == rate);
+                if !done.iter().any(was_tried) {
+                    let config = wanted.config(set, rule, rate)?;
+                    test.try_out(&Lab::new(&config, &data, &backend)?)?;
+                    write(&Line::Tried { cell: cell.clone(), rate, learns: test.learns })?;
+                }
+                let is_it = |line: &Line| matches!(line, Line::Training { cell: of, rate: at, .. } if *of == cell && *at == rate);
                 if !done.iter().any(is_it) {
                     let course = train(&wanted.config(set, rule, rate)?, &data)?;
                     write(&Line::Training { cell: cell.clone(), rate, course })?;
@@ -344,12 +353,16 @@ const SAYERS: [&str; 4] = ["check", "train", "diagnose the run", "diagnose its l
 pub(crate) fn report(lines: &[Line]) -> Result<String> {
     let mut tests: BTreeMap<&Cell, &RangeTest> = BTreeMap::new();
     let mut courses: BTreeMap<&Cell, Vec<(f64, &Course)>> = BTreeMap::new();
+    let mut tried: BTreeMap<&Cell, Vec<(f64, Option<bool>)>> = BTreeMap::new();
     for line in lines {
         match line {
             Line::Training { cell, rate, course } => {
                 courses.entry(cell).or_default().push((*rate, course));
             }
             Line::Test { cell, test } => drop(tests.insert(cell, test)),
+            Line::Tried { cell, rate, learns } => {
+                tried.entry(cell).or_default().push((*rate, *learns));
+            }
         }
     }
     let (mut text, mut wrong) = (String::new(), Wrong::default());
@@ -371,7 +384,10 @@ pub(crate) fn report(lines: &[Line]) -> Result<String> {
         );
         let best = best(courses);
         for (rate, course) in courses {
-            text += &row(cell, test, *rate, course, best, &mut wrong)?;
+            let learns = tried.get(cell).into_iter().flatten().find(|(at, _)| at == rate);
+            let learns = learns.and_then(|(_, learns)| *learns);
+            let test = RangeTest { configured: *rate, learns, ..(*test).clone() };
+            text += &row(cell, &test, *rate, course, best, &mut wrong)?;
         }
         text.push('\n');
     }
@@ -393,7 +409,7 @@ fn row(
 ) -> Result<String> {
     let truth = course.truth(rate, best);
     let config = cell.config(rate)?;
-    let before = RangeTest { configured: rate, ..test.clone() }.verdict();
+    let before = test.verdict();
     let (watched, read) = (course.watched(&config), course.of_run(&config));
     let alone = course.of_losses();
     let said = [

@@ -41,12 +41,19 @@ pub(crate) fn run(
         for preset in [Preset::Article, Preset::Balanced] {
             let mut own = Gains::default();
             for seed in 0..seeds {
-                course::visit_epochs(&data, set, preset, 2000, seed, &mut |epoch, [pool, judges]| {
-                    if epoch > 0 && epoch % 10 == 0 {
-                        judge(pool, judges, epoch ^ (seed << 8), &mut own);
-                    }
-                    Ok(())
-                })?;
+                course::visit_epochs(
+                    &data,
+                    set,
+                    preset,
+                    2000,
+                    seed,
+                    &mut |epoch, [pool, judges]| {
+                        if epoch > 0 && epoch % 10 == 0 {
+                            judge(pool, judges, epoch ^ (seed << 8), &mut own);
+                        }
+                        Ok(())
+                    },
+                )?;
             }
             out(&table(&format!("{set:?}, {}", preset.name()), &own))?;
             for (all, own) in flat(&mut all).zip(flat(&mut own)) {
@@ -107,7 +114,8 @@ fn lowest(part: &Logits, spread: f64) -> f64 {
 }
 
 fn table(title: &str, gains: &Gains) -> String {
-    let mut text = format!("{title}: cross-entropy above the best temperature's, by spread of ln T\n\n");
+    let mut text =
+        format!("{title}: cross-entropy above the best temperature's, by spread of ln T\n\n");
     let names: Vec<String> = SPREADS.iter().map(f64::to_string).collect();
     let _ = writeln!(text, "| samples | share | {} |", names.join(" | "));
     let _ = writeln!(text, "| --- | --- |{}", " --- |".repeat(SPREADS.len()));

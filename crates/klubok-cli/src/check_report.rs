@@ -15,7 +15,7 @@ use klubok::{
 
 use crate::{
     commands::check::{Checked, Time},
-    curve, diagnosis, files,
+    curve, diagnosis, files, loading,
     terminal::{
         Fact, Mark, accuracy, duration, heading, numbers, percent, rate, table, thousands, words,
     },
@@ -91,8 +91,17 @@ fn data_facts(
     let samples = |n: usize| thousands(n);
     let of_train = survey.classes.iter().map(|class| class.train);
     let (least, most) = (of_train.clone().min().unwrap_or(0), of_train.max().unwrap_or(0));
-    let balance = text!("check.balance_is", least = samples(least), most = samples(most));
+    let balance = if least == most {
+        text!("check.balance_even", n = samples(least))
+    } else {
+        text!("check.balance_is", least = samples(least), most = samples(most))
+    };
     facts.push(Fact::new(mark(&[VerdictName::ClassImbalance]), text!("check.balance"), balance));
+    let smallest = survey.classes.iter().map(|class| class.train + class.val).min().unwrap_or(0);
+    if pictures.is_some() && smallest < loading::ENOUGH {
+        let few = text!("check.few_are", n = samples(smallest), enough = loading::ENOUGH);
+        facts.push(Fact::new(Mark::Note, text!("check.few"), few));
+    }
     if let Some(sizes) = pictures {
         facts.push(Fact::new(Mark::Note, text!("check.pictures"), size_words(sizes)));
     }
@@ -200,12 +209,12 @@ fn learning_facts(
     let findings = &checked.findings;
     let start = findings.initial_loss;
     let first = if start.loss.is_finite() {
-        text!(
-            "check.initial_loss_is",
-            loss = number(start.loss),
-            classes = classes,
-            expected = number(start.expected)
-        )
+        let (loss, expected) = (number(start.loss), number(start.expected));
+        if classes == 2 {
+            text!("check.initial_loss_of_two", loss = loss, expected = expected)
+        } else {
+            text!("check.initial_loss_is", loss = loss, classes = classes, expected = expected)
+        }
     } else {
         text!("check.initial_loss_none")
     };
@@ -274,12 +283,13 @@ fn labels(labels: &Labels, mark: Mark) -> Fact {
     if !figures.iter().all(|figure| figure.is_finite()) {
         return Fact::new(Mark::Note, text!("check.labels"), text!("check.labels_unknown"));
     }
-    let sentence = text!(
-        "check.labels_are",
-        agree = percent(labels.neighbours_agree),
-        chance = percent(labels.neighbours_by_chance),
-        z = format!("{:.1}", labels.strongest())
-    );
+    let (agree, chance) = (percent(labels.neighbours_agree), percent(labels.neighbours_by_chance));
+    let z = format!("{:.1}", labels.strongest());
+    if !labels.follow_inputs() && mark == Mark::Good {
+        let unseen = text!("check.labels_unseen", agree = agree, chance = chance, z = z);
+        return Fact::new(Mark::Note, text!("check.labels"), unseen);
+    }
+    let sentence = text!("check.labels_are", agree = agree, chance = chance, z = z);
     Fact::new(mark, text!("check.labels"), sentence)
 }
 
@@ -316,7 +326,11 @@ fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
         Some(proposed) => {
             let compared = match test.configured / proposed {
                 ..0.3 => text!("check.rate_low"),
-                3.4.. => text!("check.rate_high"),
+                3.4.. => match test.learns {
+                    None => text!("check.rate_high"),
+                    Some(true) => text!("check.rate_high_learns"),
+                    Some(false) => text!("check.rate_high_fails"),
+                },
                 _ => text!("check.rate_near"),
             };
             text!(
@@ -398,7 +412,7 @@ mod tests {
             configured: 1e-3,
             proposed: Some(1e-2),
             least: None,
-            highest: None,
+            learns: None,
             exploded_at: None,
             first_loss: 1.0,
             lowest_loss: 0.5,

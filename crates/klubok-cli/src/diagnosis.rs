@@ -34,8 +34,12 @@ fn name(phase: PhaseName) -> String {
 }
 
 /// What happens in a phase, in one sentence.
-fn meaning(phase: PhaseName) -> String {
-    match phase {
+fn meaning(phase: &Phase) -> String {
+    match phase.name {
+        // Its end has not been seen.
+        PhaseName::FastLearning if phase.evidence.is_empty() => {
+            text!("phase.fast_learning_goes_on")
+        }
         PhaseName::FastLearning => text!("phase.fast_learning_is"),
         PhaseName::FineTuning => text!("phase.fine_tuning_is"),
         PhaseName::Specialisation => text!("phase.specialisation_is"),
@@ -230,7 +234,7 @@ pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
     match notice {
         Notice::Phase(phase) => {
             let (start, name) = (epoch(phase.start), name(phase.name));
-            let meaning = meaning(phase.name);
+            let meaning = meaning(phase);
             let line = if before.is_some_and(|before| phase.start <= before) {
                 text!("phase.begins_back", start = start, name = name, meaning = meaning)
             } else {
@@ -315,7 +319,7 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
                 if phase.name == PhaseName::Specialisation && alone {
                     text!("phase.specialisation_alone_is")
                 } else {
-                    meaning(phase.name)
+                    meaning(phase)
                 },
             ]
         };
@@ -324,11 +328,16 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
     let three = [PhaseName::FastLearning, PhaseName::FineTuning, PhaseName::Specialisation];
     let seen = |name: &PhaseName| phases.iter().any(|phase| phase.name == *name);
     let absent: Vec<String> = three.into_iter().filter(|of| !seen(of)).map(name).collect();
-    if !absent.is_empty() {
+    if !absent.is_empty() && !phases.is_empty() {
         lines.push(text!("phase.absent", names = absent.join(", ")));
     }
-    if verdicts.is_empty() && learnt {
-        lines.push(text!("verdict.none"));
+    let rises = phases.iter().find(|phase| phase.name == PhaseName::Specialisation);
+    match rises {
+        Some(rise) if verdicts.is_empty() => {
+            lines.push(text!("verdict.none_yet", start = epoch(rise.start)));
+        }
+        None if verdicts.is_empty() && learnt => lines.push(text!("verdict.none")),
+        _ => {}
     }
     lines.extend(self::lines(verdicts));
     lines.join("\n")

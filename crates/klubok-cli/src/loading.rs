@@ -19,7 +19,7 @@ use crate::{
 /// Left-out files that are named; of more only the number is said.
 const NAMED: usize = 10;
 /// Pictures a class from which an accuracy is measured well.
-const ENOUGH: usize = 500;
+pub(crate) const ENOUGH: usize = 500;
 
 /// Opens data and names the files that had to be left out.
 ///

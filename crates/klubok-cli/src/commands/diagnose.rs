@@ -96,12 +96,33 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
     Ok(history)
 }
 
+/// Where the validation loss as the network has it was lowest in another epoch than the best one:
+/// both, and what the best one goes by.
+fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
+    let known = history.epochs.iter();
+    let known = known.filter_map(|row| Some((row, row.val_loss.filter(|loss| loss.is_finite())?)));
+    let (row, loss) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let best = history.epochs.iter().find(|row| Some(row.epoch) == of.best_epoch)?;
+    let (there, here) = row.val_loss_calibrated.zip(best.val_loss_calibrated)?;
+    (row.epoch != best.epoch).then(|| {
+        let digits = |loss: f64| format!("{loss:.3}");
+        text!(
+            "diagnose.lowest_elsewhere",
+            epoch = diagnosis::epoch(row.epoch),
+            loss = digits(loss),
+            here = digits(here),
+            there = digits(there)
+        )
+    })
+}
+
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
     let epochs = epochs(history);
     let mut lines = vec![match of.best_epoch.map(diagnosis::epoch) {
         Some(best) => text!("diagnose.head", name = name, epochs = epochs, best = best),
         None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
     }];
+    lines.extend(lowest_elsewhere(history, of));
     lines.extend(notes(history));
     let accuracy = accuracy_of_best(history, of);
     let learnt = !accuracy.as_ref().is_some_and(|(_, guesses)| *guesses && history.ended);

@@ -1,6 +1,6 @@
 //! From findings to verdicts, with the limits and where they come from.
 
-use super::{Baselines, Findings, OneBatch, RangeTest, one_batch::WIDE};
+use super::{Baselines, Findings, OneBatch, RangeTest, labels::Labels, one_batch::WIDE};
 use crate::{
     config::{Change, Config, Init},
     observe::before::{self, verdict},
@@ -101,7 +101,7 @@ fn wider(config: &Config) -> Vec<Change> {
 
 fn labels_look_shuffled(findings: &Findings) -> Option<Verdict> {
     let (labels, baselines) = (&findings.labels, &findings.baselines);
-    let shuffled = labels.samples >= ENOUGH && labels.strongest() < BY_CHANCE;
+    let shuffled = labels.samples >= ENOUGH && !labels.follow_inputs();
     shuffled.then(|| {
         let numbers = [
             ("samples", labels.samples as f64),
@@ -117,21 +117,27 @@ fn labels_look_shuffled(findings: &Findings) -> Option<Verdict> {
     })
 }
 
+impl Labels {
+    /// Whether the labels follow the inputs by more than chance explains.
+    pub fn follow_inputs(&self) -> bool {
+        self.strongest() >= BY_CHANCE
+    }
+}
+
 impl RangeTest {
     /// What is wrong with the rate that the settings have.
     pub fn verdict(&self) -> Option<Verdict> {
         self.too_high().or(self.too_low())
     }
 
-    /// The rate that the settings have is far above the one that undid what had been learnt.
+    /// The rate that the settings have is above the one that undid what had been learnt, and a
+    /// training at it learnt nothing.
     fn too_high(&self) -> Option<Verdict> {
-        let highest = self.highest.filter(|rate| *rate < self.configured)?;
-        let exploded_at = self.exploded_at.unwrap_or(highest);
+        let exploded_at = self.undone_at().filter(|_| self.learns == Some(false))?;
         let now = self.curve.last().map_or(f64::NAN, |point| point.1);
         let numbers = [
             ("learning_rate", self.configured),
             ("exploded_at", exploded_at),
-            ("highest", highest),
             ("loss_lowest", self.lowest_loss),
             ("loss_now", now),
         ];

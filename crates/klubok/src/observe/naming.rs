@@ -31,11 +31,8 @@ impl Naming {
     /// After an epoch with this rise; `before` is the naming up to then, none where the rise was
     /// just noticed.
     pub(super) fn next(before: Option<Self>, rise: &Rise) -> Self {
-        let now = if rise.improves {
-            VerdictName::OverConfidence
-        } else {
-            VerdictName::OverFitting
-        };
+        let now =
+            if rise.improves { VerdictName::OverConfidence } else { VerdictName::OverFitting };
         let Some(before) = before else {
             return Self { now, row: 1, told: 1, said: None };
         };

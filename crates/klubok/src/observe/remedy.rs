@@ -120,9 +120,11 @@ impl Tracker {
                 slow_first(vec![batch_norm()])
             }
             VerdictName::VanishingGradients if self.layers.can_saturate() => {
-                vec![one("model.activation", "relu"), batch_norm()]
+                slow_first(vec![one("model.activation", "relu"), batch_norm()])
             }
-            VerdictName::VanishingGradients => vec![batch_norm(), one("model.init", "he")],
+            VerdictName::VanishingGradients => {
+                slow_first(vec![batch_norm(), one("model.init", "he")])
+            }
             // What is too sure of itself is mended by the model's temperature already, or where
             // that is not known by smoothed labels; the cause is the same.
             VerdictName::OverConfidence if config.is_none() => {
@@ -255,6 +257,25 @@ pub(super) fn advise_by_cause(verdicts: &mut [Verdict]) {
     }
 }
 
+/// A setting has one value: where verdicts give it several, that of the first counts, which is the
+/// worst of them.
+pub(super) fn advise_alike(verdicts: &mut [Verdict]) {
+    let mut known: Vec<Change> = Vec::new();
+    for verdict in verdicts {
+        let mut changes = verdict.changes.clone();
+        for change in &mut changes {
+            match known.iter().find(|first| first.key == change.key) {
+                Some(first) => change.clone_from(first),
+                None => known.push(change.clone()),
+            }
+        }
+        if changes != verdict.changes {
+            let more_samples = verdict.more_samples;
+            verdict.advise(Remedy { changes, more_samples });
+        }
+    }
+}
+
 /// `0.0003`: a number with two digits that count.
 fn two_digits(number: f64) -> f64 {
     let scale = 10f64.powi(1 - number.log10().floor() as i32);
@@ -289,6 +310,20 @@ mod tests {
         advise_by_cause(&mut verdicts);
         assert_eq!(verdicts[0].try_, verdicts[2].try_);
         assert_eq!(verdicts[1].try_, "--set model.activation=leaky_relu");
+    }
+
+    #[test]
+    fn a_setting_is_given_one_value_the_one_of_the_worst_verdict() {
+        let of = |name, value| {
+            let mut verdict = Tracker::new(None).verdict(name, 1.0, Evidence::new());
+            verdict.advise(vec![Change::new("train.learning_rate", value)].into());
+            verdict
+        };
+        let mut verdicts =
+            [of(VerdictName::LearningRateTooHigh, 0.001), of(VerdictName::OscillatingLoss, 0.9)];
+        advise_alike(&mut verdicts);
+        assert_eq!(verdicts[1].try_, "--set train.learning_rate=0.001");
+        assert_eq!(verdicts[0].changes, verdicts[1].changes);
     }
 
     /// A tracker of a training with these settings over a preset.

@@ -45,6 +45,10 @@ use crate::{
 const LONGEST: usize = 1024;
 /// After the knee the loss falls at less than this share of the pace before it.
 const SLOWER: f64 = 0.25;
+/// So much more of the training samples than of others is known by heart.
+const BY_HEART: f64 = 0.15;
+/// What is above the first loss by this factor is not as it began.
+const ABOVE: f64 = 1.2;
 /// A fall of less than this share of the loss is not yet learning.
 const LEARNING: f64 = 0.02;
 
@@ -293,8 +297,12 @@ impl Tracker {
         flat
     }
 
+    /// Answers that are right, or much more often on the training samples than on others: the
+    /// network does learn.
     fn is_good(&self) -> bool {
-        is_good(self.points.last().and_then(|row| row.train_accuracy.or(row.val_accuracy)))
+        let Some(row) = self.points.last() else { return false };
+        let gap = row.train_accuracy.zip(row.val_accuracy).map(|(train, val)| train - val);
+        is_good(row.train_accuracy.or(row.val_accuracy)) || gap.is_some_and(|gap| gap > BY_HEART)
     }
 
     /// Training losses over epochs, without them validation losses.
@@ -325,7 +333,7 @@ impl Tracker {
             return;
         }
         let (epochs, losses) = self.losses();
-        let low = last_low(&losses);
+        let low = began_to_grow(&losses);
         let grows = low + 1 < losses.len();
         let since = if grows { epochs[low] } else { epoch };
         // What was a number before any update and is none after the first ones grew within them.
@@ -344,9 +352,9 @@ impl Tracker {
             return None;
         }
         let middle = a.max(b).min(c.max(a.min(b)));
-        let above = middle > 1.5 * first && c > 1.2 * first;
+        let above = middle > 1.5 * first && c > ABOVE * first;
         let grows = a < b && b < c && c > 4.0 * best && c > 0.5 * first;
-        let since = epochs[last_low(&losses).min(n - 1)];
+        let since = epochs[began_to_grow(&losses).min(n - 1)];
         (above || grows).then_some(Explosion { since, loss: (best, c), grew: true, last: false })
     }
 
@@ -512,6 +520,17 @@ fn of_one_kind(rows: &[Row]) -> Vec<(Row, f64)> {
     };
     let train = of(|row| row.train_loss);
     if train.is_empty() { of(|row| row.val_loss) } else { train }
+}
+
+/// Place from which the losses grew: without a break to the end, or until they were above the first
+/// one and stayed there. What has exploded may jump about, and falls now and then.
+fn began_to_grow(losses: &[f64]) -> usize {
+    let above = |loss: &f64| *loss > ABOVE * losses[0];
+    let end = match losses.last() {
+        Some(last) if above(last) => losses.iter().rposition(|loss| !above(loss)).unwrap_or(0) + 1,
+        _ => losses.len(),
+    };
+    last_low(&losses[..end.min(losses.len())])
 }
 
 /// Place from which the losses grow without a break to the end.

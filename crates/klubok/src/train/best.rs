@@ -8,6 +8,9 @@ use crate::{config::Monitor, train::event::Metrics};
 /// with fewer wrong answers than this by how many there are. Data chose both: `docs/best-epoch.md`.
 const EPOCHS: usize = 3;
 const FEW_ERRORS: u64 = 3;
+/// A loss so many times as high is no better one, whatever a temperature makes of it: with a high
+/// enough one a network that exploded is guessing, and may guess a hair better than at its start.
+const FAR_ABOVE: f64 = 10.0;
 
 /// Losses of the last three epochs after the best temperature.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -86,10 +89,13 @@ impl Best {
         };
         let is_more_right = accuracy(self) > accuracy(earlier);
         let has_lower_loss = self.loss() < earlier.loss();
+        let is_far_above =
+            self.loss().zip(earlier.loss()).is_some_and(|(now, then)| now > FAR_ABOVE * then);
         match monitor {
             Monitor::Auto if errors(self).min(errors(earlier)).is_some_and(|n| n < FEW_ERRORS) => {
                 is_more_right || (accuracy(self) == accuracy(earlier) && has_lower_loss)
             }
+            Monitor::Auto | Monitor::ValLossCalibrated if is_far_above => false,
             Monitor::Auto | Monitor::ValLossCalibrated | Monitor::ValLoss => {
                 self.watched_loss(monitor) < earlier.watched_loss(monitor)
             }
@@ -164,6 +170,18 @@ mod tests {
         // Of 13 samples 2 are wrong: accuracy, then the loss as it is.
         assert!(modest.beats(&sure, Monitor::Auto, 13) && !sure.beats(&modest, Monitor::Auto, 13));
         assert!(with(0.9, 0.9, 0.93).beats(&modest, Monitor::Auto, 13));
+    }
+
+    #[test]
+    fn what_exploded_is_not_the_best() {
+        let with = |calibrated, loss| Best {
+            val_loss_calibrated: Some(calibrated),
+            ..best(Some(loss), Some(0.5), 1.0)
+        };
+        let (start, exploded, sure) = (with(0.693, 0.693), with(0.692, 5560.0), with(0.68, 1.8));
+        for monitor in [Monitor::Auto, Monitor::ValLossCalibrated] {
+            assert!(!exploded.beats(&start, monitor, 100) && sure.beats(&start, monitor, 100));
+        }
     }
 
     #[test]

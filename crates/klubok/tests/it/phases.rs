@@ -154,6 +154,14 @@ fn high_and_flat_is_under_fitting_unless_many_answers_are_right() {
     assert_eq!(names(&flat(Some(0.52))).last(), Some(&PhaseName::Underfitting));
     assert_eq!(verdicts(&flat(None)), [VerdictName::UnderFitting]);
     assert_eq!(names(&flat(Some(0.95))).last(), Some(&PhaseName::Converged));
+    // Training samples are learnt, and nothing that carries over to others.
+    let mut by_heart = Tracker::new(Some(2000));
+    for epoch in 1..=20 {
+        let (train, val) = (Some(0.79), Some(0.55));
+        let losses = row(epoch, 0.6 + 0.01 / epoch as f64, 0.69);
+        by_heart.epoch(&Row { train_accuracy: train, val_accuracy: val, ..losses });
+    }
+    assert_eq!(verdicts(&by_heart), []);
 }
 
 #[test]
@@ -164,6 +172,10 @@ fn a_loss_that_is_no_number_is_dated_to_where_it_grew() {
     assert_eq!((diverging.start, diverging.end), (4.0, 8.0));
     assert_eq!(verdicts(&tracker), [VerdictName::Diverging, VerdictName::LearningRateTooHigh]);
     assert_eq!(tracker.best_epoch(), Some(1.0), "ties go to the earlier epoch");
+    // What has exploded falls now and then.
+    let losses = [1.0, 0.8, 0.7, 9.0, 2.0, 5.0, 3.0, 4.0];
+    let tracker = told(8, |e| (losses[e as usize - 1], 1.0));
+    assert_eq!(phase(&tracker, PhaseName::Diverging).map(|phase| phase.start), Some(4.0));
 }
 
 #[test]
