@@ -128,14 +128,46 @@ impl<'a> Pen<'a> {
                 let step = (GRID as f64 - 1.0) / (side as f64 - 1.0);
                 Box::new(move |x, y, _| between(pattern, (x + dx) * step, (y + dy) * step))
             }
+            Kind::Spots => {
+                let count = class + 1;
+                let height = gap / count as f64;
+                let spots = places(count, side, random).into_iter().map(|(x, y)| dot(x, y, height));
+                let spots: Vec<Shape> = spots.collect();
+                Box::new(move |x, y, at| spots.iter().map(|spot| spot(x, y, at)).sum())
+            }
         }
     }
 }
+
+/// Pixels between two spots, and places that are tried for one.
+const APART: f64 = 3.0;
+const TRIES: usize = 50;
 
 type Shape = Box<dyn Fn(f64, f64, usize) -> f64>;
 
 fn dot(at_x: f64, at_y: f64, height: f64) -> Shape {
     Box::new(move |x, y, _| height * (-((x - at_x).powi(2) + (y - at_y).powi(2)) / 1.5).exp())
+}
+
+/// Random places that are far enough apart for dots there not to run together; where there is no
+/// room for that, the last that was tried.
+fn places(count: usize, side: usize, random: &mut Random) -> Vec<(f64, f64)> {
+    let mut places: Vec<(f64, f64)> = Vec::new();
+    for _ in 0..count {
+        let mut place = || (random.below(side) as f64, random.below(side) as f64);
+        let apart = |(x, y): (f64, f64)| {
+            places.iter().all(|(a, b)| (a - x).powi(2) + (b - y).powi(2) >= APART * APART)
+        };
+        let mut found = place();
+        for _ in 0..TRIES {
+            if apart(found) {
+                break;
+            }
+            found = place();
+        }
+        places.push(found);
+    }
+    places
 }
 
 fn stripes(direction: f64, frequency: f64, phase: f64, height: f64) -> Shape {
@@ -225,7 +257,7 @@ mod tests {
         facts(&drawn(line))
     }
 
-    const KINDS: [&str; 6] = ["blobs", "rings", "moons", "stripes", "textures", "glyphs"];
+    const KINDS: [&str; 7] = ["blobs", "rings", "moons", "stripes", "textures", "glyphs", "spots"];
 
     #[test]
     fn a_seed_gives_the_same_bytes_again_and_another_gives_others() {
@@ -253,6 +285,29 @@ mod tests {
             let shuffled = counted(&format!("{kind} classes=2 shuffle=true")).neighbour;
             assert!(shuffled < 0.6, "{kind}: {shuffled}");
         }
+    }
+
+    #[test]
+    fn spots_lie_apart_and_share_their_light() {
+        let mut random = Random::new(0);
+        for _ in 0..100 {
+            let spots = places(4, 8, &mut random);
+            let apart = |i: usize, j: usize| {
+                let ((a, b), (x, y)) = (spots[i], spots[j]);
+                (a - x).hypot(b - y) >= APART
+            };
+            assert!((0..4).all(|i| (0..i).all(|j| apart(i, j))), "{spots:?}");
+        }
+        assert_eq!(places(2, 1, &mut random), [(0.0, 0.0); 2], "there is no room for two");
+        let Part { pictures, labels } = drawn("spots gap=3 n=3000").train;
+        let light = |class: u8| {
+            let own = pictures.iter().zip(&labels).filter(|(_, label)| **label == class);
+            let pixels: Vec<f64> =
+                own.flat_map(|(picture, _)| picture).map(|&x| x.into()).collect();
+            pixels.iter().sum::<f64>() / pixels.len() as f64 - GREY
+        };
+        let lights = [0, 1, 2].map(light);
+        assert!(lights.iter().all(|x| (x / lights[0] - 1.0).abs() < 0.05), "{lights:?}");
     }
 
     #[test]

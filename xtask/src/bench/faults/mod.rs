@@ -22,6 +22,7 @@ mod settings;
 mod spec;
 mod table;
 mod truth;
+mod whole;
 
 use std::{
     path::Path,
@@ -55,7 +56,7 @@ pub(crate) struct Arguments {
     /// Only those that constants may be chosen on
     #[arg(long, conflicts_with = "held_out")]
     chosen_on: bool,
-    /// Only those that are held out
+    /// Only those that are held out, alone or with all of their kind
     #[arg(long)]
     held_out: bool,
     /// Seeds of each configuration
@@ -93,7 +94,7 @@ pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<
     let wanted = |one: &Configuration| {
         let named = arguments.only.is_empty()
             || arguments.only.iter().any(|word| one.name().contains(word));
-        named && if one.held_out { !arguments.chosen_on } else { !arguments.held_out }
+        named && if one.group.held_out() { !arguments.chosen_on } else { !arguments.held_out }
     };
     let all: Vec<Configuration> = configurations::all()?.into_iter().filter(wanted).collect();
     let jobs: Vec<(Configuration, u64)> =

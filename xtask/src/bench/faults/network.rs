@@ -133,6 +133,7 @@ fn activate(name: &str, z: f64) -> f64 {
         "tanh" => z.tanh(),
         "sigmoid" => 1.0 / (1.0 + (-z).exp()),
         "silu" => z / (1.0 + (-z).exp()),
+        "mish" => z * z.exp().ln_1p().tanh(),
         _ => z,
     }
 }

@@ -20,6 +20,9 @@ pub(super) enum Kind {
     Textures,
     /// A smooth pattern a class, shifted at random, with noise: what digits are like.
     Glyphs,
+    /// Bright spots at random places. Their number is the class, and the more there are the fainter
+    /// each is: all classes are equally light, and a weighted sum of pixels hardly tells which.
+    Spots,
 }
 
 /// A data set before it is drawn.
@@ -68,6 +71,7 @@ impl FromStr for Spec {
             "stripes" => Kind::Stripes,
             "textures" => Kind::Textures,
             "glyphs" => Kind::Glyphs,
+            "spots" => Kind::Spots,
             other => bail!("there are no pictures of `{other}`"),
         };
         let mut spec = Self::new(kind);
@@ -87,6 +91,7 @@ impl Spec {
             Kind::Rings | Kind::Moons => (2, 0.3),
             Kind::Stripes | Kind::Textures => (3, 0.5),
             Kind::Glyphs => (5, 0.7),
+            Kind::Spots => (3, 0.3),
         };
         Self {
             kind,

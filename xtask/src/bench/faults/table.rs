@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    configurations::Configuration,
+    configurations::{Configuration, Group},
     fault::{FAULTS, Fault},
     outcome::Outcome,
     peers::PEERS,
@@ -85,26 +85,26 @@ pub(super) fn tables(runs: &[Judged]) -> String {
     format!("{}\n{}\n{}\n{}", summary(runs), by_fault(runs), healthy(runs), absent(runs))
 }
 
-/// The shares of klubok and of the others, of those that constants are chosen on and of those held
-/// out.
+/// The shares of klubok and of the others, of each group apart and of all.
 fn summary(runs: &[Judged]) -> String {
     let mut text =
         "| rules | configurations | faults found and named | false alarms on healthy runs |\n\
                     | --- | --- | --- | --- |\n"
             .to_owned();
-    for (half, held_out) in [("chosen on", Some(false)), ("held out", Some(true)), ("all", None)] {
+    for group in Group::ALL.into_iter().map(Some).chain([None]) {
+        let group_name = group.map_or("all", Group::name);
         let of = |faulty: bool| {
             runs.iter().filter(move |run| {
                 run.holds
                     && run.configuration.fault.is_some() == faulty
-                    && held_out.is_none_or(|held_out| held_out == run.configuration.held_out)
+                    && group.is_none_or(|group| group == run.configuration.group)
             })
         };
         let mut line = |name: &str,
                         found: &dyn Fn(&Judged) -> bool,
                         alarms: &dyn Fn(&Judged) -> bool| {
             let (found, alarms) = (Share::count(of(true), found), Share::count(of(false), alarms));
-            let _ = writeln!(text, "| {name} | {half} | {found} | {alarms} |");
+            let _ = writeln!(text, "| {name} | {group_name} | {found} | {alarms} |");
         };
         line("klubok", &Judged::found, &|run| run.alarms().next().is_some());
         for peer in &PEERS {
@@ -137,7 +137,7 @@ fn by_fault(runs: &[Judged]) -> String {
             };
             Share::count(there(), found).to_string()
         });
-        let held_out = there().filter(|run| run.configuration.held_out);
+        let held_out = there().filter(|run| run.configuration.group.held_out());
         let numbers: BTreeSet<usize> = own().map(|run| run.configuration.number).collect();
         let _ = writeln!(
             text,
@@ -216,7 +216,7 @@ fn counted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// Runs that constants may be chosen on, in which the fault was missed or there was a false alarm.
 pub(super) fn wrong(runs: &[Judged]) -> String {
     let mut text = String::new();
-    for run in runs.iter().filter(|run| run.holds && !run.configuration.held_out) {
+    for run in runs.iter().filter(|run| run.holds && !run.configuration.group.held_out()) {
         let alarms: Vec<&str> = run.alarms().collect();
         let what = match run.configuration.fault {
             Some(_) if !run.found() => "missed",
@@ -268,14 +268,24 @@ mod tests {
             run("dead_units-03", &[("dead_units", "warning")], false),
             run("healthy-02", &[("slow_convergence", "info")], true),
             run("healthy-04", &[("over_fitting", "error")], true),
+            run("dead_units-07", &[], true),
+            run("healthy-166", &[("over_fitting", "error")], true),
         ];
         let text = tables(&runs);
         assert!(
             text.contains("| klubok | chosen on | 50.0 % (1 of 2) | 50.0 % (1 of 2) |"),
             "{text}"
         );
-        assert!(text.contains("| klubok | held out | - | - |"), "{text}");
-        assert!(text.contains("| dead_units | 2 | 2 of 3 | 50.0 % (1 of 2) | - | "), "{text}");
+        for row in [
+            "held out | - | - |",
+            "data set held out whole | 0.0 % (0 of 1) | - |",
+            "network held out whole | - | 100.0 % (1 of 1) |",
+            "all | 33.3 % (1 of 3) | 66.7 % (2 of 3) |",
+        ] {
+            assert!(text.contains(&format!("| klubok | {row}")), "{text}");
+        }
+        let row = "| dead_units | 3 | 3 of 4 | 33.3 % (1 of 3) | 0.0 % (0 of 1) | ";
+        assert!(text.contains(row), "{text}");
         assert!(text.contains("| over_fitting 1, under_fitting 1 |"), "{text}");
         assert!(text.contains("dead_units-03 (seeds 0)"), "{text}");
         let wrong = wrong(&runs);
