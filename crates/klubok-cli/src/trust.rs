@@ -4,6 +4,7 @@ use klubok::format::{Card, Training, Validation};
 use serde_json::{Value, json};
 
 use crate::{
+    diagnosis,
     terminal::{accuracy_and_chance, thousands},
     text::text,
 };
@@ -13,16 +14,42 @@ pub(crate) fn line(card: Option<&Card>) -> String {
     let Some(Card { training: Training { samples, .. }, validation, .. }) = card else {
         return text!("trust.unknown");
     };
-    let learned = thousands(samples.iter().sum::<u64>() as usize);
+    of_model(samples.iter().sum(), *validation)
+}
+
+/// The same of a model that learned from so many samples.
+pub(crate) fn of_model(learned: u64, validation: Option<Validation>) -> String {
+    let tried = tried(learned, validation);
+    if is_flattered(validation) { format!("{tried} {}", text!("trust.chose")) } else { tried }
+}
+
+/// The same of a network in the midst of its training, which was validated after this epoch.
+pub(crate) fn in_training(learned: u64, epoch: f64, validation: Validation) -> String {
+    let tried = tried(learned, Some(validation));
+    let when = text!("trust.at_epoch", epoch = diagnosis::epoch(epoch));
+    if is_flattered(Some(validation)) {
+        format!("{tried} {when} {}", text!("trust.chooses"))
+    } else {
+        format!("{tried} {when}")
+    }
+}
+
+/// Whether the samples that choose the epoch make it look better than it is.
+fn is_flattered(validation: Option<Validation>) -> bool {
+    validation.is_some_and(|tried| tried.chose_epoch && tried.is_better_than_chance())
+}
+
+fn tried(learned: u64, validation: Option<Validation>) -> String {
+    let learned = thousands(learned as usize);
     let Some(validation) = validation else { return text!("trust.untried", learned = learned) };
-    let Validation { accuracy, chance, samples, .. } = *validation;
+    let Validation { accuracy, chance, samples, .. } = validation;
     let (n, samples) = (thousands(samples as usize), samples as usize);
     let accuracy = accuracy_and_chance(accuracy, samples, chance);
-    if !validation.is_better_than_chance() {
-        return text!("trust.worthless", accuracy = accuracy, n = n);
+    if validation.is_better_than_chance() {
+        text!("trust.tried", accuracy = accuracy, n = n, learned = learned)
+    } else {
+        text!("trust.worthless", accuracy = accuracy, n = n)
     }
-    let tried = text!("trust.tried", accuracy = accuracy, n = n, learned = learned);
-    if validation.chose_epoch { format!("{tried} {}", text!("trust.chose")) } else { tried }
 }
 
 /// The same for programs; null where nothing is known.
@@ -66,5 +93,20 @@ mod tests {
         assert_eq!(to_json(None), Value::Null);
         assert_eq!(to_json(Some(&card([0.45, 0.55], true)))["better_than_chance"], false);
         assert_eq!(to_json(Some(&untried))["better_than_chance"], Value::Null);
+    }
+
+    #[test]
+    fn in_training_it_is_said_when_that_was_measured() {
+        let said = |interval, chose_epoch| {
+            let validation = card(interval, chose_epoch).validation.unwrap();
+            in_training(700, 12.0, validation)
+        };
+        let good = said([0.65, 0.75], true);
+        assert!(good.starts_with("How good it is: 70 % ± 5, guessing 50 %, on 400"), "{good}");
+        assert!(good.contains("Measured at epoch 12 of the training. These samples"), "{good}");
+        let last = said([0.65, 0.75], false);
+        assert!(last.ends_with("Measured at epoch 12 of the training."), "{last}");
+        let bad = said([0.45, 0.55], true);
+        assert!(bad.starts_with("Do not rely") && bad.ends_with("of the training."), "{bad}");
     }
 }

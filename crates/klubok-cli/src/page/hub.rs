@@ -8,7 +8,7 @@ use std::{
 
 use klubok::{
     components::Components,
-    data::Dataset,
+    data::{Dataset, typical::Typical},
     format::Model,
     look::Glass,
     state::{State, Weights},
@@ -61,6 +61,8 @@ pub(crate) struct Hub {
     /// What was told of steps, by the steps.
     pub(super) motions: Mutex<BTreeMap<u64, serde_json::Value>>,
     pub(super) components: OnceLock<Components>,
+    /// None where it cannot be told.
+    pub(super) typical: OnceLock<Option<Typical>>,
     /// Of how many updates, and what was told.
     pub(super) terrain: Mutex<Option<(u64, serde_json::Value)>>,
     now: Mutex<Option<Copy>>,
@@ -96,6 +98,7 @@ impl Hub {
             frequent: Answers::frequent(),
             motions: Mutex::default(),
             components: OnceLock::new(),
+            typical: OnceLock::new(),
             terrain: Mutex::default(),
             now: Mutex::new(None),
             start: Mutex::new(None),

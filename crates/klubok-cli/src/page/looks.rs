@@ -3,15 +3,25 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
-    data::picture_from_bytes,
+    config::Monitor,
+    data::{picture_from_bytes, typical::Typical},
+    format::Validation,
     look::{Glass, Layer, pass::Pass},
     plan::Picture,
-    rows::Field,
+    rows::{Field, Kind},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::hub::{Copy, Hub, lock};
+use super::{
+    hub::{Copy, Hub, lock},
+    story::Mode,
+};
+use crate::{
+    measures::{chance, wilson},
+    text::{Both, both},
+    trust,
+};
 
 /// Units that a panel shows of a layer.
 const STRONGEST: usize = 24;
@@ -46,9 +56,14 @@ struct Sample {
 impl Hub {
     /// A sample forward through all layers and back from its error.
     pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
-        self.said(&self.frequent, moment, &format!("pass {which:?}"), |glass| {
+        let mut told = self.said(&self.frequent, moment, &format!("pass {which:?}"), |glass| {
             self.passed(which, glass)
-        })
+        })?;
+        // What is kept of an answer may be older than the last validation.
+        if let (Some(_), Some(step)) = (which.picture, told["step"].as_u64()) {
+            told["trust"] = json!(self.trust(step));
+        }
+        Ok(told)
     }
 
     fn passed(&self, which: Which, glass: &Glass) -> Answer {
@@ -68,6 +83,7 @@ impl Hub {
             "start_probabilities": start,
             "loss": sample.label.map(|label| pass.loss(label)),
             "backward": sample.label.map(|label| backward(glass, &pass, label)),
+            "far": which.picture.and_then(|number| self.is_far(&self.picture(number)?)),
         });
         extend(&mut answer, more);
         Ok(Value::Object(answer))
@@ -178,6 +194,8 @@ impl Hub {
         let (mut answer, pass) = (self.shown(&stored), glass.pass(&stored));
         let more = json!({
             "step": step,
+            "trust": self.trust(step),
+            "far": self.is_far(&pixels),
             "picture": self.keep(pixels),
             "probabilities": pass.probabilities,
             "confidences": glass.confidences(&pass),
@@ -185,6 +203,46 @@ impl Hub {
         });
         extend(&mut answer, more);
         Ok(Value::Object(answer))
+    }
+
+    /// How far the network of this step can be trusted.
+    fn trust(&self, step: u64) -> Both {
+        let learned = self.about.train.iter().sum();
+        let is_model = !self.is_live() || self.now().mode == Mode::Ended;
+        let is_model = is_model && self.best_step() == Some(step);
+        let validated = self.story().validated(step);
+        let measured = |accuracy| {
+            let samples: u64 = self.about.val.iter().sum();
+            Validation {
+                accuracy,
+                accuracy_interval: wilson(accuracy, samples as usize),
+                chance: chance(&self.about.val),
+                chose_epoch: self.about.config.train.monitor != Monitor::Last,
+                samples,
+            }
+        };
+        both(|| match validated {
+            Some((epoch, accuracy)) if !is_model => {
+                trust::in_training(learned, epoch, measured(accuracy))
+            }
+            _ => trust::of_model(learned, validated.map(|(_, accuracy)| measured(accuracy))),
+        })
+    }
+
+    /// Whether a picture is unlike all training pictures; none where that cannot be told.
+    fn is_far(&self, pixels: &[u8]) -> Option<bool> {
+        let start = self.start().ok()?;
+        let preprocessing = &start.model.preprocessing;
+        let typical = self.typical.get_or_init(|| {
+            // Measured already, where the run has a model.
+            let kept = self.model().ok().and_then(|model| model.card?.typical);
+            let measure = || {
+                let data = self.data.as_ref()?;
+                Typical::measure(&*data.rows, preprocessing, &data.parts.train).ok()?
+            };
+            kept.or_else(measure)
+        });
+        Some(typical.as_ref()?.is_far(&preprocessing.apply(Kind::Pixels, pixels)))
     }
 
     fn sample(&self, which: Which) -> Result<Sample, String> {

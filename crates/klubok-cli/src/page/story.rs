@@ -155,6 +155,12 @@ impl Story {
         self.epochs.iter().find(|line| line.epoch == best).map(|line| line.step)
     }
 
+    /// The last epoch by a step whose network was validated, and its share of right answers.
+    pub(crate) fn validated(&self, step: u64) -> Option<(f64, f64)> {
+        let lines = self.epochs.iter().filter(|line| line.step <= step);
+        lines.filter_map(|line| Some((line.epoch, line.val_accuracy?))).next_back()
+    }
+
     /// From logits to confidences at a step, as far as validation had told by then.
     pub(crate) fn calibration(&self, step: u64) -> Calibration {
         let lines = self.epochs.iter().chain(&self.steps).filter(|line| line.step <= step);

@@ -68,6 +68,11 @@ def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, win
             wait(page, """([name, p]) => [...document.querySelectorAll("#panel-picture .chances li")].some((li) =>
               li.querySelector(".class").textContent.includes(name) && li.querySelector(".value").textContent.replace("\u00a0", " ") === p)""",
                  [name, percent(p)])
+        said = klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"))
+        assert words(page, "picture", ".trust") == said.splitlines()[-1]
+        assert page.locator("#panel-picture .far").is_visible() == told["predictions"][0]["far"]
+    page.get_by_role("button", name="Next ▶").click()
+    page.locator("#panel-picture .trust").wait_for(state="hidden")
 
 
 def test_the_slider_changes_what_panels_show(dashboard, window):

@@ -167,6 +167,52 @@ fn a_picture_gets_the_confidences_of_predict() {
 }
 
 #[test]
+fn an_own_picture_comes_with_what_its_answer_is_worth() {
+    let place = Place::new();
+    place.pets("pets", 60);
+    place.picture("pet.png", 190, 1000);
+    let board = |x, y| image::Luma([if (x / 3 + y / 3) % 2 == 0 { 0u8 } else { 255 }]);
+    image::GrayImage::from_fn(24, 24, board).save(place.path("board.png")).unwrap();
+    let page = Served::long(&place);
+    page.wait(|now| now["epoch"].as_f64() > Some(5.0));
+    page.rest();
+    let looks = |page: &Served| {
+        ["pet.png", "board.png"].map(|name| {
+            let token = [("X-Klubok-Token", &*page.token)];
+            let reply = page.ask("POST /api/picture", &token, &place.read(name));
+            let own: Value = serde_json::from_slice(&reply.body).unwrap();
+            let pass = page.get(&format!("/api/look/pass?picture={}", own["picture"]));
+            assert_eq!((&pass["trust"], &pass["far"]), (&own["trust"], &own["far"]), "{name}");
+            own
+        })
+    };
+    let [pet, board] = looks(&page);
+    let story = page.get("/api/story");
+    let last = story["epochs"].as_array().unwrap().last().unwrap();
+    let told = |own: &Value, lang: &str| own["trust"][lang].as_str().unwrap().to_owned();
+    let right =
+        format!("How good it is: {:.0} % ±", 100.0 * last["val_accuracy"].as_f64().unwrap());
+    let epoch = last["epoch"].as_f64().unwrap();
+    let measured = format!("Measured at epoch {epoch} of the training. These samples");
+    let trust = told(&pet, "en");
+    assert!(trust.starts_with(&right) && trust.contains("on 24 samples"), "{trust} {last}");
+    assert!(trust.contains("guessing 50 %") && trust.contains(&measured), "{trust} {last}");
+    assert!(told(&pet, "ru").contains(&format!("на эпохе {epoch}.")), "{pet}");
+    assert_eq!((&pet["far"], &board["far"]), (&json!(false), &json!(true)));
+    // The answers for samples of the data stand beside them.
+    assert_eq!(page.get("/api/look/pass")["trust"], Value::Null);
+    page.stop();
+
+    let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
+    let predicted = place.json(&["predict", "run", "pet.png", "board.png"]);
+    let said = place.ok(&["predict", "run", "pet.png", "board.png"]).stdout;
+    for (own, predicted) in looks(&page).iter().zip(predicted["predictions"].as_array().unwrap()) {
+        assert_eq!(Some(told(own, "en").as_str()), said.lines().last());
+        assert_eq!(own["far"], predicted["far"]);
+    }
+}
+
+#[test]
 fn a_report_is_one_file() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);

@@ -4,7 +4,7 @@
   const { t, text, store } = Klubok;
   const { el, write, canvas, bytes } = Klubok.draw;
   const MOST_CLASSES = 6;
-  let stage, picture, values, name, truth, chances, loss, mistakesBox, counter;
+  let stage, picture, values, name, truth, chances, far, trust, loss, mistakesBox, counter;
   let mistakes = null;
   let at = 0;
   let beside = null;
@@ -83,6 +83,8 @@
     name = el("p", { class: "name" });
     truth = el("div", { class: "truth" });
     chances = el("div", { class: "chances" });
+    far = el("p", { class: "far", hidden: true, text: `⚠ ${t("page.far")}` });
+    trust = el("p", { class: "trust", hidden: true });
     loss = el("p", { class: "sum-line" });
     counter = el("span", { class: "counter", "aria-live": "polite" });
     mistakesBox = el("span", { class: "pair", hidden: true },
@@ -94,7 +96,7 @@
       steps.append(el("span", { class: "pair" }, button("page.previous_row", () => stepRow(0)), button("page.next_row", () => stepRow(1))));
     }
     steps.append(button("page.mistakes", loadMistakes), mistakesBox, counter);
-    body.append(...(own ? [inputs()] : []), stage, loss, steps);
+    body.append(...(own ? [inputs()] : []), stage, far, trust, loss, steps);
     if (own) takeDrops(body);
     mistakes = null;
     if (run.data.kind !== "pictures") nameSample();
@@ -149,6 +151,14 @@
     chances.replaceChildren(el("ol", {}, ...rows));
   }
 
+  // Samples of the validation part have their answer beside them; of an own picture nobody knows it.
+  function renderTrust(state, look) {
+    const own = state.sample.picture !== null;
+    far.hidden = !own || !look.far;
+    trust.hidden = !own;
+    write(trust, own ? text.both(look.trust) : "");
+  }
+
   function renderLoss(state, look, label) {
     const guess = text.number(state.run.loss_of_guessing);
     if (label === null) return write(loss, t("page.loss_unknown", { guess }));
@@ -179,6 +189,7 @@
     renderSample(state, look);
     renderTruth(state, look);
     renderChances(state, look, label);
+    renderTrust(state, look);
     renderLoss(state, look, label);
   }
 
