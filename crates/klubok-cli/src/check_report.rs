@@ -17,7 +17,8 @@ use crate::{
     commands::check::{Checked, Time},
     curve, diagnosis, files, loading,
     terminal::{
-        Fact, Mark, accuracy, duration, heading, numbers, percent, rate, table, thousands, words,
+        Fact, Mark, accuracy, decimal, duration, heading, numbers, percent, rate, table, thousands,
+        words,
     },
     text::text,
 };
@@ -192,7 +193,11 @@ fn times(card: &Card, time: Time, epochs: u64) -> Fact {
         "check.time_is",
         epoch = moment(time.seconds_per_epoch),
         steps = thousands(time.steps_per_epoch as usize),
-        ms = format!("{:.*}", usize::from(time.ms_per_step < 9.95) * 2, time.ms_per_step),
+        ms = decimal(format_args!(
+            "{:.*}",
+            usize::from(time.ms_per_step < 9.95) * 2,
+            time.ms_per_step
+        )),
         epochs = epochs,
         all = moment(time.seconds_per_epoch * epochs as f64),
         memory = mib(card.memory_bytes),
@@ -284,7 +289,7 @@ fn labels(labels: &Labels, mark: Mark) -> Fact {
         return Fact::new(Mark::Note, text!("check.labels"), text!("check.labels_unknown"));
     }
     let (agree, chance) = (percent(labels.neighbours_agree), percent(labels.neighbours_by_chance));
-    let z = format!("{:.1}", labels.strongest());
+    let z = decimal(format_args!("{:.1}", labels.strongest()));
     if !labels.follow_inputs() && mark == Mark::Good {
         let unseen = text!("check.labels_unseen", agree = agree, chance = chance, z = z);
         return Fact::new(Mark::Note, text!("check.labels"), unseen);
@@ -394,7 +399,7 @@ fn moment(seconds: f64) -> String {
 
 /// A loss with three digits behind the point.
 fn number(value: f64) -> String {
-    format!("{value:.3}")
+    decimal(format_args!("{value:.3}"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     args::Level,
     failure::{Failure, Result},
     findings,
-    terminal::{accuracy_and_chance, numbers, paint, percent, table, words},
+    terminal::{accuracy_and_chance, decimal, numbers, paint, percent, table, words},
     text::{Both, both, text},
 };
 
@@ -188,7 +188,7 @@ fn too_low(verdict: &Verdict, of: &Figures<'_>) -> String {
     }
     let (first, now) = (of.get("loss_first"), of.get("loss_now"));
     // As many digits as it takes to see the fall.
-    let shown = |digits: usize| [first, now].map(|loss| format!("{loss:.digits$}"));
+    let shown = |digits: usize| [first, now].map(|loss| decimal(format_args!("{loss:.digits$}")));
     match (3..=6).map(shown).find(|[first, now]| first != now) {
         Some([first, now]) => {
             text!("verdict.learning_rate_too_low_in_all", first = first, now = now)
@@ -289,7 +289,7 @@ fn over_confidence(since: String, of: &Figures<'_>) -> String {
         );
     }
     let points = 100.0 * (of.get("val_accuracy_now") - of.get("val_accuracy_then"));
-    let points = format!("{points:.1}");
+    let points = decimal(format_args!("{points:.1}"));
     text!("verdict.over_confidence", since = since, lowest = lowest, now = now, points = points)
 }
 
@@ -446,14 +446,14 @@ fn severity(severity: Severity) -> String {
 
 /// `7`, `0.4`: an epoch, with at most two digits of its fraction.
 pub(crate) fn epoch(epoch: f64) -> String {
-    format!("{epoch:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    decimal(format!("{epoch:.2}").trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A loss with the digits that count.
 fn digits(loss: f64) -> String {
     match loss.abs() {
-        0.01..1000.0 => format!("{loss:.3}"),
-        _ => format!("{loss:.1e}"),
+        0.01..1000.0 => decimal(format_args!("{loss:.3}")),
+        _ => decimal(format_args!("{loss:.1e}")),
     }
 }
 
@@ -569,6 +569,11 @@ mod tests {
                 let is_said = name == VerdictName::LossNotANumber;
                 assert!(found.is_none() || is_said, "{name:?}: {said}");
                 assert!(said.len() > 20 && !said.contains("plain."), "{name:?}: {said}");
+                let is_point = |three: &[u8]| {
+                    three[1] == b'.' && [three[0], three[2]].iter().all(u8::is_ascii_digit)
+                };
+                let has_point = said.as_bytes().windows(3).any(is_point);
+                assert!(lang == Lang::En || !has_point, "{name:?}: {said}");
             }
         }
     }

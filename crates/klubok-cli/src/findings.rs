@@ -4,7 +4,7 @@ use klubok::train::event::{Verdict, VerdictName};
 
 use crate::{
     diagnosis::Figures,
-    terminal::{rate, thousands},
+    terminal::{decimal, rate, thousands},
     text::text,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn sentence(verdict: &Verdict, of: &Figures<'_>) -> String {
     let count = |key: &str| thousands(of.get(key) as usize);
     let share = |key: &str| of.share(key);
-    let number = |key: &str| format!("{:.2}", of.get(key));
+    let number = |key: &str| decimal(format_args!("{:.2}", of.get(key)));
     match verdict.name {
         VerdictName::ClassImbalance => text!(
             "before.class_imbalance",

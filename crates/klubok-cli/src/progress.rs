@@ -15,7 +15,7 @@ use klubok::{
 
 use crate::{
     curve, diagnosis,
-    terminal::{Screen, accuracy, duration, paint, percent, rate, thousands},
+    terminal::{Screen, accuracy, decimal, duration, paint, percent, rate, thousands},
     text::text,
 };
 
@@ -87,7 +87,7 @@ impl Progress {
         let pictures = samples as f64 / within as f64 / pace;
         let message = text!(
             "train.within",
-            loss = format!("{loss:.4}"),
+            loss = decimal(format_args!("{loss:.4}")),
             rate = thousands(pictures as usize),
             left = duration(left),
             all = duration(all)
@@ -104,7 +104,8 @@ impl Progress {
     }
 
     fn epoch(&mut self, metrics: &Metrics, best: bool) {
-        let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |v| decimal(format_args!("{v:.4}")));
         let share = |share: Option<f64>, samples| {
             share.map_or("-".to_owned(), |share| accuracy(share, samples))
         };
@@ -145,7 +146,9 @@ impl Progress {
                 };
                 drawn.push_str(&piece.to_string());
             }
-            let last = |s: &[(f64, f64)]| s.last().map_or(String::new(), |p| format!("{:.4}", p.1));
+            let last = |s: &[(f64, f64)]| {
+                s.last().map_or(String::new(), |p| decimal(format_args!("{:.4}", p.1)))
+            };
             let (name, value) = match i {
                 0 => (paint(&legend[0]).cyan(), last(&self.train)),
                 1 => (paint(&legend[1]).yellow(), last(&self.validation)),

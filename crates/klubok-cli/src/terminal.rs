@@ -10,7 +10,11 @@ use std::{
 use console::{Alignment, Term, measure_text_width, pad_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::{failure::Result, measures::wilson, text::text};
+use crate::{
+    failure::Result,
+    measures::wilson,
+    text::{Lang, language, text},
+};
 
 /// Where messages go: a live terminal, plain lines, or nowhere.
 #[derive(Debug, Clone, Copy)]
@@ -223,7 +227,15 @@ pub(crate) fn accuracy(share: f64, samples: usize) -> String {
     let [low, high] = wilson(share, samples);
     let half = 100.0 * (share - low).max(high - share);
     let digits = usize::from(half < 0.95);
-    format!("{:.digits$} % ± {half:.digits$}", 100.0 * share)
+    decimal(format_args!("{:.digits$} % ± {half:.digits$}", 100.0 * share))
+}
+
+/// A number that was written with a decimal point, for people: in Russian it has a comma.
+pub(crate) fn decimal(number: impl Display) -> String {
+    match language() {
+        Lang::En => number.to_string(),
+        Lang::Ru => number.to_string().replace('.', ","),
+    }
 }
 
 /// `58 % ± 3, guessing 50 %`.
@@ -239,6 +251,11 @@ pub(crate) fn percent(share: f64) -> String {
 
 /// A learning rate with two or three digits that count.
 pub(crate) fn rate(rate: f64) -> String {
+    decimal(rate_to_type(rate))
+}
+
+/// The same as a command takes it, in any language.
+pub(crate) fn rate_to_type(rate: f64) -> String {
     match rate {
         1e-4..1e4 => format!("{rate:.5}").trim_end_matches('0').trim_end_matches('.').to_owned(),
         _ => format!("{rate:.1e}").replace(".0e", "e"),
@@ -250,7 +267,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs_f64().round();
     let (hours, minutes) = ((whole / 3600.0).floor(), (whole % 3600.0 / 60.0).floor());
     if seconds < 9.95 {
-        text!("word.seconds", s = format!("{seconds:.1}"))
+        text!("word.seconds", s = decimal(format_args!("{seconds:.1}")))
     } else if hours > 0.0 {
         text!("word.hours", h = hours, m = minutes)
     } else if minutes > 0.0 {
@@ -360,12 +377,23 @@ pub(crate) fn bar(share: f64, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::in_language;
 
     #[test]
     fn an_accuracy_stands_with_its_interval_and_chance() {
         assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3, guessing 50 %");
         assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
         assert_eq!(accuracy(1.0, 10), "100 % ± 28");
+    }
+
+    #[test]
+    fn russian_has_a_decimal_comma_and_commands_have_a_point() {
+        let said = || [accuracy(0.985, 10_000), rate(0.00123), rate(7.6e-7), duration(9.9)];
+        let russian = ["98,5 % ± 0,3", "0,00123", "7,6e-7", "9,9 с"];
+        assert_eq!(in_language(Lang::Ru, said), russian);
+        let english = ["98.5 % ± 0.3", "0.00123", "7.6e-7", "9.9 s"];
+        assert_eq!(in_language(Lang::En, said), english);
+        assert_eq!(in_language(Lang::Ru, || rate_to_type(0.00123)), "0.00123");
     }
 
     #[test]

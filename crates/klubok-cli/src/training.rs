@@ -24,7 +24,10 @@ use crate::{
     measures::{chance, wilson},
     page::Page,
     progress::Progress,
-    terminal::{Screen, accuracy_and_chance, answer, complain, duration, paint, rate, thousands},
+    terminal::{
+        Screen, accuracy_and_chance, answer, complain, decimal, duration, paint, rate,
+        rate_to_type, thousands,
+    },
     text::text,
 };
 
@@ -192,7 +195,7 @@ impl Training<'_> {
 }
 
 fn loss(loss: Option<f64>) -> String {
-    loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"))
+    loss.map_or("-".to_owned(), |loss| decimal(format_args!("{loss:.4}")))
 }
 
 /// That the validation part chose the epoch, where it did.
@@ -244,8 +247,8 @@ pub(crate) fn finish(
             // What the verdicts advise, where they advise a rate.
             let changes = done.diagnosis.verdicts.iter().flat_map(|verdict| &verdict.changes);
             let advised = changes.into_iter().find(|change| change.key == "train.learning_rate");
-            let smaller =
-                advised.map_or_else(|| rate(learning_rate / 10.0), |change| change.value.clone());
+            let smaller = advised
+                .map_or_else(|| rate_to_type(learning_rate / 10.0), |change| change.value.clone());
             Err(Failure::failed(cause).hint(text!("hint.diverged", rate = smaller)))
         }
         Some(Stopped::Interrupted) => Err(Failure::silent(130)),

@@ -29,7 +29,7 @@ use crate::{
     compute,
     failure::{Failure, Result},
     settings,
-    terminal::{Screen, answer, thousands},
+    terminal::{Screen, answer, decimal, thousands},
     text::text,
 };
 
@@ -123,14 +123,14 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         precision = measured.precision.name(),
         layers = args.layers,
         batch = batch,
-        loss = format!("{loss:.4}")
+        loss = decimal(format_args!("{loss:.4}"))
     ));
     answer(text!(
         "bench.result",
         rate = thousands(measured.samples_per_second as usize),
-        ms = format!("{:.3}", measured.ms_per_step),
+        ms = decimal(format_args!("{:.3}", measured.ms_per_step)),
         steps = thousands(measured.steps),
-        gflops = format!("{:.1}", measured.gflops)
+        gflops = decimal(format_args!("{:.1}", measured.gflops))
     ))
 }
 

@@ -10,8 +10,8 @@ use crate::{
     loading,
     measures::{Evaluation, wilson},
     terminal::{
-        Column, Screen, accuracy, accuracy_and_chance, answer, numbers, paint, percent, table,
-        thousands, words,
+        Column, Screen, accuracy, accuracy_and_chance, answer, decimal, numbers, paint, percent,
+        table, thousands, words,
     },
     text::text,
 };
@@ -220,9 +220,9 @@ fn scores(of: &Evaluation) -> String {
     text!(
         "eval.scores",
         accuracy = accuracy_and_chance(of.accuracy, of.samples, of.chance),
-        loss = format!("{:.4}", of.loss),
-        ece = format!("{:.3}", of.ece),
-        raw = format!("{:.3}", of.ece_uncalibrated)
+        loss = decimal(format_args!("{:.4}", of.loss)),
+        ece = decimal(format_args!("{:.3}", of.ece)),
+        raw = decimal(format_args!("{:.3}", of.ece_uncalibrated))
     )
 }
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::{
     failure::{Failure, Result},
-    terminal::answer,
+    terminal::{answer, decimal},
     text::text,
 };
 
@@ -193,13 +193,13 @@ pub(super) fn tell(compared: &Compared, json: bool) -> Result<()> {
     if json {
         return answer(serde_json::to_string(compared).map_err(Failure::failed)?);
     }
-    let percent = |share: f64| format!("{:.2}", 100.0 * share);
+    let percent = |share: f64| decimal(format_args!("{:.2}", 100.0 * share));
     answer(text!(
         "bench.observing",
         cost = percent(compared.cost),
         lowest = percent(compared.cost_lowest),
         highest = percent(compared.cost_highest),
-        plain = format!("{:.4}", compared.plain_ms),
+        plain = decimal(format_args!("{:.4}", compared.plain_ms)),
         pairs = compared.pairs,
         share = percent(compared.observed_share)
     ))

@@ -26,7 +26,7 @@ use crate::{
     json::Lines,
     loading,
     new_run::{absolute, whole_path},
-    terminal::{Screen, rate},
+    terminal::{Screen, rate, rate_to_type},
     text::text,
     training::{self, Done, Training},
 };
@@ -143,7 +143,7 @@ fn longer(
 ) -> Result<Option<Act>> {
     let Some(epochs) = &args.epochs else { return Ok(None) };
     if progress.is_some_and(|progress| progress.divergence.is_some()) {
-        let smaller = rate(config.train.learning_rate / 10.0);
+        let smaller = rate_to_type(config.train.learning_rate / 10.0);
         return Err(Failure::failed("the run diverged: there is nothing to go on from")
             .hint(text!("hint.diverged_stays", rate = smaller)));
     }
@@ -188,7 +188,7 @@ fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, scre
         None if last < LITTLE * train.learning_rate => text!(
             "resume.rate_is_little",
             rate = rate(last),
-            other = rate(train.learning_rate / 10.0)
+            other = rate_to_type(train.learning_rate / 10.0)
         ),
         None => text!("resume.rate_stays", rate = rate(last)),
     });

@@ -24,7 +24,7 @@ use crate::{
     failure::{Failure, Result},
     files::{quoted, shown},
     measures::{chance, wilson},
-    terminal::{Screen, accuracy, answer, numbers, percent, table, words},
+    terminal::{Screen, accuracy, answer, decimal, numbers, percent, table, words},
     text::text,
 };
 
@@ -327,7 +327,7 @@ fn bytes_of(path: &Path) -> u64 {
 fn size(bytes: u64) -> String {
     let megabytes = bytes as f64 / 1e6;
     let digits = usize::from(megabytes < 9.95);
-    text!("word.megabytes", n = format!("{megabytes:.digits$}"))
+    text!("word.megabytes", n = decimal(format_args!("{megabytes:.digits$}")))
 }
 
 /// `2026-11-28 19:34` in UTC, by the days of the proleptic Gregorian calendar (H. Hinnant, "chrono-

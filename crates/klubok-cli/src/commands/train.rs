@@ -28,7 +28,9 @@ use crate::{
     new_run::NewRun,
     phrase::said,
     settings,
-    terminal::{Screen, accuracy_and_chance, answer, duration, numbers, paint, table, words},
+    terminal::{
+        Screen, accuracy_and_chance, answer, decimal, duration, numbers, paint, table, words,
+    },
     text::text,
     training,
 };
@@ -204,7 +206,7 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) -> Result<()> {
         vec![
             value.clone(),
             or_dash(trained.best_epoch.map(|epoch| epoch.to_string())),
-            or_dash(trained.val_loss.map(|loss| format!("{loss:.4}"))),
+            or_dash(trained.val_loss.map(|loss| decimal(format_args!("{loss:.4}")))),
             or_dash(trained.val_accuracy.map(accuracy)),
             duration(trained.seconds),
             match trained.stopped {

@@ -143,6 +143,12 @@
     return line ? [upright(x.of(line), rgb("--ink"), { width: 1.5 })] : [];
   }
 
+  function shareTicks(lowest) {
+    const step = lowest < 0.6 ? 0.2 : lowest < 0.85 ? 0.1 : 0.05;
+    const tickvals = Array.from({ length: Math.round(1 / step) + 1 }, (_, i) => i * step);
+    return { tickvals, ticktext: tickvals.map((share) => text.percent(share, 0)) };
+  }
+
   function ticks(kind, most) {
     if (kind !== "steps") return {};
     const powers = [1];
@@ -176,7 +182,7 @@
         ...common, domain: LOSS, range: [0, Math.max(state.run.loss_of_guessing * 1.3, ...losses) * 1.05], title: { text: t("page.loss") },
       },
       yaxis2: {
-        ...common, domain: ACCURACY, range: [Math.max(0, lowest - 0.08), 1.02], title: { text: t("page.accuracy") }, tickformat: ".0%",
+        ...common, domain: ACCURACY, range: [Math.max(0, lowest - 0.08), 1.02], title: { text: t("page.accuracy") }, ...shareTicks(lowest),
       },
       shapes: [...phaseBands(state, x), ...guess.shapes, ...moment(line, x)],
       annotations: [...names.map(({ row, ...name }) => name), ...guess.labels, ...flags(state, x)],

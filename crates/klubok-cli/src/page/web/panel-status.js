@@ -110,7 +110,7 @@
     progress.value = now.epochs ? Math.min(1, store.epoch() / now.epochs) : 0;
     controls.hidden = !mayAct(state);
     write(buttons.toggle, now.mode === "resting" ? t("page.go_on") : t("page.pause"));
-    if (document.activeElement !== rate && learningRate !== null) rate.placeholder = String(learningRate);
+    if (document.activeElement !== rate && learningRate !== null) rate.placeholder = text.number(learningRate, 2);
   }
 
   Klubok.toggleTraining = toggle;
