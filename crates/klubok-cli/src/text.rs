@@ -86,7 +86,7 @@ fn catalogue(lang: Lang) -> &'static Catalogue {
 }
 
 /// Sections that the page reads.
-const PAGE: [&str; 4] = ["page", "phase", "verdict", "word"];
+const PAGE: [&str; 5] = ["evidence", "page", "phase", "verdict", "word"];
 
 /// All texts that the page reads, as `section.name`.
 pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {

@@ -17,6 +17,20 @@
   };
   const severities = { info: ["ℹ", "verdict.info"], warning: ["▲", "verdict.warning"], error: ["✖", "verdict.error"] };
 
+  // What figures of a verdict are called, in English as in docs/diagnosis.md and events.jsonl.
+  const figures = new Set([
+    "evidence.rise", "evidence.standard_errors", "evidence.loss_first", "evidence.loss_before", "evidence.loss_now",
+    "evidence.loss_lowest", "evidence.loss_highest", "evidence.loss_mean", "evidence.train_loss_then",
+    "evidence.train_loss_now", "evidence.train_loss_chance", "evidence.val_loss_lowest", "evidence.val_loss_now",
+    "evidence.val_accuracy", "evidence.val_accuracy_then", "evidence.val_accuracy_now", "evidence.val_samples",
+    "evidence.chance", "evidence.fall", "evidence.fall_per_epoch_first", "evidence.fall_per_epoch_last", "evidence.jitter",
+    "evidence.turning", "evidence.update_ratio", "evidence.limit", "evidence.grad_norm_first", "evidence.grad_norm_now",
+    "evidence.times_first", "evidence.prediction_spread", "evidence.smallest_class", "evidence.largest_class",
+    "evidence.share_of_even", "evidence.inputs", "evidence.constant", "evidence.nearly_constant", "evidence.share",
+    "evidence.val_in_train", "evidence.val_share", "evidence.test_in_train", "evidence.test_share", "evidence.samples",
+    "evidence.input_mean", "evidence.input_std", "evidence.input_scale",
+  ]);
+
   function where(line, now) {
     if (line.step === 0) return t("page.say_start");
     return t("page.say_where", { epoch: text.epoch(line.epoch), epochs: text.count(now.epochs) });
@@ -45,11 +59,12 @@
     shown = "";
   }
 
-  // Evidence by the names that docs/diagnosis.md and events.jsonl use.
   function evidence(verdict) {
     const list = el("dl", { class: "evidence" });
     for (const [name, value] of Object.entries(verdict.evidence || {})) {
-      list.append(el("div", {}, el("dt", { text: name.replaceAll("_", " ") }), el("dd", { text: text.number(value) })));
+      const key = `evidence.${name}`;
+      const label = figures.has(key) ? t(key) : name.replaceAll("_", " ");
+      list.append(el("div", {}, el("dt", { text: label }), el("dd", { text: text.number(value) })));
     }
     return el("details", {}, el("summary", { text: t("page.why") }), list,
       verdict.source ? el("p", { class: "source", text: t("page.source", { source: verdict.source }) }) : null);
