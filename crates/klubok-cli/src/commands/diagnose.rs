@@ -23,7 +23,7 @@ use crate::{
     diagnosis,
     failure::{Failure, Result},
     measures::{chance, wilson},
-    terminal::{accuracy, accuracy_and_chance, answer, complain},
+    terminal::{accuracy, accuracy_and_chance, answer, complain, decimal},
     text::{english, text},
 };
 
@@ -105,7 +105,7 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     let best = history.epochs.iter().find(|row| Some(row.epoch) == of.best_epoch)?;
     let (there, here) = row.val_loss_calibrated.zip(best.val_loss_calibrated)?;
     (row.epoch != best.epoch).then(|| {
-        let digits = |loss: f64| format!("{loss:.3}");
+        let digits = |loss: f64| decimal(format_args!("{loss:.3}"));
         text!(
             "diagnose.lowest_elsewhere",
             epoch = diagnosis::epoch(row.epoch),
