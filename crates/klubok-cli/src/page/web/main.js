@@ -53,7 +53,7 @@
     write(byId("language"), { en: "English", ru: "Русский" }[other]);
     byId("language").lang = other;
     write(byId("replay"), `▶ ${t("page.replay")}`);
-    const keys = [["Space", "page.key_space"], ["← →", "page.key_arrows"], ["Home", "page.key_home"], ["End", "page.key_end"], ["?", "page.key_help"]];
+    const keys = [[t("page.space"), "page.key_space"], ["← →", "page.key_arrows"], ["Home", "page.key_home"], ["End", "page.key_end"], ["?", "page.key_help"]];
     byId("help-keys").replaceChildren(...keys.flatMap(([key, what]) => [el("dt", {}, el("kbd", { text: key })), el("dd", { text: t(what) })]));
     showTheme();
   }
