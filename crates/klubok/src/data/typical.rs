@@ -46,9 +46,9 @@ pub struct Typical {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Largest `T²`.
-    pub along: f64,
+    pub t_squared: f64,
     /// Smallest and largest `Q`.
-    pub beside: [f64; 2],
+    pub q: [f64; 2],
     /// Number of samples.
     pub samples: u64,
 }
@@ -83,13 +83,13 @@ impl Typical {
         drop(samples);
         let single = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
         let limits =
-            Limits { along: 0.0, beside: [f64::INFINITY, 0.0], samples: others.len() as u64 };
+            Limits { t_squared: 0.0, q: [f64::INFINITY, 0.0], samples: others.len() as u64 };
         let axes = axes.iter().flat_map(|axis| single(axis)).collect();
         let mut typical = Self { mean: single(&mean), axes, spread: single(&spread), limits };
         each_row(rows, &others, |_, stored| {
-            let (along, beside) = typical.figures(&preprocessing.apply(kind, stored));
-            let Limits { along: most, beside: [low, high], .. } = &mut typical.limits;
-            (*most, *low, *high) = (most.max(along), low.min(beside), high.max(beside));
+            let (t_squared, q) = typical.figures(&preprocessing.apply(kind, stored));
+            let Limits { t_squared: most, q: [low, high], .. } = &mut typical.limits;
+            (*most, *low, *high) = (most.max(t_squared), low.min(q), high.max(q));
             Ok(())
         })?;
         Ok(typical.is_sound(width).then_some(typical))
@@ -97,28 +97,28 @@ impl Typical {
 
     /// Whether a sample, as the network's input, is far from those of the training part.
     pub fn is_far(&self, sample: &[f64]) -> bool {
-        let Limits { along: most, beside: [low, high], .. } = self.limits;
-        let (along, beside) = self.figures(sample);
-        along > most || !(low..=high).contains(&beside)
+        let Limits { t_squared: most, q: [low, high], .. } = self.limits;
+        let (t_squared, q) = self.figures(sample);
+        t_squared > most || !(low..=high).contains(&q)
     }
 
     /// `T²` and `Q`.
     fn figures(&self, sample: &[f64]) -> (f64, f64) {
         let apart: Vec<f64> =
             sample.iter().zip(&self.mean).map(|(x, mean)| x - f64::from(*mean)).collect();
-        let (mut along, mut beside) = (0.0, product(&apart, &apart));
+        let (mut t_squared, mut q) = (0.0, product(&apart, &apart));
         for (axis, spread) in self.axes.chunks_exact(apart.len()).zip(&self.spread) {
             let axis: Vec<f64> = axis.iter().map(|&a| f64::from(a)).collect();
             let at = product(&axis, &apart);
-            along += (at / f64::from(*spread)).powi(2);
-            beside -= at * at;
+            t_squared += (at / f64::from(*spread)).powi(2);
+            q -= at * at;
         }
-        (along, beside.max(0.0))
+        (t_squared, q.max(0.0))
     }
 
     /// Whether it can be computed with, for so many inputs.
     pub fn is_sound(&self, inputs: usize) -> bool {
-        let Self { mean, axes, spread, limits: Limits { along, beside: [low, high], .. } } = self;
+        let Self { mean, axes, spread, limits: Limits { t_squared, q: [low, high], .. } } = self;
         let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
         mean.len() == inputs
             && (1..=AXES).contains(&spread.len())
@@ -126,7 +126,7 @@ impl Typical {
             && finite(mean)
             && finite(axes)
             && spread.iter().all(|s| s.is_finite() && *s > 0.0)
-            && [along, low, high].iter().all(|x| x.is_finite() && **x >= 0.0)
+            && [t_squared, low, high].iter().all(|x| x.is_finite() && **x >= 0.0)
             && low <= high
     }
 }
@@ -239,8 +239,8 @@ mod tests {
         let mut wrong = vec![good; 5];
         wrong[0].spread[0] = 0.0;
         wrong[1].mean[3] = f32::NAN;
-        wrong[2].limits.beside = [2.0, 1.0];
-        wrong[3].limits.along = f64::INFINITY;
+        wrong[2].limits.q = [2.0, 1.0];
+        wrong[3].limits.t_squared = f64::INFINITY;
         wrong[4].axes.pop();
         assert!(wrong.iter().all(|typical| !typical.is_sound(64)));
     }
