@@ -66,7 +66,8 @@ impl Tracker {
     }
 
     fn exploded(&self, explosion: Explosion) -> Vec<Verdict> {
-        let of = |name| self.verdict(name, explosion.since, explosion.evidence());
+        let since = self.not_before_training(explosion.since);
+        let of = |name| self.verdict(name, since, explosion.evidence());
         let mut verdicts = vec![of(VerdictName::Diverging)];
         if explosion.grew {
             verdicts.push(of(VerdictName::LearningRateTooHigh));
