@@ -16,15 +16,14 @@ use crate::{
     statistics::mean,
 };
 
-/// Standard deviations of `ln T` that are expected before a sample is seen; infinity expects
-/// nothing.
-const SPREADS: [f64; 6] = [0.25, 0.5, 0.7, 1.0, 2.0, f64::INFINITY];
+/// Samples that the prior weighs as much as; none expects nothing.
+const PRIORS: [f64; 6] = [16.0, 4.0, 2.0, 1.0, 0.5, 0.0];
 /// Samples that a share of all answers alike counts for: of `n` samples it is `this / (n + 1)`.
 const UNIFORMS: [f64; 4] = [0.0, 0.1, 0.3, 1.0];
 /// Parts of each size that a network is judged with.
 const PARTS: u32 = 12;
 
-/// Cross-entropy above that of the best temperature, by size, spread and share.
+/// Cross-entropy above that of the best temperature, by size, prior and share.
 type Gains = [[[Vec<f64>; 4]; 6]; 4];
 
 /// Trains, and prints a table a size.
@@ -69,7 +68,7 @@ fn flat(gains: &mut Gains) -> impl Iterator<Item = &mut Vec<f64>> {
 }
 
 fn judge(pool: &Logits, judges: &Logits, draw: u64, gains: &mut Gains) {
-    let best = lowest(judges, f64::INFINITY);
+    let best = lowest(judges, 0.0);
     let best = judges.loss(Calibration { temperature: best.exp(), uniform: 0.0 });
     let mut rows: Vec<u32> = (0..pool.classes.len() as u32).collect();
     for (size, gains) in SIZES.into_iter().zip(gains) {
@@ -77,8 +76,8 @@ fn judge(pool: &Logits, judges: &Logits, draw: u64, gains: &mut Gains) {
         for part in 0..parts {
             Stream::new(draw, Purpose::Look, part, size as u64).shuffle(&mut rows);
             let part = pool.of(&rows[..size]);
-            for (spread, gains) in SPREADS.into_iter().zip(gains.iter_mut()) {
-                let temperature = lowest(&part, spread).exp();
+            for (prior, gains) in PRIORS.into_iter().zip(gains.iter_mut()) {
+                let temperature = lowest(&part, prior).exp();
                 for (share, gains) in UNIFORMS.into_iter().zip(gains) {
                     let uniform = share / (size as f64 + 1.0);
                     gains.push(judges.loss(Calibration { temperature, uniform }) - best);
@@ -89,11 +88,12 @@ fn judge(pool: &Logits, judges: &Logits, draw: u64, gains: &mut Gains) {
 }
 
 /// `ln T` with the lowest cross-entropy and prior, by golden section: the plain way.
-fn lowest(part: &Logits, spread: f64) -> f64 {
+fn lowest(part: &Logits, prior: f64) -> f64 {
     let n = part.classes.len() as f64;
     let at = |ln_t: f64| {
-        let prior = 0.5 * (ln_t / spread).powi(2) / n;
-        part.loss(Calibration { temperature: ln_t.exp(), uniform: 0.0 }) + prior
+        let beta = (-ln_t).exp();
+        let loss = part.loss(Calibration { temperature: ln_t.exp(), uniform: 0.0 });
+        loss + prior / n * (beta - 1.0 - beta.ln())
     };
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (-16.0, 16.0);
@@ -115,10 +115,10 @@ fn lowest(part: &Logits, spread: f64) -> f64 {
 
 fn table(title: &str, gains: &Gains) -> String {
     let mut text =
-        format!("{title}: cross-entropy above the best temperature's, by spread of ln T\n\n");
-    let names: Vec<String> = SPREADS.iter().map(f64::to_string).collect();
+        format!("{title}: cross-entropy above the best temperature's, by samples of the prior\n\n");
+    let names: Vec<String> = PRIORS.iter().map(f64::to_string).collect();
     let _ = writeln!(text, "| samples | share | {} |", names.join(" | "));
-    let _ = writeln!(text, "| --- | --- |{}", " --- |".repeat(SPREADS.len()));
+    let _ = writeln!(text, "| --- | --- |{}", " --- |".repeat(PRIORS.len()));
     for (size, gains) in SIZES.into_iter().zip(gains) {
         for (i, share) in UNIFORMS.into_iter().enumerate() {
             let row: Vec<String> =

@@ -329,13 +329,11 @@ fn two_digits(number: f64) -> usize {
 fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
     let sentence = match test.proposed {
         Some(proposed) => {
-            let compared = match test.configured / proposed {
-                ..0.3 => text!("check.rate_low"),
-                3.4.. => match test.learns {
-                    None => text!("check.rate_high"),
-                    Some(true) => text!("check.rate_high_learns"),
-                    Some(false) => text!("check.rate_high_fails"),
-                },
+            let compared = match (test.learns, test.configured / proposed) {
+                (Some(false), _) => text!("check.rate_high_fails"),
+                (Some(true), 3.4..) => text!("check.rate_high_learns"),
+                (_, ..0.3) => text!("check.rate_low"),
+                (_, 3.4..) => text!("check.rate_high"),
                 _ => text!("check.rate_near"),
             };
             text!(

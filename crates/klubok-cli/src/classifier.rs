@@ -101,11 +101,8 @@ impl Classifier {
     }
 
     /// Whether pixels as [`Classifier::read`] gives them are unlike all training pictures; none
-    /// where the model cannot tell. There is nothing to be seen in a picture of one colour.
+    /// where the model cannot tell.
     pub(crate) fn is_far(&self, pixels: &[u8]) -> Option<bool> {
-        if self.model.preprocessing.is_blank(pixels) {
-            return Some(true);
-        }
         let typical = self.card()?.typical.as_ref()?;
         Some(typical.is_far(&self.model.preprocessing.apply(Kind::Pixels, pixels)))
     }

@@ -34,12 +34,8 @@ fn name(phase: PhaseName) -> String {
 }
 
 /// What happens in a phase, in one sentence.
-fn meaning(phase: &Phase) -> String {
-    match phase.name {
-        // Its end has not been seen.
-        PhaseName::FastLearning if phase.evidence.is_empty() => {
-            text!("phase.fast_learning_goes_on")
-        }
+fn meaning(phase: PhaseName) -> String {
+    match phase {
         PhaseName::FastLearning => text!("phase.fast_learning_is"),
         PhaseName::FineTuning => text!("phase.fine_tuning_is"),
         PhaseName::Specialisation => text!("phase.specialisation_is"),
@@ -159,7 +155,6 @@ fn too_high(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
     if of.has("loss_highest") {
         return text!(
             "verdict.learning_rate_too_high_came_back",
-            since = since,
             first = of.loss("loss_first"),
             highest = of.loss("loss_highest"),
             now = of.loss("loss_now")
@@ -234,7 +229,7 @@ pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
     match notice {
         Notice::Phase(phase) => {
             let (start, name) = (epoch(phase.start), name(phase.name));
-            let meaning = meaning(phase);
+            let meaning = meaning(phase.name);
             let line = if before.is_some_and(|before| phase.start <= before) {
                 text!("phase.begins_back", start = start, name = name, meaning = meaning)
             } else {
@@ -262,13 +257,7 @@ fn over_fitting(since: String, verdict: &Verdict, of: &Figures<'_>) -> String {
     } else {
         text!("verdict.over_fitting_alone", since = since, lowest = lowest, now = now, rise = rise)
     };
-    let calibrated = of.has("val_loss_calibrated_now").then(|| {
-        text!(
-            "verdict.over_fitting_calibrated",
-            then = of.loss("val_loss_calibrated_then"),
-            now = of.loss("val_loss_calibrated_now")
-        )
-    });
+    let calibrated = of.has("val_loss_calibrated_now").then(|| after_temperature(of));
     // What others keep is not known.
     let kept = is_by_klubok(verdict).then(|| text!("verdict.best_kept"));
     [Some(sentence), calibrated, kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -276,21 +265,40 @@ fn over_fitting(since: String, verdict: &Verdict, of: &Figures<'_>) -> String {
 
 fn over_confidence(since: String, of: &Figures<'_>) -> String {
     let (lowest, now) = (of.loss("val_loss_lowest"), of.loss("val_loss_now"));
-    if of.has("val_loss_calibrated_now") {
+    let gain = of.get("val_accuracy_now") - of.get("val_accuracy_then");
+    let calibrated = ["val_loss_calibrated_then", "val_loss_calibrated_now"];
+    let is_known = calibrated.iter().all(|key| of.has(key));
+    // More right answers say it best; a name that stands longer than they grow must not say it.
+    if gain <= 0.0 && is_known {
+        let [then, later] = calibrated.map(|key| of.loss(key));
         return text!(
             "verdict.over_confidence_calibrated",
             since = since,
             lowest = lowest,
             now = now,
-            then_calibrated = of.loss("val_loss_calibrated_then"),
-            now_calibrated = of.loss("val_loss_calibrated_now"),
-            accuracy_then = of.share("val_accuracy_then"),
-            accuracy_now = of.share("val_accuracy_now")
+            then = then,
+            later = later
         );
     }
-    let points = 100.0 * (of.get("val_accuracy_now") - of.get("val_accuracy_then"));
-    let points = decimal(format_args!("{points:.1}"));
-    text!("verdict.over_confidence", since = since, lowest = lowest, now = now, points = points)
+    let points = decimal(format_args!("{:.1}", 100.0 * gain));
+    let sentence = text!(
+        "verdict.over_confidence",
+        since = since,
+        lowest = lowest,
+        now = now,
+        points = points
+    );
+    let calibrated = is_known.then(|| after_temperature(of));
+    [Some(sentence), calibrated].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What becomes of the validation loss with the best temperature.
+fn after_temperature(of: &Figures<'_>) -> String {
+    text!(
+        "verdict.after_temperature",
+        then = of.loss("val_loss_calibrated_then"),
+        now = of.loss("val_loss_calibrated_now")
+    )
 }
 
 /// All that can be said of a training, for a person. Of one that has not `learnt` anything, it is
@@ -319,7 +327,7 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
                 if phase.name == PhaseName::Specialisation && alone {
                     text!("phase.specialisation_alone_is")
                 } else {
-                    meaning(phase)
+                    meaning(phase.name)
                 },
             ]
         };
@@ -333,7 +341,7 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
     }
     let rises = phases.iter().find(|phase| phase.name == PhaseName::Specialisation);
     match rises {
-        Some(rise) if verdicts.is_empty() => {
+        Some(rise) if verdicts.is_empty() && learnt => {
             lines.push(text!("verdict.none_yet", start = epoch(rise.start)));
         }
         None if verdicts.is_empty() && learnt => lines.push(text!("verdict.none")),
@@ -465,7 +473,7 @@ mod tests {
     use crate::text::{Lang, in_language};
 
     /// Every figure that a sentence asks for.
-    const KEYS: [&str; 45] = [
+    const KEYS: [&str; 47] = [
         "hidden1",
         "output",
         "limit",
@@ -479,6 +487,8 @@ mod tests {
         "val_loss_now",
         "val_loss_lowest",
         "rise",
+        "val_loss_calibrated_then",
+        "val_loss_calibrated_now",
         "val_accuracy",
         "val_accuracy_now",
         "val_accuracy_then",

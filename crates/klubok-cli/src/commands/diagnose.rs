@@ -8,13 +8,16 @@ use std::{
 
 use klubok::{
     bounded::{self, NotRead},
-    config::is_run,
+    config::{Monitor, is_run},
     data::{Part, read_split},
     observe::{
         Diagnosis, history,
         history::{History, Note},
     },
-    train::run_dir::{RunDir, SPLIT},
+    train::{
+        best::Recent,
+        run_dir::{RunDir, SPLIT},
+    },
 };
 
 use crate::{
@@ -97,23 +100,29 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
 }
 
 /// Where the validation loss as the network has it was lowest in another epoch than the best one:
-/// both, and what the best one goes by.
+/// what the best one goes by, in both.
 fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
-    let known = history.epochs.iter();
-    let known = known.filter_map(|row| Some((row, row.val_loss.filter(|loss| loss.is_finite())?)));
-    let (row, loss) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let best = history.epochs.iter().find(|row| Some(row.epoch) == of.best_epoch)?;
-    let (there, here) = row.val_loss_calibrated.zip(best.val_loss_calibrated)?;
-    (row.epoch != best.epoch).then(|| {
-        let digits = |loss: f64| decimal(format_args!("{loss:.3}"));
-        text!(
-            "diagnose.lowest_elsewhere",
-            epoch = diagnosis::epoch(row.epoch),
-            loss = digits(loss),
-            here = digits(here),
-            there = digits(there)
-        )
-    })
+    if history.setup.as_ref()?.config.train.monitor != Monitor::Auto {
+        return None;
+    }
+    let mut recent = Recent::default();
+    let epochs = history.epochs.iter().map(|row| {
+        let loss = row.val_loss.filter(|loss| loss.is_finite());
+        (row.epoch, loss, recent.mean_with(row.val_loss_calibrated))
+    });
+    let epochs: Vec<_> = epochs.collect();
+    let known = epochs.iter().filter_map(|&(epoch, loss, mean)| Some((epoch, loss?, mean?)));
+    let (lowest, loss, there) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (_, _, here) = epochs.iter().find(|epoch| Some(epoch.0) == of.best_epoch)?;
+    let here = here.filter(|here| *here < there)?;
+    let digits = |loss: f64| decimal(format_args!("{loss:.3}"));
+    Some(text!(
+        "diagnose.lowest_elsewhere",
+        epoch = diagnosis::epoch(lowest),
+        loss = digits(loss),
+        here = digits(here),
+        there = digits(there)
+    ))
 }
 
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {

@@ -233,9 +233,6 @@ impl Hub {
     fn is_far(&self, pixels: &[u8]) -> Option<bool> {
         let start = self.start().ok()?;
         let preprocessing = &start.model.preprocessing;
-        if preprocessing.is_blank(pixels) {
-            return Some(true);
-        }
         let typical = self.typical.get_or_init(|| {
             // Measured already, where the run has a model.
             let kept = self.model().ok().and_then(|model| model.card?.typical);

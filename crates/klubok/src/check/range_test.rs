@@ -10,6 +10,9 @@
 //! no more than a hundredth of the rate that does harm, which acts for some steps in this test and
 //! for epochs in a training. Where the lowest loss turns into harm within a decade, that is the
 //! tenth of the lowest that fastai proposes (Howard and Gugger 2020).
+//!
+//! A rate of the settings above the one at which the test undid all it had learnt is tried in a
+//! short training: see [`RangeTest::try_out`]. That doubles what the test costs.
 
 use serde::{Deserialize, Serialize};
 
@@ -106,9 +109,10 @@ impl RangeTest {
         Ok(test)
     }
 
-    /// Trains a copy for a while at the lab's own rate, where the test undid at a lower one what it
-    /// had learnt. With warm-up and a rate that decays some networks stand seven times that rate
-    /// and others twice: no factor tells them apart (`klubok-studies rates`).
+    /// Trains a copy for a while at the lab's own rate, which becomes the configured one, where the
+    /// test undid at a lower one what it had learnt. With warm-up and a rate that decays some
+    /// networks stand five times that rate and others not three: no factor tells them apart
+    /// (`docs/diagnosis.md`).
     ///
     /// The schedule is passed through from its beginning to its end, however few the steps.
     ///
@@ -132,7 +136,11 @@ impl RangeTest {
         for step in 0..steps {
             let at = (step as f64 * planned as f64 / steps as f64) as u64;
             let loss = loss(&trial.train(schedule.at(at))?);
-            if step >= steps - end || !loss.is_finite() {
+            if !loss.is_finite() {
+                self.learns = Some(false);
+                return Ok(());
+            }
+            if step >= steps - end {
                 sum += loss;
             }
         }
@@ -140,8 +148,12 @@ impl RangeTest {
         Ok(())
     }
 
-    /// The rate at which the loss was again what it had been before training, or exploded.
+    /// The rate at which the loss was again what it had been before training, where it had fallen,
+    /// or exploded.
     pub(super) fn undone_at(&self) -> Option<f64> {
+        if self.proposed.is_none() {
+            return self.exploded_at;
+        }
         let points = self.curve.iter().skip_while(|point| point.1 > self.lowest_loss);
         let back = points.clone().find(|point| point.1 > self.first_loss);
         back.map(|point| point.0).or(self.exploded_at)

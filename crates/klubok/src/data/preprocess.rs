@@ -58,14 +58,6 @@ impl Preprocessing {
         Self { mean, std, ..self }
     }
 
-    /// True of a stored picture of one colour: there is nothing to be seen in it.
-    pub fn is_blank(&self, pixels: &[u8]) -> bool {
-        let Input::Pictures(picture) = &self.input else { return false };
-        let mut colours = pixels.chunks_exact(picture.channels);
-        let first = colours.next();
-        colours.all(|colour| Some(colour) == first)
-    }
-
     /// A stored row as the network's input.
     pub fn apply(&self, kind: Kind, stored: &[u8]) -> Vec<f64> {
         let scales = self.mean.iter().zip(&self.std).cycle();
@@ -210,7 +202,6 @@ mod tests {
         assert_eq!(prepare.factor, [0.5, 0.1, 1.0]);
         assert_eq!(prepare.offset, [-1.0, -2.0, -7.0]);
         assert_eq!((prepare.picture, prepare.augment), (Some(shape), augment));
-        assert!(p.is_blank(&[1, 2, 3, 1, 2, 3]) && !p.is_blank(&[1, 2, 3, 1, 2, 4]));
     }
 
     #[test]

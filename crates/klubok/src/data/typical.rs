@@ -5,7 +5,9 @@
 //! coordinates `cᵢ` and their standard deviations `sᵢ`, is how far it is from the mean within the
 //! space; `Q = |x - mean|² - Σ cᵢ²` is how much of it the space does not hold. A sample is far when
 //! a figure is outside of everything that samples of the training part show which took no part in
-//! the components. `Q` has two limits: a blank picture is nearer to the mean than any photograph.
+//! the components. `Q` has two limits, as what is nearer to the mean than any of them is none of
+//! them. A third figure is the standard deviation of a sample's own values: a sample is far too
+//! that has less than half of the least of them, as a blank picture has where others are drawings.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ pub const AXES: usize = 32;
 const SAMPLES: usize = 256;
 /// Samples that give the limits, at most.
 const OTHERS: usize = 512;
+/// Of the least contrast, the share that is far.
+const HALF: f64 = 0.5;
 /// Least number of samples for axes, and for limits.
 const FEW: usize = 32;
 /// Share of the largest value below which there is only rounding.
@@ -45,6 +49,8 @@ pub struct Typical {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
+    /// Smallest standard deviation of a sample's own values.
+    pub contrast: f64,
     /// Largest `T²`.
     pub t_squared: f64,
     /// Smallest and largest `Q`.
@@ -82,14 +88,21 @@ impl Typical {
         axes.truncate(spread.len());
         drop(samples);
         let single = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
-        let limits =
-            Limits { t_squared: 0.0, q: [f64::INFINITY, 0.0], samples: others.len() as u64 };
+        let limits = Limits {
+            contrast: f64::INFINITY,
+            t_squared: 0.0,
+            q: [f64::INFINITY, 0.0],
+            samples: others.len() as u64,
+        };
         let axes = axes.iter().flat_map(|axis| single(axis)).collect();
         let mut typical = Self { mean: single(&mean), axes, spread: single(&spread), limits };
         each_row(rows, &others, |_, stored| {
-            let (t_squared, q) = typical.figures(&preprocessing.apply(kind, stored));
-            let Limits { t_squared: most, q: [low, high], .. } = &mut typical.limits;
+            let sample = preprocessing.apply(kind, stored);
+            let (t_squared, q) = typical.figures(&sample);
+            let Limits { contrast: least, t_squared: most, q: [low, high], .. } =
+                &mut typical.limits;
             (*most, *low, *high) = (most.max(t_squared), low.min(q), high.max(q));
+            *least = least.min(contrast(&sample));
             Ok(())
         })?;
         Ok(typical.is_sound(width).then_some(typical))
@@ -97,9 +110,9 @@ impl Typical {
 
     /// Whether a sample, as the network's input, is far from those of the training part.
     pub fn is_far(&self, sample: &[f64]) -> bool {
-        let Limits { t_squared: most, q: [low, high], .. } = self.limits;
+        let Limits { contrast: least, t_squared: most, q: [low, high], .. } = self.limits;
         let (t_squared, q) = self.figures(sample);
-        t_squared > most || !(low..=high).contains(&q)
+        t_squared > most || !(low..=high).contains(&q) || contrast(sample) < HALF * least
     }
 
     /// `T²` and `Q`.
@@ -118,7 +131,8 @@ impl Typical {
 
     /// Whether it can be computed with, for so many inputs.
     pub fn is_sound(&self, inputs: usize) -> bool {
-        let Self { mean, axes, spread, limits: Limits { t_squared, q: [low, high], .. } } = self;
+        let Self { mean, axes, spread, limits } = self;
+        let Limits { contrast, t_squared, q: [low, high], .. } = limits;
         let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
         mean.len() == inputs
             && (1..=AXES).contains(&spread.len())
@@ -126,9 +140,16 @@ impl Typical {
             && finite(mean)
             && finite(axes)
             && spread.iter().all(|s| s.is_finite() && *s > 0.0)
-            && [t_squared, low, high].iter().all(|x| x.is_finite() && **x >= 0.0)
+            && [contrast, t_squared, low, high].iter().all(|x| x.is_finite() && **x >= 0.0)
             && low <= high
     }
+}
+
+/// Standard deviation of a sample's own values.
+fn contrast(sample: &[f64]) -> f64 {
+    let n = sample.len() as f64;
+    let mean = sample.iter().sum::<f64>() / n;
+    (sample.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
 /// So many of `rows`, evenly, and of the others those that give the limits.

@@ -43,7 +43,7 @@ fn card_of_model() -> Card {
         chose_epoch: true,
         samples: 8,
     };
-    let limits = Limits { t_squared: 12.5, q: [0.25, 30.0], samples: 40 };
+    let limits = Limits { contrast: 0.5, t_squared: 12.5, q: [0.25, 30.0], samples: 40 };
     let (mean, axes, spread) = (vec![0.5; 4], vec![0.0, 0.6, 0.8, 0.0], vec![1.5]);
     Card {
         training: Training {
@@ -148,7 +148,7 @@ fn the_metadata_has_sorted_keys_and_short_numbers() {
         card.replace(checksum.as_str().unwrap(), "CHECKSUM"),
         concat!(
             r#"{"card":{"training":{"identity":"0123","samples":[30,50],"split_seed":0,"#,
-            r#""val_fraction":0.2},"typical":{"q":[0.25,30.0],"samples":40,"t_squared":12.5},"#,
+            r#""val_fraction":0.2},"typical":{"contrast":0.5,"q":[0.25,30.0],"samples":40,"t_squared":12.5},"#,
             r#""validation":{"accuracy":0.75,"accuracy_interval":[0.5,0.9],"chance":0.5,"#,
             r#""chose_epoch":true,"samples":8}},"#,
             r#""checksum":"CHECKSUM","classes":["cat","\"dog\" é"],"#,

@@ -7,13 +7,16 @@
 //! `p = (1 - u) softmax(z / T) + u / K`.
 //!
 //! The temperature `T` is the one with the lowest cross-entropy of `softmax(z / T)` on `n` samples
-//! that training did not see, plus `(ln T)² / 2n`, between `e⁻¹⁶` and `e¹⁶`. `u = 1 / (n + 1)` is
-//! Laplace's rule: where all `n` answers are right the lower temperature is always the better one,
-//! and confidences would be 1. Bounds and `u` are "ts-mix" of Berta et al. 2025 (arXiv 2501.19195).
+//! that training did not see, plus `(β - 1 - ln β) / n` with `β = 1 / T`, between `e⁻¹⁶` and `e¹⁶`.
+//! `u = 1 / (n + 1)` is Laplace's rule: where all `n` answers are right the lower temperature is
+//! always the better one, and confidences would be 1. Bounds and `u` are "ts-mix" of Berta et al.
+//! 2025 (arXiv 2501.19195).
 //!
-//! The term in `ln T` expects of it, before a sample is seen, a standard deviation of 1 about 0:
-//! sixty right answers out of sixty say next to nothing of the temperature, and would make all
-//! confidences alike. Where hundreds speak it is not noticed (`docs/best-epoch.md`).
+//! The term in `β` is a prior, a gamma distribution with its mode at 1: sixty right answers out of
+//! sixty say next to nothing of the temperature, and would make all confidences alike. It holds
+//! `T` up with the force of one sample, lets it grow almost freely, and where hundreds speak it is
+//! not noticed (`docs/best-epoch.md`). Like the cross-entropy it is convex in `β`: there is one
+//! lowest point.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +24,8 @@ use super::loss::log_sum_exp;
 
 /// `ln T` is between this and its negative.
 const BOUND: f64 = 16.0;
-/// Standard deviation of `ln T` that is expected before a sample is seen.
-const SPREAD: f64 = 1.0;
+/// Samples that the prior weighs as much as.
+const PRIOR: f64 = 1.0;
 /// Steps of the search: no more than halving would need for seven digits of `ln T`.
 const STEPS: usize = 30;
 /// The search ends with a step of `ln T` below this.
@@ -58,10 +61,11 @@ impl Calibration {
         if classes.is_empty() {
             return Self::NONE;
         }
-        let prior = 1.0 / (SPREAD * SPREAD * classes.len() as f64);
+        let prior = PRIOR / classes.len() as f64;
         let slope = |ln_t: f64| {
             let (first, second) = slope(logits, outputs, classes, ln_t);
-            (first + prior * ln_t, second + prior)
+            let beta = (-ln_t).exp();
+            (first + prior * (1.0 - beta), second + prior * beta)
         };
         Self::of(lowest(slope).exp(), classes.len() as u64)
     }
@@ -201,7 +205,8 @@ mod tests {
             let loss = |temperature: f64| {
                 let loss =
                     Calibration { temperature, uniform: 0.0 }.loss(&z, outputs, &classes).unwrap();
-                loss + temperature.ln().powi(2) / (2.0 * samples as f64)
+                let beta = 1.0 / temperature;
+                loss + (beta - 1.0 - beta.ln()) / samples as f64
             };
             let lowest = loss(temperature);
             for other in [0.5, 0.99, 0.9999, 1.0001, 1.01, 2.0] {
@@ -231,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn few_samples_move_it_little_and_never_beyond_its_bounds() {
+    fn few_samples_move_it_little() {
         let z = [5.0, -5.0, -3.0, 3.0];
         let right = Calibration::fit(&z, 2, &[0, 1]);
         assert!((0.8..1.0).contains(&right.temperature), "{right:?}");
@@ -240,11 +245,17 @@ mod tests {
         right.confidences(&mut p);
         assert!((p[0] - 5.0 / 6.0).abs() < 1e-4 && (p[0] + p[1] - 1.0).abs() < 1e-12, "{p:?}");
         let wrong = Calibration::fit(&z, 2, &[1, 0]);
-        assert!((2.0..20.0).contains(&wrong.temperature), "{wrong:?}");
+        assert!((4.0..40.0).contains(&wrong.temperature), "{wrong:?}");
+        // Sixty of sixty, however clearly or faintly: one lowest point, and never far below 1.
+        for margin in [0.01, 1.0, 10.0] {
+            let z = [margin, 0.0].repeat(60);
+            let right = Calibration::fit(&z, 2, &[0; 60]).temperature;
+            assert!((0.01..=1.0).contains(&right), "{margin}: {right}");
+        }
         // As many wrong as there are in a real validation part: no better than guessing.
         let many = z.repeat(500);
         let wrong = Calibration::fit(&many, 2, &[1, 0].repeat(500));
-        assert!((3.0..BOUND).contains(&wrong.temperature.ln()), "{wrong:?}");
+        assert!((3.0..BOUND + CLOSE).contains(&wrong.temperature.ln()), "{wrong:?}");
         let loss = wrong.loss(&many, 2, &[1, 0].repeat(500)).unwrap();
         assert!((loss - 2f64.ln()).abs() < 0.1, "{loss}");
     }

@@ -257,22 +257,18 @@ pub(super) fn advise_by_cause(verdicts: &mut [Verdict]) {
     }
 }
 
-/// A setting has one value: where verdicts give it several, that of the first counts, which is the
-/// worst of them.
-pub(super) fn advise_alike(verdicts: &mut [Verdict]) {
-    let mut known: Vec<Change> = Vec::new();
+/// A run has one learning rate: where verdicts advise several, that of the first counts, which is
+/// the worst of them.
+pub(super) fn advise_one_rate(verdicts: &mut [Verdict]) {
+    let is_rate = |change: &&Change| change.key == "train.learning_rate";
+    let Some(rate) = verdicts.iter().flat_map(|v| &v.changes).find(is_rate).cloned() else {
+        return;
+    };
     for verdict in verdicts {
-        let mut changes = verdict.changes.clone();
-        for change in &mut changes {
-            match known.iter().find(|first| first.key == change.key) {
-                Some(first) => change.clone_from(first),
-                None => known.push(change.clone()),
-            }
-        }
-        if changes != verdict.changes {
-            let more_samples = verdict.more_samples;
-            verdict.advise(Remedy { changes, more_samples });
-        }
+        let more_samples = verdict.more_samples;
+        let one = |change: &Change| if is_rate(&change) { rate.clone() } else { change.clone() };
+        let changes: Vec<Change> = verdict.changes.iter().map(one).collect();
+        verdict.advise(Remedy { changes, more_samples });
     }
 }
 
@@ -313,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_given_one_value_the_one_of_the_worst_verdict() {
+    fn one_learning_rate_is_advised_that_of_the_worst_verdict() {
         let of = |name, value| {
             let mut verdict = Tracker::new(None).verdict(name, 1.0, Evidence::new());
             verdict.advise(vec![Change::new("train.learning_rate", value)].into());
@@ -321,7 +317,7 @@ mod tests {
         };
         let mut verdicts =
             [of(VerdictName::LearningRateTooHigh, 0.001), of(VerdictName::OscillatingLoss, 0.9)];
-        advise_alike(&mut verdicts);
+        advise_one_rate(&mut verdicts);
         assert_eq!(verdicts[1].try_, "--set train.learning_rate=0.001");
         assert_eq!(verdicts[0].changes, verdicts[1].changes);
     }

@@ -125,7 +125,10 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
     let calibrated = fall(&course.calibrated, at, last);
     let recalibrated = calibrated.is_some_and(|(then, now)| {
         let error = by_chance(&course.calibrated[at.saturating_sub(8)..], since, then, samples);
-        then - now > (ERRORS * error).max(MENDED * then.abs())
+        let told = (ERRORS * error).max(MENDED * then.abs());
+        // What fell and has risen again since improves no more.
+        let lowest = smooth(&course.calibrated[at..], 1).into_iter().fold(then, f64::min);
+        then - now > told && now - lowest < told
     });
     let improves = recalibrated || accuracy_rises(&course.accuracy, at, samples);
     Some(Rise { at, base, now, errors, train, accuracy, calibrated, improves })

@@ -276,7 +276,7 @@ impl Tracker {
             // A validation loss that rises does not make a training loss low that has come to rest
             // where it began.
             (None, Some(_)) => flat(&epochs, &losses, None, self.first, self.flat)
-                .filter(|flat| flat.high && !self.is_good()),
+                .filter(|flat| flat.high && !self.knows_its_samples()),
         };
         if self.explosion.is_none_or(|explosion| !explosion.last) {
             self.explosion = self.growth();
@@ -291,7 +291,7 @@ impl Tracker {
         } else {
             flat(epochs, val, Some(train), self.first, self.flat)
         };
-        if let Some(flat) = flat.as_mut().filter(|_| self.is_good()) {
+        if let Some(flat) = flat.as_mut().filter(|_| self.knows_its_samples()) {
             flat.high = false;
         }
         flat
@@ -299,10 +299,16 @@ impl Tracker {
 
     /// Answers that are right, or much more often on the training samples than on others: the
     /// network does learn.
-    fn is_good(&self) -> bool {
+    fn knows_its_samples(&self) -> bool {
         let Some(row) = self.points.last() else { return false };
-        let gap = row.train_accuracy.zip(row.val_accuracy).map(|(train, val)| train - val);
-        is_good(row.train_accuracy.or(row.val_accuracy)) || gap.is_some_and(|gap| gap > BY_HEART)
+        // The training accuracy is one of as many samples.
+        let samples = self.samples.map_or(f64::INFINITY, |n| n as f64);
+        let by_heart = |(train, val): (f64, f64)| {
+            let chance = 2.0 * (2.0 * val * (1.0 - val) / samples).max(0.0).sqrt();
+            train - val > chance.max(BY_HEART)
+        };
+        is_good(row.train_accuracy.or(row.val_accuracy))
+            || row.train_accuracy.zip(row.val_accuracy).is_some_and(by_heart)
     }
 
     /// Training losses over epochs, without them validation losses.

@@ -8,7 +8,7 @@ use super::{
     fall::creeps,
     flat::is_good,
     meaning::verdict,
-    remedy::{advise_alike, advise_by_cause},
+    remedy::{advise_by_cause, advise_one_rate},
     rise::Rise,
     series::{jitter, mean, noise},
     tracker::{Explosion, Tracker, evidence},
@@ -50,7 +50,7 @@ impl Tracker {
             .extend(findings.into_iter().map(|(name, since, of)| self.verdict(name, since, of)));
         advise_by_cause(&mut verdicts);
         verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
-        advise_alike(&mut verdicts);
+        advise_one_rate(&mut verdicts);
         verdicts
     }
 

@@ -25,7 +25,7 @@ fn card() -> Card {
     let (accuracy_interval, chance) = ([0.5, 0.9], 0.5);
     let (chose_epoch, samples) = (true, 8);
     let validation = Validation { accuracy: 0.75, accuracy_interval, chance, chose_epoch, samples };
-    let limits = Limits { along: 12.5, beside: [0.25, 30.0], samples: 40 };
+    let limits = Limits { contrast: 0.5, t_squared: 12.5, q: [0.25, 30.0], samples: 40 };
     let (mean, axes, spread) = (vec![0.5; 4], vec![0.0, 0.6, 0.8, 0.0], vec![1.5]);
     let (identity, samples) = ("0123".into(), vec![30, 50]);
     Card {

@@ -211,6 +211,22 @@ fn a_rate_above_the_explosion_is_too_high() {
     let test = with(&plain(&sets), &data, |lab| RangeTest::of(lab).unwrap());
     assert!(test.proposed.is_some_and(|rate| (1e-3..1.0).contains(&rate)), "{test:?}");
     assert!(test.lowest_loss < 0.6 * test.first_loss, "{test:?}");
+    assert_eq!(test.learns, Some(false));
+    assert_eq!(test.verdict().map(|v| v.name), Some(VerdictName::LearningRateTooHigh));
+}
+
+#[test]
+fn a_rate_is_tried_only_where_the_test_undid_something_below_it() {
+    let data = blobs::data(600, 300);
+    let tried = |data: &Dataset, rate: &str| {
+        let sets = ["model.hidden=32", "train.epochs=20", rate];
+        with(&plain(&sets), data, |lab| RangeTest::of(lab).unwrap())
+    };
+    let low = tried(&data, "train.learning_rate=0.001");
+    assert_eq!((low.learns, low.verdict()), (None, None), "{low:?}");
+    // Where nothing can be learnt, nothing is undone.
+    let random = tried(&shuffled(&data), "train.learning_rate=0.001");
+    assert_eq!(random.learns, None, "{random:?}");
 }
 
 #[test]

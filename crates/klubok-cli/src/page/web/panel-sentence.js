@@ -21,7 +21,7 @@
   const figures = new Set([
     "evidence.rise", "evidence.standard_errors", "evidence.loss_first", "evidence.loss_before", "evidence.loss_now",
     "evidence.loss_lowest", "evidence.loss_highest", "evidence.loss_mean", "evidence.train_loss_then",
-    "evidence.train_loss_now", "evidence.train_loss_chance", "evidence.val_loss_lowest", "evidence.val_loss_now",
+    "evidence.train_loss_now", "evidence.train_loss_chance", "evidence.val_loss_calibrated_then", "evidence.val_loss_calibrated_now", "evidence.val_loss_lowest", "evidence.val_loss_now",
     "evidence.val_accuracy", "evidence.val_accuracy_then", "evidence.val_accuracy_now", "evidence.val_samples",
     "evidence.chance", "evidence.fall", "evidence.fall_per_epoch_first", "evidence.fall_per_epoch_last", "evidence.jitter",
     "evidence.turning", "evidence.update_ratio", "evidence.limit", "evidence.grad_norm_first", "evidence.grad_norm_now",
