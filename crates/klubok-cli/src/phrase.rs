@@ -114,7 +114,7 @@ pub(crate) fn said_for_good(sentence: &str) -> Option<&'static str> {
 pub(crate) mod tests {
     use std::path::Path;
 
-    use klubok::config::{KEYS, Note, keys::DefaultValue};
+    use klubok::config::{DataKind, KEYS, Note, Preset, keys::DefaultValue};
 
     use super::*;
     use crate::text::in_russian;
@@ -205,7 +205,9 @@ pub(crate) mod tests {
                 DefaultValue::Auto(rule) => rule,
                 DefaultValue::Fixed(_) => "the article",
             };
-            for said in [key.meaning, key.source, rule, &range] {
+            let of_presets = Preset::ALL.map(|preset| preset.source(DataKind::Pictures, key));
+            let sources = of_presets.into_iter().flatten().chain([key.source]);
+            for said in sources.chain([key.meaning, rule, range.as_str()]) {
                 // A name or a value by itself is the same.
                 assert!(!said.contains(' ') || is_known(said), "`{}`: {said}", key.path);
             }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{ConfigError, DataKind};
+use super::{ConfigError, DataKind, Key};
 
 /// A named starting point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,15 @@ impl Preset {
             (Preset::Plain, _) => "",
         }
     }
+
+    /// Where the preset's own value of a key comes from, where the preset sets it: the remark
+    /// beside it.
+    pub fn source(self, kind: DataKind, key: &Key) -> Option<&'static str> {
+        let (_, section) = self.toml(kind).split_once(&format!("[{}]\n", key.section()))?;
+        let own = section.lines().take_while(|line| !line.starts_with('['));
+        let line = own.into_iter().find(|line| line.split(' ').next() == Some(key.name()))?;
+        line.split_once("  # ").map(|(_, source)| source)
+    }
 }
 
 /// Photographs vary far more than a few thousand samples show, and the network is large: noise
@@ -58,20 +67,20 @@ impl Preset {
 /// lets it use them. A shift of 4 of 64 pixels is about what a photographer's framing varies by.
 const PICTURES: &str = r"
 [model]
-hidden = [1024, 512, 256]
-batch_norm = true
-dropout = 0.3
+hidden = [1024, 512, 256]  # twice the article's layers
+batch_norm = true  # Ioffe and Szegedy 2015
+dropout = 0.3  # Srivastava et al. 2014
 
 [train]
-epochs = 40
+epochs = 40  # with mirroring, shifts and dropout the network learns for longer
 
 [regularization]
-weight_decay = 0.05
-label_smoothing = 0.05
+weight_decay = 0.05  # Loshchilov and Hutter 2019
+label_smoothing = 0.05  # Szegedy et al. 2016
 
 [augment]
-flip = true
-shift = 4
+flip = true  # a mirrored cat is a cat
+shift = 4  # a photographer's framing varies by about as much
 ";
 
 /// Mirrored digits are other signs, so nothing is flipped. IDX pictures are centred already: a
@@ -108,17 +117,17 @@ patience = 30
 /// Input and output follow from the data: 4,096 grey values and 2 classes give 4096-512-256-128-2.
 const ARTICLE: &str = r#"
 [model]
-hidden = [512, 256, 128]
-activation = "relu"
-init = "he"
-output_init = "he"
+hidden = [512, 256, 128]  # the article
+activation = "relu"  # the article
+init = "he"  # the article
+output_init = "he"  # the article
 
 [train]
-epochs = 60
-optimizer = "sgd"
-learning_rate = 0.01
-momentum = 0.9
-schedule = "constant"
-warmup_epochs = 0
-early_stopping = false
+epochs = 60  # the article
+optimizer = "sgd"  # the article
+learning_rate = 0.01  # the article
+momentum = 0.9  # the article
+schedule = "constant"  # the article
+warmup_epochs = 0  # the article
+early_stopping = false  # the article
 "#;

@@ -312,7 +312,7 @@ pub const KEYS: &[Key] = &[
         "15",
         Allowed::Whole(1, 1_000_000),
         "epochs without a better one before stopping",
-        "half of the default epochs",
+        "half of the epochs of the preset plain",
     ),
     key(
         "train.seed",

@@ -32,8 +32,8 @@ fn value(table: &Table, key: &Key) -> String {
 pub fn defaults_text(preset: Preset) -> String {
     let name = preset.name();
     let head = format!(
-        "# What `klubok train` uses on folders of pictures: the preset {name}. Where IDX files (such as MNIST),\n\
-         # points (demo:spirals) or another preset have another value, that is said.\n\n"
+        "# What `klubok train` uses on folders of pictures: the preset {name}. Where IDX files (such \
+         as MNIST), points (demo:spirals) or another preset have another value, that is said.\n\n"
     );
     let value = |preset, kind, key: &Key| written(&Layers::new(preset, kind).value(key));
     let body = sections(|text, key| {
@@ -43,7 +43,8 @@ pub fn defaults_text(preset: Preset) -> String {
         if let DefaultValue::Auto(rule) = key.default {
             let _ = writeln!(text, "# auto: {rule}");
         }
-        let _ = writeln!(text, "# source: {}", key.source);
+        let of_preset = preset.source(DataKind::Pictures, key);
+        let _ = writeln!(text, "# source: {}", of_preset.unwrap_or(key.source));
         let kinds = [("IDX files", DataKind::Idx), ("points", DataKind::Points)];
         for (of, kind) in kinds {
             let other = value(preset, kind, key);
@@ -168,6 +169,21 @@ mod tests {
         assert!(text.contains("epsilon = 1e-8"));
         assert!(text.contains("# IDX files: [512, 256]\n"), "{text}");
         assert!(text.contains("# preset article: [512, 256, 128]\n# preset plain: [512, 256]"));
+    }
+
+    #[test]
+    fn every_value_has_its_own_source() {
+        for preset in Preset::ALL {
+            for key in KEYS {
+                let value = Layers::new(preset, DataKind::Pictures).value(key);
+                let is_own = value != key.default_value();
+                let source = preset.source(DataKind::Pictures, key);
+                assert!(!is_own || source.is_some(), "{} in {}", key.path, preset.name());
+            }
+        }
+        let text = defaults_text(Preset::Balanced);
+        assert!(text.contains("# source: Srivastava et al. 2014\n"), "{text}");
+        assert!(defaults_text(Preset::Plain).contains("# source: the plain network\n"));
     }
 
     #[test]
