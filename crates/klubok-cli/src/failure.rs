@@ -4,12 +4,13 @@ use std::{
     fmt,
     io::ErrorKind,
     panic::{AssertUnwindSafe, catch_unwind, set_hook},
+    path::Path,
     process::ExitCode,
     sync::{Mutex, OnceLock},
 };
 
 use klubok::{
-    config::ConfigError,
+    config::{ConfigError, is_run},
     data::{DataError, Part},
     error::PlanError,
     observe::history::HistoryError,
@@ -17,6 +18,7 @@ use klubok::{
 };
 
 use crate::{
+    classifier::RUNS,
     files::quoted,
     phrase::said,
     terminal::{clean, complain, paint},
@@ -29,6 +31,11 @@ static COMMAND: OnceLock<&str> = OnceLock::new();
 /// From now on hints say `klubok NAME` where it is about data.
 pub(crate) fn name_command(name: &'static str) {
     COMMAND.get_or_init(|| name);
+}
+
+/// The command that can be run again with other data.
+fn command() -> &'static str {
+    COMMAND.get().copied().unwrap_or("train")
 }
 
 /// Why a command did not do what it was asked.
@@ -86,6 +93,12 @@ impl From<std::io::Error> for Failure {
 impl From<klubok::Error> for Failure {
     fn from(error: klubok::Error) -> Self {
         let hint = match &error {
+            klubok::Error::Config(ConfigError::Value { value, allowed, .. })
+                if has_decimal_comma(value) && allowed.starts_with("a number") =>
+            {
+                return Self::usage(&error)
+                    .hint(text!("hint.point", value = value.replace(',', ".")));
+            }
             klubok::Error::Config(_) => {
                 return Self::usage(&error).hint(text!("hint.config"));
             }
@@ -126,8 +139,11 @@ fn data_hint(error: &DataError) -> Option<String> {
         }
         DataError::IdxMagic { .. } => text!("hint.idx_magic"),
         DataError::Missing { .. } => text!("hint.data_missing"),
+        DataError::NoClasses { .. } => match command() {
+            "eval" => text!("hint.no_classes_eval"),
+            command => text!("hint.no_classes_here", command = command),
+        },
         DataError::NotAFolder { .. }
-        | DataError::NoClasses { .. }
         | DataError::NoPictures { .. }
         | DataError::EmptyClass { .. } => text!("hint.data_layout"),
         DataError::PartTwice { part: Part::Train, .. } => text!("hint.train_twice"),
@@ -159,7 +175,7 @@ fn data_hint(error: &DataError) -> Option<String> {
 
 /// The commands for the readings of folders; only such as work.
 fn layout_hint(error: &DataError) -> Option<String> {
-    let command = COMMAND.get().copied().unwrap_or("train");
+    let command = command();
     Some(match error {
         DataError::NoTrainPart { several: false, .. } => text!("hint.no_train_part_alone"),
         DataError::NoTrainPart { path, .. } => {
@@ -222,7 +238,7 @@ fn run_hint(error: &RunError) -> Option<String> {
     Some(match error {
         RunError::Exists { path } => text!("hint.exists", run = quoted(path)),
         RunError::Taken { .. } => text!("hint.taken"),
-        RunError::NotARun { .. } => text!("hint.not_a_run"),
+        RunError::NotARun { path, .. } => not_a_run_hint(path),
         RunError::NoRuns { .. } => text!("hint.no_runs"),
         RunError::Changed { key, before, .. } => {
             text!("hint.settings_changed", key = key, before = before)
@@ -234,6 +250,24 @@ fn run_hint(error: &RunError) -> Option<String> {
         | RunError::Line { .. }
         | RunError::Config { .. } => text!("hint.damaged_run"),
         _ => return None,
+    })
+}
+
+/// The run that was meant, or where they are listed.
+pub(crate) fn not_a_run_hint(path: &str) -> String {
+    let run = format!("{RUNS}/{path}");
+    if is_run(Path::new(&run)) {
+        text!("hint.did_you_mean", run = run)
+    } else {
+        text!("hint.not_a_run")
+    }
+}
+
+/// True of `0,01`: a comma stands where a point should.
+fn has_decimal_comma(value: &str) -> bool {
+    value.split_once(',').is_some_and(|(whole, rest)| {
+        let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+        digits(whole) && digits(rest)
     })
 }
 
@@ -281,5 +315,11 @@ mod tests {
         assert!(hint(ErrorKind::NotFound).is_some_and(|hint| hint.contains("path")));
         assert!(hint(ErrorKind::PermissionDenied).is_some_and(|hint| hint.contains("chmod")));
         assert_eq!(hint(ErrorKind::Other), None);
+    }
+
+    #[test]
+    fn a_comma_between_digits_is_no_decimal_sign() {
+        let values = ["0,01", "1,5", "0.01", "256,64,2", "a,b", ",5"].map(has_decimal_comma);
+        assert_eq!(values, [true, true, false, false, false, false]);
     }
 }

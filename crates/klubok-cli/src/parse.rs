@@ -1,7 +1,11 @@
 //! From the words of a command line to what [`args`](crate::args) defines; what is wrong with them,
 //! in one sentence.
 
-use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
+use clap::{
+    Command, CommandFactory as _, FromArgMatches as _, ValueEnum as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use klubok::config::{KEYS, keys::nearest};
 
 use crate::{
     args::Cli,
@@ -35,12 +39,39 @@ pub(crate) fn command_line() -> Result<Cli> {
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
     let named = std::env::args_os().nth(1).map(|name| name.to_string_lossy().into_owned());
-    let help = match named.filter(|name| command.find_subcommand(name).is_some()) {
-        Some(command) => text!("hint.command_help", command = command),
+    let named = named.as_deref().and_then(|name| command.find_subcommand(name));
+    let help = match named {
+        Some(command) => text!("hint.command_help", command = command.get_name()),
         None => text!("hint.help"),
     };
-    let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(said));
+    let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
+    let known = tip.as_ref().is_some_and(|tip| tip.contains("similar"));
+    let flag = named.and_then(|command| flag_of_setting(&error, command, known));
+    let tip =
+        flag.map(|flag| text!("hint.similar_flag", flag = flag)).or(tip.map(|tip| said(&tip)));
     Err(Failure::usage(message).hint(tip.map_or(help.clone(), |tip| format!("{tip}; {help}"))))
+}
+
+/// How a setting is set that a word which is no flag is the name of, or where nothing else is
+/// `known` to be meant, is near to.
+fn flag_of_setting(error: &clap::Error, command: &Command, known: bool) -> Option<String> {
+    let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    else {
+        return None;
+    };
+    let name = word.trim_start_matches('-').split('=').next()?.replace('-', "_");
+    let exact = KEYS.iter().find(|key| key.name() == name).map(|key| key.path);
+    let path = exact.or_else(|| nearest(&name).filter(|_| !known))?;
+    let flag = match path.split_once('.')?.1 {
+        "learning_rate" => "lr".to_owned(),
+        name => name.replace('_', "-"),
+    };
+    let has = |long: &str| command.get_arguments().any(|arg| arg.get_long() == Some(long));
+    if has(&flag) {
+        return Some(format!("--{flag}"));
+    }
+    has("set").then(|| format!("--set {path}=..."))
 }
 
 /// The language that a flag asks for: it is needed before clap has understood all flags, or one of

@@ -28,7 +28,10 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
-        Some(Command::Eval(args)) => eval::run(&args),
+        Some(Command::Eval(args)) => {
+            failure::name_command("eval");
+            eval::run(&args)
+        }
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Check(args)) => {
             failure::name_command("check");

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     bar.finish_and_clear();
     let path = args.output.clone().unwrap_or_else(|| first.file(REPORT));
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;
+    screen.say(text!("page_at.open_report"));
     answer(clean(path.display()))
 }
 

@@ -1,5 +1,7 @@
 //! `klubok resume`: goes on with a run exactly where it stopped, or for longer than it was to.
 
+use std::path::Path;
+
 use klubok::{
     config::{Config, DataKind, Layers, Preset},
     observe::Diagnosis,
@@ -57,7 +59,8 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     }
     drop(run.lock()?);
     let backend = compute::device_of_run(&config, &info.kernel, screen);
-    let (options, difference) = loading::of_run(&config, &info)?;
+    let found = loading::of_run(&config, &info);
+    let (options, difference) = found.map_err(|failure| missing(failure, &info))?;
     refuse(difference)?;
     let data = loading::open(&info.data, &options, screen)?;
     let progress = progress.unwrap_or_default();
@@ -76,6 +79,26 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     let training = Training { run: &run, config, info, data, page, screen, lines: lines_of };
     let done = training.train(backend.as_ref())?;
     training::finish(&done, &args.report, lines, config.train.learning_rate)
+}
+
+/// Where data of the run is gone, the command that was given and where to say what lies elsewhere.
+fn missing(failure: Failure, info: &RunInfo) -> Failure {
+    let paths = [
+        ("--data", Some(&info.data)),
+        ("--val", info.val.as_ref()),
+        ("--test", info.test.as_ref()),
+    ];
+    let is_gone = |path: &str| !path.starts_with("demo:") && !Path::new(path).exists();
+    let gone = paths.into_iter().filter(|(_, path)| path.is_some_and(|path| is_gone(path)));
+    let new: Vec<String> =
+        gone.map(|(flag, _)| format!(" {flag} {}", text!("resume.new_path"))).collect();
+    if new.is_empty() {
+        return failure;
+    }
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let given = words.map(|word| if word.starts_with("--") { word } else { quoted(&word) });
+    let command = format!("klubok {}{}", given.collect::<Vec<_>>().join(" "), new.concat());
+    failure.hint(text!("hint.moved", command = command))
 }
 
 /// Says that a run has ended, how, and how it would go on.

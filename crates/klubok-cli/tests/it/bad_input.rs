@@ -27,7 +27,7 @@ fn a_folder_that_is_missing() {
 fn a_folder_that_is_empty() {
     let place = Place::new();
     fs_err::create_dir(place.path("pets")).unwrap();
-    refuses(&place, "pets", "`pets` has no class folders", "one folder of pictures a class");
+    refuses(&place, "pets", "`pets` has no class folders", "finds `pets/cat/1.jpg`");
 }
 
 #[test]
@@ -111,6 +111,8 @@ fn values_of_the_wrong_type_or_out_of_range() {
     setting(&["--dropout", "-0.1"], "`model.dropout` is `-0.1`");
     setting(&["--lr", "0"], "`train.learning_rate` is `0`");
     setting(&["--lr", "nan"], "`train.learning_rate` is `nan`");
+    let comma = ["train", "pets", "--lr", "0,01"];
+    Place::with_pets().fails(&comma, 2, "must be a number above 0", "is a point: 0.01");
     setting(&["--optimizer", "magic"], "`train.optimizer` is `magic`");
     setting(&["--device", "toaster"], "`train.device` is `toaster`");
     setting(&["--precision", "f8"], "`train.precision` is `f8`");
@@ -179,7 +181,7 @@ fn models_that_are_cut_altered_or_something_else() {
     *altered.last_mut().unwrap() ^= 1;
     refused("altered.safetensors", &altered, "checksum");
     refused("text.safetensors", b"hello, I am no model at all", "is not a klubok model");
-    place.fails(&["predict", "pets", picture], 1, "`pets` is not a run", "klubok train");
+    place.fails(&["predict", "pets", picture], 1, "`pets` is not a run", "`klubok runs` lists");
     place.fails(&["predict", "latest", picture], 1, "no run", "klubok train");
     place.fails(&["predict", "none", picture], 1, "none", "");
 }

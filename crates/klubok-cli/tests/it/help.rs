@@ -45,6 +45,11 @@ fn a_wrong_command_or_flag_is_wrong_use() {
     place.fails(&["trian"], 2, "unrecognized subcommand", "train");
     place.fails(&["train"], 2, "<DATA>", "klubok train --help");
     place.fails(&["train", "x", "--epoch", "3"], 2, "--epoch", "--epochs");
+    place.fails(&["train", "x", "--learning-rate", "1"], 2, "--learning-rate", "`--lr`");
+    place.fails(&["resume", "x", "--learning-rate=1"], 2, "--learning-rate", "`--lr`");
+    let decay = "`--set regularization.weight_decay=...`";
+    place.fails(&["train", "x", "--weight-decay", "1"], 2, "--weight-decay", decay);
+    place.fails(&["train", "x", "--wd", "1"], 2, "--wd", decay);
     place.fails(&["train", "x", "--set", "epochs"], 2, "KEY=VALUE", "klubok train --help");
     place.fails(&["demo", "--json", "--jsonl"], 2, "cannot be used with", "klubok demo --help");
 }

@@ -216,8 +216,9 @@ fn an_own_picture_comes_with_what_its_answer_is_worth() {
 fn a_report_is_one_file() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);
-    let said = place.ok(&["report", "run"]).stdout;
-    assert_eq!(said.trim(), "run/report.html");
+    let ran = place.ok(&["report", "run"]);
+    assert_eq!(ran.stdout, "run/report.html\n");
+    assert!(ran.stderr.ends_with("Open it in a browser:\n"), "{}", ran.stderr);
     let report = String::from_utf8(place.read("run/report.html")).unwrap();
     assert!(report.len() < 6_000_000);
     let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();

@@ -131,7 +131,8 @@ fn moved_pictures_are_followed_and_others_refused() {
     place.train(&["-o", "run"]);
     fs_err::rename(place.path("pets"), place.path("moved")).unwrap();
     place.pets("others", 29);
-    place.fails(&["resume", "run", "--epochs", "5"], 1, "pets", "");
+    let moved = "if the data has moved: `klubok resume run --epochs 5 --data NEWPATH`";
+    place.fails(&["resume", "run", "--epochs", "5"], 1, "pets", moved);
     let other = ["resume", "run", "--epochs", "5", "--data", "others"];
     place.fails(&other, 1, "now there are 58", "put the data back");
     let ran = place.ok(&["resume", "run", "--epochs", "5", "--data", "moved"]);

@@ -41,6 +41,8 @@ fn what_is_said_is_removed_and_nothing_else() {
     let place = two_runs();
     place.write("pets.txt", "mine");
     place.fails(&["runs", "--remove", "runs/ended", "pets"], 1, "`pets` is not a run", "");
+    let meant = "did you mean runs/ended?";
+    place.fails(&["runs", "--remove", "ended"], 1, "`ended` is not a run", meant);
     place.fails(&["runs", "--remove", "runs"], 1, "`runs` is not a run", "");
     place.write("runs/other/notes.txt", "mine");
     let both = ["runs", "--remove", "runs/ended", "runs/other"];
