@@ -8,7 +8,10 @@ use std::sync::{
 
 use klubok::train::control::Control;
 
-use crate::{terminal::complain, text::text};
+use crate::{
+    terminal::{clear_echo, complain},
+    text::text,
+};
 
 /// Sent to a process that writes past the largest file it may have: the same number on Linux and
 /// macOS.
@@ -30,6 +33,7 @@ pub(crate) fn listen() {
     // Without a handler the system ends the process: nothing is lost, the last checkpoint stays.
     let _ = ctrlc::set_handler(|| {
         if TRAINING.load(Ordering::SeqCst) && CONTROL.interrupt() {
+            clear_echo();
             complain(format!("\n{}", text!("train.stopping")));
         } else {
             leave();

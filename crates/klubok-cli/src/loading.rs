@@ -143,14 +143,6 @@ pub(crate) fn note_few(data: &Dataset, screen: Screen) {
     }
     let val = data.parts.val.len();
     let [low, high] = wilson(0.7, val);
-    let half = 100.0 * (0.7 - low).max(high - 0.7);
-    let note = text!(
-        "load.few",
-        n = fewest,
-        val = val,
-        half = format!("{half:.0}"),
-        low = percent(low),
-        high = percent(high)
-    );
+    let note = text!("load.few", n = fewest, val = val, low = percent(low), high = percent(high));
     screen.say(format!("{}: {note}", text!("word.note")));
 }

@@ -25,6 +25,7 @@ mod terminal;
 mod text;
 mod training;
 mod trust;
+mod wrap;
 
 use std::process::ExitCode;
 

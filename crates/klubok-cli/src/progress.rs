@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use console::Alignment;
+use console::{Alignment, measure_text_width};
 use indicatif::{ProgressBar, ProgressStyle};
 use klubok::{
     data::Parts,
@@ -15,15 +15,17 @@ use klubok::{
 
 use crate::{
     curve, diagnosis,
-    terminal::{Screen, accuracy, decimal, duration, paint, percent, rate, thousands},
+    terminal::{Screen, accuracy, columns, duration, loss, paint, percent, rate, thousands},
     text::text,
 };
 
 /// Widths of the columns: epoch, losses, accuracies, learning rate, time. With the mark of the best
 /// epoch a row has at most 80 characters in both languages.
-const WIDTHS: [usize; 7] = [5, 10, 10, 12, 12, 9, 9];
-/// Characters of the curve.
+const WIDTHS: [usize; 7] = [5, 10, 10, 14, 14, 8, 11];
+/// Characters of the curve; beside long labels it is narrower.
 const CURVE: (usize, usize) = (58, 4);
+/// Spaces before the curve, and between it and its labels.
+const AROUND: (usize, usize) = (3, 2);
 
 /// Shows a training on a screen.
 pub(crate) struct Progress {
@@ -69,8 +71,8 @@ impl Progress {
             self.bar.set_style(style.progress_chars("━━─"));
         }
         let chance = text!("train.chance", chance = percent(self.chance));
-        self.print(paint(chance).dim().to_string());
-        self.print(paint(cells(&head())).dim().to_string());
+        self.screen.say(paint(chance).dim().to_string());
+        self.screen.say(paint(cells(&head())).dim().to_string());
     }
 
     fn step(&mut self, step: u64, samples: u64, loss: f64) {
@@ -78,7 +80,6 @@ impl Progress {
         let done = step.saturating_sub(before).max(1) as f64;
         let pace = self.begun.elapsed().as_secs_f64() / done;
         let within = (step.max(1) - 1) % per_epoch + 1;
-        let left = pace * (per_epoch - within) as f64;
         let all = pace * (epochs * per_epoch).saturating_sub(step) as f64;
         let epoch = (step.max(1) - 1) / per_epoch + 1;
         self.bar.set_length(per_epoch);
@@ -87,12 +88,13 @@ impl Progress {
         let pictures = samples as f64 / within as f64 / pace;
         let message = text!(
             "train.within",
-            loss = decimal(format_args!("{loss:.4}")),
+            loss = self::loss(loss, 4),
             rate = thousands(pictures as usize),
-            left = duration(left),
             all = duration(all)
         );
-        self.bar.set_message(message + &self.curve(true));
+        let curve = self.curve(columns());
+        let gap = if curve.is_empty() { "" } else { "\n" };
+        self.bar.set_message(message + gap + &curve);
     }
 
     fn point(&mut self, metrics: &Metrics) {
@@ -104,8 +106,7 @@ impl Progress {
     }
 
     fn epoch(&mut self, metrics: &Metrics, best: bool) {
-        let number =
-            |value: Option<f64>| value.map_or("-".to_owned(), |v| decimal(format_args!("{v:.4}")));
+        let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| loss(v, 4));
         let share = |share: Option<f64>, samples| {
             share.map_or("-".to_owned(), |share| accuracy(share, samples))
         };
@@ -123,49 +124,34 @@ impl Progress {
         if best && metrics.epoch > 0.0 {
             row = format!("{row} {}", paint(text!("train.best_mark")).green());
         }
-        self.print(row);
+        self.screen.say(row);
         self.bar.reset_eta();
     }
 
-    /// The curve with its legend: below the bar while it moves, or alone.
-    fn curve(&self, below: bool) -> String {
-        let lines = curve::draw(&[&self.train, &self.validation], CURVE.0, CURVE.1);
-        let legend = [text!("train.curve_train"), text!("train.curve_val")];
-        let mut drawn = String::new();
-        for (i, line) in lines.iter().enumerate() {
-            if below || i > 0 {
-                drawn.push('\n');
+    /// The curve with the last losses beside it, in no more than `most` columns.
+    fn curve(&self, most: usize) -> String {
+        let last = |of: &[(f64, f64)]| of.last().map_or(String::new(), |p| loss(p.1, 3));
+        let labels = [
+            text!("train.curve_train", loss = last(&self.train)),
+            text!("train.curve_val", loss = last(&self.validation)),
+        ];
+        let label = labels.iter().map(|label| measure_text_width(label)).max().unwrap_or(0);
+        let width = most.saturating_sub(AROUND.0 + AROUND.1 + label).clamp(1, CURVE.0);
+        let drawn = curve::draw(&[&self.train, &self.validation], width, CURVE.1);
+        let colour = |text: &str, series: Option<usize>| match series {
+            Some(0) => paint(text).cyan(),
+            Some(_) => paint(text).yellow(),
+            None => paint(text).white(),
+        };
+        let line = |(i, pieces): (usize, &curve::Line)| {
+            let mut line = " ".repeat(AROUND.0);
+            line.extend(pieces.iter().map(|(piece, series)| colour(piece, *series).to_string()));
+            if let Some(label) = labels.get(i) {
+                line.extend([" ".repeat(AROUND.1), colour(label, Some(i)).to_string()]);
             }
-            drawn.push_str("   ");
-            for (piece, series) in line {
-                let piece = paint(piece);
-                let piece = match series {
-                    Some(0) => piece.cyan(),
-                    Some(_) => piece.yellow(),
-                    None => piece.white(),
-                };
-                drawn.push_str(&piece.to_string());
-            }
-            let last = |s: &[(f64, f64)]| {
-                s.last().map_or(String::new(), |p| decimal(format_args!("{:.4}", p.1)))
-            };
-            let (name, value) = match i {
-                0 => (paint(&legend[0]).cyan(), last(&self.train)),
-                1 => (paint(&legend[1]).yellow(), last(&self.validation)),
-                _ => continue,
-            };
-            drawn.extend(["  ", &name.to_string(), " ", &value]);
-        }
-        drawn
-    }
-
-    /// A line above the bar, or a plain one.
-    fn print(&self, line: impl std::fmt::Display) {
-        if self.screen.is_live() {
-            self.bar.suspend(|| self.screen.say(line));
-        } else {
-            self.screen.say(line);
-        }
+            line
+        };
+        drawn.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -193,7 +179,7 @@ impl Observer for Progress {
                 self.epoch(metrics, *best);
             }
             Event::Noticed { notice, .. } => {
-                self.print(diagnosis::notice(notice, self.phase));
+                self.screen.say(diagnosis::notice(notice, self.phase));
                 if let Notice::Phase(phase) = notice {
                     self.phase = Some(phase.start);
                 }
@@ -201,7 +187,7 @@ impl Observer for Progress {
             Event::End { .. } => {
                 self.bar.finish_and_clear();
                 if self.screen.is_live() {
-                    self.screen.say(self.curve(false));
+                    self.screen.say(self.curve(columns()));
                 }
             }
             _ => {}
@@ -247,7 +233,30 @@ mod tests {
                 assert!(row + text!("train.best_mark").chars().count() <= 80, "{row}");
             });
         }
-        assert!(accuracy(0.985, 1000).chars().count() <= WIDTHS[3]);
-        assert!(rate(0.00123).chars().count() <= WIDTHS[5] && rate(1.23e-7).chars().count() <= 9);
+        for (share, samples) in [(0.985, 1000), (1.0, 29), (0.5, 30)] {
+            assert!(accuracy(share, samples).chars().count() <= WIDTHS[3]);
+        }
+        assert!(loss(9999.0, 4).len() < WIDTHS[1] && loss(4.4e13, 4) == "4.4e13");
+        assert!(rate(0.00123).chars().count() <= WIDTHS[5] && rate(1.23e-7).chars().count() <= 8);
+    }
+
+    #[test]
+    fn the_curve_leaves_room_for_its_labels() {
+        for lang in [Lang::En, Lang::Ru] {
+            in_language(lang, || {
+                let parts = Parts { train: vec![0; 100], val: vec![0; 100], test: Vec::new() };
+                let mut progress = Progress::new(Screen::new(true), &parts, 0.5);
+                for (epoch, loss) in [(0.0, 0.7), (1.0, 4.4e13)] {
+                    progress.train.push((epoch, loss));
+                    progress.validation.push((epoch, loss / 7.0));
+                }
+                for most in [40, 80] {
+                    let curve = progress.curve(most);
+                    let widest = curve.lines().map(measure_text_width).max();
+                    assert!(widest <= Some(most), "{widest:?} of {most}: {curve}");
+                }
+                assert!(progress.curve(80).contains("4.4e13"));
+            });
+        }
     }
 }

@@ -4,17 +4,22 @@ use std::{
     borrow::Cow,
     fmt::Display,
     io::{Write as _, stderr, stdout},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use console::{Alignment, Term, measure_text_width, pad_str};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 
 use crate::{
     failure::Result,
     measures::wilson,
     text::{Lang, language, text},
+    wrap::{broken, wrap},
 };
+
+/// The bar that is drawn now: lines go above it.
+static DRAWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
 
 /// Where messages go: a live terminal, plain lines, or nowhere.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +62,7 @@ impl Screen {
             self.say(line);
             return Ok(());
         }
-        answer(wrap(&line.to_string(), width(&Term::stdout())))
+        show(line)
     }
 
     /// The same screen where standard output is for programs, or for another result.
@@ -77,6 +82,7 @@ impl Screen {
             bar.set_style(style.progress_chars("━━─"));
         }
         bar.set_prefix(name.into());
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         bar
     }
 }
@@ -97,10 +103,28 @@ pub(crate) fn clean(text: impl Display) -> String {
     clean
 }
 
-/// A line on standard error, whatever `--quiet` says; on a terminal a long sentence goes on below
-/// at a word's end. A closed standard error is no reason to stop.
+/// A line on standard error, whatever `--quiet` says, above a bar that is drawn; on a terminal a
+/// long sentence goes on below at a word's end. A closed standard error is no reason to stop.
 pub(crate) fn complain(line: impl Display) {
-    let _ = writeln!(stderr(), "{}", wrap(&line.to_string(), width(&Term::stderr())));
+    let line = wrap(&line.to_string(), width(&Term::stderr()));
+    let write = || drop(writeln!(stderr(), "{line}"));
+    match drawn() {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+fn drawn() -> Option<ProgressBar> {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    drawn.and_then(|bar| bar.upgrade()).filter(|bar| !bar.is_finished())
+}
+
+/// Takes `^C` away: a terminal echoes it below the bar, which would then not be found.
+pub(crate) fn clear_echo() {
+    if drawn().is_some() {
+        let term = Term::stderr();
+        let _ = term.clear_line().and_then(|()| term.move_cursor_up(1));
+    }
 }
 
 /// Columns of a terminal; of a file or pipe as many as there may be.
@@ -108,30 +132,9 @@ fn width(term: &Term) -> usize {
     if term.is_term() { usize::from(term.size().1) } else { usize::MAX }
 }
 
-/// Breaks sentences that are longer than `width` between words. Rows of tables begin with a space
-/// and stay.
-fn wrap(text: &str, width: usize) -> String {
-    let mut lines = Vec::new();
-    for line in text.split('\n') {
-        if line.starts_with(' ') || measure_text_width(line) < width {
-            lines.push(line.to_owned());
-            continue;
-        }
-        let mut current = String::new();
-        for word in line.split(' ') {
-            if !current.is_empty()
-                && measure_text_width(&current) + 1 + measure_text_width(word) >= width
-            {
-                lines.push(std::mem::take(&mut current));
-            }
-            if !current.is_empty() {
-                current.push(' ');
-            }
-            current.push_str(word);
-        }
-        lines.push(current);
-    }
-    lines.join("\n")
+/// Columns that there are wherever a line is read.
+pub(crate) fn columns() -> usize {
+    width(&Term::stdout()).min(width(&Term::stderr()))
 }
 
 /// An answer on standard output.
@@ -142,6 +145,14 @@ pub(crate) fn answer(text: impl Display) -> Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
+}
+
+/// An answer for people: on a terminal a long sentence goes on below at a word's end.
+///
+/// # Errors
+/// As [`answer`].
+pub(crate) fn show(text: impl Display) -> Result<()> {
+    answer(wrap(&text.to_string(), width(&Term::stdout())))
 }
 
 /// How a fact is judged.
@@ -168,7 +179,7 @@ pub(crate) struct Fact {
 /// Characters before the text of a fact: mark, label and the spaces around them.
 const MARGIN: usize = 19;
 /// Text beyond this width is hard to read, however wide the terminal is.
-const READABLE: usize = 100;
+pub(crate) const READABLE: usize = 100;
 
 impl Fact {
     /// A fact with a mark and a short label.
@@ -191,9 +202,7 @@ impl Fact {
             Mark::Problem => console::style("✗").red().bold(),
         };
         let label = pad_str(&self.label, MARGIN - 4, Alignment::Left, None);
-        // A number stays with its sign.
-        let text = self.text.replace(" %", "\u{a0}%").replace(" ± ", "\u{a0}±\u{a0}");
-        let text = wrap(&text, width.saturating_sub(MARGIN).max(20)).replace('\u{a0}', " ");
+        let text = wrap(&self.text, width.saturating_sub(MARGIN).max(20));
         let text = text.replace('\n', &format!("\n{}", " ".repeat(MARGIN)));
         format!(" {mark} {label} {text}")
     }
@@ -221,9 +230,15 @@ pub(crate) fn paint(text: impl Display) -> console::StyledObject<String> {
     console::style(clean(text)).for_stderr()
 }
 
+/// Below so many samples an interval lies so unevenly around the accuracy that its ends are said.
+const FEW: usize = 30;
+
 /// `58 % ± 3`: an accuracy with its 95 % interval, whose larger side counts; a decimal where it is
-/// narrow.
+/// narrow. Of few samples `80 % (38-96)`.
 pub(crate) fn accuracy(share: f64, samples: usize) -> String {
+    if samples < FEW {
+        return format!("{} ({})", percent(share), bounds(share, samples));
+    }
     let [low, high] = wilson(share, samples);
     let half = 100.0 * (share - low).max(high - share);
     let digits = usize::from(half < 0.95);
@@ -238,15 +253,39 @@ pub(crate) fn decimal(number: impl Display) -> String {
     }
 }
 
-/// `58 % ± 3, guessing 50 %`.
+/// `58 % ± 3 (guessing 50 %)`.
 pub(crate) fn accuracy_and_chance(share: f64, samples: usize, chance: f64) -> String {
-    let accuracy = accuracy(share, samples);
-    text!("word.accuracy", accuracy = accuracy, chance = percent(chance))
+    let chance = percent(chance);
+    if samples < FEW {
+        let bounds = bounds(share, samples);
+        return text!(
+            "word.accuracy_few",
+            share = percent(share),
+            bounds = bounds,
+            chance = chance
+        );
+    }
+    text!("word.accuracy", accuracy = accuracy(share, samples), chance = chance)
+}
+
+/// `38-96`: the ends of the 95 % interval, in percent.
+fn bounds(share: f64, samples: usize) -> String {
+    let [low, high] = wilson(share, samples).map(|end| 100.0 * end);
+    format!("{low:.0}-{high:.0}")
 }
 
 /// `50 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
+}
+
+/// A loss with so many decimals; from ten thousand on `4.4e13`.
+pub(crate) fn loss(loss: f64, digits: usize) -> String {
+    if loss.abs() < 1e4 {
+        decimal(format_args!("{loss:.digits$}"))
+    } else {
+        decimal(format_args!("{loss:.1e}"))
+    }
 }
 
 /// A learning rate with two or three digits that count.
@@ -304,9 +343,40 @@ pub(crate) fn numbers(title: impl Into<String>) -> Column {
 }
 
 /// Rows of cells under a head, columns as wide as their widest cell, each to its side. Where that
-/// is wider than the terminal, the widest columns are made narrower.
+/// is wider than the terminal, the widest columns are made narrower: sentences in them go on below,
+/// names lose their middle.
 pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
-    table_within(head, rows, width(&Term::stdout()).min(width(&Term::stderr())))
+    table_within(head, rows, columns()).join("\n")
+}
+
+/// A table of what is known by the names in column `name`, which are never cut: where it is wider
+/// than `most`, columns that can be done without go, then each name gets a line of its own.
+pub(crate) fn table_by_name(
+    head: &[Column],
+    rows: &[Vec<String>],
+    name: usize,
+    dispensable: &[usize],
+    most: usize,
+) -> String {
+    let part = |kept: &[usize], most| {
+        let head: Vec<Column> = kept.iter().map(|&i| head[i].clone()).collect();
+        let row = |row: &Vec<String>| kept.iter().map(|&i| row[i].clone()).collect();
+        table_within(&head, &rows.iter().map(row).collect::<Vec<_>>(), most)
+    };
+    let mut kept: Vec<usize> = (0..head.len()).collect();
+    for gone in [None].into_iter().chain(dispensable.iter().map(Some)) {
+        kept.retain(|i| Some(i) != gone);
+        let whole = part(&kept, usize::MAX);
+        if whole.iter().all(|line| measure_text_width(line) <= most) {
+            return whole.join("\n");
+        }
+    }
+    kept.retain(|i| *i != name);
+    let mut lines = part(&kept, most);
+    for (line, row) in lines.iter_mut().skip(1).zip(rows) {
+        *line = format!("  {}\n{line}", clean(&row[name]));
+    }
+    lines.join("\n")
 }
 
 /// Columns below this are not made narrower,
@@ -345,7 +415,16 @@ fn shortened(name: &str, width: usize) -> Cow<'_, str> {
     format!("{first}…{}", last.chars().rev().collect::<String>()).into()
 }
 
-fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> String {
+/// The lines of a cell in a column of this width.
+fn lines_of(cell: &str, width: usize) -> Vec<String> {
+    if measure_text_width(cell) <= width {
+        return vec![cell.to_owned()];
+    }
+    broken(cell, width).lines().map(|line| shortened(line, width).into_owned()).collect()
+}
+
+/// The head and each row, of one line or more.
+fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> Vec<String> {
     let head: Vec<Column> = head.iter().map(|(title, side)| (clean(title), *side)).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
     let width = |i: usize, title: &str| {
@@ -355,16 +434,21 @@ fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> String {
     let widths: Vec<usize> =
         head.iter().enumerate().map(|(i, (title, _))| width(i, title)).collect();
     let widths = narrowed(widths, most);
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).zip(&head);
-        let cells = cells.map(|((cell, &width), (_, side))| {
-            pad_str(&shortened(cell, width), width, *side, None).into_owned()
-        });
-        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    let block = |row: &Vec<String>| {
+        let cells: Vec<Vec<String>> =
+            row.iter().zip(&widths).map(|(cell, &width)| lines_of(cell, width)).collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or(1);
+        let line = |i: usize| {
+            let padded = cells.iter().zip(&widths).zip(&head).map(|((cell, &width), (_, side))| {
+                let line = cell.get(i).map_or("", String::as_str);
+                pad_str(line, width, *side, None).into_owned()
+            });
+            format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+        };
+        (0..height).map(line).collect::<Vec<_>>().join("\n")
     };
     let titles = head.iter().map(|(title, _)| title.clone()).collect();
-    let lines: Vec<String> = [&titles].into_iter().chain(&rows).map(line).collect();
-    lines.join("\n")
+    [&titles].into_iter().chain(&rows).map(block).collect()
 }
 
 /// A bar of up to `width` characters, to an eighth of one.
@@ -381,9 +465,12 @@ mod tests {
 
     #[test]
     fn an_accuracy_stands_with_its_interval_and_chance() {
-        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3, guessing 50 %");
+        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (guessing 50 %)");
         assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
-        assert_eq!(accuracy(1.0, 10), "100 % ± 28");
+        assert_eq!(accuracy(0.8, 30), "80 % ± 17");
+        // Of few samples more than 100 % would seem to be within the interval.
+        assert_eq!(accuracy(0.8, 5), "80 % (38-96)");
+        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; guessing 50 %)");
     }
 
     #[test]
@@ -415,13 +502,6 @@ mod tests {
     }
 
     #[test]
-    fn sentences_break_between_words_and_tables_stay() {
-        assert_eq!(wrap("one two three", 9), "one two\nthree");
-        assert_eq!(wrap("one\n  a row of a table", 9), "one\n  a row of a table");
-        assert_eq!(wrap("unbreakable-word", 5), "unbreakable-word");
-    }
-
-    #[test]
     fn facts_go_on_below_their_text() {
         let fact = Fact::new(Mark::Good, "Label".into(), "one two three four five six".into());
         let below = format!(" ✓ Label           one two three four\n{:19}five six", "");
@@ -443,12 +523,32 @@ mod tests {
         let long = "a-class-whose-name-somebody-made-very-long".to_owned();
         let rows = [vec![long.clone(), "98 % ± 2".to_owned()], vec!["cat".into(), "1 %".into()]];
         let head = [words("class"), numbers("recall")];
-        let text = table_within(&head, &rows, 40);
+        let text = table_within(&head, &rows, 40).join("\n");
         assert!(text.lines().all(|line| measure_text_width(line) <= 40), "{text}");
         assert!(text.contains('…') && text.contains("98 % ± 2"), "{text}");
-        assert!(table_within(&head, &rows, usize::MAX).contains(&long));
+        assert!(table_within(&head, &rows, usize::MAX)[1].contains(&long));
         // Many columns are never made unreadable.
         assert_eq!(narrowed(vec![30, 3, 9], 20), [8, 3, 8]);
+    }
+
+    #[test]
+    fn sentences_in_a_table_go_on_below() {
+        let rows = [vec!["1".into(), "the loss falls".into(), "90 %".into()]];
+        let text = table_within(&[numbers("n"), words("is"), numbers("sure")], &rows, 24);
+        assert_eq!(text, ["  n  is             sure", "  1  the loss       90 %\n     falls"]);
+    }
+
+    #[test]
+    fn names_of_runs_are_never_cut() {
+        let head = [words("run"), numbers("size"), words("data")];
+        let rows = [vec!["runs/pets-small-001".into(), "98 MB".into(), "pets".into()]];
+        let at = |most| table_by_name(&head, &rows, 0, &[2], most);
+        assert_eq!(
+            at(34),
+            format!("  {:19}   size  data\n  runs/pets-small-001  98 MB  pets", "run")
+        );
+        assert_eq!(at(33), format!("  {:19}   size\n  runs/pets-small-001  98 MB", "run"));
+        assert_eq!(at(20), "   size\n  runs/pets-small-001\n  98 MB");
     }
 
     #[test]

@@ -25,8 +25,8 @@ use crate::{
     page::Page,
     progress::Progress,
     terminal::{
-        Screen, accuracy_and_chance, answer, complain, decimal, duration, paint, rate,
-        rate_to_type, thousands,
+        Screen, accuracy_and_chance, answer, complain, duration, paint, rate, rate_to_type,
+        thousands,
     },
     text::text,
 };
@@ -149,8 +149,6 @@ impl Training<'_> {
                     epochs = summary.epochs,
                     accuracy = accuracy_and_chance(share, samples, chance),
                     chose = chose(self.config),
-                    loss = loss(summary.val_loss),
-                    calibrated = loss(summary.val_loss_calibrated),
                     reason = reason,
                     time = time
                 ))?;
@@ -185,17 +183,18 @@ impl Training<'_> {
         if summary.stopped == Some(Stopped::Interrupted) {
             next.insert(0, (format!("klubok resume {run}"), text!("end.next_resume")));
         }
-        screen.say(text!("end.next"));
-        let widest = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
-        for (command, purpose) in next {
-            screen.say(format!("  {}  {}", paint(format!("{command:widest$}")).cyan(), purpose));
-        }
+        say_next(screen, &next);
         Ok(())
     }
 }
 
-fn loss(loss: Option<f64>) -> String {
-    loss.map_or("-".to_owned(), |loss| decimal(format_args!("{loss:.4}")))
+/// Commands that a person may want next, each alone on its line, and below it what it is for.
+pub(crate) fn say_next(screen: Screen, next: &[(String, String)]) {
+    screen.say(text!("end.next"));
+    for (command, purpose) in next {
+        screen.say(format!("  {}", paint(command).cyan()));
+        screen.say(format!("      {purpose}"));
+    }
 }
 
 /// That the validation part chose the epoch, where it did.

@@ -5,9 +5,24 @@ use serde_json::{Value, json};
 
 use crate::{
     diagnosis,
-    terminal::{accuracy_and_chance, thousands},
+    measures::wilson,
+    terminal::{accuracy, accuracy_and_chance, percent, thousands},
     text::text,
 };
+
+/// That the answers to `samples` are no better than guesses, if they are; `new` to the model where
+/// it is known that it did not learn from them.
+pub(crate) fn worthless(share: f64, samples: usize, chance: f64, new: bool) -> Option<String> {
+    if wilson(share, samples)[0] > chance {
+        return None;
+    }
+    let (n, accuracy, chance) = (thousands(samples), accuracy(share, samples), percent(chance));
+    Some(if new {
+        text!("trust.worthless", accuracy = accuracy, n = n, chance = chance)
+    } else {
+        text!("trust.no_better", accuracy = accuracy, n = n, chance = chance)
+    })
+}
 
 /// A line that goes with every answer of a model.
 pub(crate) fn line(card: Option<&Card>) -> String {
@@ -44,12 +59,11 @@ fn tried(learned: u64, validation: Option<Validation>) -> String {
     let Some(validation) = validation else { return text!("trust.untried", learned = learned) };
     let Validation { accuracy, chance, samples, .. } = validation;
     let (n, samples) = (thousands(samples as usize), samples as usize);
-    let accuracy = accuracy_and_chance(accuracy, samples, chance);
-    if validation.is_better_than_chance() {
-        text!("trust.tried", accuracy = accuracy, n = n, learned = learned)
-    } else {
-        text!("trust.worthless", accuracy = accuracy, n = n)
+    if let Some(sentence) = worthless(accuracy, samples, chance, true) {
+        return sentence;
     }
+    let accuracy = accuracy_and_chance(accuracy, samples, chance);
+    text!("trust.tried", accuracy = accuracy, n = n, learned = learned)
 }
 
 /// The same for programs; null where nothing is known.
@@ -82,7 +96,7 @@ mod tests {
     fn a_model_is_as_good_as_it_was_on_what_it_did_not_learn_from() {
         assert_eq!(
             line(Some(&card([0.65, 0.75], true))),
-            "How good it is: 70 % ± 5, guessing 50 %, on 400 samples that it did not learn from \
+            "How good it is: 70 % ± 5 (guessing 50 %) on 400 samples that it did not learn from \
              (it learned from 700). They chose its epoch, so expect a little less of new ones."
         );
         assert!(line(Some(&card([0.65, 0.75], false))).ends_with("(it learned from 700)."));

@@ -7,7 +7,8 @@ use crate::{
     failure::Result,
     phrase::said,
     settings,
-    terminal::{Screen, answer},
+    terminal::{READABLE, Screen, answer, columns},
+    wrap::broken,
 };
 
 /// Prints settings as TOML that `-c` reads.
@@ -21,11 +22,41 @@ pub(crate) fn run(args: &args::Config) -> Result<()> {
     answer(explained(&resolved.config.to_toml()))
 }
 
-/// Settings with their comments in the chosen language; the rest is TOML.
+/// Room that a comment has beside its setting; where there is less, it is longer than the line.
+const COMMENT: usize = 40;
+
+/// Settings with their comments in the chosen language, broken between words; the rest is TOML.
 fn explained(settings: &str) -> String {
-    let lines = settings.lines().map(|line| match line.rsplit_once("# ") {
-        Some((setting, comment)) => format!("{setting}# {}", said(comment)),
+    let width = columns().min(READABLE);
+    let lines = settings.lines().map(|line| match line.split_once("# ") {
+        Some((setting, comment)) => {
+            let beside = setting.chars().count() + 2;
+            let comment = broken(&said(comment), width.saturating_sub(beside).max(COMMENT));
+            let below = format!("\n{}# ", " ".repeat(beside - 2));
+            format!("{setting}# {}", comment.replace('\n', &below))
+        }
         None => line.to_owned(),
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::in_russian;
+
+    #[test]
+    fn defaults_are_explained_in_short_russian_lines_and_stay_toml() {
+        for preset in Preset::ALL {
+            let text = in_russian(|| explained(&defaults_text(preset)));
+            assert!(text.parse::<toml::Table>().is_ok(), "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= READABLE, "{line}");
+                // What goes on below may be a list of words.
+                let russian = |c: char| matches!(c, 'а'..='я' | 'А'..='Я');
+                let is_named = line.starts_with("# ") && line.contains(": ");
+                assert!(!is_named || line.contains(russian), "{line}");
+            }
+        }
+    }
 }

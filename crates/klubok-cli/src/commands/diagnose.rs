@@ -26,7 +26,7 @@ use crate::{
     diagnosis,
     failure::{Failure, Result},
     measures::{chance, wilson},
-    terminal::{accuracy, accuracy_and_chance, answer, complain, decimal},
+    terminal::{accuracy, accuracy_and_chance, answer, complain, decimal, show},
     text::{english, text},
 };
 
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
         notes(&history).iter().for_each(complain);
         answer(serde_json::to_string(&of).map_err(Failure::failed)?)?;
     } else {
-        answer(summary(&args.path, &history, &of))?;
+        show(summary(&args.path, &history, &of))?;
     }
     diagnosis::fail_on(args.fail_on, &of.verdicts)
 }

@@ -10,10 +10,11 @@ use crate::{
     loading,
     measures::{Evaluation, wilson},
     terminal::{
-        Column, Screen, accuracy, accuracy_and_chance, answer, decimal, numbers, paint, percent,
-        table, thousands, words,
+        Column, Screen, accuracy, accuracy_and_chance, answer, decimal, loss, numbers, paint,
+        percent, show, table, thousands, words,
     },
     text::text,
+    trust,
 };
 
 /// Most classes that a table of confusions is printed for; with more, the largest confusions are.
@@ -134,8 +135,8 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
         Split::All => text!("eval.part_all"),
     };
     let samples = thousands(all.samples);
-    answer(text!("eval.part", data = args.data, part = name, samples = samples))?;
-    answer(describe(&all, &groups))
+    show(text!("eval.part", data = args.data, part = name, samples = samples))?;
+    show(describe(&all, &groups))
 }
 
 /// What each row was for when the model was made, where that is known.
@@ -212,15 +213,30 @@ fn describe(all: &Evaluation, groups: &[Option<Evaluation>; 3]) -> String {
     }
     let first = known.first().map_or(all, |(_, first)| first);
     lines[0] = paint(&lines[0]).bold().to_string();
+    lines.extend(limits(first, known.first().map(|(origin, _)| **origin)));
     lines.extend([String::new(), by_class(first), String::new(), confusions(first)]);
     lines.join("\n")
+}
+
+/// What figures do not show: that there is one class only, or that guessing is as good.
+fn limits(of: &Evaluation, origin: Option<Origin>) -> Option<String> {
+    let names = |there: bool| {
+        let classes = of.per_class.iter().filter(|class| (class.support > 0) == there);
+        classes.map(|class| class.class.as_str()).collect::<Vec<_>>()
+    };
+    match names(true)[..] {
+        [class] => Some(text!("eval.one_class", class = class, others = names(false).join(", "))),
+        // On what it has learnt by heart, every model is better.
+        _ if origin == Some(Origin::TrainedOn) => None,
+        _ => trust::worthless(of.accuracy, of.samples, of.chance, origin.is_some()),
+    }
 }
 
 fn scores(of: &Evaluation) -> String {
     text!(
         "eval.scores",
         accuracy = accuracy_and_chance(of.accuracy, of.samples, of.chance),
-        loss = decimal(format_args!("{:.4}", of.loss)),
+        loss = loss(of.loss, 4),
         ece = decimal(format_args!("{:.3}", of.ece)),
         raw = decimal(format_args!("{:.3}", of.ece_uncalibrated))
     )

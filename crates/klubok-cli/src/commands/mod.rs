@@ -17,7 +17,7 @@ mod train;
 use crate::{
     args::Command,
     failure::{self, Result},
-    terminal::answer,
+    terminal::show,
     text::text,
 };
 
@@ -55,5 +55,5 @@ fn welcome() -> Result<()> {
         text!("welcome.look"),
         text!("welcome.help"),
     ];
-    answer(lines.join("\n"))
+    show(lines.join("\n"))
 }

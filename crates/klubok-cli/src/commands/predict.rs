@@ -13,7 +13,7 @@ use crate::{
     failure::{Failure, Result},
     files,
     phrase::said,
-    terminal::{Screen, answer, bar, numbers, percent, table, words},
+    terminal::{Screen, answer, bar, clean, numbers, percent, show, table, words},
     text::text,
     trust,
 };
@@ -61,17 +61,18 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
         write_atomically(path, &format.render(&predictions, &classifier)?)?;
         screen.say(text!("predict.written", path = path.display()));
     }
-    let trust = trust::line(classifier.card());
+    let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
+    // Where there is no answer, there is nothing to trust.
+    let trust = (failed < inputs.len()).then(|| trust::line(classifier.card()));
     if args.report.json {
         answer(to_json(&predictions, &classifier))?;
     } else if args.output.is_none() {
-        answer(to_table(&predictions, classifier.classes()))?;
-        far(&predictions).map(answer).transpose()?;
-        answer(trust)?;
+        let table = trust.as_ref().map(|_| to_table(&predictions, classifier.classes()));
+        let lines = table.into_iter().chain(unread(&predictions));
+        lines.chain(far(&predictions)).chain(trust).try_for_each(show)?;
     } else {
-        far(&predictions).into_iter().chain([trust]).for_each(|line| screen.say(line));
+        far(&predictions).into_iter().chain(trust).for_each(|line| screen.say(line));
     }
-    let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
     if failed > 0 {
         return Err(Failure::failed(text!("predict.some_failed", n = failed, all = inputs.len())));
     }
@@ -187,31 +188,46 @@ fn to_csv(
     Ok(bytes)
 }
 
-/// File, class, confidence with a bar, and what comes second.
+/// File, class, confidence with a bar, what comes second, and whether the picture is unlike all
+/// training pictures: a row for each that was read.
 fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
     let head = [
         words(text!("predict.file")),
         words(text!("predict.class")),
         numbers(text!("predict.confidence")),
         words(""),
+        words(""),
+        words(""),
     ];
-    let row = |p: &Prediction| match &p.outcome {
-        Ok(Outcome { confidences, far }) => {
-            let best = largest(confidences);
-            let share = confidences[best];
-            let aside = match far {
-                Some(true) => text!("predict.far"),
-                _ => second(confidences, best, classes),
-            };
-            let bars = format!("{:10}  {aside}", bar(share, 10));
-            vec![p.input.clone(), classes[best].clone(), percent(share), bars]
-        }
-        Err(reason) => {
-            let reason = text!("predict.unreadable", reason = said(reason));
-            vec![p.input.clone(), "-".to_owned(), "-".to_owned(), reason]
-        }
+    let row = |(input, Outcome { confidences, far }): (&String, &Outcome)| {
+        let best = largest(confidences);
+        let share = confidences[best];
+        vec![
+            input.clone(),
+            classes[best].clone(),
+            percent(share),
+            bar(share, 10),
+            second(confidences, best, classes),
+            if *far == Some(true) { text!("predict.far") } else { String::new() },
+        ]
     };
-    table(&head, &predictions.iter().map(row).collect::<Vec<_>>())
+    let read = predictions.iter().filter_map(|p| Some((&p.input, p.outcome.as_ref().ok()?)));
+    table(&head, &read.map(row).collect::<Vec<_>>())
+}
+
+/// Why there is no answer, a line for each input that could not be read.
+fn unread(predictions: &[Prediction]) -> Vec<String> {
+    let line = |p: &Prediction| {
+        let reason = said(p.outcome.as_ref().err()?);
+        let there = Path::new(&p.input).symlink_metadata().is_ok();
+        let line = match p.input.contains(['*', '?', '[']) {
+            _ if there => format!("{}: {}", p.input, text!("predict.unreadable", reason = reason)),
+            true => text!("predict.no_match", pattern = p.input),
+            false => format!("{}: {}", p.input, text!("predict.no_file")),
+        };
+        Some(clean(format!("  {line}")))
+    };
+    predictions.iter().filter_map(line).collect()
 }
 
 /// The next likely class, where it is worth a word.

@@ -24,7 +24,9 @@ use crate::{
     failure::{Failure, Result},
     files::{quoted, shown},
     measures::{chance, wilson},
-    terminal::{Screen, accuracy, answer, decimal, numbers, percent, table, words},
+    terminal::{
+        Screen, accuracy, answer, columns, decimal, numbers, percent, table_by_name, words,
+    },
     text::text,
 };
 
@@ -125,6 +127,10 @@ fn list(args: &args::Runs) -> Result<()> {
     Ok(())
 }
 
+/// Columns that a narrow terminal does without.
+const CHANCE: usize = 5;
+const DATA: usize = 7;
+
 fn shown_as_table(runs: &[Listed]) -> String {
     let head = [
         words(text!("runs.run")),
@@ -162,7 +168,8 @@ fn shown_as_table(runs: &[Listed]) -> String {
             or_dash(run.data.as_deref().map(shown)),
         ]
     };
-    table(&head, &runs.iter().map(row).collect::<Vec<_>>())
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    table_by_name(&head, &rows, 0, &[CHANCE, DATA], columns())
 }
 
 /// What there is to say of a run; of a damaged one little.

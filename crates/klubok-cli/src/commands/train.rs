@@ -24,12 +24,13 @@ use crate::{
     files::quoted,
     json::{Lines, Trained},
     loading,
-    measures::chance,
+    measures::{chance, wilson},
     new_run::NewRun,
     phrase::said,
     settings,
     terminal::{
-        Screen, accuracy_and_chance, answer, decimal, duration, numbers, paint, table, words,
+        Screen, accuracy, answer, columns, duration, loss, numbers, paint, percent, rate,
+        table_by_name, words,
     },
     text::text,
     training,
@@ -135,6 +136,8 @@ struct Variant {
     /// Samples of the validation part, and the accuracy of guessing on them.
     #[serde(skip)]
     val: (usize, f64),
+    #[serde(skip)]
+    learning_rate: f64,
 }
 
 /// One run for each combination; data is read once as long as its settings are the same.
@@ -169,14 +172,15 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
         let chance = chance(&data.class_counts(&data.parts.val));
         let value = own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ");
         let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
-        done.push(Variant { value, settings, trained, val });
+        let learning_rate = config.train.learning_rate;
+        done.push(Variant { value, settings, trained, val, learning_rate });
         opened = Some((config.data, data));
         if interrupted {
             break;
         }
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
-    compare(args.report.screen(), &keys.join(", "), &done)?;
+    compare(args.report.screen(), &keys, &done)?;
     if args.report.json {
         answer(serde_json::json!({ "runs": done }))?;
     }
@@ -190,7 +194,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
     Ok(())
 }
 
-fn compare(screen: Screen, key: &str, done: &[Variant]) -> Result<()> {
+fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     let head = [
         words(text!("vary.value")),
         numbers(text!("vary.best_epoch")),
@@ -201,13 +205,12 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) -> Result<()> {
     ];
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let row = |run: &Variant| {
-        let Variant { value, trained, val: (samples, chance), .. } = run;
-        let accuracy = |share| accuracy_and_chance(share, *samples, *chance);
+        let Variant { value, trained, val: (samples, _), .. } = run;
         vec![
             value.clone(),
             or_dash(trained.best_epoch.map(|epoch| epoch.to_string())),
-            or_dash(trained.val_loss.map(|loss| decimal(format_args!("{loss:.4}")))),
-            or_dash(trained.val_accuracy.map(accuracy)),
+            or_dash(trained.val_loss.map(|value| loss(value, 4))),
+            or_dash(trained.val_accuracy.map(|share| accuracy(share, *samples))),
             duration(trained.seconds),
             match trained.stopped {
                 Some(Stopped::Diverged) => format!("{} ({})", trained.run, text!("vary.diverged")),
@@ -215,10 +218,53 @@ fn compare(screen: Screen, key: &str, done: &[Variant]) -> Result<()> {
             },
         ]
     };
-    screen.say(format!("\n{}", paint(text!("vary.title", key = key)).bold()));
-    screen.result(table(&head, &done.iter().map(row).collect::<Vec<_>>()))?;
-    screen.say(text!("vary.within_chance"));
+    let chance = percent(done.first().map_or(0.0, |run| run.val.1));
+    let title = text!("vary.title", key = keys.join(", "), chance = chance);
+    screen.say(format!("\n{}", paint(title).bold()));
+    if let Some(rates) = own_rates(keys, done) {
+        screen.say(text!("vary.rates", rates = rates));
+    }
+    let rows: Vec<_> = done.iter().map(row).collect();
+    screen.result(table_by_name(&head, &rows, RUN, &[TIME, EPOCH], columns()))?;
+    if let Some((sentence, [best, second])) = best(done) {
+        screen.say(sentence);
+        let report = format!("klubok report {} {}", quoted(best), quoted(second));
+        training::say_next(screen, &[(report, text!("vary.next_report"))]);
+    }
     Ok(())
+}
+
+/// Columns of a comparison: the names of the runs, and what a narrow terminal does without.
+const RUN: usize = 5;
+const TIME: usize = 4;
+const EPOCH: usize = 1;
+
+/// The learning rate of each value, where nobody chose them and they differ all the same.
+fn own_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
+    let differ = done.iter().any(|run| run.learning_rate != done[0].learning_rate);
+    let shown = |run: &Variant| format!("{} {}", run.value, rate(run.learning_rate));
+    let rates = || done.iter().map(shown).collect::<Vec<_>>().join(", ");
+    (differ && !keys.contains(&"train.learning_rate")).then(rates)
+}
+
+/// Which run did best, by how much, and whether that can be chance; that run and the next.
+fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
+    let share = |run: &Variant| run.trained.val_accuracy.unwrap_or(0.0);
+    let mut ranked: Vec<&Variant> =
+        done.iter().filter(|run| run.trained.val_accuracy.is_some()).collect();
+    ranked.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    let [best, second, ..] = ranked[..] else { return None };
+    let mut sentence = text!(
+        "vary.best",
+        value = best.value,
+        best = accuracy(share(best), best.val.0),
+        other = accuracy(share(second), second.val.0),
+        second = second.value
+    );
+    if wilson(share(best), best.val.0)[0] <= wilson(share(second), second.val.0)[1] {
+        sentence = format!("{sentence} {}", text!("vary.within_chance"));
+    }
+    Some((sentence, [&best.trained.run, &second.trained.run]))
 }
 
 /// All combinations of the values of several keys: those of the last key change first.

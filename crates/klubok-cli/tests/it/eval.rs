@@ -50,7 +50,7 @@ fn new_pictures_are_scored() {
     assert_eq!(place.json(&["eval", "run/model.safetensors", "new"])["samples"], 22);
     let ran = place.ok(&["eval", "run", "new"]);
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert!(lines[1].starts_with("Never seen before, 2 samples: "), "{}", ran.stdout);
+    assert!(lines[1].starts_with("Never seen before (2): "), "{}", ran.stdout);
     assert!(ran.stdout.contains("\nAll 22 together: "), "{}", ran.stdout);
     // The table is of what was never seen, too.
     assert!(
@@ -65,10 +65,22 @@ fn samples_that_were_trained_on_are_reported_apart() {
     let scored = place.json(&["eval", "run", "pets"]);
     assert_eq!((&scored["samples"], &scored["trained_on"]["samples"]), (&60.into(), &48.into()));
     let ran = place.ok(&["eval", "run", "pets"]);
-    assert!(ran.stdout.contains("The model learned from these, 48 samples"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("Chose the epoch of this model, 12 samples"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("Training part (48; says nothing about new samples): "),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("Validation part (12; it chose the epoch, so a little too good): "),
+        "{}",
+        ran.stdout
+    );
     let all = place.ok(&["eval", "run", "pets", "--split", "train"]);
-    assert!(all.stdout.contains("The model learned from these, 48 samples"), "{}", all.stdout);
+    assert!(
+        all.stdout.contains("Training part (48; says nothing about new samples): "),
+        "{}",
+        all.stdout
+    );
     let none = place.json(&["eval", "run", "pets", "--split", "val"]);
     assert_eq!(keys(&none), KEYS);
     assert_eq!((&none["samples"], &none["chose_epoch"]["samples"]), (&12.into(), &12.into()));
@@ -87,7 +99,7 @@ fn a_copy_of_a_model_knows_its_training_part_and_says_when_it_cannot_tell() {
     assert_eq!((&scored["origin_known"], scored.get("trained_on")), (&false.into(), None));
     assert!(scored["never_seen"].is_null());
     let ran = place.ok(&["eval", "m.safetensors", "moved"]);
-    assert!(ran.stdout.contains("It is not known which of these the model learned from"));
+    assert!(ran.stdout.contains("It is not known which of these 61 the model learned from"));
 }
 
 #[test]
@@ -124,6 +136,11 @@ fn a_class_that_is_missing_has_support_0_and_an_unknown_one_is_an_error() {
     let scored = place.json(&["eval", "run", "cats"]);
     assert_eq!((&scored["per_class"][1]["support"], &scored["chance"]), (&0.into(), &1.0.into()));
     assert!(scored["per_class"][1]["recall"].is_null());
+    let told = place.ok(&["eval", "run", "cats"]).stdout;
+    assert!(
+        told.contains("Only cat here: this says nothing about telling cat from dog."),
+        "{told}"
+    );
     place.picture("cats/fish/1.png", 60, 1);
     place.fails(&["eval", "run", "cats"], 1, "`fish`", "rename or remove");
 }

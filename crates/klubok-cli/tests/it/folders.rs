@@ -26,7 +26,7 @@ fn parts_are_known_and_what_lies_beside_them_is_named() {
     let below = "The data lies deeper: `seg_train/seg_train`, `seg_test/seg_test`.";
     assert!(ran.stderr.contains(below), "{}", ran.stderr);
     let left = "Left out: `models` (no pictures), `seg_pred` (pictures: 1), `__MACOSX` (made by a system); \
-                files that are no pictures: 1 (.txt).";
+                1 file that is no picture (.txt).";
     assert_eq!(ran.stderr.matches(left).count(), 1, "{}", ran.stderr);
     let scored = place.json(&["eval", "latest", "intel"]);
     assert_eq!(scored["samples"], 10);

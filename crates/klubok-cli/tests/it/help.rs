@@ -6,6 +6,10 @@ use crate::util::Place;
 fn without_a_command_five_lines_say_how_to_begin() {
     let ran = Place::new().ok(&[]);
     assert_eq!(ran.stdout.lines().count(), 5, "{}", ran.stdout);
+    let russian = Place::new().ok(&["--lang", "ru"]).stdout;
+    for line in ran.stdout.lines().chain(russian.lines()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     for part in ["klubok demo", "klubok train", "klubok predict", "klubok config", "--help"] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }

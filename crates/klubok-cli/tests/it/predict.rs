@@ -87,8 +87,8 @@ fn pictures_unlike_all_training_pictures_are_marked() {
     assert_eq!(answer["predictions"][0]["far"], true, "{answer}");
     assert_eq!(answer["predictions"][1]["far"], false, "{answer}");
     let ran = place.ok(&["predict", "run", "blank.png", "new.png"]);
-    assert!(ran.stdout.contains("unlike all training pictures"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("1 of 2: unlike every picture"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("unlike all\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 of 2 is unlike every picture"), "{}", ran.stdout);
 }
 
 #[test]
@@ -106,6 +106,10 @@ fn what_cannot_be_read_gets_an_entry_and_the_rest_is_done() {
     assert_eq!(keys(&answer["predictions"][0]), ["input", "error"]);
     assert_eq!(answer["predictions"][1]["class"], "cat");
     assert!(answer["predictions"][2]["error"].as_str().unwrap().contains("none.png"));
+    // Without any answer there is no table, and nothing to trust.
+    let told = place.run(&["predict", "latest", "cut.png", "none.png", "*.gif"]).stdout;
+    let cut = "cut.png: cannot be read: the file is truncated";
+    assert_eq!(told, format!("  {cut}\n  none.png: no such file\n  no file matches *.gif\n"));
 }
 
 #[test]
