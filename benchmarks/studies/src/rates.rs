@@ -122,14 +122,14 @@ pub(crate) fn record(
             let cell = wanted.cell(set, rule);
             let has_test = |line: &Line| matches!(line, Line::Test { cell: of, .. } if *of == cell);
             let backend = CpuBackend::new(plain.train.threads);
-            let mut test = match done.iter().find(|line| has_test(line)) {
-                Some(Line::Test { test, .. }) => test.clone(),
-                _ => {
-                    let config = wanted.config(set, rule, 1e-3)?;
-                    let test = RangeTest::of(&Lab::new(&config, &data, &backend)?)?;
-                    write(&Line::Test { cell: cell.clone(), test: test.clone() })?;
-                    test
-                }
+            let known = done.iter().find(|line| has_test(line));
+            let mut test = if let Some(Line::Test { test, .. }) = known {
+                test.clone()
+            } else {
+                let config = wanted.config(set, rule, 1e-3)?;
+                let test = RangeTest::of(&Lab::new(&config, &data, &backend)?)?;
+                write(&Line::Test { cell: cell.clone(), test: test.clone() })?;
+                test
             };
             for rate in RATES {
                 let was_tried = |line: &Line| matches!(line, Line::Tried { cell: of, rate: at, .. } if *of == cell && *at == rate);

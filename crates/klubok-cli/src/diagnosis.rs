@@ -100,14 +100,14 @@ fn sentence(verdict: &Verdict) -> String {
 fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
     let since = epoch(verdict.since);
     match verdict.name {
-        VerdictName::OverFitting => over_fitting(since, verdict, of),
+        VerdictName::OverFitting => over_fitting(&since, verdict, of),
         VerdictName::LossNotANumber if of.has("val_loss_now") => {
             text!("verdict.train_not_a_number", since = since, now = of.loss("val_loss_now"))
         }
         VerdictName::LossNotANumber => {
             text!("verdict.val_not_a_number", since = since, now = of.loss("train_loss_now"))
         }
-        VerdictName::OverConfidence => over_confidence(since, of),
+        VerdictName::OverConfidence => over_confidence(&since, of),
         VerdictName::UnderFitting if of.has("samples") => findings::sentence(verdict, of),
         VerdictName::UnderFitting => text!(
             "verdict.under_fitting",
@@ -249,7 +249,7 @@ pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
     }
 }
 
-fn over_fitting(since: String, verdict: &Verdict, of: &Figures<'_>) -> String {
+fn over_fitting(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
     let (lowest, now) = (of.loss("val_loss_lowest"), of.loss("val_loss_now"));
     let rise = of.share("rise");
     let sentence = if of.has("train_loss_now") {
@@ -263,7 +263,7 @@ fn over_fitting(since: String, verdict: &Verdict, of: &Figures<'_>) -> String {
     [Some(sentence), calibrated, kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn over_confidence(since: String, of: &Figures<'_>) -> String {
+fn over_confidence(since: &str, of: &Figures<'_>) -> String {
     let (lowest, now) = (of.loss("val_loss_lowest"), of.loss("val_loss_now"));
     let gain = of.get("val_accuracy_now") - of.get("val_accuracy_then");
     let calibrated = ["val_loss_calibrated_then", "val_loss_calibrated_now"];
@@ -301,6 +301,12 @@ fn after_temperature(of: &Figures<'_>) -> String {
     )
 }
 
+/// Epochs of a phase; of one alone, that one.
+fn span(phase: &Phase) -> String {
+    let (from, to) = (epoch(phase.start), epoch(phase.end));
+    if from == to { from } else { format!("{from}-{to}") }
+}
+
 /// All that can be said of a training, for a person. Of one that has not `learnt` anything, it is
 /// not said that nothing is wrong.
 pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
@@ -321,7 +327,7 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
         ];
         let row = |phase: &Phase| {
             vec![
-                format!("{}-{}", epoch(phase.start), epoch(phase.end)),
+                span(phase),
                 name(phase.name),
                 percent(phase.certainty),
                 if phase.name == PhaseName::Specialisation && alone {

@@ -116,7 +116,7 @@ mod tests {
             in_training(700, 12.0, validation)
         };
         let good = said([0.65, 0.75], true);
-        assert!(good.starts_with("How good it is: 70 % ± 5, guessing 50 %, on 400"), "{good}");
+        assert!(good.starts_with("How good it is: 70 % ± 5 (guessing 50 %) on 400"), "{good}");
         assert!(good.contains("Measured at epoch 12 of the training. These samples"), "{good}");
         let last = said([0.65, 0.75], false);
         assert!(last.ends_with("Measured at epoch 12 of the training."), "{last}");

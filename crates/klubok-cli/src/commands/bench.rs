@@ -29,7 +29,7 @@ use crate::{
     compute,
     failure::{Failure, Result},
     settings,
-    terminal::{Screen, answer, decimal, thousands},
+    terminal::{Screen, answer, decimal, show, thousands},
     text::text,
 };
 
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         batch = batch,
         loss = decimal(format_args!("{loss:.4}"))
     ));
-    answer(text!(
+    show(text!(
         "bench.result",
         rate = thousands(measured.samples_per_second as usize),
         ms = decimal(format_args!("{:.3}", measured.ms_per_step)),

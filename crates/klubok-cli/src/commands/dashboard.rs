@@ -10,7 +10,7 @@ use crate::{
     failure::Result,
     interrupt,
     page::{self, Page},
-    terminal::{Screen, answer},
+    terminal::{Screen, show},
     text::text,
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
         })?,
     };
     if let Some(address) = page::served(run.path()) {
-        return answer(text!("page_at.served", run = run.path().display(), address = address));
+        return show(text!("page_at.served", run = run.path().display(), address = address));
     }
     screen.say(text!("page_at.following", run = run.path().display()));
     let hub = page::follow(&run, page::data_of(&run), screen)?;

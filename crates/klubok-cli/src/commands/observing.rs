@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::{
     failure::{Failure, Result},
-    terminal::{answer, decimal},
+    terminal::{answer, decimal, show},
     text::text,
 };
 
@@ -194,7 +194,7 @@ pub(super) fn tell(compared: &Compared, json: bool) -> Result<()> {
         return answer(serde_json::to_string(compared).map_err(Failure::failed)?);
     }
     let percent = |share: f64| decimal(format_args!("{:.2}", 100.0 * share));
-    answer(text!(
+    show(text!(
         "bench.observing",
         cost = percent(compared.cost),
         lowest = percent(compared.cost_lowest),

@@ -191,7 +191,7 @@ fn an_own_picture_comes_with_what_its_answer_is_worth() {
     let last = story["epochs"].as_array().unwrap().last().unwrap();
     let told = |own: &Value, lang: &str| own["trust"][lang].as_str().unwrap().to_owned();
     let right =
-        format!("How good it is: {:.0} % ±", 100.0 * last["val_accuracy"].as_f64().unwrap());
+        format!("How good it is: {:.0} % (", 100.0 * last["val_accuracy"].as_f64().unwrap());
     let epoch = last["epoch"].as_f64().unwrap();
     let measured = format!("Measured at epoch {epoch} of the training. These samples");
     let trust = told(&pet, "en");
