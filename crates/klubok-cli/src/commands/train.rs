@@ -252,8 +252,12 @@ fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
     let share = |run: &Variant| run.trained.val_accuracy.unwrap_or(0.0);
     let mut ranked: Vec<&Variant> =
         done.iter().filter(|run| run.trained.val_accuracy.is_some()).collect();
-    ranked.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    let loss = |run: &Variant| run.trained.val_loss.unwrap_or(f64::INFINITY);
+    ranked.sort_by(|a, b| share(b).total_cmp(&share(a)).then(loss(a).total_cmp(&loss(b))));
     let [best, second, ..] = ranked[..] else { return None };
+    if wilson(share(best), best.val.0)[0] <= best.val.1 {
+        return Some((text!("vary.none_better"), [&best.trained.run, &second.trained.run]));
+    }
     let mut sentence = text!(
         "vary.best",
         value = best.value,

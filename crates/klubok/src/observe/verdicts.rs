@@ -101,7 +101,8 @@ impl Tracker {
         let turning = turns as f64 / (steps.len() - 1) as f64;
         oscillates.then(|| {
             let numbers = [("jitter", jitter), ("turning", turning), ("loss_mean", level)];
-            self.verdict(VerdictName::OscillatingLoss, epochs[from], evidence(&numbers))
+            let since = self.not_before_training(epochs[from]);
+            self.verdict(VerdictName::OscillatingLoss, since, evidence(&numbers))
         })
     }
 
