@@ -26,7 +26,7 @@ use crate::{
     diagnosis,
     failure::{Failure, Result},
     measures::{chance, wilson},
-    terminal::{accuracy, accuracy_and_chance, answer, complain, decimal, show},
+    terminal::{self, accuracy, accuracy_and_chance, answer, complain, show},
     text::{english, text},
 };
 
@@ -115,13 +115,12 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     let (lowest, loss, there) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let (_, _, here) = epochs.iter().find(|epoch| Some(epoch.0) == of.best_epoch)?;
     let here = here.filter(|here| *here < there)?;
-    let digits = |loss: f64| decimal(format_args!("{loss:.3}"));
     Some(text!(
         "diagnose.lowest_elsewhere",
         epoch = diagnosis::epoch(lowest),
-        loss = digits(loss),
-        here = digits(here),
-        there = digits(there)
+        loss = terminal::loss(loss, 3),
+        here = terminal::loss(here, 3),
+        there = terminal::loss(there, 3)
     ))
 }
 

@@ -12,7 +12,7 @@
 //! tenth of the lowest that fastai proposes (Howard and Gugger 2020).
 //!
 //! A rate of the settings above the one at which the test undid all it had learnt is tried in a
-//! short training: see [`RangeTest::try_out`]. That doubles what the test costs.
+//! short training of no more steps than the test: see [`RangeTest::try_out`].
 
 use serde::{Deserialize, Serialize};
 

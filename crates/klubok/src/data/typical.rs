@@ -23,8 +23,8 @@ pub const AXES: usize = 32;
 const SAMPLES: usize = 256;
 /// Samples that give the limits, at most.
 const OTHERS: usize = 512;
-/// Of the least contrast, the share that is far.
-const HALF: f64 = 0.5;
+/// Of the least contrast, the share below which a sample is far.
+const FAINT: f64 = 0.5;
 /// Least number of samples for axes, and for limits.
 const FEW: usize = 32;
 /// Share of the largest value below which there is only rounding.
@@ -112,7 +112,7 @@ impl Typical {
     pub fn is_far(&self, sample: &[f64]) -> bool {
         let Limits { contrast: least, t_squared: most, q: [low, high], .. } = self.limits;
         let (t_squared, q) = self.figures(sample);
-        t_squared > most || !(low..=high).contains(&q) || contrast(sample) < HALF * least
+        t_squared > most || !(low..=high).contains(&q) || contrast(sample) < FAINT * least
     }
 
     /// `T²` and `Q`.

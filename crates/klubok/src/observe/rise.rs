@@ -102,7 +102,7 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
     let last = since.min(3);
     let now = level(&course.val[n - last..]);
     let samples = samples.map_or(SAMPLES, |n| n as f64).max(1.0);
-    let error = by_chance(&course.val[at.saturating_sub(8)..], since, base, samples);
+    let error = standard_error(&course.val[at.saturating_sub(8)..], since, base, samples);
     let errors = (now - base) / error;
     let train = fall(&course.train, at, last);
     let (fell, least) = match train {
@@ -124,7 +124,8 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
     let accuracy = fall(&course.accuracy, at, last);
     let calibrated = fall(&course.calibrated, at, last);
     let recalibrated = calibrated.is_some_and(|(then, now)| {
-        let error = by_chance(&course.calibrated[at.saturating_sub(8)..], since, then, samples);
+        let error =
+            standard_error(&course.calibrated[at.saturating_sub(8)..], since, then, samples);
         let told = (ERRORS * error).max(MENDED * then.abs());
         // What fell and has risen again since improves no more.
         let lowest = smooth(&course.calibrated[at..], 1).into_iter().fold(then, f64::min);
@@ -135,7 +136,7 @@ pub(super) fn rise(course: &Course, samples: Option<u64>, stands: bool) -> Optio
 }
 
 /// Standard error of the change of a loss from its level at a minimum to the last epochs.
-fn by_chance(losses: &[f64], since: usize, base: f64, samples: f64) -> f64 {
+fn standard_error(losses: &[f64], since: usize, base: f64, samples: f64) -> f64 {
     let jitter = noise(losses, JITTER * base.abs());
     let drift = 1.0 / since.min(3) as f64 + 1.0 / 3.0 + DRIFT * since as f64;
     let change = (CHANGE * base).powi(2) * since.min(9) as f64 / 9.0;
