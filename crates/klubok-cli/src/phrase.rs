@@ -66,7 +66,10 @@ impl Phrase {
             text = after;
         }
         found.push(text);
-        Some(found)
+        // `{n}` is a number: what goes on after one belongs to another phrase.
+        let is_number = |text: &str| text.chars().all(|c| !c.is_alphabetic());
+        let numbers = self.places.iter().zip(&found).filter(|(place, _)| **place == "n");
+        numbers.map(|(_, found)| found).all(|found| is_number(found)).then_some(found)
     }
 
     /// Whether what stands in a place is a name, which is the same in every language.
@@ -233,6 +236,9 @@ pub(crate) mod tests {
         // Names are no sentences, whatever they say.
         assert_eq!(russian("there is nothing at `the loss`"), "по пути `the loss` ничего нет");
         assert_eq!(russian("nobody knows this"), "nobody knows this");
+        // A number ends where the next word begins.
+        let endings = "5 of .pem, 3 without an ending, 2 of .md";
+        assert_eq!(russian(endings), ".pem — 5, без окончания 3, .md — 2");
         assert_eq!(said("there is nothing at `x`"), "there is nothing at `x`");
     }
 

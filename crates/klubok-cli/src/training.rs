@@ -152,11 +152,11 @@ impl Training<'_> {
                     reason = reason,
                     time = time
                 ))?;
+                learnt = wilson(share, samples)[0] > chance;
                 let ended =
                     matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping));
-                if ended && wilson(share, samples)[0] <= chance {
+                if ended && !learnt {
                     screen.say(text!("end.not_better"));
-                    learnt = false;
                 }
             }
             _ => screen.result(text!("end.no_epoch", reason = reason, time = time))?,

@@ -76,13 +76,21 @@ impl From<NotRead> for io::Error {
     }
 }
 
+/// What a path leads to.
+///
+/// # Errors
+/// In the words of opening it, where nothing can be known of it.
+pub fn kind(path: &Path) -> io::Result<std::fs::Metadata> {
+    path.metadata().or_else(|_| File::open(path)?.metadata())
+}
+
 /// Opens a regular file for reading.
 ///
 /// # Errors
 /// A [`NotRead`] inside when it is something else; when there is none, or the system refuses.
 pub fn open(path: &Path) -> io::Result<File> {
     // Before it is opened: to open a pipe that nobody writes to would wait for ever.
-    let kind = fs_err::metadata(path)?;
+    let kind = kind(path)?;
     if !kind.is_file() {
         let what = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
         return Err(NotRead::NotRegular { path: path.display().to_string(), what }.into());

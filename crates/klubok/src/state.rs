@@ -1,5 +1,7 @@
 //! What training changes, in the layout of files and public interfaces.
 
+use std::borrow::Cow;
+
 /// Numbers in the precision of the backend that stored them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Numbers {
@@ -40,6 +42,20 @@ impl Numbers {
             Numbers::F32(v) => v[range].iter().map(|&x| f64::from(x)).collect(),
             Numbers::F64(v) => v[range].to_vec(),
         }
+    }
+
+    /// The numbers as f64, `many` at a time: without a copy of them all.
+    ///
+    /// # Panics
+    /// When `many` is 0.
+    pub fn chunks(&self, many: usize) -> impl Iterator<Item = Cow<'_, [f64]>> {
+        (0..self.len()).step_by(many).map(move |from| {
+            let range = from..self.len().min(from + many);
+            match self {
+                Numbers::F32(_) => Cow::Owned(self.range(range)),
+                Numbers::F64(v) => Cow::Borrowed(&v[range]),
+            }
+        })
     }
 
     /// The numbers as f64.

@@ -114,14 +114,18 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     let known = epochs.iter().filter_map(|&(epoch, loss, mean)| Some((epoch, loss?, mean?)));
     let (lowest, loss, there) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let (_, _, here) = epochs.iter().find(|epoch| Some(epoch.0) == of.best_epoch)?;
-    let here = here.filter(|here| *here < there)?;
-    Some(text!(
-        "diagnose.lowest_elsewhere",
-        epoch = diagnosis::epoch(lowest),
-        loss = terminal::loss(loss, 3),
-        here = terminal::loss(here, 3),
-        there = terminal::loss(there, 3)
-    ))
+    let is_lower = here.is_some_and(|here| here < there);
+    let [here, there] = [(*here)?, there].map(|loss| terminal::loss(loss, 3));
+    // What reads alike explains nothing.
+    (is_lower && here != there).then(|| {
+        text!(
+            "diagnose.lowest_elsewhere",
+            epoch = diagnosis::epoch(lowest),
+            loss = terminal::loss(loss, 3),
+            here = here,
+            there = there
+        )
+    })
 }
 
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
@@ -199,4 +203,46 @@ fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)>
         }
     };
     Some((text!("diagnose.accuracy", accuracy = accuracy), guesses))
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok::{
+        config::{DataKind, Layers, Machine, Preset},
+        observe::{history::Row, remedy::Setup},
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_lowest_loss_is_explained_where_the_best_epoch_is_another_one() {
+        let said = |monitor: &str, calibrated: [f64; 6]| {
+            let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+            layers.set("train.monitor", monitor).unwrap();
+            let config = layers.resolve(Machine::plain(1)).unwrap().config;
+            let losses = [0.70, 0.65, 0.66, 0.67, 0.68, 0.69];
+            let row = |i: usize| Row {
+                epoch: i as f64 + 1.0,
+                val_loss: Some(losses[i]),
+                val_loss_calibrated: Some(calibrated[i]),
+                val_accuracy: Some(0.6),
+                ..Row::default()
+            };
+            let history = History {
+                epochs: (0..6).map(row).collect(),
+                val_samples: Some(1000),
+                setup: Some(Setup { config, train_classes: Vec::new() }),
+                ..History::default()
+            };
+            lowest_elsewhere(&history, &Diagnosis::of_history(&history))
+        };
+        let falls = [0.69, 0.66, 0.63, 0.60, 0.57, 0.54];
+        let sentence = said("auto", falls).unwrap();
+        let figures = ["0.570 there", "in epoch 2 (0.650)", "that mean was 0.675"];
+        assert!(figures.iter().all(|of| sentence.contains(of)), "{sentence}");
+        assert_eq!(said("val_loss", falls), None);
+        assert_eq!(said("auto", [0.6, 0.5, 0.7, 0.8, 0.9, 1.0]), None, "it is the same");
+        let alike = [0.6, 0.6, 0.5999, 0.5998, 0.5998, 0.5998];
+        assert_eq!(said("auto", alike), None, "too little to be seen in the digits that are said");
+    }
 }

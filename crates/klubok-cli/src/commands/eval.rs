@@ -233,12 +233,19 @@ fn limits(of: &Evaluation, origin: Option<Origin>) -> Option<String> {
 }
 
 fn scores(of: &Evaluation) -> String {
+    // Of one class alone, guessing has nothing to choose.
+    let accuracy = if of.chance < 1.0 {
+        accuracy_and_chance(of.accuracy, of.samples, of.chance)
+    } else {
+        accuracy(of.accuracy, of.samples)
+    };
     text!(
         "eval.scores",
-        accuracy = accuracy_and_chance(of.accuracy, of.samples, of.chance),
-        loss = loss(of.loss, 4),
+        accuracy = accuracy,
+        loss = loss(of.loss_calibrated, 4),
         ece = decimal(format_args!("{:.3}", of.ece)),
-        raw = decimal(format_args!("{:.3}", of.ece_uncalibrated))
+        loss_raw = loss(of.loss, 4),
+        ece_raw = decimal(format_args!("{:.3}", of.ece_uncalibrated))
     )
 }
 

@@ -221,6 +221,9 @@ fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     let chance = percent(done.first().map_or(0.0, |run| run.val.1));
     let title = text!("vary.title", key = keys.join(", "), chance = chance);
     screen.say(format!("\n{}", paint(title).bold()));
+    if !keys.iter().any(|key| *key == "train.seed" || key.starts_with("data.")) {
+        screen.say(text!("vary.same"));
+    }
     if let Some(rates) = own_rates(keys, done) {
         screen.say(text!("vary.rates", rates = rates));
     }
@@ -242,8 +245,8 @@ const EPOCH: usize = 1;
 /// The learning rate of each value, where nobody chose them and they differ all the same.
 fn own_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
     let differ = done.iter().any(|run| run.learning_rate != done[0].learning_rate);
-    let shown = |run: &Variant| format!("{} {}", run.value, rate(run.learning_rate));
-    let rates = || done.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let shown = |run: &Variant| format!("{}: {}", run.value, rate(run.learning_rate));
+    let rates = || done.iter().map(shown).collect::<Vec<_>>().join("; ");
     (differ && !keys.contains(&"train.learning_rate")).then(rates)
 }
 

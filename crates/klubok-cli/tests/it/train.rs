@@ -146,7 +146,8 @@ fn values_of_a_setting_are_compared() {
     for part in [
         "Compared",
         "guessing is right in 50 %",
-        "the learning rate that is its default: sgd 0.01, adam 0.001",
+        "All have the same split, order and start.",
+        "The learning rate of each is its own default (sgd: 0.01; adam: 0.001).",
         " did best: ",
         "intervals overlap",
         "\n  klubok report cmp-",

@@ -22,8 +22,10 @@ impl Key {
         match inner {
             None if !text.contains(',') => scalar(text),
             _ => {
-                let items = inner.unwrap_or(text).split(',').map(str::trim);
-                Value::Array(items.filter(|item| !item.is_empty()).map(scalar).collect())
+                let items = inner.unwrap_or(text).trim();
+                let items = items.strip_suffix(',').unwrap_or(items);
+                let items = if items.is_empty() { Vec::new() } else { items.split(',').collect() };
+                Value::Array(items.into_iter().map(|item| scalar(item.trim())).collect())
             }
         }
     }
@@ -149,6 +151,9 @@ mod tests {
         check("model.hidden", "[]", Some("[]"));
         check("model.hidden", "512,-1", None);
         check("model.hidden", "512,0", None);
+        check("model.hidden", "512,256,", Some("[512, 256]"));
+        check("model.hidden", "512,,256", None);
+        check("model.hidden", ",", Some("[]"));
         check("model.activation", "tanh,relu", Some(r#"["tanh", "relu"]"#));
         check("model.activation", r#"["tanh", 'relu']"#, Some(r#"["tanh", "relu"]"#));
         check("model.dropout", "0.5,0", Some("[0.5, 0.0]"));

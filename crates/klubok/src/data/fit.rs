@@ -43,7 +43,7 @@ fn unreadable(name: &str, e: &PictureError) -> Error {
 /// [`read_picture`] with the bare reason.
 pub(super) fn load(path: &Path, shape: Picture, fit: Fit) -> Result<Vec<u8>, PictureError> {
     // Many threads read, and a file may be large: what they hold at once has a limit.
-    let length = fs_err::metadata(path)?.len().min(bounded::PICTURE);
+    let length = bounded::kind(path)?.len().min(bounded::PICTURE);
     let _share = FILES.take(length);
     shaped(decode(&bounded::read(path, bounded::PICTURE)?, shape.channels)?, shape, fit)
 }

@@ -121,8 +121,7 @@ impl Typical {
             sample.iter().zip(&self.mean).map(|(x, mean)| x - f64::from(*mean)).collect();
         let (mut t_squared, mut q) = (0.0, product(&apart, &apart));
         for (axis, spread) in self.axes.chunks_exact(apart.len()).zip(&self.spread) {
-            let axis: Vec<f64> = axis.iter().map(|&a| f64::from(a)).collect();
-            let at = product(&axis, &apart);
+            let at = product(axis, &apart);
             t_squared += (at / f64::from(*spread)).powi(2);
             q -= at * at;
         }
@@ -162,16 +161,16 @@ fn divided(rows: &[u32], many: usize) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// `Σ aᵢ bᵢ` in eight sums, which a processor adds at once.
-fn product(a: &[f64], b: &[f64]) -> f64 {
+fn product<A: Copy + Into<f64>>(a: &[A], b: &[f64]) -> f64 {
     let (a, rest_a) = a.as_chunks::<8>();
     let (b, rest_b) = b.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for (a, b) in a.iter().zip(b) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
+            *sum += (*a).into() * b;
         }
     }
-    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f64>()
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| (*a).into() * b).sum::<f64>()
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ impl Model {
     /// When the file is missing, is not a model, is damaged, or was written by a later klubok.
     pub fn load(path: &Path) -> crate::Result<Self> {
         let not = |what| ModelError::NotAModel { path: path.display().to_string(), what };
-        let kind = fs_err::metadata(path)?;
+        let kind = bounded::kind(path)?;
         if kind.is_dir() {
             return Err(not("a folder").into());
         }

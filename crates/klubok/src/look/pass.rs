@@ -67,9 +67,12 @@ impl Glass {
             match op {
                 Op::Input { prepare, .. } => input::forward(&mut out, stored, prepare),
                 Op::Linear { x, w, b, .. } => {
-                    let (x, w) = (&values[x.0], self.param(w.0));
+                    let (x, w) = (&values[x.0], &self.model.weights.params[w.0]);
                     let b = b.map_or_else(Cow::default, |b| self.param(b.0));
-                    linear::forward(&mut out, x, &w, &b, x.len());
+                    for (i, w) in w.chunks(x.len()).enumerate() {
+                        let b = b.get(i..=i).unwrap_or_default();
+                        linear::forward(&mut out[i..=i], x, &w, b, x.len());
+                    }
                 }
                 Op::Norm { x, gain, shift, mean, variance, .. } => {
                     let of = self.statistics(mean.0, variance.0);
@@ -115,9 +118,11 @@ impl Glass {
             match op {
                 Op::Input { .. } => {}
                 Op::Linear { x, w, .. } => {
-                    let dx = &mut gradients[x.0];
+                    let (dx, w) = (&mut gradients[x.0], &self.model.weights.params[w.0]);
                     let inputs = dx.len();
-                    linear::backward_input(dx, &dy, &self.param(w.0), inputs);
+                    for (w, dy) in w.chunks(inputs).zip(dy.chunks(1)) {
+                        linear::backward_input(dx, dy, &w, inputs);
+                    }
                 }
                 Op::Norm { x, gain, mean, variance, .. } => {
                     // Statistics are fixed where nothing is trained: what is left is a factor.

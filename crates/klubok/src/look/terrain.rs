@@ -8,6 +8,8 @@ use crate::state::{Numbers, Weights};
 
 /// Moments that lie this close to a line, as a share of its length, span no plane.
 const FLAT: f64 = 1e-3;
+/// Numbers that are read at a time.
+const PART: usize = 4096;
 
 /// A plane through three moments. The first is its origin, the second lies on the first axis;
 /// lengths are those of weights.
@@ -65,9 +67,14 @@ impl<'a> Terrain<'a> {
             let blocks = of(self.start).iter().zip(of(self.last)).zip(of(self.third));
             blocks
                 .map(|((a, b), c)| {
-                    let numbers = a.to_f64().into_iter().zip(b.to_f64()).zip(c.to_f64());
-                    let at = |((a, b), c)| (a + last * (b - a) + third * (c - a)) as f32;
-                    Numbers::F32(numbers.map(at).collect())
+                    let at = |((a, b), c): ((&f64, &f64), &f64)| {
+                        (a + last * (b - a) + third * (c - a)) as f32
+                    };
+                    let mut mixed = Vec::with_capacity(a.len());
+                    for ((a, b), c) in a.chunks(PART).zip(b.chunks(PART)).zip(c.chunks(PART)) {
+                        mixed.extend(a.iter().zip(&*b).zip(&*c).map(at));
+                    }
+                    Numbers::F32(mixed)
                 })
                 .collect()
         };
@@ -84,9 +91,11 @@ fn products(start: &Weights, a: &Weights, b: &Weights) -> [f64; 2] {
     let (mut both, mut own) = (0.0, 0.0);
     for ((start, a), b) in start.params.iter().zip(&a.params).zip(&b.params) {
         assert!(start.len() == a.len() && a.len() == b.len(), "one network");
-        for ((start, a), b) in start.to_f64().iter().zip(a.to_f64()).zip(b.to_f64()) {
-            both += (a - start) * (b - start);
-            own += (a - start) * (a - start);
+        for ((start, a), b) in start.chunks(PART).zip(a.chunks(PART)).zip(b.chunks(PART)) {
+            for ((start, a), b) in start.iter().zip(&*a).zip(&*b) {
+                both += (a - start) * (b - start);
+                own += (a - start) * (a - start);
+            }
         }
     }
     [both, own]

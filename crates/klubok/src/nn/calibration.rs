@@ -261,6 +261,17 @@ mod tests {
     }
 
     #[test]
+    fn what_only_falls_or_only_grows_is_lowest_at_a_bound() {
+        for (slope, bound) in [(-1.0, BOUND), (-1e-9, BOUND), (1.0, -BOUND), (1e9, -BOUND)] {
+            for bend in [0.0, 1e-12] {
+                let lowest = lowest(|_| (slope, bend));
+                assert!((lowest - bound).abs() < 2.0 * CLOSE, "{slope} {bend}: {lowest}");
+                assert!(Calibration::of(lowest.exp(), 9).is_sound());
+            }
+        }
+    }
+
+    #[test]
     fn it_is_never_no_number() {
         assert_eq!(Calibration::fit(&[], 2, &[]), Calibration::NONE);
         assert_eq!(Calibration::NONE.loss(&[], 2, &[]), None);

@@ -11,6 +11,7 @@ mod blind;
 mod fall;
 mod flat;
 pub mod history;
+mod knee;
 mod labels;
 mod layers;
 mod meaning;

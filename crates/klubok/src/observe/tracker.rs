@@ -26,12 +26,13 @@ use super::{
     fall::{EvenFall, even_fall},
     flat::{Flat, flat, is_good},
     history::{History, Row},
+    knee::{Knee, LEARNING, knee, of_one_kind},
     labels::Chance,
     layers::Layers,
     naming::Naming,
     remedy::Setup,
     rise::{Course, Rise, rise},
-    series::noise,
+    series::mean,
 };
 use crate::{
     config::Monitor,
@@ -43,14 +44,12 @@ use crate::{
 
 /// Points that are kept; past this, two neighbours become one.
 const LONGEST: usize = 1024;
-/// After the knee the loss falls at less than this share of the pace before it.
-const SLOWER: f64 = 0.25;
 /// So much more of the training samples than of others is known by heart.
 const BY_HEART: f64 = 0.15;
+/// Steps in which running statistics that move by a tenth have followed to a twentieth: 0.9^29.
+const FOLLOW: u64 = 29;
 /// What is above the first loss by this factor is not as it began.
 const ABOVE: f64 = 1.2;
-/// A fall of less than this share of the loss is not yet learning.
-const LEARNING: f64 = 0.02;
 
 /// Follows a training and tells its phases.
 #[derive(Debug, Clone)]
@@ -68,6 +67,9 @@ pub struct Tracker {
     pub(super) count: usize,
     knee: Option<Knee>,
     pub(super) rise: Option<Rise>,
+    /// How high and how long the validation loss has risen at most, whether or not that was taken
+    /// back.
+    risen: (f64, f64),
     pub(super) naming: Option<Naming>,
     pub(super) flat: Option<Flat>,
     pub(super) even_fall: Option<EvenFall>,
@@ -81,17 +83,6 @@ pub struct Tracker {
     pub(super) found_before: Vec<Verdict>,
     /// What it was set up with, where that is known.
     pub(super) setup: Option<Setup>,
-}
-
-/// The end of fast learning.
-#[derive(Debug, Clone, Copy)]
-struct Knee {
-    epoch: f64,
-    /// Fall of the loss in an epoch, before and after.
-    pace: (f64, f64),
-    /// Norm of the gradient, before and after.
-    grad_norm: Option<(f64, f64)>,
-    certainty: f64,
 }
 
 /// A loss that grows without end.
@@ -122,6 +113,7 @@ impl Tracker {
             count: 0,
             knee: None,
             rise: None,
+            risen: (0.0, 0.0),
             naming: None,
             flat: None,
             even_fall: None,
@@ -266,7 +258,13 @@ impl Tracker {
 
     fn judge(&mut self) {
         self.course = course(&self.points);
-        self.rise = rise(&self.course, self.samples, self.rise.is_some());
+        if self.explosion.is_none_or(|explosion| !explosion.last) {
+            self.explosion = self.growth();
+        }
+        if self.lags() {
+            return;
+        }
+        self.rise = self.next_rise();
         self.naming = self.rise.as_ref().map(|rise| Naming::next(self.naming, rise));
         let (epochs, losses) = self.losses();
         self.even_fall = even_fall(&epochs, &losses).filter(|_| !self.rate_decayed());
@@ -278,9 +276,42 @@ impl Tracker {
             (None, Some(_)) => flat(&epochs, &losses, None, self.first, self.flat)
                 .filter(|flat| flat.high && !self.knows_its_samples()),
         };
-        if self.explosion.is_none_or(|explosion| !explosion.last) {
-            self.explosion = self.growth();
+    }
+
+    /// The rise after the last epoch. After one that was taken back the next must be higher or
+    /// longer: so far the loss wanders by itself.
+    fn next_rise(&mut self) -> Option<Rise> {
+        let stands = self.rise.is_some();
+        let rise = rise(&self.course, self.samples, stands)?;
+        let (height, length) = (rise.now - rise.base, self.last - self.course.epochs[rise.at]);
+        let (highest, longest) = self.risen;
+        let wanders = height <= highest && length <= longest;
+        if wanders && !stands {
+            return None;
         }
+        self.risen = (highest.max(height), longest.max(length));
+        Some(rise)
+    }
+
+    /// True while the running statistics of batch normalisation are still on their way: in epochs
+    /// of a few steps losses in evaluation mode go up and down with them.
+    fn lags(&self) -> bool {
+        let normalises = self.setup.as_ref().is_some_and(|setup| setup.config.model.batch_norm);
+        let step = self.points.last().and_then(|row| row.step);
+        normalises && step.is_some_and(|step| step < FOLLOW)
+    }
+
+    /// The rise that is over-fitting or over-confidence: a network that has not even learnt its
+    /// own samples does not memorise them.
+    pub(super) fn memorises(&self) -> Option<Rise> {
+        self.rise.filter(|_| self.flat.is_none())
+    }
+
+    /// True when the training waited in vain for a better epoch: it has not been too short.
+    pub(super) fn waited(&self) -> bool {
+        let train = self.setup.as_ref().map(|setup| &setup.config.train);
+        let better = self.best_epoch().zip(train.filter(|train| train.early_stopping));
+        better.is_some_and(|(best, train)| self.last - best >= train.patience as f64)
     }
 
     fn flat_end(&self) -> Option<Flat> {
@@ -368,21 +399,22 @@ impl Tracker {
     pub fn phases(&self) -> Vec<Phase> {
         let Some(first) = self.first else { return Vec::new() };
         let explosion = self.explosion.map(|explosion| explosion.since);
-        let rise = self.rise.map(|rise| self.course.epochs[rise.at]);
+        let memorises = self.memorises();
+        let rise = memorises.map(|rise| self.course.epochs[rise.at]);
         let after = rise.or(self.flat.map(|flat| flat.since));
         let learnt = [explosion, after].into_iter().flatten().fold(self.last, f64::min);
         let mut spans: Vec<(f64, f64, PhaseName, f64, Evidence)> = Vec::new();
         let fast = self.knee.map_or(self.last, |knee| knee.epoch).min(learnt);
         if self.learns() {
             let (certainty, evidence) =
-                self.knee.map_or((0.5, Evidence::new()), |knee| knee.judged());
+                self.knee.map_or((0.5, Evidence::new()), |knee| (knee.certainty, knee.evidence()));
             spans.push((first.epoch, fast, PhaseName::FastLearning, certainty, evidence.clone()));
             if self.knee.is_some() {
                 spans.push((fast, learnt, PhaseName::FineTuning, certainty, evidence));
             }
         }
         let end = explosion.unwrap_or(self.last);
-        if let (Some(since), Some(of)) = (rise, self.rise) {
+        if let (Some(since), Some(of)) = (rise, memorises) {
             let (name, certainty) = (PhaseName::Specialisation, of.certainty());
             spans.push((since, end, name, certainty, of.evidence()));
         } else if let Some(flat) = self.flat.filter(|_| self.crept().is_none()) {
@@ -406,20 +438,6 @@ impl Tracker {
         let first = of_one_kind(&self.early).first().map(|&(_, loss)| loss);
         let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
         first.is_some_and(|first| first - lowest > LEARNING * first.abs())
-    }
-}
-
-impl Knee {
-    fn judged(&self) -> (f64, Evidence) {
-        let mut evidence = evidence(&[
-            ("loss_fall_per_epoch_before", self.pace.0),
-            ("loss_fall_per_epoch_after", self.pace.1),
-        ]);
-        if let Some((before, after)) = self.grad_norm {
-            evidence.insert("grad_norm_before".to_owned(), before);
-            evidence.insert("grad_norm_after".to_owned(), after);
-        }
-        (self.certainty, evidence)
     }
 }
 
@@ -504,11 +522,12 @@ fn course(points: &[Row]) -> Course {
 fn average(rows: &[Row]) -> Row {
     let mean = |figure: fn(&Row) -> Option<f64>| {
         let known: Vec<f64> = rows.iter().filter_map(figure).collect();
-        (!known.is_empty()).then(|| super::series::mean(&known))
+        (!known.is_empty()).then(|| mean(&known))
     };
     Row {
         epoch: rows.last().map_or(0.0, |row| row.epoch),
         untrained: rows.len() == 1 && rows[0].untrained,
+        step: rows.last().and_then(|row| row.step),
         train_loss: mean(|row| row.train_loss),
         val_loss: mean(|row| row.val_loss),
         val_loss_calibrated: mean(|row| row.val_loss_calibrated),
@@ -517,15 +536,6 @@ fn average(rows: &[Row]) -> Row {
         grad_norm: mean(|row| row.grad_norm),
         learning_rate: mean(|row| row.learning_rate),
     }
-}
-
-/// Rows with their training losses; where there is none, with their validation losses.
-fn of_one_kind(rows: &[Row]) -> Vec<(Row, f64)> {
-    let of = |loss: fn(&Row) -> Option<f64>| -> Vec<(Row, f64)> {
-        rows.iter().filter_map(|row| Some((*row, loss(row)?))).collect()
-    };
-    let train = of(|row| row.train_loss);
-    if train.is_empty() { of(|row| row.val_loss) } else { train }
 }
 
 /// Place from which the losses grew: without a break to the end, or until they were above the first
@@ -546,45 +556,4 @@ fn last_low(losses: &[f64]) -> usize {
         low -= 1;
     }
     low
-}
-
-/// Each value between its neighbours, as the median of the three.
-fn without_spikes(values: &[f64]) -> Vec<f64> {
-    let mut calm = values.to_vec();
-    for (calm, three) in calm.iter_mut().skip(1).zip(values.windows(3)) {
-        *calm = super::series::median(&mut three.to_vec());
-    }
-    calm
-}
-
-/// The knee of a course: the point farthest below the line from its beginning to its end, once the
-/// pace after it is at most [`SLOWER`] of the pace before it, for at least as long. The first steps
-/// jump about: a whole epoch must have been seen, and a single low value is no knee.
-fn knee(rows: &[Row]) -> Option<Knee> {
-    let (rows, losses): (Vec<Row>, Vec<f64>) = of_one_kind(rows).into_iter().unzip();
-    let epochs: Vec<f64> = rows.iter().map(|row| row.epoch).collect();
-    let (n, first) = (losses.len(), *losses.first()?);
-    if n < 4 || epochs[n - 1] - epochs[0] < 1.0 {
-        return None;
-    }
-    let jitter = noise(&losses, 0.0);
-    let losses = without_spikes(&losses);
-    let (begin, end, last) = (epochs[0], epochs[n - 1], losses[n - 1]);
-    let chord = |i: usize| first - (first - last) * (epochs[i] - begin) / (end - begin);
-    let at =
-        (1..n - 2).max_by(|&a, &b| (chord(a) - losses[a]).total_cmp(&(chord(b) - losses[b])))?;
-    let before = (first - losses[at]) / (epochs[at] - begin);
-    let after = (losses[at] - last) / (end - epochs[at]);
-    let long = end - epochs[at] >= epochs[at] - begin;
-    let fell = first - losses[at] > (LEARNING * first.abs()).max(3.0 * jitter);
-    if !(long && fell && after <= SLOWER * before) {
-        return None;
-    }
-    let norms = |rows: &[Row]| {
-        let known: Vec<f64> = rows.iter().filter_map(|row| row.grad_norm).collect();
-        (!known.is_empty()).then(|| super::series::mean(&known))
-    };
-    let grad_norm = norms(&rows[..=at]).zip(norms(&rows[at + 1..]));
-    let certainty = (1.0 - after.max(0.0) / before).clamp(0.0, 0.99);
-    Some(Knee { epoch: epochs[at], pace: (before, after), grad_norm, certainty })
 }

@@ -34,7 +34,8 @@ impl Tracker {
             verdicts.extend(self.exploded(explosion));
         } else {
             let name = self.naming.and_then(|naming| naming.name(ended));
-            verdicts.extend(self.rise.zip(name).map(|(rise, name)| self.over_fits(rise, name)));
+            let memorises = self.memorises().zip(name);
+            verdicts.extend(memorises.map(|(rise, name)| self.over_fits(rise, name)));
             verdicts.extend(self.rests_high(crept.clone(), ended));
             verdicts.extend(self.blind.since().map(|(since, other, now)| {
                 self.verdict(VerdictName::LossNotANumber, since, evidence(&[(other, now)]))
@@ -155,6 +156,9 @@ impl Tracker {
                 [("fall_per_epoch_first", fall.early), ("fall_per_epoch_last", fall.late)];
             let numbers = evidence(&numbers);
             return Some(self.verdict(VerdictName::LearningRateTooLow, fall.since, numbers));
+        }
+        if self.waited() {
+            return None;
         }
         let val = &self.course.val;
         let (epochs, losses) = if val.len() == n {

@@ -224,6 +224,15 @@ fn a_rate_is_tried_only_where_the_test_undid_something_below_it() {
     };
     let low = tried(&data, "train.learning_rate=0.001");
     assert_eq!((low.learns, low.verdict()), (None, None), "{low:?}");
+    // As if all had been undone at a far lower rate: a short training decides.
+    let try_out = |data: &Dataset| {
+        let sets = ["model.hidden=32", "train.epochs=20", "train.learning_rate=0.003"];
+        let mut test = RangeTest { exploded_at: Some(1e-6), proposed: None, ..low.clone() };
+        with(&plain(&sets), data, |lab| test.try_out(lab).unwrap());
+        (test.configured, test.learns)
+    };
+    assert_eq!(try_out(&data), (0.003, Some(true)));
+    assert_eq!(try_out(&shuffled(&data)), (0.003, Some(false)));
     // Where nothing can be learnt, nothing is undone.
     let random = tried(&shuffled(&data), "train.learning_rate=0.001");
     assert_eq!(random.learns, None, "{random:?}");

@@ -107,6 +107,82 @@ fn warm_restarts_are_no_over_fitting() {
 }
 
 #[test]
+fn after_a_rise_that_was_taken_back_the_next_must_be_higher_or_longer() {
+    // Three waves over a slow fall, from epoch 4 on, of 10 epochs each.
+    let begins = |heights: [f64; 3]| {
+        let mut begins = Vec::new();
+        let mut tracker = Tracker::new(Some(60));
+        for epoch in 1..=33 {
+            let e = epoch as f64;
+            let wave = (1.0 - (std::f64::consts::TAU * (e - 4.0) / 10.0).cos()) / 2.0;
+            let height = if epoch < 4 { 0.1 } else { heights[(epoch - 4) / 10] };
+            tracker.epoch(&row(epoch, 0.7 / e.sqrt(), 0.6 - 0.001 * e + height * wave));
+            let phase = phase(&tracker, PhaseName::Specialisation);
+            begins.extend(phase.map(|phase| (phase.start / 10.0).floor()));
+        }
+        begins.dedup();
+        begins
+    };
+    assert_eq!(begins([0.08, 0.07, 0.06]), [0.0], "one wave shows what a rise is worth");
+    assert_eq!(begins([0.08, 0.07, 0.16]), [0.0, 2.0]);
+}
+
+/// A tracker of a training with these settings.
+fn set_up(sets: &[&str]) -> Tracker {
+    let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+    sets.iter().for_each(|set| layers.assign(set).unwrap());
+    let config = layers.resolve(Machine::plain(1)).unwrap().config;
+    Tracker::new(Some(1000)).with_setup(Setup { config, train_classes: Vec::new() })
+}
+
+#[test]
+fn statistics_that_lag_are_waited_for() {
+    // In epochs of two steps, losses in evaluation mode rise until step 18 and then fall.
+    let said = |sets: &[&str], steps: u64| {
+        let mut tracker = set_up(sets);
+        let mut said = false;
+        for epoch in 1..=16 {
+            let e = epoch as f64;
+            let bump = 0.01 * (5.0 - (e - 9.0).abs()).max(0.0);
+            let row = row(epoch, 0.7 - 0.01 * e, 0.68 - 0.004 * e + bump);
+            tracker.epoch(&Row { step: Some(steps * epoch as u64), ..row });
+            said |= phase(&tracker, PhaseName::Specialisation).is_some();
+        }
+        said
+    };
+    assert!(!said(&[], 2), "the default has batch normalisation");
+    assert!(said(&[], 200) && said(&["model.batch_norm=false"], 2));
+}
+
+#[test]
+fn a_network_that_has_not_learnt_its_samples_does_not_memorise_them() {
+    let of =
+        |fall: f64| told(24, |e| (0.68 + fall * (-e / 4.0).exp(), 0.68 + 0.01 * (e - 4.0).abs()));
+    let tracker = of(0.02);
+    assert_eq!(verdicts(&tracker), [VerdictName::UnderFitting]);
+    assert!(!names(&tracker).contains(&PhaseName::Specialisation), "{:?}", names(&tracker));
+    assert_eq!(verdicts(&of(0.6)), [VerdictName::OverFitting]);
+}
+
+#[test]
+fn whoever_waited_in_vain_was_not_too_short() {
+    // The loss still falls; the accuracy, which is watched, has not risen since epoch 3.
+    let of = |early_stopping: &str| {
+        let early = format!("train.early_stopping={early_stopping}");
+        let mut tracker = set_up(&["train.monitor=val_accuracy", "train.patience=10", &early]);
+        for epoch in 1..=13 {
+            let e = epoch as f64;
+            let accuracy = Some(0.6 + 0.02 * e.min(3.0));
+            let row = row(epoch, 0.1 + (-e / 6.0).exp(), 0.2 + (-e / 6.0).exp());
+            tracker.epoch(&Row { val_accuracy: accuracy, ..row });
+        }
+        verdicts(&tracker)
+    };
+    assert_eq!(of("false"), [VerdictName::SlowConvergence]);
+    assert_eq!(of("true"), []);
+}
+
+#[test]
 fn noise_alone_seldom_raises_an_alarm() {
     let (mut ever, mut last) = (0, 0);
     for seed in 0..200 {
@@ -328,13 +404,8 @@ fn phases_follow_one_another() {
 #[test]
 fn the_best_epoch_is_the_one_that_the_training_takes() {
     let best = |setup: Option<&str>| {
-        let mut tracker = Tracker::new(Some(1000));
-        if let Some(monitor) = setup {
-            let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
-            layers.set("train.monitor", monitor).unwrap();
-            let config = layers.resolve(Machine::plain(1)).unwrap().config;
-            tracker = tracker.with_setup(Setup { config, train_classes: Vec::new() });
-        }
+        let watched = |monitor| set_up(&[&format!("train.monitor={monitor}")]);
+        let mut tracker = setup.map_or_else(|| Tracker::new(Some(1000)), watched);
         for epoch in 1..=12 {
             // Over-confidence: what the temperature mends grows from epoch 4 on.
             let x = epoch as f64;

@@ -52,6 +52,8 @@ pub struct Row {
     pub epoch: f64,
     /// True before any update.
     pub untrained: bool,
+    /// Updates done, where that is known.
+    pub step: Option<u64>,
     /// Training loss; in evaluation mode where that is known.
     pub train_loss: Option<f64>,
     /// Validation loss.
@@ -73,6 +75,7 @@ impl From<&Metrics> for Row {
         Self {
             epoch: metrics.epoch,
             untrained: metrics.step == 0,
+            step: Some(metrics.step),
             train_loss: metrics.train_eval_loss.or(metrics.train_loss),
             val_loss: metrics.val_loss,
             val_loss_calibrated: metrics.val_loss_calibrated,

@@ -67,6 +67,7 @@ fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
     Row {
         epoch,
         untrained: false,
+        step: None,
         train_loss: figure(Field::TrainLoss),
         val_loss: figure(Field::ValLoss),
         val_loss_calibrated: None,
