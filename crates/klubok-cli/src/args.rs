@@ -178,8 +178,7 @@ pub(crate) struct Train {
     /// Repeat a run: its data, its settings, and what people did to it on the page.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["vary", "data"])]
     pub(crate) replay: Option<String>,
-    /// One run a value, same split, order and start; compared at the end. Given more than once, one
-    /// run for each combination.
+    /// One run a value, compared at the end. Given more than once, one run for each combination.
     #[arg(long, value_name = "KEY=A,B,C", value_parser = assignment)]
     pub(crate) vary: Vec<(String, String)>,
     #[command(flatten)]

@@ -332,7 +332,7 @@ fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
             let compared = match (test.learns, test.configured / proposed) {
                 (Some(false), _) => text!("check.rate_high_fails"),
                 (Some(true), 3.4..) => text!("check.rate_high_learns"),
-                (_, ..0.3) if test.least.is_some_and(|least| test.configured < least) => {
+                (_, ..1.0) if test.least.is_some_and(|least| test.configured < least) => {
                     text!("check.rate_far_low")
                 }
                 (_, ..0.3) => text!("check.rate_low"),

@@ -153,9 +153,7 @@ impl Training<'_> {
                     time = time
                 ))?;
                 learnt = wilson(share, samples)[0] > chance;
-                let ended =
-                    matches!(summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping));
-                if ended && !learnt {
+                if summary.stopped != Some(Stopped::Interrupted) && !learnt {
                     screen.say(text!("end.not_better"));
                 }
             }

@@ -119,3 +119,21 @@ pub struct Weights {
     /// Running statistics.
     pub running: Vec<Numbers>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_all_numbers_in_order() {
+        for len in [0, 1, 4, 10, 12] {
+            let of: Vec<f32> = (0..len).map(|i| i as f32 / 4.0).collect();
+            let wide = of.iter().map(|&x| f64::from(x)).collect();
+            for numbers in [Numbers::F32(of), Numbers::F64(wide)] {
+                let chunks: Vec<_> = numbers.chunks(4).collect();
+                assert_eq!(chunks.concat(), numbers.to_f64());
+                assert!(chunks.iter().rev().skip(1).all(|chunk| chunk.len() == 4));
+            }
+        }
+    }
+}

@@ -137,9 +137,9 @@ fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
     lines.extend(lowest_elsewhere(history, of));
     lines.extend(notes(history));
     let accuracy = accuracy_of_best(history, of);
-    let learnt = !accuracy.as_ref().is_some_and(|(_, guesses)| *guesses && history.ended);
+    let learnt = !accuracy.as_ref().is_some_and(|(_, guesses)| *guesses);
     lines.extend(accuracy.map(|(sentence, _)| sentence));
-    if !learnt {
+    if !learnt && history.ended {
         lines.push(text!("end.not_better"));
     }
     lines.push(diagnosis::report(of, learnt));

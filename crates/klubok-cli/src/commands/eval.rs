@@ -45,13 +45,23 @@ struct Figures {
     accuracy_interval: [f64; 2],
     chance: f64,
     loss: f64,
+    loss_calibrated: f64,
     ece: f64,
+    ece_uncalibrated: f64,
 }
 
 impl Figures {
     fn new(of: &Evaluation) -> Self {
-        let Evaluation { samples, accuracy, accuracy_interval, chance, loss, ece, .. } = *of;
-        Self { samples, accuracy, accuracy_interval, chance, loss, ece }
+        Self {
+            samples: of.samples,
+            accuracy: of.accuracy,
+            accuracy_interval: of.accuracy_interval,
+            chance: of.chance,
+            loss: of.loss,
+            loss_calibrated: of.loss_calibrated,
+            ece: of.ece,
+            ece_uncalibrated: of.ece_uncalibrated,
+        }
     }
 }
 

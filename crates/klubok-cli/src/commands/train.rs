@@ -221,7 +221,10 @@ fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     let chance = percent(done.first().map_or(0.0, |run| run.val.1));
     let title = text!("vary.title", key = keys.join(", "), chance = chance);
     screen.say(format!("\n{}", paint(title).bold()));
-    if !keys.iter().any(|key| *key == "train.seed" || key.starts_with("data.")) {
+    let varies = |of: &str| keys.iter().any(|key| key.starts_with(of));
+    if varies("model.") {
+        screen.say(text!("vary.same_order"));
+    } else if !varies("data.") && !varies("train.seed") {
         screen.say(text!("vary.same"));
     }
     if let Some(rates) = own_rates(keys, done) {

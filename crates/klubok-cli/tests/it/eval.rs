@@ -141,6 +141,7 @@ fn a_class_that_is_missing_has_support_0_and_an_unknown_one_is_an_error() {
         told.contains("Only cat here: this says nothing about telling cat from dog."),
         "{told}"
     );
+    assert!(!told.contains("guessing"), "there is nothing to guess: {told}");
     place.picture("cats/fish/1.png", 60, 1);
     place.fails(&["eval", "run", "cats"], 1, "`fish`", "rename or remove");
 }

@@ -154,6 +154,17 @@ fn values_of_a_setting_are_compared() {
     ] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
+    for (vary, same) in
+        [("train.seed=1,2", None), ("model.init=he,glorot", Some("split and order"))]
+    {
+        let ran = place.ok(&[&["train", "pets", "--vary", vary], &TINY[..]].concat());
+        let said = ran.stderr.lines().find(|line| line.starts_with("All have the same "));
+        assert_eq!(
+            said,
+            same.map(|same| format!("All have the same {same}.")).as_deref(),
+            "{vary}"
+        );
+    }
     place.fails(&[&args[..], &["-o", "cmp"]].concat(), 1, "cmp-sgd", "klubok resume");
 }
 

@@ -22,10 +22,13 @@ impl Key {
         match inner {
             None if !text.contains(',') => scalar(text),
             _ => {
-                let items = inner.unwrap_or(text).trim();
-                let items = items.strip_suffix(',').unwrap_or(items);
-                let items = if items.is_empty() { Vec::new() } else { items.split(',').collect() };
-                Value::Array(items.into_iter().map(|item| scalar(item.trim())).collect())
+                let mut items: Vec<&str> =
+                    inner.unwrap_or(text).split(',').map(str::trim).collect();
+                // None at all, or a comma after the last one.
+                if items == [""] || (items.len() > 2 && items.last() == Some(&"")) {
+                    items.pop();
+                }
+                Value::Array(items.into_iter().map(scalar).collect())
             }
         }
     }
@@ -153,7 +156,8 @@ mod tests {
         check("model.hidden", "512,0", None);
         check("model.hidden", "512,256,", Some("[512, 256]"));
         check("model.hidden", "512,,256", None);
-        check("model.hidden", ",", Some("[]"));
+        check("model.hidden", ",", None);
+        check("model.hidden", "[ ]", Some("[]"));
         check("model.activation", "tanh,relu", Some(r#"["tanh", "relu"]"#));
         check("model.activation", r#"["tanh", 'relu']"#, Some(r#"["tanh", "relu"]"#));
         check("model.dropout", "0.5,0", Some("[0.5, 0.0]"));

@@ -5,7 +5,7 @@
 //! averaging neighbours, so an epoch costs the same however many went before. From the course up to
 //! now it finds
 //!
-//! - the **knee** of the training loss: after it, the loss falls at less than a quarter of the pace
+//! - the **knee** of the training loss (`knee.rs`): after it, the loss falls at less than a quarter of the pace
 //!   before it. That ends fast learning; once found it stays;
 //! - a **rise** of the validation loss that chance does not explain (`rise.rs`): specialisation
 //!   since its minimum;
@@ -16,6 +16,9 @@
 //! A loss that is no number tells of an explosion unless the network shows that it is still one: by
 //! a validation loss in the same epoch, or by any loss later. A loss that alone is no number says
 //! that something is wrong with what is measured (`blind.rs`).
+//!
+//! Where running statistics of batch normalisation lag behind the network, the first points are left
+//! out; a network that does not even learn its own samples does not memorise them.
 //!
 //! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall
 //! after a step of the learning rate) was none, and its phase is taken back too.
@@ -48,6 +51,11 @@ const LONGEST: usize = 1024;
 const BY_HEART: f64 = 0.15;
 /// Steps in which running statistics that move by a tenth have followed to a twentieth: 0.9^29.
 const FOLLOW: u64 = 29;
+/// A rise of so many standard errors is one, however the loss has wandered before.
+const CLEAR: f64 = 6.0;
+/// A validation loss above the training loss by this factor is not held back by what the network
+/// cannot learn.
+const APART: f64 = 1.5;
 /// What is above the first loss by this factor is not as it began.
 const ABOVE: f64 = 1.2;
 
@@ -67,8 +75,8 @@ pub struct Tracker {
     pub(super) count: usize,
     knee: Option<Knee>,
     pub(super) rise: Option<Rise>,
-    /// How high and how long the validation loss has risen at most, whether or not that was taken
-    /// back.
+    /// How high, as a share of it, and how long the validation loss has risen at most, whether or
+    /// not that was taken back.
     risen: (f64, f64),
     pub(super) naming: Option<Naming>,
     pub(super) flat: Option<Flat>,
@@ -257,13 +265,7 @@ impl Tracker {
     }
 
     fn judge(&mut self) {
-        self.course = course(&self.points);
-        if self.explosion.is_none_or(|explosion| !explosion.last) {
-            self.explosion = self.growth();
-        }
-        if self.lags() {
-            return;
-        }
+        self.course = course(self.settled());
         self.rise = self.next_rise();
         self.naming = self.rise.as_ref().map(|rise| Naming::next(self.naming, rise));
         let (epochs, losses) = self.losses();
@@ -273,19 +275,23 @@ impl Tracker {
             (None, None) => self.flat_end(),
             // A validation loss that rises does not make a training loss low that has come to rest
             // where it began.
-            (None, Some(_)) => flat(&epochs, &losses, None, self.first, self.flat)
-                .filter(|flat| flat.high && !self.knows_its_samples()),
+            (None, Some(rise)) => flat(&epochs, &losses, None, self.first, self.flat)
+                .filter(|flat| flat.high && rise.now < APART * flat.loss)
+                .filter(|_| !self.knows_its_samples()),
         };
+        if self.explosion.is_none_or(|explosion| !explosion.last) {
+            self.explosion = self.growth();
+        }
     }
 
-    /// The rise after the last epoch. After one that was taken back the next must be higher or
-    /// longer: so far the loss wanders by itself.
+    /// The rise after the last epoch. After one that was taken back the next must be clear, higher
+    /// or longer: the loss of a few samples wanders by itself.
     fn next_rise(&mut self) -> Option<Rise> {
         let stands = self.rise.is_some();
         let rise = rise(&self.course, self.samples, stands)?;
-        let (height, length) = (rise.now - rise.base, self.last - self.course.epochs[rise.at]);
+        let (height, length) = (rise.share(), self.last - self.course.epochs[rise.at]);
         let (highest, longest) = self.risen;
-        let wanders = height <= highest && length <= longest;
+        let wanders = rise.errors < CLEAR && height <= highest && length <= longest;
         if wanders && !stands {
             return None;
         }
@@ -293,12 +299,13 @@ impl Tracker {
         Some(rise)
     }
 
-    /// True while the running statistics of batch normalisation are still on their way: in epochs
-    /// of a few steps losses in evaluation mode go up and down with them.
-    fn lags(&self) -> bool {
-        let normalises = self.setup.as_ref().is_some_and(|setup| setup.config.model.batch_norm);
-        let step = self.points.last().and_then(|row| row.step);
-        normalises && step.is_some_and(|step| step < FOLLOW)
+    /// The points from which on the running statistics of batch normalisation follow the network:
+    /// in epochs of a few steps, losses in evaluation mode first go up and down with them.
+    fn settled(&self) -> &[Row] {
+        let model = self.setup.as_ref().map(|setup| &setup.config.model);
+        let normalises = model.is_some_and(|model| model.batch_norm && !model.hidden.is_empty());
+        let lags = |row: &Row| normalises && row.step.is_some_and(|step| step < FOLLOW);
+        &self.points[self.points.partition_point(lags)..]
     }
 
     /// The rise that is over-fitting or over-confidence: a network that has not even learnt its
@@ -345,7 +352,7 @@ impl Tracker {
     /// Training losses over epochs, without them validation losses.
     pub(super) fn losses(&self) -> (Vec<f64>, Vec<f64>) {
         let of = |loss: fn(&Row) -> Option<f64>| -> (Vec<f64>, Vec<f64>) {
-            self.points.iter().filter_map(|row| Some((row.epoch, loss(row)?))).unzip()
+            self.settled().iter().filter_map(|row| Some((row.epoch, loss(row)?))).unzip()
         };
         let train = of(|row| row.train_loss);
         if train.0.is_empty() { of(|row| row.val_loss) } else { train }
@@ -434,9 +441,9 @@ impl Tracker {
         if self.even_fall.is_some() || self.crept().is_some() {
             return false;
         }
-        let (_, losses) = self.losses();
         let first = of_one_kind(&self.early).first().map(|&(_, loss)| loss);
-        let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        let losses = of_one_kind(&self.points).into_iter().map(|(_, loss)| loss);
+        let lowest = losses.fold(f64::INFINITY, f64::min);
         first.is_some_and(|first| first - lowest > LEARNING * first.abs())
     }
 }
