@@ -30,9 +30,10 @@ const CURVE: (usize, usize) = (60, 6);
 /// The curve is cut this far above the first loss: where the loss explodes does not need the room.
 const ABOVE: f64 = 1.3;
 
-/// Everything, section by section.
+/// Everything, section by section; `flags` are those that a training of the same takes.
 pub(crate) fn report(
     source: &str,
+    flags: &str,
     config: &Config,
     data: &Dataset,
     checked: &Checked,
@@ -60,8 +61,8 @@ pub(crate) fn report(
     lines.extend(range_test(&findings.learning_rate, mark(&rates)));
     lines.push(Fact::plain(""));
     if verdicts.is_empty() {
-        let nothing = text!("check.nothing_wrong", source = files::quoted(&files::shown(source)));
-        lines.push(Fact::plain(nothing));
+        let source = files::quoted(&files::shown(source));
+        lines.push(Fact::plain(text!("check.nothing_wrong", source = source, flags = flags)));
     } else {
         lines.push(heading(text!("check.verdicts")));
         lines.extend(diagnosis::lines(verdicts).into_iter().map(Fact::plain));
@@ -350,7 +351,7 @@ fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
         }
         None => text!("check.rate_unknown", configured = rate(test.configured)),
     };
-    let is_near = test.proposed.is_none_or(|p| (0.3..3.4).contains(&(test.configured / p)));
+    let is_near = test.proposed.is_some_and(|p| (0.3..3.4).contains(&(test.configured / p)));
     let mark = if mark == Mark::Good && !is_near { Mark::Note } else { mark };
     let mut facts = vec![Fact::new(mark, text!("check.learning_rate"), sentence)];
     facts.extend(curve_of(test).into_iter().map(Fact::plain));

@@ -184,7 +184,8 @@ fn too_low(verdict: &Verdict, of: &Figures<'_>) -> String {
     let (first, now) = (of.get("loss_first"), of.get("loss_now"));
     // As many digits as it takes to see the fall.
     let shown = |digits: usize| [first, now].map(|loss| decimal(format_args!("{loss:.digits$}")));
-    match (3..=6).map(shown).find(|[first, now]| first != now) {
+    let fell = now < first;
+    match (3..=6).map(shown).find(|[first, now]| fell && first != now) {
         Some([first, now]) => {
             text!("verdict.learning_rate_too_low_in_all", first = first, now = now)
         }

@@ -1,6 +1,6 @@
 //! From flags to settings.
 
-use std::{num::NonZero, thread};
+use std::{num::NonZero, path::PathBuf, thread};
 
 use klubok::{
     backend::cpu::CpuBackend,
@@ -8,7 +8,14 @@ use klubok::{
     data::{self, SourceKind},
 };
 
-use crate::{args::Settings, failure::Result, phrase::said, terminal::Screen, text::text};
+use crate::{
+    args::{Parts, Settings},
+    failure::Result,
+    files::quoted,
+    phrase::said,
+    terminal::Screen,
+    text::text,
+};
 
 /// Settings as written: preset, then the file, then `--set` and the everyday flags over each other.
 pub(crate) struct Written {
@@ -41,6 +48,21 @@ pub(crate) fn written(
         layers.set(&key, &value)?;
     }
     Ok(Written { preset, layers })
+}
+
+/// Flags that say the same again, each with a space before it.
+pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let named = [
+        ("--val", path(&parts.val)),
+        ("--test", path(&parts.test)),
+        ("-c", path(&settings.config)),
+        ("--preset", settings.preset.clone()),
+    ];
+    let named = named.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+    let set = settings.assignments().into_iter();
+    let set = set.map(|(key, value)| ("--set", format!("{key}={value}")));
+    named.chain(set).map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
 }
 
 /// All layers together; what a person should know about them is said.

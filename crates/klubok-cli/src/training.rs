@@ -152,6 +152,9 @@ impl Training<'_> {
                     reason = reason,
                     time = time
                 ))?;
+                if best == 0 && summary.epochs > 0 {
+                    screen.say(text!("end.untrained"));
+                }
                 learnt = wilson(share, samples)[0] > chance;
                 if summary.stopped != Some(Stopped::Interrupted) && !learnt {
                     screen.say(text!("end.not_better"));

@@ -71,7 +71,8 @@ pub(crate) fn run(args: &args::Check) -> Result<()> {
     if args.report.json {
         answer(serde_json::to_string(&checked).map_err(Failure::failed)?)?;
     } else {
-        tell(&check_report::report(&args.data, &config, &dataset, &checked))?;
+        let flags = settings::flags(&args.settings, &args.parts);
+        tell(&check_report::report(&args.data, &flags, &config, &dataset, &checked))?;
     }
     diagnosis::fail_on(args.fail_on, &checked.findings.verdicts)
 }

@@ -71,7 +71,13 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         for (key, value) in &settings {
             layers.set(key, value)?;
         }
-        variants.push((settings, settings::resolve(&layers, screen)?.config));
+        let config = settings::resolve(&layers, screen)?.config;
+        if let Some((other, _)) = variants.iter().find(|(_, known)| *known == config) {
+            let [one, two] = [&settings, other].map(|own: &Own| values(own));
+            let sentence = format!("`--vary` has `{one}`, which is the same as `{two}`");
+            return Err(Failure::usage(sentence).hint(text!("hint.vary_value")));
+        }
+        variants.push((settings, config));
     }
     // The result is the comparison.
     vary(&NewRun { screen: screen.for_programs(true), ..new }, variants, args)
@@ -125,6 +131,10 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
 /// What one run of a comparison has of its own: values by their keys.
 type Own = Vec<(String, String)>;
 
+fn values(own: &Own) -> String {
+    own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// A run of a comparison.
 #[derive(Serialize)]
 struct Variant {
@@ -170,7 +180,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
         let chance = chance(&data.class_counts(&data.parts.val));
-        let value = own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ");
+        let value = values(&own);
         let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
         let learning_rate = config.train.learning_rate;
         done.push(Variant { value, settings, trained, val, learning_rate });
@@ -181,6 +191,9 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
     compare(args.report.screen(), &keys, &done)?;
+    if done.len() < n {
+        args.report.screen().say(text!("vary.stopped", done = done.len(), n = n));
+    }
     if args.report.json {
         answer(serde_json::json!({ "runs": done }))?;
     }

@@ -165,6 +165,8 @@ fn values_of_a_setting_are_compared() {
             "{vary}"
         );
     }
+    let same = ["train", "pets", "--vary", "train.learning_rate=0.01,1e-2"];
+    place.fails(&same, 2, "`--vary` has `1e-2`, which is the same as `0.01`", "give a value once");
     place.fails(&[&args[..], &["-o", "cmp"]].concat(), 1, "cmp-sgd", "klubok resume");
 }
 

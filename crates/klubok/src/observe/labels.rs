@@ -23,7 +23,7 @@ pub(super) struct Chance {
     /// Entropy of the classes: the loss of always answering their shares.
     loss: f64,
     /// Share of the most frequent class.
-    accuracy: f64,
+    pub(super) accuracy: f64,
     lowest: f64,
 }
 

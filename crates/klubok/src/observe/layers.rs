@@ -59,6 +59,10 @@ const KILLED: (f64, f64) = (0.99, 0.01);
 const EXPLODED_LOSS: f64 = 2.0;
 /// A loss above this share of the one before training is no learning.
 const STUCK: f64 = 0.9;
+/// After fewer steps than these, to have hardly moved says nothing of their size.
+const ENOUGH_STEPS: u64 = 29;
+/// A training accuracy so far above what guessing gives does not come from one answer for all.
+const TELLS_APART: f64 = 0.1;
 
 /// Follows the figures of the layers.
 #[derive(Debug, Clone, Default)]
@@ -228,7 +232,8 @@ impl Layers {
         ];
         let explained = explained.iter().any(|name| self.held.contains_key(name));
         let explained = explained || self.began_at_zero() || collapsed(last, first);
-        if !known || explained || !stuck(last, first, STUCK) {
+        let begun = last.step >= ENOUGH_STEPS;
+        if !begun || !known || explained || !stuck(last, first, STUCK) {
             return None;
         }
         Some(evidence(&[
@@ -326,6 +331,11 @@ impl Layers {
         let Some(spread) = line.prediction_spread.filter(|&spread| spread < SAME_ANSWER) else {
             return Finding::No;
         };
+        let chance = self.chance.as_ref().map(|chance| chance.accuracy);
+        let accuracy = chance.zip(line.train_accuracy);
+        if accuracy.is_some_and(|(chance, accuracy)| accuracy > chance + TELLS_APART) {
+            return Finding::No;
+        }
         // An output layer that starts at zero gives one answer before any update.
         if line.step == 0 {
             return Finding::Open;

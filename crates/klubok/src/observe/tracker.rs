@@ -49,7 +49,8 @@ use crate::{
 const LONGEST: usize = 1024;
 /// So much more of the training samples than of others is known by heart.
 const BY_HEART: f64 = 0.15;
-/// Steps in which running statistics that move by a tenth have followed to a twentieth: 0.9^29.
+/// Steps before which little can be said: running statistics that move by a tenth have then
+/// followed to a twentieth, 0.9^29.
 const FOLLOW: u64 = 29;
 /// A rise of so many standard errors is one, however the loss has wandered before.
 const CLEAR: f64 = 6.0;
@@ -270,8 +271,11 @@ impl Tracker {
         self.naming = self.rise.as_ref().map(|rise| Naming::next(self.naming, rise));
         let (epochs, losses) = self.losses();
         self.even_fall = even_fall(&epochs, &losses).filter(|_| !self.rate_decayed());
+        let has_begun = |row: &Row| row.step.is_none_or(|step| step >= FOLLOW);
         self.flat = match (self.even_fall, self.rise) {
             (Some(_), _) => None,
+            // So few steps come to rest nowhere.
+            _ if !self.points.last().is_some_and(has_begun) => None,
             (None, None) => self.flat_end(),
             // A validation loss that rises does not make a training loss low that has come to rest
             // where it began.

@@ -63,6 +63,10 @@ impl Tracker {
         if name == VerdictName::SaturatedUnits && is_good(accuracy) {
             return Verdict { severity: Severity::Info, ..verdict };
         }
+        // What so few samples explain too is not yet a fault of their labels.
+        if name == VerdictName::LabelsLookShuffled && verdict.more_samples {
+            return Verdict { severity: Severity::Warning, ..verdict };
+        }
         verdict
     }
 

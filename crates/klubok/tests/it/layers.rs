@@ -1,7 +1,8 @@
 //! Verdicts on layers: figures whose truth is known because they are made here.
 
 use klubok::{
-    observe::{history::Row, tracker::Tracker},
+    config::{DataKind, Layers, Machine, Preset},
+    observe::{history::Row, remedy::Setup, tracker::Tracker},
     train::event::{LayerMetrics, Metrics, Severity, Verdict, VerdictName},
 };
 
@@ -321,6 +322,34 @@ fn a_network_that_begins_to_learn_slowly_does_not_ignore_its_input() {
     assert_eq!(names(slow), []);
 }
 
+#[test]
+fn answers_that_tell_samples_apart_do_not_ignore_the_input() {
+    let of = |accuracy: f64| {
+        names(move |e: usize| {
+            let (spread, accuracy) = (Some(1e-4), Some(accuracy));
+            Metrics { prediction_spread: spread, train_accuracy: accuracy, ..guessing(e) }
+        })
+    };
+    assert_eq!(of(0.12), [VerdictName::PredictionsIgnoreInput]);
+    assert_eq!(of(0.65), [], "however alike their confidences");
+}
+
+#[test]
+fn a_network_that_had_few_steps_has_not_hardly_moved() {
+    let of = |steps: u64, loss: f64| {
+        verdicts(move |e: usize| {
+            let line = Metrics { step: steps * e as u64, ..guessing(e) };
+            let line = Metrics { train_eval_loss: Some(loss).filter(|_| e > 0), ..line };
+            let line = if e == 0 { guessing(0) } else { line };
+            with(line, |layer| layer.update_ratio = (e > 0).then_some(5e-5))
+        })
+    };
+    let low = of(100, 2.29);
+    assert_eq!(low.iter().map(|v| v.name).collect::<Vec<_>>(), [VerdictName::LearningRateTooLow]);
+    assert_eq!(low[0].evidence["loss_now"], 2.29);
+    assert_eq!(of(2, 2.29), [], "20 steps in all");
+}
+
 /// Learns its training samples by heart; `val` is the loss and the accuracy on validation.
 fn by_heart(val: impl Fn(usize) -> (f64, f64)) -> impl Fn(usize) -> Metrics {
     move |e| {
@@ -355,4 +384,14 @@ fn few_validation_samples_cannot_show_that_labels_are_shuffled() {
         tracker.verdicts(true).len()
     };
     assert_eq!((of(&[100; 10]), of(&[1; 10]), of(&[])), (1, 0, 0));
+    // And where few were learnt from, that explains it as well.
+    let config = Layers::new(Preset::Plain, DataKind::Points).resolve(Machine::plain(1));
+    let severity = |train: u64| {
+        let train_classes = vec![train; 10];
+        let setup = Setup { config: config.as_ref().unwrap().config.clone(), train_classes };
+        let mut tracker = Tracker::new(Some(1000)).with_classes(&CLASSES).with_setup(setup);
+        lines().for_each(|line| tracker.layers(&line));
+        tracker.verdicts(true)[0].severity
+    };
+    assert_eq!((severity(2000), severity(60)), (Severity::Error, Severity::Warning));
 }
