@@ -62,7 +62,8 @@ pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
     let named = named.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
     let set = settings.assignments().into_iter();
     let set = set.map(|(key, value)| ("--set", format!("{key}={value}")));
-    named.chain(set).map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
+    let flag = |(flag, value): (&str, String)| [" ", flag, " ", &quoted(&value)].concat();
+    named.chain(set).map(flag).collect()
 }
 
 /// All layers together; what a person should know about them is said.

@@ -5,8 +5,8 @@
 //! averaging neighbours, so an epoch costs the same however many went before. From the course up to
 //! now it finds
 //!
-//! - the **knee** of the training loss (`knee.rs`): after it, the loss falls at less than a quarter of the pace
-//!   before it. That ends fast learning; once found it stays;
+//! - the **knee** of the training loss (`knee.rs`): after it, the loss falls at less than a quarter
+//!   of the pace before it. That ends fast learning; once found it stays;
 //! - a **rise** of the validation loss that chance does not explain (`rise.rs`): specialisation
 //!   since its minimum;
 //! - a **flat** end: converged, or under-fitting where the loss is hardly lower than it began; an
@@ -17,8 +17,8 @@
 //! a validation loss in the same epoch, or by any loss later. A loss that alone is no number says
 //! that something is wrong with what is measured (`blind.rs`).
 //!
-//! Where running statistics of batch normalisation lag behind the network, the first points are left
-//! out; a network that does not even learn its own samples does not memorise them.
+//! Where running statistics of batch normalisation lag behind the network, the first points are
+//! left out; a network that does not even learn its own samples does not memorise them.
 //!
 //! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall
 //! after a step of the learning rate) was none, and its phase is taken back too.
