@@ -13,7 +13,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{flat::is_good, labels::Chance, tracker::evidence};
+use super::{
+    flat::is_good,
+    labels::Chance,
+    tracker::{FOLLOW, evidence},
+};
 use crate::train::event::{Evidence, LayerMetrics, Metrics, VerdictName};
 
 /// Share of a layer's units: dead from here on (`TheDeepChecker`; `AutoTrainer` has 0.7).
@@ -59,8 +63,6 @@ const KILLED: (f64, f64) = (0.99, 0.01);
 const EXPLODED_LOSS: f64 = 2.0;
 /// A loss above this share of the one before training is no learning.
 const STUCK: f64 = 0.9;
-/// After fewer steps than these, to have hardly moved says nothing of their size.
-const ENOUGH_STEPS: u64 = 29;
 /// A training accuracy so far above what guessing gives does not come from one answer for all.
 const TELLS_APART: f64 = 0.1;
 
@@ -232,7 +234,7 @@ impl Layers {
         ];
         let explained = explained.iter().any(|name| self.held.contains_key(name));
         let explained = explained || self.began_at_zero() || collapsed(last, first);
-        let begun = last.step >= ENOUGH_STEPS;
+        let begun = last.step >= FOLLOW;
         if !begun || !known || explained || !stuck(last, first, STUCK) {
             return None;
         }

@@ -51,7 +51,7 @@ const LONGEST: usize = 1024;
 const BY_HEART: f64 = 0.15;
 /// Steps before which little can be said: running statistics that move by a tenth have then
 /// followed to a twentieth, 0.9^29.
-const FOLLOW: u64 = 29;
+pub(super) const FOLLOW: u64 = 29;
 /// A rise of so many standard errors is one, however the loss has wandered before.
 const CLEAR: f64 = 6.0;
 /// A validation loss above the training loss by this factor is not held back by what the network
