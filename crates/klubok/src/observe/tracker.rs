@@ -362,6 +362,19 @@ impl Tracker {
         if train.0.is_empty() { of(|row| row.val_loss) } else { train }
     }
 
+    /// Losses over epochs in which an explosion shows: as [`losses`](Self::losses), and before them
+    /// those of the batches, which use no running statistics.
+    fn exploding(&self) -> (Vec<f64>, Vec<f64>) {
+        let lagging = &self.points[..self.points.len() - self.settled().len()];
+        let loss = |row: &Row| if row.untrained { row.train_loss } else { row.batch_loss };
+        let (mut epochs, mut losses): (Vec<_>, Vec<_>) =
+            lagging.iter().filter_map(|row| Some((row.epoch, loss(row)?))).unzip();
+        let (later, known) = self.losses();
+        epochs.extend(later);
+        losses.extend(known);
+        (epochs, losses)
+    }
+
     fn look_for_knee(&mut self, row: Row) {
         if self.knee.is_some() || self.early.len() >= LONGEST {
             return;
@@ -380,7 +393,7 @@ impl Tracker {
         if self.explosion.is_some_and(|explosion| explosion.last) {
             return;
         }
-        let (epochs, losses) = self.losses();
+        let (epochs, losses) = self.exploding();
         let low = began_to_grow(&losses);
         let grows = low + 1 < losses.len();
         let since = if grows { epochs[low] } else { epoch };
@@ -392,7 +405,7 @@ impl Tracker {
 
     /// The loss is a number, but far above where it was.
     fn growth(&self) -> Option<Explosion> {
-        let (epochs, losses) = self.losses();
+        let (epochs, losses) = self.exploding();
         let n = losses.len();
         let [.., a, b, c] = losses[..] else { return None };
         let (first, best) = (losses[0], losses.iter().copied().fold(f64::INFINITY, f64::min));
@@ -540,6 +553,7 @@ fn average(rows: &[Row]) -> Row {
         untrained: rows.len() == 1 && rows[0].untrained,
         step: rows.last().and_then(|row| row.step),
         train_loss: mean(|row| row.train_loss),
+        batch_loss: mean(|row| row.batch_loss),
         val_loss: mean(|row| row.val_loss),
         val_loss_calibrated: mean(|row| row.val_loss_calibrated),
         train_accuracy: mean(|row| row.train_accuracy),

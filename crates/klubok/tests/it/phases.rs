@@ -163,6 +163,31 @@ fn statistics_that_lag_are_waited_for() {
 }
 
 #[test]
+fn an_explosion_shows_before_the_statistics_follow() {
+    // In epochs of five steps; running statistics lag in the first five of them.
+    let said = |batches: [f64; 7], evaluated: [f64; 7]| {
+        let mut tracker = set_up(&[]);
+        for (epoch, (batch, loss)) in batches.into_iter().zip(evaluated).enumerate() {
+            let batch_loss = (epoch > 0).then_some(batch);
+            let step = Some(5 * epoch as u64);
+            let row = Row { untrained: epoch == 0, step, batch_loss, ..row(epoch, loss, loss) };
+            tracker.epoch(&row);
+            if tracker.verdicts(false).iter().any(|said| said.name == VerdictName::Diverging) {
+                return Some(epoch);
+            }
+        }
+        None
+    };
+    let learns = [f64::NAN, 0.68, 0.66, 0.64, 0.62, 0.60, 0.58];
+    let grows = [f64::NAN, 1.2, 3.0, 7.0, 9.0, 15.0, 40.0];
+    let wild = [0.7, 1.5, 6.0, 3.0, 1.8, 0.7, 0.6];
+    assert_eq!(said(learns, wild), None);
+    assert_eq!(said(grows, wild.map(|_| 0.7)), Some(2));
+    // What grew before goes on after it.
+    assert_eq!(said(grows, grows.map(|loss| if loss.is_nan() { 0.7 } else { loss })), Some(2));
+}
+
+#[test]
 fn a_network_that_has_not_learnt_its_samples_does_not_memorise_them() {
     let of = |fall: f64, rise: f64| {
         told(24, |e| (0.68 + fall * (-e / 4.0).exp(), 0.68 + rise * (e - 4.0).abs()))

@@ -56,6 +56,8 @@ pub struct Row {
     pub step: Option<u64>,
     /// Training loss; in evaluation mode where that is known.
     pub train_loss: Option<f64>,
+    /// Mean training loss of the batches, in training mode, where that is known.
+    pub batch_loss: Option<f64>,
     /// Validation loss.
     pub val_loss: Option<f64>,
     /// The same after the best temperature, where that is known.
@@ -77,6 +79,7 @@ impl From<&Metrics> for Row {
             untrained: metrics.step == 0,
             step: Some(metrics.step),
             train_loss: metrics.train_eval_loss.or(metrics.train_loss),
+            batch_loss: metrics.train_loss,
             val_loss: metrics.val_loss,
             val_loss_calibrated: metrics.val_loss_calibrated,
             train_accuracy: metrics.train_accuracy,

@@ -69,6 +69,7 @@ fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
         untrained: false,
         step: None,
         train_loss: figure(Field::TrainLoss),
+        batch_loss: None,
         val_loss: figure(Field::ValLoss),
         val_loss_calibrated: None,
         train_accuracy: figure(Field::TrainAccuracy),
