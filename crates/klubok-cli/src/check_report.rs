@@ -429,6 +429,10 @@ mod tests {
         assert_eq!(lines.len(), CURVE.1 + 2, "{lines:?}");
         // 1e-2 is in the middle between 1e-4 and 1, five spaces in.
         assert_eq!(lines[CURVE.1].chars().position(|c| c == '▲'), Some(5 + 30));
-        assert!(curve_of(&RangeTest { curve: vec![], ..test }).is_empty());
+        assert!(curve_of(&RangeTest { curve: vec![], ..test.clone() }).is_empty());
+        let none = RangeTest { proposed: None, curve: vec![], ..test };
+        let sentence = text!("check.rate_unknown", configured = rate(1e-3));
+        let unknown = Fact::new(Mark::Note, text!("check.learning_rate"), sentence);
+        assert_eq!(range_test(&none, Mark::Good), [unknown]);
     }
 }

@@ -169,7 +169,7 @@ pub(crate) enum Mark {
 }
 
 /// A line of a report: a judged fact with its label, or plain text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fact {
     mark: Option<Mark>,
     label: String,

@@ -118,6 +118,19 @@ fn a_person_reads_it_in_two_languages() {
 }
 
 #[test]
+fn the_command_that_is_next_has_the_same_settings() {
+    let place = Place::with_pets();
+    let ran = place.ok(&[&["check", "pets", "--preset", "article"], &QUICK[..]].concat());
+    let next = ran.stdout.lines().find_map(|line| line.trim().strip_prefix("klubok train "));
+    let next: Vec<&str> = next.expect("a next command").split(' ').collect();
+    place.ok(&[&["train"], &next[..], &["--epochs", "1", "-o", "run"]].concat());
+    let config = String::from_utf8(place.read("run/config.toml")).unwrap();
+    for line in ["size = 8", "hidden = [16]", "batch_norm = false", "optimizer = \"sgd\""] {
+        assert!(config.contains(line), "{line} of {next:?}: {config}");
+    }
+}
+
+#[test]
 fn wrong_use_and_wrong_data_end_in_one_sentence() {
     let place = Place::with_pets();
     place.fails(&["check"], 2, "<DATA>", "klubok check --help");

@@ -323,3 +323,22 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     assert_eq!((&resumed["stopped"], &resumed["epochs"]), (&"epochs".into(), &150.into()));
     assert!(place.read("run/model.safetensors") == place.read("whole/model.safetensors"));
 }
+
+#[test]
+fn ctrl_c_ends_a_comparison_too() {
+    let place = Place::with_pets();
+    let child = place
+        .command(&[&long("cmp")[..], &["--vary", "train.seed=1,2,3"]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_checkpoint(&place, "cmp-1");
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("Interrupted: 1 of 3 runs were made."), "{stderr}");
+    assert!(!place.path("cmp-2").exists());
+}

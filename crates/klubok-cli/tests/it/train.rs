@@ -171,6 +171,21 @@ fn values_of_a_setting_are_compared() {
 }
 
 #[test]
+fn a_training_that_made_nothing_better_says_that_the_model_is_as_it_began() {
+    let place = Place::new();
+    let args = ["train", "demo:spirals", "--epochs", "3", "--optimizer", "sgd", "--lr"];
+    let said = |rate: &str| {
+        let monitor = ["--set", "train.monitor=val_loss"];
+        let ran = place.ok(&[&args[..], &[rate], &monitor].concat());
+        ran.stdout + &ran.stderr
+    };
+    let untrained = "No epoch was better than the start: the model is the untrained network.";
+    let (wild, good) = (said("3"), said("0.1"));
+    assert!(wild.contains("Best epoch 0 of 3.") && wild.contains(untrained), "{wild}");
+    assert!(!good.contains(untrained), "{good}");
+}
+
+#[test]
 fn parts_of_the_data_may_lie_elsewhere() {
     let place = Place::with_pets();
     place.pets("more", 10);
