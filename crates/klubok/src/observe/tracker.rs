@@ -18,7 +18,8 @@
 //! that something is wrong with what is measured (`blind.rs`).
 //!
 //! Where running statistics of batch normalisation lag behind the network, the first points are
-//! left out; a network that does not even learn its own samples does not memorise them.
+//! left out, and an explosion shows in the loss of the batches. A network that does not even learn
+//! its own samples does not memorise them.
 //!
 //! A rise or a flat end that the course takes back (a new minimum after a warm restart, a fall
 //! after a step of the learning rate) was none, and its phase is taken back too.
