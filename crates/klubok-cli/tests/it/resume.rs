@@ -1,7 +1,7 @@
 //! `klubok resume`: after an end, an interruption, a kill at any moment, and on changed data.
 
 use std::{
-    process::{Child, Stdio},
+    process::{Child, Output, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -297,20 +297,20 @@ fn data_that_has_changed_is_refused_and_the_difference_named() {
 }
 
 #[cfg(unix)]
+/// Interrupts a command once this run has come to its first checkpoint.
+fn ctrl_c(place: &Place, args: &[&str], run: &str) -> Output {
+    let child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_checkpoint(place, run);
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
 #[test]
 fn ctrl_c_saves_and_says_how_to_go_on() {
     let place = Place::with_pets();
     place.ok(&long("whole"));
-    let child = place
-        .command(&[&long("run")[..], &["--json"]].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_for_checkpoint(&place, "run");
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let output = ctrl_c(&place, &[&long("run")[..], &["--json"]].concat(), "run");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(
@@ -327,16 +327,8 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
 #[test]
 fn ctrl_c_ends_a_comparison_too() {
     let place = Place::with_pets();
-    let child = place
-        .command(&[&long("cmp")[..], &["--vary", "train.seed=1,2,3"]].concat())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_for_checkpoint(&place, "cmp-1");
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let args = [&long("cmp")[..], &["--vary", "train.seed=1,2,3"]].concat();
+    let output = ctrl_c(&place, &args, "cmp-1");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("Interrupted: 1 of 3 runs were made."), "{stderr}");

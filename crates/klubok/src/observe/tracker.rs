@@ -363,9 +363,9 @@ impl Tracker {
         if train.0.is_empty() { of(|row| row.val_loss) } else { train }
     }
 
-    /// Losses over epochs in which an explosion shows: as [`losses`](Self::losses), and before them
-    /// those of the batches, which use no running statistics.
-    fn exploding(&self) -> (Vec<f64>, Vec<f64>) {
+    /// The same from the start, for an explosion shows there too: while running statistics lag, the
+    /// losses of the batches, which use none.
+    fn losses_from_the_start(&self) -> (Vec<f64>, Vec<f64>) {
         let lagging = &self.points[..self.points.len() - self.settled().len()];
         let loss = |row: &Row| if row.untrained { row.train_loss } else { row.batch_loss };
         let (mut epochs, mut losses): (Vec<_>, Vec<_>) =
@@ -394,7 +394,7 @@ impl Tracker {
         if self.explosion.is_some_and(|explosion| explosion.last) {
             return;
         }
-        let (epochs, losses) = self.exploding();
+        let (epochs, losses) = self.losses_from_the_start();
         let low = began_to_grow(&losses);
         let grows = low + 1 < losses.len();
         let since = if grows { epochs[low] } else { epoch };
@@ -406,7 +406,7 @@ impl Tracker {
 
     /// The loss is a number, but far above where it was.
     fn growth(&self) -> Option<Explosion> {
-        let (epochs, losses) = self.exploding();
+        let (epochs, losses) = self.losses_from_the_start();
         let n = losses.len();
         let [.., a, b, c] = losses[..] else { return None };
         let (first, best) = (losses[0], losses.iter().copied().fold(f64::INFINITY, f64::min));

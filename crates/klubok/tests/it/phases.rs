@@ -172,7 +172,7 @@ fn an_explosion_shows_before_the_statistics_follow() {
             let step = Some(5 * epoch as u64);
             let row = Row { untrained: epoch == 0, step, batch_loss, ..row(epoch, loss, loss) };
             tracker.epoch(&row);
-            if tracker.verdicts(false).iter().any(|said| said.name == VerdictName::Diverging) {
+            if tracker.verdicts(false).iter().any(|found| found.name == VerdictName::Diverging) {
                 return Some(epoch);
             }
         }
