@@ -193,8 +193,12 @@ impl Tracker {
         self.count += 1;
         self.blind.epoch(row);
         let finite = |loss: Option<f64>| loss.filter(|loss| loss.is_finite());
-        let known =
-            Row { train_loss: finite(row.train_loss), val_loss: finite(row.val_loss), ..*row };
+        let known = Row {
+            train_loss: finite(row.train_loss),
+            batch_loss: finite(row.batch_loss),
+            val_loss: finite(row.val_loss),
+            ..*row
+        };
         if known.val_loss.is_some() {
             self.compare(&known);
         }
