@@ -34,6 +34,6 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
             bail!("this needs python3 with `venv`, and torch, numpy and safetensors from PyPI");
         }
     }
-    let folder = root.join("crates/klubok/tests/golden");
+    let folder = root.join("crates/klubok-nn/tests/golden");
     succeeds(command(root, &python).arg(folder.join("make_golden.py")).arg(&folder))
 }

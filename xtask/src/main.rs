@@ -33,7 +33,7 @@ enum Chore {
     },
     /// Check the rules of the project that no other tool knows
     Tidy,
-    /// Make the fixtures in crates/klubok/tests/golden again, with PyTorch in double precision
+    /// Make the fixtures in crates/klubok-nn/tests/golden again, with PyTorch in double precision
     Golden,
     /// Measure klubok and its peers beside each other (an hour; fetches gigabytes once)
     Bench(bench::Arguments),

@@ -8,10 +8,11 @@ use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Result, ensure};
 use klubok::{
-    backend::{Backend, DataId, Outputs, cpu::CpuBackend},
+    backend::{Backend, DataId, Outputs},
     config::{Config, Layers, Machine, Preset},
+    cpu::CpuBackend,
     data::{Dataset, survey::Survey},
-    observe::{before, remedy::Setup, watch::Watch},
+    diagnose::{before, remedy::Setup, watch::Watch},
     state::State,
     train::{
         control::Control,

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use klubok::{
-    backend::{Backend, DataId, Outputs, cpu::CpuBackend},
+    backend::{Backend, DataId, Outputs},
     config::{Config, Layers, Machine, Preset},
+    cpu::CpuBackend,
     data::Dataset,
     nn::calibration::Calibration,
     plan::Plan,
@@ -138,7 +139,7 @@ pub(crate) fn visit_epochs(
 struct Silent;
 
 impl Observer for Silent {
-    fn observe(&mut self, _: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, _: &Event<'_>) -> klubok::train::Result<()> {
         Ok(())
     }
 }

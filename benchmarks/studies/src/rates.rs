@@ -12,11 +12,11 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use klubok::{
-    backend::cpu::CpuBackend,
     check::{Lab, range_test::RangeTest},
     config::{Config, Layers, Machine, Preset},
+    cpu::CpuBackend,
     data::Dataset,
-    observe::{
+    diagnose::{
         Diagnosis,
         history::{History, Row},
         remedy::Setup,
@@ -210,7 +210,7 @@ fn train(config: &Config, data: &Dataset) -> Result<Course> {
 struct Seen(Vec<Metrics>);
 
 impl Observer for Seen {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         match *event {
             Event::Step(metrics) if metrics.epoch.fract() != 0.0 => self.0.push(metrics.clone()),
             Event::Epoch { metrics, .. } => self.0.push(metrics.clone()),

@@ -8,10 +8,10 @@ use std::{
 
 use klubok::{
     backend::{Backend, DataId, Outputs},
-    config::{DataConfig, is_run},
-    data::{self, DataError, Dataset, Input, Part},
-    format::{Card, Model, Training},
+    config::DataConfig,
+    data::{self, DataError, Dataset, Input, Part, settings::is_run},
     limits,
+    model::{Card, Model, Training},
     nn::{calibration::Calibration, network::Answer},
     plan::{Augment, Picture},
     rows::{Kind, MemoryRows, Rows},
@@ -200,7 +200,7 @@ impl Classifier {
         let read = |found: &Found| {
             data::read_picture(&found.path, shape, fit).map_err(|error| match error {
                 // The entry names the file already.
-                klubok::Error::Data(DataError::Unreadable { reason, .. }) => reason,
+                DataError::Unreadable { reason, .. } => reason,
                 error => error.to_string(),
             })
         };

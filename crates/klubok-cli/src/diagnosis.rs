@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use klubok::{
-    observe::Diagnosis,
+    diagnose::Diagnosis,
     train::event::{Notice, Phase, PhaseName, Severity, Verdict, VerdictName},
 };
 

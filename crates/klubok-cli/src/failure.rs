@@ -10,10 +10,11 @@ use std::{
 };
 
 use klubok::{
-    config::{ConfigError, is_run},
-    data::{DataError, Part},
-    error::PlanError,
-    observe::history::HistoryError,
+    config::ConfigError,
+    data::{DataError, Part, settings::is_run},
+    diagnose::history::HistoryError,
+    model::ModelError,
+    nn::PlanError,
     train::RunError,
 };
 
@@ -117,11 +118,17 @@ impl From<klubok::Error> for Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        klubok::Error::from(error).into()
-    }
+/// Whichever crate of the library says it.
+macro_rules! from {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                klubok::Error::from(error).into()
+            }
+        }
+    )+};
 }
+from!(ConfigError, DataError, HistoryError, ModelError, PlanError, RunError);
 
 fn data_hint(error: &DataError) -> Option<String> {
     Some(match error {

@@ -114,7 +114,7 @@ impl Lines {
 }
 
 impl Observer for Lines {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         let run = self.run.clone();
         let line = match *event {
             Event::Start { steps_per_epoch, epochs, step } => {

@@ -189,8 +189,11 @@ pub(crate) mod tests {
     fn every_sentence_of_errors_is_in_russian_too() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut all = Vec::new();
-        for name in ["klubok", "klubok-pictures"] {
-            sentences(&crates.join(name).join("src"), &SPEAKERS[..1], &mut all);
+        for entry in std::fs::read_dir(crates).unwrap() {
+            let folder = entry.unwrap().path();
+            if !folder.ends_with("klubok-cli") {
+                sentences(&folder.join("src"), &SPEAKERS[..1], &mut all);
+            }
         }
         assert!(all.len() > 120, "{} errors of the library", all.len());
         sentences(&crates.join("klubok-cli/src"), &SPEAKERS[1..], &mut all);

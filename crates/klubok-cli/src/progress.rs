@@ -156,7 +156,7 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         if self.screen.is_quiet() {
             return Ok(());
         }

@@ -1,11 +1,11 @@
 //! From flags to settings.
 
-use std::{num::NonZero, path::PathBuf, thread};
+use std::path::PathBuf;
 
 use klubok::{
-    backend::cpu::CpuBackend,
-    config::{DataKind, Layers, Machine, Preset, Resolved},
+    config::{DataKind, Layers, Preset, Resolved},
     data::{self, SourceKind},
+    device,
 };
 
 use crate::{
@@ -71,7 +71,7 @@ pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
 /// # Errors
 /// When values do not go together.
 pub(crate) fn resolve(layers: &Layers, screen: Screen) -> Result<Resolved> {
-    let resolved = layers.clone().resolve(machine())?;
+    let resolved = layers.clone().resolve(device::machine())?;
     for note in &resolved.notes {
         screen.say(format!("{}: {}", text!("word.note"), said(&note.to_string())));
     }
@@ -90,16 +90,7 @@ pub(crate) fn kind_of(source: &str) -> Result<DataKind> {
     })
 }
 
-/// What "auto" means here.
-pub(crate) fn machine() -> Machine {
-    Machine { cores: cores(), precision: CpuBackend::fastest_precision() }
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
-}
-
 /// Threads that were asked for: 0 is one a core.
 pub(crate) fn threads(asked: usize) -> usize {
-    if asked == 0 { cores() } else { asked }
+    if asked == 0 { device::machine().cores } else { asked }
 }

@@ -4,8 +4,8 @@ use klubok::{
     backend::Backend,
     config::{Config, Monitor},
     data::{Dataset, survey::Survey},
+    diagnose::{Diagnosis, before, remedy::Setup, watch::Watch},
     nn::network::Network,
-    observe::{Diagnosis, before, remedy::Setup, watch::Watch},
     rows::Field,
     train::{
         event::{Observer, Stopped},

@@ -1,6 +1,6 @@
 //! How far a model's answers can be trusted: what stands below them, whoever asks.
 
-use klubok::format::{Card, Training, Validation};
+use klubok::model::{Card, Training, Validation};
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,23 +1,16 @@
 //! klubok trains multilayer perceptrons and shows how they learn.
+//!
+//! This crate is the front door: what a program needs of the crates behind it, by name.
 
-pub mod backend;
-pub mod bounded;
-pub mod check;
-pub mod components;
-pub mod config;
-pub mod data;
-pub mod error;
-pub mod format;
-pub mod limits;
-pub mod look;
-pub mod nn;
-pub mod observe;
-pub mod optim;
-pub mod part;
-pub mod plan;
-pub mod rng;
-pub mod rows;
-pub mod state;
-pub mod train;
+pub mod device;
+mod error;
+
+pub use klubok_cpu as cpu;
+pub use klubok_data::{self as data, bounded, components, limits};
+pub use klubok_diagnose::{self as diagnose, check};
+pub use klubok_inspect as inspect;
+pub use klubok_model as model;
+pub use klubok_nn::{self as nn, agreement, backend, optim, plan, reference, rng, rows, state};
+pub use klubok_train::{self as train, config};
 
 pub use error::{Error, Result};

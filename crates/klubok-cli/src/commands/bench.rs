@@ -14,6 +14,7 @@ use klubok::{
     backend::{DataId, Figures, Outputs, Program, Step},
     config::{DataKind, Layers, Preset},
     data::{Input, preprocess::Preprocessing},
+    device,
     nn::network::Network,
     plan::{Augment, Picture, Plan, Precision},
     rng::{Purpose, Stream},
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     written.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
     written.set("train.optimizer", &args.optimizer)?;
     written.set("train.precision", &args.precision)?;
-    let config = written.resolve(settings::machine())?.config;
+    let config = written.resolve(device::machine())?.config;
 
     let network = config.network(inputs, outputs);
     let classes = vec![batch as u64; outputs];

@@ -8,11 +8,11 @@ use std::{
 
 use klubok::{
     bounded::{self, NotRead},
-    config::{Monitor, is_run},
-    data::{Part, read_split},
-    observe::{
-        Diagnosis, history,
-        history::{History, Note},
+    config::Monitor,
+    data::{Part, read_split, settings::is_run},
+    diagnose::{
+        Diagnosis,
+        history::{self, History, Note},
     },
     train::{
         best::Recent,
@@ -209,7 +209,7 @@ fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)>
 mod tests {
     use klubok::{
         config::{DataKind, Layers, Machine, Preset},
-        observe::{history::Row, remedy::Setup},
+        diagnose::{history::Row, remedy::Setup},
     };
 
     use super::*;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use klubok::{
     backend::{DataId, Figures, Program, Step},
-    observe::watch::Watch,
+    diagnose::watch::Watch,
     plan::Plan,
     train::{
         cadence::{READ_EVERY, observed},

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use klubok::{format::write_atomically, nn::loss::answer as largest};
+use klubok::{model::write_atomically, nn::loss::answer as largest};
 use serde_json::{Map, Value, json};
 
 use crate::{

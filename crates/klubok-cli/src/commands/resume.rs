@@ -4,8 +4,7 @@ use std::path::Path;
 
 use klubok::{
     config::{Config, DataKind, Layers, Preset},
-    observe::Diagnosis,
-    optim::schedule::LearningRate,
+    diagnose::Diagnosis,
     train::{
         RunError,
         control::Act,
@@ -175,7 +174,7 @@ fn longer(
     layers.set("train.epochs", epochs)?;
     layers.set("train.warmup_epochs", "0")?;
     layers.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
-    let asked = layers.resolve(crate::settings::machine())?.config.train;
+    let asked = layers.resolve(klubok::device::machine())?.config.train;
     let done = progress.map_or(0, |progress| progress.epoch);
     if asked.epochs <= done {
         let sentence =
@@ -201,7 +200,7 @@ fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, scre
     ));
     let planned = train.epochs;
     let has_ended = progress.epoch >= planned;
-    let schedule = LearningRate::new(train, progress.steps_per_epoch);
+    let schedule = train.rate(progress.steps_per_epoch);
     let last = progress.learning_rate(&schedule, progress.step);
     screen.say(match given {
         Some(given) if has_ended => text!("resume.rate_given", rate = rate(given)),

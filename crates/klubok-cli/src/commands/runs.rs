@@ -6,8 +6,7 @@ use std::{
 };
 
 use klubok::{
-    config::is_run,
-    data::{Part, read_split},
+    data::{Part, read_split, settings::is_run},
     train::{
         RunError,
         best::Best,
@@ -197,7 +196,7 @@ fn listed(path: &Path) -> Listed {
 }
 
 /// By its logs: a checkpoint may have been removed.
-fn fill(listed: &mut Listed, path: &Path) -> klubok::Result<()> {
+fn fill(listed: &mut Listed, path: &Path) -> klubok::train::Result<()> {
     let run = RunDir::open(path)?;
     let (config, info) = run.settings()?;
     listed.data = Some(info.data);
@@ -239,7 +238,7 @@ fn fill(listed: &mut Listed, path: &Path) -> klubok::Result<()> {
 }
 
 /// How many samples of each class are in the validation part.
-fn val_counts(run: &RunDir) -> klubok::Result<Vec<u64>> {
+fn val_counts(run: &RunDir) -> klubok::train::Result<Vec<u64>> {
     let mut counts = std::collections::BTreeMap::new();
     for row in read_split(&run.file(SPLIT))? {
         let row = row?;

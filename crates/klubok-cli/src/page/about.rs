@@ -7,9 +7,9 @@ use klubok::{
     bounded,
     config::Config,
     data::{Dataset, Input, Part, read_split},
-    format::Model,
+    diagnose::remedy::Setup,
+    model::Model,
     nn::network::Network,
-    observe::remedy::Setup,
     plan::Picture,
     rows::Field,
     train::{

@@ -1,7 +1,7 @@
 //! What the network answers on the validation part: confusions, calibration, and its surest
 //! mistakes.
 
-use klubok::{data::Dataset, look::Glass};
+use klubok::{data::Dataset, inspect::Glass};
 use serde_json::{Value, json};
 
 use super::{

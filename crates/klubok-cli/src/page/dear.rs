@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use klubok::look::Glass;
+use klubok::inspect::Glass;
 use serde_json::{Value, json};
 
 use super::{

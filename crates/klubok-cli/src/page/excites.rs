@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     components::Components,
-    look::excite::{most_exciting, most_telling},
+    inspect::excite::{most_exciting, most_telling},
 };
 use serde_json::{Map, Value, json};
 

@@ -57,7 +57,7 @@ static CONTROL: Control = Control::new();
 struct Feed(Arc<Hub>);
 
 impl Observer for Feed {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         self.0.observe(event)
     }
 }

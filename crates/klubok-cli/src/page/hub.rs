@@ -9,8 +9,8 @@ use std::{
 use klubok::{
     components::Components,
     data::{Dataset, typical::Typical},
-    format::Model,
-    look::Glass,
+    inspect::Glass,
+    model::Model,
     state::{State, Weights},
     train::{
         control::{Act, Control, Recorded},
@@ -28,6 +28,7 @@ use super::{
     snapshots::Snapshots,
     story::{Known, Mode, Now, Story},
 };
+use crate::compute;
 
 /// How long a look at a training is waited for at the most.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -179,7 +180,7 @@ impl Hub {
     }
 
     /// Tells the story what happens in a training of this process.
-    pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::Result<()> {
+    pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::train::Result<()> {
         if let Event::Past { events, ahead, .. } = event {
             // What is done again is told when it is.
             let again = |line: &EventLine| match line.happened {
@@ -282,7 +283,7 @@ impl Hub {
         let begin = config.start(&self.about.train);
         let State { params, running, .. } = model.network.start(&begin, config.train.seed);
         model.weights = Weights { params, running };
-        Ok(start.insert(Arc::new(Glass::new(model))).clone())
+        Ok(start.insert(Arc::new(Glass::new(model, compute::cpu(1).into()))).clone())
     }
 
     /// Keeps a picture in memory as the network sees it, and gives it a number.

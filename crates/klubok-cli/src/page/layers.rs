@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use klubok::{
     data::Dataset,
-    look::{
+    inspect::{
         Glass,
         probe::{Labelled, alike, linear_probe},
     },
-    nn::input::{Change, move_pixels},
+    nn::layers::input::{Change, move_pixels},
     plan::{Picture, Value},
     rows::{MemoryRows, Rows},
 };

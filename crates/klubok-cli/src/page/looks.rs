@@ -5,8 +5,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     config::Monitor,
     data::{picture_from_bytes, typical::Typical},
-    format::Validation,
-    look::{Glass, Layer, pass::Pass},
+    inspect::{Glass, Layer, pass::Pass},
+    model::Validation,
     plan::Picture,
     rows::{Field, Kind},
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
-    look::plane::Plane,
+    inspect::plane::Plane,
     rows::{MemoryRows, Rows},
 };
 use serde_json::json;

@@ -158,7 +158,7 @@ impl Page {
 
 /// A page follows the training that it shows.
 impl Observer for &Page {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         if self.live.get().is_none() {
             self.announce()?;
         }

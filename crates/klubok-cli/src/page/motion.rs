@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use klubok::{
-    look::{Glass, motion, motion::Motion},
+    inspect::{
+        Glass,
+        motion::{self, Motion},
+    },
     state::Weights,
     train::control::Control,
 };

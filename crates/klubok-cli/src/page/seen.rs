@@ -7,7 +7,7 @@ use std::sync::Arc;
 use klubok::{
     components::Components,
     data::Dataset,
-    look::Glass,
+    inspect::Glass,
     nn::{
         calibration::Calibration,
         loss::{answer, log_sum_exp},

@@ -13,7 +13,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
-    look::{Glass, Layer},
+    inspect::{Glass, Layer},
     state::Weights,
     train::control::Control,
 };

@@ -7,8 +7,8 @@
 
 use klubok::{
     config::Monitor,
+    diagnose::{Diagnosis, remedy::Setup, watch::Watch},
     nn::calibration::Calibration,
-    observe::{Diagnosis, remedy::Setup, watch::Watch},
     train::{
         best::Best,
         control::Act,
@@ -255,7 +255,7 @@ impl Story {
 }
 
 impl Observer for Story {
-    fn observe(&mut self, event: &Event<'_>) -> klubok::Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         match *event {
             Event::Past { steps, epochs, .. } => {
                 let mut steps = steps.iter().peekable();

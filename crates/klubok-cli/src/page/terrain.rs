@@ -5,7 +5,7 @@ use std::sync::{Arc, TryLockError};
 
 use klubok::{
     data::Dataset,
-    look::{Glass, plane::Plane, terrain::Terrain},
+    inspect::{Glass, plane::Plane, terrain::Terrain},
     nn::loss::log_sum_exp,
     state::Weights,
     train::task::Task,

@@ -1,6 +1,6 @@
 //! Histories of trainings: CSV, JSON and event files.
 
-use klubok::observe::{
+use klubok::diagnose::{
     Diagnosis,
     history::{self, History},
 };

@@ -9,7 +9,7 @@ use klubok::{
         preprocess::Preprocessing,
         typical::{Limits, Typical},
     },
-    format::{Card, Model, Training, Validation},
+    model::{Card, Model, Training, Validation},
     nn::{
         calibration::Calibration,
         network::{Answer, Hidden, Network, Start},

@@ -3,11 +3,11 @@
 use klubok::{
     config::{Config, DataKind, Layers, Machine, Preset},
     data::parse_split,
-    nn::network::Network,
-    observe::{
+    diagnose::{
         Diagnosis,
         history::{self, Row},
     },
+    nn::network::Network,
     optim::{Rule, UpdateSpec},
     plan::{Augment, LossSpec, Plan, Prepare},
     state::{Block, Numbers, State, Weights},

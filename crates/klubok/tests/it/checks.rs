@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use klubok::{
-    backend::cpu::CpuBackend,
     check::{
         Experiment, Findings, Lab, baselines, check, gradient_check::GradientCheck, labels::Labels,
         noise::Noise, one_batch::OneBatch, range_test::RangeTest, start::InitialLoss, steps::Steps,
     },
     config::{Color, Config, DataKind, Layers, Machine, Preset},
+    cpu::CpuBackend,
     data::{Dataset, builtin::BuiltIn, survey::Survey},
-    observe::before,
+    diagnose::before,
     rng::{Purpose, Stream},
     train::event::{Severity, VerdictName},
 };

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use klubok::{
-    observe::{
+    diagnose::{
         history::{self, History},
         tracker::Tracker,
     },

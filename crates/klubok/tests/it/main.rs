@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
-mod article;
 mod blobs;
 mod checks;
-mod golden;
-mod gradients;
+
 mod histories;
 mod layers;
 mod loading;

@@ -1,13 +1,14 @@
 //! What is measured of layers at the end of an epoch, against the same by brute force.
 
 use klubok::{
-    Result,
-    backend::{Backend, DataId, Outputs, reference::ReferenceBackend},
+    backend::{Backend, DataId, Outputs},
     config::{Config, OneOrEach},
     data::Dataset,
     plan::{Activation, Op, Plan, Value},
+    reference::ReferenceBackend,
     state::State,
     train::{
+        self,
         control::Control,
         distance::Distance,
         event::{Event, LayerMetrics, Metrics, Observer},
@@ -22,7 +23,7 @@ use crate::blobs;
 struct Epochs(Vec<Metrics>);
 
 impl Observer for Epochs {
-    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> train::Result<()> {
         if let Event::Epoch { metrics, .. } = event {
             self.0.push((*metrics).clone());
         }

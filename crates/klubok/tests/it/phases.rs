@@ -2,7 +2,7 @@
 
 use klubok::{
     config::{DataKind, Layers, Machine, Preset},
-    observe::{history::Row, remedy::Setup, tracker::Tracker, watch::Watch},
+    diagnose::{history::Row, remedy::Setup, tracker::Tracker, watch::Watch},
     train::event::{Event, Metrics, Notice, Observer, Phase, PhaseName, VerdictName},
 };
 

@@ -10,21 +10,20 @@ use std::{
 
 use fs_err as fs;
 use klubok::{
-    Error, Result,
-    backend::{
-        Backend, DataId, DeviceInfo, Figures, Outputs, Program, Step, reference::ReferenceBackend,
-    },
+    backend::{Backend, DataId, DeviceInfo, Figures, Outputs, Program, Step},
     bounded::LINES,
     config::{Config, Optimizer},
     data::Dataset,
-    format::Model,
+    diagnose::{before, metrics, watch::Watch},
+    model::Model,
+    nn,
     nn::calibration::Calibration,
-    observe::{before, metrics, watch::Watch},
     plan::{Plan, Precision, Value},
+    reference::ReferenceBackend,
     rows::Rows,
     state::{Block, Numbers, State, Weights},
     train::{
-        RunError,
+        self as training, RunError,
         control::Control,
         evaluate::Evaluator,
         event::{Event, Observer, Stopped, VerdictName},
@@ -77,7 +76,7 @@ impl Backend for StopAfter {
         plan: &Plan,
         max_batch: usize,
         data: &[Arc<dyn Rows>],
-    ) -> Result<Box<dyn Program>> {
+    ) -> nn::Result<Box<dyn Program>> {
         let inner = ReferenceBackend.compile(plan, max_batch, data)?;
         let (left, control) = (AtomicU64::new(self.steps), Arc::clone(&self.control));
         Ok(Box::new(Counting { inner, left, control }))
@@ -85,30 +84,30 @@ impl Backend for StopAfter {
 }
 
 impl Program for Counting {
-    fn load(&mut self, state: &State) -> Result<()> {
+    fn load(&mut self, state: &State) -> nn::Result<()> {
         self.inner.load(state)
     }
 
-    fn store(&self, state: &mut State) -> Result<()> {
+    fn store(&self, state: &mut State) -> nn::Result<()> {
         self.inner.store(state)
     }
 
-    fn store_block(&self, block: Block) -> Result<Numbers> {
+    fn store_block(&self, block: Block) -> nn::Result<Numbers> {
         self.inner.store_block(block)
     }
 
-    fn store_weights(&self, weights: &mut Weights) -> Result<()> {
+    fn store_weights(&self, weights: &mut Weights) -> nn::Result<()> {
         self.inner.store_weights(weights)
     }
 
-    fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
+    fn train(&mut self, data: DataId, step: &Step<'_>) -> nn::Result<()> {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.control.interrupt();
         }
         self.inner.train(data, step)
     }
 
-    fn gradients(&mut self, data: DataId, step: &Step<'_>, out: &mut Weights) -> Result<()> {
+    fn gradients(&mut self, data: DataId, step: &Step<'_>, out: &mut Weights) -> nn::Result<()> {
         self.inner.gradients(data, step, out)
     }
 
@@ -118,7 +117,7 @@ impl Program for Counting {
         rows: &[u32],
         taps: &[Value],
         out: &mut Outputs,
-    ) -> Result<()> {
+    ) -> nn::Result<()> {
         self.inner.infer(data, rows, taps, out)
     }
 
@@ -128,7 +127,12 @@ impl Program for Counting {
 }
 
 /// Trains until the end, or until so many more steps are done.
-fn train(run: &RunDir, config: &Config, steps: u64, watch: &mut dyn Observer) -> Result<Summary> {
+fn train(
+    run: &RunDir,
+    config: &Config,
+    steps: u64,
+    watch: &mut dyn Observer,
+) -> training::Result<Summary> {
     train_on(run, config, &blobs::data(61, 21), steps, watch)
 }
 
@@ -138,7 +142,7 @@ fn train_on(
     data: &Dataset,
     steps: u64,
     watch: &mut dyn Observer,
-) -> Result<Summary> {
+) -> training::Result<Summary> {
     let control = Arc::new(Control::new());
     let backend = StopAfter { steps, control: Arc::clone(&control) };
     session::train(run, config, data, &backend, &mut [watch], &info(), &control)
@@ -151,7 +155,7 @@ fn train_all(run: &RunDir, config: &Config) -> Summary {
 struct Nobody;
 
 impl Observer for Nobody {
-    fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+    fn observe(&mut self, _: &Event<'_>) -> training::Result<()> {
         Ok(())
     }
 }
@@ -228,7 +232,7 @@ struct Killer {
 }
 
 impl Observer for Killer {
-    fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+    fn observe(&mut self, _: &Event<'_>) -> training::Result<()> {
         let copy = self.into.join(self.copies.len().to_string());
         copy_folder(&self.run, &copy);
         self.copies.push(copy);
@@ -350,7 +354,7 @@ fn a_damaged_checkpoint_is_a_clear_error() {
     for (what, bytes) in damaged {
         fs::write(&path, bytes).unwrap();
         let error = train(&run, &config(), u64::MAX, &mut Nobody).unwrap_err();
-        assert!(matches!(error, Error::Run(RunError::Checkpoint { .. })), "{what}: {error}");
+        assert!(matches!(error, RunError::Checkpoint { .. }), "{what}: {error}");
         assert!(run.progress().is_err(), "{what}");
     }
     fs::write(&path, good).unwrap();
@@ -365,7 +369,7 @@ fn a_run_whose_checkpoint_is_gone_is_not_begun_again() {
     fs::remove_file(run.file(CHECKPOINT)).unwrap();
     let log = fs::read(run.file("metrics.jsonl")).unwrap();
     let error = train(&run, &config(), u64::MAX, &mut Nobody).unwrap_err();
-    assert!(matches!(error, Error::Run(RunError::Gone { .. })), "{error}");
+    assert!(matches!(error, RunError::Gone { .. }), "{error}");
     assert_eq!(fs::read(run.file("metrics.jsonl")).unwrap(), log);
 }
 
@@ -381,7 +385,7 @@ fn a_flipped_bit_anywhere_in_a_checkpoint_is_found() {
         bytes[at] ^= 0x40;
         fs::write(&path, bytes).unwrap();
         let error = train(&run, &config(), u64::MAX, &mut Nobody).unwrap_err();
-        assert!(matches!(error, Error::Run(RunError::Checkpoint { .. })), "byte {at}: {error}");
+        assert!(matches!(error, RunError::Checkpoint { .. }), "byte {at}: {error}");
     }
 }
 
@@ -434,7 +438,7 @@ fn a_checkpoint_of_another_batch_size_or_network_is_refused() {
         change(&mut other);
         let error = train(&run, &other, 1, &mut Nobody).unwrap_err();
         assert!(
-            matches!(&error, Error::Run(RunError::Changed { key: changed, .. }) if changed == key),
+            matches!(&error, RunError::Changed { key: changed, .. } if changed == key),
             "{error}"
         );
     }
@@ -446,7 +450,7 @@ fn two_processes_never_train_the_same_run() {
     let run = create(folder.path(), &config());
     let lock = run.lock().unwrap();
     let error = train(&run, &config(), 1, &mut Nobody).unwrap_err();
-    assert!(matches!(error, Error::Run(RunError::Busy { .. })), "{error}");
+    assert!(matches!(error, RunError::Busy { .. }), "{error}");
     drop(lock);
     train_all(&run, &config());
 }
@@ -455,7 +459,7 @@ fn two_processes_never_train_the_same_run() {
 fn an_observer_that_fails_ends_the_session_and_the_run_goes_on_later() {
     struct Full(u64);
     impl Observer for Full {
-        fn observe(&mut self, _: &Event<'_>) -> Result<()> {
+        fn observe(&mut self, _: &Event<'_>) -> training::Result<()> {
             self.0 -= 1;
             if self.0 == 0 { Err(std::io::Error::other("the disk is full").into()) } else { Ok(()) }
         }

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use klubok::{
-    Result,
-    backend::reference::ReferenceBackend,
     config::{Config, Monitor, Optimizer, Schedule},
     data::Dataset,
+    reference::ReferenceBackend,
     train::{
         control::Control,
         event::{Event, Metrics, Observer, Stopped},
@@ -27,7 +26,7 @@ struct Told {
 }
 
 impl Observer for Told {
-    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+    fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         match event {
             Event::Epoch { metrics, best } => self.epochs.push(((*metrics).clone(), *best)),
             Event::Step(metrics) => self.steps.push((*metrics).clone()),

@@ -1,0 +1,189 @@
+//! The built-in sets, `demo:NAME`: always the same rows in the same parts.
+//!
+//! | name | training | validation | test | a row |
+//! |---|---|---|---|---|
+//! | `cats-dogs` | 4,000 | 1,000 | 1,000 | a drawn picture of 64x64, see [`super::drawn`] |
+//! | `cats-dogs-small` | 600 | 1,000 | 1,000 | the same, for seeing a network memorise |
+//! | `spirals` | 500 | 250 | 250 | two numbers, see [`super::spirals`] |
+//!
+//! The test part comes first, then validation, then training. So the small set is the beginning of
+//! the big one: both share the test and the validation part, and what is learnt from 600 and from
+//! 4,000 pictures is measured by the same pictures.
+
+use std::sync::Arc;
+
+use klubok_nn::{
+    plan::Picture,
+    rows::{Field, MemoryRows, Rows},
+};
+use twox_hash::XxHash3_128;
+
+use super::{Dataset, Input, LeftOut, Parts, drawn, spirals};
+use crate::{error::Result, settings::Color};
+
+/// Seed of all built-in sets: part of what they are.
+const SEED: u64 = 1;
+
+/// A built-in set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// 6,000 drawn pictures of cats and dogs.
+    CatsDogs,
+    /// The first 2,600 of them, of which 600 are for training.
+    CatsDogsSmall,
+    /// 1,000 points on two spirals.
+    Spirals,
+}
+
+impl BuiltIn {
+    /// All sets, in the order in which they are listed.
+    pub const ALL: [BuiltIn; 3] = [BuiltIn::CatsDogs, BuiltIn::CatsDogsSmall, BuiltIn::Spirals];
+
+    /// The name behind `demo:`.
+    pub fn name(self) -> &'static str {
+        match self {
+            BuiltIn::CatsDogs => "cats-dogs",
+            BuiltIn::CatsDogsSmall => "cats-dogs-small",
+            BuiltIn::Spirals => "spirals",
+        }
+    }
+
+    /// The set of this name (without `demo:`).
+    pub fn from_name(name: &str) -> Option<BuiltIn> {
+        Self::ALL.into_iter().find(|set| set.name() == name)
+    }
+
+    /// Number of rows of each part: test, validation, training, in the order of the rows.
+    fn sizes(self) -> [u32; 3] {
+        match self {
+            BuiltIn::CatsDogs => [1000, 1000, 4000],
+            BuiltIn::CatsDogsSmall => [1000, 1000, 600],
+            BuiltIn::Spirals => [250, 250, 500],
+        }
+    }
+
+    /// Makes the set in memory; the same bytes for any number of `threads`.
+    ///
+    /// Pictures are of [`drawn::SIDE`] pixels on each side, in `color`, which does not matter to
+    /// spirals. Rows are named by their numbers.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn open(self, color: Color, threads: usize) -> Result<Dataset> {
+        let [test, val, train] = self.sizes();
+        let parts = Parts {
+            test: (0..test).collect(),
+            val: (test..test + val).collect(),
+            train: (test + val..test + val + train).collect(),
+        };
+        let count = (test + val + train) as usize;
+        let (rows, targets, names, input) = match self {
+            BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall => pictures(count, color, threads)?,
+            BuiltIn::Spirals => {
+                let (x, classes) = spirals::points(count, SEED);
+                let columns = spirals::COLUMNS.map(String::from).to_vec();
+                let rows = MemoryRows::numbers(&x, columns.len(), &classes);
+                (rows, classes, spirals::CLASSES, Input::Columns(columns))
+            }
+        };
+        Ok(Dataset {
+            hashes: hashes(&rows),
+            rows: Arc::new(rows),
+            targets,
+            classes: names.map(String::from).to_vec(),
+            input,
+            parts,
+            names: (0..count).map(|row| row.to_string()).collect(),
+            skipped: Vec::new(),
+            left_out: LeftOut::default(),
+        })
+    }
+}
+
+fn pictures(
+    count: usize,
+    color: Color,
+    threads: usize,
+) -> Result<(MemoryRows, Vec<u32>, [&'static str; 2], Input)> {
+    let drawn = drawn::cats_dogs(count, SEED, threads)?;
+    let picture = Picture { width: drawn::SIDE, height: drawn::SIDE, channels: color.channels() };
+    let pixels = match color {
+        Color::Grey => drawn.grey(),
+        Color::Rgb => drawn.pixels,
+    };
+    let rows = MemoryRows::pictures(pixels, picture.values(), &drawn.classes);
+    Ok((rows, drawn.classes, drawn::CLASSES, Input::Pictures(picture)))
+}
+
+/// XXH3 (128 bits) of the input of each row.
+fn hashes(rows: &MemoryRows) -> Vec<u128> {
+    let mut row = vec![0; rows.fields()[Field::X.0].bytes()];
+    let hash = |i: u32| {
+        rows.gather(Field::X, &[i], &mut row).expect("rows in memory never fail");
+        XxHash3_128::oneshot(&row)
+    };
+    (0..rows.len() as u32).map(hash).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(set: &Dataset, rows: &[u32]) -> Vec<u8> {
+        let mut bytes = vec![0; rows.len() * set.rows.fields()[Field::X.0].bytes()];
+        set.rows.gather(Field::X, rows, &mut bytes).expect("rows in memory");
+        bytes
+    }
+
+    #[test]
+    fn names_lead_back_to_their_sets() {
+        for set in BuiltIn::ALL {
+            assert_eq!(BuiltIn::from_name(set.name()), Some(set));
+        }
+        assert_eq!(BuiltIn::from_name("demo:spirals"), None);
+    }
+
+    #[test]
+    fn parts_are_balanced_and_cover_all_rows_which_all_differ() {
+        for set in BuiltIn::ALL {
+            let data = set.open(Color::Grey, 2).unwrap();
+            let Parts { train, val, test } = &data.parts;
+            let mut rows: Vec<u32> = [train, val, test].into_iter().flatten().copied().collect();
+            rows.sort_unstable();
+            assert_eq!(rows, (0..data.rows.len() as u32).collect::<Vec<_>>());
+            for part in [train, val, test] {
+                let ones: u32 = part.iter().map(|&row| data.targets[row as usize]).sum();
+                assert_eq!(ones as usize * 2, part.len());
+            }
+            assert_eq!(data.names.len(), rows.len());
+            let mut hashes = data.hashes;
+            hashes.sort_unstable();
+            hashes.dedup();
+            assert_eq!(hashes.len(), rows.len());
+        }
+    }
+
+    #[test]
+    fn the_small_set_is_the_beginning_of_the_big_one() {
+        let small = BuiltIn::CatsDogsSmall.open(Color::Rgb, 1).unwrap();
+        let big = BuiltIn::CatsDogs.open(Color::Rgb, 2).unwrap();
+        assert_eq!(small.hashes, big.hashes[..small.hashes.len()]);
+        assert_eq!((&small.parts.val, &small.parts.test), (&big.parts.val, &big.parts.test));
+        assert_eq!(small.parts.train, big.parts.train[..600]);
+    }
+
+    #[test]
+    fn rows_are_what_the_input_says() {
+        let grey = BuiltIn::CatsDogsSmall.open(Color::Grey, 2).unwrap();
+        let rgb = BuiltIn::CatsDogsSmall.open(Color::Rgb, 2).unwrap();
+        let picture = |channels| Input::Pictures(Picture { width: 64, height: 64, channels });
+        assert_eq!((&grey.input, &rgb.input), (&picture(1), &picture(3)));
+        let drawn = drawn::cats_dogs(3, SEED, 1).unwrap();
+        assert_eq!(input(&grey, &[1, 2]), drawn.grey()[64 * 64..]);
+        assert_eq!(input(&rgb, &[1, 2]), drawn.pixels[64 * 64 * 3..]);
+        let spirals = BuiltIn::Spirals.open(Color::Rgb, 2).unwrap();
+        assert_eq!(spirals.input, Input::Columns(vec!["x".into(), "y".into()]));
+        assert_eq!(input(&spirals, &[0]).len(), 8);
+        assert_eq!(spirals.hashes[5], XxHash3_128::oneshot(&input(&spirals, &[5])));
+    }
+}

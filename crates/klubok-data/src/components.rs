@@ -1,0 +1,128 @@
+//! Principal components: the directions in which samples differ most.
+//!
+//! With the centred samples as rows of `X [n, width]` and `X Xᵀ u = λ u`, the axis is `Xᵀ u / √λ`
+//! and the samples' standard deviation along it `√(λ / (n - 1))`. There are fewer samples than
+//! pixels, so `X Xᵀ` is the small one.
+
+use nalgebra::DMatrix;
+
+/// Shares of the largest eigenvalue below which there is only rounding.
+const NOTHING: f64 = 1e-10;
+
+/// The directions in which samples differ most.
+#[derive(Debug, Clone)]
+pub struct Components {
+    /// The mean of the samples.
+    pub mean: Vec<f64>,
+    /// Vectors of length 1 at right angles, those along which samples differ most first.
+    pub axes: Vec<Vec<f64>>,
+    /// Standard deviation of the samples along each.
+    pub spread: Vec<f64>,
+}
+
+impl Components {
+    /// The first components, at most so many, of samples `[n, width]`.
+    ///
+    /// # Panics
+    /// When they are no whole number of samples.
+    pub fn of(samples: &[f64], width: usize, most: usize) -> Self {
+        assert!(width > 0 && samples.len().is_multiple_of(width), "samples of {width} values");
+        let n = samples.len() / width;
+        let all = DMatrix::from_row_slice(n, width, samples);
+        let mean = all.row_mean();
+        let mut centred = all;
+        centred.row_iter_mut().for_each(|mut row| row -= &mean);
+        let (mut axes, mut spread) = (Vec::new(), Vec::new());
+        if n > 1 {
+            let eigen = (&centred * centred.transpose()).symmetric_eigen();
+            let values = &eigen.eigenvalues;
+            let mut order: Vec<usize> = (0..n).collect();
+            order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+            let floor = values[order[0]] * NOTHING;
+            for &i in order.iter().take(most).filter(|&&i| values[i] > floor) {
+                let axis = centred.tr_mul(&eigen.eigenvectors.column(i)) / values[i].sqrt();
+                axes.push(axis.as_slice().to_vec());
+                spread.push((values[i] / (n as f64 - 1.0)).sqrt());
+            }
+        }
+        Self { mean: mean.as_slice().to_vec(), axes, spread }
+    }
+
+    /// Where a sample is along each axis, in standard deviations from the mean.
+    pub fn coordinates(&self, sample: &[f64]) -> Vec<f64> {
+        let apart: Vec<f64> = sample.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
+        self.along(&apart).iter().zip(&self.spread).map(|(x, spread)| x / spread).collect()
+    }
+
+    /// The sample at these coordinates.
+    pub fn sample(&self, coordinates: &[f64]) -> Vec<f64> {
+        let mut sample = self.mean.clone();
+        for ((axis, spread), at) in self.axes.iter().zip(&self.spread).zip(coordinates) {
+            sample.iter_mut().zip(axis).for_each(|(x, axis)| *x += at * spread * axis);
+        }
+        sample
+    }
+
+    /// A gradient at a sample as a gradient at its coordinates.
+    pub fn gradient(&self, at_sample: &[f64]) -> Vec<f64> {
+        self.along(at_sample).iter().zip(&self.spread).map(|(g, spread)| g * spread).collect()
+    }
+
+    fn along(&self, vector: &[f64]) -> Vec<f64> {
+        let product = |axis: &Vec<f64>| axis.iter().zip(vector).map(|(a, b)| a * b).sum();
+        self.axes.iter().map(product).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_nn::rng::{Purpose, Stream};
+
+    use super::*;
+
+    /// Samples that differ by 9 along one direction, by 3 along another, and hardly otherwise.
+    fn samples() -> Vec<f64> {
+        let mut stream = Stream::new(7, Purpose::Demo, 0, 0);
+        let mut noise = || stream.uniform() - 0.5;
+        let sample = |_| {
+            let (a, b) = (9.0 * noise(), 3.0 * noise());
+            [1.0 + 0.6 * a, 2.0 + 0.8 * a, 3.0 + b, 0.01 * noise()]
+        };
+        (0..40).flat_map(sample).collect()
+    }
+
+    #[test]
+    fn axes_are_the_directions_of_most_spread() {
+        let found = Components::of(&samples(), 4, 2);
+        assert_eq!((found.axes.len(), found.spread.len()), (2, 2));
+        let turned = found.axes[0][0].signum();
+        let wanted = [[0.6 * turned, 0.8 * turned, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+        assert!(wanted[0].iter().zip(&found.axes[0]).all(|(a, b)| (a - b).abs() < 0.05));
+        assert!((found.axes[1][2].abs() - 1.0).abs() < 0.01);
+        // Along an axis the samples have the spread that it says, by the plain formula.
+        for (axis, spread) in found.axes.iter().zip(&found.spread) {
+            let along: Vec<f64> = samples()
+                .chunks(4)
+                .map(|x| x.iter().zip(axis).zip(&found.mean).map(|((x, a), m)| (x - m) * a).sum())
+                .collect();
+            let square: f64 = along.iter().map(|x| x * x).sum();
+            assert!((spread - (square / 39.0).sqrt()).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn with_all_axes_a_sample_comes_back() {
+        let samples = samples();
+        let found = Components::of(&samples, 4, 100);
+        // The first two values go together, so there are three directions.
+        assert_eq!(found.axes.len(), 3);
+        let back = found.sample(&found.coordinates(&samples[..4]));
+        assert!(back.iter().zip(&samples).all(|(a, b)| (a - b).abs() < 1e-9));
+    }
+
+    #[test]
+    fn samples_that_are_all_the_same_have_no_axes() {
+        assert!(Components::of(&[1.0, 2.0, 1.0, 2.0], 2, 2).axes.is_empty());
+        assert!(Components::of(&[1.0, 2.0], 2, 2).axes.is_empty());
+    }
+}

@@ -1,0 +1,98 @@
+//! Small data made by hand, for tests.
+
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+
+use super::{DataError, Dataset, OpenOptions, open};
+use crate::settings::{Color, DataConfig, Fit, Layout};
+
+/// Options for grey pictures of `size` pixels that are squashed.
+pub(super) fn options(size: usize) -> OpenOptions {
+    let (color, fit) = (Color::Grey, Fit::Squash);
+    OpenOptions::new(DataConfig {
+        size,
+        color,
+        fit,
+        layout: Layout::Names,
+        normalize: true,
+        val_fraction: 0.2,
+        split_seed: 0,
+        limit: 0,
+    })
+}
+
+/// A folder with these files in it.
+pub(super) fn folder<B: AsRef<[u8]>>(files: &[(&str, B)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, bytes).unwrap();
+    }
+    folder
+}
+
+/// A folder with `n` different pictures of each class.
+pub(super) fn classes(classes: &[&str], n: usize) -> tempfile::TempDir {
+    let mut files = Vec::new();
+    for (c, class) in classes.iter().enumerate() {
+        files.extend((0..n).map(|i| (format!("{class}/{i:03}.png"), png(c as u8, i as u8))));
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    folder(&files)
+}
+
+/// Opens a folder without a word about progress.
+pub(super) fn opened(
+    folder: &tempfile::TempDir,
+    options: &OpenOptions,
+) -> Result<Dataset, DataError> {
+    open(folder.path().to_str().unwrap(), options, &|_, _| {})
+}
+
+/// What opening a folder says is wrong.
+#[track_caller]
+pub(super) fn complaint(folder: &tempfile::TempDir, options: &OpenOptions) -> String {
+    match opened(folder, options) {
+        Ok(data) => panic!("no error, but {:?}", data.counts()),
+        Err(e) => e.to_string().replace(folder.path().to_str().unwrap(), "DATA"),
+    }
+}
+
+/// A picture of 4x4 pixels whose values tell the two numbers.
+pub(super) fn png(class: u8, number: u8) -> Vec<u8> {
+    let picture = RgbImage::from_fn(4, 4, |x, y| Rgb([class * 50, number, (x * 4 + y) as u8]));
+    encoded(&picture.into(), ImageFormat::Png)
+}
+
+/// A file of a format, through the disk: in memory every encoder would be compiled for these tests
+/// alone.
+pub(super) fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    image.save_with_format(file.path(), format).unwrap();
+    fs_err::read(file.path()).unwrap()
+}
+
+/// A picture in which every pixel is different and neighbours are alike.
+pub(super) fn gradient(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 90])
+    })
+}
+
+/// An IDX file of bytes.
+pub(super) fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
+    bytes.extend(dimensions.iter().flat_map(|d| d.to_be_bytes()));
+    bytes.extend(values);
+    bytes
+}
+
+/// The same bytes as a gzip file.
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}

@@ -1,0 +1,587 @@
+//! Which folders are parts, which are classes, and which are neither.
+//!
+//! Names and shape decide together: `train` beside `test` is a part, `train` beside `bus` and `car`
+//! with nothing but pictures in it is a class. `x_train` is a part where there is an `x_test`, or
+//! another one that holds the same folders. Folders that hold the same folders and have no names of
+//! parts are not classes either. Where it is not clear nothing is guessed: it is an error that
+//! shows the readings, and `data.layout` chooses one.
+
+use std::collections::BTreeSet;
+
+use super::{
+    DataError, Part,
+    alike::{check_classes, inner, mostly},
+    names::{in_old_encodings, is_of_other_things},
+    quoted,
+    tree::Tree,
+};
+use crate::{error::Result, settings::Layout};
+
+/// Of so many pictures in a folder one may lie loose, and it still looks like a folder of class
+/// folders.
+const LOOSE: u64 = 10;
+/// Folders that an error names.
+const NAMED: usize = 5;
+
+/// How a folder is read.
+pub(super) struct Reading {
+    /// The folder of the parts or classes: the one that was given or one below.
+    pub(super) at: usize,
+    /// The parts with their folders, in order; nothing where its folders are classes.
+    pub(super) parts: Option<Vec<(Part, usize)>>,
+}
+
+/// Finds out how the tree is read. `known` are the classes that are known already: of a model, or
+/// of the training part where another part is given apart.
+///
+/// # Errors
+/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Beside`],
+/// [`DataError::Pieces`], [`DataError::Alike`], [`DataError::OtherThings`].
+pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Result<Reading> {
+    // A run's own layout says nothing of other data that its model is asked about.
+    let layout = if known.is_some() { Layout::Names } else { layout };
+    let mut at = 0;
+    while let Some(inner) = only_folder(tree, at, known).filter(|_| layout == Layout::Names) {
+        at = inner;
+    }
+    let is_parts = match layout {
+        Layout::Parts => true,
+        Layout::Classes => false,
+        Layout::Names => match known {
+            Some(known) => are_parts_for(tree, at, known),
+            None => are_parts(tree, at)?,
+        },
+    };
+    let parts = is_parts.then(|| named_parts(tree, at));
+    if layout == Layout::Names && known.is_none() {
+        check_classes(tree, at, parts.as_deref())?;
+    }
+    Ok(Reading { at, parts })
+}
+
+/// The folder whose folders are the classes of a part: that of the part, or one of the same kind in
+/// it, as in `seg_train/seg_train/cat`. `known` as in [`read`].
+pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> usize {
+    let inner = |at: usize| {
+        let [only] = tree.holding(at)[..] else { return None };
+        let bare = tree.folder(at).pictures.is_empty() && !is_known(tree, only, known);
+        let again = tree.last_name(only).eq_ignore_ascii_case(tree.last_name(part));
+        let wraps = again && !tree.holding(only).is_empty() || looks_like_data(tree, only);
+        (bare && wraps).then_some(only)
+    };
+    std::iter::successors(Some(part), |&at| inner(at)).last().unwrap_or(part)
+}
+
+/// Why there is no part to train on.
+pub(super) fn no_train_part(tree: &Tree, at: usize) -> DataError {
+    let path = |at: usize| tree.folder(at).path.display().to_string();
+    let inside = tree.inside(at);
+    let train = inside.iter().find(|&&at| part_of(tree, at) == Some(Part::Train));
+    if let Some(&empty) = train.filter(|&&at| tree.folder(at).holds == 0) {
+        return DataError::NoPictures { path: path(empty), found: tree.passed_over(empty) };
+    }
+    let parts: Vec<usize> = named_parts(tree, at).into_iter().map(|(_, at)| at).collect();
+    let found = names(tree, if parts.is_empty() { inside } else { &parts });
+    let several = tree.holding(at).len() > 1;
+    DataError::NoTrainPart { path: path(at), found, several }
+}
+
+/// True when a folder of folders holds a training part and another one.
+fn looks_like_parts(tree: &Tree, at: usize) -> bool {
+    let parts = named_parts(tree, at);
+    let train = parts.iter().any(|(part, _)| *part == Part::Train);
+    train && parts.iter().any(|(part, _)| *part != Part::Train)
+}
+
+/// A folder, or one below it that nothing lies beside, that holds a training part with class
+/// folders, one of any kind and another part, or a part beside pictures of its own.
+fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
+    let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
+    let train = |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.holding(*at).len() > 1;
+    let beside = |at: usize| {
+        !tree.folder(at).pictures.is_empty()
+            && tree.holding(at).iter().any(|&at| part_of(tree, at).is_some())
+    };
+    std::iter::successors(Some(at), only)
+        .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train) || beside(at))
+}
+
+/// True for a folder of parts or class folders, at once or below folders that hold nothing else.
+pub(super) fn looks_like_data(tree: &Tree, at: usize) -> bool {
+    let holding = tree.holding(at);
+    let only = match holding[..] {
+        [only] => looks_like_data(tree, only),
+        _ => holding.len() > 1,
+    };
+    few_loose(tree, at) && (only || looks_like_parts(tree, at))
+}
+
+/// True when hardly any of a folder's pictures lie in itself.
+pub(super) fn few_loose(tree: &Tree, at: usize) -> bool {
+    let folder = tree.folder(at);
+    folder.pictures.len() as u64 * LOOSE <= folder.holds
+}
+
+/// The single folder with pictures where it is no class, but holds the data.
+fn only_folder(tree: &Tree, at: usize, known: Option<&[String]>) -> Option<usize> {
+    let [only] = tree.holding(at)[..] else { return None };
+    let is_data = match part_of(tree, only) {
+        // `train` alone is a part.
+        Some(_) => looks_like_parts(tree, only),
+        None => looks_like_data(tree, only),
+    };
+    (is_data && !is_known(tree, only, known)).then_some(only)
+}
+
+/// Folders with the names of parts and pictures in them, in the order of the parts.
+fn named_parts(tree: &Tree, at: usize) -> Vec<(Part, usize)> {
+    let holding = tree.holding(at);
+    let part = |&at: &usize| Some((part_of(tree, at)?, at));
+    let mut parts: Vec<_> = holding.iter().filter_map(part).collect();
+    if holding.len() > 1 {
+        parts.extend(parts_at_ends(tree, &holding, &parts));
+    }
+    parts.sort_by_key(|(part, _)| *part);
+    parts
+}
+
+/// Folders with the name of a part at an end of theirs that go together: a training part with class
+/// folders and others, of the same name otherwise or with the same folders in them. What has the
+/// bare name of a part goes first.
+fn parts_at_ends(tree: &Tree, holding: &[usize], bare: &[(Part, usize)]) -> Vec<(Part, usize)> {
+    let bare_parts: BTreeSet<Part> = bare.iter().map(|(part, _)| *part).collect();
+    let named = |&at: &usize| {
+        let (part, rest) = Part::at_an_end(tree.last_name(at))?;
+        let taken = part_of(tree, at).is_some() || bare_parts.contains(&part);
+        (!taken).then_some((part, rest, at))
+    };
+    let has_classes = |at: usize| !tree.holding(class_root(tree, at, None)).is_empty();
+    let (mut trains, mut others): (Vec<Named>, Vec<Named>) =
+        holding.iter().filter_map(named).partition(|(part, ..)| *part == Part::Train);
+    if trains.is_empty() && others.is_empty() {
+        return Vec::new();
+    }
+    trains.retain(|(.., at)| has_classes(*at));
+    let ours = bare.iter().filter(|(part, _)| *part == Part::Train).map(|(_, at)| *at);
+    let ours = ours.chain(trains.iter().map(|(.., at)| *at));
+    let (inside, rests) = (insides(tree, ours), rests(&trains));
+    others.retain(|(_, rest, at)| goes_with(tree, (rest, *at), &inside, &rests));
+    // Beside `train`, two of one part such as `public_test` and `private_test` leave open which is
+    // meant.
+    let distinct: BTreeSet<Part> = others.iter().map(|(part, ..)| *part).collect();
+    if !bare.is_empty() && distinct.len() < others.len() {
+        return Vec::new();
+    }
+    let theirs = bare.iter().filter(|(part, _)| *part != Part::Train).map(|(_, at)| *at);
+    let theirs = theirs.chain(others.iter().map(|(.., at)| *at));
+    let (inside, rests) = (insides(tree, theirs), self::rests(&others));
+    let goes = |(_, rest, at): &&Named| goes_with(tree, (rest, *at), &inside, &rests);
+    let trains = trains.iter().filter(goes);
+    trains.chain(&others).map(|(part, _, at)| (*part, *at)).collect()
+}
+
+/// A folder whose name has a part at an end: the part, the rest of the name, the folder.
+type Named = (Part, String, usize);
+
+/// True when a folder has the same name beside the part as others, or mostly the same folders in
+/// it.
+fn goes_with(
+    tree: &Tree,
+    (rest, at): (&str, usize),
+    inside: &BTreeSet<&str>,
+    rests: &BTreeSet<&str>,
+) -> bool {
+    rests.contains(rest) || mostly(&inner(tree, at), |name| inside.contains(name))
+}
+
+/// Names of all folders that some folders hold.
+fn insides(tree: &Tree, folders: impl Iterator<Item = usize>) -> BTreeSet<&str> {
+    folders.flat_map(|at| inner(tree, at)).collect()
+}
+
+/// What some names say beside the part.
+fn rests(named: &[Named]) -> BTreeSet<&str> {
+    named.iter().map(|(_, rest, _)| rest.as_str()).collect()
+}
+
+/// The part that a folder's name speaks of and nothing else, whatever encoding it is in.
+fn part_of(tree: &Tree, at: usize) -> Option<Part> {
+    let name = tree.last_name(at);
+    let old = || in_old_encodings(name).iter().find_map(|name| Part::of_folder(name));
+    Part::of_folder(name).or_else(|| if name.contains(r"\x") { old() } else { None })
+}
+
+/// True when folders are parts, for training.
+fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
+    let (parts, holding) = (named_parts(tree, at), tree.holding(at));
+    let named: BTreeSet<usize> = parts.iter().map(|(_, at)| *at).collect();
+    let others: Vec<usize> = holding.iter().copied().filter(|at| !named.contains(at)).collect();
+    if parts.is_empty() {
+        let flat = flat_parts(tree, &holding);
+        if !flat.is_empty() {
+            return Err(unclear(tree, at, &flat, &others));
+        }
+        return match others.into_iter().find_map(|at| parts_below(tree, at)) {
+            Some(class) => Err(parts_in_class(tree, at, class)),
+            None => Ok(false),
+        };
+    }
+    // Names that say other things too are parts where nothing else could be a class.
+    let bare = parts.iter().all(|(_, at)| part_of(tree, *at).is_some());
+    let classes = others.iter().any(|&at| bare || !is_of_other_things(tree.last_name(at)));
+    if !classes {
+        return Ok(true);
+    }
+    let has_classes = |at: usize| !tree.holding(at).is_empty();
+    let mut train = parts.iter().filter(|(part, _)| *part == Part::Train).peekable();
+    let trains = train.peek().is_some() && train.all(|&(_, at)| has_classes(at));
+    let alone = parts.iter().all(|(part, _)| *part == Part::Train);
+    match parts[..] {
+        _ if trains && !alone && bare => Ok(true),
+        [(Part::Train, at)]
+            if !has_classes(at) && tree.last_name(at).eq_ignore_ascii_case("train") =>
+        {
+            Ok(false)
+        }
+        _ => {
+            let parts: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
+            Err(unclear(tree, at, &parts, &others))
+        }
+    }
+}
+
+/// Folders with the names of a training and another part of the same thing, and nothing but
+/// pictures in them: these are hardly classes, and as parts they lack them.
+fn flat_parts(tree: &Tree, folders: &[usize]) -> Vec<usize> {
+    let named: Vec<_> = folders
+        .iter()
+        .filter_map(|&at| Part::at_an_end(tree.last_name(at)).map(|(part, rest)| (part, rest, at)))
+        .collect();
+    let (trains, others): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|(part, ..)| *part == Part::Train);
+    let both: BTreeSet<&str> = rests(&trains).intersection(&rests(&others)).copied().collect();
+    let all = trains.iter().chain(&others).filter(|(_, rest, _)| both.contains(rest.as_str()));
+    all.map(|(.., at)| *at).collect()
+}
+
+/// The error that shows two readings.
+fn unclear(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> DataError {
+    let named: BTreeSet<&usize> = parts.iter().collect();
+    let others: Vec<usize> = others.iter().copied().filter(|at| !named.contains(at)).collect();
+    DataError::Unclear {
+        path: tree.folder(at).path.display().to_string(),
+        parts: names(tree, parts),
+        others: if others.is_empty() { "others".into() } else { names(tree, &others) },
+        trains: trains(tree, at),
+    }
+}
+
+/// True when folders are parts, for classes that are known.
+fn are_parts_for(tree: &Tree, at: usize, known: &[String]) -> bool {
+    let (parts, holding) = (named_parts(tree, at), tree.holding(at));
+    let known_names: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    let is_class = |at: &usize| known_names.contains(tree.last_name(*at));
+    let above_classes =
+        |at: usize| tree.holding(class_root(tree, at, Some(known))).iter().any(is_class);
+    if parts.is_empty() || holding.iter().any(|at| is_class(at) && part_of(tree, *at).is_none()) {
+        return false;
+    }
+    !parts.iter().all(|(_, at)| is_class(at)) || parts.iter().any(|(_, at)| above_classes(*at))
+}
+
+fn is_known(tree: &Tree, at: usize, known: Option<&[String]>) -> bool {
+    known.is_some_and(|known| known.iter().any(|class| class == tree.last_name(at)))
+}
+
+fn parts_in_class(tree: &Tree, at: usize, class: usize) -> DataError {
+    let parts: Vec<usize> = named_parts(tree, class).into_iter().map(|(_, at)| at).collect();
+    let path = |at: usize| tree.folder(at).path.display().to_string();
+    let (trains, parts) = (trains(tree, class), names(tree, &parts));
+    DataError::PartsInClass { path: path(at), class: path(class), parts, trains }
+}
+
+/// True when a folder has a training part with class folders: its parts can be read as such.
+fn trains(tree: &Tree, at: usize) -> bool {
+    named_parts(tree, at).into_iter().any(|(part, at)| {
+        part == Part::Train && !tree.holding(class_root(tree, at, None)).is_empty()
+    })
+}
+
+/// Names of folders, in backticks.
+pub(super) fn names(tree: &Tree, folders: &[usize]) -> String {
+    some_of(&folders.iter().map(|&at| tree.last_name(at)).collect::<Vec<_>>())
+}
+
+/// Some of the names, in backticks.
+pub(super) fn some_of(names: &[&str]) -> String {
+    match names.len().saturating_sub(NAMED) {
+        0 => quoted(names),
+        more => format!("{} and {more} more", quoted(&names[..NAMED])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixtures::*, *};
+
+    /// What is read of these files: `PART:FOLDER`, or `FOLDER` where its folders are classes.
+    fn reading(files: &[&str], layout: Layout, known: Option<&[&str]>) -> String {
+        let files: Vec<(&str, &str)> = files.iter().map(|name| (*name, "")).collect();
+        let folder = folder(&files);
+        let tree = Tree::read(folder.path()).unwrap();
+        let known: Option<Vec<String>> =
+            known.map(|known| known.iter().map(|&k| k.into()).collect());
+        match read(&tree, layout, known.as_deref()) {
+            Err(error) => error.to_string().replace(folder.path().to_str().unwrap(), "DATA"),
+            Ok(Reading { at, parts: None }) => format!("classes of /{}", tree.folder(at).name),
+            Ok(Reading { parts: Some(parts), .. }) => {
+                let root = |&(part, at): &(Part, usize)| {
+                    let classes = class_root(&tree, at, known.as_deref());
+                    format!("{}:{}", part.name(), tree.folder(classes).name)
+                };
+                parts.iter().map(root).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    #[track_caller]
+    fn auto(files: &[&str], expected: &str) {
+        assert_eq!(reading(files, Layout::Names, None), expected);
+    }
+
+    #[test]
+    fn parts_have_many_names() {
+        for (files, expected) in [
+            (["training/a/1.png", "testing/a/1.png"], "train:training test:testing"),
+            (["training_set/a/1.png", "test_set/a/1.png"], "train:training_set test:test_set"),
+            (["Train/a/1.png", "dev/a/1.png"], "train:Train val:dev"),
+            (["train2017/a/1.png", "val2017/a/1.png"], "train:train2017 val:val2017"),
+            (["обучающая/a/1.png", "тестовая/a/1.png"], "train:обучающая test:тестовая"),
+        ] {
+            auto(&files, expected);
+        }
+    }
+
+    #[test]
+    fn a_part_may_be_wrapped_in_its_own_name() {
+        let files = ["seg_train/seg_train/a/1.png", "seg_test/seg_test/a/1.png", "seg_pred/1.png"];
+        auto(&files, "train:seg_train/seg_train test:seg_test/seg_test");
+        let files = ["train/images/a/1.png", "train/images/b/1.png", "val/a/1.png"];
+        auto(&files, "train:train/images val:val");
+        // One class is no wrapping.
+        auto(&["train/a/1.png", "val/a/1.png"], "train:train val:val");
+        auto(&["train/a/b/1.png", "val/a/b/1.png"], "train:train val:val");
+    }
+
+    #[test]
+    fn what_lies_beside_two_parts_is_none() {
+        let parts = ["train/a/1.png", "val/a/1.png"];
+        for beside in ["plots/1.png", "models/best.pt", "holdout2/x.txt", "extra/a/1.png"] {
+            auto(&[&parts[..], &[beside]].concat(), "train:train val:val");
+        }
+    }
+
+    #[test]
+    fn the_data_may_lie_deeper() {
+        auto(&["pets/a/1.png", "pets/b/1.png", "models/x.pt"], "classes of /pets");
+        auto(&["x/y/train/a/1.png", "x/y/test/a/1.png", "1.txt"], "train:x/y/train test:x/y/test");
+        auto(&["train/train/a/1.png", "train/test/a/1.png"], "train:train/train test:train/test");
+        // A class with its pictures in folders of their own has pictures of its own as well.
+        auto(&["cat/1.png", "cat/x/2.png", "cat/y/3.png"], "classes of /");
+    }
+
+    #[test]
+    fn a_class_may_be_called_train() {
+        auto(&["bus/1.png", "car/1.png", "train/1.png"], "classes of /");
+        auto(&["train_station/1.png", "test_tube/1.png"], "classes of /");
+        auto(&["steam train/1.png", "bus/1.png", "test tube/1.png", "train/2.png"], "classes of /");
+        auto(
+            &["steam_train/1.png", "diesel_train/1.png", "cross-validation plots/1.png"],
+            "classes of /",
+        );
+    }
+
+    #[test]
+    fn parts_may_have_other_words_in_their_names() {
+        for (train, test) in [
+            ("animals_train", "animals_test"),
+            ("x_train", "x_test"),
+            ("Final_Training", "Final_Test"),
+            ("asl_alphabet_train", "asl_alphabet_test"),
+            ("Trainingsdaten", "Testdaten"),
+            ("训练集", "测试集"),
+            ("entrenamiento", "prueba"),
+        ] {
+            let files =
+                [train, test].map(|part| ["a", "b"].map(|c| format!("{part}/{c}/1.png"))).concat();
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            auto(&files, &format!("train:{train} test:{test}"));
+        }
+        let files = ["x_train/a/1.png", "x_train/b/1.png", "test/a/1.png", "test/b/1.png"];
+        auto(&files, "train:x_train test:test");
+        auto(&["x_train/a/1.png", "x_test/1.png", "plots/1.png"], "train:x_train test:x_test");
+        let files = ["train/a/1.png", "train/b/1.png", "val_small/a/1.png", "val_small/b/1.png"];
+        auto(&files, "train:train val:val_small");
+        let files = [
+            "train/a/1.png",
+            "train/b/1.png",
+            "my_test/a/1.png",
+            "my_test/b/1.png",
+            "x_test/a/1.png",
+            "x_test/b/1.png",
+        ];
+        let error = reading(&files, Layout::Names, None);
+        assert!(error.contains("`train` as parts, without `my_test`, `x_test`"), "{error}");
+        assert_eq!(reading(&files, Layout::Parts, None), "train:train");
+        let files = ["x_train/a/1.png", "x_train/b/1.png", "x_test/1.png", "cat/1.png"];
+        assert!(
+            reading(&files, Layout::Names, None)
+                .contains("two ways: `x_train`, `x_test` as parts, without `cat`")
+        );
+        assert_eq!(reading(&files, Layout::Parts, None), "train:x_train test:x_test");
+        // Nothing but pictures in them: as parts they cannot be read.
+        let files = ["x_train/1.png", "x_test/1.png"];
+        assert!(reading(&files, Layout::Names, None).contains("two ways"));
+        assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+    }
+
+    #[test]
+    fn folders_with_the_same_folders_are_no_classes() {
+        for folders in [
+            &["fold1", "fold2", "fold3"][..],
+            &["labeled", "unlabeled"],
+            &["amazon/images", "dslr/images"],
+            &["pets/color", "pets/segmented"],
+        ] {
+            let files: Vec<String> = folders
+                .iter()
+                .flat_map(|folder| ["a", "b", "c"].map(|c| format!("{folder}/{c}/1.png")))
+                .collect();
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            let error = reading(&files, Layout::Names, None);
+            assert!(error.contains("all hold the same folders, such as `a`, `b`, `c`"), "{error}");
+            assert!(reading(&files, Layout::Classes, None).starts_with("classes of /"));
+        }
+        let files = [
+            "train/x/a/1.png",
+            "train/x/b/1.png",
+            "train/y/a/1.png",
+            "train/y/b/1.png",
+            "val/x/1.png",
+        ];
+        assert!(
+            reading(&files, Layout::Names, None)
+                .starts_with("the folders `x`, `y` of `DATA/train`")
+        );
+        assert_eq!(reading(&files, Layout::Parts, None), "train:train val:val");
+        // Folders of other names, one that both have, or pictures of their own beside them.
+        auto(
+            &["pets/cat/1.png", "pets/dog/1.png", "plants/oak/1.png", "plants/fir/1.png"],
+            "classes of /",
+        );
+        auto(&["cat/more/1.png", "dog/more/1.png", "dog/less/1.png"], "classes of /");
+        auto(&["cat/young/1.png", "cat/old/1.png", "dog/1.png", "eel/1.png"], "classes of /");
+        auto(
+            &["a/x/1.png", "a/y/1.png", "a/1.png", "b/x/1.png", "b/y/1.png", "b/1.png"],
+            "classes of /",
+        );
+    }
+
+    #[test]
+    fn folders_of_other_things_are_asked_about() {
+        let files = ["cat/1.png", "dog/1.png", "plots/1.png", "Logs/1.png"];
+        let error = reading(&files, Layout::Names, None);
+        assert!(
+            error.starts_with("`DATA` has `Logs`, `plots` beside its class folders"),
+            "{error}"
+        );
+        assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+        auto(&["docs/1.png", "plots/1.png", "photos/1.png"], "classes of /");
+        auto(&["mask/1.png", "no mask/1.png"], "classes of /");
+        for files in [
+            &["images/1.png", "Masks/1.png"][..],
+            &["images/a/1.png", "images/b/1.png", "annotations/x/1.png"],
+            &["train/images/1.png", "train/labels/1.png", "val/images/1.png"],
+        ] {
+            let error = reading(files, Layout::Names, None);
+            assert!(error.contains("by their names they hold something else"), "{error}");
+        }
+        auto(&["cat/1.png", "dog/1.png", "node_modules/x/1.png", "venv/1.png"], "classes of /");
+    }
+
+    #[test]
+    fn what_is_not_clear_is_refused() {
+        for (files, parts, others) in [
+            (["train/a/1.png", "plots/1.png", "x/1.png"], "`train`", "`plots`, `x`"),
+            (["bus/1.png", "train/1.png", "test/1.png"], "`train`, `test`", "`bus`"),
+            (["cat/1.png", "dog/1.png", "test/1.png"], "`test`", "`cat`, `dog`"),
+            (["cat/1.png", "val/a/1.png", "test/a/1.png"], "`val`, `test`", "`cat`"),
+        ] {
+            let words = "the folders of `DATA` can be read in two ways";
+            let rest = format!("{parts} as parts, without {others}, or all of them as classes");
+            auto(&files, &format!("{words}: {rest}"));
+            assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+            assert!(reading(&files, Layout::Parts, None).contains(':'));
+        }
+        let files = ["cat/train/1.png", "cat/test/2.png", "dog/train/1.png", "dog/test/1.png"];
+        let words = "`DATA/cat` holds `train`, `test`, as if it were divided into parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+        let files = ["raw/raw/train/a/1.png", "raw/raw/test/a/1.png", "small/a/1.png"];
+        let words = "`DATA/raw/raw` holds `train`, `test`, as if it were divided into parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["p/train/a/1.png", "p/train/b/1.png", "q/c/1.png", "q/d/1.png"];
+        let words = "`DATA/p` holds `train`, as if it were divided into parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["cat/1.png", "cat/2.png", "cat/test/3.png", "dog/1.png"];
+        let words = "`DATA/cat` holds `test`, as if it were divided into parts";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["Dataset/0/1.png", "Dataset/1/1.png", "Examples/1.png"];
+        let words = "`DATA/Dataset` holds `0`, `1`, and `Examples` beside it holds pictures only";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+        let files = ["set/set/abe/1.png", "set/set/bart/1.png", "x_testset/x_testset/1.png"];
+        let words = "`DATA/set/set` holds `abe`, `bart`, and `x_testset` beside it";
+        assert!(reading(&files, Layout::Names, None).starts_with(words));
+    }
+
+    #[test]
+    fn pieces_of_one_thing_are_asked_about() {
+        for files in [
+            ["fold1/1.png", "fold2/1.png", "fold10/1.png"],
+            ["ham_images_part_1/1.png", "ham_images_part_2/1.png", "ham_images_part_3/1.png"],
+            ["images_001/images/1.png", "images_002/images/1.png", "images_003/images/1.png"],
+        ] {
+            let error = reading(&files, Layout::Names, None);
+            assert!(error.contains("differ in nothing but their numbers"), "{error}");
+            assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
+        }
+        for files in [
+            ["0/1.png", "1/1.png"],
+            ["class 1/1.png", "class 2/1.png"],
+            ["n014/1.png", "n015/1.png"],
+            ["fold1/1.png", "part1/1.png"],
+        ] {
+            auto(&files, "classes of /");
+        }
+    }
+
+    #[test]
+    fn known_classes_say_what_is_what() {
+        let with = |files: &[&str], known: &[&str]| reading(files, Layout::Classes, Some(known));
+        let parts = ["testing/cat/1.png", "plots/1.png"];
+        assert_eq!(with(&parts, &["cat", "dog"]), "test:testing");
+        let classes = ["train/1.png", "bus/1.png"];
+        assert_eq!(with(&classes, &["bus", "car", "train"]), "classes of /");
+        assert_eq!(with(&["train/1.png"], &["bus", "train"]), "classes of /");
+        assert_eq!(
+            with(&["train/train/1.png", "train/bus/1.png"], &["bus", "train"]),
+            "train:train"
+        );
+        assert_eq!(with(&["cat/1.png", "test/1.png"], &["cat", "dog"]), "classes of /");
+        assert_eq!(with(&["cat/x/1.png", "cat/y/1.png"], &["cat", "dog"]), "classes of /");
+        assert_eq!(
+            with(&["pets/cat/1.png", "pets/dog/1.png"], &["cat", "dog"]),
+            "classes of /pets"
+        );
+    }
+}

@@ -1,0 +1,521 @@
+//! The picture files of the data with their parts and classes, without reading one.
+//!
+//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`: [`layout`](super::layout) says which folders are
+//! what. Below a class folder pictures are found at any depth. Hidden files and folders of systems
+//! are passed over; all else that is not used is counted. Order is the byte order of the names.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    DataError, LeftOut, OpenOptions, Part,
+    alike::copies,
+    known_classes,
+    layout::{self, Reading, class_root, no_train_part},
+    names::shown,
+    tree::Tree,
+};
+use crate::{error::Result, settings::Layout};
+
+/// A picture file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct File {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Its path below the data folder with `/` between the names; below `--val PATH`: `val/` and
+    /// that.
+    pub(super) name: String,
+    /// Number of its class.
+    pub(super) class: u32,
+    /// The part it is in.
+    pub(super) part: Part,
+}
+
+/// All picture files of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Listing {
+    /// Names of the classes: those of the training part in byte order, or those the model knows.
+    pub(super) classes: Vec<String>,
+    /// The files: training, validation, test, each in byte order of names.
+    pub(super) files: Vec<File>,
+    /// What else lies there.
+    pub(super) left_out: LeftOut,
+}
+
+/// Lists the pictures of `source` and of the parts given apart.
+pub(super) fn list(source: &Path, options: &OpenOptions) -> Result<Listing> {
+    let mut listing = Listing::default();
+    listing.add_source(source, options)?;
+    for (part, path) in options.apart() {
+        listing.add_apart(path, part)?;
+    }
+    listing.files.sort_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
+    listing.left_out.folders.sort();
+    Ok(listing)
+}
+
+/// The class folders of a part.
+struct Root<'a> {
+    tree: &'a Tree,
+    /// The folder that they lie in.
+    at: usize,
+    part: Part,
+    /// The part is given apart: names begin with it and go on below `at`.
+    apart: bool,
+    /// Every folder is a class, whatever it holds.
+    all: bool,
+}
+
+impl Listing {
+    fn add_source(&mut self, source: &Path, options: &OpenOptions) -> Result<()> {
+        let tree = Tree::read(source)?;
+        let trains = options.known.is_none();
+        self.classes = options.known.as_ref().map_or_else(Vec::new, |known| known.classes.clone());
+        let Reading { at, parts } =
+            layout::read(&tree, options.data.layout, (!trains).then_some(&self.classes))?;
+        self.pass_down(&tree, 0, at);
+        let all = options.data.layout == Layout::Classes;
+        let root = |part, at| Root { tree: &tree, at, part, apart: false, all };
+        let Some(mut parts) = parts else {
+            return self.add_part(&root(Part::Train, at), trains);
+        };
+        let all: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
+        self.leave(&tree, at, &all);
+        if trains && !parts.iter().any(|(part, _)| *part == Part::Train) {
+            return Err(no_train_part(&tree, at));
+        }
+        parts.retain(|(part, _)| options.apart().all(|(apart, _)| apart != *part));
+        check_once(&tree, at, &parts)?;
+        let mut wrapper = None;
+        for (part, folder) in parts {
+            let is_first = trains && part == Part::Train;
+            let classes = class_root(&tree, folder, (!is_first).then_some(&self.classes));
+            // Kaggle's test pictures have no classes: they cannot be used, and training does
+            // without.
+            if !is_first && self.has_no_classes(&tree, classes, wrapper) {
+                if trains {
+                    self.leave_folder(&tree, folder);
+                    continue;
+                }
+                // To measure a network on other parts instead would be another question.
+                let path = tree.folder(classes).path.display().to_string();
+                return Err(DataError::NoClasses { path, found: tree.passed_over(classes) });
+            }
+            wrapper = wrapper.or((is_first && classes != folder).then(|| tree.last_name(classes)));
+            self.pass_down(&tree, folder, classes);
+            self.add_part(&root(part, classes), is_first)?;
+        }
+        Ok(())
+    }
+
+    /// True when a part has nothing but pictures, or a folder of them that is there for no class:
+    /// of its own name, of a name that says nothing, or of the name that the class folders of the
+    /// training part lie in.
+    fn has_no_classes(&self, tree: &Tree, part: usize, wrapper: Option<&str>) -> bool {
+        match tree.holding(part)[..] {
+            [] => true,
+            [only] => {
+                let name = tree.last_name(only);
+                let wraps = wrapper == Some(name)
+                    || name == tree.last_name(part)
+                    || Part::says_nothing(name);
+                wraps && tree.holding(only).is_empty() && !self.classes.iter().any(|c| c == name)
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds a part given by its own path: that path, or where it has parts, the one of that name,
+    /// else its `train`.
+    fn add_apart(&mut self, path: &Path, part: Part) -> Result<()> {
+        let tree = Tree::read(path)?;
+        let Reading { mut at, parts } = layout::read(&tree, Layout::Names, Some(&self.classes))?;
+        if let Some(parts) = parts {
+            let of = |part| parts.iter().copied().filter(move |(other, _)| *other == part);
+            let used: Vec<_> =
+                if of(part).next().is_some() { of(part) } else { of(Part::Train) }.collect();
+            let Some(&(_, folder)) = used.first() else {
+                return Err(no_train_part(&tree, at));
+            };
+            check_once(&tree, at, &used)?;
+            // Its other parts may be used as such.
+            let all: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
+            self.leave_way(&tree, 0, at);
+            self.leave(&tree, at, &all);
+            at = class_root(&tree, folder, Some(&self.classes));
+            self.leave_way(&tree, folder, at);
+        }
+        self.add_part(&Root { tree: &tree, at, part, apart: true, all: false }, false)
+    }
+
+    /// Adds the pictures of a part; the first part names the classes.
+    fn add_part(&mut self, root: &Root<'_>, names_classes: bool) -> Result<()> {
+        let Root { tree, at, .. } = *root;
+        let (path, mut folders) = (tree.folder(at).path.display().to_string(), tree.holding(at));
+        if tree.inside(at).is_empty() {
+            return Err(DataError::NoClasses { path, found: tree.passed_over(at) });
+        }
+        if folders.is_empty() {
+            return Err(DataError::NoPictures { path, found: tree.passed_over(at) });
+        }
+        // What repeats the classes beside it is none, unless somebody says that it is one or a
+        // network knows it.
+        if !(names_classes && root.all) {
+            let copies = copies(tree, &folders);
+            let known: BTreeSet<&str> = self.classes.iter().map(String::as_str).collect();
+            let is_known = |at: &usize| !names_classes && known.contains(tree.last_name(*at));
+            folders.retain(|at| !copies.contains(at) || is_known(at));
+        }
+        if names_classes {
+            // An empty folder beside two classes is none; beside one it must be said.
+            if folders.len() < 2 {
+                folders = tree.inside(at).to_vec();
+            }
+            self.classes = folders.iter().map(|&at| tree.last_name(at).to_owned()).collect();
+        }
+        self.leave(tree, at, &folders);
+        let numbers: BTreeMap<&str, u32> =
+            self.classes.iter().map(String::as_str).zip(0..).collect();
+        let number = |&folder: &usize| {
+            let class = tree.last_name(folder);
+            let unknown = || {
+                let known = known_classes(class, &self.classes);
+                let path = tree.folder(folder).path.display().to_string();
+                DataError::UnknownClass { path, class: class.into(), known }
+            };
+            numbers.get(class).copied().ok_or_else(unknown)
+        };
+        let numbers = folders.iter().map(number).collect::<std::result::Result<Vec<_>, _>>()?;
+        for (folder, number) in folders.into_iter().zip(numbers) {
+            for below in tree.below(folder) {
+                self.add_files(root, below, number);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_files(&mut self, root: &Root<'_>, at: usize, class: u32) {
+        let Root { tree, part, .. } = *root;
+        let (folder, above) = (tree.folder(at), &tree.folder(root.at).name);
+        let prefix = match folder.name.strip_prefix(above.as_str()) {
+            Some(below) if root.apart => {
+                format!("{}/{}", part.name(), below.trim_start_matches('/'))
+            }
+            _ => folder.name.clone(),
+        };
+        self.files.extend(folder.pictures.iter().map(|name| File {
+            path: folder.path.join(name),
+            name: format!("{prefix}/{}", shown(name)),
+            class,
+            part,
+        }));
+        self.left_out.add(&folder.left);
+    }
+
+    /// Leaves out what is beside the way down to a folder.
+    fn leave_way(&mut self, tree: &Tree, from: usize, to: usize) {
+        let mut at = to;
+        while let Some(above) = tree.above(at).filter(|_| at != from) {
+            self.leave(tree, above, &[at]);
+            at = above;
+        }
+    }
+
+    /// Goes down to where the data lies.
+    fn pass_down(&mut self, tree: &Tree, from: usize, to: usize) {
+        self.leave_way(tree, from, to);
+        if from != to {
+            self.left_out.below.push(tree.folder(to).name.clone());
+        }
+    }
+
+    /// Counts what a folder has beside the folders that are used.
+    fn leave(&mut self, tree: &Tree, at: usize, used: &[usize]) {
+        let (folder, used) = (tree.folder(at), BTreeSet::from_iter(used));
+        self.left_out.loose += folder.pictures.len() as u64;
+        self.left_out.add(&folder.left);
+        for &inside in tree.inside(at).iter().filter(|at| !used.contains(at)) {
+            self.leave_folder(tree, inside);
+        }
+    }
+
+    fn leave_folder(&mut self, tree: &Tree, at: usize) {
+        let folder = tree.folder(at);
+        self.left_out.folders.push((folder.name.clone(), folder.holds));
+    }
+}
+
+/// Checks that no part has two folders.
+fn check_once(tree: &Tree, at: usize, parts: &[(Part, usize)]) -> Result<()> {
+    let Some(two) = parts.windows(2).find(|two| two[0].0 == two[1].0) else { return Ok(()) };
+    let [first, second] = [two[0].1, two[1].1].map(|at| tree.last_name(at).to_owned());
+    let path = tree.folder(at).path.display().to_string();
+    Err(DataError::PartTwice { path, first, second, part: two[0].0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_nn::plan::Picture;
+
+    use super::{super::fixtures::*, *};
+    use crate::{Input, Known, preprocess::Preprocessing, settings::Fit};
+
+    fn names(folder: &tempfile::TempDir, options: &OpenOptions) -> Vec<String> {
+        let listing = list(folder.path(), options).unwrap();
+        listing
+            .files
+            .into_iter()
+            .map(|file| format!("{}:{}", file.part.name(), file.name))
+            .collect()
+    }
+
+    fn listed(files: &[&str]) -> Vec<String> {
+        let files: Vec<(&str, &[u8])> = files.iter().map(|name| (*name, &[][..])).collect();
+        names(&folder(&files), &options(4))
+    }
+
+    #[test]
+    fn order_is_that_of_bytes() {
+        let found = listed(&["cat/9.jpg", "cat/10.JPG", "cat-2/a.png", "Cat/é.gif", "Cat/z.gif"]);
+        let expected = ["Cat/z.gif", "Cat/é.gif", "cat-2/a.png", "cat/10.JPG", "cat/9.jpg"];
+        assert_eq!(found, expected.map(|name| format!("train:{name}")));
+    }
+
+    #[test]
+    fn pictures_are_found_at_any_depth_and_the_rest_is_passed_over() {
+        let found = listed(&[
+            "cat/1.jpg",
+            "cat/more/and/2.jpeg",
+            "cat/.hidden.jpg",
+            "cat/.cache/3.jpg",
+            "cat/notes.txt",
+            "cat/Thumbs.db",
+            "cat/.DS_Store",
+            "dog/4.webp",
+            "dog/5.heic",
+            ".git/6.jpg",
+            "stray.jpg",
+        ]);
+        let expected = ["cat/1.jpg", "cat/more/and/2.jpeg", "dog/4.webp", "dog/5.heic"];
+        assert_eq!(found, expected.map(|name| format!("train:{name}")));
+    }
+
+    #[test]
+    fn parts_lie_above_classes() {
+        let files = ["test/a/3.png", "train/a/1.png", "train/b/1.png", "valid/b/2.png"];
+        let expected = [
+            "train:train/a/1.png",
+            "train:train/b/1.png",
+            "val:valid/b/2.png",
+            "test:test/a/3.png",
+        ];
+        assert_eq!(listed(&files), expected);
+    }
+
+    #[test]
+    fn what_is_left_out_is_named_and_counted() {
+        let folder = folder(&[
+            ("notes.txt", ""),
+            ("cover.jpg", ""),
+            ("seg_train/seg_train/a/1.png", ""),
+            ("seg_train/seg_train/b/1.png", ""),
+            ("seg_train/seg_train/b/1.webm", ""),
+            ("seg_test/seg_test/a/1.png", ""),
+            ("seg_test/seg_test/2.png", ""),
+            ("seg_pred/seg_pred/1.png", ""),
+            ("models/best.pt", ""),
+            ("val/1.png", ""),
+            ("__MACOSX/a/1.png", ""),
+        ]);
+        let Listing { files, left_out, .. } = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(files.len(), 3);
+        let named: Vec<_> =
+            left_out.folders.iter().map(|(n, pictures)| (n.as_str(), *pictures)).collect();
+        assert_eq!(named, [("models", 0), ("seg_pred", 1), ("val", 1)]);
+        assert_eq!(left_out.below, ["seg_train/seg_train", "seg_test/seg_test"]);
+        assert_eq!(left_out.loose, 2);
+        assert_eq!(left_out.files.keys().collect::<Vec<_>>(), ["txt", "webm"]);
+        assert_eq!(left_out.system["__MACOSX"], 1);
+    }
+
+    #[test]
+    fn folders_without_pictures_are_no_classes() {
+        let files = [("a/1.png", ""), ("b/1.png", ""), ("logs/x.csv", ""), ("c/1.webm", "")];
+        let folder = folder(&files);
+        let listing = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(listing.classes, ["a", "b"]);
+        assert_eq!(listing.left_out.folders, [("c".to_owned(), 0), ("logs".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn what_repeats_the_classes_beside_it_is_none() {
+        let files = [
+            ("pets/cat/1.png", ""),
+            ("pets/dog/1.png", ""),
+            ("pets/pets/cat/1.png", ""),
+            ("pets/pets/dog/1.png", ""),
+            ("pets/augmented/images/cat/1.png", ""),
+            ("pets/augmented/images/dog/1.png", ""),
+        ];
+        let folder = folder(&files);
+        let listing = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(listing.classes, ["cat", "dog"]);
+        let left = [("pets/augmented".to_owned(), 2), ("pets/pets".to_owned(), 2)];
+        assert_eq!(listing.left_out.folders, left);
+        let mut all = options(4);
+        all.data.layout = Layout::Classes;
+        let listing = list(&folder.path().join("pets"), &all).unwrap();
+        assert_eq!(listing.classes, ["augmented", "cat", "dog", "pets"]);
+    }
+
+    #[test]
+    fn a_part_without_classes_is_left_out() {
+        let train = ["final_train/images/a/1.png", "final_train/images/b/1.png"];
+        for test in ["final_test/images/1.png", "final_test/1.png", "final_test/final_test/1.png"] {
+            assert_eq!(listed(&[&train[..], &[test]].concat()).len(), 2, "{test}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_not_measured_on_a_part_without_classes() {
+        let folder = folder(&[
+            ("x_train/a/1.png", ""),
+            ("x_train/b/1.png", ""),
+            ("x_test/x_test/1.png", ""),
+        ]);
+        let preprocessing = Preprocessing {
+            input: Input::Pictures(Picture { width: 4, height: 4, channels: 1 }),
+            fit: Fit::Squash,
+            mean: vec![0.0],
+            std: vec![1.0],
+        };
+        let known = Some(Known { classes: vec!["a".into(), "b".into()], preprocessing });
+        let message = complaint(&folder, &OpenOptions { known, ..options(4) });
+        assert!(message.starts_with("`DATA/x_test` has no class folders"), "{message}");
+    }
+
+    #[test]
+    fn a_class_in_another_form_of_writing_says_so() {
+        let files =
+            [("train/caf\u{e9}/1.png", ""), ("train/dog/1.png", ""), ("val/cafe\u{301}/1.png", "")];
+        let message = complaint(&folder(&files), &options(4));
+        assert!(message.contains("is written with other Unicode characters"), "{message}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_in_another_encoding_stay_apart() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let folder = folder::<&str>(&[]);
+        for class in [b"\xaa\xae\xe2", b"\xaf\xe5\xe1"] {
+            for file in [&b"\xaa.png"[..], b"\xab.png"] {
+                let path = folder.path().join(OsStr::from_bytes(class));
+                fs_err::create_dir_all(&path).unwrap();
+                fs_err::write(path.join(OsStr::from_bytes(file)), "").unwrap();
+            }
+        }
+        let listing = list(folder.path(), &options(4)).unwrap();
+        assert_eq!(listing.classes, [r"\xAA\xAE\xE2", r"\xAF\xE5\xE1"]);
+        let names: Vec<_> =
+            listing.files.iter().map(|file| (file.name.as_str(), file.class)).collect();
+        assert_eq!(names[1], (r"\xAA\xAE\xE2/\xAB.png", 0));
+        assert_eq!((names.len(), names[3].1), (4, 1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn parts_in_another_encoding_are_known() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let folder = folder::<&str>(&[]);
+        // Windows-1251: "обучение", "тест".
+        let (train, test) = (b"\xee\xe1\xf3\xf7\xe5\xed\xe8\xe5", b"\xf2\xe5\xf1\xf2");
+        for part in [&train[..], &test[..]] {
+            let path = folder.path().join(OsStr::from_bytes(part)).join("a");
+            fs_err::create_dir_all(&path).unwrap();
+            fs_err::write(path.join("1.png"), "").unwrap();
+        }
+        let names = names(&folder, &options(4));
+        assert!(
+            names[0].starts_with(r"train:\xEE") && names[1].starts_with(r"test:\xF2"),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn a_part_given_apart_replaces_that_of_the_data() {
+        let data = folder(&[("train/a/1.png", ""), ("val/a/2.png", ""), ("test/a/3.png", "")]);
+        let flat = folder(&[("a/4.png", "")]);
+        let parts = folder(&[("train/a/5.png", ""), ("val/a/6.png", ""), ("plots/1.png", "")]);
+        let val =
+            |path: &tempfile::TempDir| OpenOptions { val: Some(path.path().into()), ..options(4) };
+        let rest = |val| ["train:train/a/1.png", val, "test:test/a/3.png"];
+        assert_eq!(names(&data, &val(&flat)), rest("val:val/a/4.png"));
+        assert_eq!(names(&data, &val(&parts)), rest("val:val/a/6.png"));
+        let empty = folder(&[("1.png", "")]);
+        assert!(complaint(&data, &val(&empty)).ends_with("such as `cat` and `dog`"));
+        let test =
+            |path: &tempfile::TempDir| OpenOptions { test: Some(path.path().into()), ..options(4) };
+        assert_eq!(names(&data, &test(&parts))[2], "test:test/a/5.png");
+        let left = list(data.path(), &test(&parts)).unwrap().left_out;
+        assert_eq!(left.folders, [("plots".to_owned(), 1)], "what is not taken is named");
+        let twice = folder(&[("train/a/1.png", ""), ("test1/a/5.png", ""), ("test2/a/6.png", "")]);
+        let error = complaint(&data, &test(&twice));
+        assert!(error.contains("`test1`") && error.contains("`test2`"), "{error}");
+    }
+
+    #[test]
+    fn a_class_that_is_not_trained_is_named() {
+        let files = [("train/cat/1.png", ""), ("train/dog/1.png", ""), ("val/bird/1.png", "")];
+        let message = complaint(&folder(&files), &options(4));
+        let words = "`DATA/val/bird` is a class `bird`, and the network knows only `cat`, `dog`";
+        assert_eq!(message, words);
+        // An empty folder does no harm.
+        assert_eq!(listed(&["train/a/1.png", "val/a/1.png", "val/b/notes.txt"]).len(), 2);
+    }
+
+    #[test]
+    fn folders_that_are_no_data_say_so() {
+        let files = |names: &[&str]| {
+            let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
+            complaint(&folder(&files), &options(4))
+        };
+        let no_classes = "`DATA` has no class folders";
+        assert!(files(&[]).starts_with(no_classes));
+        assert!(files(&["1.png", "2.png"]).starts_with(no_classes));
+        let passed = files(&["a/1.ppm", "b/1.ppm", "b/2"]);
+        let words = "files that are no pictures by their names: 3 (2 of .ppm, 1 without an ending)";
+        assert!(passed.ends_with(words), "{passed}");
+        assert!(files(&["mnist.npz"]).ends_with("their names: 1 (1 of .npz)"));
+        let no_pictures = "the class folders of `DATA` hold no pictures";
+        assert!(files(&["a/notes.txt", "b/.hidden.png"]).starts_with(no_pictures));
+        assert!(files(&["train/1.png"]).starts_with("`DATA/train` has no class folders"));
+        assert_eq!(
+            files(&["val/a/1.png", "test/a/1.png"]),
+            "`DATA` has no `train` part, only `val`, `test`"
+        );
+        let twice = files(&["train/a/1.png", "val/a/1.png", "validation/a/1.png"]);
+        assert!(twice.contains("`val` and `validation`"), "{twice}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_but_not_in_circles() {
+        use std::os::unix::fs::symlink;
+        let folder = folder(&[("a/1.png", ""), ("b/1.png", "")]);
+        let path = |name| folder.path().join(name);
+        symlink(path("a"), path("a/again")).unwrap();
+        symlink(path("b"), path("a/other")).unwrap();
+        symlink(folder.path(), path("b/up")).unwrap();
+        symlink(path("a/1.png"), path("b/2.png")).unwrap();
+        symlink(path("nowhere"), path("b/3.png")).unwrap();
+        let found = names(&folder, &options(4));
+        let expected = ["a/1.png", "a/other/1.png", "b/1.png", "b/2.png", "b/3.png"];
+        for name in expected {
+            assert!(found.contains(&format!("train:{name}")), "{name} of {found:?}");
+        }
+        // A link upwards would put the pictures of `a` into `b`.
+        assert!(!found.iter().any(|name| name.contains("b/up")), "{found:?}");
+    }
+}

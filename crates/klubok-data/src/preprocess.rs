@@ -1,0 +1,253 @@
+//! From stored rows to the network's input: measured on the training part, kept in the model.
+//!
+//! `x = (stored - mean) / std`, with one mean and standard deviation a channel of pictures or a
+//! column of numbers: `std² = Σ (x - mean)² / n` over the training part; with `data.normalize =
+//! false` mean 0 and deviation 1.
+
+use klubok_nn::{
+    plan::{Augment, Prepare},
+    rows::{Field, Kind, Rows},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{DataError, pictures::zeros};
+use crate::{Input, error::Result, settings::Fit};
+
+/// Rows that are copied out at a time.
+const BLOCK: usize = 256;
+/// and bytes of them, unless one row is larger.
+const BYTES: usize = 64 << 20;
+
+/// Everything needed to turn a new picture or row into the network's input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocessing {
+    /// What a row is.
+    pub input: Input,
+    /// How a picture that is not of this shape is made so.
+    pub fit: Fit,
+    /// Mean of the training part, in stored units (0 to 255 for pixels): one a channel, or one a
+    /// column.
+    pub mean: Vec<f32>,
+    /// Standard deviation of the training part, likewise; constants have 1.
+    pub std: Vec<f32>,
+}
+
+impl Preprocessing {
+    /// Measures mean and standard deviation over the rows `train` of `rows`; no other row is read.
+    ///
+    /// Sums are in f64 and in the order of `train`, so that the same rows give the same bits.
+    ///
+    /// # Errors
+    /// [`DataError::NotFinite`] for a NaN or infinite value; when rows cannot be read.
+    pub fn measure(rows: &dyn Rows, input: &Input, fit: Fit, train: &[u32]) -> Result<Self> {
+        let measured = match input {
+            Input::Pictures(shape) => measure_pixels(rows, shape.channels, train)?,
+            Input::Columns(names) => measure_numbers(rows, names, train)?,
+        };
+        let (mean, std) = measured.into_iter().unzip();
+        Ok(Self { input: input.clone(), fit, mean, std })
+    }
+
+    /// The same without normalisation: `x = stored`.
+    #[must_use]
+    pub fn as_stored(self) -> Self {
+        let (mean, std) = (vec![0.0; self.mean.len()], vec![1.0; self.std.len()]);
+        Self { mean, std, ..self }
+    }
+
+    /// A stored row as the network's input.
+    pub fn apply(&self, kind: Kind, stored: &[u8]) -> Vec<f64> {
+        let scales = self.mean.iter().zip(&self.std).cycle();
+        let values = stored.chunks_exact(kind.bytes()).zip(scales);
+        let scaled = |(value, (mean, std)): (&[u8], (&f32, &f32))| {
+            (kind.number(value) - f64::from(*mean)) / f64::from(*std)
+        };
+        values.map(scaled).collect()
+    }
+
+    /// That of so many columns which are read as they are, in place of this one's input.
+    pub fn of_columns(&self, columns: usize) -> Self {
+        Self {
+            input: Input::Columns((0..columns).map(|column| column.to_string()).collect()),
+            fit: self.fit,
+            mean: vec![0.0; columns],
+            std: vec![1.0; columns],
+        }
+    }
+
+    /// The same as an operation of a plan: `x = stored * factor + offset`.
+    pub fn prepare(&self, augment: Augment) -> Prepare {
+        Prepare {
+            factor: self.std.iter().map(|std| 1.0 / std).collect(),
+            offset: self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect(),
+            picture: match self.input {
+                Input::Pictures(shape) => Some(shape),
+                Input::Columns(_) => None,
+            },
+            augment,
+        }
+    }
+}
+
+/// Mean and deviation of each channel, from how often each of the 256 values occurs: exact sums.
+fn measure_pixels(rows: &dyn Rows, channels: usize, train: &[u32]) -> Result<Vec<(f32, f32)>> {
+    let mut counts = vec![[0u64; 256]; channels];
+    each_row(rows, train, |_, bytes| {
+        for pixel in bytes.chunks_exact(channels) {
+            for (counts, &value) in counts.iter_mut().zip(pixel) {
+                counts[usize::from(value)] += 1;
+            }
+        }
+        Ok(())
+    })?;
+    let measured = |counts: &[u64; 256]| {
+        let n = counts.iter().sum::<u64>().max(1) as f64;
+        let weighted = |f: &dyn Fn(f64) -> f64| {
+            (0u8..=255).zip(counts).map(|(v, &count)| count as f64 * f(v.into())).sum::<f64>() / n
+        };
+        let mean = weighted(&|v| v);
+        let std = weighted(&|v| (v - mean).powi(2)).sqrt();
+        (mean as f32, if std > 0.0 { std as f32 } else { 1.0 })
+    };
+    Ok(counts.iter().map(measured).collect())
+}
+
+/// Mean and deviation of each column, in two passes.
+fn measure_numbers(rows: &dyn Rows, names: &[String], train: &[u32]) -> Result<Vec<(f32, f32)>> {
+    let n = train.len().max(1) as f64;
+    let mut sum = vec![0.0; names.len()];
+    let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); names.len()];
+    each_row(rows, train, |row, bytes| {
+        for (column, x) in numbers(bytes).enumerate() {
+            if !x.is_finite() {
+                let column = names.get(column).cloned().unwrap_or_default();
+                return Err(DataError::NotFinite { row, column, value: x });
+            }
+            let x = f64::from(x);
+            sum[column] += x;
+            range[column] = (range[column].0.min(x), range[column].1.max(x));
+        }
+        Ok(())
+    })?;
+    let mean: Vec<f64> = sum.iter().map(|sum| sum / n).collect();
+    let mut squares = vec![0.0; names.len()];
+    each_row(rows, train, |_, bytes| {
+        for ((squares, mean), x) in squares.iter_mut().zip(&mean).zip(numbers(bytes)) {
+            *squares += (f64::from(x) - mean).powi(2);
+        }
+        Ok(())
+    })?;
+    let std = squares.iter().zip(range).map(|(squares, range)| deviation(squares / n, range));
+    Ok(mean.iter().map(|mean| *mean as f32).zip(std).collect())
+}
+
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]]))
+}
+
+/// The deviation, or 1 where all values are the same (rounding of the mean must not blow them up)
+/// or so close together that the factor would be infinite.
+fn deviation(variance: f64, (least, most): (f64, f64)) -> f32 {
+    let std = variance.sqrt() as f32;
+    if least >= most || !(1.0 / std).is_finite() { 1.0 } else { std }
+}
+
+/// Calls `visit` with the number and the stored input of each of `which` rows, in order.
+pub(super) fn each_row(
+    rows: &dyn Rows,
+    which: &[u32],
+    mut visit: impl FnMut(u32, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let width = rows.fields()[Field::X.0].bytes();
+    let many = (BYTES / width.max(1)).clamp(1, BLOCK).min(which.len());
+    let mut bytes = zeros(many, width)?;
+    for block in which.chunks(many.max(1)) {
+        let bytes = &mut bytes[..block.len() * width];
+        rows.gather(Field::X, block, bytes)?;
+        for (&row, bytes) in block.iter().zip(bytes.chunks_exact(width)) {
+            visit(row, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_nn::{plan::Picture, rows::MemoryRows};
+
+    use super::*;
+
+    fn columns(names: &[&str]) -> Input {
+        Input::Columns(names.iter().map(|n| (*n).to_string()).collect())
+    }
+
+    fn measured(x: &[f32], width: usize, train: &[u32]) -> Result<Preprocessing> {
+        let names: Vec<String> = (0..width).map(|i| format!("c{i}")).collect();
+        let rows = MemoryRows::numbers(x, width, &vec![0; x.len() / width]);
+        Preprocessing::measure(&rows, &Input::Columns(names), Fit::Squash, train)
+    }
+
+    #[test]
+    fn pictures_are_measured_by_channel() {
+        let shape = Picture { width: 2, height: 1, channels: 3 };
+        let pixels = vec![0, 10, 7, 4, 10, 7, 0, 30, 7, 4, 30, 7];
+        let rows = MemoryRows::pictures(pixels, 6, &[0, 1]);
+        let input = Input::Pictures(shape);
+        let p = Preprocessing::measure(&rows, &input, Fit::Crop, &[0, 1]).unwrap();
+        assert_eq!((p.mean.clone(), p.std.clone()), (vec![2.0, 20.0, 7.0], vec![2.0, 10.0, 1.0]));
+        let augment = Augment { flip: true, shift: 3 };
+        let prepare = p.prepare(augment);
+        assert_eq!(prepare.factor, [0.5, 0.1, 1.0]);
+        assert_eq!(prepare.offset, [-1.0, -2.0, -7.0]);
+        assert_eq!((prepare.picture, prepare.augment), (Some(shape), augment));
+    }
+
+    #[test]
+    fn columns_are_measured_one_by_one_and_only_on_the_training_part() {
+        let x = [1.0, 5.0, f32::NAN, 9.0, 3.0, 5.0];
+        let p = measured(&x, 2, &[0, 2]).unwrap();
+        assert_eq!((&p.mean, &p.std), (&vec![2.0, 5.0], &vec![1.0, 1.0]));
+        assert_eq!(p.prepare(Augment::default()).picture, None);
+    }
+
+    #[test]
+    fn prepared_values_have_mean_zero_and_deviation_one() {
+        let x: Vec<f32> = (0..3000).map(|i| ((i * 7919) % 1009) as f32 * 0.37 - 50.0).collect();
+        let rows: Vec<u32> = (0..1000).collect();
+        let prepare = measured(&x, 3, &rows).unwrap().prepare(Augment::default());
+        for c in 0..3 {
+            let column = x.iter().skip(c).step_by(3);
+            let y: Vec<f64> =
+                column.map(|x| f64::from(x * prepare.factor[c] + prepare.offset[c])).collect();
+            let mean = y.iter().sum::<f64>() / 1000.0;
+            let variance = y.iter().map(|y| y * y).sum::<f64>() / 1000.0;
+            assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-5, "{mean} {variance}");
+        }
+    }
+
+    #[test]
+    fn a_constant_has_deviation_one_whatever_its_mean_rounds_to() {
+        for value in [0.0, 0.1, -3.7e30, f32::MAX, 1e-42] {
+            let p = measured(&[value; 7], 1, &[0, 1, 2, 3, 4, 5, 6]).unwrap();
+            assert_eq!((p.mean, p.std), (vec![value], vec![1.0]));
+        }
+        // Denormal differences would give an infinite factor.
+        assert_eq!(measured(&[0.0, 1e-44], 1, &[0, 1]).unwrap().std, [1.0]);
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_are_named() {
+        for (value, word) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (-f32::INFINITY, "-inf")] {
+            let message = measured(&[1.0, 2.0, 3.0, value], 2, &[0, 1]).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("row 1 has {word} in column `c1`")), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_rows_have_mean_zero() {
+        let rows = MemoryRows::numbers(&[1.0, 2.0], 2, &[0]);
+        let p = Preprocessing::measure(&rows, &columns(&["a", "b"]), Fit::Squash, &[]).unwrap();
+        assert_eq!((p.mean, p.std), (vec![0.0; 2], vec![1.0; 2]));
+    }
+}

@@ -1,0 +1,357 @@
+//! What lies below a folder: folders and the names of pictures, without opening one.
+//!
+//! Folders are read one after the other, not one within the other: depth takes no stack. Depth,
+//! number of entries and number of links that are followed are bounded.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::Metadata,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    DataError, LeftOut,
+    names::{is_of_system, looks_like_picture, shown},
+};
+use crate::{error::Result, settings::is_run};
+
+/// Folders in folders.
+const DEPTH: usize = 64;
+/// Files and folders of all kinds.
+const ENTRIES: usize = 1 << 21;
+/// Bytes that folders and the paths of pictures take, all together: names may be long, and each
+/// lies below others.
+const PATHS: usize = 256 << 20;
+/// Links to folders: a few that lead to each other already make more ways than anyone can go.
+const LINKS: usize = 1 << 16;
+/// Where runs go when nobody says another place.
+const RUNS: &str = "runs";
+
+/// All folders below one, that one first, each after the one it lies in.
+pub(super) struct Tree {
+    folders: Vec<Folder>,
+}
+
+/// One folder.
+pub(super) struct Folder {
+    /// Its path below the first one, with `/` between the names; empty for the first.
+    pub(super) name: String,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Names of the pictures in it.
+    pub(super) pictures: Vec<OsString>,
+    /// Pictures in it and below.
+    pub(super) holds: u64,
+    /// What it has that is no data.
+    pub(super) left: LeftOut,
+    /// The folders in it, in byte order of their names; runs of klubok are not among them.
+    folders: Vec<usize>,
+    /// The folder that it lies in, and where it is when no link is followed.
+    above: Option<usize>,
+    real: PathBuf,
+    depth: usize,
+    is_run: bool,
+}
+
+/// What was counted so far.
+#[derive(Default)]
+struct Seen {
+    entries: usize,
+    links: usize,
+    paths: usize,
+}
+
+impl Seen {
+    fn too_much(&self) -> bool {
+        self.entries > ENTRIES || self.links > LINKS || self.paths > PATHS
+    }
+}
+
+impl Tree {
+    /// Reads what lies below `path`.
+    ///
+    /// # Errors
+    /// [`DataError::TooDeep`], [`DataError::TooMuch`]; when a folder cannot be read.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let real = fs_err::canonicalize(path)?;
+        let mut tree = Self { folders: vec![Folder::new(String::new(), path.into(), real)] };
+        let (mut seen, mut next) = (Seen::default(), 0);
+        while next < tree.folders.len() {
+            tree.read_one(next, &mut seen)?;
+            if seen.too_much() {
+                return Err(DataError::TooMuch { path: path.display().to_string() });
+            }
+            next += 1;
+        }
+        tree.count();
+        Ok(tree)
+    }
+
+    pub(super) fn folder(&self, at: usize) -> &Folder {
+        &self.folders[at]
+    }
+
+    /// The last name of a folder's path.
+    pub(super) fn last_name(&self, at: usize) -> &str {
+        let name = &self.folders[at].name;
+        name.rsplit_once('/').map_or(name, |(_, last)| last)
+    }
+
+    /// The folder that a folder lies in.
+    pub(super) fn above(&self, at: usize) -> Option<usize> {
+        self.folders[at].above
+    }
+
+    /// The folders in a folder.
+    pub(super) fn inside(&self, at: usize) -> &[usize] {
+        &self.folders[at].folders
+    }
+
+    /// The folders in a folder that hold pictures.
+    pub(super) fn holding(&self, at: usize) -> Vec<usize> {
+        let holds = |at: &usize| self.folders[*at].holds > 0;
+        self.folders[at].folders.iter().copied().filter(holds).collect()
+    }
+
+    /// A folder and all below it.
+    pub(super) fn below(&self, at: usize) -> Vec<usize> {
+        let mut all = vec![at];
+        let mut next = 0;
+        while next < all.len() {
+            all.extend_from_slice(&self.folders[all[next]].folders);
+            next += 1;
+        }
+        all
+    }
+
+    /// The files in a folder and below that are no pictures by their names, in words for an error.
+    pub(super) fn passed_over(&self, at: usize) -> String {
+        let mut left = LeftOut::default();
+        self.below(at).into_iter().for_each(|at| left.add(&self.folders[at].left));
+        left.files_in_words()
+    }
+
+    /// Reads one folder and puts those in it at the end.
+    fn read_one(&mut self, at: usize, seen: &mut Seen) -> Result<()> {
+        let path = self.folders[at].path.clone();
+        let mut found: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
+        for entry in fs_err::read_dir(&path)? {
+            let entry = entry?;
+            seen.entries += 1;
+            let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
+            // A link that leads nowhere is a file: reading says more about it.
+            let leads_to = if kind.is_symlink() { path.metadata().ok() } else { None };
+            let is_folder = kind.is_dir() || leads_to.as_ref().is_some_and(Metadata::is_dir);
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let length = path.as_os_str().len();
+            // A folder is kept with its name, its path and where it really is.
+            seen.paths += match (is_folder, looks_like_picture(&path)) {
+                (true, _) => size_of::<Folder>() + 3 * length,
+                (false, true) => length,
+                (false, false) => 0,
+            };
+            if !is_folder {
+                let special =
+                    leads_to.map_or(!kind.is_file() && !kind.is_symlink(), |to| !to.is_file());
+                self.folders[at].add_file(name, &path, special);
+            } else if is_of_system(&name) {
+                *self.folders[at].left.system.entry(shown(&name)).or_default() += 1;
+            } else {
+                let real = if kind.is_symlink() {
+                    fs_err::canonicalize(&path)?
+                } else {
+                    self.folders[at].real.join(&name)
+                };
+                seen.links += usize::from(kind.is_symlink());
+                if !self.leads_back(at, &real) {
+                    found.insert(shown(&name), (path, real));
+                }
+            }
+            if seen.too_much() {
+                return Ok(());
+            }
+        }
+        self.folders[at].pictures.sort();
+        self.folders[at].is_run = at > 0 && self.folders[at].looks_like_run();
+        if !self.folders[at].is_run {
+            self.add_folders(at, found)?;
+        }
+        Ok(())
+    }
+
+    fn add_folders(
+        &mut self,
+        at: usize,
+        found: BTreeMap<String, (PathBuf, PathBuf)>,
+    ) -> Result<()> {
+        let depth = self.folders[at].depth + 1;
+        for (name, (path, real)) in found {
+            if depth > DEPTH {
+                return Err(DataError::TooDeep { path: path.display().to_string(), most: DEPTH });
+            }
+            let above = &self.folders[at].name;
+            let name = if above.is_empty() { name } else { format!("{above}/{name}") };
+            let folder = Folder { above: Some(at), depth, ..Folder::new(name, path, real) };
+            let number = self.folders.len();
+            self.folders[at].folders.push(number);
+            self.folders.push(folder);
+        }
+        Ok(())
+    }
+
+    /// True when `real` is a folder that leads to `at`, or `at` itself.
+    fn leads_back(&self, at: usize, real: &Path) -> bool {
+        let mut above = Some(at);
+        while let Some(at) = above {
+            if self.folders[at].real == real {
+                return true;
+            }
+            above = self.folders[at].above;
+        }
+        false
+    }
+
+    /// Counts the pictures from below, and takes runs out.
+    fn count(&mut self) {
+        for at in (0..self.folders.len()).rev() {
+            let inside = std::mem::take(&mut self.folders[at].folders);
+            let (runs, others): (Vec<usize>, Vec<usize>) =
+                inside.into_iter().partition(|&at| self.folders[at].is_run);
+            let held: u64 = others.iter().map(|&at| self.folders[at].holds).sum();
+            // What a person put among runs is not data either, but it is counted.
+            let among =
+                runs.iter().map(|&at| (self.folders[at].name.clone(), self.folders[at].holds));
+            let among: Vec<_> = among.filter(|(_, pictures)| *pictures > 0).collect();
+            let folder = &mut self.folders[at];
+            folder.left.folders = among;
+            folder.holds = held + folder.pictures.len() as u64;
+            let of_runs = folder.holds == 0 || folder.path.file_name().is_some_and(|n| n == RUNS);
+            folder.is_run |= at > 0 && !runs.is_empty() && of_runs;
+            folder.folders = others;
+        }
+    }
+}
+
+impl Folder {
+    fn new(name: String, path: PathBuf, real: PathBuf) -> Self {
+        Self {
+            name,
+            path,
+            pictures: Vec::new(),
+            holds: 0,
+            left: LeftOut::default(),
+            folders: Vec::new(),
+            above: None,
+            real,
+            depth: 0,
+            is_run: false,
+        }
+    }
+
+    fn add_file(&mut self, name: OsString, path: &Path, special: bool) {
+        if special {
+            self.left.special += 1;
+        } else if looks_like_picture(path) {
+            self.pictures.push(name);
+        } else {
+            self.left.file(path);
+        }
+    }
+
+    /// A folder in which klubok trained: settings with a section `[run]` that says which klubok,
+    /// and no pictures.
+    fn looks_like_run(&self) -> bool {
+        let settings = self.left.files.contains_key("toml") && self.pictures.is_empty();
+        settings && is_run(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixtures::*, *};
+
+    fn read(files: &[(&str, &str)]) -> Tree {
+        Tree::read(folder(files).path()).unwrap()
+    }
+
+    fn names(tree: &Tree) -> Vec<(&str, u64)> {
+        let folder = |at| (tree.folder(at).name.as_str(), tree.folder(at).holds);
+        tree.below(0).into_iter().map(folder).collect()
+    }
+
+    #[test]
+    fn pictures_are_counted_from_below() {
+        let tree = read(&[("b/1.png", ""), ("a/x/2.jpg", ""), ("a/3.gif", ""), ("a/n.txt", "")]);
+        assert_eq!(names(&tree), [("", 3), ("a", 2), ("b", 1), ("a/x", 1)]);
+        assert_eq!(tree.folder(tree.inside(0)[0]).left.files["txt"], 1);
+    }
+
+    #[test]
+    fn folders_of_systems_are_none_on_any_level() {
+        let tree = read(&[
+            ("__MACOSX/a/1.png", ""),
+            ("a/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", ""),
+            ("a/.cache/1.png", ""),
+            ("a/1.png", ""),
+        ]);
+        assert_eq!(names(&tree), [("", 1), ("a", 1)]);
+        assert_eq!(tree.folder(0).left.system["__MACOSX"], 1);
+        assert_eq!(tree.folder(1).left.system["@eaDir"], 1);
+    }
+
+    #[test]
+    fn runs_are_none() {
+        let run = "[data]\nsize = 8\n\n[run]\nklubok = \"1\"\n";
+        let tree = read(&[
+            ("cat/1.png", ""),
+            ("runs/pets-001/config.toml", run),
+            ("runs/pets-001/plots/1.png", ""),
+            ("runs/curve.png", ""),
+            ("mine/config.toml", run),
+            ("dog/config.toml", "[run]"),
+            ("dog/1.png", ""),
+            ("bird/config.toml", "[train]"),
+            ("fish/config.toml", "[run]\nname = \"other\""),
+            ("fish/many/1.png", ""),
+        ]);
+        let found = [("", 3), ("bird", 0), ("cat", 1), ("dog", 1), ("fish", 1), ("fish/many", 1)];
+        assert_eq!(names(&tree), found);
+        assert_eq!(tree.folder(0).left.folders, [("runs".to_owned(), 1)]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pipes_are_counted_and_not_opened() {
+        let folder = folder(&[("a/1.png", "")]);
+        let pipe = folder.path().join("a/2.png");
+        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("a/3.png")).unwrap();
+        let tree = Tree::read(folder.path()).unwrap();
+        assert_eq!((tree.folder(0).holds, tree.folder(1).left.special), (1, 2));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn depth_and_links_are_bounded() {
+        let folder = folder(&[("a/1.png", "")]);
+        // Each of many folders has a link to each: there are more ways than atoms.
+        for from in 0..12 {
+            let path = folder.path().join(format!("many/{from}"));
+            fs_err::create_dir_all(&path).unwrap();
+            for to in 0..12 {
+                let to = folder.path().join(format!("many/{to}"));
+                std::os::unix::fs::symlink(&to, path.join(to.file_name().unwrap())).unwrap();
+            }
+        }
+        let error = Tree::read(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("holds more files, or more links"), "{error}");
+        fs_err::remove_dir_all(folder.path().join("many")).unwrap();
+        let deep = folder.path().join("deep").join("x/".repeat(DEPTH));
+        fs_err::create_dir_all(deep).unwrap();
+        let error = Tree::read(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("lies more than 64 folders deep"), "{error}");
+    }
+}

@@ -1,0 +1,257 @@
+//! What is wrong before any training: verdicts on the data itself.
+//!
+//! Rules and their sources: uneven classes, Google's machine learning crash course, "imbalanced
+//! datasets"; copies across parts and contradicting labels, Barz and Denzler 2020 and Northcutt et
+//! al. 2021, who count them in known sets; constant inputs and inputs that are not normalised,
+//! `TheDeepChecker` (Ben Braiek and Khomh 2022) and UMLAUT (Schoop et al. 2021), who look for both
+//! before training.
+//!
+//! A training is told them at its beginning (`Tracker::found_before`): nothing that is measured
+//! later says them.
+
+use std::ops::RangeInclusive;
+
+use klubok_data::survey::{Inputs, Survey};
+use klubok_train::{
+    config::{Change, ClassWeights, Config},
+    event::{Severity, Verdict, VerdictName},
+};
+
+use super::{meaning, tracker::evidence};
+
+/// The smallest class has less than this share of what it would have if all were even. Of two
+/// classes that is a minority of 20 %, where Google's course begins to call it moderate.
+const UNEVEN: f64 = 0.4;
+/// Share of input values that are nearly constant from which on there is little left to learn from.
+const CONSTANT: f64 = 0.5;
+/// Share of input values that never change from which on they are worth a note: `TheDeepChecker`
+/// notes every one, but pictures of a thing in the middle have some in their corners.
+const NEVER_CHANGES: f64 = 0.25;
+/// Share of the samples from which on copies and contradictions bias what is measured; fewer are
+/// worth a note. Northcutt et al. 2021 find 3.3 % of wrong labels in known test sets, and that they
+/// reorder models.
+const MANY: f64 = 0.01;
+/// Root mean square of the input, which is 1 after normalisation, that networks learn badly from:
+/// `LeCun` et al. 1998, "Efficient `BackProp`", ask for about 1. Pixels of 0 to 255 have about 140,
+/// of 0 to 1 about 0.6.
+const SCALE: RangeInclusive<f64> = 0.01..=5.0;
+
+/// The verdicts of [`verdicts`].
+pub const NAMES: [VerdictName; 5] = [
+    VerdictName::ClassImbalance,
+    VerdictName::ConstantInputs,
+    VerdictName::DuplicatesAcrossParts,
+    VerdictName::ContradictingLabels,
+    VerdictName::InputNotNormalised,
+];
+
+/// A verdict that holds from the start, with the evidence by name.
+pub fn verdict(name: VerdictName, numbers: &[(&str, f64)], changes: Vec<Change>) -> Verdict {
+    meaning::verdict(name, 0.0, evidence(numbers), changes.into())
+}
+
+/// What is wrong with data that these settings will train on, the worst first.
+pub fn verdicts(survey: &Survey, config: &Config) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = [
+        class_imbalance(survey, config),
+        constant_inputs(survey.inputs),
+        duplicates_across_parts(survey),
+        contradicting_labels(survey),
+        input_not_normalised(survey.inputs, config),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
+    verdicts
+}
+
+fn class_imbalance(survey: &Survey, config: &Config) -> Option<Verdict> {
+    let counts = survey.classes.iter().map(|class| class.train);
+    let (least, most) = (counts.clone().min()?, counts.max()?);
+    let even = survey.samples.train as f64 / survey.classes.len() as f64;
+    let uneven = (least as f64) < UNEVEN * even;
+    let weighted = config.train.class_weights != ClassWeights::None;
+    (uneven && !weighted).then(|| {
+        let numbers = [
+            ("smallest_class", least as f64),
+            ("largest_class", most as f64),
+            ("share_of_even", least as f64 / even),
+        ];
+        let weights = Change::new("train.class_weights", "balanced");
+        verdict(VerdictName::ClassImbalance, &numbers, vec![weights])
+    })
+}
+
+fn constant_inputs(inputs: Inputs) -> Option<Verdict> {
+    let share = |count: usize| count as f64 / inputs.values.max(1) as f64;
+    let (never, hardly) = (share(inputs.constant), share(inputs.nearly_constant));
+    (never >= NEVER_CHANGES || hardly >= CONSTANT).then(|| {
+        let numbers = [
+            ("inputs", inputs.values as f64),
+            ("constant", inputs.constant as f64),
+            ("nearly_constant", inputs.nearly_constant as f64),
+            ("share", hardly),
+        ];
+        let verdict = verdict(VerdictName::ConstantInputs, &numbers, Vec::new());
+        let severity = if hardly < CONSTANT { Severity::Info } else { verdict.severity };
+        Verdict { severity, ..verdict }
+    })
+}
+
+fn duplicates_across_parts(survey: &Survey) -> Option<Verdict> {
+    let (copies, samples) = (survey.copies.in_train, survey.samples);
+    let share = |copies: usize, of: usize| copies as f64 / of.max(1) as f64;
+    let (val, test) = (share(copies.val, samples.val), share(copies.test, samples.test));
+    (copies.total() > 0).then(|| {
+        let numbers = [
+            ("val_in_train", copies.val as f64),
+            ("val_share", val),
+            ("test_in_train", copies.test as f64),
+            ("test_share", test),
+        ];
+        few_are_a_note(
+            verdict(VerdictName::DuplicatesAcrossParts, &numbers, Vec::new()),
+            val.max(test),
+        )
+    })
+}
+
+fn contradicting_labels(survey: &Survey) -> Option<Verdict> {
+    let samples = survey.copies.contradicting as f64;
+    let share = samples / survey.samples.total().max(1) as f64;
+    (samples > 0.0).then(|| {
+        let numbers = [("samples", samples), ("share", share)];
+        few_are_a_note(verdict(VerdictName::ContradictingLabels, &numbers, Vec::new()), share)
+    })
+}
+
+fn few_are_a_note(verdict: Verdict, share: f64) -> Verdict {
+    let severity = if share < MANY { Severity::Info } else { verdict.severity };
+    Verdict { severity, ..verdict }
+}
+
+fn input_not_normalised(inputs: Inputs, config: &Config) -> Option<Verdict> {
+    let scale = inputs.mean.hypot(inputs.std);
+    (!SCALE.contains(&scale) && !config.data.normalize && inputs.constant < inputs.values).then(
+        || {
+            let numbers =
+                [("input_mean", inputs.mean), ("input_std", inputs.std), ("input_scale", scale)];
+            let normalize = Change::new("data.normalize", true);
+            verdict(VerdictName::InputNotNormalised, &numbers, vec![normalize])
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_data::{
+        ClassCount,
+        survey::{Copies, Counts},
+    };
+    use klubok_train::config::{DataKind, Layers, Machine, Preset};
+
+    use super::*;
+
+    fn config(set: &str) -> Config {
+        let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+        layers.assign(set).unwrap();
+        layers.resolve(Machine::plain(1)).unwrap().config
+    }
+
+    /// 1,000 samples in two even classes, nothing wrong with them.
+    fn healthy() -> Survey {
+        let class = |name: &str| ClassCount { class: name.into(), train: 400, val: 100, test: 0 };
+        Survey {
+            samples: Counts { train: 800, val: 200, test: 0 },
+            classes: vec![class("a"), class("b")],
+            unreadable: 0,
+            copies: Copies::default(),
+            inputs: Inputs {
+                values: 100,
+                looked_at: 800,
+                mean: 120.0,
+                std: 50.0,
+                ..Inputs::default()
+            },
+        }
+    }
+
+    fn found(survey: &Survey, set: &str) -> Vec<(VerdictName, Severity)> {
+        verdicts(survey, &config(set)).into_iter().map(|v| (v.name, v.severity)).collect()
+    }
+
+    #[test]
+    fn healthy_data_has_no_verdict() {
+        assert_eq!(found(&healthy(), "train.seed=1"), []);
+    }
+
+    #[test]
+    fn all_that_can_be_wrong_has_its_name_in_the_list() {
+        let mut survey = healthy();
+        survey.classes[0].train = 10;
+        survey.inputs.nearly_constant = 90;
+        survey.copies.in_train.val = 100;
+        survey.copies.contradicting = 100;
+        let found = found(&survey, "data.normalize=false");
+        assert_eq!(found.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), NAMES);
+    }
+
+    #[test]
+    fn a_minority_of_a_fifth_is_the_limit() {
+        let mut survey = healthy();
+        (survey.classes[0].train, survey.classes[1].train) = (159, 641);
+        let uneven = [(VerdictName::ClassImbalance, Severity::Warning)];
+        assert_eq!(found(&survey, "train.seed=1"), uneven);
+        assert_eq!(found(&survey, "train.class_weights=balanced"), []);
+        (survey.classes[0].train, survey.classes[1].train) = (160, 640);
+        assert_eq!(found(&survey, "train.seed=1"), []);
+    }
+
+    #[test]
+    fn few_copies_are_a_note_and_many_a_warning() {
+        let mut survey = healthy();
+        survey.copies.in_train.val = 1;
+        survey.copies.contradicting = 9;
+        assert_eq!(
+            found(&survey, "train.seed=1"),
+            [
+                (VerdictName::DuplicatesAcrossParts, Severity::Info),
+                (VerdictName::ContradictingLabels, Severity::Info)
+            ]
+        );
+        survey.copies.in_train.val = 2;
+        survey.copies.contradicting = 10;
+        let found = found(&survey, "train.seed=1");
+        assert!(found.iter().all(|(_, severity)| *severity == Severity::Warning), "{found:?}");
+    }
+
+    #[test]
+    fn constant_inputs_are_a_note_from_a_quarter_on_and_a_warning_from_a_half() {
+        let mut survey = healthy();
+        survey.inputs.nearly_constant = 49;
+        survey.inputs.constant = 24;
+        assert_eq!(found(&survey, "train.seed=1"), []);
+        survey.inputs.constant = 25;
+        let note = [(VerdictName::ConstantInputs, Severity::Info)];
+        assert_eq!(found(&survey, "train.seed=1"), note);
+        survey.inputs.nearly_constant = 50;
+        let constant = [(VerdictName::ConstantInputs, Severity::Warning)];
+        assert_eq!(found(&survey, "train.seed=1"), constant);
+    }
+
+    #[test]
+    fn inputs_as_they_are_stored_are_found_by_their_scale() {
+        let of = |mean, std| {
+            let mut survey = healthy();
+            (survey.inputs.mean, survey.inputs.std) = (mean, std);
+            found(&survey, "data.normalize=false")
+        };
+        let scale = [(VerdictName::InputNotNormalised, Severity::Warning)];
+        assert_eq!(of(120.0, 50.0), scale);
+        assert_eq!(of(0.0, 1e-3), scale);
+        assert_eq!(of(0.5, 0.3), []);
+        let verdict = &verdicts(&healthy(), &config("data.normalize=false"))[0];
+        assert_eq!((verdict.evidence["input_scale"], verdict.since), (130.0, 0.0));
+    }
+}

@@ -1,0 +1,542 @@
+//! TensorBoard event files: records of protocol buffers, a tag for each figure.
+//!
+//! The folder that a file is in may say the part of the data (Keras: `train`, `validation`) or all
+//! of the figure (PyTorch's `add_scalars`: `loss_train`).
+//!
+//! Sources: TensorFlow's `event.proto`, `summary.proto`, `tensor.proto`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use klubok_data::part::Part;
+use prost::Message;
+
+use super::{
+    History, HistoryError, MOST_FIGURES, Note, Row,
+    cells::known,
+    columns::{Field, meaning, names_part},
+    figures::{Chosen, Series, choose},
+    labels::{LONGEST, MOST_NAMES, is_other_loss},
+    measured::take_unmeasured,
+    no_loss, records,
+    shares::take_percent,
+    short, shortened,
+    steps::{Point, by_steps, is_by_steps},
+};
+use crate::history::Result;
+
+#[derive(Message)]
+struct Event {
+    #[prost(double, tag = "1")]
+    seconds: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+#[derive(Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+#[derive(Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    number: Option<f32>,
+    #[prost(message, optional, tag = "8")]
+    tensor: Option<Tensor>,
+}
+
+#[derive(Message)]
+struct Tensor {
+    #[prost(int32, tag = "1")]
+    dtype: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    content: Vec<u8>,
+    #[prost(float, repeated, tag = "5")]
+    floats: Vec<f32>,
+    #[prost(double, repeated, tag = "6")]
+    doubles: Vec<f64>,
+}
+
+/// Steps that a number can count exactly.
+const LARGEST_STEP: i64 = 1 << 53;
+
+/// Where a figure stands: its step, and when it was written.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    step: i64,
+    file: usize,
+    record: u64,
+    seconds: f64,
+}
+
+impl PartialEq for Spot {
+    /// Two tags with the same values at the same steps say the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.step == other.step
+    }
+}
+
+type Values = Vec<(Spot, f64)>;
+
+/// All figures in the event files of a training.
+#[derive(Default)]
+struct Tags {
+    /// By folder and tag; none where the tag means nothing.
+    figures: BTreeMap<String, BTreeMap<String, Option<Values>>>,
+    /// Numbers so far, those that mean nothing included: to look at them takes time too.
+    count: usize,
+    /// The first few tags, for messages.
+    names: BTreeSet<String>,
+    /// The first few tags of losses of validation that mean nothing to us.
+    others: BTreeSet<String>,
+}
+
+/// True for names that TensorBoard looks for.
+pub(super) fn is_event_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents"))
+}
+
+/// Name of the folder that a file is in.
+fn folder_of(file: &Path) -> String {
+    let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
+    folder.to_string_lossy().into_owned()
+}
+
+/// The history in these event files of one training, whose bytes are taken from the budget of all
+/// files that are read.
+///
+/// # Errors
+/// When one is damaged, there is no loss in them, or they are of several trainings.
+pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
+    let mut tags = Tags::default();
+    for (number, file) in files.iter().enumerate() {
+        let folder = folder_of(file);
+        let mut count = 0;
+        records::each(file, budget, |record| {
+            count += 1;
+            let event = Event::decode(record).map_err(|error| error.to_string())?;
+            let Event { step, seconds, summary } = event;
+            let spot = Spot { step, file: number, record: count, seconds };
+            let values = summary.into_iter().flat_map(|summary| summary.value);
+            values.into_iter().try_for_each(|value| tags.add(&folder, value, spot))
+        })?;
+    }
+    let names: Vec<String> = tags.names.iter().cloned().collect();
+    let others: Vec<String> = tags.others.iter().cloned().collect();
+    let part = tags.part_by_name();
+    let Chosen { mut series, left_out } = choose(tags.series(), path)?;
+    series.retain(|series| series.column.field != Field::Step);
+    if !series.iter().any(|series| series.column.field.is_loss()) {
+        return Err(no_loss(path, &names, false));
+    }
+    for one in &mut series {
+        one_training(one, files)?;
+    }
+    let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
+    notes.extend(take_percent(&mut series));
+    if !series.iter().any(|series| series.column.field == Field::ValLoss) && !others.is_empty() {
+        notes.push(Note::OtherLosses { columns: others });
+    }
+    let of = |field| series.iter().find(|series| series.column.field == field);
+    if of(Field::TrainLoss).is_none() {
+        notes.extend(part.map(|part| Note::PartByName { part }));
+    }
+    let has_val = of(Field::ValLoss).is_some();
+    let named = of(Field::Epoch).is_some() || series.iter().any(|of| of.name.contains("epoch"));
+    let steps = of(Field::ValLoss).or(of(Field::TrainLoss)).into_iter().flat_map(|of| &of.values);
+    let last = steps.map(|(spot, _)| spot.step as f64).fold(f64::NAN, f64::max);
+    let epochs = rows(series, path)?;
+    if !named && is_by_steps(&epochs, last, has_val) {
+        notes.push(Note::BySteps);
+    }
+    Ok(History { epochs, ended: true, left_out, notes, ..History::default() })
+}
+
+/// One row an epoch.
+fn rows(series: Vec<Series<Spot>>, path: &str) -> std::result::Result<Vec<Row>, HistoryError> {
+    let spots = || series.iter().flat_map(|series| &series.values);
+    let in_order = spots().all(|(spot, _)| spot.file == spots().next().map_or(0, |v| v.0.file));
+    let point = |spot: Spot| Point {
+        step: spot.step as f64,
+        order: if in_order { spot.record as f64 } else { spot.seconds },
+    };
+    let series = series.into_iter().map(|Series { name, column, values }| Series {
+        values: values.into_iter().map(|(spot, value)| (point(spot), value)).collect(),
+        name,
+        column,
+    });
+    by_steps(series.collect(), in_order, path)
+}
+
+impl Tags {
+    fn add(&mut self, folder: &str, value: Value, spot: Spot) -> std::result::Result<(), String> {
+        let Some(number) = scalar(&value) else { return Ok(()) };
+        if !(0..=LARGEST_STEP).contains(&spot.step) {
+            return Err(format!("`{}` is no number of a step", spot.step));
+        }
+        self.count += 1;
+        if self.count > MOST_FIGURES {
+            return Err(format!("it has more than {MOST_FIGURES} figures, the most that are read"));
+        }
+        let tags = self.figures.get_mut(folder);
+        if let Some(values) = tags.and_then(|tags| tags.get_mut(&value.tag)) {
+            values.iter_mut().for_each(|values| values.push((spot, number)));
+            return Ok(());
+        }
+        let has_meaning = self.has_meaning(folder, &value.tag);
+        let values = has_meaning.then(|| vec![(spot, number)]);
+        self.figures.entry(folder.to_owned()).or_default().insert(value.tag, values);
+        Ok(())
+    }
+
+    /// Looks at a new tag.
+    fn has_meaning(&mut self, folder: &str, tag: &str) -> bool {
+        if self.names.len() <= 8 {
+            self.names.insert(short(tag));
+        }
+        let known = name(folder, tag, true).or_else(|| name(folder, tag, false)).is_some();
+        let part = Part::of_folder(folder).map_or("", Part::name);
+        if !known && self.others.len() < MOST_NAMES && is_other_loss(&format!("{part}/{tag}")) {
+            self.others.insert(shortened(tag, LONGEST));
+        }
+        known
+    }
+
+    /// The part, other than training, that the only folder speaks of and no tag in it.
+    fn part_by_name(&self) -> Option<Part> {
+        let mut folders = self.figures.iter();
+        let (Some((folder, tags)), None) = (folders.next(), folders.next()) else { return None };
+        let part = Part::of_folder(folder).filter(|part| *part != Part::Train)?;
+        (!tags.keys().any(|tag| names_part(tag))).then_some(part)
+    }
+
+    /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of
+    /// one.
+    fn series(self) -> Vec<Series<Spot>> {
+        let mut all: Vec<Series<Spot>> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let figures = self.figures.into_iter().flat_map(|(folder, tags)| {
+            let tags: Vec<_> = tags.into_iter().filter_map(|(tag, of)| Some((tag, of?))).collect();
+            let may_be_part = !tags.iter().any(|(tag, _)| names_part(tag));
+            tags.into_iter().map(move |(tag, of)| (name(&folder, &tag, may_be_part), of))
+        });
+        for (name, values) in figures {
+            let Some(name) = name else { continue };
+            let Some(column) = meaning(&name) else { continue };
+            let fits = |&(spot, value): &(Spot, f64)| {
+                Some((spot, known(value, column.field).ok().flatten()?))
+            };
+            let values = values.iter().filter_map(fits);
+            if let Some(&place) = places.get(&name) {
+                all[place].values.extend(values);
+            } else {
+                places.insert(name.clone(), all.len());
+                all.push(Series { name, column, values: values.collect() });
+            }
+        }
+        all
+    }
+}
+
+/// The name of a tag in a folder that `may_be_part`, where it means something.
+fn name(folder: &str, tag: &str, may_be_part: bool) -> Option<String> {
+    let part = Part::of_folder(folder).filter(|_| may_be_part && !names_part(tag));
+    let figure = || meaning(folder).is_some_and(|column| column.of_part);
+    let name = match part {
+        Some(part) => format!("{}/{tag}", part.name()),
+        None if figure() => folder.to_owned(),
+        None => tag.to_owned(),
+    };
+    meaning(&name).map(|_| name)
+}
+
+/// Puts the values of several files into one course, which a training that was interrupted leaves
+/// behind.
+///
+/// # Errors
+/// When two files tell different values of the same steps.
+fn one_training(
+    series: &mut Series<Spot>,
+    files: &[PathBuf],
+) -> std::result::Result<(), HistoryError> {
+    let mut of: BTreeMap<usize, Vec<(Spot, f64)>> = BTreeMap::new();
+    for value in std::mem::take(&mut series.values) {
+        of.entry(value.0.file).or_default().push(value);
+    }
+    let mut order: Vec<(usize, Vec<(Spot, f64)>)> = of.into_iter().collect();
+    order.sort_by_cached_key(|(_, values)| values.iter().map(|value| value.0.step).min());
+    if let [(_, values)] = &mut order[..] {
+        series.values = std::mem::take(values);
+        return Ok(());
+    }
+    let mut known: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
+    for (file, values) in order {
+        // A copy of what is known already adds nothing.
+        let is_copy =
+            |value: &(Spot, f64)| known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits());
+        let new: Vec<(Spot, f64)> = values.into_iter().filter(|v| !is_copy(v)).collect();
+        let last = known.last_key_value().map(|(&step, &(_, file))| (step, file));
+        let again = last.and_then(|(last, before)| {
+            let step = new.iter().map(|value| value.0.step).min().filter(|&step| step <= last)?;
+            Some((before, step))
+        });
+        if let Some((before, step)) = again {
+            let [one, other] = [before, file].map(|file| files[file].display().to_string());
+            let (tag, step) = (short(&series.name), step as f64);
+            return Err(HistoryError::Overlap { one, other, tag, step });
+        }
+        known.extend(new.iter().map(|(spot, value)| (spot.step, (value.to_bits(), file))));
+        series.values.extend(new);
+    }
+    Ok(())
+}
+
+/// The number of a scalar summary; none for pictures, histograms and the like.
+fn scalar(value: &Value) -> Option<f64> {
+    if let Some(number) = value.number {
+        return Some(f64::from(number));
+    }
+    let tensor = value.tensor.as_ref()?;
+    match (&tensor.floats[..], &tensor.doubles[..], &tensor.content[..], tensor.dtype) {
+        ([number], ..) => Some(f64::from(*number)),
+        (_, [number], ..) => Some(*number),
+        // DT_FLOAT and DT_DOUBLE, little-endian.
+        (_, _, bytes, 1) => bytes.try_into().ok().map(|b| f64::from(f32::from_le_bytes(b))),
+        (_, _, bytes, 2) => bytes.try_into().ok().map(f64::from_le_bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::{
+        super::{read, tests::losses_of},
+        records::masked,
+        *,
+    };
+
+    fn record(step: i64, tag: &str, number: f32) -> Vec<u8> {
+        let value = Value { tag: tag.to_owned(), number: Some(number), tensor: None };
+        let summary = Some(Summary { value: vec![value] });
+        let bytes = Event { seconds: 0.0, step, summary }.encode_to_vec();
+        let length = (bytes.len() as u64).to_le_bytes();
+        let sums = [masked(&length), masked(&bytes)].map(u32::to_le_bytes);
+        [&length[..], &sums[0], &bytes, &sums[1]].concat()
+    }
+
+    fn records(all: &[(i64, &str, f32)]) -> Vec<u8> {
+        all.iter().flat_map(|&(step, tag, number)| record(step, tag, number)).collect()
+    }
+
+    /// A loss that halves, from this step on.
+    fn course(tag: &str, from: i64) -> Vec<u8> {
+        (0..3).flat_map(|i| record(from + i, tag, 0.5f32.powi((from + i) as i32))).collect()
+    }
+
+    fn history(files: &[(&str, Vec<u8>)]) -> Result<History> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, bytes).unwrap();
+        }
+        read(folder.path())
+    }
+
+    #[test]
+    fn steps_between_two_validations_make_an_epoch() {
+        let mut bytes = Vec::new();
+        for (step, tag, number) in [
+            (10, "train_loss_step", 1.0),
+            (20, "train_loss_step", 0.5),
+            (20, "val_loss", 0.75),
+            (30, "train_loss_step", 0.25),
+            (40, "val_loss", 0.5),
+        ] {
+            bytes.extend(record(step, tag, number));
+        }
+        let half = record(50, "val_loss", 0.25);
+        bytes.extend(&half[..half.len() - 3]);
+        let rows = losses_of(&history(&[("events.out.tfevents.1.host", bytes)]).unwrap());
+        assert_eq!(rows, [(1.0, Some(0.75), Some(0.75)), (2.0, Some(0.25), Some(0.5))]);
+    }
+
+    #[test]
+    fn folders_are_parts_or_figures() {
+        let expected = [
+            (0.0, Some(1.0), Some(1.0)),
+            (1.0, Some(0.5), Some(0.5)),
+            (2.0, Some(0.25), Some(0.25)),
+        ];
+        for (train, val, tag) in [
+            ("train", "validation", "epoch_loss"),
+            ("train", "test", "loss"),
+            ("training", "valid", "loss"),
+            ("train_set", "dev", "Loss"),
+            ("Loss_train", "Loss_val", "Loss"),
+            ("loss_training", "loss_validation", "loss"),
+            ("", "", "loss"),
+            ("fit/20240101/train", "fit/20240101/validation", "epoch_loss"),
+        ] {
+            let files = if train.is_empty() {
+                let all = [course("loss/train", 0), course("loss/val", 0)].concat();
+                vec![("a.tfevents".to_owned(), all)]
+            } else {
+                vec![
+                    (format!("{train}/a.tfevents.1"), course(tag, 0)),
+                    (format!("{val}/a.tfevents.2"), course(tag, 0)),
+                ]
+            };
+            let files: Vec<_> =
+                files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
+            assert_eq!(losses_of(&history(&files).unwrap()), expected, "{train} {val} {tag}");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_the_name_of_a_part_may_hold_both() {
+        let both = [course("loss", 0), course("val_loss", 0)].concat();
+        let rows = losses_of(&history(&[("test/a.tfevents", both)]).unwrap());
+        assert_eq!(rows[1], (1.0, Some(0.5), Some(0.5)));
+    }
+
+    #[test]
+    fn what_a_folder_or_a_step_is_taken_for_is_said() {
+        let notes = |file: &str, tag: &str| history(&[(file, course(tag, 0))]).unwrap().notes;
+        assert_eq!(notes("test/a.tfevents", "loss"), [Note::PartByName { part: Part::Test }]);
+        assert_eq!(notes("train/a.tfevents", "loss"), [Note::BySteps]);
+        assert_eq!(notes("a.tfevents", "epoch_loss"), []);
+    }
+
+    #[test]
+    fn several_trainings_are_refused_by_name() {
+        let one = || course("train_loss", 0);
+        let other: Vec<u8> = (0..3).flat_map(|i| record(i, "train_loss", 7.0)).collect();
+        for names in [["a.tfevents.1", "a.tfevents.2"], ["v_0/a.tfevents", "v_1/a.tfevents"]] {
+            let files = [(names[0], one()), (names[1], other.clone())];
+            let error = history(&files).unwrap_err().to_string();
+            assert!(
+                names.iter().all(|name| error.contains(name.trim_end_matches("/a.tfevents"))),
+                "{error}"
+            );
+        }
+        let error = history(&[("a.tfevents", [one(), other].concat())]).unwrap_err().to_string();
+        assert!(error.contains("more than one training"), "{error}");
+    }
+
+    #[test]
+    fn a_training_that_went_on_is_one_and_a_copy_adds_nothing() {
+        let files = [("a.tfevents.2", course("loss", 0)), ("a.tfevents.1", course("loss", 3))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 6);
+        let files = [("a.tfevents.1", course("loss", 0)), ("a.tfevents.2", course("loss", 0))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 3);
+        let files =
+            [("a.tfevents.1", course("loss", 0)), ("1700.1/a.tfevents.2", record(0, "loss", 1.0))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 3, "what is kept of hyper-parameters");
+    }
+
+    #[test]
+    fn two_tags_of_one_part_are_refused() {
+        let all = records(&[
+            (0, "train/loss", 1.0),
+            (1, "train/loss", 0.5),
+            (0, "loss/train", 2.0),
+            (1, "loss/train", 1.0),
+        ]);
+        let error = history(&[("a.tfevents", all)]).unwrap_err().to_string();
+        assert!(error.contains("`loss/train` and `train/loss`"), "{error}");
+    }
+
+    #[test]
+    fn losses_of_several_sets_are_not_denied() {
+        let sets = ["train/loss", "eval/a_loss", "eval/b_loss"];
+        let all = sets.map(|tag| course(tag, 0)).concat();
+        let history = history(&[("a.tfevents", all)]).unwrap();
+        let columns = ["eval/a_loss", "eval/b_loss"].map(str::to_owned).to_vec();
+        assert_eq!(history.notes, [Note::OtherLosses { columns }, Note::BySteps]);
+    }
+
+    #[test]
+    fn epochs_of_hugging_face_are_those_of_its_table() {
+        // Begun with an evaluation, two evaluations an epoch; training is written more often than
+        // that.
+        let (mut bytes, mut table) = (record(0, "eval/loss", 9.0), "[".to_owned());
+        bytes.extend(record(0, "train/epoch", 0.0));
+        table += "{\"epoch\": 0, \"eval_loss\": 9, \"step\": 0}";
+        for i in 1..13i16 {
+            let (step, epoch, loss) =
+                (i64::from(i) * 10, f32::from(i) / 4.0, 9.0 - f32::from(i) / 2.0);
+            bytes.extend(records(&[(step, "train/loss", loss), (step, "train/epoch", epoch)]));
+            write!(table, ",{{\"epoch\": {epoch}, \"loss\": {loss}, \"step\": {step}}}").unwrap();
+            if i % 2 == 0 {
+                bytes.extend(records(&[(step, "eval/loss", loss), (step, "train/epoch", epoch)]));
+                write!(table, ",{{\"epoch\": {epoch}, \"eval_loss\": {loss}, \"step\": {step}}}")
+                    .unwrap();
+            }
+        }
+        let expected = super::super::parse((table + "]").as_bytes(), "h").unwrap();
+        let found = history(&[("a.tfevents", bytes)]).unwrap();
+        assert_eq!(found.epochs, expected.epochs);
+    }
+
+    #[test]
+    fn a_hundred_thousand_tags_end() {
+        let begun = std::time::Instant::now();
+        let all: Vec<u8> = (0..100_000).flat_map(|i| record(i, &format!("tag{i}"), 1.0)).collect();
+        assert!(history(&[("a.tfevents", all)]).is_err());
+        let all: Vec<u8> = (0..20_000)
+            .flat_map(|i| record(i, &format!("loss{}", "/".repeat((i % 999) as usize)), 1.0))
+            .collect();
+        assert!(history(&[("a.tfevents", all)]).is_err());
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn numbers_that_mean_nothing_are_counted_and_their_tags_looked_at_once() {
+        let (begun, spot) =
+            (std::time::Instant::now(), Spot { step: 1, file: 0, record: 1, seconds: 0.0 });
+        let mut tags = Tags::default();
+        let value = || Value { tag: "a/b c d e f g".repeat(50), number: Some(1.0), tensor: None };
+        (0..40_000).for_each(|_| tags.add("train", value(), spot).unwrap());
+        assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+        tags.count = MOST_FIGURES;
+        assert!(tags.add("train", value(), spot).is_err());
+    }
+
+    #[test]
+    fn tensors_are_scalars_too() {
+        let tensor =
+            |content: Vec<u8>, dtype| Tensor { dtype, content, floats: vec![], doubles: vec![] };
+        let value = |tensor| Value { tag: String::new(), number: None, tensor: Some(tensor) };
+        assert_eq!(scalar(&value(tensor(0.5f32.to_le_bytes().to_vec(), 1))), Some(0.5));
+        assert_eq!(scalar(&value(tensor(0.25f64.to_le_bytes().to_vec(), 2))), Some(0.25));
+        assert_eq!(scalar(&value(tensor(b"text".to_vec(), 7))), None);
+    }
+
+    #[test]
+    fn damage_and_nothing_are_said() {
+        let mut bytes = record(1, "loss", 1.0);
+        let last = bytes.len() - 6;
+        bytes[last] ^= 1;
+        let error = history(&[("a.tfevents", bytes)]).unwrap_err().to_string();
+        assert!(error.ends_with("a checksum does not agree"), "{error}");
+        let error = history(&[("notes.txt", vec![])]).unwrap_err().to_string();
+        assert!(error.ends_with("is neither a run nor a folder with the history of a training"));
+        let error = history(&[("a.tfevents", vec![])]).unwrap_err().to_string();
+        assert!(error.ends_with("has no epochs"), "{error}");
+        let error = history(&[("a.tfevents", record(1, "x", 1.0))]).unwrap_err().to_string();
+        assert!(error.contains("its columns are x"), "{error}");
+        let error = history(&[("a.tfevents", record(-5, "loss", 1.0))]).unwrap_err().to_string();
+        assert!(error.ends_with("`-5` is no number of a step"), "{error}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Looking into a network: what each unit makes of one sample, what is wrong with the answer and
+//! which way back the error goes, and what its weights are.
+//!
+//! It is for people: one sample at a time in f64, with the plain functions of `nn`, and many
+//! through a backend. Whoever looks has a copy of the weights, and nothing here can change a
+//! training.
+
+pub mod excite;
+pub mod lesion;
+pub mod many;
+pub mod motion;
+pub mod pass;
+pub mod plane;
+pub mod probe;
+pub mod slope;
+pub mod terrain;
+
+use std::sync::Arc;
+
+use klubok_model::Model;
+use klubok_nn::{
+    backend::Backend,
+    plan::{Activation, Augment, Op, Param, Plan, Value},
+    state::{Numbers, Weights},
+};
+
+/// A network that is looked at.
+#[derive(Clone)]
+pub struct Glass {
+    /// Network, preprocessing, classes and weights.
+    pub model: Model,
+    /// What asks many samples.
+    backend: Arc<dyn Backend>,
+    plan: Plan,
+    layers: Vec<Layer>,
+}
+
+/// Where a layer's values are in the plan.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// `hidden1`, ..., `output`.
+    pub name: String,
+    /// Its weights, `[units, inputs]`.
+    pub w: Param,
+    /// Its biases; none before a normalisation.
+    pub b: Option<Param>,
+    /// What it reads.
+    pub x: Value,
+    /// `W x + b`.
+    pub sum: Value,
+    /// What the activation reads: the sum, or what normalisation made of it.
+    pub z: Value,
+    /// What it hands on.
+    pub y: Value,
+    /// The activation; identity for the output.
+    pub f: Activation,
+}
+
+impl Glass {
+    /// A glass for this model; `backend` is asked for many samples at once.
+    pub fn new(model: Model, backend: Arc<dyn Backend>) -> Self {
+        let prepare = model.preprocessing.prepare(Augment::default());
+        let plan = model.network.lower_to_ask(prepare);
+        let layers = layers(&plan);
+        Self { model, backend, plan, layers }
+    }
+
+    /// The network as a list of operations.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The layers, from the input on.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The same network with its weights in f64: for whoever asks it often, one sample after the
+    /// other.
+    #[must_use]
+    pub fn in_f64(&self) -> Self {
+        let mut glass = self.clone();
+        let weights = &mut glass.model.weights;
+        for numbers in weights.params.iter_mut().chain(&mut weights.running) {
+            *numbers = Numbers::F64(numbers.to_f64());
+        }
+        glass
+    }
+
+    /// Looks at other weights of the same network.
+    pub fn set_weights(&mut self, weights: Weights) {
+        self.model.weights = weights;
+    }
+
+    /// Values that a layer reads.
+    pub fn inputs(&self, layer: &Layer) -> usize {
+        self.plan.widths[layer.x.0]
+    }
+
+    /// Units of a layer.
+    pub fn units(&self, layer: &Layer) -> usize {
+        self.plan.widths[layer.y.0]
+    }
+
+    /// The weights of a unit.
+    ///
+    /// # Panics
+    /// When the layer has no such unit.
+    pub fn unit(&self, layer: &Layer, unit: usize) -> Vec<f64> {
+        let inputs = self.inputs(layer);
+        self.model.weights.params[layer.w.0].range(unit * inputs..(unit + 1) * inputs)
+    }
+}
+
+/// The layers of a plan, which is a chain.
+fn layers(plan: &Plan) -> Vec<Layer> {
+    let mut layers: Vec<Layer> = Vec::new();
+    for op in &plan.ops {
+        match *op {
+            Op::Linear { y, x, w, b } => {
+                let name = plan.layers[plan.params[w.0].layer].clone();
+                let f = Activation::Identity;
+                layers.push(Layer { name, w, b, x, sum: y, z: y, y, f });
+            }
+            Op::Norm { y, .. } => layers.iter_mut().last().into_iter().for_each(|layer| {
+                (layer.z, layer.y) = (y, y);
+            }),
+            Op::Activate { y, f, .. } => layers.iter_mut().last().into_iter().for_each(|layer| {
+                (layer.y, layer.f) = (y, f);
+            }),
+            // What is dropped in training is there when a network is looked at.
+            Op::Noise { .. } | Op::Input { .. } => {}
+        }
+    }
+    layers
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_cpu::CpuBackend;
+    use klubok_data::{Input, preprocess::Preprocessing, settings::Fit};
+    use klubok_nn::{
+        calibration::Calibration,
+        init::Init,
+        network::{Answer, Hidden, Network, Start},
+        plan::Picture,
+    };
+
+    use super::*;
+
+    /// A network of pictures of three pixels, four hidden units with normalisation, and two
+    /// classes.
+    pub(super) fn glass() -> Glass {
+        let hidden = |units, batch_norm| Hidden {
+            units,
+            activation: Activation::Relu,
+            batch_norm,
+            dropout: 0.5,
+        };
+        let network = Network {
+            inputs: 3,
+            input_dropout: 0.0,
+            hidden: vec![hidden(4, true), hidden(5, false)],
+            outputs: 2,
+            answer: Answer::Classes,
+        };
+        let init = Init::He;
+        let start = Start { hidden: init, output: init, output_bias: vec![] };
+        let state = network.start(&start, 3);
+        let preprocessing = Preprocessing {
+            input: Input::Pictures(Picture { width: 3, height: 1, channels: 1 }),
+            fit: Fit::Squash,
+            mean: vec![0.4],
+            std: vec![0.2],
+        };
+        let weights = Weights { params: state.params, running: state.running };
+        let classes = vec!["cat".to_owned(), "dog".to_owned()];
+        let calibration = Calibration::NONE;
+        let model = Model { network, preprocessing, classes, calibration, card: None, weights };
+        Glass::new(model, Arc::new(CpuBackend::new(1)))
+    }
+
+    #[test]
+    fn layers_are_named_and_know_their_values() {
+        let glass = glass();
+        let names: Vec<&str> = glass.layers().iter().map(|layer| layer.name.as_str()).collect();
+        assert_eq!(names, ["hidden1", "hidden2", "output"]);
+        let sizes: Vec<[usize; 2]> =
+            glass.layers().iter().map(|layer| [glass.inputs(layer), glass.units(layer)]).collect();
+        assert_eq!(sizes, [[3, 4], [4, 5], [5, 2]]);
+        let [first, second, _] = glass.layers() else { unreachable!() };
+        assert!(first.b.is_none() && first.sum != first.z && first.z != first.y);
+        assert!(second.b.is_some() && second.sum == second.z);
+    }
+}

@@ -1,0 +1,231 @@
+//! Safetensors files, written block by block: what is in memory already is not put together a
+//! second time.
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+use klubok_nn::state::Numbers;
+use safetensors::{
+    Dtype,
+    tensor::{Metadata, TensorInfo},
+};
+use twox_hash::{XxHash3_128, xxhash3_128::Hasher};
+
+/// Name of the tensor that seals a file.
+pub const SEAL: &str = "seal";
+const SEAL_BYTES: usize = 16;
+
+/// A tensor to be written.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    /// Its name in the file.
+    pub name: String,
+    /// Its sizes, the outermost first.
+    pub shape: Vec<usize>,
+    /// What kind of numbers it holds.
+    pub dtype: Dtype,
+}
+
+/// What kind of numbers these are.
+pub fn dtype(numbers: &Numbers) -> Dtype {
+    match numbers {
+        Numbers::F32(_) => Dtype::F32,
+        Numbers::F64(_) => Dtype::F64,
+    }
+}
+
+/// Writes a file of these tensors with one key of metadata; `numbers` is asked for those of each,
+/// by its place in the list, once. Tensors stand in the order of the format: the widest numbers
+/// first, then by name.
+///
+/// # Errors
+/// When `out` or `numbers` fails, numbers do not fill their tensor, or the metadata is larger than
+/// the format allows (100 MB).
+pub fn write<'a>(
+    out: &mut impl Write,
+    (key, value): (&str, String),
+    tensors: &[Tensor],
+    numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
+) -> io::Result<()> {
+    let order = header(out, (key, value), tensors, None)?;
+    values(out, &order, tensors, numbers)
+}
+
+/// The same with a seal: a last tensor [`SEAL`] that holds XXH3 (128 bits) of all bytes before it.
+/// The file is hashed as it is written, so that nothing is asked for twice.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_sealed<'a>(
+    out: &mut impl Write,
+    card: (&str, String),
+    tensors: &[Tensor],
+    numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
+) -> io::Result<()> {
+    let mut out = Hashed { out, hasher: Hasher::new() };
+    // Bytes are the narrowest of all numbers, so this tensor is the last one.
+    let seal = TensorInfo { dtype: Dtype::U8, shape: vec![SEAL_BYTES], data_offsets: (0, 0) };
+    let order = header(&mut out, card, tensors, Some(seal))?;
+    values(&mut out, &order, tensors, numbers)?;
+    out.out.write_all(&out.hasher.finish_128().to_le_bytes())
+}
+
+/// Whether a file is as [`write_sealed`] left it.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    bytes
+        .split_last_chunk::<SEAL_BYTES>()
+        .is_some_and(|(rest, seal)| XxHash3_128::oneshot(rest).to_le_bytes() == *seal)
+}
+
+/// Writes through and remembers the hash.
+struct Hashed<'a, W> {
+    out: &'a mut W,
+    hasher: Hasher,
+}
+
+impl<W: Write> Write for Hashed<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hasher.write(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Most bytes of a header: a description takes up to forty times as much memory. And what is said
+/// of a longer one.
+const HEADER: usize = 8 << 20;
+const LONG_HEADER: &str = "its description is longer than 8 MiB";
+
+/// Checks that the header of a file is no longer than any that klubok writes.
+///
+/// # Errors
+/// In a sentence, when it is.
+pub fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
+    let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if length > HEADER as u64 { Err(LONG_HEADER) } else { Ok(()) }
+}
+
+/// Writes the header and returns in which order the tensors follow.
+fn header(
+    out: &mut impl Write,
+    (key, value): (&str, String),
+    tensors: &[Tensor],
+    seal: Option<TensorInfo>,
+) -> io::Result<Vec<usize>> {
+    let mut order: Vec<usize> = (0..tensors.len()).collect();
+    order.sort_by_key(|&i| (std::cmp::Reverse(tensors[i].dtype), &tensors[i].name));
+    let mut at = 0;
+    let mut infos: Vec<(String, TensorInfo)> = order
+        .iter()
+        .map(|&i| {
+            let Tensor { name, shape, dtype } = &tensors[i];
+            let from = at;
+            at += shape.iter().product::<usize>() * dtype.bitsize() / 8;
+            let info = TensorInfo { dtype: *dtype, shape: shape.clone(), data_offsets: (from, at) };
+            (name.clone(), info)
+        })
+        .collect();
+    infos.extend(
+        seal.map(|seal| {
+            (SEAL.to_owned(), TensorInfo { data_offsets: (at, at + SEAL_BYTES), ..seal })
+        }),
+    );
+    let metadata = Some([(key.to_owned(), value)].into());
+    let metadata = Metadata::new(metadata, infos).map_err(io::Error::other)?;
+    let mut header = serde_json::to_vec(&metadata)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    if header.len() > HEADER {
+        return Err(io::Error::other(LONG_HEADER));
+    }
+    out.write_all(&(header.len() as u64).to_le_bytes())?;
+    out.write_all(&header)?;
+    Ok(order)
+}
+
+fn values<'a>(
+    out: &mut impl Write,
+    order: &[usize],
+    tensors: &[Tensor],
+    mut numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
+) -> io::Result<()> {
+    for &i in order {
+        let numbers = numbers(i)?;
+        let expected = tensors[i].shape.iter().product::<usize>();
+        if (dtype(&numbers), numbers.len()) != (tensors[i].dtype, expected) {
+            let got = numbers.len();
+            let sentence = format!("`{}` has {got} numbers, not {expected}", tensors[i].name);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, sentence));
+        }
+        match &*numbers {
+            Numbers::F32(values) => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+            Numbers::F64(values) => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+        }?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::{SafeTensors, serialize, tensor::TensorView};
+
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_those_of_the_library() {
+        let blocks = [
+            ("b.weight", vec![2, 3], Numbers::F32(vec![1.0, -2.0, 3.5, 0.0, 4.0, 5.0])),
+            ("a", vec![2], Numbers::F64(vec![0.1, f64::MAX])),
+            ("a.bias", vec![1], Numbers::F32(vec![7.0])),
+        ];
+        let tensors = blocks.clone().map(|(name, shape, numbers)| Tensor {
+            name: name.to_owned(),
+            shape,
+            dtype: dtype(&numbers),
+        });
+        let (mut bytes, card) = (Vec::new(), ("card", "{\"x\":1}".to_owned()));
+        write(&mut bytes, card, &tensors, |i| Ok(Cow::Borrowed(&blocks[i].2))).unwrap();
+
+        let little = |numbers: &Numbers| match numbers {
+            Numbers::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
+            Numbers::F64(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        };
+        let data = blocks.each_ref().map(|(.., numbers)| little(numbers));
+        let views = blocks.iter().zip(&data).map(|((name, shape, numbers), data)| {
+            (*name, TensorView::new(dtype(numbers), shape.clone(), data).unwrap())
+        });
+        let metadata = Some([("card".to_owned(), "{\"x\":1}".to_owned())].into());
+        assert_eq!(bytes, serialize(views, metadata).unwrap());
+        assert_eq!(SafeTensors::deserialize(&bytes).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_seal_breaks_with_any_bit() {
+        let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F64 };
+        let numbers = Numbers::F64(vec![1.0, 2.0, 3.0]);
+        let (mut bytes, card) = (Vec::new(), ("card", "{}".to_owned()));
+        write_sealed(&mut bytes, card, &[tensor], |_| Ok(Cow::Borrowed(&numbers))).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!((file.len(), file.tensor(SEAL).unwrap().data().len()), (2, SEAL_BYTES));
+        assert!(is_sealed(&bytes) && !is_sealed(&bytes[..bytes.len() - 1]) && !is_sealed(b"short"));
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_sealed(&damaged), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fill_their_tensor_are_an_error() {
+        let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F32 };
+        let short = Numbers::F32(vec![1.0, 2.0]);
+        let card = ("card", String::new());
+        let error = write(&mut Vec::new(), card, &[tensor], |_| Ok(Cow::Borrowed(&short)));
+        assert_eq!(error.unwrap_err().to_string(), "`w` has 2 numbers, not 3");
+    }
+}

@@ -1,0 +1,469 @@
+//! What is written is read back with the same bytes, and every way a file can be wrong is refused.
+
+use std::path::Path;
+
+use fs_err as fs;
+use klubok_data::{
+    Input,
+    preprocess::Preprocessing,
+    settings::Fit,
+    typical::{Limits, Typical},
+};
+use klubok_nn::{
+    calibration::Calibration,
+    init::Init,
+    network::{Answer, Hidden, Network, Start},
+    plan::{Activation, Picture},
+    state::{Numbers, Weights},
+};
+use proptest::prelude::*;
+use safetensors::{
+    Dtype, SafeTensors,
+    tensor::{TensorView, serialize},
+};
+use serde_json::Value;
+
+use super::{
+    Card, Flaw, Model, ModelError, Training, Validation,
+    model::{KEY, shapes, sum},
+};
+
+fn hidden(units: usize, batch_norm: bool) -> Hidden {
+    Hidden { units, activation: Activation::Relu, batch_norm, dropout: 0.3 }
+}
+
+fn card_of_model() -> Card {
+    let accuracy_interval = [0.5, 0.9];
+    let validation = Validation {
+        accuracy: 0.75,
+        accuracy_interval,
+        chance: 0.5,
+        chose_epoch: true,
+        samples: 8,
+    };
+    let limits = Limits { contrast: 0.5, t_squared: 12.5, q: [0.25, 30.0], samples: 40 };
+    let (mean, axes, spread) = (vec![0.5; 4], vec![0.0, 0.6, 0.8, 0.0], vec![1.5]);
+    Card {
+        training: Training {
+            identity: "0123".into(),
+            samples: vec![30, 50],
+            split_seed: 0,
+            val_fraction: 0.2,
+        },
+        validation: Some(validation),
+        typical: Some(Typical { mean, axes, spread, limits }),
+    }
+}
+
+fn model() -> Model {
+    let network = Network {
+        inputs: 4,
+        input_dropout: 0.1,
+        hidden: vec![hidden(3, true), hidden(2, false)],
+        outputs: 2,
+        answer: Answer::Classes,
+    };
+    let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
+    let state = network.start(&start, 5);
+    Model {
+        network,
+        preprocessing: Preprocessing {
+            input: Input::Pictures(Picture { width: 2, height: 2, channels: 1 }),
+            fit: Fit::Squash,
+            mean: vec![120.1],
+            std: vec![63.7],
+        },
+        classes: vec!["cat".into(), "\"dog\" é".into()],
+        calibration: Calibration { temperature: 1.5, uniform: 0.01 },
+        card: Some(card_of_model()),
+        weights: Weights { params: state.params, running: state.running },
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Model, ModelError> {
+    Model::from_bytes(bytes, Path::new("m.safetensors"))
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], message: &str) {
+    let error = read(bytes).unwrap_err().to_string();
+    assert_eq!(error, format!("`m.safetensors` {message}"));
+}
+
+/// The file with another card and other tensors: `(name, type, shape)`, all zero.
+fn file(card: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
+    let zeros = vec![0; 4096];
+    let view = |(name, dtype, shape): &(&str, Dtype, Vec<usize>)| {
+        let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        ((*name).to_owned(), TensorView::new(*dtype, shape.clone(), &zeros[..bytes]).unwrap())
+    };
+    let card = card.map(|card| [(KEY.to_owned(), card.to_owned())].into());
+    serialize(tensors.iter().map(view).collect::<Vec<_>>(), card).unwrap()
+}
+
+fn card() -> String {
+    metadata_of(&model().to_bytes().unwrap())
+}
+
+fn metadata_of(bytes: &[u8]) -> String {
+    let (_, tensors) = SafeTensors::read_metadata(bytes).unwrap();
+    tensors.metadata().as_ref().unwrap()[KEY].clone()
+}
+
+fn tensors() -> Vec<(&'static str, Dtype, Vec<usize>)> {
+    vec![
+        ("hidden1.weight", Dtype::F32, vec![3, 4]),
+        ("hidden1.norm.weight", Dtype::F32, vec![3]),
+        ("hidden1.norm.bias", Dtype::F32, vec![3]),
+        ("hidden2.weight", Dtype::F32, vec![2, 3]),
+        ("hidden2.bias", Dtype::F32, vec![2]),
+        ("output.weight", Dtype::F32, vec![2, 2]),
+        ("output.bias", Dtype::F32, vec![2]),
+        ("hidden1.norm.running_mean", Dtype::F32, vec![3]),
+        ("hidden1.norm.running_var", Dtype::F32, vec![3]),
+        ("typical.axes", Dtype::F32, vec![1, 4]),
+        ("typical.mean", Dtype::F32, vec![4]),
+        ("typical.spread", Dtype::F32, vec![1]),
+    ]
+}
+
+#[test]
+fn a_saved_model_is_read_back_and_has_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model().save(&path).unwrap();
+    assert_eq!(Model::load(&path).unwrap(), model());
+    assert_eq!(fs::read(&path).unwrap(), model().to_bytes().unwrap());
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(names.len(), 1);
+}
+
+#[test]
+fn the_metadata_has_sorted_keys_and_short_numbers() {
+    let card = card();
+    let checksum = serde_json::from_str::<Value>(&card).unwrap()["checksum"].clone();
+    assert_eq!(
+        card.replace(checksum.as_str().unwrap(), "CHECKSUM"),
+        concat!(
+            r#"{"card":{"training":{"identity":"0123","samples":[30,50],"split_seed":0,"#,
+            r#""val_fraction":0.2},"typical":{"contrast":0.5,"q":[0.25,30.0],"samples":40,"t_squared":12.5},"#,
+            r#""validation":{"accuracy":0.75,"accuracy_interval":[0.5,0.9],"chance":0.5,"#,
+            r#""chose_epoch":true,"samples":8}},"#,
+            r#""checksum":"CHECKSUM","classes":["cat","\"dog\" é"],"#,
+            r#""constants":{"batch_norm_epsilon":0.00001,"leaky_relu_slope":0.01,"#,
+            r#""selu_alpha":1.6732632423543772,"selu_scale":1.0507009873554805},"format":3,"#,
+            r#""network":{"answer":"classes","hidden":["#,
+            r#"{"activation":"relu","batch_norm":true,"dropout":0.3,"units":3},"#,
+            r#"{"activation":"relu","batch_norm":false,"dropout":0.3,"units":2}],"#,
+            r#""input_dropout":0.1,"inputs":4,"outputs":2},"#,
+            r#""preprocessing":{"fit":"squash","input":{"pictures":{"channels":1,"height":2,"width":2}},"#,
+            r#""mean":[120.1],"std":[63.7]},"temperature":1.5,"uniform":0.01}"#
+        )
+    );
+}
+
+#[test]
+fn tensors_are_named_as_in_the_plan() {
+    let bytes = model().to_bytes().unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!(metadata.offset_keys().len(), tensors().len());
+    for (name, dtype, shape) in tensors() {
+        let info = metadata.info(name).unwrap();
+        assert_eq!((info.dtype, &info.shape), (dtype, &shape), "{name}");
+    }
+}
+
+#[test]
+fn other_files_are_not_models() {
+    refused(b"", "is not a klubok model: it is not a safetensors file");
+    refused(b"hello, this is text", "is not a klubok model: it is not a safetensors file");
+    refused(
+        &file(None, &tensors()),
+        "is not a klubok model: it is a safetensors file of something else",
+    );
+}
+
+#[test]
+fn folders_and_missing_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Model::load(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with("is not a klubok model: it is a folder"), "{error}");
+    let error = Model::load(&folder.path().join("no.safetensors")).unwrap_err();
+    assert!(matches!(error, ModelError::Io(_)) && error.to_string().contains("no.safetensors"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_endless_device_is_not_read() {
+    let error = Model::load(Path::new("/dev/zero")).unwrap_err().to_string();
+    assert!(error.ends_with("it is not a regular file"), "{error}");
+}
+
+#[test]
+fn a_file_that_was_cut_short_is_an_error_at_every_length() {
+    let bytes = model().to_bytes().unwrap();
+    for length in 0..bytes.len() {
+        assert!(read(&bytes[..length]).is_err(), "{length}");
+    }
+    let cut = "is damaged: its size is not what its header says, it was probably cut short";
+    refused(&bytes[..bytes.len() - 1], cut);
+    refused(&bytes[..100], cut);
+    refused(&[&bytes[..], b"x"].concat(), cut);
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let bytes = model().to_bytes().unwrap();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(read(&flipped).is_err(), "byte {at}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn altered_weights_do_not_match_the_checksum() {
+    let mut bytes = model().to_bytes().unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    refused(&bytes, "is damaged: its content does not match its checksum");
+    refused(
+        &file(Some(&card().replace("cat", "cow")), &tensors()),
+        "is damaged: its content does not match its checksum",
+    );
+}
+
+#[test]
+fn tensors_that_the_network_does_not_have_are_named() {
+    let mut missing = tensors();
+    missing.remove(4);
+    refused(&file(Some(&card()), &missing), "is damaged: tensor `hidden2.bias` is missing");
+    let mut extra = tensors();
+    extra.push(("hidden3.bias", Dtype::F32, vec![1]));
+    refused(
+        &file(Some(&card()), &extra),
+        "is damaged: tensor `hidden3.bias` is not part of the network",
+    );
+}
+
+#[test]
+fn tensors_of_another_shape_or_type_are_named() {
+    let mut shape = tensors();
+    shape[0].2 = vec![4, 3];
+    refused(
+        &file(Some(&card()), &shape),
+        "is damaged: tensor `hidden1.weight` is F32 [4, 3] where the network expects F32 [3, 4]",
+    );
+    let mut dtype = tensors();
+    dtype[4].1 = Dtype::F16;
+    refused(
+        &file(Some(&card()), &dtype),
+        "is damaged: tensor `hidden2.bias` is F16 [2] where the network expects F32 [2]",
+    );
+}
+
+#[test]
+fn a_later_version_says_so_whatever_else_it_holds() {
+    refused(
+        &file(Some(r#"{"format":4,"novelty":true}"#), &[]),
+        "has model format 4, this klubok reads up to 3: use a later one",
+    );
+}
+
+/// The file with another card, and the checksum that fits it.
+fn sealed(change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut card: Value = serde_json::from_str(&card()).unwrap();
+    card.as_object_mut().unwrap().shift_remove("checksum");
+    change(&mut card);
+    let blocks: Vec<Vec<u8>> = tensors()
+        .iter()
+        .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
+        .collect();
+    card["checksum"] = sum(&card, &blocks).into();
+    card.sort_all_objects();
+    file(Some(&card.to_string()), &tensors())
+}
+
+#[test]
+fn a_model_of_the_first_format_has_confidences_as_they_are() {
+    let first = sealed(|card| {
+        card["format"] = 1.into();
+        let card = card.as_object_mut().unwrap();
+        for key in ["card", "constants", "temperature", "uniform"] {
+            card.shift_remove(key);
+        }
+    });
+    let message = "is damaged: tensor `typical.axes` is not part of the network";
+    refused(&first, message);
+    let of_network = &tensors()[..9];
+    let mut card: Value = serde_json::from_str(&metadata_of(&first)).unwrap();
+    card.as_object_mut().unwrap().shift_remove("checksum");
+    let blocks =
+        of_network.iter().map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4]);
+    card["checksum"] = sum(&card, blocks).into();
+    card.sort_all_objects();
+    let model = read(&file(Some(&card.to_string()), of_network)).unwrap();
+    assert_eq!((model.calibration, model.card), (Calibration::NONE, None));
+}
+
+#[test]
+fn a_later_model_has_all_that_confidences_and_layers_need() {
+    refused(
+        &sealed(|card| drop(card.as_object_mut().unwrap().shift_remove("uniform"))),
+        "is damaged: its description cannot be read: it has no temperature",
+    );
+    let constants = "is damaged: its layers have other constants than klubok's";
+    refused(&sealed(|card| card["constants"] = Value::Null), constants);
+    refused(&sealed(|card| card["constants"]["batch_norm_epsilon"] = 1e-3.into()), constants);
+    refused(
+        &sealed(|card| card["temperature"] = 0.into()),
+        "is damaged: its confidences have a temperature of 0 and 0.01 of all answers alike mixed in",
+    );
+}
+
+#[test]
+fn a_card_that_makes_no_sense_is_an_error() {
+    for card in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
+        let error = read(&file(Some(card), &tensors())).unwrap_err().to_string();
+        assert!(error.contains("its description cannot be read"), "{card}: {error}");
+    }
+}
+
+#[test]
+fn gigantic_claims_are_errors_and_allocate_nothing() {
+    let max = usize::MAX.to_string();
+    for (from, to) in [
+        ("\"units\":3", format!("\"units\":{max}")),
+        ("\"inputs\":4", format!("\"inputs\":{max}")),
+        ("\"outputs\":2", format!("\"outputs\":{max}")),
+        ("\"units\":2", "\"units\":99999999999999999999999".into()),
+    ] {
+        let card = card();
+        assert!(card.contains(from));
+        let error = read(&file(Some(&card.replace(from, &to)), &tensors())).unwrap_err();
+        assert!(matches!(error, ModelError::Damaged { .. }), "{error}");
+    }
+    let header = r#"{"w":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    assert!(matches!(
+        read(&bytes).unwrap_err(),
+        ModelError::Damaged { flaw: Flaw::Header { .. }, .. }
+    ));
+    bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(matches!(
+        read(&bytes).unwrap_err(),
+        ModelError::Damaged { flaw: Flaw::Header { .. }, .. }
+    ));
+}
+
+#[track_caller]
+fn unfit(change: impl Fn(&mut Model), message: &str) {
+    let mut model = model();
+    change(&mut model);
+    let error = model.to_bytes().unwrap_err().to_string();
+    assert_eq!(error, format!("the model cannot be saved: {message}"));
+}
+
+#[test]
+fn a_model_whose_parts_do_not_fit_is_not_saved() {
+    unfit(|m| m.classes.truncate(1), "it has 1 class names for 2 outputs");
+    unfit(|m| m.network.outputs = 0, "its network has a layer of size 0");
+    let preprocessing = "its preprocessing does not fit a network with 4 inputs";
+    unfit(|m| m.preprocessing.mean = vec![], preprocessing);
+    unfit(|m| m.preprocessing.std = vec![0.0], preprocessing);
+    let huge = Picture { width: usize::MAX, height: 2, channels: 1 };
+    unfit(|m| m.preprocessing.input = Input::Pictures(huge), preprocessing);
+    unfit(
+        |m| m.weights.params[1] = Numbers::F32(vec![1.0, f32::NAN, 1.0]),
+        "tensor `hidden1.norm.weight` holds a value that is not a finite number",
+    );
+    unfit(
+        |m| m.weights.params[1] = Numbers::F64(vec![1.0, 1e300, 1.0]),
+        "tensor `hidden1.norm.weight` holds a value that is not a finite number",
+    );
+    unfit(
+        |m| m.weights.params[4] = Numbers::F32(vec![1.0]),
+        "tensor `hidden2.bias` is 1 values where the network expects [2]",
+    );
+    unfit(|m| m.weights.running.clear(), "tensor `hidden1.norm.running_mean` is missing");
+}
+
+/// Values that are not finite, with a checksum that fits them: as another program may write.
+#[test]
+fn weights_that_are_not_finite_are_not_read() {
+    let mut tensors: Vec<Vec<u8>> = tensors()
+        .iter()
+        .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
+        .collect();
+    tensors[6][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    tensors[11].copy_from_slice(&1f32.to_le_bytes());
+    let card = model().metadata(tensors.clone()).unwrap();
+    let mut shapes = shapes(&model().network);
+    shapes.extend(card_of_model().shapes(4));
+    let views = shapes
+        .into_iter()
+        .zip(&tensors)
+        .map(|((name, shape), block)| (name, TensorView::new(Dtype::F32, shape, block).unwrap()));
+    let bytes = serialize(views, Some([(KEY.to_owned(), card)].into())).unwrap();
+    refused(&bytes, "is damaged: tensor `output.bias` holds a value that is not a finite number");
+}
+
+prop_compose! {
+    fn any_model()(
+        inputs in 1usize..6,
+        layers in proptest::collection::vec((1usize..6, any::<bool>(), 0.0f32..1.0), 0..4),
+        is_known in any::<bool>(),
+        classes in proptest::collection::btree_set(".*", 2..4),
+        mean in proptest::collection::vec(-1e30f32..1e30, 6),
+        std in proptest::collection::vec(1e-30f32..1e30, 6),
+        seed in any::<u64>(),
+    ) -> Model {
+        let hidden = layers.into_iter().map(|(units, batch_norm, dropout)| {
+            Hidden { dropout, ..hidden(units, batch_norm) }
+        });
+        let network = Network {
+            inputs,
+            input_dropout: 0.0,
+            hidden: hidden.collect(),
+            outputs: classes.len(),
+            answer: Answer::Classes,
+        };
+        let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
+        let state = network.start(&start, seed);
+        let preprocessing = Preprocessing {
+            input: Input::Columns((0..inputs).map(|i| format!("column {i}")).collect()),
+            fit: Fit::Pad,
+            mean: mean[..inputs].to_vec(),
+            std: std[..inputs].to_vec(),
+        };
+        let weights = Weights { params: state.params, running: state.running };
+        let calibration = Calibration::of(f64::from(std[0]).clamp(1e-6, 1e6), seed >> 40);
+        let classes: Vec<String> = classes.into_iter().collect();
+        let spread = vec![std[0].clamp(1e-6, 1e6); 2];
+        let axes = vec![0.5; 2 * inputs];
+        let limits = card_of_model().typical.unwrap().limits;
+        let typical = Typical { mean: mean[..inputs].to_vec(), axes, spread, limits };
+        let samples = vec![seed % 100; classes.len()];
+        let training = Training { samples, ..card_of_model().training };
+        let card = Card { training, validation: None, typical: Some(typical) };
+        let card = is_known.then_some(card);
+        Model { network, preprocessing, classes, calibration, card, weights }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_model_is_read_back_as_it_was(model in any_model()) {
+        let bytes = model.to_bytes().unwrap();
+        let again = read(&bytes).unwrap();
+        prop_assert_eq!(&again, &model);
+        prop_assert_eq!(again.to_bytes().unwrap(), bytes);
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(read(&bytes).is_err());
+    }
+}

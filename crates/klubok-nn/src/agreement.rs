@@ -1,0 +1,406 @@
+//! Holds a backend to the reference: the one function that every device's tests call.
+//!
+//! Both start from the same f32 weights and see the same rows. Compared are, per tensor as the norm
+//! of the difference over the norm: the gradient before the first step, weights, moments and
+//! running statistics after 10 steps, outputs in evaluation mode, the losses of 50 steps, and what
+//! the steps measured.
+
+use std::sync::Arc;
+
+use crate::{
+    backend::{Backend, DataId, Figures, Outputs, ParamFigures, Program, Step},
+    init::Init,
+    network::{Answer, Hidden, Network, Start},
+    optim::{Rule, UpdateSpec},
+    plan::{Activation, Augment, LossKind, LossSpec, Op, Picture, Plan, Precision, Prepare, Value},
+    reference::ReferenceBackend,
+    rng::{Purpose, Stream},
+    rows::{MemoryRows, Rows},
+    state::{Numbers, State, Weights},
+};
+
+/// Allowed difference of a tensor, over its norm.
+const fn tolerance(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 1e-4,
+        // Where two values that differ in the last bit of an f32 round to different bf16, they
+        // differ by 2⁻⁸.
+        Precision::Bf16 => 2e-3,
+    }
+}
+
+/// One network with its loss and update rule, trained on made-up rows by both backends.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The network.
+    pub network: Network,
+    /// What is minimised; the rows are made to fit.
+    pub loss: LossSpec,
+    /// How it is updated.
+    pub update: UpdateSpec,
+    /// Rows of a step.
+    pub batch: usize,
+    /// Rows are pictures of this shape, mirrored and shifted in training, or numbers.
+    pub picture: Option<(Picture, Augment)>,
+    /// Give every row a weight of its own.
+    pub weighted: bool,
+    /// Precision of the products; the reference knows only one, its own.
+    pub precision: Precision,
+    /// Learning rate of every step.
+    pub learning_rate: f64,
+    /// Steps to train; weights are compared after 10 of them, losses after every one.
+    pub steps: usize,
+    /// Seed of rows, weights and noise.
+    pub seed: u64,
+}
+
+/// How a backend fails to be the reference.
+#[derive(Debug, thiserror::Error)]
+pub enum Disagreement {
+    /// It computes something else.
+    #[error("{what} differs from the reference by {difference:.2e} of its norm")]
+    Differs {
+        /// What differs.
+        what: String,
+        /// Norm of the difference over the norm of the reference's.
+        difference: f64,
+    },
+    /// It cannot run what the reference runs.
+    #[error(transparent)]
+    Failed(#[from] crate::PlanError),
+}
+
+impl Case {
+    /// A small network with nothing special: ReLU, cross-entropy, plain gradient descent.
+    pub fn plain(inputs: usize, hidden: &[usize], outputs: usize, batch: usize) -> Self {
+        let layer = |&units: &usize| Hidden {
+            units,
+            activation: Activation::Relu,
+            batch_norm: false,
+            dropout: 0.0,
+        };
+        Self {
+            network: Network {
+                inputs,
+                input_dropout: 0.0,
+                hidden: hidden.iter().map(layer).collect(),
+                outputs,
+                answer: Answer::Classes,
+            },
+            loss: LossSpec::CROSS_ENTROPY,
+            update: UpdateSpec::SGD,
+            batch,
+            picture: None,
+            weighted: false,
+            precision: Precision::F32,
+            learning_rate: 0.01,
+            steps: 50,
+            seed: 1,
+        }
+    }
+
+    /// The plan of this case.
+    pub fn plan(&self) -> Plan {
+        let (picture, augment) = self.picture.unzip();
+        let scale = if picture.is_some() { 1.0 / 64.0 } else { 1.0 };
+        let prepare = Prepare {
+            factor: vec![scale],
+            offset: vec![if picture.is_some() { -2.0 } else { 0.0 }],
+            picture,
+            augment: augment.unwrap_or_default(),
+        };
+        let plan = self.network.lower(prepare, self.loss.clone(), self.update, self.seed);
+        Plan { precision: self.precision, ..plan }
+    }
+
+    /// The starting state of this case.
+    pub fn start(&self) -> State {
+        let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
+        self.network.start(&start, self.seed)
+    }
+
+    /// Rows that fit the network: four batches of them.
+    pub fn rows(&self) -> MemoryRows {
+        let (count, inputs, outputs) = (4 * self.batch, self.network.inputs, self.network.outputs);
+        let mut stream = Stream::new(self.seed, Purpose::Demo, 0, 0);
+        let mut normal = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<_>>();
+        let (x, y, weights) = (normal(count * inputs), normal(count * outputs), normal(count));
+        let classes: Vec<u32> = y
+            .chunks_exact(outputs)
+            .map(|y| ((y[0].abs() * 1e3) as usize % outputs) as u32)
+            .collect();
+        let rows = match (self.loss.kind, self.picture) {
+            (LossKind::CrossEntropy, Some(_)) => {
+                let pixels = x.iter().map(|x| (x * 60.0 + 128.0) as u8).collect();
+                MemoryRows::pictures(pixels, inputs, &classes)
+            }
+            (LossKind::CrossEntropy, None) => MemoryRows::numbers(&x, inputs, &classes),
+            (LossKind::BinaryCrossEntropy, _) => {
+                let labels: Vec<f32> = y.iter().map(|y| f32::from(u8::from(*y > 0.0))).collect();
+                MemoryRows::regression(&x, inputs, &labels, outputs)
+            }
+            _ => MemoryRows::regression(&x, inputs, &y, outputs),
+        };
+        let weights: Vec<f32> = weights.iter().map(|w| 0.1 + w.abs()).collect();
+        if self.weighted { rows.weighted(&weights) } else { rows }
+    }
+
+    /// Sum of the weights of some rows.
+    pub fn weight_sum(&self, rows: &MemoryRows, of: &[u32]) -> f64 {
+        let class_weight = |row: u32| {
+            let class = rows.class(row) as usize;
+            self.loss.class_weights.get(class).copied().unwrap_or(1.0)
+        };
+        of.iter().map(|&row| f64::from(rows.weight(row)) * class_weight(row)).sum()
+    }
+}
+
+/// Holds `backend` to the reference on every operation, activation, loss and rule.
+///
+/// # Errors
+/// The first disagreement, with the case it was found in.
+pub fn check_backend(backend: &dyn Backend) -> Result<(), Box<(Case, Disagreement)>> {
+    for case in cases() {
+        check_case(backend, &case).map_err(|found| Box::new((case, found)))?;
+    }
+    Ok(())
+}
+
+/// Holds `backend` to the reference on one case.
+///
+/// # Errors
+/// The first disagreement.
+pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement> {
+    let rows = case.rows();
+    let data: Vec<Arc<dyn Rows>> = vec![Arc::new(rows.clone())];
+    let plan = case.plan();
+    let judge = Judge(&plan);
+    let mut reference = ReferenceBackend.compile(&plan, case.batch, &data)?;
+    let mut program = backend.compile(&plan, case.batch, &data)?;
+    reference.load(&case.start())?;
+    program.load(&case.start())?;
+
+    let order: Vec<u32> = (0..4 * case.batch as u32).rev().collect();
+    let step = |index: usize| {
+        let batch = &order[index % 4 * case.batch..][..case.batch];
+        let weight_sum = case.weight_sum(&rows, batch);
+        let learning_rate = case.learning_rate;
+        let (index, observe) = (index as u64, index.is_multiple_of(2));
+        Step { index, rows: batch, first: 3, weight_sum, learning_rate, observe }
+    };
+    let taps: Vec<Value> = [plan.output].into_iter().chain(last_of_each_layer(&plan)).collect();
+
+    let mut gradients = [Weights::default(), Weights::default()];
+    reference.gradients(DATA, &step(0), &mut gradients[0])?;
+    program.gradients(DATA, &step(0), &mut gradients[1])?;
+    let [expected, got] = &gradients;
+    judge.blocks("gradient", &expected.params, &got.params)?;
+
+    let mut figures = [Figures::default(), Figures::default()];
+    for index in 0..case.steps {
+        reference.train(DATA, &step(index))?;
+        program.train(DATA, &step(index))?;
+        reference.read(&mut figures[0]);
+        program.read(&mut figures[1]);
+        judge.figures(index, &figures)?;
+        if index == 9 {
+            judge.states(&*reference, &*program)?;
+            judge.outputs(&mut *reference, &mut *program, &order, &taps)?;
+        }
+    }
+    Ok(())
+}
+
+const DATA: DataId = DataId(0);
+
+/// The values a person would look at: what each hidden layer hands on.
+fn last_of_each_layer(plan: &Plan) -> Vec<Value> {
+    let reads_next = |op: &Op| if let Op::Linear { x, .. } = op { Some(*x) } else { None };
+    plan.ops.iter().filter_map(reads_next).collect()
+}
+
+/// Compares what two programs of a plan computed.
+struct Judge<'a>(&'a Plan);
+
+impl Judge<'_> {
+    fn states(&self, reference: &dyn Program, program: &dyn Program) -> Result<(), Disagreement> {
+        let (mut expected, mut got) = (State::default(), State::default());
+        reference.store(&mut expected)?;
+        program.store(&mut got)?;
+        self.blocks("weights", &expected.params, &got.params)?;
+        for (m, (expected, got)) in expected.moments.iter().zip(&got.moments).enumerate() {
+            self.blocks(self.0.update.rule.moments()[m], expected, got)?;
+        }
+        for (i, (expected, got)) in expected.running.iter().zip(&got.running).enumerate() {
+            self.numbers(&self.0.running[i].name, &expected.to_f64(), &got.to_f64())?;
+        }
+        Ok(())
+    }
+
+    fn outputs(
+        &self,
+        reference: &mut dyn Program,
+        program: &mut dyn Program,
+        rows: &[u32],
+        taps: &[Value],
+    ) -> Result<(), Disagreement> {
+        let (mut expected, mut got) = (Outputs::default(), Outputs::default());
+        // One row more than a batch, then all of them: what is computed must not depend on how it
+        // is cut.
+        for rows in [&rows[..=rows.len() / 4], rows] {
+            reference.infer(DATA, rows, taps, &mut expected)?;
+            program.infer(DATA, rows, taps, &mut got)?;
+            for (i, (expected, got)) in expected.values.iter().zip(&got.values).enumerate() {
+                let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+                self.numbers(&format!("value {}", taps[i].0), &wide(expected), &wide(got))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn figures(&self, index: usize, [expected, got]: &[Figures; 2]) -> Result<(), Disagreement> {
+        let [a, b] =
+            [&expected.steps, &got.steps].map(|steps| steps.first().copied().unwrap_or_default());
+        let name = |what: &str| format!("{what} of step {index}");
+        self.numbers(&name("loss"), &[a.loss_sum, a.weight_sum], &[b.loss_sum, b.weight_sum])?;
+        self.numbers(&name("penalty"), &[a.penalty], &[b.penalty])?;
+        self.numbers(&name("samples"), &[f64::from(a.samples)], &[f64::from(b.samples)])?;
+        // Two logits that are almost equal may change places.
+        if a.correct.abs_diff(b.correct) > 1 + a.samples / 50 {
+            self.numbers(&name("right answers"), &[f64::from(a.correct)], &[f64::from(b.correct)])?;
+        }
+        if index == 0 {
+            for (p, (a, b)) in expected.params.iter().zip(&got.params).enumerate() {
+                let norms =
+                    |of: &ParamFigures| [of.gradient_sq, of.update_sq, of.value_sq].map(f64::sqrt);
+                let ([gradient, update, weight], got) = (norms(a), norms(b));
+                self.numbers(&format!("gradient norm of parameter {p}"), &[gradient], &[got[0]])?;
+                self.numbers(&format!("weight norm of parameter {p}"), &[weight], &[got[2]])?;
+                // An update is a difference of rounded weights: what rounding leaves of one is as
+                // large as the weights are.
+                if (got[1] - update).abs() > f64::from(f32::EPSILON) * weight {
+                    self.numbers(&format!("update norm of parameter {p}"), &[update], &[got[1]])?;
+                }
+            }
+        }
+        self.numbers(
+            "number of figures",
+            &[expected.params.len() as f64],
+            &[got.params.len() as f64],
+        )
+    }
+
+    fn blocks(
+        &self,
+        what: &str,
+        expected: &[Numbers],
+        got: &[Numbers],
+    ) -> Result<(), Disagreement> {
+        for ((spec, expected), got) in self.0.params.iter().zip(expected).zip(got) {
+            self.numbers(&format!("{what} of {}", spec.name), &expected.to_f64(), &got.to_f64())?;
+        }
+        self.numbers("number of parameters", &[expected.len() as f64], &[got.len() as f64])
+    }
+
+    fn numbers(&self, what: &str, expected: &[f64], got: &[f64]) -> Result<(), Disagreement> {
+        let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+        let norm = squares(&mut expected.iter().copied());
+        let difference = squares(&mut expected.iter().zip(got).map(|(a, b)| a - b));
+        // A tensor below 1e-3 counts as 1e-3: 1e-4 of that is the rounding of f32 in sums of
+        // numbers around 1, and all that is left of a gradient that cancels (a shift before another
+        // normalisation).
+        let difference = difference / norm.max(1e-3 * (expected.len() as f64).sqrt());
+        if expected.len() == got.len() && difference <= tolerance(self.0.precision) {
+            return Ok(());
+        }
+        Err(Disagreement::Differs { what: what.into(), difference })
+    }
+}
+
+/// Every activation with every loss, and every rule, with and without what can stand around them.
+pub fn cases() -> Vec<Case> {
+    let base = Case::plain(13, &[17, 9], 5, 24);
+    let mut cases = vec![base.clone(), Case::plain(1, &[1], 2, 1), Case::plain(40, &[], 3, 7)];
+    for activation in Activation::ALL {
+        for (batch_norm, dropout) in [(false, 0.0), (true, 0.0), (false, 0.3), (true, 0.3)] {
+            let mut case = base.clone();
+            for layer in &mut case.network.hidden {
+                *layer = Hidden { activation, batch_norm, dropout, ..layer.clone() };
+            }
+            case.network.input_dropout = dropout / 2.0;
+            cases.push(case);
+        }
+    }
+    for (loss, activation) in losses().flat_map(|loss| Activation::ALL.map(|f| (loss.clone(), f))) {
+        let mut case = Case { loss, weighted: true, ..base.clone() };
+        case.network.hidden.iter_mut().for_each(|layer| layer.activation = activation);
+        cases.push(case);
+    }
+    for update in updates() {
+        let mut case = Case { update, ..base.clone() };
+        case.network.hidden[0].batch_norm = true;
+        cases.push(case);
+    }
+    for channels in [1, 3] {
+        let picture = Picture { width: 9, height: 7, channels };
+        let mut case = Case::plain(picture.values(), &[33], 4, 10);
+        case.picture = Some((picture, Augment { flip: true, shift: 2 }));
+        cases.push(case);
+    }
+    cases
+}
+
+/// Every loss.
+pub fn losses() -> impl Iterator<Item = LossSpec> {
+    let kinds = [
+        LossKind::CrossEntropy,
+        LossKind::BinaryCrossEntropy,
+        LossKind::MeanSquared,
+        LossKind::Huber { delta: 0.7 },
+    ];
+    let spec = |kind| LossSpec { kind, ..LossSpec::CROSS_ENTROPY };
+    kinds.map(spec).into_iter().chain([LossSpec {
+        kind: LossKind::CrossEntropy,
+        class_weights: vec![1.0, 0.5, 2.0, 3.0, 0.1],
+        label_smoothing: 0.1,
+    }])
+}
+
+/// Every rule, plain, with penalties, and limited.
+pub fn updates() -> impl Iterator<Item = UpdateSpec> {
+    let adam = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    let rules = [
+        Rule::Sgd { momentum: 0.0, nesterov: false },
+        Rule::Sgd { momentum: 0.9, nesterov: false },
+        Rule::Sgd { momentum: 0.9, nesterov: true },
+        Rule::RmsProp { decay: 0.99, epsilon: 1e-8, momentum: 0.0 },
+        Rule::RmsProp { decay: 0.9, epsilon: 1e-8, momentum: 0.9 },
+        adam,
+    ];
+    let plain = Case::plain(1, &[], 1, 1).update;
+    let penalised = UpdateSpec { l1: 1e-3, l2: 1e-2, weight_decay: 0.1, ..plain };
+    let limited = UpdateSpec { max_norm: Some(1.0), clip_norm: Some(0.1), ..plain };
+    rules.into_iter().flat_map(move |rule| {
+        [plain, penalised, limited].map(|update| UpdateSpec { rule, ..update })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_agrees_with_itself() {
+        check_backend(&ReferenceBackend).unwrap();
+    }
+
+    #[test]
+    fn a_difference_is_found() {
+        let plan = Case::plain(1, &[], 1, 1).plan();
+        let compare = |expected: &[f64], got: &[f64]| Judge(&plan).numbers("x", expected, got);
+        assert!(compare(&[1.0, 1.0], &[1.0, 1.001]).is_err());
+        assert!(compare(&[1.0, 1.0], &[1.0, 1.00001]).is_ok());
+        assert!(compare(&[1.0, 1.0], &[1.0, f64::NAN]).is_err());
+        assert!(compare(&[1.0, 1.0], &[1.0]).is_err());
+    }
+}

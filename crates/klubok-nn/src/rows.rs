@@ -1,0 +1,193 @@
+//! Rows of data as training sees them: fields of fixed width, gathered by row number.
+//!
+//! [`Rows`] is the seam between data and devices: memory today, blocks on disk or shards later.
+
+use crate::error::Result;
+
+/// Which field of a row. [`Field::X`] is the network's input, [`Field::Y`] its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field(pub usize);
+
+impl Field {
+    /// The input values: [`Kind::Pixels`] or [`Kind::Numbers`].
+    pub const X: Field = Field(0);
+    /// The target: [`Kind::Class`], or [`Kind::Numbers`] for regression and several labels.
+    pub const Y: Field = Field(1);
+    /// The weight of a sample: [`Kind::Numbers`] of width 1. Rows without this field weigh 1 each.
+    pub const WEIGHT: Field = Field(2);
+}
+
+/// What a field holds, and so how many bytes a value takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One byte a value, 0 to 255.
+    Pixels,
+    /// Native `f32`.
+    Numbers,
+    /// A class number, native `u32`.
+    Class,
+}
+
+impl Kind {
+    /// Bytes of one value.
+    pub fn bytes(self) -> usize {
+        match self {
+            Kind::Pixels => 1,
+            Kind::Numbers | Kind::Class => 4,
+        }
+    }
+
+    /// The number that the bytes of one value are.
+    ///
+    /// # Panics
+    /// When they are not as many as [`Kind::bytes`].
+    pub fn number(self, stored: &[u8]) -> f64 {
+        match (self, stored) {
+            (Kind::Pixels, &[byte]) => f64::from(byte),
+            (Kind::Numbers, &[a, b, c, d]) => f64::from(f32::from_ne_bytes([a, b, c, d])),
+            (Kind::Class, &[a, b, c, d]) => f64::from(u32::from_ne_bytes([a, b, c, d])),
+            _ => panic!("{} bytes are no value", stored.len()),
+        }
+    }
+}
+
+/// One field of every row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldSpec {
+    /// What the values are.
+    pub kind: Kind,
+    /// Values in a row.
+    pub width: usize,
+}
+
+impl FieldSpec {
+    /// Bytes of this field in one row.
+    pub fn bytes(&self) -> usize {
+        self.kind.bytes() * self.width
+    }
+}
+
+/// A table of samples, addressed by row number from 0.
+pub trait Rows: Send + Sync {
+    /// Number of rows.
+    fn len(&self) -> usize;
+    /// The fields, in the order of [`Field`].
+    fn fields(&self) -> &[FieldSpec];
+    /// Copies `field` of the given rows, one after the other, into `out`.
+    ///
+    /// `out` holds `rows.len() * fields()[field].bytes()` bytes; numbers are in native byte order.
+    ///
+    /// # Errors
+    /// When rows are on a device or disk that fails; rows in memory never fail.
+    fn gather(&self, field: Field, rows: &[u32], out: &mut [u8]) -> Result<()>;
+    /// True when there is no row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Rows held in memory, each field one block of bytes.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryRows {
+    len: usize,
+    fields: Vec<FieldSpec>,
+    bytes: Vec<Vec<u8>>,
+}
+
+impl MemoryRows {
+    /// Rows of pixels, one byte a value, with one class each; `pixels` is `[rows, width]`.
+    ///
+    /// # Panics
+    /// When the sizes do not agree: that is a mistake of the program, not of the data.
+    pub fn pictures(pixels: Vec<u8>, width: usize, classes: &[u32]) -> Self {
+        Self { len: classes.len(), ..Self::default() }.with(Kind::Pixels, width, pixels).with(
+            Kind::Class,
+            1,
+            to_bytes(classes.iter().map(|c| c.to_ne_bytes())),
+        )
+    }
+
+    /// Rows of numbers, with one class each; `x` is `[rows, width]`.
+    ///
+    /// # Panics
+    /// When the sizes do not agree.
+    pub fn numbers(x: &[f32], width: usize, classes: &[u32]) -> Self {
+        Self { len: classes.len(), ..Self::default() }
+            .with(Kind::Numbers, width, to_bytes(x.iter().map(|v| v.to_ne_bytes())))
+            .with(Kind::Class, 1, to_bytes(classes.iter().map(|c| c.to_ne_bytes())))
+    }
+
+    /// Rows of numbers with `outputs` target values each; `x` is `[rows, width]`, `y` `[rows,
+    /// outputs]`.
+    ///
+    /// # Panics
+    /// When the sizes do not agree.
+    pub fn regression(x: &[f32], width: usize, y: &[f32], outputs: usize) -> Self {
+        Self { len: y.len() / outputs, ..Self::default() }
+            .with(Kind::Numbers, width, to_bytes(x.iter().map(|v| v.to_ne_bytes())))
+            .with(Kind::Numbers, outputs, to_bytes(y.iter().map(|v| v.to_ne_bytes())))
+    }
+
+    /// The same rows with a weight each.
+    ///
+    /// # Panics
+    /// When there is not one weight a row.
+    pub fn weighted(self, weights: &[f32]) -> Self {
+        self.with(Kind::Numbers, 1, to_bytes(weights.iter().map(|v| v.to_ne_bytes())))
+    }
+
+    /// Class of a row; 0 where rows have no classes.
+    pub fn class(&self, row: u32) -> u32 {
+        self.word(Field::Y, Kind::Class, row).map_or(0, u32::from_ne_bytes)
+    }
+
+    /// Weight of a row; 1 where rows have no weights.
+    pub fn weight(&self, row: u32) -> f32 {
+        self.word(Field::WEIGHT, Kind::Numbers, row).map_or(1.0, f32::from_ne_bytes)
+    }
+
+    fn word(&self, field: Field, kind: Kind, row: u32) -> Option<[u8; 4]> {
+        (self.fields.get(field.0)? == &FieldSpec { kind, width: 1 })
+            .then(|| self.bytes[field.0].as_chunks().0[row as usize])
+    }
+
+    /// So many rows, still without fields.
+    pub fn empty(len: usize) -> Self {
+        Self { len, ..Self::default() }
+    }
+
+    /// The same rows with one more field, whose values are in `bytes` row by row.
+    ///
+    /// # Panics
+    /// When there are more or fewer bytes than the rows take.
+    #[must_use]
+    pub fn with(mut self, kind: Kind, width: usize, bytes: Vec<u8>) -> Self {
+        let spec = FieldSpec { kind, width };
+        assert_eq!(bytes.len(), self.len * spec.bytes(), "field does not fill its rows");
+        self.fields.push(spec);
+        self.bytes.push(bytes);
+        self
+    }
+}
+
+fn to_bytes<const N: usize>(values: impl Iterator<Item = [u8; N]>) -> Vec<u8> {
+    values.flatten().collect()
+}
+
+impl Rows for MemoryRows {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn fields(&self) -> &[FieldSpec] {
+        &self.fields
+    }
+
+    fn gather(&self, field: Field, rows: &[u32], out: &mut [u8]) -> Result<()> {
+        let bytes = self.fields[field.0].bytes();
+        for (&row, out) in rows.iter().zip(out.chunks_exact_mut(bytes)) {
+            out.copy_from_slice(&self.bytes[field.0][row as usize * bytes..][..bytes]);
+        }
+        Ok(())
+    }
+}

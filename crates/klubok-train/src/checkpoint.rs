@@ -1,0 +1,288 @@
+//! Checkpoints: `checkpoint/state.safetensors`, everything needed to go on, in one file.
+//!
+//! Tensors: `params.NAME`, `moments.MOMENT.NAME`, `running.NAME`, `best.NAME` (parameters and
+//! running statistics of the best epoch), each in the precision of the backend that trained, so
+//! that going on is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind
+//! the medians; `seal`, the hash of all the rest. One metadata key, `checkpoint`: a JSON string
+//! with the version, the settings, the progress and the marks of the logs.
+//!
+//! The file is not trusted: the seal finds what a disk or a hand changed, and what contradicts
+//! itself or the settings is refused though the seal be right.
+
+use std::{borrow::Cow, path::Path};
+
+use klubok_model::{
+    atomic::stream_atomically,
+    tensors::{self, Tensor},
+};
+use klubok_nn::{
+    error::PlanError,
+    plan::{ParamSpec, Plan, RunningSpec},
+    state::{Block, Numbers, State, Weights},
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result, RunError,
+    config::{Config, KEYS},
+    control::Recorded,
+    logs::Marks,
+    progress::Progress,
+    run_dir::RunInfo,
+    trainer::Snapshot,
+};
+
+const KEY: &str = "checkpoint";
+const VERSION: u32 = 3;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    version: u32,
+    settings: Settings,
+    progress: Progress,
+    logs: Marks,
+}
+
+/// What a result depends on beside the data: a run goes on with what it began with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    config: Config,
+    /// Which kernels the run was made for.
+    kernel: String,
+    /// What people did in the run that this one repeats.
+    replay: Vec<Recorded>,
+}
+
+impl Settings {
+    /// Those of a run.
+    pub fn new(config: &Config, info: &RunInfo) -> Self {
+        let (kernel, replay) = (info.kernel.clone(), info.replay.clone());
+        Self { config: config.clone(), kernel, replay }
+    }
+
+    /// In what they differ from those of a checkpoint, if a result depends on it: the first key,
+    /// its value at the checkpoint and its value now.
+    fn change(&self, before: &Settings) -> Option<RunError> {
+        let changed = |key: &str, before: String, now: String| {
+            (before != now).then(|| RunError::Changed { key: key.to_owned(), before, now })
+        };
+        let acts = |settings: &Settings| format!("{} acts", settings.replay.len());
+        KEYS.iter()
+            // Who computes a tile depends on them, what it computes does not.
+            .filter(|key| key.path != "train.threads")
+            .find_map(|key| changed(key.path, before.config.written(key), self.config.written(key)))
+            .or_else(|| changed("run.kernel", before.kernel.clone(), self.kernel.clone()))
+            .or_else(|| {
+                let other = before.replay != self.replay;
+                let now = format!("{} (others)", acts(self));
+                other.then(|| RunError::Changed {
+                    key: "run.replay".into(),
+                    before: acts(before),
+                    now,
+                })
+            })
+    }
+}
+
+/// What a checkpoint holds, where it lies while a training is under way.
+pub struct Contents<'a> {
+    /// What the run is trained with.
+    pub settings: &'a Settings,
+    /// Position, running figures and trackers.
+    pub progress: &'a Progress,
+    /// Weights of the best epoch.
+    pub best: &'a Weights,
+    /// The weights, moments and running statistics now, block by block.
+    pub state: &'a dyn Fn(Block) -> Result<Cow<'a, Numbers>>,
+}
+
+/// Writes a checkpoint of a training of `plan`; the file is replaced whole or not at all.
+///
+/// # Errors
+/// When the device fails, the file cannot be written, or the metadata is larger than 32 MiB.
+pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> Result<()> {
+    let Contents { settings, progress, best, state } = contents;
+    let (settings, progress) = ((*settings).clone(), *progress);
+    let metadata = Metadata { version: VERSION, settings, progress: progress.clone(), logs };
+    let metadata = serde_json::to_string(&metadata).map_err(std::io::Error::other)?;
+    let ratios = [&progress.epoch_meter, &progress.step_meter].map(|meter| &meter.update_ratios);
+    // All blocks of one training are of the same kind; the ratios are always f32.
+    let wide = best.params.first().map_or(Dtype::F32, tensors::dtype);
+    let parts = layout(plan);
+    let tensor = |(name, part, len): &(String, Part, usize)| match *part {
+        Part::Ratios(meter, layer) => {
+            let shape = vec![ratios[meter][layer].len()];
+            Tensor { name: name.clone(), shape, dtype: Dtype::F32 }
+        }
+        Part::State(_) | Part::BestParam(_) | Part::BestRunning(_) => {
+            Tensor { name: name.clone(), shape: vec![*len], dtype: wide }
+        }
+    };
+    let tensors: Vec<Tensor> = parts.iter().map(tensor).collect();
+    let numbers = |i: usize| match parts[i].1 {
+        Part::State(block) => state(block).map_err(std::io::Error::other),
+        Part::BestParam(p) => Ok(Cow::Borrowed(&best.params[p])),
+        Part::BestRunning(r) => Ok(Cow::Borrowed(&best.running[r])),
+        Part::Ratios(meter, layer) => Ok(Cow::Owned(Numbers::F32(ratios[meter][layer].clone()))),
+    };
+    let file = |out: &mut _| tensors::write_sealed(out, (KEY, metadata), &tensors, numbers);
+    Ok(stream_atomically(path, file)?)
+}
+
+/// What a checkpoint holds; `path` is for messages.
+///
+/// # Errors
+/// When `bytes` are no checkpoint, a damaged one, one of another version, or of another network;
+/// [`RunError::Changed`] when it was made with other settings.
+pub fn from_bytes(
+    path: &Path,
+    bytes: &[u8],
+    plan: &Plan,
+    settings: &Settings,
+) -> Result<(Snapshot, Marks)> {
+    let Metadata { settings: before, progress, logs, .. } = metadata(path, bytes)?;
+    if let Some(change) = settings.change(&before) {
+        return Err(change);
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(path, &e))?;
+    let mut blocks = Vec::new();
+    for (name, part, expected) in layout(plan) {
+        let tensor = file.tensor(&name).map_err(|e| damaged(path, &e))?;
+        let block = numbers(&tensor)
+            .ok_or_else(|| damaged(path, &format!("`{name}` holds {}", tensor.dtype())))?;
+        if !matches!(part, Part::Ratios(..)) && expected != block.len() {
+            let (what, got) = (name, block.len());
+            return Err(PlanError::ShapeMismatch { what, expected, got }.into());
+        }
+        blocks.push(block);
+    }
+    let snapshot = snapshot(plan, progress, blocks);
+    match snapshot.progress.flaw(Some(plan.layers.len()), settings.config.train.epochs) {
+        Some(flaw) => Err(damaged(path, &flaw)),
+        None => Ok((snapshot, logs)),
+    }
+}
+
+/// How far a training has come, from the bytes of its checkpoint; `path` is for messages.
+///
+/// # Errors
+/// When `bytes` are no checkpoint, a damaged one, or one of another version; [`RunError::Changed`]
+/// when it was made with other settings.
+pub fn progress(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Progress> {
+    let Metadata { settings: before, progress, .. } = metadata(path, bytes)?;
+    if let Some(change) = settings.change(&before) {
+        return Err(change);
+    }
+    match progress.flaw(None, settings.config.train.epochs) {
+        Some(flaw) => Err(damaged(path, &flaw)),
+        None => Ok(progress),
+    }
+}
+
+fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    tensors::check_header(bytes).map_err(|e| damaged(path, &e))?;
+    // Checks the sizes of all tensors too: a file that was cut short is found here.
+    SafeTensors::deserialize(bytes).map_err(|e| damaged(path, &e))?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(path, &e))?;
+    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let json = json.ok_or_else(|| damaged(path, &format!("it has no `{KEY}` in its metadata")))?;
+    let Version { version } = serde_json::from_str(json).map_err(|e| damaged(path, &e))?;
+    if version != VERSION {
+        let reason = format!("it is of version {version}, this klubok knows version {VERSION}");
+        return Err(damaged(path, &reason));
+    }
+    if !tensors::is_sealed(bytes) {
+        return Err(damaged(path, &"its content does not match its checksum"));
+    }
+    serde_json::from_str(json).map_err(|e| damaged(path, &e))
+}
+
+fn damaged(path: &Path, reason: &impl ToString) -> crate::RunError {
+    let (path, reason) = (path.display().to_string(), reason.to_string());
+    RunError::Checkpoint { path, reason }
+}
+
+/// A block of a checkpoint.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    State(Block),
+    BestParam(usize),
+    BestRunning(usize),
+    /// Update ratios of the epoch (0) or since the last chosen step (1), of a layer.
+    Ratios(usize, usize),
+}
+
+/// Every block with its name and length; that of ratios is not fixed.
+fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
+    let params = |prefix: &str, part: &dyn Fn(usize) -> Part| {
+        let of = |(p, spec): (usize, &ParamSpec)| {
+            (format!("{prefix}.{}", spec.name), part(p), spec.len())
+        };
+        plan.params.iter().enumerate().map(of).collect::<Vec<_>>()
+    };
+    let running = |prefix: &str, part: fn(usize) -> Part| {
+        let of = |(r, spec): (usize, &RunningSpec)| {
+            (format!("{prefix}.{}", spec.name), part(r), spec.len)
+        };
+        plan.running.iter().enumerate().map(of).collect::<Vec<_>>()
+    };
+    let ratios = |prefix: &str, meter| {
+        let of = |(layer, name): (usize, &String)| {
+            (format!("{prefix}.{name}"), Part::Ratios(meter, layer), 0)
+        };
+        plan.layers.iter().enumerate().map(of).collect::<Vec<_>>()
+    };
+    let moments = plan.update.rule.moments().iter().enumerate();
+    let moments = moments.flat_map(|(m, moment)| {
+        params(&format!("moments.{moment}"), &|p| Part::State(Block::Moment(m, p)))
+    });
+    [
+        params("params", &|p| Part::State(Block::Param(p))),
+        moments.collect(),
+        running("running", |r| Part::State(Block::Running(r))),
+        params("best", &Part::BestParam),
+        running("best", Part::BestRunning),
+        ratios("epoch_ratios", 0),
+        ratios("step_ratios", 1),
+    ]
+    .concat()
+}
+
+/// A training from its blocks, in the order of [`layout`].
+fn snapshot(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Snapshot {
+    let mut blocks = blocks.into_iter();
+    let mut take = |count: usize| blocks.by_ref().take(count).collect::<Vec<_>>();
+    let (params, running) = (plan.params.len(), plan.running.len());
+    let state = State {
+        params: take(params),
+        moments: plan.update.rule.moments().iter().map(|_| take(params)).collect(),
+        running: take(running),
+    };
+    let best = Weights { params: take(params), running: take(running) };
+    for meter in [&mut progress.epoch_meter, &mut progress.step_meter] {
+        meter.update_ratios = take(plan.layers.len()).iter().map(Numbers::to_f32).collect();
+    }
+    Snapshot { progress, state, best }
+}
+
+fn numbers(tensor: &TensorView<'_>) -> Option<Numbers> {
+    let bytes = tensor.data();
+    match tensor.dtype() {
+        Dtype::F32 => {
+            let words = bytes.as_chunks().0.iter();
+            Some(Numbers::F32(words.map(|&word| f32::from_le_bytes(word)).collect()))
+        }
+        Dtype::F64 => {
+            let words = bytes.as_chunks().0.iter();
+            Some(Numbers::F64(words.map(|&word| f64::from_le_bytes(word)).collect()))
+        }
+        _ => None,
+    }
+}

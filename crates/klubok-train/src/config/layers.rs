@@ -1,0 +1,494 @@
+//! Settings in layers, later over earlier: defaults, preset, file, flags.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use klubok_data::bounded;
+use serde::Deserialize;
+use toml::{
+    Spanned, Value,
+    de::{DeTable, DeValue, ValueDeserializer},
+};
+use toml_parser::{Source, lexer::TokenKind};
+
+use super::{
+    Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset,
+    keys::{self, DefaultValue},
+    notes,
+};
+
+/// Lists and tables within each other, and parts of a dotted key. The parser has a bound of its
+/// own, but when it looks for the end of what is wrong it goes as deep as the brackets do.
+const DEPTH: usize = 16;
+/// Letters of a key or a value that are shown in a message.
+const SHOWN: usize = 80;
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a preset.
+    Preset(Preset),
+    /// In a file.
+    File {
+        /// The file.
+        file: String,
+        /// Number of the line, from 1.
+        line: usize,
+    },
+    /// In a flag, such as `--set`.
+    Flag,
+}
+
+/// Completes a sentence with a file's line or a preset; a flag needs no pointing at.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Preset(preset) => write!(f, " in preset `{}`", preset.name()),
+            Place::File { file, line } => write!(f, " in line {line} of `{file}`"),
+            Place::Flag => Ok(()),
+        }
+    }
+}
+
+/// What has been written so far over the defaults. Cloned, it gives the variants of a comparison.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    kind: DataKind,
+    settings: BTreeMap<&'static str, Setting>,
+    run: Option<toml::Table>,
+}
+
+/// A checked value and where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) place: Place,
+}
+
+/// All layers together.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The settings, every one concrete.
+    pub config: Config,
+    /// What a person should know about them.
+    pub notes: Vec<Note>,
+    /// The table `[run]` of the file, which a run's `config.toml` has beside the settings.
+    pub run: Option<toml::Table>,
+}
+
+impl Layers {
+    /// The defaults with a preset over them.
+    pub fn new(preset: Preset, kind: DataKind) -> Self {
+        let mut layers = Self { kind, settings: BTreeMap::new(), run: None };
+        preset_layer(&mut layers, preset);
+        layers
+    }
+
+    /// The value of a key so far, which may be `"auto"`.
+    pub(super) fn value(&self, key: &Key) -> Value {
+        let setting = self.settings.get(key.path);
+        setting.map_or_else(|| key.default_value(), |setting| setting.value.clone())
+    }
+
+    /// Puts a TOML file over what is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its
+    /// range.
+    pub fn file(&mut self, path: &Path) -> crate::Result<()> {
+        let text = bounded::read_to_string(path, bounded::SETTINGS)?;
+        Ok(self.text(&text, &path.display().to_string())?)
+    }
+
+    /// Puts TOML over what is there; `file` names it in messages.
+    ///
+    /// # Errors
+    /// When it is not TOML, or has an unknown key or a value out of its range. Nothing changes
+    /// then.
+    pub fn text(&mut self, text: &str, file: &str) -> Result<(), ConfigError> {
+        let mut next = self.clone();
+        next.add(text, file, |line| Place::File { file: file.into(), line })?;
+        *self = next;
+        Ok(())
+    }
+
+    /// Puts one setting over what is there, from a flag: `512,256` is a list, a bare word a string.
+    ///
+    /// # Errors
+    /// When the key is unknown or the value out of its range.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
+        let known = known(key, || Place::Flag)?;
+        self.put(known, Some(&Key::read_flag(value)), value, Place::Flag)
+    }
+
+    /// Puts one setting over what is there, written `key=value`.
+    ///
+    /// # Errors
+    /// As [`Layers::set`], and when there is no `=`.
+    pub fn assign(&mut self, text: &str) -> Result<(), ConfigError> {
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| ConfigError::Assignment { text: text.into() })?;
+        self.set(key.trim(), value)
+    }
+
+    /// All layers together, with concrete values for everything that was `"auto"`.
+    ///
+    /// What is left open is filled in for this machine.
+    ///
+    /// # Errors
+    /// When values that are right by themselves do not go together.
+    pub fn resolve(self, machine: Machine) -> Result<Resolved, ConfigError> {
+        let config = super::resolve::config(&self.settings, self.kind, machine);
+        super::resolve::check(&config, self.kind)?;
+        let notes = notes::notes(&config, &self.settings, self.kind);
+        Ok(Resolved { config, notes, run: self.run })
+    }
+
+    /// The settings in a run's own `config.toml`, with its table `[run]`. They are checked like
+    /// anybody's, and nothing may be left open. A fixed key that is missing has its default: an
+    /// earlier klubok did not know it.
+    ///
+    /// # Errors
+    /// As [`Layers::text`] and [`Layers::resolve`], and when a value is `"auto"` or missing where
+    /// that means it.
+    pub fn of_run(text: &str, file: &str) -> Result<Resolved, ConfigError> {
+        // What a shift may be depends on the data, which may be gone; a larger one repeats the edge
+        // and does no harm.
+        let mut layers = Self::new(Preset::Plain, DataKind::Points);
+        // A setting that could not be used yet, and is no longer one.
+        layers.text(&text.replace("\ntarget = \"\"", "\n"), file)?;
+        let (settings, file) = (layers.settings.clone(), file.to_owned());
+        let resolved = layers.resolve(Machine::plain(1))?;
+        let is_open = |key: &&Key| match settings.get(key.path) {
+            Some(Setting { value, .. }) => {
+                super::text::written(value) != resolved.config.written(key)
+            }
+            // An earlier klubok had no such key: names decided.
+            None if key.path == "data.layout" => false,
+            None => matches!(key.default, DefaultValue::Auto(_)),
+        };
+        match KEYS.iter().find(is_open) {
+            Some(key) => Err(ConfigError::Open { key: key.path, file }),
+            None => Ok(resolved),
+        }
+    }
+
+    /// Adds all settings of a text or, when one is wrong, the ones before it.
+    fn add(
+        &mut self,
+        text: &str,
+        file: &str,
+        place: impl Fn(usize) -> Place,
+    ) -> Result<(), ConfigError> {
+        let line = |at: usize| text[..at].matches('\n').count() + 1;
+        if let Some(at) = too_deep(text) {
+            let message = format!("lists, tables or keys more than {DEPTH} deep");
+            return Err(ConfigError::Syntax { file: file.into(), line: line(at), message });
+        }
+        let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
+            file: file.into(),
+            line: line(error.span().map_or(0, |span| span.start)),
+            message: error.message().into(),
+        })?;
+        for entry in entries(table.into_inner()) {
+            let place = || place(line(entry.at));
+            let written = &text[entry.value.span()];
+            let value = Value::deserialize(ValueDeserializer::from(entry.value.clone())).ok();
+            match (entry.path.as_str(), value) {
+                ("run", Some(Value::Table(run))) => self.run = Some(run),
+                (path, _) if is_section(path) => {
+                    return Err(ConfigError::Value {
+                        key: path.into(),
+                        value: short(written),
+                        allowed: format!("a section: `[{path}]` and its keys below"),
+                        place: place(),
+                    });
+                }
+                (path, value) => {
+                    let key = known(path, place)?;
+                    self.put(key, value.as_ref(), written, place())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        key: &'static Key,
+        value: Option<&Value>,
+        written: &str,
+        place: Place,
+    ) -> Result<(), ConfigError> {
+        match value.and_then(|value| key.check(value)) {
+            Some(value) => {
+                self.settings.insert(key.path, Setting { value, place });
+                Ok(())
+            }
+            None => Err(ConfigError::Value {
+                key: key.path.into(),
+                value: short(written.trim().trim_matches('"')),
+                allowed: key.instead_of(value),
+                place,
+            }),
+        }
+    }
+}
+
+/// A value in a file.
+struct Entry<'t> {
+    path: String,
+    /// Where its key begins, in bytes.
+    at: usize,
+    value: Spanned<DeValue<'t>>,
+}
+
+/// The values of a file by `section.name`, in the order of the text. What is not a name in a
+/// section (a table in one, a value outside of one, an empty section that nobody knows) comes under
+/// its own path.
+fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    for (section, content) in table {
+        let at = section.span().start;
+        let path = section.into_inner().into_owned();
+        match content.get_ref() {
+            DeValue::Table(table) if path != "run" && (is_section(&path) || !table.is_empty()) => {
+                entries.extend(table.iter().map(|(name, value)| Entry {
+                    path: format!("{path}.{}", name.get_ref()),
+                    at: name.span().start,
+                    value: value.clone(),
+                }));
+            }
+            _ => entries.push(Entry { path, at, value: content }),
+        }
+    }
+    entries.sort_by_key(|entry| entry.at);
+    entries
+}
+
+/// Where something is deeper than [`DEPTH`], in bytes.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut dots, mut open) = (0, Vec::new());
+    for token in Source::new(text).lex() {
+        match token.kind() {
+            TokenKind::Dot => dots += 1,
+            TokenKind::Atom
+            | TokenKind::Whitespace
+            | TokenKind::BasicString
+            | TokenKind::LiteralString => {}
+            kind => {
+                dots = 0;
+                match kind {
+                    TokenKind::LeftSquareBracket => open.push(TokenKind::RightSquareBracket),
+                    TokenKind::LeftCurlyBracket => open.push(TokenKind::RightCurlyBracket),
+                    // A bracket of the other kind closes nothing.
+                    kind if open.last() == Some(&kind) => drop(open.pop()),
+                    _ => {}
+                }
+            }
+        }
+        if dots >= DEPTH || open.len() > DEPTH {
+            return Some(token.span().start());
+        }
+    }
+    None
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| key.section() == path)
+}
+
+fn known(path: &str, place: impl Fn() -> Place) -> Result<&'static Key, ConfigError> {
+    keys::find(path).ok_or_else(|| ConfigError::UnknownKey {
+        key: short(path),
+        nearest: keys::nearest(path),
+        place: place(),
+    })
+}
+
+fn preset_layer(layers: &mut Layers, preset: Preset) {
+    layers
+        .add(preset.toml(layers.kind), preset.name(), |_| Place::Preset(preset))
+        .expect("a test loads every preset");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers() -> Layers {
+        Layers::new(Preset::Plain, DataKind::Pictures)
+    }
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        let error = layers().text(text, "a.toml").unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
+        let config = layers.clone().resolve(Machine::plain(2)).unwrap().config;
+        assert_eq!((config.train.epochs, config.train.learning_rate), (60, 0.01));
+        layers.text("[train]\nepochs = 7\nlearning_rate = 0.5", "a.toml").unwrap();
+        layers.assign("train.epochs=9").unwrap();
+        let config = layers.resolve(Machine::plain(2)).unwrap().config;
+        assert_eq!((config.train.epochs, config.train.learning_rate), (9, 0.5));
+    }
+
+    #[test]
+    fn a_file_with_an_error_changes_nothing() {
+        let mut layers = layers();
+        layers.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
+        assert_eq!(layers.resolve(Machine::plain(1)).unwrap().config.train.epochs, 30);
+    }
+
+    #[test]
+    fn the_run_table_is_handed_back() {
+        let mut layers = layers();
+        layers.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
+        let resolved = layers.resolve(Machine::plain(1)).unwrap();
+        assert_eq!(resolved.run.unwrap()["seconds"], Value::Integer(3));
+        assert_eq!(resolved.config.train.seed, 5);
+    }
+
+    #[test]
+    fn keys_are_no_deeper_than_the_stack() {
+        let deep = "a.".repeat(1 << 20);
+        let message =
+            "line 2 of `a.toml` is not valid TOML: lists, tables or keys more than 16 deep";
+        for text in [
+            format!("\n{deep}b = 1"),
+            format!("\n[{deep}b]"),
+            format!("\nx = {{{deep}b = 1}}"),
+            format!("\n{}b = 1", "'='.\"=\" . ".repeat(1 << 20)),
+            format!("\nx = {}", "{".repeat(1 << 20)),
+            format!("\nx = {}", "[{".repeat(1 << 20)),
+            format!("\nx = {}", "{]".repeat(1 << 20)),
+            format!("\nx = {}", "{[}".repeat(1 << 20)),
+            format!("\n{}", "[".repeat(1 << 20)),
+        ] {
+            let error = layers().text(&text, "a.toml").unwrap_err().to_string();
+            assert_eq!(error, message);
+        }
+        let rates = vec!["0.5"; 100].join(", ");
+        let text = format!("[model]\nhidden = {:?}\ndropout = [{rates}]", vec![2; 100]);
+        layers().text(&text, "a.toml").unwrap();
+    }
+
+    #[test]
+    fn an_endless_key_or_value_is_shown_in_short() {
+        let long = "y".repeat(1 << 20);
+        let begun = std::time::Instant::now();
+        for text in [format!("[train]\n{long} = 1"), format!("[train]\nepochs = '{long}'")] {
+            let error = layers().text(&text, "a.toml").unwrap_err().to_string();
+            assert!(error.len() < 300 && error.contains("yyy..."), "{error}");
+        }
+        assert!(begun.elapsed().as_secs() < 5);
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_one_and_the_line() {
+        refused(
+            "[train]\nepochs = 1\nlearning_rat = 0.1\n",
+            "unknown key `train.learning_rat` in line 3 of `a.toml`, the nearest known key is `train.learning_rate`",
+        );
+        refused(
+            "[optimizer]\nlr = 0.1\n",
+            "unknown key `optimizer.lr` in line 2 of `a.toml`, the nearest known key is `train.learning_rate`",
+        );
+        refused(
+            "epochs = 3",
+            "unknown key `epochs` in line 1 of `a.toml`, the nearest known key is `train.epochs`",
+        );
+        refused("\n[zzzz]\n", "unknown key `zzzz` in line 2 of `a.toml`");
+        refused("[data]\nqqqqqqq = 1", "unknown key `data.qqqqqqq` in line 2 of `a.toml`");
+        let error = layers().assign("train.epoch=3").unwrap_err().to_string();
+        assert_eq!(error, "unknown key `train.epoch`, the nearest known key is `train.epochs`");
+    }
+
+    #[test]
+    fn wrong_values_name_key_value_range_and_line() {
+        refused(
+            "[train]\nlearning_rate = -1",
+            "`train.learning_rate` is `-1` in line 2 of `a.toml`, it must be a number above 0, or \"auto\"",
+        );
+        refused(
+            "model = { dropout = 1 }",
+            "`model.dropout` is `1` in line 1 of `a.toml`, it must be a number of at least 0 and below 1, or a list with one a hidden layer",
+        );
+        refused(
+            "train.optimizer = \"adma\"",
+            "`train.optimizer` is `adma` in line 1 of `a.toml`, it must be one of sgd, rmsprop, adam, adamw",
+        );
+        refused(
+            "[train]\nseed = 99999999999999999999",
+            "`train.seed` is `99999999999999999999` in line 2 of `a.toml`, it must be a whole number of at least 0",
+        );
+        refused(
+            "[train.epochs]\nx = 1",
+            "`train.epochs` is `[train.epochs]` in line 1 of `a.toml`, it must be a whole number from 1 to 1000000",
+        );
+        refused(
+            "train = 3",
+            "`train` is `3` in line 1 of `a.toml`, it must be a section: `[train]` and its keys below",
+        );
+        let error = layers().assign("model.hidden=512,-256").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`model.hidden` is `512,-256`, it must be a list of at most 1000, each entry a whole number from 1 to 1000000"
+        );
+    }
+
+    #[test]
+    fn what_is_not_toml_names_the_line() {
+        let error = layers().text("[train]\nepochs = = 3", "a.toml").unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of `a.toml` is not valid TOML: "), "{error}");
+        let error = layers().text("[train]\nseed = 1\nseed = 2", "a.toml").unwrap_err().to_string();
+        assert!(error.starts_with("line 3 of `a.toml` is not valid TOML: duplicate"), "{error}");
+    }
+
+    #[test]
+    fn a_flag_needs_an_equals_sign() {
+        let error = layers().assign("train.epochs").unwrap_err().to_string();
+        assert!(error.contains("`train.epochs`") && error.contains("key=value"), "{error}");
+    }
+
+    #[test]
+    fn a_run_s_own_settings_are_checked_and_concrete() {
+        let written = layers().resolve(Machine::plain(3)).unwrap().config;
+        let text = written.to_toml();
+        let read = |text: &str| Layers::of_run(text, "config.toml").map(|resolved| resolved.config);
+        assert_eq!(read(&text).unwrap(), written);
+        // An earlier klubok had fewer keys.
+        assert_eq!(read(&text.replace("output_init", "#")).unwrap(), written);
+        assert_eq!(read(&text.replace("\nlimit =", "\ntarget = \"\"\n#")).unwrap(), written);
+        let refused = |from: &str, to: &str, words: &str| {
+            assert!(text.contains(from), "{from}");
+            let error = read(&text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        };
+        refused("size = 64", "size = 0", "`data.size` is `0` in line");
+        refused("dropout = 0.0", "dropout = nan", "`model.dropout` is `nan`");
+        refused("dropout = 0.0", "dropout = []", "`model.dropout` is `a list of 0`");
+        refused("threads = 3", "threads = 4095", "`train.threads` is `4095`");
+        refused("threads = 3", "threads = 0", "leaves `train.threads` open");
+        refused("precision = \"f32\"", "precision = \"auto\"", "leaves `train.precision` open");
+        refused("beta2 = 0.999", "beta2 = \"auto\"", "leaves `train.beta2` open");
+        refused("learning_rate = ", "#", "leaves `train.learning_rate` open");
+        refused("warmup_epochs = 1.5", "warmup_epochs = inf", "`train.warmup_epochs` is `inf`");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = layers().file(Path::new("no/such.toml")).unwrap_err().to_string();
+        assert!(error.contains("no/such.toml"), "{error}");
+    }
+}

@@ -1,0 +1,181 @@
+//! Settings that were asked for and have no effect, or seldom the one that is meant.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{
+    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Place, Schedule, layers::Setting,
+};
+
+/// Something that a person should know about the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The key was set and nothing reads it.
+    Unused {
+        /// The key.
+        key: &'static str,
+        /// Why: what would have to be set for it to matter.
+        because: &'static str,
+    },
+    /// The key does something that is seldom wanted.
+    Doubtful {
+        /// The key.
+        key: &'static str,
+        /// What it does.
+        because: &'static str,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Unused { key, because } => write!(f, "`{key}` has no effect: {because}"),
+            Note::Doubtful { key, because } => write!(f, "`{key}`: {because}"),
+        }
+    }
+}
+
+/// Notes on what a file or a flag set. What equals the default is never worth one: a run's own
+/// `config.toml` sets every key.
+pub(super) fn notes(
+    config: &Config,
+    settings: &BTreeMap<&'static str, Setting>,
+    kind: DataKind,
+) -> Vec<Note> {
+    let defaults = {
+        let same = ["train.optimizer", "train.schedule", "train.epochs"];
+        let same = same.iter().filter_map(|key| settings.get_key_value(key));
+        let same = same.map(|(key, setting)| (*key, setting.clone())).collect();
+        let machine = Machine::plain(config.train.threads);
+        toml::Table::try_from(super::resolve::config(&same, kind, machine))
+    };
+    let actual = toml::Table::try_from(config);
+    let (Ok(defaults), Ok(actual)) = (defaults, actual) else { return Vec::new() };
+    let asked_for = |key: &str| {
+        let (section, name) = key.split_once('.').unwrap_or_default();
+        settings.get(key).is_some_and(|s| !matches!(s.place, Place::Preset(_)))
+            && actual[section].get(name) != defaults[section].get(name)
+    };
+    let unused = unused(config, kind).into_iter().filter(|(key, _)| asked_for(key));
+    let mut notes: Vec<Note> = unused.map(|(key, because)| Note::Unused { key, because }).collect();
+    notes.extend(doubtful(config));
+    notes
+}
+
+/// Keys that nothing reads under these settings.
+fn unused(config: &Config, kind: DataKind) -> Vec<(&'static str, &'static str)> {
+    let train = &config.train;
+    let adam = matches!(train.optimizer, Optimizer::Adam | Optimizer::Adamw);
+    let sgd = train.optimizer == Optimizer::Sgd;
+    let decays =
+        matches!(train.schedule, Schedule::Step | Schedule::Exponential | Schedule::Plateau);
+    let decays_at_times = matches!(train.schedule, Schedule::Step | Schedule::Plateau);
+    let pictures = kind != DataKind::Points;
+    [
+        (!adam, "train.momentum", "`train.optimizer` is neither sgd nor rmsprop"),
+        (sgd, "train.nesterov", "`train.optimizer` is not sgd"),
+        (adam, "train.beta1", "`train.optimizer` is neither adam nor adamw"),
+        (!sgd, "train.beta2", "`train.optimizer` is sgd"),
+        (!sgd, "train.epsilon", "`train.optimizer` is sgd"),
+        (decays, "train.decay", "`train.schedule` is none of step, exponential, plateau"),
+        (decays_at_times, "train.decay_epochs", "`train.schedule` is neither step nor plateau"),
+        (train.schedule == Schedule::Cosine, "train.restarts", "`train.schedule` is not cosine"),
+        (train.early_stopping, "train.patience", "`train.early_stopping` is false"),
+        (pictures, "data.size", "the data are no pictures"),
+        (pictures, "data.color", "the data are no pictures"),
+        (pictures, "data.fit", "the data are no pictures"),
+        (pictures, "augment.flip", "the data are no pictures"),
+        (pictures, "augment.shift", "the data are no pictures"),
+    ]
+    .into_iter()
+    .filter(|(used, ..)| !used)
+    .map(|(_, key, because)| (key, because))
+    .collect()
+}
+
+fn doubtful(config: &Config) -> Vec<Note> {
+    let Config { data, model, train, regularization, .. } = config;
+    let mut notes = Vec::new();
+    let mut note = |key, because| notes.push(Note::Doubtful { key, because });
+    if !data.normalize {
+        note("data.normalize", "starting weights and learning rates count on normalised inputs");
+    }
+    if model.init == Init::Zeros && !model.hidden.is_empty() {
+        note(
+            "model.init",
+            "all units of a layer that starts at zero stay equal, they learn nothing",
+        );
+    }
+    if model.prior_bias && train.class_weights == ClassWeights::Balanced {
+        note(
+            "model.prior_bias",
+            "balanced class weights make classes even, the shares do not apply",
+        );
+    }
+    if train.decay == 1.0
+        && matches!(train.schedule, Schedule::Step | Schedule::Exponential | Schedule::Plateau)
+    {
+        note("train.decay", "a factor of 1 never changes the learning rate");
+    }
+    if regularization.l2 > 0.0 && regularization.weight_decay > 0.0 {
+        note("regularization.l2", "`regularization.weight_decay` shrinks the weights as well");
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Layers, Machine, Preset},
+        *,
+    };
+
+    fn notes_of(preset: Preset, kind: DataKind, sets: &[&str]) -> Vec<String> {
+        let mut layers = Layers::new(preset, kind);
+        for set in sets {
+            layers.assign(set).unwrap();
+        }
+        layers.resolve(Machine::plain(1)).unwrap().notes.iter().map(Note::to_string).collect()
+    }
+
+    #[test]
+    fn settings_without_effect_are_named() {
+        let notes = notes_of(
+            Preset::Plain,
+            DataKind::Points,
+            &[
+                "train.momentum=0.5",
+                "train.restarts=2",
+                "train.schedule=constant",
+                "augment.flip=true",
+            ],
+        );
+        assert_eq!(
+            notes,
+            [
+                "`train.momentum` has no effect: `train.optimizer` is neither sgd nor rmsprop",
+                "`train.restarts` has no effect: `train.schedule` is not cosine",
+                "`augment.flip` has no effect: the data are no pictures",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_layer_of_zeros_is_named() {
+        let notes = notes_of(Preset::Plain, DataKind::Pictures, &["model.init=zeros"]);
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].starts_with("`model.init`"), "{notes:?}");
+    }
+
+    #[test]
+    fn presets_and_complete_files_give_no_notes() {
+        for preset in [Preset::Balanced, Preset::Article, Preset::Plain] {
+            for kind in [DataKind::Pictures, DataKind::Idx, DataKind::Points] {
+                assert_eq!(notes_of(preset, kind, &[]), [""; 0]);
+                let config = Layers::new(preset, kind).resolve(Machine::plain(3)).unwrap().config;
+                let mut again = Layers::new(Preset::Plain, kind);
+                again.text(&config.to_toml(), "config.toml").unwrap();
+                assert_eq!(again.resolve(Machine::plain(1)).unwrap().notes, []);
+            }
+        }
+    }
+}

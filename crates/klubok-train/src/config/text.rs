@@ -1,0 +1,243 @@
+//! Settings as TOML for people: a run's `config.toml`, and the table of defaults.
+
+use std::fmt::Write;
+
+use toml::{Table, Value};
+
+use super::{Config, DataKind, KEYS, Key, Layers, Preset, keys::DefaultValue};
+
+impl Config {
+    /// All settings with their values as TOML, a short comment each. Read back by
+    /// [`Layers::text`](super::Layers::text) it gives the same settings.
+    pub fn to_toml(&self) -> String {
+        let table = Table::try_from(self).unwrap_or_default();
+        sections(|text, key| {
+            let _ = writeln!(text, "{} = {}  # {}", key.name(), value(&table, key), key.meaning);
+        })
+    }
+
+    /// The value of a key, as [`Config::to_toml`] writes it.
+    pub fn written(&self, key: &Key) -> String {
+        value(&Table::try_from(self).unwrap_or_default(), key)
+    }
+}
+
+fn value(table: &Table, key: &Key) -> String {
+    let value = table.get(key.section()).and_then(|section| section.get(key.name()));
+    value.map_or_else(|| key.default_value().to_string(), written)
+}
+
+/// Every setting with its value in a preset for pictures, and where other data or another preset
+/// has another one; meaning, range and source. TOML that can be used as a file.
+pub fn defaults_text(preset: Preset) -> String {
+    let name = preset.name();
+    let head = format!(
+        "# What `klubok train` uses on folders of pictures: the preset {name}. Where IDX files (such \
+         as MNIST), points (demo:spirals) or another preset have another value, that is said.\n\n"
+    );
+    let value = |preset, kind, key: &Key| written(&Layers::new(preset, kind).value(key));
+    let body = sections(|text, key| {
+        let own = value(preset, DataKind::Pictures, key);
+        let _ = writeln!(text, "\n# {}", key.meaning);
+        let _ = writeln!(text, "# allowed: {}", key.range());
+        if let DefaultValue::Auto(rule) = key.default {
+            let _ = writeln!(text, "# auto: {rule}");
+        }
+        let of_preset = preset.source(DataKind::Pictures, key);
+        let _ = writeln!(text, "# source: {}", of_preset.unwrap_or(key.source));
+        let kinds = [("IDX files", DataKind::Idx), ("points", DataKind::Points)];
+        for (of, kind) in kinds {
+            let other = value(preset, kind, key);
+            if other != own {
+                let _ = writeln!(text, "# {of}: {other}");
+            }
+        }
+        for other in Preset::ALL.into_iter().filter(|&other| other != preset) {
+            let its = value(other, DataKind::Pictures, key);
+            if its != own {
+                let _ = writeln!(text, "# preset {}: {its}", other.name());
+            }
+        }
+        let _ = writeln!(text, "{} = {own}", key.name());
+    });
+    head + &body
+}
+
+fn sections(line: impl Fn(&mut String, &Key)) -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for key in KEYS {
+        if key.section() != section {
+            section = key.section();
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{gap}[{section}]");
+        }
+        line(&mut text, key);
+    }
+    text
+}
+
+/// As TOML; very small and large numbers with an exponent.
+pub(super) fn written(value: &Value) -> String {
+    match value {
+        Value::Float(x) => format!("{x:?}"),
+        Value::Array(values) => {
+            format!("[{}]", values.iter().map(written).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_nn::plan::Activation;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::{
+        super::{
+            Machine,
+            keys::{Allowed, Arity},
+        },
+        *,
+    };
+
+    fn read(text: &str) -> Config {
+        let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+        layers.text(text, "config.toml").unwrap();
+        layers.resolve(Machine::plain(1)).unwrap().config
+    }
+
+    fn balanced() -> Config {
+        Layers::new(Preset::Balanced, DataKind::Pictures).resolve(Machine::plain(5)).unwrap().config
+    }
+
+    #[test]
+    fn the_table_and_the_structs_have_the_same_keys() {
+        let config = balanced();
+        let table = Table::try_from(&config).unwrap();
+        let mut paths: Vec<String> = table
+            .iter()
+            .flat_map(|(section, keys)| {
+                keys.as_table().unwrap().keys().map(move |key| format!("{section}.{key}"))
+            })
+            .collect();
+        paths.sort();
+        let mut known: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+        known.sort_unstable();
+        assert_eq!(paths, known);
+    }
+
+    #[test]
+    fn every_default_is_allowed() {
+        for key in KEYS {
+            assert!(key.check(&key.default_value()).is_some(), "{}", key.path);
+        }
+    }
+
+    /// The words that serde knows for a key: it lists them when it is given another one.
+    fn words_of_struct(key: &Key) -> Vec<String> {
+        let message = if key.path == "model.activation" {
+            Activation::deserialize(Value::String("no such word".into())).unwrap_err().to_string()
+        } else {
+            let mut table = Table::try_from(balanced()).unwrap();
+            table[key.section()][key.name()] = Value::String("no such word".into());
+            Config::deserialize(table).unwrap_err().to_string()
+        };
+        let expected = message.lines().next().unwrap().split_once("expected").unwrap().1;
+        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_table_and_the_structs_have_the_same_words() {
+        for key in KEYS {
+            if let Allowed::OneOf(words) = key.allowed {
+                // What is open is resolved before a struct is made; which epoch is the best is a
+                // rule by this name.
+                let is_open = |word: &str| word == "auto" && key.path != "train.monitor";
+                let words: Vec<&str> = words.iter().copied().filter(|w| !is_open(w)).collect();
+                assert_eq!(words_of_struct(key), words, "{}", key.path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_printed_defaults_are_what_is_used() {
+        for preset in Preset::ALL {
+            let used = Layers::new(preset, DataKind::Pictures).resolve(Machine::plain(1)).unwrap();
+            assert_eq!(read(&defaults_text(preset)), used.config);
+        }
+        let text = defaults_text(Preset::Balanced);
+        assert!(text.contains("epsilon = 1e-8"));
+        assert!(text.contains("# IDX files: [512, 256]\n"), "{text}");
+        assert!(text.contains("# preset article: [512, 256, 128]\n# preset plain: [512, 256]"));
+    }
+
+    #[test]
+    fn every_value_has_its_own_source() {
+        for preset in Preset::ALL {
+            for key in KEYS {
+                let value = Layers::new(preset, DataKind::Pictures).value(key);
+                let is_own = value != key.default_value();
+                let source = preset.source(DataKind::Pictures, key);
+                assert!(!is_own || source.is_some(), "{} in {}", key.path, preset.name());
+            }
+        }
+        let text = defaults_text(Preset::Balanced);
+        assert!(text.contains("# source: Srivastava et al. 2014\n"), "{text}");
+        assert!(defaults_text(Preset::Plain).contains("# source: the plain network\n"));
+    }
+
+    #[test]
+    fn a_written_file_has_every_key() {
+        let table: Table = balanced().to_toml().parse().unwrap();
+        for key in KEYS {
+            assert!(table[key.section()].get(key.name()).is_some(), "{}", key.path);
+        }
+        let open = balanced().to_toml().replace("monitor = \"auto\"", "");
+        assert!(!open.contains("= \"auto\""));
+        assert_eq!(Config::deserialize(table).unwrap(), balanced());
+    }
+
+    /// Any allowed value of a key, as TOML.
+    fn any_value(key: &'static Key) -> BoxedStrategy<Value> {
+        let one = match key.allowed {
+            Allowed::Switch => any::<bool>().prop_map(Value::Boolean).boxed(),
+            Allowed::OneOf(words) => {
+                proptest::sample::select(words).prop_map(|w| Value::String(w.into())).boxed()
+            }
+            Allowed::Whole(min, max) => (min..=max).prop_map(Value::Integer).boxed(),
+            Allowed::Number(..) => prop_oneof![0.0..1.0, 1e-30..1e30f64]
+                .prop_map(Value::Float)
+                .prop_filter("in range", |v| key.check(v).is_some())
+                .boxed(),
+        };
+        match key.arity {
+            Arity::List => proptest::collection::vec(one, 0..4).prop_map(Value::Array).boxed(),
+            Arity::One | Arity::OneOrEach => one,
+        }
+    }
+
+    /// Some keys, each with an allowed value.
+    fn any_changes() -> impl Strategy<Value = Vec<(&'static Key, Value)>> {
+        let keys: Vec<&'static Key> = KEYS.iter().collect();
+        proptest::sample::subsequence(keys, 0..12).prop_flat_map(|keys| {
+            let change = |key| any_value(key).prop_map(move |value| (key, value));
+            keys.into_iter().map(change).collect::<Vec<_>>()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn written_and_read_back_settings_are_the_same(changes in any_changes()) {
+            let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+            for (key, value) in changes {
+                let text = format!("{} = {value}", key.path);
+                prop_assert!(layers.text(&text, "a.toml").is_ok(), "{text}");
+            }
+            if let Ok(resolved) = layers.resolve(Machine::plain(7)) {
+                prop_assert_eq!(read(&resolved.config.to_toml()), resolved.config);
+            }
+        }
+    }
+}

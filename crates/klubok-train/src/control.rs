@@ -1,0 +1,361 @@
+//! What others may do to a training under way: ask it to rest, to go on, to take another learning
+//! rate, to stop, and look at the network between two steps.
+//!
+//! Any thread may ask through a [`Control`]. Before each step the training looks at two numbers
+//! that need no lock; only when something was asked it takes one. What a person did is written to
+//! the run's `events.jsonl`, with its step, and synced, before it is done: a run that is killed
+//! does it again when it goes on, and another training can repeat it.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
+    },
+};
+
+use klubok_nn::backend::Program;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use crate::progress::Progress;
+
+/// What a person does to a training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// Rest before the next step.
+    Pause,
+    /// Go on.
+    GoOn,
+    /// Take one step, then rest.
+    OneStep,
+    /// Go on to the end of the epoch, then rest.
+    OneEpoch,
+    /// Let the learning rate be this in the next step, and follow its schedule from there.
+    LearningRate {
+        /// The rate, above 0; training takes it as an f32, which must be so, too.
+        #[serde(deserialize_with = "usable_rate")]
+        rate: f64,
+    },
+    /// End the run here; the best weights are kept.
+    Stop,
+    /// Let there be so many epochs in all: a run that has ended goes on. Early stopping counts
+    /// anew.
+    Epochs {
+        /// How many.
+        #[serde(deserialize_with = "usable_epochs")]
+        epochs: u64,
+        /// The learning rate of the next step, as in [`Act::LearningRate`]; without one its
+        /// schedule goes on, and after its end stays at its last rate.
+        #[serde(
+            deserialize_with = "usable_rate_or_none",
+            skip_serializing_if = "Option::is_none",
+            default
+        )]
+        rate: Option<f64>,
+    },
+}
+
+/// The most epochs that a run can have, as in the settings.
+pub const MOST_EPOCHS: u64 = 1_000_000;
+
+/// Whether training can take this for a learning rate: above 0 and finite, in f32.
+pub fn is_rate(rate: f64) -> bool {
+    let rate = rate as f32;
+    rate > 0.0 && rate.is_finite()
+}
+
+fn usable_rate<'de, D: Deserializer<'de>>(rate: D) -> Result<f64, D::Error> {
+    let rate = f64::deserialize(rate)?;
+    let wrong = || D::Error::custom(format!("a learning rate of {rate:e} cannot be used"));
+    is_rate(rate).then_some(rate).ok_or_else(wrong)
+}
+
+fn usable_rate_or_none<'de, D: Deserializer<'de>>(rate: D) -> Result<Option<f64>, D::Error> {
+    usable_rate(rate).map(Some)
+}
+
+fn usable_epochs<'de, D: Deserializer<'de>>(epochs: D) -> Result<u64, D::Error> {
+    let epochs = u64::deserialize(epochs)?;
+    let wrong = || D::Error::custom(format!("there cannot be {epochs} epochs"));
+    (1..=MOST_EPOCHS).contains(&epochs).then_some(epochs).ok_or_else(wrong)
+}
+
+impl Act {
+    /// Whether it changes what is computed, and not only when.
+    pub fn changes_weights(self) -> bool {
+        matches!(self, Act::LearningRate { .. } | Act::Stop | Act::Epochs { .. })
+    }
+}
+
+/// What a person did, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Updates done before.
+    pub step: u64,
+    /// What.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+/// A look at a training between two steps: at the weights, and how far it has come. It takes
+/// training time, so it should be short.
+pub type Look = Box<dyn FnOnce(&dyn Program, &Progress) + Send>;
+
+/// How others reach a training under way.
+#[derive(Default)]
+pub struct Control {
+    /// Something other than a look was asked.
+    called: AtomicBool,
+    /// Looks that wait.
+    looks: AtomicUsize,
+    asked: Mutex<Asked>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Asked {
+    interrupted: bool,
+    closed: bool,
+    /// Acts, each with who is told when it stands in the log.
+    acts: VecDeque<(Act, mpsc::Sender<()>)>,
+    /// Looks, each with the step before which it is too early for it.
+    looks: VecDeque<(u64, Look)>,
+}
+
+impl Control {
+    /// Nothing was asked yet.
+    pub const fn new() -> Self {
+        Self {
+            called: AtomicBool::new(false),
+            looks: AtomicUsize::new(0),
+            asked: Mutex::new(Asked {
+                interrupted: false,
+                closed: false,
+                acts: VecDeque::new(),
+                looks: VecDeque::new(),
+            }),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// Lets the step under way finish and leaves the run to be resumed. True when it was asked for
+    /// the first time.
+    pub fn interrupt(&self) -> bool {
+        let first = !std::mem::replace(&mut self.asked().interrupted, true);
+        self.call();
+        first
+    }
+
+    /// Asks for something. The answer comes when it stands in the run's log, so that no kill can
+    /// take it back, and never when the training has ended.
+    pub fn ask(&self, act: Act) -> mpsc::Receiver<()> {
+        let (written, answer) = mpsc::channel();
+        let mut asked = self.asked();
+        if !asked.closed {
+            asked.acts.push_back((act, written));
+        }
+        drop(asked);
+        self.call();
+        answer
+    }
+
+    /// Asks for a look. When the training has ended it is dropped.
+    pub fn look(&self, look: Look) {
+        self.look_from(0, look);
+    }
+
+    /// Asks for a look after so many updates at the earliest. A look may ask for another one.
+    pub fn look_from(&self, step: u64, look: Look) {
+        let mut asked = self.asked();
+        if !asked.closed {
+            asked.looks.push_back((step, look));
+            self.looks.store(asked.looks.len(), Ordering::Relaxed);
+            self.arrived.notify_all();
+        }
+    }
+
+    fn call(&self) {
+        self.called.store(true, Ordering::Relaxed);
+        self.arrived.notify_all();
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when an act or an interruption waits.
+    pub(super) fn calls(&self) -> bool {
+        self.called.load(Ordering::Relaxed)
+    }
+
+    /// True when somebody asks for more epochs, for which a run that has ended goes on.
+    pub(super) fn extends(&self) -> bool {
+        self.asked().acts.iter().any(|(act, _)| matches!(act, Act::Epochs { .. }))
+    }
+
+    /// True when a look waits.
+    pub(super) fn has_look(&self) -> bool {
+        self.looks.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        self.asked().interrupted
+    }
+
+    /// The next act; after the last one nothing calls any more.
+    pub(super) fn next_act(&self) -> Option<(Act, mpsc::Sender<()>)> {
+        let mut asked = self.asked();
+        let act = asked.acts.pop_front();
+        self.called.store(asked.interrupted || !asked.acts.is_empty(), Ordering::Relaxed);
+        act
+    }
+
+    /// The next look for which it is not too early at this step.
+    pub(super) fn next_look(&self, step: u64) -> Option<Look> {
+        let mut asked = self.asked();
+        let due = asked.looks.iter().position(|(from, _)| *from <= step)?;
+        let look = asked.looks.remove(due);
+        self.looks.store(asked.looks.len(), Ordering::Relaxed);
+        look.map(|(_, look)| look)
+    }
+
+    /// Sleeps until something is asked that can be done at this step.
+    pub(super) fn wait(&self, step: u64) {
+        let nothing = |asked: &mut Asked| {
+            let look = asked.looks.iter().any(|(from, _)| *from <= step);
+            !asked.interrupted && asked.acts.is_empty() && !look
+        };
+        drop(self.arrived.wait_while(self.asked(), nothing));
+    }
+
+    /// The training has ended: acts and looks that wait are dropped, and so are those that come.
+    pub(super) fn close(&self) {
+        let mut asked = self.asked();
+        asked.closed = true;
+        asked.looks.clear();
+        asked.acts.clear();
+        self.looks.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_is_done_once_and_in_order() {
+        let control = Control::new();
+        assert!(!control.calls());
+        control.ask(Act::Pause);
+        control.ask(Act::OneStep);
+        assert!(control.calls());
+        let next = || control.next_act().map(|(act, _)| act);
+        assert_eq!(next(), Some(Act::Pause));
+        assert!(control.calls());
+        assert_eq!(next(), Some(Act::OneStep));
+        assert!(!control.calls() && control.next_act().is_none());
+    }
+
+    #[test]
+    fn an_interruption_calls_until_it_is_heard() {
+        let control = Control::new();
+        assert!(control.interrupt() && !control.interrupt());
+        assert!(control.next_act().is_none() && control.calls() && control.interrupted());
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_whatever_is_asked() {
+        for ask in [
+            (|control: &Control| drop(control.ask(Act::GoOn))) as fn(&Control),
+            |control| control.look(Box::new(|_, _| {})),
+            |control| assert!(control.interrupt()),
+        ] {
+            let control = Control::new();
+            std::thread::scope(|scope| {
+                scope.spawn(|| control.wait(0));
+                ask(&control);
+            });
+        }
+    }
+
+    #[test]
+    fn a_look_waits_for_its_step() {
+        let control = Control::new();
+        control.look_from(3, Box::new(|_, _| {}));
+        control.look(Box::new(|_, _| {}));
+        assert!(control.next_look(2).is_some() && control.next_look(2).is_none());
+        assert!(control.has_look());
+        // Who rests before that step is woken by something else only.
+        control.ask(Act::GoOn);
+        control.wait(2);
+        assert!(control.next_look(3).is_some() && !control.has_look());
+    }
+
+    #[test]
+    fn who_asks_learns_whether_it_was_written() {
+        let control = Control::new();
+        let (one, other) = (control.ask(Act::Pause), control.ask(Act::Stop));
+        let (_, written) = control.next_act().unwrap();
+        assert!(one.try_recv().is_err());
+        written.send(()).unwrap();
+        assert!(one.try_recv().is_ok());
+        control.close();
+        assert!(other.recv().is_err() && control.ask(Act::Stop).recv().is_err());
+    }
+
+    #[test]
+    fn nobody_looks_at_a_training_that_has_ended() {
+        let control = Control::new();
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        for before in [true, false] {
+            let sender = sender.clone();
+            let look = Box::new(move |_: &dyn Program, _: &Progress| drop(sender));
+            if before {
+                control.look(look);
+                control.close();
+            } else {
+                control.look(look);
+            }
+        }
+        drop(sender);
+        // Whoever waits for an answer learns at once that none comes.
+        assert!(receiver.recv().is_err() && !control.has_look());
+    }
+
+    #[test]
+    fn a_rate_that_training_cannot_hold_is_refused() {
+        let read = |rate: &str| {
+            let json = format!(r#"{{"act":"learning_rate","rate":{rate}}}"#);
+            serde_json::from_str::<Act>(&json)
+        };
+        assert_eq!(read("0.01").unwrap(), Act::LearningRate { rate: 0.01 });
+        for rate in ["0", "-0.1", "1e-46", "1e39", "null"] {
+            assert!(read(rate).is_err(), "{rate}");
+        }
+    }
+
+    #[test]
+    fn epochs_that_no_run_can_have_are_refused() {
+        let read = |rest: &str| {
+            serde_json::from_str::<Act>(&format!(r#"{{"act":"epochs","epochs":{rest}}}"#))
+        };
+        assert_eq!(read("9").unwrap(), Act::Epochs { epochs: 9, rate: None });
+        assert_eq!(read(r#"9,"rate":0.1"#).unwrap(), Act::Epochs { epochs: 9, rate: Some(0.1) });
+        for rest in ["0", "-1", "1000001", "1.5", r#"9,"rate":0"#, r#"9,"rate":null"#] {
+            assert!(read(rest).is_err(), "{rest}");
+        }
+    }
+
+    #[test]
+    fn acts_are_flat_objects() {
+        let json = |act| serde_json::to_string(&act).unwrap();
+        assert_eq!(json(Act::Epochs { epochs: 9, rate: None }), r#"{"act":"epochs","epochs":9}"#);
+        assert_eq!(json(Act::OneStep), r#"{"act":"one_step"}"#);
+        assert_eq!(
+            json(Act::LearningRate { rate: 0.01 }),
+            r#"{"act":"learning_rate","rate":0.01}"#
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! How far the weights of each layer are from where they began: `|W - W₀| / |W₀|`.
+//!
+//! The start is not kept in a checkpoint, as it follows from the settings. Of a small network it is
+//! kept in memory; of a large one, whose epochs are long, it is drawn again layer by layer.
+
+use std::borrow::Cow;
+
+use klubok_nn::{
+    backend::Program,
+    network::{Network, Start},
+    plan::{ParamKind, Plan},
+    state::{Block, Numbers},
+};
+
+use crate::{error::Result, task::Task};
+
+/// Weights up to which the start is kept: 32 MB.
+const KEPT: usize = 8 << 20;
+
+/// Measures the distance from a start.
+#[derive(Debug)]
+pub struct Distance {
+    network: Network,
+    start: Start,
+    seed: u64,
+    /// The weights of each layer, unless there are too many.
+    kept: Vec<Vec<f32>>,
+}
+
+impl Distance {
+    /// From the start of this task, which was drawn with this seed.
+    pub fn of(task: &Task, seed: u64) -> Self {
+        let (network, start) = (task.network.clone(), task.begin.clone());
+        let mut kept = Vec::new();
+        if network.parameters() <= KEPT {
+            let params = task.plan.params.iter().zip(&task.start.params);
+            let weights = params.filter(|(spec, _)| spec.kind == ParamKind::Weight);
+            kept.extend(weights.map(|(_, weights)| weights.to_f32()));
+        }
+        Self { network, start, seed, kept }
+    }
+
+    fn origin(&self, layer: usize) -> Cow<'_, [f32]> {
+        match self.kept.get(layer) {
+            Some(kept) => Cow::Borrowed(kept),
+            None => Cow::Owned(self.network.start_weights(layer, &self.start, self.seed)),
+        }
+    }
+
+    /// The distance of the weight matrix of each layer; none where it began at zero.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn measure(&self, program: &dyn Program, plan: &Plan) -> Result<Vec<Option<f64>>> {
+        let mut distances = vec![None; plan.layers.len()];
+        let params = plan.params.iter().enumerate();
+        for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
+            let now = program.store_block(Block::Param(p))?;
+            let (moved_sq, start_sq) = squares(&self.origin(spec.layer), &now);
+            distances[spec.layer] = (start_sq > 0.0).then(|| (moved_sq / start_sq).sqrt());
+        }
+        Ok(distances)
+    }
+}
+
+/// `Σ (w - w₀)²` and `Σ w₀²`.
+fn squares(start: &[f32], now: &Numbers) -> (f64, f64) {
+    match now {
+        Numbers::F32(now) => sums(start, now),
+        Numbers::F64(now) => sums(start, now),
+    }
+}
+
+/// Sums in eight lanes, which the compiler turns into vectors; the order is fixed.
+fn sums<T: Copy + Into<f64>>(start: &[f32], now: &[T]) -> (f64, f64) {
+    let mut lanes = [(0.0, 0.0); 8];
+    let add = |(moved_sq, start_sq): &mut (f64, f64), start: f32, now: T| {
+        let (start, now): (f64, f64) = (f64::from(start), now.into());
+        *moved_sq += (now - start) * (now - start);
+        *start_sq += start * start;
+    };
+    for (start, now) in start.chunks(8).zip(now.chunks(8)) {
+        for ((lane, &start), &now) in lanes.iter_mut().zip(start).zip(now) {
+            add(lane, start, now);
+        }
+    }
+    lanes.iter().fold((0.0, 0.0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn squares_by_hand() {
+        let start = [1.0f32, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 4.0];
+        let mut now = start;
+        (now[1], now[8]) = (5.0, 0.0);
+        let in_f32 = Numbers::F32(now.to_vec());
+        assert_eq!(squares(&start, &in_f32), (9.0 + 16.0, 1.0 + 4.0 + 4.0 + 16.0));
+        let in_f64 = Numbers::F64(now.map(f64::from).to_vec());
+        assert_eq!(squares(&start, &in_f64), (25.0, 25.0));
+    }
+}

@@ -1,0 +1,26 @@
+//! The training loop, its events, checkpoints and the run folder.
+//!
+//! [`trainer::Trainer`] trains in memory; [`session`] ties it to a [`run_dir::RunDir`] on disk.
+
+pub mod activity;
+pub mod batches;
+pub mod best;
+pub mod cadence;
+pub mod checkpoint;
+pub mod config;
+pub mod control;
+pub mod distance;
+mod error;
+pub mod evaluate;
+pub mod event;
+mod log;
+pub mod logs;
+pub mod meter;
+pub mod progress;
+pub mod run_dir;
+pub mod session;
+pub mod setup;
+pub mod task;
+pub mod trainer;
+
+pub use error::{Result, RunError};

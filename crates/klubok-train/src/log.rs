@@ -1,0 +1,141 @@
+//! One log of a run: lines are appended, and its mark in a checkpoint says what stood in it then.
+
+use std::{
+    io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
+    path::Path,
+};
+
+use fs_err::File;
+use klubok_data::bounded;
+use serde::{Deserialize, Serialize};
+use twox_hash::xxhash3_128::Hasher;
+
+use crate::{Result, RunError};
+
+/// How far each log was written, and what stands there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Marks {
+    pub(super) metrics: Mark,
+    pub(super) steps: Mark,
+    pub(super) events: Mark,
+}
+
+/// The same as it is written: the bytes of each log, and all hashes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    metrics: u64,
+    steps: u64,
+    events: u64,
+    hashes: [[u64; 2]; 3],
+}
+
+impl From<Marks> for Written {
+    fn from(Marks { metrics, steps, events }: Marks) -> Self {
+        let hashes = [metrics.hash, steps.hash, events.hash];
+        Self { metrics: metrics.bytes, steps: steps.bytes, events: events.bytes, hashes }
+    }
+}
+
+impl From<Written> for Marks {
+    fn from(
+        Written { metrics, steps, events, hashes: [of_metrics, of_steps, of_events] }: Written,
+    ) -> Self {
+        let mark = |bytes, hash| Mark { bytes, hash };
+        Self {
+            metrics: mark(metrics, of_metrics),
+            steps: mark(steps, of_steps),
+            events: mark(events, of_events),
+        }
+    }
+}
+
+/// Bytes of a log and their hash, the upper and the lower half: XXH3, 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) bytes: u64,
+    pub(super) hash: [u64; 2],
+}
+
+impl Default for Mark {
+    /// Of an empty log.
+    fn default() -> Self {
+        Self::new(0, &Hasher::new())
+    }
+}
+
+impl Mark {
+    fn new(bytes: u64, hasher: &Hasher) -> Self {
+        let hash = hasher.finish_128();
+        Self { bytes, hash: [(hash >> 64) as u64, hash as u64] }
+    }
+
+    /// The hasher of what it was made of, if that is what the log begins with.
+    pub(super) fn check(&self, path: &Path) -> Result<Hasher> {
+        let mut hasher = Hasher::new();
+        if self.bytes == 0 {
+            return Ok(hasher);
+        }
+        let mut got = 0;
+        match bounded::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            file => {
+                let (mut file, mut piece) = (file?.take(self.bytes), vec![0; 1 << 16]);
+                loop {
+                    let read = file.read(&mut piece)?;
+                    if read == 0 {
+                        break;
+                    }
+                    hasher.write(&piece[..read]);
+                    got += read as u64;
+                }
+            }
+        }
+        let path = || path.display().to_string();
+        if got < self.bytes {
+            return Err(RunError::Log { path: path(), expected: self.bytes, got });
+        }
+        if Self::new(got, &hasher) != *self {
+            return Err(RunError::LogChanged { path: path() });
+        }
+        Ok(hasher)
+    }
+}
+
+/// A log that is written to.
+pub(super) struct Log {
+    file: File,
+    bytes: u64,
+    /// Of all of them.
+    hasher: Hasher,
+    synced: bool,
+}
+
+impl Log {
+    /// A log, cut back to what the hasher knows.
+    pub(super) fn open(path: &Path, bytes: u64, hasher: Hasher) -> Result<Self> {
+        let mut file = bounded::open_to_write(path)?;
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::Start(bytes))?;
+        Ok(Self { file, bytes, hasher, synced: false })
+    }
+
+    pub(super) fn append(&mut self, line: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_vec(line).map_err(std::io::Error::other)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.hasher.write(&line);
+        self.bytes += line.len() as u64;
+        self.synced = false;
+        Ok(())
+    }
+
+    pub(super) fn sync(&mut self) -> Result<Mark> {
+        if !self.synced {
+            self.file.sync_data()?;
+            self.synced = true;
+        }
+        Ok(Mark::new(self.bytes, &self.hasher))
+    }
+}

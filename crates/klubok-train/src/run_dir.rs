@@ -1,0 +1,580 @@
+//! The folder of a run: made whole beside its final name, found again, and trained by one at a
+//! time.
+//!
+//! `config.toml` is written first, with the resolved settings and a section `[run]` that says what
+//! was trained on and with what; a folder without it is no run. Everything else is written by
+//! `session`.
+
+use std::{
+    borrow::Cow,
+    fs::TryLockError,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use fs_err::{self as fs, File};
+use klubok_data::{bounded, limits};
+use klubok_model::{atomic::sync_folder, write_atomically};
+use klubok_nn::plan::Plan;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result, RunError, checkpoint,
+    config::{Config, Layers},
+    control::Recorded,
+    logs::{EVENTS, METRICS, STEPS},
+    progress::Progress,
+    trainer::Snapshot,
+};
+
+/// Settings, and what the run is of.
+pub const CONFIG: &str = "config.toml";
+/// The best weights.
+pub const MODEL: &str = "model.safetensors";
+/// Everything needed to go on.
+pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
+/// Folder of that.
+const CHECKPOINTS: &str = "checkpoint";
+/// Which row is in which part.
+pub const SPLIT: &str = "split.csv";
+/// What tells other processes that a run is served, as long as the process that serves it holds a
+/// lock on it: the system lets go of that however the process ends.
+pub const LIVE: &str = "live.json";
+/// A report of the run.
+pub const REPORT: &str = "report.html";
+const LOCK: &str = ".lock";
+/// What klubok makes in the folder.
+const OURS: [&str; 10] =
+    [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS];
+
+/// `[run]` of a run's `config.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunInfo {
+    /// Version of klubok that made the run.
+    pub klubok: String,
+    /// Absolute path of the data, or `demo:NAME`.
+    pub data: String,
+    /// Absolute path of the validation part, where it was given apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val: Option<String>,
+    /// Absolute path of the test part, where it was given apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub test: Option<String>,
+    /// The preset that the settings began with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub preset: Option<String>,
+    /// Which kernels compute: others may give other bits.
+    pub kernel: String,
+    /// What people did in the run that this one repeats.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replay: Vec<Recorded>,
+    /// What the data looked like: `resume` refuses data that has changed.
+    pub fingerprint: toml::Table,
+}
+
+/// Where a new run goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// To this folder.
+    Folder(&'a Path),
+    /// To `NAME-001` in this folder, or the number after the highest there is.
+    Numbered {
+        /// The folder of the runs.
+        runs: &'a Path,
+        /// The name before the number.
+        name: &'a str,
+    },
+}
+
+/// The folder of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+/// As long as this lives, no other process trains the run.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunDir {
+    /// Makes a run. It is there whole or not at all, and nothing that is there is written over.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`] when the folder is a run, [`RunError::Taken`] when it is anything else
+    /// but empty; when folders cannot be made.
+    pub fn create(place: Place<'_>, config: &Config, info: &RunInfo) -> Result<Self> {
+        let (parent, name) = place.parent_and_name()?;
+        fs::create_dir_all(parent)?;
+        let prepared = prepare(parent, &name, &text(config, info)?)?;
+        let renamed = place.rename(&prepared);
+        if renamed.is_err() {
+            // Best effort: what is left behind is hidden and no run.
+            let _ = fs::remove_dir_all(&prepared);
+        }
+        let path = renamed?;
+        sync_folder(parent)?;
+        Ok(Self { path })
+    }
+
+    /// An existing run.
+    ///
+    /// # Errors
+    /// [`RunError::NotARun`] when the folder is none.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.join(CONFIG).is_file() {
+            return Ok(Self { path: path.to_owned() });
+        }
+        let path = path.display().to_string();
+        Err(RunError::NotARun { path, missing: CONFIG })
+    }
+
+    /// The run in `runs` that was made last.
+    ///
+    /// # Errors
+    /// [`RunError::NoRuns`] when there is none.
+    pub fn latest(runs: &Path) -> Result<Self> {
+        let made = |path: PathBuf| {
+            let made = path.join(CONFIG).metadata().ok()?.modified().ok()?;
+            Some((made, path))
+        };
+        let latest = names(runs)
+            .into_iter()
+            .filter(|name| !name.starts_with('.'))
+            .filter_map(|name| made(runs.join(name)))
+            .max();
+        match latest {
+            Some((_, path)) => Ok(Self { path }),
+            None => Err(RunError::NoRuns { folder: runs.display().to_string() }),
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The settings, and what the run is of.
+    ///
+    /// # Errors
+    /// When `config.toml` cannot be read or was damaged.
+    pub fn settings(&self) -> Result<(Config, RunInfo)> {
+        let path = self.file(CONFIG);
+        let text = bounded::read_to_string(&path, bounded::SETTINGS)?;
+        let path = path.display().to_string();
+        parse(&text).map_err(|reason| RunError::Config { path, reason })
+    }
+
+    /// Writes down where the data of the run lies now, or what else `info` says anew. Who calls it
+    /// holds the lock.
+    ///
+    /// # Errors
+    /// When `config.toml` cannot be read or written.
+    pub fn rewrite(&self, info: &RunInfo, _lock: &RunLock) -> Result<()> {
+        let (config, _) = self.settings()?;
+        let path = self.file(CONFIG);
+        let made = path.metadata().and_then(|about| about.modified());
+        write_atomically(&path, text(&config, info)?.as_bytes())?;
+        // When a run was made decides which one is the latest.
+        if let Ok(made) = made {
+            File::options().write(true).open(&path)?.set_modified(made)?;
+        }
+        Ok(())
+    }
+
+    /// How far it has come, or nothing when there is no checkpoint yet. Its field `stopped` says
+    /// whether it has ended.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read or is damaged.
+    pub fn progress(&self) -> Result<Option<Progress>> {
+        let Some(bytes) = self.checkpoint()? else { return Ok(None) };
+        let (config, info) = self.settings()?;
+        let settings = checkpoint::Settings::new(&config, &info);
+        checkpoint::progress(&self.file(CHECKPOINT), &bytes, &settings).map(Some)
+    }
+
+    /// All of the checkpoint, or nothing when there is none yet; `plan` is that of the run.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged or is of other settings.
+    pub fn snapshot(&self, plan: &Plan) -> Result<Option<Snapshot>> {
+        let (config, info) = self.settings()?;
+        let (path, settings) = (self.file(CHECKPOINT), checkpoint::Settings::new(&config, &info));
+        let read = |bytes: Vec<u8>| checkpoint::from_bytes(&path, &bytes, plan, &settings);
+        Ok(self.checkpoint()?.map(read).transpose()?.map(|(snapshot, _)| snapshot))
+    }
+
+    /// Bytes of the checkpoint, or nothing when there is none yet.
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
+        match bounded::read(&self.file(CHECKPOINT), limits::file_of_numbers()) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a process trains this run. Writes nothing.
+    pub fn is_trained_now(&self) -> bool {
+        let locked = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(self.file(LOCK)).is_ok_and(locked)
+    }
+
+    /// What in the folder klubok did not make, if anything.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn foreign(&self) -> Result<Option<String>> {
+        let is_ours =
+            |name: &str| OURS.contains(&name) || (name.starts_with('.') && has_ending(name, "tmp"));
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_folder = entry.file_type()?.is_dir();
+            if !is_ours(&name) || is_folder != (name == CHECKPOINTS) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes the run, which is gone at once or not at all.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] when a process trains it; when it cannot be removed.
+    pub fn remove(self) -> Result<()> {
+        let path = fs::canonicalize(&self.path)?;
+        let lock = self.lock()?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let hidden = parent(&path).join(format!(".{name}.removed-{}", std::process::id()));
+        fs::rename(&path, &hidden)?;
+        fs::remove_dir_all(&hidden)?;
+        drop(lock);
+        Ok(())
+    }
+
+    /// Removes the checkpoint: the run then cannot go on, and everything else stays.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] when a process trains it; when it cannot be removed.
+    pub fn remove_checkpoint(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        Ok(fs::remove_file(self.file(CHECKPOINT))?)
+    }
+
+    /// Makes sure that nobody else trains this run, and clears away what a process that was killed
+    /// while it wrote a file left behind.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] when another process does.
+    pub fn lock(&self) -> Result<RunLock> {
+        let file = bounded::open_to_write(&self.file(LOCK))?;
+        match file.try_lock() {
+            Ok(()) => {
+                remove_unfinished(&self.path);
+                remove_unfinished(parent(&self.file(CHECKPOINT)));
+                Ok(RunLock { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                Err(RunError::Busy { path: self.path.display().to_string() })
+            }
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    fn parent_and_name(&self) -> Result<(&'a Path, Cow<'a, str>)> {
+        match *self {
+            Place::Numbered { runs, name } => Ok((runs, name.into())),
+            Place::Folder(path) => match path.file_name() {
+                Some(name) => Ok((parent(path), name.to_string_lossy())),
+                None => Err(RunError::Taken { path: path.display().to_string() }),
+            },
+        }
+    }
+
+    /// Gives a prepared folder its final name, which nobody else can have taken.
+    fn rename(&self, prepared: &Path) -> Result<PathBuf> {
+        match self {
+            Place::Folder(path) => {
+                let taken = path.symlink_metadata().is_ok() && !is_empty_folder(path);
+                if taken || !rename_folder(prepared, path)? {
+                    let run = path.join(CONFIG).is_file();
+                    let path = path.display().to_string();
+                    let error =
+                        if run { RunError::Exists { path } } else { RunError::Taken { path } };
+                    return Err(error);
+                }
+                Ok(path.to_path_buf())
+            }
+            Place::Numbered { runs, name } => {
+                // A number that is longer was not given by klubok, and may have no next one.
+                let number = |entry: &String| -> Option<u64> {
+                    entry.strip_prefix(name)?.strip_prefix('-')?.parse::<u32>().ok().map(u64::from)
+                };
+                let mut next = 1 + names(runs).iter().filter_map(number).max().unwrap_or(0);
+                loop {
+                    let path = runs.join(format!("{name}-{next:03}"));
+                    if path.symlink_metadata().is_err() && rename_folder(prepared, &path)? {
+                        return Ok(path);
+                    }
+                    next += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Renames, or says `false` when there is something at `to`.
+fn rename_folder(from: &Path, to: &Path) -> Result<bool> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => {
+                Ok(false)
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// A hidden folder in `parent` with the configuration, all on the disk.
+fn prepare(parent: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let path = loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!(".{name}.tmp-{}-{number}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => break path,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let file = path.join(CONFIG);
+    let filled = fs::write(&file, text)
+        .and_then(|()| File::open(&file)?.sync_all())
+        .and_then(|()| sync_folder(&path));
+    if filled.is_err() {
+        // A disk that is full from the start: nothing is left behind.
+        let _ = fs::remove_dir_all(&path);
+    }
+    filled?;
+    Ok(path)
+}
+
+fn text(config: &Config, info: &RunInfo) -> Result<String> {
+    #[derive(Serialize)]
+    struct Section<'a> {
+        run: &'a RunInfo,
+    }
+    let section = toml::to_string(&Section { run: info }).map_err(std::io::Error::other)?;
+    Ok(format!("{}\n{section}", config.to_toml()))
+}
+
+fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
+    let resolved = Layers::of_run(text, CONFIG).map_err(|error| error.to_string())?;
+    let info = resolved.run.ok_or("it has no section `[run]`")?;
+    Ok((resolved.config, info.try_into().map_err(|error: toml::de::Error| error.to_string())?))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Names in a folder; none when it cannot be read.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Removes files that `write_atomically` did not get to rename; nobody else writes here.
+fn remove_unfinished(folder: &Path) {
+    for name in names(folder) {
+        if name.starts_with('.') && has_ending(&name, "tmp") {
+            // Best effort: such a file is in nobody's way.
+            let _ = fs::remove_file(folder.join(name));
+        }
+    }
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name).extension() == Some(ending.as_ref())
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use super::*;
+    use crate::config::{DataKind, Layers, Machine, Preset};
+
+    fn config() -> Config {
+        let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+        layers.assign("model.dropout=0.1,0.2,0.3").unwrap();
+        layers.resolve(Machine::plain(2)).unwrap().config
+    }
+
+    fn info() -> RunInfo {
+        RunInfo {
+            klubok: "0.1.0".into(),
+            data: "/a folder/ \"data\"".into(),
+            val: Some("/val".into()),
+            test: None,
+            preset: Some("balanced".into()),
+            kernel: "avx512".into(),
+            replay: Vec::new(),
+            fingerprint: toml::from_str("files = 3").unwrap(),
+        }
+    }
+
+    fn numbered(runs: &Path, name: &str) -> String {
+        let run = RunDir::create(Place::Numbered { runs, name }, &config(), &info()).unwrap();
+        run.path().file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_run_is_found_again_with_its_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some/where/run");
+        let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        assert_eq!(RunDir::open(&path).unwrap(), run);
+        assert_eq!(run.settings().unwrap(), (config(), info()));
+        assert_eq!(run.progress().unwrap(), None);
+        assert_eq!(names(path.parent().unwrap()), ["run"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let create = || RunDir::create(Place::Folder(&path), &config(), &info()).unwrap_err();
+        fs::write(&path, "a file").unwrap();
+        assert!(matches!(create(), RunError::Taken { .. }));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
+        fs::remove_file(&path).unwrap();
+
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("mine"), "a file in a folder").unwrap();
+        assert!(matches!(create(), RunError::Taken { .. }));
+        fs::remove_file(path.join("mine")).unwrap();
+
+        // An empty folder is as good as none.
+        RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        assert!(matches!(create(), RunError::Exists { .. }));
+        assert_eq!(names(folder.path()), ["run"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_run_is_removed_with_what_is_its_own_and_not_while_it_is_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        fs::create_dir(path.join("checkpoint")).unwrap();
+        fs::write(path.join(CHECKPOINT), "").unwrap();
+        assert_eq!(run.foreign().unwrap(), None);
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        assert_eq!(run.foreign().unwrap().as_deref(), Some("notes.txt"));
+        assert!(!run.is_trained_now());
+        let lock = run.lock().unwrap();
+        assert!(run.is_trained_now());
+        assert!(matches!(run.remove_checkpoint().unwrap_err(), RunError::Busy { .. }));
+        assert!(matches!(run.clone().remove().unwrap_err(), RunError::Busy { .. }));
+        assert!(path.join(CHECKPOINT).exists());
+        drop(lock);
+        run.remove_checkpoint().unwrap();
+        assert!(path.join(CONFIG).exists() && !path.join(CHECKPOINT).exists());
+        run.remove().unwrap();
+        assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    }
+
+    #[test]
+    fn a_place_without_a_name_is_an_error() {
+        let create = |path: &str| {
+            RunDir::create(Place::Folder(Path::new(path)), &config(), &info()).unwrap_err()
+        };
+        assert!(matches!(create("/"), RunError::Taken { .. }));
+        assert!(matches!(create(".."), RunError::Taken { .. }));
+    }
+
+    #[test]
+    fn numbers_count_up_for_each_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs");
+        assert_eq!(numbered(&runs, "cats"), "cats-001");
+        assert_eq!(numbered(&runs, "cats"), "cats-002");
+        assert_eq!(numbered(&runs, "cats-dogs"), "cats-dogs-001");
+        fs::create_dir(runs.join("cats-041")).unwrap();
+        assert_eq!(numbered(&runs, "cats"), "cats-042");
+    }
+
+    #[test]
+    fn runs_made_at_once_get_numbers_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut made: Vec<String> = thread::scope(|scope| {
+            let make = || scope.spawn(|| numbered(folder.path(), "run"));
+            let threads: Vec<_> = (0..16).map(|_| make()).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        made.sort();
+        assert_eq!(made, (1..=16).map(|i| format!("run-{i:03}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_latest_is_the_one_made_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunDir::latest(folder.path()).unwrap_err();
+        assert!(matches!(error, RunError::NoRuns { .. }));
+        for name in ["b", "a", "c"] {
+            numbered(folder.path(), name);
+            thread::sleep(Duration::from_millis(20));
+        }
+        fs::create_dir(folder.path().join("zzz is no run")).unwrap();
+        prepare(folder.path(), "unfinished", "").unwrap();
+        assert_eq!(RunDir::latest(folder.path()).unwrap().path(), folder.path().join("c-001"));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
+        fs::create_dir(path.join("checkpoint")).unwrap();
+        fs::write(path.join("checkpoint/.state.safetensors.1-2.tmp"), "half").unwrap();
+        fs::write(path.join("mine.tmp"), "a file of somebody's").unwrap();
+        drop(run.lock().unwrap());
+        assert!(names(&path.join("checkpoint")).is_empty());
+        assert!(path.join("mine.tmp").is_file());
+    }
+
+    #[test]
+    fn what_is_no_run_or_a_damaged_one_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunDir::open(folder.path()).unwrap_err();
+        assert!(matches!(error, RunError::NotARun { .. }), "{error}");
+        for (text, flaw) in [
+            ("[train]\nepochs = 3\n".to_owned(), "leaves `data.val_fraction` open"),
+            (config().to_toml(), "it has no section `[run]`"),
+            (config().to_toml().replace("size = 64", "size = 0"), "`data.size` is `0` in line 2"),
+        ] {
+            fs::write(folder.path().join(CONFIG), text).unwrap();
+            let error = RunDir::open(folder.path()).unwrap().settings().unwrap_err().to_string();
+            assert!(error.contains("is damaged") && error.contains(flaw), "{error}");
+        }
+    }
+}

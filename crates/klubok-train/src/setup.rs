@@ -1,0 +1,185 @@
+//! From settings and data to what training is built of: network, loss, update rule and start.
+
+use klubok_nn::{
+    network::{Answer, Hidden, Network, Start},
+    optim::{
+        Rule, UpdateSpec,
+        schedule::{Curve, LearningRate},
+    },
+    plan::{Augment, LossKind, LossSpec},
+};
+
+use crate::config::{ClassWeights, Config, Loss, Optimizer, Schedule, TrainConfig};
+
+impl Config {
+    /// The network for data with this many input values and classes.
+    pub fn network(&self, inputs: usize, outputs: usize) -> Network {
+        let model = &self.model;
+        let hidden = model.hidden.iter().enumerate().map(|(i, &units)| Hidden {
+            units,
+            activation: model.activation.get(i),
+            batch_norm: model.batch_norm,
+            dropout: model.dropout.get(i) as f32,
+        });
+        Network {
+            inputs,
+            input_dropout: model.input_dropout as f32,
+            hidden: hidden.collect(),
+            outputs,
+            answer: match self.train.loss {
+                Loss::CrossEntropy => Answer::Classes,
+            },
+        }
+    }
+
+    /// How parameters change in a step.
+    pub fn update_spec(&self) -> UpdateSpec {
+        let (train, regularization) = (&self.train, &self.regularization);
+        let TrainConfig { momentum, nesterov, beta1, beta2, epsilon, .. } = *train;
+        let limit = |norm: f64| (norm > 0.0).then_some(norm);
+        UpdateSpec {
+            rule: match train.optimizer {
+                Optimizer::Sgd => Rule::Sgd { momentum, nesterov },
+                Optimizer::Rmsprop => Rule::RmsProp { decay: beta2, epsilon, momentum },
+                Optimizer::Adam | Optimizer::Adamw => Rule::Adam { beta1, beta2, epsilon },
+            },
+            l1: regularization.l1,
+            l2: regularization.l2,
+            weight_decay: regularization.weight_decay,
+            max_norm: limit(regularization.max_norm),
+            clip_norm: limit(train.clip_norm),
+        }
+    }
+
+    /// What is minimised; `class_counts` is the number of training samples of each class.
+    ///
+    /// Balanced weights are `samples / (classes * samples of the class)`, as scikit-learn's
+    /// `compute_class_weight` (`sklearn.utils.class_weight`); a class without samples weighs 0.
+    pub fn loss_spec(&self, class_counts: &[u64]) -> LossSpec {
+        let samples: u64 = class_counts.iter().sum();
+        let balanced = |&count: &u64| match count {
+            0 => 0.0,
+            _ => samples as f64 / (class_counts.len() as f64 * count as f64),
+        };
+        LossSpec {
+            kind: match self.train.loss {
+                Loss::CrossEntropy => LossKind::CrossEntropy,
+            },
+            class_weights: match self.train.class_weights {
+                ClassWeights::None => Vec::new(),
+                ClassWeights::Balanced => class_counts.iter().map(balanced).collect(),
+            },
+            label_smoothing: self.regularization.label_smoothing,
+        }
+    }
+
+    /// What training does to pictures.
+    pub fn augment(&self) -> Augment {
+        Augment { flip: self.augment.flip, shift: self.augment.shift }
+    }
+
+    /// How the network starts; `class_counts` is the number of training samples of each class.
+    ///
+    /// Prior biases are `ln(share of the class)`, which the softmax turns into the shares again; a
+    /// class without samples counts as if it had one, so that its bias is finite.
+    pub fn start(&self, class_counts: &[u64]) -> Start {
+        let counts: Vec<f64> = class_counts.iter().map(|&count| count.max(1) as f64).collect();
+        let samples: f64 = counts.iter().sum();
+        let prior = counts.iter().map(|count| (count / samples).ln() as f32);
+        Start {
+            hidden: self.model.init,
+            output: self.model.output_init,
+            output_bias: if self.model.prior_bias { prior.collect() } else { Vec::new() },
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The learning rate of every update, with epochs of `steps_per_epoch` updates.
+    pub fn rate(&self, steps_per_epoch: u64) -> LearningRate {
+        let epoch = steps_per_epoch as f64;
+        let (factor, every) = (self.decay, epoch * self.decay_epochs);
+        let curve = match self.schedule {
+            // What the loss does reduces the rate there, see `Progress`.
+            Schedule::Constant | Schedule::Plateau => Curve::Constant,
+            Schedule::Step => Curve::Step { factor, every },
+            Schedule::Exponential => Curve::Exponential { factor, every: epoch },
+            Schedule::Cosine => Curve::Cosine { cycles: self.restarts + 1 },
+            Schedule::OneCycle => Curve::OneCycle,
+        };
+        let own_warmup = curve == Curve::OneCycle;
+        LearningRate {
+            highest: self.learning_rate,
+            curve,
+            warmup: if own_warmup { 0.0 } else { self.warmup_epochs * epoch },
+            total: self.epochs as f64 * epoch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok_nn::plan::Activation;
+
+    use super::*;
+    use crate::config::{DataKind, Init, Layers, Machine, Preset};
+
+    fn config(preset: Preset, sets: &[&str]) -> Config {
+        let mut layers = Layers::new(preset, DataKind::Pictures);
+        for set in sets {
+            layers.assign(set).unwrap();
+        }
+        layers.resolve(Machine::plain(1)).unwrap().config
+    }
+
+    #[test]
+    fn the_article_is_its_own_network() {
+        let config = config(Preset::Article, &[]);
+        let network = config.network(4096, 2);
+        let units: Vec<usize> = network.hidden.iter().map(|layer| layer.units).collect();
+        assert_eq!((network.inputs, units, network.outputs), (4096, vec![512, 256, 128], 2));
+        assert_eq!(network.parameters(), 2_262_146);
+        assert!(network.hidden.iter().all(|l| l.activation == Activation::Relu && !l.batch_norm));
+        assert_eq!(config.update_spec().rule, Rule::Sgd { momentum: 0.9, nesterov: false });
+        let start = Start { hidden: Init::He, output: Init::He, output_bias: vec![] };
+        assert_eq!(config.start(&[10, 10]), start);
+    }
+
+    #[test]
+    fn each_layer_has_its_own_settings() {
+        let sets = ["model.hidden=8,4", "model.dropout=0.5,0", "model.activation=tanh,gelu"];
+        let network = config(Preset::Plain, &sets).network(3, 2);
+        assert_eq!((network.hidden[0].dropout, network.hidden[1].dropout), (0.5, 0.0));
+        assert_eq!(network.hidden[1].activation, Activation::Gelu);
+    }
+
+    #[test]
+    fn every_optimizer_has_its_rule_and_zero_is_no_limit() {
+        let spec = |sets: &[&str]| config(Preset::Plain, sets).update_spec();
+        let adam = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+        assert_eq!(spec(&[]).rule, adam);
+        assert_eq!(spec(&["train.optimizer=adam"]).rule, adam);
+        let rms = Rule::RmsProp { decay: 0.99, epsilon: 1e-8, momentum: 0.0 };
+        assert_eq!(spec(&["train.optimizer=rmsprop"]).rule, rms);
+        assert_eq!((spec(&[]).max_norm, spec(&[]).clip_norm), (None, None));
+        let limited = spec(&["regularization.max_norm=3", "train.clip_norm=1"]);
+        assert_eq!((limited.max_norm, limited.clip_norm), (Some(3.0), Some(1.0)));
+    }
+
+    #[test]
+    fn balanced_weights_are_as_in_scikit_learn() {
+        let config = config(Preset::Plain, &["train.class_weights=balanced"]);
+        // compute_class_weight("balanced", classes=[0, 1, 2], y=[0] * 6 + [1] * 3 + [2]).
+        let weights = config.loss_spec(&[6, 3, 1]).class_weights;
+        assert_eq!(weights, [10.0 / 18.0, 10.0 / 9.0, 10.0 / 3.0]);
+        assert_eq!(config.loss_spec(&[4, 0]).class_weights, [0.5, 0.0]);
+    }
+
+    #[test]
+    fn prior_biases_are_logs_of_shares_and_finite() {
+        let config = config(Preset::Plain, &["model.prior_bias=true"]);
+        let bias = config.start(&[30, 10]).output_bias;
+        assert_eq!(bias, [0.75f32.ln(), 0.25f32.ln()]);
+        assert!(config.start(&[30, 0]).output_bias.iter().all(|b| b.is_finite()));
+    }
+}

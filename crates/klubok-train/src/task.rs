@@ -1,0 +1,88 @@
+//! What is trained: settings and data, put together.
+
+use klubok_data::{Dataset, identity, limits, preprocess::Preprocessing, typical::Typical};
+use klubok_model::{Card, Model, Training};
+use klubok_nn::{
+    calibration::Calibration,
+    network::{Network, Start},
+    plan::Plan,
+    rows::Field,
+    state::{State, Weights},
+};
+
+use crate::{Result, config::Config};
+
+/// A network for some data, ready to be trained.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The network.
+    pub network: Network,
+    /// From stored rows to its input.
+    pub preprocessing: Preprocessing,
+    /// Names of the classes, in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The network as a plan.
+    pub plan: Plan,
+    /// How it starts.
+    pub begin: Start,
+    /// Its state before the first step.
+    pub start: State,
+}
+
+impl Task {
+    /// The network that the settings describe, for this data; the training part is read once.
+    ///
+    /// # Errors
+    /// When a value of the training part is not finite, rows cannot be read, or the weights do not
+    /// fit into memory.
+    pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
+        let counts = data.class_counts(&data.parts.train);
+        let measured =
+            Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
+        let preprocessing = if config.data.normalize { measured } else { measured.as_stored() };
+        let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
+        // The start, then the best weights, are held beside what the backend needs.
+        limits::check_network(8 * network.parameters() as u64)?;
+        let seed = config.train.seed;
+        let prepare = preprocessing.prepare(config.augment());
+        let (loss, update) = (config.loss_spec(&counts), config.update_spec());
+        let plan = network.lower(prepare, loss, update, seed);
+        let begin = config.start(&counts);
+        Ok(Self {
+            plan: Plan { precision: config.train.precision, ..plan },
+            start: network.start(&begin, seed),
+            begin,
+            classes: data.classes.clone(),
+            preprocessing,
+            network,
+        })
+    }
+
+    /// What is known of a model of this task before it is trained; the training part is read.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    pub fn card(&self, config: &Config, data: &Dataset) -> Result<Card> {
+        let train = &data.parts.train;
+        let training = Training {
+            identity: identity(train.iter().map(|&row| data.hashes[row as usize])),
+            samples: data.class_counts(train),
+            split_seed: config.data.split_seed,
+            val_fraction: config.data.val_fraction,
+        };
+        let typical = Typical::measure(&*data.rows, &self.preprocessing, train)?;
+        Ok(Card { training, validation: None, typical })
+    }
+
+    /// The network with these weights, as a file holds it.
+    pub fn model(&self, weights: Weights) -> Model {
+        Model {
+            network: self.network.clone(),
+            preprocessing: self.preprocessing.clone(),
+            classes: self.classes.clone(),
+            calibration: Calibration::NONE,
+            card: None,
+            weights,
+        }
+    }
+}

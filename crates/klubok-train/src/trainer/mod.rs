@@ -1,0 +1,566 @@
+//! The training loop, in memory.
+//!
+//! [`Trainer::advance`] trains until there is something to save or the training ends; who calls it
+//! writes [`Trainer::snapshot`] to a file, or not. What is computed depends on the settings, the
+//! data and the snapshot begun from: never on the clock, on who observes, or on where it was
+//! interrupted.
+
+mod attend;
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use klubok_data::Dataset;
+use klubok_nn::{
+    backend::{Backend, DataId, Figures, Program, Step},
+    optim::schedule::LearningRate,
+    plan::{Op, ParamKind, Plan},
+    rows::Field,
+    state::{Block, Numbers, State, Weights},
+};
+
+use crate::{
+    Result, RunError,
+    batches::{Batches, sample},
+    best::Best,
+    cadence::{READ_EVERY, chosen, fast_steps, observed},
+    config::{Schedule, TrainConfig},
+    control::{Control, Recorded},
+    distance::Distance,
+    evaluate::{Evaluator, Sampled, Validated},
+    event::{Event, Metrics, Observer, Stopped},
+    meter::Meter,
+    progress::{Divergence, Progress, Quantity, fault},
+};
+
+/// Rows of each part that a chosen step is measured on: on all of a large validation part, the
+/// dozen measurements of a short training would take as long as an epoch of it.
+pub const STEP_SAMPLE: usize = 2048;
+/// Units that are silent on the fixed sample are looked at on the rest of the training part, which
+/// costs at most one pass forward over it: in the last epoch, and where this share of a layer is
+/// silent in these epochs and every [`LOOK_EVERY`]th.
+const LOOK_AT: (f64, [u64; 3]) = (0.1, [0, 1, 4]);
+/// See [`LOOK_AT`].
+const LOOK_EVERY: u64 = 16;
+/// Time between two savings within an epoch.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
+
+/// A training at a point from which it can go on, in memory.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Snapshot {
+    /// Position, running figures and trackers.
+    pub progress: Progress,
+    /// The last weights, moments and running statistics.
+    pub state: State,
+    /// Weights of the best epoch.
+    pub best: Weights,
+}
+
+impl Snapshot {
+    /// Before the first step, with these weights.
+    pub fn start(state: State) -> Self {
+        let best = Weights { params: state.params.clone(), running: state.running.clone() };
+        Self { progress: Progress::default(), state, best }
+    }
+}
+
+/// A training under way.
+pub struct Trainer<'a> {
+    plan: Plan,
+    config: &'a TrainConfig,
+    data: &'a Dataset,
+    program: Box<dyn Program>,
+    batches: Batches,
+    /// Weight of every row of the data, unless each weighs 1.
+    weights: Option<Vec<f64>>,
+    rate: LearningRate,
+    evaluator: Evaluator,
+    /// Fixed rows of the training part, as many as the validation part has.
+    train_sample: Vec<u32>,
+    /// Fixed rows of that sample and of the validation part, for chosen steps.
+    step_samples: [Vec<u32>; 2],
+    /// The rows of the training part that are not in its sample.
+    train_rest: Vec<u32>,
+    distance: Option<Distance>,
+    figures: Figures,
+    progress: Progress,
+    /// As of the last return from [`Trainer::advance`].
+    saved: Progress,
+    best: Weights,
+    /// What people did in the training that this one repeats, or before a kill, and is still to be
+    /// done.
+    replay: VecDeque<Recorded>,
+    /// The step from which on it rests, if a person wants that.
+    rest_at: Option<u64>,
+    /// Time that looks have taken.
+    looked: Duration,
+    lap: Instant,
+    last_save: Instant,
+    save_every: Duration,
+}
+
+/// Why the loop was left without an answer.
+enum Halt {
+    Error(RunError),
+    Diverged(Divergence),
+}
+
+impl From<RunError> for Halt {
+    fn from(error: RunError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Figures in evaluation mode.
+struct Evaluated {
+    train: Sampled,
+    val: Validated,
+}
+
+impl<'a> Trainer<'a> {
+    /// A training of `plan` on the training part of `data`, from the start or from a later
+    /// snapshot.
+    ///
+    /// # Errors
+    /// When there is no sample, the backend cannot run the plan, the state does not fit it, or the
+    /// snapshot is of other data.
+    pub fn new(
+        backend: &dyn Backend,
+        plan: Plan,
+        data: &'a Dataset,
+        config: &'a TrainConfig,
+        snapshot: Snapshot,
+    ) -> Result<Self> {
+        let normalises = plan.ops.iter().any(|op| matches!(op, Op::Norm { .. }));
+        let train = &data.parts.train;
+        let batches = Batches::new(train, config.batch_size, config.seed, normalises);
+        if batches.is_empty() {
+            return Err(RunError::NoSamples);
+        }
+        let program =
+            backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&data.rows))?;
+        let steps_per_epoch = batches.len() as u64;
+        let train_sample = sample(train, sample_size(data), config.seed);
+        let step_samples =
+            [&train_sample, &data.parts.val].map(|rows| sample(rows, STEP_SAMPLE, config.seed));
+        let train_rest = train.iter().filter(|row| train_sample.binary_search(row).is_err());
+        let mut trainer = Self {
+            weights: row_weights(data, &plan.loss.class_weights)?,
+            rate: config.rate(steps_per_epoch),
+            evaluator: Evaluator::new(&plan, DataId(0)),
+            train_rest: train_rest.copied().collect(),
+            train_sample,
+            step_samples,
+            distance: None,
+            figures: Figures::default(),
+            progress: Progress::default(),
+            saved: Progress::default(),
+            best: Weights::default(),
+            replay: VecDeque::new(),
+            rest_at: None,
+            looked: Duration::ZERO,
+            lap: Instant::now(),
+            last_save: Instant::now(),
+            save_every: SAVE_EVERY,
+            plan,
+            config,
+            data,
+            program,
+            batches,
+        };
+        trainer.begin(snapshot, steps_per_epoch)?;
+        Ok(trainer)
+    }
+
+    fn begin(&mut self, mut snapshot: Snapshot, steps_per_epoch: u64) -> Result<()> {
+        let progress = &mut snapshot.progress;
+        let (epoch_steps, fast_steps) = (steps_per_epoch, fast_steps(steps_per_epoch));
+        if progress.best.is_none() {
+            progress.steps_per_epoch = steps_per_epoch;
+            progress.val_samples = self.data.parts.val.len() as u64;
+            progress.epoch_meter = Meter::new(&self.plan);
+            progress.step_meter = Meter::new(&self.plan);
+        }
+        if progress.steps_per_epoch != steps_per_epoch || progress.position >= steps_per_epoch {
+            let expected = progress.steps_per_epoch;
+            return Err(RunError::Epoch { expected, got: steps_per_epoch });
+        }
+        self.program.load(&snapshot.state)?;
+        self.progress = progress.clone();
+        self.progress.epoch_meter.reserve(epoch_steps as usize);
+        if self.progress.step < fast_steps {
+            self.progress.step_meter.reserve(fast_steps.div_ceil(2) as usize);
+        }
+        self.batches.start_epoch(self.progress.epoch);
+        (self.saved, self.best) = (snapshot.progress, snapshot.best);
+        Ok(())
+    }
+
+    /// Saves within an epoch at this interval instead of every 30 seconds.
+    pub fn save_every(&mut self, interval: Duration) {
+        self.save_every = interval;
+    }
+
+    /// Measures at the end of each epoch how far the weights are from this start.
+    pub fn started_from(&mut self, start: Distance) {
+        self.distance = Some(start);
+    }
+
+    /// Does what people did at these steps, in order, as it comes to them.
+    pub fn replay(&mut self, acts: impl IntoIterator<Item = Recorded>) {
+        self.replay.extend(acts.into_iter().filter(|recorded| recorded.act.changes_weights()));
+    }
+
+    /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the
+    /// one before it.
+    pub fn saved(&self) -> &Progress {
+        &self.saved
+    }
+
+    /// Weights of the best epoch.
+    pub fn best(&self) -> &Weights {
+        &self.best
+    }
+
+    /// The same, to be lent to a model while it is saved.
+    pub(super) fn best_mut(&mut self) -> &mut Weights {
+        &mut self.best
+    }
+
+    /// A block of what training changes, now: after a divergence, with what is no number.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn block(&self, block: Block) -> Result<Numbers> {
+        Ok(self.program.store_block(block)?)
+    }
+
+    /// A copy of all that it takes to go on from here; after a divergence, from nowhere.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let (progress, best) = (self.saved.clone(), self.best.clone());
+        let mut state = State::default();
+        self.program.store(&mut state)?;
+        Ok(Snapshot { progress, state, best })
+    }
+
+    /// What observers are told before the first step.
+    pub fn start_event(&self) -> Event<'static> {
+        Event::Start {
+            steps_per_epoch: self.progress.steps_per_epoch,
+            epochs: self.progress.last_epoch(self.config.epochs),
+            step: self.progress.step,
+        }
+    }
+
+    /// Trains until the next point worth saving (the end of an epoch, 30 seconds) or until the end,
+    /// which it names. The first call measures epoch 0, before any update. What is asked through
+    /// `control` is done between two steps.
+    ///
+    /// # Errors
+    /// When the device or an observer fails, or a class is not one of the network's.
+    pub fn advance(
+        &mut self,
+        observer: &mut dyn Observer,
+        control: &Control,
+    ) -> Result<Option<Stopped>> {
+        if self.progress.divergence.is_some() {
+            return Ok(self.progress.stopped);
+        }
+        self.end_lap(false);
+        match self.run(observer, control) {
+            Ok(stopped) => {
+                self.end_lap(false);
+                self.saved = self.progress.clone();
+                self.last_save = Instant::now();
+                Ok(stopped)
+            }
+            Err(Halt::Diverged(divergence)) => {
+                self.saved.elapsed_seconds = self.progress.elapsed_seconds;
+                self.saved.stopped = Some(Stopped::Diverged);
+                self.saved.divergence = Some(divergence);
+                self.progress = self.saved.clone();
+                Ok(self.progress.stopped)
+            }
+            Err(Halt::Error(error)) => Err(error),
+        }
+    }
+
+    fn run(
+        &mut self,
+        observer: &mut dyn Observer,
+        control: &Control,
+    ) -> std::result::Result<Option<Stopped>, Halt> {
+        if self.progress.best.is_none() {
+            let evaluated = self.evaluate(true)?;
+            self.weigh_layers()?;
+            self.end_epoch(&evaluated, observer)?;
+            return Ok(self.progress.stopped);
+        }
+        loop {
+            if self.is_called(control)
+                && let Some(stopped) = self.attend(observer, control)?
+            {
+                return Ok(Some(stopped));
+            }
+            if self.progress.stopped.is_some() {
+                return Ok(self.progress.stopped);
+            }
+            self.step()?;
+            let Progress { step, position, steps_per_epoch, .. } = self.progress;
+            let chosen = chosen(step, self.progress.steps_per_epoch);
+            let epoch_ends = position == steps_per_epoch;
+            let save = self.last_save.elapsed() >= self.save_every;
+            if chosen || epoch_ends || save || step % READ_EVERY == 0 {
+                self.read(observer)?;
+            }
+            if chosen || epoch_ends {
+                let evaluated = self.evaluate(epoch_ends)?;
+                if chosen {
+                    self.report_step(&evaluated, observer)?;
+                }
+                if epoch_ends {
+                    self.progress.epoch += 1;
+                    self.progress.position = 0;
+                    self.end_epoch(&evaluated, observer)?;
+                    self.batches.start_epoch(self.progress.epoch);
+                }
+            }
+            if self.progress.stopped.is_some() && self.is_to_repeat() {
+                // The training that this one repeats went on from its end.
+                return Ok(self.attend(observer, control)?.or(self.progress.stopped));
+            }
+            if save || epoch_ends {
+                return Ok(self.progress.stopped);
+            }
+        }
+    }
+
+    /// One update.
+    fn step(&mut self) -> Result<()> {
+        let rows = self.batches.batch(self.progress.position as usize);
+        let weight_sum = weight_sum(self.weights.as_deref(), rows);
+        let index = self.progress.step;
+        let learning_rate = self.learning_rate(index);
+        let observe = observed(index, self.progress.steps_per_epoch);
+        let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
+        self.program.train(DataId(0), &step)?;
+        self.progress.step += 1;
+        self.progress.acts = 0;
+        self.progress.position += 1;
+        Ok(())
+    }
+
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.progress.learning_rate(&self.rate, step)
+    }
+
+    /// Adds the figures of the steps since the last reading.
+    fn read(&mut self, observer: &mut dyn Observer) -> std::result::Result<(), Halt> {
+        self.program.read(&mut self.figures);
+        let steps = self.figures.steps.len() as u64;
+        let params = self.plan.params.len();
+        let mut observed = self.figures.params.chunks_exact(params);
+        let last_chosen = 1 << fast_steps(self.progress.steps_per_epoch).ilog2();
+        for (i, figures) in self.figures.steps.iter().enumerate() {
+            let of_params = figures.observed.then(|| observed.next()).flatten().unwrap_or_default();
+            let done = self.progress.step - steps + i as u64 + 1;
+            if let Some(quantity) = fault(figures, of_params) {
+                return Err(Halt::Diverged(self.divergence(quantity, done)));
+            }
+            self.progress.epoch_meter.add(figures, of_params, &self.plan.params);
+            if done <= last_chosen {
+                self.progress.step_meter.add(figures, of_params, &self.plan.params);
+            }
+        }
+        self.end_lap(true);
+        let meter = &self.progress.epoch_meter;
+        if let (Some(train_loss), 1..) = (meter.train_loss(), steps) {
+            let (step, samples) = (self.progress.step, meter.samples());
+            observer.observe(&Event::Progress { step, samples, train_loss })?;
+        }
+        self.end_lap(false);
+        Ok(())
+    }
+
+    fn divergence(&self, quantity: Quantity, step: u64) -> Divergence {
+        Divergence {
+            quantity,
+            step,
+            epoch: step as f64 / self.progress.steps_per_epoch as f64,
+            learning_rate: step.checked_sub(1).map_or(0.0, |last| self.learning_rate(last)),
+        }
+    }
+
+    /// Measures on all of the validation part and as many rows of the training part, or on a sample
+    /// of both.
+    fn evaluate(&mut self, all: bool) -> std::result::Result<Evaluated, Halt> {
+        let (program, targets) = (&mut *self.program, &self.data.targets);
+        let [train, val] = if all {
+            [&self.train_sample, &self.data.parts.val]
+        } else {
+            self.step_samples.each_ref()
+        };
+        let train = self.evaluator.sampled(program, train, targets)?;
+        let val = self.evaluator.validated(program, val, targets)?;
+        self.end_lap(false);
+        if !(train.scores.loss_sum + val.scores.loss_sum).is_finite() {
+            return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
+        }
+        Ok(Evaluated { train, val })
+    }
+
+    /// Norms of the weight matrices before the first step, which no step has measured yet.
+    fn weigh_layers(&mut self) -> Result<()> {
+        let params = self.plan.params.iter().enumerate();
+        for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
+            let weights = self.program.store_block(Block::Param(p))?;
+            let weight_sq = weights.to_f64().iter().map(|w| w * w).sum();
+            self.progress.epoch_meter.set_weight_sq(spec.layer, weight_sq);
+        }
+        Ok(())
+    }
+
+    fn report_step(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
+        let metrics = self.metrics(&self.progress.step_meter, evaluated);
+        observer.observe(&Event::Step(&metrics))?;
+        self.progress.step_meter.clear();
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
+        let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
+        let progress = &mut self.progress;
+        let now = Best::new(progress.epoch, &metrics, &mut progress.recent);
+        let (monitor, samples) = (self.config.monitor, progress.val_samples);
+        let best = progress.best.is_none_or(|best| now.beats(&best, monitor, samples));
+        if best {
+            progress.best = Some(now);
+            self.program.store_weights(&mut self.best)?;
+        }
+        if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.watched_loss(monitor)) {
+            progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);
+        }
+        let waited = progress.epochs_without_better();
+        if progress.epoch >= progress.last_epoch(self.config.epochs) {
+            progress.stopped = Some(Stopped::Epochs);
+        } else if self.config.early_stopping && waited >= self.config.patience {
+            progress.stopped = Some(Stopped::EarlyStopping);
+        }
+        self.measure_layers(&mut metrics)?;
+        let progress = &mut self.progress;
+        progress.epoch_meter.clear();
+        (progress.epoch_seconds, progress.update_seconds) = (0.0, 0.0);
+        observer.observe(&Event::Epoch { metrics: &metrics, best })
+    }
+
+    /// Adds what is measured of layers at the end of an epoch only: whether silent units are dead,
+    /// and how far the weights have come.
+    fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
+        let Progress { epoch, stopped, .. } = self.progress;
+        let program = &mut *self.program;
+        let (many, epochs) = LOOK_AT;
+        let mut silent = metrics.layers.iter().filter_map(|layer| layer.silent_fraction);
+        let has_turn = epochs.contains(&epoch) || epoch % LOOK_EVERY == 0;
+        if stopped.is_some() || (has_turn && silent.any(|share| share >= many)) {
+            let dead = self.evaluator.silent_on(program, &self.train_rest)?;
+            metrics
+                .layers
+                .iter_mut()
+                .zip(dead)
+                .for_each(|(layer, dead)| layer.dead_fraction = dead);
+        }
+        if let Some(distance) = &self.distance {
+            let distances = distance.measure(program, &self.plan)?;
+            let layers = metrics.layers.iter_mut().zip(distances);
+            layers.for_each(|(layer, distance)| layer.distance_from_start = distance);
+        }
+        self.end_lap(false);
+        metrics.seconds = self.progress.epoch_seconds;
+        metrics.elapsed_seconds = self.progress.elapsed_seconds;
+        Ok(())
+    }
+
+    /// A line of metrics: `meter` has the figures of training since the last line of its kind.
+    fn metrics(&self, meter: &Meter, evaluated: &Evaluated) -> Metrics {
+        let progress = &self.progress;
+        let samples = progress.epoch_meter.samples() as f64;
+        let calibrated = evaluated.val.calibrated;
+        Metrics {
+            epoch: progress.epochs(),
+            step: progress.step,
+            train_loss: meter.train_loss(),
+            train_eval_loss: evaluated.train.scores.loss(),
+            val_loss: evaluated.val.scores.loss(),
+            val_loss_calibrated: calibrated.map(|calibrated| calibrated.loss),
+            temperature: calibrated.map(|calibrated| calibrated.calibration.temperature),
+            train_accuracy: evaluated.train.scores.accuracy(),
+            val_accuracy: evaluated.val.scores.accuracy(),
+            learning_rate: progress.step.checked_sub(1).map(|last| self.learning_rate(last)),
+            grad_norm: meter.grad_norm(),
+            prediction_spread: evaluated.train.prediction_spread,
+            seconds: progress.epoch_seconds,
+            elapsed_seconds: progress.elapsed_seconds,
+            samples_per_second: (samples > 0.0 && progress.update_seconds > 0.0)
+                .then(|| samples / progress.update_seconds),
+            layers: meter.layers(&self.plan, &evaluated.train.activity),
+        }
+    }
+
+    /// Counts the time since the last call; `updates` when it went into them.
+    fn end_lap(&mut self, updates: bool) {
+        let now = Instant::now();
+        let seconds = (now - self.lap).as_secs_f64();
+        self.lap = now;
+        self.progress.elapsed_seconds += seconds;
+        self.progress.epoch_seconds += seconds;
+        if updates {
+            self.progress.update_seconds += seconds;
+        }
+    }
+}
+
+/// Rows of the fixed sample of the training part: as many as the validation part has, without one a
+/// fifth of the training part but at least 1000.
+fn sample_size(data: &Dataset) -> usize {
+    match data.parts.val.len() {
+        0 => (data.parts.train.len() / 5).max(1000),
+        val => val,
+    }
+}
+
+/// Sum of the weights of some rows, each 1 where there are none.
+pub fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
+    match weights {
+        Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
+        None => rows.len() as f64,
+    }
+}
+
+/// The weight of every row, its class's times its own, or none where each weighs 1.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub fn row_weights(data: &Dataset, class_weights: &[f64]) -> Result<Option<Vec<f64>>> {
+    let own = data.rows.fields().len() > Field::WEIGHT.0;
+    if !own && class_weights.is_empty() {
+        return Ok(None);
+    }
+    let mut weights = vec![1.0; data.rows.len()];
+    if own {
+        let rows: Vec<u32> = (0..data.rows.len() as u32).collect();
+        let mut bytes = vec![0; 4 * rows.len()];
+        data.rows.gather(Field::WEIGHT, &rows, &mut bytes)?;
+        for (weight, bytes) in weights.iter_mut().zip(bytes.as_chunks().0) {
+            *weight = f64::from(f32::from_ne_bytes(*bytes));
+        }
+    }
+    for (weight, &class) in weights.iter_mut().zip(&data.targets) {
+        *weight *= class_weights.get(class as usize).copied().unwrap_or(1.0);
+    }
+    Ok(Some(weights))
+}
