@@ -4,7 +4,7 @@
 //! and the samples' standard deviation along it `√(λ / (n - 1))`. There are fewer samples than
 //! pixels, so `X Xᵀ` is the small one.
 
-use nalgebra::DMatrix;
+use crate::symmetric::{eigen, product};
 
 /// Shares of the largest eigenvalue below which there is only rounding.
 const NOTHING: f64 = 1e-10;
@@ -28,24 +28,30 @@ impl Components {
     pub fn of(samples: &[f64], width: usize, most: usize) -> Self {
         assert!(width > 0 && samples.len().is_multiple_of(width), "samples of {width} values");
         let n = samples.len() / width;
-        let all = DMatrix::from_row_slice(n, width, samples);
-        let mean = all.row_mean();
-        let mut centred = all;
-        centred.row_iter_mut().for_each(|mut row| row -= &mean);
-        let (mut axes, mut spread) = (Vec::new(), Vec::new());
-        if n > 1 {
-            let eigen = (&centred * centred.transpose()).symmetric_eigen();
-            let values = &eigen.eigenvalues;
-            let mut order: Vec<usize> = (0..n).collect();
-            order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-            let floor = values[order[0]] * NOTHING;
-            for &i in order.iter().take(most).filter(|&&i| values[i] > floor) {
-                let axis = centred.tr_mul(&eigen.eigenvectors.column(i)) / values[i].sqrt();
-                axes.push(axis.as_slice().to_vec());
-                spread.push((values[i] / (n as f64 - 1.0)).sqrt());
-            }
+        let mut mean = vec![0.0; width];
+        for sample in samples.chunks_exact(width) {
+            mean.iter_mut().zip(sample).for_each(|(mean, x)| *mean += x);
         }
-        Self { mean: mean.as_slice().to_vec(), axes, spread }
+        mean.iter_mut().for_each(|mean| *mean /= n as f64);
+        let centred: Vec<f64> = samples
+            .chunks_exact(width)
+            .flat_map(|sample| sample.iter().zip(&mean).map(|(x, mean)| x - mean))
+            .collect();
+        let (values, vectors) = eigen(product(&centred, &centred, width), n);
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+        let (mut axes, mut spread) = (Vec::new(), Vec::new());
+        let floor = order.first().map_or(0.0, |&first| values[first] * NOTHING);
+        for &i in order.iter().take(most).filter(|&&i| values[i] > floor) {
+            let mut axis = vec![0.0; width];
+            for (u, sample) in vectors[i * n..].iter().zip(centred.chunks_exact(width)) {
+                axis.iter_mut().zip(sample).for_each(|(axis, x)| *axis += u * x);
+            }
+            axis.iter_mut().for_each(|axis| *axis /= values[i].sqrt());
+            axes.push(axis);
+            spread.push((values[i] / (n as f64 - 1.0)).sqrt());
+        }
+        Self { mean, axes, spread }
     }
 
     /// Where a sample is along each axis, in standard deviations from the mean.

@@ -31,6 +31,7 @@ mod sizes;
 pub mod spirals;
 mod split;
 pub mod survey;
+pub mod symmetric;
 mod tree;
 pub mod typical;
 

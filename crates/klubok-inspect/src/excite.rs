@@ -6,9 +6,8 @@
 //! do: along their first principal components, and as far from the mean as a training picture is on
 //! average.
 
-use klubok_data::components::Components;
+use klubok_data::{components::Components, symmetric};
 use klubok_nn::{plan::Augment, state::Numbers};
-use nalgebra::DMatrix;
 
 use super::{Glass, Layer};
 
@@ -46,18 +45,20 @@ impl Glass {
         let (inputs, many) = (self.model.network.inputs, space.axes.len());
         let channel = |i: usize| i % prepare.factor.len();
         let factor = |i: usize| f64::from(prepare.factor[channel(i)]);
-        let columns = DMatrix::from_fn(inputs, many + 1, |i, k| match space.axes.get(k) {
-            Some(axis) => axis[i] * space.spread[k] * factor(i),
-            None => space.mean[i] * factor(i) + f64::from(prepare.offset[channel(i)]),
+        // A row a coordinate, and one for the mean.
+        let axes = space.axes.iter().zip(&space.spread).flat_map(|(axis, spread)| {
+            axis.iter().enumerate().map(move |(i, x)| x * spread * factor(i))
         });
+        let offset = |i: usize| f64::from(prepare.offset[channel(i)]);
+        let mean = space.mean.iter().enumerate().map(|(i, mean)| mean * factor(i) + offset(i));
+        let columns: Vec<f64> = axes.chain(mean).collect();
         let first = &self.layers[0];
         let weights = self.model.weights.params[first.w.0].to_f64();
-        let weights = DMatrix::from_row_slice(weights.len() / inputs, inputs, &weights) * columns;
+        let weights = symmetric::product(&weights, &columns, inputs);
         let mut model = self.model.clone();
         model.network.inputs = many + 1;
         model.preprocessing = model.preprocessing.of_columns(many + 1);
-        // Columns of the transposed one are rows of this one.
-        model.weights.params[first.w.0] = Numbers::F64(weights.transpose().as_slice().to_vec());
+        model.weights.params[first.w.0] = Numbers::F64(weights);
         Within { glass: Glass::new(model, self.backend.clone()), space }
     }
 

@@ -1,8 +1,8 @@
 //! What a layer's outputs are good for: what a straight cut through them can tell, and how much
 //! they change when a picture is flipped or shifted.
 
+use klubok_data::symmetric::{product, solve};
 use klubok_nn::loss::answer;
-use nalgebra::DMatrix;
 
 /// How much the probe's weights are held back, by the mean square length of a sample.
 const RIDGE: f64 = 0.01;
@@ -28,36 +28,44 @@ pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> 
         return None;
     }
     let width = learn.values.len() / n;
-    let matrix = |values, rows| DMatrix::from_row_slice(rows, width, values);
-    let (mut x, mut t) = (matrix(learn.values, n), matrix(test.values, tested));
-    let mean = x.row_mean();
-    x.row_iter_mut().for_each(|mut row| row -= &mean);
-    t.row_iter_mut().for_each(|mut row| row -= &mean);
-    let is = |i: usize, class: usize| f64::from(u8::from(learn.classes[i] as usize == class));
-    let y = DMatrix::from_fn(n, classes, is);
-    let usual = y.row_mean();
-    let mut apart = y;
-    apart.row_iter_mut().for_each(|mut row| row -= &usual);
-    let mut products = &x * x.transpose();
-    let held = (RIDGE * products.trace() / n as f64).max(f64::MIN_POSITIVE);
-    (0..n).for_each(|i| products[(i, i)] += held);
-    let weights = x.tr_mul(&products.cholesky()?.solve(&apart));
-    let scores = t * weights;
-    let right = scores.row_iter().zip(test.classes).filter(|(row, class)| {
+    let mean = column_means(learn.values, width);
+    let centred = |values: &[f64]| -> Vec<f64> {
+        values.iter().zip(mean.iter().cycle()).map(|(x, mean)| x - mean).collect()
+    };
+    let (x, t) = (centred(learn.values), centred(test.values));
+    let mut products = product(&x, &x, width);
+    let trace: f64 = (0..n).map(|i| products[i * n + i]).sum();
+    let held = (RIDGE * trace / n as f64).max(f64::MIN_POSITIVE);
+    (0..n).for_each(|i| products[i * n + i] += held);
+    // A row a class: who is of it, less the share that is.
+    let mut y = Vec::with_capacity(classes * n);
+    let mut usual = Vec::with_capacity(classes);
+    for class in 0..classes {
+        let is = learn.classes.iter().map(|&of| f64::from(u8::from(of as usize == class)));
+        let share = is.clone().sum::<f64>() / n as f64;
+        y.extend(is.map(|is| is - share));
+        usual.push(share);
+    }
+    // The scores of what is tested are T Xᵀ (X Xᵀ + λ I)⁻¹ Y.
+    let scores = product(&product(&t, &x, width), &solve(products, n, y)?, n);
+    let right = scores.chunks_exact(classes).zip(test.classes).filter(|(row, class)| {
         let scores: Vec<f64> = row.iter().zip(&usual).map(|(score, usual)| score + usual).collect();
         answer(&scores) == **class as usize
     });
     Some(right.count() as f64 / tested as f64)
 }
 
+/// The mean of each column of `[rows, width]`.
+fn column_means(values: &[f64], width: usize) -> Vec<f64> {
+    let rows = (values.len() / width).max(1) as f64;
+    (0..width).map(|i| values.iter().skip(i).step_by(width).sum::<f64>() / rows).collect()
+}
+
 /// How alike the outputs `a` of samples stay to the outputs `b` of the same samples, changed: the
 /// mean cosine of the angle between the two as seen from the mean output. 1 is the same; two
 /// different samples have about 0. Both are `[samples, width]`.
 pub fn alike(a: &[f64], b: &[f64], width: usize) -> Option<f64> {
-    let samples = a.len() / width;
-    let mean: Vec<f64> = (0..width)
-        .map(|i| a.iter().skip(i).step_by(width).sum::<f64>() / samples.max(1) as f64)
-        .collect();
+    let mean = column_means(a, width);
     let cosine = |(a, b): (&[f64], &[f64])| {
         let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
         for ((a, b), mean) in a.iter().zip(b).zip(&mean) {

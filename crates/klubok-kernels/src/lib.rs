@@ -9,6 +9,7 @@ pub mod activation;
 #[cfg(target_arch = "x86_64")]
 mod amx;
 pub mod buffer;
+pub mod double;
 pub mod dropout;
 pub mod input;
 pub mod isa;
