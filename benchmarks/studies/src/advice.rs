@@ -8,9 +8,8 @@ use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Result, ensure};
 use klubok::{
-    backend::{Backend, DataId, Outputs},
+    backend::{DataId, Outputs},
     config::{Config, Layers, Machine, Preset},
-    cpu::CpuBackend,
     data::{Dataset, survey::Survey},
     diagnose::{before, remedy::Setup, watch::Watch},
     state::State,
@@ -142,9 +141,8 @@ impl Case {
         let mut layers = Layers::new(self.preset, self.set.kind());
         self.sets.split(' ').try_for_each(|set| layers.assign(set))?;
         layers.set("train.seed", &seed.to_string())?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let machine = Machine { cores, precision: CpuBackend::fastest_precision() };
-        Ok((layers.resolve(machine)?.config, machine))
+        let machine = klubok::device::machine();
+        Ok((layers.resolve(&machine)?.config, machine))
     }
 
     /// A line of the table; 1 where the advice made it better, -1 where it made it worse beyond
@@ -214,7 +212,7 @@ fn split(data: &Dataset, train: usize, seed: u64) -> Result<(Dataset, Vec<u32>)>
 }
 
 fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
-    let backend = CpuBackend::new(config.train.threads);
+    let backend = crate::course::backend(config)?;
     let task = Task::new(config, data)?;
     let counts = |rows: &[u32]| data.class_counts(rows);
     let setup = Setup { config: config.clone(), train_classes: counts(&data.parts.train) };
@@ -223,7 +221,7 @@ fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
         .with_setup(setup);
     watch.found_before(before::verdicts(&Survey::of(data)?, config));
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
-    let mut trainer = Trainer::new(&backend, plan, data, &config.train, start)?;
+    let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let control = Control::new();
     let stopped = loop {
         if let Some(stopped) = trainer.advance(&mut watch, &control)? {

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use klubok::{
     backend::{Backend, DataId, Outputs},
-    config::{Config, Layers, Machine, Preset},
-    cpu::CpuBackend,
+    config::{Config, Layers, Preset},
     data::Dataset,
     nn::calibration::Calibration,
     plan::Plan,
@@ -71,13 +70,21 @@ pub(crate) struct Seen {
     pub(crate) ece_by_chance: Option<f64>,
 }
 
+/// What computes, by the settings.
+///
+/// # Errors
+/// When this machine lacks their kernel.
+pub(crate) fn backend(config: &Config) -> Result<Box<dyn Backend>> {
+    let train = &config.train;
+    Ok(klubok::device::open(train.device, train.kernel, train.threads, train.precision)?)
+}
+
 /// The settings of a set, with everything done to the end.
 pub(crate) fn settings(set: Set, preset: Preset, seed: u64) -> Result<(Config, Option<u64>)> {
     let mut layers = Layers::new(preset, set.kind());
     layers.set("train.seed", &seed.to_string())?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let machine = Machine { cores, precision: CpuBackend::fastest_precision() };
-    let mut config = layers.resolve(machine)?.config;
+    let machine = klubok::device::machine();
+    let mut config = layers.resolve(&machine)?.config;
     let patience = config.train.early_stopping.then_some(config.train.patience);
     config.train.early_stopping = false;
     Ok((config, patience))
@@ -112,14 +119,14 @@ pub(crate) fn visit_epochs(
 ) -> Result<()> {
     let (config, _) = settings(set, preset, seed)?;
     let (data, judges) = deal(data, train, seed)?;
-    let backend = CpuBackend::new(config.train.threads);
+    let backend = backend(&config)?;
     let task = Task::new(&config, &data)?;
-    let mut looker = Looker::new(&backend, &task.plan, &data)?;
+    let mut looker = Looker::new(&*backend, &task.plan, &data)?;
     let plan = task.plan.clone();
     let mut own = data.clone();
     own.parts.val.clear();
     let mut trainer =
-        Trainer::new(&backend, plan, &own, &config.train, Snapshot::start(task.start))?;
+        Trainer::new(&*backend, plan, &own, &config.train, Snapshot::start(task.start))?;
     let (mut next, mut silent, control) = (0, Silent, Control::new());
     loop {
         let stopped = trainer.advance(&mut silent, &control)?;

@@ -13,8 +13,7 @@ use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use klubok::{
     check::{Lab, range_test::RangeTest},
-    config::{Config, Layers, Machine, Preset},
-    cpu::CpuBackend,
+    config::{Config, Layers, Preset},
     data::Dataset,
     diagnose::{
         Diagnosis,
@@ -121,13 +120,13 @@ pub(crate) fn record(
         for &rule in &wanted.rules {
             let cell = wanted.cell(set, rule);
             let has_test = |line: &Line| matches!(line, Line::Test { cell: of, .. } if *of == cell);
-            let backend = CpuBackend::new(plain.train.threads);
+            let backend = crate::course::backend(&plain)?;
             let known = done.iter().find(|line| has_test(line));
             let mut test = if let Some(Line::Test { test, .. }) = known {
                 test.clone()
             } else {
                 let config = wanted.config(set, rule, 1e-3)?;
-                let test = RangeTest::of(&Lab::new(&config, &data, &backend)?)?;
+                let test = RangeTest::of(&Lab::new(&config, &data, &*backend)?)?;
                 write(&Line::Test { cell: cell.clone(), test: test.clone() })?;
                 test
             };
@@ -135,7 +134,7 @@ pub(crate) fn record(
                 let was_tried = |line: &Line| matches!(line, Line::Tried { cell: of, rate: at, .. } if *of == cell && *at == rate);
                 if !done.iter().any(was_tried) {
                     let config = wanted.config(set, rule, rate)?;
-                    test.try_out(&Lab::new(&config, &data, &backend)?)?;
+                    test.try_out(&Lab::new(&config, &data, &*backend)?)?;
                     write(&Line::Tried { cell: cell.clone(), rate, learns: test.learns })?;
                 }
                 let is_it = |line: &Line| matches!(line, Line::Training { cell: of, rate: at, .. } if *of == cell && *at == rate);
@@ -178,17 +177,16 @@ impl Cell {
         layers.set("train.epochs", &self.epochs.to_string())?;
         layers.set("train.early_stopping", "false")?;
         layers.set("train.learning_rate", &rate.to_string())?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let machine = Machine { cores, precision: CpuBackend::fastest_precision() };
-        Ok(layers.resolve(machine)?.config)
+        let machine = klubok::device::machine();
+        Ok(layers.resolve(&machine)?.config)
     }
 }
 
 fn train(config: &Config, data: &Dataset) -> Result<Course> {
-    let backend = CpuBackend::new(config.train.threads);
+    let backend = crate::course::backend(config)?;
     let task = Task::new(config, data)?;
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
-    let mut trainer = Trainer::new(&backend, plan, data, &config.train, start)?;
+    let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let (mut seen, control) = (Seen::default(), Control::new());
     let stopped = loop {
         if let Some(stopped) = trainer.advance(&mut seen, &control)? {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use klubok::{
     config::{Color, Config, DataKind},
-    data::{self, Dataset, Input, LeftOut, OpenOptions, Parts, drawn},
+    data::{self, Dataset, Input, LeftOut, OpenOptions, Parts, builtin},
     plan::Picture,
     rng::{Purpose, Stream},
     rows::MemoryRows,
@@ -66,9 +66,9 @@ impl Set {
 }
 
 fn draw(config: &Config) -> Result<Dataset> {
-    let drawn = drawn::cats_dogs(DRAWN, 1, config.train.threads)?;
+    let drawn = builtin::cats_dogs(DRAWN, 1, config.train.threads)?;
     let channels = config.data.color.channels();
-    let picture = Picture { width: drawn::SIDE, height: drawn::SIDE, channels };
+    let picture = Picture { width: builtin::SIDE, height: builtin::SIDE, channels };
     let pixels = match config.data.color {
         Color::Grey => drawn.grey(),
         Color::Rgb => drawn.pixels,
@@ -76,7 +76,7 @@ fn draw(config: &Config) -> Result<Dataset> {
     Ok(Dataset {
         rows: Arc::new(MemoryRows::pictures(pixels, picture.values(), &drawn.classes)),
         targets: drawn.classes,
-        classes: drawn::CLASSES.map(String::from).to_vec(),
+        classes: builtin::CLASSES.map(String::from).to_vec(),
         input: Input::Pictures(picture),
         parts: Parts::default(),
         // Every drawing is another one.

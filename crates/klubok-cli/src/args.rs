@@ -390,6 +390,9 @@ pub(crate) struct Bench {
     /// Precision of the products: f32, bf16 or auto.
     #[arg(long, value_name = "NAME", default_value = "f32")]
     pub(crate) precision: String,
+    /// Instructions: amx, avx512bf16, avx512, avx2, portable or auto.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) kernel: String,
     #[command(flatten)]
     pub(crate) compute: Compute,
     #[command(flatten)]
@@ -449,6 +452,9 @@ pub(crate) struct Settings {
     /// Precision of the products: f32, bf16 or auto.
     #[arg(long, value_name = "NAME")]
     precision: Option<String>,
+    /// Instructions: amx, avx512bf16, avx512, avx2, portable or auto.
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
     /// Samples of each part, for a quick trial.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<String>,
@@ -468,6 +474,7 @@ impl Settings {
             ("train.threads", self.threads.clone()),
             ("train.device", self.device.clone()),
             ("train.precision", self.precision.clone()),
+            ("train.kernel", self.kernel.clone()),
             ("data.limit", self.limit.clone()),
         ];
         let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));

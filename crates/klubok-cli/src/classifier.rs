@@ -241,5 +241,5 @@ impl Classifier {
 /// model.
 fn default_data() -> Result<DataConfig> {
     use klubok::config::{DataKind, Layers, Machine, Preset};
-    Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(Machine::plain(1))?.config.data)
+    Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(&Machine::plain(1))?.config.data)
 }

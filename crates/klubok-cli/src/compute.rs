@@ -2,34 +2,35 @@
 
 use klubok::{
     backend::Backend,
-    config::{Config, Device},
+    config::{Config, Device, Precision},
     device,
-    nn::plan::Precision,
 };
 
-use crate::{terminal::Screen, text::text};
+use crate::{failure::Result, terminal::Screen, text::text};
 
-/// The device that the settings name, with the best kernel for it.
-pub(crate) fn device(config: &Config) -> Box<dyn Backend> {
+/// The device and kernel that the settings name.
+///
+/// # Errors
+/// When this machine lacks the kernel.
+pub(crate) fn device(config: &Config) -> Result<Box<dyn Backend>> {
     let train = &config.train;
-    device::open(train.device, None, train.threads, train.precision)
-        .expect("every machine has a best kernel")
+    Ok(device::open(train.device, train.kernel, train.threads, train.precision)?)
 }
 
-/// The device and kernel that a run began with; where this machine lacks the kernel, the best it
-/// has, which is said.
-pub(crate) fn device_of_run(config: &Config, kernel: &str, screen: Screen) -> Box<dyn Backend> {
-    let train = &config.train;
-    let same = device::open(train.device, Some(kernel), train.threads, train.precision);
-    same.unwrap_or_else(|| {
-        let backend = device(config);
-        let here = backend.info(train.precision).kernel;
-        screen.say(text!("resume.other_kernel", kernel = kernel, here = here));
-        backend
-    })
+/// The settings of a run as this machine can compute them: where it lacks the run's kernel, with
+/// the fastest that it has, which is said.
+pub(crate) fn here(mut config: Config, screen: Screen) -> Config {
+    if device(&config).is_err() {
+        let before = config.train.kernel.name();
+        config.train.kernel = device::fastest(config.train.precision);
+        let here = config.train.kernel.name();
+        screen.say(text!("resume.other_kernel", kernel = before, here = here));
+    }
+    config
 }
 
-/// The processor with so many threads.
+/// The processor with so many threads and its fastest kernel, for predictions and inspection.
 pub(crate) fn cpu(threads: usize) -> Box<dyn Backend> {
-    device::open(Device::Cpu, None, threads, Precision::F32).expect("every machine has a processor")
+    let kernel = device::fastest(Precision::F32);
+    device::open(Device::Cpu, kernel, threads, Precision::F32).expect("its own kernel")
 }

@@ -37,8 +37,6 @@ pub(crate) struct NewRun<'a> {
     pub(crate) page: &'a args::Page,
     /// What people did in the run that it repeats.
     pub(crate) replay: Vec<Recorded>,
-    /// The kernel of the run that it repeats; none of a run that is its own.
-    pub(crate) kernel: Option<String>,
     /// Where people read.
     pub(crate) screen: Screen,
 }
@@ -57,16 +55,12 @@ impl NewRun<'_> {
         data: Option<Dataset>,
         lines: Option<&mut Lines>,
     ) -> Result<(Done, Dataset)> {
-        let backend = match &self.kernel {
-            Some(kernel) => compute::device_of_run(config, kernel, self.screen),
-            None => compute::device(config),
-        };
+        let backend = compute::device(config)?;
         let threads = config.train.threads;
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
         let options =
             OpenOptions { val, test, strict, threads, ..OpenOptions::new(config.data.clone()) };
-        let device = backend.info(config.train.precision);
-        let info = self.describe(&options, device.kernel)?;
+        let info = self.describe(&options)?;
         let run = RunDir::create(place, config, &info)?;
         let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, lines);
         if trained.is_err()
@@ -100,7 +94,7 @@ impl NewRun<'_> {
         Ok((done, data))
     }
 
-    fn describe(&self, options: &OpenOptions, kernel: String) -> Result<RunInfo> {
+    fn describe(&self, options: &OpenOptions) -> Result<RunInfo> {
         let part = |path: &Option<PathBuf>| path.as_deref().map(absolute).transpose();
         let fingerprint: Fingerprint = data::fingerprint(self.source, options)?;
         Ok(RunInfo {
@@ -109,7 +103,6 @@ impl NewRun<'_> {
             val: part(&options.val)?,
             test: part(&options.test)?,
             preset: Some(self.preset.name().to_owned()),
-            kernel,
             replay: self.replay.clone(),
             fingerprint: toml::Table::try_from(&fingerprint).map_err(Failure::failed)?,
         })

@@ -71,7 +71,7 @@ pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
 /// # Errors
 /// When values do not go together.
 pub(crate) fn resolve(layers: &Layers, screen: Screen) -> Result<Resolved> {
-    let resolved = layers.clone().resolve(device::machine())?;
+    let resolved = layers.clone().resolve(&device::machine())?;
     for note in &resolved.notes {
         screen.say(format!("{}: {}", text!("word.note"), said(&note.to_string())));
     }

@@ -128,10 +128,6 @@ impl Training<'_> {
             threads = device.threads
         ));
         loading::note_few(data, screen);
-        if device.kernel != info.kernel {
-            let note = text!("train.other_kernel", before = info.kernel, now = device.kernel);
-            screen.say(format!("{}: {note}", text!("word.note")));
-        }
     }
 
     /// What came of it, and what can be done next.

@@ -74,12 +74,6 @@ impl CpuBackend {
         let isa = Isa::available_bf16().into_iter().find(|&isa| name(isa, precision) == kernel)?;
         Some(Self::with(threads, isa))
     }
-
-    /// The precision that is fastest here: bf16 where the processor multiplies it with instructions
-    /// of its own.
-    pub fn fastest_precision() -> Precision {
-        if Isa::best().gains_by_bf16() { Precision::Bf16 } else { Precision::F32 }
-    }
 }
 
 fn name(isa: Isa, precision: Precision) -> &'static str {

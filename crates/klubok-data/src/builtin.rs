@@ -2,24 +2,26 @@
 //!
 //! | name | training | validation | test | a row |
 //! |---|---|---|---|---|
-//! | `cats-dogs` | 4,000 | 1,000 | 1,000 | a drawn picture of 64x64, see [`super::drawn`] |
+//! | `cats-dogs` | 4,000 | 1,000 | 1,000 | a drawn picture of 64x64, see [`klubok_demo`] |
 //! | `cats-dogs-small` | 600 | 1,000 | 1,000 | the same, for seeing a network memorise |
-//! | `spirals` | 500 | 250 | 250 | two numbers, see [`super::spirals`] |
+//! | `spirals` | 500 | 250 | 250 | two numbers, see [`klubok_demo::spirals`] |
 //!
 //! The test part comes first, then validation, then training. So the small set is the beginning of
 //! the big one: both share the test and the validation part, and what is learnt from 600 and from
 //! 4,000 pictures is measured by the same pictures.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use klubok_demo::spirals;
+pub use klubok_demo::{CLASSES, SIDE};
 use klubok_nn::{
     plan::Picture,
     rows::{Field, MemoryRows, Rows},
 };
 use twox_hash::XxHash3_128;
 
-use super::{Dataset, Input, LeftOut, Parts, drawn, spirals};
-use crate::{error::Result, settings::Color};
+use super::{Dataset, Input, LeftOut, Parts, pictures::zeros};
+use crate::{error::Result, limits, settings::Color};
 
 /// Seed of all built-in sets: part of what they are.
 const SEED: u64 = 1;
@@ -64,7 +66,7 @@ impl BuiltIn {
 
     /// Makes the set in memory; the same bytes for any number of `threads`.
     ///
-    /// Pictures are of [`drawn::SIDE`] pixels on each side, in `color`, which does not matter to
+    /// Pictures are of [`SIDE`] pixels on each side, in `color`, which does not matter to
     /// spirals. Rows are named by their numbers.
     ///
     /// # Errors
@@ -105,14 +107,49 @@ fn pictures(
     color: Color,
     threads: usize,
 ) -> Result<(MemoryRows, Vec<u32>, [&'static str; 2], Input)> {
-    let drawn = drawn::cats_dogs(count, SEED, threads)?;
-    let picture = Picture { width: drawn::SIDE, height: drawn::SIDE, channels: color.channels() };
+    let drawn = cats_dogs(count, SEED, threads)?;
+    let picture = Picture { width: SIDE, height: SIDE, channels: color.channels() };
     let pixels = match color {
         Color::Grey => drawn.grey(),
         Color::Rgb => drawn.pixels,
     };
     let rows = MemoryRows::pictures(pixels, picture.values(), &drawn.classes);
-    Ok((rows, drawn.classes, drawn::CLASSES, Input::Pictures(picture)))
+    Ok((rows, drawn.classes, CLASSES, Input::Pictures(picture)))
+}
+
+/// Drawn pictures with their classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    /// `[count, SIDE, SIDE, 3]`, red, green and blue of a pixel together.
+    pub pixels: Vec<u8>,
+    /// 0 cat, 1 dog.
+    pub classes: Vec<u32>,
+}
+
+impl Drawn {
+    /// The same pictures in grey, `[count, SIDE, SIDE]`.
+    pub fn grey(&self) -> Vec<u8> {
+        klubok_demo::grey(&self.pixels)
+    }
+}
+
+/// Draws the first `count` pictures of `seed`; the bytes do not depend on `threads` (0 counts as
+/// 1).
+///
+/// # Errors
+/// When there is no memory for them.
+pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Result<Drawn> {
+    let classes: Vec<u32> = (0..count as u64).map(|i| klubok_demo::class(seed, i)).collect();
+    let values = SIDE * SIDE * 3;
+    let mut pixels = zeros(count, values)?;
+    let pictures = Mutex::new(pixels.chunks_exact_mut(values).zip(&classes).enumerate());
+    let next = || pictures.lock().unwrap_or_else(PoisonError::into_inner).next();
+    limits::together(threads, || {
+        while let Some((i, (picture, &class))) = next() {
+            picture.copy_from_slice(&klubok_demo::draw(seed, i as u64, class));
+        }
+    });
+    Ok(Drawn { pixels, classes })
 }
 
 /// XXH3 (128 bits) of the input of each row.
@@ -133,6 +170,20 @@ mod tests {
         let mut bytes = vec![0; rows.len() * set.rows.fields()[Field::X.0].bytes()];
         set.rows.gather(Field::X, rows, &mut bytes).expect("rows in memory");
         bytes
+    }
+
+    #[test]
+    fn same_bytes_for_any_threads_and_count() {
+        let all = cats_dogs(50, 3, 1).unwrap();
+        for threads in [0, 2, 3, 64] {
+            assert_eq!(cats_dogs(50, 3, threads).unwrap(), all, "{threads} threads");
+        }
+        for count in [0, 1, 17] {
+            let some = cats_dogs(count, 3, 2).unwrap();
+            assert_eq!(some.pixels, all.pixels[..count * SIDE * SIDE * 3]);
+            assert_eq!(some.classes, all.classes[..count]);
+        }
+        assert_ne!(cats_dogs(50, 4, 1).unwrap().pixels, all.pixels);
     }
 
     #[test]
@@ -178,7 +229,7 @@ mod tests {
         let rgb = BuiltIn::CatsDogsSmall.open(Color::Rgb, 2).unwrap();
         let picture = |channels| Input::Pictures(Picture { width: 64, height: 64, channels });
         assert_eq!((&grey.input, &rgb.input), (&picture(1), &picture(3)));
-        let drawn = drawn::cats_dogs(3, SEED, 1).unwrap();
+        let drawn = cats_dogs(3, SEED, 1).unwrap();
         assert_eq!(input(&grey, &[1, 2]), drawn.grey()[64 * 64..]);
         assert_eq!(input(&rgb, &[1, 2]), drawn.pixels[64 * 64 * 3..]);
         let spirals = BuiltIn::Spirals.open(Color::Rgb, 2).unwrap();

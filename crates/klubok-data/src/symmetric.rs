@@ -68,7 +68,7 @@ fn tridiagonal(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     if n > 1 {
         beside[n - 2] = a[(n - 2) * n + n - 1];
     }
-    // The reflections, the last one first, each on the rows and columns behind its own: t = ... H₁ H₀.
+    // The reflections, the last one first, each on what is behind its own row: t = ... H₁ H₀.
     for k in (0..n.saturating_sub(2)).rev() {
         let v = &a[k * n + k + 1..(k + 1) * n];
         for row in turned[(k + 1) * n..].chunks_exact_mut(n) {

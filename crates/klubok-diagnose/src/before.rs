@@ -156,7 +156,7 @@ mod tests {
     fn config(set: &str) -> Config {
         let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
         layers.assign(set).unwrap();
-        layers.resolve(Machine::plain(1)).unwrap().config
+        layers.resolve(&Machine::plain(1)).unwrap().config
     }
 
     /// 1,000 samples in two even classes, nothing wrong with them.

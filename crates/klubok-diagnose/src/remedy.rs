@@ -328,7 +328,7 @@ mod tests {
     fn set_up(preset: Preset, sets: &[&str], train: u64) -> Tracker {
         let mut layers = Layers::new(preset, DataKind::Pictures);
         sets.iter().for_each(|set| layers.assign(set).unwrap());
-        let config = layers.resolve(Machine::plain(1)).unwrap().config;
+        let config = layers.resolve(&Machine::plain(1)).unwrap().config;
         Tracker::new(None).with_setup(Setup { config, train_classes: vec![train, train] })
     }
 

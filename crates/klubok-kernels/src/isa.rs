@@ -94,11 +94,6 @@ impl Isa {
         }
     }
 
-    /// Whether products of bf16 are faster here than those of f32.
-    pub fn gains_by_bf16(self) -> bool {
-        self.terms != Terms::Apart
-    }
-
     pub(crate) fn set(self) -> Set {
         self.set
     }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result, RunError,
-    config::{Config, KEYS},
+    config::{Config, KEYS, Kernel},
     control::Recorded,
     logs::Marks,
     progress::Progress,
@@ -50,8 +50,9 @@ struct Metadata {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     config: Config,
-    /// Which kernels the run was made for.
-    kernel: String,
+    /// Where an earlier klubok wrote it.
+    #[serde(default, skip_serializing)]
+    kernel: Option<Kernel>,
     /// What people did in the run that this one repeats.
     replay: Vec<Recorded>,
 }
@@ -59,8 +60,7 @@ pub struct Settings {
 impl Settings {
     /// Those of a run.
     pub fn new(config: &Config, info: &RunInfo) -> Self {
-        let (kernel, replay) = (info.kernel.clone(), info.replay.clone());
-        Self { config: config.clone(), kernel, replay }
+        Self { config: config.clone(), kernel: None, replay: info.replay.clone() }
     }
 
     /// In what they differ from those of a checkpoint, if a result depends on it: the first key,
@@ -74,7 +74,6 @@ impl Settings {
             // Who computes a tile depends on them, what it computes does not.
             .filter(|key| key.path != "train.threads")
             .find_map(|key| changed(key.path, before.config.written(key), self.config.written(key)))
-            .or_else(|| changed("run.kernel", before.kernel.clone(), self.kernel.clone()))
             .or_else(|| {
                 let other = before.replay != self.replay;
                 let now = format!("{} (others)", acts(self));
@@ -201,7 +200,10 @@ fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {
     if !tensors::is_sealed(bytes) {
         return Err(damaged(path, &"its content does not match its checksum"));
     }
-    serde_json::from_str(json).map_err(|e| damaged(path, &e))
+    let mut metadata: Metadata = serde_json::from_str(json).map_err(|e| damaged(path, &e))?;
+    let settings = &mut metadata.settings;
+    settings.config.train.kernel = settings.kernel.take().unwrap_or(settings.config.train.kernel);
+    Ok(metadata)
 }
 
 fn damaged(path: &Path, reason: &impl ToString) -> crate::RunError {

@@ -65,8 +65,6 @@ pub struct RunInfo {
     /// The preset that the settings began with.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub preset: Option<String>,
-    /// Which kernels compute: others may give other bits.
-    pub kernel: String,
     /// What people did in the run that this one repeats.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub replay: Vec<Recorded>,
@@ -382,8 +380,13 @@ fn text(config: &Config, info: &RunInfo) -> Result<String> {
 
 fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
     let resolved = Layers::of_run(text, CONFIG).map_err(|error| error.to_string())?;
-    let info = resolved.run.ok_or("it has no section `[run]`")?;
-    Ok((resolved.config, info.try_into().map_err(|error: toml::de::Error| error.to_string())?))
+    let (mut config, mut info) =
+        (resolved.config, resolved.run.ok_or("it has no section `[run]`")?);
+    // Where an earlier klubok wrote it.
+    if let Some(kernel) = info.remove("kernel") {
+        config.train.kernel = kernel.try_into().unwrap_or_default();
+    }
+    Ok((config, info.try_into().map_err(|error: toml::de::Error| error.to_string())?))
 }
 
 fn parent(path: &Path) -> &Path {
@@ -427,7 +430,7 @@ mod tests {
     fn config() -> Config {
         let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
         layers.assign("model.dropout=0.1,0.2,0.3").unwrap();
-        layers.resolve(Machine::plain(2)).unwrap().config
+        layers.resolve(&Machine::plain(2)).unwrap().config
     }
 
     fn info() -> RunInfo {
@@ -437,7 +440,6 @@ mod tests {
             val: Some("/val".into()),
             test: None,
             preset: Some("balanced".into()),
-            kernel: "avx512".into(),
             replay: Vec::new(),
             fingerprint: toml::from_str("files = 3").unwrap(),
         }

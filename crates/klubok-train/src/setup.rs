@@ -129,7 +129,7 @@ mod tests {
         for set in sets {
             layers.assign(set).unwrap();
         }
-        layers.resolve(Machine::plain(1)).unwrap().config
+        layers.resolve(&Machine::plain(1)).unwrap().config
     }
 
     #[test]

@@ -4,12 +4,27 @@
 use std::path::Path;
 
 use anyhow::Result;
+use clap::Args;
 
-use super::{
-    faults::{self, Arguments},
-    setup,
-};
+use super::setup;
 use crate::process::{cargo, succeeds};
+
+/// Where data and runs of the planted faults go, from the root of the project.
+const FOLDER: &str = "target/bench/faults";
+
+/// Which trainings.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only the recorded histories
+    #[arg(long, conflicts_with = "faults_only")]
+    histories_only: bool,
+    /// Only the planted faults
+    #[arg(long)]
+    faults_only: bool,
+    /// Flags of the planted faults, such as `-- --only dead_units --verbose`; `-- --help` has all
+    #[arg(last = true)]
+    more: Vec<String>,
+}
 
 /// Judges the histories in `crates/klubok/tests/histories` and prints a line for each and the
 /// shares; then trains with planted faults, and prints how many were found.
@@ -18,14 +33,17 @@ use crate::process::{cargo, succeeds};
 /// When Cargo cannot be started, klubok cannot be built, or a training fails.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     let mut good = true;
-    if arguments.histories() {
+    if !arguments.faults_only {
         let mut command = cargo(root);
         command.args(["test", "--quiet", "--package", "klubok", "--test", "it", "histories"]);
         good &= succeeds(command.args(["--", "--nocapture"]))?;
     }
-    if arguments.faults() {
+    if !arguments.histories_only {
         setup::run(root, &[])?;
-        good &= faults::run(root, &setup::klubok(root), arguments)?;
+        let mut command = cargo(root);
+        command.args(["run", "--quiet", "--release", "--package", "klubok-faults", "--"]);
+        command.arg("--klubok").arg(setup::klubok(root)).arg("--folder").arg(root.join(FOLDER));
+        good &= succeeds(command.args(&arguments.more))?;
     }
     Ok(good)
 }

@@ -6,7 +6,6 @@
 
 mod contender;
 mod diagnosis;
-mod faults;
 mod goal;
 mod machine;
 pub(crate) mod probe;
@@ -83,7 +82,7 @@ pub(crate) struct Arguments {
 enum Instead {
     /// How well phases are told, on recorded histories with known truth, and faults, which are
     /// planted (minutes)
-    Diagnosis(faults::Arguments),
+    Diagnosis(diagnosis::Arguments),
 }
 
 impl Arguments {

@@ -29,7 +29,6 @@ use crate::{
     classifier::BLOCK,
     compute,
     failure::{Failure, Result},
-    settings,
     terminal::{Screen, answer, decimal, show, thousands},
     text::text,
 };
@@ -62,7 +61,9 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     written.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
     written.set("train.optimizer", &args.optimizer)?;
     written.set("train.precision", &args.precision)?;
-    let config = written.resolve(device::machine())?.config;
+    written.set("train.kernel", &args.kernel)?;
+    written.set("train.threads", &args.compute.threads.to_string())?;
+    let config = written.resolve(&device::machine())?.config;
 
     let network = config.network(inputs, outputs);
     let classes = vec![batch as u64; outputs];
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let precision = config.train.precision;
     let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
     let plan = Plan { precision, ..plan };
-    let backend = compute::cpu(settings::threads(args.compute.threads));
+    let backend = compute::device(&config)?;
     let rows = rows(inputs, outputs, BATCHES * batch, args.pictures)?;
     let together = if args.infer { batch.min(BLOCK) } else { batch };
     let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;

@@ -46,7 +46,6 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
         preset,
         page: &args.page,
         replay: Vec::new(),
-        kernel: None,
         screen,
     };
     let mut lines = args.report.jsonl.then(Lines::default);

@@ -219,7 +219,7 @@ mod tests {
         let said = |monitor: &str, calibrated: [f64; 6]| {
             let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
             layers.set("train.monitor", monitor).unwrap();
-            let config = layers.resolve(Machine::plain(1)).unwrap().config;
+            let config = layers.resolve(&Machine::plain(1)).unwrap().config;
             let losses = [0.70, 0.65, 0.66, 0.67, 0.68, 0.69];
             let row = |i: usize| Row {
                 epoch: i as f64 + 1.0,

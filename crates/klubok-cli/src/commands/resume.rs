@@ -57,7 +57,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         return ended(&run, progress, args, lines, screen);
     }
     drop(run.lock()?);
-    let backend = compute::device_of_run(&config, &info.kernel, screen);
+    let backend = compute::device(&compute::here(config.clone(), screen))?;
     let found = loading::of_run(&config, &info);
     let (options, difference) = found.map_err(|failure| missing(failure, &info))?;
     refuse(difference)?;
@@ -174,7 +174,7 @@ fn longer(
     layers.set("train.epochs", epochs)?;
     layers.set("train.warmup_epochs", "0")?;
     layers.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
-    let asked = layers.resolve(klubok::device::machine())?.config.train;
+    let asked = layers.resolve(&klubok::device::machine())?.config.train;
     let done = progress.map_or(0, |progress| progress.epoch);
     if asked.epochs <= done {
         let sentence =

@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::{
     args,
     classifier::{RUNS, run_of},
+    compute,
     failure::{Failure, Result},
     files::quoted,
     json::{Lines, Trained},
@@ -54,7 +55,6 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         preset: written.preset,
         page: &args.page,
         replay: Vec::new(),
-        kernel: None,
         screen,
     };
     if args.vary.is_empty() {
@@ -103,7 +103,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     for (key, value) in args.settings.assignments() {
         layers.set(&key, &value)?;
     }
-    let changed = settings::resolve(&layers, screen)?.config;
+    let changed = compute::here(settings::resolve(&layers, screen)?.config, screen);
     // Settings of the run that somebody changed since it was trained are not the run's.
     run.progress()?;
     if changed.data != config.data {
@@ -122,7 +122,6 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         preset: info.preset.as_deref().map_or(Ok(Preset::Plain), str::parse)?,
         page: &args.page,
         replay: acts,
-        kernel: Some(info.kernel.clone()),
         screen,
     };
     one(&new, &changed, args)

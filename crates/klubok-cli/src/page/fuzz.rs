@@ -79,7 +79,7 @@ impl Run {
     fn train(self, hub: Arc<Hub>) -> thread::JoinHandle<()> {
         let Self { folder, config, info, data } = self;
         thread::spawn(move || {
-            let (backend, mut feed) = (compute::device(&config), Feed(hub));
+            let (backend, mut feed) = (compute::device(&config).unwrap(), Feed(hub));
             let observers: &mut [&mut dyn Observer] = &mut [&mut feed];
             session::train(&folder, &config, &data, backend.as_ref(), observers, &info, &CONTROL)
                 .unwrap();
@@ -93,18 +93,16 @@ pub(super) fn run(folder: &tempfile::TempDir) -> Run {
     // outlast it.
     let settings = "[model]\nhidden = [256, 256]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
     layers.text(settings, "a.toml").unwrap();
-    let config = layers.resolve(Machine::plain(1)).unwrap().config;
+    let config = layers.resolve(&Machine::plain(1)).unwrap().config;
     let options = OpenOptions { threads: 1, ..OpenOptions::new(config.data.clone()) };
     let data = data::open("demo:spirals", &options, &|_, _| {}).unwrap();
     let fingerprint = data::fingerprint("demo:spirals", &options).unwrap();
-    let kernel = compute::device(&config).info(config.train.precision).kernel;
     let info = RunInfo {
         klubok: String::new(),
         data: "demo:spirals".to_owned(),
         val: None,
         test: None,
         preset: None,
-        kernel,
         replay: Vec::new(),
         fingerprint: toml::Table::try_from(&fingerprint).unwrap(),
     };

@@ -69,6 +69,16 @@ fn pictures_are_made_ready_and_learnt() {
 }
 
 #[test]
+fn the_kernel_that_is_named_computes() {
+    let args = ["bench", "--layers", "16-8-2", "--seconds", "0.1", "--kernel"];
+    let measured = |kernel| Place::new().json(&[&args[..], &[kernel]].concat());
+    assert_eq!(measured("portable")["kernel"], "portable");
+    assert_ne!(measured("auto")["kernel"], "auto");
+    let args = ["bench", "--kernel", "amx"];
+    Place::new().fails(&args, 2, "`train.precision` is f32: set it to bf16", "config");
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let place = Place::new();
     place.fails(&["bench", "--layers", "16"], 2, "such as 784-256-10", "");

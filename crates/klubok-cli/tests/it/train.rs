@@ -213,3 +213,31 @@ fn the_demo_trains_on_drawn_pictures() {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn a_run_records_its_kernel_and_one_of_an_earlier_klubok_is_read() {
+    let place = Place::with_pets();
+    place.train(&["-o", "here", "--epochs", "1", "--kernel", "portable"]);
+    place.train(&["-o", "auto", "--epochs", "1"]);
+    let settings =
+        |run: &str| String::from_utf8(place.read(&format!("{run}/config.toml"))).unwrap();
+    let kernel = |run: &str| {
+        let settings = settings(run);
+        settings.lines().find(|line| line.starts_with("kernel = ")).unwrap_or_default().to_owned()
+    };
+    assert!(kernel("here").starts_with("kernel = \"portable\""), "{}", kernel("here"));
+    assert!(!kernel("auto").contains("auto"), "{}", kernel("auto"));
+    let model = place.read("here/model.safetensors");
+    // An earlier klubok wrote the kernel into the section `[run]`.
+    let earlier = settings("here")
+        .replace(&format!("{}\n", kernel("here")), "")
+        .replace("\n[run]\n", "\n[run]\nkernel = \"portable\"\n");
+    place.write("here/config.toml", earlier);
+    fs_err::remove_file(place.path("here/model.safetensors")).unwrap();
+    fs_err::remove_dir_all(place.path("here/checkpoint")).unwrap();
+    for log in ["metrics.jsonl", "steps.jsonl", "events.jsonl", "split.csv"] {
+        fs_err::remove_file(place.path("here").join(log)).unwrap();
+    }
+    place.ok(&["resume", "here"]);
+    assert_eq!(place.read("here/model.safetensors"), model);
+}

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_articles_network_by_hand() {
-        let config = Layers::new(Preset::Article, DataKind::Pictures).resolve(Machine::plain(1));
+        let config = Layers::new(Preset::Article, DataKind::Pictures).resolve(&Machine::plain(1));
         let config = config.unwrap().config;
         let prepare =
             Prepare { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };

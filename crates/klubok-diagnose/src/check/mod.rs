@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn steps_follow_from_the_sizes() {
         let config =
-            Layers::new(Preset::Plain, DataKind::Points).resolve(Machine::plain(1)).unwrap();
+            Layers::new(Preset::Plain, DataKind::Points).resolve(&Machine::plain(1)).unwrap();
         // 10 inputs, 512, 256, 2: 5,632 + 131,328 + 514 = 137,474 parameters.
         let network = config.config.network(10, 2);
         let a_step = 6.0 * 137_474.0 * 32.0;

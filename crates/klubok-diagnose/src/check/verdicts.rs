@@ -168,7 +168,7 @@ mod tests {
     fn config(set: &str) -> Config {
         let mut layers = Layers::new(Preset::Plain, DataKind::Points);
         layers.assign(set).unwrap();
-        layers.resolve(Machine::plain(1)).unwrap().config
+        layers.resolve(&Machine::plain(1)).unwrap().config
     }
 
     fn batch(loss: f64, wide_copy_learnt: Option<bool>) -> OneBatch {

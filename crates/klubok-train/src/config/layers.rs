@@ -136,7 +136,7 @@ impl Layers {
     ///
     /// # Errors
     /// When values that are right by themselves do not go together.
-    pub fn resolve(self, machine: Machine) -> Result<Resolved, ConfigError> {
+    pub fn resolve(self, machine: &Machine) -> Result<Resolved, ConfigError> {
         let config = super::resolve::config(&self.settings, self.kind, machine);
         super::resolve::check(&config, self.kind)?;
         let notes = notes::notes(&config, &self.settings, self.kind);
@@ -157,13 +157,13 @@ impl Layers {
         // A setting that could not be used yet, and is no longer one.
         layers.text(&text.replace("\ntarget = \"\"", "\n"), file)?;
         let (settings, file) = (layers.settings.clone(), file.to_owned());
-        let resolved = layers.resolve(Machine::plain(1))?;
+        let resolved = layers.resolve(&Machine::plain(1))?;
         let is_open = |key: &&Key| match settings.get(key.path) {
             Some(Setting { value, .. }) => {
                 super::text::written(value) != resolved.config.written(key)
             }
-            // An earlier klubok had no such key: names decided.
-            None if key.path == "data.layout" => false,
+            // An earlier klubok had no such keys: names decided, and `[run]` had the kernel.
+            None if ["data.layout", "train.kernel"].contains(&key.path) => false,
             None => matches!(key.default, DefaultValue::Auto(_)),
         };
         match KEYS.iter().find(is_open) {
@@ -335,11 +335,11 @@ mod tests {
     #[test]
     fn later_layers_win() {
         let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
-        let config = layers.clone().resolve(Machine::plain(2)).unwrap().config;
+        let config = layers.clone().resolve(&Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (60, 0.01));
         layers.text("[train]\nepochs = 7\nlearning_rate = 0.5", "a.toml").unwrap();
         layers.assign("train.epochs=9").unwrap();
-        let config = layers.resolve(Machine::plain(2)).unwrap().config;
+        let config = layers.resolve(&Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (9, 0.5));
     }
 
@@ -347,14 +347,14 @@ mod tests {
     fn a_file_with_an_error_changes_nothing() {
         let mut layers = layers();
         layers.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
-        assert_eq!(layers.resolve(Machine::plain(1)).unwrap().config.train.epochs, 30);
+        assert_eq!(layers.resolve(&Machine::plain(1)).unwrap().config.train.epochs, 30);
     }
 
     #[test]
     fn the_run_table_is_handed_back() {
         let mut layers = layers();
         layers.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
-        let resolved = layers.resolve(Machine::plain(1)).unwrap();
+        let resolved = layers.resolve(&Machine::plain(1)).unwrap();
         assert_eq!(resolved.run.unwrap()["seconds"], Value::Integer(3));
         assert_eq!(resolved.config.train.seed, 5);
     }
@@ -463,7 +463,7 @@ mod tests {
 
     #[test]
     fn a_run_s_own_settings_are_checked_and_concrete() {
-        let written = layers().resolve(Machine::plain(3)).unwrap().config;
+        let written = layers().resolve(&Machine::plain(3)).unwrap().config;
         let text = written.to_toml();
         let read = |text: &str| Layers::of_run(text, "config.toml").map(|resolved| resolved.config);
         assert_eq!(read(&text).unwrap(), written);

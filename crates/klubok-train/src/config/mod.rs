@@ -67,7 +67,8 @@ impl Config {
         let mut layers = Layers::new(Preset::Plain, DataKind::Points);
         layers.text(&self.to_toml(), "")?;
         changes.iter().try_for_each(|change| layers.set(&change.key, &change.value))?;
-        Ok(layers.resolve(Machine { cores: 1, precision: self.train.precision })?.config)
+        let machine = Machine { cores: 1, kernels: vec![self.train.kernel] };
+        Ok(layers.resolve(&machine)?.config)
     }
 }
 
@@ -166,6 +167,9 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// What computes.
     pub device: Device,
+    /// Which instructions compute; runs from before the setting say it in their `[run]`.
+    #[serde(default)]
+    pub kernel: Kernel,
 }
 
 /// Update rules by name.
@@ -236,18 +240,62 @@ pub enum Monitor {
 }
 
 /// What `auto` means on a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// Threads, "one a core".
     pub cores: usize,
-    /// The fastest precision.
-    pub precision: Precision,
+    /// Kernels that it has, the fastest first.
+    pub kernels: Vec<Kernel>,
 }
 
 impl Machine {
     /// A machine of so many cores with nothing special.
-    pub const fn plain(cores: usize) -> Self {
-        Self { cores, precision: Precision::F32 }
+    pub fn plain(cores: usize) -> Self {
+        Self { cores, kernels: vec![Kernel::Portable] }
+    }
+}
+
+/// Which instructions compute. Products differ between them in their last bits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernel {
+    /// Tiles of bf16 products (Intel AMX).
+    Amx,
+    /// Instructions that multiply pairs of bf16.
+    Avx512bf16,
+    /// Vectors of 512 bits.
+    Avx512,
+    /// Vectors of 256 bits with fused multiplication and addition.
+    Avx2,
+    /// Whatever the machine is.
+    #[default]
+    Portable,
+}
+
+impl Kernel {
+    /// All that there are.
+    pub const ALL: [Self; 5] =
+        [Kernel::Amx, Kernel::Avx512bf16, Kernel::Avx512, Kernel::Avx2, Kernel::Portable];
+
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kernel| kernel.name() == name)
+    }
+
+    /// Its name in settings, and in what a device says of itself.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kernel::Amx => "amx",
+            Kernel::Avx512bf16 => "avx512bf16",
+            Kernel::Avx512 => "avx512",
+            Kernel::Avx2 => "avx2",
+            Kernel::Portable => "portable",
+        }
+    }
+
+    /// Whether it multiplies bf16 only, and gains by it.
+    pub fn is_for_bf16(self) -> bool {
+        matches!(self, Kernel::Amx | Kernel::Avx512bf16)
     }
 }
 

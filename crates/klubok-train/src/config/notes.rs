@@ -46,7 +46,7 @@ pub(super) fn notes(
         let same = same.iter().filter_map(|key| settings.get_key_value(key));
         let same = same.map(|(key, setting)| (*key, setting.clone())).collect();
         let machine = Machine::plain(config.train.threads);
-        toml::Table::try_from(super::resolve::config(&same, kind, machine))
+        toml::Table::try_from(super::resolve::config(&same, kind, &machine))
     };
     let actual = toml::Table::try_from(config);
     let (Ok(defaults), Ok(actual)) = (defaults, actual) else { return Vec::new() };
@@ -134,7 +134,7 @@ mod tests {
         for set in sets {
             layers.assign(set).unwrap();
         }
-        layers.resolve(Machine::plain(1)).unwrap().notes.iter().map(Note::to_string).collect()
+        layers.resolve(&Machine::plain(1)).unwrap().notes.iter().map(Note::to_string).collect()
     }
 
     #[test]
@@ -171,10 +171,10 @@ mod tests {
         for preset in [Preset::Balanced, Preset::Article, Preset::Plain] {
             for kind in [DataKind::Pictures, DataKind::Idx, DataKind::Points] {
                 assert_eq!(notes_of(preset, kind, &[]), [""; 0]);
-                let config = Layers::new(preset, kind).resolve(Machine::plain(3)).unwrap().config;
+                let config = Layers::new(preset, kind).resolve(&Machine::plain(3)).unwrap().config;
                 let mut again = Layers::new(Preset::Plain, kind);
                 again.text(&config.to_toml(), "config.toml").unwrap();
-                assert_eq!(again.resolve(Machine::plain(1)).unwrap().notes, []);
+                assert_eq!(again.resolve(&Machine::plain(1)).unwrap().notes, []);
             }
         }
     }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    Config, ConfigError, DataKind, KEYS, Layout, Machine, OneOrEach, Optimizer, layers::Setting,
+    Config, ConfigError, DataKind, KEYS, Kernel, Layout, Machine, OneOrEach, Optimizer, Precision,
+    layers::Setting,
 };
 
 type Values = BTreeMap<&'static str, Value>;
@@ -16,7 +17,7 @@ type Values = BTreeMap<&'static str, Value>;
 pub(super) fn config(
     settings: &BTreeMap<&'static str, Setting>,
     kind: DataKind,
-    machine: Machine,
+    machine: &Machine,
 ) -> Config {
     let written = |path| settings.get(path).map(|setting| setting.value.clone());
     let mut values: Values = KEYS
@@ -37,7 +38,7 @@ fn automatic(
     value: &Value,
     values: &Values,
     kind: DataKind,
-    machine: Machine,
+    machine: &Machine,
 ) -> Option<Value> {
     let threads = Value::Integer(machine.cores.max(1) as i64);
     if path == "train.threads" && value.as_integer() == Some(0) {
@@ -53,7 +54,8 @@ fn automatic(
     let number = match path {
         "train.threads" => return Some(threads),
         "data.layout" => return Value::try_from(Layout::default()).ok(),
-        "train.precision" => return Value::try_from(machine.precision).ok(),
+        "train.precision" => return Value::try_from(precision(values, machine)).ok(),
+        "train.kernel" => return Value::try_from(kernel(values, machine)).ok(),
         "data.val_fraction" if kind == DataKind::Idx => 0.1,
         "data.val_fraction" => 0.2,
         "train.learning_rate" if optimizer == Some("sgd") => 0.01,
@@ -71,6 +73,21 @@ fn automatic(
         _ => return None,
     };
     Some(Value::Float(number))
+}
+
+/// The fastest precision of the kernel that was asked for, or of the machine.
+fn precision(values: &Values, machine: &Machine) -> Precision {
+    let asked = Kernel::deserialize(values["train.kernel"].clone()).ok();
+    let kernel = asked.or_else(|| machine.kernels.first().copied()).unwrap_or_default();
+    if kernel.is_for_bf16() { Precision::Bf16 } else { Precision::F32 }
+}
+
+/// The fastest kernel of the machine for the precision.
+fn kernel(values: &Values, machine: &Machine) -> Kernel {
+    let asked = Precision::deserialize(values["train.precision"].clone());
+    let wide = asked.unwrap_or_else(|_| precision(values, machine)) == Precision::F32;
+    let fits = |kernel: &&Kernel| !(wide && kernel.is_for_bf16());
+    machine.kernels.iter().find(fits).copied().unwrap_or_default()
 }
 
 fn nested(values: Values) -> Config {
@@ -105,6 +122,10 @@ pub(super) fn check(config: &Config, kind: DataKind) -> Result<(), ConfigError> 
     let conflict = |key, value: &dyn ToString, why: String| {
         Err(ConfigError::Conflict { key, value: value.to_string(), why })
     };
+    if train.kernel.is_for_bf16() && train.precision == Precision::F32 {
+        let why = "it multiplies bf16, and `train.precision` is f32: set it to bf16".into();
+        return conflict("train.kernel", &train.kernel.name(), why);
+    }
     if model.batch_norm && train.batch_size == 1 {
         let why = "batch normalisation needs batches of at least 2".into();
         return conflict("train.batch_size", &train.batch_size, why);
@@ -133,7 +154,7 @@ fn each<T>(setting: &OneOrEach<T>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, DataKind, Layers, Machine, Precision, Preset};
+    use super::super::{Config, DataKind, Kernel, Layers, Machine, Precision, Preset};
 
     fn with(sets: &[&str]) -> Layers {
         let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
@@ -144,23 +165,43 @@ mod tests {
     }
 
     fn resolved(sets: &[&str]) -> Config {
-        with(sets).resolve(Machine::plain(6)).unwrap().config
+        with(sets).resolve(&Machine::plain(6)).unwrap().config
     }
 
     #[track_caller]
     fn refused(sets: &[&str], message: &str) {
-        assert_eq!(with(sets).resolve(Machine::plain(6)).unwrap_err().to_string(), message);
+        assert_eq!(with(sets).resolve(&Machine::plain(6)).unwrap_err().to_string(), message);
     }
 
     #[test]
-    fn the_fastest_precision_is_a_matter_of_the_machine() {
-        let on = |set: &str, precision| {
-            let machine = Machine { cores: 1, precision };
-            with(&[set]).resolve(machine).unwrap().config.train.precision
+    fn the_fastest_precision_and_kernel_are_a_matter_of_the_machine() {
+        use Kernel::{Amx, Avx2, Avx512, Avx512bf16, Portable};
+        let on = |kernels: &[Kernel], sets: &[&str]| {
+            let machine = Machine { cores: 1, kernels: kernels.to_vec() };
+            let train = with(sets).resolve(&machine).unwrap().config.train;
+            (train.precision, train.kernel)
         };
-        assert_eq!(on("train.precision=auto", Precision::Bf16), Precision::Bf16);
-        assert_eq!(on("train.precision=auto", Precision::F32), Precision::F32);
-        assert_eq!(on("train.epochs=3", Precision::Bf16), Precision::F32);
+        let (f32, bf16) = (Precision::F32, Precision::Bf16);
+        let all = [Amx, Avx512bf16, Avx512, Avx2, Portable];
+        assert_eq!(on(&all, &[]), (f32, Avx512));
+        assert_eq!(on(&all, &["train.precision=bf16"]), (bf16, Amx));
+        assert_eq!(on(&all, &["train.precision=auto"]), (bf16, Amx));
+        assert_eq!(on(&all[3..], &["train.precision=auto"]), (f32, Avx2));
+        assert_eq!(on(&all[3..], &["train.precision=bf16"]), (bf16, Avx2));
+        for (kernel, precision) in [("avx512bf16", bf16), ("avx512", f32), ("portable", f32)] {
+            let set = format!("train.kernel={kernel}");
+            let (found, with) = on(&all, &["train.precision=auto", &set]);
+            assert_eq!((found, with.name()), (precision, kernel));
+        }
+    }
+
+    #[test]
+    fn a_kernel_for_bf16_does_not_fit_single_precision() {
+        refused(
+            &["train.kernel=amx"],
+            "`train.kernel` is `amx`: it multiplies bf16, and `train.precision` is f32: set it to \
+             bf16",
+        );
     }
 
     #[test]
@@ -195,13 +236,14 @@ mod tests {
         assert_eq!(resolved(&["train.threads=0"]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=auto"]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=13"]).train.threads, 13);
-        assert_eq!(with(&[]).resolve(Machine::plain(0)).unwrap().config.train.threads, 1);
+        assert_eq!(with(&[]).resolve(&Machine::plain(0)).unwrap().config.train.threads, 1);
     }
 
     #[test]
     fn validation_share_depends_on_the_data() {
-        let share =
-            |kind| Layers::new(Preset::Plain, kind).resolve(Machine::plain(1)).unwrap().config.data;
+        let share = |kind| {
+            Layers::new(Preset::Plain, kind).resolve(&Machine::plain(1)).unwrap().config.data
+        };
         assert_eq!(share(DataKind::Pictures).val_fraction, 0.2);
         assert_eq!(share(DataKind::Idx).val_fraction, 0.1);
     }

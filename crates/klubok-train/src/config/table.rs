@@ -332,10 +332,17 @@ pub const KEYS: &[Key] = &[
         "train.precision",
         r#""f32""#,
         Allowed::OneOf(&["f32", "bf16", "auto"]),
-        "precision of the products; bf16 rounds what is multiplied to 8 bits, sums stay f32; auto: bf16 where it is faster",
+        "precision of the products; bf16 rounds what is multiplied to 8 bits, sums stay f32; auto: bf16 where the kernel is faster with it",
         "single precision",
     ),
     key("train.device", r#""cpu""#, Allowed::OneOf(&["cpu"]), "what computes", "always there"),
+    auto(
+        "train.kernel",
+        "the fastest that the machine has for the precision",
+        Allowed::OneOf(&["amx", "avx512bf16", "avx512", "avx2", "portable"]),
+        "which instructions compute; results differ between them in their last bits, so a run keeps its own",
+        "all of the machine",
+    ),
     key(
         "regularization.l1",
         "0.0",

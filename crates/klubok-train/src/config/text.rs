@@ -105,11 +105,14 @@ mod tests {
     fn read(text: &str) -> Config {
         let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
         layers.text(text, "config.toml").unwrap();
-        layers.resolve(Machine::plain(1)).unwrap().config
+        layers.resolve(&Machine::plain(1)).unwrap().config
     }
 
     fn balanced() -> Config {
-        Layers::new(Preset::Balanced, DataKind::Pictures).resolve(Machine::plain(5)).unwrap().config
+        Layers::new(Preset::Balanced, DataKind::Pictures)
+            .resolve(&Machine::plain(5))
+            .unwrap()
+            .config
     }
 
     #[test]
@@ -164,7 +167,7 @@ mod tests {
     #[test]
     fn the_printed_defaults_are_what_is_used() {
         for preset in Preset::ALL {
-            let used = Layers::new(preset, DataKind::Pictures).resolve(Machine::plain(1)).unwrap();
+            let used = Layers::new(preset, DataKind::Pictures).resolve(&Machine::plain(1)).unwrap();
             assert_eq!(read(&defaults_text(preset)), used.config);
         }
         let text = defaults_text(Preset::Balanced);
@@ -235,7 +238,7 @@ mod tests {
                 let text = format!("{} = {value}", key.path);
                 prop_assert!(layers.text(&text, "a.toml").is_ok(), "{text}");
             }
-            if let Ok(resolved) = layers.resolve(Machine::plain(7)) {
+            if let Ok(resolved) = layers.resolve(&Machine::plain(7)) {
                 prop_assert_eq!(read(&resolved.config.to_toml()), resolved.config);
             }
         }

@@ -12,7 +12,7 @@ use klubok_fuzz::fuzz;
 
 pub(crate) fn settings() -> DataConfig {
     let layers = Layers::new(Preset::Plain, DataKind::Idx);
-    layers.resolve(Machine::plain(1)).unwrap().config.data
+    layers.resolve(&Machine::plain(1)).unwrap().config.data
 }
 
 /// A folder in memory where there is one: a million inputs are a million files.

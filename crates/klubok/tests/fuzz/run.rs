@@ -30,7 +30,7 @@ use klubok_fuzz::{fast_folder, fuzz};
 fn config(sets: &[&str]) -> Config {
     let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
     sets.iter().for_each(|set| layers.assign(set).unwrap());
-    layers.resolve(Machine::plain(2)).unwrap().config
+    layers.resolve(&Machine::plain(2)).unwrap().config
 }
 
 fn info() -> RunInfo {
@@ -40,7 +40,6 @@ fn info() -> RunInfo {
         val: None,
         test: None,
         preset: None,
-        kernel: "avx2".into(),
         replay: vec![Recorded { step: 3, act: Act::LearningRate { rate: 0.01 } }],
         fingerprint: toml::Table::new(),
     }

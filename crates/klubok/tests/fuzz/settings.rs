@@ -7,7 +7,7 @@ use klubok_fuzz::fuzz;
 fn resolved(text: &str) -> Option<Config> {
     let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
     layers.text(text, "a.toml").ok()?;
-    Some(layers.resolve(Machine::plain(2)).ok()?.config)
+    Some(layers.resolve(&Machine::plain(2)).ok()?.config)
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn settings() {
     let seeds: Vec<Vec<u8>> = [Preset::Plain, Preset::Article, Preset::Balanced]
         .map(|preset| {
             let layers = Layers::new(preset, DataKind::Pictures);
-            layers.resolve(Machine::plain(2)).unwrap().config.to_toml().into_bytes()
+            layers.resolve(&Machine::plain(2)).unwrap().config.to_toml().into_bytes()
         })
         .into();
     let words: Vec<&[u8]> = KEYS.iter().map(|key| key.path.as_bytes()).collect();

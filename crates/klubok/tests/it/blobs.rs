@@ -60,5 +60,5 @@ pub(crate) fn config() -> Config {
     ] {
         layers.assign(set).unwrap();
     }
-    layers.resolve(Machine::plain(1)).unwrap().config
+    layers.resolve(&Machine::plain(1)).unwrap().config
 }

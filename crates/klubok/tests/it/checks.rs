@@ -23,7 +23,7 @@ fn config(preset: Preset, kind: DataKind, sets: &[&str]) -> Config {
     for set in sets {
         layers.assign(set).unwrap();
     }
-    layers.resolve(Machine::plain(1)).unwrap().config
+    layers.resolve(&Machine::plain(1)).unwrap().config
 }
 
 fn plain(sets: &[&str]) -> Config {

@@ -132,7 +132,7 @@ fn after_a_rise_that_was_taken_back_the_next_must_be_clear_higher_or_longer() {
 fn set_up(sets: &[&str]) -> Tracker {
     let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
     sets.iter().for_each(|set| layers.assign(set).unwrap());
-    let config = layers.resolve(Machine::plain(1)).unwrap().config;
+    let config = layers.resolve(&Machine::plain(1)).unwrap().config;
     Tracker::new(Some(1000)).with_setup(Setup { config, train_classes: Vec::new() })
 }
 

@@ -44,7 +44,6 @@ fn info() -> RunInfo {
         val: None,
         test: None,
         preset: Some("balanced".into()),
-        kernel: "f64".into(),
         replay: Vec::new(),
         fingerprint: toml::from_str("files = 3\nhash = \"ab\"").unwrap(),
     }

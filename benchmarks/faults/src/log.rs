@@ -7,92 +7,92 @@ use serde::{Deserialize, Serialize};
 
 /// A line of `metrics.jsonl`. What is not a number there (`null`, or not there at all) is `None`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     /// Epochs done.
     #[serde(rename = "epoch")]
-    pub(super) done: f64,
+    pub(crate) done: f64,
     /// Mean loss in training mode.
     #[serde(default)]
-    pub(super) train_loss: Option<f64>,
+    pub(crate) train_loss: Option<f64>,
     /// Loss in evaluation mode on a sample of the training part.
     #[serde(default)]
-    pub(super) train_eval_loss: Option<f64>,
+    pub(crate) train_eval_loss: Option<f64>,
     /// Loss on the validation part.
     #[serde(default)]
-    pub(super) val_loss: Option<f64>,
+    pub(crate) val_loss: Option<f64>,
     /// Share of right answers on the sample of the training part.
     #[serde(default)]
-    pub(super) train_accuracy: Option<f64>,
+    pub(crate) train_accuracy: Option<f64>,
     /// Share of right answers on the validation part.
     #[serde(default)]
-    pub(super) val_accuracy: Option<f64>,
+    pub(crate) val_accuracy: Option<f64>,
     /// Learning rate of the last update.
     #[serde(default)]
-    pub(super) learning_rate: Option<f64>,
+    pub(crate) learning_rate: Option<f64>,
     /// Mean norm of the gradient.
     #[serde(default)]
-    pub(super) grad_norm: Option<f64>,
+    pub(crate) grad_norm: Option<f64>,
     /// The layers, from the input on; the last is the output.
     #[serde(default)]
-    pub(super) layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
 }
 
 /// What is written down of a layer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Layer {
+pub(crate) struct Layer {
     /// Mean norm of its gradient.
     #[serde(default)]
-    pub(super) grad_norm: Option<f64>,
+    pub(crate) grad_norm: Option<f64>,
     /// Norm of its weights.
     #[serde(default)]
-    pub(super) weight_norm: Option<f64>,
+    pub(crate) weight_norm: Option<f64>,
     /// Median of |dW| / |W|.
     #[serde(default)]
-    pub(super) update_ratio: Option<f64>,
+    pub(crate) update_ratio: Option<f64>,
     /// Share of units with the same output for every sample looked at, in every epoch.
     #[serde(default)]
-    pub(super) silent_fraction: Option<f64>,
+    pub(crate) silent_fraction: Option<f64>,
 }
 
 /// The log of a training. The first line, epoch 0, is from before any update.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Log(pub(super) Vec<Epoch>);
+pub(crate) struct Log(pub(crate) Vec<Epoch>);
 
 impl Log {
     /// Reads `metrics.jsonl` of a run; lines that cannot be read are passed over.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(super) fn read(run: &Path) -> Result<Self> {
+    pub(crate) fn read(run: &Path) -> Result<Self> {
         let text = fs_err::read_to_string(run.join("metrics.jsonl"))?;
         Ok(Self(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
     }
 
     /// The lines after an update.
-    pub(super) fn trained(&self) -> &[Epoch] {
+    pub(crate) fn trained(&self) -> &[Epoch] {
         let start = self.0.iter().position(|line| line.done > 0.0).unwrap_or(self.0.len());
         &self.0[start..]
     }
 
     /// A figure of each epoch after an update, where it is a number.
-    pub(super) fn course(&self, figure: impl Fn(&Epoch) -> Option<f64>) -> Vec<f64> {
+    pub(crate) fn course(&self, figure: impl Fn(&Epoch) -> Option<f64>) -> Vec<f64> {
         self.trained().iter().filter_map(figure).filter(|x| x.is_finite()).collect()
     }
 }
 
 /// Means of three neighbours; at the ends of what there is of them.
-pub(super) fn smooth(course: &[f64]) -> Vec<f64> {
+pub(crate) fn smooth(course: &[f64]) -> Vec<f64> {
     let around = |i: usize| &course[i.saturating_sub(1)..(i + 2).min(course.len())];
     (0..course.len()).map(|i| mean(around(i))).collect()
 }
 
 /// The mean; of nothing, 0.
-pub(super) fn mean(numbers: &[f64]) -> f64 {
+pub(crate) fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
 /// The last part of a course: one in `parts`, at least one number of it.
-pub(super) fn last(course: &[f64], parts: usize) -> &[f64] {
+pub(crate) fn last(course: &[f64], parts: usize) -> &[f64] {
     let count = (course.len() / parts).max(1).min(course.len());
     &course[course.len() - count..]
 }

@@ -3,10 +3,10 @@
 //! labels, a larger class, a frame of constant pixels, picture files.
 
 /// The data and the settings.
-pub(super) type Line = (&'static str, &'static str);
+pub(crate) type Line = (&'static str, &'static str);
 
 #[rustfmt::skip]
-pub(super) const HEALTHY: &[Line] = &[
+pub(crate) const HEALTHY: &[Line] = &[
     ("glyphs gap=7 n=1500", "optimizer=adam learning_rate=0.001 epochs=20"),
     ("stripes gap=5 n=2000 noise=0.3", "optimizer=adam learning_rate=0.001 epochs=20"),
     ("rings n=2000 side=10 gap=6", "optimizer=adam learning_rate=0.001 epochs=20"),

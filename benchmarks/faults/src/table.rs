@@ -14,20 +14,20 @@ use super::{
 };
 
 /// One run with what is true of it.
-pub(super) struct Judged {
+pub(crate) struct Judged {
     /// What was trained.
-    pub(super) configuration: Configuration,
+    pub(crate) configuration: Configuration,
     /// With which seed.
-    pub(super) seed: u64,
+    pub(crate) seed: u64,
     /// What came of it.
-    pub(super) outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// Whether the planted fault is there, or, of one without a fault, whether it is healthy.
-    pub(super) holds: bool,
+    pub(crate) holds: bool,
 }
 
 impl Judged {
     /// Judges an outcome by the truth.
-    pub(super) fn new(configuration: Configuration, seed: u64, outcome: Outcome) -> Self {
+    pub(crate) fn new(configuration: Configuration, seed: u64, outcome: Outcome) -> Self {
         let raw = configuration.settings.get("normalize").is_some();
         let case = Case { outcome: &outcome, raw };
         let holds = match configuration.fault {
@@ -38,13 +38,13 @@ impl Judged {
     }
 
     /// Whether one of klubok's verdicts names the fault, however severe it is.
-    pub(super) fn found(&self) -> bool {
+    pub(crate) fn found(&self) -> bool {
         let names = self.configuration.fault.map_or(&[][..], Fault::verdicts);
         self.outcome.said.iter().any(|said| names.contains(&said.name.as_str()))
     }
 
     /// Verdicts that say that something is wrong.
-    pub(super) fn alarms(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = &str> {
         self.outcome.said.iter().filter(|said| said.alarms()).map(|said| said.name.as_str())
     }
 
@@ -81,7 +81,7 @@ impl std::fmt::Display for Share {
 }
 
 /// All tables.
-pub(super) fn tables(runs: &[Judged]) -> String {
+pub(crate) fn tables(runs: &[Judged]) -> String {
     format!("{}\n{}\n{}\n{}", summary(runs), by_fault(runs), healthy(runs), absent(runs))
 }
 
@@ -214,7 +214,7 @@ fn counted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Runs that constants may be chosen on, in which the fault was missed or there was a false alarm.
-pub(super) fn wrong(runs: &[Judged]) -> String {
+pub(crate) fn wrong(runs: &[Judged]) -> String {
     let mut text = String::new();
     for run in runs.iter().filter(|run| run.holds && !run.configuration.group.held_out()) {
         let alarms: Vec<&str> = run.alarms().collect();

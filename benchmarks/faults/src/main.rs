@@ -3,7 +3,9 @@
 //!
 //! Data are drawn, klubok trains and judges as a person would call it, and the truth is told
 //! offline ([`truth`]): a fault that is not there counts neither as found nor as missed, and a run
-//! that is not healthy is no alarm.
+//! that is not healthy is no alarm. `cargo xtask bench diagnosis` runs this.
+
+#![expect(clippy::print_stdout, reason = "tables are what it is for")]
 
 mod configurations;
 mod draw;
@@ -25,7 +27,8 @@ mod truth;
 mod whole;
 
 use std::{
-    path::Path,
+    path::PathBuf,
+    process::ExitCode,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -33,23 +36,20 @@ use std::{
 };
 
 use anyhow::{Error, Result};
-use clap::Args;
+use clap::Parser;
 
 use self::{configurations::Configuration, outcome::Klubok, table::Judged};
 
-/// Where data and runs go, from the root of the project.
-const FOLDER: &str = "target/bench/faults";
-
-/// Which trainings.
-#[derive(Args)]
+/// Trains with planted faults, and counts which are found.
+#[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct Arguments {
-    /// Only the recorded histories
-    #[arg(long, conflicts_with = "faults_only")]
-    histories_only: bool,
-    /// Only the planted faults
+struct Arguments {
+    /// The klubok that trains and judges
     #[arg(long)]
-    faults_only: bool,
+    klubok: PathBuf,
+    /// Where data and runs go
+    #[arg(long)]
+    folder: PathBuf,
     /// Only configurations whose name contains one of these, such as `dead_units` or healthy-0
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -73,24 +73,11 @@ pub(crate) struct Arguments {
     verbose: bool,
 }
 
-impl Arguments {
-    /// Whether the recorded histories are wanted.
-    pub(super) fn histories(&self) -> bool {
-        !self.faults_only
-    }
-
-    /// Whether planted faults are wanted.
-    pub(super) fn faults(&self) -> bool {
-        !self.histories_only
-    }
-}
-
-/// Trains what is wanted, and prints the tables; true when every configuration could be trained.
-///
-/// # Errors
-/// When klubok cannot be started.
-pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<bool> {
-    let klubok = Klubok { program: program.into(), folder: root.join(FOLDER) };
+/// Trains what is wanted, and prints the tables; a success when every configuration could be
+/// trained.
+fn main() -> Result<ExitCode> {
+    let arguments = &Arguments::parse();
+    let klubok = Klubok { program: arguments.klubok.clone(), folder: arguments.folder.clone() };
     let wanted = |one: &Configuration| {
         let named = arguments.only.is_empty()
             || arguments.only.iter().any(|word| one.name().contains(word));
@@ -106,7 +93,7 @@ pub(super) fn run(root: &Path, program: &Path, arguments: &Arguments) -> Result<
     }
     println!("\n{}\n{}", table::tables(&judged), table::wrong(&judged));
     failures.iter().for_each(|failure| println!("left out: {failure:#}"));
-    Ok(failures.is_empty())
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Trains all jobs, so many at a time, and judges them by the truth; and why some could not be

@@ -26,14 +26,14 @@ const SECTIONS: [(&str, &[&str]); 4] = [
 
 /// Settings by name; a later one of the same name replaces an earlier one.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Settings(Vec<(String, String)>);
+pub(crate) struct Settings(Vec<(String, String)>);
 
 impl Settings {
     /// Reads lines of settings, the later over the earlier.
     ///
     /// # Errors
     /// When a word is no setting.
-    pub(super) fn read(lines: &[&str]) -> Result<Self> {
+    pub(crate) fn read(lines: &[&str]) -> Result<Self> {
         let mut settings: Vec<(String, String)> = Vec::new();
         for word in lines.iter().flat_map(|line| line.split_whitespace()) {
             let (key, value) = word.split_once('=').with_context(|| format!("`{word}`: no `=`"))?;
@@ -44,12 +44,12 @@ impl Settings {
     }
 
     /// The value of a setting, where it is set.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == key).map(|(_, value)| value.as_str())
     }
 
     /// The same as flags of `klubok`.
-    pub(super) fn flags(&self) -> Vec<String> {
+    pub(crate) fn flags(&self) -> Vec<String> {
         let mut flags = vec!["--preset".to_owned(), self.get("preset").unwrap_or("plain").into()];
         for (key, value) in self.0.iter().filter(|(key, _)| key != "preset") {
             let section = SECTIONS.iter().find(|(_, keys)| keys.contains(&key.as_str()));

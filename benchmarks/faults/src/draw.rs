@@ -14,24 +14,24 @@ const GREY: f64 = 128.0;
 
 /// Pictures and labels of one part.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// `side * side` bytes a picture, row by row.
-    pub(super) pictures: Vec<Vec<u8>>,
+    pub(crate) pictures: Vec<Vec<u8>>,
     /// A class a picture.
-    pub(super) labels: Vec<u8>,
+    pub(crate) labels: Vec<u8>,
 }
 
 /// A data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     /// For training.
-    pub(super) train: Part,
+    pub(crate) train: Part,
     /// For validation; empty where klubok cuts its own.
-    pub(super) val: Part,
+    pub(crate) val: Part,
 }
 
 /// Draws a data set.
-pub(super) fn draw(spec: &Spec, seed: u64) -> Drawn {
+pub(crate) fn draw(spec: &Spec, seed: u64) -> Drawn {
     let mut random = Random::new(seed.wrapping_mul(0x0001_0000_0001).wrapping_add(spec.n as u64));
     let pen = Pen::new(spec, &mut random);
     let mut drawn =

@@ -2,7 +2,7 @@
 
 /// Something that is planted in a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     DeadUnits,
     SaturatedUnits,
     VanishingGradients,
@@ -32,7 +32,7 @@ pub(super) enum Fault {
 type About = (Fault, &'static str, &'static [&'static str], &'static str);
 
 /// All faults in the order of the tables.
-pub(super) const FAULTS: [About; 21] = [
+pub(crate) const FAULTS: [About; 21] = [
     (
         Fault::DeadUnits,
         "dead_units",
@@ -174,17 +174,17 @@ impl Fault {
     }
 
     /// Its name in tables.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.about().1
     }
 
     /// The verdicts that name it.
-    pub(super) fn verdicts(self) -> &'static [&'static str] {
+    pub(crate) fn verdicts(self) -> &'static [&'static str] {
         self.about().2
     }
 
     /// How a run shows that it is there.
-    pub(super) fn sign(self) -> &'static str {
+    pub(crate) fn sign(self) -> &'static str {
         self.about().3
     }
 }

@@ -15,7 +15,7 @@ use super::{
 
 /// Those with a fault, each with what cures it, where its presence is told by the difference.
 #[rustfmt::skip]
-pub(super) const FAULTY: &[faulty::Line] = &[
+pub(crate) const FAULTY: &[faulty::Line] = &[
     (DeadUnits, "moons side=10 n=500", "optimizer=adam learning_rate=0.08 hidden=80 batch_size=16", ""),
     (DeadUnits, "glyphs classes=8 gap=5 n=900", "optimizer=adamw learning_rate=0.06 hidden=40,40,40,40 schedule=cosine", ""),
     (SaturatedUnits, "rings side=10 n=500", "activation=tanh optimizer=adamw learning_rate=0.2 hidden=40 batch_size=16", ""),
@@ -62,7 +62,7 @@ pub(super) const FAULTY: &[faulty::Line] = &[
 
 /// Those without a fault: each line of settings on five of ten kinds of data.
 #[rustfmt::skip]
-pub(super) const HEALTHY: &[healthy::Line] = &[
+pub(crate) const HEALTHY: &[healthy::Line] = &[
     ("glyphs classes=7 gap=6 n=3000 val=800", "optimizer=sgd learning_rate=0.05 nesterov=true hidden=96,48 batch_size=64 epochs=25 schedule=cosine warmup_epochs=1"),
     ("blobs classes=6 gap=4.5 n=2500 labels=0.05", "optimizer=sgd learning_rate=0.05 nesterov=true hidden=96,48 batch_size=64 epochs=25 schedule=cosine warmup_epochs=1"),
     ("blobs classes=2 gap=2 n=5000 val=1500", "optimizer=sgd learning_rate=0.05 nesterov=true hidden=96,48 batch_size=64 epochs=25 schedule=cosine warmup_epochs=1"),

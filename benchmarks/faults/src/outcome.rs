@@ -22,43 +22,43 @@ use super::{
 
 /// What klubok said of a training.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// Name of the verdict.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// `info`, `warning` or `error`.
-    pub(super) severity: String,
+    pub(crate) severity: String,
 }
 
 impl Said {
     /// Whether it says that something is wrong.
-    pub(super) fn alarms(&self) -> bool {
+    pub(crate) fn alarms(&self) -> bool {
         self.severity != "info"
     }
 }
 
 /// What came of one configuration with one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Why the training ended.
-    pub(super) stopped: String,
+    pub(crate) stopped: String,
     /// Verdicts of `klubok train` and `klubok check`.
-    pub(super) said: Vec<Said>,
+    pub(crate) said: Vec<Said>,
     /// Its log.
-    pub(super) log: Log,
+    pub(crate) log: Log,
     /// What its units do at the end; where that can be looked at.
-    pub(super) activity: Option<Activity>,
+    pub(crate) activity: Option<Activity>,
     /// What is true of its data; of built-in sets nothing is counted.
-    pub(super) facts: Option<Facts>,
+    pub(crate) facts: Option<Facts>,
     /// The log of the training without the fault.
-    pub(super) cured: Option<Log>,
+    pub(crate) cured: Option<Log>,
 }
 
 /// The command that is put to the test.
-pub(super) struct Klubok {
+pub(crate) struct Klubok {
     /// Its file.
-    pub(super) program: PathBuf,
+    pub(crate) program: PathBuf,
     /// Where data and runs go.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Klubok {
@@ -66,7 +66,7 @@ impl Klubok {
     ///
     /// # Errors
     /// When the program fails, or files cannot be read or written.
-    pub(super) fn outcome(&self, one: &Configuration, seed: u64, reuse: bool) -> Result<Outcome> {
+    pub(crate) fn outcome(&self, one: &Configuration, seed: u64, reuse: bool) -> Result<Outcome> {
         let folder = self.folder.join("runs").join(one.name()).join(seed.to_string());
         let kept = folder.join("outcome.json");
         if reuse && let Ok(text) = fs_err::read_to_string(&kept) {

@@ -17,7 +17,7 @@
 //! it have nothing to find here: klubok cannot be set so.
 
 use super::{Names, Peer};
-use crate::bench::faults::{fault::Fault, log::Epoch, outcome::Outcome, settings::Settings};
+use crate::{fault::Fault, log::Epoch, outcome::Outcome, settings::Settings};
 
 const RATES: std::ops::RangeInclusive<f64> = 1e-7..=0.01;
 const HIGH_ACCURACY: f64 = 0.95;
@@ -28,14 +28,14 @@ const HIGH_DROPOUT: f64 = 0.5;
 const CANNOT: &str =
     "it has no rule for gradients, units, oscillation, imbalance, labels or constant inputs";
 
-pub(super) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer = Peer {
     name: "UMLAUT",
     judge: |outcome, settings| all(outcome, settings, true),
     names,
     cannot: CANNOT,
 };
 
-pub(super) const WITHOUT_RANGE: Peer = Peer {
+pub(crate) const WITHOUT_RANGE: Peer = Peer {
     name: "UMLAUT without its rule on -1 to 1",
     judge: |outcome, settings| all(outcome, settings, settings.get("normalize").is_some()),
     names,

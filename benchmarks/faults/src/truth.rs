@@ -10,20 +10,20 @@ use super::{
 };
 
 /// What a run that is judged consists of.
-pub(super) struct Case<'a> {
+pub(crate) struct Case<'a> {
     /// What came of it.
-    pub(super) outcome: &'a Outcome,
+    pub(crate) outcome: &'a Outcome,
     /// Whether its input is left as it is: pixels of 0 to 255.
-    pub(super) raw: bool,
+    pub(crate) raw: bool,
 }
 
 /// What a healthy training does; see [`healthy`].
-pub(super) const HEALTHY: &str = "it ran to its end; validation accuracy ends at least half of the way from guessing \
+pub(crate) const HEALTHY: &str = "it ran to its end; validation accuracy ends at least half of the way from guessing \
     to 1, and within 3 points of its best; in the last fifth it gains less than 2 points; the smoothed validation \
     loss ends less than 1.5 % or 0.002 above its minimum";
 
 /// Whether a training learns well, and nothing is wrong with it.
-pub(super) fn healthy(outcome: &Outcome) -> bool {
+pub(crate) fn healthy(outcome: &Outcome) -> bool {
     let log = &outcome.log;
     let guessing = outcome.facts.as_ref().map_or(0.5, |facts| facts.largest_class);
     let accuracy = smooth(&log.course(|line| line.val_accuracy));
@@ -40,7 +40,7 @@ pub(super) fn healthy(outcome: &Outcome) -> bool {
 }
 
 /// Whether the fault is there; what it takes is said by [`Fault::sign`].
-pub(super) fn manifests(fault: Fault, case: &Case<'_>) -> bool {
+pub(crate) fn manifests(fault: Fault, case: &Case<'_>) -> bool {
     let Case { outcome, raw } = case;
     let Outcome { log, activity, facts, .. } = outcome;
     let units = |is: &dyn Fn(&Units) -> bool| {

@@ -1,4 +1,4 @@
-//! Drawn pictures of cats and dogs: `demo:cats-dogs`.
+//! What the built-in sets are made of: drawn cats and dogs, and, in [`spirals`], points.
 //!
 //! Every picture is painted by the program, nothing in it was ever photographed. A picture is a
 //! scene: background, an animal with its pose and coat, often something in front of it, light and a
@@ -13,7 +13,7 @@
 //!
 //! # How hard it is
 //!
-//! Measured in grey on the rows of [`super::builtin`], 1,000 of them for validation, with PyTorch
+//! Measured in grey on the rows of `demo:cats-dogs`, 1,000 of them for validation, with PyTorch
 //! 2.15 and scikit-learn, one run each, three of the last. Both networks have layers of 1024, 512
 //! and 256 rectified linear units, He's start, and see the pixels less their mean, divided by their
 //! standard deviation.
@@ -42,13 +42,10 @@ mod cat;
 mod dice;
 mod dog;
 mod scene;
-
-use std::sync::{Mutex, PoisonError};
+pub mod spirals;
 
 use klubok_nn::rng::{Purpose, Stream};
 
-use super::pictures::zeros;
-use crate::{error::Result, limits};
 use dice::Dice;
 
 /// Pixels on each side of a drawn picture.
@@ -56,55 +53,26 @@ pub const SIDE: usize = canvas::SIDE;
 /// Names of the classes.
 pub const CLASSES: [&str; 2] = ["cat", "dog"];
 
-/// Drawn pictures with their classes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drawn {
-    /// `[count, SIDE, SIDE, 3]`, red, green and blue of a pixel together.
-    pub pixels: Vec<u8>,
-    /// 0 cat, 1 dog.
-    pub classes: Vec<u32>,
+/// A picture in grey, `[SIDE, SIDE]`, by Rec. 601.
+pub fn grey(pixels: &[u8]) -> Vec<u8> {
+    // Weights of 2^16: 0.299, 0.587 and 0.114.
+    let luma = |p: &[u8]| {
+        (19_595 * u32::from(p[0]) + 38_470 * u32::from(p[1]) + 7_471 * u32::from(p[2]) + 32_768)
+            >> 16
+    };
+    pixels.chunks_exact(3).map(|p| luma(p) as u8).collect()
 }
 
-impl Drawn {
-    /// The same pictures in grey, `[count, SIDE, SIDE]`, by Rec. 601.
-    pub fn grey(&self) -> Vec<u8> {
-        // Weights of 2^16: 0.299, 0.587 and 0.114.
-        let luma = |p: &[u8]| {
-            (19_595 * u32::from(p[0]) + 38_470 * u32::from(p[1]) + 7_471 * u32::from(p[2]) + 32_768)
-                >> 16
-        };
-        self.pixels.chunks_exact(3).map(|p| luma(p) as u8).collect()
-    }
-}
-
-/// Draws the first `count` pictures of `seed`; the bytes do not depend on `threads` (0 counts as
-/// 1).
-///
-/// Of every two pictures in a row, counted from 0, one is a cat and one a dog, in random order.
-///
-/// # Errors
-/// When there is no memory for them.
-pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Result<Drawn> {
-    let classes: Vec<u32> = (0..count as u64).map(|i| class(seed, i)).collect();
-    let values = SIDE * SIDE * 3;
-    let mut pixels = zeros(count, values)?;
-    let pictures = Mutex::new(pixels.chunks_exact_mut(values).zip(&classes).enumerate());
-    let next = || pictures.lock().unwrap_or_else(PoisonError::into_inner).next();
-    limits::together(threads, || {
-        while let Some((i, (picture, &class))) = next() {
-            picture.copy_from_slice(&draw(seed, i as u64, class));
-        }
-    });
-    Ok(Drawn { pixels, classes })
-}
-
-fn class(seed: u64, index: u64) -> u32 {
+/// The class of picture `index`: of every two in a row, counted from 0, one is a cat (0) and one a
+/// dog (1), in random order.
+pub fn class(seed: u64, index: u64) -> u32 {
     // A stream beside the pictures' own: layer 1.
     let swap = Stream::new(seed, Purpose::Demo, 1, index / 2).bits() & 1;
     (index as u32 & 1) ^ swap
 }
 
-fn draw(seed: u64, index: u64, class: u32) -> Vec<u8> {
+/// Draws picture `index` of a seed, `[SIDE, SIDE, 3]`: red, green and blue of a pixel together.
+pub fn draw(seed: u64, index: u64, class: u32) -> Vec<u8> {
     let dice = &mut Dice::new(seed, index);
     let pose = animal::Pose::new(dice);
     let coat = animal::Coat::new(dice);
@@ -122,30 +90,29 @@ fn draw(seed: u64, index: u64, class: u32) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn same_bytes_for_any_threads_and_count() {
-        let all = cats_dogs(50, 3, 1).unwrap();
-        for threads in [0, 2, 3, 64] {
-            assert_eq!(cats_dogs(50, 3, threads).unwrap(), all, "{threads} threads");
-        }
-        for count in [0, 1, 17] {
-            let some = cats_dogs(count, 3, 2).unwrap();
-            assert_eq!(some.pixels, all.pixels[..count * SIDE * SIDE * 3]);
-            assert_eq!(some.classes, all.classes[..count]);
-        }
-        assert_ne!(cats_dogs(50, 4, 1).unwrap().pixels, all.pixels);
+    struct Drawn {
+        pixels: Vec<u8>,
+        classes: Vec<u32>,
+    }
+
+    /// The first pictures of a seed.
+    fn cats_dogs(count: u64, seed: u64) -> Drawn {
+        let classes: Vec<u32> = (0..count).map(|i| class(seed, i)).collect();
+        let pixels =
+            (0..count).zip(&classes).flat_map(|(i, &class)| draw(seed, i, class)).collect();
+        Drawn { pixels, classes }
     }
 
     #[test]
     fn same_bytes_on_every_machine() {
-        let drawn = cats_dogs(64, 1, 2).unwrap();
+        let drawn = cats_dogs(64, 1);
         let hash = twox_hash::XxHash3_128::oneshot(&drawn.pixels);
         assert_eq!(hash, 0xed27_13b5_6163_9c83_cfe0_06e2_66fa_7bcf, "{hash:#034x}");
     }
 
     #[test]
     fn every_pair_has_both_classes() {
-        let classes = cats_dogs(200, 1, 2).unwrap().classes;
+        let classes = cats_dogs(200, 1).classes;
         assert!(classes.chunks_exact(2).all(|pair| pair[0] + pair[1] == 1));
         let cats_first = classes.chunks_exact(2).filter(|pair| pair[0] == 0).count();
         assert!((30..70).contains(&cats_first), "{cats_first} of 100 pairs begin with the cat");
@@ -165,7 +132,7 @@ mod tests {
 
     #[test]
     fn brightness_contrast_and_colour_do_not_tell_the_classes_apart() {
-        let drawn = cats_dogs(2000, 1, 2).unwrap();
+        let drawn = cats_dogs(2000, 1);
         let mean = |p: &[u8], c: usize| {
             p.iter().skip(c).step_by(3).map(|v| f64::from(*v)).sum::<f64>() / (SIDE * SIDE) as f64
         };
@@ -186,7 +153,7 @@ mod tests {
 
     #[test]
     fn pictures_use_the_whole_range() {
-        let drawn = cats_dogs(100, 1, 2).unwrap();
+        let drawn = cats_dogs(100, 1);
         let (means, deviation) =
             compare(&drawn, |p| p.iter().map(|v| f64::from(*v)).sum::<f64>() / p.len() as f64);
         assert!(means.iter().all(|m| (90.0..160.0).contains(m)), "{means:?}");
@@ -196,6 +163,6 @@ mod tests {
     #[test]
     fn grey_is_rec_601() {
         let pixels = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 10, 20, 30];
-        assert_eq!(Drawn { pixels, classes: vec![] }.grey(), [76, 150, 29, 255, 18]);
+        assert_eq!(grey(&pixels), [76, 150, 29, 255, 18]);
     }
 }

@@ -9,10 +9,10 @@ use super::fault::Fault::{
 };
 
 /// A fault, the data, the settings, and those that cure it.
-pub(super) type Line = (Fault, &'static str, &'static str, &'static str);
+pub(crate) type Line = (Fault, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-pub(super) const FAULTY: &[Line] = &[
+pub(crate) const FAULTY: &[Line] = &[
     (DeadUnits, "glyphs", "optimizer=adam learning_rate=0.1", ""),
     (DeadUnits, "blobs gap=3", "optimizer=adam learning_rate=0.05 hidden=64,64,64", ""),
     (DeadUnits, "stripes side=10", "optimizer=rmsprop learning_rate=0.1 hidden=64,64", ""),

@@ -18,7 +18,7 @@ const PLAIN: &str = "threads=1 hidden=64,32 epochs=30 batch_size=32 schedule=con
 /// What a configuration may be used for. Groups are reported apart: the further one lies from what
 /// constants were chosen on, the more its shares say of a person's own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     /// Constants may be chosen by it.
     ChosenOn,
     /// It has settings of its own, on kinds of data that constants are chosen on too.
@@ -31,11 +31,11 @@ pub(super) enum Group {
 
 impl Group {
     /// All of them, in the order of the tables.
-    pub(super) const ALL: [Self; 4] =
+    pub(crate) const ALL: [Self; 4] =
         [Self::ChosenOn, Self::HeldOut, Self::DataWhole, Self::NetworkWhole];
 
     /// Its name in tables.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ChosenOn => "chosen on",
             Self::HeldOut => "held out",
@@ -45,7 +45,7 @@ impl Group {
     }
 
     /// Whether no constant may be chosen by it.
-    pub(super) fn held_out(self) -> bool {
+    pub(crate) fn held_out(self) -> bool {
         self != Self::ChosenOn
     }
 
@@ -70,24 +70,24 @@ impl Group {
 
 /// A training with a fault, or without one.
 #[derive(Debug, Clone)]
-pub(super) struct Configuration {
+pub(crate) struct Configuration {
     /// What is planted.
-    pub(super) fault: Option<Fault>,
+    pub(crate) fault: Option<Fault>,
     /// Which of those with this fault, from 1.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     /// A line for [`super::spec::Spec`], or `demo:NAME`.
-    pub(super) data: &'static str,
+    pub(crate) data: &'static str,
     /// What it is trained with.
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
     /// The same without the fault, where the fault shows by the difference.
-    pub(super) cure: Option<Settings>,
+    pub(crate) cure: Option<Settings>,
     /// What it may be used for.
-    pub(super) group: Group,
+    pub(crate) group: Group,
 }
 
 impl Configuration {
     /// Name of the fault, and number.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}-{:02}", self.fault.map_or("healthy", Fault::name), self.number)
     }
 }
@@ -96,7 +96,7 @@ impl Configuration {
 ///
 /// # Errors
 /// When a line cannot be read.
-pub(super) fn all() -> Result<Vec<Configuration>> {
+pub(crate) fn all() -> Result<Vec<Configuration>> {
     let mut all = Vec::new();
     for (fault, ..) in FAULTS {
         let own = Group::ALL.into_iter().flat_map(|group| {

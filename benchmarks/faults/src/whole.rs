@@ -20,7 +20,7 @@ use super::{
 
 /// Spots with a fault, each with what cures it, where its presence is told by the difference.
 #[rustfmt::skip]
-pub(super) const DATA_FAULTY: &[faulty::Line] = &[
+pub(crate) const DATA_FAULTY: &[faulty::Line] = &[
     (DeadUnits, "spots n=600", "optimizer=adam learning_rate=0.07 hidden=72,36", ""),
     (SaturatedUnits, "spots classes=2 n=500", "activation=tanh optimizer=adam learning_rate=0.4 hidden=56,28", ""),
     (VanishingGradients, "spots n=2500", "activation=sigmoid init=glorot hidden=40,40,40,40,40,40 optimizer=sgd learning_rate=0.1", "activation=relu init=he learning_rate=0.03"),
@@ -46,7 +46,7 @@ pub(super) const DATA_FAULTY: &[faulty::Line] = &[
 
 /// Spots without a fault: each line of settings on five difficulties.
 #[rustfmt::skip]
-pub(super) const DATA_HEALTHY: &[healthy::Line] = &[
+pub(crate) const DATA_HEALTHY: &[healthy::Line] = &[
     ("spots gap=6 n=5000", "optimizer=adam learning_rate=0.0007 hidden=72,36 epochs=20 schedule=cosine l2=0.0005"),
     ("spots classes=2 gap=5 n=3000 noise=0.4", "optimizer=adam learning_rate=0.0007 hidden=72,36 epochs=20 schedule=cosine l2=0.0005"),
     ("spots classes=4 gap=8 side=10 n=7000 val=1000 noise=0.2", "optimizer=adam learning_rate=0.0007 hidden=72,36 epochs=20 schedule=cosine l2=0.0005"),
@@ -71,7 +71,7 @@ pub(super) const DATA_HEALTHY: &[healthy::Line] = &[
 
 /// Networks of mish with a fault.
 #[rustfmt::skip]
-pub(super) const NETWORK_FAULTY: &[faulty::Line] = &[
+pub(crate) const NETWORK_FAULTY: &[faulty::Line] = &[
     (DeadUnits, "blobs gap=3 n=600", "activation=mish optimizer=adam learning_rate=0.3 hidden=72,36", ""),
     (VanishingGradients, "glyphs classes=4 n=800", "activation=mish init=lecun hidden=32,32,32,32,32,32,32,32,32,32,32,32,32,32,32,32,32,32 optimizer=sgd learning_rate=0.02", "init=he hidden=64,32"),
     (ExplodingGradients, "textures", "activation=mish init=he output_init=he hidden=64,64,64,64,64,64 optimizer=sgd learning_rate=0.6", ""),
@@ -96,7 +96,7 @@ pub(super) const NETWORK_FAULTY: &[faulty::Line] = &[
 
 /// Networks of mish without a fault: each line of settings on five of six kinds of data.
 #[rustfmt::skip]
-pub(super) const NETWORK_HEALTHY: &[healthy::Line] = &[
+pub(crate) const NETWORK_HEALTHY: &[healthy::Line] = &[
     ("blobs classes=5 gap=3.5 n=6000", "activation=mish optimizer=adam learning_rate=0.0007 hidden=56,28 epochs=15 schedule=cosine l2=0.001"),
     ("glyphs classes=8 gap=4 n=4000 val=800", "activation=mish optimizer=adam learning_rate=0.0007 hidden=56,28 epochs=15 schedule=cosine l2=0.001"),
     ("stripes classes=3 gap=2 n=6000 noise=0.6", "activation=mish optimizer=adam learning_rate=0.0007 hidden=56,28 epochs=15 schedule=cosine l2=0.001"),

@@ -8,18 +8,18 @@ use super::draw::{Drawn, Part};
 
 /// Where a data set lies.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// What `klubok train` is given.
-    pub(super) data: PathBuf,
+    pub(crate) data: PathBuf,
     /// What it is given as `--val`.
-    pub(super) val: Option<PathBuf>,
+    pub(crate) val: Option<PathBuf>,
 }
 
 /// Writes a data set into `folder`; what is there is left as it is.
 ///
 /// # Errors
 /// When something cannot be written.
-pub(super) fn write(drawn: &Drawn, side: usize, pictures: bool, folder: &Path) -> Result<Place> {
+pub(crate) fn write(drawn: &Drawn, side: usize, pictures: bool, folder: &Path) -> Result<Place> {
     let val = (!drawn.val.labels.is_empty()).then(|| folder.join("val"));
     let place = Place { data: folder.join("train"), val };
     if folder.exists() {

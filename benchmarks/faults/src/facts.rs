@@ -11,28 +11,28 @@ const COMPARED: usize = 200;
 
 /// What is true of a data set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Share of the largest class of the training part: what guessing reaches.
-    pub(super) largest_class: f64,
+    pub(crate) largest_class: f64,
     /// Number of classes.
-    pub(super) classes: usize,
+    pub(crate) classes: usize,
     /// Pictures in the validation part (or the training part, where that is all there is).
-    pub(super) val: usize,
+    pub(crate) val: usize,
     /// Share of pixels with the same value in all training pictures.
-    pub(super) constant: f64,
+    pub(crate) constant: f64,
     /// Share of validation pictures that are in the training part too; without a validation part,
     /// share of pictures that are there more than once.
-    pub(super) copies: f64,
+    pub(crate) copies: f64,
     /// Share of training pictures that are there under another label too.
-    pub(super) clashes: f64,
+    pub(crate) clashes: f64,
     /// How often the nearest training picture has the label of a validation picture.
-    pub(super) neighbour: f64,
+    pub(crate) neighbour: f64,
     /// Mean, deviation, least and greatest of all training pixels.
-    pub(super) pixels: [f64; 4],
+    pub(crate) pixels: [f64; 4],
 }
 
 /// Counts what is true of a data set.
-pub(super) fn facts(drawn: &Drawn) -> Facts {
+pub(crate) fn facts(drawn: &Drawn) -> Facts {
     let Drawn { train, val } = drawn;
     let mut labels: BTreeMap<&[u8], BTreeSet<u8>> = BTreeMap::new();
     let mut times: BTreeMap<&[u8], usize> = BTreeMap::new();
@@ -62,7 +62,7 @@ fn share(pictures: &[Vec<u8>], is: &dyn Fn(&[u8]) -> bool) -> f64 {
 }
 
 /// Share of the most frequent label.
-pub(super) fn largest_class(labels: &[u8]) -> f64 {
+pub(crate) fn largest_class(labels: &[u8]) -> f64 {
     let mut counts = [0usize; 256];
     labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
     counts.into_iter().max().unwrap_or(0) as f64 / labels.len().max(1) as f64

@@ -6,7 +6,7 @@ use anyhow::{Context, Error, Result, bail};
 
 /// What the pictures show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Gaussian blobs: a centre a class, noise in every pixel. A linear network can tell them
     /// apart.
     Blobs,
@@ -27,36 +27,36 @@ pub(super) enum Kind {
 
 /// A data set before it is drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Spec {
+pub(crate) struct Spec {
     /// What the pictures show.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// Number of classes.
-    pub(super) classes: usize,
+    pub(crate) classes: usize,
     /// Pixels on each side.
-    pub(super) side: usize,
+    pub(crate) side: usize,
     /// Pictures for training.
-    pub(super) n: usize,
+    pub(crate) n: usize,
     /// Pictures for validation; 0: klubok cuts its own part off.
-    pub(super) val: usize,
+    pub(crate) val: usize,
     /// How far classes lie apart, in units of the noise of a pixel.
-    pub(super) gap: f64,
+    pub(crate) gap: f64,
     /// Noise of a pixel.
-    pub(super) noise: f64,
+    pub(crate) noise: f64,
     /// Share of labels that are replaced by another, in both parts.
-    pub(super) labels: f64,
+    pub(crate) labels: f64,
     /// All labels are dealt out anew, in both parts.
-    pub(super) shuffle: bool,
+    pub(crate) shuffle: bool,
     /// Share of the first class; 0: all are equal.
-    pub(super) first: f64,
+    pub(crate) first: f64,
     /// Share of the validation part (without one, of all pictures) that is copied from the training
     /// part.
-    pub(super) copies: f64,
+    pub(crate) copies: f64,
     /// Share of the training pictures that are there a second time, under another label.
-    pub(super) clash: f64,
+    pub(crate) clash: f64,
     /// Share of pixels that have the same value in all pictures.
-    pub(super) constant: f64,
+    pub(crate) constant: f64,
     /// Written as a folder of picture files instead of IDX.
-    pub(super) pictures: bool,
+    pub(crate) pictures: bool,
 }
 
 impl FromStr for Spec {

@@ -19,24 +19,24 @@ const MOSTLY: f64 = 0.9;
 
 /// What the units of a network do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Activity {
+pub(crate) struct Activity {
     /// Of each hidden layer.
-    pub(super) layers: Vec<Units>,
+    pub(crate) layers: Vec<Units>,
     /// Share of the pictures that get the most frequent answer.
-    pub(super) one_answer: f64,
+    pub(crate) one_answer: f64,
     /// The largest deviation, over the pictures, of the probability of a class.
-    pub(super) spread: f64,
+    pub(crate) spread: f64,
 }
 
 /// What the units of a layer do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Units {
+pub(crate) struct Units {
     /// Share of the units whose output is the same for all pictures (for ReLU: 0).
-    pub(super) dead: f64,
+    pub(crate) dead: f64,
     /// Share of units x pictures above 0.
-    pub(super) active: f64,
+    pub(crate) active: f64,
     /// Share of the units that are near an end of their range for most pictures.
-    pub(super) saturated: f64,
+    pub(crate) saturated: f64,
 }
 
 /// A layer's weights, `[out, in]`, and biases.
@@ -49,7 +49,7 @@ struct Linear {
 ///
 /// # Errors
 /// When the run has no checkpoint, or it cannot be read.
-pub(super) fn look(run: &Path, activation: &str, part: &Part) -> Result<Option<Activity>> {
+pub(crate) fn look(run: &Path, activation: &str, part: &Part) -> Result<Option<Activity>> {
     let checkpoint = fs_err::read(run.join("checkpoint/state.safetensors"))?;
     let model = fs_err::read(run.join("model.safetensors"))?;
     let (_, model) = SafeTensors::read_metadata(&model)?;

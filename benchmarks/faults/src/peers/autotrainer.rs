@@ -14,7 +14,7 @@
 //!   sample.
 
 use super::{Names, Peer};
-use crate::bench::faults::{
+use crate::{
     fault::Fault,
     log::{Epoch, Layer},
     outcome::Outcome,
@@ -34,7 +34,7 @@ const JUDGED_FROM: f64 = 0.3;
 /// A validation loss from which on it has exploded.
 const HUGE: f64 = 1e5;
 
-pub(super) const PEER: Peer = Peer {
+pub(crate) const PEER: Peer = Peer {
     name: "AutoTrainer",
     judge: |outcome, settings| judge(outcome, settings, false),
     names,
@@ -44,7 +44,7 @@ pub(super) const PEER: Peer = Peer {
 
 /// With the rule on slow convergence as it stands in the repository since: accuracy must be low
 /// too. The version of the paper says it of every training that learns all within its first epoch.
-pub(super) const LATER: Peer = Peer {
+pub(crate) const LATER: Peer = Peer {
     name: "AutoTrainer with its later rule on slow convergence",
     judge: |outcome, settings| judge(outcome, settings, true),
     ..PEER
