@@ -11,7 +11,7 @@ use klubok::{
     backend::{DataId, Outputs},
     config::{Config, Layers, Machine, Preset},
     data::{Dataset, survey::Survey},
-    diagnose::{before, remedy::Setup, watch::Watch},
+    diagnose::{before, setup::Setup, watch::Watch},
     state::State,
     train::{
         control::Control,

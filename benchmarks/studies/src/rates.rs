@@ -18,7 +18,7 @@ use klubok::{
     diagnose::{
         Diagnosis,
         history::{History, Row},
-        remedy::Setup,
+        setup::Setup,
         watch::Watch,
     },
     train::{

@@ -9,9 +9,9 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    parse::{assignment, positive, seconds},
     terminal::Screen,
     text::Lang,
+    value_parsers::{assignment, positive, seconds},
 };
 
 /// Train multilayer perceptrons from a folder of pictures, and see how they learn.
@@ -336,7 +336,7 @@ pub(crate) struct WrittenReport {
 #[derive(Debug, Args)]
 pub(crate) struct Runs {
     /// The folder.
-    #[arg(value_name = "FOLDER", default_value = crate::classifier::RUNS)]
+    #[arg(value_name = "FOLDER", default_value = crate::run_names::RUNS)]
     pub(crate) folder: PathBuf,
     /// Remove these runs.
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "folder")]

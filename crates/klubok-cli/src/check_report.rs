@@ -1,9 +1,9 @@
-//! What `klubok check` found, for a person: facts with a mark each, the curve of the learning
-//! rates, the verdicts.
+//! What `klubok check` found: as it is written for programs, and for a person facts with a mark
+//! each, the curve of the learning rates, the verdicts.
 
 use klubok::{
     check::{
-        baselines::Baselines, card::Card, labels::Labels, noise::Noise, range_test::RangeTest,
+        Findings, baselines::Baselines, card::Card, labels::Labels, noise::Noise, range_test::RangeTest,
     },
     config::Config,
     data::{
@@ -12,9 +12,9 @@ use klubok::{
     },
     train::event::{Severity, Verdict, VerdictName},
 };
+use serde::Serialize;
 
 use crate::{
-    commands::check::{Checked, Time},
     curve, diagnosis, files, loading,
     terminal::{
         Fact, Mark, accuracy, decimal, duration, heading, numbers, percent, rate, table, thousands,
@@ -29,6 +29,29 @@ const CLASSES: usize = 12;
 const CURVE: (usize, usize) = (60, 6);
 /// The curve is cut this far above the first loss: where the loss explodes does not need the room.
 const ABOVE: f64 = 1.3;
+
+/// All that `klubok check` says.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked {
+    /// Sizes of the pictures as they are, where the data are pictures.
+    pub(crate) pictures: Option<Sizes>,
+    /// How long training would take here.
+    pub(crate) time: Time,
+    /// What the experiments found.
+    #[serde(flatten)]
+    pub(crate) findings: Findings,
+}
+
+/// How long training takes on this machine, by some real steps.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Time {
+    /// Milliseconds of a step, the median.
+    pub(crate) ms_per_step: f64,
+    /// Steps of an epoch.
+    pub(crate) steps_per_epoch: u64,
+    /// Seconds of an epoch, evaluation left out.
+    pub(crate) seconds_per_epoch: f64,
+}
 
 /// Everything, section by section; `flags` are those that a training of the same takes.
 pub(crate) fn report(

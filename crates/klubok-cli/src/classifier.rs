@@ -23,6 +23,7 @@ use crate::{
     compute,
     failure::{Failure, Result},
     files::Found,
+    run_names::run_of,
     settings,
     text::text,
 };
@@ -31,19 +32,6 @@ use crate::{
 pub(crate) const BLOCK: usize = 256;
 /// and bytes of them, unless one is larger.
 const BYTES: usize = 64 << 20;
-/// Where runs go without `-o`, and where `latest` is looked for.
-pub(crate) const RUNS: &str = "runs";
-
-/// The run that a person means: a folder, or `latest`.
-///
-/// # Errors
-/// When there is none.
-pub(crate) fn run_of(name: &str) -> Result<RunDir> {
-    Ok(match name {
-        "latest" if !Path::new(name).exists() => RunDir::latest(Path::new(RUNS))?,
-        folder => RunDir::open(Path::new(folder))?,
-    })
-}
 
 /// A model, and the run it comes from if it lies in one.
 pub(crate) struct Classifier {

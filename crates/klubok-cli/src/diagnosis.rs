@@ -1,7 +1,5 @@
 //! Phases and verdicts in words.
 
-use std::cell::Cell;
-
 use klubok::{
     diagnose::Diagnosis,
     train::event::{Notice, Phase, PhaseName, Severity, Verdict, VerdictName},
@@ -12,6 +10,7 @@ use serde::Serialize;
 use crate::{
     args::Level,
     failure::{Failure, Result},
+    figures::{Figures, digits},
     findings,
     terminal::{accuracy_and_chance, decimal, numbers, paint, percent, table, words},
     text::{Both, both, text},
@@ -45,56 +44,12 @@ fn meaning(phase: PhaseName) -> String {
     }
 }
 
-/// The figures of a verdict. One that is asked for and is not there, or is no number, makes the
-/// sentence around it unsayable.
-pub(crate) struct Figures<'a> {
-    verdict: &'a Verdict,
-    missing: Cell<bool>,
-}
-
-impl Figures<'_> {
-    /// True of a figure that is there.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.verdict.evidence.get(key).is_some_and(|figure| figure.is_finite())
-    }
-
-    pub(crate) fn get(&self, key: &str) -> f64 {
-        let figure = self.verdict.evidence.get(key).copied().filter(|figure| figure.is_finite());
-        self.missing.set(self.missing.get() || figure.is_none());
-        figure.unwrap_or(0.0)
-    }
-
-    fn loss(&self, key: &str) -> String {
-        digits(self.get(key))
-    }
-
-    pub(crate) fn share(&self, key: &str) -> String {
-        percent(self.get(key))
-    }
-
-    /// `hidden1 95 %, hidden2 60 %`: the layers of a verdict, in the order of the network.
-    fn layers(&self, shown: impl Fn(f64) -> String) -> String {
-        let number = |name: &str| match name.strip_prefix("hidden") {
-            Some(number) => number.parse::<usize>().ok(),
-            None => (name == "output").then_some(usize::MAX),
-        };
-        let mut layers: Vec<(usize, String)> = Vec::new();
-        for (name, &figure) in &self.verdict.evidence {
-            layers.extend(number(name).map(|n| (n, format!("{name} {}", shown(figure)))));
-            self.missing.set(self.missing.get() || !figure.is_finite());
-        }
-        self.missing.set(self.missing.get() || layers.is_empty());
-        layers.sort();
-        layers.into_iter().map(|(_, layer)| layer).collect::<Vec<_>>().join(", ")
-    }
-}
-
 /// A verdict with its numbers, without what to try. Where a number is missing, it is said without
 /// any.
 fn sentence(verdict: &Verdict) -> String {
-    let figures = Figures { verdict, missing: Cell::new(false) };
+    let figures = Figures::new(verdict);
     let sentence = with_figures(verdict, &figures);
-    if figures.missing.get() { findings::plain(verdict.name) } else { sentence }
+    if figures.are_missing() { findings::plain(verdict.name) } else { sentence }
 }
 
 fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
@@ -462,14 +417,6 @@ fn severity(severity: Severity) -> String {
 /// `7`, `0.4`: an epoch, with at most two digits of its fraction.
 pub(crate) fn epoch(epoch: f64) -> String {
     decimal(format!("{epoch:.2}").trim_end_matches('0').trim_end_matches('.'))
-}
-
-/// A loss with the digits that count.
-fn digits(loss: f64) -> String {
-    match loss.abs() {
-        0.01..1000.0 => decimal(format_args!("{loss:.3}")),
-        _ => decimal(format_args!("{loss:.1e}")),
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,6 @@
 //! How a command ends when it does not end well: one sentence, a way out, an exit code.
 
-use std::{
-    fmt,
-    io::ErrorKind,
-    panic::{AssertUnwindSafe, catch_unwind, set_hook},
-    path::Path,
-    process::ExitCode,
-    sync::{Mutex, OnceLock},
-};
+use std::{fmt, io::ErrorKind, path::Path, sync::OnceLock};
 
 use klubok::{
     config::ConfigError,
@@ -19,10 +12,10 @@ use klubok::{
 };
 
 use crate::{
-    classifier::RUNS,
+    escape::clean,
     files::quoted,
     phrase::said,
-    terminal::{clean, complain, paint},
+    run_names::RUNS,
     text::text,
 };
 
@@ -261,7 +254,7 @@ fn run_hint(error: &RunError) -> Option<String> {
 }
 
 /// The run that was meant, or where they are listed.
-pub(crate) fn not_a_run_hint(path: &str) -> String {
+fn not_a_run_hint(path: &str) -> String {
     let run = format!("{RUNS}/{path}");
     if is_run(Path::new(&run)) {
         text!("hint.did_you_mean", run = run)
@@ -276,39 +269,6 @@ fn has_decimal_comma(value: &str) -> bool {
         let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
         digits(whole) && digits(rest)
     })
-}
-
-/// Runs a command and reports how it ended. A panic is a defect of ours and is said to be one,
-/// without a trace.
-pub(crate) fn guard(command: impl FnOnce() -> Result<()>) -> ExitCode {
-    static PANIC: Mutex<String> = Mutex::new(String::new());
-    // Decoders of pictures may panic and are caught there: only what arrives here is worth a word.
-    set_hook(Box::new(|panic| {
-        if let Ok(mut last) = PANIC.lock() {
-            *last = panic.to_string().replace('\n', " ");
-        }
-    }));
-    let failure = match catch_unwind(AssertUnwindSafe(command)) {
-        Ok(Ok(())) => return ExitCode::SUCCESS,
-        Ok(Err(failure)) => failure,
-        Err(_) => {
-            let what = PANIC.lock().map(|last| last.clone()).unwrap_or_default();
-            Failure::failed(format!("klubok has a defect: {what}")).hint(text!("hint.defect"))
-        }
-    };
-    failure.report();
-    ExitCode::from(failure.code)
-}
-
-impl Failure {
-    fn report(&self) {
-        if !self.message.is_empty() {
-            complain(format!("{}: {}", paint(text!("word.error")).red().bold(), self.message));
-        }
-        if let Some(hint) = &self.hint {
-            complain(format!("{}: {hint}", paint(text!("word.hint")).cyan()));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use klubok::train::event::{Verdict, VerdictName};
 
 use crate::{
-    diagnosis::Figures,
+    figures::Figures,
     terminal::{decimal, rate, thousands},
     text::text,
 };

@@ -5,10 +5,14 @@ use std::{
     path::Path,
 };
 
-use klubok::train::event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict};
+use klubok::{
+    diagnose::Diagnosis,
+    train::{
+        event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
+        session::Summary,
+    },
+};
 use serde::Serialize;
-
-use crate::training::Done;
 
 /// How a training ended: what `train`, `resume` and `demo` print.
 #[derive(Debug, Clone, Serialize)]
@@ -37,7 +41,7 @@ pub(crate) struct Trained {
 
 impl Trained {
     /// The figures of a training that is done.
-    pub(crate) fn new(Done { summary, diagnosis, .. }: &Done) -> Self {
+    pub(crate) fn new(summary: &Summary, diagnosis: &Diagnosis) -> Self {
         Self {
             run: summary.run.clone(),
             epochs: summary.epochs,

@@ -7,7 +7,10 @@ mod commands;
 mod compute;
 mod curve;
 mod diagnosis;
+mod escape;
+mod exit;
 mod failure;
+mod figures;
 mod files;
 mod findings;
 mod help;
@@ -20,16 +23,18 @@ mod page;
 mod parse;
 mod phrase;
 mod progress;
+mod run_names;
 mod settings;
 mod terminal;
 mod text;
 mod training;
 mod trust;
+mod value_parsers;
 mod wrap;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     interrupt::listen();
-    failure::guard(|| commands::run(parse::command_line()?.command))
+    exit::guard(|| commands::run(parse::command_line()?.command))
 }

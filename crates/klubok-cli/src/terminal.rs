@@ -12,6 +12,7 @@ use console::{Alignment, Term, measure_text_width, pad_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 
 use crate::{
+    escape::clean,
     failure::Result,
     measures::wilson,
     text::{Lang, language, text},
@@ -85,22 +86,6 @@ impl Screen {
         *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         bar
     }
-}
-
-/// The text with everything made visible by which a name in somebody's data could command a
-/// terminal: control characters but line breaks, other ends of lines, and marks that turn the
-/// direction of writing.
-pub(crate) fn clean(text: impl Display) -> String {
-    let commands = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c,
-                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut clean = String::new();
-    for c in text.to_string().chars() {
-        if commands(c) { clean.extend(c.escape_default()) } else { clean.push(c) }
-    }
-    clean
 }
 
 /// A line on standard error, whatever `--quiet` says, above a bar that is drawn; on a terminal a

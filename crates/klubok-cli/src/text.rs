@@ -7,7 +7,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt::Display, sync::OnceLock};
 
 use serde::Serialize;
 
-use crate::terminal::clean;
+use crate::escape::clean;
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -4,7 +4,7 @@ use klubok::{
     backend::Backend,
     config::{Config, Monitor},
     data::{Dataset, survey::Survey},
-    diagnose::{Diagnosis, before, remedy::Setup, watch::Watch},
+    diagnose::{Diagnosis, before, setup::Setup, watch::Watch},
     nn::network::Network,
     rows::Field,
     train::{
@@ -215,7 +215,7 @@ pub(crate) fn reason(stopped: Option<Stopped>) -> String {
 /// # Errors
 /// When standard output cannot be written.
 pub(crate) fn print(done: &Done, report: &Report, lines: Option<Lines>) -> Result<()> {
-    let trained = Trained::new(done);
+    let trained = Trained::new(&done.summary, &done.diagnosis);
     if let Some(mut lines) = lines {
         lines.end(&trained)?;
     }

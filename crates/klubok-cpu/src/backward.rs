@@ -15,10 +15,9 @@ use klubok_kernels::{
 use super::{
     Form, Piece,
     block::{Block, Delta, Feature, Gate},
-    parameter::Sums,
     products,
     tile::{COLUMNS, PER_UPDATE, Tile},
-    update::Update,
+    update::{Sums, Update},
     values::{GROUP, PER_VALUE, Values, pair_features, pair_samples},
 };
 

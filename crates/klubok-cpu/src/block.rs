@@ -17,8 +17,8 @@ use klubok_nn::{
 
 use super::{
     Pass,
-    parameter::{Parameter, padded},
-    tile::Packed,
+    parameter::Parameter,
+    tile::{Packed, padded},
     values::{GROUP, Values},
 };
 

@@ -21,9 +21,9 @@ use super::{
     input::{self, Input},
     loss::Targets,
     memory,
-    parameter::{Parameter, padded},
+    parameter::Parameter,
     products::backward_input_scratch,
-    tile::COLUMNS,
+    tile::{COLUMNS, padded},
     update::Update,
     values::{GROUP, spread_scratch},
 };

@@ -27,7 +27,7 @@ use super::{
     block::Noise,
     check_field,
     memory::filled,
-    parameter::padded,
+    tile::padded,
     values::{GROUP, PER_VALUE, Values, spread_samples},
 };
 

@@ -18,16 +18,9 @@ use klubok_nn::{
 
 use super::{
     memory,
-    tile::{COLUMNS, PER_UPDATE, Packed, Shape, Tile, Tiles},
-    update::Update,
+    tile::{COLUMNS, PER_UPDATE, Packed, Shape, Tile, Tiles, padded},
+    update::{Sums, Update},
 };
-
-/// Length of a padded row: whole vectors, and no multiple of 1 KiB, whose rows would fall on the
-/// same lines of a cache.
-pub(super) fn padded(len: usize) -> usize {
-    let whole = len.next_multiple_of(16);
-    if whole.is_multiple_of(256) { whole + 16 } else { whole }
-}
 
 /// A trained parameter.
 pub(super) struct Parameter {
@@ -50,13 +43,6 @@ pub(super) struct Parameter {
     pub(super) sums: Vec<Sums>,
     /// The values as products of bf16 read them; empty unless they do.
     pub(super) packed: Packed,
-}
-
-/// What the update of a tile measured.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sums {
-    pub(super) figures: ParamFigures,
-    pub(super) penalty: f64,
 }
 
 impl Parameter {

@@ -13,7 +13,14 @@ use klubok_kernels::{
     update::{self, Change},
 };
 
-use super::parameter::{Sums, padded};
+use super::update::Sums;
+
+/// Length of a padded row: whole vectors, and no multiple of 1 KiB, whose rows would fall on the
+/// same lines of a cache.
+pub(super) fn padded(len: usize) -> usize {
+    let whole = len.next_multiple_of(16);
+    if whole.is_multiple_of(256) { whole + 16 } else { whole }
+}
 
 /// Columns of a weight whose gradient is computed at once: with 64 rows of it they fill a part of
 /// the second-level cache.

@@ -5,11 +5,17 @@ use klubok_kernels::{
     update::{self, Change, Rule as Kernel, penalise},
 };
 use klubok_nn::{
+    backend::ParamFigures,
     optim::{Rule, UpdateSpec},
     plan::ParamKind,
 };
 
-use super::parameter::Sums;
+/// What the update of a tile measured.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sums {
+    pub(super) figures: ParamFigures,
+    pub(super) penalty: f64,
+}
 
 /// How parameters change, in f32.
 #[derive(Debug, Clone, Copy)]

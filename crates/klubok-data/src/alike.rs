@@ -9,27 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     DataError, Part,
     error::Ways,
-    layout::{class_root, few_loose, looks_like_data, names, some_of},
+    inside::{class_root, inner, looks_like_data, mostly, names, some_of},
     names::{is_of_marks, is_of_other_things, piece_of},
     quoted,
     tree::Tree,
 };
 use crate::error::Result;
-
-/// Names of the folders with pictures in a folder, where there are two or more and hardly anything
-/// beside them.
-pub(super) fn inner(tree: &Tree, at: usize) -> BTreeSet<&str> {
-    let root = class_root(tree, at, None);
-    let names: BTreeSet<&str> =
-        tree.holding(root).into_iter().map(|at| tree.last_name(at)).collect();
-    if names.len() > 1 && few_loose(tree, root) { names } else { BTreeSet::new() }
-}
-
-/// True when at least two of the names, and more than half of them, are known.
-pub(super) fn mostly(names: &BTreeSet<&str>, is_known: impl Fn(&str) -> bool) -> bool {
-    let known = names.iter().filter(|name| is_known(name)).count();
-    known > 1 && known * 2 > names.len()
-}
 
 /// Those of some folders that hold what lies beside them once more, such as `augmented/cat` beside
 /// `cat`.

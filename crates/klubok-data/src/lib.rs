@@ -15,6 +15,7 @@ mod fit;
 mod fixtures;
 mod idx;
 mod idx_files;
+mod inside;
 mod layout;
 mod left_out;
 mod limit;

@@ -12,8 +12,9 @@ use std::{
 use super::{
     DataError, LeftOut, OpenOptions, Part,
     alike::copies,
+    inside::class_root,
     known_classes,
-    layout::{self, Reading, class_root, no_train_part},
+    layout::{self, Reading, no_train_part},
     names::shown,
     tree::Tree,
 };

@@ -17,7 +17,7 @@ use klubok_train::{
     event::{Severity, Verdict, VerdictName},
 };
 
-use super::{meaning, tracker::evidence};
+use super::{evidence::evidence, meaning};
 
 /// The smallest class has less than this share of what it would have if all were even. Of two
 /// classes that is a minority of 20 %, where Google's course begins to call it moderate.

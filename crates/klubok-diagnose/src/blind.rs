@@ -5,7 +5,7 @@
 //! logarithm of 0, a norm that overflows. Where epochs between two values are left out, as many at
 //! the end say nothing.
 
-use super::history::Row;
+use super::row::Row;
 
 /// Follows losses that are no numbers.
 #[derive(Debug, Clone, Default)]

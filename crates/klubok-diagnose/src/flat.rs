@@ -3,9 +3,9 @@
 use klubok_train::event::Evidence;
 
 use super::{
-    history::Row,
+    evidence::evidence,
+    row::Row,
     series::{mean, noise, smooth},
-    tracker::evidence,
 };
 
 /// Epochs that must be at rest.

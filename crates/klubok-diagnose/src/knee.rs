@@ -3,9 +3,9 @@
 use klubok_train::event::Evidence;
 
 use super::{
-    history::Row,
+    evidence::evidence,
+    row::Row,
     series::{mean, median, noise},
-    tracker::evidence,
 };
 
 /// After the knee the loss falls at less than this share of the pace before it.

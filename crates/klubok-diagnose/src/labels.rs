@@ -2,7 +2,7 @@
 
 use klubok_train::event::Metrics;
 
-use super::{layers::Finding, tracker::evidence};
+use super::evidence::{Finding, evidence};
 
 /// The training loss is below this share of what guessing gives: it may be learning by heart, it
 /// surely is.

@@ -16,9 +16,10 @@ use std::collections::BTreeMap;
 use klubok_train::event::{Evidence, LayerMetrics, Metrics, VerdictName};
 
 use super::{
+    evidence::{Finding, evidence},
     flat::is_good,
     labels::Chance,
-    tracker::{FOLLOW, evidence},
+    row::FOLLOW,
 };
 
 /// Share of a layer's units: dead from here on (`TheDeepChecker`; `AutoTrainer` has 0.7).
@@ -91,22 +92,6 @@ struct Held {
     /// Epochs for which it was found to hold.
     epochs: u64,
     evidence: Evidence,
-}
-
-/// What a rule finds on a line.
-pub(super) enum Finding {
-    /// It does not hold.
-    No,
-    /// It may begin here, or go on: what is said is neither said anew nor taken back.
-    Open,
-    /// It holds, and this is what it rests on.
-    Holds(Evidence),
-}
-
-impl Finding {
-    fn of(evidence: Evidence) -> Self {
-        if evidence.is_empty() { Self::No } else { Self::Holds(evidence) }
-    }
 }
 
 impl Layers {

@@ -9,6 +9,7 @@
 pub mod before;
 mod blind;
 pub mod check;
+mod evidence;
 mod fall;
 mod flat;
 pub mod history;
@@ -20,7 +21,9 @@ pub mod metrics;
 mod naming;
 pub mod remedy;
 mod rise;
+pub mod row;
 mod series;
+pub mod setup;
 pub mod tracker;
 mod verdicts;
 pub mod watch;

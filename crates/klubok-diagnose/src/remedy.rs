@@ -9,7 +9,7 @@ use klubok_train::{
     event::{Remedy, Verdict, VerdictName},
 };
 
-use super::{history::Row, tracker::Tracker};
+use super::{row::Row, setup::Setup, tracker::Tracker};
 
 /// Where the learning rate is not known.
 const SMALL_RATE: f64 = 1e-4;
@@ -27,15 +27,6 @@ const CAUSES: [VerdictName; 8] = [
     VerdictName::VanishingGradients,
     VerdictName::PredictionsIgnoreInput,
 ];
-
-/// What a training was set up with: advice starts from there.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setup {
-    /// Its settings.
-    pub config: Config,
-    /// Training samples of each class; empty where they are not known.
-    pub train_classes: Vec<u64>,
-}
 
 /// Settings that are changed together.
 type Rung = Vec<Change>;
@@ -228,7 +219,7 @@ fn against_memorising(config: Option<&Config>) -> Vec<Rung> {
 fn changing(config: &Config, rung: Rung) -> Option<Rung> {
     let next = config.with(&rung).ok()?;
     let differs = |change: &Change| {
-        let key = klubok_train::config::keys::find(&change.key);
+        let key = klubok_train::config::find(&change.key);
         key.is_some_and(|key| config.written(key) != next.written(key))
     };
     let changes: Rung = rung.into_iter().filter(differs).collect();

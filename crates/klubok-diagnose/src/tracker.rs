@@ -33,25 +33,24 @@ use klubok_train::{
 use super::{
     before,
     blind::Blind,
+    evidence::evidence,
     fall::{EvenFall, even_fall},
     flat::{Flat, flat, is_good},
-    history::{History, Row},
+    history::History,
     knee::{Knee, LEARNING, knee, of_one_kind},
     labels::Chance,
     layers::Layers,
     naming::Naming,
-    remedy::Setup,
     rise::{Course, Rise, rise},
+    row::{FOLLOW, Row},
     series::mean,
+    setup::Setup,
 };
 
 /// Points that are kept; past this, two neighbours become one.
 const LONGEST: usize = 1024;
 /// So much more of the training samples than of others is known by heart.
 const BY_HEART: f64 = 0.15;
-/// Steps before which little can be said: running statistics that move by a tenth have then
-/// followed to a twentieth, 0.9^29.
-pub(super) const FOLLOW: u64 = 29;
 /// A rise of so many standard errors is one, however the loss has wandered before.
 const CLEAR: f64 = 6.0;
 /// A validation loss above the training loss by this factor is not held back by what the network
@@ -495,12 +494,6 @@ impl Explosion {
     pub(super) fn evidence(&self) -> Evidence {
         evidence(&[("loss_lowest", self.loss.0), ("loss_now", self.loss.1)])
     }
-}
-
-/// Numbers by name; what is no number says nothing and is left out.
-pub(super) fn evidence(numbers: &[(&str, f64)]) -> Evidence {
-    let finite = numbers.iter().filter(|(_, number)| number.is_finite());
-    finite.map(|&(name, number)| (name.to_owned(), number)).collect()
 }
 
 /// Phases from moments: a phase that ends with a whole epoch is followed by the next one, a phase

@@ -7,13 +7,14 @@
 use klubok_train::event::{Evidence, Severity, Verdict, VerdictName};
 
 use super::{
+    evidence::evidence,
     fall::creeps,
     flat::is_good,
     meaning::verdict,
     remedy::{advise_by_cause, advise_one_rate},
     rise::Rise,
     series::{jitter, mean, noise},
-    tracker::{Explosion, Tracker, evidence},
+    tracker::{Explosion, Tracker},
 };
 
 /// Epochs that a judgement of the whole course needs.

@@ -5,7 +5,7 @@ use klubok_train::{
     event::{Event, Metrics, Notice, Observer, PhaseName, Stopped, Verdict, VerdictName},
 };
 
-use super::{Diagnosis, history::Row, remedy::Setup, tracker::Tracker};
+use super::{Diagnosis, row::Row, setup::Setup, tracker::Tracker};
 
 /// Watches a training and notices when a phase begins and when a verdict appears.
 #[derive(Debug)]

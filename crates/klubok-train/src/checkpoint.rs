@@ -29,7 +29,7 @@ use crate::{
     control::Recorded,
     logs::Marks,
     progress::Progress,
-    run_dir::RunInfo,
+    run_info::RunInfo,
     trainer::Snapshot,
 };
 

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use klubok_nn::backend::DeviceInfo;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
+    act::{Act, Recorded},
     config::Change,
-    control::{Act, Recorded},
-    logs::EventLine,
 };
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not
@@ -325,6 +325,73 @@ pub fn epoch_number<S: Serializer>(epoch: &f64, to: S) -> Result<S::Ok, S::Error
         to.serialize_i64(*epoch as i64)
     } else {
         to.serialize_f64(*epoch)
+    }
+}
+
+/// A line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// Updates done.
+    pub step: u64,
+    /// Epochs done, with the fraction.
+    pub epoch: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub happened: Happened,
+}
+
+/// What happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happened {
+    /// It began.
+    Start {
+        /// What computes.
+        device: String,
+        /// Which kernels.
+        kernel: String,
+    },
+    /// It went on from its checkpoint.
+    Resume {
+        /// What computes.
+        device: String,
+        /// Which kernels.
+        kernel: String,
+    },
+    /// A phase of learning began.
+    Phase(Phase),
+    /// A verdict appeared.
+    Verdict(Verdict),
+    /// A person did something.
+    Person {
+        /// What.
+        #[serde(flatten)]
+        act: Act,
+    },
+    /// It ended, or was interrupted.
+    Stopped {
+        /// Why.
+        reason: Stopped,
+        /// The cause in words, where the reason does not say it all.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cause: Option<String>,
+    },
+}
+
+impl Happened {
+    /// The beginning, or the going on, of a training by this device.
+    pub fn begin(resumed: bool, info: DeviceInfo) -> Self {
+        let DeviceInfo { device, kernel, .. } = info;
+        if resumed { Self::Resume { device, kernel } } else { Self::Start { device, kernel } }
+    }
+}
+
+impl From<Notice> for Happened {
+    fn from(notice: Notice) -> Self {
+        match notice {
+            Notice::Phase(phase) => Self::Phase(phase),
+            Notice::Verdict(verdict) => Self::Verdict(verdict),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`trainer::Trainer`] trains in memory; [`session`] ties it to a [`run_dir::RunDir`] on disk.
 
+pub mod act;
 pub mod activity;
 pub mod batches;
 pub mod best;
@@ -18,6 +19,7 @@ pub mod logs;
 pub mod meter;
 pub mod progress;
 pub mod run_dir;
+pub mod run_info;
 pub mod session;
 pub mod setup;
 pub mod task;

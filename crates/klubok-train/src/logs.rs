@@ -13,17 +13,19 @@ use klubok_data::{
     limits,
 };
 use klubok_model::write_atomically;
-use klubok_nn::backend::DeviceInfo;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use twox_hash::xxhash3_128::Hasher;
 
-pub use crate::log::Marks;
 use crate::{
     Result, RunError,
-    control::{Act, Recorded},
-    event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
+    act::{Act, Recorded},
+    event::{Event, Metrics, Observer},
     log::{Log, Mark},
     progress::Progress,
+};
+pub use crate::{
+    event::{EventLine, Happened},
+    log::Marks,
 };
 
 /// File of the lines of epochs.
@@ -32,73 +34,6 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const STEPS: &str = "steps.jsonl";
 /// File of what happened.
 pub const EVENTS: &str = "events.jsonl";
-
-/// A line of `events.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EventLine {
-    /// Updates done.
-    pub step: u64,
-    /// Epochs done, with the fraction.
-    pub epoch: f64,
-    /// What happened.
-    #[serde(flatten)]
-    pub happened: Happened,
-}
-
-/// What happened to a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Happened {
-    /// It began.
-    Start {
-        /// What computes.
-        device: String,
-        /// Which kernels.
-        kernel: String,
-    },
-    /// It went on from its checkpoint.
-    Resume {
-        /// What computes.
-        device: String,
-        /// Which kernels.
-        kernel: String,
-    },
-    /// A phase of learning began.
-    Phase(Phase),
-    /// A verdict appeared.
-    Verdict(Verdict),
-    /// A person did something.
-    Person {
-        /// What.
-        #[serde(flatten)]
-        act: Act,
-    },
-    /// It ended, or was interrupted.
-    Stopped {
-        /// Why.
-        reason: Stopped,
-        /// The cause in words, where the reason does not say it all.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        cause: Option<String>,
-    },
-}
-
-impl Happened {
-    /// The beginning, or the going on, of a training by this device.
-    pub fn begin(resumed: bool, info: DeviceInfo) -> Self {
-        let DeviceInfo { device, kernel, .. } = info;
-        if resumed { Self::Resume { device, kernel } } else { Self::Start { device, kernel } }
-    }
-}
-
-impl From<Notice> for Happened {
-    fn from(notice: Notice) -> Self {
-        match notice {
-            Notice::Phase(phase) => Self::Phase(phase),
-            Notice::Verdict(verdict) => Self::Verdict(verdict),
-        }
-    }
-}
 
 /// The lines of all logs.
 #[derive(Debug)]
@@ -348,7 +283,7 @@ fn keep_acts(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Metrics;
+    use crate::event::{Metrics, Stopped};
 
     fn epoch(logs: &mut Logs, step: u64) {
         let metrics = Metrics { step, ..Metrics::default() };

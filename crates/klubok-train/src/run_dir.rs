@@ -17,12 +17,12 @@ use fs_err::{self as fs, File};
 use klubok_data::{bounded, limits};
 use klubok_model::{atomic::sync_folder, write_atomically};
 use klubok_nn::plan::Plan;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+pub use crate::run_info::RunInfo;
 use crate::{
     Result, RunError, checkpoint,
     config::{Config, Layers},
-    control::Recorded,
     logs::{EVENTS, METRICS, STEPS},
     progress::Progress,
     trainer::Snapshot,
@@ -47,30 +47,6 @@ const LOCK: &str = ".lock";
 /// What klubok makes in the folder.
 const OURS: [&str; 10] =
     [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS];
-
-/// `[run]` of a run's `config.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunInfo {
-    /// Version of klubok that made the run.
-    pub klubok: String,
-    /// Absolute path of the data, or `demo:NAME`.
-    pub data: String,
-    /// Absolute path of the validation part, where it was given apart.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub val: Option<String>,
-    /// Absolute path of the test part, where it was given apart.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub test: Option<String>,
-    /// The preset that the settings began with.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub preset: Option<String>,
-    /// What people did in the run that this one repeats.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub replay: Vec<Recorded>,
-    /// What the data looked like: `resume` refuses data that has changed.
-    pub fingerprint: toml::Table,
-}
 
 /// Where a new run goes.
 #[derive(Debug, Clone, Copy)]

@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use klubok::{
-    check::{Experiment, Findings, Lab, check, steps::Steps},
+    check::{Experiment, Lab, check, steps::Steps},
     config::Preset,
-    data::{self, OpenOptions, Sizes},
+    data::{self, OpenOptions},
 };
-use serde::Serialize;
 
 use crate::{
-    args, check_report, compute, diagnosis,
+    args,
+    check_report::{self, Checked, Time},
+    compute, diagnosis,
     failure::{Failure, Result},
     loading, settings,
     terminal::{Screen, answer, tell},
@@ -20,29 +21,6 @@ use crate::{
 
 /// Steps before the clock starts: the first ones touch memory for the first time.
 const WARM_UP: u64 = 3;
-
-/// All that `klubok check` says.
-#[derive(Debug, Serialize)]
-pub(crate) struct Checked {
-    /// Sizes of the pictures as they are, where the data are pictures.
-    pub(crate) pictures: Option<Sizes>,
-    /// How long training would take here.
-    pub(crate) time: Time,
-    /// What the experiments found.
-    #[serde(flatten)]
-    pub(crate) findings: Findings,
-}
-
-/// How long training takes on this machine, by some real steps.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Time {
-    /// Milliseconds of a step, the median.
-    pub(crate) ms_per_step: f64,
-    /// Steps of an epoch.
-    pub(crate) steps_per_epoch: u64,
-    /// Seconds of an epoch, evaluation left out.
-    pub(crate) seconds_per_epoch: f64,
-}
 
 /// Checks, says what was found, and fails when a verdict is as bad as `--fail-on`.
 pub(crate) fn run(args: &args::Check) -> Result<()> {

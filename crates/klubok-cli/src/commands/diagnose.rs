@@ -209,7 +209,7 @@ fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)>
 mod tests {
     use klubok::{
         config::{DataKind, Layers, Machine, Preset},
-        diagnose::{history::Row, remedy::Setup},
+        diagnose::{history::Row, setup::Setup},
     };
 
     use super::*;

@@ -7,7 +7,7 @@ use klubok::{
     bounded,
     config::Config,
     data::{Dataset, Input, Part, read_split},
-    diagnose::remedy::Setup,
+    diagnose::setup::Setup,
     model::Model,
     nn::network::Network,
     plan::Picture,

@@ -1,11 +1,6 @@
 //! The page's own files, and the script of the charts.
 
-use std::{
-    io::Write as _,
-    sync::{LazyLock, OnceLock},
-};
-
-use flate2::{Compression, write::GzEncoder};
+use std::sync::LazyLock;
 
 use crate::text::{Lang, language, of_page};
 
@@ -75,20 +70,7 @@ scripts!(
 );
 
 /// The script of the charts, packed with gzip: a megabyte and a half.
-pub(super) fn charts() -> &'static [u8] {
-    static PACKED: OnceLock<Vec<u8>> = OnceLock::new();
-    PACKED.get_or_init(|| {
-        let tags = plotly::Plot::offline_js_sources();
-        // The first element is the charts' own; the other one sets formulas, which the page has
-        // none of.
-        let script = tags.split_once('>').map_or("", |(_, rest)| rest);
-        let script = script.split_once("</script>").map_or("", |(script, _)| script);
-        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-        // Memory does not fail.
-        let _ = packed.write_all(script.as_bytes());
-        packed.finish().unwrap_or_default()
-    })
-}
+pub(super) const CHARTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/charts.js.gz"));
 
 #[cfg(test)]
 mod tests {
@@ -99,9 +81,9 @@ mod tests {
     #[test]
     fn the_charts_are_whole_and_small() {
         let mut script = String::new();
-        flate2::read::GzDecoder::new(charts()).read_to_string(&mut script).unwrap();
+        flate2::read::GzDecoder::new(CHARTS).read_to_string(&mut script).unwrap();
         assert!(script.contains("plotly.js") && script.len() > 3_000_000);
-        assert!(charts().len() < 2_000_000);
+        assert!(CHARTS.len() < 2_000_000);
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn in_one_file(data: &str) -> String {
     }
     // A name in the data may be that of a tag: no `<` is left in it.
     let data = data.replace('<', "\\u003c");
-    let charts = STANDARD.encode(assets::charts());
+    let charts = STANDARD.encode(assets::CHARTS);
     let head = format!(
         "<script type=\"application/json\" id=\"report-data\">{data}</script>\n\
          <script type=\"text/plain\" id=\"charts\">{charts}</script>\n\

@@ -30,10 +30,7 @@ use hyper::body::Body as _;
 use klubok::train::control::Act;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
     PORT, assets,
@@ -179,20 +176,12 @@ async fn script(Path(name): Path<String>) -> Response {
 }
 
 async fn charts() -> Response {
-    /// They are packed when they are asked for the first time; all others wait for that.
-    static ONE: Semaphore = Semaphore::const_new(1);
-    let _one = ONE.acquire().await;
-    match beside(assets::charts).await {
-        Ok(packed) => {
-            let headers = [
-                (CONTENT_TYPE, "text/javascript; charset=utf-8"),
-                (CONTENT_ENCODING, "gzip"),
-                (CACHE_CONTROL, "max-age=86400"),
-            ];
-            (headers, packed).into_response()
-        }
-        Err(refusal) => refusal,
-    }
+    let headers = [
+        (CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (CONTENT_ENCODING, "gzip"),
+        (CACHE_CONTROL, "max-age=86400"),
+    ];
+    (headers, assets::CHARTS).into_response()
 }
 
 /// The texts, written once: whoever asks for them often takes no time of others.

@@ -7,7 +7,7 @@
 
 use klubok::{
     config::Monitor,
-    diagnose::{Diagnosis, remedy::Setup, watch::Watch},
+    diagnose::{Diagnosis, setup::Setup, watch::Watch},
     nn::calibration::Calibration,
     train::{
         best::Best,

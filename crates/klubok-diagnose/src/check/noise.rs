@@ -14,10 +14,10 @@ use klubok_nn::{
 use klubok_train::Result;
 use serde::Serialize;
 
-use super::{Lab, steps::Steps};
-
-/// Sizes of the batches and how many are drawn of each.
-const DRAWS: [(usize, usize); 4] = [(16, 48), (64, 24), (256, 8), (1024, 4)];
+use super::{
+    Lab,
+    steps::{DRAWS, Steps},
+};
 
 /// The spread of the gradients of batches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,11 +65,6 @@ impl Noise {
         }
         Ok(estimate(&means, steps.done()))
     }
-}
-
-/// Rows of the largest batch that is drawn from so many samples.
-pub(super) fn largest_batch(samples: usize) -> usize {
-    DRAWS.iter().map(|(size, _)| *size).filter(|size| *size <= samples / 2).max().unwrap_or(0)
 }
 
 /// Brings a random choice to the front (Fisher and Yates, the first steps of it).
@@ -134,10 +129,5 @@ mod tests {
         assert_eq!(estimate(&[(8, 1, 8.0)], 0), None);
         assert_eq!(estimate(&[], 0), None);
         assert_eq!(estimate(&[(8, 1, f64::NAN), (32, 1, 2.0)], 0), None);
-    }
-
-    #[test]
-    fn the_largest_batch_is_at_most_half_of_the_data() {
-        assert_eq!([31, 32, 600, 5000].map(largest_batch), [0, 16, 256, 1024]);
     }
 }

@@ -23,7 +23,7 @@ impl Steps {
     /// When the device cannot run it.
     pub fn new(lab: &Lab<'_>) -> Result<Self> {
         let train = &lab.data.parts.train;
-        let largest = super::noise::largest_batch(train.len());
+        let largest = largest_batch(train.len());
         let trial = Trial::new(lab, lab.config, &lab.task.preprocessing, train, largest)?;
         let rate = lab.config.train.rate(trial.steps_per_epoch());
         Ok(Self { trial, rate })
@@ -58,5 +58,23 @@ impl Steps {
     /// The gradient on some rows after the steps done.
     pub(super) fn gradient(&mut self, rows: &[u32], out: &mut Weights) -> Result<()> {
         self.trial.gradient(rows, out)
+    }
+}
+
+/// Sizes of the batches and how many are drawn of each.
+pub(super) const DRAWS: [(usize, usize); 4] = [(16, 48), (64, 24), (256, 8), (1024, 4)];
+
+/// Rows of the largest batch that is drawn from so many samples.
+fn largest_batch(samples: usize) -> usize {
+    DRAWS.iter().map(|(size, _)| *size).filter(|size| *size <= samples / 2).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_batch_is_at_most_half_of_the_data() {
+        assert_eq!([31, 32, 600, 5000].map(largest_batch), [0, 16, 256, 1024]);
     }
 }

@@ -8,8 +8,8 @@ use super::{
     columns::{Field, words},
     figures::Series,
     labels::Label,
+    place::Place,
     short,
-    table::Place,
 };
 
 /// Columns and rows that are looked at: the first ones tell.

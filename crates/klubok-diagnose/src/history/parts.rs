@@ -11,7 +11,7 @@ use super::{
     columns::{Column, Field},
     figures::Series,
     labels::Labels,
-    table::{Place, Source},
+    place::{Place, Source},
 };
 
 /// Gives figures whose names tell no part that of their row. The part of each row, where it is

@@ -11,7 +11,7 @@ use klubok_train::{
 use serde::Deserialize;
 
 use super::{History, HistoryError, Row};
-use crate::{history::Result, metrics, remedy::Setup};
+use crate::{history::Result, metrics, setup::Setup};
 
 /// File of the lines of epochs.
 pub(super) const METRICS: &str = "metrics.jsonl";

@@ -18,6 +18,7 @@ use super::{
     measured::{take_blanks, take_unmeasured},
     no_loss,
     parts::{by_parts, in_epochs, turns},
+    place::{Place, Source},
     rows::{Clock, Figures, arrange, fold},
     shares::take_percent,
     short,
@@ -49,36 +50,12 @@ pub(super) struct Table<'a> {
     pub(super) torn: bool,
 }
 
-/// A file of a table.
-pub(super) struct Source {
-    /// Its first row.
-    pub(super) first: u32,
-    /// The part that its name or that of its folder speaks of.
-    pub(super) part: Option<Part>,
-    /// A column speaks of parts itself.
-    pub(super) named: bool,
-}
-
 /// Where the cells of a column go.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Slot {
     Figure(usize),
     Label(Label),
     Nothing,
-}
-
-/// Which of the rows have what.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(super) struct Place {
-    pub(super) epoch: Option<f64>,
-    pub(super) step: Option<f64>,
-    pub(super) loss: bool,
-    /// Has a training loss.
-    train: bool,
-    /// Has a validation loss that is no value of a batch.
-    val: bool,
-    pub(super) used: bool,
 }
 
 impl<'a> Table<'a> {

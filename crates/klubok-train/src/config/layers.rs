@@ -1,6 +1,6 @@
 //! Settings in layers, later over earlier: defaults, preset, file, flags.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use klubok_data::bounded;
 use serde::Deserialize;
@@ -12,8 +12,11 @@ use toml_parser::{Source, lexer::TokenKind};
 
 use super::{
     Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset,
-    keys::{self, DefaultValue},
+    find::{find, nearest},
+    keys::DefaultValue,
     notes,
+    setting::{Place, Setting},
+    value::written,
 };
 
 /// Lists and tables within each other, and parts of a dotted key. The parser has a bound of its
@@ -22,46 +25,12 @@ const DEPTH: usize = 16;
 /// Letters of a key or a value that are shown in a message.
 const SHOWN: usize = 80;
 
-/// Where a value was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In a preset.
-    Preset(Preset),
-    /// In a file.
-    File {
-        /// The file.
-        file: String,
-        /// Number of the line, from 1.
-        line: usize,
-    },
-    /// In a flag, such as `--set`.
-    Flag,
-}
-
-/// Completes a sentence with a file's line or a preset; a flag needs no pointing at.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Preset(preset) => write!(f, " in preset `{}`", preset.name()),
-            Place::File { file, line } => write!(f, " in line {line} of `{file}`"),
-            Place::Flag => Ok(()),
-        }
-    }
-}
-
 /// What has been written so far over the defaults. Cloned, it gives the variants of a comparison.
 #[derive(Debug, Clone)]
 pub struct Layers {
     kind: DataKind,
     settings: BTreeMap<&'static str, Setting>,
     run: Option<toml::Table>,
-}
-
-/// A checked value and where it comes from.
-#[derive(Debug, Clone)]
-pub(super) struct Setting {
-    pub(super) value: Value,
-    pub(super) place: Place,
 }
 
 /// All layers together.
@@ -159,9 +128,7 @@ impl Layers {
         let (settings, file) = (layers.settings.clone(), file.to_owned());
         let resolved = layers.resolve(&Machine::plain(1))?;
         let is_open = |key: &&Key| match settings.get(key.path) {
-            Some(Setting { value, .. }) => {
-                super::text::written(value) != resolved.config.written(key)
-            }
+            Some(Setting { value, .. }) => written(value) != resolved.config.written(key),
             // An earlier klubok had no such keys: names decided, and `[run]` had the kernel.
             None if ["data.layout", "train.kernel"].contains(&key.path) => false,
             None => matches!(key.default, DefaultValue::Auto(_)),
@@ -305,9 +272,9 @@ fn is_section(path: &str) -> bool {
 }
 
 fn known(path: &str, place: impl Fn() -> Place) -> Result<&'static Key, ConfigError> {
-    keys::find(path).ok_or_else(|| ConfigError::UnknownKey {
+    find(path).ok_or_else(|| ConfigError::UnknownKey {
         key: short(path),
-        nearest: keys::nearest(path),
+        nearest: nearest(path),
         place: place(),
     })
 }

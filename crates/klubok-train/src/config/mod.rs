@@ -3,11 +3,13 @@
 //! [`Layers`] gathers defaults, preset, file and flags (later over earlier), checks each value by
 //! the table [`KEYS`], and resolves every `"auto"` to a concrete value: a [`Config`].
 
+mod find;
 pub mod keys;
 pub mod layers;
 pub mod notes;
 pub mod preset;
 mod resolve;
+mod setting;
 mod table;
 mod text;
 mod value;
@@ -17,10 +19,12 @@ use klubok_nn::plan::Activation;
 pub use klubok_nn::{init::Init, plan::Precision};
 use serde::{Deserialize, Serialize};
 
+pub use find::find;
 pub use keys::Key;
-pub use layers::{Layers, Place, Resolved};
+pub use layers::{Layers, Resolved};
 pub use notes::Note;
 pub use preset::Preset;
+pub use setting::Place;
 pub use table::KEYS;
 pub use text::defaults_text;
 

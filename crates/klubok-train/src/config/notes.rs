@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Place, Schedule, layers::Setting,
+    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Place, Schedule, setting::Setting,
 };
 
 /// Something that a person should know about the settings.

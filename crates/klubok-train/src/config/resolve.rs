@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::{
     Config, ConfigError, DataKind, KEYS, Kernel, Layout, Machine, OneOrEach, Optimizer, Precision,
-    layers::Setting,
+    setting::Setting,
 };
 
 type Values = BTreeMap<&'static str, Value>;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use toml::{Table, Value};
+use toml::Table;
 
-use super::{Config, DataKind, KEYS, Key, Layers, Preset, keys::DefaultValue};
+use super::{Config, DataKind, KEYS, Key, Layers, Preset, keys::DefaultValue, value::written};
 
 impl Config {
     /// All settings with their values as TOML, a short comment each. Read back by
@@ -77,22 +77,12 @@ fn sections(line: impl Fn(&mut String, &Key)) -> String {
     text
 }
 
-/// As TOML; very small and large numbers with an exponent.
-pub(super) fn written(value: &Value) -> String {
-    match value {
-        Value::Float(x) => format!("{x:?}"),
-        Value::Array(values) => {
-            format!("[{}]", values.iter().map(written).collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use klubok_nn::plan::Activation;
     use proptest::prelude::*;
     use serde::Deserialize;
+    use toml::Value;
 
     use super::{
         super::{

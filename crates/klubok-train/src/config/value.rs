@@ -114,14 +114,25 @@ fn unquoted(text: &str) -> &str {
     inside('"').or_else(|| inside('\'')).unwrap_or(text)
 }
 
+/// As TOML; very small and large numbers with an exponent.
+pub(super) fn written(value: &Value) -> String {
+    match value {
+        Value::Float(x) => format!("{x:?}"),
+        Value::Array(values) => {
+            format!("[{}]", values.iter().map(written).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::keys::{self, Key};
+    use super::super::{Key, find};
 
     #[test]
     fn what_rounding_makes_none_says_so() {
         let wanted = |path: &str, text: &str| {
-            let key = keys::find(path).unwrap();
+            let key = find(path).unwrap();
             key.instead_of(Some(&Key::read_flag(text)))
         };
         assert_eq!(
@@ -134,14 +145,14 @@ mod tests {
 
     #[test]
     fn a_list_has_an_end() {
-        let key = keys::find("model.hidden").unwrap();
+        let key = find("model.hidden").unwrap();
         let list = |n| key.check(&Key::read_flag(&vec!["1"; n].join(",")));
         assert!(list(1000).is_some() && list(1001).is_none());
     }
 
     #[track_caller]
     fn check(path: &str, text: &str, expected: Option<&str>) {
-        let key = keys::find(path).unwrap();
+        let key = find(path).unwrap();
         let got = key.check(&Key::read_flag(text)).map(|v| v.to_string());
         assert_eq!(got.as_deref(), expected, "{path}={text}");
     }

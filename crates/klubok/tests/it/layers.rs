@@ -2,7 +2,7 @@
 
 use klubok::{
     config::{DataKind, Layers, Machine, Preset},
-    diagnose::{history::Row, remedy::Setup, tracker::Tracker},
+    diagnose::{history::Row, setup::Setup, tracker::Tracker},
     train::event::{LayerMetrics, Metrics, Severity, Verdict, VerdictName},
 };
 

@@ -2,7 +2,7 @@
 
 use klubok::{
     config::{DataKind, Layers, Machine, Preset},
-    diagnose::{history::Row, remedy::Setup, tracker::Tracker, watch::Watch},
+    diagnose::{history::Row, setup::Setup, tracker::Tracker, watch::Watch},
     train::event::{Event, Metrics, Notice, Observer, Phase, PhaseName, VerdictName},
 };
 
