@@ -9,10 +9,11 @@ use klubok::{
 };
 
 use crate::{
+    escape::clean,
     failure::{Failure, Result},
     measures::wilson,
     phrase::said,
-    terminal::{Screen, clean, duration, percent, thousands},
+    terminal::{Screen, duration, percent, thousands},
     text::text,
 };
 

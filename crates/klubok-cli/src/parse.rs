@@ -5,7 +5,7 @@ use clap::{
     Command, CommandFactory as _, FromArgMatches as _, ValueEnum as _,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use klubok::config::{KEYS, keys::nearest};
+use klubok::config::{KEYS, nearest};
 
 use crate::{
     args::Cli,

@@ -6,10 +6,10 @@ use klubok::train::run_dir::RunDir;
 
 use crate::{
     args,
-    classifier::{RUNS, run_of},
     failure::Result,
     interrupt,
     page::{self, Page},
+    run_names::{RUNS, run_of},
     terminal::{Screen, show},
     text::text,
 };

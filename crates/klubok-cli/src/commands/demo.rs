@@ -10,11 +10,12 @@ use klubok::{
 
 use crate::{
     args,
-    classifier::{Classifier, RUNS},
+    classifier::Classifier,
     failure::Result,
     json::Lines,
     measures::Evaluation,
     new_run::NewRun,
+    run_names::RUNS,
     settings,
     terminal::{Screen, accuracy, accuracy_and_chance, bar, paint, table, thousands, words},
     text::text,

@@ -22,10 +22,10 @@ use klubok::{
 
 use crate::{
     args,
-    classifier::run_of,
     diagnosis,
     failure::{Failure, Result},
     measures::{chance, wilson},
+    run_names::run_of,
     terminal::{self, accuracy, accuracy_and_chance, answer, complain, show},
     text::{english, text},
 };

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use crate::{
     args,
     classifier::Classifier,
+    escape::clean,
     failure::{Failure, Result},
     files,
     phrase::said,
-    terminal::{Screen, answer, bar, clean, numbers, percent, show, table, words},
+    terminal::{Screen, answer, bar, numbers, percent, show, table, words},
     text::text,
     trust,
 };

@@ -9,10 +9,11 @@ use klubok::{bounded, model::write_atomically, train::run_dir::REPORT};
 
 use crate::{
     args,
-    classifier::run_of,
+    escape::clean,
     failure::{Failure, Result},
     page::{self, Looked},
-    terminal::{Screen, answer, clean, duration},
+    run_names::run_of,
+    terminal::{Screen, answer, duration},
     text::text,
 };
 
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
         return Err(Failure::failed(reason).hint(text!("hint.taken")));
     }
     let screen = Screen::new(args.quiet);
-    let runs = args.runs.iter().map(|name| run_of(name)).collect::<Result<Vec<_>>>()?;
+    let runs = args.runs.iter().map(|name| run_of(name)).collect::<klubok::train::Result<Vec<_>>>()?;
     let first = &runs[0];
     screen.say(text!("page_at.reading", run = first.path().display()));
     let hub = page::follow(first, page::data_of(first), screen)?;

@@ -18,7 +18,6 @@ use klubok::{
 
 use crate::{
     args,
-    classifier::run_of,
     commands::diagnose,
     compute,
     failure::{Failure, Result},
@@ -27,6 +26,7 @@ use crate::{
     json::Lines,
     loading,
     new_run::{absolute, whole_path},
+    run_names::run_of,
     terminal::{Screen, rate, rate_to_type},
     text::text,
     training::{self, Done, Training},

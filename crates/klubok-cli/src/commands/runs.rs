@@ -19,10 +19,10 @@ use serde::Serialize;
 
 use crate::{
     args,
-    classifier::run_of,
     failure::{Failure, Result},
     files::{quoted, shown},
     measures::{chance, wilson},
+    run_names::{RUNS, run_of},
     terminal::{
         Screen, accuracy, answer, columns, decimal, numbers, percent, table_by_name, words,
     },
@@ -95,7 +95,7 @@ fn list(args: &args::Runs) -> Result<()> {
     let mut folders: Vec<PathBuf> = match fs_err::read_dir(&args.folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         // Nobody has trained here yet.
-        Err(_) if args.folder == Path::new(crate::classifier::RUNS) && !args.folder.exists() => {
+        Err(_) if args.folder == Path::new(RUNS) && !args.folder.exists() => {
             Vec::new()
         }
         Err(error) => return Err(error.into()),

@@ -19,7 +19,6 @@ use serde::Serialize;
 
 use crate::{
     args,
-    classifier::{RUNS, run_of},
     compute,
     failure::{Failure, Result},
     files::quoted,
@@ -28,6 +27,7 @@ use crate::{
     measures::{chance, wilson},
     new_run::NewRun,
     phrase::said,
+    run_names::{RUNS, run_of},
     settings,
     terminal::{
         Screen, accuracy, answer, columns, duration, loss, numbers, paint, percent, rate,
@@ -173,7 +173,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
         let same = opened.take().filter(|(settings, _)| *settings == config.data);
         let data = same.map(|(_, data)| data);
         let (trained, data) = new.train(&config, place, data, lines.as_mut())?;
-        let trained = Trained::new(&trained);
+        let trained = Trained::new(&trained.summary, &trained.diagnosis);
         if let Some(lines) = &mut lines {
             lines.end(&trained)?;
         }

@@ -42,7 +42,7 @@ use super::{
     story::Known,
 };
 use crate::{
-    terminal::clean,
+    escape::clean,
     text::{Lang, of_page},
 };
 

@@ -13,7 +13,7 @@ const LONGEST: usize = 60;
 
 /// The known key that is nearest to `path`, if any is near: by spelling, by its name without the
 /// section, or by what other tools call it.
-pub(super) fn nearest(path: &str) -> Option<&'static str> {
+pub fn nearest(path: &str) -> Option<&'static str> {
     if path.len() > LONGEST {
         return None;
     }

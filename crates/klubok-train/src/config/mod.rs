@@ -19,7 +19,7 @@ use klubok_nn::plan::Activation;
 pub use klubok_nn::{init::Init, plan::Precision};
 use serde::{Deserialize, Serialize};
 
-pub use find::find;
+pub use find::{find, nearest};
 pub use keys::Key;
 pub use layers::{Layers, Resolved};
 pub use notes::Note;
