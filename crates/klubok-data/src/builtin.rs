@@ -26,21 +26,20 @@ use crate::{error::Result, limits, settings::Color};
 /// Seed of all built-in sets: part of what they are.
 const SEED: u64 = 1;
 
-/// A built-in set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BuiltIn {
-    /// 6,000 drawn pictures of cats and dogs.
-    CatsDogs,
-    /// The first 2,600 of them, of which 600 are for training.
-    CatsDogsSmall,
-    /// 1,000 points on two spirals.
-    Spirals,
+klubok_nn::listed! {
+    /// A built-in set.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum BuiltIn {
+        /// 6,000 drawn pictures of cats and dogs.
+        CatsDogs,
+        /// The first 2,600 of them, of which 600 are for training.
+        CatsDogsSmall,
+        /// 1,000 points on two spirals.
+        Spirals,
+    }
 }
 
 impl BuiltIn {
-    /// All sets, in the order in which they are listed.
-    pub const ALL: [BuiltIn; 3] = [BuiltIn::CatsDogs, BuiltIn::CatsDogsSmall, BuiltIn::Spirals];
-
     /// The name behind `demo:`.
     pub fn name(self) -> &'static str {
         match self {

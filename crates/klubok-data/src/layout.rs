@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use super::{
     DataError, Part,
     alike::check_classes,
-    inside::{class_root, is_known, looks_like_data, looks_like_parts, named_parts, names, part_of, rests},
+    inside::{
+        class_root, is_known, looks_like_data, looks_like_parts, named_parts, names, part_of, rests,
+    },
     names::is_of_other_things,
     tree::Tree,
 };

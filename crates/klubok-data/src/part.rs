@@ -6,15 +6,17 @@ use unicode_normalization::UnicodeNormalization as _;
 /// Longest name that means something, in bytes.
 pub const LONGEST: usize = 1000;
 
-/// A part of the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// For training.
-    Train,
-    /// For choosing the best epoch.
-    Val,
-    /// Never read by training.
-    Test,
+klubok_nn::listed! {
+    /// A part of the data.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Part {
+        /// For training.
+        Train,
+        /// For choosing the best epoch.
+        Val,
+        /// Never read by training.
+        Test,
+    }
 }
 
 /// Words for each part, in lower case, a line a language: English, Russian, German, French,
@@ -71,9 +73,6 @@ const FILLERS: [&str; 20] = [
 ];
 
 impl Part {
-    /// All of them, in order.
-    pub const ALL: [Part; 3] = [Part::Train, Part::Val, Part::Test];
-
     /// `train`, `val` or `test`.
     pub fn name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ pub mod error;
 mod gradient;
 pub mod init;
 pub mod layers;
+mod listed;
 pub mod loss;
 pub mod network;
 pub mod optim;

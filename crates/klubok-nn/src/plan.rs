@@ -89,43 +89,30 @@ impl Op {
     }
 }
 
-/// Element-wise functions of a hidden layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `max(0, x)`.
-    Relu,
-    /// `x` where positive, `0.01 x` elsewhere.
-    LeakyRelu,
-    /// `x Φ(x)` with the exact normal distribution function.
-    Gelu,
-    /// `x σ(x)`.
-    Silu,
-    /// Scaled exponential linear unit.
-    Selu,
-    /// `x tanh(ln(1 + eˣ))`.
-    Mish,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// `1 / (1 + e⁻ˣ)`.
-    Sigmoid,
-    /// `x`.
-    Identity,
-}
-
-impl Activation {
-    /// Every activation there is.
-    pub const ALL: [Activation; 9] = [
-        Activation::Relu,
-        Activation::LeakyRelu,
-        Activation::Gelu,
-        Activation::Silu,
-        Activation::Selu,
-        Activation::Mish,
-        Activation::Tanh,
-        Activation::Sigmoid,
-        Activation::Identity,
-    ];
+crate::listed! {
+    /// Element-wise functions of a hidden layer.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Activation {
+        /// `max(0, x)`.
+        Relu,
+        /// `x` where positive, `0.01 x` elsewhere.
+        LeakyRelu,
+        /// `x Φ(x)` with the exact normal distribution function.
+        Gelu,
+        /// `x σ(x)`.
+        Silu,
+        /// Scaled exponential linear unit.
+        Selu,
+        /// `x tanh(ln(1 + eˣ))`.
+        Mish,
+        /// Hyperbolic tangent.
+        Tanh,
+        /// `1 / (1 + e⁻ˣ)`.
+        Sigmoid,
+        /// `x`.
+        Identity,
+    }
 }
 
 /// How a stored row becomes the network's input.

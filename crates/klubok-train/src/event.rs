@@ -157,91 +157,61 @@ pub struct Phase {
     pub evidence: Evidence,
 }
 
-/// Name of a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictName {
-    /// The loss is no longer a number, or grows without end.
-    Diverging,
-    /// The loss exploded.
-    LearningRateTooHigh,
-    /// One of the two losses is no number, and the other is.
-    LossNotANumber,
-    /// The validation loss rises while the training loss falls.
-    OverFitting,
-    /// The validation loss rises while the validation accuracy still does too.
-    OverConfidence,
-    /// Both losses are high and flat.
-    UnderFitting,
-    /// The loss jumps up and down.
-    OscillatingLoss,
-    /// The loss hardly falls, or at the end as slowly and evenly as at the beginning.
-    LearningRateTooLow,
-    /// The loss was still falling when training ended.
-    SlowConvergence,
-    /// Many units of a layer have the same output for every training sample.
-    DeadUnits,
-    /// Many outputs of a layer are at the edge of their range (tanh, sigmoid).
-    SaturatedUnits,
-    /// Hardly any gradient reaches the lower layers.
-    VanishingGradients,
-    /// The gradients are far longer than they began, and the network does not learn.
-    ExplodingGradients,
-    /// A step changes far too much, or far too little, of the weights.
-    UpdateRatio,
-    /// Large steps have silenced a layer: the loss stays where guessing is.
-    LearningRateKillsNetwork,
-    /// All samples get about the same answer.
-    PredictionsIgnoreInput,
-    /// Labels do not follow from the inputs.
-    LabelsLookShuffled,
-    /// One class has far fewer training samples than others.
-    ClassImbalance,
-    /// Many input values are the same in nearly all samples.
-    ConstantInputs,
-    /// Samples of the validation or test part are in the training part too.
-    DuplicatesAcrossParts,
-    /// The same content stands under two classes.
-    ContradictingLabels,
-    /// The network cannot even learn one batch by heart.
-    NetworkTooSmall,
-    /// The network's inputs are far from mean 0 and deviation 1.
-    InputNotNormalised,
-    /// The loss at the start is far above that of guessing.
-    InitialLoss,
+klubok_nn::listed! {
+    /// Name of a verdict.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum VerdictName {
+        /// The loss is no longer a number, or grows without end.
+        Diverging,
+        /// The loss exploded.
+        LearningRateTooHigh,
+        /// One of the two losses is no number, and the other is.
+        LossNotANumber,
+        /// The validation loss rises while the training loss falls.
+        OverFitting,
+        /// The validation loss rises while the validation accuracy still does too.
+        OverConfidence,
+        /// Both losses are high and flat.
+        UnderFitting,
+        /// The loss jumps up and down.
+        OscillatingLoss,
+        /// The loss hardly falls, or at the end as slowly and evenly as at the beginning.
+        LearningRateTooLow,
+        /// The loss was still falling when training ended.
+        SlowConvergence,
+        /// Many units of a layer have the same output for every training sample.
+        DeadUnits,
+        /// Many outputs of a layer are at the edge of their range (tanh, sigmoid).
+        SaturatedUnits,
+        /// Hardly any gradient reaches the lower layers.
+        VanishingGradients,
+        /// The gradients are far longer than they began, and the network does not learn.
+        ExplodingGradients,
+        /// A step changes far too much, or far too little, of the weights.
+        UpdateRatio,
+        /// Large steps have silenced a layer: the loss stays where guessing is.
+        LearningRateKillsNetwork,
+        /// All samples get about the same answer.
+        PredictionsIgnoreInput,
+        /// Labels do not follow from the inputs.
+        LabelsLookShuffled,
+        /// One class has far fewer training samples than others.
+        ClassImbalance,
+        /// Many input values are the same in nearly all samples.
+        ConstantInputs,
+        /// Samples of the validation or test part are in the training part too.
+        DuplicatesAcrossParts,
+        /// The same content stands under two classes.
+        ContradictingLabels,
+        /// The network cannot even learn one batch by heart.
+        NetworkTooSmall,
+        /// The network's inputs are far from mean 0 and deviation 1.
+        InputNotNormalised,
+        /// The loss at the start is far above that of guessing.
+        InitialLoss,
+    }
 }
-
-impl VerdictName {
-    /// All of them, in their order.
-    pub const ALL: [VerdictName; 24] = [
-        VerdictName::Diverging,
-        VerdictName::LearningRateTooHigh,
-        VerdictName::LossNotANumber,
-        VerdictName::OverFitting,
-        VerdictName::OverConfidence,
-        VerdictName::UnderFitting,
-        VerdictName::OscillatingLoss,
-        VerdictName::LearningRateTooLow,
-        VerdictName::SlowConvergence,
-        VerdictName::DeadUnits,
-        VerdictName::SaturatedUnits,
-        VerdictName::VanishingGradients,
-        VerdictName::ExplodingGradients,
-        VerdictName::UpdateRatio,
-        VerdictName::LearningRateKillsNetwork,
-        VerdictName::PredictionsIgnoreInput,
-        VerdictName::LabelsLookShuffled,
-        VerdictName::ClassImbalance,
-        VerdictName::ConstantInputs,
-        VerdictName::DuplicatesAcrossParts,
-        VerdictName::ContradictingLabels,
-        VerdictName::NetworkTooSmall,
-        VerdictName::InputNotNormalised,
-        VerdictName::InitialLoss,
-    ];
-}
-
-const _: () = assert!(VerdictName::ALL.len() == VerdictName::InitialLoss as usize + 1);
 
 /// How bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -82,8 +82,10 @@ mod tests {
     #[test]
     fn what_the_machine_lacks_is_refused_by_name() {
         let error = open(Device::Cpu, Kernel::Amx, 1, Precision::F32).err().unwrap().to_string();
-        let expected =
-            format!("`train.kernel` is `amx`: in f32 this machine has {}", names(Precision::F32));
+        let expected = format!(
+            "`train.kernel` is `amx`, but in f32 this machine has {}",
+            names(Precision::F32)
+        );
         assert_eq!(error, expected);
     }
 }

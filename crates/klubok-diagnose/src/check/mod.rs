@@ -60,39 +60,27 @@ impl<'a> Lab<'a> {
     }
 }
 
-/// An experiment that begins now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Experiment {
-    /// Counts, copies, constant inputs.
-    Data,
-    /// The loss before any update.
-    InitialLoss,
-    /// One batch by heart.
-    OneBatch,
-    /// Gradients against differences.
-    Gradients,
-    /// What knows nothing, and what only weighs the inputs.
-    Baselines,
-    /// Do labels have to do with inputs?
-    Labels,
-    /// Spread of the gradients of batches.
-    Noise,
-    /// The learning rate, from tiny to far too large.
-    RangeTest,
-}
-
-impl Experiment {
-    /// All of them, in their order.
-    pub const ALL: [Experiment; 8] = [
-        Experiment::Data,
-        Experiment::InitialLoss,
-        Experiment::OneBatch,
-        Experiment::Gradients,
-        Experiment::Baselines,
-        Experiment::Labels,
-        Experiment::Noise,
-        Experiment::RangeTest,
-    ];
+klubok_nn::listed! {
+    /// An experiment that begins now.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Experiment {
+        /// Counts, copies, constant inputs.
+        Data,
+        /// The loss before any update.
+        InitialLoss,
+        /// One batch by heart.
+        OneBatch,
+        /// Gradients against differences.
+        Gradients,
+        /// What knows nothing, and what only weighs the inputs.
+        Baselines,
+        /// Do labels have to do with inputs?
+        Labels,
+        /// Spread of the gradients of batches.
+        Noise,
+        /// The learning rate, from tiny to far too large.
+        RangeTest,
+    }
 }
 
 /// All that was found.

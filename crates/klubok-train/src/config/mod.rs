@@ -259,28 +259,26 @@ impl Machine {
     }
 }
 
-/// Which instructions compute. Products differ between them in their last bits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kernel {
-    /// Tiles of bf16 products (Intel AMX).
-    Amx,
-    /// Instructions that multiply pairs of bf16.
-    Avx512bf16,
-    /// Vectors of 512 bits.
-    Avx512,
-    /// Vectors of 256 bits with fused multiplication and addition.
-    Avx2,
-    /// Whatever the machine is.
-    #[default]
-    Portable,
+klubok_nn::listed! {
+    /// Which instructions compute. Products differ between them in their last bits.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Kernel {
+        /// Tiles of bf16 products (Intel AMX).
+        Amx,
+        /// Instructions that multiply pairs of bf16.
+        Avx512bf16,
+        /// Vectors of 512 bits.
+        Avx512,
+        /// Vectors of 256 bits with fused multiplication and addition.
+        Avx2,
+        /// Whatever the machine is.
+        #[default]
+        Portable,
+    }
 }
 
 impl Kernel {
-    /// All that there are.
-    pub const ALL: [Self; 5] =
-        [Kernel::Amx, Kernel::Avx512bf16, Kernel::Avx512, Kernel::Avx2, Kernel::Portable];
-
     /// The one of this name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kernel| kernel.name() == name)

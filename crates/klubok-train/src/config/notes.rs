@@ -64,11 +64,16 @@ pub(super) fn notes(
 /// Keys that nothing reads under these settings.
 fn unused(config: &Config, kind: DataKind) -> Vec<(&'static str, &'static str)> {
     let train = &config.train;
-    let adam = matches!(train.optimizer, Optimizer::Adam | Optimizer::Adamw);
-    let sgd = train.optimizer == Optimizer::Sgd;
-    let decays =
-        matches!(train.schedule, Schedule::Step | Schedule::Exponential | Schedule::Plateau);
-    let decays_at_times = matches!(train.schedule, Schedule::Step | Schedule::Plateau);
+    let (adam, sgd) = match train.optimizer {
+        Optimizer::Sgd => (false, true),
+        Optimizer::Rmsprop => (false, false),
+        Optimizer::Adam | Optimizer::Adamw => (true, false),
+    };
+    let (decays, decays_at_times) = match train.schedule {
+        Schedule::Step | Schedule::Plateau => (true, true),
+        Schedule::Exponential => (true, false),
+        Schedule::Constant | Schedule::Cosine | Schedule::OneCycle => (false, false),
+    };
     let pictures = kind != DataKind::Points;
     [
         (!adam, "train.momentum", "`train.optimizer` is neither sgd nor rmsprop"),

@@ -4,15 +4,17 @@ use std::str::FromStr;
 
 use super::{ConfigError, DataKind, Key};
 
-/// A named starting point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    /// A good run on this kind of data: what `klubok train DATA` uses.
-    Balanced,
-    /// The article's own network, unregularised, so that all three phases can be seen.
-    Article,
-    /// The defaults alone.
-    Plain,
+klubok_nn::listed! {
+    /// A named starting point.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Preset {
+        /// A good run on this kind of data: what `klubok train DATA` uses.
+        Balanced,
+        /// The article's own network, unregularised, so that all three phases can be seen.
+        Article,
+        /// The defaults alone.
+        Plain,
+    }
 }
 
 impl FromStr for Preset {
@@ -29,9 +31,6 @@ impl FromStr for Preset {
 }
 
 impl Preset {
-    /// All of them.
-    pub const ALL: [Preset; 3] = [Preset::Balanced, Preset::Article, Preset::Plain];
-
     /// The preset's name.
     pub fn name(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::{
     Config, ConfigError, DataKind, KEYS, Kernel, Layout, Machine, OneOrEach, Optimizer, Precision,
-    setting::Setting,
+    Schedule, setting::Setting,
 };
 
 type Values = BTreeMap<&'static str, Value>;
@@ -47,9 +47,8 @@ fn automatic(
     if value.as_str() != Some("auto") {
         return None;
     }
-    let word = |path| values[path].as_str();
-    let optimizer = word("train.optimizer");
-    let schedule = word("train.schedule");
+    let optimizer = Optimizer::deserialize(values["train.optimizer"].clone()).ok()?;
+    let schedule = Schedule::deserialize(values["train.schedule"].clone()).ok()?;
     let epochs = values["train.epochs"].as_integer().unwrap_or(1) as f64;
     let number = match path {
         "train.threads" => return Some(threads),
@@ -58,17 +57,23 @@ fn automatic(
         "train.kernel" => return Value::try_from(kernel(values, machine)).ok(),
         "data.val_fraction" if kind == DataKind::Idx => 0.1,
         "data.val_fraction" => 0.2,
-        "train.learning_rate" if optimizer == Some("sgd") => 0.01,
-        "train.learning_rate" => 0.001,
-        "train.momentum" if optimizer == Some("sgd") => 0.9,
-        "train.momentum" => 0.0,
-        "train.beta2" if optimizer == Some("rmsprop") => 0.99,
-        "train.beta2" => 0.999,
-        "train.warmup_epochs" if schedule == Some("one_cycle") => 0.0,
+        "train.learning_rate" => match optimizer {
+            Optimizer::Sgd => 0.01,
+            Optimizer::Rmsprop | Optimizer::Adam | Optimizer::Adamw => 0.001,
+        },
+        "train.momentum" => match optimizer {
+            Optimizer::Sgd => 0.9,
+            Optimizer::Rmsprop | Optimizer::Adam | Optimizer::Adamw => 0.0,
+        },
+        "train.beta2" => match optimizer {
+            Optimizer::Rmsprop => 0.99,
+            Optimizer::Sgd | Optimizer::Adam | Optimizer::Adamw => 0.999,
+        },
+        "train.warmup_epochs" if schedule == Schedule::OneCycle => 0.0,
         "train.warmup_epochs" => epochs / 20.0,
-        "train.decay" if schedule == Some("exponential") => 0.95,
+        "train.decay" if schedule == Schedule::Exponential => 0.95,
         "train.decay" => 0.1,
-        "train.decay_epochs" if schedule == Some("plateau") => 5.0,
+        "train.decay_epochs" if schedule == Schedule::Plateau => 5.0,
         "train.decay_epochs" => (epochs / 3.0).ceil(),
         _ => return None,
     };
@@ -199,7 +204,7 @@ mod tests {
     fn a_kernel_for_bf16_does_not_fit_single_precision() {
         refused(
             &["train.kernel=amx"],
-            "`train.kernel` is `amx`: it multiplies bf16, and `train.precision` is f32: set it to \
+            "`train.kernel` is `amx`, but it multiplies bf16, and `train.precision` is f32: set it to \
              bf16",
         );
     }
