@@ -3,7 +3,8 @@
 
 use klubok::{
     check::{
-        Findings, baselines::Baselines, card::Card, labels::Labels, noise::Noise, range_test::RangeTest,
+        Findings, baselines::Baselines, card::Card, labels::Labels, noise::Noise,
+        range_test::RangeTest,
     },
     config::Config,
     data::{

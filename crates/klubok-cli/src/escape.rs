@@ -17,3 +17,15 @@ pub(crate) fn clean(text: impl Display) -> String {
     }
     clean
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_command_the_terminal() {
+        let name = "cat\u{1b}]0;title\u{7}\u{9b}31m\r\u{202e}gpj\nдо";
+        let expected = "cat\\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\u{202e}gpj\nдо";
+        assert_eq!(clean(name), expected);
+    }
+}

@@ -11,13 +11,7 @@ use klubok::{
     train::RunError,
 };
 
-use crate::{
-    escape::clean,
-    files::quoted,
-    phrase::said,
-    run_names::RUNS,
-    text::text,
-};
+use crate::{escape::clean, files::quoted, phrase::said, run_names::RUNS, text::text};
 
 /// The command that runs, for hints that say how to run it again.
 static COMMAND: OnceLock<&str> = OnceLock::new();

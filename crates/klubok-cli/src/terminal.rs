@@ -469,10 +469,8 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_command_the_terminal() {
+    fn names_in_tables_and_facts_do_not_command_the_terminal() {
         let name = "cat\u{1b}]0;title\u{7}\u{9b}31m\r\u{202e}gpj\nдо";
-        let expected = "cat\\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\u{202e}gpj\nдо";
-        assert_eq!(clean(name), expected);
         let cells = table(&[words("a")], &[vec![name.to_owned()]]);
         let fact = Fact::new(Mark::Good, name.to_owned(), name.to_owned()).shown(200);
         let shown = [cells, console::strip_ansi_codes(&fact).into_owned(), paint(name).to_string()];

@@ -21,8 +21,7 @@ use klubok::{
 };
 
 use crate::{
-    args,
-    diagnosis,
+    args, diagnosis,
     failure::{Failure, Result},
     measures::{chance, wilson},
     run_names::run_of,

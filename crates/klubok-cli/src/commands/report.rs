@@ -25,7 +25,8 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
         return Err(Failure::failed(reason).hint(text!("hint.taken")));
     }
     let screen = Screen::new(args.quiet);
-    let runs = args.runs.iter().map(|name| run_of(name)).collect::<klubok::train::Result<Vec<_>>>()?;
+    let runs =
+        args.runs.iter().map(|name| run_of(name)).collect::<klubok::train::Result<Vec<_>>>()?;
     let first = &runs[0];
     screen.say(text!("page_at.reading", run = first.path().display()));
     let hub = page::follow(first, page::data_of(first), screen)?;

@@ -95,9 +95,7 @@ fn list(args: &args::Runs) -> Result<()> {
     let mut folders: Vec<PathBuf> = match fs_err::read_dir(&args.folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         // Nobody has trained here yet.
-        Err(_) if args.folder == Path::new(RUNS) && !args.folder.exists() => {
-            Vec::new()
-        }
+        Err(_) if args.folder == Path::new(RUNS) && !args.folder.exists() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let is_hidden = |path: &Path| {

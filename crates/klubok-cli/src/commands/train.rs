@@ -18,8 +18,7 @@ use klubok::{
 use serde::Serialize;
 
 use crate::{
-    args,
-    compute,
+    args, compute,
     failure::{Failure, Result},
     files::quoted,
     json::{Lines, Trained},

@@ -7,10 +7,7 @@ use image::{
 };
 use klubok::plan::Picture;
 
-use super::{
-    hub::{Hub, lock},
-    looks::largest,
-};
+use super::{answer::largest, hub::Hub, lock::lock};
 
 /// Units that are shown, and columns of them.
 const UNITS: usize = 24;

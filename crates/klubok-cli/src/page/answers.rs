@@ -4,11 +4,7 @@
 use klubok::{data::Dataset, inspect::Glass};
 use serde_json::{Value, json};
 
-use super::{
-    hub::Hub,
-    looks::{Answer, spread},
-    seen::sure,
-};
+use super::{answer::Answer, fixed_sample::spread, hub::Hub, logits::sure};
 use crate::measures::Evaluation;
 
 /// Samples that are asked at most: enough for an interval of two points.

@@ -11,25 +11,20 @@ use std::{
 };
 
 use axum::{
-    Json,
     body::Bytes,
     extract::FromRequestParts,
-    http::{
-        StatusCode,
-        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER},
-        request::Parts,
-    },
+    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
+    answer::Answer,
     guard::has_token,
-    hub::{Hub, lock},
-    looks::Answer,
+    hub::Hub,
+    lock::lock,
+    refusal::{busy, refused},
 };
-use crate::{phrase::said, text::both};
 
 /// Looks at a time, of the person and of all others.
 const LOOKS: usize = 2;
@@ -182,34 +177,4 @@ pub(super) async fn beside<T: Send + 'static>(
     }
     let failed = |_| refused(StatusCode::INTERNAL_SERVER_ERROR, "klubok failed at this look");
     receiver.await.map_err(failed)
-}
-
-/// A refusal with its reason, in every language.
-pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": both(|| said(sentence)) }))).into_response()
-}
-
-/// A refusal of what was not read: nothing more is read of its connection.
-pub(super) fn unread(status: StatusCode, sentence: &str) -> Response {
-    ([(CONNECTION, "close")], refused(status, sentence)).into_response()
-}
-
-/// A refusal for now.
-pub(super) fn busy(sentence: &str) -> Response {
-    let headers = [(RETRY_AFTER, "1"), (CONNECTION, "close")];
-    (headers, refused(StatusCode::SERVICE_UNAVAILABLE, sentence)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_refusal_gives_its_reason_in_every_language() {
-        let refusal = refused(StatusCode::UNPROCESSABLE_ENTITY, "there is no such sample");
-        let body = axum::body::to_bytes(refusal.into_body(), 1000).await.unwrap();
-        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        let reasons = json!({ "en": "there is no such sample", "ru": "такого примера нет" });
-        assert_eq!(told, json!({ "error": reasons }));
-    }
 }

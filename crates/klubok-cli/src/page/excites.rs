@@ -9,8 +9,10 @@ use klubok::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    answer::{Answer, extend, sizes},
+    fixed_sample::spread,
     hub::Hub,
-    looks::{Answer, extend, place_of, sizes, spread},
+    neuron::place_of,
 };
 
 /// Training pictures among which the most exciting ones are looked for,
@@ -28,7 +30,7 @@ impl Hub {
     pub(super) fn look_at_excites(&self, layer: &str, moment: Option<u64>) -> Answer {
         let shape = self.about.shape().ok_or("this network does not look at pictures")?;
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.dear, moment, &format!("excites {layer}"), |single| {
+        self.said(&self.expensive, moment, &format!("excites {layer}"), |single| {
             let glass = single.in_f64();
             let layers = glass.layers();
             let at = place_of(&glass, layer)?;

@@ -37,7 +37,8 @@ use super::{
     about::About,
     connections::Connection,
     door::Door,
-    hub::{Hub, Weighted, lock},
+    hub::{Hub, Weighted},
+    lock::lock,
     server::routes,
     story::Known,
 };

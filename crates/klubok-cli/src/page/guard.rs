@@ -23,7 +23,7 @@ use axum::{
     response::Response,
 };
 
-use super::{door::unread, hub::Hub};
+use super::{hub::Hub, refusal::unread};
 
 /// Where the token stands.
 const TOKEN: &str = "x-klubok-token";

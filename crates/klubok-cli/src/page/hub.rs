@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc, mpsc::RecvTimeoutError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -13,9 +13,7 @@ use klubok::{
     model::Model,
     state::{State, Weights},
     train::{
-        control::{Act, Control, Recorded},
-        event::{Event, Observer as _},
-        logs::{EventLine, Happened},
+        control::{Act, Control},
         run_dir::MODEL,
         task::Task,
     },
@@ -24,7 +22,8 @@ use tokio::sync::watch;
 
 use super::{
     about::About,
-    dear::Answers,
+    cache::AnswerCache,
+    lock::lock,
     snapshots::Snapshots,
     story::{Known, Mode, Now, Story},
 };
@@ -57,8 +56,8 @@ pub(crate) struct Hub {
     token: Option<String>,
     story: Mutex<Story>,
     pub(super) snapshots: Mutex<Snapshots>,
-    pub(super) dear: Answers,
-    pub(super) frequent: Answers,
+    pub(super) expensive: AnswerCache,
+    pub(super) frequent: AnswerCache,
     /// What was told of steps, by the steps.
     pub(super) motions: Mutex<BTreeMap<u64, serde_json::Value>>,
     pub(super) components: OnceLock<Components>,
@@ -95,8 +94,8 @@ impl Hub {
             token,
             story: Mutex::new(story),
             snapshots: Mutex::default(),
-            dear: Answers::dear(),
-            frequent: Answers::frequent(),
+            expensive: AnswerCache::expensive(),
+            frequent: AnswerCache::frequent(),
             motions: Mutex::default(),
             components: OnceLock::new(),
             typical: OnceLock::new(),
@@ -177,26 +176,6 @@ impl Hub {
     /// What a browser does not know yet, as JSON.
     pub(super) fn after(&self, known: Known) -> serde_json::Result<String> {
         serde_json::to_string(&self.story().after(known))
-    }
-
-    /// Tells the story what happens in a training of this process.
-    pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::train::Result<()> {
-        if let Event::Past { events, ahead, .. } = event {
-            // What is done again is told when it is.
-            let again = |line: &EventLine| match line.happened {
-                Happened::Person { act } => ahead.contains(&Recorded { step: line.step, act }),
-                _ => false,
-            };
-            let events = events.iter().filter(|line| !again(line)).cloned();
-            self.story().happened(events.collect());
-        }
-        self.story().observe(event)?;
-        if let (Event::Step(_) | Event::Epoch { .. }, Weighted::Live(control)) =
-            (event, &self.weighted)
-        {
-            Snapshots::ask(self, control);
-        }
-        Ok(())
     }
 
     /// The weights now, those of a moment ago, or the last ones that are known where the training
@@ -325,13 +304,9 @@ fn new_token() -> Option<String> {
     Some(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
-pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
-    use klubok::train::event::Metrics;
+    use klubok::train::event::{Event, Metrics, Observer as _};
 
     use super::*;
     use crate::page::fuzz::run;

@@ -14,11 +14,7 @@ use klubok::{
 };
 use serde_json::json;
 
-use super::{
-    hub::Hub,
-    looks::{Answer, spread},
-    seen::sure,
-};
+use super::{answer::Answer, fixed_sample::spread, hub::Hub, logits::sure};
 
 /// Samples from which a probe learns, and on which it is tested.
 const PROBED: usize = 300;
@@ -33,7 +29,7 @@ impl Hub {
     /// those of its mirror image and of itself, shifted.
     pub(super) fn look_at_layers(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.dear, moment, "layers", |glass| {
+        self.said(&self.expensive, moment, "layers", |glass| {
             let (learn, test) =
                 (spread(&data.parts.train, PROBED), spread(&data.parts.val, PROBED));
             let hidden = glass.layers().len() - 1;
@@ -101,7 +97,7 @@ impl Hub {
     /// them.
     pub(super) fn look_at_lesions(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.dear, moment, "lesions", |glass| {
+        self.said(&self.expensive, moment, "lesions", |glass| {
             let rows = spread(&data.parts.val, TESTED);
             // What the first layer hands on is the same whatever is off.
             let first = glass.layers().len() > 1;

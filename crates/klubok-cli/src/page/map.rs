@@ -9,11 +9,7 @@ use klubok::{
 };
 use serde_json::json;
 
-use super::{
-    hub::Hub,
-    looks::{Answer, spread},
-    seen::sure,
-};
+use super::{answer::Answer, fixed_sample::spread, hub::Hub, logits::sure};
 
 /// Columns and rows of the map.
 const SIDE: usize = 72;

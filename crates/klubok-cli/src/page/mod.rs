@@ -15,27 +15,38 @@
 
 mod about;
 mod animation;
+mod answer;
 mod answers;
 mod assets;
+mod cache;
+mod cloud;
 mod connections;
-mod dear;
 mod door;
 mod excites;
+mod features;
+mod fixed_sample;
 mod follow;
 #[cfg(test)]
 mod fuzz;
 mod guard;
 mod hub;
 mod layers;
-mod looks;
+mod live;
+mod lock;
+mod logits;
 mod map;
+mod moments;
 mod motion;
+mod neuron;
+mod picture;
+mod refusal;
 mod report;
 mod runs;
-mod seen;
+mod sample;
 mod server;
 mod snapshots;
 mod story;
+mod suspects;
 mod terrain;
 
 use std::{

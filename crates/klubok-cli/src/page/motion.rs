@@ -15,12 +15,7 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    hub::{Hub, lock},
-    looks::Answer,
-    snapshots::most_crowded,
-    story::Mode,
-};
+use super::{answer::Answer, hub::Hub, lock::lock, snapshots::most_crowded, story::Mode};
 
 /// Copies of the weights that make two steps.
 const COPIES: usize = 3;
@@ -52,7 +47,7 @@ impl Hub {
     fn motion(&self) -> Answer {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
-        let told = self.said(&self.dear, None, "motion", |glass| {
+        let told = self.said(&self.expensive, None, "motion", |glass| {
             // It may have come to rest while others were answered.
             if self.now().mode == Mode::Resting {
                 return Err(NO_STEPS.to_owned());

@@ -6,13 +6,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{
-    assets,
-    hub::Hub,
-    looks::{Answer, Which},
-    server,
-    story::Known,
-};
+use super::{answer::Answer, assets, hub::Hub, sample::Which, server, story::Known};
 
 /// Unpacks the charts' script, which stands in the file as gzip.
 const UNPACK: &str = r#"window.KlubokPlotly = (async () => {

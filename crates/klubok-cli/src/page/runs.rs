@@ -17,7 +17,7 @@ use klubok::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{hub::Hub, looks::Answer};
+use super::{answer::Answer, hub::Hub};
 
 /// Runs that are shown, the last ones by name.
 const RUNS: usize = 40;

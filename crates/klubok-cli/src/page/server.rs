@@ -33,12 +33,15 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    PORT, assets,
+    PORT,
+    answer::Answer,
+    assets,
     connections::{self, listen},
-    door::{Door, Turn, beside, busy, refused, unread},
+    door::{Door, Turn, beside},
     guard::{self, has_token},
     hub::Hub,
-    looks::{Answer, Which},
+    refusal::{busy, refused, unread},
+    sample::Which,
     story::Known,
 };
 use crate::{

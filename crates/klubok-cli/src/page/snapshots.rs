@@ -5,24 +5,15 @@
 //! layer, of units that are spread evenly over it. A moment is kept at lines of `steps.jsonl` and
 //! of epochs, ever more rarely; of a large network fewer of them are whole.
 
-use std::{
-    sync::{Arc, Weak},
-    thread,
-    time::Instant,
-};
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use klubok::{
-    inspect::{Glass, Layer},
-    state::Weights,
-    train::control::Control,
-};
+use klubok::inspect::{Glass, Layer};
 use serde_json::{Value, json};
 
 use super::{
-    hub::{Copy, Hub, lock},
-    looks::{Answer, largest, signed_bytes},
-    seen::Seen,
+    answer::{largest, signed_bytes},
+    fixed_sample::Seen,
 };
 
 /// Weights that are kept of a moment.
@@ -31,8 +22,6 @@ const WEIGHTS: usize = 1 << 20;
 const WHOLE: usize = 256 << 20;
 /// Moments that are kept; past this, the one that is closest to its neighbours is forgotten.
 const MOMENTS: usize = 48;
-/// A moment is kept when at least one part in so many of the steps of the last one has passed.
-const LATER: u64 = 8;
 
 /// What training had added, moment by moment.
 #[derive(Default)]
@@ -40,7 +29,8 @@ pub(super) struct Snapshots {
     moments: Vec<Moment>,
 }
 
-struct Moment {
+/// What is kept of a moment.
+pub(super) struct Moment {
     step: u64,
     units: Vec<Added>,
     /// The whole network, unless there was no room.
@@ -50,7 +40,7 @@ struct Moment {
 }
 
 impl Moment {
-    fn new(step: u64, now: &Arc<Glass>, start: &Glass, seen: Option<Seen>) -> Self {
+    pub(super) fn new(step: u64, now: &Arc<Glass>, start: &Glass, seen: Option<Seen>) -> Self {
         let added = |layer: &Layer, unit| {
             let (now, start) = (now.unit(layer, unit), start.unit(layer, unit));
             let added: Vec<f64> = now.iter().zip(&start).map(|(now, start)| now - start).collect();
@@ -91,63 +81,6 @@ impl Added {
     }
 }
 
-impl Hub {
-    /// Keeps the start and this moment; from the first time on, further moments are kept as they
-    /// come.
-    pub(super) fn remember(&self) -> Result<(), String> {
-        let (now, start) = (self.weights()?, self.start()?);
-        self.keep_moment(0, &start, &start);
-        self.keep_moment(now.step, &now.glass, &start);
-        Ok(())
-    }
-
-    fn keep_moment(&self, step: u64, now: &Arc<Glass>, start: &Glass) {
-        let is_kept = lock(&self.snapshots).moments.iter().any(|moment| moment.step == step);
-        if !is_kept {
-            // The training asks for the lock too: what takes time comes before it.
-            let moment = Moment::new(step, now, start, self.see(now));
-            lock(&self.snapshots).add(moment);
-        }
-    }
-
-    /// The whole network at the last moment that is kept and not after a step, or now.
-    pub(super) fn weights_at(&self, step: Option<u64>) -> Result<(u64, Arc<Glass>), String> {
-        self.begin()?;
-        let kept = step.and_then(|step| lock(&self.snapshots).whole(step));
-        kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
-    }
-
-    /// The answer to `what` of the moments that are kept, at one of them or at this one, which is
-    /// kept, too.
-    pub(super) fn of_moments(
-        &self,
-        moment: Option<u64>,
-        what: &str,
-        make: impl Fn() -> Answer,
-    ) -> Answer {
-        if moment.is_some() {
-            self.begin()?;
-            return make();
-        }
-        self.said(&self.frequent, None, what, |_| self.remember().and_then(|()| make()))
-    }
-
-    /// Keeps the start and this moment, if nothing was kept yet.
-    pub(super) fn begin(&self) -> Result<(), String> {
-        if lock(&self.snapshots).moments.is_empty() {
-            self.remember()?;
-        }
-        Ok(())
-    }
-
-    /// The steps of which the whole network is kept.
-    pub(super) fn wholes(&self) -> Vec<u64> {
-        let snapshots = lock(&self.snapshots);
-        let whole = snapshots.moments.iter().filter(|moment| moment.glass.is_some());
-        whole.map(|moment| moment.step).collect()
-    }
-}
-
 /// The place of the step between two others that are closest to each other, as a share of the later
 /// one. There are at least three, in order.
 pub(super) fn most_crowded(steps: &[u64]) -> usize {
@@ -156,37 +89,8 @@ pub(super) fn most_crowded(steps: &[u64]) -> usize {
 }
 
 impl Snapshots {
-    /// Has this moment of the training kept, if somebody has ever looked at features, and it is so
-    /// much later than the last one that is kept, and there is time for it.
-    pub(super) fn ask(hub: &Arc<Hub>, control: &Control) {
-        let step = hub.now().step;
-        let last = lock(&hub.snapshots).moments.last().map(|moment| moment.step);
-        if last.is_none_or(|last| step < last + (last / LATER).max(1)) || !hub.allows(&hub.frequent)
-        {
-            return;
-        }
-        let hub: Weak<Hub> = Arc::downgrade(hub);
-        control.look(Box::new(move |program, progress| {
-            let (step, mut weights) = (progress.step, Weights::default());
-            let Some(hub) = hub.upgrade() else { return };
-            if program.store_weights(&mut weights).is_err() {
-                return;
-            }
-            // The training goes on meanwhile.
-            let keep = move || {
-                let Ok(start) = hub.start() else { return };
-                let Ok(glass) = hub.glass_of(step, weights) else { return };
-                let begun = Instant::now();
-                hub.keep_moment(step, &Arc::new(glass), &start);
-                hub.spend(&hub.frequent, begun);
-            };
-            // Without a thread there is one moment less.
-            let _ = thread::Builder::new().name("moment".to_owned()).spawn(keep);
-        }));
-    }
-
     /// Keeps a moment, unless it is kept.
-    fn add(&mut self, moment: Moment) {
+    pub(super) fn add(&mut self, moment: Moment) {
         let at = self.moments.partition_point(|other| other.step < moment.step);
         if self.moments.get(at).is_some_and(|other| other.step == moment.step) {
             return;
@@ -196,6 +100,11 @@ impl Snapshots {
             self.moments.remove(most_crowded(&self.steps()));
         }
         self.thin();
+    }
+
+    /// Whether the moment of a step is kept.
+    pub(super) fn has(&self, step: u64) -> bool {
+        self.moments.iter().any(|moment| moment.step == step)
     }
 
     /// Lets go of whole networks where they take too much room: of those that have others close by,
@@ -216,8 +125,13 @@ impl Snapshots {
     }
 
     /// The steps of the moments that are kept.
-    pub(super) fn steps(&self) -> Vec<u64> {
+    fn steps(&self) -> Vec<u64> {
         self.moments.iter().map(|moment| moment.step).collect()
+    }
+
+    /// The step of the last moment; none where nothing was kept yet.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.moments.last().map(|moment| moment.step)
     }
 
     /// The last moment that is not after a step, or the last one of all.
@@ -232,6 +146,12 @@ impl Snapshots {
     pub(super) fn networks(&self) -> Vec<(u64, Arc<Glass>)> {
         let of = |moment: &Moment| Some((moment.step, moment.glass.clone()?));
         self.moments.iter().filter_map(of).collect()
+    }
+
+    /// Their steps.
+    pub(super) fn wholes(&self) -> Vec<u64> {
+        let whole = self.moments.iter().filter(|moment| moment.glass.is_some());
+        whole.map(|moment| moment.step).collect()
     }
 
     /// The last whole network that is kept and not after a step, and its own step.

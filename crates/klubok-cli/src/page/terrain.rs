@@ -12,11 +12,7 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    hub::{Hub, lock},
-    looks::{Answer, spread},
-    seen::wide,
-};
+use super::{answer::Answer, fixed_sample::spread, hub::Hub, lock::lock, logits::wide};
 
 /// Columns and rows of the terrain.
 const SIDE: usize = 13;

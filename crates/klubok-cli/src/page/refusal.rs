@@ -1,0 +1,43 @@
+//! Refusals: a status, with the reason in every language.
+
+use axum::{
+    Json,
+    http::{
+        StatusCode,
+        header::{CONNECTION, RETRY_AFTER},
+    },
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use crate::{phrase::said, text::both};
+
+/// A refusal with its reason, in every language.
+pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
+    (status, Json(json!({ "error": both(|| said(sentence)) }))).into_response()
+}
+
+/// A refusal of what was not read: nothing more is read of its connection.
+pub(super) fn unread(status: StatusCode, sentence: &str) -> Response {
+    ([(CONNECTION, "close")], refused(status, sentence)).into_response()
+}
+
+/// A refusal for now.
+pub(super) fn busy(sentence: &str) -> Response {
+    let headers = [(RETRY_AFTER, "1"), (CONNECTION, "close")];
+    (headers, refused(StatusCode::SERVICE_UNAVAILABLE, sentence)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_gives_its_reason_in_every_language() {
+        let refusal = refused(StatusCode::UNPROCESSABLE_ENTITY, "there is no such sample");
+        let body = axum::body::to_bytes(refusal.into_body(), 1000).await.unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let reasons = json!({ "en": "there is no such sample", "ru": "такого примера нет" });
+        assert_eq!(told, json!({ "error": reasons }));
+    }
+}
