@@ -22,12 +22,12 @@ mod tiff;
 mod webp;
 
 use std::{
-    io::{BufRead, Cursor, Read, Seek},
+    io::{BufRead, Cursor, Seek},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 pub use image::metadata::Orientation;
-use image::{ImageDecoder, ImageFormat, ImageReader, codecs::bmp::BmpDecoder};
+use image::{ImageDecoder, ImageFormat, codecs::bmp::BmpDecoder};
 
 pub use budget::{Budget, DECODING, FILES, Share};
 use flat::{Alpha, luma};
@@ -41,9 +41,6 @@ const MAX_SIDE: u64 = u16::MAX as u64;
 
 /// Bytes that a decoder takes whatever the picture: tables, buffers, a line.
 const BESIDE: usize = 2 << 20;
-
-/// Bytes of a JPEG file in which its head must be, for [`size`].
-const HEAD: u64 = 1 << 20;
 
 /// A picture that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -158,20 +155,11 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
 
 /// Pixels across and down as the file stores them, from its head alone; none where it cannot be
 /// told.
-pub fn size(file: impl BufRead + Seek) -> Option<[u32; 2]> {
-    let read = || {
-        let reader = ImageReader::new(file).with_guessed_format()?;
-        Ok(match reader.format() {
-            Some(ImageFormat::Jpeg) => {
-                let mut bytes = Vec::new();
-                reader.into_inner().take(HEAD).read_to_end(&mut bytes)?;
-                jpeg::size(&bytes)
-            }
-            Some(ImageFormat::Png) => png::size(reader.into_inner()),
-            _ => reader.into_dimensions().ok().map(|(width, height)| [width, height]),
-        })
-    };
-    guarded(read).ok().flatten()
+pub fn size(file: &mut (impl BufRead + Seek)) -> Option<[u32; 2]> {
+    let read = || Ok(imagesize::reader_size(file).ok());
+    let size = guarded(read).ok().flatten()?;
+    let side = |pixels: usize| u32::try_from(pixels).ok().filter(|&pixels| pixels > 0);
+    Some([side(size.width)?, side(size.height)?])
 }
 
 /// Turns a panic of a decoder into an error: a defect there must not end the reading of all others.
@@ -406,9 +394,9 @@ mod tests {
     fn sizes_are_in_the_head() {
         for format in LOSSLESS.into_iter().chain([ImageFormat::Gif, ImageFormat::Jpeg]) {
             let bytes = encoded(&gradient(19, 7).into(), format);
-            assert_eq!(size(Cursor::new(&bytes)), Some([19, 7]), "{format:?}");
+            assert_eq!(size(&mut Cursor::new(&bytes)), Some([19, 7]), "{format:?}");
         }
-        assert_eq!(size(Cursor::new(b"no picture at all")), None);
+        assert_eq!(size(&mut Cursor::new(b"no picture at all")), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! PNG: colour profiles and texts are passed over, not unpacked.
 
-use std::io::{BufRead, Cursor, Seek};
+use std::io::Cursor;
 
 use image::ColorType;
 use png::{BitDepth, Decoder, DecodingError, Limits, Transformations};
@@ -8,7 +8,7 @@ use png::{BitDepth, Decoder, DecodingError, Limits, Transformations};
 use crate::{Decoded, Orientation, PictureError, check_size, flat, flat::Alpha, room};
 
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
-    let mut decoder = open(Cursor::new(bytes));
+    let mut decoder = open(bytes);
     let info = decoder.read_header_info().map_err(damaged)?;
     check_size(info.width.into(), info.height.into())?;
     let mut reader = decoder.read_info().map_err(damaged)?;
@@ -34,15 +34,8 @@ pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureEr
     })
 }
 
-/// Pixels across and down, from the head alone.
-pub(crate) fn size(file: impl BufRead + Seek) -> Option<[u32; 2]> {
-    let mut decoder = open(file);
-    let info = decoder.read_header_info().ok()?;
-    Some([info.width, info.height])
-}
-
-fn open<R: BufRead + Seek>(reader: R) -> Decoder<R> {
-    let mut decoder = Decoder::new_with_limits(reader, Limits { bytes: 16 << 20 });
+fn open(bytes: &[u8]) -> Decoder<Cursor<&[u8]>> {
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 16 << 20 });
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND);

@@ -88,7 +88,7 @@ fn pictures() {
     ];
     let shapes = [1, 3].map(|channels| Picture { width: 6, height: 5, channels });
     fuzz("pictures", &seeds(), &words, |bytes| {
-        let size = klubok_pictures::size(Cursor::new(bytes));
+        let size = klubok_pictures::size(&mut Cursor::new(bytes));
         for shape in shapes {
             let Ok(picture) = klubok_pictures::decode(bytes, shape.channels) else { continue };
             let (width, height) = (picture.width, picture.height);
