@@ -1,10 +1,7 @@
 //! From chaos to order, as a file: what training added to the first layer, moment by moment, as an
 //! animated GIF.
 
-use image::{
-    Delay, Frame, Rgba, RgbaImage,
-    codecs::gif::{GifEncoder, Repeat},
-};
+use gif::{Encoder, EncodingError, Frame, Repeat};
 use klubok::plan::Picture;
 
 use super::{answer::largest, hub::Hub, lock::lock};
@@ -15,9 +12,11 @@ const COLUMNS: usize = 6;
 /// The least pixels that a unit is high or wide, and those between two units.
 const LEAST: usize = 72;
 const GAP: usize = 4;
-/// How long it takes, and how long the last moment stays, in milliseconds.
-const WHOLE: u32 = 6000;
-const LAST: u32 = 2000;
+/// How long it takes, and how long the last moment stays, in hundredths of a second.
+const WHOLE: u16 = 600;
+const LAST: u16 = 200;
+/// How carefully 256 colours are chosen: 1 is the most, 30 the least.
+const SPEED: i32 = 10;
 /// Against, nothing, and for: the colours of the page.
 const COLOURS: [[f64; 3]; 3] = [[0.0, 90.0, 156.0], [250.0, 249.0, 246.0], [201.0, 79.0, 0.0]];
 
@@ -29,32 +28,45 @@ impl Hub {
         let moments = lock(&self.snapshots).added(UNITS);
         let all = moments.iter().flatten();
         let scale = all.fold(0.0f64, |most, unit| most.max(largest(unit)));
-        let length = WHOLE / moments.len().max(1) as u32;
-        let mut file = Vec::new();
-        let mut encoder = GifEncoder::new_with_speed(&mut file, 10);
-        let wrong = |error: image::ImageError| error.to_string();
-        encoder.set_repeat(Repeat::Infinite).map_err(wrong)?;
-        for (i, units) in moments.iter().enumerate() {
-            let far = (i + 1) as f64 / moments.len() as f64;
-            let stays = if i + 1 == moments.len() { LAST } else { length };
-            let delay = Delay::from_numer_denom_ms(stays, 1);
-            let drawn = draw(units, shape, scale, far);
-            encoder.encode_frame(Frame::from_parts(drawn, 0, 0, delay)).map_err(wrong)?;
-        }
-        drop(encoder);
-        Ok(file)
+        let all = moments.len();
+        let far = |i: usize| (i + 1) as f64 / all as f64;
+        let drawn = moments.iter().enumerate().map(|(i, units)| draw(units, shape, scale, far(i)));
+        let drawn: Vec<Drawn> = drawn.collect();
+        let Some(first) = drawn.first() else { return Err("no moment was kept".to_owned()) };
+        animated(&drawn, [first.width, first.height]).map_err(|error| error.to_string())
     }
 }
 
+/// The pictures one after the other, as a GIF that begins again.
+fn animated(drawn: &[Drawn], [width, height]: [u16; 2]) -> Result<Vec<u8>, EncodingError> {
+    let mut encoder = Encoder::new(Vec::new(), width, height, &[])?;
+    encoder.set_repeat(Repeat::Infinite)?;
+    for (i, picture) in drawn.iter().enumerate() {
+        let mut frame = Frame::from_rgb_speed(width, height, picture.pixels.as_flattened(), SPEED);
+        let last = i + 1 == drawn.len();
+        frame.delay = if last { LAST } else { WHOLE / drawn.len().min(WHOLE.into()) as u16 };
+        encoder.write_frame(&frame)?;
+    }
+    encoder.into_inner()
+}
+
+/// A picture of the animation.
+struct Drawn {
+    width: u16,
+    height: u16,
+    /// Row by row, red, green and blue.
+    pixels: Vec<[u8; 3]>,
+}
+
 /// Weights of units side by side, and below them how far the training is.
-fn draw(units: &[Vec<f64>], shape: Picture, scale: f64, far: f64) -> RgbaImage {
+fn draw(units: &[Vec<f64>], shape: Picture, scale: f64, far: f64) -> Drawn {
     let zoom = LEAST.div_ceil(shape.width.min(shape.height)).max(1);
     let (width, height) = (shape.width * zoom + GAP, shape.height * zoom + GAP);
     let columns = COLUMNS.min(units.len().max(1));
     let lines = units.len().div_ceil(columns);
     let (across, down) = (columns * width + GAP, lines * height + GAP);
-    RgbaImage::from_fn(across as u32, (down + GAP) as u32, |x, y| {
-        let (x, y) = (x as usize, y as usize);
+    let pixel = |i: usize| {
+        let (x, y) = (i % across, i / across);
         if y >= down {
             let done = (x as f64) < far * across as f64;
             return colour(if done { -1.0 } else { 0.0 });
@@ -65,20 +77,22 @@ fn draw(units: &[Vec<f64>], shape: Picture, scale: f64, far: f64) -> RgbaImage {
         let (Some(unit), Some(left), Some(top)) =
             (unit, left.checked_sub(GAP), top.checked_sub(GAP))
         else {
-            return Rgba([255; 4]);
+            return [255; 3];
         };
         let at = (top / zoom * shape.width + left / zoom) * shape.channels;
         let mean = unit[at..at + shape.channels].iter().sum::<f64>() / shape.channels as f64;
         colour(if scale > 0.0 { mean / scale } else { 0.0 })
-    })
+    };
+    let pixels = (0..across * (down + GAP)).map(pixel).collect();
+    Drawn { width: across as u16, height: (down + GAP) as u16, pixels }
 }
 
 /// The colour of a share of the scale, from -1 to 1.
-fn colour(share: f64) -> Rgba<u8> {
+fn colour(share: f64) -> [u8; 3] {
     let [against, nothing, towards] = COLOURS;
     let end = if share < 0.0 { against } else { towards };
     let mix = |c: usize| nothing[c] + (end[c] - nothing[c]) * share.abs().min(1.0);
-    Rgba([mix(0) as u8, mix(1) as u8, mix(2) as u8, 255])
+    [0, 1, 2].map(|c| mix(c) as u8)
 }
 
 #[cfg(test)]
@@ -91,14 +105,15 @@ mod tests {
         let units = vec![vec![1.0, -1.0]; 7];
         let drawn = draw(&units, shape, 1.0, 0.5);
         // Seven units of 144 x 72 pixels in lines of six.
-        assert_eq!(drawn.dimensions(), (6 * 148 + 4, 2 * 76 + 4 + 4));
-        let orange = Rgba([201, 79, 0, 255]);
-        assert_eq!(*drawn.get_pixel(4, 4), orange);
-        assert_eq!(*drawn.get_pixel(4 + 72, 4), Rgba([0, 90, 156, 255]));
-        assert_eq!(*drawn.get_pixel(4, 80), orange);
+        assert_eq!((drawn.width, drawn.height), (6 * 148 + 4, 2 * 76 + 4 + 4));
+        let pixel = |x: usize, y: usize| drawn.pixels[y * usize::from(drawn.width) + x];
+        let orange = [201, 79, 0];
+        assert_eq!(pixel(4, 4), orange);
+        assert_eq!(pixel(4 + 72, 4), [0, 90, 156]);
+        assert_eq!(pixel(4, 80), orange);
         // The second line has one unit.
-        assert_eq!(*drawn.get_pixel(148 + 4, 80), Rgba([255; 4]));
-        let last = drawn.height() - 1;
-        assert_ne!(drawn.get_pixel(0, last), drawn.get_pixel(drawn.width() - 1, last));
+        assert_eq!(pixel(148 + 4, 80), [255; 3]);
+        let last = usize::from(drawn.height) - 1;
+        assert_ne!(pixel(0, last), pixel(usize::from(drawn.width) - 1, last));
     }
 }
