@@ -114,7 +114,25 @@ fn in_one_file(data: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn a_report_holds_whatever_a_panel_may_ask_the_server() {
+        // What follows a person's choices, and steps that are taken for the page alone.
+        const LIVE: [&str; 2] = ["motion", "slope"];
+        let asked = |source: &'static str| {
+            let paths = source.split("/api/look/").skip(1);
+            let name = |path: &'static str| path.split(|c: char| !c.is_ascii_lowercase()).next();
+            paths.filter_map(name).collect::<BTreeSet<_>>()
+        };
+        let own = include_str!("report.rs").split("mod tests").next().unwrap();
+        let mut of_server = asked(include_str!("server.rs"));
+        of_server.retain(|name| !LIVE.contains(name));
+        assert!(of_server.len() > 8, "{of_server:?}");
+        assert_eq!(asked(own), of_server);
+    }
 
     #[test]
     fn a_report_needs_nothing_from_outside() {
