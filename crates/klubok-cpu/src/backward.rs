@@ -21,7 +21,7 @@ use super::{
     values::{GROUP, PER_VALUE, Values, pair_features, pair_samples},
 };
 
-/// What a tile needs to go back through activation, noise and normalisation of its block.
+/// What a tile needs to go back through activation, dropout and normalisation of its block.
 #[derive(Clone, Copy)]
 struct Through<'a> {
     isa: Isa,

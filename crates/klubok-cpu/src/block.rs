@@ -1,4 +1,4 @@
-//! A block, `Linear [Norm] [Activate] [Noise]`, with its memory.
+//! A block, `Linear [Norm] [Activate] [Dropout]`, with its memory.
 
 use klubok_kernels::{
     activation::Function,
@@ -34,13 +34,13 @@ pub(super) fn tile_features(width: usize, max_batch: usize) -> usize {
 
 /// Dropout of a block or the input.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Noise {
+pub(super) struct Dropout {
     key: Key,
     threshold: u32,
     pub(super) scale: f32,
 }
 
-impl Noise {
+impl Dropout {
     pub(super) fn new(seed: u64, stream: u32, chance: f32) -> Self {
         let threshold = dropout::threshold(chance);
         let scale = (65536.0 / (65536.0 - f64::from(threshold))) as f32;
@@ -55,7 +55,7 @@ impl Noise {
     }
 }
 
-/// How the gradient at a block's values becomes that before its activation and noise.
+/// How the gradient at a block's values becomes that before its activation and dropout.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Gate {
     /// It already is.
@@ -67,10 +67,12 @@ pub(super) enum Gate {
 }
 
 impl Gate {
-    fn new(f: Function, noise: Option<Noise>) -> Self {
-        match (f, noise) {
+    fn new(f: Function, dropout: Option<Dropout>) -> Self {
+        match (f, dropout) {
             (Function::Identity, None) => Gate::Open,
-            (Function::Relu, noise) => Gate::Positive(noise.map_or(1.0, |noise| noise.scale)),
+            (Function::Relu, dropout) => {
+                Gate::Positive(dropout.map_or(1.0, |dropout| dropout.scale))
+            }
             _ => Gate::Stored,
         }
     }
@@ -107,7 +109,7 @@ pub(super) struct Block {
     pub(super) bias: Option<Parameter>,
     pub(super) norm: Option<Norm>,
     pub(super) f: Function,
-    pub(super) noise: Option<Noise>,
+    pub(super) dropout: Option<Dropout>,
     pub(super) gate: Gate,
     pub(super) y: Values,
     /// What it reads of a sample that is predicted alone.
@@ -140,14 +142,14 @@ impl Block {
         bias: Option<Parameter>,
         norm: Option<Norm>,
         f: Function,
-        noise: Option<Noise>,
+        dropout: Option<Dropout>,
         max_batch: usize,
         precision: Precision,
         first: bool,
         last: bool,
     ) -> std::result::Result<Self, NoMemory> {
         let (width, stride) = (weight.rows, padded(max_batch));
-        let gate = Gate::new(f, noise);
+        let gate = Gate::new(f, dropout);
         let slope = if gate == Gate::Stored { width * stride } else { 0 };
         let bf16 = precision == Precision::Bf16;
         if bf16 {
@@ -164,7 +166,7 @@ impl Block {
         let (slope, y) =
             (Buffer::new(slope)?, Values::new(width, stride, (!last).then_some(precision))?);
         let alone = Buffer::new(weight.columns)?;
-        Ok(Self { weight, bias, norm, f, noise, gate, y, alone, slope, delta })
+        Ok(Self { weight, bias, norm, f, dropout, gate, y, alone, slope, delta })
     }
 
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {

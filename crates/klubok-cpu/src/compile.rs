@@ -17,7 +17,7 @@ use klubok_nn::{
 
 use super::{
     CpuBackend, CpuProgram,
-    block::{Block, Feature, Noise, Norm, tile_features},
+    block::{Block, Dropout, Feature, Norm, tile_features},
     input::{self, Input},
     loss::Targets,
     memory,
@@ -39,7 +39,7 @@ const MOST: usize = 512;
 struct Chain<'a> {
     prepare: &'a Prepare,
     width: usize,
-    noise: Option<Noise>,
+    dropout: Option<Dropout>,
     blocks: Vec<Link>,
     /// Where each value can be read: 0 is the input, then the blocks.
     taps: Vec<Option<usize>>,
@@ -51,7 +51,7 @@ struct Link {
     b: Option<Param>,
     norm: Option<([Param; 2], [Running; 2])>,
     f: Option<Function>,
-    noise: Option<Noise>,
+    dropout: Option<Dropout>,
 }
 
 /// Compiles a plan for batches of up to `max_batch` rows.
@@ -108,7 +108,7 @@ fn allocate(
         input: Input::new(
             chain.prepare,
             chain.width,
-            chain.noise,
+            chain.dropout,
             plan.seed,
             most,
             plan.precision,
@@ -143,7 +143,7 @@ impl<'a> Chain<'a> {
         };
         let width = plan.widths[y.0];
         let taps = vec![None; plan.widths.len()];
-        let mut chain = Self { prepare, width, noise: None, blocks: vec![], taps };
+        let mut chain = Self { prepare, width, dropout: None, blocks: vec![], taps };
         chain.taps[y.0] = Some(0);
         let mut last = *y;
         for op in &plan.ops[1..] {
@@ -167,14 +167,15 @@ impl<'a> Chain<'a> {
     }
 
     fn append(&mut self, op: &Op, last: Value, seed: u64) -> Result<()> {
-        let out_of_order = || unsupported("operations other than linear, norm, activation, noise");
+        let out_of_order =
+            || unsupported("operations other than linear, norm, activation, dropout");
         match op {
             Op::Linear { x, w, b, .. } if *x == last => {
-                self.blocks.push(Link { w: *w, b: *b, norm: None, f: None, noise: None });
+                self.blocks.push(Link { w: *w, b: *b, norm: None, f: None, dropout: None });
             }
             Op::Norm { x, gain, shift, mean, variance, .. } if *x == last => {
                 let link = self.blocks.last_mut().ok_or_else(out_of_order)?;
-                if link.norm.is_some() || link.f.is_some() || link.noise.is_some() {
+                if link.norm.is_some() || link.f.is_some() || link.dropout.is_some() {
                     return Err(out_of_order());
                 }
                 link.norm = Some(([*gain, *shift], [*mean, *variance]));
@@ -182,18 +183,19 @@ impl<'a> Chain<'a> {
             }
             Op::Activate { x, f, .. } if *x == last => {
                 let link = self.blocks.last_mut().ok_or_else(out_of_order)?;
-                if link.f.is_some() || link.noise.is_some() {
+                if link.f.is_some() || link.dropout.is_some() {
                     return Err(out_of_order());
                 }
                 link.f = Some(function(*f));
                 self.taps[x.0] = None;
             }
-            Op::Noise { x, dropout, stream, .. } if *x == last => {
-                let noise = self.blocks.last_mut().map_or(&mut self.noise, |link| &mut link.noise);
-                if noise.is_some() {
+            Op::Dropout { x, p, stream, .. } if *x == last => {
+                let dropout =
+                    self.blocks.last_mut().map_or(&mut self.dropout, |link| &mut link.dropout);
+                if dropout.is_some() {
                     return Err(out_of_order());
                 }
-                *noise = Some(Noise::new(seed, *stream, *dropout));
+                *dropout = Some(Dropout::new(seed, *stream, *p));
             }
             _ => return Err(out_of_order()),
         }
@@ -229,7 +231,7 @@ impl Link {
             self.b.map(|b| parameter(b, 1)).transpose()?,
             self.norm.map(norm).transpose()?,
             self.f.unwrap_or(Function::Identity),
-            self.noise,
+            self.dropout,
             max_batch,
             plan.precision,
             first,

@@ -36,7 +36,7 @@ impl Block {
         let tile = self.weight.tile;
         let training = matches!(pass, Pass::Train { .. });
         let stored = training && self.gate == Gate::Stored;
-        let draw = self.noise.and_then(|noise| noise.draw(pass));
+        let draw = self.dropout.and_then(|dropout| dropout.draw(pass));
         let alone = !training && batch == 1 && x.pairs.is_empty() && has_single(isa);
         if alone {
             transpose(isa, &mut self.alone, x.width, &x.rows, x.stride, x.width, 1);

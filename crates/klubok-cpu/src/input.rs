@@ -24,7 +24,7 @@ use klubok_nn::{
 
 use super::{
     Pass,
-    block::Noise,
+    block::Dropout,
     check_field,
     memory::filled,
     tile::padded,
@@ -36,7 +36,7 @@ pub(super) struct Input {
     factor: Vec<f32>,
     offset: Vec<f32>,
     moves: Option<Moves>,
-    noise: Option<Noise>,
+    dropout: Option<Dropout>,
     /// Rows as they are stored, and after the pictures moved.
     stored: Vec<u8>,
     moved: Vec<u8>,
@@ -59,7 +59,7 @@ impl Input {
     pub(super) fn new(
         prepare: &Prepare,
         width: usize,
-        noise: Option<Noise>,
+        dropout: Option<Dropout>,
         seed: u64,
         max_batch: usize,
         precision: Precision,
@@ -75,7 +75,7 @@ impl Input {
             factor: repeat(&prepare.factor),
             offset: repeat(&prepare.offset),
             moves,
-            noise,
+            dropout,
             stored: filled(max_batch * bytes, 0)?,
             moved: filled(if moves.is_some() { max_batch * bytes } else { 0 }, 0)?,
             y: Values::new(width, padded(max_batch), Some(precision))?,
@@ -103,7 +103,7 @@ impl Input {
             factor: &self.factor,
             offset: &self.offset,
             moves: self.moves,
-            noise: self.noise,
+            dropout: self.dropout,
             pass,
         };
         let failure = Mutex::new(None);
@@ -160,7 +160,7 @@ struct Reader<'a> {
     factor: &'a [f32],
     offset: &'a [f32],
     moves: Option<Moves>,
-    noise: Option<Noise>,
+    dropout: Option<Dropout>,
     pass: Pass,
 }
 
@@ -190,7 +190,7 @@ impl Reader<'_> {
     /// Multiplies `[samples][features]`, the first of them at this place in the batch, by the
     /// factors of dropout.
     fn drop_some(&self, scaled: &mut [f32], apart: usize, place: usize) {
-        let Some(draw) = self.noise.and_then(|noise| noise.draw(self.pass)) else { return };
+        let Some(draw) = self.dropout.and_then(|dropout| dropout.draw(self.pass)) else { return };
         let draw = Draw { place: draw.place + place as u32, ..draw };
         for first in (0..self.factor.len()).step_by(FEATURES) {
             let (mut factors, mut turned) = ([0.0; FEATURES * GROUP], [0.0; FEATURES * GROUP]);

@@ -1,6 +1,6 @@
 //! The CPU: compiles a plan into blocks and runs whole steps on a fixed set of threads.
 //!
-//! A block is `Linear [Norm] [Activate] [Noise]`. Values are kept feature by feature, samples side
+//! A block is `Linear [Norm] [Activate] [Dropout]`. Values are kept feature by feature, samples side
 //! by side, so that a tile of a block (some of its features) has everything it needs: product,
 //! statistics, activation, dropout and the way back through them happen while it is in cache. The
 //! gradient of a weight is never written to memory: its tile is updated as soon as it is known,
@@ -123,7 +123,7 @@ struct CpuProgram {
 /// What a forward pass is for.
 #[derive(Debug, Clone, Copy)]
 enum Pass {
-    /// Batch statistics, which the running ones follow if `track`, and noise.
+    /// Batch statistics, which the running ones follow if `track`, and dropout.
     Train {
         /// Number of the step.
         step: u64,
@@ -132,7 +132,7 @@ enum Pass {
         /// Move the running statistics.
         track: bool,
     },
-    /// Running statistics, no noise.
+    /// Running statistics, no dropout.
     Evaluate,
 }
 

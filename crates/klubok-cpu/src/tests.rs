@@ -360,7 +360,7 @@ fn the_last_layer_may_have_everything() {
     let (mean, variance) = (klubok_nn::plan::Running(0), klubok_nn::plan::Running(1));
     plan.ops.push(Op::Norm { y: normalised, x, gain, shift, mean, variance });
     plan.ops.push(Op::Activate { y: activated, x: normalised, f: Activation::Silu });
-    plan.ops.push(Op::Noise { y: dropped, x: activated, dropout: 0.4, stream: 9 });
+    plan.ops.push(Op::Dropout { y: dropped, x: activated, p: 0.4, stream: 9 });
     plan.output = dropped;
     let mut start = case.start();
     start.params.extend([Numbers::F32(vec![1.5; 6]), Numbers::F32(vec![0.3; 6])]);

@@ -9,7 +9,7 @@
 use klubok_data::{components::Components, symmetric};
 use klubok_nn::{plan::Augment, state::Numbers};
 
-use super::{Glass, Layer};
+use super::{Layer, ModelView};
 
 /// Steps uphill.
 const STEPS: usize = 30;
@@ -29,11 +29,11 @@ pub struct Exciting {
 /// A network that is asked only about pictures within some components: its inputs are their
 /// coordinates, and 1. There are some hundred of them instead of thousands of pixels.
 pub struct Within<'a> {
-    glass: Glass,
+    view: ModelView,
     space: &'a Components,
 }
 
-impl Glass {
+impl ModelView {
     /// The network on pictures within `space` (components of stored pictures). With
     /// `x = (m + A c) f + o`, the first layer has `W x = (W f A) c + W (m f + o)`: a matrix of
     /// coordinates.
@@ -59,7 +59,7 @@ impl Glass {
         model.network.inputs = many + 1;
         model.preprocessing = model.preprocessing.of_columns(many + 1);
         model.weights.params[first.w.0] = Numbers::F64(weights);
-        Within { glass: Glass::new(model, self.backend.clone()), space }
+        Within { view: ModelView::new(model, self.backend.clone()), space }
     }
 
     /// What is to become large, as weights of a layer's values: one of them. Of logits only
@@ -78,12 +78,12 @@ impl Within<'_> {
     /// # Panics
     /// When the layer has no such unit.
     pub fn excite(&self, layer: &Layer, unit: usize) -> Exciting {
-        let Self { glass, space } = self;
-        let wanted = glass.wanted(layer, unit);
+        let Self { view, space } = self;
+        let wanted = view.wanted(layer, unit);
         let look = |coordinates: &[f64]| {
-            let pass = glass.pass(&[coordinates, &[1.0]].concat());
-            let back = glass.back_from(&pass, layer.z, &wanted);
-            let uphill = back.gradient(glass.layers[0].x)[..coordinates.len()].to_vec();
+            let pass = view.pass(&[coordinates, &[1.0]].concat());
+            let back = view.back_from(&pass, layer.z, &wanted);
+            let uphill = back.gradient(view.layers[0].x)[..coordinates.len()].to_vec();
             (product(pass.value(layer.z), &wanted), uphill)
         };
         // In standard deviations, the mean square of a coordinate of a training picture is 1.
@@ -151,7 +151,7 @@ mod tests {
     use klubok_nn::rng::Stream;
 
     use super::*;
-    use crate::tests::glass;
+    use crate::tests::view;
 
     fn pictures() -> Vec<f64> {
         let mut stream = Stream::new(1, klubok_nn::rng::Purpose::Demo, 0, 0);
@@ -160,16 +160,16 @@ mod tests {
 
     #[test]
     fn no_picture_nearby_at_that_distance_excites_a_unit_more() {
-        let glass = glass();
+        let view = view();
         let space = Components::of(&pictures(), 3, 2);
-        let within = glass.within(&space);
-        for layer in glass.layers() {
-            for unit in 0..glass.units(layer) {
+        let within = view.within(&space);
+        for layer in view.layers() {
+            for unit in 0..view.units(layer) {
                 let found = within.excite(layer, unit);
-                let wanted = glass.wanted(layer, unit);
+                let wanted = view.wanted(layer, unit);
                 let on_circle = |turn: f64| {
                     let far = 2.0f64.sqrt();
-                    let pass = glass.pass(&space.sample(&[far * turn.cos(), far * turn.sin()]));
+                    let pass = view.pass(&space.sample(&[far * turn.cos(), far * turn.sin()]));
                     let z = pass.value(layer.z).iter();
                     z.zip(&wanted).map(|(z, wanted)| z * wanted).sum::<f64>()
                 };
@@ -195,13 +195,13 @@ mod tests {
 
     #[test]
     fn coordinates_get_the_answers_that_their_pictures_get() {
-        let glass = glass();
+        let view = view();
         let space = Components::of(&pictures(), 3, 2);
-        let within = glass.within(&space);
+        let within = view.within(&space);
         for at in [[0.0, 0.0], [1.0, -0.5], [-2.0, 0.3]] {
-            let whole = glass.pass(&space.sample(&at));
-            let small = within.glass.pass(&[at[0], at[1], 1.0]);
-            for layer in glass.layers() {
+            let whole = view.pass(&space.sample(&at));
+            let small = within.view.pass(&[at[0], at[1], 1.0]);
+            for layer in view.layers() {
                 let values = whole.value(layer.z).iter().zip(small.value(layer.z));
                 let far = values.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(far < 1e-5, "{}: {far}", layer.name);

@@ -6,9 +6,9 @@ use klubok_nn::{
     state::{Numbers, Weights},
 };
 
-use super::Glass;
+use super::ModelView;
 
-impl Glass {
+impl ModelView {
     /// The network behind its first hidden layer, which reads what that hands on, with this share
     /// of the units of every hidden layer switched off, others for every `draw`. What the first
     /// layer makes of samples, most of the work, stays the same and need be asked only once. None
@@ -46,17 +46,17 @@ impl Glass {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Glass, tests::glass};
+    use crate::{ModelView, tests::view};
 
     const STORED: [f64; 3] = [10.0, 200.0, 30.0];
 
     /// What the rest of the network makes of a sample.
-    fn said(glass: &Glass, rest: &Glass) -> Vec<f64> {
-        rest.pass(glass.pass(&STORED).value(glass.handed_on(0))).probabilities
+    fn said(view: &ModelView, rest: &ModelView) -> Vec<f64> {
+        rest.pass(view.pass(&STORED).value(view.handed_on(0))).probabilities
     }
 
     /// Units of what a layer of the rest reads that it does not read.
-    fn off(rest: &Glass, layer: usize) -> usize {
+    fn off(rest: &ModelView, layer: usize) -> usize {
         let layer = &rest.layers()[layer];
         let read = |unit| (0..rest.units(layer)).any(|i| rest.unit(layer, i)[unit] != 0.0);
         (0..rest.inputs(layer)).filter(|&unit| !read(unit)).count()
@@ -64,13 +64,13 @@ mod tests {
 
     #[test]
     fn a_share_of_every_layer_is_off() {
-        let glass = glass();
-        let before = glass.pass(&STORED).probabilities;
-        let without = |share, draw| glass.behind_first_without(share, draw).unwrap();
-        assert_eq!(said(&glass, &without(0.0, 1)), before);
+        let view = view();
+        let before = view.pass(&STORED).probabilities;
+        let without = |share, draw| view.behind_first_without(share, draw).unwrap();
+        assert_eq!(said(&view, &without(0.0, 1)), before);
         let half = without(0.5, 1);
         assert_eq!([off(&half, 0), off(&half, 1)], [2, 3]);
-        let others = (0..20).any(|draw| said(&glass, &without(0.5, draw)) != said(&glass, &half));
+        let others = (0..20).any(|draw| said(&view, &without(0.5, draw)) != said(&view, &half));
         assert!(others, "every draw switches off the same units");
         // With nothing to read, nothing of the sample arrives.
         let none = without(1.0, 1);

@@ -24,9 +24,9 @@ use klubok_nn::{
     state::{Numbers, Weights},
 };
 
-/// A network that is looked at.
+/// A trained network, layer by layer, ready for inspection.
 #[derive(Clone)]
-pub struct Glass {
+pub struct ModelView {
     /// Network, preprocessing, classes and weights.
     pub model: Model,
     /// What asks many samples.
@@ -56,8 +56,8 @@ pub struct Layer {
     pub f: Activation,
 }
 
-impl Glass {
-    /// A glass for this model; `backend` is asked for many samples at once.
+impl ModelView {
+    /// A view of this model; `backend` is asked for many samples at once.
     pub fn new(model: Model, backend: Arc<dyn Backend>) -> Self {
         let prepare = model.preprocessing.prepare(Augment::default());
         let plan = model.network.lower_to_ask(prepare);
@@ -79,12 +79,12 @@ impl Glass {
     /// other.
     #[must_use]
     pub fn in_f64(&self) -> Self {
-        let mut glass = self.clone();
-        let weights = &mut glass.model.weights;
+        let mut view = self.clone();
+        let weights = &mut view.model.weights;
         for numbers in weights.params.iter_mut().chain(&mut weights.running) {
             *numbers = Numbers::F64(numbers.to_f64());
         }
-        glass
+        view
     }
 
     /// Looks at other weights of the same network.
@@ -129,7 +129,7 @@ fn layers(plan: &Plan) -> Vec<Layer> {
                 (layer.y, layer.f) = (y, f);
             }),
             // What is dropped in training is there when a network is looked at.
-            Op::Noise { .. } | Op::Input { .. } => {}
+            Op::Dropout { .. } | Op::Input { .. } => {}
         }
     }
     layers
@@ -150,7 +150,7 @@ mod tests {
 
     /// A network of pictures of three pixels, four hidden units with normalisation, and two
     /// classes.
-    pub(super) fn glass() -> Glass {
+    pub(super) fn view() -> ModelView {
         let hidden = |units, batch_norm| Hidden {
             units,
             activation: Activation::Relu,
@@ -177,18 +177,18 @@ mod tests {
         let classes = vec!["cat".to_owned(), "dog".to_owned()];
         let calibration = Calibration::NONE;
         let model = Model { network, preprocessing, classes, calibration, card: None, weights };
-        Glass::new(model, Arc::new(CpuBackend::new(1)))
+        ModelView::new(model, Arc::new(CpuBackend::new(1)))
     }
 
     #[test]
     fn layers_are_named_and_know_their_values() {
-        let glass = glass();
-        let names: Vec<&str> = glass.layers().iter().map(|layer| layer.name.as_str()).collect();
+        let view = view();
+        let names: Vec<&str> = view.layers().iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(names, ["hidden1", "hidden2", "output"]);
         let sizes: Vec<[usize; 2]> =
-            glass.layers().iter().map(|layer| [glass.inputs(layer), glass.units(layer)]).collect();
+            view.layers().iter().map(|layer| [view.inputs(layer), view.units(layer)]).collect();
         assert_eq!(sizes, [[3, 4], [4, 5], [5, 2]]);
-        let [first, second, _] = glass.layers() else { unreachable!() };
+        let [first, second, _] = view.layers() else { unreachable!() };
         assert!(first.b.is_none() && first.sum != first.z && first.z != first.y);
         assert!(second.b.is_some() && second.sum == second.z);
     }

@@ -10,13 +10,13 @@ use klubok_nn::{
     state::State,
 };
 
-use super::Glass;
+use super::ModelView;
 
 /// Rows that go through the network together.
 const BLOCK: usize = 256;
 
-impl Glass {
-    /// What a layer hands on to the next one, or the logits: a value that [`Glass::ask`] can be
+impl ModelView {
+    /// What a layer hands on to the next one, or the logits: a value that [`ModelView::ask`] can be
     /// asked for.
     ///
     /// # Panics
@@ -52,20 +52,20 @@ mod tests {
     use klubok_nn::rows::MemoryRows;
 
     use super::*;
-    use crate::tests::glass;
+    use crate::tests::view;
 
     #[test]
     fn many_samples_get_what_each_gets_alone() {
-        let glass = glass();
+        let view = view();
         let pixels = vec![1, 200, 30, 99, 0, 255];
         let stored: Vec<f64> = pixels.iter().map(|&pixel| f64::from(pixel)).collect();
         let rows: Arc<dyn Rows> = Arc::new(MemoryRows::pictures(pixels, 3, &[0, 1]));
-        let values: Vec<Value> = (0..3).map(|layer| glass.handed_on(layer)).collect();
-        let many = glass.ask(&rows, &[1, 0], &values).unwrap();
+        let values: Vec<Value> = (0..3).map(|layer| view.handed_on(layer)).collect();
+        let many = view.ask(&rows, &[1, 0], &values).unwrap();
         for (place, row) in [1, 0].into_iter().enumerate() {
-            let pass = glass.pass(&stored[row * 3..][..3]);
-            for ((layer, value), many) in glass.layers().iter().zip(&values).zip(&many) {
-                let units = glass.units(layer);
+            let pass = view.pass(&stored[row * 3..][..3]);
+            for ((layer, value), many) in view.layers().iter().zip(&values).zip(&many) {
+                let units = view.units(layer);
                 for (alone, among) in pass.value(*value).iter().zip(&many[place * units..]) {
                     // Single precision against double.
                     let apart = (alone - f64::from(*among)).abs();

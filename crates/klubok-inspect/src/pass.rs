@@ -14,7 +14,7 @@ use klubok_nn::{
     state::Numbers,
 };
 
-use super::{Glass, Layer};
+use super::{Layer, ModelView};
 
 /// What a network makes of one sample.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Back {
     }
 }
 
-impl Glass {
+impl ModelView {
     /// The way of a sample as it is stored: bytes of pixels or numbers of columns.
     ///
     /// # Panics
@@ -81,7 +81,7 @@ impl Glass {
                     batch_norm::forward(&mut out, &values[x.0], &gain, &shift, &of);
                 }
                 Op::Activate { x, f, .. } => activation::forward(&mut out, &values[x.0], *f),
-                Op::Noise { x, .. } => out.copy_from_slice(&values[x.0]),
+                Op::Dropout { x, .. } => out.copy_from_slice(&values[x.0]),
             }
             values[op.writes().0] = out;
         }
@@ -138,7 +138,7 @@ impl Glass {
                 Op::Activate { x, f, .. } => {
                     activation::backward(&mut gradients[x.0], &dy, &pass.values[x.0], *f);
                 }
-                Op::Noise { x, .. } => {
+                Op::Dropout { x, .. } => {
                     gradients[x.0].iter_mut().zip(&dy).for_each(|(dx, dy)| *dx += dy);
                 }
             }
@@ -172,12 +172,12 @@ impl Glass {
 mod tests {
     use klubok_nn::plan::Augment;
 
-    use crate::tests::glass;
+    use crate::tests::view;
 
     #[test]
     fn the_loss_is_that_of_the_confidence() {
-        let glass = glass();
-        let pass = glass.pass(&[1.0, 200.0, 30.0]);
+        let view = view();
+        let pass = view.pass(&[1.0, 200.0, 30.0]);
         let total: f64 = pass.probabilities.iter().sum();
         assert!((total - 1.0).abs() < 1e-12);
         assert!((pass.loss(1) + pass.probabilities[1].ln()).abs() < 1e-12);
@@ -185,30 +185,30 @@ mod tests {
 
     #[test]
     fn the_way_back_is_the_slope_of_the_loss() {
-        let glass = glass();
+        let view = view();
         let stored = [10.0, 200.0, 30.0];
-        let pass = glass.pass(&stored);
-        let back = glass.back(&pass, 1);
+        let pass = view.pass(&stored);
+        let back = view.back(&pass, 1);
         // At the network's input a step of one byte is as large as the preprocessing makes it.
-        let factor = f64::from(glass.model.preprocessing.prepare(Augment::default()).factor[0]);
+        let factor = f64::from(view.model.preprocessing.prepare(Augment::default()).factor[0]);
         for i in 0..stored.len() {
             let at = |by: f64| {
                 let mut moved = stored;
                 moved[i] += by;
-                glass.pass(&moved).loss(1)
+                view.pass(&moved).loss(1)
             };
             let slope = (at(1e-4) - at(-1e-4)) / 2e-4;
-            let got = back.gradient(glass.layers()[0].x)[i] * factor;
+            let got = back.gradient(view.layers()[0].x)[i] * factor;
             assert!((slope - got).abs() < 1e-7 * (1.0 + slope.abs()), "{i}: {slope} {got}");
         }
     }
 
     #[test]
     fn gates_are_open_where_a_unit_speaks() {
-        let glass = glass();
-        let pass = glass.pass(&[10.0, 200.0, 30.0]);
-        let layer = &glass.layers()[0];
+        let view = view();
+        let pass = view.pass(&[10.0, 200.0, 30.0]);
+        let layer = &view.layers()[0];
         let speaking = pass.value(layer.y).iter().filter(|&&y| y > 0.0).count();
-        assert_eq!(glass.open(&pass, layer), speaking as f64 / 4.0);
+        assert_eq!(view.open(&pass, layer), speaking as f64 / 4.0);
     }
 }

@@ -3,7 +3,7 @@
 
 use klubok_nn::state::Numbers;
 
-use super::Glass;
+use super::ModelView;
 
 /// How far a weight is moved.
 const EPSILON: f64 = 1e-4;
@@ -25,7 +25,7 @@ pub struct Slope {
     pub told: f64,
 }
 
-impl Glass {
+impl ModelView {
     /// The slope of a stored sample's loss, where `class` is right, along the weight with which a
     /// unit reads an input.
     ///
@@ -84,24 +84,24 @@ fn farthest(values: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::tests::glass;
+    use crate::tests::view;
 
     #[test]
     fn what_is_measured_is_what_backpropagation_says() {
-        let glass = glass();
+        let view = view();
         let stored = [10.0, 200.0, 30.0];
-        for (layer, own) in glass.layers().iter().enumerate() {
+        for (layer, own) in view.layers().iter().enumerate() {
             let mut steepest = 0.0f64;
-            for unit in 0..glass.units(own) {
-                for input in 0..glass.inputs(own) {
-                    let slope = glass.slope(&stored, 1, layer, unit, input);
+            for unit in 0..view.units(own) {
+                for input in 0..view.inputs(own) {
+                    let slope = view.slope(&stored, 1, layer, unit, input);
                     let apart = (slope.measured - slope.told).abs();
                     assert!(apart < 1e-6 * (1.0 + slope.told.abs()), "{layer}: {slope:?}");
                     steepest = steepest.max(slope.told.abs());
                 }
             }
-            let (unit, input) = glass.steepest(&stored, 1, layer);
-            let found = glass.slope(&stored, 1, layer, unit, input).told.abs();
+            let (unit, input) = view.steepest(&stored, 1, layer);
+            let found = view.slope(&stored, 1, layer, unit, input).told.abs();
             assert!(found == steepest && found > 0.0, "{layer}: {found} {steepest}");
         }
     }

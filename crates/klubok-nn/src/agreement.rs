@@ -50,7 +50,7 @@ pub struct Case {
     pub learning_rate: f64,
     /// Steps to train; weights are compared after 10 of them, losses after every one.
     pub steps: usize,
-    /// Seed of rows, weights and noise.
+    /// Seed of rows, weights and dropout.
     pub seed: u64,
 }
 

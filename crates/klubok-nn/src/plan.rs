@@ -64,13 +64,13 @@ pub enum Op {
         f: Activation,
     },
     /// Inverted dropout in training, nothing in evaluation.
-    Noise {
+    Dropout {
         /// Written.
         y: Value,
         /// Read.
         x: Value,
         /// Chance that an element is set to 0.
-        dropout: f32,
+        p: f32,
         /// Which stream of random numbers: 0 for the input, then the number of the layer.
         stream: u32,
     },
@@ -84,7 +84,7 @@ impl Op {
             | Op::Linear { y, .. }
             | Op::Norm { y, .. }
             | Op::Activate { y, .. }
-            | Op::Noise { y, .. } => *y,
+            | Op::Dropout { y, .. } => *y,
         }
     }
 }

@@ -65,7 +65,7 @@ struct Pass {
     values: Vec<Vec<f64>>,
     /// Batch statistics of each operation (normalisations only).
     statistics: Vec<Statistics>,
-    /// Dropout factors of each operation (noise only).
+    /// Factors of each operation that drops values; empty for others.
     factors: Vec<Vec<f64>>,
 }
 
@@ -153,7 +153,7 @@ impl Reference {
         }
     }
 
-    /// All values for these rows; in training (`step`) with augmentation, noise and batch
+    /// All values for these rows; in training (`step`) with augmentation, dropout and batch
     /// statistics.
     fn forward(&self, data: DataId, rows: &[u32], step: Option<&Step<'_>>) -> Result<Pass> {
         let batch = rows.len();
@@ -190,14 +190,14 @@ impl Reference {
                     batch_norm::forward(&mut y, x, gain, shift, &pass.statistics[i]);
                 }
                 Op::Activate { x, f, .. } => activation::forward(&mut y, &pass.values[x.0], *f),
-                Op::Noise { x, dropout, stream, .. } => {
+                Op::Dropout { x, p, stream, .. } => {
                     let mut factors = vec![1.0; y.len()];
                     if let Some(step) = step {
                         let key = key(self.plan.seed, Purpose::Dropout, *stream);
                         let width = y.len() / batch;
                         for (place, factors) in (step.first..).zip(factors.chunks_exact_mut(width))
                         {
-                            dropout::factors(factors, *dropout, key, step.index, place);
+                            dropout::factors(factors, *p, key, step.index, place);
                         }
                     }
                     dropout::forward(&mut y, &pass.values[x.0], &factors);
@@ -323,7 +323,7 @@ impl Reference {
                 Op::Activate { x, f, .. } => {
                     activation::backward(&mut dvalues[x.0], &dy, &pass.values[x.0], *f);
                 }
-                Op::Noise { x, .. } => {
+                Op::Dropout { x, .. } => {
                     dropout::backward(&mut dvalues[x.0], &dy, &pass.factors[i]);
                 }
             }

@@ -204,7 +204,7 @@ impl Evaluator {
                     taps.push(*y);
                     counts.push((layer, ActivityCount::new(plan.widths[y.0], *f)));
                 }
-                Op::Input { .. } | Op::Norm { .. } | Op::Noise { .. } => {}
+                Op::Input { .. } | Op::Norm { .. } | Op::Dropout { .. } => {}
             }
         }
         let logits = vec![0.0; plan.widths[plan.output.0]];

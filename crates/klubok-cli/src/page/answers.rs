@@ -1,7 +1,7 @@
 //! What the network answers on the validation part: confusions, calibration, and its surest
 //! mistakes.
 
-use klubok::{data::Dataset, inspect::Glass};
+use klubok::{data::Dataset, inspect::ModelView};
 use serde_json::{Value, json};
 
 use super::{answer::Answer, fixed_sample::spread, hub::Hub, logits::sure};
@@ -17,19 +17,19 @@ const BINS: usize = 10;
 impl Hub {
     /// How the network answers on the validation part, or on a part of it that is spread evenly.
     pub(super) fn look_at_answers(&self, moment: Option<u64>) -> Answer {
-        self.said(&self.frequent, moment, "answers", |glass| self.answered(glass))
+        self.said(&self.frequent, moment, "answers", |view| self.answered(view))
     }
 
-    fn answered(&self, glass: &Glass) -> Answer {
+    fn answered(&self, view: &ModelView) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let rows = spread(&data.parts.val, SAMPLES);
-        let logits = glass.ask(&data.rows, &rows, &[glass.plan().output]);
+        let logits = view.ask(&data.rows, &rows, &[view.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
-        let figures = Evaluation::new(&logits, &targets, &data.classes, glass.model.calibration);
+        let figures = Evaluation::new(&logits, &targets, &data.classes, view.model.calibration);
         let mut told = serde_json::to_value(figures).map_err(|error| error.to_string())?;
-        told["calibration"] = bins(glass, &logits, &targets);
-        told["mistakes"] = self.mistakes(data, glass, &rows, &logits)?.into();
+        told["calibration"] = bins(view, &logits, &targets);
+        told["mistakes"] = self.mistakes(data, view, &rows, &logits)?.into();
         Ok(told)
     }
 
@@ -37,13 +37,13 @@ impl Hub {
     fn mistakes(
         &self,
         data: &Dataset,
-        glass: &Glass,
+        view: &ModelView,
         rows: &[u32],
         logits: &[f32],
     ) -> Result<Vec<Value>, String> {
         let mut wrong: Vec<(u32, usize, f64)> = Vec::new();
         for (&row, z) in rows.iter().zip(logits.chunks_exact(data.classes.len())) {
-            let (said, confidence) = sure(z, glass.model.calibration);
+            let (said, confidence) = sure(z, view.model.calibration);
             if said != data.targets[row as usize] as usize {
                 wrong.push((row, said, confidence));
             }
@@ -65,10 +65,10 @@ impl Hub {
 }
 
 /// By confidence: how sure the answers were, and how many of them are right.
-fn bins(glass: &Glass, logits: &[f32], targets: &[u32]) -> Value {
+fn bins(view: &ModelView, logits: &[f32], targets: &[u32]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
-    for (z, &target) in logits.chunks_exact(glass.model.classes.len()).zip(targets) {
-        let (said, confidence) = sure(z, glass.model.calibration);
+    for (z, &target) in logits.chunks_exact(view.model.classes.len()).zip(targets) {
+        let (said, confidence) = sure(z, view.model.calibration);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         *bin = (bin.0 + 1, bin.1 + usize::from(said == target as usize), bin.2 + confidence);
     }

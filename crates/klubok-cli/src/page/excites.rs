@@ -31,16 +31,16 @@ impl Hub {
         let shape = self.about.shape().ok_or("this network does not look at pictures")?;
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         self.said(&self.expensive, moment, &format!("excites {layer}"), |single| {
-            let glass = single.in_f64();
-            let layers = glass.layers();
-            let at = place_of(&glass, layer)?;
+            let view = single.in_f64();
+            let layers = view.layers();
+            let at = place_of(&view, layer)?;
             let own = &layers[at];
-            let units = glass.units(own);
+            let units = view.units(own);
             let rows = spread(&data.parts.train, SAMPLE);
             let values = single.ask(&data.rows, &rows, &[single.handed_on(at)]);
             let values = values.map_err(|error| error.to_string())?.swap_remove(0);
             let space = self.components()?;
-            let within = glass.within(space);
+            let within = view.within(space);
             let mut chosen = most_telling(&values, units);
             if at + 1 == layers.len() {
                 // Classes are shown in their own order.

@@ -4,7 +4,7 @@
 
 use klubok::{
     data::Dataset,
-    inspect::Glass,
+    inspect::ModelView,
     nn::loss::{answer, log_sum_exp},
 };
 
@@ -28,13 +28,13 @@ pub(super) struct Seen {
 impl Seen {
     /// What a network makes of the fixed sample; none where it has no hidden layer, or the sample
     /// cannot be asked.
-    pub(super) fn new(data: &Dataset, glass: &Glass) -> Option<Self> {
-        let output = glass.plan().output;
-        let last = glass.layers().len().checked_sub(2)?;
+    pub(super) fn new(data: &Dataset, view: &ModelView) -> Option<Self> {
+        let output = view.plan().output;
+        let last = view.layers().len().checked_sub(2)?;
         let val = placed(data);
-        let mut of_val = glass.ask(&data.rows, &val, &[glass.handed_on(last), output]).ok()?;
+        let mut of_val = view.ask(&data.rows, &val, &[view.handed_on(last), output]).ok()?;
         let train = followed(data);
-        let of_train = glass.ask(&data.rows, &train, &[output]).ok()?;
+        let of_train = view.ask(&data.rows, &train, &[output]).ok()?;
         let classes = data.classes.len();
         let said = of_val[1].chunks_exact(classes).map(|z| answer(&wide(z))).collect();
         let loss = |(z, &row): (&[f32], &u32)| {

@@ -9,7 +9,7 @@ use std::{
 use klubok::{
     components::Components,
     data::{Dataset, typical::Typical},
-    inspect::Glass,
+    inspect::ModelView,
     model::Model,
     state::{State, Weights},
     train::{
@@ -66,7 +66,7 @@ pub(crate) struct Hub {
     /// Of how many updates, and what was told.
     pub(super) terrain: Mutex<Option<(u64, serde_json::Value)>>,
     now: Mutex<Option<Copy>>,
-    start: Mutex<Option<Arc<Glass>>>,
+    start: Mutex<Option<Arc<ModelView>>>,
     pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
     /// Whether the page ends. Each connection listens to it as long as it is open.
     ending: watch::Sender<bool>,
@@ -80,7 +80,7 @@ pub(super) struct Copy {
     /// Updates done when they were asked for.
     pub(super) asked: u64,
     taken: Instant,
-    pub(super) glass: Arc<Glass>,
+    pub(super) view: Arc<ModelView>,
 }
 
 impl Hub {
@@ -205,18 +205,18 @@ impl Hub {
             }
             _ => (self.best_step().unwrap_or(asked), self.model()?.weights),
         };
-        let glass = Arc::new(self.glass_of(step, weights)?);
-        let copy = Copy { step, asked, taken: Instant::now(), glass };
+        let view = Arc::new(self.glass_of(step, weights)?);
+        let copy = Copy { step, asked, taken: Instant::now(), view };
         *kept = Some(copy.clone());
         Ok(copy)
     }
 
     /// The network with its weights at a step, and the confidences that validation gives it.
-    pub(super) fn glass_of(&self, step: u64, weights: Weights) -> Result<Glass, String> {
-        let mut glass = Glass::clone(&*self.start()?);
-        glass.set_weights(weights);
-        glass.model.calibration = self.story().calibration(step);
-        Ok(glass)
+    pub(super) fn glass_of(&self, step: u64, weights: Weights) -> Result<ModelView, String> {
+        let mut view = ModelView::clone(&*self.start()?);
+        view.set_weights(weights);
+        view.model.calibration = self.story().calibration(step);
+        Ok(view)
     }
 
     /// How long a look at a training is worth waiting for.
@@ -247,7 +247,7 @@ impl Hub {
     }
 
     /// The network before its first step: it follows from the seed.
-    pub(super) fn start(&self) -> Result<Arc<Glass>, String> {
+    pub(super) fn start(&self) -> Result<Arc<ModelView>, String> {
         let mut start = lock(&self.start);
         if let Some(start) = &*start {
             return Ok(start.clone());
@@ -262,7 +262,7 @@ impl Hub {
         let begin = config.start(&self.about.train);
         let State { params, running, .. } = model.network.start(&begin, config.train.seed);
         model.weights = Weights { params, running };
-        Ok(start.insert(Arc::new(Glass::new(model, compute::cpu(1).into()))).clone())
+        Ok(start.insert(Arc::new(ModelView::new(model, compute::cpu(1).into()))).clone())
     }
 
     /// Keeps a picture in memory as the network sees it, and gives it a number.
@@ -321,9 +321,9 @@ mod tests {
         hub.story().observe(&Event::Step(&far)).unwrap();
         hub.story().set_mode(Mode::Training);
         assert_eq!(hub.patience(), Duration::from_millis(1040));
-        let glass = hub.start().unwrap();
+        let view = hub.start().unwrap();
         let taken = Instant::now().checked_sub(FRESH).unwrap();
-        let before = Copy { step: 3, asked: 3, taken, glass };
+        let before = Copy { step: 3, asked: 3, taken, view };
         *lock(&hub.now) = Some(before);
         let begun = Instant::now();
         assert_eq!(hub.weights().unwrap().step, 3);

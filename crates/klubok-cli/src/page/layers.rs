@@ -5,7 +5,7 @@ use std::sync::Arc;
 use klubok::{
     data::Dataset,
     inspect::{
-        Glass,
+        ModelView,
         probe::{Labelled, alike, linear_probe},
     },
     nn::layers::input::{Change, move_pixels},
@@ -29,16 +29,16 @@ impl Hub {
     /// those of its mirror image and of itself, shifted.
     pub(super) fn look_at_layers(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.expensive, moment, "layers", |glass| {
+        self.said(&self.expensive, moment, "layers", |view| {
             let (learn, test) =
                 (spread(&data.parts.train, PROBED), spread(&data.parts.val, PROBED));
-            let hidden = glass.layers().len() - 1;
+            let hidden = view.layers().len() - 1;
             // What the first layer reads, then what each hidden layer hands on.
-            let values: Vec<Value> = std::iter::once(glass.layers()[0].x)
-                .chain((0..hidden).map(|layer| glass.handed_on(layer)))
+            let values: Vec<Value> = std::iter::once(view.layers()[0].x)
+                .chain((0..hidden).map(|layer| view.handed_on(layer)))
                 .collect();
-            let learnt = wide(glass, &data.rows, &learn, &values)?;
-            let tested = wide(glass, &data.rows, &test, &values)?;
+            let learnt = wide(view, &data.rows, &learn, &values)?;
+            let tested = wide(view, &data.rows, &test, &values)?;
             let classes = |rows: &[u32]| {
                 rows.iter().map(|&row| data.targets[row as usize]).collect::<Vec<u32>>()
             };
@@ -52,20 +52,20 @@ impl Hub {
                     let of = |change| {
                         let moved = self.moved(&test, shape, change)?;
                         let which: Vec<u32> = (0..test.len() as u32).collect();
-                        wide(glass, &moved, &which, &values)
+                        wide(view, &moved, &which, &values)
                     };
                     Some((of(flip)?, of(shift)?, by))
                 }
                 None => None,
             };
             let layer = |i: usize| {
-                let width = glass.plan().widths[values[i].0];
+                let width = view.plan().widths[values[i].0];
                 let (learn, test) = (
                     Labelled { values: &learnt[i], classes: &of_learnt },
                     Labelled { values: &tested[i], classes: &of_tested },
                 );
                 json!({
-                    "name": i.checked_sub(1).map_or("input", |i| &glass.layers()[i].name),
+                    "name": i.checked_sub(1).map_or("input", |i| &view.layers()[i].name),
                     "width": width,
                     "probe": linear_probe(learn, test, data.classes.len()),
                     "flip": changed.as_ref().and_then(|c| alike(&tested[i], &c.0[i], width)),
@@ -74,7 +74,7 @@ impl Hub {
             };
             Ok(json!({
                 "layers": (0..values.len()).map(layer).collect::<Vec<_>>(),
-                "network": right(glass, &data.rows, &test, &targets(data, &test))?,
+                "network": right(view, &data.rows, &test, &targets(data, &test))?,
                 "learnt_from": learn.len(),
                 "samples": test.len(),
                 "pixels": changed.as_ref().map(|(_, _, by)| by),
@@ -97,23 +97,23 @@ impl Hub {
     /// them.
     pub(super) fn look_at_lesions(&self, moment: Option<u64>) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.expensive, moment, "lesions", |glass| {
+        self.said(&self.expensive, moment, "lesions", |view| {
             let rows = spread(&data.parts.val, TESTED);
             // What the first layer hands on is the same whatever is off.
-            let first = glass.layers().len() > 1;
-            let first = first.then(|| glass.ask(&data.rows, &rows, &[glass.handed_on(0)]));
+            let first = view.layers().len() > 1;
+            let first = first.then(|| view.ask(&data.rows, &rows, &[view.handed_on(0)]));
             let first = first.transpose().map_err(|error| error.to_string())?;
             let first: Option<Arc<dyn Rows>> = first.map(|mut values| {
-                let (values, width) = (values.swap_remove(0), glass.units(&glass.layers()[0]));
+                let (values, width) = (values.swap_remove(0), view.units(&view.layers()[0]));
                 Arc::new(MemoryRows::numbers(&values, width, &vec![0; rows.len()])) as _
             });
             let (targets, places) = (targets(data, &rows), 0..rows.len() as u32);
             let places: Vec<u32> = places.collect();
-            let left_without = |share, draw| match (&first, glass.behind_first_without(share, draw))
+            let left_without = |share, draw| match (&first, view.behind_first_without(share, draw))
             {
                 (Some(first), Some(rest)) => right(&rest, first, &places, &targets),
                 // No hidden layer, no unit to switch off.
-                _ => right(glass, &data.rows, &rows, &targets),
+                _ => right(view, &data.rows, &rows, &targets),
             };
             let mut told = Vec::new();
             for share in OFF {
@@ -134,26 +134,26 @@ impl Hub {
 
 /// Values for rows, each block as f64.
 fn wide(
-    glass: &Glass,
+    view: &ModelView,
     rows: &Arc<dyn Rows>,
     which: &[u32],
     values: &[Value],
 ) -> Result<Vec<Vec<f64>>, String> {
-    let values = glass.ask(rows, which, values).map_err(|error| error.to_string())?;
+    let values = view.ask(rows, which, values).map_err(|error| error.to_string())?;
     Ok(values.into_iter().map(|of| of.into_iter().map(f64::from).collect()).collect())
 }
 
 /// Share of right answers for rows with these targets.
 fn right(
-    glass: &Glass,
+    view: &ModelView,
     rows: &Arc<dyn Rows>,
     which: &[u32],
     targets: &[u32],
 ) -> Result<f64, String> {
-    let logits = glass.ask(rows, which, &[glass.plan().output]);
+    let logits = view.ask(rows, which, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-    let answers = logits.chunks_exact(glass.model.classes.len()).zip(targets);
-    let said = |z: &[f32]| sure(z, glass.model.calibration).0;
+    let answers = logits.chunks_exact(view.model.classes.len()).zip(targets);
+    let said = |z: &[f32]| sure(z, view.model.calibration).0;
     let right = answers.filter(|(z, target)| said(z) == **target as usize);
     Ok(right.count() as f64 / targets.len().max(1) as f64)
 }

@@ -59,9 +59,9 @@ fn ask_for_moment(hub: &Arc<Hub>, control: &Control) {
         // The training goes on meanwhile.
         let keep = move || {
             let Ok(start) = hub.start() else { return };
-            let Ok(glass) = hub.glass_of(step, weights) else { return };
+            let Ok(view) = hub.glass_of(step, weights) else { return };
             let begun = Instant::now();
-            hub.keep_moment(step, &Arc::new(glass), &start);
+            hub.keep_moment(step, &Arc::new(view), &start);
             hub.spend(&hub.frequent, begun);
         };
         // Without a thread there is one moment less.

@@ -23,18 +23,18 @@ impl Hub {
         if self.start()?.model.network.inputs != 2 {
             return Err("only a network of two inputs has a map".to_owned());
         }
-        let (step, glass) = self.weights_at(moment)?;
+        let (step, view) = self.weights_at(moment)?;
         let parts = [&data.parts.train, &data.parts.val].map(|part| spread(part, POINTS));
         let stored = [self.stored(&parts[0])?, self.stored(&parts[1])?];
         let plane = Plane::around(&stored.concat(), SIDE);
         let squares: Arc<dyn Rows> =
             Arc::new(MemoryRows::numbers(&plane.middles(), 2, &vec![0; SIDE * SIDE]));
         let which: Vec<u32> = (0..squares.len() as u32).collect();
-        let logits = glass.ask(&squares, &which, &[glass.plan().output]);
+        let logits = view.ask(&squares, &which, &[view.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let (mut classes, mut shades) = (Vec::new(), Vec::new());
         for z in logits.chunks_exact(data.classes.len()) {
-            let (said, confidence) = sure(z, glass.model.calibration);
+            let (said, confidence) = sure(z, view.model.calibration);
             classes.push(said);
             shades.push((255.0 * confidence).round() as u8);
         }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use klubok::inspect::Glass;
+use klubok::inspect::ModelView;
 use serde_json::json;
 
 use super::{
@@ -21,12 +21,12 @@ impl Hub {
     pub(super) fn remember(&self) -> Result<(), String> {
         let (now, start) = (self.weights()?, self.start()?);
         self.keep_moment(0, &start, &start);
-        self.keep_moment(now.step, &now.glass, &start);
+        self.keep_moment(now.step, &now.view, &start);
         Ok(())
     }
 
     /// Keeps a moment, with what its network makes of the fixed sample.
-    pub(super) fn keep_moment(&self, step: u64, now: &Arc<Glass>, start: &Glass) {
+    pub(super) fn keep_moment(&self, step: u64, now: &Arc<ModelView>, start: &ModelView) {
         let is_kept = lock(&self.snapshots).has(step);
         if !is_kept {
             // The training asks for the lock too: what takes time comes before it.
@@ -36,10 +36,10 @@ impl Hub {
     }
 
     /// The whole network at the last moment that is kept and not after a step, or now.
-    pub(super) fn weights_at(&self, step: Option<u64>) -> Result<(u64, Arc<Glass>), String> {
+    pub(super) fn weights_at(&self, step: Option<u64>) -> Result<(u64, Arc<ModelView>), String> {
         self.begin()?;
         let kept = step.and_then(|step| lock(&self.snapshots).whole(step));
-        kept.map_or_else(|| self.weights().map(|Copy { step, glass, .. }| (step, glass)), Ok)
+        kept.map_or_else(|| self.weights().map(|Copy { step, view, .. }| (step, view)), Ok)
     }
 
     /// The answer to `what` of the moments that are kept, at one of them or at this one, which is
@@ -71,11 +71,11 @@ impl Hub {
     }
 
     /// Looks at the fixed sample, if there is time for it.
-    fn see(&self, glass: &Glass) -> Option<Seen> {
+    fn see(&self, view: &ModelView) -> Option<Seen> {
         if !self.allows(&self.frequent) {
             return None;
         }
-        Seen::new(self.data.as_ref()?, glass)
+        Seen::new(self.data.as_ref()?, view)
     }
 
     /// Whether time may be spent on such answers: a training of this process is to notice nothing.
@@ -99,7 +99,7 @@ impl Hub {
         answers: &AnswerCache,
         moment: Option<u64>,
         what: &str,
-        make: impl FnOnce(&Glass) -> Answer,
+        make: impl FnOnce(&ModelView) -> Answer,
     ) -> Answer {
         self.begin()?;
         let mut kept = answers.kept();
@@ -116,14 +116,14 @@ impl Hub {
         } else if answers.patient && !allows {
             return Ok(json!({ "later": true }));
         } else {
-            let (of, step, glass) = if let Some((step, glass)) = past {
-                (done, step, glass)
+            let (of, step, view) = if let Some((step, view)) = past {
+                (done, step, view)
             } else {
-                let Copy { asked, step, glass, .. } = self.weights()?;
-                (asked, step, glass)
+                let Copy { asked, step, view, .. } = self.weights()?;
+                (asked, step, view)
             };
             let begun = Instant::now();
-            let made = make(&glass);
+            let made = make(&view);
             // What was waited for in vain took its time, too.
             self.spend(answers, begun);
             let mut answer = made?;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use klubok::{
     inspect::{
-        Glass,
+        ModelView,
         motion::{self, Motion},
     },
     state::Weights,
@@ -47,7 +47,7 @@ impl Hub {
     fn motion(&self) -> Answer {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
-        let told = self.said(&self.expensive, None, "motion", |glass| {
+        let told = self.said(&self.expensive, None, "motion", |view| {
             // It may have come to rest while others were answered.
             if self.now().mode == Mode::Resting {
                 return Err(NO_STEPS.to_owned());
@@ -63,7 +63,7 @@ impl Hub {
             if (first.0 + 1, second.0 + 1) != (second.0, third.0) {
                 return Err(NO_TIME.to_owned());
             }
-            let mut told = told(glass, [&first.1, &second.1, &third.1]);
+            let mut told = told(view, [&first.1, &second.1, &third.1]);
             told["learning_rate"] = self.story().learning_rate().into();
             told["step"] = third.0.into();
             Ok(told)
@@ -105,7 +105,7 @@ fn follow(
 }
 
 /// The motion of every layer's weights and of all parameters together.
-fn told(glass: &Glass, copies: [&Weights; COPIES]) -> Value {
+fn told(view: &ModelView, copies: [&Weights; COPIES]) -> Value {
     let layer = |name: &str, params: &[usize]| {
         let of = |weights: &Weights| -> Vec<f64> {
             params.iter().flat_map(|&param| weights.params[param].to_f64()).collect()
@@ -124,7 +124,7 @@ fn told(glass: &Glass, copies: [&Weights; COPIES]) -> Value {
         })
     };
     let mut layers: Vec<Value> =
-        glass.layers().iter().map(|own| layer(&own.name, &[own.w.0])).collect();
+        view.layers().iter().map(|own| layer(&own.name, &[own.w.0])).collect();
     let all: Vec<usize> = (0..copies[0].params.len()).collect();
     layers.push(layer("all", &all));
     json!({

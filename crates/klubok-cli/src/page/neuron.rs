@@ -1,7 +1,7 @@
 //! What the panels of a neuron ask: what it reads and makes of that, and the proof of
 //! backpropagation on one of its weights.
 
-use klubok::inspect::Glass;
+use klubok::inspect::ModelView;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -19,21 +19,21 @@ impl Hub {
         which: Which,
         moment: Option<u64>,
     ) -> Answer {
-        self.said(&self.frequent, moment, &format!("neuron {layer} {unit} {which:?}"), |glass| {
-            self.neuron(layer, unit, which, glass)
+        self.said(&self.frequent, moment, &format!("neuron {layer} {unit} {which:?}"), |view| {
+            self.neuron(layer, unit, which, view)
         })
     }
 
-    fn neuron(&self, layer: &str, unit: usize, which: Which, glass: &Glass) -> Answer {
+    fn neuron(&self, layer: &str, unit: usize, which: Which, view: &ModelView) -> Answer {
         let sample = self.sample(which)?;
-        let at = place_of(glass, layer)?;
-        let own = &glass.layers()[at];
-        if unit >= glass.units(own) {
+        let at = place_of(view, layer)?;
+        let own = &view.layers()[at];
+        if unit >= view.units(own) {
             return Err("the layer has no such unit".to_owned());
         }
-        let pass = glass.pass(&sample.stored);
-        let from = at.checked_sub(1).map_or("input", |before| &glass.layers()[before].name);
-        let bias = own.b.map_or(0.0, |b| glass.model.weights.params[b.0].range(unit..unit + 1)[0]);
+        let pass = view.pass(&sample.stored);
+        let from = at.checked_sub(1).map_or("input", |before| &view.layers()[before].name);
+        let bias = own.b.map_or(0.0, |b| view.model.weights.params[b.0].range(unit..unit + 1)[0]);
         let mut answer = match (at, self.about.shape()) {
             (0, Some(shape)) => sizes(shape),
             _ => Map::new(),
@@ -41,9 +41,9 @@ impl Hub {
         let more = json!({
             "layer": layer,
             "unit": unit,
-            "inputs": glass.inputs(own),
+            "inputs": view.inputs(own),
             "x": floats(pass.value(own.x)),
-            "w": floats(&glass.unit(own, unit)),
+            "w": floats(&view.unit(own, unit)),
             "b": bias,
             "sum": pass.value(own.sum)[unit],
             "z": pass.value(own.z)[unit],
@@ -67,14 +67,14 @@ impl Hub {
     ) -> Answer {
         let sample = self.sample(which)?;
         let label = sample.label.ok_or("nobody said what the picture shows")?;
-        let (step, glass) = self.weights_at(moment)?;
-        let at = place_of(&glass, layer)?;
-        let own = &glass.layers()[at];
-        let (unit, input) = weight.unwrap_or_else(|| glass.steepest(&sample.stored, label, at));
-        if unit >= glass.units(own) || input >= glass.inputs(own) {
+        let (step, view) = self.weights_at(moment)?;
+        let at = place_of(&view, layer)?;
+        let own = &view.layers()[at];
+        let (unit, input) = weight.unwrap_or_else(|| view.steepest(&sample.stored, label, at));
+        if unit >= view.units(own) || input >= view.inputs(own) {
             return Err("the layer has no such weight".to_owned());
         }
-        let slope = glass.slope(&sample.stored, label, at, unit, input);
+        let slope = view.slope(&sample.stored, label, at, unit, input);
         Ok(json!({
             "step": step,
             "layer": layer,
@@ -91,7 +91,7 @@ impl Hub {
 }
 
 /// The place of a layer, by its name.
-pub(super) fn place_of(glass: &Glass, layer: &str) -> Result<usize, String> {
-    let at = glass.layers().iter().position(|own| own.name == layer);
+pub(super) fn place_of(view: &ModelView, layer: &str) -> Result<usize, String> {
+    let at = view.layers().iter().position(|own| own.name == layer);
     at.ok_or_else(|| "there is no such layer".to_owned())
 }

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     config::Monitor,
     data::{picture_from_bytes, typical::Typical},
-    inspect::{Glass, Layer, pass::Pass},
+    inspect::{Layer, ModelView, pass::Pass},
     model::Validation,
     rows::Kind,
 };
@@ -33,8 +33,8 @@ const ALL: usize = 4096;
 impl Hub {
     /// A sample forward through all layers and back from its error.
     pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
-        let mut told = self.said(&self.frequent, moment, &format!("pass {which:?}"), |glass| {
-            self.passed(which, glass)
+        let mut told = self.said(&self.frequent, moment, &format!("pass {which:?}"), |view| {
+            self.passed(which, view)
         })?;
         // What is kept of an answer may be older than the last validation.
         if let (Some(_), Some(step)) = (which.picture, told["step"].as_u64()) {
@@ -43,12 +43,12 @@ impl Hub {
         Ok(told)
     }
 
-    fn passed(&self, which: Which, glass: &Glass) -> Answer {
+    fn passed(&self, which: Which, view: &ModelView) -> Answer {
         let sample = self.sample(which)?;
-        let pass = glass.pass(&sample.stored);
+        let pass = view.pass(&sample.stored);
         let start = self.start().ok().map(|start| start.pass(&sample.stored).probabilities);
         let layers: Vec<Value> =
-            glass.layers().iter().map(|layer| forward(glass, &pass, layer)).collect();
+            view.layers().iter().map(|layer| forward(view, &pass, layer)).collect();
         let mut answer = self.shown(&sample.stored);
         let more = json!({
             "name": sample.name,
@@ -56,10 +56,10 @@ impl Hub {
             "beside": sample.beside,
             "layers": layers,
             "probabilities": pass.probabilities,
-            "confidences": glass.confidences(&pass),
+            "confidences": view.confidences(&pass),
             "start_probabilities": start,
             "loss": sample.label.map(|label| pass.loss(label)),
-            "backward": sample.label.map(|label| backward(glass, &pass, label)),
+            "backward": sample.label.map(|label| backward(view, &pass, label)),
             "far": which.picture.and_then(|number| self.is_far(&self.picture(number)?)),
         });
         extend(&mut answer, more);
@@ -74,16 +74,16 @@ impl Hub {
         let pixels = picture_from_bytes("the picture", bytes, shape, fit)
             .map_err(|error| error.to_string())?;
         let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
-        let Copy { step, glass, .. } = self.weights()?;
+        let Copy { step, view, .. } = self.weights()?;
         let start = self.start().ok().map(|start| start.pass(&stored).probabilities);
-        let (mut answer, pass) = (self.shown(&stored), glass.pass(&stored));
+        let (mut answer, pass) = (self.shown(&stored), view.pass(&stored));
         let more = json!({
             "step": step,
             "trust": self.trust(step),
             "far": self.is_far(&pixels),
             "picture": self.keep(pixels),
             "probabilities": pass.probabilities,
-            "confidences": glass.confidences(&pass),
+            "confidences": view.confidences(&pass),
             "start_probabilities": start,
         });
         extend(&mut answer, more);
@@ -132,7 +132,7 @@ impl Hub {
 }
 
 /// What a layer hands on.
-fn forward(glass: &Glass, pass: &Pass, layer: &Layer) -> Value {
+fn forward(view: &ModelView, pass: &Pass, layer: &Layer) -> Value {
     let y = pass.value(layer.y);
     let most = largest(y).max(f64::MIN_POSITIVE);
     let shade = |y: &f64| (255.0 * y.max(0.0) / most).round() as u8;
@@ -140,7 +140,7 @@ fn forward(glass: &Glass, pass: &Pass, layer: &Layer) -> Value {
     let active = y.iter().filter(|&&y| y > 0.0).count() as f64 / y.len() as f64;
     json!({
         "name": layer.name,
-        "units": glass.units(layer),
+        "units": view.units(layer),
         "active": active,
         "strongest": strongest(y),
         "all": STANDARD.encode(all),
@@ -148,16 +148,16 @@ fn forward(glass: &Glass, pass: &Pass, layer: &Layer) -> Value {
 }
 
 /// The error at the answer, and what of it arrives where.
-fn backward(glass: &Glass, pass: &Pass, class: usize) -> Value {
-    let back = glass.back(pass, class);
-    let (Some(first), Some(last)) = (glass.layers().first(), glass.layers().last()) else {
+fn backward(view: &ModelView, pass: &Pass, class: usize) -> Value {
+    let back = view.back(pass, class);
+    let (Some(first), Some(last)) = (view.layers().first(), view.layers().last()) else {
         return Value::Null;
     };
     let layer = |layer: &Layer| {
         let dz = back.gradient(layer.z);
         json!({
             "name": layer.name,
-            "open": glass.open(pass, layer),
+            "open": view.open(pass, layer),
             "norm": dz.iter().map(|dz| dz * dz).sum::<f64>().sqrt(),
             "strongest": strongest(dz),
             "steepest": steepest(back.gradient(layer.sum), pass.value(layer.x)),
@@ -168,7 +168,7 @@ fn backward(glass: &Glass, pass: &Pass, class: usize) -> Value {
     json!({
         "target": class,
         "output": back.gradient(last.sum),
-        "layers": glass.layers().iter().map(layer).collect::<Vec<_>>(),
+        "layers": view.layers().iter().map(layer).collect::<Vec<_>>(),
         "input": STANDARD.encode(signed_bytes(input, scale)),
         "input_scale": scale,
     })

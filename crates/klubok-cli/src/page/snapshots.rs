@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use klubok::inspect::{Glass, Layer};
+use klubok::inspect::{Layer, ModelView};
 use serde_json::{Value, json};
 
 use super::{
@@ -34,13 +34,18 @@ pub(super) struct Moment {
     step: u64,
     units: Vec<Added>,
     /// The whole network, unless there was no room.
-    glass: Option<Arc<Glass>>,
+    view: Option<Arc<ModelView>>,
     /// What it made of a fixed sample, if there was time to look.
     seen: Option<Arc<Seen>>,
 }
 
 impl Moment {
-    pub(super) fn new(step: u64, now: &Arc<Glass>, start: &Glass, seen: Option<Seen>) -> Self {
+    pub(super) fn new(
+        step: u64,
+        now: &Arc<ModelView>,
+        start: &ModelView,
+        seen: Option<Seen>,
+    ) -> Self {
         let added = |layer: &Layer, unit| {
             let (now, start) = (now.unit(layer, unit), start.unit(layer, unit));
             let added: Vec<f64> = now.iter().zip(&start).map(|(now, start)| now - start).collect();
@@ -54,7 +59,7 @@ impl Moment {
             let apart = (units * now.inputs(layer)).div_ceil(WEIGHTS).max(1);
             (0..units).step_by(apart).map(|unit| added(layer, unit)).collect()
         });
-        Self { step, units, glass: Some(now.clone()), seen: seen.map(Arc::new) }
+        Self { step, units, view: Some(now.clone()), seen: seen.map(Arc::new) }
     }
 
     /// Places of the units to which most was added, those first.
@@ -110,17 +115,17 @@ impl Snapshots {
     /// Lets go of whole networks where they take too much room: of those that have others close by,
     /// as a share of the steps so far. The first and the last one stay.
     fn thin(&mut self) {
-        let bytes = |glass: &Arc<Glass>| size_of::<f32>() * glass.model.network.parameters();
-        let each = self.moments.iter().find_map(|moment| moment.glass.as_ref()).map_or(1, bytes);
+        let bytes = |view: &Arc<ModelView>| size_of::<f32>() * view.model.network.parameters();
+        let each = self.moments.iter().find_map(|moment| moment.view.as_ref()).map_or(1, bytes);
         let most = (WHOLE / each.max(1)).max(1);
         loop {
             let wholes: Vec<usize> =
-                (0..self.moments.len()).filter(|&i| self.moments[i].glass.is_some()).collect();
+                (0..self.moments.len()).filter(|&i| self.moments[i].view.is_some()).collect();
             if wholes.len() <= 1 + most {
                 return;
             }
             let steps: Vec<u64> = wholes.iter().map(|&i| self.moments[i].step).collect();
-            self.moments[wholes[most_crowded(&steps)]].glass = None;
+            self.moments[wholes[most_crowded(&steps)]].view = None;
         }
     }
 
@@ -143,21 +148,21 @@ impl Snapshots {
     }
 
     /// The whole networks that are kept, by step.
-    pub(super) fn networks(&self) -> Vec<(u64, Arc<Glass>)> {
-        let of = |moment: &Moment| Some((moment.step, moment.glass.clone()?));
+    pub(super) fn networks(&self) -> Vec<(u64, Arc<ModelView>)> {
+        let of = |moment: &Moment| Some((moment.step, moment.view.clone()?));
         self.moments.iter().filter_map(of).collect()
     }
 
     /// Their steps.
     pub(super) fn wholes(&self) -> Vec<u64> {
-        let whole = self.moments.iter().filter(|moment| moment.glass.is_some());
+        let whole = self.moments.iter().filter(|moment| moment.view.is_some());
         whole.map(|moment| moment.step).collect()
     }
 
     /// The last whole network that is kept and not after a step, and its own step.
-    pub(super) fn whole(&self, step: u64) -> Option<(u64, Arc<Glass>)> {
+    pub(super) fn whole(&self, step: u64) -> Option<(u64, Arc<ModelView>)> {
         let mut before = self.moments.iter().rev().filter(|moment| moment.step <= step);
-        before.find_map(|moment| Some((moment.step, moment.glass.clone()?)))
+        before.find_map(|moment| Some((moment.step, moment.view.clone()?)))
     }
 
     /// What was seen of the fixed sample, with the steps.
@@ -175,7 +180,7 @@ impl Snapshots {
     }
 
     /// The units to which most was added by now, at the moment of a step or at the last one.
-    pub(super) fn told(&self, step: Option<u64>, start: &Glass, many: usize) -> Value {
+    pub(super) fn told(&self, step: Option<u64>, start: &ModelView, many: usize) -> Value {
         let moments = self.steps();
         let (Some(last), Some(shown), Some(layer)) =
             (self.moments.last(), self.at(step), start.layers().first())

@@ -26,7 +26,7 @@ impl Hub {
     }
 
     fn suspects(&self, data: &Dataset, moment: Option<u64>) -> Answer {
-        let (step, glass) = self.weights_at(moment)?;
+        let (step, view) = self.weights_at(moment)?;
         let mut seen = lock(&self.snapshots).seen();
         seen.retain(|(_, of)| moment.is_none_or(|moment| *of <= moment));
         let (means, moments) = mean_losses(&seen);
@@ -38,14 +38,14 @@ impl Hub {
         for i in order {
             let row = rows[i];
             let stored = self.stored(&[row])?;
-            let pass = glass.pass(&stored);
+            let pass = view.pass(&stored);
             let said = answer(&pass.probabilities);
             let mut shown = self.shown(&stored);
             shown.insert("row".to_owned(), row.into());
             shown.insert("name".to_owned(), data.names[row as usize].clone().into());
             shown.insert("label".to_owned(), data.targets[row as usize].into());
             shown.insert("said".to_owned(), said.into());
-            shown.insert("confidence".to_owned(), glass.confidences(&pass)[said].into());
+            shown.insert("confidence".to_owned(), view.confidences(&pass)[said].into());
             shown.insert("loss".to_owned(), means[i].into());
             told.push(Value::Object(shown));
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, TryLockError};
 
 use klubok::{
     data::Dataset,
-    inspect::{Glass, plane::Plane, terrain::Terrain},
+    inspect::{ModelView, plane::Plane, terrain::Terrain},
     nn::loss::log_sum_exp,
     state::Weights,
     train::task::Task,
@@ -45,15 +45,15 @@ impl Hub {
 
     /// The moments of which the whole network is at hand, by step: those that are kept, the model,
     /// the last weights.
-    fn way(&self, data: &Dataset) -> Result<Vec<(u64, Arc<Glass>)>, String> {
+    fn way(&self, data: &Dataset) -> Result<Vec<(u64, Arc<ModelView>)>, String> {
         self.remember()?;
         let mut way = lock(&self.snapshots).networks();
         let best = self.best_step();
         let mut add = |step, weights: Weights| {
             if let Err(at) = way.binary_search_by_key(&step, |(step, _)| *step) {
-                let mut glass = Glass::clone(&way[0].1);
-                glass.set_weights(weights);
-                way.insert(at, (step, Arc::new(glass)));
+                let mut view = ModelView::clone(&way[0].1);
+                view.set_weights(weights);
+                way.insert(at, (step, Arc::new(view)));
             }
         };
         if let (Some(best), Ok(model)) = (best, self.model()) {
@@ -72,36 +72,36 @@ impl Hub {
 }
 
 /// The loss on the plane and along the way.
-fn told(data: &Dataset, way: &[(u64, Arc<Glass>)], best: Option<u64>) -> Answer {
+fn told(data: &Dataset, way: &[(u64, Arc<ModelView>)], best: Option<u64>) -> Answer {
     let [(_, start), between @ .., (step, last)] = way else {
         return Err("nothing was trained yet".to_owned());
     };
     // The best weights, or else those in the middle of the way, or any that do not lie straight
     // between its ends.
-    let mut thirds: Vec<&(u64, Arc<Glass>)> = between.iter().collect();
+    let mut thirds: Vec<&(u64, Arc<ModelView>)> = between.iter().collect();
     thirds.sort_by_key(|(at, _)| (Some(*at) != best, at.abs_diff(step / 2)));
     let (third, terrain) = thirds
         .into_iter()
         .find_map(|(at, third)| {
-            let [start, last, third] = [start, last, third].map(|glass| &glass.model.weights);
+            let [start, last, third] = [start, last, third].map(|view| &view.model.weights);
             Some((at, Terrain::through(start, last, third)?))
         })
         .ok_or("a plane takes three moments: the start, the last one, and one between them")?;
     let rows = spread(&data.parts.train, SAMPLES);
     let mut spots: Vec<Value> = Vec::new();
     let mut places: Vec<f64> = Vec::new();
-    for (step, glass) in way {
-        let spot = terrain.spot(&glass.model.weights);
+    for (step, view) in way {
+        let spot = terrain.spot(&view.model.weights);
         places.extend(spot.at);
         spots.push(json!({
             "step": step,
             "at": spot.at,
             "off": spot.off,
-            "loss": mean_loss(glass, data, &rows)?,
+            "loss": mean_loss(view, data, &rows)?,
         }));
     }
     let plane = Plane::around(&places, SIDE);
-    let mut moved = Glass::clone(start);
+    let mut moved = ModelView::clone(start);
     let mut losses: Vec<f64> = Vec::new();
     for at in plane.middles().as_chunks::<2>().0 {
         moved.set_weights(terrain.weights(at.map(f64::from)));
@@ -121,8 +121,8 @@ fn told(data: &Dataset, way: &[(u64, Arc<Glass>)], best: Option<u64>) -> Answer 
 }
 
 /// The mean loss of rows; none where it is no number.
-fn mean_loss(glass: &Glass, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
-    let logits = glass.ask(&data.rows, rows, &[glass.plan().output]);
+fn mean_loss(view: &ModelView, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
+    let logits = view.ask(&data.rows, rows, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
     let loss = |(z, &row): (&[f32], &u32)| {
         let z = wide(z);

@@ -43,13 +43,13 @@ pub fn backward(dx: &mut [f64], dy: &[f64], factors: &[f64]) {
     }
 }
 
-/// Appends dropout to the plan, or nothing when `dropout` is 0.
-pub fn lower(plan: &mut Plan, x: Value, dropout: f32, stream: u32) -> Value {
-    if dropout == 0.0 {
+/// Appends dropout to the plan, or nothing when `p` is 0.
+pub fn lower(plan: &mut Plan, x: Value, p: f32, stream: u32) -> Value {
+    if p == 0.0 {
         return x;
     }
     let y = plan.add_value(plan.widths[x.0]);
-    plan.ops.push(Op::Noise { y, x, dropout, stream });
+    plan.ops.push(Op::Dropout { y, x, p, stream });
     y
 }
 
