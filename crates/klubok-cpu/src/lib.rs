@@ -1,7 +1,7 @@
 //! The CPU: compiles a plan into blocks and runs whole steps on a fixed set of threads.
 //!
-//! A block is `Linear [Norm] [Activate] [Dropout]`. Values are kept feature by feature, samples side
-//! by side, so that a tile of a block (some of its features) has everything it needs: product,
+//! A block is `Linear [Norm] [Activate] [Dropout]`. Values are kept feature by feature, samples
+//! side by side, so that a tile of a block (some of its features) has everything it needs: product,
 //! statistics, activation, dropout and the way back through them happen while it is in cache. The
 //! gradient of a weight is never written to memory: its tile is updated as soon as it is known,
 //! unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]) or
