@@ -389,6 +389,30 @@ pub fn updates() -> impl Iterator<Item = UpdateSpec> {
 mod tests {
     use super::*;
 
+    /// A new rule or loss does not build here until somebody says which one it is.
+    #[test]
+    fn no_rule_and_no_loss_is_left_out() {
+        let (mut rules, mut kinds) = ([false; 3], [false; 4]);
+        for update in updates() {
+            let which = match update.rule {
+                Rule::Sgd { .. } => 0,
+                Rule::RmsProp { .. } => 1,
+                Rule::Adam { .. } => 2,
+            };
+            rules[which] = true;
+        }
+        for loss in losses() {
+            let which = match loss.kind {
+                LossKind::CrossEntropy => 0,
+                LossKind::BinaryCrossEntropy => 1,
+                LossKind::MeanSquared => 2,
+                LossKind::Huber { .. } => 3,
+            };
+            kinds[which] = true;
+        }
+        assert_eq!((rules, kinds), ([true; 3], [true; 4]));
+    }
+
     #[test]
     fn the_reference_agrees_with_itself() {
         check_backend(&ReferenceBackend).unwrap();
