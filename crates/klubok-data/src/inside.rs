@@ -11,7 +11,7 @@ const LOOSE: u64 = 10;
 const NAMED: usize = 5;
 
 /// The folder whose folders are the classes of a part: that of the part, or one of the same kind in
-/// it, as in `seg_train/seg_train/cat`. `known` as in [`read`].
+/// it, as in `seg_train/seg_train/cat`. `known` are the classes that are known already.
 pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> usize {
     let inner = |at: usize| {
         let [only] = tree.holding(at)[..] else { return None };

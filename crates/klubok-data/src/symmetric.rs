@@ -2,6 +2,8 @@
 
 use klubok_kernels::{double, isa::Isa};
 
+/// Length of a row, of one whose largest value is 1, whose square would hardly be a number.
+const NOTHING: f64 = 1e-100;
 /// Turns of [`unrolled`] for one eigenvalue at the most; two are usual.
 const TURNS: usize = 50;
 
@@ -10,7 +12,8 @@ const TURNS: usize = 50;
 /// # Panics
 /// When the sizes do not agree.
 pub fn product(x: &[f64], y: &[f64], width: usize) -> Vec<f64> {
-    let mut out = vec![0.0; x.len() / width * (y.len() / width)];
+    let rows = |of: &[f64]| of.len().checked_div(width).unwrap_or(0);
+    let mut out = vec![0.0; rows(x) * rows(y)];
     double::product(Isa::best(), &mut out, x, y, width);
     out
 }
@@ -45,10 +48,11 @@ fn tridiagonal(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let (head, tail) = a.split_at_mut((k + 1) * n);
         let v = &mut head[k * n + k + 1..];
         let length = dot(isa, v, v).sqrt();
-        beside[k] = if v[0] > 0.0 { -length } else { length };
-        if length == 0.0 {
+        if length < NOTHING {
+            v.fill(0.0);
             continue;
         }
+        beside[k] = if v[0] > 0.0 { -length } else { length };
         v[0] -= beside[k];
         betas[k] = 2.0 / dot(isa, v, v);
         // With H = I - β v vᵀ, H A H = A - v wᵀ - w vᵀ, where p = β A v and w = p - β/2 (pᵀ v) v.
@@ -134,6 +138,9 @@ fn unrolled(diagonal: &mut [f64], beside: &mut [f64], rows: &mut [f64]) {
 /// When the sizes do not agree.
 pub fn solve(mut a: Vec<f64>, n: usize, mut y: Vec<f64>) -> Option<Vec<f64>> {
     assert_eq!(a.len(), n * n, "a square of side {n}");
+    if n == 0 {
+        return Some(y);
+    }
     let isa = Isa::best();
     for i in 0..n {
         let (above, row) = a.split_at_mut(i * n);
@@ -223,7 +230,18 @@ mod tests {
             assert_eq!(values, [0.0, 0.0]);
         }
         assert_eq!(eigen(vec![], 0), (vec![], vec![]));
+        assert_eq!((product(&[], &[], 3), solve(vec![], 0, vec![])), (vec![], Some(vec![])));
         assert_eq!(eigen(vec![7.0], 1), (vec![7.0], vec![1.0]));
+    }
+
+    /// Two samples, each many times: what is left after two steps is rounding of rounding.
+    #[test]
+    fn many_copies_of_two_samples_have_two_directions() {
+        let x: Vec<f64> =
+            (0..256).flat_map(|i| if i % 2 == 0 { [0.3, 0.7] } else { [0.9, -0.4] }).collect();
+        let (values, vectors) = eigen(product(&x, &x, 2), 256);
+        assert!(values.iter().chain(&vectors).all(|value| value.is_finite()));
+        assert_eq!(values.iter().filter(|value| value.abs() > 1e-9).count(), 2);
     }
 
     proptest! {

@@ -29,8 +29,11 @@ fn dots<const N: usize>(x: &[f64], rows: [&[f64]; N]) -> [f64; N] {
 }
 
 kernel! {
-    /// `out = x yᵀ` with `x [m, width]`, `y [n, width]`, `out [m, n]`.
+    /// `out = x yᵀ` with `x [m, width]`, `y [n, width]`, `out [m, n]`; nothing where `out` is empty.
     pub fn product(out: &mut [f64], x: &[f64], y: &[f64], width: usize) {
+        if out.is_empty() {
+            return;
+        }
         let n = y.len() / width;
         assert_eq!(out.len() * width, x.len() * n, "x yᵀ does not have this size");
         for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(width)) {

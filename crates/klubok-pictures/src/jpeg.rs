@@ -37,6 +37,11 @@ pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureEr
     }
 }
 
+/// Pixels across and down, from the segments before the first scan.
+pub(crate) fn size(bytes: &[u8]) -> Option<[u32; 2]> {
+    head(bytes).map(|head| [head.width as u32, head.height as u32])
+}
+
 /// Bytes that decoding takes at most, without a change of colours.
 pub(crate) fn bytes_needed(bytes: &[u8]) -> Option<usize> {
     let head = head(bytes)?;

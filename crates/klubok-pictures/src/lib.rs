@@ -22,7 +22,7 @@ mod tiff;
 mod webp;
 
 use std::{
-    io::{BufRead, Cursor, Seek},
+    io::{BufRead, Cursor, Read, Seek},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -41,6 +41,9 @@ const MAX_SIDE: u64 = u16::MAX as u64;
 
 /// Bytes that a decoder takes whatever the picture: tables, buffers, a line.
 const BESIDE: usize = 2 << 20;
+
+/// Bytes of a file in which its head must be, for [`size`].
+const HEAD: u64 = 1 << 20;
 
 /// A picture that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -154,12 +157,24 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
 }
 
 /// Pixels across and down as the file stores them, from its head alone; none where it cannot be
-/// told.
+/// told. JPEG and BMP as they are decoded: what fills a JPEG, and heights below 0, are read there.
 pub fn size(file: &mut (impl BufRead + Seek)) -> Option<[u32; 2]> {
-    let read = || Ok(imagesize::reader_size(file).ok());
-    let size = guarded(read).ok().flatten()?;
-    let side = |pixels: usize| u32::try_from(pixels).ok().filter(|&pixels| pixels > 0);
-    Some([side(size.width)?, side(size.height)?])
+    let read = || {
+        let first = file.fill_buf()?;
+        let (jpeg, bmp) = (first.starts_with(b"\xff\xd8"), first.starts_with(b"BM"));
+        if !jpeg && !bmp {
+            let size = imagesize::reader_size(file).ok();
+            return Ok(size.map(|size| [size.width, size.height].map(|side| side as u32)));
+        }
+        let mut head = Vec::new();
+        file.take(HEAD).read_to_end(&mut head)?;
+        if jpeg {
+            return Ok(jpeg::size(&head));
+        }
+        Ok(BmpDecoder::new(Cursor::new(&head[..])).ok().map(|bmp| bmp.dimensions().into()))
+    };
+    let sides = guarded(read).ok().flatten()?;
+    sides.iter().all(|&side| (1..=MAX_SIDE).contains(&side.into())).then_some(sides)
 }
 
 /// Turns a panic of a decoder into an error: a defect there must not end the reading of all others.
@@ -397,6 +412,15 @@ mod tests {
             assert_eq!(size(&mut Cursor::new(&bytes)), Some([19, 7]), "{format:?}");
         }
         assert_eq!(size(&mut Cursor::new(b"no picture at all")), None);
+        // The lines of a BMP whose height is below 0 go from the top down.
+        let mut bmp = encoded(&gradient(19, 7).into(), ImageFormat::Bmp);
+        bmp[22..26].copy_from_slice(&(-7i32).to_le_bytes());
+        assert_eq!(size(&mut Cursor::new(&bmp)), Some([19, 7]));
+        // What fills a JPEG between its segments is passed over.
+        let jpeg = encoded(&gradient(19, 7).into(), ImageFormat::Jpeg);
+        let at = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        let filled = [&jpeg[..at], &[0xFF; 7], &jpeg[at..]].concat();
+        assert_eq!(size(&mut Cursor::new(&filled)), Some([19, 7]));
     }
 
     #[test]

@@ -360,7 +360,8 @@ fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
         (resolved.config, resolved.run.ok_or("it has no section `[run]`")?);
     // Where an earlier klubok wrote it.
     if let Some(kernel) = info.remove("kernel") {
-        config.train.kernel = kernel.try_into().unwrap_or_default();
+        config.train.kernel =
+            kernel.try_into().map_err(|error| format!("`run.kernel`: {error}"))?;
     }
     Ok((config, info.try_into().map_err(|error: toml::de::Error| error.to_string())?))
 }

@@ -99,10 +99,19 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     let (config, info) = run.settings()?;
     let mut layers = Layers::new(Preset::Plain, settings::kind_of(&info.data)?);
     layers.file(&run.file(CONFIG))?;
-    for (key, value) in args.settings.assignments() {
-        layers.set(&key, &value)?;
+    let flags = args.settings.assignments();
+    let asked = |key: &str| flags.iter().any(|(own, _)| own == key);
+    if asked("train.precision") {
+        // Another precision may need another kernel.
+        layers.set("train.kernel", "auto")?;
+    } else if !asked("train.kernel") {
+        let kernel = compute::here(config.clone(), screen).train.kernel;
+        layers.set("train.kernel", kernel.name())?;
     }
-    let changed = compute::here(settings::resolve(&layers, screen)?.config, screen);
+    for (key, value) in &flags {
+        layers.set(key, value)?;
+    }
+    let changed = settings::resolve(&layers, screen)?.config;
     // Settings of the run that somebody changed since it was trained are not the run's.
     run.progress()?;
     if changed.data != config.data {

@@ -28,63 +28,77 @@ impl Hub {
         let moments = lock(&self.snapshots).added(UNITS);
         let all = moments.iter().flatten();
         let scale = all.fold(0.0f64, |most, unit| most.max(largest(unit)));
-        let all = moments.len();
-        let far = |i: usize| (i + 1) as f64 / all as f64;
-        let drawn = moments.iter().enumerate().map(|(i, units)| draw(units, shape, scale, far(i)));
-        let drawn: Vec<Drawn> = drawn.collect();
-        let Some(first) = drawn.first() else { return Err("no moment was kept".to_owned()) };
-        animated(&drawn, [first.width, first.height]).map_err(|error| error.to_string())
+        let units = moments.iter().map(Vec::len).max().unwrap_or(0);
+        let grid = Grid::new(units, shape).ok_or("these pictures are too wide for an animation")?;
+        grid.animated(&moments, scale).map_err(|error| error.to_string())
     }
-}
-
-/// The pictures one after the other, as a GIF that begins again.
-fn animated(drawn: &[Drawn], [width, height]: [u16; 2]) -> Result<Vec<u8>, EncodingError> {
-    let mut encoder = Encoder::new(Vec::new(), width, height, &[])?;
-    encoder.set_repeat(Repeat::Infinite)?;
-    for (i, picture) in drawn.iter().enumerate() {
-        let mut frame = Frame::from_rgb_speed(width, height, picture.pixels.as_flattened(), SPEED);
-        let last = i + 1 == drawn.len();
-        frame.delay = if last { LAST } else { WHOLE / drawn.len().min(WHOLE.into()) as u16 };
-        encoder.write_frame(&frame)?;
-    }
-    encoder.into_inner()
-}
-
-/// A picture of the animation.
-struct Drawn {
-    width: u16,
-    height: u16,
-    /// Row by row, red, green and blue.
-    pixels: Vec<[u8; 3]>,
 }
 
 /// Weights of units side by side, and below them how far the training is.
-fn draw(units: &[Vec<f64>], shape: Picture, scale: f64, far: f64) -> Drawn {
-    let zoom = LEAST.div_ceil(shape.width.min(shape.height)).max(1);
-    let (width, height) = (shape.width * zoom + GAP, shape.height * zoom + GAP);
-    let columns = COLUMNS.min(units.len().max(1));
-    let lines = units.len().div_ceil(columns);
-    let (across, down) = (columns * width + GAP, lines * height + GAP);
-    let pixel = |i: usize| {
-        let (x, y) = (i % across, i / across);
-        if y >= down {
-            let done = (x as f64) < far * across as f64;
-            return colour(if done { -1.0 } else { 0.0 });
-        }
-        let (column, left) = (x / width, x % width);
-        let (line, top) = (y / height, y % height);
-        let unit = if column < columns { units.get(line * columns + column) } else { None };
-        let (Some(unit), Some(left), Some(top)) =
-            (unit, left.checked_sub(GAP), top.checked_sub(GAP))
-        else {
-            return [255; 3];
+struct Grid {
+    shape: Picture,
+    /// Pixels a side of a weight.
+    zoom: usize,
+    columns: usize,
+    /// Pixels across and down, without the line of how far it is.
+    across: u16,
+    down: u16,
+}
+
+impl Grid {
+    /// Room for so many units; none where they are wider than a GIF can say.
+    fn new(units: usize, shape: Picture) -> Option<Self> {
+        let zoom = LEAST.div_ceil(shape.width.min(shape.height)).max(1);
+        let columns = COLUMNS.min(units.max(1));
+        let lines = units.div_ceil(columns);
+        let side = |many: usize, pixels: usize| {
+            let whole = many * (pixels * zoom + GAP) + GAP;
+            u16::try_from(whole).ok().filter(|side| side.checked_add(GAP as u16).is_some())
         };
-        let at = (top / zoom * shape.width + left / zoom) * shape.channels;
-        let mean = unit[at..at + shape.channels].iter().sum::<f64>() / shape.channels as f64;
-        colour(if scale > 0.0 { mean / scale } else { 0.0 })
-    };
-    let pixels = (0..across * (down + GAP)).map(pixel).collect();
-    Drawn { width: across as u16, height: (down + GAP) as u16, pixels }
+        let (across, down) = (side(columns, shape.width)?, side(lines, shape.height)?);
+        Some(Self { shape, zoom, columns, across, down })
+    }
+
+    /// The moments one after the other, as a GIF that begins again.
+    fn animated(&self, moments: &[Vec<Vec<f64>>], scale: f64) -> Result<Vec<u8>, EncodingError> {
+        let (across, down) = (self.across, self.down + GAP as u16);
+        let mut encoder = Encoder::new(Vec::new(), across, down, &[])?;
+        encoder.set_repeat(Repeat::Infinite)?;
+        let all = moments.len();
+        for (i, units) in moments.iter().enumerate() {
+            let pixels = self.draw(units, scale, (i + 1) as f64 / all as f64);
+            let mut frame = Frame::from_rgb_speed(across, down, pixels.as_flattened(), SPEED);
+            frame.delay = if i + 1 == all { LAST } else { WHOLE / all.min(WHOLE.into()) as u16 };
+            encoder.write_frame(&frame)?;
+        }
+        encoder.into_inner()
+    }
+
+    /// A moment, row by row, red, green and blue.
+    fn draw(&self, units: &[Vec<f64>], scale: f64, far: f64) -> Vec<[u8; 3]> {
+        let Self { shape, zoom, columns, .. } = *self;
+        let (width, height) = (shape.width * zoom + GAP, shape.height * zoom + GAP);
+        let (across, down) = (usize::from(self.across), usize::from(self.down));
+        let pixel = |i: usize| {
+            let (x, y) = (i % across, i / across);
+            if y >= down {
+                let done = (x as f64) < far * across as f64;
+                return colour(if done { -1.0 } else { 0.0 });
+            }
+            let (column, left) = (x / width, x % width);
+            let (line, top) = (y / height, y % height);
+            let unit = if column < columns { units.get(line * columns + column) } else { None };
+            let (Some(unit), Some(left), Some(top)) =
+                (unit, left.checked_sub(GAP), top.checked_sub(GAP))
+            else {
+                return [255; 3];
+            };
+            let at = (top / zoom * shape.width + left / zoom) * shape.channels;
+            let mean = unit[at..at + shape.channels].iter().sum::<f64>() / shape.channels as f64;
+            colour(if scale > 0.0 { mean / scale } else { 0.0 })
+        };
+        (0..across * (down + GAP)).map(pixel).collect()
+    }
 }
 
 /// The colour of a share of the scale, from -1 to 1.
@@ -103,17 +117,32 @@ mod tests {
     fn units_stand_in_lines_with_their_weights_as_colours() {
         let shape = Picture { width: 2, height: 1, channels: 1 };
         let units = vec![vec![1.0, -1.0]; 7];
-        let drawn = draw(&units, shape, 1.0, 0.5);
+        let grid = Grid::new(units.len(), shape).unwrap();
+        let drawn = grid.draw(&units, 1.0, 0.5);
         // Seven units of 144 x 72 pixels in lines of six.
-        assert_eq!((drawn.width, drawn.height), (6 * 148 + 4, 2 * 76 + 4 + 4));
-        let pixel = |x: usize, y: usize| drawn.pixels[y * usize::from(drawn.width) + x];
+        assert_eq!((grid.across, grid.down), (6 * 148 + 4, 2 * 76 + 4));
+        let pixel = |x: usize, y: usize| drawn[y * usize::from(grid.across) + x];
         let orange = [201, 79, 0];
         assert_eq!(pixel(4, 4), orange);
         assert_eq!(pixel(4 + 72, 4), [0, 90, 156]);
         assert_eq!(pixel(4, 80), orange);
         // The second line has one unit.
         assert_eq!(pixel(148 + 4, 80), [255; 3]);
-        let last = usize::from(drawn.height) - 1;
-        assert_ne!(pixel(0, last), pixel(usize::from(drawn.width) - 1, last));
+        let last = usize::from(grid.down) + GAP - 1;
+        assert_ne!(pixel(0, last), pixel(usize::from(grid.across) - 1, last));
+    }
+
+    #[test]
+    fn the_file_has_a_frame_a_moment_and_what_is_too_wide_has_none() {
+        let shape = Picture { width: 2, height: 1, channels: 1 };
+        let moments = vec![vec![vec![0.0, 0.0]], vec![vec![1.0, -1.0]]];
+        let file = Grid::new(1, shape).unwrap().animated(&moments, 1.0).unwrap();
+        let mut read = gif::DecodeOptions::new().read_info(&file[..]).unwrap();
+        let mut delays = Vec::new();
+        while let Some(frame) = read.read_next_frame().unwrap() {
+            delays.push(frame.delay);
+        }
+        assert_eq!((read.width(), read.height(), delays), (152, 84, vec![300, 200]));
+        assert!(Grid::new(24, Picture { width: 784, height: 1, channels: 1 }).is_none());
     }
 }

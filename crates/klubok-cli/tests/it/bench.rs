@@ -75,7 +75,7 @@ fn the_kernel_that_is_named_computes() {
     assert_eq!(measured("portable")["kernel"], "portable");
     assert_ne!(measured("auto")["kernel"], "auto");
     let args = ["bench", "--kernel", "amx"];
-    Place::new().fails(&args, 2, "`train.precision` is f32: set it to bf16", "config");
+    Place::new().fails(&args, 2, "`train.precision` is f32: set that to bf16", "config");
 }
 
 #[test]

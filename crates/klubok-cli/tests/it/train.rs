@@ -227,7 +227,7 @@ fn a_run_records_its_kernel_and_one_of_an_earlier_klubok_is_read() {
     };
     assert!(kernel("here").starts_with("kernel = \"portable\""), "{}", kernel("here"));
     assert!(!kernel("auto").contains("auto"), "{}", kernel("auto"));
-    let model = place.read("here/model.safetensors");
+    let (portable, model) = (kernel("here"), place.read("here/model.safetensors"));
     // An earlier klubok wrote the kernel into the section `[run]`.
     let earlier = settings("here")
         .replace(&format!("{}\n", kernel("here")), "")
@@ -240,4 +240,12 @@ fn a_run_records_its_kernel_and_one_of_an_earlier_klubok_is_read() {
     }
     place.ok(&["resume", "here"]);
     assert_eq!(place.read("here/model.safetensors"), model);
+    // The same run again keeps it, whatever is fastest here; another precision does not ask for it.
+    place.ok(&["train", "--replay", "here", "-o", "again"]);
+    assert_eq!((kernel("again"), place.read("again/model.safetensors")), (portable, model));
+    place.ok(&["train", "--replay", "here", "-o", "other", "--precision", "f32"]);
+    assert!(!kernel("other").contains("portable") || kernel("auto").contains("portable"));
+    let wrong = settings("again").replace("kernel = \"portable\"", "kernel = \"avx9\"");
+    place.write("again/config.toml", wrong);
+    place.fails(&["resume", "again"], 1, "avx9", "");
 }

@@ -130,7 +130,10 @@ impl Layers {
         let is_open = |key: &&Key| match settings.get(key.path) {
             Some(Setting { value, .. }) => written(value) != resolved.config.written(key),
             // An earlier klubok had no such keys: names decided, and `[run]` had the kernel.
-            None if ["data.layout", "train.kernel"].contains(&key.path) => false,
+            None if key.path == "data.layout" => false,
+            None if key.path == "train.kernel" => {
+                !resolved.run.as_ref().is_some_and(|run| run.contains_key("kernel"))
+            }
             None => matches!(key.default, DefaultValue::Auto(_)),
         };
         match KEYS.iter().find(is_open) {

@@ -128,7 +128,9 @@ pub(super) fn check(config: &Config, kind: DataKind) -> Result<(), ConfigError> 
         Err(ConfigError::Conflict { key, value: value.to_string(), why })
     };
     if train.kernel.is_for_bf16() && train.precision == Precision::F32 {
-        let why = "it multiplies bf16, and `train.precision` is f32: set it to bf16".into();
+        let why =
+            "it multiplies bf16, and `train.precision` is f32: set that to bf16, or this to auto"
+                .into();
         return conflict("train.kernel", &train.kernel.name(), why);
     }
     if model.batch_norm && train.batch_size == 1 {
@@ -204,8 +206,8 @@ mod tests {
     fn a_kernel_for_bf16_does_not_fit_single_precision() {
         refused(
             &["train.kernel=amx"],
-            "`train.kernel` is `amx`, but it multiplies bf16, and `train.precision` is f32: set it to \
-             bf16",
+            "`train.kernel` is `amx`, but it multiplies bf16, and `train.precision` is f32: set that \
+             to bf16, or this to auto",
         );
     }
 
