@@ -175,7 +175,7 @@ mod tests {
             "trap '' XFSZ; ulimit -f 16; exec \"$0\" --ignored --nocapture --exact \"$1\"";
         let output = std::process::Command::new("sh")
             .args(["-c", limited, test.to_str().unwrap()])
-            .arg("format::atomic::tests::write_more_than_fits")
+            .arg("atomic::tests::write_more_than_fits")
             .current_dir(folder.path())
             .output()
             .unwrap();

@@ -57,7 +57,7 @@ pub fn write<'a>(
 /// The file is hashed as it is written, so that nothing is asked for twice.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_sealed<'a>(
     out: &mut impl Write,
     card: (&str, String),
