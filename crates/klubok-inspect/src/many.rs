@@ -28,8 +28,8 @@ impl ModelView {
         self.layers.get(layer + 1).map_or(self.plan.output, |next| next.x)
     }
 
-    /// Values of the plan for these rows, `[rows, width]` each, on the threads of the backend: beside a
-    /// training one is enough.
+    /// Values of the plan for these rows, `[rows, width]` each, on the threads of the backend:
+    /// beside a training one is enough.
     ///
     /// # Errors
     /// When the network does not fit into memory, or a value is not one that a layer hands on.

@@ -29,7 +29,8 @@ fn dots<const N: usize>(x: &[f64], rows: [&[f64]; N]) -> [f64; N] {
 }
 
 kernel! {
-    /// `out = x yᵀ` with `x [m, width]`, `y [n, width]`, `out [m, n]`; nothing where `out` is empty.
+    /// `out = x yᵀ` with `x [m, width]`, `y [n, width]`, `out [m, n]`; nothing where `out` is
+    /// empty.
     pub fn product(out: &mut [f64], x: &[f64], y: &[f64], width: usize) {
         if out.is_empty() {
             return;
