@@ -1,4 +1,4 @@
-//! The plan, interpreted in f64 with the functions of `nn` and `optim`: slow, plain, and the law
+//! The plan, interpreted in f64 with the functions of `layers` and `optim`: slow, plain, the law
 //! for every other backend. In bf16 it rounds what is multiplied and nothing else.
 
 use std::{borrow::Cow, sync::Arc};
