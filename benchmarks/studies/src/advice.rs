@@ -9,9 +9,9 @@ use std::{fmt::Write as _, path::Path};
 use anyhow::{Result, ensure};
 use klubok::{
     backend::{DataId, Outputs},
-    config::{Config, Layers, Machine, Preset},
+    config::{Config, ConfigBuilder, Machine, Preset},
     data::{Dataset, survey::Survey},
-    diagnose::{before, setup::Setup, watch::Watch},
+    diagnose::{before, observer::DiagnosisObserver, setup::Setup},
     state::State,
     train::{
         control::Control,
@@ -138,7 +138,7 @@ pub(crate) fn run(
 
 impl Case {
     fn config(&self, seed: u64) -> Result<(Config, Machine)> {
-        let mut layers = Layers::new(self.preset, self.set.kind());
+        let mut layers = ConfigBuilder::new(self.preset, self.set.kind());
         self.sets.split(' ').try_for_each(|set| layers.assign(set))?;
         layers.set("train.seed", &seed.to_string())?;
         let machine = klubok::device::machine();
@@ -216,22 +216,22 @@ fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
     let task = Task::new(config, data)?;
     let counts = |rows: &[u32]| data.class_counts(rows);
     let setup = Setup { config: config.clone(), train_classes: counts(&data.parts.train) };
-    let mut watch = Watch::new(data.parts.val.len() as u64)
+    let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
         .with_classes(&counts(&data.parts.val))
         .with_setup(setup);
-    watch.found_before(before::verdicts(&Survey::of(data)?, config));
+    diagnosis.found_before(before::verdicts(&Survey::of(data)?, config));
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
     let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let control = Control::new();
     let stopped = loop {
-        if let Some(stopped) = trainer.advance(&mut watch, &control)? {
+        if let Some(stopped) = trainer.advance(&mut diagnosis, &control)? {
             break stopped;
         }
     };
     let Snapshot { progress, best, .. } = trainer.snapshot()?;
     let epoch = progress.divergence.map_or(progress.epochs(), |divergence| divergence.epoch);
     let stopping = Event::Stopping { stopped, step: progress.step, epoch };
-    watch.observe(&stopping)?;
+    diagnosis.observe(&stopping)?;
     let state = State { params: best.params, running: best.running, ..State::default() };
     let mut program = backend.compile(&task.plan, 512, std::slice::from_ref(&data.rows))?;
     program.load(&state)?;
@@ -245,7 +245,7 @@ fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
     let right = z.chunks_exact(width).zip(&classes);
     let right = right.filter(|(z, class)| crate::course::largest(z) == **class as usize).count();
     Ok(Done {
-        verdicts: watch.diagnosis().verdicts,
+        verdicts: diagnosis.diagnosis().verdicts,
         accuracy: right as f64 / classes.len() as f64,
         loss: progress.calibration().loss(&z, width, &classes).unwrap_or(f64::NAN),
     })

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use klubok::{
     backend::{Backend, DataId, Outputs},
-    config::{Config, Layers, Preset},
+    config::{Config, ConfigBuilder, Preset},
     data::Dataset,
     nn::calibration::Calibration,
     plan::Plan,
@@ -81,7 +81,7 @@ pub(crate) fn backend(config: &Config) -> Result<Box<dyn Backend>> {
 
 /// The settings of a set, with everything done to the end.
 pub(crate) fn settings(set: Set, preset: Preset, seed: u64) -> Result<(Config, Option<u64>)> {
-    let mut layers = Layers::new(preset, set.kind());
+    let mut layers = ConfigBuilder::new(preset, set.kind());
     layers.set("train.seed", &seed.to_string())?;
     let machine = klubok::device::machine();
     let mut config = layers.resolve(&machine)?.config;

@@ -13,13 +13,13 @@ use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use klubok::{
     check::{Lab, range_test::RangeTest},
-    config::{Config, Layers, Preset},
+    config::{Config, ConfigBuilder, Preset},
     data::Dataset,
     diagnose::{
         Diagnosis,
         history::{History, Row},
+        observer::DiagnosisObserver,
         setup::Setup,
-        watch::Watch,
     },
     train::{
         control::Control,
@@ -170,7 +170,7 @@ impl Wanted {
 impl Cell {
     /// The settings of a training at this rate, done to its end.
     fn config(&self, rate: f64) -> Result<Config> {
-        let mut layers = Layers::new(self.preset.parse()?, self.set.kind());
+        let mut layers = ConfigBuilder::new(self.preset.parse()?, self.set.kind());
         self.beside.iter().try_for_each(|set| layers.assign(set))?;
         self.rule.settings().iter().try_for_each(|set| layers.assign(set))?;
         layers.set("train.seed", &self.seed.to_string())?;
@@ -279,10 +279,10 @@ impl Course {
 
     /// What `train` says at the end.
     fn watched(&self, config: &Config) -> Diagnosis {
-        let mut watch = Watch::new(self.val_classes.iter().sum())
+        let mut diagnosis = DiagnosisObserver::new(self.val_classes.iter().sum())
             .with_classes(&self.val_classes)
             .with_setup(Setup { config: config.clone(), train_classes: Vec::new() });
-        let mut tell = |event: &Event<'_>| watch.observe(event);
+        let mut tell = |event: &Event<'_>| diagnosis.observe(event);
         for metrics in &self.lines {
             let event = if metrics.epoch.fract() == 0.0 {
                 Event::Epoch { metrics, best: false }
@@ -296,7 +296,7 @@ impl Course {
             None => (Stopped::Epochs, self.lines.last().map_or(0.0, |line| line.epoch)),
         };
         let _ = tell(&Event::Stopping { stopped, step: 0, epoch });
-        watch.diagnosis()
+        diagnosis.diagnosis()
     }
 
     /// What `diagnose` says of the run.

@@ -12,7 +12,7 @@ use klubok::{
     data::{self, DataError, Dataset, Input, Part, settings::is_run},
     limits,
     model::{Card, Model, Training},
-    nn::{calibration::Calibration, network::Answer},
+    nn::{calibration::Calibration, network::OutputKind},
     plan::{Augment, Picture},
     rows::{Kind, MemoryRows, Rows},
     state::State,
@@ -66,7 +66,7 @@ impl Classifier {
         }
         let threads = settings::threads(threads);
         let model = Model::load(&path)?;
-        if model.network.answer != Answer::Classes {
+        if model.network.answer != OutputKind::Classes {
             let sentence = format!("`{}` tells no classes apart", path.display());
             return Err(Failure::failed(sentence).hint(text!("hint.no_classes")));
         }
@@ -228,6 +228,9 @@ impl Classifier {
 /// Settings of data for a model without its run: the defaults; size and colours come from the
 /// model.
 fn default_data() -> Result<DataConfig> {
-    use klubok::config::{DataKind, Layers, Machine, Preset};
-    Ok(Layers::new(Preset::Plain, DataKind::Pictures).resolve(&Machine::plain(1))?.config.data)
+    use klubok::config::{ConfigBuilder, DataKind, Machine, Preset};
+    Ok(ConfigBuilder::new(Preset::Plain, DataKind::Pictures)
+        .resolve(&Machine::plain(1))?
+        .config
+        .data)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use klubok::{
-    config::{DataKind, Layers, Preset, Resolved},
+    config::{ConfigBuilder, DataKind, Preset, Resolved},
     data::{self, SourceKind},
     device,
 };
@@ -22,7 +22,7 @@ pub(crate) struct Written {
     /// The preset that they begin with.
     pub(crate) preset: Preset,
     /// Everything over the defaults.
-    pub(crate) layers: Layers,
+    pub(crate) builder: ConfigBuilder,
 }
 
 /// Settings for this kind of data; without `--preset` they begin with `preset` and `over` over it.
@@ -37,17 +37,17 @@ pub(crate) fn written(
 ) -> Result<Written> {
     let named = settings.preset.as_deref().map(str::parse).transpose()?;
     let preset = named.unwrap_or(preset);
-    let mut layers = Layers::new(preset, kind);
+    let mut builder = ConfigBuilder::new(preset, kind);
     for (key, value) in over.iter().filter(|_| named.is_none()) {
-        layers.set(key, value)?;
+        builder.set(key, value)?;
     }
     if let Some(file) = &settings.config {
-        layers.file(file)?;
+        builder.file(file)?;
     }
     for (key, value) in settings.assignments() {
-        layers.set(&key, &value)?;
+        builder.set(&key, &value)?;
     }
-    Ok(Written { preset, layers })
+    Ok(Written { preset, builder })
 }
 
 /// Flags that say the same again, each with a space before it.
@@ -66,12 +66,12 @@ pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
     named.chain(set).map(flag).collect()
 }
 
-/// All layers together; what a person should know about them is said.
+/// All builder together; what a person should know about them is said.
 ///
 /// # Errors
 /// When values do not go together.
-pub(crate) fn resolve(layers: &Layers, screen: Screen) -> Result<Resolved> {
-    let resolved = layers.clone().resolve(&device::machine())?;
+pub(crate) fn resolve(builder: &ConfigBuilder, screen: Screen) -> Result<Resolved> {
+    let resolved = builder.clone().resolve(&device::machine())?;
     for note in &resolved.notes {
         screen.say(format!("{}: {}", text!("word.note"), said(&note.to_string())));
     }

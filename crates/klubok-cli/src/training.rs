@@ -4,7 +4,7 @@ use klubok::{
     backend::Backend,
     config::{Config, Monitor},
     data::{Dataset, survey::Survey},
-    diagnose::{Diagnosis, before, setup::Setup, watch::Watch},
+    diagnose::{Diagnosis, before, observer::DiagnosisObserver, setup::Setup},
     nn::network::Network,
     rows::Field,
     train::{
@@ -73,11 +73,11 @@ impl Training<'_> {
         let chance = chance(&val_classes);
         let mut progress = Progress::new(screen, &data.parts, chance);
         let train_classes = data.class_counts(&data.parts.train);
-        let mut watch = Watch::new(data.parts.val.len() as u64)
+        let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
             .with_classes(&val_classes)
             .with_setup(Setup { config: config.clone(), train_classes });
-        watch.found_before(before::verdicts(&Survey::of(data)?, config));
-        let mut observers: Vec<&mut dyn Observer> = vec![&mut watch, &mut progress];
+        diagnosis.found_before(before::verdicts(&Survey::of(data)?, config));
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis, &mut progress];
         if let Some(lines) = &mut self.lines {
             lines.of(run.path());
             observers.push(&mut **lines);
@@ -99,7 +99,7 @@ impl Training<'_> {
         // Who looks at the page may go on looking; a program that waits for the answer does not
         // wait for people.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
-        let done = Done { summary, diagnosis: watch.diagnosis(), page };
+        let done = Done { summary, diagnosis: diagnosis.diagnosis(), page };
         self.conclude(&done, chance)?;
         Ok(Done { page: done.page.filter(|_| stays), ..done })
     }

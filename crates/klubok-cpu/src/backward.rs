@@ -14,7 +14,7 @@ use klubok_kernels::{
 
 use super::{
     Form, Piece,
-    block::{Block, Delta, Feature, Gate},
+    fused::{Delta, Feature, FusedLayer, Gate},
     products,
     tile::{COLUMNS, PER_UPDATE, Tile},
     update::{Sums, Update},
@@ -50,7 +50,7 @@ struct Gradients<'a> {
     shift: &'a mut [f32],
 }
 
-impl Block {
+impl FusedLayer {
     /// Turns the gradient at the last block's values into that at its product.
     pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, piece: Piece) {
         let (width, tile) = (self.y.width, self.weight.tile);
@@ -71,7 +71,7 @@ impl Block {
         &self,
         isa: Isa,
         pool: &mut Pool,
-        before: &mut Block,
+        before: &mut FusedLayer,
         piece: Piece,
     ) {
         let (width, tile) = (before.y.width, before.weight.tile);

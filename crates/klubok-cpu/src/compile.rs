@@ -17,7 +17,7 @@ use klubok_nn::{
 
 use super::{
     CpuBackend, CpuProgram,
-    block::{Block, Dropout, Feature, Norm, tile_features},
+    fused::{Dropout, Feature, FusedLayer, Norm, tile_features},
     input::{self, Input},
     loss::Targets,
     memory,
@@ -40,7 +40,7 @@ struct Chain<'a> {
     prepare: &'a Prepare,
     width: usize,
     dropout: Option<Dropout>,
-    blocks: Vec<Link>,
+    layers: Vec<Link>,
     /// Where each value can be read: 0 is the input, then the blocks.
     taps: Vec<Option<usize>>,
 }
@@ -91,15 +91,15 @@ fn allocate(
     (max_batch, most): (usize, usize),
     data: &[Arc<dyn Rows>],
 ) -> std::result::Result<CpuProgram, NotStarted> {
-    let last = chain.blocks.len() - 1;
-    let blocks = chain.blocks.iter().enumerate();
-    let blocks: std::result::Result<_, NoMemory> =
-        blocks.map(|(i, link)| link.block(plan, most, i == 0, i == last)).collect();
+    let last = chain.layers.len() - 1;
+    let layers = chain.layers.iter().enumerate();
+    let layers: std::result::Result<_, NoMemory> =
+        layers.map(|(i, link)| link.block(plan, most, i == 0, i == last)).collect();
     let outputs = plan.widths[plan.output.0];
     let counts = (plan.params.len(), plan.running.len());
     Ok(CpuProgram {
         isa: backend.isa,
-        blocks: blocks?,
+        layers: layers?,
         data: data.to_vec(),
         max_batch,
         most,
@@ -143,15 +143,15 @@ impl<'a> Chain<'a> {
         };
         let width = plan.widths[y.0];
         let taps = vec![None; plan.widths.len()];
-        let mut chain = Self { prepare, width, dropout: None, blocks: vec![], taps };
+        let mut chain = Self { prepare, width, dropout: None, layers: vec![], taps };
         chain.taps[y.0] = Some(0);
         let mut last = *y;
         for op in &plan.ops[1..] {
             chain.append(op, last, plan.seed)?;
             last = op.writes();
-            chain.taps[last.0] = Some(chain.blocks.len());
+            chain.taps[last.0] = Some(chain.layers.len());
         }
-        if chain.blocks.is_empty() || chain.taps[plan.output.0] != Some(chain.blocks.len()) {
+        if chain.layers.is_empty() || chain.taps[plan.output.0] != Some(chain.layers.len()) {
             return Err(unsupported("a plan whose output is not its last layer"));
         }
         Ok(chain)
@@ -159,7 +159,7 @@ impl<'a> Chain<'a> {
 
     /// Rows of a piece of a batch, all about as long. Normalisation needs the whole batch at once.
     fn piece(&self, max_batch: usize) -> usize {
-        if self.blocks.iter().any(|link| link.norm.is_some()) {
+        if self.layers.iter().any(|link| link.norm.is_some()) {
             return max_batch;
         }
         let pieces = max_batch.div_ceil(MOST);
@@ -171,10 +171,10 @@ impl<'a> Chain<'a> {
             || unsupported("operations other than linear, norm, activation, dropout");
         match op {
             Op::Linear { x, w, b, .. } if *x == last => {
-                self.blocks.push(Link { w: *w, b: *b, norm: None, f: None, dropout: None });
+                self.layers.push(Link { w: *w, b: *b, norm: None, f: None, dropout: None });
             }
             Op::Norm { x, gain, shift, mean, variance, .. } if *x == last => {
-                let link = self.blocks.last_mut().ok_or_else(out_of_order)?;
+                let link = self.layers.last_mut().ok_or_else(out_of_order)?;
                 if link.norm.is_some() || link.f.is_some() || link.dropout.is_some() {
                     return Err(out_of_order());
                 }
@@ -182,7 +182,7 @@ impl<'a> Chain<'a> {
                 self.taps[x.0] = None;
             }
             Op::Activate { x, f, .. } if *x == last => {
-                let link = self.blocks.last_mut().ok_or_else(out_of_order)?;
+                let link = self.layers.last_mut().ok_or_else(out_of_order)?;
                 if link.f.is_some() || link.dropout.is_some() {
                     return Err(out_of_order());
                 }
@@ -191,7 +191,7 @@ impl<'a> Chain<'a> {
             }
             Op::Dropout { x, p, stream, .. } if *x == last => {
                 let dropout =
-                    self.blocks.last_mut().map_or(&mut self.dropout, |link| &mut link.dropout);
+                    self.layers.last_mut().map_or(&mut self.dropout, |link| &mut link.dropout);
                 if dropout.is_some() {
                     return Err(out_of_order());
                 }
@@ -210,7 +210,7 @@ impl Link {
         max_batch: usize,
         first: bool,
         last: bool,
-    ) -> std::result::Result<Block, NoMemory> {
+    ) -> std::result::Result<FusedLayer, NoMemory> {
         let moments = plan.update.rule.moments().len();
         let parameter =
             |param: Param, tile| Parameter::new(&plan.params[param.0], param.0, tile, moments);
@@ -226,7 +226,7 @@ impl Link {
                 normalised: Buffer::new(width * padded(max_batch))?,
             })
         };
-        Block::new(
+        FusedLayer::new(
             parameter(self.w, tile_features(width, max_batch))?,
             self.b.map(|b| parameter(b, 1)).transpose()?,
             self.norm.map(norm).transpose()?,
@@ -287,7 +287,7 @@ fn needed(
     let params: f64 = plan.params.iter().map(|param| param.len() as f64).sum();
     // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two
     // more.
-    let widths: f64 = chain.blocks.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
+    let widths: f64 = chain.layers.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
     let values = padded(most) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
     let scratch = scratch(plan, chain.width, most + GROUP) as f64 * threads as f64;
     // Rows as they are stored, and moved.

@@ -14,13 +14,13 @@ use klubok_kernels::{
 use klubok_nn::layers::batch_norm::{EPSILON, MOMENTUM};
 
 use super::{
-    Pass,
-    block::{Block, Feature, Gate},
+    Mode,
+    fused::{Feature, FusedLayer, Gate},
     products,
     values::{GROUP, PER_VALUE, Values, spread},
 };
 
-impl Block {
+impl FusedLayer {
     /// Writes `y` from `x`, in training also what the backward pass needs.
     pub(super) fn forward(
         &mut self,
@@ -28,15 +28,15 @@ impl Block {
         pool: &mut Pool,
         x: &Values,
         batch: usize,
-        pass: Pass,
+        mode: Mode,
     ) {
         let (width, stride) = (self.y.width, self.y.stride);
         let (groups, f) = (batch.div_ceil(GROUP), self.f);
         let samples = groups * GROUP;
         let tile = self.weight.tile;
-        let training = matches!(pass, Pass::Train { .. });
+        let training = matches!(mode, Mode::Train { .. });
         let stored = training && self.gate == Gate::Stored;
-        let draw = self.dropout.and_then(|dropout| dropout.draw(pass));
+        let draw = self.dropout.and_then(|dropout| dropout.draw(mode));
         let alone = !training && batch == 1 && x.pairs.is_empty() && has_single(isa);
         if alone {
             transpose(isa, &mut self.alone, x.width, &x.rows, x.stride, x.width, 1);
@@ -77,7 +77,7 @@ impl Block {
                         let (z, normalised) = (&mut z[..samples], &mut normalised[..samples]);
                         scale(isa, z, 1.0, bias.get(row).copied().unwrap_or(0.0));
                         let (gain, shift) = (gain[first + row], shift[first + row]);
-                        normalise(isa, z, normalised, &mut features[row], gain, shift, batch, pass);
+                        normalise(isa, z, normalised, &mut features[row], gain, shift, batch, mode);
                     }
                     bias = &[];
                 }
@@ -104,15 +104,15 @@ fn normalise(
     gain: f32,
     shift: f32,
     batch: usize,
-    pass: Pass,
+    mode: Mode,
 ) {
-    let (mean, variance) = match pass {
-        Pass::Train { .. } => norm::statistics(isa, &z[..batch]),
-        Pass::Evaluate => (f64::from(feature.mean), f64::from(feature.variance)),
+    let (mean, variance) = match mode {
+        Mode::Train { .. } => norm::statistics(isa, &z[..batch]),
+        Mode::Evaluate => (f64::from(feature.mean), f64::from(feature.variance)),
     };
     feature.deviation = (variance + EPSILON).sqrt() as f32;
     norm::forward(isa, z, normalised, mean as f32, feature.deviation, gain, shift);
-    if let Pass::Train { track: true, .. } = pass {
+    if let Mode::Train { track: true, .. } = mode {
         let follow = |running: f32, new: f64| {
             let running = f64::from(running);
             (running + MOMENTUM * (new - running)) as f32

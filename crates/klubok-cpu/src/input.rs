@@ -23,9 +23,8 @@ use klubok_nn::{
 };
 
 use super::{
-    Pass,
-    block::Dropout,
-    check_field,
+    Mode, check_field,
+    fused::Dropout,
     memory::filled,
     tile::padded,
     values::{GROUP, PER_VALUE, Values, spread_samples},
@@ -92,11 +91,11 @@ impl Input {
         pool: &mut Pool,
         data: &dyn Rows,
         rows: &[u32],
-        pass: Pass,
+        mode: Mode,
     ) -> Result<()> {
         let spec = &data.fields()[Field::X.0];
         let (bytes, apart) = (spec.bytes(), padded(self.factor.len()));
-        let training = matches!(pass, Pass::Train { .. });
+        let training = matches!(mode, Mode::Train { .. });
         let reader = Reader {
             isa,
             kind: spec.kind,
@@ -104,7 +103,7 @@ impl Input {
             offset: &self.offset,
             moves: self.moves,
             dropout: self.dropout,
-            pass,
+            mode,
         };
         let failure = Mutex::new(None);
         let memory = (
@@ -161,7 +160,7 @@ struct Reader<'a> {
     offset: &'a [f32],
     moves: Option<Moves>,
     dropout: Option<Dropout>,
-    pass: Pass,
+    mode: Mode,
 }
 
 impl Reader<'_> {
@@ -176,7 +175,7 @@ impl Reader<'_> {
         first: usize,
     ) {
         let mut ready = stored;
-        if let (Some(moves), Pass::Train { step, first: place, .. }) = (self.moves, self.pass) {
+        if let (Some(moves), Mode::Train { step, first: place, .. }) = (self.moves, self.mode) {
             let samples = stored.chunks_exact(bytes).zip(moved.chunks_exact_mut(bytes));
             for (place, (stored, moved)) in (place + first as u32..).zip(samples) {
                 moves.apply(moved, stored, self.kind, step, place);
@@ -190,7 +189,7 @@ impl Reader<'_> {
     /// Multiplies `[samples][features]`, the first of them at this place in the batch, by the
     /// factors of dropout.
     fn drop_some(&self, scaled: &mut [f32], apart: usize, place: usize) {
-        let Some(draw) = self.dropout.and_then(|dropout| dropout.draw(self.pass)) else { return };
+        let Some(draw) = self.dropout.and_then(|dropout| dropout.draw(self.mode)) else { return };
         let draw = Draw { place: draw.place + place as u32, ..draw };
         for first in (0..self.factor.len()).step_by(FEATURES) {
             let (mut factors, mut turned) = ([0.0; FEATURES * GROUP], [0.0; FEATURES * GROUP]);

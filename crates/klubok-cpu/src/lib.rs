@@ -13,9 +13,9 @@
 //! Tiles depend on shapes alone and sum in a fixed order: the number of threads changes no bit.
 
 mod backward;
-mod block;
 mod compile;
 mod forward;
+mod fused;
 mod input;
 mod loss;
 mod memory;
@@ -42,7 +42,7 @@ use klubok_nn::{
 };
 pub use memory::Limits;
 
-use self::{block::Block, input::Input, loss::Targets, parameter::Parameter, update::Update};
+use self::{fused::FusedLayer, input::Input, loss::Targets, parameter::Parameter, update::Update};
 
 /// Runs plans in f32 on the processor.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +111,7 @@ struct CpuProgram {
     update: Update,
     clip_norm: Option<f64>,
     input: Input,
-    blocks: Vec<Block>,
+    layers: Vec<FusedLayer>,
     targets: Targets,
     /// Where each value of the plan can be read: 0 is the input, then the blocks.
     taps: Vec<Option<usize>>,
@@ -122,7 +122,7 @@ struct CpuProgram {
 
 /// What a forward pass is for.
 #[derive(Debug, Clone, Copy)]
-enum Pass {
+enum Mode {
     /// Batch statistics, which the running ones follow if `track`, and dropout.
     Train {
         /// Number of the step.
@@ -160,14 +160,14 @@ enum Form {
 impl Program for CpuProgram {
     fn load(&mut self, state: &State) -> Result<()> {
         let [params, running] = [(&state.params, self.counts.0), (&state.running, self.counts.1)];
-        for (what, (blocks, expected)) in [("parameters", params), ("running statistics", running)]
+        for (what, (layers, expected)) in [("parameters", params), ("running statistics", running)]
         {
-            if blocks.len() != expected {
+            if layers.len() != expected {
                 let what = what.to_owned();
-                return Err(PlanError::ShapeMismatch { what, expected, got: blocks.len() });
+                return Err(PlanError::ShapeMismatch { what, expected, got: layers.len() });
             }
         }
-        for block in &mut self.blocks {
+        for block in &mut self.layers {
             for parameter in block.parameters_mut() {
                 parameter.load(&state.params[parameter.index], &state.moments)?;
                 parameter.pack(self.isa, &mut self.pool);
@@ -181,19 +181,19 @@ impl Program for CpuProgram {
         self.collect(&mut state.params, parameter::Parameter::values);
         let moments = self.update.rule.moments().len();
         state.moments.resize_with(moments, Vec::new);
-        for (m, blocks) in state.moments.iter_mut().enumerate() {
-            self.collect(blocks, |parameter| parameter.moment(m));
+        for (m, layers) in state.moments.iter_mut().enumerate() {
+            self.collect(layers, |parameter| parameter.moment(m));
         }
         self.collect_running(&mut state.running);
         Ok(())
     }
 
-    fn store_block(&self, block: state::Block) -> Result<Numbers> {
-        let of = |p| self.blocks.iter().flat_map(Block::parameters).find(|of| of.index == p);
-        let values = match block {
-            state::Block::Param(p) => of(p).map(Parameter::values),
-            state::Block::Moment(m, p) => of(p).map(|parameter| parameter.moment(m)),
-            state::Block::Running(r) => {
+    fn store_tensor(&self, tensor: state::StateTensor) -> Result<Numbers> {
+        let of = |p| self.layers.iter().flat_map(FusedLayer::parameters).find(|of| of.index == p);
+        let values = match tensor {
+            state::StateTensor::Param(p) => of(p).map(Parameter::values),
+            state::StateTensor::Moment(m, p) => of(p).map(|parameter| parameter.moment(m)),
+            state::StateTensor::Running(r) => {
                 let mut all = Vec::new();
                 self.collect_running(&mut all);
                 return Ok(all.swap_remove(r));
@@ -217,11 +217,11 @@ impl Program for CpuProgram {
         };
         let mut figures = self.differentiate(data, step, true, form)?;
         if let Some(largest) = self.clip_norm {
-            let parameters = || self.blocks.iter().flat_map(Block::parameters);
+            let parameters = || self.layers.iter().flat_map(FusedLayer::parameters);
             let squares: f64 = parameters().map(|p| p.figures().0.gradient_sq).sum();
             let factor = clip::factor(squares.sqrt(), largest);
             let change = self.update.change(step.learning_rate, step.index, factor);
-            for block in &mut self.blocks {
+            for block in &mut self.layers {
                 for parameter in block.parameters_mut() {
                     parameter.apply(self.isa, &mut self.pool, change, &self.update);
                 }
@@ -231,7 +231,7 @@ impl Program for CpuProgram {
         let from = self.figures.params.len();
         let observed = if step.observe { self.counts.0 } else { 0 };
         self.figures.params.resize_with(from + observed, Default::default);
-        for parameter in self.blocks.iter().flat_map(Block::parameters) {
+        for parameter in self.layers.iter().flat_map(FusedLayer::parameters) {
             let (sums, penalty) = parameter.figures();
             figures.penalty += penalty;
             if step.observe {
@@ -265,11 +265,11 @@ impl Program for CpuProgram {
             }
         }
         for rows in rows.chunks(self.most) {
-            self.forward(data, rows, Pass::Evaluate)?;
+            self.forward(data, rows, Mode::Evaluate)?;
             for (tap, out) in taps.iter().zip(&mut out.values) {
                 let values = match self.taps[tap.0] {
                     None | Some(0) => &self.input.y,
-                    Some(block) => &self.blocks[block - 1].y,
+                    Some(block) => &self.layers[block - 1].y,
                 };
                 values.append_samples(self.isa, rows.len(), out);
             }
@@ -303,8 +303,8 @@ impl CpuProgram {
         for rows in step.rows.chunks(self.most) {
             let part = Step { rows, first: step.first + from as u32, ..*step };
             self.targets.gather(&*self.data[data.0], &part)?;
-            let pass = Pass::Train { step: step.index, first: part.first, track };
-            self.forward(data, rows, pass)?;
+            let mode = Mode::Train { step: step.index, first: part.first, track };
+            self.forward(data, rows, mode)?;
             self.loss(&part, &mut figures);
             let first = from == 0;
             from += rows.len();
@@ -314,18 +314,18 @@ impl CpuProgram {
     }
 
     /// All values for the rows of a piece.
-    fn forward(&mut self, data: DataId, rows: &[u32], pass: Pass) -> Result<()> {
-        self.input.forward(self.isa, &mut self.pool, &*self.data[data.0], rows, pass)?;
-        for i in 0..self.blocks.len() {
-            let (before, rest) = self.blocks.split_at_mut(i);
+    fn forward(&mut self, data: DataId, rows: &[u32], mode: Mode) -> Result<()> {
+        self.input.forward(self.isa, &mut self.pool, &*self.data[data.0], rows, mode)?;
+        for i in 0..self.layers.len() {
+            let (before, rest) = self.layers.split_at_mut(i);
             let x = before.last().map_or(&self.input.y, |block| &block.y);
-            rest[0].forward(self.isa, &mut self.pool, x, rows.len(), pass);
+            rest[0].forward(self.isa, &mut self.pool, x, rows.len(), mode);
         }
         Ok(())
     }
 
     fn loss(&mut self, step: &Step<'_>, figures: &mut StepFigures) {
-        let Some(last) = self.blocks.last_mut() else { unreachable!("a plan has a block") };
+        let Some(last) = self.layers.last_mut() else { unreachable!("a plan has a block") };
         let (y, delta) = (&last.y, &mut last.delta.rows);
         self.targets.loss(self.isa, &mut self.pool, y, delta, step, figures);
     }
@@ -334,11 +334,11 @@ impl CpuProgram {
     /// before them is done.
     fn backward(&mut self, piece: Piece, form: Form) {
         let (isa, pool) = (self.isa, &mut self.pool);
-        if let Some(last) = self.blocks.last_mut() {
+        if let Some(last) = self.layers.last_mut() {
             last.backward_output(isa, pool, piece);
         }
-        for i in (0..self.blocks.len()).rev() {
-            let (before, rest) = self.blocks.split_at_mut(i);
+        for i in (0..self.layers.len()).rev() {
+            let (before, rest) = self.layers.split_at_mut(i);
             let block = &mut rest[0];
             if let Some(before) = before.last_mut() {
                 block.backward_input(isa, pool, before, piece);
@@ -352,7 +352,7 @@ impl CpuProgram {
     fn collect(&self, out: &mut Vec<Numbers>, of: impl Fn(&Parameter) -> Vec<f32>) {
         out.clear();
         out.resize_with(self.counts.0, || Numbers::F32(vec![]));
-        for parameter in self.blocks.iter().flat_map(Block::parameters) {
+        for parameter in self.layers.iter().flat_map(FusedLayer::parameters) {
             out[parameter.index] = Numbers::F32(of(parameter));
         }
     }
@@ -360,7 +360,7 @@ impl CpuProgram {
     fn collect_running(&self, out: &mut Vec<Numbers>) {
         out.clear();
         out.resize_with(self.counts.1, || Numbers::F32(vec![]));
-        self.blocks.iter().for_each(|block| block.store_running(out));
+        self.layers.iter().for_each(|block| block.store_running(out));
     }
 }
 

@@ -7,7 +7,7 @@ use klubok_kernels::{
 };
 
 use super::{
-    block::Delta,
+    fused::Delta,
     parameter::Parameter,
     values::{GROUP, Values},
 };

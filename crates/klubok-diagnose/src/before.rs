@@ -149,12 +149,12 @@ mod tests {
         ClassCount,
         survey::{Copies, Counts},
     };
-    use klubok_train::config::{DataKind, Layers, Machine, Preset};
+    use klubok_train::config::{ConfigBuilder, DataKind, Machine, Preset};
 
     use super::*;
 
     fn config(set: &str) -> Config {
-        let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+        let mut layers = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
         layers.assign(set).unwrap();
         layers.resolve(&Machine::plain(1)).unwrap().config
     }

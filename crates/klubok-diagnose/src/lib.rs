@@ -3,7 +3,7 @@
 //! [`history`] reads a history: a run's folder, CSV, JSON or TensorBoard's event files. A
 //! [`tracker::Tracker`] is told it epoch by epoch and can say its phases and verdicts at any
 //! moment; it never looks ahead, so that a finished history and a training under way are judged
-//! alike. [`watch::Watch`] is the tracker as an observer of a training. [`mod@before`] judges the
+//! alike. [`observer::DiagnosisObserver`] is the tracker as an observer of a training. [`mod@before`] judges the
 //! data alone, before any training.
 
 pub mod before;
@@ -19,6 +19,7 @@ mod layers;
 mod meaning;
 pub mod metrics;
 mod naming;
+pub mod observer;
 pub mod remedy;
 mod rise;
 pub mod row;
@@ -26,7 +27,6 @@ mod series;
 pub mod setup;
 pub mod tracker;
 mod verdicts;
-pub mod watch;
 
 use klubok_train::event::{Phase, Verdict, epoch_number};
 use serde::{Serialize, Serializer};

@@ -278,7 +278,7 @@ fn two_digits(number: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use klubok_train::{
-        config::{DataKind, Layers, Machine, Preset},
+        config::{ConfigBuilder, DataKind, Machine, Preset},
         event::Evidence,
     };
 
@@ -317,7 +317,7 @@ mod tests {
 
     /// A tracker of a training with these settings over a preset.
     fn set_up(preset: Preset, sets: &[&str], train: u64) -> Tracker {
-        let mut layers = Layers::new(preset, DataKind::Pictures);
+        let mut layers = ConfigBuilder::new(preset, DataKind::Pictures);
         sets.iter().for_each(|set| layers.assign(set).unwrap());
         let config = layers.resolve(&Machine::plain(1)).unwrap().config;
         Tracker::new(None).with_setup(Setup { config, train_classes: vec![train, train] })

@@ -142,7 +142,7 @@ mod tests {
     use klubok_nn::{
         calibration::Calibration,
         init::Init,
-        network::{Answer, Hidden, Network, Start},
+        network::{Hidden, Network, OutputKind, Start},
         plan::Picture,
     };
 
@@ -162,7 +162,7 @@ mod tests {
             input_dropout: 0.0,
             hidden: vec![hidden(4, true), hidden(5, false)],
             outputs: 2,
-            answer: Answer::Classes,
+            answer: OutputKind::Classes,
         };
         let init = Init::He;
         let start = Start { hidden: init, output: init, output_bias: vec![] };

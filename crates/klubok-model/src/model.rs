@@ -14,7 +14,7 @@ use klubok_data::{Input, bounded, limits, preprocess::Preprocessing};
 use klubok_nn::{
     calibration::Calibration,
     layers::{activation, batch_norm},
-    network::{Answer, MOST_HIDDEN, Network},
+    network::{MOST_HIDDEN, Network, OutputKind},
     plan::Picture,
     state::{Numbers, Weights},
 };
@@ -293,11 +293,11 @@ impl Model {
         if network.hidden.len() > MOST_HIDDEN {
             return Err(Flaw::Deep { layers: network.hidden.len() });
         }
-        let unnamed = network.answer == Answer::Numbers && classes.is_empty();
+        let unnamed = network.answer == OutputKind::Numbers && classes.is_empty();
         if classes.len() != outputs && !unnamed {
             return Err(Flaw::Classes { classes: classes.len(), outputs });
         }
-        if network.answer == Answer::Classes && outputs == 1 {
+        if network.answer == OutputKind::Classes && outputs == 1 {
             return Err(Flaw::OneClass);
         }
         let mut names = BTreeSet::new();

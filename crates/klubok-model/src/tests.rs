@@ -12,7 +12,7 @@ use klubok_data::{
 use klubok_nn::{
     calibration::Calibration,
     init::Init,
-    network::{Answer, Hidden, Network, Start},
+    network::{Hidden, Network, OutputKind, Start},
     plan::{Activation, Picture},
     state::{Numbers, Weights},
 };
@@ -61,7 +61,7 @@ fn model() -> Model {
         input_dropout: 0.1,
         hidden: vec![hidden(3, true), hidden(2, false)],
         outputs: 2,
-        answer: Answer::Classes,
+        answer: OutputKind::Classes,
     };
     let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
     let state = network.start(&start, 5);
@@ -428,7 +428,7 @@ prop_compose! {
             input_dropout: 0.0,
             hidden: hidden.collect(),
             outputs: classes.len(),
-            answer: Answer::Classes,
+            answer: OutputKind::Classes,
         };
         let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
         let state = network.start(&start, seed);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::{
     backend::{Backend, DataId, Figures, Outputs, ParamFigures, Program, Step},
     init::Init,
-    network::{Answer, Hidden, Network, Start},
+    network::{Hidden, Network, OutputKind, Start},
     optim::{Rule, UpdateSpec},
     plan::{Activation, Augment, LossKind, LossSpec, Op, Picture, Plan, Precision, Prepare, Value},
     reference::ReferenceBackend,
@@ -85,7 +85,7 @@ impl Case {
                 input_dropout: 0.0,
                 hidden: hidden.iter().map(layer).collect(),
                 outputs,
-                answer: Answer::Classes,
+                answer: OutputKind::Classes,
             },
             loss: LossSpec::CROSS_ENTROPY,
             update: UpdateSpec::SGD,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-pub use crate::state::{Block, Numbers, State, Weights};
+pub use crate::state::{Numbers, State, StateTensor, Weights};
 use crate::{
     error::Result,
     plan::{Plan, Precision, Value},
@@ -119,12 +119,12 @@ pub trait Program: Send {
     /// # Errors
     /// When the device fails.
     fn store(&self, state: &mut State) -> Result<()>;
-    /// Copies one block of what training changes: a file can be written without a second copy of it
+    /// Copies one tensor of what training changes: a file can be written without a second copy of it
     /// all.
     ///
     /// # Errors
     /// When the device fails.
-    fn store_block(&self, block: Block) -> Result<Numbers>;
+    fn store_tensor(&self, tensor: StateTensor) -> Result<Numbers>;
     /// Copies weights and running statistics only.
     ///
     /// # Errors

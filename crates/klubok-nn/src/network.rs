@@ -26,7 +26,7 @@ pub struct Network {
     /// Output values: one a class, a label or a number to predict.
     pub outputs: usize,
     /// How the last linear values become an answer.
-    pub answer: Answer,
+    pub answer: OutputKind,
 }
 
 /// One hidden layer: linear, then batch normalisation, activation and dropout.
@@ -46,7 +46,7 @@ pub struct Hidden {
 /// How the last linear values ("logits") become an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum OutputKind {
     /// Softmax: confidences of classes that exclude each other.
     Classes,
     /// Sigmoid: a confidence for each label by itself.
@@ -205,7 +205,7 @@ mod tests {
             dropout: 0.5,
         };
         let hidden = vec![layer(7, true), layer(5, false)];
-        Network { inputs: 4, input_dropout: 0.1, hidden, outputs: 3, answer: Answer::Classes }
+        Network { inputs: 4, input_dropout: 0.1, hidden, outputs: 3, answer: OutputKind::Classes }
     }
 
     #[test]

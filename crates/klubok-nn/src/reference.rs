@@ -20,7 +20,7 @@ use crate::{
     plan::{LossKind, Op, ParamKind, Plan, Precision, Prepare, Value},
     rng::{Purpose, key},
     rows::{Field, Rows},
-    state::{Block, Numbers, State, Weights},
+    state::{Numbers, State, StateTensor, Weights},
 };
 
 /// Interprets plans in f64 on one thread.
@@ -60,7 +60,7 @@ struct Reference {
 }
 
 /// What a forward pass leaves behind for the backward pass.
-struct Pass {
+struct Saved {
     /// Every value of the plan, `[batch, width]`.
     values: Vec<Vec<f64>>,
     /// Batch statistics of each operation (normalisations only).
@@ -90,11 +90,11 @@ impl Program for Reference {
         Ok(())
     }
 
-    fn store_block(&self, block: Block) -> Result<Numbers> {
-        let of = match block {
-            Block::Param(p) => &self.params[p],
-            Block::Moment(m, p) => &self.moments[m][p],
-            Block::Running(r) => &self.running[r],
+    fn store_tensor(&self, tensor: StateTensor) -> Result<Numbers> {
+        let of = match tensor {
+            StateTensor::Param(p) => &self.params[p],
+            StateTensor::Moment(m, p) => &self.moments[m][p],
+            StateTensor::Running(r) => &self.running[r],
         };
         Ok(Numbers::F64(of.clone()))
     }
@@ -106,17 +106,17 @@ impl Program for Reference {
     }
 
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
-        let pass = self.forward(data, step.rows, Some(step))?;
-        let (figures, gradients) = self.differentiate(data, step, &pass)?;
-        self.track(&pass, step.rows.len());
+        let saved = self.forward(data, step.rows, Some(step))?;
+        let (figures, gradients) = self.differentiate(data, step, &saved)?;
+        self.track(&saved, step.rows.len());
         self.figures.steps.push(StepFigures { observed: step.observe, ..figures });
         self.update(gradients, step);
         Ok(())
     }
 
     fn gradients(&mut self, data: DataId, step: &Step<'_>, out: &mut Weights) -> Result<()> {
-        let pass = self.forward(data, step.rows, Some(step))?;
-        let (_, gradients) = self.differentiate(data, step, &pass)?;
+        let saved = self.forward(data, step.rows, Some(step))?;
+        let (_, gradients) = self.differentiate(data, step, &saved)?;
         out.params = get(&gradients);
         out.running.clear();
         Ok(())
@@ -129,10 +129,10 @@ impl Program for Reference {
         taps: &[Value],
         out: &mut Outputs,
     ) -> Result<()> {
-        let pass = self.forward(data, rows, None)?;
+        let saved = self.forward(data, rows, None)?;
         out.values.clear();
         out.values
-            .extend(taps.iter().map(|tap| pass.values[tap.0].iter().map(|&v| v as f32).collect()));
+            .extend(taps.iter().map(|tap| saved.values[tap.0].iter().map(|&v| v as f32).collect()));
         Ok(())
     }
 
@@ -155,16 +155,16 @@ impl Reference {
 
     /// All values for these rows; in training (`step`) with augmentation, dropout and batch
     /// statistics.
-    fn forward(&self, data: DataId, rows: &[u32], step: Option<&Step<'_>>) -> Result<Pass> {
+    fn forward(&self, data: DataId, rows: &[u32], step: Option<&Step<'_>>) -> Result<Saved> {
         let batch = rows.len();
         let count = self.plan.ops.len();
-        let mut pass = Pass {
+        let mut saved = Saved {
             values: self.plan.widths.iter().map(|w| vec![0.0; w * batch]).collect(),
             statistics: vec![Statistics::default(); count],
             factors: vec![vec![]; count],
         };
         for (i, op) in self.plan.ops.iter().enumerate() {
-            let mut y = std::mem::take(&mut pass.values[op.writes().0]);
+            let mut y = std::mem::take(&mut saved.values[op.writes().0]);
             match op {
                 Op::Input { prepare, .. } => {
                     let stored = self.stored(data, rows, prepare, step)?;
@@ -175,21 +175,21 @@ impl Reference {
                 }
                 Op::Linear { x, w, b, .. } => {
                     let b = b.map_or(&[][..], |b| &self.params[b.0]);
-                    let (inputs, x) = (self.plan.widths[x.0], self.factor(&pass.values[x.0]));
+                    let (inputs, x) = (self.plan.widths[x.0], self.factor(&saved.values[x.0]));
                     linear::forward(&mut y, &x, &self.factor(&self.params[w.0]), b, inputs);
                 }
                 Op::Norm { x, gain, shift, mean, variance, .. } => {
-                    let x = &pass.values[x.0];
+                    let x = &saved.values[x.0];
                     let (gain, shift) = (&self.params[gain.0], &self.params[shift.0]);
-                    pass.statistics[i] = if step.is_some() {
+                    saved.statistics[i] = if step.is_some() {
                         batch_norm::statistics(x, gain.len())
                     } else {
                         let of = |s: usize| self.running[s].clone();
                         Statistics { mean: of(mean.0), variance: of(variance.0) }
                     };
-                    batch_norm::forward(&mut y, x, gain, shift, &pass.statistics[i]);
+                    batch_norm::forward(&mut y, x, gain, shift, &saved.statistics[i]);
                 }
-                Op::Activate { x, f, .. } => activation::forward(&mut y, &pass.values[x.0], *f),
+                Op::Activate { x, f, .. } => activation::forward(&mut y, &saved.values[x.0], *f),
                 Op::Dropout { x, p, stream, .. } => {
                     let mut factors = vec![1.0; y.len()];
                     if let Some(step) = step {
@@ -200,13 +200,13 @@ impl Reference {
                             dropout::factors(factors, *p, key, step.index, place);
                         }
                     }
-                    dropout::forward(&mut y, &pass.values[x.0], &factors);
-                    pass.factors[i] = factors;
+                    dropout::forward(&mut y, &saved.values[x.0], &factors);
+                    saved.factors[i] = factors;
                 }
             }
-            pass.values[op.writes().0] = y;
+            saved.values[op.writes().0] = y;
         }
-        Ok(pass)
+        Ok(saved)
     }
 
     /// Stored values of the rows, in training with pictures mirrored and shifted.
@@ -234,10 +234,10 @@ impl Reference {
         &self,
         data: DataId,
         step: &Step<'_>,
-        pass: &Pass,
+        saved: &Saved,
     ) -> Result<(StepFigures, Vec<Vec<f64>>)> {
-        let (mut figures, dz) = self.loss(data, step, &pass.values[self.plan.output.0])?;
-        let mut gradients = self.backward(pass, dz);
+        let (mut figures, dz) = self.loss(data, step, &saved.values[self.plan.output.0])?;
+        let mut gradients = self.backward(saved, dz);
         let update = &self.plan.update;
         for ((spec, w), g) in self.plan.params.iter().zip(&self.params).zip(&mut gradients) {
             if spec.kind == ParamKind::Weight {
@@ -288,9 +288,9 @@ impl Reference {
     }
 
     /// The chain rule: from the gradient at the logits back through every operation.
-    fn backward(&self, pass: &Pass, dlogits: Vec<f64>) -> Vec<Vec<f64>> {
+    fn backward(&self, saved: &Saved, dlogits: Vec<f64>) -> Vec<Vec<f64>> {
         let mut gradients: Vec<Vec<f64>> = self.params.iter().map(|p| vec![0.0; p.len()]).collect();
-        let mut dvalues: Vec<Vec<f64>> = pass.values.iter().map(|v| vec![0.0; v.len()]).collect();
+        let mut dvalues: Vec<Vec<f64>> = saved.values.iter().map(|v| vec![0.0; v.len()]).collect();
         dvalues[self.plan.output.0] = dlogits;
         for (i, op) in self.plan.ops.iter().enumerate().rev() {
             let dy = std::mem::take(&mut dvalues[op.writes().0]);
@@ -301,7 +301,7 @@ impl Reference {
                     let mut db = b.map(|b| std::mem::take(&mut gradients[b.0])).unwrap_or_default();
                     let (inputs, dx) = (self.plan.widths[x.0], &mut dvalues[x.0]);
                     let [dz, x, weights] =
-                        [&dy, &pass.values[x.0], &self.params[w.0]].map(|of| self.factor(of));
+                        [&dy, &saved.values[x.0], &self.params[w.0]].map(|of| self.factor(of));
                     linear::backward(dx, &mut dw, &mut db, &dz, &x, &weights, inputs);
                     // A bias is no product: its gradient sums what was not rounded.
                     for (i, (dy, dz)) in dy.iter().zip(&*dz).enumerate().filter(|_| b.is_some()) {
@@ -316,29 +316,29 @@ impl Reference {
                 Op::Norm { x, gain, shift, .. } => {
                     let mut dgain = std::mem::take(&mut gradients[gain.0]);
                     let (dx, dshift) = (&mut dvalues[x.0], &mut gradients[shift.0]);
-                    let (x, of) = (&pass.values[x.0], &pass.statistics[i]);
+                    let (x, of) = (&saved.values[x.0], &saved.statistics[i]);
                     batch_norm::backward(dx, &mut dgain, dshift, &dy, x, &self.params[gain.0], of);
                     gradients[gain.0] = dgain;
                 }
                 Op::Activate { x, f, .. } => {
-                    activation::backward(&mut dvalues[x.0], &dy, &pass.values[x.0], *f);
+                    activation::backward(&mut dvalues[x.0], &dy, &saved.values[x.0], *f);
                 }
                 Op::Dropout { x, .. } => {
-                    dropout::backward(&mut dvalues[x.0], &dy, &pass.factors[i]);
+                    dropout::backward(&mut dvalues[x.0], &dy, &saved.factors[i]);
                 }
             }
         }
         gradients
     }
 
-    fn track(&mut self, pass: &Pass, batch: usize) {
+    fn track(&mut self, saved: &Saved, batch: usize) {
         for (i, op) in self.plan.ops.iter().enumerate() {
             if let Op::Norm { mean, variance, .. } = op {
                 let [mean, variance] = self
                     .running
                     .get_disjoint_mut([mean.0, variance.0])
                     .expect("a plan keeps mean and variance apart");
-                batch_norm::track(mean, variance, &pass.statistics[i], batch);
+                batch_norm::track(mean, variance, &saved.statistics[i], batch);
             }
         }
     }

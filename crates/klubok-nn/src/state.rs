@@ -67,9 +67,9 @@ impl Numbers {
     }
 }
 
-/// One block of numbers of a [`State`].
+/// Names one tensor of a [`State`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Block {
+pub enum StateTensor {
     /// Of this parameter.
     Param(usize),
     /// Of this moment of the rule, for this parameter.
@@ -82,7 +82,7 @@ pub enum Block {
 /// plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
-    /// One block a parameter.
+    /// One tensor per parameter.
     pub params: Vec<Numbers>,
     /// Moments: `moments[m][p]` is moment `m` of the rule for parameter `p`.
     pub moments: Vec<Vec<Numbers>>,
@@ -91,15 +91,15 @@ pub struct State {
 }
 
 impl State {
-    /// A block of it.
+    /// One of its tensors.
     ///
     /// # Panics
-    /// When there is no such block.
-    pub fn block(&self, block: Block) -> &Numbers {
-        match block {
-            Block::Param(p) => &self.params[p],
-            Block::Moment(m, p) => &self.moments[m][p],
-            Block::Running(r) => &self.running[r],
+    /// When there is no such tensor.
+    pub fn tensor(&self, tensor: StateTensor) -> &Numbers {
+        match tensor {
+            StateTensor::Param(p) => &self.params[p],
+            StateTensor::Moment(m, p) => &self.moments[m][p],
+            StateTensor::Running(r) => &self.running[r],
         }
     }
 }
@@ -114,7 +114,7 @@ impl From<Weights> for State {
 /// Weights alone: what validation, `best` and model files need.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Weights {
-    /// One block a parameter.
+    /// One tensor per parameter.
     pub params: Vec<Numbers>,
     /// Running statistics.
     pub running: Vec<Numbers>,

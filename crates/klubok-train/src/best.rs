@@ -97,7 +97,7 @@ impl Best {
             }
             Monitor::Auto | Monitor::ValLossCalibrated if is_far_above => false,
             Monitor::Auto | Monitor::ValLossCalibrated | Monitor::ValLoss => {
-                self.watched_loss(monitor) < earlier.watched_loss(monitor)
+                self.monitored_loss(monitor) < earlier.monitored_loss(monitor)
             }
             Monitor::ValAccuracy => is_more_right,
             Monitor::Last => true,
@@ -106,7 +106,7 @@ impl Best {
 
     /// The loss that the choice of an epoch, and a reduction of the learning rate on a plateau, go
     /// by.
-    pub fn watched_loss(&self, monitor: Monitor) -> Option<f64> {
+    pub fn monitored_loss(&self, monitor: Monitor) -> Option<f64> {
         match monitor {
             Monitor::Auto => self.mean_loss_calibrated.or(self.calibrated_loss()),
             Monitor::ValLossCalibrated => self.calibrated_loss(),

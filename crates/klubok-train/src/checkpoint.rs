@@ -18,7 +18,7 @@ use klubok_model::{
 use klubok_nn::{
     error::PlanError,
     plan::{ParamSpec, Plan, RunningSpec},
-    state::{Block, Numbers, State, Weights},
+    state::{Numbers, State, StateTensor, Weights},
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ pub struct Contents<'a> {
     /// Weights of the best epoch.
     pub best: &'a Weights,
     /// The weights, moments and running statistics now, block by block.
-    pub state: &'a dyn Fn(Block) -> Result<Cow<'a, Numbers>>,
+    pub state: &'a dyn Fn(StateTensor) -> Result<Cow<'a, Numbers>>,
 }
 
 /// Writes a checkpoint of a training of `plan`; the file is replaced whole or not at all.
@@ -214,7 +214,7 @@ fn damaged(path: &Path, reason: &impl ToString) -> crate::RunError {
 /// A block of a checkpoint.
 #[derive(Debug, Clone, Copy)]
 enum Part {
-    State(Block),
+    State(StateTensor),
     BestParam(usize),
     BestRunning(usize),
     /// Update ratios of the epoch (0) or since the last chosen step (1), of a layer.
@@ -243,12 +243,12 @@ fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
     };
     let moments = plan.update.rule.moments().iter().enumerate();
     let moments = moments.flat_map(|(m, moment)| {
-        params(&format!("moments.{moment}"), &|p| Part::State(Block::Moment(m, p)))
+        params(&format!("moments.{moment}"), &|p| Part::State(StateTensor::Moment(m, p)))
     });
     [
-        params("params", &|p| Part::State(Block::Param(p))),
+        params("params", &|p| Part::State(StateTensor::Param(p))),
         moments.collect(),
-        running("running", |r| Part::State(Block::Running(r))),
+        running("running", |r| Part::State(StateTensor::Running(r))),
         params("best", &Part::BestParam),
         running("best", Part::BestRunning),
         ratios("epoch_ratios", 0),

@@ -1,7 +1,7 @@
 //! What others may do to a training under way: ask it to rest, to go on, to take another learning
 //! rate, to stop, and look at the network between two steps.
 //!
-//! Any thread may ask through a [`Control`]. Before each step the training looks at two numbers
+//! Any thread may ask through a [`Control`]. Before each step the training inspections at two numbers
 //! that need no lock; only when something was asked it takes one. What a person did is written to
 //! the run's `events.jsonl`, with its step, and synced, before it is done: a run that is killed
 //! does it again when it goes on, and another training can repeat it.
@@ -22,7 +22,7 @@ use crate::progress::Progress;
 
 /// A look at a training between two steps: at the weights, and how far it has come. It takes
 /// training time, so it should be short.
-pub type Look = Box<dyn FnOnce(&dyn Program, &Progress) + Send>;
+pub type Inspection = Box<dyn FnOnce(&dyn Program, &Progress) + Send>;
 
 /// How others reach a training under way.
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub struct Control {
     /// Something other than a look was asked.
     called: AtomicBool,
     /// Looks that wait.
-    looks: AtomicUsize,
+    inspections: AtomicUsize,
     asked: Mutex<Asked>,
     arrived: Condvar,
 }
@@ -42,7 +42,7 @@ struct Asked {
     /// Acts, each with who is told when it stands in the log.
     acts: VecDeque<(Act, mpsc::Sender<()>)>,
     /// Looks, each with the step before which it is too early for it.
-    looks: VecDeque<(u64, Look)>,
+    inspections: VecDeque<(u64, Inspection)>,
 }
 
 impl Control {
@@ -50,12 +50,12 @@ impl Control {
     pub const fn new() -> Self {
         Self {
             called: AtomicBool::new(false),
-            looks: AtomicUsize::new(0),
+            inspections: AtomicUsize::new(0),
             asked: Mutex::new(Asked {
                 interrupted: false,
                 closed: false,
                 acts: VecDeque::new(),
-                looks: VecDeque::new(),
+                inspections: VecDeque::new(),
             }),
             arrived: Condvar::new(),
         }
@@ -83,16 +83,16 @@ impl Control {
     }
 
     /// Asks for a look. When the training has ended it is dropped.
-    pub fn look(&self, look: Look) {
-        self.look_from(0, look);
+    pub fn inspect(&self, inspection: Inspection) {
+        self.inspect_from(0, inspection);
     }
 
     /// Asks for a look after so many updates at the earliest. A look may ask for another one.
-    pub fn look_from(&self, step: u64, look: Look) {
+    pub fn inspect_from(&self, step: u64, inspection: Inspection) {
         let mut asked = self.asked();
         if !asked.closed {
-            asked.looks.push_back((step, look));
-            self.looks.store(asked.looks.len(), Ordering::Relaxed);
+            asked.inspections.push_back((step, inspection));
+            self.inspections.store(asked.inspections.len(), Ordering::Relaxed);
             self.arrived.notify_all();
         }
     }
@@ -117,8 +117,8 @@ impl Control {
     }
 
     /// True when a look waits.
-    pub(super) fn has_look(&self) -> bool {
-        self.looks.load(Ordering::Relaxed) > 0
+    pub(super) fn has_inspection(&self) -> bool {
+        self.inspections.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn interrupted(&self) -> bool {
@@ -134,30 +134,30 @@ impl Control {
     }
 
     /// The next look for which it is not too early at this step.
-    pub(super) fn next_look(&self, step: u64) -> Option<Look> {
+    pub(super) fn next_inspection(&self, step: u64) -> Option<Inspection> {
         let mut asked = self.asked();
-        let due = asked.looks.iter().position(|(from, _)| *from <= step)?;
-        let look = asked.looks.remove(due);
-        self.looks.store(asked.looks.len(), Ordering::Relaxed);
-        look.map(|(_, look)| look)
+        let due = asked.inspections.iter().position(|(from, _)| *from <= step)?;
+        let inspection = asked.inspections.remove(due);
+        self.inspections.store(asked.inspections.len(), Ordering::Relaxed);
+        inspection.map(|(_, inspection)| inspection)
     }
 
     /// Sleeps until something is asked that can be done at this step.
     pub(super) fn wait(&self, step: u64) {
         let nothing = |asked: &mut Asked| {
-            let look = asked.looks.iter().any(|(from, _)| *from <= step);
-            !asked.interrupted && asked.acts.is_empty() && !look
+            let inspection = asked.inspections.iter().any(|(from, _)| *from <= step);
+            !asked.interrupted && asked.acts.is_empty() && !inspection
         };
         drop(self.arrived.wait_while(self.asked(), nothing));
     }
 
-    /// The training has ended: acts and looks that wait are dropped, and so are those that come.
+    /// The training has ended: acts and inspections that wait are dropped, and so are those that come.
     pub(super) fn close(&self) {
         let mut asked = self.asked();
         asked.closed = true;
-        asked.looks.clear();
+        asked.inspections.clear();
         asked.acts.clear();
-        self.looks.store(0, Ordering::Relaxed);
+        self.inspections.store(0, Ordering::Relaxed);
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
     fn who_waits_is_woken_by_whatever_is_asked() {
         for ask in [
             (|control: &Control| drop(control.ask(Act::GoOn))) as fn(&Control),
-            |control| control.look(Box::new(|_, _| {})),
+            |control| control.inspect(Box::new(|_, _| {})),
             |control| assert!(control.interrupt()),
         ] {
             let control = Control::new();
@@ -204,14 +204,14 @@ mod tests {
     #[test]
     fn a_look_waits_for_its_step() {
         let control = Control::new();
-        control.look_from(3, Box::new(|_, _| {}));
-        control.look(Box::new(|_, _| {}));
-        assert!(control.next_look(2).is_some() && control.next_look(2).is_none());
-        assert!(control.has_look());
+        control.inspect_from(3, Box::new(|_, _| {}));
+        control.inspect(Box::new(|_, _| {}));
+        assert!(control.next_inspection(2).is_some() && control.next_inspection(2).is_none());
+        assert!(control.has_inspection());
         // Who rests before that step is woken by something else only.
         control.ask(Act::GoOn);
         control.wait(2);
-        assert!(control.next_look(3).is_some() && !control.has_look());
+        assert!(control.next_inspection(3).is_some() && !control.has_inspection());
     }
 
     #[test]
@@ -232,16 +232,16 @@ mod tests {
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         for before in [true, false] {
             let sender = sender.clone();
-            let look = Box::new(move |_: &dyn Program, _: &Progress| drop(sender));
+            let inspection = Box::new(move |_: &dyn Program, _: &Progress| drop(sender));
             if before {
-                control.look(look);
+                control.inspect(inspection);
                 control.close();
             } else {
-                control.look(look);
+                control.inspect(inspection);
             }
         }
         drop(sender);
         // Whoever waits for an answer learns at once that none comes.
-        assert!(receiver.recv().is_err() && !control.has_look());
+        assert!(receiver.recv().is_err() && !control.has_inspection());
     }
 }

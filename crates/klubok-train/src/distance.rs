@@ -9,7 +9,7 @@ use klubok_nn::{
     backend::Program,
     network::{Network, Start},
     plan::{ParamKind, Plan},
-    state::{Block, Numbers},
+    state::{Numbers, StateTensor},
 };
 
 use crate::{error::Result, task::Task};
@@ -55,7 +55,7 @@ impl Distance {
         let mut distances = vec![None; plan.layers.len()];
         let params = plan.params.iter().enumerate();
         for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
-            let now = program.store_block(Block::Param(p))?;
+            let now = program.store_tensor(StateTensor::Param(p))?;
             let (moved_sq, start_sq) = squares(&self.origin(spec.layer), &now);
             distances[spec.layer] = (start_sq > 0.0).then(|| (moved_sq / start_sq).sqrt());
         }

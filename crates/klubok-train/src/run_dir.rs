@@ -22,7 +22,7 @@ use serde::Serialize;
 pub use crate::run_info::RunInfo;
 use crate::{
     Result, RunError, checkpoint,
-    config::{Config, Layers},
+    config::{Config, ConfigBuilder},
     logs::{EVENTS, METRICS, STEPS},
     progress::Progress,
     trainer::Snapshot,
@@ -355,7 +355,7 @@ fn text(config: &Config, info: &RunInfo) -> Result<String> {
 }
 
 fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
-    let resolved = Layers::of_run(text, CONFIG).map_err(|error| error.to_string())?;
+    let resolved = ConfigBuilder::of_run(text, CONFIG).map_err(|error| error.to_string())?;
     let (mut config, mut info) =
         (resolved.config, resolved.run.ok_or("it has no section `[run]`")?);
     // Where an earlier klubok wrote it.
@@ -402,12 +402,12 @@ mod tests {
     use std::{thread, time::Duration};
 
     use super::*;
-    use crate::config::{DataKind, Layers, Machine, Preset};
+    use crate::config::{ConfigBuilder, DataKind, Machine, Preset};
 
     fn config() -> Config {
-        let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
-        layers.assign("model.dropout=0.1,0.2,0.3").unwrap();
-        layers.resolve(&Machine::plain(2)).unwrap().config
+        let mut builder = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
+        builder.assign("model.dropout=0.1,0.2,0.3").unwrap();
+        builder.resolve(&Machine::plain(2)).unwrap().config
     }
 
     fn info() -> RunInfo {

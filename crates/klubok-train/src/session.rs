@@ -246,9 +246,9 @@ impl OnDisk<'_> {
             }
             None => None,
         };
-        let state = |block| match &good {
-            Some(state) => Ok(Cow::Borrowed(state.block(block))),
-            None => trainer.block(block).map(Cow::Owned),
+        let state = |tensor| match &good {
+            Some(state) => Ok(Cow::Borrowed(state.tensor(tensor))),
+            None => trainer.tensor(tensor).map(Cow::Owned),
         };
         let contents = Contents { settings: &self.settings, progress, best, state: &state };
         checkpoint::write(&path, &contents, lengths, &self.plan)

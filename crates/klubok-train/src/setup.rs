@@ -1,7 +1,7 @@
 //! From settings and data to what training is built of: network, loss, update rule and start.
 
 use klubok_nn::{
-    network::{Answer, Hidden, Network, Start},
+    network::{Hidden, Network, OutputKind, Start},
     optim::{
         Rule, UpdateSpec,
         schedule::{Curve, LearningRate},
@@ -27,7 +27,7 @@ impl Config {
             hidden: hidden.collect(),
             outputs,
             answer: match self.train.loss {
-                Loss::CrossEntropy => Answer::Classes,
+                Loss::CrossEntropy => OutputKind::Classes,
             },
         }
     }
@@ -122,10 +122,10 @@ mod tests {
     use klubok_nn::plan::Activation;
 
     use super::*;
-    use crate::config::{DataKind, Init, Layers, Machine, Preset};
+    use crate::config::{ConfigBuilder, DataKind, Init, Machine, Preset};
 
     fn config(preset: Preset, sets: &[&str]) -> Config {
-        let mut layers = Layers::new(preset, DataKind::Pictures);
+        let mut layers = ConfigBuilder::new(preset, DataKind::Pictures);
         for set in sets {
             layers.assign(set).unwrap();
         }

@@ -12,7 +12,7 @@ use std::{
 
 use klubok::{
     backend::{DataId, Figures, Outputs, Program, Step},
-    config::{DataKind, Layers, Preset},
+    config::{ConfigBuilder, DataKind, Preset},
     data::{Input, preprocess::Preprocessing},
     device,
     nn::network::Network,
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let layers = layers_of(&args.layers)?;
     let batch = args.batch_size;
     let (inputs, outputs) = (layers[0], layers[layers.len() - 1]);
-    let mut written = Layers::new(Preset::Plain, DataKind::Points);
+    let mut written = ConfigBuilder::new(Preset::Plain, DataKind::Points);
     let hidden: Vec<String> = layers[1..layers.len() - 1].iter().map(usize::to_string).collect();
     written.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
     written.set("train.optimizer", &args.optimizer)?;

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &args::Check) -> Result<()> {
     let screen = Screen::new(args.report.quiet);
     let kind = settings::kind_of(&args.data)?;
     let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
-    let config = settings::resolve(&written.layers, screen)?.config;
+    let config = settings::resolve(&written.builder, screen)?.config;
     let backend = compute::device(&config)?;
     let options = OpenOptions {
         val: args.parts.val.clone(),

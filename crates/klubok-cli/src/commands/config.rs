@@ -18,7 +18,7 @@ pub(crate) fn run(args: &args::Config) -> Result<()> {
         return answer(explained(&defaults_text(preset)).trim_end());
     }
     let written = settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &[])?;
-    let resolved = settings::resolve(&written.layers, Screen::new(false))?;
+    let resolved = settings::resolve(&written.builder, Screen::new(false))?;
     answer(explained(&resolved.config.to_toml()))
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
     screen.say(text!("demo.intro"));
     let written =
         settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &SETTINGS)?;
-    let config = settings::resolve(&written.layers, screen)?.config;
+    let config = settings::resolve(&written.builder, screen)?.config;
     let place = match &args.output {
         Some(folder) => Place::Folder(folder),
         None => Place::Numbered { runs: Path::new(RUNS), name: "demo" },

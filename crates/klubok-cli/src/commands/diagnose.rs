@@ -207,7 +207,7 @@ fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)>
 #[cfg(test)]
 mod tests {
     use klubok::{
-        config::{DataKind, Layers, Machine, Preset},
+        config::{ConfigBuilder, DataKind, Machine, Preset},
         diagnose::{history::Row, setup::Setup},
     };
 
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn the_lowest_loss_is_explained_where_the_best_epoch_is_another_one() {
         let said = |monitor: &str, calibrated: [f64; 6]| {
-            let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+            let mut layers = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
             layers.set("train.monitor", monitor).unwrap();
             let config = layers.resolve(&Machine::plain(1)).unwrap().config;
             let losses = [0.70, 0.65, 0.66, 0.67, 0.68, 0.69];

@@ -22,7 +22,7 @@ const MATRIX: usize = 12;
 
 /// Evaluation of all samples, then of those that the model was made with and of the others.
 #[derive(Serialize)]
-struct Answer {
+struct EvalReport {
     #[serde(flatten)]
     all: Evaluation,
     /// Whether it is known which samples the model was made with.
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
     });
     if args.report.json {
         let [never_seen, chose_epoch, trained_on] = &groups;
-        let result = Answer {
+        let result = EvalReport {
             origin_known: origins.is_some(),
             never_seen: never_seen.as_ref().map(Figures::new),
             chose_epoch: chose_epoch.as_ref().map(Figures::new),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use klubok::{
     backend::{DataId, Figures, Program, Step},
-    diagnose::watch::Watch,
+    diagnose::observer::DiagnosisObserver,
     plan::Plan,
     train::{
         cadence::{READ_EVERY, observed},
@@ -132,15 +132,15 @@ struct Looks<'a> {
     index: u64,
     figures: Figures,
     meter: Meter,
-    watch: Watch,
+    diagnosis: DiagnosisObserver,
 }
 
 impl<'a> Looks<'a> {
     fn new(plan: &'a Plan, per_epoch: u64) -> Self {
         let mut meter = Meter::new(plan);
         meter.reserve(per_epoch as usize);
-        let (figures, watch) = (Figures::default(), Watch::new(1000));
-        Self { plan, per_epoch, index: 0, figures, meter, watch }
+        let (figures, diagnosis) = (Figures::default(), DiagnosisObserver::new(1000));
+        Self { plan, per_epoch, index: 0, figures, meter, diagnosis }
     }
 
     fn look(&mut self, program: &mut dyn Program) -> Result<()> {
@@ -166,7 +166,7 @@ impl<'a> Looks<'a> {
         }
         let (step, samples) = (self.index, self.meter.samples());
         let train_loss = self.meter.train_loss().unwrap_or_default();
-        Ok(self.watch.observe(&Event::Progress { step, samples, train_loss })?)
+        Ok(self.diagnosis.observe(&Event::Progress { step, samples, train_loss })?)
     }
 
     fn end_epoch(&mut self) -> Result<()> {
@@ -182,8 +182,8 @@ impl<'a> Looks<'a> {
             ..Metrics::default()
         };
         self.meter.clear();
-        self.watch.observe(&Event::Epoch { metrics: &metrics, best: false })?;
-        drop(self.watch.noticed());
+        self.diagnosis.observe(&Event::Epoch { metrics: &metrics, best: false })?;
+        drop(self.diagnosis.noticed());
         Ok(())
     }
 }

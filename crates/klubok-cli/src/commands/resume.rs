@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use klubok::{
-    config::{Config, DataKind, Layers, Preset},
+    config::{Config, ConfigBuilder, DataKind, Preset},
     diagnose::Diagnosis,
     train::{
         RunError,
@@ -170,11 +170,11 @@ fn longer(
             .hint(text!("hint.diverged_stays", rate = smaller)));
     }
     // The settings know what such values may be.
-    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
-    layers.set("train.epochs", epochs)?;
-    layers.set("train.warmup_epochs", "0")?;
-    layers.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
-    let asked = layers.resolve(&klubok::device::machine())?.config.train;
+    let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
+    builder.set("train.epochs", epochs)?;
+    builder.set("train.warmup_epochs", "0")?;
+    builder.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
+    let asked = builder.resolve(&klubok::device::machine())?.config.train;
     let done = progress.map_or(0, |progress| progress.epoch);
     if asked.epochs <= done {
         let sentence =

@@ -7,7 +7,7 @@ use std::{
 };
 
 use klubok::{
-    config::{Config, DataConfig, Layers, Preset},
+    config::{Config, ConfigBuilder, DataConfig, Preset},
     data::Dataset,
     train::{
         event::Stopped,
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         screen,
     };
     if args.vary.is_empty() {
-        let config = settings::resolve(&written.layers, screen)?.config;
+        let config = settings::resolve(&written.builder, screen)?.config;
         return one(&new, &config, args);
     }
     if args.page.dashboard {
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     }
     let mut variants = Vec::new();
     for settings in combinations(&args.vary)? {
-        let mut layers = written.layers.clone();
+        let mut layers = written.builder.clone();
         for (key, value) in &settings {
             layers.set(key, value)?;
         }
@@ -97,7 +97,7 @@ fn one(new: &NewRun<'_>, config: &Config, args: &args::Train) -> Result<()> {
 /// A run again: its data, its settings, and what people did to it.
 fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     let (config, info) = run.settings()?;
-    let mut layers = Layers::new(Preset::Plain, settings::kind_of(&info.data)?);
+    let mut layers = ConfigBuilder::new(Preset::Plain, settings::kind_of(&info.data)?);
     layers.file(&run.file(CONFIG))?;
     let flags = args.settings.assignments();
     let asked = |key: &str| flags.iter().any(|(own, _)| own == key);

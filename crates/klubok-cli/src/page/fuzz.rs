@@ -17,7 +17,7 @@ use axum::{
     middleware::{Next, from_fn},
 };
 use klubok::{
-    config::{Config, DataKind, Layers, Machine, Preset},
+    config::{Config, ConfigBuilder, DataKind, Machine, Preset},
     data::{self, Dataset, OpenOptions},
     train::{
         control::{Act, Control},
@@ -89,12 +89,12 @@ impl Run {
 }
 
 pub(super) fn run(folder: &tempfile::TempDir) -> Run {
-    let mut layers = Layers::new(Preset::Plain, DataKind::Points);
+    let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Points);
     // What is measured of epochs stays in memory: long ones, so that a million requests do not
     // outlast it.
     let settings = "[model]\nhidden = [256, 256]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
-    layers.text(settings, "a.toml").unwrap();
-    let config = layers.resolve(&Machine::plain(1)).unwrap().config;
+    builder.text(settings, "a.toml").unwrap();
+    let config = builder.resolve(&Machine::plain(1)).unwrap().config;
     let options = OpenOptions { threads: 1, ..OpenOptions::new(config.data.clone()) };
     let data = data::open("demo:spirals", &options, &|_, _| {}).unwrap();
     let fingerprint = data::fingerprint("demo:spirals", &options).unwrap();

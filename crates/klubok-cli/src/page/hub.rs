@@ -287,7 +287,7 @@ fn ask(control: &Control, patience: Duration) -> Result<(u64, Weights), RecvTime
     let (sender, receiver) = mpsc::channel();
     let waits = Arc::new(());
     let waiting = Arc::downgrade(&waits);
-    control.look(Box::new(move |program, progress| {
+    control.inspect(Box::new(move |program, progress| {
         let mut weights = Weights::default();
         // Who does not wait any more does not need them, and they take time of the training.
         if waiting.strong_count() > 0 && program.store_weights(&mut weights).is_ok() {

@@ -50,7 +50,7 @@ fn ask_for_moment(hub: &Arc<Hub>, control: &Control) {
         return;
     }
     let hub: Weak<Hub> = Arc::downgrade(hub);
-    control.look(Box::new(move |program, progress| {
+    control.inspect(Box::new(move |program, progress| {
         let (step, mut weights) = (progress.step, Weights::default());
         let Some(hub) = hub.upgrade() else { return };
         if program.store_weights(&mut weights).is_err() {

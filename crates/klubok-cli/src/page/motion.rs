@@ -86,7 +86,7 @@ fn follow(
     sender: Sender<Vec<Taken>>,
     waiting: Weak<()>,
 ) {
-    control.look_from(
+    control.inspect_from(
         from,
         Box::new(move |program, progress| {
             let mut weights = Weights::default();

@@ -7,7 +7,7 @@ use std::{
 
 use klubok::{
     bounded,
-    config::Layers,
+    config::ConfigBuilder,
     train::{
         event::Stopped,
         logs::{EVENTS, EventLine, Happened, METRICS},
@@ -90,7 +90,7 @@ fn read<'a>(
         text
     };
     let text = file(CONFIG, bounded::SETTINGS).ok()?;
-    let config = Layers::of_run(&text, CONFIG).ok()?.config;
+    let config = ConfigBuilder::of_run(&text, CONFIG).ok()?.config;
     let mut settings = Map::new();
     for (section, keys) in toml::Table::try_from(&config).ok()? {
         for (key, value) in keys.as_table().into_iter().flatten() {

@@ -7,7 +7,7 @@
 
 use klubok::{
     config::Monitor,
-    diagnose::{Diagnosis, setup::Setup, watch::Watch},
+    diagnose::{Diagnosis, observer::DiagnosisObserver, setup::Setup},
     nn::calibration::Calibration,
     train::{
         best::Best,
@@ -93,7 +93,7 @@ pub(crate) struct Story {
     epochs: Vec<Metrics>,
     steps: Vec<Metrics>,
     events: Vec<EventLine>,
-    watch: Watch,
+    diagnosis: DiagnosisObserver,
     phases: Vec<Phase>,
     verdicts: Vec<Told>,
     best_epoch: Option<f64>,
@@ -105,12 +105,13 @@ impl Story {
     /// The story of a run that is validated on so many samples of each class.
     pub(crate) fn new(val_classes: &[u64], setup: Setup) -> Self {
         let val_samples = val_classes.iter().sum();
-        let watch = Watch::new(val_samples).with_classes(val_classes).with_setup(setup);
+        let diagnosis =
+            DiagnosisObserver::new(val_samples).with_classes(val_classes).with_setup(setup);
         let (phases, verdicts) = (Vec::new(), Vec::new());
         let (epochs, steps, events) = (Vec::new(), Vec::new(), Vec::new());
         let now = Now::default();
         let best_epoch = None;
-        Self { epochs, steps, events, watch, phases, verdicts, best_epoch, val_samples, now }
+        Self { epochs, steps, events, diagnosis, phases, verdicts, best_epoch, val_samples, now }
     }
 
     /// Forgets all lines, to be told them anew.
@@ -197,7 +198,7 @@ impl Story {
                 }
                 Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
                 Happened::Verdict(verdict) => {
-                    self.watch.found_before([verdict.clone()]);
+                    self.diagnosis.found_before([verdict.clone()]);
                     is_judged_anew = true;
                 }
                 _ => {}
@@ -242,15 +243,15 @@ impl Story {
     }
 
     fn judge(&mut self) {
-        let Diagnosis { phases, verdicts, best_epoch } = self.watch.diagnosis();
+        let Diagnosis { phases, verdicts, best_epoch } = self.diagnosis.diagnosis();
         (self.phases, self.best_epoch) = (phases, best_epoch);
         self.verdicts = verdicts.into_iter().map(told).collect();
     }
 
     fn watched(&mut self, event: &Event<'_>) {
         // A watch has nothing that can fail.
-        let _ = self.watch.observe(event);
-        self.watch.noticed();
+        let _ = self.diagnosis.observe(event);
+        self.diagnosis.noticed();
     }
 }
 

@@ -84,13 +84,14 @@ fn memory(plan: &Plan, batch: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use klubok_nn::plan::{Augment, Prepare};
-    use klubok_train::config::{DataKind, Layers, Machine, Preset};
+    use klubok_train::config::{ConfigBuilder, DataKind, Machine, Preset};
 
     use super::*;
 
     #[test]
     fn the_articles_network_by_hand() {
-        let config = Layers::new(Preset::Article, DataKind::Pictures).resolve(&Machine::plain(1));
+        let config =
+            ConfigBuilder::new(Preset::Article, DataKind::Pictures).resolve(&Machine::plain(1));
         let config = config.unwrap().config;
         let prepare =
             Prepare { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use klubok_nn::{
     backend::{DataId, Outputs},
     loss::answer,
-    network::{Answer, Network},
+    network::{Network, OutputKind},
     plan::Prepare,
     rows::{Field, Rows},
     state::{Numbers, State},
@@ -153,7 +153,7 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         input_dropout: 0.0,
         hidden: Vec::new(),
         outputs: candidates.len(),
-        answer: Answer::Classes,
+        answer: OutputKind::Classes,
     };
     let plan = network.lower_to_ask(prepare);
     let rows: Arc<dyn Rows> = data.rows.clone();

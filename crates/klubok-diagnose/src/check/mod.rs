@@ -159,14 +159,15 @@ fn affordable(flops: f64, network: &Network, batch: usize, least: u64, most: u64
 
 #[cfg(test)]
 mod tests {
-    use klubok_train::config::{DataKind, Layers, Machine, Preset};
+    use klubok_train::config::{ConfigBuilder, DataKind, Machine, Preset};
 
     use super::*;
 
     #[test]
     fn steps_follow_from_the_sizes() {
-        let config =
-            Layers::new(Preset::Plain, DataKind::Points).resolve(&Machine::plain(1)).unwrap();
+        let config = ConfigBuilder::new(Preset::Plain, DataKind::Points)
+            .resolve(&Machine::plain(1))
+            .unwrap();
         // 10 inputs, 512, 256, 2: 5,632 + 131,328 + 514 = 137,474 parameters.
         let network = config.config.network(10, 2);
         let a_step = 6.0 * 137_474.0 * 32.0;

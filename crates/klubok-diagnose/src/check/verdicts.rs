@@ -161,12 +161,12 @@ impl RangeTest {
 
 #[cfg(test)]
 mod tests {
-    use klubok_train::config::{DataKind, Layers, Machine, Preset};
+    use klubok_train::config::{ConfigBuilder, DataKind, Machine, Preset};
 
     use super::*;
 
     fn config(set: &str) -> Config {
-        let mut layers = Layers::new(Preset::Plain, DataKind::Points);
+        let mut layers = ConfigBuilder::new(Preset::Plain, DataKind::Points);
         layers.assign(set).unwrap();
         layers.resolve(&Machine::plain(1)).unwrap().config
     }

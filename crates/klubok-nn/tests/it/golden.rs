@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use klubok_nn::{
     backend::{Backend, DataId, Figures, Program, Step},
-    network::{Answer, Hidden, Network},
+    network::{Hidden, Network, OutputKind},
     optim::{Rule, UpdateSpec},
     plan::{Activation, Augment, LossKind, LossSpec, Plan, Prepare},
     reference::ReferenceBackend,
@@ -66,7 +66,8 @@ fn plan(
         .iter()
         .map(|&units| Hidden { units, activation, batch_norm, dropout: 0.0 })
         .collect();
-    let network = Network { inputs, input_dropout: 0.0, hidden, outputs, answer: Answer::Classes };
+    let network =
+        Network { inputs, input_dropout: 0.0, hidden, outputs, answer: OutputKind::Classes };
     let (factor, offset) = (vec![1.0], vec![0.0]);
     let prepare = Prepare { factor, offset, picture: None, augment: Augment::default() };
     network.lower(prepare, loss, update, 0)

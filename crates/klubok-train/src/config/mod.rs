@@ -1,11 +1,11 @@
 //! Settings: as written (TOML, flags) and as resolved and checked.
 //!
-//! [`Layers`] gathers defaults, preset, file and flags (later over earlier), checks each value by
+//! [`ConfigBuilder`] gathers defaults, preset, file and flags (later over earlier), checks each value by
 //! the table [`KEYS`], and resolves every `"auto"` to a concrete value: a [`Config`].
 
+pub mod builder;
 mod find;
 pub mod keys;
-pub mod layers;
 pub mod notes;
 pub mod preset;
 mod resolve;
@@ -19,9 +19,9 @@ use klubok_nn::plan::Activation;
 pub use klubok_nn::{init::Init, plan::Precision};
 use serde::{Deserialize, Serialize};
 
+pub use builder::{ConfigBuilder, Resolved};
 pub use find::{find, nearest};
 pub use keys::Key;
-pub use layers::{Layers, Resolved};
 pub use notes::Note;
 pub use preset::Preset;
 pub use setting::Place;
@@ -68,11 +68,11 @@ impl Config {
     /// When a key is unknown, a value out of its range, or the settings do not go together then.
     pub fn with(&self, changes: &[Change]) -> Result<Self, ConfigError> {
         // The kind of data only bounds shifts, which are in range already.
-        let mut layers = Layers::new(Preset::Plain, DataKind::Points);
-        layers.text(&self.to_toml(), "")?;
-        changes.iter().try_for_each(|change| layers.set(&change.key, &change.value))?;
+        let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Points);
+        builder.text(&self.to_toml(), "")?;
+        changes.iter().try_for_each(|change| builder.set(&change.key, &change.value))?;
         let machine = Machine { cores: 1, kernels: vec![self.train.kernel] };
-        Ok(layers.resolve(&machine)?.config)
+        Ok(builder.resolve(&machine)?.config)
     }
 }
 

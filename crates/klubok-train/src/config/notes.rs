@@ -130,16 +130,16 @@ fn doubtful(config: &Config) -> Vec<Note> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Layers, Machine, Preset},
+        super::{ConfigBuilder, Machine, Preset},
         *,
     };
 
     fn notes_of(preset: Preset, kind: DataKind, sets: &[&str]) -> Vec<String> {
-        let mut layers = Layers::new(preset, kind);
+        let mut builder = ConfigBuilder::new(preset, kind);
         for set in sets {
-            layers.assign(set).unwrap();
+            builder.assign(set).unwrap();
         }
-        layers.resolve(&Machine::plain(1)).unwrap().notes.iter().map(Note::to_string).collect()
+        builder.resolve(&Machine::plain(1)).unwrap().notes.iter().map(Note::to_string).collect()
     }
 
     #[test]
@@ -176,8 +176,9 @@ mod tests {
         for preset in [Preset::Balanced, Preset::Article, Preset::Plain] {
             for kind in [DataKind::Pictures, DataKind::Idx, DataKind::Points] {
                 assert_eq!(notes_of(preset, kind, &[]), [""; 0]);
-                let config = Layers::new(preset, kind).resolve(&Machine::plain(3)).unwrap().config;
-                let mut again = Layers::new(Preset::Plain, kind);
+                let config =
+                    ConfigBuilder::new(preset, kind).resolve(&Machine::plain(3)).unwrap().config;
+                let mut again = ConfigBuilder::new(Preset::Plain, kind);
                 again.text(&config.to_toml(), "config.toml").unwrap();
                 assert_eq!(again.resolve(&Machine::plain(1)).unwrap().notes, []);
             }

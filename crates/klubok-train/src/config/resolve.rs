@@ -1,4 +1,4 @@
-//! From layers to a [`Config`]: every `"auto"` gets its value, and what does not go together is
+//! From builder to a [`Config`]: every `"auto"` gets its value, and what does not go together is
 //! refused.
 
 use std::collections::BTreeMap;
@@ -161,14 +161,14 @@ fn each<T>(setting: &OneOrEach<T>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, DataKind, Kernel, Layers, Machine, Precision, Preset};
+    use super::super::{Config, ConfigBuilder, DataKind, Kernel, Machine, Precision, Preset};
 
-    fn with(sets: &[&str]) -> Layers {
-        let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+    fn with(sets: &[&str]) -> ConfigBuilder {
+        let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
         for set in sets {
-            layers.assign(set).unwrap();
+            builder.assign(set).unwrap();
         }
-        layers
+        builder
     }
 
     fn resolved(sets: &[&str]) -> Config {
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn validation_share_depends_on_the_data() {
         let share = |kind| {
-            Layers::new(Preset::Plain, kind).resolve(&Machine::plain(1)).unwrap().config.data
+            ConfigBuilder::new(Preset::Plain, kind).resolve(&Machine::plain(1)).unwrap().config.data
         };
         assert_eq!(share(DataKind::Pictures).val_fraction, 0.2);
         assert_eq!(share(DataKind::Idx).val_fraction, 0.1);

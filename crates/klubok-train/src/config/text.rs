@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use toml::Table;
 
-use super::{Config, DataKind, KEYS, Key, Layers, Preset, keys::DefaultValue, value::written};
+use super::{
+    Config, ConfigBuilder, DataKind, KEYS, Key, Preset, keys::DefaultValue, value::written,
+};
 
 impl Config {
     /// All settings with their values as TOML, a short comment each. Read back by
-    /// [`Layers::text`](super::Layers::text) it gives the same settings.
+    /// [`ConfigBuilder::text`](super::ConfigBuilder::text) it gives the same settings.
     pub fn to_toml(&self) -> String {
         let table = Table::try_from(self).unwrap_or_default();
         sections(|text, key| {
@@ -35,7 +37,7 @@ pub fn defaults_text(preset: Preset) -> String {
         "# What `klubok train` uses on folders of pictures: the preset {name}. Where IDX files (such \
          as MNIST), points (demo:spirals) or another preset have another value, that is said.\n\n"
     );
-    let value = |preset, kind, key: &Key| written(&Layers::new(preset, kind).value(key));
+    let value = |preset, kind, key: &Key| written(&ConfigBuilder::new(preset, kind).value(key));
     let body = sections(|text, key| {
         let own = value(preset, DataKind::Pictures, key);
         let _ = writeln!(text, "\n# {}", key.meaning);
@@ -93,13 +95,13 @@ mod tests {
     };
 
     fn read(text: &str) -> Config {
-        let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
-        layers.text(text, "config.toml").unwrap();
-        layers.resolve(&Machine::plain(1)).unwrap().config
+        let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
+        builder.text(text, "config.toml").unwrap();
+        builder.resolve(&Machine::plain(1)).unwrap().config
     }
 
     fn balanced() -> Config {
-        Layers::new(Preset::Balanced, DataKind::Pictures)
+        ConfigBuilder::new(Preset::Balanced, DataKind::Pictures)
             .resolve(&Machine::plain(5))
             .unwrap()
             .config
@@ -157,7 +159,8 @@ mod tests {
     #[test]
     fn the_printed_defaults_are_what_is_used() {
         for preset in Preset::ALL {
-            let used = Layers::new(preset, DataKind::Pictures).resolve(&Machine::plain(1)).unwrap();
+            let used =
+                ConfigBuilder::new(preset, DataKind::Pictures).resolve(&Machine::plain(1)).unwrap();
             assert_eq!(read(&defaults_text(preset)), used.config);
         }
         let text = defaults_text(Preset::Balanced);
@@ -170,7 +173,7 @@ mod tests {
     fn every_value_has_its_own_source() {
         for preset in Preset::ALL {
             for key in KEYS {
-                let value = Layers::new(preset, DataKind::Pictures).value(key);
+                let value = ConfigBuilder::new(preset, DataKind::Pictures).value(key);
                 let is_own = value != key.default_value();
                 let source = preset.source(DataKind::Pictures, key);
                 assert!(!is_own || source.is_some(), "{} in {}", key.path, preset.name());
@@ -223,12 +226,12 @@ mod tests {
     proptest! {
         #[test]
         fn written_and_read_back_settings_are_the_same(changes in any_changes()) {
-            let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+            let mut builder = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
             for (key, value) in changes {
                 let text = format!("{} = {value}", key.path);
-                prop_assert!(layers.text(&text, "a.toml").is_ok(), "{text}");
+                prop_assert!(builder.text(&text, "a.toml").is_ok(), "{text}");
             }
-            if let Ok(resolved) = layers.resolve(&Machine::plain(7)) {
+            if let Ok(resolved) = builder.resolve(&Machine::plain(7)) {
                 prop_assert_eq!(read(&resolved.config.to_toml()), resolved.config);
             }
         }

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Share of the time of a training that looks may take,
-const LOOK_SHARE: f64 = 0.01;
+const INSPECTION_SHARE: f64 = 0.01;
 /// beside so many seconds, for those that come before the first step.
-const LOOK_CREDIT: f64 = 0.1;
+const INSPECTION_CREDIT: f64 = 0.1;
 
 impl Trainer<'_> {
     /// Whether something is to be done before the next step.
@@ -21,7 +21,7 @@ impl Trainer<'_> {
         control.calls()
             || self.rests()
             || self.is_to_repeat()
-            || (control.has_look() && self.may_be_looked_at())
+            || (control.has_inspection() && self.may_inspect())
     }
 
     /// Whether a person did something here in the training that this one repeats.
@@ -33,9 +33,9 @@ impl Trainer<'_> {
         self.rest_at.is_some_and(|step| self.progress.step >= step)
     }
 
-    fn may_be_looked_at(&self) -> bool {
+    fn may_inspect(&self) -> bool {
         let elapsed = self.progress.elapsed_seconds + self.lap.elapsed().as_secs_f64();
-        self.looked.as_secs_f64() <= LOOK_CREDIT + LOOK_SHARE * elapsed
+        self.inspecting.as_secs_f64() <= INSPECTION_CREDIT + INSPECTION_SHARE * elapsed
     }
 
     /// Does what was asked since the last step, and rests while a person wants that.
@@ -67,13 +67,13 @@ impl Trainer<'_> {
                 return Ok(Some(Stopped::Interrupted));
             }
             let rests = self.rests();
-            while (rests || self.may_be_looked_at())
-                && let Some(look) = control.next_look(self.progress.step)
+            while (rests || self.may_inspect())
+                && let Some(inspect) = control.next_inspection(self.progress.step)
             {
                 let begun = Instant::now();
-                look(&*self.program, &self.progress);
+                inspect(&*self.program, &self.progress);
                 if !rests {
-                    self.looked += begun.elapsed();
+                    self.inspecting += begun.elapsed();
                 }
             }
             self.end_lap(false);

@@ -18,7 +18,7 @@ use klubok_nn::{
     optim::schedule::LearningRate,
     plan::{Op, ParamKind, Plan},
     rows::Field,
-    state::{Block, Numbers, State, Weights},
+    state::{Numbers, State, StateTensor, Weights},
 };
 
 use crate::{
@@ -95,7 +95,7 @@ pub struct Trainer<'a> {
     /// The step from which on it rests, if a person wants that.
     rest_at: Option<u64>,
     /// Time that looks have taken.
-    looked: Duration,
+    inspecting: Duration,
     lap: Instant,
     last_save: Instant,
     save_every: Duration,
@@ -160,7 +160,7 @@ impl<'a> Trainer<'a> {
             best: Weights::default(),
             replay: VecDeque::new(),
             rest_at: None,
-            looked: Duration::ZERO,
+            inspecting: Duration::ZERO,
             lap: Instant::now(),
             last_save: Instant::now(),
             save_every: SAVE_EVERY,
@@ -229,12 +229,12 @@ impl<'a> Trainer<'a> {
         &mut self.best
     }
 
-    /// A block of what training changes, now: after a divergence, with what is no number.
+    /// A tensor of what training changes, now: after a divergence, with what is no number.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn block(&self, block: Block) -> Result<Numbers> {
-        Ok(self.program.store_block(block)?)
+    pub fn tensor(&self, tensor: StateTensor) -> Result<Numbers> {
+        Ok(self.program.store_tensor(tensor)?)
     }
 
     /// A copy of all that it takes to go on from here; after a divergence, from nowhere.
@@ -418,7 +418,7 @@ impl<'a> Trainer<'a> {
     fn weigh_layers(&mut self) -> Result<()> {
         let params = self.plan.params.iter().enumerate();
         for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
-            let weights = self.program.store_block(Block::Param(p))?;
+            let weights = self.program.store_tensor(StateTensor::Param(p))?;
             let weight_sq = weights.to_f64().iter().map(|w| w * w).sum();
             self.progress.epoch_meter.set_weight_sq(spec.layer, weight_sq);
         }
@@ -442,7 +442,8 @@ impl<'a> Trainer<'a> {
             progress.best = Some(now);
             self.program.store_weights(&mut self.best)?;
         }
-        if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.watched_loss(monitor)) {
+        if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.monitored_loss(monitor))
+        {
             progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);
         }
         let waited = progress.epochs_without_better();

@@ -4,15 +4,15 @@ use std::{collections::BTreeSet, io::Write as _};
 
 use flate2::{Compression, write::GzEncoder};
 use klubok::{
-    config::{DataConfig, DataKind, Layers, Machine, Preset},
+    config::{ConfigBuilder, DataConfig, DataKind, Machine, Preset},
     data::{OpenOptions, open},
 };
 
 use klubok_fuzz::fuzz;
 
 pub(crate) fn settings() -> DataConfig {
-    let layers = Layers::new(Preset::Plain, DataKind::Idx);
-    layers.resolve(&Machine::plain(1)).unwrap().config.data
+    let builder = ConfigBuilder::new(Preset::Plain, DataKind::Idx);
+    builder.resolve(&Machine::plain(1)).unwrap().config.data
 }
 
 /// A folder in memory where there is one: a million inputs are a million files.

@@ -12,7 +12,7 @@ use klubok::{
     model::{Card, Model, Training, Validation},
     nn::{
         calibration::Calibration,
-        network::{Answer, Hidden, Network, Start},
+        network::{Hidden, Network, OutputKind, Start},
     },
     plan::{Activation, Augment, Picture},
     state::Weights,
@@ -47,7 +47,7 @@ fn model() -> Model {
         input_dropout: 0.1,
         hidden: vec![hidden(3, true), hidden(2, false)],
         outputs: 2,
-        answer: Answer::Classes,
+        answer: OutputKind::Classes,
     };
     let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
     let state = network.start(&start, 5);
@@ -77,7 +77,7 @@ fn holds(model: &Model) {
     assert!(model.network.outputs >= 1);
     let typical = model.card.as_ref().and_then(|card| card.typical.as_ref());
     let _ = typical.map(|typical| typical.is_far(&vec![1e9; model.network.inputs]));
-    assert!(model.network.answer != Answer::Classes || model.classes.len() >= 2);
+    assert!(model.network.answer != OutputKind::Classes || model.classes.len() >= 2);
     model.network.lower_to_ask(prepare);
     let mut confidences = vec![1e30, -1e30];
     model.calibration.confidences(&mut confidences);

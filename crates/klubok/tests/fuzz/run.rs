@@ -1,7 +1,7 @@
 //! A run's own files: settings, checkpoint and logs. None of them is trusted.
 
 use klubok::{
-    config::{Config, DataKind, Layers, Machine, Preset},
+    config::{Config, ConfigBuilder, DataKind, Machine, Preset},
     data::parse_split,
     diagnose::{
         Diagnosis,
@@ -10,7 +10,7 @@ use klubok::{
     nn::network::Network,
     optim::{Rule, UpdateSpec},
     plan::{Augment, LossSpec, Plan, Prepare},
-    state::{Block, Numbers, State, Weights},
+    state::{Numbers, State, StateTensor, Weights},
     train::{
         checkpoint::{self, Contents, Settings},
         control::{Act, Recorded},
@@ -28,9 +28,9 @@ use twox_hash::XxHash3_128;
 use klubok_fuzz::{fast_folder, fuzz};
 
 fn config(sets: &[&str]) -> Config {
-    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
-    sets.iter().for_each(|set| layers.assign(set).unwrap());
-    layers.resolve(&Machine::plain(2)).unwrap().config
+    let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
+    sets.iter().for_each(|set| builder.assign(set).unwrap());
+    builder.resolve(&Machine::plain(2)).unwrap().config
 }
 
 fn info() -> RunInfo {
@@ -53,7 +53,7 @@ fn settings_of_a_run() {
             .into();
     let words: [&[u8]; 4] = [b"\"auto\"", b"[]", b"nan", b"-1"];
     fuzz("settings-of-a-run", &seeds, &words, |bytes| {
-        let read = |text: &str| Layers::of_run(text, "config.toml").ok().map(|of| of.config);
+        let read = |text: &str| ConfigBuilder::of_run(text, "config.toml").ok().map(|of| of.config);
         if let Some(config) = std::str::from_utf8(bytes).ok().and_then(read) {
             // What is accepted is in range: a network and its rules can be made of it.
             assert_eq!(read(&config.to_toml()).as_ref(), Some(&config));
@@ -82,8 +82,8 @@ fn written(config: &Config, plan: &Plan, progress: &Progress) -> Vec<u8> {
     let best = Weights { params: params.clone(), running: running.clone() };
     let state = State { params, moments, running };
     let settings = Settings::new(config, &info());
-    let block = |block: Block| Ok(Cow::Borrowed(state.block(block)));
-    let contents = Contents { settings: &settings, progress, best: &best, state: &block };
+    let tensor = |tensor: StateTensor| Ok(Cow::Borrowed(state.tensor(tensor)));
+    let contents = Contents { settings: &settings, progress, best: &best, state: &tensor };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c");
     checkpoint::write(&path, &contents, Marks::default(), plan).unwrap();

@@ -1,21 +1,21 @@
 //! Files of settings, as `-c` takes them.
 
-use klubok::config::{Config, DataKind, KEYS, Layers, Machine, Preset};
+use klubok::config::{Config, ConfigBuilder, DataKind, KEYS, Machine, Preset};
 
 use klubok_fuzz::fuzz;
 
 fn resolved(text: &str) -> Option<Config> {
-    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
-    layers.text(text, "a.toml").ok()?;
-    Some(layers.resolve(&Machine::plain(2)).ok()?.config)
+    let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
+    builder.text(text, "a.toml").ok()?;
+    Some(builder.resolve(&Machine::plain(2)).ok()?.config)
 }
 
 #[test]
 fn settings() {
     let seeds: Vec<Vec<u8>> = [Preset::Plain, Preset::Article, Preset::Balanced]
         .map(|preset| {
-            let layers = Layers::new(preset, DataKind::Pictures);
-            layers.resolve(&Machine::plain(2)).unwrap().config.to_toml().into_bytes()
+            let builder = ConfigBuilder::new(preset, DataKind::Pictures);
+            builder.resolve(&Machine::plain(2)).unwrap().config.to_toml().into_bytes()
         })
         .into();
     let words: Vec<&[u8]> = KEYS.iter().map(|key| key.path.as_bytes()).collect();

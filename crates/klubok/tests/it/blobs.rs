@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use klubok::{
-    config::{Config, DataKind, Layers, Machine, Preset},
+    config::{Config, ConfigBuilder, DataKind, Machine, Preset},
     data::{Dataset, Input, LeftOut, Parts},
     rng::{Purpose, Stream},
     rows::MemoryRows,
@@ -41,7 +41,7 @@ pub(crate) fn data(train: u32, val: u32) -> Dataset {
 
 /// Settings: AdamW, batches of 8, six epochs, nothing that stops early.
 pub(crate) fn config() -> Config {
-    let mut layers = Layers::new(Preset::Plain, DataKind::Pictures);
+    let mut layers = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
     for set in [
         "model.hidden=7,5",
         "model.batch_norm=true",

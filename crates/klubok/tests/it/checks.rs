@@ -8,7 +8,7 @@ use klubok::{
         Experiment, Findings, Lab, baselines, check, gradient_check::GradientCheck, labels::Labels,
         noise::Noise, one_batch::OneBatch, range_test::RangeTest, start::InitialLoss, steps::Steps,
     },
-    config::{Color, Config, DataKind, Layers, Machine, Preset},
+    config::{Color, Config, ConfigBuilder, DataKind, Machine, Preset},
     cpu::CpuBackend,
     data::{Dataset, builtin::BuiltIn, survey::Survey},
     diagnose::before,
@@ -19,7 +19,7 @@ use klubok::{
 use crate::blobs;
 
 fn config(preset: Preset, kind: DataKind, sets: &[&str]) -> Config {
-    let mut layers = Layers::new(preset, kind);
+    let mut layers = ConfigBuilder::new(preset, kind);
     for set in sets {
         layers.assign(set).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Verdicts on layers: figures whose truth is known because they are made here.
 
 use klubok::{
-    config::{DataKind, Layers, Machine, Preset},
+    config::{ConfigBuilder, DataKind, Machine, Preset},
     diagnose::{history::Row, setup::Setup, tracker::Tracker},
     train::event::{LayerMetrics, Metrics, Severity, Verdict, VerdictName},
 };
@@ -385,7 +385,7 @@ fn few_validation_samples_cannot_show_that_labels_are_shuffled() {
     };
     assert_eq!((of(&[100; 10]), of(&[1; 10]), of(&[])), (1, 0, 0));
     // And where few were learnt from, that explains it as well.
-    let config = Layers::new(Preset::Plain, DataKind::Points).resolve(&Machine::plain(1));
+    let config = ConfigBuilder::new(Preset::Plain, DataKind::Points).resolve(&Machine::plain(1));
     let severity = |train: u64| {
         let train_classes = vec![train; 10];
         let setup = Setup { config: config.as_ref().unwrap().config.clone(), train_classes };

@@ -1,8 +1,8 @@
 //! Phases and verdicts of courses whose truth is known because they are made here.
 
 use klubok::{
-    config::{DataKind, Layers, Machine, Preset},
-    diagnose::{history::Row, setup::Setup, tracker::Tracker, watch::Watch},
+    config::{ConfigBuilder, DataKind, Machine, Preset},
+    diagnose::{history::Row, observer::DiagnosisObserver, setup::Setup, tracker::Tracker},
     train::event::{Event, Metrics, Notice, Observer, Phase, PhaseName, VerdictName},
 };
 
@@ -130,7 +130,7 @@ fn after_a_rise_that_was_taken_back_the_next_must_be_clear_higher_or_longer() {
 
 /// A tracker of a training with these settings.
 fn set_up(sets: &[&str]) -> Tracker {
-    let mut layers = Layers::new(Preset::Balanced, DataKind::Pictures);
+    let mut layers = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
     sets.iter().for_each(|set| layers.assign(set).unwrap());
     let config = layers.resolve(&Machine::plain(1)).unwrap().config;
     Tracker::new(Some(1000)).with_setup(Setup { config, train_classes: Vec::new() })
@@ -374,11 +374,11 @@ fn article() -> Vec<Metrics> {
 }
 
 /// What is noticed of memorising while these epochs come in, with the epoch.
-fn noticed(watch: &mut Watch, epochs: &[Metrics]) -> Vec<(f64, VerdictName)> {
+fn noticed(diagnosis: &mut DiagnosisObserver, epochs: &[Metrics]) -> Vec<(f64, VerdictName)> {
     let mut all = Vec::new();
     for metrics in epochs {
-        watch.observe(&Event::Epoch { metrics, best: false }).unwrap();
-        let names = watch.noticed().into_iter().filter_map(|notice| match notice {
+        diagnosis.observe(&Event::Epoch { metrics, best: false }).unwrap();
+        let names = diagnosis.noticed().into_iter().filter_map(|notice| match notice {
             Notice::Verdict(verdict) => Some(verdict.name),
             Notice::Phase(_) => None,
         });
@@ -391,12 +391,12 @@ fn noticed(watch: &mut Watch, epochs: &[Metrics]) -> Vec<(f64, VerdictName)> {
 #[test]
 fn a_verdict_does_not_swing_between_two_names() {
     let epochs = article();
-    let mut watch = Watch::new(4000);
-    assert_eq!(noticed(&mut watch, &epochs), [(8.0, VerdictName::OverFitting)]);
+    let mut diagnosis = DiagnosisObserver::new(4000);
+    assert_eq!(noticed(&mut diagnosis, &epochs), [(8.0, VerdictName::OverFitting)]);
     // The phase is told two epochs earlier.
-    let mut watch = Watch::new(4000);
-    noticed(&mut watch, &epochs[..7]);
-    let phases = watch.diagnosis().phases;
+    let mut diagnosis = DiagnosisObserver::new(4000);
+    noticed(&mut diagnosis, &epochs[..7]);
+    let phases = diagnosis.diagnosis().phases;
     assert_eq!(phases.last().unwrap().name, PhaseName::Specialisation);
 }
 
@@ -405,7 +405,8 @@ fn an_interruption_does_not_change_the_name() {
     let epochs = article();
     for interrupted in 1..epochs.len() {
         let (past, rest) = epochs.split_at(interrupted);
-        let (mut through, mut resumed) = (Watch::new(4000), Watch::new(4000));
+        let (mut through, mut resumed) =
+            (DiagnosisObserver::new(4000), DiagnosisObserver::new(4000));
         noticed(&mut through, past);
         resumed
             .observe(&Event::Past { steps: &[], epochs: past, events: &[], ahead: &[] })

@@ -14,14 +14,14 @@ use klubok::{
     bounded::LINES,
     config::{Config, Optimizer},
     data::Dataset,
-    diagnose::{before, metrics, watch::Watch},
+    diagnose::{before, metrics, observer::DiagnosisObserver},
     model::Model,
     nn,
     nn::calibration::Calibration,
     plan::{Plan, Precision, Value},
     reference::ReferenceBackend,
     rows::Rows,
-    state::{Block, Numbers, State, Weights},
+    state::{Numbers, State, StateTensor, Weights},
     train::{
         self as training, RunError,
         control::Control,
@@ -91,8 +91,8 @@ impl Program for Counting {
         self.inner.store(state)
     }
 
-    fn store_block(&self, block: Block) -> nn::Result<Numbers> {
-        self.inner.store_block(block)
+    fn store_tensor(&self, tensor: StateTensor) -> nn::Result<Numbers> {
+        self.inner.store_tensor(tensor)
     }
 
     fn store_weights(&self, weights: &mut Weights) -> nn::Result<()> {
@@ -130,9 +130,9 @@ fn train(
     run: &RunDir,
     config: &Config,
     steps: u64,
-    watch: &mut dyn Observer,
+    diagnosis: &mut dyn Observer,
 ) -> training::Result<Summary> {
-    train_on(run, config, &blobs::data(61, 21), steps, watch)
+    train_on(run, config, &blobs::data(61, 21), steps, diagnosis)
 }
 
 fn train_on(
@@ -140,11 +140,11 @@ fn train_on(
     config: &Config,
     data: &Dataset,
     steps: u64,
-    watch: &mut dyn Observer,
+    diagnosis: &mut dyn Observer,
 ) -> training::Result<Summary> {
     let control = Arc::new(Control::new());
     let backend = StopAfter { steps, control: Arc::clone(&control) };
-    session::train(run, config, data, &backend, &mut [watch], &info(), &control)
+    session::train(run, config, data, &backend, &mut [diagnosis], &info(), &control)
 }
 
 fn train_all(run: &RunDir, config: &Config) -> Summary {
@@ -526,12 +526,16 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
     let folder = tempfile::tempdir().unwrap();
     let watched = create(folder.path(), &config());
     let watch_of_data = || {
-        let mut watch = Watch::new(21);
-        watch.found_before([before::verdict(VerdictName::ContradictingLabels, &[], Vec::new())]);
-        watch
+        let mut diagnosis = DiagnosisObserver::new(21);
+        diagnosis.found_before([before::verdict(
+            VerdictName::ContradictingLabels,
+            &[],
+            Vec::new(),
+        )]);
+        diagnosis
     };
-    let mut watch = watch_of_data();
-    train(&watched, &config(), u64::MAX, &mut watch).unwrap();
+    let mut diagnosis = watch_of_data();
+    train(&watched, &config(), u64::MAX, &mut diagnosis).unwrap();
     assert_same(&watched, &unwatched, "watched");
     let noticed = |run: &RunDir| {
         let of = |line: &Json| line["event"] == "phase" || line["event"] == "verdict";
@@ -552,5 +556,5 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
     train(&run, &config(), u64::MAX, &mut last).unwrap();
     assert_same(&run, &unwatched, "interrupted five times");
     assert_eq!(noticed(&run), expected);
-    assert_eq!(last.diagnosis(), watch.diagnosis());
+    assert_eq!(last.diagnosis(), diagnosis.diagnosis());
 }

@@ -9,7 +9,7 @@ use super::{Diagnosis, row::Row, setup::Setup, tracker::Tracker};
 
 /// Watches a training and notices when a phase begins and when a verdict appears.
 #[derive(Debug)]
-pub struct Watch {
+pub struct DiagnosisObserver {
     tracker: Tracker,
     ended: bool,
     phase: Option<PhaseName>,
@@ -17,7 +17,7 @@ pub struct Watch {
     noticed: Vec<Notice>,
 }
 
-impl Watch {
+impl DiagnosisObserver {
     /// A watch over a training that is validated on so many samples.
     pub fn new(val_samples: u64) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
+impl Observer for DiagnosisObserver {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         match event {
             Event::Past { steps, epochs, .. } => {

@@ -16,7 +16,7 @@ use klubok_nn::{
 };
 
 use super::{
-    Pass,
+    Mode,
     parameter::Parameter,
     tile::{Packed, padded},
     values::{GROUP, Values},
@@ -48,8 +48,8 @@ impl Dropout {
     }
 
     /// The numbers to draw in this pass: none in evaluation.
-    pub(super) fn draw(&self, pass: Pass) -> Option<Draw> {
-        let Pass::Train { step, first, .. } = pass else { return None };
+    pub(super) fn draw(&self, mode: Mode) -> Option<Draw> {
+        let Mode::Train { step, first, .. } = mode else { return None };
         let Self { key, threshold, scale } = *self;
         Some(Draw { key, step, place: first, threshold, scale })
     }
@@ -104,7 +104,7 @@ pub(super) struct Feature {
 }
 
 /// A block with its memory.
-pub(super) struct Block {
+pub(super) struct FusedLayer {
     pub(super) weight: Parameter,
     pub(super) bias: Option<Parameter>,
     pub(super) norm: Option<Norm>,
@@ -131,7 +131,7 @@ pub(super) struct Delta {
     pub(super) pairs: Buffer<Pair>,
 }
 
-impl Block {
+impl FusedLayer {
     /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the
     /// `first`, and a product reads its values unless it is the `last`.
     ///

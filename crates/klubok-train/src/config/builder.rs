@@ -1,4 +1,4 @@
-//! Settings in layers, later over earlier: defaults, preset, file, flags.
+//! Gathers settings from their sources, later over earlier: defaults, preset, file, flags.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -27,13 +27,13 @@ const SHOWN: usize = 80;
 
 /// What has been written so far over the defaults. Cloned, it gives the variants of a comparison.
 #[derive(Debug, Clone)]
-pub struct Layers {
+pub struct ConfigBuilder {
     kind: DataKind,
     settings: BTreeMap<&'static str, Setting>,
     run: Option<toml::Table>,
 }
 
-/// All layers together.
+/// Settings from all sources.
 #[derive(Debug, Clone)]
 pub struct Resolved {
     /// The settings, every one concrete.
@@ -44,12 +44,12 @@ pub struct Resolved {
     pub run: Option<toml::Table>,
 }
 
-impl Layers {
+impl ConfigBuilder {
     /// The defaults with a preset over them.
     pub fn new(preset: Preset, kind: DataKind) -> Self {
-        let mut layers = Self { kind, settings: BTreeMap::new(), run: None };
-        preset_layer(&mut layers, preset);
-        layers
+        let mut builder = Self { kind, settings: BTreeMap::new(), run: None };
+        apply_preset(&mut builder, preset);
+        builder
     }
 
     /// The value of a key so far, which may be `"auto"`.
@@ -92,14 +92,14 @@ impl Layers {
     /// Puts one setting over what is there, written `key=value`.
     ///
     /// # Errors
-    /// As [`Layers::set`], and when there is no `=`.
+    /// As [`ConfigBuilder::set`], and when there is no `=`.
     pub fn assign(&mut self, text: &str) -> Result<(), ConfigError> {
         let (key, value) =
             text.split_once('=').ok_or_else(|| ConfigError::Assignment { text: text.into() })?;
         self.set(key.trim(), value)
     }
 
-    /// All layers together, with concrete values for everything that was `"auto"`.
+    /// Settings from all sources, with concrete values for everything that was `"auto"`.
     ///
     /// What is left open is filled in for this machine.
     ///
@@ -117,16 +117,16 @@ impl Layers {
     /// earlier klubok did not know it.
     ///
     /// # Errors
-    /// As [`Layers::text`] and [`Layers::resolve`], and when a value is `"auto"` or missing where
+    /// As [`ConfigBuilder::text`] and [`ConfigBuilder::resolve`], and when a value is `"auto"` or missing where
     /// that means it.
     pub fn of_run(text: &str, file: &str) -> Result<Resolved, ConfigError> {
         // What a shift may be depends on the data, which may be gone; a larger one repeats the edge
         // and does no harm.
-        let mut layers = Self::new(Preset::Plain, DataKind::Points);
+        let mut builder = Self::new(Preset::Plain, DataKind::Points);
         // A setting that could not be used yet, and is no longer one.
-        layers.text(&text.replace("\ntarget = \"\"", "\n"), file)?;
-        let (settings, file) = (layers.settings.clone(), file.to_owned());
-        let resolved = layers.resolve(&Machine::plain(1))?;
+        builder.text(&text.replace("\ntarget = \"\"", "\n"), file)?;
+        let (settings, file) = (builder.settings.clone(), file.to_owned());
+        let resolved = builder.resolve(&Machine::plain(1))?;
         let is_open = |key: &&Key| match settings.get(key.path) {
             Some(Setting { value, .. }) => written(value) != resolved.config.written(key),
             // An earlier klubok had no such keys: names decided, and `[run]` had the kernel.
@@ -282,9 +282,9 @@ fn known(path: &str, place: impl Fn() -> Place) -> Result<&'static Key, ConfigEr
     })
 }
 
-fn preset_layer(layers: &mut Layers, preset: Preset) {
-    layers
-        .add(preset.toml(layers.kind), preset.name(), |_| Place::Preset(preset))
+fn apply_preset(builder: &mut ConfigBuilder, preset: Preset) {
+    builder
+        .add(preset.toml(builder.kind), preset.name(), |_| Place::Preset(preset))
         .expect("a test loads every preset");
 }
 
@@ -292,39 +292,39 @@ fn preset_layer(layers: &mut Layers, preset: Preset) {
 mod tests {
     use super::*;
 
-    fn layers() -> Layers {
-        Layers::new(Preset::Plain, DataKind::Pictures)
+    fn builder() -> ConfigBuilder {
+        ConfigBuilder::new(Preset::Plain, DataKind::Pictures)
     }
 
     #[track_caller]
     fn refused(text: &str, message: &str) {
-        let error = layers().text(text, "a.toml").unwrap_err();
+        let error = builder().text(text, "a.toml").unwrap_err();
         assert_eq!(error.to_string(), message);
     }
 
     #[test]
     fn later_layers_win() {
-        let mut layers = Layers::new(Preset::Article, DataKind::Pictures);
-        let config = layers.clone().resolve(&Machine::plain(2)).unwrap().config;
+        let mut builder = ConfigBuilder::new(Preset::Article, DataKind::Pictures);
+        let config = builder.clone().resolve(&Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (60, 0.01));
-        layers.text("[train]\nepochs = 7\nlearning_rate = 0.5", "a.toml").unwrap();
-        layers.assign("train.epochs=9").unwrap();
-        let config = layers.resolve(&Machine::plain(2)).unwrap().config;
+        builder.text("[train]\nepochs = 7\nlearning_rate = 0.5", "a.toml").unwrap();
+        builder.assign("train.epochs=9").unwrap();
+        let config = builder.resolve(&Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (9, 0.5));
     }
 
     #[test]
     fn a_file_with_an_error_changes_nothing() {
-        let mut layers = layers();
-        layers.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
-        assert_eq!(layers.resolve(&Machine::plain(1)).unwrap().config.train.epochs, 30);
+        let mut builder = builder();
+        builder.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
+        assert_eq!(builder.resolve(&Machine::plain(1)).unwrap().config.train.epochs, 30);
     }
 
     #[test]
     fn the_run_table_is_handed_back() {
-        let mut layers = layers();
-        layers.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
-        let resolved = layers.resolve(&Machine::plain(1)).unwrap();
+        let mut builder = builder();
+        builder.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
+        let resolved = builder.resolve(&Machine::plain(1)).unwrap();
         assert_eq!(resolved.run.unwrap()["seconds"], Value::Integer(3));
         assert_eq!(resolved.config.train.seed, 5);
     }
@@ -345,12 +345,12 @@ mod tests {
             format!("\nx = {}", "{[}".repeat(1 << 20)),
             format!("\n{}", "[".repeat(1 << 20)),
         ] {
-            let error = layers().text(&text, "a.toml").unwrap_err().to_string();
+            let error = builder().text(&text, "a.toml").unwrap_err().to_string();
             assert_eq!(error, message);
         }
         let rates = vec!["0.5"; 100].join(", ");
         let text = format!("[model]\nhidden = {:?}\ndropout = [{rates}]", vec![2; 100]);
-        layers().text(&text, "a.toml").unwrap();
+        builder().text(&text, "a.toml").unwrap();
     }
 
     #[test]
@@ -358,7 +358,7 @@ mod tests {
         let long = "y".repeat(1 << 20);
         let begun = std::time::Instant::now();
         for text in [format!("[train]\n{long} = 1"), format!("[train]\nepochs = '{long}'")] {
-            let error = layers().text(&text, "a.toml").unwrap_err().to_string();
+            let error = builder().text(&text, "a.toml").unwrap_err().to_string();
             assert!(error.len() < 300 && error.contains("yyy..."), "{error}");
         }
         assert!(begun.elapsed().as_secs() < 5);
@@ -380,7 +380,7 @@ mod tests {
         );
         refused("\n[zzzz]\n", "unknown key `zzzz` in line 2 of `a.toml`");
         refused("[data]\nqqqqqqq = 1", "unknown key `data.qqqqqqq` in line 2 of `a.toml`");
-        let error = layers().assign("train.epoch=3").unwrap_err().to_string();
+        let error = builder().assign("train.epoch=3").unwrap_err().to_string();
         assert_eq!(error, "unknown key `train.epoch`, the nearest known key is `train.epochs`");
     }
 
@@ -410,7 +410,7 @@ mod tests {
             "train = 3",
             "`train` is `3` in line 1 of `a.toml`, it must be a section: `[train]` and its keys below",
         );
-        let error = layers().assign("model.hidden=512,-256").unwrap_err().to_string();
+        let error = builder().assign("model.hidden=512,-256").unwrap_err().to_string();
         assert_eq!(
             error,
             "`model.hidden` is `512,-256`, it must be a list of at most 1000, each entry a whole number from 1 to 1000000"
@@ -419,23 +419,25 @@ mod tests {
 
     #[test]
     fn what_is_not_toml_names_the_line() {
-        let error = layers().text("[train]\nepochs = = 3", "a.toml").unwrap_err().to_string();
+        let error = builder().text("[train]\nepochs = = 3", "a.toml").unwrap_err().to_string();
         assert!(error.starts_with("line 2 of `a.toml` is not valid TOML: "), "{error}");
-        let error = layers().text("[train]\nseed = 1\nseed = 2", "a.toml").unwrap_err().to_string();
+        let error =
+            builder().text("[train]\nseed = 1\nseed = 2", "a.toml").unwrap_err().to_string();
         assert!(error.starts_with("line 3 of `a.toml` is not valid TOML: duplicate"), "{error}");
     }
 
     #[test]
     fn a_flag_needs_an_equals_sign() {
-        let error = layers().assign("train.epochs").unwrap_err().to_string();
+        let error = builder().assign("train.epochs").unwrap_err().to_string();
         assert!(error.contains("`train.epochs`") && error.contains("key=value"), "{error}");
     }
 
     #[test]
     fn a_run_s_own_settings_are_checked_and_concrete() {
-        let written = layers().resolve(&Machine::plain(3)).unwrap().config;
+        let written = builder().resolve(&Machine::plain(3)).unwrap().config;
         let text = written.to_toml();
-        let read = |text: &str| Layers::of_run(text, "config.toml").map(|resolved| resolved.config);
+        let read =
+            |text: &str| ConfigBuilder::of_run(text, "config.toml").map(|resolved| resolved.config);
         assert_eq!(read(&text).unwrap(), written);
         // An earlier klubok had fewer keys.
         assert_eq!(read(&text.replace("output_init", "#")).unwrap(), written);
@@ -458,7 +460,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = layers().file(Path::new("no/such.toml")).unwrap_err().to_string();
+        let error = builder().file(Path::new("no/such.toml")).unwrap_err().to_string();
         assert!(error.contains("no/such.toml"), "{error}");
     }
 }
