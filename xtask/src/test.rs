@@ -137,7 +137,7 @@ fn readers(root: &Path) -> Result<Tally> {
     let mut targets = Vec::new();
     // In the command's own tests, those of the page's requests.
     for (package, binary, which) in
-        [("klubok", "--test=fuzz", ""), ("klubok-cli", "--bin=klubok", "page::fuzz")]
+        [("klubok", "--test=fuzz", ""), ("klubok-page", "--lib", "fuzz")]
     {
         let arguments = ["test", "--locked", "--package", package, binary, "--target", &host, "--"];
         let mut list = cargo(root);

@@ -10,8 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     terminal::Screen,
-    text::Lang,
-    value_parsers::{assignment, positive, seconds},
+    value_parsers::{Language, assignment, positive, seconds},
 };
 
 /// Train multilayer perceptrons from a folder of pictures, and see how they learn.
@@ -21,7 +20,7 @@ use crate::{
 pub(crate) struct Cli {
     /// Language of messages: en or ru (else `KLUBOK_LANG`, the locale, English).
     #[arg(long, global = true, value_enum, value_name = "LANG", display_order = 100)]
-    lang: Option<Lang>,
+    lang: Option<Language>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

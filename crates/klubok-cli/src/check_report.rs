@@ -13,15 +13,15 @@ use klubok::{
     },
     train::event::{Severity, Verdict, VerdictName},
 };
+use klubok_text::{
+    numbers::{accuracy, decimal, duration, percent, rate, thousands},
+    shell, text, verdict,
+};
 use serde::Serialize;
 
 use crate::{
-    curve, diagnosis, files, loading,
-    terminal::{
-        Fact, Mark, accuracy, decimal, duration, heading, numbers, percent, rate, table, thousands,
-        words,
-    },
-    text::text,
+    curve, loading,
+    terminal::{Fact, Mark, heading, numbers, table, words},
 };
 
 /// Classes that have a row of their own; of more, the smallest and the largest are said.
@@ -67,7 +67,7 @@ pub(crate) fn report(
     let mark = |names: &[VerdictName]| mark(verdicts, names);
     let head = text!(
         "check.head",
-        name = files::shown(source),
+        name = shell::shown(source),
         samples = thousands(findings.data.samples.total()),
         classes = thousands(data.classes.len())
     );
@@ -85,11 +85,11 @@ pub(crate) fn report(
     lines.extend(range_test(&findings.learning_rate, mark(&rates)));
     lines.push(Fact::plain(""));
     if verdicts.is_empty() {
-        let source = files::quoted(&files::shown(source));
+        let source = shell::quoted(&shell::shown(source));
         lines.push(Fact::plain(text!("check.nothing_wrong", source = source, flags = flags)));
     } else {
         lines.push(heading(text!("check.verdicts")));
-        lines.extend(diagnosis::lines(verdicts).into_iter().map(Fact::plain));
+        lines.extend(verdict::lines(verdicts).into_iter().map(Fact::plain));
     }
     lines
 }

@@ -10,7 +10,7 @@ use klubok::{
     backend::{Backend, DataId, Outputs},
     config::DataConfig,
     data::{self, DataError, Dataset, Input, Part, settings::is_run},
-    limits,
+    device, limits,
     model::{Card, Model, Training},
     nn::{calibration::Calibration, network::OutputKind},
     plan::{Augment, Picture},
@@ -18,14 +18,13 @@ use klubok::{
     state::State,
     train::run_dir::{MODEL, RunDir, SPLIT},
 };
+use klubok_text::{shell, text};
 
 use crate::{
-    compute,
     failure::{Failure, Result},
     files::Found,
     run_names::run_of,
     settings,
-    text::text,
 };
 
 /// Rows that are inferred together.
@@ -61,8 +60,9 @@ impl Classifier {
         if !path.exists() {
             let sentence =
                 format!("the run `{name}` has no model yet: it was stopped before its first epoch");
-            return Err(Failure::failed(sentence)
-                .hint(text!("hint.no_model", run = crate::files::quoted(name))));
+            return Err(
+                Failure::failed(sentence).hint(text!("hint.no_model", run = shell::quoted(name)))
+            );
         }
         let threads = settings::threads(threads);
         let model = Model::load(&path)?;
@@ -70,7 +70,7 @@ impl Classifier {
             let sentence = format!("`{}` tells no classes apart", path.display());
             return Err(Failure::failed(sentence).hint(text!("hint.no_classes")));
         }
-        Ok(Self { model, run, backend: compute::cpu(threads), threads })
+        Ok(Self { model, run, backend: device::cpu(threads), threads })
     }
 
     /// Names of its classes, in the order of its answers.

@@ -1,12 +1,9 @@
 //! What computes.
 
-use klubok::{
-    backend::Backend,
-    config::{Config, Device, Precision},
-    device,
-};
+use klubok::{backend::Backend, config::Config, device};
+use klubok_text::text;
 
-use crate::{failure::Result, terminal::Screen, text::text};
+use crate::{failure::Result, terminal::Screen};
 
 /// The device and kernel that the settings name.
 ///
@@ -27,10 +24,4 @@ pub(crate) fn here(mut config: Config, screen: Screen) -> Config {
         screen.say(text!("resume.other_kernel", kernel = before, here = here));
     }
     config
-}
-
-/// The processor with so many threads and its fastest kernel, for predictions and inspection.
-pub(crate) fn cpu(threads: usize) -> Box<dyn Backend> {
-    let kernel = device::fastest(Precision::F32);
-    device::open(Device::Cpu, kernel, threads, Precision::F32).expect("its own kernel")
 }

@@ -6,10 +6,11 @@ use std::{
     sync::Mutex,
 };
 
+use klubok_text::text;
+
 use crate::{
     failure::{Failure, Result},
     terminal::{complain, paint},
-    text::text,
 };
 
 /// Runs a command and reports how it ended. A panic is a defect of ours and is said to be one,

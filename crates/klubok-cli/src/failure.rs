@@ -10,8 +10,9 @@ use klubok::{
     nn::PlanError,
     train::RunError,
 };
+use klubok_text::{clean, shell::quoted, text, translated};
 
-use crate::{escape::clean, files::quoted, phrase::said, run_names::RUNS, text::text};
+use crate::run_names::RUNS;
 
 /// The command that runs, for hints that say how to run it again.
 static COMMAND: OnceLock<&str> = OnceLock::new();
@@ -43,12 +44,12 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     /// The work could not be done. The sentence may be an English one.
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
-        Self { code: 1, message: clean(said(&message.to_string())), hint: None }
+        Self { code: 1, message: clean(translated(&message.to_string())), hint: None }
     }
 
     /// The command was written wrongly. The sentence may be an English one.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { code: 2, message: clean(said(&message.to_string())), hint: None }
+        Self { code: 2, message: clean(translated(&message.to_string())), hint: None }
     }
 
     /// Ends with this code; what there was to say has been said.
@@ -101,6 +102,26 @@ impl From<klubok::Error> for Failure {
         match error {
             klubok::Error::Io(error) => error.into(),
             error => Self { hint, ..Self::failed(error) },
+        }
+    }
+}
+
+impl From<klubok_page::Error> for Failure {
+    fn from(error: klubok_page::Error) -> Self {
+        match error {
+            klubok_page::Error::Library(error) => error.into(),
+            // Whatever else it is has nothing to do with the address.
+            klubok_page::Error::Listen { ref source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::AddrInUse
+                        | ErrorKind::AddrNotAvailable
+                        | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Self::failed(error).hint(text!("hint.listen"))
+            }
+            error => Self::failed(error),
         }
     }
 }

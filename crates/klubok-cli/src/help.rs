@@ -2,8 +2,7 @@
 //! every text of theirs is replaced, and every word of clap's own.
 
 use clap::{Arg, Command};
-
-use crate::phrase::{said, said_for_good};
+use klubok_text::{translated, translated_static};
 
 /// What clap writes by itself, where no definition has a say.
 const OF_CLAP: [&str; 10] = [
@@ -20,31 +19,31 @@ const OF_CLAP: [&str; 10] = [
 ];
 
 /// The command with all its texts in the chosen language.
-pub(crate) fn translated(command: Command) -> Command {
+pub(crate) fn localized(command: Command) -> Command {
     let command = match command.get_about().map(ToString::to_string) {
-        Some(about) => command.about(said(&about)),
+        Some(about) => command.about(translated(&about)),
         None => command,
     };
     let command = match command.get_after_help().map(ToString::to_string) {
         Some(text) => command.after_help(paragraphs(&text)),
         None => command,
     };
-    command.mut_args(argument).mut_subcommands(translated)
+    command.mut_args(argument).mut_subcommands(localized)
 }
 
 fn argument(arg: Arg) -> Arg {
     let (help, long) = (arg.get_help(), arg.get_long_help());
     let (help, long) = (help.map(ToString::to_string), long.map(ToString::to_string));
-    let heading = arg.get_help_heading().and_then(said_for_good);
+    let heading = arg.get_help_heading().and_then(translated_static);
     let names: Option<Vec<&str>> = arg
         .get_value_names()
-        .and_then(|names| names.iter().map(|name| said_for_good(name)).collect());
+        .and_then(|names| names.iter().map(|name| translated_static(name)).collect());
     let mut arg = arg;
     if let Some(help) = help {
-        arg = arg.help(said(&help));
+        arg = arg.help(translated(&help));
     }
     if let Some(long) = long {
-        arg = arg.long_help(said(&long));
+        arg = arg.long_help(translated(&long));
     }
     if let Some(heading) = heading {
         arg = arg.help_heading(heading);
@@ -62,7 +61,7 @@ fn paragraphs(text: &str) -> String {
         if paragraph.contains("\n  ") {
             paragraph.lines().map(line).collect::<Vec<_>>().join("\n")
         } else {
-            said(&paragraph.replace('\n', " "))
+            translated(&paragraph.replace('\n', " "))
         }
     });
     said.collect::<Vec<_>>().join("\n\n")
@@ -70,8 +69,8 @@ fn paragraphs(text: &str) -> String {
 
 fn line(text: &str) -> String {
     match text.rsplit_once("   (") {
-        Some((example, remark)) => format!("{example}   {}", said(&format!("({remark}"))),
-        None => said(text),
+        Some((example, remark)) => format!("{example}   {}", translated(&format!("({remark}"))),
+        None => translated(text),
     }
 }
 
@@ -79,7 +78,7 @@ fn line(text: &str) -> String {
 pub(crate) fn rendered(help: &str, command: &Command) -> String {
     let mut help = help.to_owned();
     for words in own_words(command) {
-        help = help.replace(&words, &said(&words));
+        help = help.replace(&words, &translated(&words));
     }
     help
 }
@@ -99,9 +98,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use clap::CommandFactory as _;
+    use klubok_text::{in_russian, is_translated};
 
     use super::*;
-    use crate::{args::Cli, phrase::tests::is_known, text::in_russian};
+    use crate::args::Cli;
 
     /// What the definitions of a command and of those below it say, in English.
     fn texts(command: &Command, all: &mut BTreeSet<String>) {
@@ -147,7 +147,7 @@ mod tests {
         texts(&Cli::command(), &mut all);
         // Letters for numbers are the same.
         let same = ["P", "N", "N,N,...", "N-N-..."];
-        all.retain(|text| !is_known(text) && !same.contains(&text.as_str()));
+        all.retain(|text| !is_translated(text) && !same.contains(&text.as_str()));
         assert!(all.is_empty(), "not in lang/phrases.toml:\n{all:#?}");
     }
 
@@ -157,7 +157,7 @@ mod tests {
             Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
         for name in commands {
             let help = in_russian(|| {
-                let command = translated(Cli::command());
+                let command = localized(Cli::command());
                 let asked = command.clone().try_get_matches_from(["klubok", &name, "--help"]);
                 rendered(&asked.unwrap_err().render().to_string(), &command)
             });

@@ -7,11 +7,9 @@ use std::sync::{
 };
 
 use klubok::train::control::Control;
+use klubok_text::text;
 
-use crate::{
-    terminal::{clear_echo, complain},
-    text::text,
-};
+use crate::terminal::{clear_echo, complain};
 
 /// Sent to a process that writes past the largest file it may have: the same number on Linux and
 /// macOS.

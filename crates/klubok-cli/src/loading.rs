@@ -3,19 +3,16 @@
 use std::sync::OnceLock;
 
 use klubok::{
-    config::Config,
-    data::{self, Dataset, Fingerprint, LeftOut, OpenOptions},
-    train::run_dir::RunInfo,
+    data::{self, Dataset, LeftOut, OpenOptions},
+    train::evaluate::wilson,
+};
+use klubok_text::{
+    clean,
+    numbers::{duration, percent, thousands},
+    text, translated,
 };
 
-use crate::{
-    escape::clean,
-    failure::{Failure, Result},
-    measures::wilson,
-    phrase::said,
-    terminal::{Screen, duration, percent, thousands},
-    text::text,
-};
+use crate::{failure::Result, terminal::Screen};
 
 /// Left-out files that are named; of more only the number is said.
 const NAMED: usize = 10;
@@ -46,7 +43,7 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());
         screen.say(text!("load.skipped", n = thousands(n), all = thousands(all)));
         for file in data.skipped.iter().take(NAMED) {
-            screen.say(clean(format!("  {}: {}", file.name, said(&file.reason))));
+            screen.say(clean(format!("  {}: {}", file.name, translated(&file.reason))));
         }
         if n > NAMED {
             screen.say(format!("  {}", text!("word.and_more", n = n - NAMED)));
@@ -56,23 +53,6 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         say_without_validation(&data, screen);
     }
     Ok(data)
-}
-
-/// How the data of a run is opened again, and in one sentence how it differs from what the run was
-/// made of, if it does.
-///
-/// # Errors
-/// When the data is missing; when what the run knows of it is damaged.
-pub(crate) fn of_run(config: &Config, info: &RunInfo) -> Result<(OpenOptions, Option<String>)> {
-    let options = OpenOptions {
-        val: info.val.as_ref().map(Into::into),
-        test: info.test.as_ref().map(Into::into),
-        threads: config.train.threads,
-        ..OpenOptions::new(config.data.clone())
-    };
-    let before: Fingerprint = info.fingerprint.clone().try_into().map_err(Failure::failed)?;
-    let difference = before.difference(&data::fingerprint(&info.data, &options)?);
-    Ok((options, difference))
 }
 
 /// Names the classes that validation says nothing of.

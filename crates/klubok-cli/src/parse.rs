@@ -6,20 +6,20 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use klubok::config::{KEYS, nearest};
+use klubok_text::{Lang, choose, text, translated};
 
 use crate::{
     args::Cli,
     failure::{Failure, Result},
     help,
-    phrase::said,
     terminal::answer,
-    text::{Lang, choose, text},
+    value_parsers::Language,
 };
 
 /// The command line of this process; `--help` and `--version` are answered here.
 pub(crate) fn command_line() -> Result<Cli> {
     choose(language());
-    let command = help::translated(Cli::command());
+    let command = help::localized(Cli::command());
     let parsed = command.clone().try_get_matches();
     let error = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => return Ok(cli),
@@ -47,8 +47,9 @@ pub(crate) fn command_line() -> Result<Cli> {
     let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
     let known = tip.as_ref().is_some_and(|tip| tip.contains("similar"));
     let flag = named.and_then(|command| flag_of_setting(&error, command, known));
-    let tip =
-        flag.map(|flag| text!("hint.similar_flag", flag = flag)).or(tip.map(|tip| said(&tip)));
+    let tip = flag
+        .map(|flag| text!("hint.similar_flag", flag = flag))
+        .or(tip.map(|tip| translated(&tip)));
     Err(Failure::usage(message).hint(tip.map_or(help.clone(), |tip| format!("{tip}; {help}"))))
 }
 
@@ -74,9 +75,22 @@ fn flag_of_setting(error: &clap::Error, command: &Command, known: bool) -> Optio
     has("set").then(|| format!("--set {path}=..."))
 }
 
+/// The language of this process: the flag's, else that of `KLUBOK_LANG` or the locale, else
+/// English.
+fn language() -> Lang {
+    let locale = ["KLUBOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty());
+    asked_language().unwrap_or(match locale {
+        Some(locale) if locale.to_lowercase().starts_with("ru") => Lang::Ru,
+        _ => Lang::En,
+    })
+}
+
 /// The language that a flag asks for: it is needed before clap has understood all flags, or one of
 /// them was wrong.
-fn language() -> Option<Lang> {
+fn asked_language() -> Option<Lang> {
     let args: Vec<String> =
         std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let flags =
@@ -86,7 +100,7 @@ fn language() -> Option<Lang> {
         Some(value) => value.strip_prefix('='),
         None => None,
     });
-    asked.filter_map(|value| Lang::from_str(value, false).ok()).last()
+    asked.filter_map(|value| Language::from_str(value, false).ok()).last().map(Lang::from)
 }
 
 fn one_line(paragraph: &str) -> String {

@@ -12,11 +12,14 @@ use klubok::{
         event::{Event, Metrics, Notice, Observer},
     },
 };
+use klubok_text::{
+    numbers::{accuracy, duration, loss, percent, rate, thousands},
+    text,
+};
 
 use crate::{
     curve, diagnosis,
-    terminal::{Screen, accuracy, columns, duration, loss, paint, percent, rate, thousands},
-    text::text,
+    terminal::{Screen, columns, paint},
 };
 
 /// Widths of the columns: epoch, losses, accuracies, learning rate, time. With the mark of the best
@@ -218,8 +221,9 @@ fn cells(row: &[String; 7]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use klubok_text::{Lang, in_language};
+
     use super::*;
-    use crate::text::{Lang, in_language};
 
     #[test]
     fn the_widest_row_has_eighty_characters_in_both_languages() {

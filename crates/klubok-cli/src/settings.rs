@@ -7,14 +7,12 @@ use klubok::{
     data::{self, SourceKind},
     device,
 };
+use klubok_text::{shell::quoted, text, translated};
 
 use crate::{
     args::{Parts, Settings},
     failure::Result,
-    files::quoted,
-    phrase::said,
     terminal::Screen,
-    text::text,
 };
 
 /// Settings as written: preset, then the file, then `--set` and the everyday flags over each other.
@@ -73,7 +71,7 @@ pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
 pub(crate) fn resolve(builder: &ConfigBuilder, screen: Screen) -> Result<Resolved> {
     let resolved = builder.clone().resolve(&device::machine())?;
     for note in &resolved.notes {
-        screen.say(format!("{}: {}", text!("word.note"), said(&note.to_string())));
+        screen.say(format!("{}: {}", text!("word.note"), translated(&note.to_string())));
     }
     Ok(resolved)
 }

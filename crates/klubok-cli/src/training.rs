@@ -8,27 +8,28 @@ use klubok::{
     nn::network::Network,
     rows::Field,
     train::{
+        evaluate::{chance, wilson},
         event::{Observer, Stopped},
         run_dir::{MODEL, RunDir, RunInfo},
         session::{self, Summary},
     },
+};
+use klubok_page::Page;
+use klubok_text::{
+    numbers::{accuracy_and_chance, duration, rate, rate_to_type, thousands},
+    shell, text,
 };
 
 use crate::{
     args::{self, Report},
     diagnosis,
     failure::{Failure, Result},
-    files, interrupt,
+    interrupt,
     json::{Lines, Trained},
     loading,
-    measures::{chance, wilson},
-    page::Page,
     progress::Progress,
-    terminal::{
-        Screen, accuracy_and_chance, answer, complain, duration, paint, rate, rate_to_type,
-        thousands,
-    },
-    text::text,
+    serving,
+    terminal::{Screen, answer, complain, paint},
 };
 
 /// What a run is of and how it reports.
@@ -85,7 +86,9 @@ impl Training<'_> {
         let page = match self.page {
             args::Page { dashboard: true, listen } => {
                 let control = &interrupt::CONTROL;
-                Some(Page::live(run, config, info, data, control, *listen, screen)?)
+                let page = Page::live(run, config, info, data, control, *listen)?;
+                serving::say_where(&page, screen);
+                Some(page)
             }
             _ => None,
         };
@@ -110,7 +113,7 @@ impl Training<'_> {
         screen.say(paint(text!("train.run", run = run.path().display())).bold());
         screen.say(text!(
             "train.data",
-            data = files::shown(&info.data),
+            data = shell::shown(&info.data),
             classes = names(&data.classes),
             train = thousands(data.parts.train.len()),
             val = thousands(data.parts.val.len())
@@ -160,9 +163,9 @@ impl Training<'_> {
         }
         screen.say(diagnosis::report(diagnosis, learnt));
         screen.say(text!("end.model", path = self.run.file(MODEL).display()));
-        let run = files::quoted(&summary.run);
-        let settings = files::quoted(&format!("{}/config.toml", summary.run));
-        let source = files::quoted(&files::shown(&info.data));
+        let run = shell::quoted(&summary.run);
+        let settings = shell::quoted(&format!("{}/config.toml", summary.run));
+        let source = shell::quoted(&shell::shown(&info.data));
         let predict = format!("klubok predict {run} {}", text!("end.picture"));
         let eval = format!("klubok eval {run} {source}");
         let mut next = vec![(predict, text!("end.next_predict")), (eval, text!("end.next_eval"))];
@@ -170,7 +173,7 @@ impl Training<'_> {
             let parts = [("--val", &info.val), ("--test", &info.test)];
             let part = |(flag, path): (&str, &Option<String>)| {
                 path.as_ref().map_or_else(String::new, |path| {
-                    format!(" {flag} {}", files::quoted(&files::shown(path)))
+                    format!(" {flag} {}", shell::quoted(&shell::shown(path)))
                 })
             };
             let (parts, advice) = (parts.map(part).concat(), &verdict.try_);

@@ -1,5 +1,26 @@
 //! From the text of an argument to its value, where clap has no parser for it.
 
+use clap::ValueEnum;
+use klubok_text::Lang;
+
+/// A language of messages.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Language {
+    /// English.
+    En,
+    /// Russian.
+    Ru,
+}
+
+impl From<Language> for Lang {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::En,
+            Language::Ru => Self::Ru,
+        }
+    }
+}
+
 pub(crate) fn assignment(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {

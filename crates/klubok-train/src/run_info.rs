@@ -1,8 +1,9 @@
 //! What a run remembers of itself beside its settings.
 
+use klubok_data::{self as data, Fingerprint, OpenOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::act::Recorded;
+use crate::{Result, RunError, act::Recorded, config::Config, run_dir::CONFIG};
 
 /// `[run]` of a run's `config.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,4 +27,27 @@ pub struct RunInfo {
     pub replay: Vec<Recorded>,
     /// What the data looked like: `resume` refuses data that has changed.
     pub fingerprint: toml::Table,
+}
+
+impl RunInfo {
+    /// Returns how to open the run's data again, and one sentence on how the data differs from what
+    /// the run was trained on, if it does.
+    ///
+    /// # Errors
+    /// When the data is missing or the recorded fingerprint is damaged.
+    pub fn reopen(&self, config: &Config) -> Result<(OpenOptions, Option<String>)> {
+        let options = OpenOptions {
+            val: self.val.as_ref().map(Into::into),
+            test: self.test.as_ref().map(Into::into),
+            threads: config.train.threads,
+            ..OpenOptions::new(config.data.clone())
+        };
+        let damaged = |error: toml::de::Error| RunError::Config {
+            path: CONFIG.to_owned(),
+            reason: error.message().to_owned(),
+        };
+        let before: Fingerprint = self.fingerprint.clone().try_into().map_err(damaged)?;
+        let difference = before.difference(&data::fingerprint(&self.data, &options)?);
+        Ok((options, difference))
+    }
 }

@@ -37,6 +37,16 @@ pub fn open(
     }
 }
 
+/// The processor with so many threads and its fastest kernel in f32, for predictions and
+/// inspection.
+///
+/// # Panics
+/// Never: the portable kernel is everywhere.
+pub fn cpu(threads: usize) -> Box<dyn Backend> {
+    let kernel = fastest(Precision::F32);
+    open(Device::Cpu, kernel, threads, Precision::F32).expect("the machine has its fastest kernel")
+}
+
 /// The fastest kernel that the machine has for a precision.
 pub fn fastest(precision: Precision) -> Kernel {
     kernels(precision).first().copied().unwrap_or_default()

@@ -4,6 +4,7 @@
 
 pub mod device;
 mod error;
+pub mod evaluation;
 
 pub use klubok_cpu as cpu;
 pub use klubok_data::{self as data, bounded, components, limits};

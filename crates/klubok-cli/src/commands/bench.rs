@@ -21,6 +21,10 @@ use klubok::{
     rows::MemoryRows,
     train::cadence::OBSERVE,
 };
+use klubok_text::{
+    numbers::{decimal, thousands},
+    text,
+};
 use serde::Serialize;
 
 use super::observing::{self, Steps};
@@ -29,8 +33,7 @@ use crate::{
     classifier::BLOCK,
     compute,
     failure::{Failure, Result},
-    terminal::{Screen, answer, decimal, show, thousands},
-    text::text,
+    terminal::{Screen, answer, show},
 };
 
 /// Batches in memory, so that a step does not find its data in a cache by chance.

@@ -8,6 +8,7 @@ use klubok::{
     config::Preset,
     data::{self, OpenOptions},
 };
+use klubok_text::text;
 
 use crate::{
     args,
@@ -16,7 +17,6 @@ use crate::{
     failure::{Failure, Result},
     loading, settings,
     terminal::{Screen, answer, tell},
-    text::text,
 };
 
 /// Steps before the clock starts: the first ones touch memory for the first time.

@@ -1,11 +1,11 @@
 //! `klubok config`: what a run would use, or everything that can be set.
 
 use klubok::config::{DataKind, Preset, defaults_text};
+use klubok_text::translated;
 
 use crate::{
     args,
     failure::Result,
-    phrase::said,
     settings,
     terminal::{READABLE, Screen, answer, columns},
     wrap::broken,
@@ -31,7 +31,7 @@ fn explained(settings: &str) -> String {
     let lines = settings.lines().map(|line| match line.split_once("# ") {
         Some((setting, comment)) => {
             let beside = setting.chars().count() + 2;
-            let comment = broken(&said(comment), width.saturating_sub(beside).max(COMMENT));
+            let comment = broken(&translated(comment), width.saturating_sub(beside).max(COMMENT));
             let below = format!("\n{}# ", " ".repeat(beside - 2));
             format!("{setting}# {}", comment.replace('\n', &below))
         }
@@ -42,8 +42,9 @@ fn explained(settings: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use klubok_text::in_russian;
+
     use super::*;
-    use crate::text::in_russian;
 
     #[test]
     fn defaults_are_explained_in_short_russian_lines_and_stay_toml() {

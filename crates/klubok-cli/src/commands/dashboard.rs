@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use klubok::train::run_dir::RunDir;
+use klubok_page::Page;
+use klubok_text::text;
 
 use crate::{
     args,
     failure::Result,
     interrupt,
-    page::{self, Page},
     run_names::{RUNS, run_of},
+    serving,
     terminal::{Screen, show},
-    text::text,
 };
 
 /// Serves a run until a person ends it; one that is served already is named with its address.
@@ -24,12 +25,13 @@ pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
             RunDir::latest(Path::new(name)).map_err(|_| error)
         })?,
     };
-    if let Some(address) = page::served(run.path()) {
+    if let Some(address) = klubok_page::served(run.path()) {
         return show(text!("page_at.served", run = run.path().display(), address = address));
     }
     screen.say(text!("page_at.following", run = run.path().display()));
-    let hub = page::follow(&run, page::data_of(&run), screen)?;
-    let _page = Page::serve(hub, args.listen, screen)?;
+    let hub = serving::follow(&run, screen)?;
+    let page = Page::serve(hub, args.listen)?;
+    serving::say_where(&page, screen);
     screen.say(text!("page_at.end"));
     interrupt::wait()
 }

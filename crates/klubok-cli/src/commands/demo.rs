@@ -5,7 +5,12 @@ use std::path::Path;
 use klubok::{
     config::{DataKind, Preset},
     data::Dataset,
+    evaluation::Evaluation,
     train::{event::Stopped, run_dir::Place, session::Summary},
+};
+use klubok_text::{
+    numbers::{accuracy, accuracy_and_chance, thousands},
+    text,
 };
 
 use crate::{
@@ -13,12 +18,10 @@ use crate::{
     classifier::Classifier,
     failure::Result,
     json::Lines,
-    measures::Evaluation,
     new_run::NewRun,
     run_names::RUNS,
     settings,
-    terminal::{Screen, accuracy, accuracy_and_chance, bar, paint, table, thousands, words},
-    text::text,
+    terminal::{Screen, bar, paint, table, words},
     training,
 };
 

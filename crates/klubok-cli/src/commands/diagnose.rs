@@ -16,17 +16,21 @@ use klubok::{
     },
     train::{
         best::Recent,
+        evaluate::{chance, wilson},
         run_dir::{RunDir, SPLIT},
     },
+};
+use klubok_text::{
+    english, numbers,
+    numbers::{accuracy, accuracy_and_chance},
+    text, verdict,
 };
 
 use crate::{
     args, diagnosis,
     failure::{Failure, Result},
-    measures::{chance, wilson},
     run_names::run_of,
-    terminal::{self, accuracy, accuracy_and_chance, answer, complain, show},
-    text::{english, text},
+    terminal::{answer, complain, show},
 };
 
 /// Says how a training went; fails when a verdict is as bad as `--fail-on`.
@@ -36,7 +40,7 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
     let mut of = Diagnosis::of_history(&history);
     if !history.by_klubok {
         for verdict in &mut of.verdicts {
-            let advice = || diagnosis::general_advice(verdict.name);
+            let advice = || verdict::general_advice(verdict.name);
             verdict.try_ = if args.json { english(advice) } else { advice() };
             verdict.changes.clear();
         }
@@ -114,13 +118,13 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     let (lowest, loss, there) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
     let (_, _, here) = epochs.iter().find(|epoch| Some(epoch.0) == of.best_epoch)?;
     let is_lower = here.is_some_and(|here| here < there);
-    let [here, there] = [(*here)?, there].map(|loss| terminal::loss(loss, 3));
+    let [here, there] = [(*here)?, there].map(|loss| numbers::loss(loss, 3));
     // What reads alike explains nothing.
     (is_lower && here != there).then(|| {
         text!(
             "diagnose.lowest_elsewhere",
-            epoch = diagnosis::epoch(lowest),
-            loss = terminal::loss(loss, 3),
+            epoch = verdict::epoch(lowest),
+            loss = numbers::loss(loss, 3),
             here = here,
             there = there
         )
@@ -129,7 +133,7 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
 
 fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
     let epochs = epochs(history);
-    let mut lines = vec![match of.best_epoch.map(diagnosis::epoch) {
+    let mut lines = vec![match of.best_epoch.map(verdict::epoch) {
         Some(best) => text!("diagnose.head", name = name, epochs = epochs, best = best),
         None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
     }];
@@ -163,7 +167,7 @@ fn notes(history: &History) -> Vec<String> {
 fn epochs(history: &History) -> String {
     let rows = || history.epochs.iter().filter(|row| !row.untrained);
     match rows().next_back() {
-        Some(last) if rows().any(|row| row.epoch.fract() != 0.0) => diagnosis::epoch(last.epoch),
+        Some(last) if rows().any(|row| row.epoch.fract() != 0.0) => verdict::epoch(last.epoch),
         _ => rows().count().to_string(),
     }
 }

@@ -1,6 +1,14 @@
 //! `klubok eval`: how good a model is on labelled data.
 
-use klubok::data::{Dataset, Part};
+use klubok::{
+    data::{Dataset, Part},
+    evaluation::Evaluation,
+    train::evaluate::wilson,
+};
+use klubok_text::{
+    numbers::{accuracy, accuracy_and_chance, decimal, loss, percent, thousands},
+    text, trust,
+};
 use serde::Serialize;
 
 use crate::{
@@ -8,13 +16,7 @@ use crate::{
     classifier::Classifier,
     failure::{Failure, Result},
     loading,
-    measures::{Evaluation, wilson},
-    terminal::{
-        Column, Screen, accuracy, accuracy_and_chance, answer, decimal, loss, numbers, paint,
-        percent, show, table, thousands, words,
-    },
-    text::text,
-    trust,
+    terminal::{Column, Screen, answer, numbers, paint, show, table, words},
 };
 
 /// Most classes that a table of confusions is printed for; with more, the largest confusions are.

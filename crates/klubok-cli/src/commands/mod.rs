@@ -14,11 +14,12 @@ mod resume;
 mod runs;
 mod train;
 
+use klubok_text::text;
+
 use crate::{
     args::Command,
     failure::{self, Result},
     terminal::show,
-    text::text,
 };
 
 /// Runs a command, or greets when there is none.

@@ -18,12 +18,12 @@ use klubok::{
         progress::fault,
     },
 };
+use klubok_text::{numbers::decimal, text};
 use serde::Serialize;
 
 use crate::{
     failure::{Failure, Result},
-    terminal::{answer, decimal, show},
-    text::text,
+    terminal::{answer, show},
 };
 
 /// Steps before the first window.

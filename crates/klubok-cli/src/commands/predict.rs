@@ -5,18 +5,15 @@
 use std::path::Path;
 
 use klubok::{model::write_atomically, nn::loss::answer as largest};
+use klubok_text::{clean, numbers::percent, text, translated, trust};
 use serde_json::{Map, Value, json};
 
 use crate::{
     args,
     classifier::Classifier,
-    escape::clean,
     failure::{Failure, Result},
     files,
-    phrase::said,
-    terminal::{Screen, answer, bar, numbers, percent, show, table, words},
-    text::text,
-    trust,
+    terminal::{Screen, answer, bar, numbers, show, table, words},
 };
 
 /// What is said about one input.
@@ -219,7 +216,7 @@ fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
 /// Why there is no answer, a line for each input that could not be read.
 fn unread(predictions: &[Prediction]) -> Vec<String> {
     let line = |p: &Prediction| {
-        let reason = said(p.outcome.as_ref().err()?);
+        let reason = translated(p.outcome.as_ref().err()?);
         let there = Path::new(&p.input).symlink_metadata().is_ok();
         let line = match p.input.contains(['*', '?', '[']) {
             _ if there => format!("{}: {}", p.input, text!("predict.unreadable", reason = reason)),

@@ -6,15 +6,15 @@ use std::{
 };
 
 use klubok::{bounded, model::write_atomically, train::run_dir::REPORT};
+use klubok_page::Looked;
+use klubok_text::{clean, numbers::duration, text};
 
 use crate::{
     args,
-    escape::clean,
     failure::{Failure, Result},
-    page::{self, Looked},
     run_names::run_of,
-    terminal::{Screen, answer, duration},
-    text::text,
+    serving,
+    terminal::{Screen, answer},
 };
 
 /// Writes the report of the first run, with the others beside it.
@@ -29,14 +29,14 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
         args.runs.iter().map(|name| run_of(name)).collect::<klubok::train::Result<Vec<_>>>()?;
     let first = &runs[0];
     screen.say(text!("page_at.reading", run = first.path().display()));
-    let hub = page::follow(first, page::data_of(first), screen)?;
+    let hub = serving::follow(first, screen)?;
     let beside = if runs.len() > 1 {
         let folders: Vec<PathBuf> = runs.iter().map(|run| run.path().to_owned()).collect();
-        Ok(page::compared(&folders, first.path()))
+        Ok(klubok_page::compared(&folders, first.path()))
     } else {
         hub.look_at_runs()
     };
-    let bar = screen.bar(text!("page_at.making"), page::LOOKS);
+    let bar = screen.bar(text!("page_at.making"), klubok_page::LOOKS);
     let looked = |looked: Looked| match looked {
         Looked::One => {
             bar.inc(1);
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
         }
         Looked::Of(all) => bar.set_length(all),
     };
-    let report = page::report(&hub, beside, &looked).map_err(Failure::failed)?;
+    let report = klubok_page::report(&hub, beside, &looked)?;
     bar.finish_and_clear();
     let path = args.output.clone().unwrap_or_else(|| first.file(REPORT));
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;

@@ -15,20 +15,24 @@ use klubok::{
         session::Summary,
     },
 };
+use klubok_text::{
+    numbers::{rate, rate_to_type},
+    shell,
+    shell::quoted,
+    text,
+};
 
 use crate::{
     args,
     commands::diagnose,
     compute,
     failure::{Failure, Result},
-    files::{self, quoted},
     interrupt,
     json::Lines,
     loading,
     new_run::{absolute, whole_path},
     run_names::run_of,
-    terminal::{Screen, rate, rate_to_type},
-    text::text,
+    terminal::Screen,
     training::{self, Done, Training},
 };
 
@@ -58,8 +62,8 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     }
     drop(run.lock()?);
     let backend = compute::device(&compute::here(config.clone(), screen))?;
-    let found = loading::of_run(&config, &info);
-    let (options, difference) = found.map_err(|failure| missing(failure, &info))?;
+    let found = info.reopen(&config);
+    let (options, difference) = found.map_err(|error| missing(error.into(), &info))?;
     refuse(difference)?;
     let data = loading::open(&info.data, &options, screen)?;
     let progress = progress.unwrap_or_default();
@@ -140,10 +144,10 @@ fn follow(
             *part = Some(absolute(path)?);
         }
     }
-    let (_, difference) = loading::of_run(config, info)?;
+    let (_, difference) = info.reopen(config)?;
     refuse(difference)?;
     run.rewrite(info, &lock)?;
-    screen.say(text!("resume.moved", data = files::shown(&info.data)));
+    screen.say(text!("resume.moved", data = shell::shown(&info.data)));
     Ok(())
 }
 

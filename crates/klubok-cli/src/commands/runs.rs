@@ -10,23 +10,24 @@ use klubok::{
     train::{
         RunError,
         best::Best,
+        evaluate::{chance, wilson},
         event::Stopped,
         logs::{EVENTS, Happened, Logs, METRICS},
         run_dir::{CHECKPOINT, CONFIG, RunDir, SPLIT},
     },
+};
+use klubok_text::{
+    numbers::{accuracy, decimal, percent},
+    shell::{quoted, shown},
+    text,
 };
 use serde::Serialize;
 
 use crate::{
     args,
     failure::{Failure, Result},
-    files::{quoted, shown},
-    measures::{chance, wilson},
     run_names::{RUNS, run_of},
-    terminal::{
-        Screen, accuracy, answer, columns, decimal, numbers, percent, table_by_name, words,
-    },
-    text::text,
+    terminal::{Screen, answer, columns, numbers, table_by_name, words},
 };
 
 /// Whether a run goes on.

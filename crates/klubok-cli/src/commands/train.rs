@@ -10,29 +10,27 @@ use klubok::{
     config::{Config, ConfigBuilder, DataConfig, Preset},
     data::Dataset,
     train::{
+        evaluate::{chance, wilson},
         event::Stopped,
         logs::Logs,
         run_dir::{CONFIG, Place, RunDir},
     },
+};
+use klubok_text::{
+    numbers::{accuracy, duration, loss, percent, rate},
+    shell::quoted,
+    text, translated,
 };
 use serde::Serialize;
 
 use crate::{
     args, compute,
     failure::{Failure, Result},
-    files::quoted,
     json::{Lines, Trained},
-    loading,
-    measures::{chance, wilson},
     new_run::NewRun,
-    phrase::said,
     run_names::{RUNS, run_of},
     settings,
-    terminal::{
-        Screen, accuracy, answer, columns, duration, loss, numbers, paint, percent, rate,
-        table_by_name, words,
-    },
-    text::text,
+    terminal::{Screen, answer, columns, numbers, paint, table_by_name, words},
     training,
 };
 
@@ -116,8 +114,8 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     run.progress()?;
     if changed.data != config.data {
         screen.say(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
-    } else if let (_, Some(difference)) = loading::of_run(&config, &info)? {
-        let note = text!("train.replay_other", difference = said(&difference));
+    } else if let (_, Some(difference)) = info.reopen(&config)? {
+        let note = text!("train.replay_other", difference = translated(&difference));
         screen.say(format!("{}: {note}", text!("word.note")));
     }
     let acts = Logs::done(run.path())?;

@@ -16,9 +16,8 @@ use klubok::{
         logs::{EventLine, Happened},
     },
 };
+use klubok_text::verdict::VerdictText;
 use serde::{Deserialize, Serialize};
-
-use crate::diagnosis::{Told, told};
 
 /// Stops of a run that are judged, the last ones: each takes as long as an epoch.
 const STOPS: usize = 100;
@@ -83,7 +82,7 @@ pub(crate) struct News<'a> {
     steps: &'a [Metrics],
     events: &'a [EventLine],
     phases: &'a [Phase],
-    verdicts: &'a [Told],
+    verdicts: &'a [VerdictText],
     best_epoch: Option<f64>,
     now: &'a Now,
 }
@@ -95,7 +94,7 @@ pub(crate) struct Story {
     events: Vec<EventLine>,
     diagnosis: DiagnosisObserver,
     phases: Vec<Phase>,
-    verdicts: Vec<Told>,
+    verdicts: Vec<VerdictText>,
     best_epoch: Option<f64>,
     val_samples: u64,
     now: Now,
@@ -245,7 +244,7 @@ impl Story {
     fn judge(&mut self) {
         let Diagnosis { phases, verdicts, best_epoch } = self.diagnosis.diagnosis();
         (self.phases, self.best_epoch) = (phases, best_epoch);
-        self.verdicts = verdicts.into_iter().map(told).collect();
+        self.verdicts = verdicts.into_iter().map(VerdictText::new).collect();
     }
 
     fn watched(&mut self, event: &Event<'_>) {

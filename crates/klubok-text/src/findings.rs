@@ -4,8 +4,8 @@ use klubok::train::event::{Verdict, VerdictName};
 
 use crate::{
     figures::Figures,
-    terminal::{decimal, rate, thousands},
-    text::text,
+    numbers::{decimal, rate, thousands},
+    text,
 };
 
 /// A verdict with its numbers, without what to try.

@@ -17,7 +17,7 @@ use klubok::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{answer::Answer, hub::Hub};
+use super::hub::Hub;
 
 /// Runs that are shown, the last ones by name.
 const RUNS: usize = 40;
@@ -36,7 +36,10 @@ struct Line {
 
 impl Hub {
     /// All runs of the folder, with the settings in which any two of them differ.
-    pub(crate) fn look_at_runs(&self) -> Answer {
+    ///
+    /// # Errors
+    /// When the folder cannot be read, in a sentence.
+    pub fn look_at_runs(&self) -> Result<Value, String> {
         let mut folders: Vec<_> = fs_err::read_dir(self.about.runs())
             .map_err(|error| error.to_string())?
             .flatten()
@@ -51,7 +54,7 @@ impl Hub {
 
 /// Runs side by side, with the settings in which any two of them differ. A run that cannot be read,
 /// or for which nothing is left of what may be read of all of them, is left out.
-pub(crate) fn compared(folders: &[PathBuf], current: &Path) -> Value {
+pub fn compared(folders: &[PathBuf], current: &Path) -> Value {
     let mut budget = BUDGET;
     let read: Vec<(&PathBuf, Map<String, Value>, Value)> =
         folders.iter().filter_map(|folder| read(folder, &mut budget)).collect();

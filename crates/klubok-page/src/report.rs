@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
+use crate::Error;
+
 use super::{answer::Answer, assets, hub::Hub, sample::Which, server, story::Known};
 
 /// Unpacks the charts' script, which stands in the file as gzip.
@@ -19,23 +21,28 @@ const UNPACK: &str = r#"window.KlubokPlotly = (async () => {
 })();"#;
 
 /// How far a report is.
-pub(crate) enum Looked {
+pub enum Looked {
     /// One more look is done.
     One,
     /// There will be so many.
     Of(u64),
 }
 
-/// Looks that every report has, for who waits for it.
-pub(crate) const LOOKS: u64 = 23;
+/// Panels' views that every report has, for an estimate.
+pub const LOOKS: u64 = 23;
 
 /// The report of a run; `runs` is what is shown beside it. `looked` is told of each look, and of
 /// how many there will be when that is known.
 ///
 /// # Errors
 /// In a sentence, when the story cannot be told.
-pub(crate) fn report(hub: &Hub, runs: Answer, looked: &dyn Fn(Looked)) -> Result<String, String> {
-    let story = hub.after(Known::default()).map_err(|error| error.to_string())?;
+pub fn report(
+    hub: &Hub,
+    runs: Result<Value, String>,
+    looked: &dyn Fn(Looked),
+) -> crate::Result<String> {
+    let story =
+        hub.after(Known::default()).map_err(|error| Error::Report { reason: error.to_string() })?;
     let mut looks: BTreeMap<String, Value> = BTreeMap::new();
     let mut keep = |path: String, answer: Answer| {
         // What a run does not have (features of a table, answers without its data) is not in the

@@ -25,39 +25,43 @@ use super::{
     hub::{Hub, Weighted},
     story::Mode,
 };
-use crate::{failure::Result, loading, terminal::Screen, text::text};
+use crate::error::Result;
 
 /// Time between two looks at the files.
 const PACE: Duration = Duration::from_millis(500);
 
-/// A hub for a run by its files; as long as the run has not ended, its files are followed. Lines of
-/// its logs that are damaged are left out, which is said.
+/// A run that is shown by its files.
+pub struct Followed {
+    /// What the page shows.
+    pub hub: Arc<Hub>,
+    /// Damaged lines of its logs, which are left out.
+    pub damaged_lines: u64,
+}
+
+/// Shows a run by its files, and follows them as long as the run has not ended.
 ///
 /// # Errors
 /// When it has no model yet or a file is damaged.
-pub(crate) fn follow(run: &RunDir, data: Option<Dataset>, screen: Screen) -> Result<Arc<Hub>> {
+pub fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Followed> {
     let about = About::of_files(run)?;
     let hub = Arc::new(Hub::new(about, data, Weighted::Model));
     let mut files = Files::new(run);
     hub.story().set_mode(Mode::Following);
-    let progress = run.progress()?;
+    let progress = run.progress().map_err(klubok::Error::from)?;
     if let Some(progress) = &progress {
         hub.story().set_length(
             progress.steps_per_epoch,
             progress.last_epoch(hub.about.config.train.epochs),
         );
     }
-    files.read(&hub)?;
-    if files.damaged > 0 {
-        let note = text!("page_at.damaged_lines", n = files.damaged);
-        screen.say(format!("{}: {note}", text!("word.note")));
-    }
+    files.read(&hub).map_err(klubok::Error::from)?;
+    let damaged_lines = files.damaged;
     if progress.is_some_and(|progress| progress.stopped.is_some()) {
         hub.story().set_mode(Mode::Ended);
-        return Ok(hub);
+        return Ok(Followed { hub, damaged_lines });
     }
     let followed = Arc::downgrade(&hub);
-    thread::Builder::new().name("follow".to_owned()).spawn(move || {
+    let follower = thread::Builder::new().name("follow".to_owned()).spawn(move || {
         while let Some(hub) = followed.upgrade() {
             if files.read(&hub).is_err() {
                 return;
@@ -70,14 +74,15 @@ pub(crate) fn follow(run: &RunDir, data: Option<Dataset>, screen: Screen) -> Res
             drop(hub);
             thread::sleep(PACE);
         }
-    })?;
-    Ok(hub)
+    });
+    follower.map_err(klubok::Error::from)?;
+    Ok(Followed { hub, damaged_lines })
 }
 
 /// The data of a run, if it is still what it was.
-pub(crate) fn data_of(run: &RunDir) -> Option<Dataset> {
+pub fn data_of(run: &RunDir) -> Option<Dataset> {
     let (config, info) = run.settings().ok()?;
-    let (options, None) = loading::of_run(&config, &info).ok()? else { return None };
+    let (options, None) = info.reopen(&config).ok()? else { return None };
     data::open(&info.data, &options, &|_, _| {}).ok()
 }
 

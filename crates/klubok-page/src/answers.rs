@@ -5,7 +5,7 @@ use klubok::{data::Dataset, inspect::ModelView};
 use serde_json::{Value, json};
 
 use super::{answer::Answer, fixed_sample::spread, hub::Hub, logits::sure};
-use crate::measures::Evaluation;
+use klubok::evaluation::Evaluation;
 
 /// Samples that are asked at most: enough for an interval of two points.
 const SAMPLES: usize = 2000;

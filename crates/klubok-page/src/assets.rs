@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::text::{Lang, language, of_page};
+use klubok_text::{Lang, language, of_page};
 
 /// The page, without texts.
 const BARE: &str = include_str!("web/page.html");

@@ -42,7 +42,6 @@ use super::{
     server::routes,
     story::Known,
 };
-use crate::compute;
 
 /// How long an input that may not be whole is waited for.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -80,7 +79,7 @@ impl Run {
     fn train(self, hub: Arc<Hub>) -> thread::JoinHandle<()> {
         let Self { folder, config, info, data } = self;
         thread::spawn(move || {
-            let (backend, mut feed) = (compute::device(&config).unwrap(), Feed(hub));
+            let (backend, mut feed) = (klubok::device::cpu(config.train.threads), Feed(hub));
             let observers: &mut [&mut dyn Observer] = &mut [&mut feed];
             session::train(&folder, &config, &data, backend.as_ref(), observers, &info, &CONTROL)
                 .unwrap();

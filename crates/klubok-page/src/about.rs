@@ -13,17 +13,15 @@ use klubok::{
     plan::Picture,
     rows::Field,
     train::{
+        evaluate::chance,
         run_dir::{CONFIG, MODEL, RunDir, RunInfo, SPLIT},
         trainer::STEP_SAMPLE,
     },
 };
+use klubok_text::shell;
 use serde_json::{Value, json};
 
-use crate::{
-    failure::{Failure, Result},
-    files,
-    measures::chance,
-};
+use crate::error::{Error, Result};
 
 /// What a page is of.
 pub(crate) struct About {
@@ -59,13 +57,17 @@ impl About {
     /// # Errors
     /// When it has no model yet, or a file is damaged.
     pub(super) fn of_files(run: &RunDir) -> Result<Self> {
-        let (config, info) = run.settings()?;
         let path = run.file(MODEL);
         if !path.exists() {
             let name = run.path().display();
-            return Err(Failure::failed(format!("the run `{name}` has no model yet")));
+            return Err(Error::NoModel { run: name.to_string() });
         }
-        let model = Model::load(&path)?;
+        Ok(Self::read(run, &path)?)
+    }
+
+    fn read(run: &RunDir, model: &Path) -> klubok::Result<Self> {
+        let (config, info) = run.settings()?;
+        let model = Model::load(model)?;
         let places: BTreeMap<&String, usize> = model.classes.iter().zip(0..).collect();
         let mut counts = [vec![0; model.classes.len()], vec![0; model.classes.len()]];
         for row in read_split(&run.file(SPLIT))? {
@@ -114,7 +116,7 @@ impl About {
     pub(super) fn told(&self, can_act: bool, takes_pictures: bool, live: bool) -> Value {
         let path = self.run.path().display().to_string();
         let text = bounded::read_to_string(&self.run.file(CONFIG), bounded::SETTINGS);
-        let source = files::quoted(&files::shown(&self.info.data));
+        let source = shell::quoted(&shell::shown(&self.info.data));
         let val: u64 = self.val.iter().sum();
         json!({
             "name": self.name(),
@@ -123,7 +125,7 @@ impl About {
             "takes_pictures": takes_pictures,
             "live": live,
             "config_text": text.unwrap_or_default(),
-            "command": format!("klubok train {source} -c {}", files::quoted(&format!("{path}/config.toml"))),
+            "command": format!("klubok train {source} -c {}", shell::quoted(&format!("{path}/config.toml"))),
             "data": self.data(),
             "network": self.layers(),
             "val_samples": val,

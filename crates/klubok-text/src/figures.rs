@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use klubok::train::event::Verdict;
 
-use crate::terminal::{decimal, percent};
+use crate::numbers::{decimal, percent};
 
 /// The figures of a verdict. One that is asked for and is not there, or is no number, makes the
 /// sentence around it unsayable.

@@ -8,7 +8,9 @@ use klubok::{
     inspect::{Layer, ModelView, pass::Pass},
     model::Validation,
     rows::Kind,
+    train::evaluate::{chance, wilson},
 };
+use klubok_text::{Both, both, trust};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,11 +18,6 @@ use super::{
     hub::{Copy, Hub},
     sample::Which,
     story::Mode,
-};
-use crate::{
-    measures::{chance, wilson},
-    text::{Both, both},
-    trust,
 };
 
 /// Units that are shown of a layer.

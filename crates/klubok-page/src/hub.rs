@@ -2,13 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc, mpsc::RecvTimeoutError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        mpsc::{self, RecvTimeoutError},
+    },
     time::{Duration, Instant},
 };
 
 use klubok::{
     components::Components,
     data::{Dataset, typical::Typical},
+    device,
     inspect::ModelView,
     model::Model,
     state::{State, Weights},
@@ -27,7 +31,6 @@ use super::{
     snapshots::Snapshots,
     story::{Known, Mode, Now, Story},
 };
-use crate::compute;
 
 /// How long a look at a training is waited for at the most.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,7 +52,7 @@ pub(super) enum Weighted {
 }
 
 /// What all browsers share.
-pub(crate) struct Hub {
+pub struct Hub {
     pub(super) about: About,
     pub(super) data: Option<Dataset>,
     weighted: Weighted,
@@ -262,7 +265,7 @@ impl Hub {
         let begin = config.start(&self.about.train);
         let State { params, running, .. } = model.network.start(&begin, config.train.seed);
         model.weights = Weights { params, running };
-        Ok(start.insert(Arc::new(ModelView::new(model, compute::cpu(1).into()))).clone())
+        Ok(start.insert(Arc::new(ModelView::new(model, device::cpu(1).into()))).clone())
     }
 
     /// Keeps a picture in memory as the network sees it, and gives it a number.
@@ -309,7 +312,7 @@ mod tests {
     use klubok::train::event::{Event, Metrics, Observer as _};
 
     use super::*;
-    use crate::page::fuzz::run;
+    use crate::fuzz::run;
 
     #[test]
     fn weights_that_are_known_are_given_where_nobody_may_look() {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::escape::clean;
 
 /// A language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Lang {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
     /// English.
     En,
     /// Russian.
@@ -30,18 +30,18 @@ thread_local! {
 
 /// A text in every language.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Both {
+pub struct Both {
     en: String,
     ru: String,
 }
 
 /// What `write` makes of the catalogue, in every language: for the page, where the reader chooses.
-pub(crate) fn both(write: impl Fn() -> String) -> Both {
+pub fn both(write: impl Fn() -> String) -> Both {
     Both { en: in_language(Lang::En, &write), ru: in_language(Lang::Ru, &write) }
 }
 
 /// What is written in this language, whichever is chosen.
-pub(crate) fn in_language<T>(lang: Lang, write: impl Fn() -> T) -> T {
+pub fn in_language<T>(lang: Lang, write: impl Fn() -> T) -> T {
     FOR_NOW.set(Some(lang));
     let written = write();
     FOR_NOW.set(None);
@@ -49,31 +49,22 @@ pub(crate) fn in_language<T>(lang: Lang, write: impl Fn() -> T) -> T {
 }
 
 /// The same in English: for what programs read.
-pub(crate) fn english(write: impl Fn() -> String) -> String {
+pub fn english(write: impl Fn() -> String) -> String {
     both(write).en
 }
 
-/// What `write` makes while Russian is the chosen language.
-#[cfg(test)]
-pub(crate) fn in_russian(write: impl Fn() -> String) -> String {
+/// The same in Russian.
+pub fn in_russian(write: impl Fn() -> String) -> String {
     both(write).ru
 }
 
-/// Chooses the language of this process: the flag, else `KLUBOK_LANG`, the locale, English.
-pub(crate) fn choose(flag: Option<Lang>) {
-    let locale = ["KLUBOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|value| !value.is_empty());
-    let lang = flag.unwrap_or(match locale {
-        Some(locale) if locale.to_lowercase().starts_with("ru") => Lang::Ru,
-        _ => Lang::En,
-    });
+/// Chooses the language of this process, once.
+pub fn choose(lang: Lang) {
     CHOSEN.get_or_init(|| lang);
 }
 
 /// The language that is spoken.
-pub(crate) fn language() -> Lang {
+pub fn language() -> Lang {
     FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En))
 }
 
@@ -89,7 +80,7 @@ fn catalogue(lang: Lang) -> &'static Catalogue {
 const PAGE: [&str; 5] = ["evidence", "page", "phase", "verdict", "word"];
 
 /// All texts that the page reads, as `section.name`.
-pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
+pub fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
     let sections = PAGE.iter().filter_map(|name| Some((name, catalogue(lang).get(*name)?)));
     let texts = sections.flat_map(|(section, texts)| {
         texts.iter().map(move |(name, text)| (format!("{section}.{name}"), text.as_str()))
@@ -99,7 +90,7 @@ pub(crate) fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
 
 /// The text of `section.name` in the chosen language, its `{places}` filled: what a value would
 /// command a terminal is made visible, so a painted value cannot be filled in. Use [`text!`].
-pub(crate) fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
+pub fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     let lang = language();
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
     let text = match catalogue(lang).get(section).and_then(|texts| texts.get(name)) {
@@ -149,12 +140,12 @@ fn form<'f>(number: &str, forms: &'f str) -> &'f str {
 }
 
 /// A text of the catalogue: `text!("train.best", epoch = 3)`.
+#[macro_export]
 macro_rules! text {
     ($key:literal $(, $place:ident = $value:expr)* $(,)?) => {
-        $crate::text::lookup($key, &[$((stringify!($place), &$value as &dyn std::fmt::Display)),*])
+        $crate::lookup($key, &[$((stringify!($place), &$value as &dyn std::fmt::Display)),*])
     };
 }
-pub(crate) use text;
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +210,7 @@ mod tests {
                         let strings = source.split('"').filter(|string| is_key_of_page(string));
                         keys.extend(strings.map(str::to_owned));
                     }
-                    "rs" if path.file_name().unwrap() != "text.rs" => {
+                    "rs" if path.file_name().unwrap() != "catalogue.rs" => {
                         let source = fs_err::read_to_string(&path).unwrap();
                         for call in source.split("text!(").skip(1) {
                             let key = call.trim_start()[1..].split('"').next().unwrap();
@@ -236,7 +227,10 @@ mod tests {
             PAGE.contains(&section) && !name.is_empty() && name.chars().all(plain)
         }
         let mut keys = BTreeSet::new();
-        walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut keys);
+        for own in ["klubok-text", "klubok-page", "klubok-cli"] {
+            let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+            walk(&crates.join(own).join("src"), &mut keys);
+        }
         keys
     }
 

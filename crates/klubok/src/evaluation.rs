@@ -1,36 +1,37 @@
-//! What an accuracy is worth: intervals, chance, and the figures of a table by class.
+//! Evaluation of a classifier on labelled samples: losses, accuracy with its interval, figures by
+//! class, confusion matrix, calibration error.
 
-use klubok::nn::{
+use klubok_nn::{
     calibration::Calibration,
     loss::{answer, log_sum_exp},
 };
-pub(crate) use klubok::train::evaluate::{chance, wilson};
+use klubok_train::evaluate::{chance, wilson};
 use serde::Serialize;
 
 /// How a classifier did on labelled samples: the answer of `klubok eval`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Evaluation {
+pub struct Evaluation {
     /// Number of samples.
-    pub(crate) samples: usize,
+    pub samples: usize,
     /// Mean cross-entropy, as the network has it.
-    pub(crate) loss: f64,
+    pub loss: f64,
     /// The same with the model's temperature.
-    pub(crate) loss_calibrated: f64,
+    pub loss_calibrated: f64,
     /// Share of right answers.
-    pub(crate) accuracy: f64,
+    pub accuracy: f64,
     /// Its 95 % interval.
-    pub(crate) accuracy_interval: [f64; 2],
+    pub accuracy_interval: [f64; 2],
     /// Accuracy of always guessing the most frequent class.
-    pub(crate) chance: f64,
+    pub chance: f64,
     /// One entry a class, in the model's order.
-    pub(crate) per_class: Vec<ClassFigures>,
+    pub per_class: Vec<ClassFigures>,
     /// `confusion[truth][answer]`: numbers of samples.
-    pub(crate) confusion: Vec<Vec<usize>>,
+    pub confusion: Vec<Vec<usize>>,
     /// Expected calibration error (Guo et al. 2017): the mean distance between confidence and
     /// accuracy, over 15 bins of equal width, with the model's temperature.
-    pub(crate) ece: f64,
+    pub ece: f64,
     /// The same without it.
-    pub(crate) ece_uncalibrated: f64,
+    pub ece_uncalibrated: f64,
 }
 
 /// Samples, right ones and their confidences together, by confidence in 15 bins of equal width.
@@ -54,22 +55,22 @@ impl Bins {
 /// Figures of one class; null where nothing can be said (no sample of the class, or never
 /// answered).
 #[derive(Debug, Serialize)]
-pub(crate) struct ClassFigures {
+pub struct ClassFigures {
     /// Its name.
-    pub(crate) class: String,
+    pub class: String,
     /// Share of the answers of this class that are right.
-    pub(crate) precision: Option<f64>,
+    pub precision: Option<f64>,
     /// Share of the samples of this class that were recognised.
-    pub(crate) recall: Option<f64>,
+    pub recall: Option<f64>,
     /// Harmonic mean of the two.
-    pub(crate) f1: Option<f64>,
+    pub f1: Option<f64>,
     /// Samples of this class.
-    pub(crate) support: usize,
+    pub support: usize,
 }
 
 impl Evaluation {
     /// Figures of `logits` (one row of `classes.len()` values a sample) against the right classes.
-    pub(crate) fn new(
+    pub fn new(
         logits: &[f32],
         targets: &[u32],
         classes: &[String],

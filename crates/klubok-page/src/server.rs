@@ -28,6 +28,7 @@ use axum::{
 use futures_util::{Stream, stream};
 use hyper::body::Body as _;
 use klubok::train::control::Act;
+use klubok_text::{Lang, clean, of_page};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -43,10 +44,6 @@ use super::{
     refusal::{busy, refused, unread},
     sample::Which,
     story::Known,
-};
-use crate::{
-    escape::clean,
-    text::{Lang, of_page},
 };
 
 /// Time between two events to a browser.

@@ -1,18 +1,19 @@
 //! How far a model's answers can be trusted: what stands below them, whoever asks.
 
-use klubok::model::{Card, Training, Validation};
+use klubok::{
+    model::{Card, Training, Validation},
+    train::evaluate::wilson,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    diagnosis,
-    measures::wilson,
-    terminal::{accuracy, accuracy_and_chance, percent, thousands},
-    text::text,
+    numbers::{accuracy, accuracy_and_chance, percent, thousands},
+    text, verdict,
 };
 
 /// That the answers to `samples` are no better than guesses, if they are; `new` to the model where
 /// it is known that it did not learn from them.
-pub(crate) fn worthless(share: f64, samples: usize, chance: f64, new: bool) -> Option<String> {
+pub fn worthless(share: f64, samples: usize, chance: f64, new: bool) -> Option<String> {
     if wilson(share, samples)[0] > chance {
         return None;
     }
@@ -25,7 +26,7 @@ pub(crate) fn worthless(share: f64, samples: usize, chance: f64, new: bool) -> O
 }
 
 /// A line that goes with every answer of a model.
-pub(crate) fn line(card: Option<&Card>) -> String {
+pub fn line(card: Option<&Card>) -> String {
     let Some(Card { training: Training { samples, .. }, validation, .. }) = card else {
         return text!("trust.unknown");
     };
@@ -33,15 +34,15 @@ pub(crate) fn line(card: Option<&Card>) -> String {
 }
 
 /// The same of a model that learned from so many samples.
-pub(crate) fn of_model(learned: u64, validation: Option<Validation>) -> String {
+pub fn of_model(learned: u64, validation: Option<Validation>) -> String {
     let tried = tried(learned, validation);
     if is_flattered(validation) { format!("{tried} {}", text!("trust.chose")) } else { tried }
 }
 
 /// The same of a network in the midst of its training, which was validated after this epoch.
-pub(crate) fn in_training(learned: u64, epoch: f64, validation: Validation) -> String {
+pub fn in_training(learned: u64, epoch: f64, validation: Validation) -> String {
     let tried = tried(learned, Some(validation));
-    let when = text!("trust.at_epoch", epoch = diagnosis::epoch(epoch));
+    let when = text!("trust.at_epoch", epoch = verdict::epoch(epoch));
     if is_flattered(Some(validation)) {
         format!("{tried} {when} {}", text!("trust.chooses"))
     } else {
@@ -67,7 +68,7 @@ fn tried(learned: u64, validation: Option<Validation>) -> String {
 }
 
 /// The same for programs; null where nothing is known.
-pub(crate) fn to_json(card: Option<&Card>) -> Value {
+pub fn to_json(card: Option<&Card>) -> Value {
     let Some(card) = card else { return Value::Null };
     json!({
         "training_samples": card.training.samples.iter().sum::<u64>(),

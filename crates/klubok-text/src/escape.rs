@@ -5,7 +5,7 @@ use std::fmt::Display;
 /// The text with everything made visible by which a name in somebody's data could command a
 /// terminal: control characters but line breaks, other ends of lines, and marks that turn the
 /// direction of writing.
-pub(crate) fn clean(text: impl Display) -> String {
+pub fn clean(text: impl Display) -> String {
     let commands = |c: char| {
         (c.is_control() && c != '\n')
             || matches!(c,

@@ -22,6 +22,7 @@ mod cache;
 mod cloud;
 mod connections;
 mod door;
+mod error;
 mod excites;
 mod features;
 mod fixed_sample;
@@ -51,7 +52,7 @@ mod terrain;
 
 use std::{
     fs::TryLockError,
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -69,23 +70,20 @@ use klubok::{
     },
 };
 
-pub(crate) use self::{
-    follow::{data_of, follow},
+pub use self::{
+    error::{Error, Result},
+    follow::{Followed, data_of, follow},
     hub::Hub,
     report::{LOOKS, Looked, report},
     runs::compared,
 };
 use self::{hub::Weighted, server::Server};
-use crate::{
-    failure::{Failure, Result},
-    terminal::Screen,
-    text::text,
-};
 
 /// Where the page is served unless a person says otherwise.
 const PORT: u16 = 7717;
+
 /// A page that is being served.
-pub(crate) struct Page {
+pub struct Page {
     hub: Arc<Hub>,
     server: Server,
     /// What tells other processes of it, from the training's first event on: only then the run is
@@ -94,52 +92,43 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Serves a run that this process is about to train, and says where.
+    /// Serves a run that this process is about to train.
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub(crate) fn live(
+    pub fn live(
         run: &RunDir,
         config: &Config,
         info: &RunInfo,
         data: &Dataset,
         control: &'static Control,
         listen: Option<SocketAddr>,
-        screen: Screen,
     ) -> Result<Self> {
         let about = about::About::new(run, config, info, data);
         let hub = Arc::new(Hub::new(about, Some(data.clone()), Weighted::Live(control)));
-        Self::serve(hub, listen, screen)
+        Self::serve(hub, listen)
     }
 
-    /// Serves what a hub holds, and says where.
+    /// Serves what a hub holds, at this address or on this machine only.
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub(crate) fn serve(hub: Arc<Hub>, listen: Option<SocketAddr>, screen: Screen) -> Result<Self> {
-        let server = Server::start(listen, hub.clone()).map_err(|error| {
+    pub fn serve(hub: Arc<Hub>, listen: Option<SocketAddr>) -> Result<Self> {
+        let server = Server::start(listen, hub.clone()).map_err(|source| {
             let at = listen.map_or_else(|| format!("127.0.0.1:{PORT}"), |at| at.to_string());
-            let failure = Failure::failed(format!("cannot serve the page at {at}: {error}"));
-            // Whatever else it is has nothing to do with the address.
-            match error.kind() {
-                ErrorKind::AddrInUse
-                | ErrorKind::AddrNotAvailable
-                | ErrorKind::PermissionDenied => failure.hint(text!("hint.listen")),
-                _ => failure,
-            }
+            Error::Listen { at, source }
         })?;
-        let address = server.address();
-        match hub.token() {
-            Some(token) => {
-                screen.say(text!("page_at.act", address = address, token = token));
-                screen.say(text!("page_at.look", address = address));
-            }
-            None => screen.say(text!("page_at.only_look", address = address)),
-        }
-        if !address.ip().is_loopback() {
-            screen.say(format!("{}: {}", text!("word.note"), text!("page_at.open")));
-        }
         Ok(Self { hub, server, live: OnceLock::new() })
+    }
+
+    /// Where the page is served.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// What lets a person act on the training through this page; none where nothing can be done.
+    pub fn token(&self) -> Option<&str> {
+        self.hub.token()
     }
 
     /// Tells other processes where the run is served.
@@ -161,7 +150,7 @@ impl Page {
     }
 
     /// The training has ended: what is looked at from now on is its model.
-    pub(crate) fn ended(&self) {
+    pub fn ended(&self) {
         // Best effort: a file that stays is not believed once this process has ended.
         let _ = self.live.get().map(|(path, _)| fs_err::remove_file(path));
     }
@@ -178,7 +167,7 @@ impl Observer for &Page {
 }
 
 /// The address of the process that serves a run, if there is one.
-pub(crate) fn served(run: &Path) -> Option<String> {
+pub fn served(run: &Path) -> Option<String> {
     let file = bounded::open(&run.join(LIVE)).ok()?;
     if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return None;

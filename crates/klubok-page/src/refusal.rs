@@ -8,13 +8,12 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
+use klubok_text::{both, translated};
 use serde_json::json;
-
-use crate::{phrase::said, text::both};
 
 /// A refusal with its reason, in every language.
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": both(|| said(sentence)) }))).into_response()
+    (status, Json(json!({ "error": both(|| translated(sentence)) }))).into_response()
 }
 
 /// A refusal of what was not read: nothing more is read of its connection.
