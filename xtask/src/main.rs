@@ -4,6 +4,7 @@
 
 mod bench;
 mod browser;
+mod circles;
 mod floor;
 mod golden;
 mod process;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::circles::circles;
+
 /// No file of code may be longer: past this it is two things.
 const LONGEST_FILE: usize = 600;
 
@@ -35,6 +37,8 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
             "crates/klubok-diagnose/src/",
             "crates/klubok-inspect/src/",
             "crates/klubok-model/src/",
+            "crates/klubok-page/src/",
+            "crates/klubok-text/src/",
             "crates/klubok-train/src/",
         ],
         &["env::var", "env::var_os", "env::vars"],
@@ -53,10 +57,33 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
         let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         wrong.extend(check(&name, &fs_err::read_to_string(&file)?));
     }
+    for folder in source_folders(root)? {
+        wrong.extend(check_circles(root, &folder)?);
+    }
     for line in &wrong {
         println!("{line}");
     }
     Ok(wrong.is_empty())
+}
+
+/// The sources of every crate.
+fn source_folders(root: &Path) -> Result<Vec<PathBuf>> {
+    let manifests = files(root, &["toml"])?;
+    let manifests = manifests.iter().filter(|file| file.ends_with("Cargo.toml"));
+    let folders = manifests.filter_map(|file| Some(file.parent()?.join("src")));
+    Ok(folders.filter(|folder| folder.is_dir()).collect())
+}
+
+/// Files of one crate that use each other in a circle.
+fn check_circles(root: &Path, folder: &Path) -> Result<Vec<String>> {
+    let mut sources = Vec::new();
+    for file in files(folder, &["rs"])? {
+        let name = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+        sources.push((name, code_of(&fs_err::read_to_string(&file)?)));
+    }
+    let name = folder.strip_prefix(root)?.display();
+    let circles = circles(&sources).into_iter();
+    Ok(circles.map(|files| format!("{name}: a circle: {}", files.join(" -> "))).collect())
 }
 
 /// Files below `folder` with one of the endings, in order; build outputs and hidden folders left

@@ -5,9 +5,8 @@
 
 use std::path::Path;
 
-use image::{DynamicImage, GrayImage, RgbImage};
 use klubok_nn::plan::Picture;
-use klubok_pictures::{Decoded, FILES, Orientation, PictureError, decode, resize};
+use klubok_pictures::{Decoded, FILES, PictureError, decode, resize};
 
 use super::DataError;
 use crate::{bounded, settings::Fit};
@@ -51,13 +50,14 @@ pub(super) fn load(path: &Path, shape: Picture, fit: Fit) -> Result<Vec<u8>, Pic
 
 /// Brings a decoded picture to `shape`, then turns it upright: the other way round costs more.
 fn shaped(picture: Decoded, shape: Picture, fit: Fit) -> Result<Vec<u8>, PictureError> {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     let orientation = picture.orientation;
-    let lying = matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH);
-    let (width, height) =
-        if lying { (shape.height, shape.width) } else { (shape.width, shape.height) };
+    let (width, height) = if orientation.is_transposed() {
+        (shape.height, shape.width)
+    } else {
+        (shape.width, shape.height)
+    };
     let stored = Picture { width, height, ..shape };
-    Ok(turned(resized(picture, stored, fit)?, stored, orientation))
+    Ok(orientation.apply(resized(picture, stored, fit)?, [width, height], shape.channels))
 }
 
 fn resized(picture: Decoded, shape: Picture, fit: Fit) -> Result<Vec<u8>, PictureError> {
@@ -99,24 +99,10 @@ fn padded(pixels: &[u8], inner: Picture, shape: Picture) -> Vec<u8> {
     out
 }
 
-fn turned(pixels: Vec<u8>, shape: Picture, orientation: Orientation) -> Vec<u8> {
-    if orientation == Orientation::NoTransforms {
-        return pixels;
-    }
-    let (width, height) = (shape.width as u32, shape.height as u32);
-    let image = if shape.channels == 1 {
-        GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
-    } else {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
-    };
-    let mut image = image.expect("the pixels fill their shape");
-    image.apply_orientation(orientation);
-    image.into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
-    use image::ImageFormat;
+    use image::{DynamicImage, GrayImage, ImageFormat, metadata};
+    use klubok_pictures::Orientation;
 
     use super::{super::fixtures::*, *};
 
@@ -132,7 +118,7 @@ mod tests {
             width: values.len(),
             height,
             pixels: values.repeat(height),
-            orientation: Orientation::NoTransforms,
+            orientation: Orientation::UPRIGHT,
             share: None,
         };
         shaped(picture, shape, fit).unwrap()
@@ -189,7 +175,7 @@ mod tests {
         for exif in 1..=8 {
             let orientation = Orientation::from_exif(exif).unwrap();
             let mut upright = DynamicImage::ImageLuma8(stored.clone());
-            upright.apply_orientation(orientation);
+            upright.apply_orientation(metadata::Orientation::from_exif(exif).unwrap());
             let shape = grey(upright.width() as usize, upright.height() as usize);
             let pixels = stored.as_raw().clone();
             let picture = Decoded { width: 24, height: 16, pixels, orientation, share: None };

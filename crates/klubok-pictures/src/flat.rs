@@ -1,6 +1,20 @@
 //! Pixels of every kind become 8-bit grey or RGB, in the place where they lie.
 
-use image::ColorType;
+/// Values of a pixel as they are decoded: grey or RGB, each with alpha or without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Values a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    pub(crate) samples: usize,
+    /// Bytes a value, 1 or 2, in the byte order of the machine.
+    pub(crate) bytes: usize,
+}
+
+impl Layout {
+    /// Values of a pixel without alpha: 1 or 3.
+    pub(crate) fn colours(self) -> usize {
+        if self.samples > 2 { 3 } else { 1 }
+    }
+}
 
 /// What the last value of a pixel means, where there is one beside grey or colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,44 +28,39 @@ pub(crate) enum Alpha {
 }
 
 /// Bytes that `pixels` pixels take as they are stored, and bytes that [`flat`] takes beside them.
-pub(crate) fn bytes(pixels: usize, color: ColorType, channels: usize) -> (usize, usize) {
-    let beside = if color.has_color() || channels == 1 { 0 } else { pixels * channels };
-    (pixels * usize::from(color.bytes_per_pixel()), beside)
+pub(crate) fn bytes(pixels: usize, layout: Layout, channels: usize) -> (usize, usize) {
+    let beside = if layout.colours() == 3 || channels == 1 { 0 } else { pixels * channels };
+    (pixels * layout.samples * layout.bytes, beside)
 }
 
-/// Pixels of `channels` values: 16 bits and floating point become 8 bits by rounding.
-pub(crate) fn flat(
-    mut pixels: Vec<u8>,
-    color: ColorType,
-    alpha: Alpha,
-    channels: usize,
-) -> Vec<u8> {
-    let samples = color.channel_count();
-    match color.bytes_per_pixel() / samples {
-        1 => {}
-        2 => narrow(&mut pixels, |v| ((u32::from(u16::from_ne_bytes(v)) + 128) / 257) as u8),
-        _ => narrow(&mut pixels, |v| from_float(f32::from_ne_bytes(v))),
+/// Pixels of `channels` values of 8 bits; 16 bits are rounded.
+pub(crate) fn flat(mut pixels: Vec<u8>, layout: Layout, alpha: Alpha, channels: usize) -> Vec<u8> {
+    if layout.bytes == 2 {
+        narrow(&mut pixels);
     }
-    match samples {
+    match layout.samples {
         2 => lay::<2>(&mut pixels, alpha),
         4 => lay::<4>(&mut pixels, alpha),
         _ => {}
     }
-    recolour(pixels, if color.has_color() { 3 } else { 1 }, channels)
+    recolour(pixels, layout.colours(), channels)
 }
 
-/// What is no number is white, as in browsers.
-fn from_float(value: f32) -> u8 {
+/// From 16 bits to 8 by rounding.
+pub(crate) fn from_short(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
+}
+
+/// From 0 to 1 to a byte; what is no number is white, as in browsers.
+pub(crate) fn from_float(value: f32) -> u8 {
     if value < 1.0 { (value.max(0.0) * 255.0).round() as u8 } else { 255 }
 }
 
-/// Values of `N` bytes become one byte.
-fn narrow<const N: usize>(pixels: &mut Vec<u8>, value: impl Fn([u8; N]) -> u8) {
-    let values = pixels.len() / N;
+/// Values of 16 bits become bytes.
+fn narrow(pixels: &mut Vec<u8>) {
+    let values = pixels.len() / 2;
     for i in 0..values {
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(&pixels[i * N..(i + 1) * N]);
-        pixels[i] = value(bytes);
+        pixels[i] = from_short(u16::from_ne_bytes([pixels[2 * i], pixels[2 * i + 1]]));
     }
     pixels.truncate(values);
 }
@@ -106,7 +115,7 @@ mod tests {
     #[test]
     fn alpha_that_is_multiplied_in_already_is_not_multiplied_again() {
         let half = vec![100, 50, 0, 128];
-        let laid = |alpha| flat(half.clone(), ColorType::Rgba8, alpha, 3);
+        let laid = |alpha| flat(half.clone(), Layout { samples: 4, bytes: 1 }, alpha, 3);
         assert_eq!(laid(Alpha::OverWhite), [177, 152, 127]);
         assert_eq!(laid(Alpha::Multiplied), [227, 177, 127]);
         assert_eq!(laid(Alpha::Ignored), [100, 50, 0]);
@@ -115,7 +124,6 @@ mod tests {
     #[test]
     fn floating_point_is_cut_and_rounded() {
         let values = [-1.0, 0.0, 0.5, 1.0, 7.0, f32::NAN];
-        let bytes = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-        assert_eq!(flat(bytes, ColorType::Rgb32F, Alpha::Ignored, 3), [0, 0, 128, 255, 255, 255]);
+        assert_eq!(values.map(from_float), [0, 0, 128, 255, 255, 255]);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureEr
             }
         }
     }
-    let orientation = Orientation::NoTransforms;
+    let orientation = Orientation::UPRIGHT;
     Ok(Decoded { width, height, pixels, orientation, share: Some(share) })
 }
 

@@ -81,8 +81,8 @@ fn strictly(bytes: &[u8], channels: usize, beside: usize) -> Result<Decoded, Pic
     let scans = (MOST_WORK / count).min(options.jpeg_get_max_scans());
     decoder.set_options(options.jpeg_set_out_colorspace(out).jpeg_set_max_scans(scans));
     let pixels = decoder.decode().map_err(damaged)?;
-    let exif = decoder.exif().and_then(|chunk| Orientation::from_exif_chunk(chunk));
-    let orientation = exif.unwrap_or(Orientation::NoTransforms);
+    let exif = decoder.exif().and_then(|chunk| Orientation::from_exif_block(chunk));
+    let orientation = exif.unwrap_or_default();
     let pixels = recolour(pixels, stored, channels);
     Ok(Decoded { width, height, pixels, orientation, share: Some(share) })
 }

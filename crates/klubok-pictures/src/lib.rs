@@ -12,25 +12,25 @@
 //! A crate of its own because decoders and resizers are generic: every change to the library would
 //! compile all of them again.
 
+mod bmp;
 mod budget;
 mod flat;
 mod gif;
 mod jpeg;
+mod orientation;
 mod png;
 mod resize;
 mod tiff;
 mod webp;
 
 use std::{
-    io::{BufRead, Cursor, Read, Seek},
+    io::{BufRead, Read, Seek},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-pub use image::metadata::Orientation;
-use image::{ImageDecoder, ImageFormat, codecs::bmp::BmpDecoder};
-
 pub use budget::{Budget, DECODING, FILES, Share};
-use flat::{Alpha, luma};
+use flat::luma;
+pub use orientation::Orientation;
 pub use resize::resize;
 
 /// Most pixels that a picture may have: 100 megapixels.
@@ -144,14 +144,20 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    match image::guess_format(bytes) {
-        _ if bytes.get(4..8) == Some(b"ftyp") => Err(iso_media(bytes)),
-        Ok(ImageFormat::Jpeg) => guarded(|| jpeg::decode(bytes, channels)),
-        Ok(ImageFormat::Png) => guarded(|| png::decode(bytes, channels)),
-        Ok(ImageFormat::Gif) => guarded(|| gif::decode(bytes, channels)),
-        Ok(ImageFormat::WebP) => guarded(|| webp::decode(bytes, channels)),
-        Ok(ImageFormat::Tiff) => guarded(|| tiff::decode(bytes, channels)),
-        Ok(ImageFormat::Bmp) => guarded(|| decode_bmp(bytes, channels)),
+    match bytes {
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Err(iso_media(bytes)),
+        [0xFF, 0xD8, 0xFF, ..] => guarded(|| jpeg::decode(bytes, channels)),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => {
+            guarded(|| png::decode(bytes, channels))
+        }
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => guarded(|| gif::decode(bytes, channels)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            guarded(|| webp::decode(bytes, channels))
+        }
+        [b'M', b'M', 0, b'*', ..] | [b'I', b'I', b'*', 0, ..] => {
+            guarded(|| tiff::decode(bytes, channels))
+        }
+        [b'B', b'M', ..] => guarded(|| bmp::decode(bytes, channels)),
         _ => Err(PictureError::NotAPicture),
     }
 }
@@ -168,10 +174,7 @@ pub fn size(file: &mut (impl BufRead + Seek)) -> Option<[u32; 2]> {
         }
         let mut head = Vec::new();
         file.take(HEAD).read_to_end(&mut head)?;
-        if jpeg {
-            return Ok(jpeg::size(&head));
-        }
-        Ok(BmpDecoder::new(Cursor::new(&head[..])).ok().map(|bmp| bmp.dimensions().into()))
+        Ok(if jpeg { jpeg::size(&head) } else { bmp::size(&head) })
     };
     let sides = guarded(read).ok().flatten()?;
     sides.iter().all(|&side| (1..=MAX_SIDE).contains(&side.into())).then_some(sides)
@@ -216,39 +219,13 @@ fn room(width: usize, height: usize, bytes: usize) -> Result<Share, PictureError
     asked.map(|()| share).map_err(|_| PictureError::NoMemory { width, height, mib })
 }
 
-/// BMP. An alpha of zero everywhere stands for no alpha: that is how the system shows it that the
-/// format comes from.
-fn decode_bmp(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
-    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width.into(), height.into())?;
-    let (color, width, height) = (decoder.color_type(), width as usize, height as usize);
-    let (stored, flat) = flat::bytes(width * height, color, channels);
-    let share = room(width, height, stored + flat + bytes.len())?;
-    let mut pixels = vec![0; stored];
-    decoder.read_image(&mut pixels).map_err(damaged)?;
-    let empty = color.has_alpha() && pixels.chunks_exact(4).all(|pixel| pixel[3] == 0);
-    let alpha = if empty { Alpha::Ignored } else { Alpha::OverWhite };
-    let pixels = flat::flat(pixels, color, alpha, channels);
-    let orientation = Orientation::NoTransforms;
-    Ok(Decoded { width, height, pixels, orientation, share: Some(share) })
-}
-
-fn damaged(error: image::ImageError) -> PictureError {
-    match error {
-        image::ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            PictureError::Truncated
-        }
-        e => PictureError::Damaged(e.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Cursor, Write};
 
     use image::{
-        DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage, codecs::gif::GifEncoder,
+        DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage,
+        codecs::gif::GifEncoder,
     };
 
     use flate2::{Compression, Crc, write::ZlibEncoder};
@@ -375,7 +352,7 @@ mod tests {
             width: 1,
             height: 65_535,
             pixels: vec![0; 65_535],
-            orientation: Orientation::NoTransforms,
+            orientation: Orientation::UPRIGHT,
             share: None,
         };
         let error = resize(&picture, 4096, 4096, false).unwrap_err().to_string();

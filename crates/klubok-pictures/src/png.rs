@@ -2,10 +2,13 @@
 
 use std::io::Cursor;
 
-use image::ColorType;
-use png::{BitDepth, Decoder, DecodingError, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 
-use crate::{Decoded, Orientation, PictureError, check_size, flat, flat::Alpha, room};
+use crate::{
+    Decoded, Orientation, PictureError, check_size,
+    flat::{self, Alpha, Layout},
+    room,
+};
 
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     let mut decoder = open(bytes);
@@ -13,23 +16,23 @@ pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureEr
     check_size(info.width.into(), info.height.into())?;
     let mut reader = decoder.read_info().map_err(damaged)?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
-    let color = color(reader.output_color_type());
-    let (stored, flat) = flat::bytes(width * height, color, channels);
+    let layout = layout(reader.output_color_type());
+    let (stored, flat) = flat::bytes(width * height, layout, channels);
     let share = room(width, height, stored + flat + bytes.len())?;
 
     let mut pixels = vec![0; stored];
     reader.next_frame(&mut pixels).map_err(damaged)?;
-    if color.bytes_per_pixel() > color.channel_count() {
+    if layout.bytes == 2 {
         // The file has the larger byte of a value first.
         pixels.as_chunks_mut().0.iter_mut().for_each(|v| *v = u16::from_be_bytes(*v).to_ne_bytes());
     }
     let exif = reader.info().exif_metadata.as_deref();
-    let orientation = exif.and_then(Orientation::from_exif_chunk);
+    let orientation = exif.and_then(Orientation::from_exif_block);
     Ok(Decoded {
         width,
         height,
-        pixels: flat::flat(pixels, color, Alpha::OverWhite, channels),
-        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+        pixels: flat::flat(pixels, layout, Alpha::OverWhite, channels),
+        orientation: orientation.unwrap_or_default(),
         share: Some(share),
     })
 }
@@ -42,19 +45,15 @@ fn open(bytes: &[u8]) -> Decoder<Cursor<&[u8]>> {
     decoder
 }
 
-/// The same kind of pixels in other words. Tables and fewer than 8 bits are expanded.
-fn color((color, depth): (png::ColorType, BitDepth)) -> ColorType {
-    use png::ColorType::{Grayscale, GrayscaleAlpha, Indexed, Rgb, Rgba};
-    match (color, depth) {
-        (Grayscale, BitDepth::Sixteen) => ColorType::L16,
-        (GrayscaleAlpha, BitDepth::Sixteen) => ColorType::La16,
-        (Rgb, BitDepth::Sixteen) => ColorType::Rgb16,
-        (Rgba, BitDepth::Sixteen) => ColorType::Rgba16,
-        (Grayscale | Indexed, _) => ColorType::L8,
-        (GrayscaleAlpha, _) => ColorType::La8,
-        (Rgb, _) => ColorType::Rgb8,
-        (Rgba, _) => ColorType::Rgba8,
-    }
+/// What the decoder gives: tables and fewer than 8 bits are expanded.
+fn layout((color, depth): (ColorType, BitDepth)) -> Layout {
+    let samples = match color {
+        ColorType::Grayscale | ColorType::Indexed => 1,
+        ColorType::GrayscaleAlpha => 2,
+        ColorType::Rgb => 3,
+        ColorType::Rgba => 4,
+    };
+    Layout { samples, bytes: if depth == BitDepth::Sixteen { 2 } else { 1 } }
 }
 
 fn damaged(error: DecodingError) -> PictureError {

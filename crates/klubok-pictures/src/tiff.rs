@@ -1,42 +1,135 @@
-//! TIFF: the first picture of the file.
+//! TIFF: the first picture of the file, grey, RGB or CMYK.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
-use image::{ImageDecoder, codecs::tiff::TiffDecoder};
-use tiff::{decoder::Decoder, tags::Tag};
+use tiff::{
+    ColorType, TiffError,
+    decoder::{BufferLayoutPreference, Decoder, DecodingResult, Limits},
+    tags::{SampleFormat, Tag},
+};
 
 use crate::{
-    Decoded, Orientation, PictureError, check_size, damaged, flat, flat::Alpha, jpeg, room,
+    Decoded, Orientation, PictureError, check_size,
+    flat::{self, Alpha, Layout, from_float, from_short},
+    jpeg, room,
 };
 
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
-    let mut decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
+    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    let (width, height) = decoder.dimensions().map_err(damaged)?;
     check_size(width.into(), height.into())?;
-    let (color, width, height) = (decoder.color_type(), width as usize, height as usize);
-    let (stored, flat) = flat::bytes(width * height, color, channels);
-    // The decoder keeps the pixels as the file has them: four values where there are three later.
-    let bits = usize::from(decoder.original_color_type().bits_per_pixel());
-    let kept = stored.max((width * height).saturating_mul(bits.div_ceil(8)));
-    let tags = Tags::of(bytes).unwrap_or_default();
+    let (width, height) = (width as usize, height as usize);
+    let kind = Kind::of(&mut decoder)?;
+    let layout = Layout { samples: if kind.is_cmyk { 3 } else { kind.samples }, bytes: 1 };
+    let (stored, flat) = flat::bytes(width * height, layout, channels);
+    // The decoder keeps the pixels as the file has them, rows of less than a byte a value too.
+    let kept = (width * height).saturating_mul(kind.samples * kind.bits.div_ceil(8));
+    let tags = Tags::of(&mut decoder, bytes);
     let share = room(width, height, stored + flat.max(kept + tags.strip + bytes.len()))?;
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some((kept + bytes.len()) as u64 + (1 << 20));
-    decoder.set_limits(limits).map_err(damaged)?;
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = kept;
+    limits.intermediate_buffer_size = bytes.len() + (1 << 20);
+    limits.ifd_value_size = limits.intermediate_buffer_size;
+    let mut decoder = decoder.with_limits(limits);
 
-    let mut pixels = vec![0; stored];
-    decoder.read_image(&mut pixels).map_err(damaged)?;
+    let mut values = DecodingResult::U8(Vec::new());
+    let form = decoder.read_image_to_buffer(&mut values).map_err(damaged)?;
+    if values.as_buffer(0).byte_len() < form.complete_len {
+        return Err(PictureError::Damaged("it is a damaged TIFF picture".into()));
+    }
+    let pixels = kind.pixels(values, &form, [width, height])?;
     Ok(Decoded {
         width,
         height,
-        pixels: flat::flat(pixels, color, tags.alpha.unwrap_or(Alpha::OverWhite), channels),
-        orientation: tags.orientation.unwrap_or(Orientation::NoTransforms),
+        pixels: flat::flat(pixels, layout, tags.alpha.unwrap_or(Alpha::OverWhite), channels),
+        orientation: tags.orientation.unwrap_or_default(),
         share: Some(share),
     })
 }
 
+/// How the file stores a pixel.
+struct Kind {
+    /// Values a pixel.
+    samples: usize,
+    /// Bits a value: 1, 8, 16, or 32 for floating point.
+    bits: usize,
+    is_cmyk: bool,
+}
+
+impl Kind {
+    fn of(decoder: &mut Decoder<Cursor<&[u8]>>) -> Result<Self, PictureError> {
+        let color = decoder.colortype().map_err(damaged)?;
+        let (samples, bits) = match color {
+            ColorType::Gray(bits @ (1 | 8 | 16)) => (1, bits),
+            ColorType::GrayA(bits @ (8 | 16)) => (2, bits),
+            ColorType::RGB(bits @ (8 | 16 | 32)) => (3, bits),
+            ColorType::RGBA(bits @ (8 | 16 | 32)) | ColorType::CMYK(bits @ (8 | 16)) => (4, bits),
+            _ => return Err(unsupported()),
+        };
+        let formats = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(damaged)?;
+        let expected = if bits == 32 { SampleFormat::IEEEFP } else { SampleFormat::Uint };
+        if formats.into_iter().flatten().any(|format| format != expected.to_u16()) {
+            return Err(unsupported());
+        }
+        let is_cmyk = matches!(color, ColorType::CMYK(_));
+        Ok(Self { samples, bits: usize::from(bits), is_cmyk })
+    }
+
+    /// Values of 8 bits, those of a pixel together.
+    fn pixels(
+        &self,
+        values: DecodingResult,
+        form: &BufferLayoutPreference,
+        [width, height]: [usize; 2],
+    ) -> Result<Vec<u8>, PictureError> {
+        let values: Vec<u8> = match values {
+            DecodingResult::U8(values) if self.bits == 1 => bits(&values, width),
+            DecodingResult::U8(values) => values,
+            DecodingResult::U16(values) if self.is_cmyk => return Ok(from_cmyk(&values, 65535.0)),
+            DecodingResult::U16(values) => values.into_iter().map(from_short).collect(),
+            DecodingResult::F32(values) => values.into_iter().map(from_float).collect(),
+            _ => return Err(unsupported()),
+        };
+        if self.is_cmyk {
+            return if form.planes > 1 {
+                Err(unsupported())
+            } else {
+                Ok(from_cmyk(&values, 255.0))
+            };
+        }
+        if form.planes < 2 {
+            return Ok(values);
+        }
+        let count = width * height;
+        let mut pixels = vec![0; count * self.samples];
+        for (s, plane) in values.chunks_exact(count).take(self.samples).enumerate() {
+            let to = pixels.iter_mut().skip(s).step_by(self.samples);
+            to.zip(plane).for_each(|(to, from)| *to = *from);
+        }
+        Ok(pixels)
+    }
+}
+
+/// Rows of bits, each in whole bytes, as black and white.
+fn bits(rows: &[u8], width: usize) -> Vec<u8> {
+    let rows = rows.chunks_exact(width.div_ceil(8));
+    let bit = |row: &[u8], x: usize| row[x / 8] >> (7 - x % 8) & 1;
+    rows.flat_map(|row| (0..width).map(move |x| 255 * bit(row, x))).collect()
+}
+
+/// From the inks to RGB; `most` is full ink.
+fn from_cmyk<T: Copy + Into<f32>>(values: &[T], most: f32) -> Vec<u8> {
+    let pixels = values.as_chunks::<4>().0.iter().map(|pixel| pixel.map(Into::into));
+    let light = pixels
+        .flat_map(|[c, m, y, k]: [f32; 4]| [c, m, y].map(|ink| (most - ink) * (1.0 - k / most)));
+    if most > 255.0 {
+        light.map(|light| from_short(light as u16)).collect()
+    } else {
+        light.map(|light| light as u8).collect()
+    }
+}
+
 /// What the tags say beside size and colour.
-#[derive(Default)]
 struct Tags {
     orientation: Option<Orientation>,
     alpha: Option<Alpha>,
@@ -45,8 +138,7 @@ struct Tags {
 }
 
 impl Tags {
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let mut decoder = Decoder::new(Cursor::new(bytes)).ok()?;
+    fn of(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8]) -> Self {
         let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
         let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
         let alpha = extra.and_then(|kinds| kinds.first().copied()).map(|kind| match kind {
@@ -58,8 +150,8 @@ impl Tags {
             let find = |tag| decoder.find_tag_unsigned_vec::<u64>(tag).ok().flatten();
             tags.into_iter().find_map(find).unwrap_or_default()
         };
-        let starts = list(&mut decoder, [Tag::StripOffsets, Tag::TileOffsets]);
-        let lengths = list(&mut decoder, [Tag::StripByteCounts, Tag::TileByteCounts]);
+        let starts = list(decoder, [Tag::StripOffsets, Tag::TileOffsets]);
+        let lengths = list(decoder, [Tag::StripByteCounts, Tag::TileByteCounts]);
         let strip = starts.iter().zip(&lengths).filter_map(|(&start, &length)| {
             let strip = bytes.get(start as usize..)?;
             jpeg::bytes_needed(&strip[..strip.len().min(length as usize)])
@@ -69,6 +161,117 @@ impl Tags {
         let tables = tables.and_then(|tables| tables.into_u8_vec().ok());
         let strip = strip.chain(tables.and_then(|tables| jpeg::bytes_needed(&tables)));
         let strip = strip.max().unwrap_or(0);
-        Some(Self { orientation: orientation.and_then(Orientation::from_exif), alpha, strip })
+        Self { orientation: orientation.and_then(Orientation::from_exif), alpha, strip }
+    }
+}
+
+fn damaged(error: TiffError) -> PictureError {
+    match error {
+        TiffError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => PictureError::Truncated,
+        e => PictureError::Damaged(e.to_string()),
+    }
+}
+
+fn unsupported() -> PictureError {
+    PictureError::Damaged("it is a TIFF picture of a kind that is not read".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{ImageDecoder as _, codecs::tiff::TiffDecoder};
+    use tiff::encoder::{TiffEncoder, TiffValue, colortype};
+
+    use super::*;
+
+    fn file<C: colortype::ColorType>(values: &[C::Inner]) -> Vec<u8>
+    where
+        [C::Inner]: TiffValue,
+    {
+        let mut bytes = Cursor::new(Vec::new());
+        TiffEncoder::new(&mut bytes).unwrap().write_image::<C>(7, 5, values).unwrap();
+        bytes.into_inner()
+    }
+
+    /// RGB of 8 bits by another implementation, alpha laid over white by our own arithmetic.
+    fn peer(file: &[u8]) -> Vec<u8> {
+        let decoder = TiffDecoder::new(Cursor::new(file)).unwrap();
+        let color = decoder.color_type();
+        let mut bytes = vec![0; decoder.total_bytes() as usize];
+        decoder.read_image(&mut bytes).unwrap();
+        let samples = usize::from(color.channel_count());
+        let pixels: Vec<u8> = match usize::from(color.bytes_per_pixel()) / samples {
+            1 => bytes,
+            2 => bytes.as_chunks().0.iter().map(|v| from_short(u16::from_ne_bytes(*v))).collect(),
+            _ => bytes.as_chunks().0.iter().map(|v| from_float(f32::from_ne_bytes(*v))).collect(),
+        };
+        flat::flat(pixels, Layout { samples, bytes: 1 }, Alpha::OverWhite, 3)
+    }
+
+    #[test]
+    fn every_kind_of_pixels_agrees_with_another_implementation() {
+        let bytes = |n: usize| (0..35 * n).map(|i| (i * 37) as u8).collect::<Vec<_>>();
+        let shorts = |n: usize| (0..35 * n).map(|i| (i * 9973) as u16).collect::<Vec<_>>();
+        let floats: Vec<f32> = (0..35 * 3).map(|i| i as f32 / 90.0 - 0.05).collect();
+        for bytes in [
+            file::<colortype::Gray8>(&bytes(1)),
+            file::<colortype::Gray16>(&shorts(1)),
+            file::<colortype::RGB8>(&bytes(3)),
+            file::<colortype::RGB16>(&shorts(3)),
+            file::<colortype::RGB32Float>(&floats),
+            file::<colortype::CMYK8>(&bytes(4)),
+            file::<colortype::CMYK16>(&shorts(4)),
+        ] {
+            assert_eq!(decode(&bytes, 3).unwrap().pixels, peer(&bytes));
+            assert!(decode(&bytes[..bytes.len() / 2], 3).is_err());
+        }
+    }
+
+    /// A little-endian file of one strip; each tag is a short with its values.
+    fn raw(tags: &[(u16, &[u16])], strips: &[&[u8]]) -> Vec<u8> {
+        let mut file = b"II*\0\x08\0\0\0".to_vec();
+        let mut beyond = 8 + 2 + 12 * (tags.len() + 2) + 4;
+        let mut places = Vec::new();
+        let mut more = Vec::new();
+        for strip in strips {
+            places.push(((beyond + more.len()) as u16, strip.len() as u16));
+            more.extend_from_slice(strip);
+        }
+        let (starts, lengths): (Vec<u16>, Vec<u16>) = places.into_iter().unzip();
+        let mut all = tags.to_vec();
+        all.extend([(273, &starts[..]), (279, &lengths[..])]);
+        all.sort_unstable();
+        file.extend((all.len() as u16).to_le_bytes());
+        beyond += more.len();
+        for (tag, values) in all {
+            file.extend([tag, 3].map(u16::to_le_bytes).concat());
+            file.extend((values.len() as u32).to_le_bytes());
+            let values = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
+            if values.len() > 4 {
+                file.extend((beyond as u32).to_le_bytes());
+                beyond += values.len();
+                more.extend(values);
+            } else {
+                file.extend([&values[..], &[0; 4][values.len()..]].concat());
+            }
+        }
+        file.extend([0; 4]);
+        file.extend(more);
+        file
+    }
+
+    #[test]
+    fn bits_and_planes_agree_with_another_implementation() {
+        // Width, height, bits, kind of colour, values a pixel, rows a strip, planes.
+        let bits = raw(
+            &[(256, &[11]), (257, &[2]), (258, &[1]), (262, &[1]), (277, &[1]), (278, &[2])],
+            &[&[0b1010_1100, 0b0110_0000, 0b0101_0011, 0b1000_0000]],
+        );
+        assert_eq!(decode(&bits, 3).unwrap().pixels, peer(&bits));
+        assert_eq!(decode(&bits, 1).unwrap().pixels[..3], [255, 0, 255]);
+        let rgb = [(256, &[2][..]), (257, &[2]), (258, &[8, 8, 8]), (262, &[2]), (277, &[3])];
+        let planar = [&rgb[..], &[(278, &[2]), (284, &[2])]].concat();
+        let planes = raw(&planar, &[&[1, 2, 3, 4], &[5, 6, 7, 8], &[9, 10, 11, 12]]);
+        assert_eq!(decode(&planes, 3).unwrap().pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12]);
+        assert_eq!(decode(&planes, 3).unwrap().pixels, peer(&planes));
     }
 }

@@ -2,12 +2,16 @@
 
 use std::io::Cursor;
 
-use image::{ColorType, ImageDecoder, codecs::webp::WebPDecoder};
+use image_webp::{DecodingError, WebPDecoder};
 
-use crate::{Decoded, Orientation, PictureError, check_size, damaged, flat, flat::Alpha, room};
+use crate::{
+    Decoded, Orientation, PictureError, check_size,
+    flat::{self, Alpha, Layout},
+    room,
+};
 
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
-    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
+    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
     check_size(width.into(), height.into())?;
     let head = Head::of(bytes);
@@ -15,31 +19,41 @@ pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureEr
     if head.lossy.is_some_and(|[w, h]| u32::from(w) > width || u32::from(h) > height) {
         return Err(PictureError::Damaged("its picture is larger than its canvas".into()));
     }
-    let (color, width, height) = (decoder.color_type(), width as usize, height as usize);
+    let layout = Layout { samples: if decoder.has_alpha() { 4 } else { 3 }, bytes: 1 };
+    let (width, height) = (width as usize, height as usize);
     let count = width * height;
     // Lossy brightness and colour, in blocks of 16 x 16.
     let planes = (width + 16) * (height + 16) * 3 / 2;
-    let beside = match (head.lossy.is_some(), color == ColorType::Rgba8) {
+    let beside = match (head.lossy.is_some(), decoder.has_alpha()) {
         (true, false) => planes,
         (true, true) => planes + 5 * count,
         (false, false) => 4 * count,
         (false, true) => 0,
     };
     // An animation is laid on a canvas, picture by picture.
-    let canvas = if decoder.has_animation() { 8 * count } else { 0 };
-    let (stored, flat) = flat::bytes(count, color, channels);
+    let canvas = if decoder.is_animated() { 8 * count } else { 0 };
+    let (stored, flat) = flat::bytes(count, layout, channels);
     let share = room(width, height, stored + flat + beside + canvas + bytes.len())?;
 
     let mut pixels = vec![0; stored];
     decoder.read_image(&mut pixels).map_err(damaged)?;
-    let orientation = head.exif.and_then(Orientation::from_exif_chunk);
+    let orientation = head.exif.and_then(Orientation::from_exif_block);
     Ok(Decoded {
         width,
         height,
-        pixels: flat::flat(pixels, color, Alpha::OverWhite, channels),
-        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+        pixels: flat::flat(pixels, layout, Alpha::OverWhite, channels),
+        orientation: orientation.unwrap_or_default(),
         share: Some(share),
     })
+}
+
+fn damaged(error: DecodingError) -> PictureError {
+    match error {
+        DecodingError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            PictureError::Truncated
+        }
+        e => PictureError::Damaged(e.to_string()),
+    }
 }
 
 /// What the chunks of a file say.

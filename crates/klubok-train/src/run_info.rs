@@ -3,7 +3,7 @@
 use klubok_data::{self as data, Fingerprint, OpenOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, RunError, act::Recorded, config::Config, run_dir::CONFIG};
+use crate::{Result, RunError, act::Recorded, config::Config};
 
 /// `[run]` of a run's `config.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl RunInfo {
             ..OpenOptions::new(config.data.clone())
         };
         let damaged = |error: toml::de::Error| RunError::Config {
-            path: CONFIG.to_owned(),
+            path: "config.toml".to_owned(),
             reason: error.message().to_owned(),
         };
         let before: Fingerprint = self.fingerprint.clone().try_into().map_err(damaged)?;
