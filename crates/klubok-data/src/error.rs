@@ -1,4 +1,4 @@
-//! Data that cannot be used, one variant for each way to go wrong.
+//! Errors about unusable data.
 
 use klubok_nn::error::{PlanError, amount};
 
@@ -7,29 +7,29 @@ use super::Part;
 /// Result of this crate.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
-/// How folders that hold the same folders can be read.
+/// The possible readings of folders with the same subfolders.
 #[derive(Debug)]
-pub struct Ways {
-    /// The path of the first of them, which may be the data.
+pub struct Readings {
+    /// Path of the first folder, which may be the data.
     pub first: String,
-    /// The folder to give, where they are to be classes all the same.
+    /// The folder to pass if the folders are classes after all.
     pub data: String,
-    /// The `data.layout` to give with it.
+    /// The `data.layout` to pass with it.
     pub layout: &'static str,
 }
 
-/// Data that cannot be used.
+/// Unusable data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     // === What was given ===
-    /// There is nothing at this path.
+    /// The path does not exist.
     #[error("there is nothing at `{path}`")]
     Missing {
         /// The path.
         path: String,
     },
-    /// A file that is no data.
+    /// A file where a folder is expected.
     #[error(
         "`{path}` is a file: data is a folder of class folders, a folder of IDX files or `demo:NAME`"
     )]
@@ -37,7 +37,7 @@ pub enum DataError {
         /// The path.
         path: String,
     },
-    /// A table, which cannot be read yet.
+    /// A table. Tables are not supported yet.
     #[error(
         "`{path}` is a table, and tables are not read yet: data is a folder of class folders, a \
          folder of IDX files or `demo:NAME`"
@@ -46,41 +46,41 @@ pub enum DataError {
         /// The path.
         path: String,
     },
-    /// There is no built-in set of this name.
+    /// Unknown built-in set.
     #[error("there is no built-in set `{name}`, there is {known}")]
     UnknownDemo {
         /// The name after `demo:`.
         name: String,
-        /// The names there are, in backticks.
+        /// The known names, in backticks.
         known: String,
     },
-    /// A part of another kind than the data.
+    /// A separately given split of another kind than the data.
     #[error(
         "the {part} part `{path}` is {got}, the data is {expected}: both must be the same kind"
     )]
-    OtherKind {
+    KindMismatch {
         /// `val` or `test`.
         part: &'static str,
         /// The path.
         path: String,
         /// Kind of the data.
         expected: &'static str,
-        /// Kind of the part.
+        /// Kind of the split.
         got: &'static str,
     },
-    /// The rows are not what the model takes.
+    /// The rows do not have the model's input shape.
     #[error("`{path}` has {got}, the model expects {expected}")]
-    OtherInput {
+    InputMismatch {
         /// The data.
         path: String,
-        /// What the model takes.
+        /// Input of the model.
         expected: String,
-        /// What the data has.
+        /// Input in the data.
         got: String,
     },
-    /// The classes of a built-in set are not the model's.
+    /// The classes of a built-in set differ from the model's.
     #[error("`{path}` has the classes {got}, the model knows {expected}")]
-    OtherClasses {
+    ClassMismatch {
         /// The data.
         path: String,
         /// The model's classes, in backticks.
@@ -98,136 +98,137 @@ pub enum DataError {
     NoClasses {
         /// The path.
         path: String,
-        /// What is there instead, as `; ...`, or nothing.
+        /// The other files found, as `; ...`, or empty.
         found: String,
     },
-    /// Class folders without a picture in any of them.
+    /// Class folders without any picture.
     #[error(
         "the class folders of `{path}` hold no pictures: JPEG, PNG, BMP, GIF, WebP and TIFF are read{found}"
     )]
     NoPictures {
         /// The path.
         path: String,
-        /// What they hold instead, as `; ...`, or nothing.
+        /// The other files found, as `; ...`, or empty.
         found: String,
     },
-    /// A folder with parts, but none for training.
+    /// A split folder without a training set.
     #[error("`{path}` has no `train` part, only {found}")]
     NoTrainPart {
         /// The path.
         path: String,
-        /// The parts there are, in backticks.
+        /// The splits found, in backticks.
         found: String,
-        /// There are two folders with pictures or more, which may be classes.
+        /// True if at least two folders hold pictures. They may be classes.
         several: bool,
     },
-    /// Two folders for the same part.
+    /// Two folders for the same split.
     #[error("`{path}` has two folders for the same part, `{first}` and `{second}`: one must go")]
-    PartTwice {
+    DuplicatePart {
         /// The path.
         path: String,
         /// One folder.
         first: String,
         /// The other folder.
         second: String,
-        /// The part.
+        /// The split.
         part: Part,
     },
-    /// Folders that may be parts or classes.
+    /// Folders that may be splits or classes.
     #[error(
         "the folders of `{path}` can be read in two ways: {parts} as parts, without {others}, or all of them as classes"
     )]
-    Unclear {
+    AmbiguousLayout {
         /// The path.
         path: String,
-        /// Those with the names of parts, in backticks.
+        /// The folders named like splits, in backticks.
         parts: String,
-        /// The others, in backticks.
+        /// The other folders, in backticks.
         others: String,
-        /// There is a training part with class folders among them: as parts they can be read.
+        /// True if one of them is a training set with class folders. Then they can be read as
+        /// splits.
         trains: bool,
     },
-    /// Folders that hold the same folders, and have no names of parts.
+    /// Folders with the same subfolders and without split names.
     #[error(
         "the folders {folders} of `{path}` all hold the same folders, such as {inside}: they look like parts, copies or \
          kinds of the same data, not like classes"
     )]
-    Alike {
-        /// The folder that they lie in.
+    SameSubfolders {
+        /// The parent folder.
         path: String,
         /// Their names, in backticks.
         folders: String,
-        /// What they hold, in backticks.
+        /// Their subfolders, in backticks.
         inside: String,
-        /// How to read them.
-        ways: Box<Ways>,
+        /// How to read the folders.
+        readings: Box<Readings>,
     },
-    /// Folders beside classes whose names are those of other things than data.
+    /// Folders beside the classes that are named like something other than data.
     #[error(
         "`{path}` has {others} beside its class folders: by their names they hold something else, and they may be \
          classes too"
     )]
-    OtherThings {
-        /// The folder that they lie in.
+    NonDataFolders {
+        /// The parent folder.
         path: String,
         /// Their names, in backticks.
         others: String,
-        /// The folder to give, where they are to be classes.
+        /// The folder to pass if they are classes.
         data: String,
-        /// The `data.layout` to give with it.
+        /// The `data.layout` to pass with it.
         layout: &'static str,
     },
-    /// A folder of class folders beside one without.
+    /// A folder with class folders beside one without.
     #[error(
         "`{class}` holds {inside}, and {beside} beside it holds pictures only: either the classes lie in `{class}`, or \
          the folders of `{path}` are the classes"
     )]
-    Beside {
-        /// The folder that is read.
+    UnevenDepth {
+        /// The parent folder.
         path: String,
-        /// The folder in it that holds folders.
+        /// The folder with subfolders.
         class: String,
-        /// Those folders, in backticks.
+        /// The subfolders, in backticks.
         inside: String,
-        /// The folder without any, in backticks.
+        /// The folder without subfolders, in backticks.
         beside: String,
     },
-    /// Folders that look like pieces of one thing.
+    /// Folders that differ only in a number.
     #[error(
         "the folders {folders} of `{path}` differ in nothing but their numbers: they look like pieces of one thing, not like classes"
     )]
-    Pieces {
-        /// The folder that they lie in.
+    NumberedFolders {
+        /// The parent folder.
         path: String,
         /// Their names, in backticks.
         folders: String,
     },
-    /// Parts where classes are looked for.
+    /// Splits inside a presumed class folder.
     #[error(
         "`{class}` holds {parts}, as if it were divided into parts: either the classes lie below them, or the folders of \
          `{path}` are the classes"
     )]
     PartsInClass {
-        /// The folder that is read.
+        /// The parent folder.
         path: String,
-        /// The folder in it that holds parts.
+        /// The folder with the splits.
         class: String,
-        /// Those parts, in backticks.
+        /// The splits, in backticks.
         parts: String,
-        /// The training part among them has class folders.
+        /// True if the training set among them has class folders.
         trains: bool,
     },
-    /// Folders in folders without end.
+    /// Folders nested too deep.
     #[error("`{path}` lies more than {most} folders deep, deeper than data is looked for")]
     TooDeep {
         /// The folder.
         path: String,
-        /// Most folders in each other.
+        /// Maximum depth.
         most: usize,
     },
-    /// More files, or more links from folder to folder, than can be listed.
+    /// Too many files or links to list.
     #[error("`{path}` holds more files, or more links to folders, than can be listed")]
-    TooMuch {
+    TooManyFiles {
         /// The folder.
         path: String,
     },
@@ -239,7 +240,7 @@ pub enum DataError {
         /// Name of the class.
         class: String,
     },
-    /// A class with a single sample, which cannot be in two parts.
+    /// A class with a single sample. It cannot be split.
     #[error(
         "class `{class}` has one sample: at least two are needed, one for training and one for \
          validation"
@@ -248,25 +249,25 @@ pub enum DataError {
         /// Name of the class.
         class: String,
     },
-    /// There is nothing to tell apart.
+    /// Only one class.
     #[error("`{class}` is the only class: at least two are needed to learn a difference")]
     OneClass {
         /// Name of the class.
         class: String,
     },
-    /// A class that training does not know.
+    /// A class that is not among the trained ones.
     #[error("`{path}` is a class `{class}`, and the network knows only {known}")]
     UnknownClass {
-        /// Its folder.
+        /// The class folder.
         path: String,
         /// Name of the class.
         class: String,
-        /// The classes that are known, in backticks.
+        /// The known classes, in backticks.
         known: String,
     },
 
     // === Pictures ===
-    /// A picture that cannot be read.
+    /// An unreadable picture.
     #[error("`{name}` cannot be read: {reason}")]
     Unreadable {
         /// The file.
@@ -274,26 +275,26 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
-    /// So many pictures cannot be read that something else must be wrong.
+    /// Too many unreadable pictures. Something else must be wrong.
     #[error(
         "{skipped} of {total} pictures cannot be read, more than 5 %; the first is `{name}`: {reason}"
     )]
     TooManyUnreadable {
-        /// Pictures that cannot be read.
+        /// Number of unreadable pictures.
         skipped: usize,
-        /// All pictures.
+        /// Number of all pictures.
         total: usize,
-        /// The first that cannot be read.
+        /// The first unreadable file.
         name: String,
         /// Why.
         reason: String,
     },
-    /// A part has pictures, and none that can be read.
+    /// A split whose pictures are all unreadable.
     #[error("none of the pictures of the part `{}` can be read; the first is `{name}`: {reason}", part.name())]
     PartUnreadable {
-        /// The part.
+        /// The split.
         part: Part,
-        /// The first that cannot be read.
+        /// The first unreadable file.
         name: String,
         /// Why.
         reason: String,
