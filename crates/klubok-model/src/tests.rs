@@ -1,4 +1,4 @@
-//! What is written is read back with the same bytes, and every way a file can be wrong is refused.
+//! Tests that files round trip, and that every kind of damage is detected.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use super::{
     Card, Flaw, Model, ModelError, Training, Validation,
-    model::{KEY, shapes, sum},
+    model::{KEY, checksum_of, shapes},
 };
 
 fn hidden(units: usize, batch_norm: bool) -> Hidden {
@@ -90,7 +90,7 @@ fn refused(bytes: &[u8], message: &str) {
     assert_eq!(error, format!("`m.safetensors` {message}"));
 }
 
-/// The file with another card and other tensors: `(name, type, shape)`, all zero.
+/// A file with this card and these tensors: `(name, type, shape)`, all zero.
 fn file(card: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
     let zeros = vec![0; 4096];
     let view = |(name, dtype, shape): &(&str, Dtype, Vec<usize>)| {
@@ -128,7 +128,7 @@ fn tensors() -> Vec<(&'static str, Dtype, Vec<usize>)> {
 }
 
 #[test]
-fn a_saved_model_is_read_back_and_has_the_same_bytes() {
+fn a_saved_model_round_trips() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     model().save(&path).unwrap();
@@ -163,7 +163,7 @@ fn the_metadata_has_sorted_keys_and_short_numbers() {
 }
 
 #[test]
-fn tensors_are_named_as_in_the_plan() {
+fn tensors_have_the_plans_names() {
     let bytes = model().to_bytes().unwrap();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     assert_eq!(metadata.offset_keys().len(), tensors().len());
@@ -174,7 +174,7 @@ fn tensors_are_named_as_in_the_plan() {
 }
 
 #[test]
-fn other_files_are_not_models() {
+fn rejects_other_files() {
     refused(b"", "is not a klubok model: it is not a safetensors file");
     refused(b"hello, this is text", "is not a klubok model: it is not a safetensors file");
     refused(
@@ -184,7 +184,7 @@ fn other_files_are_not_models() {
 }
 
 #[test]
-fn folders_and_missing_files_are_named() {
+fn reports_folders_and_missing_files() {
     let folder = tempfile::tempdir().unwrap();
     let error = Model::load(folder.path()).unwrap_err().to_string();
     assert!(error.ends_with("is not a klubok model: it is a folder"), "{error}");
@@ -200,7 +200,7 @@ fn an_endless_device_is_not_read() {
 }
 
 #[test]
-fn a_file_that_was_cut_short_is_an_error_at_every_length() {
+fn rejects_a_file_truncated_at_any_length() {
     let bytes = model().to_bytes().unwrap();
     for length in 0..bytes.len() {
         assert!(read(&bytes[..length]).is_err(), "{length}");
@@ -212,7 +212,7 @@ fn a_file_that_was_cut_short_is_an_error_at_every_length() {
 }
 
 #[test]
-fn every_flipped_bit_is_noticed() {
+fn detects_every_flipped_bit() {
     let bytes = model().to_bytes().unwrap();
     for at in 0..bytes.len() {
         for bit in 0..8 {
@@ -224,7 +224,7 @@ fn every_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn altered_weights_do_not_match_the_checksum() {
+fn detects_altered_weights_and_metadata() {
     let mut bytes = model().to_bytes().unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     refused(&bytes, "is damaged: its content does not match its checksum");
@@ -235,7 +235,7 @@ fn altered_weights_do_not_match_the_checksum() {
 }
 
 #[test]
-fn tensors_that_the_network_does_not_have_are_named() {
+fn reports_missing_and_extra_tensors() {
     let mut missing = tensors();
     missing.remove(4);
     refused(&file(Some(&card()), &missing), "is damaged: tensor `hidden2.bias` is missing");
@@ -248,7 +248,7 @@ fn tensors_that_the_network_does_not_have_are_named() {
 }
 
 #[test]
-fn tensors_of_another_shape_or_type_are_named() {
+fn reports_tensors_of_another_shape_or_type() {
     let mut shape = tensors();
     shape[0].2 = vec![4, 3];
     refused(
@@ -264,15 +264,15 @@ fn tensors_of_another_shape_or_type_are_named() {
 }
 
 #[test]
-fn a_later_version_says_so_whatever_else_it_holds() {
+fn reports_a_later_version_whatever_else_it_contains() {
     refused(
         &file(Some(r#"{"format":4,"novelty":true}"#), &[]),
         "has model format 4, this klubok reads up to 3: use a later one",
     );
 }
 
-/// The file with another card, and the checksum that fits it.
-fn sealed(change: impl Fn(&mut Value)) -> Vec<u8> {
+/// The file with a changed card and a matching checksum.
+fn with_changed_card(change: impl Fn(&mut Value)) -> Vec<u8> {
     let mut card: Value = serde_json::from_str(&card()).unwrap();
     card.as_object_mut().unwrap().shift_remove("checksum");
     change(&mut card);
@@ -280,14 +280,14 @@ fn sealed(change: impl Fn(&mut Value)) -> Vec<u8> {
         .iter()
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
         .collect();
-    card["checksum"] = sum(&card, &blocks).into();
+    card["checksum"] = checksum_of(&card, &blocks).into();
     card.sort_all_objects();
     file(Some(&card.to_string()), &tensors())
 }
 
 #[test]
-fn a_model_of_the_first_format_has_confidences_as_they_are() {
-    let first = sealed(|card| {
+fn reads_format_1_without_calibration() {
+    let first = with_changed_card(|card| {
         card["format"] = 1.into();
         let card = card.as_object_mut().unwrap();
         for key in ["card", "constants", "temperature", "uniform"] {
@@ -301,29 +301,32 @@ fn a_model_of_the_first_format_has_confidences_as_they_are() {
     card.as_object_mut().unwrap().shift_remove("checksum");
     let blocks =
         of_network.iter().map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4]);
-    card["checksum"] = sum(&card, blocks).into();
+    card["checksum"] = checksum_of(&card, blocks).into();
     card.sort_all_objects();
     let model = read(&file(Some(&card.to_string()), of_network)).unwrap();
     assert_eq!((model.calibration, model.card), (Calibration::NONE, None));
 }
 
 #[test]
-fn a_later_model_has_all_that_confidences_and_layers_need() {
+fn later_formats_need_calibration_and_constants() {
     refused(
-        &sealed(|card| drop(card.as_object_mut().unwrap().shift_remove("uniform"))),
+        &with_changed_card(|card| drop(card.as_object_mut().unwrap().shift_remove("uniform"))),
         "is damaged: its description cannot be read: it has no temperature",
     );
     let constants = "is damaged: its layers have other constants than klubok's";
-    refused(&sealed(|card| card["constants"] = Value::Null), constants);
-    refused(&sealed(|card| card["constants"]["batch_norm_epsilon"] = 1e-3.into()), constants);
+    refused(&with_changed_card(|card| card["constants"] = Value::Null), constants);
     refused(
-        &sealed(|card| card["temperature"] = 0.into()),
+        &with_changed_card(|card| card["constants"]["batch_norm_epsilon"] = 1e-3.into()),
+        constants,
+    );
+    refused(
+        &with_changed_card(|card| card["temperature"] = 0.into()),
         "is damaged: its confidences have a temperature of 0 and 0.01 of all answers alike mixed in",
     );
 }
 
 #[test]
-fn a_card_that_makes_no_sense_is_an_error() {
+fn rejects_invalid_metadata() {
     for card in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
         let error = read(&file(Some(card), &tensors())).unwrap_err().to_string();
         assert!(error.contains("its description cannot be read"), "{card}: {error}");
@@ -331,7 +334,7 @@ fn a_card_that_makes_no_sense_is_an_error() {
 }
 
 #[test]
-fn gigantic_claims_are_errors_and_allocate_nothing() {
+fn rejects_huge_sizes_without_allocating() {
     let max = usize::MAX.to_string();
     for (from, to) in [
         ("\"units\":3", format!("\"units\":{max}")),
@@ -367,7 +370,7 @@ fn unfit(change: impl Fn(&mut Model), message: &str) {
 }
 
 #[test]
-fn a_model_whose_parts_do_not_fit_is_not_saved() {
+fn does_not_save_an_inconsistent_model() {
     unfit(|m| m.classes.truncate(1), "it has 1 class names for 2 outputs");
     unfit(|m| m.network.outputs = 0, "its network has a layer of size 0");
     let preprocessing = "its preprocessing does not fit a network with 4 inputs";
@@ -390,9 +393,9 @@ fn a_model_whose_parts_do_not_fit_is_not_saved() {
     unfit(|m| m.weights.running.clear(), "tensor `hidden1.norm.running_mean` is missing");
 }
 
-/// Values that are not finite, with a checksum that fits them: as another program may write.
+/// Values that are not finite with a matching checksum, as another program may write them.
 #[test]
-fn weights_that_are_not_finite_are_not_read() {
+fn rejects_weights_that_are_not_finite() {
     let mut tensors: Vec<Vec<u8>> = tensors()
         .iter()
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
@@ -455,7 +458,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn any_model_is_read_back_as_it_was(model in any_model()) {
+    fn any_model_round_trips(model in any_model()) {
         let bytes = model.to_bytes().unwrap();
         let again = read(&bytes).unwrap();
         prop_assert_eq!(&again, &model);
@@ -463,7 +466,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&bytes).is_err());
     }
 }

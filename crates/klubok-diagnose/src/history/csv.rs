@@ -52,7 +52,7 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
             break;
         }
         row += 1;
-        bound.begin();
+        bound.reset();
         let end = reader.position().byte() as usize;
         // What was opened swallows all rows to the end.
         if end == bytes.len() && is_unclosed(&bytes[start..]) {
