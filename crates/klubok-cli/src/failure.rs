@@ -175,14 +175,14 @@ fn layout_hint(error: &DataError) -> Option<String> {
         DataError::NoTrainPart { path, .. } => {
             text!("hint.no_train_part", command = command, path = quoted(path))
         }
-        DataError::AmbiguousLayout { path, trains: true, .. } => {
+        DataError::AmbiguousLayout { path, has_train: true, .. } => {
             text!("hint.layout", command = command, path = quoted(path))
         }
         DataError::AmbiguousLayout { path, parts, .. } => {
             let path = quoted(path);
             text!("hint.layout_classes", command = command, path = path, parts = parts)
         }
-        DataError::PartsInClass { path, trains: false, .. } => {
+        DataError::PartsInClass { path, has_train: false, .. } => {
             text!("hint.parts_in_class_flat", command = command, path = quoted(path))
         }
         DataError::NumberedFolders { path, .. } => {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     DataError, Part,
+    contents::{class_root, inner, looks_like_data, mostly_known, names, quote_some},
     error::Readings,
-    inside::{class_root, inner, looks_like_data, mostly_known, names, quote_some},
     names::{is_annotations, is_non_data, numbered_stem},
     quoted,
     tree::Tree,
@@ -51,7 +51,7 @@ pub(super) fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize
             Some(Some(&(_, train))) => (class_root(tree, train, None), "parts"),
             Some(None) => return Ok(()),
         };
-    let mut folders = tree.holding(root);
+    let mut folders = tree.with_pictures(root);
     let copies = copies(tree, &folders);
     folders.retain(|at| !copies.contains(at));
     let path = |at: usize| tree.folder(at).path.display().to_string();
@@ -83,9 +83,9 @@ pub(super) fn check_classes(tree: &Tree, at: usize, parts: Option<&[(Part, usize
 /// class.
 fn check_pieces(tree: &Tree, at: usize, folders: &[usize]) -> Result<()> {
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    let flat = |at: usize| match tree.holding(at)[..] {
+    let flat = |at: usize| match tree.with_pictures(at)[..] {
         [] => true,
-        [only] => tree.last_name(only) == tree.last_name(at) && tree.holding(only).is_empty(),
+        [only] => tree.last_name(only) == tree.last_name(at) && tree.with_pictures(only).is_empty(),
         _ => false,
     };
     if let [one, other] = *folders
@@ -94,7 +94,7 @@ fn check_pieces(tree: &Tree, at: usize, folders: &[usize]) -> Result<()> {
         let (deep, flat) = if flat(other) { (one, other) } else { (other, one) };
         if looks_like_data(tree, deep) {
             let deep = class_root(tree, deep, None);
-            let (inside, beside) = (names(tree, &tree.holding(deep)), tree.last_name(flat));
+            let (inside, beside) = (names(tree, &tree.with_pictures(deep)), tree.last_name(flat));
             let (path, class, beside) = (path(at), path(deep), quoted(&[beside]));
             return Err(DataError::UnevenDepth { path, class, inside, beside });
         }

@@ -22,7 +22,7 @@ pub struct Readings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    // === What was given ===
+    // === Paths and kinds ===
     /// The path does not exist.
     #[error("there is nothing at `{path}`")]
     Missing {
@@ -89,7 +89,7 @@ pub enum DataError {
         got: String,
     },
 
-    // === Classes and parts ===
+    // === Classes and splits ===
     /// A folder without class folders.
     #[error(
         "`{path}` has no class folders: the pictures of each class go into a folder of their own, \
@@ -146,7 +146,7 @@ pub enum DataError {
         others: String,
         /// True if one of them is a training set with class folders. Then they can be read as
         /// splits.
-        trains: bool,
+        has_train: bool,
     },
     /// Folders with the same subfolders and without split names.
     #[error(
@@ -216,7 +216,7 @@ pub enum DataError {
         /// The splits, in backticks.
         parts: String,
         /// True if the training set among them has class folders.
-        trains: bool,
+        has_train: bool,
     },
     /// Folders nested too deep.
     #[error("`{path}` lies more than {most} folders deep, deeper than data is looked for")]
@@ -275,7 +275,7 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
-    /// Too many unreadable pictures. Something else must be wrong.
+    /// Too many unreadable pictures.
     #[error(
         "{skipped} of {total} pictures cannot be read, more than 5 %; the first is `{name}`: {reason}"
     )]
@@ -299,12 +299,12 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
-    /// More rows than the record of a run holds.
+    /// Too many rows for `split.csv`.
     #[error("there are {rows} rows, and a run has {most} at most")]
     TooManyRows {
-        /// Rows there are.
+        /// Number of rows.
         rows: usize,
-        /// Rows there may be.
+        /// Maximum number of rows.
         most: usize,
     },
     /// The rows do not fit into memory.
@@ -315,32 +315,32 @@ pub enum DataError {
     Memory {
         /// Number of rows.
         rows: usize,
-        /// Bytes of all rows.
+        /// Required bytes for all rows.
         needed: u64,
     },
 
     // === IDX ===
-    /// A label that training does not know.
+    /// A label outside the training labels.
     #[error("there is a label {label} in `{file}`, and the network knows only {known}")]
     IdxLabel {
         /// The file.
         file: String,
         /// The label.
         label: u8,
-        /// The labels that are known, in backticks.
+        /// The known labels, in backticks.
         known: String,
     },
-    /// Values of another type than bytes.
+    /// An unsupported value type.
     #[error("`{file}` holds {what} as {got}, and only bytes (0 to 255) are read")]
     IdxType {
         /// The file.
         file: String,
         /// `pictures` or `labels`.
         what: &'static str,
-        /// The type of its values.
+        /// The type of the values.
         got: &'static str,
     },
-    /// A file of quite another kind.
+    /// Not an IDX file.
     #[error("`{file}` is no IDX file but {is}")]
     IdxForeign {
         /// The file.
@@ -348,27 +348,27 @@ pub enum DataError {
         /// What it is.
         is: &'static str,
     },
-    /// A file of more values than memory.
+    /// The values do not fit into memory.
     #[error("`{file}` holds {} of values, more memory than can be had", amount(*needed))]
     IdxMemory {
         /// The file.
         file: String,
-        /// Bytes of its values.
+        /// Required bytes for the values.
         needed: u64,
     },
-    /// More pictures than are read of their size.
+    /// Too many tiny pictures.
     #[error(
         "`{file}` holds {pictures} pictures of {pixels} pixels: so many are read only of larger ones"
     )]
     IdxMany {
         /// The file.
         file: String,
-        /// Pictures in it and in the files before it.
+        /// Pictures in this and the preceding files.
         pictures: usize,
-        /// Pixels of each.
+        /// Pixels per picture.
         pixels: usize,
     },
-    /// Pictures without labels or labels without pictures.
+    /// A missing picture or label file.
     #[error("`{path}` has no `{file}` (or `{file}.gz`)")]
     IdxMissing {
         /// The folder.
@@ -376,37 +376,37 @@ pub enum DataError {
         /// The file that is missing.
         file: String,
     },
-    /// The first four bytes are not those of the expected file.
+    /// A wrong magic number.
     #[error("`{file}` begins with {got:#010x}, an IDX file of {what} begins with {expected:#010x}")]
     IdxMagic {
         /// The file.
         file: String,
         /// `pictures` or `labels`.
         what: &'static str,
-        /// What it should begin with.
+        /// The expected magic number.
         expected: u32,
-        /// What it begins with.
+        /// The actual magic number.
         got: u32,
     },
-    /// The file ends before what its header announces.
+    /// The file is shorter than its header announces.
     #[error("`{file}` ends after {got} bytes, its header announces {expected}")]
     IdxShort {
         /// The file.
         file: String,
-        /// Bytes announced, header included; unpacked.
+        /// Announced bytes, unpacked, header included.
         expected: u128,
-        /// Bytes there are; unpacked.
+        /// Actual bytes, unpacked.
         got: usize,
     },
-    /// The file goes on after what its header announces.
+    /// The file is longer than its header announces.
     #[error("`{file}` goes on after the {expected} bytes that its header announces")]
     IdxLong {
         /// The file.
         file: String,
-        /// Bytes announced, header included; unpacked.
+        /// Announced bytes, unpacked, header included.
         expected: u128,
     },
-    /// The compressed file is damaged.
+    /// A damaged gzip file.
     #[error("`{file}` cannot be unpacked: {reason}")]
     IdxDamaged {
         /// The file.
@@ -414,7 +414,7 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
-    /// Another number of pictures than labels.
+    /// The numbers of pictures and labels differ.
     #[error("`{file}` has {pictures} pictures, but there are {labels} labels for them")]
     IdxCounts {
         /// The file of pictures.
@@ -431,12 +431,12 @@ pub enum DataError {
         file: String,
         /// Number of pictures.
         count: usize,
-        /// Pixels across.
+        /// Width in pixels.
         width: usize,
-        /// Pixels down.
+        /// Height in pixels.
         height: usize,
     },
-    /// Several sets where one is expected.
+    /// Several data sets in one folder.
     #[error("`{path}` holds several sets: {sets}")]
     IdxSeveral {
         /// The folder.
@@ -444,29 +444,29 @@ pub enum DataError {
         /// Their names or folders, in backticks.
         sets: String,
     },
-    /// Pictures of another size than those of the other parts.
+    /// The picture size differs from that of the other splits.
     #[error("`{file}` has {got}, the other parts have {expected}")]
     IdxShape {
         /// The file.
         file: String,
-        /// What is in the file.
+        /// Picture size in the file.
         got: String,
-        /// What is in the others.
+        /// Picture size in the others.
         expected: String,
     },
 
     // === Values and records ===
-    /// A value that is no number.
+    /// A value that is NaN or infinite.
     #[error("row {row} has {value} in column `{column}`: every value must be a finite number")]
     NotFinite {
-        /// Row of the data, from 0.
+        /// Row index, from 0.
         row: u32,
         /// Name of the column.
         column: String,
         /// The value.
         value: f32,
     },
-    /// A record of rows and parts (`split.csv`) that is damaged.
+    /// A damaged `split.csv`.
     #[error("line {line} of the record of rows is damaged: {reason}")]
     Record {
         /// Line of the file, from 1.
@@ -475,11 +475,11 @@ pub enum DataError {
         reason: String,
     },
 
-    // === What others say ===
-    /// A network or its input does not fit.
+    // === Errors of other crates ===
+    /// The network and its input do not match.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// A file could not be read or written; the message names it.
+    /// Reading or writing a file failed; the message names the file.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

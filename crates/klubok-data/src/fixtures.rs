@@ -45,7 +45,7 @@ pub(super) fn classes(classes: &[&str], n: usize) -> tempfile::TempDir {
 }
 
 /// Opens a folder and ignores progress.
-pub(super) fn opened(
+pub(super) fn open_folder(
     folder: &tempfile::TempDir,
     options: &OpenOptions,
 ) -> Result<Dataset, DataError> {
@@ -54,8 +54,8 @@ pub(super) fn opened(
 
 /// Returns the error message of opening a folder.
 #[track_caller]
-pub(super) fn complaint(folder: &tempfile::TempDir, options: &OpenOptions) -> String {
-    match opened(folder, options) {
+pub(super) fn error_message(folder: &tempfile::TempDir, options: &OpenOptions) -> String {
+    match open_folder(folder, options) {
         Ok(data) => panic!("no error, but {:?}", data.counts()),
         Err(e) => e.to_string().replace(folder.path().to_str().unwrap(), "DATA"),
     }

@@ -322,8 +322,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(images: Vec<u8>, labels: Vec<u8>, words: &str) {
-        let message = complaint(&train(images, labels), &options(64));
+    fn assert_rejected(images: Vec<u8>, labels: Vec<u8>, words: &str) {
+        let message = error_message(&train(images, labels), &options(64));
         assert!(message.contains(words), "{message}");
     }
 
@@ -342,7 +342,7 @@ mod tests {
             ("train-labels.idx1-ubyte.gz", gzip(&l)),
         ]);
         for folder in [plain, packed] {
-            let data = opened(&folder, &options(64)).unwrap();
+            let data = open_folder(&folder, &options(64)).unwrap();
             let shape = Picture { width: 2, height: 3, channels: 1 };
             assert_eq!(data.input, Input::Pictures(shape));
             assert_eq!(data.classes, ["0", "1"]);
@@ -361,7 +361,7 @@ mod tests {
             ("train-images-idx3-ubyte.gz", packed(idx(&[n, 1, 1], &vec![0; n as usize]))),
             ("train-labels-idx1-ubyte.gz", packed(idx(&[n], &vec![0; n as usize]))),
         ]);
-        let message = complaint(&folder, &options(64));
+        let message = error_message(&folder, &options(64));
         assert!(
             message.contains("pictures of 1 pixels: so many are read only of larger"),
             "{message}"
@@ -383,7 +383,7 @@ mod tests {
         };
         let data = made([files("train", 8), files("t10k", 4)].concat());
         let sizes = |options: &OpenOptions| {
-            let parts = opened(&data, options).unwrap().parts;
+            let parts = open_folder(&data, options).unwrap().parts;
             (parts.train.len(), parts.val.len(), parts.test.len())
         };
         assert_eq!(sizes(&options(64)), (6, 2, 4));
@@ -398,22 +398,26 @@ mod tests {
 
     #[test]
     fn a_wrong_magic_number_is_reported() {
-        refused(
+        assert_rejected(
             labels(&[0, 1]),
             labels(&[0, 1]),
             "begins with 0x00000801, an IDX file of pictures",
         );
-        refused(images(2), images(2), "begins with 0x00000803, an IDX file of labels");
-        refused(b"<text".to_vec(), labels(&[0, 1]), "is no IDX file but a web page");
-        refused(b"PK\x03\x04".to_vec(), labels(&[0, 1]), "is no IDX file but a ZIP archive");
-        refused(b"text".to_vec(), labels(&[0, 1]), "begins with 0x74657874");
+        assert_rejected(images(2), images(2), "begins with 0x00000803, an IDX file of labels");
+        assert_rejected(b"<text".to_vec(), labels(&[0, 1]), "is no IDX file but a web page");
+        assert_rejected(
+            b"PK\x03\x04".to_vec(),
+            labels(&[0, 1]),
+            "is no IDX file but a ZIP archive",
+        );
+        assert_rejected(b"text".to_vec(), labels(&[0, 1]), "begins with 0x74657874");
     }
 
     #[test]
     fn an_unsupported_value_type_is_reported() {
         let mut int = labels(&[0, 1]);
         int[2] = 12;
-        refused(images(2), int, "holds labels as whole numbers of 32 bits, and only bytes");
+        assert_rejected(images(2), int, "holds labels as whole numbers of 32 bits, and only bytes");
     }
 
     #[test]
@@ -430,11 +434,11 @@ mod tests {
             ("cat/2.png", Vec::new()),
             ("more/x.bin", Vec::new()),
         ]);
-        let left = opened(&folder, &options(64)).unwrap().left_out;
+        let left = open_folder(&folder, &options(64)).unwrap().left_out;
         assert_eq!(left.beside, ["train-images-idx3-ubyte (1)", "train-images-idx3-ubyte.gz"]);
         assert_eq!((left.loose, left.folders), (1, vec![("cat".to_owned(), 2)]));
         assert_eq!(left.files.keys().collect::<Vec<_>>(), ["bin", "txt"]);
-        let clean = opened(&train(images(4), l), &options(64)).unwrap().left_out;
+        let clean = open_folder(&train(images(4), l), &options(64)).unwrap().left_out;
         assert_eq!(clean, LeftOut::default());
     }
 
@@ -443,11 +447,11 @@ mod tests {
         let folder = train(idx(&[1 << 20, 1 << 10, 1 << 10], &[]), labels(&[0, 1]));
         let file = fs_err::OpenOptions::new().write(true).open(folder.path().join(IMAGES)).unwrap();
         if file.set_len((1 << 40) + 16).is_ok() {
-            let message = complaint(&folder, &options(64));
+            let message = error_message(&folder, &options(64));
             assert!(message.ends_with("more memory than can be had"), "{message}");
         }
         file.set_len(1 << 33).unwrap();
-        let message = complaint(&folder, &options(64));
+        let message = error_message(&folder, &options(64));
         assert!(message.contains("ends after 8589934592 bytes"), "{message}");
     }
 
@@ -455,58 +459,58 @@ mod tests {
     fn the_length_must_match_the_header() {
         let whole = images(4);
         let l = || labels(&[0, 1, 0, 1]);
-        refused(whole[..30].to_vec(), l(), "ends after 30 bytes, its header announces 40");
-        refused(whole[..9].to_vec(), l(), "ends after 9 bytes, its header announces 16");
-        refused(Vec::new(), l(), "ends after 0 bytes");
-        refused([&whole[..], &[0]].concat(), l(), "goes on after the 40 bytes");
-        refused(whole, l()[..10].to_vec(), "ends after 10 bytes, its header announces 12");
+        assert_rejected(whole[..30].to_vec(), l(), "ends after 30 bytes, its header announces 40");
+        assert_rejected(whole[..9].to_vec(), l(), "ends after 9 bytes, its header announces 16");
+        assert_rejected(Vec::new(), l(), "ends after 0 bytes");
+        assert_rejected([&whole[..], &[0]].concat(), l(), "goes on after the 40 bytes");
+        assert_rejected(whole, l()[..10].to_vec(), "ends after 10 bytes, its header announces 12");
     }
 
     #[test]
     fn gigantic_claims_take_no_memory() {
         let claim = idx(&[u32::MAX, u32::MAX, u32::MAX], &[1, 2, 3]);
-        refused(claim.clone(), labels(&[0, 1]), "ends after 19 bytes");
-        refused(gzip(&claim), labels(&[0, 1]), "ends after 19 bytes");
+        assert_rejected(claim.clone(), labels(&[0, 1]), "ends after 19 bytes");
+        assert_rejected(gzip(&claim), labels(&[0, 1]), "ends after 19 bytes");
     }
 
     #[test]
     fn rejects_damaged_gzip_files() {
-        let refused =
-            |packed: Vec<u8>| refused(packed, labels(&[0, 1, 0, 1]), "cannot be unpacked");
+        let assert_rejected =
+            |packed: Vec<u8>| assert_rejected(packed, labels(&[0, 1, 0, 1]), "cannot be unpacked");
         let packed = gzip(&images(4));
         let n = packed.len();
-        refused(packed[..n - 9].to_vec());
-        refused(packed[..15].to_vec());
-        let message = complaint(&train(packed[..15].to_vec(), labels(&[0])), &options(64));
+        assert_rejected(packed[..n - 9].to_vec());
+        assert_rejected(packed[..15].to_vec());
+        let message = error_message(&train(packed[..15].to_vec(), labels(&[0])), &options(64));
         assert!(message.ends_with("cut short"), "{message}");
         let mut checksum = packed.clone();
         checksum[n - 8] ^= 1;
-        refused(checksum);
-        refused([&packed[..], b"more"].concat());
+        assert_rejected(checksum);
+        assert_rejected([&packed[..], b"more"].concat());
     }
 
     #[test]
     fn picture_and_label_counts_must_match() {
-        refused(images(4), labels(&[0, 1, 0]), "has 4 pictures, but there are 3 labels");
+        assert_rejected(images(4), labels(&[0, 1, 0]), "has 4 pictures, but there are 3 labels");
     }
 
     #[test]
     fn pictures_need_labels_and_labels_pictures() {
-        let message = complaint(&folder(&[(IMAGES, images(2))]), &options(64));
+        let message = error_message(&folder(&[(IMAGES, images(2))]), &options(64));
         assert!(message.contains("`DATA` has no `train-labels-idx1-ubyte`"), "{message}");
-        let message = complaint(&folder(&[(LABELS, labels(&[0]))]), &options(64));
+        let message = error_message(&folder(&[(LABELS, labels(&[0]))]), &options(64));
         assert!(message.contains("has no `train-images-idx3-ubyte`"), "{message}");
     }
 
     #[test]
     fn rejects_empty_files_and_empty_pictures() {
-        refused(idx(&[0, 3, 2], &[]), labels(&[]), "holds 0 pictures of 2x3");
-        refused(idx(&[5, 0, 2], &[]), labels(&[0; 5]), "holds 5 pictures of 2x0");
+        assert_rejected(idx(&[0, 3, 2], &[]), labels(&[]), "holds 0 pictures of 2x3");
+        assert_rejected(idx(&[5, 0, 2], &[]), labels(&[0; 5]), "holds 5 pictures of 2x0");
     }
 
     #[test]
     fn the_classes_are_the_labels_that_occur() {
-        let of = |l: &[u8]| opened(&train(images(4), labels(l)), &options(64)).unwrap();
+        let of = |l: &[u8]| open_folder(&train(images(4), labels(l)), &options(64)).unwrap();
         assert_eq!(of(&[26, 1, 1, 26]).classes, ["1", "26"]);
         let data = of(&[9, 200, 9, 200]);
         assert_eq!(
@@ -517,8 +521,8 @@ mod tests {
 
     #[test]
     fn training_needs_two_classes() {
-        refused(images(4), labels(&[0, 0, 0, 0]), "`0` is the only class");
-        refused(images(3), labels(&[0, 0, 1]), "class `1` has one sample");
+        assert_rejected(images(4), labels(&[0, 0, 0, 0]), "`0` is the only class");
+        assert_rejected(images(3), labels(&[0, 0, 1]), "class `1` has one sample");
     }
 
     #[test]
@@ -531,11 +535,11 @@ mod tests {
                 ("t10k-labels-idx1-ubyte", l),
             ])
         };
-        let message = complaint(&with_test(images(2), labels(&[0, 7])), &options(64));
+        let message = error_message(&with_test(images(2), labels(&[0, 7])), &options(64));
         let words = "there is a label 7 in `DATA/t10k-labels-idx1-ubyte`, and the network knows only `0`, `1`";
         assert_eq!(message, words);
         let other = idx(&[1, 2, 2], &[0; 4]);
-        let message = complaint(&with_test(other, labels(&[0])), &options(64));
+        let message = error_message(&with_test(other, labels(&[0])), &options(64));
         assert!(
             message.ends_with(
                 "pictures of 2x2 grey pixels, the other parts have pictures of 2x3 grey pixels"
@@ -560,9 +564,9 @@ mod tests {
             ("t10k-images-idx3-ubyte", images(2)),
             ("t10k-labels-idx1-ubyte", labels(&[2, 2])),
         ]);
-        let data = opened(&folder, &with(2)).unwrap();
+        let data = open_folder(&folder, &with(2)).unwrap();
         assert_eq!((data.targets, data.parts.test), (vec![2, 2], vec![0, 1]));
-        let message = complaint(&folder, &with(5));
+        let message = error_message(&folder, &with(5));
         let words =
             "`DATA` has pictures of 2x3 grey pixels, the model expects pictures of 5x3 grey";
         assert!(message.starts_with(words), "{message}");

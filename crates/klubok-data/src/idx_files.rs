@@ -140,7 +140,7 @@ impl Files {
 }
 
 impl Named {
-    /// What a file's name says, if it is that of an IDX file.
+    /// Parses a file's name. None if it is not an IDX file.
     fn of(path: &Path) -> Option<Named> {
         let name = path.file_name()?.to_str()?.to_lowercase();
         let words: Vec<&str> = name.split(['-', '.', '_']).collect();
@@ -198,8 +198,8 @@ pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut>
     // The ignored files may be too many or not accessible. That does not prevent reading the data.
     let Ok(tree) = Tree::read(source) else { return Ok(left) };
     left.loose = tree.folder(0).pictures.len() as u64;
-    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
-    left.folders = tree.holding(0).into_iter().map(folder).collect();
+    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).picture_count);
+    left.folders = tree.with_pictures(0).into_iter().map(folder).collect();
     for at in tree.below(0) {
         let folder = tree.folder(at);
         let has_data = used.iter().any(|file| file.parent() == Some(&folder.path));

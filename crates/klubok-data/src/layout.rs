@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::{
     DataError, Part,
     class_check::check_classes,
-    inside::{
+    contents::{
         class_root, is_known, looks_like_data, looks_like_parts, named_parts, names, part_of, rests,
     },
     names::is_non_data,
@@ -58,35 +58,37 @@ pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Res
 /// Returns the error for a missing training set.
 pub(super) fn no_train_part(tree: &Tree, at: usize) -> DataError {
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    let inside = tree.inside(at);
+    let inside = tree.children(at);
     let train = inside.iter().find(|&&at| part_of(tree, at) == Some(Part::Train));
-    if let Some(&empty) = train.filter(|&&at| tree.folder(at).holds == 0) {
+    if let Some(&empty) = train.filter(|&&at| tree.folder(at).picture_count == 0) {
         return DataError::NoPictures { path: path(empty), found: tree.describe_files(empty) };
     }
     let parts: Vec<usize> = named_parts(tree, at).into_iter().map(|(_, at)| at).collect();
     let found = names(tree, if parts.is_empty() { inside } else { &parts });
-    let several = tree.holding(at).len() > 1;
+    let several = tree.with_pictures(at).len() > 1;
     DataError::NoTrainPart { path: path(at), found, several }
 }
 
 /// Returns the folder, or the only folder below it, that holds a training set with class folders, a
 /// training set and another split, or a split beside loose pictures.
 fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
-    let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
-    let train = |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.holding(*at).len() > 1;
+    let only = |&at: &usize| <[usize; 1]>::try_from(tree.with_pictures(at)).ok().map(|[only]| only);
+    let train =
+        |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.with_pictures(*at).len() > 1;
     let beside = |at: usize| {
         !tree.folder(at).pictures.is_empty()
-            && tree.holding(at).iter().any(|&at| part_of(tree, at).is_some())
+            && tree.with_pictures(at).iter().any(|&at| part_of(tree, at).is_some())
     };
-    std::iter::successors(Some(at), only)
-        .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train) || beside(at))
+    std::iter::successors(Some(at), only).find(|&at| {
+        looks_like_parts(tree, at) || tree.with_pictures(at).iter().any(train) || beside(at)
+    })
 }
 
 /// Returns the single folder with pictures if it wraps the data and is not a class.
 fn only_folder(tree: &Tree, at: usize, known: Option<&[String]>) -> Option<usize> {
-    let [only] = tree.holding(at)[..] else { return None };
+    let [only] = tree.with_pictures(at)[..] else { return None };
     let is_data = match part_of(tree, only) {
-        // `train` alone is a part.
+        // A single `train` is a split.
         Some(_) => looks_like_parts(tree, only),
         None => looks_like_data(tree, only),
     };
@@ -95,11 +97,11 @@ fn only_folder(tree: &Tree, at: usize, known: Option<&[String]>) -> Option<usize
 
 /// Returns true if the folders are splits, for training.
 fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
-    let (parts, holding) = (named_parts(tree, at), tree.holding(at));
+    let (parts, children) = (named_parts(tree, at), tree.with_pictures(at));
     let named: BTreeSet<usize> = parts.iter().map(|(_, at)| *at).collect();
-    let others: Vec<usize> = holding.iter().copied().filter(|at| !named.contains(at)).collect();
+    let others: Vec<usize> = children.iter().copied().filter(|at| !named.contains(at)).collect();
     if parts.is_empty() {
-        let flat = flat_parts(tree, &holding);
+        let flat = flat_parts(tree, &children);
         if !flat.is_empty() {
             return Err(ambiguous(tree, at, &flat, &others));
         }
@@ -114,12 +116,12 @@ fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
     if !classes {
         return Ok(true);
     }
-    let has_classes = |at: usize| !tree.holding(at).is_empty();
+    let has_classes = |at: usize| !tree.with_pictures(at).is_empty();
     let mut train = parts.iter().filter(|(part, _)| *part == Part::Train).peekable();
-    let trains = train.peek().is_some() && train.all(|&(_, at)| has_classes(at));
+    let has_train = train.peek().is_some() && train.all(|&(_, at)| has_classes(at));
     let alone = parts.iter().all(|(part, _)| *part == Part::Train);
     match parts[..] {
-        _ if trains && !alone && bare => Ok(true),
+        _ if has_train && !alone && bare => Ok(true),
         [(Part::Train, at)]
             if !has_classes(at) && tree.last_name(at).eq_ignore_ascii_case("train") =>
         {
@@ -141,10 +143,10 @@ fn flat_parts(tree: &Tree, folders: &[usize]) -> Vec<usize> {
             Part::from_prefix_or_suffix(tree.last_name(at)).map(|(part, rest)| (part, rest, at))
         })
         .collect();
-    let (trains, others): (Vec<_>, Vec<_>) =
+    let (has_train, others): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|(part, ..)| *part == Part::Train);
-    let both: BTreeSet<&str> = rests(&trains).intersection(&rests(&others)).copied().collect();
-    let all = trains.iter().chain(&others).filter(|(_, rest, _)| both.contains(rest.as_str()));
+    let both: BTreeSet<&str> = rests(&has_train).intersection(&rests(&others)).copied().collect();
+    let all = has_train.iter().chain(&others).filter(|(_, rest, _)| both.contains(rest.as_str()));
     all.map(|(.., at)| *at).collect()
 }
 
@@ -156,18 +158,18 @@ fn ambiguous(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> DataE
         path: tree.folder(at).path.display().to_string(),
         parts: names(tree, parts),
         others: if others.is_empty() { "others".into() } else { names(tree, &others) },
-        trains: trains(tree, at),
+        has_train: has_train(tree, at),
     }
 }
 
 /// Returns true if the folders are splits, given the known classes.
 fn are_parts_for(tree: &Tree, at: usize, known: &[String]) -> bool {
-    let (parts, holding) = (named_parts(tree, at), tree.holding(at));
+    let (parts, children) = (named_parts(tree, at), tree.with_pictures(at));
     let known_names: BTreeSet<&str> = known.iter().map(String::as_str).collect();
     let is_class = |at: &usize| known_names.contains(tree.last_name(*at));
     let above_classes =
-        |at: usize| tree.holding(class_root(tree, at, Some(known))).iter().any(is_class);
-    if parts.is_empty() || holding.iter().any(|at| is_class(at) && part_of(tree, *at).is_none()) {
+        |at: usize| tree.with_pictures(class_root(tree, at, Some(known))).iter().any(is_class);
+    if parts.is_empty() || children.iter().any(|at| is_class(at) && part_of(tree, *at).is_none()) {
         return false;
     }
     !parts.iter().all(|(_, at)| is_class(at)) || parts.iter().any(|(_, at)| above_classes(*at))
@@ -176,14 +178,14 @@ fn are_parts_for(tree: &Tree, at: usize, known: &[String]) -> bool {
 fn parts_in_class(tree: &Tree, at: usize, class: usize) -> DataError {
     let parts: Vec<usize> = named_parts(tree, class).into_iter().map(|(_, at)| at).collect();
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    let (trains, parts) = (trains(tree, class), names(tree, &parts));
-    DataError::PartsInClass { path: path(at), class: path(class), parts, trains }
+    let (has_train, parts) = (has_train(tree, class), names(tree, &parts));
+    DataError::PartsInClass { path: path(at), class: path(class), parts, has_train }
 }
 
 /// Returns true if a folder has a training set with class folders, so its splits are usable.
-fn trains(tree: &Tree, at: usize) -> bool {
+fn has_train(tree: &Tree, at: usize) -> bool {
     named_parts(tree, at).into_iter().any(|(part, at)| {
-        part == Part::Train && !tree.holding(class_root(tree, at, None)).is_empty()
+        part == Part::Train && !tree.with_pictures(class_root(tree, at, None)).is_empty()
     })
 }
 

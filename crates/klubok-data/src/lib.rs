@@ -7,6 +7,7 @@ pub mod bounded;
 pub mod builtin;
 mod class_check;
 pub mod components;
+mod contents;
 mod error;
 mod fingerprint;
 mod fit;
@@ -14,7 +15,6 @@ mod fit;
 mod fixtures;
 mod idx;
 mod idx_files;
-mod inside;
 mod layout;
 mod left_out;
 mod limit;
@@ -65,7 +65,7 @@ pub struct Dataset {
     pub rows: Arc<dyn Rows>,
     /// Class of each row.
     pub targets: Vec<u32>,
-    /// Names of the classes, in their order.
+    /// Class names, in order.
     pub classes: Vec<String>,
     /// The kind and shape of a row.
     pub input: Input,
@@ -94,7 +94,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// "pictures of 64x64 grey pixels" or "3 columns".
+    /// Describes the input, as in "pictures of 64x64 grey pixels" or "3 columns".
     fn describe(&self) -> String {
         match self {
             Input::Pictures(Picture { width, height, channels: 1 }) => {
@@ -131,7 +131,7 @@ pub struct Skipped {
 /// Sample counts of one class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
-    /// Name of the class.
+    /// Class name.
     pub class: String,
     /// Training samples.
     pub train: usize,
@@ -390,7 +390,7 @@ fn check_classes(
     Ok(())
 }
 
-/// XXH3-128 of each row's stored input.
+/// Hashes each row's stored input (XXH3, 128 bits).
 fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
     let mut bytes = vec![0; rows.fields()[Field::X.0].bytes()];
     let hash = |row| {
@@ -433,31 +433,31 @@ mod tests {
     #[test]
     fn other_paths_are_explained() {
         let folder = folder(&[("a.csv", ""), ("b.npz", ""), ("c.jpg", "")]);
-        let complaint = |name: &str| {
+        let error_message = |name: &str| {
             let path = folder.path().join(name);
             kind_of(path.to_str().unwrap()).unwrap_err().to_string()
         };
-        assert!(complaint("none").starts_with("there is nothing at"));
-        assert!(complaint("none.csv").starts_with("there is nothing at"));
-        assert!(complaint("a.csv").contains("tables are not read yet"));
-        assert!(complaint("b.npz").contains("tables are not read yet"));
-        assert!(complaint("c.jpg").contains("is a file: data is a folder"));
+        assert!(error_message("none").starts_with("there is nothing at"));
+        assert!(error_message("none.csv").starts_with("there is nothing at"));
+        assert!(error_message("a.csv").contains("tables are not read yet"));
+        assert!(error_message("b.npz").contains("tables are not read yet"));
+        assert!(error_message("c.jpg").contains("is a file: data is a folder"));
     }
 
     #[test]
     fn training_needs_two_classes_with_two_samples_each() {
-        let one_class = complaint(&classes(&["cat"], 5), &options(4));
+        let one_class = error_message(&classes(&["cat"], 5), &options(4));
         assert!(one_class.starts_with("`cat` is the only class"), "{one_class}");
         let folder = classes(&["cat", "dog"], 1);
-        let one_sample = complaint(&folder, &options(4));
+        let one_sample = error_message(&folder, &options(4));
         assert!(one_sample.starts_with("class `cat` has one sample"), "{one_sample}");
-        let apart = OpenOptions { val: Some(folder.path().into()), ..options(4) };
-        let data = opened(&folder, &apart).unwrap();
+        let with_val = OpenOptions { val: Some(folder.path().into()), ..options(4) };
+        let data = open_folder(&folder, &with_val).unwrap();
         assert_eq!((data.parts.train, data.parts.val), (vec![0, 1], vec![2, 3]));
         fs_err::create_dir(folder.path().join("bird")).unwrap();
-        assert_eq!(opened(&folder, &apart).unwrap().classes, ["cat", "dog"]);
+        assert_eq!(open_folder(&folder, &with_val).unwrap().classes, ["cat", "dog"]);
         fs_err::remove_dir_all(folder.path().join("cat")).unwrap();
-        let empty = complaint(&folder, &options(4));
+        let empty = error_message(&folder, &options(4));
         assert!(empty.starts_with("class `bird` has no picture"), "{empty}");
     }
 
@@ -465,15 +465,15 @@ mod tests {
     fn separate_splits_must_be_of_the_same_kind() {
         let (data, idx) = (classes(&["a", "b"], 3), folder(&[("t10k-images-idx3-ubyte", "")]));
         let with = |path: &Path| OpenOptions { test: Some(path.into()), ..options(4) };
-        let message = complaint(&data, &with(idx.path()));
+        let message = error_message(&data, &with(idx.path()));
         assert!(message.ends_with("is a folder of IDX files, the data is a folder of pictures: both must be the same kind"), "{message}");
-        let message = complaint(&data, &with(Path::new("/nowhere")));
+        let message = error_message(&data, &with(Path::new("/nowhere")));
         assert_eq!(message, "there is nothing at `/nowhere`");
     }
 
     #[test]
     fn rejects_data_of_another_shape_or_other_classes() {
-        let data = opened(&classes(&["cat", "dog"], 3), &options(4)).unwrap();
+        let data = open_folder(&classes(&["cat", "dog"], 3), &options(4)).unwrap();
         let preprocessing = Preprocessing {
             input: data.input.clone(),
             fit: crate::settings::Fit::Squash,
@@ -497,7 +497,7 @@ mod tests {
     #[test]
     fn counts_samples_by_class_and_split() {
         let folder = classes(&["train/a", "train/b", "test/b"], 10);
-        let data = opened(&folder, &options(4)).unwrap();
+        let data = open_folder(&folder, &options(4)).unwrap();
         let count =
             |class: &str, train, val, test| ClassCount { class: class.into(), train, val, test };
         assert_eq!(data.counts(), [count("a", 8, 2, 0), count("b", 8, 2, 10)]);
@@ -510,9 +510,9 @@ mod tests {
     fn the_validation_split_follows_its_own_seed() {
         let folder = classes(&["a", "b"], 30);
         let mut options = options(4);
-        let first = opened(&folder, &options).unwrap().parts;
-        assert_eq!(first, opened(&folder, &options).unwrap().parts);
+        let first = open_folder(&folder, &options).unwrap().parts;
+        assert_eq!(first, open_folder(&folder, &options).unwrap().parts);
         options.data.split_seed = 1;
-        assert_ne!(first, opened(&folder, &options).unwrap().parts);
+        assert_ne!(first, open_folder(&folder, &options).unwrap().parts);
     }
 }

@@ -320,7 +320,7 @@ Max address space         409600               unlimited            bytes
         for mine in [true, false] {
             let caught = std::panic::catch_unwind(|| {
                 run_on_threads(2, || {
-                    assert!((thread::current().id() == first) != mine, "mine: {mine}")
+                    assert!((thread::current().id() == first) != mine, "mine: {mine}");
                 });
             });
             let panic = caught.unwrap_err().downcast::<String>().unwrap();

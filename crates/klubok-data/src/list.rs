@@ -13,7 +13,7 @@ use std::{
 use super::{
     DataError, LeftOut, OpenOptions, Part,
     class_check::copies,
-    inside::class_root,
+    contents::class_root,
     known_classes,
     layout::{self, Reading, no_train_part},
     names::display_name,
@@ -35,7 +35,7 @@ pub(super) struct File {
     pub(super) part: Part,
 }
 
-/// All picture files of the data.
+/// All picture files of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Listing {
     /// Class names: the training set's in byte order, or the model's.
@@ -115,14 +115,16 @@ impl Listing {
     /// class: one with the split's name, a generic name, or the name of the training set's wrapper
     /// folder.
     fn has_no_classes(&self, tree: &Tree, part: usize, wrapper: Option<&str>) -> bool {
-        match tree.holding(part)[..] {
+        match tree.with_pictures(part)[..] {
             [] => true,
             [only] => {
                 let name = tree.last_name(only);
                 let wraps = wrapper == Some(name)
                     || name == tree.last_name(part)
                     || Part::is_generic_name(name);
-                wraps && tree.holding(only).is_empty() && !self.classes.iter().any(|c| c == name)
+                wraps
+                    && tree.with_pictures(only).is_empty()
+                    && !self.classes.iter().any(|c| c == name)
             }
             _ => false,
         }
@@ -154,14 +156,16 @@ impl Listing {
     /// Adds the pictures of a split. The first split defines the classes.
     fn add_part(&mut self, root: &Root<'_>, names_classes: bool) -> Result<()> {
         let Root { tree, at, .. } = *root;
-        let (path, mut folders) = (tree.folder(at).path.display().to_string(), tree.holding(at));
-        if tree.inside(at).is_empty() {
+        let (path, mut folders) =
+            (tree.folder(at).path.display().to_string(), tree.with_pictures(at));
+        if tree.children(at).is_empty() {
             return Err(DataError::NoClasses { path, found: tree.describe_files(at) });
         }
         if folders.is_empty() {
             return Err(DataError::NoPictures { path, found: tree.describe_files(at) });
         }
-        // A copy of the classes beside it is not a class, unless the layout or a network says so.
+        // A copy of the classes beside it is not a class, unless the layout or a network's classes
+        // include it.
         if !(names_classes && root.all) {
             let copies = copies(tree, &folders);
             let known: BTreeSet<&str> = self.classes.iter().map(String::as_str).collect();
@@ -172,7 +176,7 @@ impl Listing {
             // Ignores an empty folder beside two classes, but keeps it beside one so that it is
             // reported.
             if folders.len() < 2 {
-                folders = tree.inside(at).to_vec();
+                folders = tree.children(at).to_vec();
             }
             self.classes = folders.iter().map(|&at| tree.last_name(at).to_owned()).collect();
         }
@@ -199,8 +203,8 @@ impl Listing {
 
     fn add_files(&mut self, root: &Root<'_>, at: usize, class: u32) {
         let Root { tree, part, .. } = *root;
-        let (folder, above) = (tree.folder(at), &tree.folder(root.at).name);
-        let prefix = match folder.name.strip_prefix(above.as_str()) {
+        let (folder, root_name) = (tree.folder(at), &tree.folder(root.at).name);
+        let prefix = match folder.name.strip_prefix(root_name.as_str()) {
             Some(below) if root.separate => {
                 format!("{}/{}", part.name(), below.trim_start_matches('/'))
             }
@@ -218,9 +222,9 @@ impl Listing {
     /// Ignores everything beside the path down to a folder.
     fn ignore_beside_path(&mut self, tree: &Tree, from: usize, to: usize) {
         let mut at = to;
-        while let Some(above) = tree.above(at).filter(|_| at != from) {
-            self.ignore_except(tree, above, &[at]);
-            at = above;
+        while let Some(parent) = tree.parent(at).filter(|_| at != from) {
+            self.ignore_except(tree, parent, &[at]);
+            at = parent;
         }
     }
 
@@ -237,14 +241,14 @@ impl Listing {
         let (folder, used) = (tree.folder(at), BTreeSet::from_iter(used));
         self.left_out.loose += folder.pictures.len() as u64;
         self.left_out.add(&folder.left);
-        for &inside in tree.inside(at).iter().filter(|at| !used.contains(at)) {
-            self.ignore_folder(tree, inside);
+        for &child in tree.children(at).iter().filter(|at| !used.contains(at)) {
+            self.ignore_folder(tree, child);
         }
     }
 
     fn ignore_folder(&mut self, tree: &Tree, at: usize) {
         let folder = tree.folder(at);
-        self.left_out.folders.push((folder.name.clone(), folder.holds));
+        self.left_out.folders.push((folder.name.clone(), folder.picture_count));
     }
 }
 
@@ -393,7 +397,7 @@ mod tests {
             std: vec![1.0],
         };
         let known = Some(KnownModel { classes: vec!["a".into(), "b".into()], preprocessing });
-        let message = complaint(&folder, &OpenOptions { known, ..options(4) });
+        let message = error_message(&folder, &OpenOptions { known, ..options(4) });
         assert!(message.starts_with("`DATA/x_test` has no class folders"), "{message}");
     }
 
@@ -401,7 +405,7 @@ mod tests {
     fn reports_a_class_in_another_unicode_form() {
         let files =
             [("train/caf\u{e9}/1.png", ""), ("train/dog/1.png", ""), ("val/cafe\u{301}/1.png", "")];
-        let message = complaint(&folder(&files), &options(4));
+        let message = error_message(&folder(&files), &options(4));
         assert!(message.contains("is written with other Unicode characters"), "{message}");
     }
 
@@ -455,24 +459,24 @@ mod tests {
         assert_eq!(names(&data, &val(&flat)), rest("val:val/a/4.png"));
         assert_eq!(names(&data, &val(&parts)), rest("val:val/a/6.png"));
         let empty = folder(&[("1.png", "")]);
-        assert!(complaint(&data, &val(&empty)).ends_with("such as `cat` and `dog`"));
+        assert!(error_message(&data, &val(&empty)).ends_with("such as `cat` and `dog`"));
         let test =
             |path: &tempfile::TempDir| OpenOptions { test: Some(path.path().into()), ..options(4) };
         assert_eq!(names(&data, &test(&parts))[2], "test:test/a/5.png");
         let left = list(data.path(), &test(&parts)).unwrap().left_out;
         assert_eq!(left.folders, [("plots".to_owned(), 1)], "what is not taken is named");
         let twice = folder(&[("train/a/1.png", ""), ("test1/a/5.png", ""), ("test2/a/6.png", "")]);
-        let error = complaint(&data, &test(&twice));
+        let error = error_message(&data, &test(&twice));
         assert!(error.contains("`test1`") && error.contains("`test2`"), "{error}");
     }
 
     #[test]
     fn an_unknown_class_is_reported() {
         let files = [("train/cat/1.png", ""), ("train/dog/1.png", ""), ("val/bird/1.png", "")];
-        let message = complaint(&folder(&files), &options(4));
+        let message = error_message(&folder(&files), &options(4));
         let words = "`DATA/val/bird` is a class `bird`, and the network knows only `cat`, `dog`";
         assert_eq!(message, words);
-        // An empty folder does no harm.
+        // Empty folders are ignored.
         assert_eq!(listed(&["train/a/1.png", "val/a/1.png", "val/b/notes.txt"]).len(), 2);
     }
 
@@ -480,7 +484,7 @@ mod tests {
     fn unusable_folders_are_reported() {
         let files = |names: &[&str]| {
             let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
-            complaint(&folder(&files), &options(4))
+            error_message(&folder(&files), &options(4))
         };
         let no_classes = "`DATA` has no class folders";
         assert!(files(&[]).starts_with(no_classes));

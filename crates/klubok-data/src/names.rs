@@ -44,8 +44,8 @@ const SYSTEM_FOLDERS: [&str; 24] = [
 /// names in other cases.
 const RECYCLE_BINS: [&str; 2] = ["RECYCLER", "RECYCLED"];
 
-/// Usual names of folders without data, in lower case. A class may have such a name, so one beside
-/// class folders is an error that asks.
+/// Usual names of folders without data, in lower case. A class may have such a name, so klubok
+/// reports one beside class folders instead of ignoring it.
 const NON_DATA_FOLDERS: [&str; 27] = [
     "plots",
     "plot",

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn rows_are_in_file_order_with_their_hashes() {
         let folder = classes(&["cat", "dog"], 10);
-        let data = opened(&folder, &rgb(4)).unwrap();
+        let data = open_folder(&folder, &rgb(4)).unwrap();
         assert_eq!(data.classes, ["cat", "dog"]);
         assert_eq!(data.input, Input::Pictures(Picture { width: 4, height: 4, channels: 3 }));
         assert_eq!(data.targets, [[0; 10], [1; 10]].concat());
@@ -196,7 +196,7 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, "no picture").unwrap();
         }
-        let error = opened(&folder, &options(4)).err().unwrap().to_string();
+        let error = open_folder(&folder, &options(4)).err().unwrap().to_string();
         let words =
             "none of the pictures of the part `val` can be read; the first is `val/a/1.png`: ";
         assert!(error.starts_with(words), "{error}");
@@ -206,7 +206,7 @@ mod tests {
     fn the_result_does_not_depend_on_threads() {
         let folder = classes(&["a", "b", "c"], 50);
         fs_err::write(folder.path().join("b/007.png"), "no picture").unwrap();
-        let with = |threads| opened(&folder, &OpenOptions { threads, ..options(8) }).unwrap();
+        let with = |threads| open_folder(&folder, &OpenOptions { threads, ..options(8) }).unwrap();
         let one = with(1);
         assert_eq!(one.names.len(), 149);
         for data in [with(2), with(7)] {
@@ -236,7 +236,7 @@ mod tests {
         let jpeg = encoded(&gradient(64, 64).into(), ImageFormat::Jpeg);
         fs_err::write(folder.path().join("a/002.png"), &jpeg[..jpeg.len() / 2]).unwrap();
         fs_err::write(folder.path().join("a/x.heic"), b"\0\0\0\x18ftypheic\0\0\0\0").unwrap();
-        let data = opened(&folder, &options(4)).unwrap();
+        let data = open_folder(&folder, &options(4)).unwrap();
         assert_eq!(data.names.len(), 99);
         let skipped: Vec<&str> = data.skipped.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(skipped, ["a/002.png", "a/x.heic"]);
@@ -258,7 +258,7 @@ mod tests {
         assert!(made.success());
         std::os::unix::fs::symlink("/dev/zero", path("a/zero.png")).unwrap();
         fs_err::File::create(path("b/sparse.png")).unwrap().set_len(1 << 40).unwrap();
-        let data = opened(&folder, &options(4)).unwrap();
+        let data = open_folder(&folder, &options(4)).unwrap();
         let skipped: Vec<&str> = data.skipped.iter().map(|s| s.reason.as_str()).collect();
         assert!(
             matches!(skipped[..], [reason] if reason.contains("larger than 256 MiB")),
@@ -272,9 +272,9 @@ mod tests {
         let folder = classes(&["a", "b"], 50);
         let spoil = |i| fs_err::write(folder.path().join(format!("b/{i:03}.png")), "x").unwrap();
         (0..5).for_each(spoil);
-        assert_eq!(opened(&folder, &options(4)).unwrap().skipped.len(), 5);
+        assert_eq!(open_folder(&folder, &options(4)).unwrap().skipped.len(), 5);
         spoil(5);
-        let message = complaint(&folder, &options(4));
+        let message = error_message(&folder, &options(4));
         assert!(
             message.starts_with("6 of 100 pictures cannot be read, more than 5 %"),
             "{message}"
@@ -286,7 +286,7 @@ mod tests {
     fn strict_rejects_any_unreadable_picture() {
         let folder = classes(&["a", "b"], 50);
         fs_err::write(folder.path().join("b/049.png"), "").unwrap();
-        let message = complaint(&folder, &OpenOptions { strict: true, ..options(4) });
+        let message = error_message(&folder, &OpenOptions { strict: true, ..options(4) });
         assert_eq!(message, "`b/049.png` cannot be read: the file is empty");
     }
 
@@ -294,7 +294,7 @@ mod tests {
     fn the_content_determines_the_format() {
         let folder = classes(&["a", "b"], 2);
         fs_err::write(folder.path().join("b/001.jpg"), png(1, 7)).unwrap();
-        let data = opened(&folder, &OpenOptions { strict: true, ..rgb(4) }).unwrap();
+        let data = open_folder(&folder, &OpenOptions { strict: true, ..rgb(4) }).unwrap();
         let mut row = vec![0; 48];
         data.rows.gather(Field::X, &[3], &mut row).unwrap();
         assert_eq!((data.names[3].as_str(), row[1]), ("b/001.jpg", 7));
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn rows_beyond_memory_are_an_error() {
         let folder = classes(&["a", "b"], 2);
-        let message = complaint(&folder, &options(1 << 31));
+        let message = error_message(&folder, &options(1 << 31));
         assert!(message.contains("4 rows need") && message.contains("`data.size`"), "{message}");
     }
 
@@ -319,17 +319,17 @@ mod tests {
         };
         let mut known = KnownModel { classes: vec!["cat".into(), "dog".into()], preprocessing };
         let with = |known: &KnownModel| OpenOptions { known: Some(known.clone()), ..options(4) };
-        let data = opened(&folder, &with(&known)).unwrap();
+        let data = open_folder(&folder, &with(&known)).unwrap();
         assert_eq!((&data.classes, &data.targets), (&known.classes, &vec![1]));
         assert_eq!(data.input, Input::Pictures(shape));
         assert_eq!(data.rows.fields()[0].width, 90);
         assert_eq!(data.parts.train, [0]);
         known.classes[1] = "wolf".into();
-        let message = complaint(&folder, &with(&known));
+        let message = error_message(&folder, &with(&known));
         assert!(message.starts_with("`DATA/dog` is a class `dog`"), "{message}");
         known.preprocessing.input = Input::Columns(vec!["x".into()]);
         assert!(
-            complaint(&folder, &with(&known))
+            error_message(&folder, &with(&known))
                 .ends_with("has pictures, the model expects 1 columns")
         );
     }

@@ -187,7 +187,7 @@ impl Change {
         }
     }
 
-    /// "3 samples were added, first `cat/9.jpg`".
+    /// Describes the change, as in "3 samples were added, first `cat/9.jpg`".
     fn clause(&self, what: &str) -> Option<String> {
         let first = self.first.as_ref()?;
         Some(match self.samples {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_damaged_line_is_reported() {
-        let complaint = |text: &str| parsed(text.as_bytes()).unwrap_err().to_string();
+        let error_message = |text: &str| parsed(text.as_bytes()).unwrap_err().to_string();
         let head = "row,part,class,name,hash\n";
         let hash = "0".repeat(32);
         for (line, words) in [
@@ -278,18 +278,18 @@ mod tests {
                 "line 3 of the record of rows is damaged: it is of row 2, and row 1 is missing",
             ),
         ] {
-            let message = complaint(&format!("{head}{line}\n").replace("HASH", &hash));
+            let message = error_message(&format!("{head}{line}\n").replace("HASH", &hash));
             assert!(message.contains(words), "{message}");
         }
-        assert!(complaint("name,part\n").contains("line 1"));
+        assert!(error_message("name,part\n").contains("line 1"));
         let long = format!("{head}0,val,{},x,{hash}\n", "a".repeat(MAX_LINE_BYTES));
-        assert!(complaint(&long).ends_with("it is longer than any that klubok writes"));
+        assert!(error_message(&long).ends_with("it is longer than any that klubok writes"));
     }
 
     #[test]
     fn describes_added_removed_and_changed_samples() {
         let folder = classes(&["cat", "dog"], 5);
-        let data = || opened(&folder, &options(4)).unwrap();
+        let data = || open_folder(&folder, &options(4)).unwrap();
         let path = |name: &str| folder.path().join(name);
         let before = split_rows(&data());
         assert_eq!(compared(&before, &data()), None);
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn describes_samples_of_another_class_or_split() {
-        let data = opened(&classes(&["cat", "dog"], 5), &options(4)).unwrap();
+        let data = open_folder(&classes(&["cat", "dog"], 5), &options(4)).unwrap();
         let mut before = split_rows(&data);
         let (class, part) = (before[0].class.clone(), before[1].part);
         before[0].class = "dog".into();

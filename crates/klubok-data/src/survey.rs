@@ -292,7 +292,7 @@ mod tests {
         let folder = classes(&["cat", "dog"], 5);
         fs_err::copy(folder.path().join("cat/000.png"), folder.path().join("dog/copy.png"))
             .unwrap();
-        let survey = Survey::of(&opened(&folder, &options(4)).unwrap()).unwrap();
+        let survey = Survey::of(&open_folder(&folder, &options(4)).unwrap()).unwrap();
         assert_eq!((survey.samples.total(), survey.copies.contradicting), (11, 2));
         assert_eq!(
             survey.copies.contradicting_names,

@@ -11,7 +11,7 @@ const MAX_ITERATIONS: usize = 50;
 /// Returns `x yᵀ` with `x [m, width]` and `y [n, width]`.
 ///
 /// # Panics
-/// When the sizes do not agree.
+/// When the sizes do not match.
 pub fn product(x: &[f64], y: &[f64], width: usize) -> Vec<f64> {
     let rows = |of: &[f64]| of.len().checked_div(width).unwrap_or(0);
     let mut out = vec![0.0; rows(x) * rows(y)];
@@ -137,7 +137,7 @@ fn ql_iterations(diagonal: &mut [f64], off_diagonal: &mut [f64], rows: &mut [f64
 /// side. None if `A` is not positive definite.
 ///
 /// # Panics
-/// When the sizes do not agree.
+/// When the sizes do not match.
 pub fn solve(mut a: Vec<f64>, n: usize, mut y: Vec<f64>) -> Option<Vec<f64>> {
     assert_eq!(a.len(), n * n, "a square of side {n}");
     if n == 0 {

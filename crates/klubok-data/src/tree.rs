@@ -41,13 +41,13 @@ pub(super) struct Folder {
     /// Names of its pictures.
     pub(super) pictures: Vec<OsString>,
     /// Number of pictures in it and below.
-    pub(super) holds: u64,
+    pub(super) picture_count: u64,
     /// Its ignored entries.
     pub(super) left: LeftOut,
     /// Its subfolders in byte order of names, without runs of klubok.
     folders: Vec<usize>,
     /// The parent folder.
-    above: Option<usize>,
+    parent: Option<usize>,
     /// Its path without links.
     real: PathBuf,
     depth: usize,
@@ -99,19 +99,19 @@ impl Tree {
     }
 
     /// Returns a folder's parent.
-    pub(super) fn above(&self, at: usize) -> Option<usize> {
-        self.folders[at].above
+    pub(super) fn parent(&self, at: usize) -> Option<usize> {
+        self.folders[at].parent
     }
 
     /// Returns a folder's subfolders.
-    pub(super) fn inside(&self, at: usize) -> &[usize] {
+    pub(super) fn children(&self, at: usize) -> &[usize] {
         &self.folders[at].folders
     }
 
     /// Returns a folder's subfolders that hold pictures.
-    pub(super) fn holding(&self, at: usize) -> Vec<usize> {
-        let holds = |at: &usize| self.folders[*at].holds > 0;
-        self.folders[at].folders.iter().copied().filter(holds).collect()
+    pub(super) fn with_pictures(&self, at: usize) -> Vec<usize> {
+        let picture_count = |at: &usize| self.folders[*at].picture_count > 0;
+        self.folders[at].folders.iter().copied().filter(picture_count).collect()
     }
 
     /// Returns a folder and all folders below it.
@@ -195,9 +195,9 @@ impl Tree {
                     most: MAX_DEPTH,
                 });
             }
-            let above = &self.folders[at].name;
-            let name = if above.is_empty() { name } else { format!("{above}/{name}") };
-            let folder = Folder { above: Some(at), depth, ..Folder::new(name, path, real) };
+            let parent = &self.folders[at].name;
+            let name = if parent.is_empty() { name } else { format!("{parent}/{name}") };
+            let folder = Folder { parent: Some(at), depth, ..Folder::new(name, path, real) };
             let number = self.folders.len();
             self.folders[at].folders.push(number);
             self.folders.push(folder);
@@ -207,12 +207,12 @@ impl Tree {
 
     /// Returns true if `real` is `at` or one of its ancestors.
     fn leads_back(&self, at: usize, real: &Path) -> bool {
-        let mut above = Some(at);
-        while let Some(at) = above {
+        let mut parent = Some(at);
+        while let Some(at) = parent {
             if self.folders[at].real == real {
                 return true;
             }
-            above = self.folders[at].above;
+            parent = self.folders[at].parent;
         }
         false
     }
@@ -223,15 +223,17 @@ impl Tree {
             let inside = std::mem::take(&mut self.folders[at].folders);
             let (runs, others): (Vec<usize>, Vec<usize>) =
                 inside.into_iter().partition(|&at| self.folders[at].is_run);
-            let held: u64 = others.iter().map(|&at| self.folders[at].holds).sum();
+            let held: u64 = others.iter().map(|&at| self.folders[at].picture_count).sum();
             // Pictures among runs are not data either, but they are counted.
-            let among =
-                runs.iter().map(|&at| (self.folders[at].name.clone(), self.folders[at].holds));
-            let among: Vec<_> = among.filter(|(_, pictures)| *pictures > 0).collect();
+            let among_runs = runs
+                .iter()
+                .map(|&at| (self.folders[at].name.clone(), self.folders[at].picture_count));
+            let among_runs: Vec<_> = among_runs.filter(|(_, pictures)| *pictures > 0).collect();
             let folder = &mut self.folders[at];
-            folder.left.folders = among;
-            folder.holds = held + folder.pictures.len() as u64;
-            let of_runs = folder.holds == 0 || folder.path.file_name().is_some_and(|n| n == RUNS);
+            folder.left.folders = among_runs;
+            folder.picture_count = held + folder.pictures.len() as u64;
+            let of_runs =
+                folder.picture_count == 0 || folder.path.file_name().is_some_and(|n| n == RUNS);
             folder.is_run |= at > 0 && !runs.is_empty() && of_runs;
             folder.folders = others;
         }
@@ -244,10 +246,10 @@ impl Folder {
             name,
             path,
             pictures: Vec::new(),
-            holds: 0,
+            picture_count: 0,
             left: LeftOut::default(),
             folders: Vec::new(),
-            above: None,
+            parent: None,
             real,
             depth: 0,
             is_run: false,
@@ -281,7 +283,7 @@ mod tests {
     }
 
     fn names(tree: &Tree) -> Vec<(&str, u64)> {
-        let folder = |at| (tree.folder(at).name.as_str(), tree.folder(at).holds);
+        let folder = |at| (tree.folder(at).name.as_str(), tree.folder(at).picture_count);
         tree.below(0).into_iter().map(folder).collect()
     }
 
@@ -289,7 +291,7 @@ mod tests {
     fn counts_pictures_bottom_up() {
         let tree = read(&[("b/1.png", ""), ("a/x/2.jpg", ""), ("a/3.gif", ""), ("a/n.txt", "")]);
         assert_eq!(names(&tree), [("", 3), ("a", 2), ("b", 1), ("a/x", 1)]);
-        assert_eq!(tree.folder(tree.inside(0)[0]).left.files["txt"], 1);
+        assert_eq!(tree.folder(tree.children(0)[0]).left.files["txt"], 1);
     }
 
     #[test]
@@ -333,7 +335,7 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
         std::os::unix::fs::symlink("/dev/zero", folder.path().join("a/3.png")).unwrap();
         let tree = Tree::read(folder.path()).unwrap();
-        assert_eq!((tree.folder(0).holds, tree.folder(1).left.special), (1, 2));
+        assert_eq!((tree.folder(0).picture_count, tree.folder(1).left.special), (1, 2));
     }
 
     #[cfg(unix)]

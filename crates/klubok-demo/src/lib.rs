@@ -141,8 +141,8 @@ mod tests {
         };
         let check = |name: &str, measure: &dyn Fn(&[u8]) -> f64| {
             let ([cat, dog], deviation) = compare(&drawn, measure);
-            let apart = (cat - dog).abs() / deviation;
-            assert!(apart < 0.2, "{name}: classes are {apart} standard deviations apart");
+            let gap = (cat - dog).abs() / deviation;
+            assert!(gap < 0.2, "{name}: classes are {gap} standard deviations apart");
         };
         check("brightness", &|p| mean(p, 1));
         check("contrast", &|p| spread(p).sqrt());

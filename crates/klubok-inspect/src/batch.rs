@@ -66,10 +66,10 @@ mod tests {
             let pass = view.forward(&stored[row * 3..][..3]);
             for ((layer, value), batch) in view.layers().iter().zip(&values).zip(&batch) {
                 let units = view.units(layer);
-                for (alone, among) in pass.value(*value).iter().zip(&batch[position * units..]) {
+                for (single, batched) in pass.value(*value).iter().zip(&batch[position * units..]) {
                     // Single precision against double.
-                    let apart = (alone - f64::from(*among)).abs();
-                    assert!(apart < 1e-6 * (1.0 + alone.abs()), "{alone} {among}");
+                    let difference = (single - f64::from(*batched)).abs();
+                    assert!(difference < 1e-6 * (1.0 + single.abs()), "{single} {batched}");
                 }
             }
         }

@@ -95,8 +95,8 @@ mod tests {
             for unit in 0..view.units(own) {
                 for input in 0..view.inputs(own) {
                     let check = view.check_gradient(&stored, 1, layer, unit, input);
-                    let apart = (check.numeric - check.analytic).abs();
-                    assert!(apart < 1e-6 * (1.0 + check.analytic.abs()), "{layer}: {check:?}");
+                    let difference = (check.numeric - check.analytic).abs();
+                    assert!(difference < 1e-6 * (1.0 + check.analytic.abs()), "{layer}: {check:?}");
                     steepest = steepest.max(check.analytic.abs());
                 }
             }

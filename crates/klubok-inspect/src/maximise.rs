@@ -200,10 +200,10 @@ mod tests {
         let space = Components::of(&pictures(), 3, 2);
         let component_view = view.on_components(&space);
         for at in [[0.0, 0.0], [1.0, -0.5], [-2.0, 0.3]] {
-            let whole = view.forward(&space.sample(&at));
-            let small = component_view.view.forward(&[at[0], at[1], 1.0]);
+            let full = view.forward(&space.sample(&at));
+            let reduced = component_view.view.forward(&[at[0], at[1], 1.0]);
             for layer in view.layers() {
-                let values = whole.value(layer.z).iter().zip(small.value(layer.z));
+                let values = full.value(layer.z).iter().zip(reduced.value(layer.z));
                 let difference = values.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(difference < 1e-5, "{}: {difference}", layer.name);
             }

@@ -50,7 +50,7 @@ pub enum ModelError {
     /// The weights do not fit the network.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The file could not be read or written; the message names it.
+    /// Reading or writing the file failed; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

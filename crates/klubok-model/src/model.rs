@@ -102,15 +102,15 @@ impl Model {
     /// # Errors
     /// When the model is inconsistent ([`ModelError::Unfit`]) or the file cannot be written.
     pub fn save(&self, path: &Path) -> crate::Result<()> {
-        let (card, tensors) = self.to_metadata_and_tensors()?;
+        let (metadata, tensors) = self.to_metadata_and_tensors()?;
         let values = |i| Ok(self.values(i));
-        Ok(stream_atomically(path, |file| tensors::write(file, (KEY, card), &tensors, values))?)
+        Ok(stream_atomically(path, |file| tensors::write(file, (KEY, metadata), &tensors, values))?)
     }
 
     /// Reads a model.
     ///
     /// # Errors
-    /// When the file is missing, is not a model, is damaged, or was written by a later klubok.
+    /// When the file is missing, is not a model, is damaged, or has a later format.
     pub fn load(path: &Path) -> crate::Result<Self> {
         let not = |what| ModelError::NotAModel { path: path.display().to_string(), what };
         let kind = bounded::kind(path)?;
@@ -133,11 +133,11 @@ impl Model {
     /// Returns the file's content. The same model gives the same bytes.
     ///
     /// # Errors
-    /// When the parts of the model do not fit one another, or a weight is not a finite number.
+    /// When the model's fields are inconsistent, or a weight is not a finite number.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
-        let (card, tensors) = self.to_metadata_and_tensors()?;
+        let (metadata, tensors) = self.to_metadata_and_tensors()?;
         let mut bytes = Vec::new();
-        tensors::write(&mut bytes, (KEY, card), &tensors, |i| Ok(self.values(i))).map_err(
+        tensors::write(&mut bytes, (KEY, metadata), &tensors, |i| Ok(self.values(i))).map_err(
             |error| ModelError::Unfit { flaw: Flaw::Header { reason: error.to_string() } },
         )?;
         Ok(bytes)
@@ -176,7 +176,7 @@ impl Model {
     /// Parses a file's content. `path` names the file in messages.
     ///
     /// # Errors
-    /// When it is not a model, is damaged, or was written by a later klubok.
+    /// When it is not a model, is damaged, or has a later format.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
         let path = || path.display().to_string();
         let not = |what| ModelError::NotAModel { path: path(), what };
@@ -188,28 +188,28 @@ impl Model {
             .map_err(|flaw| damaged(Flaw::Header { reason: flaw.into() }))?;
         let (header, tensors) =
             SafeTensors::read_metadata(bytes).map_err(|error| damaged(flaw(&error)))?;
-        let card = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let text = card.ok_or_else(|| not("a safetensors file of something else"))?;
-        let mut card: Value =
+        let text = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let text = text.ok_or_else(|| not("a safetensors file of something else"))?;
+        let mut json: Value =
             serde_json::from_str(text).map_err(|error| damaged(description(&error)))?;
-        if let Some(version) = card["format"].as_u64().filter(|version| *version > FORMAT) {
+        if let Some(version) = json["format"].as_u64().filter(|version| *version > FORMAT) {
             return Err(ModelError::LaterVersion { path: path(), version });
         }
         // The checksum covers parsed values. This comparison catches changed digits that round to
         // the same value.
-        let canonical = card.to_string();
+        let canonical = json.to_string();
         if canonical != *text {
             return Err(damaged(Flaw::Checksum));
         }
-        let checksum = card.as_object_mut().and_then(|card| card.shift_remove("checksum"));
+        let checksum = json.as_object_mut().and_then(|json| json.shift_remove("checksum"));
         let data = &bytes[header + 8..];
-        let model = Self::read(&card, &tensors, data, checksum.as_ref()).map_err(damaged)?;
+        let model = Self::read(&json, &tensors, data, checksum.as_ref()).map_err(damaged)?;
         model.check().map_err(damaged)?;
         Ok(model)
     }
 
     fn read(
-        card: &Value,
+        json: &Value,
         tensors: &Header,
         data: &[u8],
         checksum: Option<&Value>,
@@ -223,7 +223,7 @@ impl Model {
             preprocessing,
             temperature,
             uniform,
-        } = serde_json::from_str(&card.to_string()).map_err(|error| description(&error))?;
+        } = serde_json::from_str(&json.to_string()).map_err(|error| description(&error))?;
         let calibration = match (temperature, uniform) {
             (None, None) if format == 1 => Calibration::NONE,
             (Some(temperature), Some(uniform)) => Calibration { temperature, uniform },
@@ -252,7 +252,7 @@ impl Model {
         if let Some(tensor) = names.find(|name| !known.contains(name.as_str())) {
             return Err(Flaw::Extra { tensor });
         }
-        if checksum.and_then(Value::as_str) != Some(&checksum_of(card, blocks.iter().copied())) {
+        if checksum.and_then(Value::as_str) != Some(&checksum_of(json, blocks.iter().copied())) {
             return Err(Flaw::Checksum);
         }
         let mut params: Vec<Numbers> = blocks.into_iter().map(numbers).collect();
@@ -398,11 +398,11 @@ fn description(error: &serde_json::Error) -> Flaw {
 }
 
 pub(super) fn checksum_of(
-    card: &Value,
+    json: &Value,
     blocks: impl IntoIterator<Item = impl AsRef<[u8]>>,
 ) -> String {
     let mut hasher = Hasher::new();
-    hasher.write(card.to_string().as_bytes());
+    hasher.write(json.to_string().as_bytes());
     blocks.into_iter().for_each(|block| hasher.write(block.as_ref()));
     format!("{:032x}", hasher.finish_128())
 }

@@ -59,14 +59,14 @@ pub fn write<'a>(
 /// As [`write()`].
 pub fn write_sealed<'a>(
     out: &mut impl Write,
-    card: (&str, String),
+    metadata: (&str, String),
     tensors: &[Tensor],
     numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
 ) -> io::Result<()> {
     let mut out = Hashed { out, hasher: Hasher::new() };
     // Bytes are the narrowest numbers, so this tensor comes last.
     let seal = TensorInfo { dtype: Dtype::U8, shape: vec![SEAL_BYTES], data_offsets: (0, 0) };
-    let order = header(&mut out, card, tensors, Some(seal))?;
+    let order = header(&mut out, metadata, tensors, Some(seal))?;
     values(&mut out, &order, tensors, numbers)?;
     out.out.write_all(&out.hasher.finish_128().to_le_bytes())
 }
@@ -187,8 +187,8 @@ mod tests {
             shape,
             dtype: dtype(&numbers),
         });
-        let (mut bytes, card) = (Vec::new(), ("card", "{\"x\":1}".to_owned()));
-        write(&mut bytes, card, &tensors, |i| Ok(Cow::Borrowed(&blocks[i].2))).unwrap();
+        let (mut bytes, metadata) = (Vec::new(), ("card", "{\"x\":1}".to_owned()));
+        write(&mut bytes, metadata, &tensors, |i| Ok(Cow::Borrowed(&blocks[i].2))).unwrap();
 
         let little = |numbers: &Numbers| match numbers {
             Numbers::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
@@ -207,8 +207,8 @@ mod tests {
     fn a_seal_detects_any_flipped_bit() {
         let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F64 };
         let numbers = Numbers::F64(vec![1.0, 2.0, 3.0]);
-        let (mut bytes, card) = (Vec::new(), ("card", "{}".to_owned()));
-        write_sealed(&mut bytes, card, &[tensor], |_| Ok(Cow::Borrowed(&numbers))).unwrap();
+        let (mut bytes, metadata) = (Vec::new(), ("card", "{}".to_owned()));
+        write_sealed(&mut bytes, metadata, &[tensor], |_| Ok(Cow::Borrowed(&numbers))).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         assert_eq!((file.len(), file.tensor(SEAL).unwrap().data().len()), (2, SEAL_BYTES));
         assert!(is_sealed(&bytes) && !is_sealed(&bytes[..bytes.len() - 1]) && !is_sealed(b"short"));
@@ -223,8 +223,8 @@ mod tests {
     fn numbers_that_do_not_fill_their_tensor_are_an_error() {
         let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F32 };
         let short = Numbers::F32(vec![1.0, 2.0]);
-        let card = ("card", String::new());
-        let error = write(&mut Vec::new(), card, &[tensor], |_| Ok(Cow::Borrowed(&short)));
+        let metadata = ("card", String::new());
+        let error = write(&mut Vec::new(), metadata, &[tensor], |_| Ok(Cow::Borrowed(&short)));
         assert_eq!(error.unwrap_err().to_string(), "`w` has 2 numbers, not 3");
     }
 }

@@ -32,7 +32,7 @@ fn hidden(units: usize, batch_norm: bool) -> Hidden {
     Hidden { units, activation: Activation::Relu, batch_norm, dropout: 0.3 }
 }
 
-fn card_of_model() -> Card {
+fn card() -> Card {
     let accuracy_interval = [0.5, 0.9];
     let validation = Validation {
         accuracy: 0.75,
@@ -75,7 +75,7 @@ fn model() -> Model {
         },
         classes: vec!["cat".into(), "\"dog\" é".into()],
         calibration: Calibration { temperature: 1.5, uniform: 0.01 },
-        card: Some(card_of_model()),
+        card: Some(card()),
         weights: Weights { params: state.params, running: state.running },
     }
 }
@@ -90,18 +90,18 @@ fn refused(bytes: &[u8], message: &str) {
     assert_eq!(error, format!("`m.safetensors` {message}"));
 }
 
-/// A file with this card and these tensors: `(name, type, shape)`, all zero.
-fn file(card: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
+/// A file with this metadata and these tensors: `(name, type, shape)`, all zero.
+fn file(metadata_json: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
     let zeros = vec![0; 4096];
     let view = |(name, dtype, shape): &(&str, Dtype, Vec<usize>)| {
         let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
         ((*name).to_owned(), TensorView::new(*dtype, shape.clone(), &zeros[..bytes]).unwrap())
     };
-    let card = card.map(|card| [(KEY.to_owned(), card.to_owned())].into());
-    serialize(tensors.iter().map(view).collect::<Vec<_>>(), card).unwrap()
+    let metadata = metadata_json.map(|json| [(KEY.to_owned(), json.to_owned())].into());
+    serialize(tensors.iter().map(view).collect::<Vec<_>>(), metadata).unwrap()
 }
 
-fn card() -> String {
+fn metadata_json() -> String {
     metadata_of(&model().to_bytes().unwrap())
 }
 
@@ -140,10 +140,10 @@ fn a_saved_model_round_trips() {
 
 #[test]
 fn the_metadata_has_sorted_keys_and_short_numbers() {
-    let card = card();
-    let checksum = serde_json::from_str::<Value>(&card).unwrap()["checksum"].clone();
+    let json = metadata_json();
+    let checksum = serde_json::from_str::<Value>(&json).unwrap()["checksum"].clone();
     assert_eq!(
-        card.replace(checksum.as_str().unwrap(), "CHECKSUM"),
+        json.replace(checksum.as_str().unwrap(), "CHECKSUM"),
         concat!(
             r#"{"card":{"training":{"identity":"0123","samples":[30,50],"split_seed":0,"#,
             r#""val_fraction":0.2},"typical":{"contrast":0.5,"q":[0.25,30.0],"samples":40,"t_squared":12.5},"#,
@@ -229,7 +229,7 @@ fn detects_altered_weights_and_metadata() {
     *bytes.last_mut().unwrap() ^= 1;
     refused(&bytes, "is damaged: its content does not match its checksum");
     refused(
-        &file(Some(&card().replace("cat", "cow")), &tensors()),
+        &file(Some(&metadata_json().replace("cat", "cow")), &tensors()),
         "is damaged: its content does not match its checksum",
     );
 }
@@ -238,11 +238,14 @@ fn detects_altered_weights_and_metadata() {
 fn reports_missing_and_extra_tensors() {
     let mut missing = tensors();
     missing.remove(4);
-    refused(&file(Some(&card()), &missing), "is damaged: tensor `hidden2.bias` is missing");
+    refused(
+        &file(Some(&metadata_json()), &missing),
+        "is damaged: tensor `hidden2.bias` is missing",
+    );
     let mut extra = tensors();
     extra.push(("hidden3.bias", Dtype::F32, vec![1]));
     refused(
-        &file(Some(&card()), &extra),
+        &file(Some(&metadata_json()), &extra),
         "is damaged: tensor `hidden3.bias` is not part of the network",
     );
 }
@@ -252,13 +255,13 @@ fn reports_tensors_of_another_shape_or_type() {
     let mut shape = tensors();
     shape[0].2 = vec![4, 3];
     refused(
-        &file(Some(&card()), &shape),
+        &file(Some(&metadata_json()), &shape),
         "is damaged: tensor `hidden1.weight` is F32 [4, 3] where the network expects F32 [3, 4]",
     );
     let mut dtype = tensors();
     dtype[4].1 = Dtype::F16;
     refused(
-        &file(Some(&card()), &dtype),
+        &file(Some(&metadata_json()), &dtype),
         "is damaged: tensor `hidden2.bias` is F16 [2] where the network expects F32 [2]",
     );
 }
@@ -271,65 +274,65 @@ fn reports_a_later_version_whatever_else_it_contains() {
     );
 }
 
-/// The file with a changed card and a matching checksum.
-fn with_changed_card(change: impl Fn(&mut Value)) -> Vec<u8> {
-    let mut card: Value = serde_json::from_str(&card()).unwrap();
-    card.as_object_mut().unwrap().shift_remove("checksum");
-    change(&mut card);
+/// The file with changed metadata and a matching checksum.
+fn with_changed_metadata(change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut json: Value = serde_json::from_str(&metadata_json()).unwrap();
+    json.as_object_mut().unwrap().shift_remove("checksum");
+    change(&mut json);
     let blocks: Vec<Vec<u8>> = tensors()
         .iter()
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
         .collect();
-    card["checksum"] = checksum_of(&card, &blocks).into();
-    card.sort_all_objects();
-    file(Some(&card.to_string()), &tensors())
+    json["checksum"] = checksum_of(&json, &blocks).into();
+    json.sort_all_objects();
+    file(Some(&json.to_string()), &tensors())
 }
 
 #[test]
 fn reads_format_1_without_calibration() {
-    let first = with_changed_card(|card| {
-        card["format"] = 1.into();
-        let card = card.as_object_mut().unwrap();
+    let first = with_changed_metadata(|json| {
+        json["format"] = 1.into();
+        let json = json.as_object_mut().unwrap();
         for key in ["card", "constants", "temperature", "uniform"] {
-            card.shift_remove(key);
+            json.shift_remove(key);
         }
     });
     let message = "is damaged: tensor `typical.axes` is not part of the network";
     refused(&first, message);
     let of_network = &tensors()[..9];
-    let mut card: Value = serde_json::from_str(&metadata_of(&first)).unwrap();
-    card.as_object_mut().unwrap().shift_remove("checksum");
+    let mut json: Value = serde_json::from_str(&metadata_of(&first)).unwrap();
+    json.as_object_mut().unwrap().shift_remove("checksum");
     let blocks =
         of_network.iter().map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4]);
-    card["checksum"] = checksum_of(&card, blocks).into();
-    card.sort_all_objects();
-    let model = read(&file(Some(&card.to_string()), of_network)).unwrap();
+    json["checksum"] = checksum_of(&json, blocks).into();
+    json.sort_all_objects();
+    let model = read(&file(Some(&json.to_string()), of_network)).unwrap();
     assert_eq!((model.calibration, model.card), (Calibration::NONE, None));
 }
 
 #[test]
 fn later_formats_need_calibration_and_constants() {
     refused(
-        &with_changed_card(|card| drop(card.as_object_mut().unwrap().shift_remove("uniform"))),
+        &with_changed_metadata(|json| drop(json.as_object_mut().unwrap().shift_remove("uniform"))),
         "is damaged: its description cannot be read: it has no temperature",
     );
     let constants = "is damaged: its layers have other constants than klubok's";
-    refused(&with_changed_card(|card| card["constants"] = Value::Null), constants);
+    refused(&with_changed_metadata(|json| json["constants"] = Value::Null), constants);
     refused(
-        &with_changed_card(|card| card["constants"]["batch_norm_epsilon"] = 1e-3.into()),
+        &with_changed_metadata(|json| json["constants"]["batch_norm_epsilon"] = 1e-3.into()),
         constants,
     );
     refused(
-        &with_changed_card(|card| card["temperature"] = 0.into()),
+        &with_changed_metadata(|json| json["temperature"] = 0.into()),
         "is damaged: its confidences have a temperature of 0 and 0.01 of all answers alike mixed in",
     );
 }
 
 #[test]
 fn rejects_invalid_metadata() {
-    for card in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
-        let error = read(&file(Some(card), &tensors())).unwrap_err().to_string();
-        assert!(error.contains("its description cannot be read"), "{card}: {error}");
+    for json in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
+        let error = read(&file(Some(json), &tensors())).unwrap_err().to_string();
+        assert!(error.contains("its description cannot be read"), "{json}: {error}");
     }
 }
 
@@ -342,9 +345,9 @@ fn rejects_huge_sizes_without_allocating() {
         ("\"outputs\":2", format!("\"outputs\":{max}")),
         ("\"units\":2", "\"units\":99999999999999999999999".into()),
     ] {
-        let card = card();
-        assert!(card.contains(from));
-        let error = read(&file(Some(&card.replace(from, &to)), &tensors())).unwrap_err();
+        let json = metadata_json();
+        assert!(json.contains(from));
+        let error = read(&file(Some(&json.replace(from, &to)), &tensors())).unwrap_err();
         assert!(matches!(error, ModelError::Damaged { .. }), "{error}");
     }
     let header = r#"{"w":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}}"#;
@@ -402,14 +405,14 @@ fn rejects_weights_that_are_not_finite() {
         .collect();
     tensors[6][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     tensors[11].copy_from_slice(&1f32.to_le_bytes());
-    let card = model().metadata(tensors.clone()).unwrap();
+    let metadata = model().metadata(tensors.clone()).unwrap();
     let mut shapes = shapes(&model().network);
-    shapes.extend(card_of_model().shapes(4));
+    shapes.extend(card().shapes(4));
     let views = shapes
         .into_iter()
         .zip(&tensors)
         .map(|((name, shape), block)| (name, TensorView::new(Dtype::F32, shape, block).unwrap()));
-    let bytes = serialize(views, Some([(KEY.to_owned(), card)].into())).unwrap();
+    let bytes = serialize(views, Some([(KEY.to_owned(), metadata)].into())).unwrap();
     refused(&bytes, "is damaged: tensor `output.bias` holds a value that is not a finite number");
 }
 
@@ -446,10 +449,10 @@ prop_compose! {
         let classes: Vec<String> = classes.into_iter().collect();
         let spread = vec![std[0].clamp(1e-6, 1e6); 2];
         let axes = vec![0.5; 2 * inputs];
-        let limits = card_of_model().typical.unwrap().limits;
+        let limits = card().typical.unwrap().limits;
         let typical = Typical { mean: mean[..inputs].to_vec(), axes, spread, limits };
         let samples = vec![seed % 100; classes.len()];
-        let training = Training { samples, ..card_of_model().training };
+        let training = Training { samples, ..card().training };
         let card = Card { training, validation: None, typical: Some(typical) };
         let card = is_known.then_some(card);
         Model { network, preprocessing, classes, calibration, card, weights }

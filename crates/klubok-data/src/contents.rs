@@ -13,10 +13,10 @@ const MAX_NAMED: usize = 5;
 /// wrapper inside it, as in `seg_train/seg_train/cat`. `known` lists the known classes, if any.
 pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> usize {
     let inner = |at: usize| {
-        let [only] = tree.holding(at)[..] else { return None };
+        let [only] = tree.with_pictures(at)[..] else { return None };
         let bare = tree.folder(at).pictures.is_empty() && !is_known(tree, only, known);
         let again = tree.last_name(only).eq_ignore_ascii_case(tree.last_name(part));
-        let wraps = again && !tree.holding(only).is_empty() || looks_like_data(tree, only);
+        let wraps = again && !tree.with_pictures(only).is_empty() || looks_like_data(tree, only);
         (bare && wraps).then_some(only)
     };
     std::iter::successors(Some(part), |&at| inner(at)).last().unwrap_or(part)
@@ -24,10 +24,10 @@ pub(super) fn class_root(tree: &Tree, part: usize, known: Option<&[String]>) -> 
 
 /// Returns true for a folder of splits or class folders, or one that only wraps such a folder.
 pub(super) fn looks_like_data(tree: &Tree, at: usize) -> bool {
-    let holding = tree.holding(at);
-    let only = match holding[..] {
+    let children = tree.with_pictures(at);
+    let only = match children[..] {
         [only] => looks_like_data(tree, only),
-        _ => holding.len() > 1,
+        _ => children.len() > 1,
     };
     has_few_loose_pictures(tree, at) && (only || looks_like_parts(tree, at))
 }
@@ -35,7 +35,7 @@ pub(super) fn looks_like_data(tree: &Tree, at: usize) -> bool {
 /// Returns true if almost no pictures lie directly in the folder.
 pub(super) fn has_few_loose_pictures(tree: &Tree, at: usize) -> bool {
     let folder = tree.folder(at);
-    folder.pictures.len() as u64 * LOOSE_ONE_IN <= folder.holds
+    folder.pictures.len() as u64 * LOOSE_ONE_IN <= folder.picture_count
 }
 
 /// Returns true if a folder contains a training set and another split.
@@ -47,11 +47,11 @@ pub(super) fn looks_like_parts(tree: &Tree, at: usize) -> bool {
 
 /// Returns the folders that are named like splits and hold pictures, in split order.
 pub(super) fn named_parts(tree: &Tree, at: usize) -> Vec<(Part, usize)> {
-    let holding = tree.holding(at);
+    let children = tree.with_pictures(at);
     let part = |&at: &usize| Some((part_of(tree, at)?, at));
-    let mut parts: Vec<_> = holding.iter().filter_map(part).collect();
-    if holding.len() > 1 {
-        parts.extend(parts_by_affix(tree, &holding, &parts));
+    let mut parts: Vec<_> = children.iter().filter_map(part).collect();
+    if children.len() > 1 {
+        parts.extend(parts_by_affix(tree, &children, &parts));
     }
     parts.sort_by_key(|(part, _)| *part);
     parts
@@ -62,7 +62,7 @@ pub(super) fn named_parts(tree: &Tree, at: usize) -> Vec<(Part, usize)> {
 /// like a split take precedence.
 pub(super) fn parts_by_affix(
     tree: &Tree,
-    holding: &[usize],
+    children: &[usize],
     bare: &[(Part, usize)],
 ) -> Vec<(Part, usize)> {
     let bare_parts: BTreeSet<Part> = bare.iter().map(|(part, _)| *part).collect();
@@ -71,9 +71,9 @@ pub(super) fn parts_by_affix(
         let taken = part_of(tree, at).is_some() || bare_parts.contains(&part);
         (!taken).then_some((part, rest, at))
     };
-    let has_classes = |at: usize| !tree.holding(class_root(tree, at, None)).is_empty();
+    let has_classes = |at: usize| !tree.with_pictures(class_root(tree, at, None)).is_empty();
     let (mut trains, mut others): (Vec<Named>, Vec<Named>) =
-        holding.iter().filter_map(named).partition(|(part, ..)| *part == Part::Train);
+        children.iter().filter_map(named).partition(|(part, ..)| *part == Part::Train);
     if trains.is_empty() && others.is_empty() {
         return Vec::new();
     }
@@ -131,7 +131,7 @@ pub(super) fn part_of(tree: &Tree, at: usize) -> Option<Part> {
 pub(super) fn inner(tree: &Tree, at: usize) -> BTreeSet<&str> {
     let root = class_root(tree, at, None);
     let names: BTreeSet<&str> =
-        tree.holding(root).into_iter().map(|at| tree.last_name(at)).collect();
+        tree.with_pictures(root).into_iter().map(|at| tree.last_name(at)).collect();
     if names.len() > 1 && has_few_loose_pictures(tree, root) { names } else { BTreeSet::new() }
 }
 
