@@ -64,7 +64,7 @@ fn column_means(values: &[f64], width: usize) -> Vec<f64> {
 /// Returns the similarity of the outputs `a` of samples and the outputs `b` of the same samples
 /// after a change: the mean cosine of their differences from the mean output. 1 means identical;
 /// different samples have about 0. Both are `[samples, width]`.
-pub fn centred_cosine(a: &[f64], b: &[f64], width: usize) -> Option<f64> {
+pub fn similarity(a: &[f64], b: &[f64], width: usize) -> Option<f64> {
     let mean = column_means(a, width);
     let cosine = |(a, b): (&[f64], &[f64])| {
         let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
@@ -122,10 +122,10 @@ mod tests {
     fn similarity_is_1_for_identical_and_0_for_other_outputs() {
         let (a, _) = points(300, 3, true);
         let (b, _) = points(300, 4, true);
-        assert!((centred_cosine(&a, &a, 2).unwrap() - 1.0).abs() < 1e-9);
+        assert!((similarity(&a, &a, 2).unwrap() - 1.0).abs() < 1e-9);
         let turned: Vec<f64> = a.iter().map(|x| 3.0 * x).collect();
-        assert!(centred_cosine(&a, &turned, 2).unwrap() > 0.99);
-        assert!(centred_cosine(&a, &b, 2).unwrap().abs() < 0.12);
-        assert_eq!(centred_cosine(&[1.0, 1.0], &[2.0, 2.0], 2), None);
+        assert!(similarity(&a, &turned, 2).unwrap() > 0.99);
+        assert!(similarity(&a, &b, 2).unwrap().abs() < 0.12);
+        assert_eq!(similarity(&[1.0, 1.0], &[2.0, 2.0], 2), None);
     }
 }

@@ -6,7 +6,7 @@ use klubok::{
     data::Dataset,
     inspect::{
         ModelView,
-        probe::{Labelled, centred_cosine, linear_probe},
+        probe::{Labelled, linear_probe, similarity},
     },
     nn::layers::input::{Change, move_pixels},
     plan::{Picture, Value},
@@ -68,8 +68,8 @@ impl Hub {
                     "name": i.checked_sub(1).map_or("input", |i| &view.layers()[i].name),
                     "width": width,
                     "probe": linear_probe(learn, test, data.classes.len()),
-                    "flip": changed.as_ref().and_then(|c| centred_cosine(&tested[i], &c.0[i], width)),
-                    "shift": changed.as_ref().and_then(|c| centred_cosine(&tested[i], &c.1[i], width)),
+                    "flip": changed.as_ref().and_then(|c| similarity(&tested[i], &c.0[i], width)),
+                    "shift": changed.as_ref().and_then(|c| similarity(&tested[i], &c.1[i], width)),
                 })
             };
             Ok(json!({
