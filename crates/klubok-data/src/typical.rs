@@ -2,12 +2,13 @@
 //!
 //! The first principal components span a space. Two statistics locate a sample `x`, as in
 //! statistical process control (Jackson and Mudholkar 1979). `T² = Σ (cᵢ / sᵢ)²`, with its
-//! coordinates `cᵢ` and their standard deviations `sᵢ`, is its distance from the mean within the
-//! space. `Q = |x - mean|² - Σ cᵢ²` is its squared distance from the space. A sample is far if a
-//! statistic lies outside the range of training samples that were not used for the components. `Q`
-//! has a lower limit too, since a sample nearer to the mean than all of them is not one of them. A
-//! third statistic is the contrast, the standard deviation of a sample's own values: a sample is
-//! far with less than half of their minimum contrast, as a blank picture among drawings.
+//! coordinates `cᵢ` and their standard deviations `sᵢ`, is its squared distance from the mean
+//! within the space, in standard deviations. `Q = |x - mean|² - Σ cᵢ²` is its squared distance from
+//! the space. A sample is far if a statistic lies outside the range of training samples that were
+//! not used for the components. `Q` has a lower limit too, since a sample nearer to the mean than
+//! all of them is not one of them. A third statistic is the contrast, the standard deviation of a
+//! sample's own values: a sample is far with less than half of their minimum contrast, as a blank
+//! picture among drawings.
 
 use klubok_nn::rows::{Field, Rows};
 use serde::{Deserialize, Serialize};

@@ -25,7 +25,7 @@ pub struct MaximisedPicture {
 }
 
 /// A network on the coordinates of pictures in a component space. Its inputs are the coordinates,
-/// and 1: some hundred instead of thousands of pixels.
+/// and 1: about a hundred instead of thousands of pixels.
 pub struct ComponentView<'a> {
     view: ModelView,
     space: &'a Components,
@@ -98,7 +98,7 @@ impl ComponentView<'_> {
             if value > best.0 {
                 best = (value, at.clone());
             }
-            // Removes the component away from the sphere.
+            // Removes the radial component.
             let outward = product(&along, &at) / (radius * radius);
             along.iter_mut().zip(&at).for_each(|(along, at)| *along -= outward * at);
             let length = radius * FIRST_STEP_SHARE * (1.0 - step as f64 / STEPS as f64);
