@@ -107,7 +107,7 @@ impl Classifier {
             (None, None) => default_data()?,
         };
         let preprocessing = self.model.preprocessing.clone();
-        let known = data::Known { classes: self.model.classes.clone(), preprocessing };
+        let known = data::KnownModel { classes: self.model.classes.clone(), preprocessing };
         let threads = self.threads;
         Ok(data::OpenOptions {
             strict,
@@ -195,7 +195,7 @@ impl Classifier {
         let mut pictures: Vec<_> = block.iter().map(|_| Ok(Vec::new())).collect();
         let todo = Mutex::new(block.iter().zip(&mut pictures));
         let next = || todo.lock().unwrap_or_else(PoisonError::into_inner).next();
-        limits::together(self.threads, || {
+        limits::run_on_threads(self.threads, || {
             while let Some((found, picture)) = next() {
                 *picture = read(found);
             }

@@ -141,12 +141,12 @@ from!(ConfigError, DataError, HistoryError, ModelError, PlanError, RunError);
 fn data_hint(error: &DataError) -> Option<String> {
     Some(match error {
         DataError::NoTrainPart { .. }
-        | DataError::Unclear { .. }
+        | DataError::AmbiguousLayout { .. }
         | DataError::PartsInClass { .. }
-        | DataError::Alike { .. }
-        | DataError::Beside { .. }
-        | DataError::Pieces { .. }
-        | DataError::OtherThings { .. } => return layout_hint(error),
+        | DataError::SameSubfolders { .. }
+        | DataError::UnevenDepth { .. }
+        | DataError::NumberedFolders { .. }
+        | DataError::NonDataFolders { .. } => return layout_hint(error),
         DataError::NoClasses { found, .. } | DataError::NoPictures { found, .. }
             if found.contains(".idx") || found.contains("ubyte") =>
         {
@@ -161,9 +161,9 @@ fn data_hint(error: &DataError) -> Option<String> {
         DataError::NotAFolder { .. }
         | DataError::NoPictures { .. }
         | DataError::EmptyClass { .. } => text!("hint.data_layout"),
-        DataError::PartTwice { part: Part::Train, .. } => text!("hint.train_twice"),
-        DataError::PartTwice { part, .. } => text!("hint.part_twice", part = part.name()),
-        DataError::TooDeep { .. } | DataError::TooMuch { .. } => text!("hint.folders"),
+        DataError::DuplicatePart { part: Part::Train, .. } => text!("hint.train_twice"),
+        DataError::DuplicatePart { part, .. } => text!("hint.part_twice", part = part.name()),
+        DataError::TooDeep { .. } | DataError::TooManyFiles { .. } => text!("hint.folders"),
         DataError::IdxLabel { .. } => text!("hint.idx_label"),
         DataError::IdxType { .. } => text!("hint.idx_type"),
         DataError::IdxMissing { .. } => text!("hint.idx_missing"),
@@ -196,29 +196,30 @@ fn layout_hint(error: &DataError) -> Option<String> {
         DataError::NoTrainPart { path, .. } => {
             text!("hint.no_train_part", command = command, path = quoted(path))
         }
-        DataError::Unclear { path, trains: true, .. } => {
+        DataError::AmbiguousLayout { path, has_train: true, .. } => {
             text!("hint.layout", command = command, path = quoted(path))
         }
-        DataError::Unclear { path, parts, .. } => {
+        DataError::AmbiguousLayout { path, parts, .. } => {
             let path = quoted(path);
             text!("hint.layout_classes", command = command, path = path, parts = parts)
         }
-        DataError::PartsInClass { path, trains: false, .. } => {
+        DataError::PartsInClass { path, has_train: false, .. } => {
             text!("hint.parts_in_class_flat", command = command, path = quoted(path))
         }
-        DataError::Pieces { path, .. } => {
+        DataError::NumberedFolders { path, .. } => {
             text!("hint.pieces", command = command, path = quoted(path))
         }
-        DataError::PartsInClass { path, class, .. } | DataError::Beside { path, class, .. } => {
+        DataError::PartsInClass { path, class, .. }
+        | DataError::UnevenDepth { path, class, .. } => {
             let (path, class) = (quoted(path), quoted(class));
             text!("hint.parts_in_class", command = command, path = path, class = class)
         }
-        DataError::Alike { ways, .. } => {
-            let (first, data) = (quoted(&ways.first), quoted(&ways.data));
-            let layout = ways.layout;
+        DataError::SameSubfolders { readings, .. } => {
+            let (first, data) = (quoted(&readings.first), quoted(&readings.data));
+            let layout = readings.layout;
             text!("hint.alike", command = command, first = first, data = data, layout = layout)
         }
-        DataError::OtherThings { others, data, layout, .. } => text!(
+        DataError::NonDataFolders { others, data, layout, .. } => text!(
             "hint.other_things",
             command = command,
             others = others,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use klubok::data::{self, is_of_system, looks_like_picture};
+use klubok::data::{self, is_system_folder, looks_like_picture};
 
 /// A picture that was asked for.
 pub(crate) struct Found {
@@ -28,7 +28,7 @@ pub(crate) fn pictures(inputs: &[PathBuf]) -> Vec<Found> {
             add(path, matches.len() == 1, &mut paths);
         }
     }
-    let found = |path: PathBuf| Found { name: data::shown(path.as_os_str()), path };
+    let found = |path: PathBuf| Found { name: data::display_name(path.as_os_str()), path };
     paths.into_iter().map(found).collect()
 }
 
@@ -43,7 +43,7 @@ fn add(path: &Path, named: bool, paths: &mut Vec<PathBuf>) {
     let Ok(entries) = fs_err::read_dir(path) else { return paths.push(path.to_owned()) };
     let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     below.retain(|path| {
-        let hidden = path.file_name().is_some_and(|name| is_of_system(name) && path.is_dir())
+        let hidden = path.file_name().is_some_and(|name| is_system_folder(name) && path.is_dir())
             || path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         // A link to a folder may lead back up.
         let leads_elsewhere = path.is_symlink() && path.is_dir();

@@ -1,9 +1,8 @@
-//! Reading files that somebody else may have made: regular files only, and no more of one than its
-//! budget.
+//! Reads untrusted files: regular files only, and each within a budget.
 //!
-//! A pipe or a device may wait for ever or never end, and a regular file may be as large as a disk.
-//! Every file that klubok reads whole is read here. Formats that state their own length (IDX,
-//! models, checkpoints) are opened here and read no further than their header allows.
+//! A pipe or a device may block forever or never end, and a regular file may fill a disk. klubok
+//! reads every whole file here. Formats that state their own length (IDX, models, checkpoints) are
+//! opened here and read no further than their header allows.
 
 use std::{
     cell::Cell,
@@ -14,34 +13,34 @@ use std::{
 
 use fs_err::File;
 
-/// Most bytes of a file of settings, a run's own included.
-pub const SETTINGS: u64 = 4 << 20;
-/// Most bytes of a log or a history.
-pub const LOG: u64 = 256 << 20;
-/// Most bytes of memory for the lines of a run's logs.
-pub const LINES: u64 = 192 << 20;
-/// Most bytes of a line.
-const LINE: u64 = 16 << 20;
-/// What an object in a line takes, about.
-const OBJECT: u64 = 256;
-/// Most bytes of the list of a run's samples.
-pub const SPLIT: u64 = 2 << 30;
-/// Most bytes of a picture's file.
+/// Maximum bytes of a settings file, a run's own included.
+pub const MAX_SETTINGS_BYTES: u64 = 4 << 20;
+/// Maximum bytes of a log or a history.
+pub const MAX_LOG_BYTES: u64 = 256 << 20;
+/// Maximum memory in bytes for the lines of a run's logs.
+pub const MAX_LINES_MEMORY: u64 = 192 << 20;
+/// Maximum bytes of a line.
+const MAX_LINE_BYTES: u64 = 16 << 20;
+/// Approximate memory of a JSON object in a line, in bytes.
+const OBJECT_MEMORY: u64 = 256;
+/// Maximum bytes of `split.csv`, the list of a run's samples.
+pub const MAX_SPLIT_BYTES: u64 = 2 << 30;
+/// Maximum bytes of a picture file.
 pub const PICTURE: u64 = 256 << 20;
 
-/// A file that is not read, or could not be.
+/// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRead {
-    /// A folder, a pipe, a device.
+    /// The path is a folder, a pipe or a device.
     #[error("`{path}` is {what}, it must be a regular file")]
     NotRegular {
         /// The file.
         path: String,
-        /// What it is.
+        /// The kind of file.
         what: &'static str,
     },
-    /// It is larger than anything of its kind should be.
+    /// The file exceeds its budget.
     #[error("`{path}` is larger than {} MiB, the most that is read of such a file", limit >> 20)]
     TooLarge {
         /// The file.
@@ -49,15 +48,15 @@ pub enum NotRead {
         /// The budget in bytes.
         limit: u64,
     },
-    /// What it holds takes more memory than anything of its kind may.
+    /// The content takes more memory than its budget.
     #[error("what `{path}` holds takes more than {} MiB of memory, the most for logs of a run", room >> 20)]
     TooMuch {
         /// The file.
         path: String,
-        /// The most, in bytes.
+        /// The budget in bytes.
         room: u64,
     },
-    /// It is no text.
+    /// The file is not text.
     #[error("`{path}` is not text in UTF-8")]
     NotText {
         /// The file.
@@ -76,10 +75,10 @@ impl From<NotRead> for io::Error {
     }
 }
 
-/// What a path leads to.
+/// Returns the metadata of a path, following links.
 ///
 /// # Errors
-/// In the words of opening it, where nothing can be known of it.
+/// The error of opening the path, when its metadata is not available.
 pub fn kind(path: &Path) -> io::Result<std::fs::Metadata> {
     path.metadata().or_else(|_| File::open(path)?.metadata())
 }
@@ -87,9 +86,10 @@ pub fn kind(path: &Path) -> io::Result<std::fs::Metadata> {
 /// Opens a regular file for reading.
 ///
 /// # Errors
-/// A [`NotRead`] inside when it is something else; when there is none, or the system refuses.
+/// Wraps a [`NotRead`] when the path is something else; fails when it is missing or the system
+/// refuses.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Before it is opened: to open a pipe that nobody writes to would wait for ever.
+    // Check first: opening a pipe without a writer would block forever.
     let kind = kind(path)?;
     if !kind.is_file() {
         let what = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
@@ -98,11 +98,11 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a regular file for writing, as it is or new. A link is not followed: whoever put it there
-/// would have what it leads to written over.
+/// Opens a regular file for writing, existing or new. Does not follow a link, so nobody can
+/// redirect the write.
 ///
 /// # Errors
-/// A [`NotRead`] inside when it is something else; when the system refuses.
+/// Wraps a [`NotRead`] when the path is something else; fails when the system refuses.
 pub fn open_to_write(path: &Path) -> io::Result<File> {
     match fs_err::symlink_metadata(path) {
         Ok(kind) if !kind.is_file() => {
@@ -115,11 +115,11 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
     File::options().create(true).truncate(false).write(true).open(path)
 }
 
-/// The content of a regular file of at most `limit` bytes.
+/// Returns the content of a regular file of at most `limit` bytes.
 ///
 /// # Errors
-/// As [`open`]; a [`NotRead`] inside when it is larger; of kind `OutOfMemory` when there is no
-/// memory for it.
+/// As [`open`]; wraps a [`NotRead`] when the file is larger; of kind `OutOfMemory` when memory is
+/// short.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || NotRead::TooLarge { path: path.display().to_string(), limit }.into();
     let (file, mut bytes) = (open(path)?, Vec::new());
@@ -127,95 +127,94 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if length > limit {
         return Err(too_large());
     }
-    // To grow into it would take up to twice as much.
+    // Growing step by step would take up to twice the memory.
     bytes.try_reserve_exact(length as usize)?;
-    // A file that grows meanwhile is not read for ever either.
+    // Bounds a file that grows meanwhile.
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// A regular file of at most `limit` bytes, to be read piece by piece.
+/// Opens a regular file of at most `limit` bytes as a stream.
 ///
 /// # Errors
-/// As [`open`]; a [`NotRead`] inside when it is larger.
+/// As [`open`]; wraps a [`NotRead`] when the file is larger.
 pub fn stream(path: &Path, limit: u64) -> io::Result<impl Read> {
     let file = open(path)?;
     if file.metadata()?.len() > limit {
         return Err(NotRead::TooLarge { path: path.display().to_string(), limit }.into());
     }
-    // What is added meanwhile is not read.
+    // Ignores bytes appended meanwhile.
     Ok(file.take(limit))
 }
 
-/// The same as text.
+/// Reads a file as [`read`] does, as text.
 ///
 /// # Errors
-/// As [`read`], and a [`NotRead`] inside when it is not UTF-8.
+/// As [`read`]; wraps a [`NotRead`] when the content is not UTF-8.
 pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     let not_text = |_| NotRead::NotText { path: path.display().to_string() }.into();
     String::from_utf8(read(path, limit)?).map_err(not_text)
 }
 
-/// What the lines of a log are, which says how much memory they take.
+/// The kind of lines in a log. Determines their estimated memory.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// Objects whose fields are known: any other name is passed over.
+pub enum LineKind {
+    /// Objects with known fields. Other names are ignored.
     Metrics,
-    /// Objects with maps in them, whose names may be any.
+    /// Objects with maps of arbitrary names.
     Events,
 }
 
-impl Kind {
-    /// Memory that a line takes once it is read, about: no less than what it really takes, and
-    /// meanwhile.
+impl LineKind {
+    /// Upper estimate of the memory of a parsed line, parsing included.
     fn memory(self, line: &[u8]) -> u64 {
         let of = |byte: &u8| match (byte, self) {
-            (b'{', _) => OBJECT,
-            (b'[', Kind::Events) => 128,
-            (b':', Kind::Events) => 96,
-            (b',', Kind::Events) => 64,
+            (b'{', _) => OBJECT_MEMORY,
+            (b'[', LineKind::Events) => 128,
+            (b':', LineKind::Events) => 96,
+            (b',', LineKind::Events) => 64,
             _ => 0,
         };
-        // Words take their length; of a line of figures the names take none.
+        // Strings take their length. The names of a line of numbers take nothing.
         line.iter().map(of).sum::<u64>().max(line.len() as u64)
     }
 }
 
-/// The longest record of a table that is read: a parser keeps all of one that never ends.
+/// Limits the record length of a CSV reader, which would buffer an endless record whole.
 #[derive(Debug, Clone)]
-pub struct Record {
-    most: usize,
+pub struct RecordLimit {
+    max_bytes: usize,
     left: Rc<Cell<usize>>,
 }
 
-impl Record {
-    /// Records of no more than so many bytes, and what a parser reads ahead.
-    pub fn of(most: usize) -> Self {
-        Self { most, left: Rc::new(Cell::new(most)) }
+impl RecordLimit {
+    /// Creates a limit of `max_bytes` per record, a parser's read-ahead included.
+    pub fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, left: Rc::new(Cell::new(max_bytes)) }
     }
 
-    /// The next record begins.
-    pub fn begin(&self) {
-        self.left.set(self.most);
+    /// Starts the next record.
+    pub fn reset(&self) {
+        self.left.set(self.max_bytes);
     }
 
-    /// The same bytes, and an error within a record that is longer.
-    pub fn within<R: Read>(&self, from: R) -> impl Read + use<R> {
-        Within { from, left: self.left.clone() }
+    /// Wraps a reader. Reading fails within a record that is too long.
+    pub fn wrap<R: Read>(&self, from: R) -> impl Read + use<R> {
+        Limited { from, left: self.left.clone() }
     }
 
-    /// Whether a parser met a record that is longer.
+    /// Returns true if `error` comes from a record that is too long.
     pub fn is_too_long(error: &csv::Error) -> bool {
         matches!(error.kind(), csv::ErrorKind::Io(e) if e.kind() == ErrorKind::FileTooLarge)
     }
 }
 
-struct Within<R> {
+struct Limited<R> {
     from: R,
     left: Rc<Cell<usize>>,
 }
 
-impl<R: Read> Read for Within<R> {
+impl<R: Read> Read for Limited<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(into)?;
         let left = self.left.get().checked_sub(count);
@@ -224,50 +223,52 @@ impl<R: Read> Read for Within<R> {
     }
 }
 
-/// The whole lines of a log, one by one. A last one that is still being written is not among them.
+/// Iterates over the complete lines of a log. Skips a last line that is still being written.
 #[derive(Debug)]
 pub struct Lines {
     file: BufReader<File>,
     path: PathBuf,
-    kind: Kind,
+    kind: LineKind,
     line: Vec<u8>,
     room: u64,
     read: u64,
 }
 
 impl Lines {
-    /// The lines from byte `from` on, what they hold taking no more memory than `room`.
+    /// Opens the lines from byte `from` on. Their content may take at most `room` bytes of memory.
     ///
     /// # Errors
     /// As [`open`].
-    pub fn open(path: &Path, kind: Kind, from: u64, room: u64) -> io::Result<Self> {
+    pub fn open(path: &Path, kind: LineKind, from: u64, room: u64) -> io::Result<Self> {
         let mut file = open(path)?;
         file.seek(SeekFrom::Start(from))?;
         let file = BufReader::with_capacity(1 << 16, file);
         Ok(Self { file, path: path.to_owned(), kind, line: Vec::new(), room, read: from })
     }
 
-    /// The next line, with its end.
+    /// Returns the next line with its line break.
     ///
     /// # Errors
-    /// A [`NotRead`] inside when a line has no end or there is no room for it; when the file cannot
-    /// be read.
+    /// Wraps a [`NotRead`] when a line has no end or exceeds the memory left; fails when the file
+    /// cannot be read.
     pub fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
-        let length = (&mut self.file).take(LINE).read_until(b'\n', &mut self.line)? as u64;
+        let length =
+            (&mut self.file).take(MAX_LINE_BYTES).read_until(b'\n', &mut self.line)? as u64;
         if !self.line.ends_with(b"\n") {
             let path = self.path.display().to_string();
-            let too_large = NotRead::TooLarge { path, limit: LINE };
-            return if length < LINE { Ok(None) } else { Err(too_large.into()) };
+            let too_large = NotRead::TooLarge { path, limit: MAX_LINE_BYTES };
+            return if length < MAX_LINE_BYTES { Ok(None) } else { Err(too_large.into()) };
         }
         let memory = self.kind.memory(&self.line);
-        let too_much = || NotRead::TooMuch { path: self.path.display().to_string(), room: LINES };
+        let too_much =
+            || NotRead::TooMuch { path: self.path.display().to_string(), room: MAX_LINES_MEMORY };
         self.room = self.room.checked_sub(memory).ok_or_else(too_much)?;
         self.read += length;
         Ok(Some(&self.line))
     }
 
-    /// Memory that is left, and where the last whole line ends.
+    /// Returns the memory left and the end of the last complete line.
     pub fn left(&self) -> (u64, u64) {
         (self.room, self.read)
     }
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_up_to_its_budget() {
+    fn reads_a_file_up_to_its_budget() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs_err::write(&path, "клубок").unwrap();
@@ -297,15 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_said_and_not_opened() {
+    fn rejects_folders_and_missing_files() {
         let folder = tempfile::tempdir().unwrap();
         refused(folder.path(), 9, "is a folder");
         let missing = read(&folder.path().join("none"), 9).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
     }
 
-    /// Bytes of the whole lines of a text, and the room that they leave.
-    fn lines(text: &[u8], kind: Kind, room: u64) -> io::Result<(u64, u64)> {
+    /// Bytes of the complete lines of a text, and the memory left.
+    fn lines(text: &[u8], kind: LineKind, room: u64) -> io::Result<(u64, u64)> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), text).unwrap();
         let mut lines = Lines::open(file.path(), kind, 0, room)?;
@@ -315,42 +316,44 @@ mod tests {
     }
 
     #[test]
-    fn whole_lines_are_read_and_a_damaged_end_is_not() {
+    fn reads_complete_lines_and_skips_a_cut_off_end() {
         let text = b"{}\n\xff\n{\"a\":{}}\n{\"b\"";
-        assert_eq!(lines(text, Kind::Metrics, 1000).unwrap(), (14, 1000 - 3 * OBJECT - 2));
-        assert_eq!(lines(b"", Kind::Events, 0).unwrap(), (0, 0));
-        assert_eq!(lines(b"{}", Kind::Events, 0).unwrap(), (0, 0));
+        assert_eq!(
+            lines(text, LineKind::Metrics, 1000).unwrap(),
+            (14, 1000 - 3 * OBJECT_MEMORY - 2)
+        );
+        assert_eq!(lines(b"", LineKind::Events, 0).unwrap(), (0, 0));
+        assert_eq!(lines(b"{}", LineKind::Events, 0).unwrap(), (0, 0));
     }
 
     #[test]
-    fn a_line_has_an_end() {
-        let endless = vec![b' '; LINE as usize];
-        let error = lines(&endless, Kind::Metrics, u64::MAX).unwrap_err().to_string();
+    fn an_endless_line_is_too_large() {
+        let endless = vec![b' '; MAX_LINE_BYTES as usize];
+        let error = lines(&endless, LineKind::Metrics, u64::MAX).unwrap_err().to_string();
         assert!(error.contains("is larger than 16 MiB"), "{error}");
     }
 
     #[test]
-    fn lines_take_what_they_become() {
-        let refused = |text: &str, kind| lines(text.as_bytes(), kind, LINES).is_err();
-        // A line of a training with four layers takes about what is made of it, names and figures
-        // included.
+    fn estimates_the_memory_of_parsed_lines() {
+        let refused = |text: &str, kind| lines(text.as_bytes(), kind, MAX_LINES_MEMORY).is_err();
+        // A line of a training with four layers takes about the memory of its parsed form, names
+        // and numbers included.
         let layer = "{\"name\":\"hidden1\",\"grad_norm\":0.0123456789,\"weight_norm\":12.3456789},";
         let line = format!("{{\"epoch\":1,\"step\":10,\"layers\":[{}]}}\n", [layer; 4].join(""));
-        let (_, left) = lines(line.as_bytes(), Kind::Metrics, LINES).unwrap();
-        assert_eq!(LINES - left, 5 * OBJECT);
-        // Short names of a map and short values of a list are many in a line, and take far more
-        // than their bytes.
+        let (_, left) = lines(line.as_bytes(), LineKind::Metrics, MAX_LINES_MEMORY).unwrap();
+        assert_eq!(MAX_LINES_MEMORY - left, 5 * OBJECT_MEMORY);
+        // Many short map names or list values in a line take far more memory than their bytes.
         let map = format!("{{\"evidence\":{{{}}}}}\n", "\"a\":1,".repeat(1 << 21));
         let list = format!("{{\"a\":[{}]}}\n", "0,".repeat(1 << 22));
-        assert!(refused(&map, Kind::Events) && refused(&list, Kind::Events));
-        // So do long words.
+        assert!(refused(&map, LineKind::Events) && refused(&list, LineKind::Events));
+        // Long strings count too.
         let words = format!("{{\"a\":\"{}\"}}\n", "a".repeat(1 << 20)).repeat(192);
-        assert!(refused(&words, Kind::Metrics));
+        assert!(refused(&words, LineKind::Metrics));
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn pipes_devices_and_endless_files_do_not_hold_up() {
+    fn pipes_devices_and_huge_files_do_not_block() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -362,7 +365,7 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("mine"), &link).unwrap();
         assert!(open_to_write(&link).unwrap_err().to_string().contains("a link, a pipe"));
         assert!(open_to_write(&folder.path().join("new")).unwrap().metadata().unwrap().is_file());
-        // A regular file of a terabyte that takes no room.
+        // A sparse file of a terabyte.
         let sparse = folder.path().join("sparse");
         File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
         refused(&sparse, 1 << 20, "is larger than 1 MiB");

@@ -1,4 +1,4 @@
-//! The built-in sets, `demo:NAME`: always the same rows in the same parts.
+//! The built-in sets, `demo:NAME`, with fixed rows and fixed splits.
 //!
 //! | name | training | validation | test | a row |
 //! |---|---|---|---|---|
@@ -6,9 +6,9 @@
 //! | `cats-dogs-small` | 600 | 1,000 | 1,000 | the same, for seeing a network memorise |
 //! | `spirals` | 500 | 250 | 250 | two numbers, see [`klubok_demo::spirals`] |
 //!
-//! The test part comes first, then validation, then training. So the small set is the beginning of
-//! the big one: both share the test and the validation part, and what is learnt from 600 and from
-//! 4,000 pictures is measured by the same pictures.
+//! The test set comes first, then validation, then training. So the small set is a prefix of the
+//! large one. Both share the test and validation set, and the same pictures measure what a network
+//! learns from 600 and from 4,000 pictures.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +23,7 @@ use twox_hash::XxHash3_128;
 use super::{Dataset, Input, LeftOut, Parts, pictures::zeros};
 use crate::{error::Result, limits, settings::Color};
 
-/// Seed of all built-in sets: part of what they are.
+/// Seed of all built-in sets. Part of their definition.
 const SEED: u64 = 1;
 
 klubok_nn::listed! {
@@ -32,7 +32,7 @@ klubok_nn::listed! {
     pub enum BuiltIn {
         /// 6,000 drawn pictures of cats and dogs.
         CatsDogs,
-        /// The first 2,600 of them, of which 600 are for training.
+        /// The first 2,600 of those pictures, 600 of them for training.
         CatsDogsSmall,
         /// 1,000 points on two spirals.
         Spirals,
@@ -40,7 +40,7 @@ klubok_nn::listed! {
 }
 
 impl BuiltIn {
-    /// The name behind `demo:`.
+    /// Returns the name after `demo:`.
     pub fn name(self) -> &'static str {
         match self {
             BuiltIn::CatsDogs => "cats-dogs",
@@ -49,12 +49,12 @@ impl BuiltIn {
         }
     }
 
-    /// The set of this name (without `demo:`).
+    /// Returns the set of this name (without `demo:`).
     pub fn from_name(name: &str) -> Option<BuiltIn> {
         Self::ALL.into_iter().find(|set| set.name() == name)
     }
 
-    /// Number of rows of each part: test, validation, training, in the order of the rows.
+    /// Sizes of test, validation and training set, in row order.
     fn sizes(self) -> [u32; 3] {
         match self {
             BuiltIn::CatsDogs => [1000, 1000, 4000],
@@ -63,13 +63,13 @@ impl BuiltIn {
         }
     }
 
-    /// Makes the set in memory; the same bytes for any number of `threads`.
+    /// Generates the set in memory. The bytes do not depend on `threads`.
     ///
-    /// Pictures are of [`SIDE`] pixels on each side, in `color`, which does not matter to
-    /// spirals. Rows are named by their numbers.
+    /// Pictures have [`SIDE`] pixels on each side, in `color`; spirals ignore `color`. Row names
+    /// are row numbers.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When memory is short.
     pub fn open(self, color: Color, threads: usize) -> Result<Dataset> {
         let [test, val, train] = self.sizes();
         let parts = Parts {
@@ -119,31 +119,31 @@ fn pictures(
 /// Drawn pictures with their classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
-    /// `[count, SIDE, SIDE, 3]`, red, green and blue of a pixel together.
+    /// `[count, SIDE, SIDE, 3]`, interleaved RGB.
     pub pixels: Vec<u8>,
     /// 0 cat, 1 dog.
     pub classes: Vec<u32>,
 }
 
 impl Drawn {
-    /// The same pictures in grey, `[count, SIDE, SIDE]`.
+    /// Converts to grey, `[count, SIDE, SIDE]`.
     pub fn grey(&self) -> Vec<u8> {
         klubok_demo::grey(&self.pixels)
     }
 }
 
-/// Draws the first `count` pictures of `seed`; the bytes do not depend on `threads` (0 counts as
+/// Draws the first `count` pictures of `seed`. The bytes do not depend on `threads` (0 counts as
 /// 1).
 ///
 /// # Errors
-/// When there is no memory for them.
+/// When memory is short.
 pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Result<Drawn> {
     let classes: Vec<u32> = (0..count as u64).map(|i| klubok_demo::class(seed, i)).collect();
     let values = SIDE * SIDE * 3;
     let mut pixels = zeros(count, values)?;
     let pictures = Mutex::new(pixels.chunks_exact_mut(values).zip(&classes).enumerate());
     let next = || pictures.lock().unwrap_or_else(PoisonError::into_inner).next();
-    limits::together(threads, || {
+    limits::run_on_threads(threads, || {
         while let Some((i, (picture, &class))) = next() {
             picture.copy_from_slice(&klubok_demo::draw(seed, i as u64, class));
         }
@@ -151,7 +151,7 @@ pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Result<Drawn> {
     Ok(Drawn { pixels, classes })
 }
 
-/// XXH3 (128 bits) of the input of each row.
+/// Hashes the input of each row (XXH3, 128 bits).
 fn hashes(rows: &MemoryRows) -> Vec<u128> {
     let mut row = vec![0; rows.fields()[Field::X.0].bytes()];
     let hash = |i: u32| {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn same_bytes_for_any_threads_and_count() {
+    fn the_bytes_do_not_depend_on_threads_or_count() {
         let all = cats_dogs(50, 3, 1).unwrap();
         for threads in [0, 2, 3, 64] {
             assert_eq!(cats_dogs(50, 3, threads).unwrap(), all, "{threads} threads");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back_to_their_sets() {
+    fn names_round_trip() {
         for set in BuiltIn::ALL {
             assert_eq!(BuiltIn::from_name(set.name()), Some(set));
         }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_balanced_and_cover_all_rows_which_all_differ() {
+    fn splits_are_balanced_and_cover_all_distinct_rows() {
         for set in BuiltIn::ALL {
             let data = set.open(Color::Grey, 2).unwrap();
             let Parts { train, val, test } = &data.parts;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_small_set_is_the_beginning_of_the_big_one() {
+    fn the_small_set_is_a_prefix_of_the_large_one() {
         let small = BuiltIn::CatsDogsSmall.open(Color::Rgb, 1).unwrap();
         let big = BuiltIn::CatsDogs.open(Color::Rgb, 2).unwrap();
         assert_eq!(small.hashes, big.hashes[..small.hashes.len()]);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_what_the_input_says() {
+    fn rows_match_the_input_shape() {
         let grey = BuiltIn::CatsDogsSmall.open(Color::Grey, 2).unwrap();
         let rgb = BuiltIn::CatsDogsSmall.open(Color::Rgb, 2).unwrap();
         let picture = |channels| Input::Pictures(Picture { width: 64, height: 64, channels });

@@ -1,31 +1,31 @@
-//! Principal components: the directions in which samples differ most.
+//! Principal component analysis: the directions of largest variance.
 //!
 //! With the centred samples as rows of `X [n, width]` and `X Xᵀ u = λ u`, the axis is `Xᵀ u / √λ`
-//! and the samples' standard deviation along it `√(λ / (n - 1))`. There are fewer samples than
-//! pixels, so `X Xᵀ` is the small one.
+//! and the standard deviation along it `√(λ / (n - 1))`. There are fewer samples than pixels, so
+//! `X Xᵀ` is the smaller matrix.
 
 use crate::symmetric::{eigen, product};
 
-/// Shares of the largest eigenvalue below which there is only rounding.
-const NOTHING: f64 = 1e-10;
+/// Eigenvalues below this share of the largest are rounding errors.
+const ROUNDING_SHARE: f64 = 1e-10;
 
-/// The directions in which samples differ most.
+/// The principal components of some samples.
 #[derive(Debug, Clone)]
 pub struct Components {
     /// The mean of the samples.
     pub mean: Vec<f64>,
-    /// Vectors of length 1 at right angles, those along which samples differ most first.
+    /// Orthonormal vectors in order of decreasing variance.
     pub axes: Vec<Vec<f64>>,
-    /// Standard deviation of the samples along each.
+    /// Standard deviation of the samples along each axis.
     pub spread: Vec<f64>,
 }
 
 impl Components {
-    /// The first components, at most so many, of samples `[n, width]`.
+    /// Computes at most `limit` leading components of samples `[n, width]`.
     ///
     /// # Panics
-    /// When they are no whole number of samples.
-    pub fn of(samples: &[f64], width: usize, most: usize) -> Self {
+    /// When `samples` does not divide into rows of `width`.
+    pub fn of(samples: &[f64], width: usize, limit: usize) -> Self {
         assert!(width > 0 && samples.len().is_multiple_of(width), "samples of {width} values");
         let n = samples.len() / width;
         let mut mean = vec![0.0; width];
@@ -41,8 +41,8 @@ impl Components {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
         let (mut axes, mut spread) = (Vec::new(), Vec::new());
-        let floor = order.first().map_or(0.0, |&first| values[first] * NOTHING);
-        for &i in order.iter().take(most).filter(|&&i| values[i] > floor) {
+        let floor = order.first().map_or(0.0, |&first| values[first] * ROUNDING_SHARE);
+        for &i in order.iter().take(limit).filter(|&&i| values[i] > floor) {
             let mut axis = vec![0.0; width];
             for (u, sample) in vectors[i * n..].iter().zip(centred.chunks_exact(width)) {
                 axis.iter_mut().zip(sample).for_each(|(axis, x)| *axis += u * x);
@@ -54,13 +54,13 @@ impl Components {
         Self { mean, axes, spread }
     }
 
-    /// Where a sample is along each axis, in standard deviations from the mean.
+    /// Returns a sample's coordinates, in standard deviations from the mean.
     pub fn coordinates(&self, sample: &[f64]) -> Vec<f64> {
-        let apart: Vec<f64> = sample.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
-        self.along(&apart).iter().zip(&self.spread).map(|(x, spread)| x / spread).collect()
+        let centred: Vec<f64> = sample.iter().zip(&self.mean).map(|(x, mean)| x - mean).collect();
+        self.along(&centred).iter().zip(&self.spread).map(|(x, spread)| x / spread).collect()
     }
 
-    /// The sample at these coordinates.
+    /// Returns the sample at these coordinates.
     pub fn sample(&self, coordinates: &[f64]) -> Vec<f64> {
         let mut sample = self.mean.clone();
         for ((axis, spread), at) in self.axes.iter().zip(&self.spread).zip(coordinates) {
@@ -69,7 +69,7 @@ impl Components {
         sample
     }
 
-    /// A gradient at a sample as a gradient at its coordinates.
+    /// Converts a gradient at a sample into a gradient at its coordinates.
     pub fn gradient(&self, at_sample: &[f64]) -> Vec<f64> {
         self.along(at_sample).iter().zip(&self.spread).map(|(g, spread)| g * spread).collect()
     }
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// Samples that differ by 9 along one direction, by 3 along another, and hardly otherwise.
+    /// Samples with a range of 9 along one direction, 3 along another, and almost none otherwise.
     fn samples() -> Vec<f64> {
         let mut stream = Stream::new(7, Purpose::Demo, 0, 0);
         let mut noise = || stream.uniform() - 0.5;
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn axes_are_the_directions_of_most_spread() {
+    fn axes_are_the_directions_of_largest_variance() {
         let found = Components::of(&samples(), 4, 2);
         assert_eq!((found.axes.len(), found.spread.len()), (2, 2));
         let turned = found.axes[0][0].signum();
         let wanted = [[0.6 * turned, 0.8 * turned, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
         assert!(wanted[0].iter().zip(&found.axes[0]).all(|(a, b)| (a - b).abs() < 0.05));
         assert!((found.axes[1][2].abs() - 1.0).abs() < 0.01);
-        // Along an axis the samples have the spread that it says, by the plain formula.
+        // The plain formula gives the same spread along each axis.
         for (axis, spread) in found.axes.iter().zip(&found.spread) {
             let along: Vec<f64> = samples()
                 .chunks(4)
@@ -117,17 +117,17 @@ mod tests {
     }
 
     #[test]
-    fn with_all_axes_a_sample_comes_back() {
+    fn all_axes_reconstruct_a_sample() {
         let samples = samples();
         let found = Components::of(&samples, 4, 100);
-        // The first two values go together, so there are three directions.
+        // The first two values are collinear, so there are three directions.
         assert_eq!(found.axes.len(), 3);
         let back = found.sample(&found.coordinates(&samples[..4]));
         assert!(back.iter().zip(&samples).all(|(a, b)| (a - b).abs() < 1e-9));
     }
 
     #[test]
-    fn samples_that_are_all_the_same_have_no_axes() {
+    fn identical_samples_have_no_axes() {
         assert!(Components::of(&[1.0, 2.0, 1.0, 2.0], 2, 2).axes.is_empty());
         assert!(Components::of(&[1.0, 2.0], 2, 2).axes.is_empty());
     }

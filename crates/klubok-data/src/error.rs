@@ -1,4 +1,4 @@
-//! Data that cannot be used, one variant for each way to go wrong.
+//! Errors about unusable data.
 
 use klubok_nn::error::{PlanError, amount};
 
@@ -7,29 +7,29 @@ use super::Part;
 /// Result of this crate.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
-/// How folders that hold the same folders can be read.
+/// The possible readings of folders with the same subfolders.
 #[derive(Debug)]
-pub struct Ways {
-    /// The path of the first of them, which may be the data.
+pub struct Readings {
+    /// Path of the first folder, which may be the data.
     pub first: String,
-    /// The folder to give, where they are to be classes all the same.
+    /// The folder to pass if the folders are classes after all.
     pub data: String,
-    /// The `data.layout` to give with it.
+    /// The `data.layout` to pass with it.
     pub layout: &'static str,
 }
 
-/// Data that cannot be used.
+/// Unusable data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    // === What was given ===
-    /// There is nothing at this path.
+    // === Paths and kinds ===
+    /// The path does not exist.
     #[error("there is nothing at `{path}`")]
     Missing {
         /// The path.
         path: String,
     },
-    /// A file that is no data.
+    /// A file where a folder is expected.
     #[error(
         "`{path}` is a file: data is a folder of class folders, a folder of IDX files or `demo:NAME`"
     )]
@@ -37,7 +37,7 @@ pub enum DataError {
         /// The path.
         path: String,
     },
-    /// A table, which cannot be read yet.
+    /// A table. Tables are not supported yet.
     #[error(
         "`{path}` is a table, and tables are not read yet: data is a folder of class folders, a \
          folder of IDX files or `demo:NAME`"
@@ -46,41 +46,41 @@ pub enum DataError {
         /// The path.
         path: String,
     },
-    /// There is no built-in set of this name.
+    /// Unknown built-in set.
     #[error("there is no built-in set `{name}`, there is {known}")]
     UnknownDemo {
         /// The name after `demo:`.
         name: String,
-        /// The names there are, in backticks.
+        /// The known names, in backticks.
         known: String,
     },
-    /// A part of another kind than the data.
+    /// A separately given split of another kind than the data.
     #[error(
         "the {part} part `{path}` is {got}, the data is {expected}: both must be the same kind"
     )]
-    OtherKind {
+    KindMismatch {
         /// `val` or `test`.
         part: &'static str,
         /// The path.
         path: String,
         /// Kind of the data.
         expected: &'static str,
-        /// Kind of the part.
+        /// Kind of the split.
         got: &'static str,
     },
-    /// The rows are not what the model takes.
+    /// The rows do not have the model's input shape.
     #[error("`{path}` has {got}, the model expects {expected}")]
-    OtherInput {
+    InputMismatch {
         /// The data.
         path: String,
-        /// What the model takes.
+        /// Input of the model.
         expected: String,
-        /// What the data has.
+        /// Input in the data.
         got: String,
     },
-    /// The classes of a built-in set are not the model's.
+    /// The classes of a built-in set differ from the model's.
     #[error("`{path}` has the classes {got}, the model knows {expected}")]
-    OtherClasses {
+    ClassMismatch {
         /// The data.
         path: String,
         /// The model's classes, in backticks.
@@ -89,7 +89,7 @@ pub enum DataError {
         got: String,
     },
 
-    // === Classes and parts ===
+    // === Classes and splits ===
     /// A folder without class folders.
     #[error(
         "`{path}` has no class folders: the pictures of each class go into a folder of their own, \
@@ -98,136 +98,137 @@ pub enum DataError {
     NoClasses {
         /// The path.
         path: String,
-        /// What is there instead, as `; ...`, or nothing.
+        /// The other files found, as `; ...`, or empty.
         found: String,
     },
-    /// Class folders without a picture in any of them.
+    /// Class folders without any picture.
     #[error(
         "the class folders of `{path}` hold no pictures: JPEG, PNG, BMP, GIF, WebP and TIFF are read{found}"
     )]
     NoPictures {
         /// The path.
         path: String,
-        /// What they hold instead, as `; ...`, or nothing.
+        /// The other files found, as `; ...`, or empty.
         found: String,
     },
-    /// A folder with parts, but none for training.
+    /// A split folder without a training set.
     #[error("`{path}` has no `train` part, only {found}")]
     NoTrainPart {
         /// The path.
         path: String,
-        /// The parts there are, in backticks.
+        /// The splits found, in backticks.
         found: String,
-        /// There are two folders with pictures or more, which may be classes.
+        /// True if at least two folders hold pictures. They may be classes.
         several: bool,
     },
-    /// Two folders for the same part.
+    /// Two folders for the same split.
     #[error("`{path}` has two folders for the same part, `{first}` and `{second}`: one must go")]
-    PartTwice {
+    DuplicatePart {
         /// The path.
         path: String,
         /// One folder.
         first: String,
         /// The other folder.
         second: String,
-        /// The part.
+        /// The split.
         part: Part,
     },
-    /// Folders that may be parts or classes.
+    /// Folders that may be splits or classes.
     #[error(
         "the folders of `{path}` can be read in two ways: {parts} as parts, without {others}, or all of them as classes"
     )]
-    Unclear {
+    AmbiguousLayout {
         /// The path.
         path: String,
-        /// Those with the names of parts, in backticks.
+        /// The folders named like splits, in backticks.
         parts: String,
-        /// The others, in backticks.
+        /// The other folders, in backticks.
         others: String,
-        /// There is a training part with class folders among them: as parts they can be read.
-        trains: bool,
+        /// True if one of them is a training set with class folders. Then they can be read as
+        /// splits.
+        has_train: bool,
     },
-    /// Folders that hold the same folders, and have no names of parts.
+    /// Folders with the same subfolders and without split names.
     #[error(
         "the folders {folders} of `{path}` all hold the same folders, such as {inside}: they look like parts, copies or \
          kinds of the same data, not like classes"
     )]
-    Alike {
-        /// The folder that they lie in.
+    SameSubfolders {
+        /// The parent folder.
         path: String,
         /// Their names, in backticks.
         folders: String,
-        /// What they hold, in backticks.
+        /// Their subfolders, in backticks.
         inside: String,
-        /// How to read them.
-        ways: Box<Ways>,
+        /// How to read the folders.
+        readings: Box<Readings>,
     },
-    /// Folders beside classes whose names are those of other things than data.
+    /// Folders beside the classes that are named like something other than data.
     #[error(
         "`{path}` has {others} beside its class folders: by their names they hold something else, and they may be \
          classes too"
     )]
-    OtherThings {
-        /// The folder that they lie in.
+    NonDataFolders {
+        /// The parent folder.
         path: String,
         /// Their names, in backticks.
         others: String,
-        /// The folder to give, where they are to be classes.
+        /// The folder to pass if they are classes.
         data: String,
-        /// The `data.layout` to give with it.
+        /// The `data.layout` to pass with it.
         layout: &'static str,
     },
-    /// A folder of class folders beside one without.
+    /// A folder with class folders beside one without.
     #[error(
         "`{class}` holds {inside}, and {beside} beside it holds pictures only: either the classes lie in `{class}`, or \
          the folders of `{path}` are the classes"
     )]
-    Beside {
-        /// The folder that is read.
+    UnevenDepth {
+        /// The parent folder.
         path: String,
-        /// The folder in it that holds folders.
+        /// The folder with subfolders.
         class: String,
-        /// Those folders, in backticks.
+        /// The subfolders, in backticks.
         inside: String,
-        /// The folder without any, in backticks.
+        /// The folder without subfolders, in backticks.
         beside: String,
     },
-    /// Folders that look like pieces of one thing.
+    /// Folders that differ only in a number.
     #[error(
         "the folders {folders} of `{path}` differ in nothing but their numbers: they look like pieces of one thing, not like classes"
     )]
-    Pieces {
-        /// The folder that they lie in.
+    NumberedFolders {
+        /// The parent folder.
         path: String,
         /// Their names, in backticks.
         folders: String,
     },
-    /// Parts where classes are looked for.
+    /// Splits inside a presumed class folder.
     #[error(
         "`{class}` holds {parts}, as if it were divided into parts: either the classes lie below them, or the folders of \
          `{path}` are the classes"
     )]
     PartsInClass {
-        /// The folder that is read.
+        /// The parent folder.
         path: String,
-        /// The folder in it that holds parts.
+        /// The folder with the splits.
         class: String,
-        /// Those parts, in backticks.
+        /// The splits, in backticks.
         parts: String,
-        /// The training part among them has class folders.
-        trains: bool,
+        /// True if the training set among them has class folders.
+        has_train: bool,
     },
-    /// Folders in folders without end.
+    /// Folders nested too deep.
     #[error("`{path}` lies more than {most} folders deep, deeper than data is looked for")]
     TooDeep {
         /// The folder.
         path: String,
-        /// Most folders in each other.
+        /// Maximum depth.
         most: usize,
     },
-    /// More files, or more links from folder to folder, than can be listed.
+    /// Too many files or links to list.
     #[error("`{path}` holds more files, or more links to folders, than can be listed")]
-    TooMuch {
+    TooManyFiles {
         /// The folder.
         path: String,
     },
@@ -239,7 +240,7 @@ pub enum DataError {
         /// Name of the class.
         class: String,
     },
-    /// A class with a single sample, which cannot be in two parts.
+    /// A class with a single sample. It cannot be split.
     #[error(
         "class `{class}` has one sample: at least two are needed, one for training and one for \
          validation"
@@ -248,25 +249,25 @@ pub enum DataError {
         /// Name of the class.
         class: String,
     },
-    /// There is nothing to tell apart.
+    /// Only one class.
     #[error("`{class}` is the only class: at least two are needed to learn a difference")]
     OneClass {
         /// Name of the class.
         class: String,
     },
-    /// A class that training does not know.
+    /// A class that is not among the trained ones.
     #[error("`{path}` is a class `{class}`, and the network knows only {known}")]
     UnknownClass {
-        /// Its folder.
+        /// The class folder.
         path: String,
         /// Name of the class.
         class: String,
-        /// The classes that are known, in backticks.
+        /// The known classes, in backticks.
         known: String,
     },
 
     // === Pictures ===
-    /// A picture that cannot be read.
+    /// An unreadable picture.
     #[error("`{name}` cannot be read: {reason}")]
     Unreadable {
         /// The file.
@@ -274,36 +275,36 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
-    /// So many pictures cannot be read that something else must be wrong.
+    /// Too many unreadable pictures.
     #[error(
         "{skipped} of {total} pictures cannot be read, more than 5 %; the first is `{name}`: {reason}"
     )]
     TooManyUnreadable {
-        /// Pictures that cannot be read.
+        /// Number of unreadable pictures.
         skipped: usize,
-        /// All pictures.
+        /// Number of all pictures.
         total: usize,
-        /// The first that cannot be read.
+        /// The first unreadable file.
         name: String,
         /// Why.
         reason: String,
     },
-    /// A part has pictures, and none that can be read.
+    /// A split whose pictures are all unreadable.
     #[error("none of the pictures of the part `{}` can be read; the first is `{name}`: {reason}", part.name())]
     PartUnreadable {
-        /// The part.
+        /// The split.
         part: Part,
-        /// The first that cannot be read.
+        /// The first unreadable file.
         name: String,
         /// Why.
         reason: String,
     },
-    /// More rows than the record of a run holds.
+    /// Too many rows for `split.csv`.
     #[error("there are {rows} rows, and a run has {most} at most")]
     TooManyRows {
-        /// Rows there are.
+        /// Number of rows.
         rows: usize,
-        /// Rows there may be.
+        /// Maximum number of rows.
         most: usize,
     },
     /// The rows do not fit into memory.
@@ -314,32 +315,32 @@ pub enum DataError {
     Memory {
         /// Number of rows.
         rows: usize,
-        /// Bytes of all rows.
+        /// Required bytes for all rows.
         needed: u64,
     },
 
     // === IDX ===
-    /// A label that training does not know.
+    /// A label outside the training labels.
     #[error("there is a label {label} in `{file}`, and the network knows only {known}")]
     IdxLabel {
         /// The file.
         file: String,
         /// The label.
         label: u8,
-        /// The labels that are known, in backticks.
+        /// The known labels, in backticks.
         known: String,
     },
-    /// Values of another type than bytes.
+    /// An unsupported value type.
     #[error("`{file}` holds {what} as {got}, and only bytes (0 to 255) are read")]
     IdxType {
         /// The file.
         file: String,
         /// `pictures` or `labels`.
         what: &'static str,
-        /// The type of its values.
+        /// The type of the values.
         got: &'static str,
     },
-    /// A file of quite another kind.
+    /// Not an IDX file.
     #[error("`{file}` is no IDX file but {is}")]
     IdxForeign {
         /// The file.
@@ -347,27 +348,27 @@ pub enum DataError {
         /// What it is.
         is: &'static str,
     },
-    /// A file of more values than memory.
+    /// The values do not fit into memory.
     #[error("`{file}` holds {} of values, more memory than can be had", amount(*needed))]
     IdxMemory {
         /// The file.
         file: String,
-        /// Bytes of its values.
+        /// Required bytes for the values.
         needed: u64,
     },
-    /// More pictures than are read of their size.
+    /// Too many tiny pictures.
     #[error(
         "`{file}` holds {pictures} pictures of {pixels} pixels: so many are read only of larger ones"
     )]
     IdxMany {
         /// The file.
         file: String,
-        /// Pictures in it and in the files before it.
+        /// Pictures in this and the preceding files.
         pictures: usize,
-        /// Pixels of each.
+        /// Pixels per picture.
         pixels: usize,
     },
-    /// Pictures without labels or labels without pictures.
+    /// A missing picture or label file.
     #[error("`{path}` has no `{file}` (or `{file}.gz`)")]
     IdxMissing {
         /// The folder.
@@ -375,37 +376,37 @@ pub enum DataError {
         /// The file that is missing.
         file: String,
     },
-    /// The first four bytes are not those of the expected file.
+    /// A wrong magic number.
     #[error("`{file}` begins with {got:#010x}, an IDX file of {what} begins with {expected:#010x}")]
     IdxMagic {
         /// The file.
         file: String,
         /// `pictures` or `labels`.
         what: &'static str,
-        /// What it should begin with.
+        /// The expected magic number.
         expected: u32,
-        /// What it begins with.
+        /// The actual magic number.
         got: u32,
     },
-    /// The file ends before what its header announces.
+    /// The file is shorter than its header announces.
     #[error("`{file}` ends after {got} bytes, its header announces {expected}")]
     IdxShort {
         /// The file.
         file: String,
-        /// Bytes announced, header included; unpacked.
+        /// Announced bytes, unpacked, header included.
         expected: u128,
-        /// Bytes there are; unpacked.
+        /// Actual bytes, unpacked.
         got: usize,
     },
-    /// The file goes on after what its header announces.
+    /// The file is longer than its header announces.
     #[error("`{file}` goes on after the {expected} bytes that its header announces")]
     IdxLong {
         /// The file.
         file: String,
-        /// Bytes announced, header included; unpacked.
+        /// Announced bytes, unpacked, header included.
         expected: u128,
     },
-    /// The compressed file is damaged.
+    /// A damaged gzip file.
     #[error("`{file}` cannot be unpacked: {reason}")]
     IdxDamaged {
         /// The file.
@@ -413,7 +414,7 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
-    /// Another number of pictures than labels.
+    /// The numbers of pictures and labels differ.
     #[error("`{file}` has {pictures} pictures, but there are {labels} labels for them")]
     IdxCounts {
         /// The file of pictures.
@@ -430,12 +431,12 @@ pub enum DataError {
         file: String,
         /// Number of pictures.
         count: usize,
-        /// Pixels across.
+        /// Width in pixels.
         width: usize,
-        /// Pixels down.
+        /// Height in pixels.
         height: usize,
     },
-    /// Several sets where one is expected.
+    /// Several data sets in one folder.
     #[error("`{path}` holds several sets: {sets}")]
     IdxSeveral {
         /// The folder.
@@ -443,29 +444,29 @@ pub enum DataError {
         /// Their names or folders, in backticks.
         sets: String,
     },
-    /// Pictures of another size than those of the other parts.
+    /// The picture size differs from that of the other splits.
     #[error("`{file}` has {got}, the other parts have {expected}")]
     IdxShape {
         /// The file.
         file: String,
-        /// What is in the file.
+        /// Picture size in the file.
         got: String,
-        /// What is in the others.
+        /// Picture size in the others.
         expected: String,
     },
 
     // === Values and records ===
-    /// A value that is no number.
+    /// A value that is NaN or infinite.
     #[error("row {row} has {value} in column `{column}`: every value must be a finite number")]
     NotFinite {
-        /// Row of the data, from 0.
+        /// Row index, from 0.
         row: u32,
         /// Name of the column.
         column: String,
         /// The value.
         value: f32,
     },
-    /// A record of rows and parts (`split.csv`) that is damaged.
+    /// A damaged `split.csv`.
     #[error("line {line} of the record of rows is damaged: {reason}")]
     Record {
         /// Line of the file, from 1.
@@ -474,11 +475,11 @@ pub enum DataError {
         reason: String,
     },
 
-    // === What others say ===
-    /// A network or its input does not fit.
+    // === Errors of other crates ===
+    /// The network and its input do not match.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// A file could not be read or written; the message names it.
+    /// Reading or writing a file failed; the message names the file.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

@@ -1,6 +1,6 @@
-//! What the data looks like from outside: names and sizes of its files, without reading one.
+//! A fingerprint of the data: file names and sizes, without reading any file.
 //!
-//! A run keeps it, so that `resume` can tell that the data is no longer the same.
+//! A run stores it, so that `resume` notices changed data.
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
@@ -8,20 +8,20 @@ use twox_hash::XxHash3_128;
 use super::{OpenOptions, SourceKind, idx, kind_of, list};
 use crate::error::Result;
 
-/// Number, size and names of the files of the data.
+/// File count, total size and a hash of names and sizes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
     /// Number of files; 0 for a built-in set.
     pub files: u64,
-    /// Bytes of all files together.
+    /// Total bytes of all files.
     pub bytes: u64,
-    /// XXH3 (128 bits, hexadecimal) of the names below the data folder and the sizes, in order.
+    /// XXH3 (128 bits, hexadecimal) of file names below the data folder and file sizes, in order.
     pub hash: String,
 }
 
 impl Fingerprint {
-    /// In one sentence how the files `now` differ from these, or nothing when they do not.
+    /// Describes in one sentence how the files `now` differ from these. None if they do not.
     pub fn difference(&self, now: &Fingerprint) -> Option<String> {
         if self == now {
             return None;
@@ -37,10 +37,10 @@ impl Fingerprint {
     }
 }
 
-/// Takes the fingerprint of the data and of the parts given apart.
+/// Computes the fingerprint of the data and of separately given splits.
 ///
 /// # Errors
-/// When folders or files that are needed are missing, as in [`super::open`].
+/// When required folders or files are missing, as in [`super::open`].
 pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
     let files = match kind_of(source)? {
         SourceKind::Pictures => {
@@ -56,10 +56,10 @@ pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
     let mut hasher = XxHash3_128::new();
     let mut total: u64 = 0;
     for (name, path) in &files {
-        // A link that leads nowhere counts as empty: reading will say more about it.
+        // A dangling link counts as empty. Reading reports it in detail.
         let bytes = path.metadata().map_or(0, |m| m.len());
         hasher.write(name.as_bytes());
-        // No file name holds a zero byte, so that no two listings read the same.
+        // File names contain no zero byte, so two listings never hash the same bytes.
         hasher.write(&[0]);
         hasher.write(&bytes.to_le_bytes());
         total = total.saturating_add(bytes);
@@ -68,8 +68,8 @@ pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
     Ok(Fingerprint { files: files.len() as u64, bytes: total, hash })
 }
 
-/// What some rows are, by their contents, in whatever order: XXH3 (128 bits, hexadecimal) of their
-/// sorted hashes.
+/// Identifies a set of rows by content, in any order: XXH3 (128 bits, hexadecimal) of their sorted
+/// hashes.
 pub fn identity(hashes: impl IntoIterator<Item = u128>) -> String {
     let mut sorted: Vec<u128> = hashes.into_iter().collect();
     sorted.sort_unstable();
@@ -93,60 +93,63 @@ fn idx_files(source: &str, options: &OpenOptions) -> Result<Vec<(String, std::pa
 mod tests {
     use super::{super::fixtures::*, *};
 
-    fn taken(folder: &tempfile::TempDir) -> Fingerprint {
+    fn fingerprint_of_folder(folder: &tempfile::TempDir) -> Fingerprint {
         fingerprint(folder.path().to_str().unwrap(), &options(4)).unwrap()
     }
 
-    fn made(files: &[(&str, &str)]) -> Fingerprint {
-        taken(&folder(files))
+    fn fingerprint_of(files: &[(&str, &str)]) -> Fingerprint {
+        fingerprint_of_folder(&folder(files))
     }
 
     #[test]
-    fn the_same_files_anywhere_have_the_same_fingerprint() {
+    fn the_fingerprint_does_not_depend_on_the_location() {
         let files = [("a/1.png", "xx"), ("b/1.png", "yyy"), ("notes.txt", "")];
-        let print = made(&files);
-        assert_eq!((print.files, print.bytes), (2, 5));
-        assert_eq!(print, made(&files));
-        assert_eq!(print.difference(&print), None);
+        let before = fingerprint_of(&files);
+        assert_eq!((before.files, before.bytes), (2, 5));
+        assert_eq!(before, fingerprint_of(&files));
+        assert_eq!(before.difference(&before), None);
     }
 
     #[test]
-    fn a_difference_is_said() {
-        let print = made(&[("a/1.png", "xx"), ("b/1.png", "yyy")]);
-        let more = made(&[("a/1.png", "xx"), ("b/1.png", "yyy"), ("b/2.png", "")]);
+    fn describes_differences() {
+        let before = fingerprint_of(&[("a/1.png", "xx"), ("b/1.png", "yyy")]);
+        let more = fingerprint_of(&[("a/1.png", "xx"), ("b/1.png", "yyy"), ("b/2.png", "")]);
         assert_eq!(
-            print.difference(&more).unwrap(),
+            before.difference(&more).unwrap(),
             "there were 2 files of 5 bytes together, now there are 3 of 5"
         );
-        let renamed = made(&[("a/1.png", "xx"), ("b/2.png", "yyy")]);
+        let renamed = fingerprint_of(&[("a/1.png", "xx"), ("b/2.png", "yyy")]);
         let words = "there are 2 files as before, but names or sizes changed";
-        assert_eq!(print.difference(&renamed).unwrap(), words);
-        let resized = made(&[("a/1.png", "xxx"), ("b/1.png", "yy")]);
-        assert_eq!(print.difference(&resized).unwrap(), words);
-        let moved = made(&[("a/1.png", "xx"), ("a/2.png", "yyy")]);
-        assert_eq!(print.difference(&moved).unwrap(), words);
+        assert_eq!(before.difference(&renamed).unwrap(), words);
+        let resized = fingerprint_of(&[("a/1.png", "xxx"), ("b/1.png", "yy")]);
+        assert_eq!(before.difference(&resized).unwrap(), words);
+        let moved = fingerprint_of(&[("a/1.png", "xx"), ("a/2.png", "yyy")]);
+        assert_eq!(before.difference(&moved).unwrap(), words);
     }
 
     #[test]
-    fn parts_given_apart_count() {
+    fn separate_splits_are_included() {
         let (data, val) = (folder(&[("a/1.png", "xx")]), folder(&[("a/1.png", "y")]));
         let options = OpenOptions { val: Some(val.path().into()), ..options(4) };
-        let print = fingerprint(data.path().to_str().unwrap(), &options).unwrap();
-        assert_eq!((print.files, print.bytes), (2, 3));
+        let before = fingerprint(data.path().to_str().unwrap(), &options).unwrap();
+        assert_eq!((before.files, before.bytes), (2, 3));
     }
 
     #[test]
-    fn a_run_in_the_data_changes_nothing() {
+    fn runs_inside_the_data_are_ignored() {
         let files = [("a/1.png", "xx"), ("b/1.png", "yyy")];
         let run = ("runs/data-001/config.toml", "[run]\n");
         let more = [&files[..], &[run, ("runs/data-001/metrics.jsonl", "{}")]].concat();
-        assert_eq!(made(&files), made(&more));
+        assert_eq!(fingerprint_of(&files), fingerprint_of(&more));
     }
 
     #[test]
-    fn idx_files_and_built_in_sets_have_one() {
-        let print = made(&[("train-images-idx3-ubyte", "xx"), ("train-labels-idx1-ubyte.gz", "y")]);
-        assert_eq!((print.files, print.bytes), (2, 3));
+    fn fingerprints_idx_files_and_built_in_sets() {
+        let before = fingerprint_of(&[
+            ("train-images-idx3-ubyte", "xx"),
+            ("train-labels-idx1-ubyte.gz", "y"),
+        ]);
+        assert_eq!((before.files, before.bytes), (2, 3));
         let demo = |name| fingerprint(name, &options(4)).unwrap();
         assert_ne!(demo("demo:spirals"), demo("demo:cats-dogs"));
     }

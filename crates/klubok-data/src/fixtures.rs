@@ -1,4 +1,4 @@
-//! Small data made by hand, for tests.
+//! Small hand-made data for tests.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use super::{DataError, Dataset, OpenOptions, open};
 use crate::settings::{Color, DataConfig, Fit, Layout};
 
-/// Options for grey pictures of `size` pixels that are squashed.
+/// Options for grey pictures of `size` pixels with [`Fit::Squash`].
 pub(super) fn options(size: usize) -> OpenOptions {
     let (color, fit) = (Color::Grey, Fit::Squash);
     OpenOptions::new(DataConfig {
@@ -23,7 +23,7 @@ pub(super) fn options(size: usize) -> OpenOptions {
     })
 }
 
-/// A folder with these files in it.
+/// Creates a folder with these files.
 pub(super) fn folder<B: AsRef<[u8]>>(files: &[(&str, B)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -34,7 +34,7 @@ pub(super) fn folder<B: AsRef<[u8]>>(files: &[(&str, B)]) -> tempfile::TempDir {
     folder
 }
 
-/// A folder with `n` different pictures of each class.
+/// Creates a folder with `n` different pictures per class.
 pub(super) fn classes(classes: &[&str], n: usize) -> tempfile::TempDir {
     let mut files = Vec::new();
     for (c, class) in classes.iter().enumerate() {
@@ -44,45 +44,45 @@ pub(super) fn classes(classes: &[&str], n: usize) -> tempfile::TempDir {
     folder(&files)
 }
 
-/// Opens a folder without a word about progress.
-pub(super) fn opened(
+/// Opens a folder and ignores progress.
+pub(super) fn open_folder(
     folder: &tempfile::TempDir,
     options: &OpenOptions,
 ) -> Result<Dataset, DataError> {
     open(folder.path().to_str().unwrap(), options, &|_, _| {})
 }
 
-/// What opening a folder says is wrong.
+/// Returns the error message of opening a folder.
 #[track_caller]
-pub(super) fn complaint(folder: &tempfile::TempDir, options: &OpenOptions) -> String {
-    match opened(folder, options) {
+pub(super) fn error_message(folder: &tempfile::TempDir, options: &OpenOptions) -> String {
+    match open_folder(folder, options) {
         Ok(data) => panic!("no error, but {:?}", data.counts()),
         Err(e) => e.to_string().replace(folder.path().to_str().unwrap(), "DATA"),
     }
 }
 
-/// A picture of 4x4 pixels whose values tell the two numbers.
+/// Encodes a picture of 4x4 pixels whose values identify class and number.
 pub(super) fn png(class: u8, number: u8) -> Vec<u8> {
     let picture = RgbImage::from_fn(4, 4, |x, y| Rgb([class * 50, number, (x * 4 + y) as u8]));
     encoded(&picture.into(), ImageFormat::Png)
 }
 
-/// A file of a format, through the disk: in memory every encoder would be compiled for these tests
-/// alone.
+/// Encodes an image through a file on disk. Encoding in memory would compile every encoder for
+/// these tests alone.
 pub(super) fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let file = tempfile::NamedTempFile::new().unwrap();
     image.save_with_format(file.path(), format).unwrap();
     fs_err::read(file.path()).unwrap()
 }
 
-/// A picture in which every pixel is different and neighbours are alike.
+/// A picture with distinct pixels and similar neighbours.
 pub(super) fn gradient(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 90])
     })
 }
 
-/// An IDX file of bytes.
+/// Encodes an IDX file of bytes.
 pub(super) fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
     bytes.extend(dimensions.iter().flat_map(|d| d.to_be_bytes()));
@@ -90,7 +90,7 @@ pub(super) fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The same bytes as a gzip file.
+/// Compresses bytes with gzip.
 pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(bytes).unwrap();

@@ -1,9 +1,9 @@
-//! IDX: the form in which MNIST and its relatives are published.
+//! Reads IDX, the file format of MNIST and its relatives.
 //!
-//! A file begins with 0, 0, the type of its values (8 = bytes) and the number of dimensions, then
-//! the length of each dimension (32 bits, big endian), then the values. Pictures have three
-//! dimensions (count, rows, columns), labels one. Either may be packed with gzip. How their files
-//! are called: [`super::idx_files`]. Source: <http://yann.lecun.com/exdb/mnist/>.
+//! A file begins with 0, 0, the value type (8 = bytes) and the number of dimensions, then each
+//! dimension's length (32 bits, big endian), then the values. Pictures have three dimensions
+//! (count, rows, columns), labels one. Both may be gzipped. File names: [`super::idx_files`].
+//! Source: <http://yann.lecun.com/exdb/mnist/>.
 
 use std::{
     cmp::Ordering,
@@ -22,32 +22,32 @@ use super::{
 };
 use crate::{bounded, error::Result, limits};
 
-/// Most bytes that a packed file may hold; the largest relative of MNIST has 640 MB.
-const UNPACKED: u64 = 1 << 30;
+/// Maximum unpacked bytes of a gzipped file. The largest relative of MNIST has 640 MB.
+const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 
-/// What a picture takes beside its pixels, about: its name, its hash, its class and its part, some
-/// of them twice for a while.
-const BESIDE_PIXELS: u64 = 256;
-/// So much of that is nothing to ask about, however small the pictures are.
-const NO_MATTER: u64 = 512 << 20;
+/// Approximate bytes of a picture besides its pixels: name, hash, class and split, some of them
+/// duplicated for a while.
+const PICTURE_OVERHEAD: u64 = 256;
+/// This much overhead is always allowed, however small the pictures are.
+const FREE_OVERHEAD: u64 = 512 << 20;
 
-/// The two files of a part.
+/// The two files of a split.
 pub(super) struct Pair {
-    /// The part they are used for.
+    /// The split to use them for.
     pub(super) part: Part,
     /// Pictures.
     pub(super) images: PathBuf,
-    /// Their labels.
+    /// Labels.
     pub(super) labels: PathBuf,
 }
 
-/// True when there are IDX files in a folder or below it.
+/// Returns true if there are IDX files in a folder or below it.
 pub(super) fn is_idx(folder: &Path) -> bool {
     !Files::find(folder).is_empty()
 }
 
-/// The files of every part of the data; a part given apart is that part of its folder, else its
-/// test part, else its training part.
+/// Returns the files of every split. A separately given split uses that split of its folder, else
+/// its test set, else its training set.
 pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
     let files = Files::only(source)?;
     let mut pairs = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
             pairs.push(pair(&files, part, part)?);
         }
     }
-    for (part, path) in options.apart() {
+    for (part, path) in options.separate() {
         pairs.retain(|pair| pair.part != part);
         let files = Files::only(path)?;
         let from = [part, Part::Test].into_iter().find(|part| files.has(*part));
@@ -67,13 +67,13 @@ pub(super) fn pairs(source: &Path, options: &OpenOptions) -> Result<Vec<Pair>> {
     Ok(pairs)
 }
 
-/// The files of the part `from`, to be used for `part`.
+/// Returns the files of the split `from`, to use for `part`.
 fn pair(files: &Files, from: Part, part: Part) -> Result<Pair> {
     let (images, labels) = files.pair(from)?;
     Ok(Pair { part, images: images.into(), labels: labels.into() })
 }
 
-/// Reads all parts.
+/// Reads all splits.
 pub(super) fn open(
     source: &Path,
     options: &OpenOptions,
@@ -93,7 +93,7 @@ pub(super) fn open(
             return Err(DataError::IdxCounts { file, pictures, labels: part.len() });
         }
         check_memory(&pair.images, labels.len() + pictures, found.values())?;
-        // The first block is taken as it is: it is by far the largest.
+        // Reuses the first block: it is by far the largest.
         if pixels.is_empty() {
             pixels = bytes;
         } else {
@@ -137,30 +137,34 @@ fn check_shape(file: &Path, expected: Picture, got: Picture) -> Result<()> {
     if expected == got {
         return Ok(());
     }
-    let [expected, got] = [expected, got].map(|shape| Input::Pictures(shape).words());
+    let [expected, got] = [expected, got].map(|shape| Input::Pictures(shape).describe());
     Err(DataError::IdxShape { file: file.display().to_string(), got, expected })
 }
 
-/// Checks that there is memory for so many pictures of so many pixels, and that they are no trick:
-/// a packed file of some kilobytes can hold a billion pictures of one pixel, whose names and hashes
-/// take a hundred times as much as they.
+/// Checks that the pictures fit into memory. Rejects decompression bombs: a gzipped file of some
+/// kilobytes can hold a billion pictures of one pixel, whose names and hashes take a hundred times
+/// their size.
 fn check_memory(file: &Path, pictures: usize, pixels: usize) -> Result<()> {
-    let needed = pictures as u64 * BESIDE_PIXELS;
+    let needed = pictures as u64 * PICTURE_OVERHEAD;
     let file = || file.display().to_string();
-    if needed > NO_MATTER.max(2 * (pictures as u64 * pixels as u64)) {
+    if needed > FREE_OVERHEAD.max(2 * (pictures as u64 * pixels as u64)) {
         return Err(DataError::IdxMany { file: file(), pictures, pixels });
     }
-    if limits::fits(needed) { Ok(()) } else { Err(DataError::IdxMemory { file: file(), needed }) }
+    if limits::fits_in_memory(needed) {
+        Ok(())
+    } else {
+        Err(DataError::IdxMemory { file: file(), needed })
+    }
 }
 
-/// Names of the classes: the labels that occur in the training part, by number. EMNIST's letters
-/// begin at 1.
+/// Returns the class names: the labels of the training set in ascending order. EMNIST's letters
+/// start at 1.
 fn classes(labels: impl Iterator<Item = u8>) -> Vec<String> {
     let there: BTreeSet<u8> = labels.collect();
     there.iter().map(u8::to_string).collect()
 }
 
-/// Class numbers of the labels; a label that is no class is an error with the file of its row.
+/// Converts labels to class indices. An unknown label is an error that names its file.
 fn targets(labels: &[u8], classes: &[String], file: impl Fn(usize) -> String) -> Result<Vec<u32>> {
     let names: Vec<String> = (0..=u8::MAX).map(|label| label.to_string()).collect();
     let numbers: Vec<_> = names.iter().map(|n| classes.iter().position(|c| c == n)).collect();
@@ -174,7 +178,7 @@ fn targets(labels: &[u8], classes: &[String], file: impl Fn(usize) -> String) ->
     labels.iter().enumerate().map(target).collect()
 }
 
-/// Pictures of a file and their shape.
+/// Reads the pictures of a file and their shape.
 fn read_images(path: &Path) -> Result<(Picture, Vec<u8>)> {
     let Idx { dimensions, values } = read(path, "pictures", 3)?;
     let (count, height, width) = (dimensions[0], dimensions[1], dimensions[2]);
@@ -191,9 +195,9 @@ struct Idx {
     values: Vec<u8>,
 }
 
-/// Reads a file of bytes with so many dimensions. Memory grows with what is there, never with what
-/// the header announces; where the file's own length is known, nothing is read before that agrees
-/// and memory is there.
+/// Reads an IDX file of bytes with this many dimensions. Memory grows with the actual content,
+/// never with the header's claims. If the file's length is known, it must match the header and fit
+/// into memory before any value is read.
 fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     let file = || path.display().to_string();
     let (mut reader, length) = unpacked(path)?;
@@ -203,7 +207,7 @@ fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
         header.chunks_exact(4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]])).collect();
     let expected = 0x0800 | dimensions as u32;
     if let Some(&got) = words.first().filter(|got| **got != expected) {
-        return Err(of_another_kind(file(), what, expected, got));
+        return Err(wrong_magic(file(), what, expected, got));
     }
     if header.len() < start {
         let (expected, got) = (start as u128, header.len());
@@ -211,10 +215,10 @@ fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     }
     let announced: u128 = words[1..].iter().map(|&n| u128::from(n)).product();
     check_length(path, announced, start, length)?;
-    let most = u64::try_from(announced).unwrap_or(u64::MAX).saturating_add(1);
-    let values = take(&mut reader, most, path)?;
+    let limit = u64::try_from(announced).unwrap_or(u64::MAX).saturating_add(1);
+    let values = take(&mut reader, limit, path)?;
     let (expected, got) = (announced + start as u128, values.len() + start);
-    if got as u64 == UNPACKED && expected > u128::from(UNPACKED) {
+    if got as u64 == MAX_UNPACKED_BYTES && expected > u128::from(MAX_UNPACKED_BYTES) {
         let reason = "it holds more than 1 GiB, which only a plain file may".into();
         return Err(DataError::IdxDamaged { file: file(), reason });
     }
@@ -227,20 +231,20 @@ fn read(path: &Path, what: &'static str, dimensions: usize) -> Result<Idx> {
     }
 }
 
-/// Checks the length of a plain file against its header, and that there is memory for its values.
+/// Checks a plain file's length against its header and the available memory.
 fn check_length(path: &Path, announced: u128, start: usize, length: Option<u64>) -> Result<()> {
     let Some(length) = length else { return Ok(()) };
     let (file, expected) = (path.display().to_string(), announced + start as u128);
     match u128::from(length).cmp(&expected) {
         Ordering::Less => Err(DataError::IdxShort { file, expected, got: length as usize }),
         Ordering::Greater => Err(DataError::IdxLong { file, expected }),
-        Ordering::Equal if limits::fits(length) => Ok(()),
+        Ordering::Equal if limits::fits_in_memory(length) => Ok(()),
         Ordering::Equal => Err(DataError::IdxMemory { file, needed: length }),
     }
 }
 
-/// What a file is that does not begin as it should.
-fn of_another_kind(file: String, what: &'static str, expected: u32, got: u32) -> DataError {
+/// Identifies a file with a wrong magic number.
+fn wrong_magic(file: String, what: &'static str, expected: u32, got: u32) -> DataError {
     let is = match got.to_be_bytes() {
         [0, 0, kind, _] => {
             let kind = match kind {
@@ -261,24 +265,24 @@ fn of_another_kind(file: String, what: &'static str, expected: u32, got: u32) ->
     DataError::IdxForeign { file, is }
 }
 
-/// The file's content, unpacked when it begins like a gzip file, and its length when it does not.
+/// Opens a file. Unpacks gzip; returns the length of a plain file.
 fn unpacked(path: &Path) -> Result<(Box<dyn Read>, Option<u64>)> {
     let file = bounded::open(path)?;
     let length = file.metadata()?.len();
     let mut packed = BufReader::new(file);
     let gzip = packed.fill_buf()?.starts_with(&[0x1F, 0x8B]);
-    // A plain file holds no more than it is large; a packed one may hold a thousand times as much.
+    // A plain file holds no more than its size. A gzipped one may hold a thousand times as much.
     Ok(if gzip {
-        (Box::new(MultiGzDecoder::new(packed).take(UNPACKED)), None)
+        (Box::new(MultiGzDecoder::new(packed).take(MAX_UNPACKED_BYTES)), None)
     } else {
         (Box::new(packed), Some(length))
     })
 }
 
-/// Reads up to `most` bytes.
-fn take(reader: &mut dyn Read, most: u64, path: &Path) -> Result<Vec<u8>> {
+/// Reads up to `limit` bytes.
+fn take(reader: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    match reader.take(most).read_to_end(&mut bytes) {
+    match reader.take(limit).read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
         Err(e) => match e.kind() {
             ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
@@ -299,12 +303,12 @@ mod tests {
     use klubok_nn::rows::Field;
 
     use super::{super::fixtures::*, *};
-    use crate::{Dataset, Known, LeftOut, preprocess::Preprocessing, settings::Fit};
+    use crate::{Dataset, KnownModel, LeftOut, preprocess::Preprocessing, settings::Fit};
 
     const IMAGES: &str = "train-images-idx3-ubyte";
     const LABELS: &str = "train-labels-idx1-ubyte";
 
-    /// `n` pictures of 2x3 pixels with the values 0, 1, 2 ... one after the other.
+    /// `n` pictures of 2x3 pixels with consecutive values 0, 1, 2, ...
     fn images(n: u8) -> Vec<u8> {
         idx(&[n.into(), 3, 2], &(0..n * 6).collect::<Vec<_>>())
     }
@@ -318,8 +322,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(images: Vec<u8>, labels: Vec<u8>, words: &str) {
-        let message = complaint(&train(images, labels), &options(64));
+    fn assert_rejected(images: Vec<u8>, labels: Vec<u8>, words: &str) {
+        let message = error_message(&train(images, labels), &options(64));
         assert!(message.contains(words), "{message}");
     }
 
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_labels_become_rows_plain_or_packed() {
+    fn reads_plain_and_gzipped_files() {
         let (i, l) = (images(6), labels(&[0, 1, 0, 1, 1, 0]));
         let plain = train(i.clone(), l.clone());
         let packed = folder(&[
@@ -338,7 +342,7 @@ mod tests {
             ("train-labels.idx1-ubyte.gz", gzip(&l)),
         ]);
         for folder in [plain, packed] {
-            let data = opened(&folder, &options(64)).unwrap();
+            let data = open_folder(&folder, &options(64)).unwrap();
             let shape = Picture { width: 2, height: 3, channels: 1 };
             assert_eq!(data.input, Input::Pictures(shape));
             assert_eq!(data.classes, ["0", "1"]);
@@ -350,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn more_pictures_of_a_pixel_than_anyone_has_are_refused() {
-        let n = (NO_MATTER / BESIDE_PIXELS + 1) as u32;
+    fn rejects_too_many_tiny_pictures() {
+        let n = (FREE_OVERHEAD / PICTURE_OVERHEAD + 1) as u32;
         let packed = |bytes: Vec<u8>| gzip(&bytes);
         let folder = folder(&[
             ("train-images-idx3-ubyte.gz", packed(idx(&[n, 1, 1], &vec![0; n as usize]))),
             ("train-labels-idx1-ubyte.gz", packed(idx(&[n], &vec![0; n as usize]))),
         ]);
-        let message = complaint(&folder, &options(64));
+        let message = error_message(&folder, &options(64));
         assert!(
             message.contains("pictures of 1 pixels: so many are read only of larger"),
             "{message}"
@@ -365,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn t10k_is_the_test_part_and_what_is_given_apart() {
+    fn t10k_is_the_test_set_and_a_separate_validation_set() {
         let files = |stem: &str, n: u8| {
             let labels = labels(&[0, 1].repeat(usize::from(n) / 2));
             [
@@ -379,7 +383,7 @@ mod tests {
         };
         let data = made([files("train", 8), files("t10k", 4)].concat());
         let sizes = |options: &OpenOptions| {
-            let parts = opened(&data, options).unwrap().parts;
+            let parts = open_folder(&data, options).unwrap().parts;
             (parts.train.len(), parts.val.len(), parts.test.len())
         };
         assert_eq!(sizes(&options(64)), (6, 2, 4));
@@ -393,27 +397,31 @@ mod tests {
     }
 
     #[test]
-    fn another_magic_is_named() {
-        refused(
+    fn a_wrong_magic_number_is_reported() {
+        assert_rejected(
             labels(&[0, 1]),
             labels(&[0, 1]),
             "begins with 0x00000801, an IDX file of pictures",
         );
-        refused(images(2), images(2), "begins with 0x00000803, an IDX file of labels");
-        refused(b"<text".to_vec(), labels(&[0, 1]), "is no IDX file but a web page");
-        refused(b"PK\x03\x04".to_vec(), labels(&[0, 1]), "is no IDX file but a ZIP archive");
-        refused(b"text".to_vec(), labels(&[0, 1]), "begins with 0x74657874");
+        assert_rejected(images(2), images(2), "begins with 0x00000803, an IDX file of labels");
+        assert_rejected(b"<text".to_vec(), labels(&[0, 1]), "is no IDX file but a web page");
+        assert_rejected(
+            b"PK\x03\x04".to_vec(),
+            labels(&[0, 1]),
+            "is no IDX file but a ZIP archive",
+        );
+        assert_rejected(b"text".to_vec(), labels(&[0, 1]), "begins with 0x74657874");
     }
 
     #[test]
-    fn another_type_of_values_is_named() {
+    fn an_unsupported_value_type_is_reported() {
         let mut int = labels(&[0, 1]);
         int[2] = 12;
-        refused(images(2), int, "holds labels as whole numbers of 32 bits, and only bytes");
+        assert_rejected(images(2), int, "holds labels as whole numbers of 32 bits, and only bytes");
     }
 
     #[test]
-    fn what_lies_beside_is_named_and_counted() {
+    fn ignored_files_are_listed_and_counted() {
         let (i, l) = (images(4), labels(&[0, 1, 0, 1]));
         let folder = folder(&[
             (IMAGES, i.clone()),
@@ -426,83 +434,83 @@ mod tests {
             ("cat/2.png", Vec::new()),
             ("more/x.bin", Vec::new()),
         ]);
-        let left = opened(&folder, &options(64)).unwrap().left_out;
+        let left = open_folder(&folder, &options(64)).unwrap().left_out;
         assert_eq!(left.beside, ["train-images-idx3-ubyte (1)", "train-images-idx3-ubyte.gz"]);
         assert_eq!((left.loose, left.folders), (1, vec![("cat".to_owned(), 2)]));
         assert_eq!(left.files.keys().collect::<Vec<_>>(), ["bin", "txt"]);
-        let clean = opened(&train(images(4), l), &options(64)).unwrap().left_out;
+        let clean = open_folder(&train(images(4), l), &options(64)).unwrap().left_out;
         assert_eq!(clean, LeftOut::default());
     }
 
     #[test]
-    fn a_file_with_holes_takes_no_memory() {
+    fn a_sparse_file_takes_no_memory() {
         let folder = train(idx(&[1 << 20, 1 << 10, 1 << 10], &[]), labels(&[0, 1]));
         let file = fs_err::OpenOptions::new().write(true).open(folder.path().join(IMAGES)).unwrap();
         if file.set_len((1 << 40) + 16).is_ok() {
-            let message = complaint(&folder, &options(64));
+            let message = error_message(&folder, &options(64));
             assert!(message.ends_with("more memory than can be had"), "{message}");
         }
         file.set_len(1 << 33).unwrap();
-        let message = complaint(&folder, &options(64));
+        let message = error_message(&folder, &options(64));
         assert!(message.contains("ends after 8589934592 bytes"), "{message}");
     }
 
     #[test]
-    fn a_file_of_another_length_than_announced_is_refused() {
+    fn the_length_must_match_the_header() {
         let whole = images(4);
         let l = || labels(&[0, 1, 0, 1]);
-        refused(whole[..30].to_vec(), l(), "ends after 30 bytes, its header announces 40");
-        refused(whole[..9].to_vec(), l(), "ends after 9 bytes, its header announces 16");
-        refused(Vec::new(), l(), "ends after 0 bytes");
-        refused([&whole[..], &[0]].concat(), l(), "goes on after the 40 bytes");
-        refused(whole, l()[..10].to_vec(), "ends after 10 bytes, its header announces 12");
+        assert_rejected(whole[..30].to_vec(), l(), "ends after 30 bytes, its header announces 40");
+        assert_rejected(whole[..9].to_vec(), l(), "ends after 9 bytes, its header announces 16");
+        assert_rejected(Vec::new(), l(), "ends after 0 bytes");
+        assert_rejected([&whole[..], &[0]].concat(), l(), "goes on after the 40 bytes");
+        assert_rejected(whole, l()[..10].to_vec(), "ends after 10 bytes, its header announces 12");
     }
 
     #[test]
     fn gigantic_claims_take_no_memory() {
         let claim = idx(&[u32::MAX, u32::MAX, u32::MAX], &[1, 2, 3]);
-        refused(claim.clone(), labels(&[0, 1]), "ends after 19 bytes");
-        refused(gzip(&claim), labels(&[0, 1]), "ends after 19 bytes");
+        assert_rejected(claim.clone(), labels(&[0, 1]), "ends after 19 bytes");
+        assert_rejected(gzip(&claim), labels(&[0, 1]), "ends after 19 bytes");
     }
 
     #[test]
-    fn a_damaged_gzip_file_is_refused() {
-        let refused =
-            |packed: Vec<u8>| refused(packed, labels(&[0, 1, 0, 1]), "cannot be unpacked");
+    fn rejects_damaged_gzip_files() {
+        let assert_rejected =
+            |packed: Vec<u8>| assert_rejected(packed, labels(&[0, 1, 0, 1]), "cannot be unpacked");
         let packed = gzip(&images(4));
         let n = packed.len();
-        refused(packed[..n - 9].to_vec());
-        refused(packed[..15].to_vec());
-        let message = complaint(&train(packed[..15].to_vec(), labels(&[0])), &options(64));
+        assert_rejected(packed[..n - 9].to_vec());
+        assert_rejected(packed[..15].to_vec());
+        let message = error_message(&train(packed[..15].to_vec(), labels(&[0])), &options(64));
         assert!(message.ends_with("cut short"), "{message}");
         let mut checksum = packed.clone();
         checksum[n - 8] ^= 1;
-        refused(checksum);
-        refused([&packed[..], b"more"].concat());
+        assert_rejected(checksum);
+        assert_rejected([&packed[..], b"more"].concat());
     }
 
     #[test]
-    fn counts_must_agree() {
-        refused(images(4), labels(&[0, 1, 0]), "has 4 pictures, but there are 3 labels");
+    fn picture_and_label_counts_must_match() {
+        assert_rejected(images(4), labels(&[0, 1, 0]), "has 4 pictures, but there are 3 labels");
     }
 
     #[test]
-    fn files_come_in_pairs() {
-        let message = complaint(&folder(&[(IMAGES, images(2))]), &options(64));
+    fn pictures_need_labels_and_labels_pictures() {
+        let message = error_message(&folder(&[(IMAGES, images(2))]), &options(64));
         assert!(message.contains("`DATA` has no `train-labels-idx1-ubyte`"), "{message}");
-        let message = complaint(&folder(&[(LABELS, labels(&[0]))]), &options(64));
+        let message = error_message(&folder(&[(LABELS, labels(&[0]))]), &options(64));
         assert!(message.contains("has no `train-images-idx3-ubyte`"), "{message}");
     }
 
     #[test]
-    fn no_pictures_and_no_pixels_are_refused() {
-        refused(idx(&[0, 3, 2], &[]), labels(&[]), "holds 0 pictures of 2x3");
-        refused(idx(&[5, 0, 2], &[]), labels(&[0; 5]), "holds 5 pictures of 2x0");
+    fn rejects_empty_files_and_empty_pictures() {
+        assert_rejected(idx(&[0, 3, 2], &[]), labels(&[]), "holds 0 pictures of 2x3");
+        assert_rejected(idx(&[5, 0, 2], &[]), labels(&[0; 5]), "holds 5 pictures of 2x0");
     }
 
     #[test]
-    fn labels_that_occur_are_the_classes() {
-        let of = |l: &[u8]| opened(&train(images(4), labels(l)), &options(64)).unwrap();
+    fn the_classes_are_the_labels_that_occur() {
+        let of = |l: &[u8]| open_folder(&train(images(4), labels(l)), &options(64)).unwrap();
         assert_eq!(of(&[26, 1, 1, 26]).classes, ["1", "26"]);
         let data = of(&[9, 200, 9, 200]);
         assert_eq!(
@@ -512,13 +520,13 @@ mod tests {
     }
 
     #[test]
-    fn classes_need_company() {
-        refused(images(4), labels(&[0, 0, 0, 0]), "`0` is the only class");
-        refused(images(3), labels(&[0, 0, 1]), "class `1` has one sample");
+    fn training_needs_two_classes() {
+        assert_rejected(images(4), labels(&[0, 0, 0, 0]), "`0` is the only class");
+        assert_rejected(images(3), labels(&[0, 0, 1]), "class `1` has one sample");
     }
 
     #[test]
-    fn the_test_part_has_the_same_labels_and_size() {
+    fn the_test_set_must_have_the_same_labels_and_size() {
         let with_test = |i: Vec<u8>, l: Vec<u8>| {
             folder(&[
                 (IMAGES, images(4)),
@@ -527,11 +535,11 @@ mod tests {
                 ("t10k-labels-idx1-ubyte", l),
             ])
         };
-        let message = complaint(&with_test(images(2), labels(&[0, 7])), &options(64));
+        let message = error_message(&with_test(images(2), labels(&[0, 7])), &options(64));
         let words = "there is a label 7 in `DATA/t10k-labels-idx1-ubyte`, and the network knows only `0`, `1`";
         assert_eq!(message, words);
         let other = idx(&[1, 2, 2], &[0; 4]);
-        let message = complaint(&with_test(other, labels(&[0])), &options(64));
+        let message = error_message(&with_test(other, labels(&[0])), &options(64));
         assert!(
             message.ends_with(
                 "pictures of 2x2 grey pixels, the other parts have pictures of 2x3 grey pixels"
@@ -541,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_brings_its_labels_and_size() {
+    fn the_model_determines_labels_and_size() {
         let preprocessing = |width| Preprocessing {
             input: Input::Pictures(Picture { width, height: 3, channels: 1 }),
             fit: Fit::Squash,
@@ -549,15 +557,16 @@ mod tests {
             std: vec![1.0],
         };
         let names: Vec<String> = ["0", "1", "2"].map(String::from).into();
-        let known = |width| Known { classes: names.clone(), preprocessing: preprocessing(width) };
+        let known =
+            |width| KnownModel { classes: names.clone(), preprocessing: preprocessing(width) };
         let with = |width| OpenOptions { known: Some(known(width)), ..options(64) };
         let folder = folder(&[
             ("t10k-images-idx3-ubyte", images(2)),
             ("t10k-labels-idx1-ubyte", labels(&[2, 2])),
         ]);
-        let data = opened(&folder, &with(2)).unwrap();
+        let data = open_folder(&folder, &with(2)).unwrap();
         assert_eq!((data.targets, data.parts.test), (vec![2, 2], vec![0, 1]));
-        let message = complaint(&folder, &with(5));
+        let message = error_message(&folder, &with(5));
         let words =
             "`DATA` has pictures of 2x3 grey pixels, the model expects pictures of 5x3 grey";
         assert!(message.starts_with(words), "{message}");

@@ -1,7 +1,7 @@
-//! Which files of a folder are IDX: MNIST and its relatives have one pattern for their names.
+//! Finds IDX files by name: MNIST and its relatives share one naming pattern.
 //!
-//! `[SET-]PART-images-idx3-ubyte[.gz]` and `[SET-]PART-labels-idx1-ubyte[.gz]`; PART is `train`,
-//! `t10k` or another name of a part, `-`, `.` and `_` mean the same. They may lie some folders
+//! `[SET-]PART-images-idx3-ubyte[.gz]` and `[SET-]PART-labels-idx1-ubyte[.gz]`. PART is `train`,
+//! `t10k` or another split name; `-`, `.` and `_` are equivalent. The files may lie some folders
 //! deeper, as in torchvision's `MNIST/raw`.
 
 use std::{
@@ -11,52 +11,52 @@ use std::{
 
 use super::{
     DataError, LeftOut, Part,
-    names::{is_of_system, looks_like_picture, shown},
+    names::{display_name, is_system_folder, looks_like_picture},
     quoted,
     tree::Tree,
 };
 use crate::error::Result;
 
-/// Folders in folders that are looked through.
-const DEPTH: usize = 3;
-/// Folders beside each other that are looked through, and entries of each: there are few files of
-/// IDX.
-const FOLDERS: usize = 16;
-const ENTRIES: usize = 4096;
-/// Files beside those used that are named; more are counted only.
-const BESIDE: usize = 64;
+/// Maximum depth of the search.
+const MAX_DEPTH: usize = 3;
+/// Maximum sibling folders that are searched.
+const MAX_FOLDERS: usize = 16;
+/// Maximum entries of a folder that are searched: IDX data sets have few files.
+const MAX_ENTRIES: usize = 4096;
+/// Maximum ignored files that are listed by name. More are only counted.
+const MAX_LISTED: usize = 64;
 
-/// What the last word of a name may say of the values.
-const VALUES: [&str; 6] = ["ubyte", "byte", "short", "int", "float", "double"];
+/// Value types in the last word of a name.
+const VALUE_TYPES: [&str; 6] = ["ubyte", "byte", "short", "int", "float", "double"];
 
-/// A file by its name.
+/// A file with its parsed name.
 struct Named {
-    /// What stands before the part, such as `emnist-letters`.
+    /// The prefix before the split, such as `emnist-letters`.
     set: String,
     part: Part,
     is_images: bool,
-    /// The name without what tells pictures from labels: those of one form go together.
+    /// The name without the words that distinguish pictures from labels. Files of the same form
+    /// belong together.
     form: String,
     path: PathBuf,
 }
 
-/// The IDX files of a folder.
+/// The IDX files in a folder.
 pub(super) struct Files {
-    /// The folder that they lie in.
+    /// Their folder.
     pub(super) folder: PathBuf,
     named: Vec<Named>,
 }
 
 impl Files {
-    /// Finds the IDX files in a folder, or below one that holds no pictures; nothing when there are
-    /// none.
+    /// Finds the IDX files in a folder, or below one without pictures. Empty if there are none.
     pub(super) fn find(folder: &Path) -> Vec<Files> {
         let here = Self::in_folder(folder);
         if !here.named.is_empty() {
             return vec![here];
         }
         let mut found = Vec::new();
-        match below(folder, DEPTH, &mut found) {
+        match below(folder, MAX_DEPTH, &mut found) {
             Some(()) => found,
             None => Vec::new(),
         }
@@ -65,17 +65,17 @@ impl Files {
     fn in_folder(folder: &Path) -> Files {
         let entries = fs_err::read_dir(folder).into_iter().flatten().flatten();
         let mut named: Vec<Named> = entries.filter_map(|entry| Named::of(&entry.path())).collect();
-        // The plain file before the packed one.
+        // Plain files before gzipped ones.
         named.sort_by_key(|file| {
             (file.path.extension().is_some_and(|e| e == "gz"), file.path.clone())
         });
         Files { folder: folder.into(), named }
     }
 
-    /// The only files that are found, of one set.
+    /// Returns the files of the single data set found.
     ///
     /// # Errors
-    /// [`DataError::IdxSeveral`] when there are more.
+    /// [`DataError::IdxSeveral`] when there are several sets.
     pub(super) fn only(source: &Path) -> Result<Files> {
         let path = source.display().to_string();
         let found = Self::find(source);
@@ -93,7 +93,7 @@ impl Files {
         Ok(found.into_iter().next().unwrap_or(Files { folder: source.into(), named: Vec::new() }))
     }
 
-    /// True when there are pictures of this part.
+    /// Returns true if this split has a picture file.
     pub(super) fn has(&self, part: Part) -> bool {
         self.of(part, true).next().is_some()
     }
@@ -102,11 +102,12 @@ impl Files {
         self.named.iter().filter(move |file| file.part == part && file.is_images == is_images)
     }
 
-    /// The pictures and the labels of a part: those whose names are alike, or all there are.
+    /// Returns the picture file and the label file of a split: those of the same form, or the only
+    /// two.
     ///
     /// # Errors
-    /// [`DataError::IdxMissing`] without one of them, [`DataError::IdxSeveral`] where it is not
-    /// clear which go together.
+    /// [`DataError::IdxMissing`] when one is missing, [`DataError::IdxSeveral`] when the pairing is
+    /// ambiguous.
     pub(super) fn pair(&self, part: Part) -> Result<(&Path, &Path)> {
         let path = || self.folder.display().to_string();
         let missing =
@@ -122,13 +123,13 @@ impl Files {
             (_, [], _) => Err(missing(false)),
             _ => {
                 let files = images.iter().chain(&labels).filter_map(|file| file.path.file_name());
-                let sets = quoted(&files.map(shown).collect::<Vec<_>>());
+                let sets = quoted(&files.map(display_name).collect::<Vec<_>>());
                 Err(DataError::IdxSeveral { path: path(), sets })
             }
         }
     }
 
-    /// What the name of a missing file would be.
+    /// Returns the expected name of a missing file.
     fn name_of(&self, part: Part, is_images: bool) -> String {
         let stem = if part == Part::Test { "t10k" } else { part.name() };
         let set = self.named.first().map_or("", |file| &file.set);
@@ -139,7 +140,7 @@ impl Files {
 }
 
 impl Named {
-    /// What a file's name says, if it is that of an IDX file.
+    /// Parses a file's name. None if it is not an IDX file.
     fn of(path: &Path) -> Option<Named> {
         let name = path.file_name()?.to_str()?.to_lowercase();
         let words: Vec<&str> = name.split(['-', '.', '_']).collect();
@@ -151,22 +152,25 @@ impl Named {
         // Kaggle wraps each file in a folder of its name.
         let inner = path.join(path.file_name()?);
         let path = [path.to_owned(), inner].into_iter().find(|path| path.is_file())?;
-        let of_kind = is_idx && VALUES.contains(values) && (is_images || *kind == "labels");
+        let of_kind = is_idx && VALUE_TYPES.contains(values) && (is_images || *kind == "labels");
         let form = name.replacen(kind, "", 1).replacen(dimensions, "", 1);
         of_kind.then(|| Named { set: set.join("-"), part, is_images, form, path })
     }
 }
 
-/// Adds what lies below a folder; nothing is returned when there are pictures or too much else.
+/// Adds the files below a folder. None if there are pictures or too many entries.
 fn below(folder: &Path, depth: usize, found: &mut Vec<Files>) -> Option<()> {
     let mut folders = Vec::new();
     for (i, entry) in fs_err::read_dir(folder).ok()?.flatten().enumerate() {
         let path = entry.path();
         let is_folder = path.is_dir();
-        if i >= ENTRIES || folders.len() > FOLDERS || (!is_folder && looks_like_picture(&path)) {
+        if i >= MAX_ENTRIES
+            || folders.len() > MAX_FOLDERS
+            || (!is_folder && looks_like_picture(&path))
+        {
             return None;
         }
-        if is_folder && !is_of_system(&entry.file_name()) {
+        if is_folder && !is_system_folder(&entry.file_name()) {
             folders.push(path);
         }
     }
@@ -182,7 +186,7 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<Files>) -> Option<()> {
     Some(())
 }
 
-/// Says where the files are when they lie deeper, and what lies there beside them.
+/// Reports the folder of the files if they lie deeper, and the ignored files beside them.
 pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut> {
     let found = Files::find(source).into_iter().next();
     let below =
@@ -191,12 +195,11 @@ pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut>
         below: below.filter(|name| !name.is_empty()).into_iter().collect(),
         ..LeftOut::default()
     };
-    // What lies beside may be too much, or closed to us: that is no reason not to read what was
-    // found.
+    // The ignored files may be too many or not accessible. That does not prevent reading the data.
     let Ok(tree) = Tree::read(source) else { return Ok(left) };
     left.loose = tree.folder(0).pictures.len() as u64;
-    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).holds);
-    left.folders = tree.holding(0).into_iter().map(folder).collect();
+    let folder = |at| (tree.folder(at).name.clone(), tree.folder(at).picture_count);
+    left.folders = tree.with_pictures(0).into_iter().map(folder).collect();
     for at in tree.below(0) {
         let folder = tree.folder(at);
         let has_data = used.iter().any(|file| file.parent() == Some(&folder.path));
@@ -212,19 +215,18 @@ pub(super) fn left_out(source: &Path, used: &BTreeSet<&Path>) -> Result<LeftOut>
     Ok(left)
 }
 
-/// Counts the files of a folder that are not used and no pictures; those whose names speak of IDX
-/// are named.
+/// Counts a folder's unused files other than pictures. Lists those whose names contain `idx`.
 fn count_files(folder: &Path, used: &BTreeSet<&Path>, left: &mut LeftOut) -> Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let (path, entry_name) = {
             let entry = entry?;
             (entry.path(), entry.file_name())
         };
-        let name = shown(&entry_name);
+        let name = display_name(&entry_name);
         if used.contains(path.as_path()) || name.starts_with('.') || !path.is_file() {
             continue;
         }
-        if name.to_lowercase().contains("idx") && left.beside.len() < BESIDE {
+        if name.to_lowercase().contains("idx") && left.beside.len() < MAX_LISTED {
             left.beside.push(name);
         } else if !looks_like_picture(&path) {
             left.file(&path);
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_relatives_are_known() {
+    fn parses_the_names_of_mnist_relatives() {
         for (name, set, part, is_images) in [
             ("train-images-idx3-ubyte", "", Part::Train, true),
             ("train-images.idx3-ubyte", "", Part::Train, true),
@@ -265,24 +267,24 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_labels_of_one_form_go_together() {
+    fn pairs_pictures_and_labels_of_the_same_form() {
         let (images, labels) = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte");
         let pair = |names: &[&str]| {
             let files = found(names)?;
             let (images, labels) = files.pair(Part::Train)?;
-            let name = |path: &Path| shown(path.file_name().unwrap());
+            let name = |path: &Path| display_name(path.file_name().unwrap());
             Ok::<_, crate::DataError>((name(images), name(labels)))
         };
         let (packed, of_packed) = (format!("{images}.gz"), format!("{labels}.gz"));
         let packed = [packed.as_str(), &of_packed];
-        // Of another set, unpacked beside the packed files of this one, or loaded again.
+        // An unpacked file of another set, or a second download.
         for name in [images.to_owned(), format!("{images} (1).gz")] {
             let files = [&packed[..], &[&name]].concat();
             assert_eq!(pair(&files).unwrap(), (packed[0].into(), packed[1].into()), "{name}");
         }
         let both = [&packed[..], &[images, labels]].concat();
         assert_eq!(pair(&both).unwrap(), (images.into(), labels.into()), "the plain ones first");
-        // Alone with each other they are a pair in any form.
+        // A single picture file and a single label file pair up in any form.
         assert!(pair(&[images, &of_packed]).is_ok());
         let unclear = [images, "train-images.idx3-ubyte", &of_packed];
         let refused = pair(&unclear).unwrap_err().to_string();
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn they_may_lie_deeper() {
+    fn finds_files_in_subfolders() {
         for prefix in ["raw/", "MNIST/raw/", "emnist/gzip/", "train-images-idx3-ubyte/"] {
             let files = found(&[&format!("{prefix}train-images-idx3-ubyte"), "notes.txt"]).unwrap();
             assert!(files.has(Part::Train), "{prefix}");
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn several_sets_are_refused() {
+    fn rejects_several_sets() {
         let refused = |names| found(names).err().unwrap().to_string();
         let two = refused(&[
             "emnist-letters-train-images-idx3-ubyte",

@@ -1,40 +1,40 @@
-//! Which folders are parts, which are classes, and which are neither.
+//! Decides which folders are splits, which are classes, and which are neither.
 //!
-//! Names and shape decide together: `train` beside `test` is a part, `train` beside `bus` and `car`
-//! with nothing but pictures in it is a class. `x_train` is a part where there is an `x_test`, or
-//! another one that holds the same folders. Folders that hold the same folders and have no names of
-//! parts are not classes either. Where it is not clear nothing is guessed: it is an error that
-//! shows the readings, and `data.layout` chooses one.
+//! Names and structure decide together: `train` beside `test` is a split, `train` beside `bus` and
+//! `car` with only pictures in it is a class. `x_train` is a split if there is an `x_test`, or
+//! another split with the same subfolders. Folders with the same subfolders and without split names
+//! are not classes either. Ambiguity is never resolved by guessing: it is an error that shows the
+//! readings, and `data.layout` chooses one.
 
 use std::collections::BTreeSet;
 
 use super::{
     DataError, Part,
-    alike::check_classes,
-    inside::{
+    class_check::check_classes,
+    contents::{
         class_root, is_known, looks_like_data, looks_like_parts, named_parts, names, part_of, rests,
     },
-    names::is_of_other_things,
+    names::is_non_data,
     tree::Tree,
 };
 use crate::{error::Result, settings::Layout};
 
-/// How a folder is read.
+/// How to read a folder.
 pub(super) struct Reading {
-    /// The folder of the parts or classes: the one that was given or one below.
+    /// The folder of the splits or classes: the given folder or one below.
     pub(super) at: usize,
-    /// The parts with their folders, in order; nothing where its folders are classes.
+    /// The splits with their folders, in order. None if the folders are classes.
     pub(super) parts: Option<Vec<(Part, usize)>>,
 }
 
-/// Finds out how the tree is read. `known` are the classes that are known already: of a model, or
-/// of the training part where another part is given apart.
+/// Determines how to read the tree. `known` lists the known classes: a model's, or the training
+/// set's when reading a separately given split.
 ///
 /// # Errors
-/// [`DataError::Unclear`], [`DataError::PartsInClass`], [`DataError::Beside`],
-/// [`DataError::Pieces`], [`DataError::Alike`], [`DataError::OtherThings`].
+/// [`DataError::AmbiguousLayout`], [`DataError::PartsInClass`], [`DataError::UnevenDepth`],
+/// [`DataError::NumberedFolders`], [`DataError::SameSubfolders`], [`DataError::NonDataFolders`].
 pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Result<Reading> {
-    // A run's own layout says nothing of other data that its model is asked about.
+    // A run's layout setting does not apply to other data for its model.
     let layout = if known.is_some() { Layout::Names } else { layout };
     let mut at = 0;
     while let Some(inner) = only_folder(tree, at, known).filter(|_| layout == Layout::Names) {
@@ -55,71 +55,73 @@ pub(super) fn read(tree: &Tree, layout: Layout, known: Option<&[String]>) -> Res
     Ok(Reading { at, parts })
 }
 
-/// Why there is no part to train on.
+/// Returns the error for a missing training set.
 pub(super) fn no_train_part(tree: &Tree, at: usize) -> DataError {
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    let inside = tree.inside(at);
+    let inside = tree.children(at);
     let train = inside.iter().find(|&&at| part_of(tree, at) == Some(Part::Train));
-    if let Some(&empty) = train.filter(|&&at| tree.folder(at).holds == 0) {
-        return DataError::NoPictures { path: path(empty), found: tree.passed_over(empty) };
+    if let Some(&empty) = train.filter(|&&at| tree.folder(at).picture_count == 0) {
+        return DataError::NoPictures { path: path(empty), found: tree.describe_files(empty) };
     }
     let parts: Vec<usize> = named_parts(tree, at).into_iter().map(|(_, at)| at).collect();
     let found = names(tree, if parts.is_empty() { inside } else { &parts });
-    let several = tree.holding(at).len() > 1;
+    let several = tree.with_pictures(at).len() > 1;
     DataError::NoTrainPart { path: path(at), found, several }
 }
 
-/// A folder, or one below it that nothing lies beside, that holds a training part with class
-/// folders, one of any kind and another part, or a part beside pictures of its own.
+/// Returns the folder, or the only folder below it, that holds a training set with class folders, a
+/// training set and another split, or a split beside loose pictures.
 fn parts_below(tree: &Tree, at: usize) -> Option<usize> {
-    let only = |&at: &usize| <[usize; 1]>::try_from(tree.holding(at)).ok().map(|[only]| only);
-    let train = |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.holding(*at).len() > 1;
+    let only = |&at: &usize| <[usize; 1]>::try_from(tree.with_pictures(at)).ok().map(|[only]| only);
+    let train =
+        |at: &usize| part_of(tree, *at) == Some(Part::Train) && tree.with_pictures(*at).len() > 1;
     let beside = |at: usize| {
         !tree.folder(at).pictures.is_empty()
-            && tree.holding(at).iter().any(|&at| part_of(tree, at).is_some())
+            && tree.with_pictures(at).iter().any(|&at| part_of(tree, at).is_some())
     };
-    std::iter::successors(Some(at), only)
-        .find(|&at| looks_like_parts(tree, at) || tree.holding(at).iter().any(train) || beside(at))
+    std::iter::successors(Some(at), only).find(|&at| {
+        looks_like_parts(tree, at) || tree.with_pictures(at).iter().any(train) || beside(at)
+    })
 }
 
-/// The single folder with pictures where it is no class, but holds the data.
+/// Returns the single folder with pictures if it wraps the data and is not a class.
 fn only_folder(tree: &Tree, at: usize, known: Option<&[String]>) -> Option<usize> {
-    let [only] = tree.holding(at)[..] else { return None };
+    let [only] = tree.with_pictures(at)[..] else { return None };
     let is_data = match part_of(tree, only) {
-        // `train` alone is a part.
+        // A single `train` is a split.
         Some(_) => looks_like_parts(tree, only),
         None => looks_like_data(tree, only),
     };
     (is_data && !is_known(tree, only, known)).then_some(only)
 }
 
-/// True when folders are parts, for training.
+/// Returns true if the folders are splits, for training.
 fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
-    let (parts, holding) = (named_parts(tree, at), tree.holding(at));
+    let (parts, children) = (named_parts(tree, at), tree.with_pictures(at));
     let named: BTreeSet<usize> = parts.iter().map(|(_, at)| *at).collect();
-    let others: Vec<usize> = holding.iter().copied().filter(|at| !named.contains(at)).collect();
+    let others: Vec<usize> = children.iter().copied().filter(|at| !named.contains(at)).collect();
     if parts.is_empty() {
-        let flat = flat_parts(tree, &holding);
+        let flat = flat_parts(tree, &children);
         if !flat.is_empty() {
-            return Err(unclear(tree, at, &flat, &others));
+            return Err(ambiguous(tree, at, &flat, &others));
         }
         return match others.into_iter().find_map(|at| parts_below(tree, at)) {
             Some(class) => Err(parts_in_class(tree, at, class)),
             None => Ok(false),
         };
     }
-    // Names that say other things too are parts where nothing else could be a class.
+    // Folders with a split name as prefix or suffix are splits if no other folder could be a class.
     let bare = parts.iter().all(|(_, at)| part_of(tree, *at).is_some());
-    let classes = others.iter().any(|&at| bare || !is_of_other_things(tree.last_name(at)));
+    let classes = others.iter().any(|&at| bare || !is_non_data(tree.last_name(at)));
     if !classes {
         return Ok(true);
     }
-    let has_classes = |at: usize| !tree.holding(at).is_empty();
+    let has_classes = |at: usize| !tree.with_pictures(at).is_empty();
     let mut train = parts.iter().filter(|(part, _)| *part == Part::Train).peekable();
-    let trains = train.peek().is_some() && train.all(|&(_, at)| has_classes(at));
+    let has_train = train.peek().is_some() && train.all(|&(_, at)| has_classes(at));
     let alone = parts.iter().all(|(part, _)| *part == Part::Train);
     match parts[..] {
-        _ if trains && !alone && bare => Ok(true),
+        _ if has_train && !alone && bare => Ok(true),
         [(Part::Train, at)]
             if !has_classes(at) && tree.last_name(at).eq_ignore_ascii_case("train") =>
         {
@@ -127,45 +129,47 @@ fn are_parts(tree: &Tree, at: usize) -> Result<bool> {
         }
         _ => {
             let parts: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
-            Err(unclear(tree, at, &parts, &others))
+            Err(ambiguous(tree, at, &parts, &others))
         }
     }
 }
 
-/// Folders with the names of a training and another part of the same thing, and nothing but
-/// pictures in them: these are hardly classes, and as parts they lack them.
+/// Returns folders named like a training set and another split of the same data, with only pictures
+/// in them. They are hardly classes, and as splits they lack class folders.
 fn flat_parts(tree: &Tree, folders: &[usize]) -> Vec<usize> {
     let named: Vec<_> = folders
         .iter()
-        .filter_map(|&at| Part::at_an_end(tree.last_name(at)).map(|(part, rest)| (part, rest, at)))
+        .filter_map(|&at| {
+            Part::from_prefix_or_suffix(tree.last_name(at)).map(|(part, rest)| (part, rest, at))
+        })
         .collect();
-    let (trains, others): (Vec<_>, Vec<_>) =
+    let (has_train, others): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|(part, ..)| *part == Part::Train);
-    let both: BTreeSet<&str> = rests(&trains).intersection(&rests(&others)).copied().collect();
-    let all = trains.iter().chain(&others).filter(|(_, rest, _)| both.contains(rest.as_str()));
+    let both: BTreeSet<&str> = rests(&has_train).intersection(&rests(&others)).copied().collect();
+    let all = has_train.iter().chain(&others).filter(|(_, rest, _)| both.contains(rest.as_str()));
     all.map(|(.., at)| *at).collect()
 }
 
-/// The error that shows two readings.
-fn unclear(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> DataError {
+/// Returns the error that shows both readings.
+fn ambiguous(tree: &Tree, at: usize, parts: &[usize], others: &[usize]) -> DataError {
     let named: BTreeSet<&usize> = parts.iter().collect();
     let others: Vec<usize> = others.iter().copied().filter(|at| !named.contains(at)).collect();
-    DataError::Unclear {
+    DataError::AmbiguousLayout {
         path: tree.folder(at).path.display().to_string(),
         parts: names(tree, parts),
         others: if others.is_empty() { "others".into() } else { names(tree, &others) },
-        trains: trains(tree, at),
+        has_train: has_train(tree, at),
     }
 }
 
-/// True when folders are parts, for classes that are known.
+/// Returns true if the folders are splits, given the known classes.
 fn are_parts_for(tree: &Tree, at: usize, known: &[String]) -> bool {
-    let (parts, holding) = (named_parts(tree, at), tree.holding(at));
+    let (parts, children) = (named_parts(tree, at), tree.with_pictures(at));
     let known_names: BTreeSet<&str> = known.iter().map(String::as_str).collect();
     let is_class = |at: &usize| known_names.contains(tree.last_name(*at));
     let above_classes =
-        |at: usize| tree.holding(class_root(tree, at, Some(known))).iter().any(is_class);
-    if parts.is_empty() || holding.iter().any(|at| is_class(at) && part_of(tree, *at).is_none()) {
+        |at: usize| tree.with_pictures(class_root(tree, at, Some(known))).iter().any(is_class);
+    if parts.is_empty() || children.iter().any(|at| is_class(at) && part_of(tree, *at).is_none()) {
         return false;
     }
     !parts.iter().all(|(_, at)| is_class(at)) || parts.iter().any(|(_, at)| above_classes(*at))
@@ -174,14 +178,14 @@ fn are_parts_for(tree: &Tree, at: usize, known: &[String]) -> bool {
 fn parts_in_class(tree: &Tree, at: usize, class: usize) -> DataError {
     let parts: Vec<usize> = named_parts(tree, class).into_iter().map(|(_, at)| at).collect();
     let path = |at: usize| tree.folder(at).path.display().to_string();
-    let (trains, parts) = (trains(tree, class), names(tree, &parts));
-    DataError::PartsInClass { path: path(at), class: path(class), parts, trains }
+    let (has_train, parts) = (has_train(tree, class), names(tree, &parts));
+    DataError::PartsInClass { path: path(at), class: path(class), parts, has_train }
 }
 
-/// True when a folder has a training part with class folders: its parts can be read as such.
-fn trains(tree: &Tree, at: usize) -> bool {
+/// Returns true if a folder has a training set with class folders, so its splits are usable.
+fn has_train(tree: &Tree, at: usize) -> bool {
     named_parts(tree, at).into_iter().any(|(part, at)| {
-        part == Part::Train && !tree.holding(class_root(tree, at, None)).is_empty()
+        part == Part::Train && !tree.with_pictures(class_root(tree, at, None)).is_empty()
     })
 }
 
@@ -189,7 +193,7 @@ fn trains(tree: &Tree, at: usize) -> bool {
 mod tests {
     use super::{super::fixtures::*, *};
 
-    /// What is read of these files: `PART:FOLDER`, or `FOLDER` where its folders are classes.
+    /// The reading of these files: `PART:FOLDER`, or `FOLDER` if its folders are classes.
     fn reading(files: &[&str], layout: Layout, known: Option<&[&str]>) -> String {
         let files: Vec<(&str, &str)> = files.iter().map(|name| (*name, "")).collect();
         let folder = folder(&files);
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_have_many_names() {
+    fn recognises_many_split_names() {
         for (files, expected) in [
             (["training/a/1.png", "testing/a/1.png"], "train:training test:testing"),
             (["training_set/a/1.png", "test_set/a/1.png"], "train:training_set test:test_set"),
@@ -228,18 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn a_part_may_be_wrapped_in_its_own_name() {
+    fn a_split_may_be_wrapped_in_a_folder_of_its_name() {
         let files = ["seg_train/seg_train/a/1.png", "seg_test/seg_test/a/1.png", "seg_pred/1.png"];
         auto(&files, "train:seg_train/seg_train test:seg_test/seg_test");
         let files = ["train/images/a/1.png", "train/images/b/1.png", "val/a/1.png"];
         auto(&files, "train:train/images val:val");
-        // One class is no wrapping.
+        // A single class is not a wrapper.
         auto(&["train/a/1.png", "val/a/1.png"], "train:train val:val");
         auto(&["train/a/b/1.png", "val/a/b/1.png"], "train:train val:val");
     }
 
     #[test]
-    fn what_lies_beside_two_parts_is_none() {
+    fn folders_beside_two_splits_are_ignored() {
         let parts = ["train/a/1.png", "val/a/1.png"];
         for beside in ["plots/1.png", "models/best.pt", "holdout2/x.txt", "extra/a/1.png"] {
             auto(&[&parts[..], &[beside]].concat(), "train:train val:val");
@@ -247,11 +251,11 @@ mod tests {
     }
 
     #[test]
-    fn the_data_may_lie_deeper() {
+    fn the_data_may_lie_in_a_subfolder() {
         auto(&["pets/a/1.png", "pets/b/1.png", "models/x.pt"], "classes of /pets");
         auto(&["x/y/train/a/1.png", "x/y/test/a/1.png", "1.txt"], "train:x/y/train test:x/y/test");
         auto(&["train/train/a/1.png", "train/test/a/1.png"], "train:train/train test:train/test");
-        // A class with its pictures in folders of their own has pictures of its own as well.
+        // A class with subfolders also has pictures of its own.
         auto(&["cat/1.png", "cat/x/2.png", "cat/y/3.png"], "classes of /");
     }
 
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_may_have_other_words_in_their_names() {
+    fn split_names_may_contain_other_words() {
         for (train, test) in [
             ("animals_train", "animals_test"),
             ("x_train", "x_test"),
@@ -304,14 +308,14 @@ mod tests {
                 .contains("two ways: `x_train`, `x_test` as parts, without `cat`")
         );
         assert_eq!(reading(&files, Layout::Parts, None), "train:x_train test:x_test");
-        // Nothing but pictures in them: as parts they cannot be read.
+        // Without class folders they cannot be read as splits.
         let files = ["x_train/1.png", "x_test/1.png"];
         assert!(reading(&files, Layout::Names, None).contains("two ways"));
         assert_eq!(reading(&files, Layout::Classes, None), "classes of /");
     }
 
     #[test]
-    fn folders_with_the_same_folders_are_no_classes() {
+    fn folders_with_the_same_subfolders_are_not_classes() {
         for folders in [
             &["fold1", "fold2", "fold3"][..],
             &["labeled", "unlabeled"],
@@ -339,7 +343,7 @@ mod tests {
                 .starts_with("the folders `x`, `y` of `DATA/train`")
         );
         assert_eq!(reading(&files, Layout::Parts, None), "train:train val:val");
-        // Folders of other names, one that both have, or pictures of their own beside them.
+        // Different subfolders, a single shared one, or loose pictures beside them.
         auto(
             &["pets/cat/1.png", "pets/dog/1.png", "plants/oak/1.png", "plants/fir/1.png"],
             "classes of /",
@@ -353,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_other_things_are_asked_about() {
+    fn non_data_folders_are_an_error() {
         let files = ["cat/1.png", "dog/1.png", "plots/1.png", "Logs/1.png"];
         let error = reading(&files, Layout::Names, None);
         assert!(
@@ -375,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_clear_is_refused() {
+    fn ambiguous_layouts_are_an_error() {
         for (files, parts, others) in [
             (["train/a/1.png", "plots/1.png", "x/1.png"], "`train`", "`plots`, `x`"),
             (["bus/1.png", "train/1.png", "test/1.png"], "`train`, `test`", "`bus`"),
@@ -410,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_one_thing_are_asked_about() {
+    fn numbered_folders_are_an_error() {
         for files in [
             ["fold1/1.png", "fold2/1.png", "fold10/1.png"],
             ["ham_images_part_1/1.png", "ham_images_part_2/1.png", "ham_images_part_3/1.png"],
@@ -431,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn known_classes_say_what_is_what() {
+    fn known_classes_resolve_ambiguity() {
         let with = |files: &[&str], known: &[&str]| reading(files, Layout::Classes, Some(known));
         let parts = ["testing/cat/1.png", "plots/1.png"];
         assert_eq!(with(&parts, &["cat", "dog"]), "test:testing");

@@ -1,13 +1,13 @@
-//! Data: from what a user has to rows, parts and classes.
+//! Turns a user's files into rows, splits and classes.
 //!
-//! DATA is a folder of class folders, with or without parts (`train/ val/ test/`) above them, a
-//! folder of IDX files, or `demo:NAME` for a built-in set. Everything is read once and kept as
-//! bytes.
+//! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files,
+//! or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
 
-mod alike;
 pub mod bounded;
 pub mod builtin;
+mod class_check;
 pub mod components;
+mod contents;
 mod error;
 mod fingerprint;
 mod fit;
@@ -15,7 +15,6 @@ mod fit;
 mod fixtures;
 mod idx;
 mod idx_files;
-mod inside;
 mod layout;
 mod left_out;
 mod limit;
@@ -48,55 +47,55 @@ use twox_hash::XxHash3_128;
 
 use self::{builtin::BuiltIn, preprocess::Preprocessing};
 pub use self::{
-    error::{DataError, Result, Ways},
+    error::{DataError, Readings, Result},
     fingerprint::{Fingerprint, fingerprint, identity},
     fit::{PADDING, picture_from_bytes, read_picture},
     left_out::LeftOut,
-    names::{is_of_system, looks_like_picture, shown},
+    names::{display_name, is_system_folder, looks_like_picture},
     record::{SplitRow, difference, parse_split, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
 };
 pub use crate::part::Part;
 use crate::settings::DataConfig;
 
-/// Samples ready to be trained on: rows of all parts, and which row is in which part.
+/// A data set ready for training: the rows and their split into training, validation and test set.
 #[derive(Clone)]
 pub struct Dataset {
     /// All samples.
     pub rows: Arc<dyn Rows>,
     /// Class of each row.
     pub targets: Vec<u32>,
-    /// Names of the classes, in their order.
+    /// Class names, in order.
     pub classes: Vec<String>,
-    /// What a row is.
+    /// The kind and shape of a row.
     pub input: Input,
-    /// Which rows are in which part.
+    /// The rows of the training, validation and test set.
     pub parts: Parts,
-    /// Where each row comes from: the file's path below the data folder with `/` between the names
-    /// (below `--val PATH`: `val/` and that), or the part and the row's number in it, as in
+    /// Origin of each row: the file's path below the data folder with `/` between the names (below
+    /// `--val PATH`: `val/` and that path), or the split and the row's index in it, as in
     /// `train/17`.
     pub names: Vec<String>,
-    /// Hash of each row's stored input (XXH3, 128 bits): recognises samples across runs and parts.
+    /// Hash of each row's stored input (XXH3, 128 bits). Identifies samples across runs and splits.
     pub hashes: Vec<u128>,
-    /// Files that could not be read.
+    /// Unreadable files.
     pub skipped: Vec<Skipped>,
-    /// What lies beside the data and is no part of it.
+    /// Ignored files and folders.
     pub left_out: LeftOut,
 }
 
-/// What a row is.
+/// The kind and shape of a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
     /// Pixels.
     Pictures(Picture),
-    /// Columns of numbers, by name.
+    /// Numeric columns, by name.
     Columns(Vec<String>),
 }
 
 impl Input {
-    /// "pictures of 64x64 grey pixels" or "3 columns".
-    fn words(&self) -> String {
+    /// Describes the input, as in "pictures of 64x64 grey pixels" or "3 columns".
+    fn describe(&self) -> String {
         match self {
             Input::Pictures(Picture { width, height, channels: 1 }) => {
                 format!("pictures of {width}x{height} grey pixels")
@@ -109,41 +108,41 @@ impl Input {
     }
 }
 
-/// Row numbers of each part.
+/// Row indices of the training, validation and test set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// For training.
+    /// Training set.
     pub train: Vec<u32>,
-    /// For choosing the best epoch.
+    /// Validation set: chooses the best epoch.
     pub val: Vec<u32>,
-    /// Never read by training.
+    /// Test set: training never reads it.
     pub test: Vec<u32>,
 }
 
-/// A file that was left out.
+/// An unreadable file that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     /// The file's path below the data folder.
     pub name: String,
-    /// Why.
+    /// The error message.
     pub reason: String,
 }
 
-/// Samples of one class.
+/// Sample counts of one class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
-    /// Name of the class.
+    /// Class name.
     pub class: String,
-    /// Samples in the training part.
+    /// Training samples.
     pub train: usize,
-    /// Samples in the validation part.
+    /// Validation samples.
     pub val: usize,
-    /// Samples in the test part.
+    /// Test samples.
     pub test: usize,
 }
 
 impl Dataset {
-    /// How many samples of each class are in each part, in the order of the classes.
+    /// Counts the samples of each class in each split, in class order.
     pub fn counts(&self) -> Vec<ClassCount> {
         let count = |part: &[u32]| count(&self.targets, part, self.classes.len());
         let Parts { train, val, test } = &self.parts;
@@ -157,12 +156,12 @@ impl Dataset {
         self.classes.iter().enumerate().map(class).collect()
     }
 
-    /// How many of some rows are of each class, in the order of the classes.
+    /// Counts `rows` per class, in class order.
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
         count(&self.targets, rows, self.classes.len()).into_iter().map(|n| n as u64).collect()
     }
 
-    /// The part of each row.
+    /// Returns the split of each row.
     pub fn part_of_rows(&self) -> Vec<Part> {
         let mut parts = vec![Part::Train; self.targets.len()];
         self.parts.val.iter().for_each(|&row| parts[row as usize] = Part::Val);
@@ -171,7 +170,7 @@ impl Dataset {
     }
 }
 
-/// Which form data has.
+/// The form of a data source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
     /// A folder of class folders.
@@ -183,7 +182,7 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    fn words(self) -> &'static str {
+    fn describe(self) -> &'static str {
         match self {
             SourceKind::Pictures => "a folder of pictures",
             SourceKind::Idx => "a folder of IDX files",
@@ -192,52 +191,51 @@ impl SourceKind {
     }
 }
 
-/// How data is opened.
+/// Options for opening a data set.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Size, colours, fit and the cut of the validation part.
+    /// Picture size, colours, fit and the validation split.
     pub data: DataConfig,
-    /// A validation part given apart, of the same kind as the data; it replaces the data's own.
-    /// Where its folder has parts, its `val` is used, else its `train` (IDX: its `t10k`, else its
-    /// `train`).
+    /// A separate validation set of the same kind as the data. It replaces the data's own. If its
+    /// folder is split, its `val` is used, else its `train` (IDX: its `t10k`, else its `train`).
     pub val: Option<PathBuf>,
-    /// A test part given apart, likewise.
+    /// A separate test set, likewise.
     pub test: Option<PathBuf>,
-    /// Any picture that cannot be read is an error, not only more than 5 %.
+    /// Makes any unreadable picture an error. Otherwise only more than 5 % is one.
     pub strict: bool,
-    /// Threads that read; the result does not depend on it.
+    /// Reader threads. The result does not depend on their number.
     pub threads: usize,
-    /// The model that the data is for, if there is one: its classes and shape apply, a class may
-    /// have any number of samples, and no training part is needed.
-    pub known: Option<Known>,
+    /// The trained model that will use the data, if any. Its classes and input shape apply, a class
+    /// may have any number of samples, and the training set may be missing.
+    pub known: Option<KnownModel>,
 }
 
-/// What a trained model knows of data.
+/// The classes and input of a trained model.
 #[derive(Debug, Clone)]
-pub struct Known {
-    /// Names of its classes.
+pub struct KnownModel {
+    /// Class names.
     pub classes: Vec<String>,
-    /// How it takes its input; overrides size, colours and fit of [`OpenOptions::data`].
+    /// Its preprocessing. Overrides size, colours and fit of [`OpenOptions::data`].
     pub preprocessing: Preprocessing,
 }
 
 impl OpenOptions {
-    /// Opening for training with one thread, where unreadable pictures may be skipped.
+    /// Options for training: one thread, and unreadable pictures may be skipped.
     pub fn new(data: DataConfig) -> Self {
         Self { data, val: None, test: None, strict: false, threads: 1, known: None }
     }
 
-    /// The parts given apart.
-    fn apart(&self) -> impl Iterator<Item = (Part, &Path)> {
+    /// The separately given splits.
+    fn separate(&self) -> impl Iterator<Item = (Part, &Path)> {
         let parts = [(Part::Val, &self.val), (Part::Test, &self.test)];
         parts.into_iter().filter_map(|(part, path)| Some((part, path.as_deref()?)))
     }
 }
 
-/// Is told how many files of how many are done, by any of the threads.
+/// Progress callback `(done, total)` in files. Any reader thread may call it.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// Finds out which form data has, from names alone.
+/// Detects the form of the data from names alone.
 ///
 /// # Errors
 /// [`DataError::Missing`], [`DataError::Table`] or [`DataError::NotAFolder`].
@@ -261,25 +259,27 @@ fn kind_of_path(source: &Path) -> Result<SourceKind> {
     })
 }
 
-/// Reads data and divides it into parts; where there is no validation part, one is cut off.
+/// Reads and splits a data set. Cuts a validation set off the training set if there is none.
 ///
-/// The result depends on the data, `options.data` and `options.known` alone.
+/// The result depends only on the data, `options.data` and `options.known`.
 ///
 /// # Errors
-/// Every [`DataError`] that is not about values or records; `Io` when a folder cannot be read.
+/// Every [`DataError`] except those about values or records; `Io` when a folder cannot be read.
 pub fn open(source: &str, options: &OpenOptions, progress: Progress<'_>) -> Result<Dataset> {
     let kind = kind_of(source)?;
-    for (part, path) in options.apart() {
+    for (part, path) in options.separate() {
         let got = kind_of_path(path)?;
         if got != kind {
             let (part, path) = (part.name(), path.display().to_string());
-            let (expected, got) = (kind.words(), got.words());
-            return Err(DataError::OtherKind { part, path, expected, got });
+            let (expected, got) = (kind.describe(), got.describe());
+            return Err(DataError::KindMismatch { part, path, expected, got });
         }
     }
     let data = match kind {
-        SourceKind::Pictures => pictures::open(source.as_ref(), options, progress)?.cut(options)?,
-        SourceKind::Idx => idx::open(source.as_ref(), options, progress)?.cut(options)?,
+        SourceKind::Pictures => {
+            pictures::open(source.as_ref(), options, progress)?.into_dataset(options)?
+        }
+        SourceKind::Idx => idx::open(source.as_ref(), options, progress)?.into_dataset(options)?,
         SourceKind::Demo => open_demo(source, options)?,
     };
     match &options.known {
@@ -289,7 +289,7 @@ pub fn open(source: &str, options: &OpenOptions, progress: Progress<'_>) -> Resu
     }
 }
 
-/// The built-in sets come in here.
+/// Opens a built-in set.
 fn open_demo(source: &str, options: &OpenOptions) -> Result<Dataset> {
     let name = source.trim_start_matches("demo:");
     let set = BuiltIn::from_name(name).ok_or_else(|| {
@@ -299,21 +299,21 @@ fn open_demo(source: &str, options: &OpenOptions) -> Result<Dataset> {
     set.open(options.data.color, options.threads)
 }
 
-/// Checks that rows and classes are those of the model.
-fn check_known(source: &str, data: &Dataset, known: &Known) -> Result<()> {
+/// Checks that input and classes match the model.
+fn check_known(source: &str, data: &Dataset, known: &KnownModel) -> Result<()> {
     let path = source.to_string();
     if data.input != known.preprocessing.input {
-        let (expected, got) = (known.preprocessing.input.words(), data.input.words());
-        return Err(DataError::OtherInput { path, expected, got });
+        let (expected, got) = (known.preprocessing.input.describe(), data.input.describe());
+        return Err(DataError::InputMismatch { path, expected, got });
     }
     if data.classes != known.classes {
         let (expected, got) = (quoted(&known.classes), quoted(&data.classes));
-        return Err(DataError::OtherClasses { path, expected, got });
+        return Err(DataError::ClassMismatch { path, expected, got });
     }
     Ok(())
 }
 
-/// Samples as a source gives them, before a validation part is cut off.
+/// Samples as read from a source, before the validation split.
 struct Samples {
     rows: MemoryRows,
     input: Input,
@@ -326,9 +326,9 @@ struct Samples {
 }
 
 impl Samples {
-    /// Cuts a validation part off where there is none.
-    fn cut(self, options: &OpenOptions) -> Result<Dataset> {
-        let (rows, most) = (self.targets.len(), record::LINES);
+    /// Cuts off a validation set if there is none.
+    fn into_dataset(self, options: &OpenOptions) -> Result<Dataset> {
+        let (rows, most) = (self.targets.len(), record::MAX_ROWS);
         if rows > most {
             return Err(DataError::TooManyRows { rows, most });
         }
@@ -337,13 +337,13 @@ impl Samples {
             rows.map(|(row, _)| row as u32).collect()
         };
         let (train, val, test) = (rows_of(Part::Train), rows_of(Part::Val), rows_of(Part::Test));
-        let cuts = val.is_empty();
+        let needs_validation = val.is_empty();
         if options.known.is_none() {
-            check_classes(&self.classes, &self.targets, &train, cuts)?;
+            check_classes(&self.classes, &self.targets, &train, needs_validation)?;
         }
-        let (train, val) = if cuts {
+        let (train, val) = if needs_validation {
             let DataConfig { val_fraction, split_seed, .. } = options.data;
-            split::cut(&self.targets, &train, self.classes.len(), val_fraction, split_seed)
+            split::stratified(&self.targets, &train, self.classes.len(), val_fraction, split_seed)
         } else {
             (train, val)
         };
@@ -361,7 +361,7 @@ impl Samples {
     }
 }
 
-/// How many of `rows` are of each class.
+/// Counts `rows` per class.
 fn count(targets: &[u32], rows: &[u32], classes: usize) -> Vec<usize> {
     let mut counts = vec![0; classes];
     for &row in rows {
@@ -370,22 +370,27 @@ fn count(targets: &[u32], rows: &[u32], classes: usize) -> Vec<usize> {
     counts
 }
 
-/// Checks that there are at least two classes, each with enough samples to train on.
-fn check_classes(classes: &[String], targets: &[u32], train: &[u32], cuts: bool) -> Result<()> {
+/// Checks that there are at least two classes, each with enough training samples.
+fn check_classes(
+    classes: &[String],
+    targets: &[u32],
+    train: &[u32],
+    needs_validation: bool,
+) -> Result<()> {
     if let [class] = classes {
         return Err(DataError::OneClass { class: class.clone() });
     }
     for (class, n) in classes.iter().cloned().zip(count(targets, train, classes.len())) {
         match n {
             0 => return Err(DataError::EmptyClass { class }),
-            1 if cuts => return Err(DataError::OneSample { class }),
+            1 if needs_validation => return Err(DataError::OneSample { class }),
             _ => {}
         }
     }
     Ok(())
 }
 
-/// XXH3-128 of each row's stored input.
+/// Hashes each row's stored input (XXH3, 128 bits).
 fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
     let mut bytes = vec![0; rows.fields()[Field::X.0].bytes()];
     let hash = |row| {
@@ -395,8 +400,7 @@ fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
     (0..rows.len() as u32).map(hash).collect()
 }
 
-/// The classes that a network knows, and whether one of them is this class in another form of
-/// writing.
+/// Lists the network's classes. Adds a hint if one of them is this class in another Unicode form.
 fn known_classes(class: &str, classes: &[String]) -> String {
     match classes.iter().find(|known| names::differ_in_form(class, known)) {
         None => quoted(classes),
@@ -418,7 +422,7 @@ mod tests {
     use super::{fixtures::*, *};
 
     #[test]
-    fn the_kind_is_known_from_names() {
+    fn detects_the_kind_from_names() {
         let pictures = folder(&[("cat/1.jpg", "")]);
         let idx = folder(&[("t10k-images-idx3-ubyte.gz", "")]);
         let kind = |folder: &tempfile::TempDir| kind_of(folder.path().to_str().unwrap()).unwrap();
@@ -427,56 +431,56 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_data_says_so() {
+    fn other_paths_are_explained() {
         let folder = folder(&[("a.csv", ""), ("b.npz", ""), ("c.jpg", "")]);
-        let complaint = |name: &str| {
+        let error_message = |name: &str| {
             let path = folder.path().join(name);
             kind_of(path.to_str().unwrap()).unwrap_err().to_string()
         };
-        assert!(complaint("none").starts_with("there is nothing at"));
-        assert!(complaint("none.csv").starts_with("there is nothing at"));
-        assert!(complaint("a.csv").contains("tables are not read yet"));
-        assert!(complaint("b.npz").contains("tables are not read yet"));
-        assert!(complaint("c.jpg").contains("is a file: data is a folder"));
+        assert!(error_message("none").starts_with("there is nothing at"));
+        assert!(error_message("none.csv").starts_with("there is nothing at"));
+        assert!(error_message("a.csv").contains("tables are not read yet"));
+        assert!(error_message("b.npz").contains("tables are not read yet"));
+        assert!(error_message("c.jpg").contains("is a file: data is a folder"));
     }
 
     #[test]
-    fn classes_need_two_samples_each_and_company() {
-        let one_class = complaint(&classes(&["cat"], 5), &options(4));
+    fn training_needs_two_classes_with_two_samples_each() {
+        let one_class = error_message(&classes(&["cat"], 5), &options(4));
         assert!(one_class.starts_with("`cat` is the only class"), "{one_class}");
         let folder = classes(&["cat", "dog"], 1);
-        let one_sample = complaint(&folder, &options(4));
+        let one_sample = error_message(&folder, &options(4));
         assert!(one_sample.starts_with("class `cat` has one sample"), "{one_sample}");
-        let apart = OpenOptions { val: Some(folder.path().into()), ..options(4) };
-        let data = opened(&folder, &apart).unwrap();
+        let with_val = OpenOptions { val: Some(folder.path().into()), ..options(4) };
+        let data = open_folder(&folder, &with_val).unwrap();
         assert_eq!((data.parts.train, data.parts.val), (vec![0, 1], vec![2, 3]));
         fs_err::create_dir(folder.path().join("bird")).unwrap();
-        assert_eq!(opened(&folder, &apart).unwrap().classes, ["cat", "dog"]);
+        assert_eq!(open_folder(&folder, &with_val).unwrap().classes, ["cat", "dog"]);
         fs_err::remove_dir_all(folder.path().join("cat")).unwrap();
-        let empty = complaint(&folder, &options(4));
+        let empty = error_message(&folder, &options(4));
         assert!(empty.starts_with("class `bird` has no picture"), "{empty}");
     }
 
     #[test]
-    fn parts_given_apart_are_of_the_same_kind() {
+    fn separate_splits_must_be_of_the_same_kind() {
         let (data, idx) = (classes(&["a", "b"], 3), folder(&[("t10k-images-idx3-ubyte", "")]));
         let with = |path: &Path| OpenOptions { test: Some(path.into()), ..options(4) };
-        let message = complaint(&data, &with(idx.path()));
+        let message = error_message(&data, &with(idx.path()));
         assert!(message.ends_with("is a folder of IDX files, the data is a folder of pictures: both must be the same kind"), "{message}");
-        let message = complaint(&data, &with(Path::new("/nowhere")));
+        let message = error_message(&data, &with(Path::new("/nowhere")));
         assert_eq!(message, "there is nothing at `/nowhere`");
     }
 
     #[test]
-    fn a_model_of_other_rows_or_classes_is_named() {
-        let data = opened(&classes(&["cat", "dog"], 3), &options(4)).unwrap();
+    fn rejects_data_of_another_shape_or_other_classes() {
+        let data = open_folder(&classes(&["cat", "dog"], 3), &options(4)).unwrap();
         let preprocessing = Preprocessing {
             input: data.input.clone(),
             fit: crate::settings::Fit::Squash,
             mean: vec![0.0],
             std: vec![1.0],
         };
-        let mut known = Known { classes: data.classes.clone(), preprocessing };
+        let mut known = KnownModel { classes: data.classes.clone(), preprocessing };
         assert!(check_known("demo:x", &data, &known).is_ok());
         known.classes.push("cow".into());
         let message = check_known("demo:x", &data, &known).unwrap_err().to_string();
@@ -491,9 +495,9 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_counted_by_class_and_part() {
+    fn counts_samples_by_class_and_split() {
         let folder = classes(&["train/a", "train/b", "test/b"], 10);
-        let data = opened(&folder, &options(4)).unwrap();
+        let data = open_folder(&folder, &options(4)).unwrap();
         let count =
             |class: &str, train, val, test| ClassCount { class: class.into(), train, val, test };
         assert_eq!(data.counts(), [count("a", 8, 2, 0), count("b", 8, 2, 10)]);
@@ -503,12 +507,12 @@ mod tests {
     }
 
     #[test]
-    fn the_cut_follows_its_own_seed() {
+    fn the_validation_split_follows_its_own_seed() {
         let folder = classes(&["a", "b"], 30);
         let mut options = options(4);
-        let first = opened(&folder, &options).unwrap().parts;
-        assert_eq!(first, opened(&folder, &options).unwrap().parts);
+        let first = open_folder(&folder, &options).unwrap().parts;
+        assert_eq!(first, open_folder(&folder, &options).unwrap().parts);
         options.data.split_seed = 1;
-        assert_ne!(first, opened(&folder, &options).unwrap().parts);
+        assert_ne!(first, open_folder(&folder, &options).unwrap().parts);
     }
 }

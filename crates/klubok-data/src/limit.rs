@@ -1,4 +1,4 @@
-//! A little of the data, for a quick trial: so many samples of each part.
+//! Subsamples the data for a quick trial: at most `limit` samples of each split.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use klubok_nn::{
 use super::{Dataset, Parts, count};
 use crate::{Result, part::Part, settings::DataConfig};
 
-/// The data with at most `settings.limit` rows in each part, drawn by `settings.split_seed`.
-/// Classes keep their shares, but each that a part has keeps a row of it, however small the limit.
-/// Rows of no part are left out.
+/// Returns the data with at most `settings.limit` rows per split, drawn by `settings.split_seed`.
+/// Class proportions stay, but every class of a split keeps at least one row, however small the
+/// limit. Drops rows outside all splits.
 pub(super) fn limited(data: Dataset, settings: &DataConfig) -> Result<Dataset> {
     let drawn = |part: Part, rows: &[u32]| draw(&data, rows, settings, part as u32);
     let parts = [
@@ -22,12 +22,12 @@ pub(super) fn limited(data: Dataset, settings: &DataConfig) -> Result<Dataset> {
     ];
     let mut kept = parts.concat();
     kept.sort_unstable();
-    // Rows in ascending order keep their order.
-    let place = |row: &u32| kept.partition_point(|other| other < row) as u32;
-    let [train, val, test] = parts.map(|part| part.iter().map(place).collect());
+    // Ascending rows keep their order.
+    let new_index = |row: &u32| kept.partition_point(|other| other < row) as u32;
+    let [train, val, test] = parts.map(|part| part.iter().map(new_index).collect());
     let of = |row: &u32| *row as usize;
     Ok(Dataset {
-        rows: Arc::new(chosen(&data, &kept)?),
+        rows: Arc::new(copy_rows(&data, &kept)?),
         targets: kept.iter().map(|row| data.targets[of(row)]).collect(),
         names: kept.iter().map(|row| data.names[of(row)].clone()).collect(),
         hashes: kept.iter().map(|row| data.hashes[of(row)]).collect(),
@@ -36,7 +36,7 @@ pub(super) fn limited(data: Dataset, settings: &DataConfig) -> Result<Dataset> {
     })
 }
 
-/// Some rows of a part, in ascending order.
+/// Draws rows of a split, in ascending order.
 fn draw(data: &Dataset, rows: &[u32], settings: &DataConfig, part: u32) -> Vec<u32> {
     let classes = data.classes.len();
     let limit = settings.limit.min(rows.len());
@@ -46,7 +46,7 @@ fn draw(data: &Dataset, rows: &[u32], settings: &DataConfig, part: u32) -> Vec<u
         let mut members: Vec<u32> = of_class.copied().collect();
         let stream = &mut Stream::new(settings.split_seed, Purpose::Split, 1 + part, class as u64);
         stream.shuffle(&mut members);
-        // Rounded so that all classes together are as many as the limit.
+        // Rounded so that the class sizes sum to the limit.
         let share = |n: usize| (n as u128 * limit as u128 / rows.len().max(1) as u128) as usize;
         members.truncate((share(before + n) - share(before)).max(1));
         before += n;
@@ -56,7 +56,7 @@ fn draw(data: &Dataset, rows: &[u32], settings: &DataConfig, part: u32) -> Vec<u
     drawn
 }
 
-fn chosen(data: &Dataset, kept: &[u32]) -> Result<MemoryRows> {
+fn copy_rows(data: &Dataset, kept: &[u32]) -> Result<MemoryRows> {
     let mut rows = MemoryRows::empty(kept.len());
     for (field, spec) in data.rows.fields().iter().enumerate() {
         let mut bytes = vec![0; spec.bytes() * kept.len()];
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_keeps_so_many_with_its_classes_in_proportion() {
+    fn limits_each_split_and_keeps_class_proportions() {
         let (all, few) = (pets(0, 0), pets(50, 0));
         assert!(all.parts.train.len() > 50 && all.parts.val.len() > 50);
         for (part, rows) in [(&few.parts.train, "train"), (&few.parts.val, "val")] {
@@ -90,7 +90,7 @@ mod tests {
             few.rows.len(),
             few.parts.train.len() + few.parts.val.len() + few.parts.test.len()
         );
-        // Each row is the one it was.
+        // Each row keeps its name, content, class and split.
         for (row, name) in few.names.iter().enumerate() {
             let before = all.names.iter().position(|other| other == name).unwrap();
             assert_eq!(few.hashes[row], all.hashes[before]);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_draws_and_no_class_is_lost() {
+    fn the_seed_decides_and_every_class_keeps_a_row() {
         assert_eq!(pets(50, 3).names, pets(50, 3).names);
         assert_ne!(pets(50, 3).names, pets(50, 4).names);
         let one = pets(1, 0);

@@ -1,9 +1,9 @@
-//! What the system lets this process have: memory and threads. Linux says so in files; elsewhere
-//! nothing is known.
+//! Reads the memory and thread limits of this process. Linux exposes them as files; elsewhere they
+//! are unknown.
 //!
-//! The least of several limits counts: what the machine has left, what the process may have
-//! (`ulimit`), and what the control groups may have that it is in. Others take from the same, so
-//! what is said here may be gone a moment later.
+//! The smallest limit applies: the machine's free memory, the process limits (`ulimit`), and the
+//! limits of its control groups. Other processes share these resources, so the values may change at
+//! any time.
 
 use std::{
     path::{Component, Path, PathBuf},
@@ -14,66 +14,67 @@ use klubok_nn::PlanError;
 
 use crate::bounded;
 
-/// Most bytes of one of the system's files.
-const FILE: u64 = 1 << 20;
-/// What stays free for everything small: where nothing is left, the next small thing ends the
-/// process without a word.
-const SPARE: u64 = 4 << 20;
-/// What a thread may take beside its work: its stack and a heap of its own.
-const THREAD: u64 = 128 << 20;
+/// Maximum bytes of a system file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Reserve for small allocations. Without it the next one would abort the process without a
+/// message.
+const RESERVE_BYTES: u64 = 4 << 20;
+/// Maximum memory of a thread besides its work: its stack and its own heap.
+const THREAD_BYTES: u64 = 128 << 20;
 
-/// Bytes of memory that this process may still take.
+/// Returns the bytes of memory that this process may still allocate.
 pub fn available_memory() -> Option<u64> {
     memory(Path::new("/"))
 }
 
-/// Most bytes of a file of numbers, which is as large as a network: half of the memory there is,
-/// since they are in it twice while they are read.
-pub fn file_of_numbers() -> u64 {
+/// Returns the maximum bytes of a tensor file: half of the available memory, since reading holds
+/// the numbers twice.
+pub fn max_tensor_file_bytes() -> u64 {
     available_memory().map_or(u64::MAX, |bytes| bytes / 2)
 }
 
-/// The same without the limits of the process itself: the system lets nobody go beyond those, but
-/// gives away more memory than the machine and control groups have.
+/// As [`available_memory`], without the process limits. The system enforces those, but it
+/// overcommits the memory of the machine and of control groups.
 pub fn machine_memory() -> Option<u64> {
     machine(Path::new("/"))
 }
 
-/// Threads that this process may still start; where others of the same user have some, fewer.
+/// Returns the threads that this process may still start. Threads of the same user's other
+/// processes reduce them further.
 pub fn available_threads() -> Option<u64> {
     threads(Path::new("/"))
 }
 
-/// Files that this process may have open at once; none where the system does not say, or says that
-/// there is no limit.
-pub fn files() -> Option<u64> {
+/// Returns the maximum open files of this process. None if it is unknown or unlimited.
+pub fn max_open_files() -> Option<u64> {
     number_after(&read(Path::new("/proc/self/limits")), "Max open files")
 }
 
-/// Whether so many bytes can be had, as far as the system tells.
-pub fn fits(bytes: u64) -> bool {
+/// Returns true if this many bytes are available, as far as the system reports.
+pub fn fits_in_memory(bytes: u64) -> bool {
     isize::try_from(bytes).is_ok()
-        && available_memory().is_none_or(|available| bytes.saturating_add(SPARE) <= available)
+        && available_memory()
+            .is_none_or(|available| bytes.saturating_add(RESERVE_BYTES) <= available)
 }
 
-/// Refuses a network that takes so many bytes more than there are.
+/// Rejects a network that needs more than the available memory.
 ///
 /// # Errors
 /// [`PlanError::Memory`].
 pub fn check_network(bytes: u64) -> Result<(), PlanError> {
-    let needed = bytes.saturating_add(SPARE);
+    let needed = bytes.saturating_add(RESERVE_BYTES);
     let memory = || PlanError::Memory { needed, available: available_memory() };
-    fits(bytes).then_some(()).ok_or_else(memory)
+    fits_in_memory(bytes).then_some(()).ok_or_else(memory)
 }
 
-/// Does `work` on `threads` threads at once, this one among them, or on as many as can be had. Each
-/// takes what is left to do until there is none, so how many there are decides nothing but the
+/// Runs `work` on `threads` threads at once, this one included, or on fewer if the system allows no
+/// more. Each call of `work` takes tasks until none is left, so the thread count only affects the
 /// time.
 ///
 /// # Panics
 /// When `work` does.
-pub fn together(threads: usize, work: impl Fn() + Sync) {
-    let most = available_memory().map_or(u64::MAX, |available| available / THREAD);
+pub fn run_on_threads(threads: usize, work: impl Fn() + Sync) {
+    let most = available_memory().map_or(u64::MAX, |available| available / THREAD_BYTES);
     let others = (threads as u64).min(most).saturating_sub(1);
     thread::scope(|scope| {
         let start = |_| thread::Builder::new().spawn_scoped(scope, &work).ok();
@@ -90,15 +91,15 @@ pub fn together(threads: usize, work: impl Fn() + Sync) {
 fn memory(root: &Path) -> Option<u64> {
     let status = read(&root.join("proc/self/status"));
     let limits = read(&root.join("proc/self/limits"));
-    let rest = |limit, taken| left(number_after(&limits, limit), kib(&status, taken));
+    let rest = |limit, taken| remaining(number_after(&limits, limit), kib_to_bytes(&status, taken));
     let process = [rest("Max address space", "VmSize:"), rest("Max data size", "VmData:")];
     process.into_iter().chain([machine(root)]).flatten().min()
 }
 
 fn machine(root: &Path) -> Option<u64> {
-    let all = kib(&read(&root.join("proc/meminfo")), "MemAvailable:");
+    let all = kib_to_bytes(&read(&root.join("proc/meminfo")), "MemAvailable:");
     let groups = groups(root, "memory").map(|group| {
-        // Pages of files are given back when memory is short.
+        // The system reclaims the page cache when memory is short.
         let stat = read(&group.join("memory.stat"));
         let of = |names: [&str; 2]| names.iter().find_map(|name| number_after(&stat, name));
         let files =
@@ -106,7 +107,7 @@ fn machine(root: &Path) -> Option<u64> {
                 .map(|names| of(names).unwrap_or(0));
         let taken = number(&group, ["memory.current", "memory.usage_in_bytes"]);
         let taken = taken.map(|taken| taken.saturating_sub(files.iter().sum()));
-        left(number(&group, ["memory.max", "memory.limit_in_bytes"]), taken)
+        remaining(number(&group, ["memory.max", "memory.limit_in_bytes"]), taken)
     });
     groups.chain([all]).flatten().min()
 }
@@ -114,14 +115,16 @@ fn machine(root: &Path) -> Option<u64> {
 fn threads(root: &Path) -> Option<u64> {
     let status = read(&root.join("proc/self/status"));
     let limit = number_after(&read(&root.join("proc/self/limits")), "Max processes");
-    let process = left(limit.filter(|_| !privileged(&status)), number_after(&status, "Threads:"));
-    let groups = groups(root, "pids")
-        .map(|group| left(number(&group, ["pids.max"; 2]), number(&group, ["pids.current"; 2])));
+    let process =
+        remaining(limit.filter(|_| !is_superuser(&status)), number_after(&status, "Threads:"));
+    let groups = groups(root, "pids").map(|group| {
+        remaining(number(&group, ["pids.max"; 2]), number(&group, ["pids.current"; 2]))
+    });
     groups.chain([process]).flatten().min()
 }
 
-/// The system does not count the processes of its administrator.
-fn privileged(status: &str) -> bool {
+/// Returns true for a superuser, whose processes the system does not limit.
+fn is_superuser(status: &str) -> bool {
     let of = |name| status.lines().find_map(|line| line.strip_prefix(name));
     let user = of("Uid:").and_then(|ids| ids.split_whitespace().next()) == Some("0");
     let rights = of("CapEff:").and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
@@ -129,8 +132,7 @@ fn privileged(status: &str) -> bool {
     user || rights.is_some_and(|rights| rights & (1 << 21 | 1 << 24) != 0)
 }
 
-/// The folders of the control groups that this process is in and that count `what`, the innermost
-/// first.
+/// Returns the folders of this process's control groups that limit `what`, innermost first.
 fn groups(root: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
     let mounts = root.join("sys/fs/cgroup");
     let mut folders = Vec::new();
@@ -144,8 +146,7 @@ fn groups(root: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
         } else {
             continue;
         };
-        // In a container the path may be that of the host, and nothing but its top is there to be
-        // read.
+        // In a container the path may be the host's, and only the top folder is readable.
         let path = Path::new(path.trim_start_matches('/'));
         let inner = path.components().all(|part| matches!(part, Component::Normal(_)));
         let path = if inner { path } else { Path::new("") };
@@ -156,27 +157,27 @@ fn groups(root: &Path, what: &str) -> impl Iterator<Item = PathBuf> {
 }
 
 fn read(file: &Path) -> String {
-    bounded::read_to_string(file, FILE).unwrap_or_default()
+    bounded::read_to_string(file, MAX_FILE_BYTES).unwrap_or_default()
 }
 
-/// What is left of a limit, if there is one.
-fn left(limit: Option<u64>, taken: Option<u64>) -> Option<u64> {
+/// Returns the rest of a limit, if there is one.
+fn remaining(limit: Option<u64>, taken: Option<u64>) -> Option<u64> {
     limit.map(|limit| limit.saturating_sub(taken.unwrap_or(0)))
 }
 
-/// The number that stands alone in the first of these files; `None` for `max`, too.
+/// Returns the number in the first of these files that holds one; `None` for `max`, too.
 fn number(folder: &Path, files: [&str; 2]) -> Option<u64> {
     files.iter().find_map(|file| read(&folder.join(file)).trim().parse().ok())
 }
 
-/// The number after a word at the beginning of a line; `None` for `unlimited`.
+/// Returns the number after a word at the start of a line; `None` for `unlimited`.
 fn number_after(text: &str, word: &str) -> Option<u64> {
     let of = |line: &str| line.strip_prefix(word)?.split_whitespace().next()?.parse().ok();
     text.lines().find_map(of)
 }
 
-/// Bytes, where a line says kB.
-fn kib(text: &str, word: &str) -> Option<u64> {
+/// Converts a value in kB to bytes.
+fn kib_to_bytes(text: &str, word: &str) -> Option<u64> {
     number_after(text, word)?.checked_mul(1024)
 }
 
@@ -189,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with these files, as they stand below `/`.
+    /// Creates a folder with these files, as below `/`.
     fn system(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -220,7 +221,7 @@ Max address space         409600               unlimited            bytes
         Threads:\t7\nCapEff:\t0000000000000000\n";
 
     #[test]
-    fn where_nothing_is_said_nothing_is_known() {
+    fn unreported_limits_are_unknown() {
         memory_is(&[], None);
         threads_are(&[], None);
         let unlimited =
@@ -229,19 +230,19 @@ Max address space         409600               unlimited            bytes
     }
 
     #[test]
-    fn the_limits_of_the_process_count() {
+    fn process_limits_apply() {
         let files = [("proc/self/limits", LIMITS), ("proc/self/status", STATUS)];
         memory_is(&files, Some(409_600 - 300 * 1024));
         threads_are(&files, Some(93));
     }
 
     #[test]
-    fn what_the_machine_has_left_counts() {
+    fn the_free_memory_of_the_machine_applies() {
         memory_is(&[("proc/meminfo", "MemTotal: 9 kB\nMemAvailable:    5 kB\n")], Some(5 * 1024));
     }
 
     #[test]
-    fn the_administrator_may_start_any_number() {
+    fn superusers_have_no_thread_limit() {
         for (from, to) in
             [("Uid:\t1000", "Uid:\t0"), ("CapEff:\t0000000000", "CapEff:\t0000000001")]
         {
@@ -251,7 +252,7 @@ Max address space         409600               unlimited            bytes
     }
 
     #[test]
-    fn every_group_above_counts_and_files_in_memory_do_not() {
+    fn all_ancestor_groups_apply_without_the_page_cache() {
         let files = [
             ("proc/self/cgroup", "0::/a/b\n"),
             ("sys/fs/cgroup/a/b/memory.max", "max\n"),
@@ -269,7 +270,7 @@ Max address space         409600               unlimited            bytes
     }
 
     #[test]
-    fn groups_of_the_first_version_count() {
+    fn version_1_groups_apply() {
         let files = [
             ("proc/self/cgroup", "4:memory:/x\n3:cpu,pids:/x\n"),
             ("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "5000\n"),
@@ -283,7 +284,7 @@ Max address space         409600               unlimited            bytes
     }
 
     #[test]
-    fn in_a_container_the_top_counts_and_no_path_leads_out_of_it() {
+    fn in_a_container_only_the_top_group_applies() {
         for path in ["/docker/no/such", "/../../..", "/a/../..", "not a path"] {
             let lines = format!("0::{path}\nno line\n:\n");
             let files = [("proc/self/cgroup", &*lines), ("sys/fs/cgroup/memory.max", "77\n")];
@@ -292,15 +293,19 @@ Max address space         409600               unlimited            bytes
     }
 
     #[test]
-    fn what_no_machine_has_does_not_fit() {
-        assert!(fits(1000) && !fits(u64::MAX) && !fits(isize::MAX as u64 + 1));
+    fn impossible_sizes_do_not_fit() {
+        assert!(
+            fits_in_memory(1000)
+                && !fits_in_memory(u64::MAX)
+                && !fits_in_memory(isize::MAX as u64 + 1)
+        );
     }
 
     #[test]
-    fn all_is_done_once_by_however_many_threads() {
+    fn any_number_of_threads_runs_each_task_once() {
         for threads in [0, 1, 2, 9] {
             let (todo, done) = (Mutex::new(0..1000), AtomicUsize::new(0));
-            together(threads, || {
+            run_on_threads(threads, || {
                 while let Some(i) = { todo.lock().unwrap().next() } {
                     done.fetch_add(i, Ordering::Relaxed);
                 }
@@ -310,11 +315,13 @@ Max address space         409600               unlimited            bytes
     }
 
     #[test]
-    fn a_panic_of_any_thread_arrives() {
+    fn panics_propagate_from_any_thread() {
         let first = thread::current().id();
         for mine in [true, false] {
             let caught = std::panic::catch_unwind(|| {
-                together(2, || assert!((thread::current().id() == first) != mine, "mine: {mine}"));
+                run_on_threads(2, || {
+                    assert!((thread::current().id() == first) != mine, "mine: {mine}");
+                });
             });
             let panic = caught.unwrap_err().downcast::<String>().unwrap();
             assert_eq!(*panic, format!("mine: {mine}"));
@@ -323,8 +330,8 @@ Max address space         409600               unlimited            bytes
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_system_says_what_it_has() {
+    fn linux_reports_its_limits() {
         assert!(available_memory().is_some_and(|bytes| bytes > 1 << 20));
-        assert!(files().is_none_or(|files| files > 3));
+        assert!(max_open_files().is_none_or(|files| files > 3));
     }
 }

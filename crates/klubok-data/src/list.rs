@@ -1,8 +1,9 @@
-//! The picture files of the data with their parts and classes, without reading one.
+//! Lists the picture files with their splits and classes, without reading any.
 //!
-//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`: [`layout`](super::layout) says which folders are
-//! what. Below a class folder pictures are found at any depth. Hidden files and folders of systems
-//! are passed over; all else that is not used is counted. Order is the byte order of the names.
+//! `DATA/cat/1.jpg` or `DATA/train/cat/1.jpg`: [`layout`](super::layout) decides which folders are
+//! splits and classes. A class folder's pictures may lie at any depth. Hidden files and system
+//! folders are skipped; everything else that is not used is counted. The order is the byte order of
+//! the names.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,11 +12,11 @@ use std::{
 
 use super::{
     DataError, LeftOut, OpenOptions, Part,
-    alike::copies,
-    inside::class_root,
+    class_check::copies,
+    contents::class_root,
     known_classes,
     layout::{self, Reading, no_train_part},
-    names::shown,
+    names::display_name,
     tree::Tree,
 };
 use crate::{error::Result, settings::Layout};
@@ -23,49 +24,49 @@ use crate::{error::Result, settings::Layout};
 /// A picture file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct File {
-    /// Where it is.
+    /// Its full path.
     pub(super) path: PathBuf,
-    /// Its path below the data folder with `/` between the names; below `--val PATH`: `val/` and
-    /// that.
+    /// Its path below the data folder with `/` between the names (below `--val PATH`: `val/` and
+    /// that path).
     pub(super) name: String,
-    /// Number of its class.
+    /// Index of its class.
     pub(super) class: u32,
-    /// The part it is in.
+    /// Its split.
     pub(super) part: Part,
 }
 
-/// All picture files of the data.
+/// All picture files of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Listing {
-    /// Names of the classes: those of the training part in byte order, or those the model knows.
+    /// Class names: the training set's in byte order, or the model's.
     pub(super) classes: Vec<String>,
-    /// The files: training, validation, test, each in byte order of names.
+    /// The files of training, validation and test set, each in byte order of names.
     pub(super) files: Vec<File>,
-    /// What else lies there.
+    /// Ignored files and folders.
     pub(super) left_out: LeftOut,
 }
 
-/// Lists the pictures of `source` and of the parts given apart.
+/// Lists the pictures of `source` and of separately given splits.
 pub(super) fn list(source: &Path, options: &OpenOptions) -> Result<Listing> {
     let mut listing = Listing::default();
     listing.add_source(source, options)?;
-    for (part, path) in options.apart() {
-        listing.add_apart(path, part)?;
+    for (part, path) in options.separate() {
+        listing.add_separate(path, part)?;
     }
     listing.files.sort_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
     listing.left_out.folders.sort();
     Ok(listing)
 }
 
-/// The class folders of a part.
+/// The class folders of a split.
 struct Root<'a> {
     tree: &'a Tree,
-    /// The folder that they lie in.
+    /// Their parent folder.
     at: usize,
     part: Part,
-    /// The part is given apart: names begin with it and go on below `at`.
-    apart: bool,
-    /// Every folder is a class, whatever it holds.
+    /// The split is given separately: names begin with it and continue below `at`.
+    separate: bool,
+    /// Every folder is a class, whatever it contains.
     all: bool,
 }
 
@@ -76,61 +77,62 @@ impl Listing {
         self.classes = options.known.as_ref().map_or_else(Vec::new, |known| known.classes.clone());
         let Reading { at, parts } =
             layout::read(&tree, options.data.layout, (!trains).then_some(&self.classes))?;
-        self.pass_down(&tree, 0, at);
+        self.descend(&tree, 0, at);
         let all = options.data.layout == Layout::Classes;
-        let root = |part, at| Root { tree: &tree, at, part, apart: false, all };
+        let root = |part, at| Root { tree: &tree, at, part, separate: false, all };
         let Some(mut parts) = parts else {
             return self.add_part(&root(Part::Train, at), trains);
         };
         let all: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
-        self.leave(&tree, at, &all);
+        self.ignore_except(&tree, at, &all);
         if trains && !parts.iter().any(|(part, _)| *part == Part::Train) {
             return Err(no_train_part(&tree, at));
         }
-        parts.retain(|(part, _)| options.apart().all(|(apart, _)| apart != *part));
+        parts.retain(|(part, _)| options.separate().all(|(separate, _)| separate != *part));
         check_once(&tree, at, &parts)?;
         let mut wrapper = None;
         for (part, folder) in parts {
             let is_first = trains && part == Part::Train;
             let classes = class_root(&tree, folder, (!is_first).then_some(&self.classes));
-            // Kaggle's test pictures have no classes: they cannot be used, and training does
-            // without.
+            // Kaggle's test pictures have no classes. Training ignores them.
             if !is_first && self.has_no_classes(&tree, classes, wrapper) {
                 if trains {
-                    self.leave_folder(&tree, folder);
+                    self.ignore_folder(&tree, folder);
                     continue;
                 }
-                // To measure a network on other parts instead would be another question.
+                // Evaluating a network on other splits instead would answer another question.
                 let path = tree.folder(classes).path.display().to_string();
-                return Err(DataError::NoClasses { path, found: tree.passed_over(classes) });
+                return Err(DataError::NoClasses { path, found: tree.describe_files(classes) });
             }
             wrapper = wrapper.or((is_first && classes != folder).then(|| tree.last_name(classes)));
-            self.pass_down(&tree, folder, classes);
+            self.descend(&tree, folder, classes);
             self.add_part(&root(part, classes), is_first)?;
         }
         Ok(())
     }
 
-    /// True when a part has nothing but pictures, or a folder of them that is there for no class:
-    /// of its own name, of a name that says nothing, or of the name that the class folders of the
-    /// training part lie in.
+    /// Returns true if a split has only loose pictures, or a single folder of them that is not a
+    /// class: one with the split's name, a generic name, or the name of the training set's wrapper
+    /// folder.
     fn has_no_classes(&self, tree: &Tree, part: usize, wrapper: Option<&str>) -> bool {
-        match tree.holding(part)[..] {
+        match tree.with_pictures(part)[..] {
             [] => true,
             [only] => {
                 let name = tree.last_name(only);
                 let wraps = wrapper == Some(name)
                     || name == tree.last_name(part)
-                    || Part::says_nothing(name);
-                wraps && tree.holding(only).is_empty() && !self.classes.iter().any(|c| c == name)
+                    || Part::is_generic_name(name);
+                wraps
+                    && tree.with_pictures(only).is_empty()
+                    && !self.classes.iter().any(|c| c == name)
             }
             _ => false,
         }
     }
 
-    /// Adds a part given by its own path: that path, or where it has parts, the one of that name,
+    /// Adds a separately given split: the path itself, or in a split folder its split of that name,
     /// else its `train`.
-    fn add_apart(&mut self, path: &Path, part: Part) -> Result<()> {
+    fn add_separate(&mut self, path: &Path, part: Part) -> Result<()> {
         let tree = Tree::read(path)?;
         let Reading { mut at, parts } = layout::read(&tree, Layout::Names, Some(&self.classes))?;
         if let Some(parts) = parts {
@@ -141,28 +143,29 @@ impl Listing {
                 return Err(no_train_part(&tree, at));
             };
             check_once(&tree, at, &used)?;
-            // Its other parts may be used as such.
+            // Its other splits do not count as ignored.
             let all: Vec<usize> = parts.iter().map(|(_, at)| *at).collect();
-            self.leave_way(&tree, 0, at);
-            self.leave(&tree, at, &all);
+            self.ignore_beside_path(&tree, 0, at);
+            self.ignore_except(&tree, at, &all);
             at = class_root(&tree, folder, Some(&self.classes));
-            self.leave_way(&tree, folder, at);
+            self.ignore_beside_path(&tree, folder, at);
         }
-        self.add_part(&Root { tree: &tree, at, part, apart: true, all: false }, false)
+        self.add_part(&Root { tree: &tree, at, part, separate: true, all: false }, false)
     }
 
-    /// Adds the pictures of a part; the first part names the classes.
+    /// Adds the pictures of a split. The first split defines the classes.
     fn add_part(&mut self, root: &Root<'_>, names_classes: bool) -> Result<()> {
         let Root { tree, at, .. } = *root;
-        let (path, mut folders) = (tree.folder(at).path.display().to_string(), tree.holding(at));
-        if tree.inside(at).is_empty() {
-            return Err(DataError::NoClasses { path, found: tree.passed_over(at) });
+        let (path, mut folders) =
+            (tree.folder(at).path.display().to_string(), tree.with_pictures(at));
+        if tree.children(at).is_empty() {
+            return Err(DataError::NoClasses { path, found: tree.describe_files(at) });
         }
         if folders.is_empty() {
-            return Err(DataError::NoPictures { path, found: tree.passed_over(at) });
+            return Err(DataError::NoPictures { path, found: tree.describe_files(at) });
         }
-        // What repeats the classes beside it is none, unless somebody says that it is one or a
-        // network knows it.
+        // A copy of the classes beside it is not a class, unless the layout or a network's classes
+        // include it.
         if !(names_classes && root.all) {
             let copies = copies(tree, &folders);
             let known: BTreeSet<&str> = self.classes.iter().map(String::as_str).collect();
@@ -170,13 +173,14 @@ impl Listing {
             folders.retain(|at| !copies.contains(at) || is_known(at));
         }
         if names_classes {
-            // An empty folder beside two classes is none; beside one it must be said.
+            // Ignores an empty folder beside two classes, but keeps it beside one so that it is
+            // reported.
             if folders.len() < 2 {
-                folders = tree.inside(at).to_vec();
+                folders = tree.children(at).to_vec();
             }
             self.classes = folders.iter().map(|&at| tree.last_name(at).to_owned()).collect();
         }
-        self.leave(tree, at, &folders);
+        self.ignore_except(tree, at, &folders);
         let numbers: BTreeMap<&str, u32> =
             self.classes.iter().map(String::as_str).zip(0..).collect();
         let number = |&folder: &usize| {
@@ -199,61 +203,61 @@ impl Listing {
 
     fn add_files(&mut self, root: &Root<'_>, at: usize, class: u32) {
         let Root { tree, part, .. } = *root;
-        let (folder, above) = (tree.folder(at), &tree.folder(root.at).name);
-        let prefix = match folder.name.strip_prefix(above.as_str()) {
-            Some(below) if root.apart => {
+        let (folder, root_name) = (tree.folder(at), &tree.folder(root.at).name);
+        let prefix = match folder.name.strip_prefix(root_name.as_str()) {
+            Some(below) if root.separate => {
                 format!("{}/{}", part.name(), below.trim_start_matches('/'))
             }
             _ => folder.name.clone(),
         };
         self.files.extend(folder.pictures.iter().map(|name| File {
             path: folder.path.join(name),
-            name: format!("{prefix}/{}", shown(name)),
+            name: format!("{prefix}/{}", display_name(name)),
             class,
             part,
         }));
         self.left_out.add(&folder.left);
     }
 
-    /// Leaves out what is beside the way down to a folder.
-    fn leave_way(&mut self, tree: &Tree, from: usize, to: usize) {
+    /// Ignores everything beside the path down to a folder.
+    fn ignore_beside_path(&mut self, tree: &Tree, from: usize, to: usize) {
         let mut at = to;
-        while let Some(above) = tree.above(at).filter(|_| at != from) {
-            self.leave(tree, above, &[at]);
-            at = above;
+        while let Some(parent) = tree.parent(at).filter(|_| at != from) {
+            self.ignore_except(tree, parent, &[at]);
+            at = parent;
         }
     }
 
-    /// Goes down to where the data lies.
-    fn pass_down(&mut self, tree: &Tree, from: usize, to: usize) {
-        self.leave_way(tree, from, to);
+    /// Descends to the folder with the data.
+    fn descend(&mut self, tree: &Tree, from: usize, to: usize) {
+        self.ignore_beside_path(tree, from, to);
         if from != to {
             self.left_out.below.push(tree.folder(to).name.clone());
         }
     }
 
-    /// Counts what a folder has beside the folders that are used.
-    fn leave(&mut self, tree: &Tree, at: usize, used: &[usize]) {
+    /// Counts a folder's entries other than the used folders.
+    fn ignore_except(&mut self, tree: &Tree, at: usize, used: &[usize]) {
         let (folder, used) = (tree.folder(at), BTreeSet::from_iter(used));
         self.left_out.loose += folder.pictures.len() as u64;
         self.left_out.add(&folder.left);
-        for &inside in tree.inside(at).iter().filter(|at| !used.contains(at)) {
-            self.leave_folder(tree, inside);
+        for &child in tree.children(at).iter().filter(|at| !used.contains(at)) {
+            self.ignore_folder(tree, child);
         }
     }
 
-    fn leave_folder(&mut self, tree: &Tree, at: usize) {
+    fn ignore_folder(&mut self, tree: &Tree, at: usize) {
         let folder = tree.folder(at);
-        self.left_out.folders.push((folder.name.clone(), folder.holds));
+        self.left_out.folders.push((folder.name.clone(), folder.picture_count));
     }
 }
 
-/// Checks that no part has two folders.
+/// Checks that no split has two folders.
 fn check_once(tree: &Tree, at: usize, parts: &[(Part, usize)]) -> Result<()> {
     let Some(two) = parts.windows(2).find(|two| two[0].0 == two[1].0) else { return Ok(()) };
     let [first, second] = [two[0].1, two[1].1].map(|at| tree.last_name(at).to_owned());
     let path = tree.folder(at).path.display().to_string();
-    Err(DataError::PartTwice { path, first, second, part: two[0].0 })
+    Err(DataError::DuplicatePart { path, first, second, part: two[0].0 })
 }
 
 #[cfg(test)]
@@ -261,7 +265,7 @@ mod tests {
     use klubok_nn::plan::Picture;
 
     use super::{super::fixtures::*, *};
-    use crate::{Input, Known, preprocess::Preprocessing, settings::Fit};
+    use crate::{Input, KnownModel, preprocess::Preprocessing, settings::Fit};
 
     fn names(folder: &tempfile::TempDir, options: &OpenOptions) -> Vec<String> {
         let listing = list(folder.path(), options).unwrap();
@@ -278,14 +282,14 @@ mod tests {
     }
 
     #[test]
-    fn order_is_that_of_bytes() {
+    fn files_are_in_byte_order() {
         let found = listed(&["cat/9.jpg", "cat/10.JPG", "cat-2/a.png", "Cat/é.gif", "Cat/z.gif"]);
         let expected = ["Cat/z.gif", "Cat/é.gif", "cat-2/a.png", "cat/10.JPG", "cat/9.jpg"];
         assert_eq!(found, expected.map(|name| format!("train:{name}")));
     }
 
     #[test]
-    fn pictures_are_found_at_any_depth_and_the_rest_is_passed_over() {
+    fn finds_pictures_at_any_depth_and_skips_other_files() {
         let found = listed(&[
             "cat/1.jpg",
             "cat/more/and/2.jpeg",
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_lie_above_classes() {
+    fn splits_contain_class_folders() {
         let files = ["test/a/3.png", "train/a/1.png", "train/b/1.png", "valid/b/2.png"];
         let expected = [
             "train:train/a/1.png",
@@ -316,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_named_and_counted() {
+    fn lists_and_counts_ignored_files() {
         let folder = folder(&[
             ("notes.txt", ""),
             ("cover.jpg", ""),
@@ -342,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_without_pictures_are_no_classes() {
+    fn folders_without_pictures_are_not_classes() {
         let files = [("a/1.png", ""), ("b/1.png", ""), ("logs/x.csv", ""), ("c/1.webm", "")];
         let folder = folder(&files);
         let listing = list(folder.path(), &options(4)).unwrap();
@@ -351,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_the_classes_beside_it_is_none() {
+    fn copies_of_the_classes_are_ignored() {
         let files = [
             ("pets/cat/1.png", ""),
             ("pets/dog/1.png", ""),
@@ -372,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_without_classes_is_left_out() {
+    fn training_ignores_a_split_without_classes() {
         let train = ["final_train/images/a/1.png", "final_train/images/b/1.png"];
         for test in ["final_test/images/1.png", "final_test/1.png", "final_test/final_test/1.png"] {
             assert_eq!(listed(&[&train[..], &[test]].concat()).len(), 2, "{test}");
@@ -380,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_not_measured_on_a_part_without_classes() {
+    fn evaluation_rejects_a_split_without_classes() {
         let folder = folder(&[
             ("x_train/a/1.png", ""),
             ("x_train/b/1.png", ""),
@@ -392,22 +396,22 @@ mod tests {
             mean: vec![0.0],
             std: vec![1.0],
         };
-        let known = Some(Known { classes: vec!["a".into(), "b".into()], preprocessing });
-        let message = complaint(&folder, &OpenOptions { known, ..options(4) });
+        let known = Some(KnownModel { classes: vec!["a".into(), "b".into()], preprocessing });
+        let message = error_message(&folder, &OpenOptions { known, ..options(4) });
         assert!(message.starts_with("`DATA/x_test` has no class folders"), "{message}");
     }
 
     #[test]
-    fn a_class_in_another_form_of_writing_says_so() {
+    fn reports_a_class_in_another_unicode_form() {
         let files =
             [("train/caf\u{e9}/1.png", ""), ("train/dog/1.png", ""), ("val/cafe\u{301}/1.png", "")];
-        let message = complaint(&folder(&files), &options(4));
+        let message = error_message(&folder(&files), &options(4));
         assert!(message.contains("is written with other Unicode characters"), "{message}");
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn names_in_another_encoding_stay_apart() {
+    fn names_in_another_encoding_stay_distinct() {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
         let folder = folder::<&str>(&[]);
         for class in [b"\xaa\xae\xe2", b"\xaf\xe5\xe1"] {
@@ -427,7 +431,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn parts_in_another_encoding_are_known() {
+    fn recognises_split_names_in_another_encoding() {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
         let folder = folder::<&str>(&[]);
         // Windows-1251: "обучение", "тест".
@@ -445,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_given_apart_replaces_that_of_the_data() {
+    fn a_separate_split_replaces_the_datas_own() {
         let data = folder(&[("train/a/1.png", ""), ("val/a/2.png", ""), ("test/a/3.png", "")]);
         let flat = folder(&[("a/4.png", "")]);
         let parts = folder(&[("train/a/5.png", ""), ("val/a/6.png", ""), ("plots/1.png", "")]);
@@ -455,32 +459,32 @@ mod tests {
         assert_eq!(names(&data, &val(&flat)), rest("val:val/a/4.png"));
         assert_eq!(names(&data, &val(&parts)), rest("val:val/a/6.png"));
         let empty = folder(&[("1.png", "")]);
-        assert!(complaint(&data, &val(&empty)).ends_with("such as `cat` and `dog`"));
+        assert!(error_message(&data, &val(&empty)).ends_with("such as `cat` and `dog`"));
         let test =
             |path: &tempfile::TempDir| OpenOptions { test: Some(path.path().into()), ..options(4) };
         assert_eq!(names(&data, &test(&parts))[2], "test:test/a/5.png");
         let left = list(data.path(), &test(&parts)).unwrap().left_out;
         assert_eq!(left.folders, [("plots".to_owned(), 1)], "what is not taken is named");
         let twice = folder(&[("train/a/1.png", ""), ("test1/a/5.png", ""), ("test2/a/6.png", "")]);
-        let error = complaint(&data, &test(&twice));
+        let error = error_message(&data, &test(&twice));
         assert!(error.contains("`test1`") && error.contains("`test2`"), "{error}");
     }
 
     #[test]
-    fn a_class_that_is_not_trained_is_named() {
+    fn an_unknown_class_is_reported() {
         let files = [("train/cat/1.png", ""), ("train/dog/1.png", ""), ("val/bird/1.png", "")];
-        let message = complaint(&folder(&files), &options(4));
+        let message = error_message(&folder(&files), &options(4));
         let words = "`DATA/val/bird` is a class `bird`, and the network knows only `cat`, `dog`";
         assert_eq!(message, words);
-        // An empty folder does no harm.
+        // Empty folders are ignored.
         assert_eq!(listed(&["train/a/1.png", "val/a/1.png", "val/b/notes.txt"]).len(), 2);
     }
 
     #[test]
-    fn folders_that_are_no_data_say_so() {
+    fn unusable_folders_are_reported() {
         let files = |names: &[&str]| {
             let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
-            complaint(&folder(&files), &options(4))
+            error_message(&folder(&files), &options(4))
         };
         let no_classes = "`DATA` has no class folders";
         assert!(files(&[]).starts_with(no_classes));
@@ -502,7 +506,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_followed_but_not_in_circles() {
+    fn follows_links_but_not_cycles() {
         use std::os::unix::fs::symlink;
         let folder = folder(&[("a/1.png", ""), ("b/1.png", "")]);
         let path = |name| folder.path().join(name);
@@ -516,7 +520,7 @@ mod tests {
         for name in expected {
             assert!(found.contains(&format!("train:{name}")), "{name} of {found:?}");
         }
-        // A link upwards would put the pictures of `a` into `b`.
+        // Following a link upwards would put the pictures of `a` into `b`.
         assert!(!found.iter().any(|name| name.contains("b/up")), "{found:?}");
     }
 }

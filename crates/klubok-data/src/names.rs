@@ -1,20 +1,19 @@
-//! Names of files and folders: how they are shown, and which ones no person gave.
+//! Names of files and folders: how to display them, and which ones are not data.
 
 use std::{ffi::OsStr, fmt::Write as _, path::Path};
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Ends of names that are taken for pictures. HEIC and AVIF are among them to be named as
-/// unsupported.
-const ENDINGS: [&str; 14] = [
+/// Extensions of pictures. HEIC and AVIF are included to be reported as unsupported.
+const PICTURE_EXTENSIONS: [&str; 14] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "webp", "tif", "tiff", "heic",
     "heif", "avif",
 ];
 
-/// Folders that systems and devices make, in lower case: macOS, Windows, Linux, Synology, QNAP.
-/// They hold thumbnails, copies and what was deleted. Those of programmers' tools are full of
-/// pictures that nobody ever meant.
-const SYSTEM: [&str; 24] = [
+/// System and device folders, in lower case: macOS, Windows, Linux, Synology, QNAP. They hold
+/// thumbnails, copies and deleted files. Folders of programming tools contain many unrelated
+/// pictures.
+const SYSTEM_FOLDERS: [&str; 24] = [
     "__macosx",
     "network trash folder",
     "temporary items",
@@ -41,13 +40,13 @@ const SYSTEM: [&str; 24] = [
     "venv",
 ];
 
-/// Where old Windows keeps what was deleted, always in capitals: waste is sorted into classes of
-/// these names.
-const BINS: [&str; 2] = ["RECYCLER", "RECYCLED"];
+/// Recycle bins of old Windows, always in capitals. Waste-sorting data sets have classes of these
+/// names in other cases.
+const RECYCLE_BINS: [&str; 2] = ["RECYCLER", "RECYCLED"];
 
-/// Folders in which people keep other things than data, in lower case. A class may have such a
-/// name, so that one beside class folders is asked about.
-const OTHER_THINGS: [&str; 27] = [
+/// Usual names of folders without data, in lower case. A class may have such a name, so klubok
+/// reports one beside class folders instead of ignoring it.
+const NON_DATA_FOLDERS: [&str; 27] = [
     "plots",
     "plot",
     "figures",
@@ -77,9 +76,8 @@ const OTHER_THINGS: [&str; 27] = [
     "temp",
 ];
 
-/// Folders of what people marked in pictures, in lower case: they lie beside those of the pictures
-/// themselves.
-const MARKS: [&str; 9] = [
+/// Annotation folders, in lower case. They lie beside the pictures' folders.
+const ANNOTATION_FOLDERS: [&str; 9] = [
     "masks",
     "annotations",
     "labels",
@@ -91,54 +89,54 @@ const MARKS: [&str; 9] = [
     "bboxes",
 ];
 
-/// Words for the pieces that something large is cut into, in lower case: a number stands behind
-/// one.
-const PIECES: [&str; 11] = [
+/// Words for parts of a large data set, in lower case, followed by a number.
+const PART_WORDS: [&str; 11] = [
     "part", "fold", "batch", "chunk", "shard", "split", "piece", "images", "img", "imgs",
     "pictures",
 ];
 
-/// True when the name ends like a picture's.
+/// Returns true if the name has a picture's extension.
 pub fn looks_like_picture(path: &Path) -> bool {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ENDINGS.iter().any(|e| e.eq_ignore_ascii_case(ending))
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    PICTURE_EXTENSIONS.iter().any(|e| e.eq_ignore_ascii_case(extension))
 }
 
-/// True for a folder that is no data anywhere: a hidden one, or one that a system made.
-pub fn is_of_system(name: &OsStr) -> bool {
-    let as_it_is = name.to_string_lossy();
-    let name = as_it_is.to_lowercase();
-    // Windows keeps what it found on a damaged disk in `found.000`, `found.001`.
-    let found = name.strip_prefix("found.");
-    let found = found.is_some_and(|n| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit()));
+/// Returns true for a folder that never contains data: a hidden or a system folder.
+pub fn is_system_folder(name: &OsStr) -> bool {
+    let original = name.to_string_lossy();
+    let name = original.to_lowercase();
+    // Windows stores files recovered from a damaged disk in `found.000`, `found.001`.
+    let recovered = name.strip_prefix("found.");
+    let recovered =
+        recovered.is_some_and(|n| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit()));
     name.starts_with('.')
-        || found
-        || SYSTEM.contains(&name.as_str())
-        || BINS.contains(&as_it_is.as_ref())
+        || recovered
+        || SYSTEM_FOLDERS.contains(&name.as_str())
+        || RECYCLE_BINS.contains(&original.as_ref())
 }
 
-/// True for a folder that by its name holds something else than data.
-pub(super) fn is_of_other_things(name: &str) -> bool {
-    OTHER_THINGS.contains(&name.to_lowercase().as_str()) || is_of_marks(name)
+/// Returns true for a folder whose name suggests something other than data.
+pub(super) fn is_non_data(name: &str) -> bool {
+    NON_DATA_FOLDERS.contains(&name.to_lowercase().as_str()) || is_annotations(name)
 }
 
-/// True for a folder that by its name holds what people marked in the pictures beside it.
-pub(super) fn is_of_marks(name: &str) -> bool {
-    MARKS.contains(&name.to_lowercase().as_str())
+/// Returns true for a folder whose name suggests annotations.
+pub(super) fn is_annotations(name: &str) -> bool {
+    ANNOTATION_FOLDERS.contains(&name.to_lowercase().as_str())
 }
 
-/// What a name says before the number of a piece, in lower case: `images_part_` of `images_part_2`.
-/// None where the name is not of a piece.
-pub(super) fn piece_of(name: &str) -> Option<String> {
+/// Returns a numbered part's name before its number, in lower case: `images_part_` of
+/// `images_part_2`. None for other names.
+pub(super) fn numbered_stem(name: &str) -> Option<String> {
     let name = name.to_lowercase();
     let before = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let word = before.trim_end_matches(|c: char| !c.is_alphabetic());
     let word = word.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-    (before.len() < name.len() && PIECES.contains(&word)).then(|| before.to_owned())
+    (before.len() < name.len() && PART_WORDS.contains(&word)).then(|| before.to_owned())
 }
 
-/// What a name that is no UTF-8 says in the encodings that Russian systems had, Windows and DOS,
-/// from what [`shown`] makes of it.
+/// Decodes a name that is not UTF-8 from the Russian encodings of Windows and DOS. Takes the name
+/// as formatted by [`display_name`].
 pub(super) fn in_old_encodings(name: &str) -> [String; 2] {
     let decode = |letter: fn(u8) -> Option<char>| {
         let mut pieces = name.split(r"\x");
@@ -151,16 +149,16 @@ pub(super) fn in_old_encodings(name: &str) -> [String; 2] {
         }
         text
     };
-    [decode(windows), decode(dos)]
+    [decode(windows_1251), decode(code_page_866)]
 }
 
-/// A Russian letter of Windows-1251.
-fn windows(byte: u8) -> Option<char> {
+/// Decodes a Russian letter of Windows-1251.
+fn windows_1251(byte: u8) -> Option<char> {
     (byte >= 0xC0).then(|| char::from_u32(0x410 + u32::from(byte - 0xC0)))?
 }
 
-/// A Russian letter of code page 866.
-fn dos(byte: u8) -> Option<char> {
+/// Decodes a Russian letter of code page 866.
+fn code_page_866(byte: u8) -> Option<char> {
     match byte {
         0x80..=0xAF => char::from_u32(0x410 + u32::from(byte - 0x80)),
         0xE0..=0xEF => char::from_u32(0x440 + u32::from(byte - 0xE0)),
@@ -168,15 +166,15 @@ fn dos(byte: u8) -> Option<char> {
     }
 }
 
-/// True when two names differ in nothing but the form of their accents: one letter in the one
-/// (`é`), a letter and a combining mark in the other. Systems write names in either form.
+/// Returns true if two names differ only in Unicode normalisation: a single letter (`é`) against a
+/// letter and a combining mark. Systems write either form.
 pub(super) fn differ_in_form(one: &str, other: &str) -> bool {
     one != other && one.nfc().eq(other.nfc())
 }
 
-/// A name as text. Bytes that are no UTF-8 become `\xHH`, and so does a backslash before what reads
-/// like that: names that differ are never shown alike.
-pub fn shown(name: &OsStr) -> String {
+/// Formats a name as text. Bytes that are not UTF-8 become `\xHH`, and so does a backslash before
+/// text of that form: different names are always displayed differently.
+pub fn display_name(name: &OsStr) -> String {
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
         let mut rest = chunk.valid();
@@ -187,14 +185,14 @@ pub fn shown(name: &OsStr) -> String {
         }
         text.push_str(rest);
         for byte in chunk.invalid() {
-            // To write to a string cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, r"\x{byte:02X}");
         }
     }
     text
 }
 
-/// True for `x` and two hexadecimal digits.
+/// Returns true for text that starts with `x` and two hexadecimal digits.
 fn looks_escaped(text: &str) -> bool {
     let mut bytes = text.bytes();
     let mut digit = |first: bool| {
@@ -208,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_of_systems_are_known_in_any_case() {
+    fn recognises_system_folders_in_any_case() {
         for name in [
             "__MACOSX",
             "@eaDir",
@@ -223,7 +221,7 @@ mod tests {
             "FOUND.000",
             "RECYCLER",
         ] {
-            assert!(is_of_system(name.as_ref()), "{name}");
+            assert!(is_system_folder(name.as_ref()), "{name}");
         }
         for name in [
             "cat",
@@ -236,28 +234,28 @@ mod tests {
             "eaDir",
             "macosx",
         ] {
-            assert!(!is_of_system(name.as_ref()), "{name}");
+            assert!(!is_system_folder(name.as_ref()), "{name}");
         }
     }
 
     #[test]
-    fn folders_of_programmers_tools_are_of_systems() {
+    fn recognises_tool_and_non_data_folders() {
         for name in ["node_modules", "venv", ".venv", "site-packages"] {
-            assert!(is_of_system(name.as_ref()), "{name}");
+            assert!(is_system_folder(name.as_ref()), "{name}");
         }
-        assert!(is_of_other_things("Plots") && !is_of_other_things("cat"));
-        assert!(is_of_other_things("Masks") && is_of_marks("GT") && !is_of_marks("mask"));
+        assert!(is_non_data("Plots") && !is_non_data("cat"));
+        assert!(is_non_data("Masks") && is_annotations("GT") && !is_annotations("mask"));
     }
 
     #[test]
-    fn old_encodings_are_understood() {
+    fn decodes_old_encodings() {
         assert_eq!(in_old_encodings(r"\xF2\xE5\xF1\xF2")[0], "тест");
         assert_eq!(in_old_encodings(r"\xAA\xAE\xE2 1")[1], "кот 1");
         assert_eq!(in_old_encodings(r"a\xF"), ["a\u{fffd}", "a\u{fffd}"]);
     }
 
     #[test]
-    fn forms_of_letters_are_compared() {
+    fn compares_unicode_forms() {
         assert!(differ_in_form("café", "cafe\u{301}") && differ_in_form("cafe\u{301}", "café"));
         assert!(differ_in_form("йод", "и\u{306}од"));
         for (one, other) in
@@ -268,21 +266,21 @@ mod tests {
     }
 
     #[test]
-    fn utf8_stays_as_it_is() {
+    fn utf8_is_unchanged() {
         for name in ["cat", "кот", r"a\b", r"a\x", r"a\xg0", "a\u{fffd}", ""] {
-            assert_eq!(shown(name.as_ref()), name);
+            assert_eq!(display_name(name.as_ref()), name);
         }
-        assert_eq!(shown(r"\xAA".as_ref()), r"\x5CxAA");
+        assert_eq!(display_name(r"\xAA".as_ref()), r"\x5CxAA");
     }
 
     #[cfg(unix)]
     #[test]
-    fn names_that_differ_are_shown_differently() {
+    fn different_names_are_displayed_differently() {
         use std::os::unix::ffi::OsStrExt as _;
-        let shown = |bytes: &[u8]| shown(OsStr::from_bytes(bytes));
-        assert_eq!(shown(&[0xaa, 0xae, 0xe2]), r"\xAA\xAE\xE2");
-        assert_eq!(shown(b"a\xffb"), r"a\xFFb");
-        // All names of up to six pieces of an awkward alphabet.
+        let display_name = |bytes: &[u8]| display_name(OsStr::from_bytes(bytes));
+        assert_eq!(display_name(&[0xaa, 0xae, 0xe2]), r"\xAA\xAE\xE2");
+        assert_eq!(display_name(b"a\xffb"), r"a\xFFb");
+        // All names of up to six pieces of a tricky alphabet.
         let pieces: [&[u8]; 5] = [b"\\", b"x", b"5", b"C", &[0xaa]];
         let mut names: Vec<Vec<u8>> = vec![Vec::new()];
         for length in 0..6 {
@@ -291,7 +289,8 @@ mod tests {
             let next: Vec<Vec<u8>> = last.flat_map(longer).collect();
             names.extend(next);
         }
-        let all: std::collections::BTreeSet<String> = names.iter().map(|n| shown(n)).collect();
+        let all: std::collections::BTreeSet<String> =
+            names.iter().map(|n| display_name(n)).collect();
         assert_eq!(all.len(), names.len());
     }
 }

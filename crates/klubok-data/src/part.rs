@@ -1,25 +1,25 @@
-//! The parts of data, and the names that people give them: one table for folders of pictures,
-//! columns of histories and folders of event files.
+//! The splits of a data set and their usual names: one table for folders of pictures, columns of
+//! histories and folders of event files.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Longest name that means something, in bytes.
-pub const LONGEST: usize = 1000;
+/// Maximum bytes of a name that is parsed.
+pub const MAX_NAME_BYTES: usize = 1000;
 
 klubok_nn::listed! {
-    /// A part of the data.
+    /// A split of the data.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub enum Part {
-        /// For training.
+        /// Training set.
         Train,
-        /// For choosing the best epoch.
+        /// Validation set: chooses the best epoch.
         Val,
-        /// Never read by training.
+        /// Test set: training never reads it.
         Test,
     }
 }
 
-/// Words for each part, in lower case, a line a language: English, Russian, German, French,
+/// Words for each split, in lower case, one line per language: English, Russian, German, French,
 /// Spanish, Portuguese and Italian, Chinese.
 #[rustfmt::skip]
 const WORDS: [(Part, &[&str]); 3] = [
@@ -48,7 +48,7 @@ const WORDS: [(Part, &[&str]); 3] = [
     ]),
 ];
 
-/// Words that say nothing beside that of a part, as in `training_set` or `seg_train`.
+/// Words without meaning beside a split name, as in `training_set` or `seg_train`.
 const FILLERS: [&str; 20] = [
     "set",
     "data",
@@ -82,19 +82,18 @@ impl Part {
         }
     }
 
-    /// The part of this very name, as files of klubok have it.
+    /// Returns the split of exactly this name, as in klubok's files.
     pub fn from_name(name: &str) -> Option<Part> {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// The part that a word in lower case stands for: `validation`, `dev`, `testing`.
+    /// Returns the split that a lower-case word stands for: `validation`, `dev`, `testing`.
     pub fn of_word(word: &str) -> Option<Part> {
         WORDS.iter().find(|(_, words)| words.contains(&word)).map(|(part, _)| *part)
     }
 
-    /// The part that a folder's name speaks of and nothing else: `train`, `Training_Set`,
-    /// `seg_train`, `val2017`, `test-images`. A name with any other word in it, such as
-    /// `train_station`, is of none.
+    /// Returns the split that a folder's name stands for: `train`, `Training_Set`, `seg_train`,
+    /// `val2017`, `test-images`. None for a name with any other word, such as `train_station`.
     pub fn of_folder(name: &str) -> Option<Part> {
         let words = words(name, char::is_alphabetic);
         let mut others = words.split_whitespace().filter(|word| !FILLERS.contains(word));
@@ -104,43 +103,43 @@ impl Part {
         }
     }
 
-    /// True when a name has words and each says nothing, as in `images`.
-    pub fn says_nothing(name: &str) -> bool {
+    /// Returns true if a name consists of meaningless words only, as in `images`.
+    pub fn is_generic_name(name: &str) -> bool {
         let words = words(name, char::is_alphabetic);
         !words.trim().is_empty() && words.split_whitespace().all(|word| FILLERS.contains(&word))
     }
 
-    /// The part at the beginning or at the end of a name that has other words too, and those:
-    /// `asl_alphabet_train` is of training and `asl alphabet`. Such a name alone proves nothing:
+    /// Returns the split named by the first or last word of a name, and the other words:
+    /// `asl_alphabet_train` gives training and `asl alphabet`. Such a name alone proves nothing:
     /// `train_station`, `steam train`.
-    pub fn at_an_end(name: &str) -> Option<(Part, String)> {
+    pub fn from_prefix_or_suffix(name: &str) -> Option<(Part, String)> {
         let words = words(name, char::is_alphabetic);
-        let mut meant: Vec<&str> =
+        let mut meaningful: Vec<&str> =
             words.split_whitespace().filter(|word| !FILLERS.contains(word)).collect();
-        let (first, last) = (Self::of_word(meant.first()?), Self::of_word(meant.last()?));
+        let (first, last) = (Self::of_word(meaningful.first()?), Self::of_word(meaningful.last()?));
         let part = match (first, last) {
-            (None, Some(part)) => meant.pop().map(|_| part),
-            (Some(part), None) => Some(part).filter(|_| !meant.remove(0).is_empty()),
+            (None, Some(part)) => meaningful.pop().map(|_| part),
+            (Some(part), None) => Some(part).filter(|_| !meaningful.remove(0).is_empty()),
             _ => None,
         };
-        Some((part?, meant.join(" ")))
+        Some((part?, meaningful.join(" ")))
     }
 }
 
-/// The name in lower case, its words apart: anything but `letters` divides them, and so does a
-/// capital after a small letter. macOS writes an accent as a sign of its own after its letter: both
-/// are one letter here. What is longer than names are has none.
+/// Returns the name in lower case with its words separated. Anything but `letters` separates words,
+/// and so does a capital after a small letter. macOS stores an accent as a separate character after
+/// its letter; both count as one letter. A name over the limit has no words.
 pub fn words(name: &str, letters: impl Fn(char) -> bool) -> String {
-    let name = Some(name).filter(|name| name.len() <= LONGEST).unwrap_or_default();
-    let (mut apart, mut small) = (String::new(), false);
+    let name = Some(name).filter(|name| name.len() <= MAX_NAME_BYTES).unwrap_or_default();
+    let (mut separated, mut small) = (String::new(), false);
     for letter in name.nfc() {
         if small && letter.is_uppercase() {
-            apart.push(' ');
+            separated.push(' ');
         }
-        apart.push(if letters(letter) { letter } else { ' ' });
+        separated.push(if letters(letter) { letter } else { ' ' });
         small = letter.is_lowercase();
     }
-    apart.to_lowercase()
+    separated.to_lowercase()
 }
 
 #[cfg(test)]
@@ -148,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_parts_are_known_in_many_forms() {
+    fn recognises_split_names_in_many_forms() {
         let names = [
             (Part::Train, "train Training TRAINING_SET seg_train trainSet train2017 обучающая"),
             (Part::Val, "val valid validation_set dev eval Val2017 images-val проверочная_выборка"),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_have_parts_too() {
+    fn recognises_split_names_in_other_languages() {
         let names = [
             (
                 Part::Train,
@@ -174,14 +173,14 @@ mod tests {
         for (part, names) in names {
             for name in names.split(' ') {
                 assert_eq!(Part::of_folder(name), Some(part), "{name}");
-                let apart: String = name.nfd().collect();
-                assert_eq!(Part::of_folder(&apart), Some(part), "{apart}");
+                let decomposed: String = name.nfd().collect();
+                assert_eq!(Part::of_folder(&decomposed), Some(part), "{decomposed}");
             }
         }
     }
 
     #[test]
-    fn a_part_may_stand_at_an_end() {
+    fn recognises_split_names_as_prefix_or_suffix() {
         for (name, part, rest) in [
             ("asl_alphabet_train", Part::Train, "asl alphabet"),
             ("x_test", Part::Test, "x"),
@@ -189,17 +188,17 @@ mod tests {
             ("train_station", Part::Train, "station"),
             ("valSmall", Part::Val, "small"),
         ] {
-            assert_eq!(Part::at_an_end(name), Some((part, rest.to_owned())), "{name}");
+            assert_eq!(Part::from_prefix_or_suffix(name), Some((part, rest.to_owned())), "{name}");
         }
         for name in
             ["train", "training_set", "cat", "a train station", "train_test", "", "x_trainer"]
         {
-            assert_eq!(Part::at_an_end(name), None, "{name}");
+            assert_eq!(Part::from_prefix_or_suffix(name), None, "{name}");
         }
     }
 
     #[test]
-    fn other_names_are_of_none() {
+    fn other_names_are_not_splits() {
         for name in
             ["cat", "train_station", "bullet train", "images", "", "123", "test_train", "devil"]
         {

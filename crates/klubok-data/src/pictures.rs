@@ -1,4 +1,4 @@
-//! Folders of pictures: every file decoded once, in parallel, and kept as bytes.
+//! Reads folders of pictures: decodes every file once, in parallel, and keeps bytes.
 
 use std::{
     collections::BTreeSet,
@@ -13,18 +13,18 @@ use klubok_nn::{plan::Picture, rows::MemoryRows};
 use klubok_pictures::PictureError;
 
 use super::{
-    DataError, Input, Known, OpenOptions, Part, Progress, Samples, Skipped, fit,
+    DataError, Input, KnownModel, OpenOptions, Part, Progress, Samples, Skipped, fit,
     list::{File, list},
 };
 use crate::{error::Result, limits, settings::Fit};
 
-/// Files that a thread takes at a time.
-const BLOCK: usize = 16;
+/// Files per task of a thread.
+const BLOCK_FILES: usize = 16;
 
-/// Share of pictures that may be unreadable.
-const MAX_SKIPPED: f64 = 0.05;
+/// Maximum share of unreadable pictures.
+const MAX_SKIPPED_SHARE: f64 = 0.05;
 
-/// Reads a folder of pictures and the parts given apart.
+/// Reads a folder of pictures and separately given splits.
 pub(super) fn open(
     source: &Path,
     options: &OpenOptions,
@@ -34,7 +34,7 @@ pub(super) fn open(
     let listing = list(source, options)?;
     let (mut pixels, outcomes) = read(&listing.files, shape, fit, options.threads, progress)?;
     let skipped = skipped(&listing.files, &outcomes, options.strict)?;
-    keep_read(&mut pixels, shape.values(), &outcomes);
+    compact_rows(&mut pixels, shape.values(), &outcomes);
     let read = || listing.files.iter().zip(&outcomes).filter(|(_, o)| o.is_ok()).map(|(f, _)| f);
     let targets: Vec<u32> = read().map(|file| file.class).collect();
     Ok(Samples {
@@ -49,26 +49,26 @@ pub(super) fn open(
     })
 }
 
-/// The model's shape and fit, or the settings' where there is no model.
+/// Returns the model's shape and fit, or the settings' without a model.
 fn shape_and_fit(source: &Path, options: &OpenOptions) -> Result<(Picture, Fit)> {
     let size = options.data.size;
     let channels = options.data.color.channels();
     match &options.known {
         None => Ok((Picture { width: size, height: size, channels }, options.data.fit)),
-        Some(Known { preprocessing, .. }) => match &preprocessing.input {
+        Some(KnownModel { preprocessing, .. }) => match &preprocessing.input {
             Input::Pictures(shape) => Ok((*shape, preprocessing.fit)),
             columns @ Input::Columns(_) => {
                 let (path, got) = (source.display().to_string(), "pictures".into());
-                Err(DataError::OtherInput { path, expected: columns.words(), got })
+                Err(DataError::InputMismatch { path, expected: columns.describe(), got })
             }
         },
     }
 }
 
-/// What became of a file.
+/// Result of reading one file.
 type Outcome = std::result::Result<(), PictureError>;
 
-/// Decodes all files by `threads` threads into rows of one block, in the order of the files.
+/// Decodes all files on `threads` threads into one block of rows, in file order.
 fn read(
     files: &[File],
     shape: Picture,
@@ -80,8 +80,10 @@ fn read(
     let mut pixels = zeros(files.len(), width)?;
     let mut outcomes: Vec<Outcome> = files.iter().map(|_| Ok(())).collect();
     let (total, done) = (files.len(), AtomicUsize::new(0));
-    let blocks =
-        files.chunks(BLOCK).zip(pixels.chunks_mut(BLOCK * width)).zip(outcomes.chunks_mut(BLOCK));
+    let blocks = files
+        .chunks(BLOCK_FILES)
+        .zip(pixels.chunks_mut(BLOCK_FILES * width))
+        .zip(outcomes.chunks_mut(BLOCK_FILES));
     let blocks = Mutex::new(blocks);
     let next = || blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
@@ -95,24 +97,24 @@ fn read(
             progress(before + files.len(), total);
         }
     };
-    limits::together(threads, work);
+    limits::run_on_threads(threads, work);
     Ok((pixels, outcomes))
 }
 
-/// Memory for all rows, or an error that says how much it would have been.
+/// Allocates all rows, or fails with the required size.
 pub(super) fn zeros(rows: usize, width: usize) -> Result<Vec<u8>> {
     let needed = (rows as u64).saturating_mul(width as u64);
-    let none = || DataError::Memory { rows, needed };
-    if !limits::fits(needed) {
-        return Err(none());
+    let too_large = || DataError::Memory { rows, needed };
+    if !limits::fits_in_memory(needed) {
+        return Err(too_large());
     }
     let mut pixels = Vec::new();
-    pixels.try_reserve_exact(needed as usize).map_err(|_| none())?;
+    pixels.try_reserve_exact(needed as usize).map_err(|_| too_large())?;
     pixels.resize(needed as usize, 0);
     Ok(pixels)
 }
 
-/// The files that could not be read, or an error when they are too many.
+/// Returns the unreadable files, or an error if there are too many.
 fn skipped(files: &[File], outcomes: &[Outcome], strict: bool) -> Result<Vec<Skipped>> {
     let failed = files.iter().zip(outcomes).filter_map(|(f, o)| Some((f, o.as_ref().err()?)));
     let skip = |(file, e): (&File, &PictureError)| Skipped {
@@ -125,12 +127,12 @@ fn skipped(files: &[File], outcomes: &[Outcome], strict: bool) -> Result<Vec<Ski
         if strict {
             return Err(DataError::Unreadable { name, reason });
         }
-        if skipped.len() as f64 > MAX_SKIPPED * files.len() as f64 {
+        if skipped.len() as f64 > MAX_SKIPPED_SHARE * files.len() as f64 {
             let (skipped, total) = (skipped.len(), files.len());
             return Err(DataError::TooManyUnreadable { skipped, total, name, reason });
         }
     }
-    // A part that is given is not replaced by another one without a word.
+    // Never silently replaces an existing split by another.
     let read: BTreeSet<Part> =
         files.iter().zip(outcomes).filter(|(_, o)| o.is_ok()).map(|(f, _)| f.part).collect();
     if let Some((file, e)) = failed.clone().find(|(file, _)| !read.contains(&file.part)) {
@@ -140,8 +142,8 @@ fn skipped(files: &[File], outcomes: &[Outcome], strict: bool) -> Result<Vec<Ski
     Ok(skipped)
 }
 
-/// Moves the rows that were read together and drops the rest.
-fn keep_read(pixels: &mut Vec<u8>, width: usize, outcomes: &[Outcome]) {
+/// Compacts the rows that were read and drops the rest.
+fn compact_rows(pixels: &mut Vec<u8>, width: usize, outcomes: &[Outcome]) {
     let mut kept = 0;
     for (row, outcome) in outcomes.iter().enumerate() {
         if outcome.is_ok() {
@@ -167,9 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_pictures_in_order_with_their_hashes() {
+    fn rows_are_in_file_order_with_their_hashes() {
         let folder = classes(&["cat", "dog"], 10);
-        let data = opened(&folder, &rgb(4)).unwrap();
+        let data = open_folder(&folder, &rgb(4)).unwrap();
         assert_eq!(data.classes, ["cat", "dog"]);
         assert_eq!(data.input, Input::Pictures(Picture { width: 4, height: 4, channels: 3 }));
         assert_eq!(data.targets, [[0; 10], [1; 10]].concat());
@@ -187,24 +189,24 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_cannot_be_read_is_not_done_without() {
+    fn an_unreadable_split_is_an_error() {
         let folder = classes(&["train/a", "train/b", "test/a", "test/b"], 30);
         for name in ["val/a/1.png", "val/b/2.png"] {
             let path = folder.path().join(name);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, "no picture").unwrap();
         }
-        let error = opened(&folder, &options(4)).err().unwrap().to_string();
+        let error = open_folder(&folder, &options(4)).err().unwrap().to_string();
         let words =
             "none of the pictures of the part `val` can be read; the first is `val/a/1.png`: ";
         assert!(error.starts_with(words), "{error}");
     }
 
     #[test]
-    fn threads_do_not_matter() {
+    fn the_result_does_not_depend_on_threads() {
         let folder = classes(&["a", "b", "c"], 50);
         fs_err::write(folder.path().join("b/007.png"), "no picture").unwrap();
-        let with = |threads| opened(&folder, &OpenOptions { threads, ..options(8) }).unwrap();
+        let with = |threads| open_folder(&folder, &OpenOptions { threads, ..options(8) }).unwrap();
         let one = with(1);
         assert_eq!(one.names.len(), 149);
         for data in [with(2), with(7)] {
@@ -234,13 +236,13 @@ mod tests {
         let jpeg = encoded(&gradient(64, 64).into(), ImageFormat::Jpeg);
         fs_err::write(folder.path().join("a/002.png"), &jpeg[..jpeg.len() / 2]).unwrap();
         fs_err::write(folder.path().join("a/x.heic"), b"\0\0\0\x18ftypheic\0\0\0\0").unwrap();
-        let data = opened(&folder, &options(4)).unwrap();
+        let data = open_folder(&folder, &options(4)).unwrap();
         assert_eq!(data.names.len(), 99);
         let skipped: Vec<&str> = data.skipped.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(skipped, ["a/002.png", "a/x.heic"]);
         assert_eq!(data.skipped[0].reason, "the file is truncated");
         assert!(data.skipped[1].reason.starts_with("HEIC pictures are not supported: convert"));
-        // The rows behind the gap moved up: the first of class b is where its name is.
+        // Rows after a gap move up: the first row of class b matches its name.
         let mut row = vec![0; 16];
         data.rows.gather(Field::X, &[49], &mut row).unwrap();
         assert_eq!(data.names[49], "b/000.png");
@@ -249,14 +251,14 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_pipe_a_device_and_an_endless_file_hold_nobody_up() {
+    fn pipes_devices_and_huge_files_do_not_block() {
         let folder = classes(&["a", "b"], 50);
         let path = |name| folder.path().join(name);
         let made = std::process::Command::new("mkfifo").arg(path("a/pipe.png")).status().unwrap();
         assert!(made.success());
         std::os::unix::fs::symlink("/dev/zero", path("a/zero.png")).unwrap();
         fs_err::File::create(path("b/sparse.png")).unwrap().set_len(1 << 40).unwrap();
-        let data = opened(&folder, &options(4)).unwrap();
+        let data = open_folder(&folder, &options(4)).unwrap();
         let skipped: Vec<&str> = data.skipped.iter().map(|s| s.reason.as_str()).collect();
         assert!(
             matches!(skipped[..], [reason] if reason.contains("larger than 256 MiB")),
@@ -270,9 +272,9 @@ mod tests {
         let folder = classes(&["a", "b"], 50);
         let spoil = |i| fs_err::write(folder.path().join(format!("b/{i:03}.png")), "x").unwrap();
         (0..5).for_each(spoil);
-        assert_eq!(opened(&folder, &options(4)).unwrap().skipped.len(), 5);
+        assert_eq!(open_folder(&folder, &options(4)).unwrap().skipped.len(), 5);
         spoil(5);
-        let message = complaint(&folder, &options(4));
+        let message = error_message(&folder, &options(4));
         assert!(
             message.starts_with("6 of 100 pictures cannot be read, more than 5 %"),
             "{message}"
@@ -281,32 +283,32 @@ mod tests {
     }
 
     #[test]
-    fn strict_takes_no_unreadable_picture() {
+    fn strict_rejects_any_unreadable_picture() {
         let folder = classes(&["a", "b"], 50);
         fs_err::write(folder.path().join("b/049.png"), "").unwrap();
-        let message = complaint(&folder, &OpenOptions { strict: true, ..options(4) });
+        let message = error_message(&folder, &OpenOptions { strict: true, ..options(4) });
         assert_eq!(message, "`b/049.png` cannot be read: the file is empty");
     }
 
     #[test]
-    fn content_decides_the_format() {
+    fn the_content_determines_the_format() {
         let folder = classes(&["a", "b"], 2);
         fs_err::write(folder.path().join("b/001.jpg"), png(1, 7)).unwrap();
-        let data = opened(&folder, &OpenOptions { strict: true, ..rgb(4) }).unwrap();
+        let data = open_folder(&folder, &OpenOptions { strict: true, ..rgb(4) }).unwrap();
         let mut row = vec![0; 48];
         data.rows.gather(Field::X, &[3], &mut row).unwrap();
         assert_eq!((data.names[3].as_str(), row[1]), ("b/001.jpg", 7));
     }
 
     #[test]
-    fn rows_that_fit_no_memory_are_an_error() {
+    fn rows_beyond_memory_are_an_error() {
         let folder = classes(&["a", "b"], 2);
-        let message = complaint(&folder, &options(1 << 31));
+        let message = error_message(&folder, &options(1 << 31));
         assert!(message.contains("4 rows need") && message.contains("`data.size`"), "{message}");
     }
 
     #[test]
-    fn a_models_shape_and_classes_apply() {
+    fn the_models_shape_and_classes_apply() {
         let folder = folder(&[("dog/1.png", png(1, 1))]);
         let shape = Picture { width: 6, height: 5, channels: 3 };
         let preprocessing = Preprocessing {
@@ -315,19 +317,19 @@ mod tests {
             mean: vec![0.0; 3],
             std: vec![1.0; 3],
         };
-        let mut known = Known { classes: vec!["cat".into(), "dog".into()], preprocessing };
-        let with = |known: &Known| OpenOptions { known: Some(known.clone()), ..options(4) };
-        let data = opened(&folder, &with(&known)).unwrap();
+        let mut known = KnownModel { classes: vec!["cat".into(), "dog".into()], preprocessing };
+        let with = |known: &KnownModel| OpenOptions { known: Some(known.clone()), ..options(4) };
+        let data = open_folder(&folder, &with(&known)).unwrap();
         assert_eq!((&data.classes, &data.targets), (&known.classes, &vec![1]));
         assert_eq!(data.input, Input::Pictures(shape));
         assert_eq!(data.rows.fields()[0].width, 90);
         assert_eq!(data.parts.train, [0]);
         known.classes[1] = "wolf".into();
-        let message = complaint(&folder, &with(&known));
+        let message = error_message(&folder, &with(&known));
         assert!(message.starts_with("`DATA/dog` is a class `dog`"), "{message}");
         known.preprocessing.input = Input::Columns(vec!["x".into()]);
         assert!(
-            complaint(&folder, &with(&known))
+            error_message(&folder, &with(&known))
                 .ends_with("has pictures, the model expects 1 columns")
         );
     }

@@ -1,8 +1,8 @@
-//! From stored rows to the network's input: measured on the training part, kept in the model.
+//! Converts stored rows to the network's input. Measured on the training set, stored in the model.
 //!
-//! `x = (stored - mean) / std`, with one mean and standard deviation a channel of pictures or a
-//! column of numbers: `std² = Σ (x - mean)² / n` over the training part; with `data.normalize =
-//! false` mean 0 and deviation 1.
+//! `x = (stored - mean) / std`, with one mean and standard deviation per channel of pictures or
+//! column of numbers: `std² = Σ (x - mean)² / n` over the training set. With
+//! `data.normalize = false`, mean 0 and standard deviation 1.
 
 use klubok_nn::{
     plan::{Augment, Prepare},
@@ -13,30 +13,29 @@ use serde::{Deserialize, Serialize};
 use super::{DataError, pictures::zeros};
 use crate::{Input, error::Result, settings::Fit};
 
-/// Rows that are copied out at a time.
-const BLOCK: usize = 256;
-/// and bytes of them, unless one row is larger.
-const BYTES: usize = 64 << 20;
+/// Maximum rows per block.
+const BLOCK_ROWS: usize = 256;
+/// Maximum bytes per block, unless a single row is larger.
+const BLOCK_BYTES: usize = 64 << 20;
 
-/// Everything needed to turn a new picture or row into the network's input.
+/// The conversion from a picture or row to the network's input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
-    /// What a row is.
+    /// The kind and shape of a row.
     pub input: Input,
-    /// How a picture that is not of this shape is made so.
+    /// How to fit a picture of another shape.
     pub fit: Fit,
-    /// Mean of the training part, in stored units (0 to 255 for pixels): one a channel, or one a
-    /// column.
+    /// Mean over the training set in stored units (0 to 255 for pixels), per channel or column.
     pub mean: Vec<f32>,
-    /// Standard deviation of the training part, likewise; constants have 1.
+    /// Standard deviation over the training set, likewise. Constants have 1.
     pub std: Vec<f32>,
 }
 
 impl Preprocessing {
-    /// Measures mean and standard deviation over the rows `train` of `rows`; no other row is read.
+    /// Measures mean and standard deviation over the rows `train`; reads no other row.
     ///
-    /// Sums are in f64 and in the order of `train`, so that the same rows give the same bits.
+    /// Sums are in f64 in the order of `train`, so the same rows give the same bits.
     ///
     /// # Errors
     /// [`DataError::NotFinite`] for a NaN or infinite value; when rows cannot be read.
@@ -49,14 +48,14 @@ impl Preprocessing {
         Ok(Self { input: input.clone(), fit, mean, std })
     }
 
-    /// The same without normalisation: `x = stored`.
+    /// Returns the preprocessing without normalisation: `x = stored`.
     #[must_use]
     pub fn as_stored(self) -> Self {
         let (mean, std) = (vec![0.0; self.mean.len()], vec![1.0; self.std.len()]);
         Self { mean, std, ..self }
     }
 
-    /// A stored row as the network's input.
+    /// Converts a stored row to the network's input.
     pub fn apply(&self, kind: Kind, stored: &[u8]) -> Vec<f64> {
         let scales = self.mean.iter().zip(&self.std).cycle();
         let values = stored.chunks_exact(kind.bytes()).zip(scales);
@@ -66,8 +65,8 @@ impl Preprocessing {
         values.map(scaled).collect()
     }
 
-    /// That of so many columns which are read as they are, in place of this one's input.
-    pub fn of_columns(&self, columns: usize) -> Self {
+    /// Returns the identity preprocessing of `columns` columns.
+    pub fn identity_columns(&self, columns: usize) -> Self {
         Self {
             input: Input::Columns((0..columns).map(|column| column.to_string()).collect()),
             fit: self.fit,
@@ -76,7 +75,7 @@ impl Preprocessing {
         }
     }
 
-    /// The same as an operation of a plan: `x = stored * factor + offset`.
+    /// Returns the conversion as an operation of a plan: `x = stored * factor + offset`.
     pub fn prepare(&self, augment: Augment) -> Prepare {
         Prepare {
             factor: self.std.iter().map(|std| 1.0 / std).collect(),
@@ -90,7 +89,7 @@ impl Preprocessing {
     }
 }
 
-/// Mean and deviation of each channel, from how often each of the 256 values occurs: exact sums.
+/// Measures mean and standard deviation per channel from exact counts of the 256 values.
 fn measure_pixels(rows: &dyn Rows, channels: usize, train: &[u32]) -> Result<Vec<(f32, f32)>> {
     let mut counts = vec![[0u64; 256]; channels];
     each_row(rows, train, |_, bytes| {
@@ -113,7 +112,7 @@ fn measure_pixels(rows: &dyn Rows, channels: usize, train: &[u32]) -> Result<Vec
     Ok(counts.iter().map(measured).collect())
 }
 
-/// Mean and deviation of each column, in two passes.
+/// Measures mean and standard deviation per column, in two passes.
 fn measure_numbers(rows: &dyn Rows, names: &[String], train: &[u32]) -> Result<Vec<(f32, f32)>> {
     let n = train.len().max(1) as f64;
     let mut sum = vec![0.0; names.len()];
@@ -146,23 +145,23 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.chunks_exact(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]]))
 }
 
-/// The deviation, or 1 where all values are the same (rounding of the mean must not blow them up)
-/// or so close together that the factor would be infinite.
-fn deviation(variance: f64, (least, most): (f64, f64)) -> f32 {
+/// Returns the standard deviation, or 1 if all values are the same (the mean's rounding error must
+/// not be amplified) or so close that the factor would be infinite.
+fn deviation(variance: f64, (min, max): (f64, f64)) -> f32 {
     let std = variance.sqrt() as f32;
-    if least >= most || !(1.0 / std).is_finite() { 1.0 } else { std }
+    if min >= max || !(1.0 / std).is_finite() { 1.0 } else { std }
 }
 
-/// Calls `visit` with the number and the stored input of each of `which` rows, in order.
+/// Calls `visit` with the index and stored input of each of `which` rows, in order.
 pub(super) fn each_row(
     rows: &dyn Rows,
     which: &[u32],
     mut visit: impl FnMut(u32, &[u8]) -> Result<()>,
 ) -> Result<()> {
     let width = rows.fields()[Field::X.0].bytes();
-    let many = (BYTES / width.max(1)).clamp(1, BLOCK).min(which.len());
-    let mut bytes = zeros(many, width)?;
-    for block in which.chunks(many.max(1)) {
+    let block_rows = (BLOCK_BYTES / width.max(1)).clamp(1, BLOCK_ROWS).min(which.len());
+    let mut bytes = zeros(block_rows, width)?;
+    for block in which.chunks(block_rows.max(1)) {
         let bytes = &mut bytes[..block.len() * width];
         rows.gather(Field::X, block, bytes)?;
         for (&row, bytes) in block.iter().zip(bytes.chunks_exact(width)) {
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_measured_by_channel() {
+    fn measures_pictures_by_channel() {
         let shape = Picture { width: 2, height: 1, channels: 3 };
         let pixels = vec![0, 10, 7, 4, 10, 7, 0, 30, 7, 4, 30, 7];
         let rows = MemoryRows::pictures(pixels, 6, &[0, 1]);
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_measured_one_by_one_and_only_on_the_training_part() {
+    fn measures_columns_on_the_training_set_only() {
         let x = [1.0, 5.0, f32::NAN, 9.0, 3.0, 5.0];
         let p = measured(&x, 2, &[0, 2]).unwrap();
         assert_eq!((&p.mean, &p.std), (&vec![2.0, 5.0], &vec![1.0, 1.0]));
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn prepared_values_have_mean_zero_and_deviation_one() {
+    fn prepared_values_have_mean_0_and_standard_deviation_1() {
         let x: Vec<f32> = (0..3000).map(|i| ((i * 7919) % 1009) as f32 * 0.37 - 50.0).collect();
         let rows: Vec<u32> = (0..1000).collect();
         let prepare = measured(&x, 3, &rows).unwrap().prepare(Augment::default());
@@ -227,17 +226,17 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_has_deviation_one_whatever_its_mean_rounds_to() {
+    fn a_constant_has_standard_deviation_1() {
         for value in [0.0, 0.1, -3.7e30, f32::MAX, 1e-42] {
             let p = measured(&[value; 7], 1, &[0, 1, 2, 3, 4, 5, 6]).unwrap();
             assert_eq!((p.mean, p.std), (vec![value], vec![1.0]));
         }
-        // Denormal differences would give an infinite factor.
+        // Subnormal differences would give an infinite factor.
         assert_eq!(measured(&[0.0, 1e-44], 1, &[0, 1]).unwrap().std, [1.0]);
     }
 
     #[test]
-    fn values_that_are_no_numbers_are_named() {
+    fn non_finite_values_are_reported() {
         for (value, word) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (-f32::INFINITY, "-inf")] {
             let message = measured(&[1.0, 2.0, 3.0, value], 2, &[0, 1]).unwrap_err().to_string();
             assert!(message.starts_with(&format!("row 1 has {word} in column `c1`")), "{message}");
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_have_mean_zero() {
+    fn an_empty_training_set_has_mean_0() {
         let rows = MemoryRows::numbers(&[1.0, 2.0], 2, &[0]);
         let p = Preprocessing::measure(&rows, &columns(&["a", "b"]), Fit::Squash, &[]).unwrap();
         assert_eq!((p.mean, p.std), (vec![0.0; 2], vec![1.0; 2]));

@@ -1,4 +1,4 @@
-//! `split.csv`: which rows a run had, in which part, with which content.
+//! Reads and writes `split.csv`: the rows of a run with their split and content hash.
 //!
 //! Columns `row,part,class,name,hash`; `hash` is XXH3 (128 bits) of the stored row in hexadecimal.
 //! Names with commas, quotes or line breaks are quoted (RFC 4180).
@@ -15,29 +15,30 @@ use crate::{bounded, error::Result};
 /// The header line.
 const HEADER: [&str; 5] = ["row", "part", "class", "name", "hash"];
 
-/// Bytes of a line, and lines, beyond which a record is none of klubok's.
-const LINE: usize = 1 << 16;
-pub(super) const LINES: usize = 1 << 24;
+/// Maximum bytes of a line that klubok writes.
+const MAX_LINE_BYTES: usize = 1 << 16;
+/// Maximum rows of a file that klubok writes.
+pub(super) const MAX_ROWS: usize = 1 << 24;
 
-/// What is said of those.
-const LONGER: &str = "it is longer than any that klubok writes";
+/// The reason for rejecting a longer line or file.
+const TOO_LONG: &str = "it is longer than any that klubok writes";
 
 /// One line of `split.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitRow {
-    /// Number of the row.
+    /// Row index.
     pub row: u32,
-    /// The part it was in.
+    /// Its split.
     pub part: Part,
-    /// Name of its class.
+    /// Class name.
     pub class: String,
-    /// Where it came from, as in [`Dataset::names`].
+    /// Its origin, as in [`Dataset::names`].
     pub name: String,
-    /// Hash of its stored content, as in [`Dataset::hashes`].
+    /// Hash of its stored input, as in [`Dataset::hashes`].
     pub hash: u128,
 }
 
-/// The rows of a data set, one line each, in their order.
+/// Returns one `split.csv` row per row of a data set, in order.
 pub fn split_rows(data: &Dataset) -> Vec<SplitRow> {
     let parts = data.part_of_rows();
     (0..data.targets.len())
@@ -66,28 +67,28 @@ pub fn write_split(to: impl Write, rows: &[SplitRow]) -> Result<()> {
     Ok(writer.flush()?)
 }
 
-/// Reads what [`write_split`] wrote, row by row: a record may be longer than anyone wants to keep.
+/// Reads the rows of a `split.csv` one by one, since the file may exceed memory.
 ///
 /// # Errors
-/// When the file cannot be read; each row [`DataError::Record`] with its line when that is damaged.
+/// When the file cannot be read. A damaged row is [`DataError::Record`] with its line.
 pub fn read_split(path: &Path) -> Result<impl Iterator<Item = Result<SplitRow>>> {
-    Ok(parse_split(bounded::stream(path, bounded::SPLIT)?))
+    Ok(parse_split(bounded::stream(path, bounded::MAX_SPLIT_BYTES)?))
 }
 
-/// The same from the content of the file.
+/// Parses the rows from the file's content.
 pub fn parse_split(from: impl Read) -> impl Iterator<Item = Result<SplitRow>> {
-    let bound = bounded::Record::of(LINE);
-    let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bound.within(from));
+    let bound = bounded::RecordLimit::new(MAX_LINE_BYTES);
+    let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bound.wrap(from));
     reader.into_records().enumerate().filter_map(move |(i, record)| {
-        bound.begin();
+        bound.reset();
         row(i, record).transpose()
     })
 }
 
-/// The row of record `i` of the file; none for the header.
+/// Parses record `i` of the file; none for the header.
 fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitRow>> {
     let record = record.map_err(|e| match e.position().map(csv::Position::line) {
-        _ if bounded::Record::is_too_long(&e) => damaged(i as u64 + 1, LONGER),
+        _ if bounded::RecordLimit::is_too_long(&e) => damaged(i as u64 + 1, TOO_LONG),
         Some(line) if !e.is_io_error() => damaged(line, &e.to_string()),
         _ => DataError::Io(e.into()),
     })?;
@@ -95,7 +96,9 @@ fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitR
     match i {
         0 if record.iter().eq(HEADER) => Ok(None),
         0 => Err(damaged(line, &format!("it must be `{}`", HEADER.join(",")))),
-        _ if i > LINES || record.as_slice().len() > LINE => Err(damaged(line, LONGER)),
+        _ if i > MAX_ROWS || record.as_slice().len() > MAX_LINE_BYTES => {
+            Err(damaged(line, TOO_LONG))
+        }
         _ => match parse(&record).map_err(|reason| damaged(line, &reason))? {
             row if row.row as usize + 1 == i => Ok(Some(row)),
             row => Err(damaged(
@@ -125,9 +128,8 @@ fn parse(record: &csv::StringRecord) -> std::result::Result<SplitRow, String> {
     })
 }
 
-/// In one sentence how `now` differs from the rows of a record, or nothing when it does not:
-/// samples that were added or removed, whose content changed, that changed their class or their
-/// part.
+/// Describes in one sentence how `now` differs from recorded rows: added, removed or changed
+/// samples, and those with another class or split. None without a difference.
 ///
 /// # Errors
 /// When a row cannot be read.
@@ -170,7 +172,7 @@ pub fn difference(
     Ok((!clauses.is_empty()).then(|| clauses.join("; ")))
 }
 
-/// Samples that something happened to: how many, and the first by name.
+/// Samples with one kind of change: their number and the first by name.
 #[derive(Default)]
 struct Change {
     samples: u64,
@@ -185,7 +187,7 @@ impl Change {
         }
     }
 
-    /// "3 samples were added, first `cat/9.jpg`".
+    /// Describes the change, as in "3 samples were added, first `cat/9.jpg`".
     fn clause(&self, what: &str) -> Option<String> {
         let first = self.first.as_ref()?;
         Some(match self.samples {
@@ -223,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(mut rows in prop::collection::vec(any_row(), 0..20)) {
+        fn rows_round_trip(mut rows in prop::collection::vec(any_row(), 0..20)) {
             rows.iter_mut().zip(0..).for_each(|(of, row)| of.row = row);
             prop_assert_eq!(parsed(&written(&rows)).unwrap(), rows);
         }
@@ -241,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_not_read_to_it() {
-        // Within quotes a line break ends no record.
+    fn an_endless_line_is_rejected_early() {
+        // A line break within quotes does not end a record.
         for endless in [b',', b'"', b'x', b'\n'] {
             let rows = written(&[]);
             let mut from = std::io::repeat(endless).take(1 << 40);
@@ -254,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_line_is_named() {
-        let complaint = |text: &str| parsed(text.as_bytes()).unwrap_err().to_string();
+    fn a_damaged_line_is_reported() {
+        let error_message = |text: &str| parsed(text.as_bytes()).unwrap_err().to_string();
         let head = "row,part,class,name,hash\n";
         let hash = "0".repeat(32);
         for (line, words) in [
@@ -266,7 +268,7 @@ mod tests {
                 "0,val,a,b,HASH\n1,val,a,b,xyz",
                 "line 3 of the record of rows is damaged: `xyz` is no hash",
             ),
-            // Cut in the middle of a line, and one that lost a line.
+            // A file cut off within a line, and one with a missing line.
             (
                 "0,val,a,b,HASH\n1,val,a,b,00",
                 "line 3 of the record of rows is damaged: `00` is no hash",
@@ -276,18 +278,18 @@ mod tests {
                 "line 3 of the record of rows is damaged: it is of row 2, and row 1 is missing",
             ),
         ] {
-            let message = complaint(&format!("{head}{line}\n").replace("HASH", &hash));
+            let message = error_message(&format!("{head}{line}\n").replace("HASH", &hash));
             assert!(message.contains(words), "{message}");
         }
-        assert!(complaint("name,part\n").contains("line 1"));
-        let long = format!("{head}0,val,{},x,{hash}\n", "a".repeat(LINE));
-        assert!(complaint(&long).ends_with("it is longer than any that klubok writes"));
+        assert!(error_message("name,part\n").contains("line 1"));
+        let long = format!("{head}0,val,{},x,{hash}\n", "a".repeat(MAX_LINE_BYTES));
+        assert!(error_message(&long).ends_with("it is longer than any that klubok writes"));
     }
 
     #[test]
-    fn differences_are_named() {
+    fn describes_added_removed_and_changed_samples() {
         let folder = classes(&["cat", "dog"], 5);
-        let data = || opened(&folder, &options(4)).unwrap();
+        let data = || open_folder(&folder, &options(4)).unwrap();
         let path = |name: &str| folder.path().join(name);
         let before = split_rows(&data());
         assert_eq!(compared(&before, &data()), None);
@@ -304,8 +306,8 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_of_another_class_or_part_is_named() {
-        let data = opened(&classes(&["cat", "dog"], 5), &options(4)).unwrap();
+    fn describes_samples_of_another_class_or_split() {
+        let data = open_folder(&classes(&["cat", "dog"], 5), &options(4)).unwrap();
         let mut before = split_rows(&data);
         let (class, part) = (before[0].class.clone(), before[1].part);
         before[0].class = "dog".into();

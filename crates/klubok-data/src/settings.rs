@@ -1,4 +1,4 @@
-//! How data is read: the section `[data]` of the settings.
+//! The section `[data]` of the settings: how to read the data.
 
 use std::path::Path;
 
@@ -10,22 +10,22 @@ use crate::bounded;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// Pixels on each side of a picture, as the network sees it.
+    /// Pixels on each side of the network's input picture.
     pub size: usize,
-    /// Grey or RGB.
+    /// Colours of the input.
     pub color: Color,
-    /// How a picture that is not square becomes so.
+    /// How a picture becomes square.
     pub fit: Fit,
-    /// Which folders are parts and which are classes; runs from before the setting have none.
+    /// How to interpret the folders. Runs older than this setting have none.
     #[serde(default)]
     pub layout: Layout,
-    /// Normalise inputs to mean 0 and deviation 1 over the training part.
+    /// Normalises inputs to mean 0 and standard deviation 1 over the training set.
     pub normalize: bool,
-    /// Share of the data cut off for validation where there is no validation part.
+    /// Share of the training data cut off for validation if there is no validation set.
     pub val_fraction: f64,
-    /// Seed of that cut; `train.seed` does not touch it.
+    /// Seed of that split; independent of `train.seed`.
     pub split_seed: u64,
-    /// Samples of each part that are used; 0 is all. Runs from before the setting have none.
+    /// Maximum samples of each split; 0 for all. Runs older than this setting have none.
     #[serde(default)]
     pub limit: usize,
 }
@@ -34,14 +34,14 @@ pub struct DataConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Color {
-    /// One value a pixel.
+    /// One value per pixel.
     Grey,
-    /// Three values a pixel.
+    /// Three values per pixel.
     Rgb,
 }
 
 impl Color {
-    /// Values a pixel.
+    /// Returns the values per pixel.
     pub fn channels(self) -> usize {
         match self {
             Color::Grey => 1,
@@ -54,31 +54,31 @@ impl Color {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// Stretch: nothing is lost, shapes are distorted.
+    /// Stretches: keeps everything, distorts shapes.
     Squash,
-    /// Cut the middle out: shapes are kept, edges lost.
+    /// Crops the centre: keeps shapes, loses edges.
     Crop,
-    /// Fill up with grey: nothing is lost, the subject is smaller.
+    /// Pads with grey: keeps everything, shrinks the subject.
     Pad,
 }
 
-/// Which folders are parts and which are classes.
+/// How to interpret folders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// Names and contents decide; where they do not agree it is an error.
+    /// Names and contents decide. If they disagree, it is an error.
     #[default]
     Names,
-    /// Folders with the names of parts are parts, others are left out.
+    /// Folders named like splits are splits; others are ignored.
     Parts,
-    /// All folders are classes, whatever they are called.
+    /// All folders are classes, whatever their names.
     Classes,
 }
 
-/// True of a folder in which klubok trained: its settings have a section `[run]` that says which
-/// klubok, those of nobody else do.
+/// Returns true for the folder of a run: its settings have a section `[run]` with the klubok
+/// version, which no other program writes.
 pub fn is_run(folder: &Path) -> bool {
-    let text = bounded::read_to_string(&folder.join("config.toml"), bounded::SETTINGS);
+    let text = bounded::read_to_string(&folder.join("config.toml"), bounded::MAX_SETTINGS_BYTES);
     text.is_ok_and(|text| {
         let mut lines = text.lines().map(str::trim);
         lines.any(|line| line == "[run]") && lines.any(|line| line.starts_with("klubok ="))

@@ -1,4 +1,4 @@
-//! How large the pictures of a folder are, from the heads of some of its files.
+//! Measures the picture sizes in a folder from some file headers.
 
 use std::{io::BufReader, path::Path};
 
@@ -7,32 +7,33 @@ use serde::Serialize;
 use super::{OpenOptions, SourceKind, kind_of, list};
 use crate::{bounded, error::Result};
 
-/// Files whose head is read, at most: evenly spaced over all.
-const LOOKED_AT: usize = 500;
+/// Maximum files whose header is read, evenly spaced over all.
+const MAX_FILES: usize = 500;
 
-/// Sizes of pictures as they are stored, `[width, height]`, in the order of their area.
+/// Stored picture sizes `[width, height]`, ordered by area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Sizes {
     /// The smallest.
     pub smallest: [u32; 2],
-    /// The one in the middle.
+    /// The median.
     pub median: [u32; 2],
     /// The largest.
     pub largest: [u32; 2],
-    /// Files that were looked at.
+    /// Number of files read.
     pub looked_at: usize,
 }
 
-/// Looks at up to 500 pictures; none where the data are no folder of pictures, or none can be read.
+/// Reads the sizes of up to 500 pictures. None if the data is not a folder of pictures or no
+/// picture is readable.
 ///
 /// # Errors
-/// When folders that are needed are missing, as in [`super::open`].
+/// When required folders are missing, as in [`super::open`].
 pub fn picture_sizes(source: &str, options: &OpenOptions) -> Result<Option<Sizes>> {
     if kind_of(source)? != SourceKind::Pictures {
         return Ok(None);
     }
     let files = list::list(source.as_ref(), options)?.files;
-    let looked_at = files.len().min(LOOKED_AT);
+    let looked_at = files.len().min(MAX_FILES);
     let some = (0..looked_at).map(|i| &files[i * files.len() / looked_at]);
     let mut sizes: Vec<[u32; 2]> = some.filter_map(|file| size(&file.path)).collect();
     sizes.sort_unstable_by_key(|&[width, height]| (u64::from(width) * u64::from(height), width));
@@ -41,7 +42,7 @@ pub fn picture_sizes(source: &str, options: &OpenOptions) -> Result<Option<Sizes
     Ok(Some(Sizes { smallest, median, largest, looked_at: sizes.len() }))
 }
 
-/// The size of one picture, if its file would be read.
+/// Reads the size of one picture, if its file is within the budget.
 fn size(path: &Path) -> Option<[u32; 2]> {
     let file = bounded::open(path).ok()?;
     let length = file.metadata().ok()?.len();
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_those_of_the_files() {
+    fn measures_smallest_median_and_largest_size() {
         let picture = |w, h| encoded(&gradient(w, h).into(), ImageFormat::Png);
         let files = [
             ("a/1.png", picture(30, 2)),

@@ -1,12 +1,12 @@
-//! Cuts a validation part off the training part, so that every class gives its share.
+//! Stratified split of the training set into training and validation set.
 
 use klubok_nn::rng::{Purpose, Stream};
 
-/// Divides `train` into a training and a validation part, both in ascending order.
+/// Splits `train` into training and validation set, both in ascending order.
 ///
 /// Each class gives `round(fraction * n)` of its `n` rows, chosen at random by `seed`: at least one
-/// and never all of them when it has two or more, none when it has one.
-pub(super) fn cut(
+/// and never all if it has two or more, none if it has one.
+pub(super) fn stratified(
     targets: &[u32],
     train: &[u32],
     classes: usize,
@@ -17,24 +17,24 @@ pub(super) fn cut(
     for &row in train {
         members[targets[row as usize] as usize].push(row);
     }
-    let (mut kept, mut cut) = (Vec::new(), Vec::new());
+    let (mut kept, mut val) = (Vec::new(), Vec::new());
     for (class, mut rows) in members.into_iter().enumerate() {
         Stream::new(seed, Purpose::Split, 0, class as u64).shuffle(&mut rows);
         let share = (fraction * rows.len() as f64).round() as usize;
         let share = if rows.len() < 2 { 0 } else { share.clamp(1, rows.len() - 1) };
-        cut.extend_from_slice(&rows[..share]);
+        val.extend_from_slice(&rows[..share]);
         kept.extend_from_slice(&rows[share..]);
     }
     kept.sort_unstable();
-    cut.sort_unstable();
-    (kept, cut)
+    val.sort_unstable();
+    (kept, val)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Rows of three classes with 10, 25 and 3 rows, in turn as long as there are any.
+    /// Interleaved rows of three classes with 10, 25 and 3 rows.
     fn targets() -> Vec<u32> {
         let mut targets = Vec::new();
         for i in 0..25 {
@@ -47,7 +47,7 @@ mod tests {
     fn parts(fraction: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
         let targets = targets();
         let all: Vec<u32> = (0..targets.len() as u32).collect();
-        let (train, val) = cut(&targets, &all, 3, fraction, seed);
+        let (train, val) = stratified(&targets, &all, 3, fraction, seed);
         let mut both = [train.clone(), val.clone()].concat();
         both.sort_unstable();
         assert_eq!(both, all, "every row is in one part");
@@ -68,23 +68,23 @@ mod tests {
     }
 
     #[test]
-    fn no_class_gives_nothing_or_all() {
+    fn no_class_gives_none_or_all() {
         assert_eq!(shares(0.001), [1, 1, 1]);
         assert_eq!(shares(0.999), [9, 24, 2]);
-        assert_eq!(cut(&[0, 1, 1], &[0, 1, 2], 2, 0.2, 0).0[0], 0, "a single row stays");
+        assert_eq!(stratified(&[0, 1, 1], &[0, 1, 2], 2, 0.2, 0).0[0], 0, "a single row stays");
     }
 
     #[test]
-    fn the_seed_decides() {
+    fn the_seed_determines_the_split() {
         assert_eq!(parts(0.2, 7), parts(0.2, 7));
         assert_ne!(parts(0.2, 7), parts(0.2, 8));
     }
 
     #[test]
-    fn classes_do_not_shift_each_other() {
+    fn classes_are_split_independently() {
         let (all, targets) = ((0..20).collect::<Vec<u32>>(), [[0; 10], [1; 10]].concat());
-        let (_, both) = cut(&targets, &all, 2, 0.3, 0);
-        let (_, second) = cut(&targets, &all[10..], 2, 0.3, 0);
+        let (_, both) = stratified(&targets, &all, 2, 0.3, 0);
+        let (_, second) = stratified(&targets, &all[10..], 2, 0.3, 0);
         assert_eq!(both[3..], second);
     }
 }

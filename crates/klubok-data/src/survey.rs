@@ -1,8 +1,7 @@
-//! Facts about data that stand before any training: counts, copies, inputs that never change, their
-//! scale.
+//! Facts about a data set before training: counts, copies, constant inputs and their scale.
 //!
-//! Cheap on purpose: what is counted over all rows are classes and hashes, which are there already;
-//! values are looked at in a sample of the training part.
+//! Cheap by design: counts over all rows use only classes and existing hashes; values come from a
+//! subsample of the training set.
 
 use klubok_nn::rows::{Field, Rows};
 use serde::Serialize;
@@ -10,45 +9,46 @@ use serde::Serialize;
 use super::{ClassCount, DataError, Dataset, Part, preprocess::each_row};
 use crate::{error::Result, limits};
 
-/// Rows of the training part whose values are looked at, at most: evenly spaced over the part.
-const LOOKED_AT: usize = 2000;
-/// Of wide rows fewer, so that a training need not wait: about as many values as a third of a
-/// second reads. But never less than what [`NEARLY`] takes.
-const VALUES: usize = 40_000_000;
-const LEAST: usize = 200;
-/// Share of the samples that an input must have the same value in to count as nearly constant.
-const NEARLY: f64 = 0.99;
-/// Pairs of samples that are named for each kind of copy.
-const NAMED: usize = 3;
+/// Maximum training rows whose values are read, evenly spaced over the training set.
+const MAX_ROWS: usize = 2000;
+/// Maximum values to read, which lowers the number of wide rows: about a third of a second of
+/// reading.
+const MAX_VALUES: usize = 40_000_000;
+/// Minimum rows to read; [`NEARLY_CONSTANT`] needs this many.
+const MIN_ROWS: usize = 200;
+/// Minimum share of samples with the same value for a nearly constant input.
+const NEARLY_CONSTANT: f64 = 0.99;
+/// Maximum sample pairs that are named per kind of copy.
+const MAX_NAMED: usize = 3;
 
-/// What can be said of data without training.
+/// Facts about a data set that need no training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Survey {
-    /// Samples of each part.
+    /// Samples per split.
     pub samples: Counts,
-    /// Samples of each class in each part, in the order of the classes.
+    /// Samples per class and split, in class order.
     pub classes: Vec<ClassCount>,
-    /// Files that could not be read.
+    /// Number of unreadable files.
     pub unreadable: usize,
-    /// Samples that are there more than once.
+    /// Duplicate samples.
     pub copies: Copies,
-    /// The values of a sample.
+    /// Statistics of the input values.
     pub inputs: Inputs,
 }
 
-/// A number a part.
+/// One number per split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// For training.
+    /// Training set.
     pub train: usize,
-    /// For choosing the best epoch.
+    /// Validation set: chooses the best epoch.
     pub val: usize,
-    /// Never read by training.
+    /// Test set: training never reads it.
     pub test: usize,
 }
 
 impl Counts {
-    /// All parts together.
+    /// Sums over all splits.
     pub fn total(self) -> usize {
         self.train + self.val + self.test
     }
@@ -62,42 +62,40 @@ impl Counts {
     }
 }
 
-/// Samples whose stored content another sample has too.
+/// Samples with identical stored content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Copies {
-    /// Samples of a part beyond the first with the same content in it.
+    /// Per split, samples beyond the first with the same content in that split.
     pub within: Counts,
-    /// Samples of the validation and of the test part whose content is in the training part as well
-    /// (`train` is 0).
+    /// Validation and test samples whose content is also in the training set (`train` is 0).
     pub in_train: Counts,
-    /// Samples of all parts whose content stands under another class as well.
+    /// Samples of all splits whose content also occurs under another class.
     pub contradicting: usize,
-    /// Some of the samples in `in_train`: the name in its part, the name in the training part.
+    /// Some samples of `in_train`: the name in their split and the name in the training set.
     pub in_train_names: Vec<[String; 2]>,
-    /// Some of the samples in `contradicting`: two names with the same content and different
-    /// classes.
+    /// Some samples of `contradicting`: two names with the same content and different classes.
     pub contradicting_names: Vec<[String; 2]>,
 }
 
-/// The values of the samples, by a look at up to 2,000 of the training part.
+/// Input statistics over up to 2,000 training samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Inputs {
-    /// Values of a sample.
+    /// Values per sample.
     pub values: usize,
-    /// Samples that were looked at.
+    /// Samples that were read.
     pub looked_at: usize,
-    /// Values that are the same in all of them.
+    /// Inputs with the same value in all samples.
     pub constant: usize,
-    /// Values that are the same in at least 99 % of them, constants included.
+    /// Inputs with the same value in at least 99 % of the samples, constants included.
     pub nearly_constant: usize,
-    /// Mean over all values as they are stored (0 to 255 for pixels).
+    /// Mean over all stored values (0 to 255 for pixels).
     pub mean: f64,
-    /// Standard deviation over all values as they are stored.
+    /// Standard deviation over all stored values.
     pub std: f64,
 }
 
 impl Survey {
-    /// Surveys data. Of the values, only a sample of the training part is read.
+    /// Surveys a data set. Reads the values of a training subsample only.
     ///
     /// # Errors
     /// When rows cannot be read.
@@ -117,7 +115,7 @@ impl Survey {
     }
 }
 
-/// Goes through the samples sorted by content: copies are neighbours.
+/// Sorts the samples by content, so that copies are neighbours.
 fn copies(data: &Dataset) -> Copies {
     let parts = data.part_of_rows();
     let mut rows: Vec<u32> = [&data.parts.train, &data.parts.val, &data.parts.test]
@@ -135,7 +133,7 @@ fn copies(data: &Dataset) -> Copies {
 }
 
 impl Copies {
-    /// Adds the rows of one content.
+    /// Adds the rows with one content.
     fn add(&mut self, data: &Dataset, parts: &[Part], same: &[u32]) {
         let part = |row: u32| parts[row as usize];
         let class = |row: u32| data.targets[row as usize];
@@ -149,37 +147,36 @@ impl Copies {
             self.in_train.val += here.val;
             self.in_train.test += here.test;
             let outside = same.iter().find(|&&row| part(row) != Part::Train);
-            if let Some(&row) = outside.filter(|_| self.in_train_names.len() < NAMED) {
+            if let Some(&row) = outside.filter(|_| self.in_train_names.len() < MAX_NAMED) {
                 self.in_train_names.push([name(row), name(first)]);
             }
         }
         if let Some(&other) = same.iter().find(|&&row| class(row) != class(same[0])) {
             self.contradicting += same.len();
-            if self.contradicting_names.len() < NAMED {
+            if self.contradicting_names.len() < MAX_NAMED {
                 self.contradicting_names.push([name(same[0]), name(other)]);
             }
         }
     }
 }
 
-/// Rows of this width that are looked at, at most.
-fn enough(width: usize) -> usize {
-    (VALUES / width.max(1)).clamp(LEAST, LOOKED_AT)
+/// Returns the maximum rows of this width to read.
+fn row_limit(width: usize) -> usize {
+    (MAX_VALUES / width.max(1)).clamp(MIN_ROWS, MAX_ROWS)
 }
 
-/// Mean, deviation and constancy of the values of some rows of `train`.
+/// Measures mean, standard deviation and constancy over a subsample of `train`.
 fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
     let spec = &rows.fields()[Field::X.0];
-    let looked_at = train.len().min(enough(spec.width));
+    let looked_at = train.len().min(row_limit(spec.width));
     let which = (0..looked_at).map(|i| train[i * train.len() / looked_at]);
     let which: Vec<u32> = which.collect();
     let value = |stored: &[u8]| spec.kind.number(stored);
     let needed = (spec.width * size_of::<(f64, usize, usize)>()) as u64;
-    if !limits::fits(needed) {
+    if !limits::fits_in_memory(needed) {
         return Err(DataError::Memory { rows: looked_at, needed });
     }
-    // Who has more than half of the votes wins (Boyer and Moore 1991): one candidate a value, no
-    // table of values.
+    // Majority vote (Boyer and Moore 1991): one candidate per input, no table of values.
     let mut candidates = vec![(0.0f64, 0usize); spec.width];
     let (mut sum, mut squares) = (0.0, 0.0);
     each_row(rows, &which, |_, bytes| {
@@ -212,7 +209,7 @@ fn inputs(rows: &dyn Rows, train: &[u32]) -> Result<Inputs> {
         values: spec.width,
         looked_at,
         constant: at_least(1.0),
-        nearly_constant: at_least(NEARLY),
+        nearly_constant: at_least(NEARLY_CONSTANT),
         mean,
         std: (squares / n - mean * mean).max(0.0).sqrt(),
     })
@@ -227,7 +224,7 @@ mod tests {
     use super::{super::fixtures::*, *};
     use crate::{Input, LeftOut, Parts};
 
-    /// One value a row; the first six rows are for training, two for validation, one for the test.
+    /// One value per row: six training rows, two validation rows, one test row.
     fn data(x: &[f32], targets: &[u32]) -> Dataset {
         Dataset {
             rows: Arc::new(MemoryRows::numbers(x, 1, targets)),
@@ -243,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_counted_by_part_and_class() {
-        // Training: 1 three times, once as b; validation: 1, and 9; test: 9.
+    fn counts_copies_by_split_and_class() {
+        // Training: 1 three times, once in class b; validation: 1 and 9; test: 9.
         let x = [1.0, 2.0, 1.0, 3.0, 1.0, 4.0, 1.0, 9.0, 9.0];
         let survey = Survey::of(&data(&x, &[0, 0, 0, 1, 1, 1, 0, 1, 1])).unwrap();
         let copies = &survey.copies;
@@ -258,15 +255,15 @@ mod tests {
     }
 
     #[test]
-    fn different_samples_are_no_copies() {
+    fn different_samples_are_not_copies() {
         let x: Vec<f32> = (0..9).map(|i| i as f32).collect();
         let survey = Survey::of(&data(&x, &[0; 9])).unwrap();
         assert_eq!(survey.copies, Copies::default());
     }
 
     #[test]
-    fn values_that_never_change_are_counted() {
-        // 200 rows: always 7; 7 but for one; half and half.
+    fn counts_constant_inputs() {
+        // 200 rows of three inputs: always 7; 7 except once; half and half.
         let x: Vec<f32> =
             (0..200).flat_map(|i| [7.0, if i == 3 { 1.0 } else { 7.0 }, (i % 2) as f32]).collect();
         let rows = MemoryRows::numbers(&x, 3, &[0; 200]);
@@ -280,22 +277,22 @@ mod tests {
     }
 
     #[test]
-    fn of_many_rows_some_are_looked_at() {
+    fn reads_a_subsample_of_many_rows() {
         let rows = MemoryRows::pictures(vec![5; 3 * 2500], 3, &[0; 2500]);
         let train: Vec<u32> = (0..2500).collect();
         let inputs = inputs(&rows, &train).unwrap();
-        assert_eq!((inputs.looked_at, inputs.constant, inputs.mean), (LOOKED_AT, 3, 5.0));
+        assert_eq!((inputs.looked_at, inputs.constant, inputs.mean), (MAX_ROWS, 3, 5.0));
         assert_eq!(super::inputs(&rows, &[]).unwrap().constant, 0);
         // Two numbers; 64x64 grey; 224x224 in colour; 1024x1024 in colour.
-        assert_eq!([2, 4096, 150_528, 3_145_728].map(enough), [2000, 2000, 265, 200]);
+        assert_eq!([2, 4096, 150_528, 3_145_728].map(row_limit), [2000, 2000, 265, 200]);
     }
 
     #[test]
-    fn a_copied_file_is_found() {
+    fn finds_a_copied_file() {
         let folder = classes(&["cat", "dog"], 5);
         fs_err::copy(folder.path().join("cat/000.png"), folder.path().join("dog/copy.png"))
             .unwrap();
-        let survey = Survey::of(&opened(&folder, &options(4)).unwrap()).unwrap();
+        let survey = Survey::of(&open_folder(&folder, &options(4)).unwrap()).unwrap();
         assert_eq!((survey.samples.total(), survey.copies.contradicting), (11, 2));
         assert_eq!(
             survey.copies.contradicting_names,

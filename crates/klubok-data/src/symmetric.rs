@@ -1,16 +1,17 @@
-//! Symmetric matrices `[n, n]`, row by row: eigenvectors, and the solution of linear equations.
+//! Row-major symmetric matrices `[n, n]`: eigenvectors, and the solution of linear equations.
 
 use klubok_kernels::{double, isa::Isa};
 
-/// Length of a row, of one whose largest value is 1, whose square would hardly be a number.
-const NOTHING: f64 = 1e-100;
-/// Turns of [`unrolled`] for one eigenvalue at the most; two are usual.
-const TURNS: usize = 50;
+/// Minimum norm of a row of a matrix with largest value 1. The square of a smaller norm would
+/// underflow.
+const MIN_NORM: f64 = 1e-100;
+/// Maximum QL iterations per eigenvalue; two are usual.
+const MAX_ITERATIONS: usize = 50;
 
-/// `x yᵀ` with `x [m, width]` and `y [n, width]`.
+/// Returns `x yᵀ` with `x [m, width]` and `y [n, width]`.
 ///
 /// # Panics
-/// When the sizes do not agree.
+/// When the sizes do not match.
 pub fn product(x: &[f64], y: &[f64], width: usize) -> Vec<f64> {
     let rows = |of: &[f64]| of.len().checked_div(width).unwrap_or(0);
     let mut out = vec![0.0; rows(x) * rows(y)];
@@ -18,42 +19,42 @@ pub fn product(x: &[f64], y: &[f64], width: usize) -> Vec<f64> {
     out
 }
 
-/// Eigenvalues in no order, and for each a row with its eigenvector of length 1.
+/// Returns the eigenvalues in no order, and for each a row with its eigenvector of length 1.
 ///
-/// The matrix is made tridiagonal by reflections (Householder 1958), whose eigenvalues come out of
-/// implicitly shifted QL steps (Bowdler, Martin, Reinsch and Wilkinson 1968).
+/// Householder reflections (1958) make the matrix tridiagonal; implicitly shifted QL steps
+/// (Bowdler, Martin, Reinsch and Wilkinson 1968) compute its eigenvalues.
 ///
 /// # Panics
 /// When the matrix is not square.
 pub fn eigen(mut matrix: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>) {
     assert_eq!(matrix.len(), n * n, "a square of side {n}");
-    // Squares of its values neither overflow nor vanish.
+    // Scaling avoids overflow and underflow of squares.
     let largest = matrix.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     if largest == 0.0 || !matrix.iter().all(|value| value.is_finite()) {
         return (vec![0.0; n], identity(n));
     }
     matrix.iter_mut().for_each(|value| *value /= largest);
-    let (mut diagonal, mut beside, mut vectors) = tridiagonal(matrix, n);
-    unrolled(&mut diagonal, &mut beside, &mut vectors);
+    let (mut diagonal, mut off_diagonal, mut vectors) = tridiagonal(matrix, n);
+    ql_iterations(&mut diagonal, &mut off_diagonal, &mut vectors);
     diagonal.iter_mut().for_each(|value| *value *= largest);
     (diagonal, vectors)
 }
 
-/// Rows `t` with `a = tᵀ d t`, where `d` has a diagonal and, beside it, one more.
+/// Returns the tridiagonal `d` as diagonal and off-diagonal, and the rows `t`, with `a = tᵀ d t`.
 fn tridiagonal(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
-    let (mut beside, mut betas) = (vec![0.0; n], vec![0.0; n]);
+    let (mut off_diagonal, mut betas) = (vec![0.0; n], vec![0.0; n]);
     let (mut p, mut turned) = (vec![0.0; n], identity(n));
     let isa = Isa::best();
     for k in 0..n.saturating_sub(2) {
         let (head, tail) = a.split_at_mut((k + 1) * n);
         let v = &mut head[k * n + k + 1..];
         let length = dot(isa, v, v).sqrt();
-        if length < NOTHING {
+        if length < MIN_NORM {
             v.fill(0.0);
             continue;
         }
-        beside[k] = if v[0] > 0.0 { -length } else { length };
-        v[0] -= beside[k];
+        off_diagonal[k] = if v[0] > 0.0 { -length } else { length };
+        v[0] -= off_diagonal[k];
         betas[k] = 2.0 / dot(isa, v, v);
         // With H = I - β v vᵀ, H A H = A - v wᵀ - w vᵀ, where p = β A v and w = p - β/2 (pᵀ v) v.
         let p = &mut p[k + 1..];
@@ -70,9 +71,9 @@ fn tridiagonal(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         }
     }
     if n > 1 {
-        beside[n - 2] = a[(n - 2) * n + n - 1];
+        off_diagonal[n - 2] = a[(n - 2) * n + n - 1];
     }
-    // The reflections, the last one first, each on what is behind its own row: t = ... H₁ H₀.
+    // Applies the reflections in reverse, each to the block behind its own row: t = ... H₁ H₀.
     for k in (0..n.saturating_sub(2)).rev() {
         let v = &a[k * n + k + 1..(k + 1) * n];
         for row in turned[(k + 1) * n..].chunks_exact_mut(n) {
@@ -81,32 +82,33 @@ fn tridiagonal(mut a: Vec<f64>, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
             row.iter_mut().zip(v).for_each(|(value, v)| *value -= along * v);
         }
     }
-    ((0..n).map(|i| a[i * n + i]).collect(), beside, turned)
+    ((0..n).map(|i| a[i * n + i]).collect(), off_diagonal, turned)
 }
 
-/// Turns what stands beside the diagonal to zero, and the rows with it.
-fn unrolled(diagonal: &mut [f64], beside: &mut [f64], rows: &mut [f64]) {
+/// Rotates the off-diagonal to zero, and the rows with it.
+fn ql_iterations(diagonal: &mut [f64], off_diagonal: &mut [f64], rows: &mut [f64]) {
     let n = diagonal.len();
     for l in 0..n {
-        for _ in 0..TURNS {
+        for _ in 0..MAX_ITERATIONS {
             let small = |m: &usize| {
-                beside[*m].abs() <= f64::EPSILON * (diagonal[*m].abs() + diagonal[*m + 1].abs())
+                off_diagonal[*m].abs()
+                    <= f64::EPSILON * (diagonal[*m].abs() + diagonal[*m + 1].abs())
             };
             let m = (l..n - 1).find(small).unwrap_or(n - 1);
             if m == l {
                 break;
             }
-            let half = (diagonal[l + 1] - diagonal[l]) / (2.0 * beside[l]);
-            let shift = beside[l] / (half + (half * half + 1.0).sqrt().copysign(half));
+            let half = (diagonal[l + 1] - diagonal[l]) / (2.0 * off_diagonal[l]);
+            let shift = off_diagonal[l] / (half + (half * half + 1.0).sqrt().copysign(half));
             let (mut g, mut s, mut c, mut p) = (diagonal[m] - diagonal[l] + shift, 1.0, 1.0, 0.0);
             let mut i = m;
             while i > l {
                 i -= 1;
-                let (f, b) = (s * beside[i], c * beside[i]);
+                let (f, b) = (s * off_diagonal[i], c * off_diagonal[i]);
                 let r = (f * f + g * g).sqrt();
-                beside[i + 1] = r;
+                off_diagonal[i + 1] = r;
                 if r == 0.0 {
-                    // The matrix has come apart here: the rest is for the next turn.
+                    // The matrix splits here; the next iteration continues.
                     diagonal[i + 1] -= p;
                     i += 1;
                     break;
@@ -124,18 +126,18 @@ fn unrolled(diagonal: &mut [f64], beside: &mut [f64], rows: &mut [f64]) {
             }
             if i == l {
                 diagonal[l] -= p;
-                beside[l] = g;
+                off_diagonal[l] = g;
             }
-            beside[m] = 0.0;
+            off_diagonal[m] = 0.0;
         }
     }
 }
 
-/// `X` of `A X = Y`, with `Y` and `X` as rows `[k, n]`, one for each right side; none where `A` is
-/// not positive definite. By `A = L Lᵀ` (Cholesky).
+/// Solves `A X = Y` by Cholesky, `A = L Lᵀ`, with `Y` and `X` as rows `[k, n]`, one per right-hand
+/// side. None if `A` is not positive definite.
 ///
 /// # Panics
-/// When the sizes do not agree.
+/// When the sizes do not match.
 pub fn solve(mut a: Vec<f64>, n: usize, mut y: Vec<f64>) -> Option<Vec<f64>> {
     assert_eq!(a.len(), n * n, "a square of side {n}");
     if n == 0 {
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
 
     /// `Σ λᵢ vᵢ vᵢᵀ`.
-    fn put_together(values: &[f64], vectors: &[f64]) -> Vec<f64> {
+    fn reconstruct(values: &[f64], vectors: &[f64]) -> Vec<f64> {
         let n = values.len();
         let mut a = vec![0.0; n * n];
         for (value, v) in values.iter().zip(vectors.chunks(n)) {
@@ -207,24 +209,24 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_by_hand() {
+    fn solves_a_matrix_by_hand() {
         // Eigenvalues 3 and 1 along (1, 1) and (1, -1).
         let (values, vectors) = eigen(vec![2.0, 1.0, 1.0, 2.0], 2);
         let mut sorted = values.clone();
         sorted.sort_by(f64::total_cmp);
         same(&sorted, &[1.0, 3.0], 1e-15);
-        same(&put_together(&values, &vectors), &[2.0, 1.0, 1.0, 2.0], 1e-15);
+        same(&reconstruct(&values, &vectors), &[2.0, 1.0, 1.0, 2.0], 1e-15);
         same(&solve(vec![2.0, 1.0, 1.0, 2.0], 2, vec![3.0, 3.0]).unwrap(), &[1.0, 1.0], 1e-15);
     }
 
     #[test]
-    fn a_matrix_without_square_root_has_no_solution() {
+    fn a_matrix_that_is_not_positive_definite_has_no_solution() {
         assert!(solve(vec![1.0, 2.0, 2.0, 1.0], 2, vec![1.0, 1.0]).is_none());
         assert!(solve(vec![f64::NAN], 1, vec![1.0]).is_none());
     }
 
     #[test]
-    fn what_is_no_number_ends_too() {
+    fn non_finite_and_empty_matrices_terminate() {
         for wrong in [f64::NAN, f64::INFINITY] {
             let (values, _) = eigen(vec![1.0, wrong, wrong, 1.0], 2);
             assert_eq!(values, [0.0, 0.0]);
@@ -234,9 +236,9 @@ mod tests {
         assert_eq!(eigen(vec![7.0], 1), (vec![7.0], vec![1.0]));
     }
 
-    /// Two samples, each many times: what is left after two steps is rounding of rounding.
+    /// Two samples, each repeated: after two steps only accumulated rounding errors remain.
     #[test]
-    fn many_copies_of_two_samples_have_two_directions() {
+    fn repeated_samples_have_two_eigenvalues() {
         let x: Vec<f64> =
             (0..256).flat_map(|i| if i % 2 == 0 { [0.3, 0.7] } else { [0.9, -0.4] }).collect();
         let (values, vectors) = eigen(product(&x, &x, 2), 256);
@@ -245,9 +247,9 @@ mod tests {
     }
 
     proptest! {
-        /// Of samples that span fewer dimensions than there are samples too: eigenvalues of 0.
+        /// Covers eigenvalues of 0: samples that span fewer dimensions than there are samples.
         #[test]
-        fn values_and_vectors_put_the_matrix_together_again(
+        fn eigenvalues_and_eigenvectors_reconstruct_the_matrix(
             n in 1..40usize, width in 1..40usize, seed in any::<u64>(), scale in -150..150i32,
         ) {
             let mut stream = Stream::new(seed, Purpose::Demo, 0, 0);
@@ -256,15 +258,15 @@ mod tests {
             let a = product(&x, &x, width);
             let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
             let (values, vectors) = eigen(a.clone(), n);
-            same(&put_together(&values, &vectors), &a, 1e-13 * n as f64 * largest);
+            same(&reconstruct(&values, &vectors), &a, 1e-13 * n as f64 * largest);
             let lengths = product(&vectors, &vectors, n);
             same(&lengths, &identity(n), 1e-13 * n as f64);
         }
 
         #[test]
-        fn what_is_solved_fits(n in 1..30usize, k in 1..4usize, seed in any::<u64>()) {
+        fn the_solution_satisfies_the_equation(n in 1..30usize, k in 1..4usize, seed in any::<u64>()) {
             let mut stream = Stream::new(seed, Purpose::Demo, 0, 0);
-            let mut some = |many| (0..many).map(|_| stream.uniform() - 0.5).collect::<Vec<f64>>();
+            let mut some = |count| (0..count).map(|_| stream.uniform() - 0.5).collect::<Vec<f64>>();
             let (x, wanted) = (some(n * 2 * n), some(k * n));
             let mut a = product(&x, &x, 2 * n);
             (0..n).for_each(|i| a[i * n + i] += 0.1);

@@ -1,7 +1,6 @@
-//! What lies below a folder: folders and the names of pictures, without opening one.
+//! Reads a folder tree: folders and names of pictures, without opening any.
 //!
-//! Folders are read one after the other, not one within the other: depth takes no stack. Depth,
-//! number of entries and number of links that are followed are bounded.
+//! Reads folders iteratively, so depth takes no stack. Bounds depth, entries and followed links.
 
 use std::{
     collections::BTreeMap,
@@ -12,75 +11,76 @@ use std::{
 
 use super::{
     DataError, LeftOut,
-    names::{is_of_system, looks_like_picture, shown},
+    names::{display_name, is_system_folder, looks_like_picture},
 };
 use crate::{error::Result, settings::is_run};
 
-/// Folders in folders.
-const DEPTH: usize = 64;
-/// Files and folders of all kinds.
-const ENTRIES: usize = 1 << 21;
-/// Bytes that folders and the paths of pictures take, all together: names may be long, and each
-/// lies below others.
-const PATHS: usize = 256 << 20;
-/// Links to folders: a few that lead to each other already make more ways than anyone can go.
-const LINKS: usize = 1 << 16;
-/// Where runs go when nobody says another place.
+/// Maximum depth.
+const MAX_DEPTH: usize = 64;
+/// Maximum files and folders of all kinds.
+const MAX_ENTRIES: usize = 1 << 21;
+/// Maximum bytes of all folders and picture paths. Names may be long, and each path repeats its
+/// parents.
+const MAX_PATH_BYTES: usize = 256 << 20;
+/// Maximum followed links to folders. A few mutual links already create exponentially many paths.
+const MAX_LINKS: usize = 1 << 16;
+/// Default folder of runs.
 const RUNS: &str = "runs";
 
-/// All folders below one, that one first, each after the one it lies in.
+/// A folder and all folders below it, each after its parent.
 pub(super) struct Tree {
     folders: Vec<Folder>,
 }
 
 /// One folder.
 pub(super) struct Folder {
-    /// Its path below the first one, with `/` between the names; empty for the first.
+    /// Its path below the root, with `/` between the names; empty for the root.
     pub(super) name: String,
-    /// Where it is.
+    /// Its full path.
     pub(super) path: PathBuf,
-    /// Names of the pictures in it.
+    /// Names of its pictures.
     pub(super) pictures: Vec<OsString>,
-    /// Pictures in it and below.
-    pub(super) holds: u64,
-    /// What it has that is no data.
+    /// Number of pictures in it and below.
+    pub(super) picture_count: u64,
+    /// Its ignored entries.
     pub(super) left: LeftOut,
-    /// The folders in it, in byte order of their names; runs of klubok are not among them.
+    /// Its subfolders in byte order of names, without runs of klubok.
     folders: Vec<usize>,
-    /// The folder that it lies in, and where it is when no link is followed.
-    above: Option<usize>,
+    /// The parent folder.
+    parent: Option<usize>,
+    /// Its path without links.
     real: PathBuf,
     depth: usize,
     is_run: bool,
 }
 
-/// What was counted so far.
+/// Running totals.
 #[derive(Default)]
-struct Seen {
+struct Totals {
     entries: usize,
     links: usize,
     paths: usize,
 }
 
-impl Seen {
-    fn too_much(&self) -> bool {
-        self.entries > ENTRIES || self.links > LINKS || self.paths > PATHS
+impl Totals {
+    fn exceed_limits(&self) -> bool {
+        self.entries > MAX_ENTRIES || self.links > MAX_LINKS || self.paths > MAX_PATH_BYTES
     }
 }
 
 impl Tree {
-    /// Reads what lies below `path`.
+    /// Reads the tree below `path`.
     ///
     /// # Errors
-    /// [`DataError::TooDeep`], [`DataError::TooMuch`]; when a folder cannot be read.
+    /// [`DataError::TooDeep`], [`DataError::TooManyFiles`]; when a folder cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let real = fs_err::canonicalize(path)?;
         let mut tree = Self { folders: vec![Folder::new(String::new(), path.into(), real)] };
-        let (mut seen, mut next) = (Seen::default(), 0);
+        let (mut totals, mut next) = (Totals::default(), 0);
         while next < tree.folders.len() {
-            tree.read_one(next, &mut seen)?;
-            if seen.too_much() {
-                return Err(DataError::TooMuch { path: path.display().to_string() });
+            tree.read_one(next, &mut totals)?;
+            if totals.exceed_limits() {
+                return Err(DataError::TooManyFiles { path: path.display().to_string() });
             }
             next += 1;
         }
@@ -92,29 +92,29 @@ impl Tree {
         &self.folders[at]
     }
 
-    /// The last name of a folder's path.
+    /// Returns a folder's own name.
     pub(super) fn last_name(&self, at: usize) -> &str {
         let name = &self.folders[at].name;
         name.rsplit_once('/').map_or(name, |(_, last)| last)
     }
 
-    /// The folder that a folder lies in.
-    pub(super) fn above(&self, at: usize) -> Option<usize> {
-        self.folders[at].above
+    /// Returns a folder's parent.
+    pub(super) fn parent(&self, at: usize) -> Option<usize> {
+        self.folders[at].parent
     }
 
-    /// The folders in a folder.
-    pub(super) fn inside(&self, at: usize) -> &[usize] {
+    /// Returns a folder's subfolders.
+    pub(super) fn children(&self, at: usize) -> &[usize] {
         &self.folders[at].folders
     }
 
-    /// The folders in a folder that hold pictures.
-    pub(super) fn holding(&self, at: usize) -> Vec<usize> {
-        let holds = |at: &usize| self.folders[*at].holds > 0;
-        self.folders[at].folders.iter().copied().filter(holds).collect()
+    /// Returns a folder's subfolders that hold pictures.
+    pub(super) fn with_pictures(&self, at: usize) -> Vec<usize> {
+        let picture_count = |at: &usize| self.folders[*at].picture_count > 0;
+        self.folders[at].folders.iter().copied().filter(picture_count).collect()
     }
 
-    /// A folder and all below it.
+    /// Returns a folder and all folders below it.
     pub(super) fn below(&self, at: usize) -> Vec<usize> {
         let mut all = vec![at];
         let mut next = 0;
@@ -125,30 +125,30 @@ impl Tree {
         all
     }
 
-    /// The files in a folder and below that are no pictures by their names, in words for an error.
-    pub(super) fn passed_over(&self, at: usize) -> String {
+    /// Describes the files below a folder that are not pictures, for an error.
+    pub(super) fn describe_files(&self, at: usize) -> String {
         let mut left = LeftOut::default();
         self.below(at).into_iter().for_each(|at| left.add(&self.folders[at].left));
-        left.files_in_words()
+        left.describe_files()
     }
 
-    /// Reads one folder and puts those in it at the end.
-    fn read_one(&mut self, at: usize, seen: &mut Seen) -> Result<()> {
+    /// Reads one folder and appends its subfolders.
+    fn read_one(&mut self, at: usize, totals: &mut Totals) -> Result<()> {
         let path = self.folders[at].path.clone();
         let mut found: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
         for entry in fs_err::read_dir(&path)? {
             let entry = entry?;
-            seen.entries += 1;
+            totals.entries += 1;
             let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
-            // A link that leads nowhere is a file: reading says more about it.
+            // A dangling link is a file. Reading reports it in detail.
             let leads_to = if kind.is_symlink() { path.metadata().ok() } else { None };
             let is_folder = kind.is_dir() || leads_to.as_ref().is_some_and(Metadata::is_dir);
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
             let length = path.as_os_str().len();
-            // A folder is kept with its name, its path and where it really is.
-            seen.paths += match (is_folder, looks_like_picture(&path)) {
+            // A folder stores its name, its path and its real path.
+            totals.paths += match (is_folder, looks_like_picture(&path)) {
                 (true, _) => size_of::<Folder>() + 3 * length,
                 (false, true) => length,
                 (false, false) => 0,
@@ -157,20 +157,20 @@ impl Tree {
                 let special =
                     leads_to.map_or(!kind.is_file() && !kind.is_symlink(), |to| !to.is_file());
                 self.folders[at].add_file(name, &path, special);
-            } else if is_of_system(&name) {
-                *self.folders[at].left.system.entry(shown(&name)).or_default() += 1;
+            } else if is_system_folder(&name) {
+                *self.folders[at].left.system.entry(display_name(&name)).or_default() += 1;
             } else {
                 let real = if kind.is_symlink() {
                     fs_err::canonicalize(&path)?
                 } else {
                     self.folders[at].real.join(&name)
                 };
-                seen.links += usize::from(kind.is_symlink());
+                totals.links += usize::from(kind.is_symlink());
                 if !self.leads_back(at, &real) {
-                    found.insert(shown(&name), (path, real));
+                    found.insert(display_name(&name), (path, real));
                 }
             }
-            if seen.too_much() {
+            if totals.exceed_limits() {
                 return Ok(());
             }
         }
@@ -189,12 +189,15 @@ impl Tree {
     ) -> Result<()> {
         let depth = self.folders[at].depth + 1;
         for (name, (path, real)) in found {
-            if depth > DEPTH {
-                return Err(DataError::TooDeep { path: path.display().to_string(), most: DEPTH });
+            if depth > MAX_DEPTH {
+                return Err(DataError::TooDeep {
+                    path: path.display().to_string(),
+                    most: MAX_DEPTH,
+                });
             }
-            let above = &self.folders[at].name;
-            let name = if above.is_empty() { name } else { format!("{above}/{name}") };
-            let folder = Folder { above: Some(at), depth, ..Folder::new(name, path, real) };
+            let parent = &self.folders[at].name;
+            let name = if parent.is_empty() { name } else { format!("{parent}/{name}") };
+            let folder = Folder { parent: Some(at), depth, ..Folder::new(name, path, real) };
             let number = self.folders.len();
             self.folders[at].folders.push(number);
             self.folders.push(folder);
@@ -202,33 +205,35 @@ impl Tree {
         Ok(())
     }
 
-    /// True when `real` is a folder that leads to `at`, or `at` itself.
+    /// Returns true if `real` is `at` or one of its ancestors.
     fn leads_back(&self, at: usize, real: &Path) -> bool {
-        let mut above = Some(at);
-        while let Some(at) = above {
+        let mut parent = Some(at);
+        while let Some(at) = parent {
             if self.folders[at].real == real {
                 return true;
             }
-            above = self.folders[at].above;
+            parent = self.folders[at].parent;
         }
         false
     }
 
-    /// Counts the pictures from below, and takes runs out.
+    /// Counts the pictures bottom-up, and removes runs.
     fn count(&mut self) {
         for at in (0..self.folders.len()).rev() {
             let inside = std::mem::take(&mut self.folders[at].folders);
             let (runs, others): (Vec<usize>, Vec<usize>) =
                 inside.into_iter().partition(|&at| self.folders[at].is_run);
-            let held: u64 = others.iter().map(|&at| self.folders[at].holds).sum();
-            // What a person put among runs is not data either, but it is counted.
-            let among =
-                runs.iter().map(|&at| (self.folders[at].name.clone(), self.folders[at].holds));
-            let among: Vec<_> = among.filter(|(_, pictures)| *pictures > 0).collect();
+            let held: u64 = others.iter().map(|&at| self.folders[at].picture_count).sum();
+            // Pictures among runs are not data either, but they are counted.
+            let among_runs = runs
+                .iter()
+                .map(|&at| (self.folders[at].name.clone(), self.folders[at].picture_count));
+            let among_runs: Vec<_> = among_runs.filter(|(_, pictures)| *pictures > 0).collect();
             let folder = &mut self.folders[at];
-            folder.left.folders = among;
-            folder.holds = held + folder.pictures.len() as u64;
-            let of_runs = folder.holds == 0 || folder.path.file_name().is_some_and(|n| n == RUNS);
+            folder.left.folders = among_runs;
+            folder.picture_count = held + folder.pictures.len() as u64;
+            let of_runs =
+                folder.picture_count == 0 || folder.path.file_name().is_some_and(|n| n == RUNS);
             folder.is_run |= at > 0 && !runs.is_empty() && of_runs;
             folder.folders = others;
         }
@@ -241,10 +246,10 @@ impl Folder {
             name,
             path,
             pictures: Vec::new(),
-            holds: 0,
+            picture_count: 0,
             left: LeftOut::default(),
             folders: Vec::new(),
-            above: None,
+            parent: None,
             real,
             depth: 0,
             is_run: false,
@@ -261,8 +266,8 @@ impl Folder {
         }
     }
 
-    /// A folder in which klubok trained: settings with a section `[run]` that says which klubok,
-    /// and no pictures.
+    /// Returns true for a run folder: settings with a section `[run]` with the klubok version, and
+    /// no pictures.
     fn looks_like_run(&self) -> bool {
         let settings = self.left.files.contains_key("toml") && self.pictures.is_empty();
         settings && is_run(&self.path)
@@ -278,19 +283,19 @@ mod tests {
     }
 
     fn names(tree: &Tree) -> Vec<(&str, u64)> {
-        let folder = |at| (tree.folder(at).name.as_str(), tree.folder(at).holds);
+        let folder = |at| (tree.folder(at).name.as_str(), tree.folder(at).picture_count);
         tree.below(0).into_iter().map(folder).collect()
     }
 
     #[test]
-    fn pictures_are_counted_from_below() {
+    fn counts_pictures_bottom_up() {
         let tree = read(&[("b/1.png", ""), ("a/x/2.jpg", ""), ("a/3.gif", ""), ("a/n.txt", "")]);
         assert_eq!(names(&tree), [("", 3), ("a", 2), ("b", 1), ("a/x", 1)]);
-        assert_eq!(tree.folder(tree.inside(0)[0]).left.files["txt"], 1);
+        assert_eq!(tree.folder(tree.children(0)[0]).left.files["txt"], 1);
     }
 
     #[test]
-    fn folders_of_systems_are_none_on_any_level() {
+    fn skips_system_folders_at_any_depth() {
         let tree = read(&[
             ("__MACOSX/a/1.png", ""),
             ("a/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", ""),
@@ -303,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_none() {
+    fn skips_runs() {
         let run = "[data]\nsize = 8\n\n[run]\nklubok = \"1\"\n";
         let tree = read(&[
             ("cat/1.png", ""),
@@ -324,20 +329,20 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn pipes_are_counted_and_not_opened() {
+    fn counts_pipes_without_opening_them() {
         let folder = folder(&[("a/1.png", "")]);
         let pipe = folder.path().join("a/2.png");
         assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
         std::os::unix::fs::symlink("/dev/zero", folder.path().join("a/3.png")).unwrap();
         let tree = Tree::read(folder.path()).unwrap();
-        assert_eq!((tree.folder(0).holds, tree.folder(1).left.special), (1, 2));
+        assert_eq!((tree.folder(0).picture_count, tree.folder(1).left.special), (1, 2));
     }
 
     #[cfg(unix)]
     #[test]
     fn depth_and_links_are_bounded() {
         let folder = folder(&[("a/1.png", "")]);
-        // Each of many folders has a link to each: there are more ways than atoms.
+        // Every folder links to every other: exponentially many paths.
         for from in 0..12 {
             let path = folder.path().join(format!("many/{from}"));
             fs_err::create_dir_all(&path).unwrap();
@@ -349,7 +354,7 @@ mod tests {
         let error = Tree::read(folder.path()).err().unwrap().to_string();
         assert!(error.contains("holds more files, or more links"), "{error}");
         fs_err::remove_dir_all(folder.path().join("many")).unwrap();
-        let deep = folder.path().join("deep").join("x/".repeat(DEPTH));
+        let deep = folder.path().join("deep").join("x/".repeat(MAX_DEPTH));
         fs_err::create_dir_all(deep).unwrap();
         let error = Tree::read(folder.path()).err().unwrap().to_string();
         assert!(error.contains("lies more than 64 folders deep"), "{error}");

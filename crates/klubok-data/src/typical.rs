@@ -1,13 +1,14 @@
-//! Whether a sample is like those of a training part, or far from all of them.
+//! Detects samples far from all training samples.
 //!
-//! The samples' first principal components span a space. Two figures say where a sample `x` is, as
-//! in statistical process control (Jackson and Mudholkar 1979): `T² = Σ (cᵢ / sᵢ)²`, with its
-//! coordinates `cᵢ` and their standard deviations `sᵢ`, is how far it is from the mean within the
-//! space; `Q = |x - mean|² - Σ cᵢ²` is how much of it the space does not hold. A sample is far when
-//! a figure is outside of everything that samples of the training part show which took no part in
-//! the components. `Q` has two limits, as what is nearer to the mean than any of them is none of
-//! them. A third figure is the standard deviation of a sample's own values: a sample is far too
-//! that has less than half of the least of them, as a blank picture has where others are drawings.
+//! The first principal components span a space. Two statistics locate a sample `x`, as in
+//! statistical process control (Jackson and Mudholkar 1979). `T² = Σ (cᵢ / sᵢ)²`, with its
+//! coordinates `cᵢ` and their standard deviations `sᵢ`, is its squared distance from the mean
+//! within the space, in standard deviations. `Q = |x - mean|² - Σ cᵢ²` is its squared distance from
+//! the space. A sample is far if a statistic lies outside the range of training samples that were
+//! not used for the components. `Q` has a lower limit too, since a sample nearer to the mean than
+//! all of them is not one of them. A third statistic is the contrast, the standard deviation of a
+//! sample's own values: a sample is far with less than half of their minimum contrast, as a blank
+//! picture among drawings.
 
 use klubok_nn::rows::{Field, Rows};
 use serde::{Deserialize, Serialize};
@@ -15,38 +16,39 @@ use serde::{Deserialize, Serialize};
 use super::preprocess::{Preprocessing, each_row};
 use crate::{components::Components, error::Result};
 
-/// Axes that are kept, and samples that they are found from, at most.
-pub const AXES: usize = 32;
-const SAMPLES: usize = 256;
-/// Samples that give the limits, at most.
-const OTHERS: usize = 512;
-/// Of the least contrast, the share below which a sample is far.
-const FAINT: f64 = 0.5;
-/// Least number of samples for axes, and for limits.
-const FEW: usize = 32;
-/// Share of the largest value below which there is only rounding.
-const ROUNDING: f64 = 1e-7;
-/// Values of the samples that axes are found from, at most: their products take a moment.
-const VALUES: usize = 1 << 21;
+/// Maximum axes.
+pub const MAX_AXES: usize = 32;
+/// Maximum samples for the axes.
+const MAX_SAMPLES: usize = 256;
+/// Maximum samples that determine the limits.
+const MAX_HELD_OUT: usize = 512;
+/// A sample is far below this share of the minimum contrast.
+const CONTRAST_SHARE: f64 = 0.5;
+/// Minimum number of samples for the axes, and for the limits.
+const MIN_SAMPLES: usize = 32;
+/// Spreads below this share of the largest value are rounding errors.
+const ROUNDING_SHARE: f64 = 1e-7;
+/// Maximum values of the samples for the axes, to bound the time of their product.
+const MAX_VALUES: usize = 1 << 21;
 
-/// What samples of a training part look like, in the network's input.
+/// Statistics of typical training samples, in the network's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Typical {
-    /// Their mean: `[inputs]`.
+    /// Mean, `[inputs]`.
     pub mean: Vec<f32>,
-    /// Vectors of length 1 at right angles: `[axes, inputs]`.
+    /// Orthonormal vectors, `[axes, inputs]`.
     pub axes: Vec<f32>,
-    /// Standard deviation along each.
+    /// Standard deviation along each axis.
     pub spread: Vec<f32>,
-    /// Beyond which a sample is far.
+    /// A sample beyond these limits is far.
     pub limits: Limits,
 }
 
-/// What samples that took no part in the axes show.
+/// The statistics' range over held-out training samples that were not used for the axes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Smallest standard deviation of a sample's own values.
+    /// Smallest contrast: standard deviation of a sample's own values.
     pub contrast: f64,
     /// Largest `T²`.
     pub t_squared: f64,
@@ -57,7 +59,7 @@ pub struct Limits {
 }
 
 impl Typical {
-    /// What the rows `train` look like; none where they are too few or too wide to tell.
+    /// Measures the rows `train`. None if they are too few or too wide.
     ///
     /// # Errors
     /// When rows cannot be read.
@@ -67,21 +69,21 @@ impl Typical {
         train: &[u32],
     ) -> Result<Option<Self>> {
         let width = rows.fields()[Field::X.0].width;
-        let many = SAMPLES.min(train.len() / 2).min(VALUES / width.max(1));
-        if many < FEW {
+        let count = MAX_SAMPLES.min(train.len() / 2).min(MAX_VALUES / width.max(1));
+        if count < MIN_SAMPLES {
             return Ok(None);
         }
-        let (own, others) = divided(train, many);
+        let (own, held_out) = divide(train, count);
         let kind = rows.fields()[Field::X.0].kind;
-        let mut samples = Vec::with_capacity(many * width);
+        let mut samples = Vec::with_capacity(count * width);
         each_row(rows, &own, |_, stored| {
             samples.extend(preprocessing.apply(kind, stored));
             Ok(())
         })?;
-        let Components { mean, mut axes, mut spread } = Components::of(&samples, width, AXES);
-        // Samples that are all the same differ by rounding.
+        let Components { mean, mut axes, mut spread } = Components::of(&samples, width, MAX_AXES);
+        // Identical samples differ by rounding.
         let largest = samples.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
-        spread.retain(|spread| *spread > ROUNDING * largest);
+        spread.retain(|spread| *spread > ROUNDING_SHARE * largest);
         axes.truncate(spread.len());
         drop(samples);
         let single = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
@@ -89,49 +91,52 @@ impl Typical {
             contrast: f64::INFINITY,
             t_squared: 0.0,
             q: [f64::INFINITY, 0.0],
-            samples: others.len() as u64,
+            samples: held_out.len() as u64,
         };
         let axes = axes.iter().flat_map(|axis| single(axis)).collect();
         let mut typical = Self { mean: single(&mean), axes, spread: single(&spread), limits };
-        each_row(rows, &others, |_, stored| {
+        each_row(rows, &held_out, |_, stored| {
             let sample = preprocessing.apply(kind, stored);
-            let (t_squared, q) = typical.figures(&sample);
-            let Limits { contrast: least, t_squared: most, q: [low, high], .. } =
+            let (t_squared, q) = typical.statistics(&sample);
+            let Limits { contrast: min_contrast, t_squared: max_t_squared, q: [low, high], .. } =
                 &mut typical.limits;
-            (*most, *low, *high) = (most.max(t_squared), low.min(q), high.max(q));
-            *least = least.min(contrast(&sample));
+            (*max_t_squared, *low, *high) = (max_t_squared.max(t_squared), low.min(q), high.max(q));
+            *min_contrast = min_contrast.min(contrast(&sample));
             Ok(())
         })?;
         Ok(typical.is_sound(width).then_some(typical))
     }
 
-    /// Whether a sample, as the network's input, is far from those of the training part.
+    /// Returns true if a sample, as the network's input, is far from the training samples.
     pub fn is_far(&self, sample: &[f64]) -> bool {
-        let Limits { contrast: least, t_squared: most, q: [low, high], .. } = self.limits;
-        let (t_squared, q) = self.figures(sample);
-        t_squared > most || !(low..=high).contains(&q) || contrast(sample) < FAINT * least
+        let Limits { contrast: min_contrast, t_squared: max_t_squared, q: [low, high], .. } =
+            self.limits;
+        let (t_squared, q) = self.statistics(sample);
+        t_squared > max_t_squared
+            || !(low..=high).contains(&q)
+            || contrast(sample) < CONTRAST_SHARE * min_contrast
     }
 
-    /// `T²` and `Q`.
-    fn figures(&self, sample: &[f64]) -> (f64, f64) {
-        let apart: Vec<f64> =
+    /// Computes `T²` and `Q`.
+    fn statistics(&self, sample: &[f64]) -> (f64, f64) {
+        let centred: Vec<f64> =
             sample.iter().zip(&self.mean).map(|(x, mean)| x - f64::from(*mean)).collect();
-        let (mut t_squared, mut q) = (0.0, product(&apart, &apart));
-        for (axis, spread) in self.axes.chunks_exact(apart.len()).zip(&self.spread) {
-            let at = product(axis, &apart);
+        let (mut t_squared, mut q) = (0.0, product(&centred, &centred));
+        for (axis, spread) in self.axes.chunks_exact(centred.len()).zip(&self.spread) {
+            let at = product(axis, &centred);
             t_squared += (at / f64::from(*spread)).powi(2);
             q -= at * at;
         }
         (t_squared, q.max(0.0))
     }
 
-    /// Whether it can be computed with, for so many inputs.
+    /// Checks that it is valid for a network with this many inputs.
     pub fn is_sound(&self, inputs: usize) -> bool {
         let Self { mean, axes, spread, limits } = self;
         let Limits { contrast, t_squared, q: [low, high], .. } = limits;
         let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
         mean.len() == inputs
-            && (1..=AXES).contains(&spread.len())
+            && (1..=MAX_AXES).contains(&spread.len())
             && Some(axes.len()) == spread.len().checked_mul(inputs)
             && finite(mean)
             && finite(axes)
@@ -148,16 +153,16 @@ fn contrast(sample: &[f64]) -> f64 {
     (sample.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
-/// So many of `rows`, evenly, and of the others those that give the limits.
-fn divided(rows: &[u32], many: usize) -> (Vec<u32>, Vec<u32>) {
-    let is_own = |i: usize| i * many / rows.len() != (i + 1) * many / rows.len();
-    let (own, others): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|&i| is_own(i));
-    let each = others.len().div_ceil(OTHERS).max(1);
+/// Divides `rows` evenly into `count` rows for the axes and held-out rows for the limits.
+fn divide(rows: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
+    let is_own = |i: usize| i * count / rows.len() != (i + 1) * count / rows.len();
+    let (own, held_out): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|&i| is_own(i));
+    let each = held_out.len().div_ceil(MAX_HELD_OUT).max(1);
     let row = |i: usize| rows[i];
-    (own.into_iter().map(row).collect(), others.into_iter().step_by(each).map(row).collect())
+    (own.into_iter().map(row).collect(), held_out.into_iter().step_by(each).map(row).collect())
 }
 
-/// `Σ aᵢ bᵢ` in eight sums, which a processor adds at once.
+/// Computes `Σ aᵢ bᵢ` in eight partial sums for SIMD.
 fn product<A: Copy + Into<f64>>(a: &[A], b: &[f64]) -> f64 {
     let (a, rest_a) = a.as_chunks::<8>();
     let (b, rest_b) = b.as_chunks::<8>();
@@ -189,11 +194,11 @@ mod tests {
         Preprocessing { input, fit: Fit::Squash, mean: vec![100.0], std: vec![50.0] }
     }
 
-    /// Slopes from one side to the other of any direction and strength, with some noise.
-    fn slopes(seed: u64, many: usize) -> Vec<u8> {
+    /// Linear gradients of random direction and strength, with some noise.
+    fn gradients(seed: u64, count: usize) -> Vec<u8> {
         let mut stream = Stream::new(seed, Purpose::Demo, 0, 0);
         let mut pixels = Vec::new();
-        for _ in 0..many {
+        for _ in 0..count {
             let (a, b) = (stream.uniform() * 20.0 - 10.0, stream.uniform() * 20.0 - 10.0);
             for i in 0..SIDE * SIDE {
                 let (x, y) = ((i % SIDE) as f64 - 3.5, (i / SIDE) as f64 - 3.5);
@@ -203,9 +208,9 @@ mod tests {
         pixels
     }
 
-    fn typical(many: usize) -> Option<Typical> {
-        let rows = MemoryRows::pictures(slopes(1, many), SIDE * SIDE, &vec![0; many]);
-        let train: Vec<u32> = (0..many as u32).collect();
+    fn typical(count: usize) -> Option<Typical> {
+        let rows = MemoryRows::pictures(gradients(1, count), SIDE * SIDE, &vec![0; count]);
+        let train: Vec<u32> = (0..count as u32).collect();
         Typical::measure(&rows, &preprocessing(), &train).unwrap()
     }
 
@@ -214,10 +219,10 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_the_same_kind_are_near_and_others_are_far() {
+    fn similar_pictures_are_near_and_others_far() {
         let typical = typical(600).unwrap();
         assert_eq!(typical.limits.samples, 344);
-        let new = slopes(2, 500);
+        let new = gradients(2, 500);
         let strange = new.chunks(SIDE * SIDE).filter(|pixels| far(&typical, pixels)).count();
         assert!(strange <= 10, "{strange} of 500 are far");
         let board: Vec<u8> =
@@ -229,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn few_or_equal_samples_tell_nothing() {
+    fn few_or_identical_samples_give_no_statistics() {
         assert_eq!(typical(63), None);
         assert!(typical(64).is_some());
         let rows = MemoryRows::pictures(vec![7; 6400], 64, &[0; 100]);
@@ -238,19 +243,20 @@ mod tests {
     }
 
     #[test]
-    fn no_sample_gives_both_axes_and_limits() {
-        for (all, many) in [(64, 32), (65, 32), (600, 256), (100_000, 256)] {
+    fn axes_and_limits_use_different_samples() {
+        for (all, count) in [(64, 32), (65, 32), (600, 256), (100_000, 256)] {
             let rows: Vec<u32> = (0..all).map(|i| 3 * i).collect();
-            let (own, others) = divided(&rows, many);
-            assert_eq!(own.len(), many);
+            let (own, held_out) = divide(&rows, count);
+            assert_eq!(own.len(), count);
             assert!(
-                (FEW..=OTHERS).contains(&others.len()) && others.iter().all(|i| !own.contains(i))
+                (MIN_SAMPLES..=MAX_HELD_OUT).contains(&held_out.len())
+                    && held_out.iter().all(|i| !own.contains(i))
             );
         }
     }
 
     #[test]
-    fn what_cannot_be_computed_with_is_found() {
+    fn invalid_statistics_are_detected() {
         let good = typical(100).unwrap();
         assert!(good.is_sound(64) && !good.is_sound(63));
         let mut wrong = vec![good; 5];

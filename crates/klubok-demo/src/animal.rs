@@ -1,17 +1,18 @@
-//! What cat and dog have in common: pose, coat, light, body and eyes, all drawn by lot alike.
+//! The common parts of cat and dog: pose, coat, light, body and eyes, all drawn from the same
+//! distributions.
 //!
-//! The head is a ball of radius 1: x to the viewer's right, y down, z towards the viewer. Features
-//! are points on or above that ball, so that a turned head moves them as it should.
+//! The head is a unit sphere: x to the viewer's right, y down, z towards the viewer. Features are
+//! points on or above the sphere, so turning the head moves them correctly.
 
 use super::{
     canvas::{Canvas, Rgb, Shape, V, smoothstep},
     dice::{Dice, Grain, turn, wave},
 };
 
-/// Where the head is and where it looks.
+/// Position and orientation of the head.
 pub(super) struct Pose {
     centre: V,
-    /// Pixels of the head's radius.
+    /// Radius of the head in pixels.
     pub(super) scale: f32,
     tilt: V,
     yaw: V,
@@ -35,40 +36,40 @@ impl Pose {
         }
     }
 
-    /// Pixel of a point of the head.
+    /// Projects a point of the head to a pixel.
     pub(super) fn at(&self, x: f32, y: f32, z: f32) -> V {
-        let side = V(x, z).unturned(self.yaw);
-        let up = V(y, side.1).unturned(self.nod);
-        self.centre + V(side.0, up.0).turned(self.tilt) * self.scale
+        let side = V(x, z).rotated_back(self.yaw);
+        let up = V(y, side.1).rotated_back(self.nod);
+        self.centre + V(side.0, up.0).rotated(self.tilt) * self.scale
     }
 
-    /// Pixel of the point of the ball's face at (x, y).
+    /// Projects the point at (x, y) on the front of the sphere to a pixel.
     pub(super) fn on(&self, x: f32, y: f32) -> V {
         self.at(x, y, (1.0 - x * x - y * y).max(0.0).sqrt())
     }
 
-    /// How wide something at `x` on the ball looks, 1 from the front.
+    /// Returns the apparent width of a feature at `x` on the sphere; 1 from the front.
     pub(super) fn width(&self, x: f32) -> f32 {
         let z = (1.0 - x * x).max(0.0).sqrt();
-        (V(x, z).unturned(self.yaw).1 / z.max(0.3)).clamp(0.35, 1.1)
+        (V(x, z).rotated_back(self.yaw).1 / z.max(0.3)).clamp(0.35, 1.1)
     }
 
-    /// An upright ellipse around a pixel, radii in head radii.
+    /// Returns an upright ellipse around a pixel, with radii in head radii.
     pub(super) fn oval(&self, centre: V, rx: f32, ry: f32) -> Shape {
         Shape::Ellipse { centre, radii: V(rx, ry) * self.scale, turn: self.tilt }
     }
 
-    /// Point of the picture in head radii around the head's middle, tilted with it.
+    /// Converts a pixel to head coordinates: head radii from its centre, tilted with it.
     pub(super) fn local(&self, p: V) -> V {
-        (p - self.centre).unturned(self.tilt) * (1.0 / self.scale)
+        (p - self.centre).rotated_back(self.tilt) * (1.0 / self.scale)
     }
 
-    /// Pixel of a point of the body: below the head, upright.
+    /// Projects a point of the body, below the head and upright, to a pixel.
     fn below(&self, x: f32, y: f32) -> V {
         self.centre + V(x, y) * self.scale
     }
 
-    /// 1 when the head looks to the right, -1 to the left.
+    /// Returns 1 if the head looks to the right, -1 to the left.
     pub(super) fn side(&self) -> f32 {
         if self.yaw.1 < 0.0 { 1.0 } else { -1.0 }
     }
@@ -107,7 +108,7 @@ enum Pattern {
     Points,
 }
 
-/// Colours of an animal and the light on it.
+/// Colours of an animal and their lighting.
 pub(super) struct Coat {
     base: Rgb,
     second: Rgb,
@@ -117,13 +118,13 @@ pub(super) struct Coat {
     size: f32,
     light: V,
     rim: f32,
-    /// Of the eyes.
+    /// Eye colour.
     pub(super) iris: Rgb,
-    /// Of nose and mouth.
+    /// Colour of nose and mouth.
     pub(super) line: Rgb,
-    /// Of tongue and inner ears.
+    /// Colour of tongue and inner ears.
     pub(super) skin: Rgb,
-    /// Of a collar.
+    /// Colour of the collar, if any.
     pub(super) collar: Option<Rgb>,
 }
 
@@ -159,7 +160,7 @@ impl Coat {
         }
     }
 
-    /// Brightness of the fur, for a background that differs.
+    /// Returns the brightness of the fur, to choose a background with contrast.
     pub(super) fn luma(&self) -> f32 {
         match self.pattern {
             Pattern::Patches => self.base.mixed(self.second, 0.4).luma(),
@@ -167,7 +168,7 @@ impl Coat {
         }
     }
 
-    /// The fur at a point of the head (head radii), not lit.
+    /// Returns the unlit fur colour at a point of the head (head radii).
     fn fur(&self, q: V) -> Rgb {
         let g = self.grain.at((q + V(5.0, 5.0)) * 1.7);
         let share = match self.pattern {
@@ -192,12 +193,13 @@ impl Coat {
         self.base.mixed(self.second, share).scaled(1.0 + self.fluff * (strand - 0.5))
     }
 
-    /// The fur at `q`, on a round part whose surface leans to `lean`, `d` pixels from its border.
+    /// Returns the lit fur colour at `q` on a round part with surface direction `lean`, `d` pixels
+    /// from its border.
     pub(super) fn lit(&self, q: V, lean: V, d: f32) -> Rgb {
         self.shade(self.fur(q), lean, d)
     }
 
-    /// Any colour in the same light.
+    /// Lights any colour in the same way.
     pub(super) fn shade(&self, colour: Rgb, lean: V, d: f32) -> Rgb {
         let k = lean.length().max(1.0);
         let border = self.rim * (1.0 + d / 1.6).clamp(0.0, 1.0);
@@ -205,23 +207,23 @@ impl Coat {
         lit.mixed(Rgb([0.45; 3]), 0.25 * border)
     }
 
-    /// Lines of the face: dark on light fur, lighter on dark fur.
+    /// Returns the colour of the face's lines: dark on light fur, lighter on dark fur.
     pub(super) fn stroke(&self) -> Rgb {
         if self.luma() < 0.22 { Rgb([0.55, 0.5, 0.48]) } else { self.line }
     }
 }
 
-/// What differs between the bodies.
+/// The differences between the bodies.
 pub(super) struct Build {
     /// Thickness of legs and tail.
     pub(super) legs: f32,
-    /// The tail: points on the looked-at side, in head radii.
+    /// Points of the tail on one side, in head radii.
     pub(super) tail: [V; 4],
-    /// Thickness of the tail at its root and tip.
+    /// Thickness of the tail at root and tip.
     pub(super) taper: V,
 }
 
-/// Paints tail, body, legs and collar, sitting upright below the head.
+/// Paints tail, body, legs and collar of an animal sitting upright below the head.
 pub(super) fn body(canvas: &mut Canvas, pose: &Pose, coat: &Coat, build: &Build, side: f32) {
     let ink = |p: V, d: f32| {
         let q = (p - pose.centre) * (1.0 / pose.scale);
@@ -255,7 +257,7 @@ pub(super) fn body(canvas: &mut Canvas, pose: &Pose, coat: &Coat, build: &Build,
     canvas.glaze(&ellipse(0.0, 0.55, 0.8, 0.75), 0.6 * pose.scale, 0.35, |_, _| Rgb([0.05; 3]));
 }
 
-/// Paints an eye: `lid` is its outline, `pupil` lies inside.
+/// Paints an eye with the outline `lid` and a `pupil` inside.
 pub(super) fn eye(canvas: &mut Canvas, coat: &Coat, lid: &Shape, pupil: &Shape, shine: V) {
     canvas.glaze(lid, 2.4, 0.75, |_, _| Rgb([0.06, 0.05, 0.05]));
     canvas.paint(lid, |p, _| {

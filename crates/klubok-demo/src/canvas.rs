@@ -1,7 +1,7 @@
-//! A small canvas: shapes given by their signed distance, painted with soft edges.
+//! A small canvas that paints signed distance functions with soft edges.
 //!
-//! A shape says how far a point is from its border, negative inside; a pixel is covered by `1/2 -
-//! distance / edge`, clipped to [0, 1], which is antialiasing for an edge of one pixel. Formulas
+//! A shape gives a point's distance from its border, negative inside. It covers a pixel by
+//! `1/2 - distance / edge`, clipped to [0, 1], which antialiases an edge of one pixel. Formulas
 //! after Quilez, "2D distance functions", <https://iquilezles.org/articles/distfunctions2d/>. Only
 //! `+ - * /`, roots and comparisons are used: IEEE 754 gives the same bits on every machine.
 
@@ -44,14 +44,14 @@ impl V {
         self.dot(self).sqrt()
     }
 
-    /// Turned by the angle of the unit vector `by`, as complex numbers multiply.
-    pub(super) fn turned(self, by: V) -> V {
+    /// Rotates by the angle of the unit vector `by`, as complex multiplication.
+    pub(super) fn rotated(self, by: V) -> V {
         V(self.0 * by.0 - self.1 * by.1, self.0 * by.1 + self.1 * by.0)
     }
 
-    /// Turned back by the angle of `by`.
-    pub(super) fn unturned(self, by: V) -> V {
-        self.turned(V(by.0, -by.1))
+    /// Rotates back by the angle of `by`.
+    pub(super) fn rotated_back(self, by: V) -> V {
+        self.rotated(V(by.0, -by.1))
     }
 }
 
@@ -64,19 +64,19 @@ impl Rgb {
         Rgb(self.0.map(|c| c * k))
     }
 
-    /// `self` where `share` is 0, `other` where it is 1.
+    /// Interpolates: `self` for `share` 0, `other` for 1.
     pub(super) fn mixed(self, other: Rgb, share: f32) -> Rgb {
         let ([a, b, c], [x, y, z]) = (self.0, other.0);
         Rgb([a + (x - a) * share, b + (y - b) * share, c + (z - c) * share])
     }
 
-    /// Brightness by Rec. 601.
+    /// Returns the brightness by Rec. 601.
     pub(super) fn luma(self) -> f32 {
         0.299 * self.0[0] + 0.587 * self.0[1] + 0.114 * self.0[2]
     }
 }
 
-/// 0 below `from`, 1 above `to`, smooth between (`3t² - 2t³`).
+/// Returns 0 below `from`, 1 above `to`, smooth between (`3t² - 2t³`).
 pub(super) fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
     let t = ((x - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
@@ -85,25 +85,25 @@ pub(super) fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
 /// A shape in pixels.
 #[derive(Debug, Clone)]
 pub(super) enum Shape {
-    /// An ellipse whose first axis points along `turn`.
+    /// An ellipse with its first axis along `turn`.
     Ellipse { centre: V, radii: V, turn: V },
-    /// A stroke that is `radii.0` thick at `from` and `radii.1` at `to`.
+    /// A stroke with radius `radii.0` at `from` and `radii.1` at `to`.
     Limb { from: V, to: V, radii: V },
-    /// A polygon grown by `round`, which rounds its corners.
+    /// A polygon grown by `round`, with rounded corners.
     Polygon { corners: Vec<V>, round: f32 },
-    /// Two arcs from `left` to `right`, bulging by `upper` and `lower`: an eye or a leaf.
+    /// Two arcs from `left` to `right` that bulge by `upper` and `lower`: an eye or a leaf.
     Almond { left: V, right: V, upper: f32, lower: f32 },
-    /// All parts, melted together where they are nearer than `melt`.
+    /// The smooth union of all parts, blended within the distance `melt`.
     Union { parts: Vec<Shape>, melt: f32 },
 }
 
 impl Shape {
-    /// A circle.
+    /// Creates a circle.
     pub(super) fn disc(centre: V, radius: f32) -> Shape {
         Shape::Ellipse { centre, radii: V(radius, radius), turn: V(1.0, 0.0) }
     }
 
-    /// A stroke through all points, from thickness `radii.0` to `radii.1`.
+    /// Creates a stroke through all points, from radius `radii.0` to `radii.1`.
     pub(super) fn stroke(points: &[V], radii: V) -> Shape {
         let thickness =
             |i: usize| radii.0 + (radii.1 - radii.0) * i as f32 / (points.len() - 1).max(1) as f32;
@@ -115,12 +115,12 @@ impl Shape {
         Shape::Union { parts: points.windows(2).enumerate().map(limb).collect(), melt: 0.5 }
     }
 
-    /// Signed distance of `p`, in pixels; for ellipses to first order.
+    /// Returns the signed distance of `p` in pixels; for ellipses to first order.
     #[inline(never)]
     pub(super) fn distance(&self, p: V) -> f32 {
         match self {
             Shape::Ellipse { centre, radii, turn } => {
-                let q = (p - *centre).unturned(*turn);
+                let q = (p - *centre).rotated_back(*turn);
                 let unit = V(q.0 / radii.0, q.1 / radii.1);
                 let slope = V(unit.0 / radii.0, unit.1 / radii.1).length();
                 let k = unit.length();
@@ -135,7 +135,7 @@ impl Shape {
             Shape::Almond { left, right, upper, lower } => {
                 let axis = *right - *left;
                 let half = axis.length().max(1e-3) / 2.0;
-                let q = (p - (*left + *right) * 0.5).unturned(axis * (0.5 / half));
+                let q = (p - (*left + *right) * 0.5).rotated_back(axis * (0.5 / half));
                 let arc = |bulge: f32, y: f32| {
                     let radius = (half * half + bulge * bulge) / (2.0 * bulge);
                     V(q.0, y + radius - bulge).length() - radius
@@ -154,7 +154,7 @@ impl Shape {
         }
     }
 
-    /// Corners of a box around the shape.
+    /// Returns the bounding box of the shape.
     fn bounds(&self) -> (V, V) {
         match self {
             Shape::Ellipse { centre, radii, .. } => {
@@ -205,17 +205,17 @@ fn polygon(corners: &[V], p: V) -> f32 {
 pub(super) struct Canvas(pub Vec<Rgb>);
 
 impl Canvas {
-    /// A canvas filled by `ink`, which is given the middle of each pixel.
+    /// Creates a canvas filled by `ink`, which receives each pixel's centre.
     pub(super) fn filled(ink: impl Fn(V) -> Rgb) -> Canvas {
         Canvas((0..SIDE * SIDE).map(|i| ink(middle(i % SIDE, i / SIDE))).collect())
     }
 
-    /// Paints `shape` with a sharp edge; `ink` gets each point and its signed distance.
+    /// Paints `shape` with a sharp edge. `ink` receives each point and its signed distance.
     pub(super) fn paint(&mut self, shape: &Shape, ink: impl Fn(V, f32) -> Rgb) {
         self.lay(shape, 1.0, 1.0, &ink);
     }
 
-    /// Paints `shape` with an edge of `edge` pixels, as dense as `alpha`.
+    /// Paints `shape` with an edge of `edge` pixels and opacity `alpha`.
     pub(super) fn glaze(
         &mut self,
         shape: &Shape,
@@ -226,7 +226,7 @@ impl Canvas {
         self.lay(shape, edge, alpha, &ink);
     }
 
-    /// One copy for all inks: the loop with every shape's distance in it takes long to compile.
+    /// Not generic over the ink: the loop with all distance functions compiles slowly.
     fn lay(&mut self, shape: &Shape, edge: f32, alpha: f32, ink: &dyn Fn(V, f32) -> Rgb) {
         let (low, high) = shape.bounds();
         let clip = |v: f32| v.clamp(0.0, SIDE as f32) as usize;
@@ -243,7 +243,7 @@ impl Canvas {
         }
     }
 
-    /// Blurs once with the weights 1 2 1 across and down; the border repeats.
+    /// Blurs once with the weights 1 2 1 across and down, and repeats border pixels.
     pub(super) fn blur(&mut self) {
         for (stride, lines) in [(1, SIDE), (SIDE, 1)] {
             for line in 0..SIDE {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_by_hand() {
+    fn computes_distances_by_hand() {
         check(&Shape::disc(V(1.0, 2.0), 3.0), V(1.0, 7.0), 2.0);
         check(&Shape::disc(V(1.0, 2.0), 3.0), V(1.0, 2.0), -3.0);
         let limb = Shape::Limb { from: V(0.0, 0.0), to: V(4.0, 0.0), radii: V(1.0, 3.0) };
@@ -292,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn an_ellipse_turned_a_quarter_swaps_its_radii() {
+    fn a_quarter_turn_swaps_the_radii_of_an_ellipse() {
         let turned = Shape::Ellipse { centre: V(0.0, 0.0), radii: V(5.0, 2.0), turn: V(0.0, 1.0) };
         check(&turned, V(0.0, 5.0), 0.0);
         check(&turned, V(2.0, 0.0), 0.0);
     }
 
     #[test]
-    fn painting_covers_as_much_as_the_area() {
+    fn the_painted_sum_equals_the_area() {
         let mut canvas = Canvas::filled(|_| Rgb([0.0; 3]));
         canvas.paint(&Shape::disc(V(30.3, 33.8), 10.0), |_, _| Rgb([1.0; 3]));
         let covered: f32 = canvas.0.iter().map(|c| c.0[0]).sum();

@@ -1,4 +1,4 @@
-//! What is drawn by lot for a picture: numbers, directions, colours and textures.
+//! Random draws for a picture: numbers, directions, colours and textures.
 
 use klubok_nn::rng::{Purpose, Stream};
 
@@ -8,47 +8,47 @@ use super::canvas::{Rgb, V};
 pub(super) struct Dice(Stream);
 
 impl Dice {
-    /// The dice of picture number `index`.
+    /// Returns the random numbers of picture `index`.
     pub(super) fn new(seed: u64, index: u64) -> Dice {
         Dice(Stream::new(seed, Purpose::Demo, 0, index))
     }
 
-    /// 32 random bits.
+    /// Draws 32 random bits.
     pub(super) fn bits(&mut self) -> u32 {
         self.0.bits()
     }
 
-    /// Uniform between `low` and `high`.
+    /// Draws uniformly between `low` and `high`.
     pub(super) fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * (self.bits() >> 8) as f32 / (1u32 << 24) as f32
     }
 
-    /// Uniform over `0..n`.
+    /// Draws uniformly from `0..n`.
     pub(super) fn below(&mut self, n: usize) -> usize {
         self.0.below(n as u32) as usize
     }
 
-    /// True with this probability.
+    /// Draws true with this probability.
     pub(super) fn chance(&mut self, probability: f32) -> bool {
         self.range(0.0, 1.0) < probability
     }
 
-    /// -1 or 1.
+    /// Draws -1 or 1.
     pub(super) fn sign(&mut self) -> f32 {
         if self.chance(0.5) { 1.0 } else { -1.0 }
     }
 
-    /// One of `items`.
+    /// Draws one of `items`.
     pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 
-    /// A point somewhere on the canvas square that reaches from `low` to `high`.
+    /// Draws a point of the square from `low` to `high`.
     pub(super) fn point(&mut self, low: f32, high: f32) -> V {
         V(self.range(low, high), self.range(low, high))
     }
 
-    /// A unit vector, all directions alike.
+    /// Draws a unit vector of uniform direction.
     pub(super) fn direction(&mut self) -> V {
         loop {
             let v = self.point(-1.0, 1.0);
@@ -59,7 +59,7 @@ impl Dice {
         }
     }
 
-    /// A colour of any hue whose brightness is between `low` and `high`.
+    /// Draws a colour of any hue with a brightness between `low` and `high`.
     pub(super) fn colour(&mut self, low: f32, high: f32) -> Rgb {
         let luma = self.range(low, high);
         let vivid = self.range(0.0, 0.25);
@@ -69,8 +69,8 @@ impl Dice {
     }
 }
 
-/// The unit vector at an angle of `2 atan(angle / 2)`, which is `angle` to within 1 % up to a
-/// third: a rotation without sine and cosine, whose last bits differ between machines.
+/// Returns the unit vector at the angle `2 atan(angle / 2)`, which is `angle` to within 1 % up to a
+/// third. This rotation avoids sine and cosine, whose last bits differ between machines.
 pub(super) fn turn(angle: f32) -> V {
     let t = angle / 2.0;
     let k = 1.0 / (1.0 + t * t);
@@ -79,8 +79,7 @@ pub(super) fn turn(angle: f32) -> V {
 
 const LATTICE: usize = 16;
 
-/// Smooth random values between 0 and 1 all over the plane, with bumps about 1 wide; repeats every
-/// 16.
+/// Smooth noise between 0 and 1 on the plane, with bumps about 1 wide and period 16.
 pub(super) struct Grain([f32; LATTICE * LATTICE]);
 
 impl Grain {
@@ -106,14 +105,13 @@ impl Grain {
     }
 }
 
-/// The largest whole number that is not above `x`; `f32::floor` is a call where the processor is
-/// old.
+/// Returns the largest integer not above `x`. `f32::floor` is a function call on old processors.
 fn floor(x: f32) -> i32 {
     let whole = x as i32;
     whole - i32::from(whole as f32 > x)
 }
 
-/// A triangle wave of period 1 between 0 and 1; 0 at whole numbers.
+/// Returns a triangle wave of period 1 between 0 and 1; 0 at integers.
 pub(super) fn wave(x: f32) -> f32 {
     let t = x - floor(x) as f32;
     1.0 - (2.0 * t - 1.0).abs()
@@ -143,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn wave_by_hand() {
+    fn computes_waves_by_hand() {
         assert_eq!([0.0, 0.25, 0.5, 0.75, 1.0, -0.25].map(wave), [0.0, 0.5, 1.0, 0.5, 0.0, 0.5]);
     }
 
     #[test]
-    fn directions_have_length_one_and_no_favourite() {
+    fn directions_have_length_1_and_no_bias() {
         let dice = &mut Dice::new(1, 0);
         let sum = (0..4000).map(|_| dice.direction()).fold(V(0.0, 0.0), |sum, v| {
             assert!((v.length() - 1.0).abs() < 1e-5);

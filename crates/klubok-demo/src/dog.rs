@@ -23,7 +23,7 @@ pub(super) fn draw(dice: &mut Dice, canvas: &mut Canvas, pose: &Pose, coat: &Coa
     body(canvas, pose, coat, &build, dice.sign());
     let kind = dice.pick(&[Ears::Hanging, Ears::Hanging, Ears::Folded, Ears::Button]);
     let (length, wide) = (dice.range(0.2, 0.75), dice.range(0.2, 0.32));
-    // The far ear is behind the head, the near one before it.
+    // The far ear is behind the head, the near one in front.
     ear(canvas, pose, coat, kind, pose.side(), length, wide);
     let skull = Shape::Union {
         parts: vec![

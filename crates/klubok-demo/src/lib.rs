@@ -1,40 +1,39 @@
-//! What the built-in sets are made of: drawn cats and dogs, and, in [`spirals`], points.
+//! Generates the samples of the built-in sets: drawn cats and dogs, and points in [`spirals`].
 //!
-//! Every picture is painted by the program, nothing in it was ever photographed. A picture is a
-//! scene: background, an animal with its pose and coat, often something in front of it, light and a
-//! camera. All of that is drawn by lot in the same way for both classes; only the shape says which
-//! it is: a cat has pointed ears on top, a short round face, slit almond eyes and whiskers, a dog
-//! has hanging, folded or round ears at the sides, a long snout with a big nose and round eyes.
+//! The program paints every picture; none is a photograph. A picture is a scene: a background, an
+//! animal with its pose and coat, often something in front of it, light and a camera. Both classes
+//! draw all of that from the same distributions. Only the shape differs: a cat has pointed ears on
+//! top, a short round face, slit almond eyes and whiskers; a dog has hanging, folded or round ears
+//! at the sides, a long snout with a big nose and round eyes.
 //!
-//! Picture `i` of a seed has random numbers of its own, so it does not depend on how many are
-//! drawn, nor by how many threads. Drawing uses only operations that IEEE 754 fixes to the last bit
+//! Picture `i` of a seed has its own random numbers, so it does not depend on the number of
+//! pictures or threads. Drawing uses only operations that IEEE 754 fixes to the last bit
 //! (`+ - * /`, roots, comparisons) and no sine, exponential or logarithm, whose last bits differ
-//! between systems: the bytes do not depend on the machine, and a test holds the hash of some.
+//! between systems. So the bytes do not depend on the machine, and a test checks a hash of some
+//! pictures.
 //!
 //! # How hard it is
 //!
 //! Measured in grey on the rows of `demo:cats-dogs`, 1,000 of them for validation, with PyTorch
-//! 2.15 and scikit-learn, one run each, three of the last. Both networks have layers of 1024, 512
-//! and 256 rectified linear units, He's start, and see the pixels less their mean, divided by their
-//! standard deviation.
+//! 2.15 and scikit-learn: one run each, three of the last. Both networks have ReLU layers of 1024,
+//! 512 and 256 units, He initialisation, and normalised pixels.
 //!
-//! | what | right in validation |
+//! | model | validation accuracy |
 //! |---|---|
 //! | nearest class mean of the pixels, 4,000 for training | 56 % |
 //! | logistic regression on the pixels, 4,000 for training | 65 % |
-//! | network against memorising, 4,000 for training | 63 % after epoch 1, 77 after 10, 88 at best |
-//! | network with nothing against it, 600 for training | 73 to 76 %, but 100 % in training |
+//! | network with regularisation, 4,000 for training | 63 % after epoch 1, 77 after 10, 88 at best |
+//! | network without regularisation, 600 for training | 73 to 76 %, but 100 % in training |
 //!
-//! The loss of the last one is at its best 0.77 to 0.83 (epochs 3 to 6), and 1.48 to 1.76 at the
-//! end: 1.9 to 2.2 times as much.
+//! The best validation loss of the last row is 0.77 to 0.83 (epochs 3 to 6), the final one 1.48 to
+//! 1.76: 1.9 to 2.2 times as much.
 //!
-//! Against memorising: batch normalisation, dropout 0.3, weight decay 0.05, flips, shifts by up to
-//! 3 pixels (the same for a whole batch); AdamW from 1e-3 down a cosine, batch 64, 30 epochs.
-//! Nothing against it: Adam at a constant 1e-3, batch 32, 60 epochs. The rate matters: where it
-//! falls down a cosine, with batch 128 and 30 epochs, training also reaches 100 % but the loss in
-//! validation rises by 9 % only. `klubok train demo:cats-dogs` and `klubok train
-//! demo:cats-dogs-small` with such settings repeat the networks; another start moves the figures by
-//! some percent.
+//! With regularisation: batch normalisation, dropout 0.3, weight decay 0.05, flips, shifts by up to
+//! 3 pixels (the same for a whole batch); AdamW from 1e-3 with cosine decay, batch 64, 30 epochs.
+//! Without: Adam at a constant 1e-3, batch 32, 60 epochs. The learning rate schedule matters: with
+//! cosine decay, batch 128 and 30 epochs, training also reaches 100 % but the validation loss
+//! increases by only 9 %. `klubok train demo:cats-dogs` and `klubok train demo:cats-dogs-small`
+//! with these settings reproduce the networks; another seed changes the results by some percent.
 
 mod animal;
 mod canvas;
@@ -53,9 +52,9 @@ pub const SIDE: usize = canvas::SIDE;
 /// Names of the classes.
 pub const CLASSES: [&str; 2] = ["cat", "dog"];
 
-/// A picture in grey, `[SIDE, SIDE]`, by Rec. 601.
+/// Converts a picture to grey, `[SIDE, SIDE]`, by Rec. 601.
 pub fn grey(pixels: &[u8]) -> Vec<u8> {
-    // Weights of 2^16: 0.299, 0.587 and 0.114.
+    // 0.299, 0.587 and 0.114 in units of 2^-16.
     let luma = |p: &[u8]| {
         (19_595 * u32::from(p[0]) + 38_470 * u32::from(p[1]) + 7_471 * u32::from(p[2]) + 32_768)
             >> 16
@@ -63,15 +62,15 @@ pub fn grey(pixels: &[u8]) -> Vec<u8> {
     pixels.chunks_exact(3).map(|p| luma(p) as u8).collect()
 }
 
-/// The class of picture `index`: of every two in a row, counted from 0, one is a cat (0) and one a
-/// dog (1), in random order.
+/// Returns the class of picture `index`. Every pair, counted from 0, has a cat (0) and a dog (1) in
+/// random order.
 pub fn class(seed: u64, index: u64) -> u32 {
-    // A stream beside the pictures' own: layer 1.
+    // A separate stream from the pictures': layer 1.
     let swap = Stream::new(seed, Purpose::Demo, 1, index / 2).bits() & 1;
     (index as u32 & 1) ^ swap
 }
 
-/// Draws picture `index` of a seed, `[SIDE, SIDE, 3]`: red, green and blue of a pixel together.
+/// Draws picture `index` of a seed, `[SIDE, SIDE, 3]`, interleaved RGB.
 pub fn draw(seed: u64, index: u64, class: u32) -> Vec<u8> {
     let dice = &mut Dice::new(seed, index);
     let pose = animal::Pose::new(dice);
@@ -95,7 +94,7 @@ mod tests {
         classes: Vec<u32>,
     }
 
-    /// The first pictures of a seed.
+    /// Draws the first pictures of a seed.
     fn cats_dogs(count: u64, seed: u64) -> Drawn {
         let classes: Vec<u32> = (0..count).map(|i| class(seed, i)).collect();
         let pixels =
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn same_bytes_on_every_machine() {
+    fn the_bytes_are_the_same_on_every_machine() {
         let drawn = cats_dogs(64, 1);
         let hash = twox_hash::XxHash3_128::oneshot(&drawn.pixels);
         assert_eq!(hash, 0xed27_13b5_6163_9c83_cfe0_06e2_66fa_7bcf, "{hash:#034x}");
@@ -118,7 +117,7 @@ mod tests {
         assert!((30..70).contains(&cats_first), "{cats_first} of 100 pairs begin with the cat");
     }
 
-    /// Mean over the pictures of each class, and standard deviation over all, of `measure`.
+    /// Returns the mean of `measure` per class, and its standard deviation over all pictures.
     fn compare(drawn: &Drawn, measure: impl Fn(&[u8]) -> f64) -> ([f64; 2], f64) {
         let values: Vec<f64> = drawn.pixels.chunks_exact(SIDE * SIDE * 3).map(measure).collect();
         let mean = |of: &dyn Fn(u32) -> bool| {
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn brightness_contrast_and_colour_do_not_tell_the_classes_apart() {
+    fn brightness_contrast_and_colour_do_not_separate_the_classes() {
         let drawn = cats_dogs(2000, 1);
         let mean = |p: &[u8], c: usize| {
             p.iter().skip(c).step_by(3).map(|v| f64::from(*v)).sum::<f64>() / (SIDE * SIDE) as f64
@@ -142,8 +141,8 @@ mod tests {
         };
         let check = |name: &str, measure: &dyn Fn(&[u8]) -> f64| {
             let ([cat, dog], deviation) = compare(&drawn, measure);
-            let apart = (cat - dog).abs() / deviation;
-            assert!(apart < 0.2, "{name}: classes are {apart} standard deviations apart");
+            let gap = (cat - dog).abs() / deviation;
+            assert!(gap < 0.2, "{name}: classes are {gap} standard deviations apart");
         };
         check("brightness", &|p| mean(p, 1));
         check("contrast", &|p| spread(p).sqrt());
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_use_the_whole_range() {
+    fn pictures_use_the_brightness_range() {
         let drawn = cats_dogs(100, 1);
         let (means, deviation) =
             compare(&drawn, |p| p.iter().map(|v| f64::from(*v)).sum::<f64>() / p.len() as f64);
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn grey_is_rec_601() {
+    fn grey_follows_rec_601() {
         let pixels = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 10, 20, 30];
         assert_eq!(grey(&pixels), [76, 150, 29, 255, 18]);
     }

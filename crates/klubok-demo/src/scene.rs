@@ -1,4 +1,4 @@
-//! What surrounds the animal: background, things in front, light and camera. The same for both
+//! The scene around the animal: background, foreground, light and camera. The same for both
 //! classes.
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
 const EDGE: f32 = SIDE as f32;
 const LEVEL: V = V(1.0, 0.0);
 
-/// Paints a background of about this brightness.
+/// Paints a background of roughly this brightness.
 pub(super) fn background(dice: &mut Dice, low: f32, high: f32) -> Canvas {
     let (one, other) = (dice.colour(low, high), dice.colour(low, high));
     let direction = dice.direction();
@@ -37,7 +37,7 @@ pub(super) fn background(dice: &mut Dice, low: f32, high: f32) -> Canvas {
     clutter(dice, canvas, low, high)
 }
 
-/// Adds things behind the animal: balls, boards, wedges, ropes and blots of light.
+/// Adds objects behind the animal: balls, boards, wedges, ropes and blots of light.
 fn clutter(dice: &mut Dice, mut canvas: Canvas, low: f32, high: f32) -> Canvas {
     let count = if dice.chance(0.35) { 0 } else { 1 + dice.below(6) };
     for _ in 0..count {
@@ -68,11 +68,11 @@ fn clutter(dice: &mut Dice, mut canvas: Canvas, low: f32, high: f32) -> Canvas {
 
 fn board(centre: V, half: V, turn: V) -> Shape {
     let corners = [V(-1.0, -1.0), V(1.0, -1.0), V(1.0, 1.0), V(-1.0, 1.0)]
-        .map(|c| centre + V(c.0 * half.0, c.1 * half.1).turned(turn));
+        .map(|c| centre + V(c.0 * half.0, c.1 * half.1).rotated(turn));
     Shape::Polygon { corners: corners.to_vec(), round: 0.3 }
 }
 
-/// Puts something in front of some pictures: a fence, leaves, a ball, grass, a branch or a box.
+/// Adds a foreground to some pictures: a fence, leaves, a ball, grass, a branch or a box.
 pub(super) fn foreground(dice: &mut Dice, canvas: &mut Canvas) {
     if dice.chance(0.6) {
         return;
@@ -126,7 +126,7 @@ pub(super) fn foreground(dice: &mut Dice, canvas: &mut Canvas) {
     }
 }
 
-/// Light over the whole picture, then the camera: exposure, contrast, tint, blur and noise.
+/// Applies light over the whole picture, then the camera: exposure, contrast, tint, blur and noise.
 pub(super) fn develop(dice: &mut Dice, mut canvas: Canvas) -> Vec<u8> {
     let slope = dice.direction() * (dice.range(0.0, 0.45) / EDGE);
     let (exposure, contrast) = (dice.range(0.85, 1.15), dice.range(0.75, 1.15));
@@ -143,7 +143,7 @@ pub(super) fn develop(dice: &mut Dice, mut canvas: Canvas) -> Vec<u8> {
     let noise = dice.range(0.0, 0.045);
     let mut bytes = Vec::with_capacity(SIDE * SIDE * 3);
     for pixel in &canvas.0 {
-        // The sum of four bytes is nearly normal: mean 510, standard deviation 147.8.
+        // The sum of four uniform bytes is nearly normal: mean 510, standard deviation 147.8.
         let sum: u32 = dice.bits().to_le_bytes().into_iter().map(u32::from).sum();
         let speck = noise * (sum as f32 - 510.0) / 147.8;
         bytes.extend(pixel.0.map(|v| ((v + speck).clamp(0.0, 1.0) * 255.0 + 0.5) as u8));
@@ -151,7 +151,8 @@ pub(super) fn develop(dice: &mut Dice, mut canvas: Canvas) -> Vec<u8> {
     bytes
 }
 
-/// Brightness of a background on which fur of brightness `luma` can be seen: lowest and highest.
+/// Draws the lowest and highest brightness of a background that contrasts with fur of brightness
+/// `luma`.
 pub(super) fn behind(dice: &mut Dice, luma: f32) -> (f32, f32) {
     let gap = 0.14;
     let below = (luma - gap - 0.1).max(0.0);

@@ -3,8 +3,7 @@
 //! With `u` uniform in [0, 1) and class `c`: `r = 5 u`, `t = 1.75 · 2π u + c π`, and the point is
 //! `(r sin t, r cos t)` plus [`NOISE`] times uniform numbers in [-1, 1). Source:
 //! `classifySpiralData` in <https://github.com/tensorflow/playground/blob/master/src/dataset.ts>,
-//! where `u` is evenly spaced; here it is random, so that a point does not depend on how many there
-//! are.
+//! with evenly spaced `u`. Here `u` is random, so a point does not depend on the number of points.
 
 use std::f64::consts::TAU;
 
@@ -16,18 +15,18 @@ pub const CLASSES: [&str; 2] = ["first", "second"];
 pub const COLUMNS: [&str; 2] = ["x", "y"];
 /// Radius of the spirals.
 pub const RADIUS: f64 = 5.0;
-/// Largest shift of a point along each axis; neighbouring arms are about 1.4 apart.
+/// Maximum shift of a point along each axis; neighbouring arms are about 1.4 apart.
 pub const NOISE: f64 = 0.3;
 
 const TURNS: f64 = 1.75;
 
-/// The first `count` points of `seed`, `[count, 2]`, and their classes 0 and 1.
+/// Returns the first `count` points of `seed`, `[count, 2]`, and their classes 0 and 1.
 ///
-/// Of every two points in a row, counted from 0, one is of each class.
+/// Every pair of consecutive points, counted from 0, has one point of each class.
 pub fn points(count: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
     let classes: Vec<u32> = (0..count as u32).map(|i| i % 2).collect();
     let x = classes.iter().enumerate().flat_map(|(i, &class)| {
-        // Layer 2: the drawn pictures use 0 and 1.
+        // Layer 2; the drawn pictures use 0 and 1.
         let mut stream = Stream::new(seed, Purpose::Demo, 2, i as u64);
         let u = stream.uniform();
         let (sin, cos) = sin_cos(TAU * (TURNS * u + 0.5 * f64::from(class)));
@@ -38,8 +37,9 @@ pub fn points(count: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
     (x.collect(), classes)
 }
 
-/// Sine and cosine by the series at `angle / 64` and six doublings: `f64::sin` may differ in its
-/// last bit from system to system, products and sums do not. Correct to 1e-13 for angles up to 15.
+/// Computes sine and cosine by their series at `angle / 64` and six doublings. `f64::sin` may
+/// differ in its last bit between systems; products and sums do not. Accurate to 1e-13 for angles
+/// up to 15.
 fn sin_cos(angle: f64) -> (f64, f64) {
     let x = angle / 64.0;
     let square = -x * x;
@@ -91,12 +91,12 @@ mod tests {
             assert!(own <= NOISE * 2f64.sqrt() + 0.01, "{own}");
             nearer += u32::from(own < distance(p, 1 - class));
         }
-        // Only in the middle, where both spirals begin, can noise carry a point across.
+        // Noise can move a point across only near the centre, where both spirals start.
         assert!(nearer > 960, "{nearer}");
     }
 
     #[test]
-    fn noise_is_there() {
+    fn points_have_noise() {
         let (x, _) = points(1000, 1);
         let beyond = x.chunks_exact(2).filter(|p| p[0].hypot(p[1]) > 5.0).count();
         assert!(beyond > 5, "{beyond}");

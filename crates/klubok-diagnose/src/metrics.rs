@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use klubok_data::bounded::{Kind, Lines};
+use klubok_data::bounded::{LineKind, Lines};
 use klubok_train::event::Metrics;
 
 use crate::history::{HistoryError, Result};
@@ -17,7 +17,7 @@ const LARGEST: f64 = 1e9;
 /// When the file cannot be read, a whole line is no line of metrics, or the epochs are not in
 /// order.
 pub fn read(path: &Path, room: &mut u64) -> Result<Vec<Metrics>> {
-    let mut lines = Lines::open(path, Kind::Metrics, 0, *room)?;
+    let mut lines = Lines::open(path, LineKind::Metrics, 0, *room)?;
     let mut all: Vec<Metrics> = Vec::new();
     while let Some(line) = lines.next_line()? {
         let number = all.len() + 1;
@@ -49,7 +49,7 @@ mod tests {
     fn written(text: &str) -> Result<Vec<Metrics>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), text).unwrap();
-        read(file.path(), &mut klubok_data::bounded::LINES.clone())
+        read(file.path(), &mut klubok_data::bounded::MAX_LINES_MEMORY.clone())
     }
 
     #[test]

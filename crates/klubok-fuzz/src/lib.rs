@@ -1,42 +1,40 @@
-//! Drives a reader with inputs that are nearly right: good ones with some bytes, numbers, words or
-//! pieces changed.
+//! Mutational fuzzing of a reader: valid inputs with changed bytes, numbers, words or pieces.
 //!
-//! A reader may refuse an input; it must not panic, nor take longer than five seconds. What else
-//! must hold for what it accepts, it asserts itself. How many inputs: 1,500, or what the variable
-//! `KLUBOK_FUZZ` says. An input that a reader fails at is left in the folder of temporary files and
-//! named.
+//! A reader may reject an input. It must not panic or take longer than five seconds, and it asserts
+//! its own invariants on accepted inputs. The number of inputs is 1,500, or the variable
+//! `KLUBOK_FUZZ`. An input that makes the reader fail is saved to the temporary folder and named.
 
-mod seen;
+mod coverage;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
-/// Inputs of each reader in the plain suite.
-const COUNT: u64 = 1500;
-/// Longest time for one input: far above what any takes, far below what a person would wait.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Default number of inputs per reader.
+const DEFAULT_COUNT: u64 = 1500;
+/// Maximum time for one input: far above any normal time, far below a person's patience.
+const MAX_DURATION: Duration = Duration::from_secs(5);
 
-/// Length of an input that is large: time that grows with its square is longer than [`PATIENCE`].
-const LARGE: usize = 1 << 20;
-/// One input of so many is large.
-const RARE: usize = 1500;
-/// A longer input is not changed any further.
-const KEPT: usize = 1 << 14;
+/// Length of a large input. A reader with quadratic time exceeds [`MAX_DURATION`].
+const LARGE_BYTES: usize = 1 << 20;
+/// One in this many inputs is large.
+const LARGE_ONE_IN: usize = 1500;
+/// Maximum length of an input that becomes a new seed.
+const MAX_SEED_BYTES: usize = 1 << 14;
 
-/// Calls `read` with each of `seeds` as it is, then with changed ones. `words` are pieces of the
-/// format that are worth putting in. Where the build tells which branches were taken, an input that
-/// took a new one is changed in its turn.
+/// Calls `read` with each of `seeds` unchanged, then with mutated ones. `words` are tokens of the
+/// format for mutations. With coverage instrumentation, an input that reaches a new branch becomes
+/// a seed.
 ///
 /// # Panics
-/// When `read` does, or takes too long: the input is named.
+/// When `read` panics or takes too long. The message names the input.
 pub fn fuzz(name: &str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl Fn(&[u8])) {
     fuzz_share(name, (0, 1), seeds, words, read);
 }
 
-/// The same with a share of the inputs, number `first` and every `of`th from there: for a reader
-/// that waits more than it computes, and is asked by several threads at a time.
+/// As [`fuzz`] with a share of the inputs: number `first` and every `of`th from there. For a reader
+/// that mostly waits and is called by several threads at once.
 ///
 /// # Panics
 /// As [`fuzz`].
@@ -48,33 +46,34 @@ pub fn fuzz_share(
     read: impl Fn(&[u8]),
 ) {
     assert!(!seeds.is_empty(), "without a seed nothing is nearly right");
-    let count = std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(COUNT);
+    let count =
+        std::env::var("KLUBOK_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(DEFAULT_COUNT);
     let mut seeds = seeds.to_vec();
     for seed in &seeds {
-        one(name, seed, &read);
+        run_one(name, seed, &read);
     }
-    seen::anything_new();
+    coverage::new_branch_taken();
     for number in (first..count).step_by(of as usize) {
         let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut input = seeds[dice.below(seeds.len())].clone();
         for _ in 0..=dice.below(4) {
-            change(&mut input, &seeds, words, &mut dice);
+            mutate(&mut input, &seeds, words, &mut dice);
         }
-        if dice.below(RARE) == 0 {
+        if dice.below(LARGE_ONE_IN) == 0 {
             grow(&mut input, &mut dice);
         }
-        one(name, &input, &read);
-        if seen::anything_new() && input.len() <= KEPT {
+        run_one(name, &input, &read);
+        if coverage::new_branch_taken() && input.len() <= MAX_SEED_BYTES {
             seeds.push(input);
         }
     }
 }
 
-/// An empty folder in memory, where the system has a place for that: a million inputs are as many
+/// Creates an empty folder in memory, where the system supports it: a million inputs are a million
 /// files.
 ///
 /// # Panics
-/// When none can be made.
+/// When it cannot be created.
 #[must_use]
 pub fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
@@ -82,27 +81,26 @@ pub fn fast_folder() -> tempfile::TempDir {
         .expect("a temporary folder can be made")
 }
 
-fn one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
+fn run_one(name: &str, input: &[u8], read: &impl Fn(&[u8])) {
     let begun = Instant::now();
     let read = catch_unwind(AssertUnwindSafe(|| read(input)));
-    if read.is_err() || begun.elapsed() > PATIENCE {
+    if read.is_err() || begun.elapsed() > MAX_DURATION {
         let path = std::env::temp_dir().join(format!("klubok-fuzz-{name}.bin"));
         fs_err::write(&path, input).expect("a temporary file can be written");
         panic!("{name} failed at `{}` in {:?}", path.display(), begun.elapsed());
     }
 }
 
-/// Makes an input large: a piece of it comes again and again, at times with another number each
-/// time.
+/// Makes an input large by repeating a piece of it, in some cases with a counter in each copy.
 fn grow(input: &mut Vec<u8>, dice: &mut Dice) {
     let at = dice.below(input.len() + 1);
     let end = (at + 1 + dice.below(256)).min(input.len());
     let piece = input[at..end].to_vec();
     let (before, after) = piece.split_at(dice.below(piece.len() + 1));
     let counted = dice.below(2) == 0;
-    let mut large = Vec::with_capacity(LARGE + input.len());
+    let mut large = Vec::with_capacity(LARGE_BYTES + input.len());
     for number in 0u32.. {
-        if large.len() >= LARGE {
+        if large.len() >= LARGE_BYTES {
             break;
         }
         large.extend_from_slice(before);
@@ -114,9 +112,9 @@ fn grow(input: &mut Vec<u8>, dice: &mut Dice) {
     input.splice(at..end, large);
 }
 
-/// Changes an input in one of the ways in which files go wrong, or are made wrong.
-fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], dice: &mut Dice) {
-    /// Numbers at which arithmetic goes wrong, as text.
+/// Applies one typical accidental or malicious change to an input.
+fn mutate(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], dice: &mut Dice) {
+    /// Numbers that break arithmetic, as text.
     const NUMBERS: [&str; 16] = [
         "0",
         "-1",
@@ -157,18 +155,18 @@ fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], dice: &mut Di
             input.splice(at..end, words[dice.below(words.len())].iter().copied());
         }
         7 => {
-            // A number as text gives way to another one.
+            // Replaces a number in text by another.
             let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
             let from = at + input[at..].iter().position(digits).unwrap_or(0);
             let to = from + input[from..].iter().take_while(|byte| digits(byte)).count();
             input.splice(from..to, NUMBERS[dice.below(NUMBERS.len())].bytes());
         }
         _ => {
-            // A number of four or eight bytes, either end first.
+            // Writes a number of four or eight bytes in either byte order.
             let number = [0, 1, 0x7fff_ffff, 0xffff_ffff, u64::MAX, 1 << 31, 1 << 40, 1 << 63];
             let number = number[dice.below(number.len())];
-            let (least, most) = (number.to_le_bytes(), number.to_be_bytes());
-            let bytes = [&least[..4], &most[4..], &least, &most][dice.below(4)];
+            let (little, big) = (number.to_le_bytes(), number.to_be_bytes());
+            let bytes = [&little[..4], &big[4..], &little, &big][dice.below(4)];
             for (to, from) in input.iter_mut().skip(at).zip(bytes) {
                 *to = *from;
             }
@@ -176,7 +174,7 @@ fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&[u8]], dice: &mut Di
     }
 }
 
-/// Numbers that look random and are the same every time (`SplitMix64`, Steele et al. 2014).
+/// Deterministic random numbers (`SplitMix64`, Steele et al. 2014).
 struct Dice(u64);
 
 impl Dice {

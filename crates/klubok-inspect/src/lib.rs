@@ -1,19 +1,17 @@
-//! Looking into a network: what each unit makes of one sample, what is wrong with the answer and
-//! which way back the error goes, and what its weights are.
+//! Inspects a network: each unit's value for a sample, the gradients of its loss, and the weights.
 //!
-//! It is for people: one sample at a time in f64, with the plain functions of `nn`, and many
-//! through a backend. Whoever looks has a copy of the weights, and nothing here can change a
-//! training.
+//! For people: single samples in f64 with the plain functions of `nn`, and batches through a
+//! backend. A view owns a copy of the weights, so it cannot change a training.
 
-pub mod excite;
-pub mod lesion;
-pub mod many;
+pub mod ablation;
+pub mod batch;
+pub mod gradient_check;
+pub mod landscape;
+pub mod maximise;
 pub mod motion;
 pub mod pass;
 pub mod plane;
 pub mod probe;
-pub mod slope;
-pub mod terrain;
 
 use std::sync::Arc;
 
@@ -29,7 +27,7 @@ use klubok_nn::{
 pub struct ModelView {
     /// Network, preprocessing, classes and weights.
     pub model: Model,
-    /// What asks many samples.
+    /// Evaluates batches.
     backend: Arc<dyn Backend>,
     plan: Plan,
     layers: Vec<Layer>,
@@ -42,22 +40,22 @@ pub struct Layer {
     pub name: String,
     /// Its weights, `[units, inputs]`.
     pub w: Param,
-    /// Its biases; none before a normalisation.
+    /// Its biases; none before batch normalisation.
     pub b: Option<Param>,
-    /// What it reads.
+    /// Its input.
     pub x: Value,
     /// `W x + b`.
     pub sum: Value,
-    /// What the activation reads: the sum, or what normalisation made of it.
+    /// Input of the activation: the sum, or its normalised value.
     pub z: Value,
-    /// What it hands on.
+    /// Its output.
     pub y: Value,
     /// The activation; identity for the output.
     pub f: Activation,
 }
 
 impl ModelView {
-    /// A view of this model; `backend` is asked for many samples at once.
+    /// Creates a view of this model. `backend` evaluates batches.
     pub fn new(model: Model, backend: Arc<dyn Backend>) -> Self {
         let prepare = model.preprocessing.prepare(Augment::default());
         let plan = model.network.lower_to_ask(prepare);
@@ -65,18 +63,17 @@ impl ModelView {
         Self { model, backend, plan, layers }
     }
 
-    /// The network as a list of operations.
+    /// Returns the network as a list of operations.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The layers, from the input on.
+    /// Returns the layers, from the input on.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// The same network with its weights in f64: for whoever asks it often, one sample after the
-    /// other.
+    /// Returns the same network with its weights in f64, which is faster for many single samples.
     #[must_use]
     pub fn in_f64(&self) -> Self {
         let mut view = self.clone();
@@ -87,22 +84,22 @@ impl ModelView {
         view
     }
 
-    /// Looks at other weights of the same network.
+    /// Replaces the weights by others of the same network.
     pub fn set_weights(&mut self, weights: Weights) {
         self.model.weights = weights;
     }
 
-    /// Values that a layer reads.
+    /// Returns the number of a layer's inputs.
     pub fn inputs(&self, layer: &Layer) -> usize {
         self.plan.widths[layer.x.0]
     }
 
-    /// Units of a layer.
+    /// Returns the number of a layer's units.
     pub fn units(&self, layer: &Layer) -> usize {
         self.plan.widths[layer.y.0]
     }
 
-    /// The weights of a unit.
+    /// Returns the weights of a unit.
     ///
     /// # Panics
     /// When the layer has no such unit.
@@ -112,7 +109,7 @@ impl ModelView {
     }
 }
 
-/// The layers of a plan, which is a chain.
+/// Extracts the layers of a plan, which is a chain.
 fn layers(plan: &Plan) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::new();
     for op in &plan.ops {
@@ -128,7 +125,7 @@ fn layers(plan: &Plan) -> Vec<Layer> {
             Op::Activate { y, f, .. } => layers.iter_mut().last().into_iter().for_each(|layer| {
                 (layer.y, layer.f) = (y, f);
             }),
-            // What is dropped in training is there when a network is looked at.
+            // Inference drops nothing.
             Op::Dropout { .. } | Op::Input { .. } => {}
         }
     }
@@ -148,8 +145,8 @@ mod tests {
 
     use super::*;
 
-    /// A network of pictures of three pixels, four hidden units with normalisation, and two
-    /// classes.
+    /// A network with pictures of three pixels, four hidden units with batch normalisation, five
+    /// without, and two classes.
     pub(super) fn view() -> ModelView {
         let hidden = |units, batch_norm| Hidden {
             units,
@@ -181,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_named_and_know_their_values() {
+    fn finds_the_layers_and_their_values() {
         let view = view();
         let names: Vec<&str> = view.layers().iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(names, ["hidden1", "hidden2", "output"]);

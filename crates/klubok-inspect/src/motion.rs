@@ -1,34 +1,35 @@
-//! How the weights move: from copies of them after steps in a row.
+//! Measures weight updates from copies of the weights after consecutive steps.
 
-/// The powers of ten of the steps that are counted: smaller ones count with the smallest.
+/// Powers of ten that the histogram of update sizes covers. Smaller sizes count in the lowest bin,
+/// larger ones in the highest.
 pub const POWERS: std::ops::Range<i32> = -12..2;
-/// Bins of a power of ten.
+/// Bins per power of ten.
 pub const BINS: usize = 2;
 
-/// Two steps in a row.
+/// Two consecutive updates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Motion {
-    /// Cosine of the angle between the two steps: 1 is straight on, 0 a right angle, -1 back. None
-    /// where nothing moved.
+    /// Cosine of the angle between the updates: 1 is straight on, 0 a right angle, -1 back. None if
+    /// nothing moved.
     pub cosine: Option<f64>,
-    /// Length of the second step.
+    /// Norm of the second update.
     pub length: f64,
-    /// Its length by that of the weights.
+    /// That norm relative to the norm of the weights.
     pub relative: f64,
-    /// The size in the middle of the second step's sizes, those that are 0 left out.
+    /// Median absolute change in the second update, without zeros.
     pub typical: Option<f64>,
-    /// Numbers that did not move at all in the second step.
+    /// Weights that the second update did not change.
     pub still: usize,
-    /// How many numbers moved by how much in the second step, in [`BINS`] bins a power of ten over
+    /// Histogram of absolute changes in the second update, in [`BINS`] bins per power of ten over
     /// [`POWERS`].
     pub sizes: Vec<usize>,
 }
 
 impl Motion {
-    /// The two steps between three copies of the same numbers.
+    /// Measures the two updates between three copies of the same weights.
     ///
     /// # Panics
-    /// When the copies are not equally long.
+    /// When the copies differ in length.
     pub fn of(before: &[f64], between: &[f64], after: &[f64]) -> Self {
         assert!(before.len() == between.len() && between.len() == after.len(), "three copies");
         let steps = before.iter().zip(between).zip(after);
@@ -58,7 +59,7 @@ impl Motion {
     }
 }
 
-/// The bin of a size.
+/// Returns the bin of a size.
 fn bin(size: f64) -> usize {
     let bins = BINS as f64;
     let at = ((size.log10() - f64::from(POWERS.start)) * bins).floor();
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn straight_on_back_and_around_the_corner() {
+    fn measures_angle_and_length() {
         let from = |step: [f64; 2]| Motion::of(&[0.0, 0.0], &[1.0, 0.0], &[1.0 + step[0], step[1]]);
         let cosines = [[0.5, 0.0], [-2.0, 0.0], [0.0, 0.1]].map(|step| from(step).cosine.unwrap());
         assert_eq!(cosines, [1.0, -1.0, 0.0]);
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_counted_by_powers_of_ten() {
+    fn counts_sizes_by_powers_of_ten() {
         let zeros = [0.0; 5];
         let motion = Motion::of(&zeros, &zeros, &[2e-3, -2e-3, 5e-3, 1e-30, 1e30]);
         let at =

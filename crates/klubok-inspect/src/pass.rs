@@ -1,5 +1,4 @@
-//! One sample on its way through a network, forward to the answer and back from the error, every
-//! value kept.
+//! Forward and backward pass of one sample, keeping every value.
 
 use std::borrow::Cow;
 
@@ -16,30 +15,30 @@ use klubok_nn::{
 
 use super::{Layer, ModelView};
 
-/// What a network makes of one sample.
+/// The forward pass of one sample.
 #[derive(Debug, Clone)]
-pub struct Pass {
-    /// Every value of the plan, by its number.
+pub struct ForwardPass {
+    /// Every value of the plan, by index.
     values: Vec<Vec<f64>>,
-    /// Probabilities of the classes, as the network has them: `softmax(logits)`.
+    /// Class probabilities, uncalibrated: `softmax(logits)`.
     pub probabilities: Vec<f64>,
     logits: Vec<f64>,
 }
 
-/// The way back from a loss.
+/// The backward pass from a loss.
 #[derive(Debug, Clone)]
-pub struct Back {
-    /// The gradient of the loss at every value of the plan, by its number.
+pub struct BackwardPass {
+    /// The gradient of the loss at every value of the plan, by index.
     gradients: Vec<Vec<f64>>,
 }
 
-impl Pass {
-    /// A value of the plan.
+impl ForwardPass {
+    /// Returns a value of the plan.
     pub fn value(&self, value: Value) -> &[f64] {
         &self.values[value.0]
     }
 
-    /// The cross-entropy where this class is right: `-log p`.
+    /// Returns the cross-entropy for this label: `-log p`.
     ///
     /// # Panics
     /// When there is no such class.
@@ -48,19 +47,19 @@ impl Pass {
     }
 }
 
-impl Back {
-    /// The gradient of the loss at a value of the plan.
+impl BackwardPass {
+    /// Returns the gradient of the loss at a value of the plan.
     pub fn gradient(&self, value: Value) -> &[f64] {
         &self.gradients[value.0]
     }
 }
 
 impl ModelView {
-    /// The way of a sample as it is stored: bytes of pixels or numbers of columns.
+    /// Runs the forward pass of a stored sample: bytes of pixels or numbers of columns.
     ///
     /// # Panics
-    /// When it does not have the network's width.
-    pub fn pass(&self, stored: &[f64]) -> Pass {
+    /// When it does not have the network's input size.
+    pub fn forward(&self, stored: &[f64]) -> ForwardPass {
         assert_eq!(stored.len(), self.model.network.inputs, "values of a sample");
         let mut values: Vec<Vec<f64>> = self.plan.widths.iter().map(|&n| vec![0.0; n]).collect();
         for op in &self.plan.ops {
@@ -86,32 +85,37 @@ impl ModelView {
             values[op.writes().0] = out;
         }
         let logits = values[self.plan.output.0].clone();
-        Pass { probabilities: softmax(&logits), logits, values }
+        ForwardPass { probabilities: softmax(&logits), logits, values }
     }
 
-    /// How sure it may be of each class: what validation has made of its probabilities.
-    pub fn confidences(&self, pass: &Pass) -> Vec<f64> {
+    /// Returns the calibrated confidence in each class. Validation fitted the calibration.
+    pub fn confidences(&self, pass: &ForwardPass) -> Vec<f64> {
         let mut confidences = pass.logits.clone();
         self.model.calibration.confidences(&mut confidences);
         confidences
     }
 
-    /// The way back of the cross-entropy where `class` is right: at the logits it is `p - y`, and
-    /// from there on the chain rule.
+    /// Runs the backward pass of the cross-entropy with the label `class`: at the logits its
+    /// gradient is `p - y`, and from there on the chain rule.
     ///
     /// # Panics
     /// When there is no such class.
-    pub fn back(&self, pass: &Pass, class: usize) -> Back {
+    pub fn backward(&self, pass: &ForwardPass, class: usize) -> BackwardPass {
         let mut error = pass.probabilities.clone();
         error[class] -= 1.0;
-        self.back_from(pass, self.plan.output, &error)
+        self.backward_from(pass, self.plan.output, &error)
     }
 
-    /// The way back from any value of the plan, whose gradient is given.
+    /// Runs the backward pass from any value of the plan with this gradient.
     ///
     /// # Panics
-    /// When the gradient does not have the value's width.
-    pub fn back_from(&self, pass: &Pass, value: Value, gradient: &[f64]) -> Back {
+    /// When the gradient does not have the value's size.
+    pub fn backward_from(
+        &self,
+        pass: &ForwardPass,
+        value: Value,
+        gradient: &[f64],
+    ) -> BackwardPass {
         let mut gradients: Vec<Vec<f64>> = self.plan.widths.iter().map(|&n| vec![0.0; n]).collect();
         gradients[value.0].copy_from_slice(gradient);
         for op in self.plan.ops.iter().rev().skip_while(|op| op.writes() != value) {
@@ -126,7 +130,7 @@ impl ModelView {
                     }
                 }
                 Op::Norm { x, gain, mean, variance, .. } => {
-                    // Statistics are fixed where nothing is trained: what is left is a factor.
+                    // Fixed statistics make normalisation a factor.
                     let of = self.statistics(mean.0, variance.0);
                     let gain = self.param(gain.0);
                     let factors = gain.iter().zip(of.variance);
@@ -144,15 +148,14 @@ impl ModelView {
             }
             gradients[op.writes().0] = dy;
         }
-        Back { gradients }
+        BackwardPass { gradients }
     }
 
-    /// Share of the units of a layer whose gate is open for this sample: through which a gradient
-    /// flows back.
-    pub fn open(&self, pass: &Pass, layer: &Layer) -> f64 {
+    /// Returns the share of a layer's units that pass a gradient back for this sample.
+    pub fn active_share(&self, pass: &ForwardPass, layer: &Layer) -> f64 {
         let z = pass.value(layer.z);
-        let open = z.iter().filter(|&&z| activation::slope(layer.f, z) != 0.0).count();
-        open as f64 / z.len().max(1) as f64
+        let active = z.iter().filter(|&&z| activation::slope(layer.f, z) != 0.0).count();
+        active as f64 / z.len().max(1) as f64
     }
 
     fn param(&self, index: usize) -> Cow<'_, [f64]> {
@@ -175,27 +178,27 @@ mod tests {
     use crate::tests::view;
 
     #[test]
-    fn the_loss_is_that_of_the_confidence() {
+    fn the_loss_is_the_negative_log_probability() {
         let view = view();
-        let pass = view.pass(&[1.0, 200.0, 30.0]);
+        let pass = view.forward(&[1.0, 200.0, 30.0]);
         let total: f64 = pass.probabilities.iter().sum();
         assert!((total - 1.0).abs() < 1e-12);
         assert!((pass.loss(1) + pass.probabilities[1].ln()).abs() < 1e-12);
     }
 
     #[test]
-    fn the_way_back_is_the_slope_of_the_loss() {
+    fn the_backward_pass_matches_finite_differences() {
         let view = view();
         let stored = [10.0, 200.0, 30.0];
-        let pass = view.pass(&stored);
-        let back = view.back(&pass, 1);
-        // At the network's input a step of one byte is as large as the preprocessing makes it.
+        let pass = view.forward(&stored);
+        let back = view.backward(&pass, 1);
+        // Preprocessing scales a step of one byte by its factor.
         let factor = f64::from(view.model.preprocessing.prepare(Augment::default()).factor[0]);
         for i in 0..stored.len() {
             let at = |by: f64| {
                 let mut moved = stored;
                 moved[i] += by;
-                view.pass(&moved).loss(1)
+                view.forward(&moved).loss(1)
             };
             let slope = (at(1e-4) - at(-1e-4)) / 2e-4;
             let got = back.gradient(view.layers()[0].x)[i] * factor;
@@ -204,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn gates_are_open_where_a_unit_speaks() {
+    fn units_with_an_output_pass_gradients() {
         let view = view();
-        let pass = view.pass(&[10.0, 200.0, 30.0]);
+        let pass = view.forward(&[10.0, 200.0, 30.0]);
         let layer = &view.layers()[0];
-        let speaking = pass.value(layer.y).iter().filter(|&&y| y > 0.0).count();
-        assert_eq!(view.open(&pass, layer), speaking as f64 / 4.0);
+        let active = pass.value(layer.y).iter().filter(|&&y| y > 0.0).count();
+        assert_eq!(view.active_share(&pass, layer), active as f64 / 4.0);
     }
 }

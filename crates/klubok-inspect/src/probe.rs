@@ -1,10 +1,10 @@
-//! What a layer's outputs are good for: what a straight cut through them can tell, and how much
-//! they change when a picture is flipped or shifted.
+//! Probes a layer's outputs: what a linear classifier reads from them, and how much they change
+//! when a picture is flipped or shifted.
 
 use klubok_data::symmetric::{product, solve};
 use klubok_nn::loss::answer;
 
-/// How much the probe's weights are held back, by the mean square length of a sample.
+/// Ridge penalty `λ`, relative to the mean squared norm of a sample.
 const RIDGE: f64 = 0.01;
 
 /// Samples with their classes.
@@ -12,16 +12,15 @@ const RIDGE: f64 = 0.01;
 pub struct Labelled<'a> {
     /// `[samples, width]`.
     pub values: &'a [f64],
-    /// The class of each.
+    /// The label of each.
     pub classes: &'a [u32],
 }
 
-/// Share of right answers on `test` of a linear probe of `learn`: ridge regression of the classes,
-/// `W = Xᵀ (X Xᵀ + λ I)⁻¹ Y` with centred `X` and `Y`. None when there is nothing to learn from or
-/// to test on.
+/// Returns the accuracy on `test` of a linear probe trained on `learn`: ridge regression of the
+/// classes, `W = Xᵀ (X Xᵀ + λ I)⁻¹ Y` with centred `X` and `Y`. None if either set is empty.
 ///
 /// # Panics
-/// When values and classes do not agree.
+/// When the numbers of values and labels do not match.
 pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> Option<f64> {
     let (n, tested) = (learn.classes.len(), test.classes.len());
     if n == 0 || tested == 0 {
@@ -35,36 +34,37 @@ pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> 
     let (x, t) = (centred(learn.values), centred(test.values));
     let mut products = product(&x, &x, width);
     let trace: f64 = (0..n).map(|i| products[i * n + i]).sum();
-    let held = (RIDGE * trace / n as f64).max(f64::MIN_POSITIVE);
-    (0..n).for_each(|i| products[i * n + i] += held);
-    // A row a class: who is of it, less the share that is.
+    let penalty = (RIDGE * trace / n as f64).max(f64::MIN_POSITIVE);
+    (0..n).for_each(|i| products[i * n + i] += penalty);
+    // One row per class: its indicator minus the class share.
     let mut y = Vec::with_capacity(classes * n);
-    let mut usual = Vec::with_capacity(classes);
+    let mut class_shares = Vec::with_capacity(classes);
     for class in 0..classes {
         let is = learn.classes.iter().map(|&of| f64::from(u8::from(of as usize == class)));
         let share = is.clone().sum::<f64>() / n as f64;
         y.extend(is.map(|is| is - share));
-        usual.push(share);
+        class_shares.push(share);
     }
-    // The scores of what is tested are T Xᵀ (X Xᵀ + λ I)⁻¹ Y.
+    // The test scores are T Xᵀ (X Xᵀ + λ I)⁻¹ Y.
     let scores = product(&product(&t, &x, width), &solve(products, n, y)?, n);
     let right = scores.chunks_exact(classes).zip(test.classes).filter(|(row, class)| {
-        let scores: Vec<f64> = row.iter().zip(&usual).map(|(score, usual)| score + usual).collect();
+        let scores: Vec<f64> =
+            row.iter().zip(&class_shares).map(|(score, share)| score + share).collect();
         answer(&scores) == **class as usize
     });
     Some(right.count() as f64 / tested as f64)
 }
 
-/// The mean of each column of `[rows, width]`.
+/// Returns the mean of each column of `[rows, width]`.
 fn column_means(values: &[f64], width: usize) -> Vec<f64> {
     let rows = (values.len() / width).max(1) as f64;
     (0..width).map(|i| values.iter().skip(i).step_by(width).sum::<f64>() / rows).collect()
 }
 
-/// How alike the outputs `a` of samples stay to the outputs `b` of the same samples, changed: the
-/// mean cosine of the angle between the two as seen from the mean output. 1 is the same; two
+/// Returns the similarity of the outputs `a` of samples and the outputs `b` of the same samples
+/// after a change: the mean cosine of their differences from the mean output. 1 means identical;
 /// different samples have about 0. Both are `[samples, width]`.
-pub fn alike(a: &[f64], b: &[f64], width: usize) -> Option<f64> {
+pub fn similarity(a: &[f64], b: &[f64], width: usize) -> Option<f64> {
     let mean = column_means(a, width);
     let cosine = |(a, b): (&[f64], &[f64])| {
         let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// Random points in the plane; the class says on which side of a line they are, or nothing.
+    /// Random points in the plane. The class is their side of a line, or random.
     fn points(n: usize, seed: u64, side: bool) -> (Vec<f64>, Vec<u32>) {
         let mut stream = Stream::new(seed, Purpose::Demo, 0, 0);
         let values: Vec<f64> = (0..2 * n).map(|_| stream.uniform() - 0.5).collect();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_finds_what_a_straight_cut_tells_and_nothing_else() {
+    fn a_probe_finds_linear_structure_only() {
         assert!(probed(true) > 0.93, "{}", probed(true));
         assert!((probed(false) - 0.5).abs() < 0.12, "{}", probed(false));
         let none = Labelled { values: &[], classes: &[] };
@@ -112,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn outputs_that_are_all_the_same_tell_nothing() {
+    fn constant_outputs_give_the_majority_share() {
         let same = Labelled { values: &[1.0; 6], classes: &[0, 0, 1] };
         let share = linear_probe(same, same, 2).unwrap();
         assert!((share - 2.0 / 3.0).abs() < 1e-12, "{share}");
     }
 
     #[test]
-    fn likeness_is_one_for_the_same_and_none_for_others() {
+    fn similarity_is_1_for_identical_and_0_for_other_outputs() {
         let (a, _) = points(300, 3, true);
         let (b, _) = points(300, 4, true);
-        assert!((alike(&a, &a, 2).unwrap() - 1.0).abs() < 1e-9);
+        assert!((similarity(&a, &a, 2).unwrap() - 1.0).abs() < 1e-9);
         let turned: Vec<f64> = a.iter().map(|x| 3.0 * x).collect();
-        assert!(alike(&a, &turned, 2).unwrap() > 0.99);
-        assert!(alike(&a, &b, 2).unwrap().abs() < 0.12);
-        assert_eq!(alike(&[1.0, 1.0], &[2.0, 2.0], 2), None);
+        assert!(similarity(&a, &turned, 2).unwrap() > 0.99);
+        assert!(similarity(&a, &b, 2).unwrap().abs() < 0.12);
+        assert_eq!(similarity(&[1.0, 1.0], &[2.0, 2.0], 2), None);
     }
 }

@@ -1,4 +1,5 @@
-//! Files that are there whole, old or new, whenever the process or the machine stops.
+//! Writes files atomically: after a crash of the process or the machine, the old or the new file is
+//! complete.
 
 #![expect(
     clippy::disallowed_types,
@@ -12,7 +13,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// A file could not be written; what stood at its name before is still there.
+/// A failed write. The old file is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("`{path}` could not be written, nothing was changed: {cause}")]
 pub struct NotWritten {
@@ -22,21 +23,20 @@ pub struct NotWritten {
     pub cause: io::Error,
 }
 
-/// Writes a file under a temporary name beside `path`, brings it to the disk and renames it to
-/// `path`.
+/// Writes a temporary file beside `path`, syncs it and renames it to `path`.
 ///
-/// What was at `path` is replaced at once or not at all. A process that is killed in between leaves
+/// Replaces an existing file completely or not at all. A process killed meanwhile leaves
 /// `.NAME.PROCESS-NUMBER.tmp` behind, which is safe to delete.
 ///
 /// # Errors
 /// When the file cannot be written or renamed, for example because the disk is full or `path` is a
-/// folder: the message names `path` (inside is a [`NotWritten`]), the old file stays, the temporary
-/// one is removed.
+/// folder. The message names `path` (it wraps a [`NotWritten`]), the old file stays, and the
+/// temporary file is removed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     stream_atomically(path, |file| file.write_all(bytes))
 }
 
-/// [`write_atomically`] of what `write` writes, piece by piece.
+/// As [`write_atomically`], with the content streamed by `write`.
 ///
 /// # Errors
 /// As [`write_atomically`], or when `write` fails.
@@ -47,7 +47,7 @@ pub fn stream_atomically(
     let written = temporary(path).and_then(|(temporary, file)| {
         let result = fill(file, write).and_then(|()| fs::rename(&temporary, path));
         if result.is_err() {
-            // The disk is in trouble already: what matters is the first error.
+            // Report the first error, not this one.
             let _ = fs::remove_file(&temporary);
         }
         result
@@ -59,12 +59,12 @@ pub fn stream_atomically(
     sync_folder(folder(path))
 }
 
-/// Brings the names in a folder to the disk.
+/// Syncs a folder, so that renames in it survive a crash.
 ///
 /// # Errors
 /// When the disk fails.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    // Elsewhere a folder cannot be opened as a file.
+    // Only Unix can open a folder as a file.
     if cfg!(unix) {
         fs_err::File::open(path)?.sync_all()?;
     }
@@ -78,7 +78,7 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// A new file beside `path`, of a name that nobody else writes to.
+/// Creates a new file beside `path` under a unique name.
 fn temporary(path: &Path) -> io::Result<(PathBuf, File)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidFilename))?;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_created_and_replaced() {
+    fn creates_and_replaces_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
         write_atomically(&path, b"one").unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_the_way_stays_and_nothing_else_is_left() {
+    fn keeps_a_folder_of_that_name_and_removes_the_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
         fs::create_dir(&path).unwrap();
@@ -146,16 +146,16 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_disk_is_named() {
+    fn reports_a_full_disk() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let error = fill(full, |file| file.write_all(b"one")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 
-    /// What the next test runs where files cannot grow beyond some kilobytes; by itself it does
-    /// nothing.
+    /// Helper of the next test, which runs it with a file size limit of some kilobytes. Does
+    /// nothing by itself.
     #[test]
-    #[ignore = "a part of a_disk_that_fills_up_loses_nothing"]
+    #[ignore = "a part of a_failed_write_keeps_the_old_file"]
     fn write_more_than_fits() {
         if let Ok(path) = fs::read_to_string("path of a_disk_that_fills_up") {
             println!("{}", write_atomically(Path::new(&path), &vec![1; 1 << 20]).unwrap_err());
@@ -164,7 +164,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_disk_that_fills_up_loses_nothing() {
+    fn a_failed_write_keeps_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
         write_atomically(&path, b"old").unwrap();
@@ -179,8 +179,11 @@ mod tests {
             .current_dir(folder.path())
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(told.contains("a.bin` could not be written, nothing was changed: "), "{told}");
+        let output_text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output_text.contains("a.bin` could not be written, nothing was changed: "),
+            "{output_text}"
+        );
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.bin", "path of a_disk_that_fills_up"]);
     }

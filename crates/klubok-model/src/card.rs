@@ -1,4 +1,5 @@
-//! What a person must know to trust a model, kept in its file, so that a copy has it too.
+//! The model card, which says how far to trust a model. Stored in the model file, so that copies
+//! keep it.
 
 use std::borrow::Cow;
 
@@ -6,49 +7,49 @@ use klubok_data::typical::{Limits, Typical};
 use klubok_nn::state::Numbers;
 use serde::{Deserialize, Serialize};
 
-/// What a model was made from, and how good it is.
+/// A model's training data and its quality.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Card {
-    /// What it learned from.
+    /// Training set.
     pub training: Training,
-    /// How good it is on samples that it did not learn from; none where there were none.
+    /// Result on the validation set, if there is one.
     pub validation: Option<Validation>,
-    /// What samples of the training part look like; none where that cannot be told.
+    /// Statistics of typical training samples, if they could be measured.
     pub typical: Option<Typical>,
 }
 
-/// The training part of a model.
+/// The training set of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// Its content, whatever the order and the names: [`klubok_data::identity`].
+    /// Content hash, independent of order and names: [`klubok_data::identity`].
     pub identity: String,
-    /// Samples of each class.
+    /// Samples per class.
     pub samples: Vec<u64>,
-    /// The cut that left it: `data.split_seed`
+    /// Seed of the validation split, `data.split_seed`.
     pub split_seed: u64,
-    /// and `data.val_fraction`.
+    /// Share of the validation split, `data.val_fraction`.
     pub val_fraction: f64,
 }
 
-/// How good a model is on its validation part.
+/// A model's result on its validation set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
-    /// Share of right answers.
+    /// Accuracy.
     pub accuracy: f64,
-    /// Its 95 % interval.
+    /// 95 % confidence interval of the accuracy.
     pub accuracy_interval: [f64; 2],
-    /// Share that always guessing the most frequent class would reach.
+    /// Chance accuracy: always predicting the most frequent class.
     pub chance: f64,
-    /// Whether these samples chose the epoch: then the accuracy is a little too good.
+    /// True if this set chose the epoch, which biases the accuracy slightly upwards.
     pub chose_epoch: bool,
     /// Number of samples.
     pub samples: u64,
 }
 
 impl Validation {
-    /// Whether it tells the network from one that guesses.
+    /// Returns true if the accuracy is significantly above chance.
     pub fn is_better_than_chance(&self) -> bool {
         self.accuracy_interval[0] > self.chance
     }
@@ -64,35 +65,37 @@ impl Validation {
     }
 }
 
-/// The part of a [`Card`] that stands in the metadata.
+/// The part of a [`Card`] in the metadata.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+pub(super) struct CardMetadata {
     training: Training,
     typical: Option<Limits>,
     validation: Option<Validation>,
 }
 
-/// Names of the tensors of a [`Typical`].
+/// Tensor name of [`Typical::axes`].
 const AXES: &str = "typical.axes";
+/// Tensor name of [`Typical::mean`].
 const MEAN: &str = "typical.mean";
+/// Tensor name of [`Typical::spread`].
 const SPREAD: &str = "typical.spread";
 
 impl Card {
-    /// What stands in the metadata; the rest is in tensors.
-    pub(super) fn written(&self) -> Written {
+    /// Returns the part for the metadata. The rest is in tensors.
+    pub(super) fn metadata(&self) -> CardMetadata {
         let Self { training, validation, typical } = self;
         let typical = typical.as_ref().map(|typical| typical.limits);
-        Written { training: training.clone(), typical, validation: *validation }
+        CardMetadata { training: training.clone(), typical, validation: *validation }
     }
 
-    /// Names and shapes of its tensors.
+    /// Returns names and shapes of its tensors.
     pub(super) fn shapes(&self, inputs: usize) -> Vec<(String, Vec<usize>)> {
         let axes = self.typical.as_ref().map(|typical| typical.spread.len());
         axes.map_or_else(Vec::new, |axes| shapes(inputs, axes))
     }
 
-    /// The numbers of tensor `i` of [`Card::shapes`].
+    /// Returns the values of tensor `i` of [`Card::shapes`].
     pub(super) fn values(&self, i: usize) -> Cow<'_, Numbers> {
         let typical = self.typical.as_ref();
         let of = |typical: &Typical| match i {
@@ -103,7 +106,7 @@ impl Card {
         Cow::Owned(Numbers::F32(typical.map_or_else(Vec::new, of)))
     }
 
-    /// Whether it can be the card of a model with so many inputs and classes.
+    /// Checks that it is valid for a model with this many inputs and classes.
     pub(super) fn is_sound(&self, inputs: usize, classes: usize) -> bool {
         let Self { training, validation, typical } = self;
         training.samples.len() == classes
@@ -113,7 +116,8 @@ impl Card {
     }
 }
 
-/// The same of a file, whose number of axes is the length of [`SPREAD`].
+/// Returns names and shapes of the tensors of a file. The length of [`SPREAD`] is the number of
+/// axes.
 pub(super) fn shapes(inputs: usize, axes: usize) -> Vec<(String, Vec<usize>)> {
     vec![
         (AXES.into(), vec![axes, inputs]),
@@ -122,8 +126,8 @@ pub(super) fn shapes(inputs: usize, axes: usize) -> Vec<(String, Vec<usize>)> {
     ]
 }
 
-impl Written {
-    /// The tensors that go with it, in a file whose tensor of this name has this shape.
+impl CardMetadata {
+    /// Returns names and shapes of its tensors in a file with these tensor shapes.
     pub(super) fn shapes<'a>(
         &self,
         inputs: usize,
@@ -133,8 +137,8 @@ impl Written {
         self.typical.map_or_else(Vec::new, |_| shapes(inputs, axes))
     }
 
-    /// The card with the numbers of its tensors.
-    pub(super) fn with(self, numbers: Vec<Numbers>) -> Card {
+    /// Builds the card from the values of its tensors.
+    pub(super) fn with_tensors(self, numbers: Vec<Numbers>) -> Card {
         let Self { training, typical, validation } = self;
         let mut numbers = numbers.into_iter().map(|numbers| numbers.to_f32());
         let mut next = || numbers.next().unwrap_or_default();

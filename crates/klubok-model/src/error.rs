@@ -1,4 +1,4 @@
-//! What can be wrong with a model file.
+//! Errors about model files.
 
 use klubok_data::DataError;
 use klubok_nn::{PlanError, network::MOST_HIDDEN};
@@ -8,11 +8,11 @@ use super::FORMAT;
 /// Result of this crate.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;
 
-/// A model file that cannot be read or written.
+/// An error of reading or writing a model file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// It is something else.
+    /// The file is not a model.
     #[error("`{path}` is not a klubok model: it is {what}")]
     NotAModel {
         /// The file.
@@ -20,7 +20,7 @@ pub enum ModelError {
         /// What it is.
         what: &'static str,
     },
-    /// It was written by a later klubok.
+    /// A later klubok wrote the file.
     #[error(
         "`{path}` has model format {version}, this klubok reads up to {FORMAT}: use a later one"
     )]
@@ -30,7 +30,7 @@ pub enum ModelError {
         /// Its version.
         version: u64,
     },
-    /// It is a model, but not as it was written.
+    /// The model file is damaged.
     #[error("`{path}` is damaged: {flaw}")]
     Damaged {
         /// The file.
@@ -38,62 +38,62 @@ pub enum ModelError {
         /// What is wrong with it.
         flaw: Flaw,
     },
-    /// The model itself is not whole, so it was not written.
+    /// The model is inconsistent and was not written.
     #[error("the model cannot be saved: {flaw}")]
     Unfit {
         /// What is wrong with it.
         flaw: Flaw,
     },
-    /// Inputs that it is given cannot be used.
+    /// Unusable input data.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Weights do not fit its network.
+    /// The weights do not fit the network.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The file could not be read or written; the message names it.
+    /// Reading or writing the file failed; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
-/// What is wrong with a model.
+/// A defect of a model.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Flaw {
     /// The file is shorter or longer than its header says.
     #[error("its size is not what its header says, it was probably cut short")]
     Size,
-    /// The header cannot be understood.
+    /// The header cannot be parsed.
     #[error("its header cannot be read: {reason}")]
     Header {
         /// Why.
         reason: String,
     },
-    /// The description of the model cannot be understood.
+    /// The model's description cannot be parsed.
     #[error("its description cannot be read: {reason}")]
     Description {
         /// Why.
         reason: String,
     },
-    /// A tensor that the network needs is not there.
+    /// A tensor of the network is missing.
     #[error("tensor `{tensor}` is missing")]
     Missing {
         /// Its name.
         tensor: String,
     },
-    /// There is a tensor that the network does not have.
+    /// The file has an extra tensor.
     #[error("tensor `{tensor}` is not part of the network")]
     Extra {
         /// Its name.
         tensor: String,
     },
-    /// A tensor is not of the type or shape that the network needs.
+    /// A tensor has the wrong type or shape.
     #[error("tensor `{tensor}` is {got} where the network expects {expected}")]
     Shape {
         /// Its name.
         tensor: String,
-        /// Type and shape that the network needs.
+        /// Expected type and shape.
         expected: String,
-        /// Type and shape found.
+        /// Actual type and shape.
         got: String,
     },
     /// A weight is infinite or not a number.
@@ -102,49 +102,49 @@ pub enum Flaw {
         /// Its name.
         tensor: String,
     },
-    /// A layer has no units, or there is no input or output.
+    /// A layer has no units, or the network has no input or output.
     #[error("its network has a layer of size 0")]
     Empty,
-    /// More layers than a network is trained with.
+    /// Too many hidden layers.
     #[error("its network has {layers} hidden layers, {MOST_HIDDEN} are the most")]
     Deep {
-        /// How many.
+        /// Number of hidden layers.
         layers: usize,
     },
-    /// Layers were computed by other formulas.
+    /// The layers use other constants.
     #[error("its layers have other constants than klubok's")]
     Constants,
-    /// Confidences that cannot have been fitted.
+    /// An impossible calibration.
     #[error(
         "its confidences have a temperature of {temperature} and {uniform} of all answers alike mixed in"
     )]
     Calibration {
-        /// What logits are divided by.
+        /// Divisor of the logits.
         temperature: f64,
-        /// Share of all answers alike.
+        /// Share of the uniform distribution.
         uniform: f64,
     },
-    /// Labels and outputs do not match.
+    /// The numbers of class names and outputs differ.
     #[error("it has {classes} class names for {outputs} outputs")]
     Classes {
-        /// How many names there are.
+        /// Number of names.
         classes: usize,
-        /// How many outputs the network has.
+        /// Outputs of the network.
         outputs: usize,
     },
-    /// Two classes have one name.
+    /// Two classes share a name.
     #[error("two of its classes are called `{class}`")]
     SameName {
         /// The name.
         class: String,
     },
-    /// There is nothing to tell apart.
+    /// A classifier with one output.
     #[error("it tells classes apart and has one output")]
     OneClass,
-    /// A chance to drop that is none.
+    /// An invalid dropout rate.
     #[error("a layer drops units with a chance of {chance}, which must be at least 0 and below 1")]
     Dropout {
-        /// The chance.
+        /// The rate.
         chance: f32,
     },
     /// A variance below 0.
@@ -153,10 +153,10 @@ pub enum Flaw {
         /// Its name.
         tensor: String,
     },
-    /// Pictures that no network here takes.
+    /// An unsupported number of channels.
     #[error("its pictures have {channels} channels: grey ones have 1, others 3")]
     Channels {
-        /// Their channels.
+        /// The channels.
         channels: usize,
     },
     /// The preprocessing does not fit the network's input.
@@ -165,10 +165,10 @@ pub enum Flaw {
         /// Inputs of the network.
         inputs: usize,
     },
-    /// Figures that no training gives.
+    /// The card is inconsistent.
     #[error("what it says of its training contradicts itself or the network")]
     Card,
-    /// The content is not what was written.
+    /// The content does not match the checksum.
     #[error("its content does not match its checksum")]
     Checksum,
 }

@@ -1,4 +1,4 @@
-//! Files that hold a trained network.
+//! Model files: a trained network in one file.
 
 pub mod atomic;
 mod card;

@@ -1,10 +1,11 @@
-//! `model.safetensors`: a trained network with all that is needed to use it, in one file.
+//! Reads and writes `model.safetensors`: a trained network with everything needed to use it, in one
+//! file.
 //!
-//! Tensors are named as the plan's parameters and running statistics (`hidden1.weight`, ...),
-//! weights `[out, in]`, all `f32`; then what training samples look like (`typical.*`). The one
-//! metadata key, `klubok`, is a JSON object with sorted keys: `card` (what a person must know to
-//! trust the model), `checksum` (XXH3, 128 bits, of the object without it and of the values in this
-//! order), `classes`, `constants` (what formulas of layers hold besides the weights), `format`,
+//! Tensors have the names of the plan's parameters and running statistics (`hidden1.weight`, ...),
+//! weights are `[out, in]`, all are `f32`. The statistics of typical training samples follow
+//! (`typical.*`). The one metadata key, `klubok`, is a JSON object with sorted keys: `card` (how
+//! far to trust the model), `checksum` (XXH3, 128 bits, of the object without it and of the values
+//! in this order), `classes`, `constants` (the constants of the layers' formulas), `format`,
 //! `network`, `preprocessing`, `temperature` and `uniform` (from logits to confidences). Nothing
 //! depends on time, host, threads, paths or the run's name: the same model gives the same bytes.
 
@@ -33,34 +34,34 @@ use super::{
     tensors::{self, Tensor},
 };
 
-/// Version of the format that is written; earlier ones are read, later ones refused.
+/// Format version of written files. Earlier versions are readable, later ones are not.
 pub const FORMAT: u64 = 3;
 
 pub(super) const KEY: &str = "klubok";
 
-/// A trained network with all that is needed to use it.
+/// A trained network with everything needed to use it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// The network.
     pub network: Network,
-    /// From stored rows to its input.
+    /// Conversion of stored rows to its input.
     pub preprocessing: Preprocessing,
-    /// Names of the classes, in the order of the outputs.
+    /// Class names, in output order.
     pub classes: Vec<String>,
-    /// From its logits to confidences.
+    /// Conversion of logits to confidences.
     pub calibration: Calibration,
-    /// How far it can be trusted; none of a model that no training part is known of.
+    /// Model card. None if the training set is unknown.
     pub card: Option<Card>,
-    /// Its weights, in the order of the plan's parameters and running statistics.
+    /// Weights, in the order of the plan's parameters and running statistics.
     pub weights: Weights,
 }
 
-/// The metadata, without the checksum; keys in the order of the alphabet.
+/// The metadata without the checksum, keys in alphabetical order.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
     /// None before format 3.
-    card: Option<card::Written>,
+    card: Option<card::CardMetadata>,
     classes: Vec<String>,
     /// None in format 1.
     constants: Option<Constants>,
@@ -73,20 +74,20 @@ struct Metadata {
     uniform: Option<f64>,
 }
 
-/// What the formulas of layers hold besides the weights.
+/// Constants in the formulas of the layers.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Constants {
-    /// Added to the variance, below the root.
+    /// Added to the variance under the square root.
     batch_norm_epsilon: f64,
-    /// Slope below 0.
+    /// Slope for negative inputs.
     leaky_relu_slope: f64,
     selu_alpha: f64,
     selu_scale: f64,
 }
 
 impl Constants {
-    /// Those of [`klubok_nn::layers`].
+    /// The constants of [`klubok_nn::layers`].
     const OWN: Self = Self {
         batch_norm_epsilon: batch_norm::EPSILON,
         leaky_relu_slope: activation::LEAK,
@@ -96,20 +97,20 @@ impl Constants {
 }
 
 impl Model {
-    /// Writes the model; an existing file is replaced whole or not at all.
+    /// Writes the model. Replaces an existing file completely or not at all.
     ///
     /// # Errors
-    /// When the model is not whole ([`ModelError::Unfit`]) or the file cannot be written.
+    /// When the model is inconsistent ([`ModelError::Unfit`]) or the file cannot be written.
     pub fn save(&self, path: &Path) -> crate::Result<()> {
-        let (card, tensors) = self.described()?;
+        let (metadata, tensors) = self.to_metadata_and_tensors()?;
         let values = |i| Ok(self.values(i));
-        Ok(stream_atomically(path, |file| tensors::write(file, (KEY, card), &tensors, values))?)
+        Ok(stream_atomically(path, |file| tensors::write(file, (KEY, metadata), &tensors, values))?)
     }
 
     /// Reads a model.
     ///
     /// # Errors
-    /// When the file is missing, is not a model, is damaged, or was written by a later klubok.
+    /// When the file is missing, is not a model, is damaged, or has a later format.
     pub fn load(path: &Path) -> crate::Result<Self> {
         let not = |what| ModelError::NotAModel { path: path.display().to_string(), what };
         let kind = bounded::kind(path)?;
@@ -119,31 +120,31 @@ impl Model {
         if !kind.is_file() {
             return Err(not("not a regular file"));
         }
-        // A glance before all of a file that may be huge and anything is read.
-        let mut glance = Vec::new();
-        bounded::open(path)?.take(9).read_to_end(&mut glance)?;
-        if !is_safetensors(&glance) {
+        // Checks the magic bytes before reading a possibly huge file of any kind.
+        let mut magic = Vec::new();
+        bounded::open(path)?.take(9).read_to_end(&mut magic)?;
+        if !is_safetensors(&magic) {
             return Err(not("not a safetensors file"));
         }
-        let bytes = bounded::read(path, limits::file_of_numbers())?;
+        let bytes = bounded::read(path, limits::max_tensor_file_bytes())?;
         Self::from_bytes(&bytes, path)
     }
 
-    /// The file's content: the same model gives the same bytes.
+    /// Returns the file's content. The same model gives the same bytes.
     ///
     /// # Errors
-    /// When the parts of the model do not fit one another, or a weight is not a finite number.
+    /// When the model's fields are inconsistent, or a weight is not a finite number.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
-        let (card, tensors) = self.described()?;
+        let (metadata, tensors) = self.to_metadata_and_tensors()?;
         let mut bytes = Vec::new();
-        tensors::write(&mut bytes, (KEY, card), &tensors, |i| Ok(self.values(i))).map_err(
+        tensors::write(&mut bytes, (KEY, metadata), &tensors, |i| Ok(self.values(i))).map_err(
             |error| ModelError::Unfit { flaw: Flaw::Header { reason: error.to_string() } },
         )?;
         Ok(bytes)
     }
 
-    /// The metadata and the tensors.
-    fn described(&self) -> Result<(String, Vec<Tensor>), ModelError> {
+    /// Returns the metadata and the tensors.
+    fn to_metadata_and_tensors(&self) -> Result<(String, Vec<Tensor>), ModelError> {
         let unfit = |flaw| ModelError::Unfit { flaw };
         self.check().map_err(unfit)?;
         let mut shapes = shapes(&self.network);
@@ -157,7 +158,8 @@ impl Model {
         Ok((metadata, shapes.into_iter().map(tensor).collect()))
     }
 
-    /// The values of tensor `i` in f32: parameters, running statistics, then those of the card.
+    /// Returns the values of tensor `i` in f32: parameters, running statistics, then those of the
+    /// card.
     fn values(&self, i: usize) -> Cow<'_, Numbers> {
         let Weights { params, running } = &self.weights;
         let rest = i.saturating_sub(params.len());
@@ -171,10 +173,10 @@ impl Model {
         }
     }
 
-    /// The model in a file's content; `path` names the file in messages.
+    /// Parses a file's content. `path` names the file in messages.
     ///
     /// # Errors
-    /// When it is not a model, is damaged, or was written by a later klubok.
+    /// When it is not a model, is damaged, or has a later format.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
         let path = || path.display().to_string();
         let not = |what| ModelError::NotAModel { path: path(), what };
@@ -186,33 +188,34 @@ impl Model {
             .map_err(|flaw| damaged(Flaw::Header { reason: flaw.into() }))?;
         let (header, tensors) =
             SafeTensors::read_metadata(bytes).map_err(|error| damaged(flaw(&error)))?;
-        let card = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let text = card.ok_or_else(|| not("a safetensors file of something else"))?;
-        let mut card: Value =
+        let text = tensors.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let text = text.ok_or_else(|| not("a safetensors file of something else"))?;
+        let mut json: Value =
             serde_json::from_str(text).map_err(|error| damaged(description(&error)))?;
-        if let Some(version) = card["format"].as_u64().filter(|version| *version > FORMAT) {
+        if let Some(version) = json["format"].as_u64().filter(|version| *version > FORMAT) {
             return Err(ModelError::LaterVersion { path: path(), version });
         }
-        // The checksum is of the values: a last digit that changes none is found here.
-        let canonical = card.to_string();
+        // The checksum covers parsed values. This comparison catches changed digits that round to
+        // the same value.
+        let canonical = json.to_string();
         if canonical != *text {
             return Err(damaged(Flaw::Checksum));
         }
-        let checksum = card.as_object_mut().and_then(|card| card.shift_remove("checksum"));
+        let checksum = json.as_object_mut().and_then(|json| json.shift_remove("checksum"));
         let data = &bytes[header + 8..];
-        let model = Self::read(&card, &tensors, data, checksum.as_ref()).map_err(damaged)?;
+        let model = Self::read(&json, &tensors, data, checksum.as_ref()).map_err(damaged)?;
         model.check().map_err(damaged)?;
         Ok(model)
     }
 
     fn read(
-        card: &Value,
+        json: &Value,
         tensors: &Header,
         data: &[u8],
         checksum: Option<&Value>,
     ) -> Result<Self, Flaw> {
         let Metadata {
-            card: written,
+            card: card_metadata,
             classes,
             constants,
             format,
@@ -220,7 +223,7 @@ impl Model {
             preprocessing,
             temperature,
             uniform,
-        } = serde_json::from_str(&card.to_string()).map_err(|error| description(&error))?;
+        } = serde_json::from_str(&json.to_string()).map_err(|error| description(&error))?;
         let calibration = match (temperature, uniform) {
             (None, None) if format == 1 => Calibration::NONE,
             (Some(temperature), Some(uniform)) => Calibration { temperature, uniform },
@@ -232,7 +235,7 @@ impl Model {
         let mut shapes = shapes(&network);
         let weights = shapes.len();
         let shape = |name: &str| tensors.info(name).map(|info| info.shape.as_slice());
-        shapes.extend(written.iter().flat_map(|card| card.shapes(network.inputs, shape)));
+        shapes.extend(card_metadata.iter().flat_map(|card| card.shapes(network.inputs, shape)));
         let mut blocks = Vec::with_capacity(shapes.len());
         for (name, shape) in &shapes {
             let tensor =
@@ -249,23 +252,24 @@ impl Model {
         if let Some(tensor) = names.find(|name| !known.contains(name.as_str())) {
             return Err(Flaw::Extra { tensor });
         }
-        if checksum.and_then(Value::as_str) != Some(&sum(card, blocks.iter().copied())) {
+        if checksum.and_then(Value::as_str) != Some(&checksum_of(json, blocks.iter().copied())) {
             return Err(Flaw::Checksum);
         }
         let mut params: Vec<Numbers> = blocks.into_iter().map(numbers).collect();
         let of_card = params.split_off(weights);
         let running = params.split_off(network.tensors().0.len());
-        let (card, weights) = (written.map(|card| card.with(of_card)), Weights { params, running });
+        let (card, weights) =
+            (card_metadata.map(|card| card.with_tensors(of_card)), Weights { params, running });
         Ok(Self { network, preprocessing, classes, calibration, card, weights })
     }
 
-    /// The metadata with its checksum.
+    /// Returns the metadata with its checksum.
     pub(super) fn metadata(
         &self,
         blocks: impl IntoIterator<Item = Vec<u8>>,
     ) -> serde_json::Result<String> {
         let metadata = Metadata {
-            card: self.card.as_ref().map(Card::written),
+            card: self.card.as_ref().map(Card::metadata),
             classes: self.classes.clone(),
             constants: Some(Constants::OWN),
             format: FORMAT,
@@ -274,16 +278,16 @@ impl Model {
             temperature: Some(self.calibration.temperature),
             uniform: Some(self.calibration.uniform),
         };
-        // Through text, where an f32 keeps its short form: 0.3, not 0.30000001192092896.
+        // Goes through text, which keeps the short form of an f32: 0.3, not 0.30000001192092896.
         let mut metadata: Value = serde_json::from_str(&serde_json::to_string(&metadata)?)?;
         metadata.sort_all_objects();
-        let checksum = sum(&metadata, blocks);
+        let checksum = checksum_of(&metadata, blocks);
         metadata["checksum"] = checksum.into();
         metadata.sort_all_objects();
         Ok(metadata.to_string())
     }
 
-    /// Whether the parts fit one another.
+    /// Checks that the fields are consistent.
     fn check(&self) -> Result<(), Flaw> {
         let Self { network, preprocessing, classes, calibration, card, weights } = self;
         let (inputs, outputs) = (network.inputs, network.outputs);
@@ -364,18 +368,18 @@ fn fits(preprocessing: &Preprocessing, inputs: usize) -> bool {
         && mean.len() == each
         && std.len() == each
         && std.iter().all(|v| v.is_finite() && *v > 0.0)
-        // What training computes with: 1 / std and mean / std.
+        // Training uses 1 / std and mean / std.
         && std.iter().zip(mean).all(|(std, mean)| (1.0 / std).is_finite() && (mean / std).is_finite())
 }
 
-/// Names and shapes of the network's tensors: parameters, then running statistics.
+/// Returns names and shapes of the network's tensors: parameters, then running statistics.
 pub(super) fn shapes(network: &Network) -> Vec<(String, Vec<usize>)> {
     let (params, running) = network.tensors();
     let params = params.into_iter().map(|param| (param.name, param.shape));
     params.chain(running.into_iter().map(|r| (r.name, vec![r.len]))).collect()
 }
 
-/// Eight bytes of size, then a JSON object.
+/// Returns true for eight bytes of size followed by a JSON object.
 fn is_safetensors(bytes: &[u8]) -> bool {
     bytes.get(8) == Some(&b'{')
 }
@@ -393,9 +397,12 @@ fn description(error: &serde_json::Error) -> Flaw {
     Flaw::Description { reason: error.to_string() }
 }
 
-pub(super) fn sum(card: &Value, blocks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+pub(super) fn checksum_of(
+    json: &Value,
+    blocks: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> String {
     let mut hasher = Hasher::new();
-    hasher.write(card.to_string().as_bytes());
+    hasher.write(json.to_string().as_bytes());
     blocks.into_iter().for_each(|block| hasher.write(block.as_ref()));
     format!("{:032x}", hasher.finish_128())
 }

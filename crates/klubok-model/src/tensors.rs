@@ -1,5 +1,4 @@
-//! Safetensors files, written block by block: what is in memory already is not put together a
-//! second time.
+//! Writes safetensors files block by block, without a second copy in memory.
 
 use std::{
     borrow::Cow,
@@ -13,22 +12,22 @@ use safetensors::{
 };
 use twox_hash::{XxHash3_128, xxhash3_128::Hasher};
 
-/// Name of the tensor that seals a file.
+/// Name of the tensor with the file's checksum.
 pub const SEAL: &str = "seal";
 const SEAL_BYTES: usize = 16;
 
-/// A tensor to be written.
+/// A tensor to write.
 #[derive(Debug, Clone)]
 pub struct Tensor {
     /// Its name in the file.
     pub name: String,
-    /// Its sizes, the outermost first.
+    /// Dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// What kind of numbers it holds.
+    /// Type of its numbers.
     pub dtype: Dtype,
 }
 
-/// What kind of numbers these are.
+/// Returns the type of these numbers.
 pub fn dtype(numbers: &Numbers) -> Dtype {
     match numbers {
         Numbers::F32(_) => Dtype::F32,
@@ -36,13 +35,13 @@ pub fn dtype(numbers: &Numbers) -> Dtype {
     }
 }
 
-/// Writes a file of these tensors with one key of metadata; `numbers` is asked for those of each,
-/// by its place in the list, once. Tensors stand in the order of the format: the widest numbers
-/// first, then by name.
+/// Writes a file of these tensors with one metadata key. Calls `numbers` once per tensor with its
+/// index in the list. The file has the format's tensor order: the widest numbers first, then by
+/// name.
 ///
 /// # Errors
-/// When `out` or `numbers` fails, numbers do not fill their tensor, or the metadata is larger than
-/// the format allows (100 MB).
+/// When `out` or `numbers` fails, numbers do not fill their tensor, or the metadata exceeds the
+/// format's limit (100 MB).
 pub fn write<'a>(
     out: &mut impl Write,
     (key, value): (&str, String),
@@ -53,33 +52,33 @@ pub fn write<'a>(
     values(out, &order, tensors, numbers)
 }
 
-/// The same with a seal: a last tensor [`SEAL`] that holds XXH3 (128 bits) of all bytes before it.
-/// The file is hashed as it is written, so that nothing is asked for twice.
+/// Writes a file as [`write()`] does, with a seal: a last tensor [`SEAL`] with XXH3 (128 bits) of
+/// all bytes before it. Hashes the bytes while writing, so it needs each tensor once.
 ///
 /// # Errors
 /// As [`write()`].
 pub fn write_sealed<'a>(
     out: &mut impl Write,
-    card: (&str, String),
+    metadata: (&str, String),
     tensors: &[Tensor],
     numbers: impl FnMut(usize) -> io::Result<Cow<'a, Numbers>>,
 ) -> io::Result<()> {
     let mut out = Hashed { out, hasher: Hasher::new() };
-    // Bytes are the narrowest of all numbers, so this tensor is the last one.
+    // Bytes are the narrowest numbers, so this tensor comes last.
     let seal = TensorInfo { dtype: Dtype::U8, shape: vec![SEAL_BYTES], data_offsets: (0, 0) };
-    let order = header(&mut out, card, tensors, Some(seal))?;
+    let order = header(&mut out, metadata, tensors, Some(seal))?;
     values(&mut out, &order, tensors, numbers)?;
     out.out.write_all(&out.hasher.finish_128().to_le_bytes())
 }
 
-/// Whether a file is as [`write_sealed`] left it.
+/// Returns true if a file's seal matches, as written by [`write_sealed`].
 pub fn is_sealed(bytes: &[u8]) -> bool {
     bytes
         .split_last_chunk::<SEAL_BYTES>()
         .is_some_and(|(rest, seal)| XxHash3_128::oneshot(rest).to_le_bytes() == *seal)
 }
 
-/// Writes through and remembers the hash.
+/// A writer that hashes the bytes it passes on.
 struct Hashed<'a, W> {
     out: &'a mut W,
     hasher: Hasher,
@@ -97,21 +96,21 @@ impl<W: Write> Write for Hashed<'_, W> {
     }
 }
 
-/// Most bytes of a header: a description takes up to forty times as much memory. And what is said
-/// of a longer one.
-const HEADER: usize = 8 << 20;
-const LONG_HEADER: &str = "its description is longer than 8 MiB";
+/// Maximum bytes of a header. Parsing one takes up to forty times its size in memory.
+const MAX_HEADER_BYTES: usize = 8 << 20;
+/// Message about a longer header.
+const HEADER_TOO_LONG: &str = "its description is longer than 8 MiB";
 
-/// Checks that the header of a file is no longer than any that klubok writes.
+/// Checks that a file's header is not longer than klubok writes.
 ///
 /// # Errors
-/// In a sentence, when it is.
+/// A sentence, when it is longer.
 pub fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
     let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if length > HEADER as u64 { Err(LONG_HEADER) } else { Ok(()) }
+    if length > MAX_HEADER_BYTES as u64 { Err(HEADER_TOO_LONG) } else { Ok(()) }
 }
 
-/// Writes the header and returns in which order the tensors follow.
+/// Writes the header and returns the order of the tensors.
 fn header(
     out: &mut impl Write,
     (key, value): (&str, String),
@@ -140,8 +139,8 @@ fn header(
     let metadata = Metadata::new(metadata, infos).map_err(io::Error::other)?;
     let mut header = serde_json::to_vec(&metadata)?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    if header.len() > HEADER {
-        return Err(io::Error::other(LONG_HEADER));
+    if header.len() > MAX_HEADER_BYTES {
+        return Err(io::Error::other(HEADER_TOO_LONG));
     }
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(&header)?;
@@ -177,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bytes_are_those_of_the_library() {
+    fn writes_the_same_bytes_as_the_safetensors_library() {
         let blocks = [
             ("b.weight", vec![2, 3], Numbers::F32(vec![1.0, -2.0, 3.5, 0.0, 4.0, 5.0])),
             ("a", vec![2], Numbers::F64(vec![0.1, f64::MAX])),
@@ -188,8 +187,8 @@ mod tests {
             shape,
             dtype: dtype(&numbers),
         });
-        let (mut bytes, card) = (Vec::new(), ("card", "{\"x\":1}".to_owned()));
-        write(&mut bytes, card, &tensors, |i| Ok(Cow::Borrowed(&blocks[i].2))).unwrap();
+        let (mut bytes, metadata) = (Vec::new(), ("card", "{\"x\":1}".to_owned()));
+        write(&mut bytes, metadata, &tensors, |i| Ok(Cow::Borrowed(&blocks[i].2))).unwrap();
 
         let little = |numbers: &Numbers| match numbers {
             Numbers::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
@@ -205,11 +204,11 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_breaks_with_any_bit() {
+    fn a_seal_detects_any_flipped_bit() {
         let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F64 };
         let numbers = Numbers::F64(vec![1.0, 2.0, 3.0]);
-        let (mut bytes, card) = (Vec::new(), ("card", "{}".to_owned()));
-        write_sealed(&mut bytes, card, &[tensor], |_| Ok(Cow::Borrowed(&numbers))).unwrap();
+        let (mut bytes, metadata) = (Vec::new(), ("card", "{}".to_owned()));
+        write_sealed(&mut bytes, metadata, &[tensor], |_| Ok(Cow::Borrowed(&numbers))).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         assert_eq!((file.len(), file.tensor(SEAL).unwrap().data().len()), (2, SEAL_BYTES));
         assert!(is_sealed(&bytes) && !is_sealed(&bytes[..bytes.len() - 1]) && !is_sealed(b"short"));
@@ -224,8 +223,8 @@ mod tests {
     fn numbers_that_do_not_fill_their_tensor_are_an_error() {
         let tensor = Tensor { name: "w".to_owned(), shape: vec![3], dtype: Dtype::F32 };
         let short = Numbers::F32(vec![1.0, 2.0]);
-        let card = ("card", String::new());
-        let error = write(&mut Vec::new(), card, &[tensor], |_| Ok(Cow::Borrowed(&short)));
+        let metadata = ("card", String::new());
+        let error = write(&mut Vec::new(), metadata, &[tensor], |_| Ok(Cow::Borrowed(&short)));
         assert_eq!(error.unwrap_err().to_string(), "`w` has 2 numbers, not 3");
     }
 }

@@ -1,4 +1,4 @@
-//! What is written is read back with the same bytes, and every way a file can be wrong is refused.
+//! Tests that files round trip, and that every kind of damage is detected.
 
 use std::path::Path;
 
@@ -25,14 +25,14 @@ use serde_json::Value;
 
 use super::{
     Card, Flaw, Model, ModelError, Training, Validation,
-    model::{KEY, shapes, sum},
+    model::{KEY, checksum_of, shapes},
 };
 
 fn hidden(units: usize, batch_norm: bool) -> Hidden {
     Hidden { units, activation: Activation::Relu, batch_norm, dropout: 0.3 }
 }
 
-fn card_of_model() -> Card {
+fn card() -> Card {
     let accuracy_interval = [0.5, 0.9];
     let validation = Validation {
         accuracy: 0.75,
@@ -75,7 +75,7 @@ fn model() -> Model {
         },
         classes: vec!["cat".into(), "\"dog\" é".into()],
         calibration: Calibration { temperature: 1.5, uniform: 0.01 },
-        card: Some(card_of_model()),
+        card: Some(card()),
         weights: Weights { params: state.params, running: state.running },
     }
 }
@@ -90,18 +90,18 @@ fn refused(bytes: &[u8], message: &str) {
     assert_eq!(error, format!("`m.safetensors` {message}"));
 }
 
-/// The file with another card and other tensors: `(name, type, shape)`, all zero.
-fn file(card: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
+/// A file with this metadata and these tensors: `(name, type, shape)`, all zero.
+fn file(metadata_json: Option<&str>, tensors: &[(&str, Dtype, Vec<usize>)]) -> Vec<u8> {
     let zeros = vec![0; 4096];
     let view = |(name, dtype, shape): &(&str, Dtype, Vec<usize>)| {
         let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
         ((*name).to_owned(), TensorView::new(*dtype, shape.clone(), &zeros[..bytes]).unwrap())
     };
-    let card = card.map(|card| [(KEY.to_owned(), card.to_owned())].into());
-    serialize(tensors.iter().map(view).collect::<Vec<_>>(), card).unwrap()
+    let metadata = metadata_json.map(|json| [(KEY.to_owned(), json.to_owned())].into());
+    serialize(tensors.iter().map(view).collect::<Vec<_>>(), metadata).unwrap()
 }
 
-fn card() -> String {
+fn metadata_json() -> String {
     metadata_of(&model().to_bytes().unwrap())
 }
 
@@ -128,7 +128,7 @@ fn tensors() -> Vec<(&'static str, Dtype, Vec<usize>)> {
 }
 
 #[test]
-fn a_saved_model_is_read_back_and_has_the_same_bytes() {
+fn a_saved_model_round_trips() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     model().save(&path).unwrap();
@@ -140,10 +140,10 @@ fn a_saved_model_is_read_back_and_has_the_same_bytes() {
 
 #[test]
 fn the_metadata_has_sorted_keys_and_short_numbers() {
-    let card = card();
-    let checksum = serde_json::from_str::<Value>(&card).unwrap()["checksum"].clone();
+    let json = metadata_json();
+    let checksum = serde_json::from_str::<Value>(&json).unwrap()["checksum"].clone();
     assert_eq!(
-        card.replace(checksum.as_str().unwrap(), "CHECKSUM"),
+        json.replace(checksum.as_str().unwrap(), "CHECKSUM"),
         concat!(
             r#"{"card":{"training":{"identity":"0123","samples":[30,50],"split_seed":0,"#,
             r#""val_fraction":0.2},"typical":{"contrast":0.5,"q":[0.25,30.0],"samples":40,"t_squared":12.5},"#,
@@ -163,7 +163,7 @@ fn the_metadata_has_sorted_keys_and_short_numbers() {
 }
 
 #[test]
-fn tensors_are_named_as_in_the_plan() {
+fn tensors_have_the_plans_names() {
     let bytes = model().to_bytes().unwrap();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     assert_eq!(metadata.offset_keys().len(), tensors().len());
@@ -174,7 +174,7 @@ fn tensors_are_named_as_in_the_plan() {
 }
 
 #[test]
-fn other_files_are_not_models() {
+fn rejects_other_files() {
     refused(b"", "is not a klubok model: it is not a safetensors file");
     refused(b"hello, this is text", "is not a klubok model: it is not a safetensors file");
     refused(
@@ -184,7 +184,7 @@ fn other_files_are_not_models() {
 }
 
 #[test]
-fn folders_and_missing_files_are_named() {
+fn reports_folders_and_missing_files() {
     let folder = tempfile::tempdir().unwrap();
     let error = Model::load(folder.path()).unwrap_err().to_string();
     assert!(error.ends_with("is not a klubok model: it is a folder"), "{error}");
@@ -200,7 +200,7 @@ fn an_endless_device_is_not_read() {
 }
 
 #[test]
-fn a_file_that_was_cut_short_is_an_error_at_every_length() {
+fn rejects_a_file_truncated_at_any_length() {
     let bytes = model().to_bytes().unwrap();
     for length in 0..bytes.len() {
         assert!(read(&bytes[..length]).is_err(), "{length}");
@@ -212,7 +212,7 @@ fn a_file_that_was_cut_short_is_an_error_at_every_length() {
 }
 
 #[test]
-fn every_flipped_bit_is_noticed() {
+fn detects_every_flipped_bit() {
     let bytes = model().to_bytes().unwrap();
     for at in 0..bytes.len() {
         for bit in 0..8 {
@@ -224,114 +224,120 @@ fn every_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn altered_weights_do_not_match_the_checksum() {
+fn detects_altered_weights_and_metadata() {
     let mut bytes = model().to_bytes().unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     refused(&bytes, "is damaged: its content does not match its checksum");
     refused(
-        &file(Some(&card().replace("cat", "cow")), &tensors()),
+        &file(Some(&metadata_json().replace("cat", "cow")), &tensors()),
         "is damaged: its content does not match its checksum",
     );
 }
 
 #[test]
-fn tensors_that_the_network_does_not_have_are_named() {
+fn reports_missing_and_extra_tensors() {
     let mut missing = tensors();
     missing.remove(4);
-    refused(&file(Some(&card()), &missing), "is damaged: tensor `hidden2.bias` is missing");
+    refused(
+        &file(Some(&metadata_json()), &missing),
+        "is damaged: tensor `hidden2.bias` is missing",
+    );
     let mut extra = tensors();
     extra.push(("hidden3.bias", Dtype::F32, vec![1]));
     refused(
-        &file(Some(&card()), &extra),
+        &file(Some(&metadata_json()), &extra),
         "is damaged: tensor `hidden3.bias` is not part of the network",
     );
 }
 
 #[test]
-fn tensors_of_another_shape_or_type_are_named() {
+fn reports_tensors_of_another_shape_or_type() {
     let mut shape = tensors();
     shape[0].2 = vec![4, 3];
     refused(
-        &file(Some(&card()), &shape),
+        &file(Some(&metadata_json()), &shape),
         "is damaged: tensor `hidden1.weight` is F32 [4, 3] where the network expects F32 [3, 4]",
     );
     let mut dtype = tensors();
     dtype[4].1 = Dtype::F16;
     refused(
-        &file(Some(&card()), &dtype),
+        &file(Some(&metadata_json()), &dtype),
         "is damaged: tensor `hidden2.bias` is F16 [2] where the network expects F32 [2]",
     );
 }
 
 #[test]
-fn a_later_version_says_so_whatever_else_it_holds() {
+fn reports_a_later_version_whatever_else_it_contains() {
     refused(
         &file(Some(r#"{"format":4,"novelty":true}"#), &[]),
         "has model format 4, this klubok reads up to 3: use a later one",
     );
 }
 
-/// The file with another card, and the checksum that fits it.
-fn sealed(change: impl Fn(&mut Value)) -> Vec<u8> {
-    let mut card: Value = serde_json::from_str(&card()).unwrap();
-    card.as_object_mut().unwrap().shift_remove("checksum");
-    change(&mut card);
+/// The file with changed metadata and a matching checksum.
+fn with_changed_metadata(change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut json: Value = serde_json::from_str(&metadata_json()).unwrap();
+    json.as_object_mut().unwrap().shift_remove("checksum");
+    change(&mut json);
     let blocks: Vec<Vec<u8>> = tensors()
         .iter()
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
         .collect();
-    card["checksum"] = sum(&card, &blocks).into();
-    card.sort_all_objects();
-    file(Some(&card.to_string()), &tensors())
+    json["checksum"] = checksum_of(&json, &blocks).into();
+    json.sort_all_objects();
+    file(Some(&json.to_string()), &tensors())
 }
 
 #[test]
-fn a_model_of_the_first_format_has_confidences_as_they_are() {
-    let first = sealed(|card| {
-        card["format"] = 1.into();
-        let card = card.as_object_mut().unwrap();
+fn reads_format_1_without_calibration() {
+    let first = with_changed_metadata(|json| {
+        json["format"] = 1.into();
+        let json = json.as_object_mut().unwrap();
         for key in ["card", "constants", "temperature", "uniform"] {
-            card.shift_remove(key);
+            json.shift_remove(key);
         }
     });
     let message = "is damaged: tensor `typical.axes` is not part of the network";
     refused(&first, message);
     let of_network = &tensors()[..9];
-    let mut card: Value = serde_json::from_str(&metadata_of(&first)).unwrap();
-    card.as_object_mut().unwrap().shift_remove("checksum");
+    let mut json: Value = serde_json::from_str(&metadata_of(&first)).unwrap();
+    json.as_object_mut().unwrap().shift_remove("checksum");
     let blocks =
         of_network.iter().map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4]);
-    card["checksum"] = sum(&card, blocks).into();
-    card.sort_all_objects();
-    let model = read(&file(Some(&card.to_string()), of_network)).unwrap();
+    json["checksum"] = checksum_of(&json, blocks).into();
+    json.sort_all_objects();
+    let model = read(&file(Some(&json.to_string()), of_network)).unwrap();
     assert_eq!((model.calibration, model.card), (Calibration::NONE, None));
 }
 
 #[test]
-fn a_later_model_has_all_that_confidences_and_layers_need() {
+fn later_formats_need_calibration_and_constants() {
     refused(
-        &sealed(|card| drop(card.as_object_mut().unwrap().shift_remove("uniform"))),
+        &with_changed_metadata(|json| drop(json.as_object_mut().unwrap().shift_remove("uniform"))),
         "is damaged: its description cannot be read: it has no temperature",
     );
     let constants = "is damaged: its layers have other constants than klubok's";
-    refused(&sealed(|card| card["constants"] = Value::Null), constants);
-    refused(&sealed(|card| card["constants"]["batch_norm_epsilon"] = 1e-3.into()), constants);
+    refused(&with_changed_metadata(|json| json["constants"] = Value::Null), constants);
     refused(
-        &sealed(|card| card["temperature"] = 0.into()),
+        &with_changed_metadata(|json| json["constants"]["batch_norm_epsilon"] = 1e-3.into()),
+        constants,
+    );
+    refused(
+        &with_changed_metadata(|json| json["temperature"] = 0.into()),
         "is damaged: its confidences have a temperature of 0 and 0.01 of all answers alike mixed in",
     );
 }
 
 #[test]
-fn a_card_that_makes_no_sense_is_an_error() {
-    for card in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
-        let error = read(&file(Some(card), &tensors())).unwrap_err().to_string();
-        assert!(error.contains("its description cannot be read"), "{card}: {error}");
+fn rejects_invalid_metadata() {
+    for json in ["", "null", "[]", "{}", r#"{"format":2}"#, r#"{"format":-1}"#, "{\"format\":"] {
+        let error = read(&file(Some(json), &tensors())).unwrap_err().to_string();
+        assert!(error.contains("its description cannot be read"), "{json}: {error}");
     }
 }
 
 #[test]
-fn gigantic_claims_are_errors_and_allocate_nothing() {
+fn rejects_huge_sizes_without_allocating() {
     let max = usize::MAX.to_string();
     for (from, to) in [
         ("\"units\":3", format!("\"units\":{max}")),
@@ -339,9 +345,9 @@ fn gigantic_claims_are_errors_and_allocate_nothing() {
         ("\"outputs\":2", format!("\"outputs\":{max}")),
         ("\"units\":2", "\"units\":99999999999999999999999".into()),
     ] {
-        let card = card();
-        assert!(card.contains(from));
-        let error = read(&file(Some(&card.replace(from, &to)), &tensors())).unwrap_err();
+        let json = metadata_json();
+        assert!(json.contains(from));
+        let error = read(&file(Some(&json.replace(from, &to)), &tensors())).unwrap_err();
         assert!(matches!(error, ModelError::Damaged { .. }), "{error}");
     }
     let header = r#"{"w":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}}"#;
@@ -367,7 +373,7 @@ fn unfit(change: impl Fn(&mut Model), message: &str) {
 }
 
 #[test]
-fn a_model_whose_parts_do_not_fit_is_not_saved() {
+fn does_not_save_an_inconsistent_model() {
     unfit(|m| m.classes.truncate(1), "it has 1 class names for 2 outputs");
     unfit(|m| m.network.outputs = 0, "its network has a layer of size 0");
     let preprocessing = "its preprocessing does not fit a network with 4 inputs";
@@ -390,23 +396,23 @@ fn a_model_whose_parts_do_not_fit_is_not_saved() {
     unfit(|m| m.weights.running.clear(), "tensor `hidden1.norm.running_mean` is missing");
 }
 
-/// Values that are not finite, with a checksum that fits them: as another program may write.
+/// Values that are not finite with a matching checksum, as another program may write them.
 #[test]
-fn weights_that_are_not_finite_are_not_read() {
+fn rejects_weights_that_are_not_finite() {
     let mut tensors: Vec<Vec<u8>> = tensors()
         .iter()
         .map(|(_, _, shape)| vec![0; shape.iter().product::<usize>() * 4])
         .collect();
     tensors[6][..4].copy_from_slice(&f32::INFINITY.to_le_bytes());
     tensors[11].copy_from_slice(&1f32.to_le_bytes());
-    let card = model().metadata(tensors.clone()).unwrap();
+    let metadata = model().metadata(tensors.clone()).unwrap();
     let mut shapes = shapes(&model().network);
-    shapes.extend(card_of_model().shapes(4));
+    shapes.extend(card().shapes(4));
     let views = shapes
         .into_iter()
         .zip(&tensors)
         .map(|((name, shape), block)| (name, TensorView::new(Dtype::F32, shape, block).unwrap()));
-    let bytes = serialize(views, Some([(KEY.to_owned(), card)].into())).unwrap();
+    let bytes = serialize(views, Some([(KEY.to_owned(), metadata)].into())).unwrap();
     refused(&bytes, "is damaged: tensor `output.bias` holds a value that is not a finite number");
 }
 
@@ -443,10 +449,10 @@ prop_compose! {
         let classes: Vec<String> = classes.into_iter().collect();
         let spread = vec![std[0].clamp(1e-6, 1e6); 2];
         let axes = vec![0.5; 2 * inputs];
-        let limits = card_of_model().typical.unwrap().limits;
+        let limits = card().typical.unwrap().limits;
         let typical = Typical { mean: mean[..inputs].to_vec(), axes, spread, limits };
         let samples = vec![seed % 100; classes.len()];
-        let training = Training { samples, ..card_of_model().training };
+        let training = Training { samples, ..card().training };
         let card = Card { training, validation: None, typical: Some(typical) };
         let card = is_known.then_some(card);
         Model { network, preprocessing, classes, calibration, card, weights }
@@ -455,7 +461,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn any_model_is_read_back_as_it_was(model in any_model()) {
+    fn any_model_round_trips(model in any_model()) {
         let bytes = model.to_bytes().unwrap();
         let again = read(&bytes).unwrap();
         prop_assert_eq!(&again, &model);
@@ -463,7 +469,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&bytes).is_err());
     }
 }

@@ -115,7 +115,7 @@ impl About {
     /// The answer to `/api/run`.
     pub(super) fn told(&self, can_act: bool, takes_pictures: bool, live: bool) -> Value {
         let path = self.run.path().display().to_string();
-        let text = bounded::read_to_string(&self.run.file(CONFIG), bounded::SETTINGS);
+        let text = bounded::read_to_string(&self.run.file(CONFIG), bounded::MAX_SETTINGS_BYTES);
         let source = shell::quoted(&shell::shown(&self.info.data));
         let val: u64 = self.val.iter().sum();
         json!({

@@ -23,7 +23,7 @@ impl Hub {
     fn answered(&self, view: &ModelView) -> Answer {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let rows = spread(&data.parts.val, SAMPLES);
-        let logits = view.ask(&data.rows, &rows, &[view.plan().output]);
+        let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
         let figures = Evaluation::new(&logits, &targets, &data.classes, view.model.calibration);

@@ -76,7 +76,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// How many connections there may be: a quarter of the files that the process may have.
 pub(super) fn most() -> usize {
-    (limits::files().unwrap_or(FILES) / 4).clamp(4, CONNECTIONS as u64) as usize
+    (limits::max_open_files().unwrap_or(FILES) / 4).clamp(4, CONNECTIONS as u64) as usize
 }
 
 /// Serves every connection until it ends, stands still for too long, or gives way to a new one;

@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     components::Components,
-    inspect::excite::{most_exciting, most_telling},
+    inspect::maximise::{top_samples, units_by_variance},
 };
 use serde_json::{Map, Value, json};
 
@@ -37,11 +37,11 @@ impl Hub {
             let own = &layers[at];
             let units = view.units(own);
             let rows = spread(&data.parts.train, SAMPLE);
-            let values = single.ask(&data.rows, &rows, &[single.handed_on(at)]);
+            let values = single.infer(&data.rows, &rows, &[single.layer_output(at)]);
             let values = values.map_err(|error| error.to_string())?.swap_remove(0);
             let space = self.components()?;
-            let within = view.within(space);
-            let mut chosen = most_telling(&values, units);
+            let within = view.on_components(space);
+            let mut chosen = units_by_variance(&values, units);
             if at + 1 == layers.len() {
                 // Classes are shown in their own order.
                 chosen = (0..units).collect();
@@ -50,8 +50,8 @@ impl Hub {
             let mut pictures = Map::new();
             let mut told: Vec<Value> = Vec::new();
             for unit in chosen {
-                let best = most_exciting(&values, units, unit, PICTURES);
-                let exciting = within.excite(own, unit);
+                let best = top_samples(&values, units, unit, PICTURES);
+                let exciting = within.maximise(own, unit);
                 // As a picture is stored: a pixel that would be brighter than white is white.
                 let pixels: Vec<u8> =
                     exciting.stored.iter().map(|x| x.round().clamp(0.0, 255.0) as u8).collect();

@@ -32,9 +32,9 @@ impl Seen {
         let output = view.plan().output;
         let last = view.layers().len().checked_sub(2)?;
         let val = placed(data);
-        let mut of_val = view.ask(&data.rows, &val, &[view.handed_on(last), output]).ok()?;
+        let mut of_val = view.infer(&data.rows, &val, &[view.layer_output(last), output]).ok()?;
         let train = followed(data);
-        let of_train = view.ask(&data.rows, &train, &[output]).ok()?;
+        let of_train = view.infer(&data.rows, &train, &[output]).ok()?;
         let classes = data.classes.len();
         let said = of_val[1].chunks_exact(classes).map(|z| answer(&wide(z))).collect();
         let loss = |(z, &row): (&[f32], &u32)| {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use klubok::{
-    bounded::{self, Kind, LINES, Lines},
+    bounded::{self, LineKind, Lines, MAX_LINES_MEMORY},
     data::{self, Dataset},
     train::{
         event::{Event, Observer as _, Stopped},
@@ -101,10 +101,10 @@ impl Files {
     fn new(run: &RunDir) -> Self {
         let tail = |name, kind| Tail { path: run.file(name), kind, read: 0, last: Vec::new() };
         Self {
-            steps: tail(STEPS, Kind::Metrics),
-            epochs: tail(METRICS, Kind::Metrics),
-            events: tail(EVENTS, Kind::Events),
-            room: LINES,
+            steps: tail(STEPS, LineKind::Metrics),
+            epochs: tail(METRICS, LineKind::Metrics),
+            events: tail(EVENTS, LineKind::Events),
+            room: MAX_LINES_MEMORY,
             damaged: 0,
         }
     }
@@ -130,7 +130,7 @@ impl Files {
 /// A log that grows.
 struct Tail {
     path: PathBuf,
-    kind: Kind,
+    kind: LineKind,
     /// Bytes of whole lines that were read, and the last of these lines.
     read: u64,
     last: Vec<u8>,
@@ -192,7 +192,7 @@ mod tests {
     const OBJECT: u64 = 256;
 
     fn tail(folder: &tempfile::TempDir) -> Tail {
-        Tail { path: folder.path().join("log"), kind: Kind::Metrics, read: 0, last: Vec::new() }
+        Tail { path: folder.path().join("log"), kind: LineKind::Metrics, read: 0, last: Vec::new() }
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
         assert!(error.to_string().contains("holds takes more than"), "{error}");
         // A line that never ends, of a terabyte that takes no room.
         fs_err::File::create(&tail.path).unwrap().set_len(1 << 40).unwrap();
-        let error = tail.lines::<Value>(&mut LINES.clone(), &mut 0).unwrap_err();
+        let error = tail.lines::<Value>(&mut MAX_LINES_MEMORY.clone(), &mut 0).unwrap_err();
         assert!(error.to_string().contains("is larger than"), "{error}");
     }
 }

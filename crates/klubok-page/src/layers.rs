@@ -6,7 +6,7 @@ use klubok::{
     data::Dataset,
     inspect::{
         ModelView,
-        probe::{Labelled, alike, linear_probe},
+        probe::{Labelled, linear_probe, similarity},
     },
     nn::layers::input::{Change, move_pixels},
     plan::{Picture, Value},
@@ -35,7 +35,7 @@ impl Hub {
             let hidden = view.layers().len() - 1;
             // What the first layer reads, then what each hidden layer hands on.
             let values: Vec<Value> = std::iter::once(view.layers()[0].x)
-                .chain((0..hidden).map(|layer| view.handed_on(layer)))
+                .chain((0..hidden).map(|layer| view.layer_output(layer)))
                 .collect();
             let learnt = wide(view, &data.rows, &learn, &values)?;
             let tested = wide(view, &data.rows, &test, &values)?;
@@ -68,8 +68,8 @@ impl Hub {
                     "name": i.checked_sub(1).map_or("input", |i| &view.layers()[i].name),
                     "width": width,
                     "probe": linear_probe(learn, test, data.classes.len()),
-                    "flip": changed.as_ref().and_then(|c| alike(&tested[i], &c.0[i], width)),
-                    "shift": changed.as_ref().and_then(|c| alike(&tested[i], &c.1[i], width)),
+                    "flip": changed.as_ref().and_then(|c| similarity(&tested[i], &c.0[i], width)),
+                    "shift": changed.as_ref().and_then(|c| similarity(&tested[i], &c.1[i], width)),
                 })
             };
             Ok(json!({
@@ -101,7 +101,7 @@ impl Hub {
             let rows = spread(&data.parts.val, TESTED);
             // What the first layer hands on is the same whatever is off.
             let first = view.layers().len() > 1;
-            let first = first.then(|| view.ask(&data.rows, &rows, &[view.handed_on(0)]));
+            let first = first.then(|| view.infer(&data.rows, &rows, &[view.layer_output(0)]));
             let first = first.transpose().map_err(|error| error.to_string())?;
             let first: Option<Arc<dyn Rows>> = first.map(|mut values| {
                 let (values, width) = (values.swap_remove(0), view.units(&view.layers()[0]));
@@ -109,8 +109,7 @@ impl Hub {
             });
             let (targets, places) = (targets(data, &rows), 0..rows.len() as u32);
             let places: Vec<u32> = places.collect();
-            let left_without = |share, draw| match (&first, view.behind_first_without(share, draw))
-            {
+            let left_without = |share, draw| match (&first, view.ablated_after_first(share, draw)) {
                 (Some(first), Some(rest)) => right(&rest, first, &places, &targets),
                 // No hidden layer, no unit to switch off.
                 _ => right(view, &data.rows, &rows, &targets),
@@ -139,7 +138,7 @@ fn wide(
     which: &[u32],
     values: &[Value],
 ) -> Result<Vec<Vec<f64>>, String> {
-    let values = view.ask(rows, which, values).map_err(|error| error.to_string())?;
+    let values = view.infer(rows, which, values).map_err(|error| error.to_string())?;
     Ok(values.into_iter().map(|of| of.into_iter().map(f64::from).collect()).collect())
 }
 
@@ -150,7 +149,7 @@ fn right(
     which: &[u32],
     targets: &[u32],
 ) -> Result<f64, String> {
-    let logits = view.ask(rows, which, &[view.plan().output]);
+    let logits = view.infer(rows, which, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
     let answers = logits.chunks_exact(view.model.classes.len()).zip(targets);
     let said = |z: &[f32]| sure(z, view.model.calibration).0;

@@ -28,9 +28,9 @@ impl Hub {
         let stored = [self.stored(&parts[0])?, self.stored(&parts[1])?];
         let plane = Plane::around(&stored.concat(), SIDE);
         let squares: Arc<dyn Rows> =
-            Arc::new(MemoryRows::numbers(&plane.middles(), 2, &vec![0; SIDE * SIDE]));
+            Arc::new(MemoryRows::numbers(&plane.centres(), 2, &vec![0; SIDE * SIDE]));
         let which: Vec<u32> = (0..squares.len() as u32).collect();
-        let logits = view.ask(&squares, &which, &[view.plan().output]);
+        let logits = view.infer(&squares, &which, &[view.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let (mut classes, mut shades) = (Vec::new(), Vec::new());
         for z in logits.chunks_exact(data.classes.len()) {

@@ -31,7 +31,7 @@ impl Hub {
         if unit >= view.units(own) {
             return Err("the layer has no such unit".to_owned());
         }
-        let pass = view.pass(&sample.stored);
+        let pass = view.forward(&sample.stored);
         let from = at.checked_sub(1).map_or("input", |before| &view.layers()[before].name);
         let bias = own.b.map_or(0.0, |b| view.model.weights.params[b.0].range(unit..unit + 1)[0]);
         let mut answer = match (at, self.about.shape()) {
@@ -70,11 +70,12 @@ impl Hub {
         let (step, view) = self.weights_at(moment)?;
         let at = place_of(&view, layer)?;
         let own = &view.layers()[at];
-        let (unit, input) = weight.unwrap_or_else(|| view.steepest(&sample.stored, label, at));
+        let (unit, input) =
+            weight.unwrap_or_else(|| view.steepest_weight(&sample.stored, label, at));
         if unit >= view.units(own) || input >= view.inputs(own) {
             return Err("the layer has no such weight".to_owned());
         }
-        let slope = view.slope(&sample.stored, label, at, unit, input);
+        let slope = view.check_gradient(&sample.stored, label, at, unit, input);
         Ok(json!({
             "step": step,
             "layer": layer,
@@ -84,8 +85,8 @@ impl Hub {
             "epsilon": slope.epsilon,
             "loss": slope.loss,
             "moved": slope.moved,
-            "measured": slope.measured,
-            "told": slope.told,
+            "measured": slope.numeric,
+            "told": slope.analytic,
         }))
     }
 }

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     config::Monitor,
     data::{picture_from_bytes, typical::Typical},
-    inspect::{Layer, ModelView, pass::Pass},
+    inspect::{Layer, ModelView, pass::ForwardPass},
     model::Validation,
     rows::Kind,
     train::evaluate::{chance, wilson},
@@ -42,8 +42,8 @@ impl Hub {
 
     fn passed(&self, which: Which, view: &ModelView) -> Answer {
         let sample = self.sample(which)?;
-        let pass = view.pass(&sample.stored);
-        let start = self.start().ok().map(|start| start.pass(&sample.stored).probabilities);
+        let pass = view.forward(&sample.stored);
+        let start = self.start().ok().map(|start| start.forward(&sample.stored).probabilities);
         let layers: Vec<Value> =
             view.layers().iter().map(|layer| forward(view, &pass, layer)).collect();
         let mut answer = self.shown(&sample.stored);
@@ -72,8 +72,8 @@ impl Hub {
             .map_err(|error| error.to_string())?;
         let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
         let Copy { step, view, .. } = self.weights()?;
-        let start = self.start().ok().map(|start| start.pass(&stored).probabilities);
-        let (mut answer, pass) = (self.shown(&stored), view.pass(&stored));
+        let start = self.start().ok().map(|start| start.forward(&stored).probabilities);
+        let (mut answer, pass) = (self.shown(&stored), view.forward(&stored));
         let more = json!({
             "step": step,
             "trust": self.trust(step),
@@ -129,7 +129,7 @@ impl Hub {
 }
 
 /// What a layer hands on.
-fn forward(view: &ModelView, pass: &Pass, layer: &Layer) -> Value {
+fn forward(view: &ModelView, pass: &ForwardPass, layer: &Layer) -> Value {
     let y = pass.value(layer.y);
     let most = largest(y).max(f64::MIN_POSITIVE);
     let shade = |y: &f64| (255.0 * y.max(0.0) / most).round() as u8;
@@ -145,8 +145,8 @@ fn forward(view: &ModelView, pass: &Pass, layer: &Layer) -> Value {
 }
 
 /// The error at the answer, and what of it arrives where.
-fn backward(view: &ModelView, pass: &Pass, class: usize) -> Value {
-    let back = view.back(pass, class);
+fn backward(view: &ModelView, pass: &ForwardPass, class: usize) -> Value {
+    let back = view.backward(pass, class);
     let (Some(first), Some(last)) = (view.layers().first(), view.layers().last()) else {
         return Value::Null;
     };
@@ -154,7 +154,7 @@ fn backward(view: &ModelView, pass: &Pass, class: usize) -> Value {
         let dz = back.gradient(layer.z);
         json!({
             "name": layer.name,
-            "open": view.open(pass, layer),
+            "open": view.active_share(pass, layer),
             "norm": dz.iter().map(|dz| dz * dz).sum::<f64>().sqrt(),
             "strongest": strongest(dz),
             "steepest": steepest(back.gradient(layer.sum), pass.value(layer.x)),

@@ -92,7 +92,7 @@ fn read<'a>(
         *budget -= text.as_ref().map_or(0, |text| text.len() as u64);
         text
     };
-    let text = file(CONFIG, bounded::SETTINGS).ok()?;
+    let text = file(CONFIG, bounded::MAX_SETTINGS_BYTES).ok()?;
     let config = ConfigBuilder::of_run(&text, CONFIG).ok()?.config;
     let mut settings = Map::new();
     for (section, keys) in toml::Table::try_from(&config).ok()? {
@@ -100,7 +100,7 @@ fn read<'a>(
             settings.insert(format!("{section}.{key}"), serde_json::to_value(value).ok()?);
         }
     }
-    let metrics = match file(METRICS, bounded::LOG) {
+    let metrics = match file(METRICS, bounded::MAX_LOG_BYTES) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return None,
         log => log.unwrap_or_default(),
     };

@@ -38,7 +38,7 @@ impl Hub {
         for i in order {
             let row = rows[i];
             let stored = self.stored(&[row])?;
-            let pass = view.pass(&stored);
+            let pass = view.forward(&stored);
             let said = answer(&pass.probabilities);
             let mut shown = self.shown(&stored);
             shown.insert("row".to_owned(), row.into());

@@ -5,7 +5,7 @@ use std::sync::{Arc, TryLockError};
 
 use klubok::{
     data::Dataset,
-    inspect::{ModelView, plane::Plane, terrain::Terrain},
+    inspect::{ModelView, landscape::WeightPlane, plane::Plane},
     nn::loss::log_sum_exp,
     state::Weights,
     train::task::Task,
@@ -84,27 +84,27 @@ fn told(data: &Dataset, way: &[(u64, Arc<ModelView>)], best: Option<u64>) -> Ans
         .into_iter()
         .find_map(|(at, third)| {
             let [start, last, third] = [start, last, third].map(|view| &view.model.weights);
-            Some((at, Terrain::through(start, last, third)?))
+            Some((at, WeightPlane::through(start, last, third)?))
         })
         .ok_or("a plane takes three moments: the start, the last one, and one between them")?;
     let rows = spread(&data.parts.train, SAMPLES);
     let mut spots: Vec<Value> = Vec::new();
     let mut places: Vec<f64> = Vec::new();
     for (step, view) in way {
-        let spot = terrain.spot(&view.model.weights);
+        let spot = terrain.project(&view.model.weights);
         places.extend(spot.at);
         spots.push(json!({
             "step": step,
             "at": spot.at,
-            "off": spot.off,
+            "off": spot.distance,
             "loss": mean_loss(view, data, &rows)?,
         }));
     }
     let plane = Plane::around(&places, SIDE);
     let mut moved = ModelView::clone(start);
     let mut losses: Vec<f64> = Vec::new();
-    for at in plane.middles().as_chunks::<2>().0 {
-        moved.set_weights(terrain.weights(at.map(f64::from)));
+    for at in plane.centres().as_chunks::<2>().0 {
+        moved.set_weights(terrain.weights_at(at.map(f64::from)));
         losses.push(mean_loss(&moved, data, &rows)?);
     }
     Ok(json!({
@@ -122,7 +122,7 @@ fn told(data: &Dataset, way: &[(u64, Arc<ModelView>)], best: Option<u64>) -> Ans
 
 /// The mean loss of rows; none where it is no number.
 fn mean_loss(view: &ModelView, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
-    let logits = view.ask(&data.rows, rows, &[view.plan().output]);
+    let logits = view.infer(&data.rows, rows, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
     let loss = |(z, &row): (&[f32], &u32)| {
         let z = wide(z);

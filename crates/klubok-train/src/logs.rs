@@ -9,7 +9,7 @@
 use std::{cmp::Ordering, path::Path};
 
 use klubok_data::{
-    bounded::{Kind, Lines},
+    bounded::{LineKind, Lines},
     limits,
 };
 use klubok_model::write_atomically;
@@ -124,7 +124,7 @@ impl Logs {
         if !path.exists() {
             return Ok(None);
         }
-        let epochs = lines(&path, Kind::Metrics, |line: Metrics, _| line.epoch)?;
+        let epochs = lines(&path, LineKind::Metrics, |line: Metrics, _| line.epoch)?;
         // Before the first step it is measured, and saved.
         Ok(epochs.get(1..).and_then(<[f64]>::last).copied())
     }
@@ -148,7 +148,7 @@ impl Logs {
     /// # Errors
     /// When a log cannot be read, a line is damaged, or there is not enough memory.
     pub fn past(folder: &Path) -> Result<Past> {
-        let metrics = |name| lines(&folder.join(name), Kind::Metrics, |line, _| line);
+        let metrics = |name| lines(&folder.join(name), LineKind::Metrics, |line, _| line);
         let (steps, epochs) = (metrics(STEPS)?, metrics(METRICS)?);
         let events = events(folder)?.into_iter().map(|(line, _)| line).collect();
         Ok(Past { steps, epochs, events })
@@ -196,16 +196,17 @@ impl Observer for Logs {
 
 /// The lines of `events.jsonl` with their bytes.
 fn events(folder: &Path) -> Result<Vec<(EventLine, Vec<u8>)>> {
-    lines(&folder.join(EVENTS), Kind::Events, |line, bytes| (line, bytes.to_vec()))
+    lines(&folder.join(EVENTS), LineKind::Events, |line, bytes| (line, bytes.to_vec()))
 }
 
 /// What stands in the whole lines of a log, each made of what it says and its bytes.
 fn lines<T: DeserializeOwned, U>(
     path: &Path,
-    kind: Kind,
+    kind: LineKind,
     made: impl Fn(T, &[u8]) -> U,
 ) -> Result<Vec<U>> {
-    let (mut lines, mut all) = (Lines::open(path, kind, 0, limits::file_of_numbers())?, Vec::new());
+    let (mut lines, mut all) =
+        (Lines::open(path, kind, 0, limits::max_tensor_file_bytes())?, Vec::new());
     while let Some(bytes) = lines.next_line()? {
         let line = serde_json::from_slice(bytes).map_err(|error| RunError::Line {
             path: path.display().to_string(),

@@ -142,7 +142,7 @@ impl RunDir {
     /// When `config.toml` cannot be read or was damaged.
     pub fn settings(&self) -> Result<(Config, RunInfo)> {
         let path = self.file(CONFIG);
-        let text = bounded::read_to_string(&path, bounded::SETTINGS)?;
+        let text = bounded::read_to_string(&path, bounded::MAX_SETTINGS_BYTES)?;
         let path = path.display().to_string();
         parse(&text).map_err(|reason| RunError::Config { path, reason })
     }
@@ -189,7 +189,7 @@ impl RunDir {
 
     /// Bytes of the checkpoint, or nothing when there is none yet.
     pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        match bounded::read(&self.file(CHECKPOINT), limits::file_of_numbers()) {
+        match bounded::read(&self.file(CHECKPOINT), limits::max_tensor_file_bytes()) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),

@@ -58,9 +58,9 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
 fn open(name: &str) -> Result<History> {
     if name == "-" {
         let mut bytes = Vec::new();
-        stdin().lock().take(bounded::LOG + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > bounded::LOG {
-            let (path, limit) = ("-".to_owned(), bounded::LOG);
+        stdin().lock().take(bounded::MAX_LOG_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > bounded::MAX_LOG_BYTES {
+            let (path, limit) = ("-".to_owned(), bounded::MAX_LOG_BYTES);
             return Err(std::io::Error::from(NotRead::TooLarge { path, limit }).into());
         }
         return Ok(history::parse(&bytes, "-")?);

@@ -21,7 +21,7 @@ const LONGEST: usize = 16 << 20;
 pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| {
-        let is_too_long = bounded::Record::is_too_long(&error);
+        let is_too_long = bounded::RecordLimit::is_too_long(&error);
         let long = || format!("a row of more than {} MiB", LONGEST >> 20);
         form(if is_too_long { long() } else { error.to_string() })
     };
@@ -33,12 +33,12 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         }
         None => bytes,
     };
-    let bound = bounded::Record::of(LONGEST);
+    let bound = bounded::RecordLimit::new(LONGEST);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))
         .flexible(true)
-        .from_reader(bound.within(bytes));
+        .from_reader(bound.wrap(bytes));
     let head = reader.headers().map_err(wrong)?.clone();
     let slots: Vec<Slot> = head.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
     let has_loss = head.iter().any(is_loss);
@@ -52,7 +52,7 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
             break;
         }
         row += 1;
-        bound.begin();
+        bound.reset();
         let end = reader.position().byte() as usize;
         // What was opened swallows all rows to the end.
         if end == bytes.len() && is_unclosed(&bytes[start..]) {

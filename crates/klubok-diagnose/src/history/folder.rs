@@ -178,7 +178,11 @@ fn of_others(others: &[PathBuf], budget: &mut u64) -> Vec<Reading> {
         (Some(parts), Some((path, _))) => {
             let folder = path.parent().unwrap_or(path).to_owned();
             // They were read once, and are as large as they were.
-            let read = of_parts(&parts, &folder.display().to_string(), &mut bounded::LOG.clone());
+            let read = of_parts(
+                &parts,
+                &folder.display().to_string(),
+                &mut bounded::MAX_LOG_BYTES.clone(),
+            );
             vec![(folder, read)]
         }
         _ => all,

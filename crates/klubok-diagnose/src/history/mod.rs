@@ -118,7 +118,7 @@ pub enum Note {
 /// When it cannot be read, or has nothing that can be judged: fewer than two epochs, or no loss.
 pub fn read(path: &Path) -> Result<History> {
     let name = path.display().to_string();
-    let mut budget = bounded::LOG;
+    let mut budget = bounded::MAX_LOG_BYTES;
     // Others call their logs so too.
     let history = if path.join(run::METRICS).is_file() && settings::is_run(path) {
         run::read(path)?

@@ -71,7 +71,7 @@ pub(super) fn each(
 
 /// A file with which all files of a history are more than is read.
 pub(super) fn too_large(path: &str) -> std::io::Error {
-    NotRead::TooLarge { path: path.to_owned(), limit: bounded::LOG }.into()
+    NotRead::TooLarge { path: path.to_owned(), limit: bounded::MAX_LOG_BYTES }.into()
 }
 
 /// Reads so many bytes; false when the file ends before.
@@ -106,7 +106,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), bytes).unwrap();
         let mut lengths = Vec::new();
-        each(file.path(), &mut bounded::LOG.clone(), |record| {
+        each(file.path(), &mut bounded::MAX_LOG_BYTES.clone(), |record| {
             lengths.push(record.len());
             Ok(())
         })?;

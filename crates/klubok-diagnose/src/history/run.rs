@@ -31,7 +31,7 @@ struct Line {
 /// # Errors
 /// When a log cannot be read or a line of it is damaged.
 pub(super) fn read(folder: &Path) -> Result<History> {
-    let mut room = bounded::LINES;
+    let mut room = bounded::MAX_LINES_MEMORY;
     let mut lines = |name: &str| -> Result<Vec<Metrics>> {
         let path = folder.join(name);
         if path.exists() { metrics::read(&path, &mut room) } else { Ok(Vec::new()) }
@@ -59,7 +59,7 @@ pub(super) fn read(folder: &Path) -> Result<History> {
 
 /// The settings of the run, if they can be read: without them advice is general.
 fn setup(path: &Path) -> Option<Setup> {
-    let text = bounded::read_to_string(path, bounded::SETTINGS).ok()?;
+    let text = bounded::read_to_string(path, bounded::MAX_SETTINGS_BYTES).ok()?;
     let config = ConfigBuilder::of_run(&text, "config.toml").ok()?.config;
     Some(Setup { config, train_classes: Vec::new() })
 }
@@ -72,7 +72,7 @@ fn events(path: &Path, room: u64) -> Result<Vec<Line>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let mut file = bounded::Lines::open(path, bounded::Kind::Events, 0, room)?;
+    let mut file = bounded::Lines::open(path, bounded::LineKind::Events, 0, room)?;
     let mut lines = Vec::new();
     let mut number = 0;
     while let Some(line) = file.next_line()? {

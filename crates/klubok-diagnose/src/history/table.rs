@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use klubok_data::part::{LONGEST, Part};
+use klubok_data::part::{MAX_NAME_BYTES, Part};
 
 use super::{
     History, HistoryError, MOST_FIGURES, Note, Row,
@@ -98,7 +98,7 @@ impl<'a> Table<'a> {
         if let Some(file) = self.files.last_mut() {
             file.named |= file.part.is_some() && names_part(name);
         }
-        if name.len() > LONGEST {
+        if name.len() > MAX_NAME_BYTES {
             return Ok(Slot::Nothing);
         }
         // The epochs of two files are one column.

@@ -64,7 +64,7 @@ impl ConfigBuilder {
     /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its
     /// range.
     pub fn file(&mut self, path: &Path) -> crate::Result<()> {
-        let text = bounded::read_to_string(path, bounded::SETTINGS)?;
+        let text = bounded::read_to_string(path, bounded::MAX_SETTINGS_BYTES)?;
         Ok(self.text(&text, &path.display().to_string())?)
     }
 

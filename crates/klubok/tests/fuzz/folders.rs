@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use image::GrayImage;
-use klubok::data::{OpenOptions, is_of_system, looks_like_picture, open};
+use klubok::data::{OpenOptions, is_system_folder, looks_like_picture, open};
 
 use klubok_fuzz::fuzz;
 
@@ -37,7 +37,7 @@ fn make(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
         }
         let mut names = path.split('/').rev();
         let hidden = names.next().is_some_and(|name| name.starts_with('.'));
-        let seen = !hidden && !names.any(|name| is_of_system(name.as_ref()));
+        let seen = !hidden && !names.any(|name| is_system_folder(name.as_ref()));
         pictures += usize::from(seen && looks_like_picture(&file));
     }
     pictures

@@ -11,7 +11,7 @@ use std::{
 use fs_err as fs;
 use klubok::{
     backend::{Backend, DataId, DeviceInfo, Figures, Outputs, Program, Step},
-    bounded::LINES,
+    bounded::MAX_LINES_MEMORY,
     config::{Config, Optimizer},
     data::Dataset,
     diagnose::{before, metrics, observer::DiagnosisObserver},
@@ -490,7 +490,7 @@ fn the_model_is_that_of_the_best_epoch() {
     let model = Model::load(&run.file(MODEL)).unwrap();
     assert_eq!(model.classes, ["a", "b", "c"]);
     assert_eq!(model.network, config().network(2, 3));
-    let metrics = metrics::read(&run.file("metrics.jsonl"), &mut LINES.clone()).unwrap();
+    let metrics = metrics::read(&run.file("metrics.jsonl"), &mut MAX_LINES_MEMORY.clone()).unwrap();
     let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss_calibrated.unwrap()).collect();
     let of_three: Vec<f64> =
         losses.windows(3).map(|three| three.iter().sum::<f64>() / 3.0).collect();

@@ -1,4 +1,4 @@
-//! Units that are switched off: how much of the answer hangs on each.
+//! Ablation: switches off units to measure how much the output depends on them.
 
 use klubok_model::Model;
 use klubok_nn::{
@@ -9,11 +9,11 @@ use klubok_nn::{
 use super::ModelView;
 
 impl ModelView {
-    /// The network behind its first hidden layer, which reads what that hands on, with this share
-    /// of the units of every hidden layer switched off, others for every `draw`. What the first
-    /// layer makes of samples, most of the work, stays the same and need be asked only once. None
-    /// where there is no hidden layer.
-    pub fn behind_first_without(&self, share: f64, draw: u64) -> Option<Self> {
+    /// Returns the network after its first hidden layer, which reads that layer's output, with this
+    /// share of the units of every hidden layer switched off, drawn anew for each `draw`. The first
+    /// layer's values, most of the work, stay the same and need only one evaluation. None if there
+    /// is no hidden layer.
+    pub fn ablated_after_first(&self, share: f64, draw: u64) -> Option<Self> {
         let [first, second, ..] = &self.layers[..] else { return None };
         let Model { network, weights, .. } = &self.model;
         let (params, running) = (second.w.0, 2 * usize::from(network.hidden[0].batch_norm));
@@ -26,7 +26,7 @@ impl ModelView {
             let mut off: Vec<usize> = (0..units).collect();
             Stream::new(draw, Purpose::Look, i as u32, 0).shuffle(&mut off);
             off.truncate((share * units as f64).round() as usize);
-            // A unit that nobody reads is off.
+            // A unit is off if the next layer's weights for it are 0.
             let read = &mut weights.params[pair[1].w.0 - params];
             let mut numbers = read.to_f32();
             for row in numbers.chunks_exact_mut(self.inputs(&pair[1])) {
@@ -37,7 +37,7 @@ impl ModelView {
         let mut network = network.clone();
         (network.inputs, network.input_dropout) = (self.units(first), 0.0);
         network.hidden.remove(0);
-        let preprocessing = self.model.preprocessing.of_columns(network.inputs);
+        let preprocessing = self.model.preprocessing.identity_columns(network.inputs);
         let (classes, calibration) = (self.model.classes.clone(), self.model.calibration);
         let model = Model { network, preprocessing, classes, calibration, card: None, weights };
         Some(Self::new(model, self.backend.clone()))
@@ -50,12 +50,12 @@ mod tests {
 
     const STORED: [f64; 3] = [10.0, 200.0, 30.0];
 
-    /// What the rest of the network makes of a sample.
-    fn said(view: &ModelView, rest: &ModelView) -> Vec<f64> {
-        rest.pass(view.pass(&STORED).value(view.handed_on(0))).probabilities
+    /// Probabilities of a sample through the rest of the network.
+    fn probabilities(view: &ModelView, rest: &ModelView) -> Vec<f64> {
+        rest.forward(view.forward(&STORED).value(view.layer_output(0))).probabilities
     }
 
-    /// Units of what a layer of the rest reads that it does not read.
+    /// Counts the inputs that a layer of the rest does not read.
     fn off(rest: &ModelView, layer: usize) -> usize {
         let layer = &rest.layers()[layer];
         let read = |unit| (0..rest.units(layer)).any(|i| rest.unit(layer, i)[unit] != 0.0);
@@ -63,17 +63,18 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_every_layer_is_off() {
+    fn switches_off_a_share_of_every_layer() {
         let view = view();
-        let before = view.pass(&STORED).probabilities;
-        let without = |share, draw| view.behind_first_without(share, draw).unwrap();
-        assert_eq!(said(&view, &without(0.0, 1)), before);
+        let before = view.forward(&STORED).probabilities;
+        let without = |share, draw| view.ablated_after_first(share, draw).unwrap();
+        assert_eq!(probabilities(&view, &without(0.0, 1)), before);
         let half = without(0.5, 1);
         assert_eq!([off(&half, 0), off(&half, 1)], [2, 3]);
-        let others = (0..20).any(|draw| said(&view, &without(0.5, draw)) != said(&view, &half));
+        let others = (0..20)
+            .any(|draw| probabilities(&view, &without(0.5, draw)) != probabilities(&view, &half));
         assert!(others, "every draw switches off the same units");
-        // With nothing to read, nothing of the sample arrives.
+        // Without inputs, nothing of the sample passes through.
         let none = without(1.0, 1);
-        assert_eq!(none.pass(&[1.0; 4]).probabilities, none.pass(&[2.0; 4]).probabilities);
+        assert_eq!(none.forward(&[1.0; 4]).probabilities, none.forward(&[2.0; 4]).probabilities);
     }
 }

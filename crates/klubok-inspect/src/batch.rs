@@ -1,4 +1,4 @@
-//! Many samples at once: what the layers make of each, through the backend that trains.
+//! Evaluates the layers on many samples at once, on the training backend.
 
 use std::sync::Arc;
 
@@ -12,28 +12,27 @@ use klubok_nn::{
 
 use super::ModelView;
 
-/// Rows that go through the network together.
+/// Batch size.
 const BLOCK: usize = 256;
 
 impl ModelView {
-    /// What a layer hands on to the next one, or the logits: a value that [`ModelView::ask`] can be
-    /// asked for.
+    /// Returns the value that a layer passes to the next one, or the logits: a value for
+    /// [`ModelView::infer`].
     ///
     /// # Panics
-    /// When there are not so many layers.
-    pub fn handed_on(&self, layer: usize) -> Value {
+    /// When there is no such layer.
+    pub fn layer_output(&self, layer: usize) -> Value {
         assert!(layer < self.layers.len(), "layer {layer} of {}", self.layers.len());
-        // What is dropped in training stands between a layer's output and the next layer, and
-        // changes nothing here.
+        // Dropout lies between a layer's output and the next layer, and changes nothing here.
         self.layers.get(layer + 1).map_or(self.plan.output, |next| next.x)
     }
 
-    /// Values of the plan for these rows, `[rows, width]` each, on the threads of the backend:
-    /// beside a training one is enough.
+    /// Computes values of the plan for these rows, `[rows, width]` each, on the backend's threads.
+    /// Beside a training, one thread is enough.
     ///
     /// # Errors
-    /// When the network does not fit into memory, or a value is not one that a layer hands on.
-    pub fn ask(
+    /// When the network does not fit into memory, or a value is not a layer's output.
+    pub fn infer(
         &self,
         rows: &Arc<dyn Rows>,
         which: &[u32],
@@ -56,21 +55,21 @@ mod tests {
     use crate::tests::view;
 
     #[test]
-    fn many_samples_get_what_each_gets_alone() {
+    fn a_batch_agrees_with_single_samples() {
         let view = view();
         let pixels = vec![1, 200, 30, 99, 0, 255];
         let stored: Vec<f64> = pixels.iter().map(|&pixel| f64::from(pixel)).collect();
         let rows: Arc<dyn Rows> = Arc::new(MemoryRows::pictures(pixels, 3, &[0, 1]));
-        let values: Vec<Value> = (0..3).map(|layer| view.handed_on(layer)).collect();
-        let many = view.ask(&rows, &[1, 0], &values).unwrap();
-        for (place, row) in [1, 0].into_iter().enumerate() {
-            let pass = view.pass(&stored[row * 3..][..3]);
-            for ((layer, value), many) in view.layers().iter().zip(&values).zip(&many) {
+        let values: Vec<Value> = (0..3).map(|layer| view.layer_output(layer)).collect();
+        let batch = view.infer(&rows, &[1, 0], &values).unwrap();
+        for (position, row) in [1, 0].into_iter().enumerate() {
+            let pass = view.forward(&stored[row * 3..][..3]);
+            for ((layer, value), batch) in view.layers().iter().zip(&values).zip(&batch) {
                 let units = view.units(layer);
-                for (alone, among) in pass.value(*value).iter().zip(&many[place * units..]) {
+                for (single, batched) in pass.value(*value).iter().zip(&batch[position * units..]) {
                     // Single precision against double.
-                    let apart = (alone - f64::from(*among)).abs();
-                    assert!(apart < 1e-6 * (1.0 + alone.abs()), "{alone} {among}");
+                    let difference = (single - f64::from(*batched)).abs();
+                    assert!(difference < 1e-6 * (1.0 + single.abs()), "{single} {batched}");
                 }
             }
         }
