@@ -159,8 +159,8 @@ fn resolve(
         child if !modules.contains_key(&[&at[..], &[child.to_owned()]].concat()) => return None,
         _ => {}
     }
-    while let Some(name) = rest.next() {
-        let child = [&at[..], &[name.clone()]].concat();
+    for name in rest {
+        let child = [&at[..], std::slice::from_ref(name)].concat();
         if modules.contains_key(&child) {
             at = child;
             continue;

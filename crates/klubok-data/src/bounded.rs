@@ -26,7 +26,7 @@ const OBJECT_MEMORY: u64 = 256;
 /// Maximum bytes of `split.csv`, the list of a run's samples.
 pub const MAX_SPLIT_BYTES: u64 = 2 << 30;
 /// Maximum bytes of a picture file.
-pub const PICTURE: u64 = 256 << 20;
+pub const MAX_PICTURE_BYTES: u64 = 256 << 20;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]

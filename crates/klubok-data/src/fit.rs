@@ -43,9 +43,9 @@ fn unreadable(name: &str, e: &PictureError) -> DataError {
 /// [`read_picture`] with the bare reason.
 pub(super) fn load(path: &Path, shape: Picture, fit: Fit) -> Result<Vec<u8>, PictureError> {
     // Many threads read, and a file may be large: what they hold at once has a limit.
-    let length = bounded::kind(path)?.len().min(bounded::PICTURE);
+    let length = bounded::kind(path)?.len().min(bounded::MAX_PICTURE_BYTES);
     let _share = FILES.take(length);
-    shaped(decode(&bounded::read(path, bounded::PICTURE)?, shape.channels)?, shape, fit)
+    shaped(decode(&bounded::read(path, bounded::MAX_PICTURE_BYTES)?, shape.channels)?, shape, fit)
 }
 
 /// Brings a decoded picture to `shape`, then turns it upright: the other way round costs more.

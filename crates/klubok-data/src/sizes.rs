@@ -46,7 +46,9 @@ pub fn picture_sizes(source: &str, options: &OpenOptions) -> Result<Option<Sizes
 fn size(path: &Path) -> Option<[u32; 2]> {
     let file = bounded::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    (length <= bounded::PICTURE).then(|| klubok_pictures::size(&mut BufReader::new(file))).flatten()
+    (length <= bounded::MAX_PICTURE_BYTES)
+        .then(|| klubok_pictures::size(&mut BufReader::new(file)))
+        .flatten()
 }
 
 #[cfg(test)]

@@ -28,14 +28,11 @@ use serde_json::Value;
 use twox_hash::xxhash3_128::Hasher;
 
 use super::{
-    Card, Flaw, ModelError,
+    Card, FORMAT, Flaw, ModelError,
     atomic::stream_atomically,
     card,
     tensors::{self, Tensor},
 };
-
-/// Format version of written files. Earlier versions are readable, later ones are not.
-pub const FORMAT: u64 = 3;
 
 pub(super) const KEY: &str = "klubok";
 
