@@ -1,5 +1,5 @@
-//! Draws the data of the bench: small pictures whose classes are easy or hard to separate, and their
-//! faults. The same seed gives the same bytes.
+//! Draws the data of the bench: small pictures whose classes are easy or hard to separate, and
+//! their faults. The same seed gives the same bytes.
 
 use std::f64::consts::{PI, TAU};
 

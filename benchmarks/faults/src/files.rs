@@ -25,7 +25,8 @@ pub(crate) fn write(drawn: &Drawn, side: usize, pictures: bool, folder: &Path) -
     if folder.exists() {
         return Ok(location);
     }
-    // Two threads may write the same set: each fills a folder of its own, and the first rename wins.
+    // Two threads may write the same set: each fills a folder of its own, and the first rename
+    // wins.
     let own = folder.with_extension(format!("{:?}", std::thread::current().id()));
     let write = if pictures { write_pictures } else { write_idx };
     write(&drawn.train, side, &own.join("train"))?;

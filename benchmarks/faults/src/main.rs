@@ -1,9 +1,9 @@
 //! Planted faults: trains with one fault each, and as often without, and counts the verdicts.
 //!
-//! The bench draws the data and calls klubok as a user would. The ground truth comes afterwards from
-//! the log, the data and the weights ([`truth`]): a fault that is not present counts neither as
-//! found nor as missed, and an unhealthy run counts as no false alarm. `cargo xtask bench diagnosis`
-//! runs this.
+//! The bench draws the data and calls klubok as a user would. The ground truth comes afterwards
+//! from the log, the data and the weights ([`truth`]): a fault that is not present counts neither
+//! as found nor as missed, and an unhealthy run counts as no false alarm. `cargo xtask bench
+//! diagnosis` runs this.
 
 #![expect(clippy::print_stdout, reason = "the program prints tables")]
 

@@ -1,5 +1,5 @@
-//! Ground truth: whether a planted fault is really present, and whether a training is really healthy.
-//! Computed afterwards from the whole log, the data and the weights, never from verdicts.
+//! Ground truth: whether a planted fault is really present, and whether a training is really
+//! healthy. Computed afterwards from the whole log, the data and the weights, never from verdicts.
 
 use super::{
     facts::Facts,
@@ -141,8 +141,8 @@ fn exploded(outcome: &Outcome) -> bool {
     outcome.stopped == "diverged" || outcome.log.trained().iter().any(above)
 }
 
-/// True if the loss exploded and did not recover. The explosion is then the fault, not its effect on
-/// units.
+/// True if the loss exploded and did not recover. The explosion is then the fault, not its effect
+/// on units.
 fn ends_exploded(outcome: &Outcome) -> bool {
     let end = outcome.log.trained().last();
     outcome.stopped == "diverged"

@@ -18,7 +18,8 @@ use crate::{
 
 /// Weights of the prior in samples; 0 is no prior.
 const PRIORS: [f64; 6] = [16.0, 4.0, 2.0, 1.0, 0.5, 0.0];
-/// Weights of the uniform distribution in samples: with `n` samples its share is `weight / (n + 1)`.
+/// Weights of the uniform distribution in samples: with `n` samples its share is `weight / (n +
+/// 1)`.
 const UNIFORMS: [f64; 4] = [0.0, 0.1, 0.3, 1.0];
 /// Validation sets of each size for every network.
 const SUBSETS: u32 = 12;

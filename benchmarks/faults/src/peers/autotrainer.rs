@@ -6,10 +6,10 @@
 //! finding ends the training.
 //!
 //! Differences, because klubok logs other figures:
-//! - The paper's rules use the gradient of the first batch at the time of the check; the log has the
-//!   mean norm over the epoch, of weights and biases together.
-//! - The log lacks their share of gradients that are exactly 0. A weight's gradient is 0 if its unit
-//!   or its input is dead, so the share follows from the logged shares of silent units.
+//! - The paper's rules use the gradient of the first batch at the time of the check; the log has
+//!   the mean norm over the epoch, of weights and biases together.
+//! - The log lacks their share of gradients that are exactly 0. A weight's gradient is 0 if its
+//!   unit or its input is dead, so the share follows from the logged shares of silent units.
 //! - Their training accuracy is that of training mode; the log has that of evaluation mode on a
 //!   sample.
 
@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn the_share_of_zero_gradients_follows_from_dead_units() {
-        // Half of the units are dead: half of their incoming weights, and half of the outgoing ones.
+        // Half of the units are dead: half of their incoming weights, and half of the outgoing
+        // ones.
         assert_eq!(zero_share(&epoch(0.0, 0.0, 1.0, 1.0, 0.5).layers), 0.5);
     }
 

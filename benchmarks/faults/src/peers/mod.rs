@@ -1,5 +1,5 @@
-//! Published rules of other tools, evaluated on the same runs. They are reimplemented from papers and
-//! repositories with the published default constants, and read klubok's logs.
+//! Published rules of other tools, evaluated on the same runs. They are reimplemented from papers
+//! and repositories with the published default constants, and read klubok's logs.
 
 pub(crate) mod autotrainer;
 pub(crate) mod umlaut;
@@ -21,7 +21,7 @@ pub(crate) struct Peer {
     pub(crate) limits: &'static str,
 }
 
-/// All sets of rules. The first two are as published; the others drop or soften a rule that does not
-/// suit klubok's logs.
+/// All sets of rules. The first two are as published; the others drop or soften a rule that does
+/// not suit klubok's logs.
 pub(crate) const PEERS: [Peer; 4] =
     [autotrainer::PEER, umlaut::PEER, autotrainer::LATER, umlaut::WITHOUT_RANGE];

@@ -7,8 +7,8 @@
 //!   always outside that range; [`WITHOUT_RANGE`] is the same set without this rule.
 //! - A loss that is not a number.
 //! - A learning rate above 0.01 or below 1e-7.
-//! - Overfitting: from one epoch to the next the validation loss increased and the training loss did
-//!   not.
+//! - Overfitting: from one epoch to the next the validation loss increased and the training loss
+//!   did not.
 //! - From the fourth epoch on, a validation accuracy above 0.95 or above that of training. Its text
 //!   first suggests "overlap between the training and validation data".
 //! - A hidden layer without activation; dropout above 0.5.
