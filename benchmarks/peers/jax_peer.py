@@ -1,4 +1,4 @@
-"""JAX: one compiled function a step, whose parameters and moments are donated.
+"""JAX: one compiled function per step, with donated parameters and moments.
 
 JAX has no setting for the number of threads: its pool has one for each processor that the process may use.
 """
@@ -8,7 +8,7 @@ import timing
 settings = timing.arguments("jit")
 timing.keep_to(settings.threads)
 
-import jax  # After the line above, because the pool is made on import.
+import jax  # Must follow the line above: JAX creates its thread pool on import.
 from jax import numpy as jnp
 
 RATE, KEEP, KEEP_SQUARE, EPSILON = 1e-3, 0.9, 0.999, 1e-8

@@ -1,8 +1,8 @@
-"""MNIST from IDX files to a test accuracy, as a script of few lines does it: 784-512-512-10, Adam, batches of 128.
+"""A short script that trains on MNIST from IDX files and measures test accuracy: 784-512-512-10, Adam, batches of 128.
 
-The learning rate rises to 0.001 over a twentieth of the steps and falls to 0 by a cosine, as klubok's does unless told
-otherwise; scikit-learn has no such thing and keeps it. All pictures are in memory from the start, shuffled anew in every
-epoch; what is left of a batch is dropped. Prints the accuracy on the test part.
+The learning rate warms up to 0.001 over a twentieth of the steps and decays to 0 by a cosine, as by klubok's default;
+scikit-learn has no such schedule and keeps the rate constant. All pictures are in memory from the start and shuffled in
+every epoch; an incomplete last batch is dropped. Prints the accuracy on the test set.
 """
 
 import argparse
@@ -23,7 +23,7 @@ settings = parser.parse_args()
 
 
 def idx(name, skip):
-    """The bytes of an IDX file, packed or not, without its head."""
+    """Reads an IDX file, compressed or not, and returns its bytes after the header."""
     packed = settings.data / f"{name}.gz"
     data = gzip.decompress(packed.read_bytes()) if packed.exists() else (settings.data / name).read_bytes()
     return numpy.frombuffer(data, numpy.uint8, offset=skip)

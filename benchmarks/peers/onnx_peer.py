@@ -27,4 +27,4 @@ def model():
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = settings.threads
 session = onnxruntime.InferenceSession(model().SerializeToString(), options, ["CPUExecutionProvider"])
-timing.measure(settings, lambda index: session.run(None, {"x": x[index]})[0], loss_of=timing.even_chances)
+timing.measure(settings, lambda index: session.run(None, {"x": x[index]})[0], loss_of=timing.uniform_loss)

@@ -1,7 +1,7 @@
 """scikit-learn: `MLPClassifier.partial_fit` over all batches, with its checks of settings and data turned off.
 
-A call for each batch would be slower: it prepares more than it trains. With two classes it has one output with a logistic
-loss, which is a little less work than the others do.
+A call per batch would be slower: preparation takes longer than training. With two classes scikit-learn has one output
+with a logistic loss, slightly less work than the other peers.
 """
 
 import numpy

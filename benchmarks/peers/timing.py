@@ -1,7 +1,7 @@
-"""What every peer in Python shares: its arguments, its batches, the clock and the line that it prints.
+"""Shared by all Python peers: arguments, batches, timing and the printed result.
 
-A step is timed from its start to the point where its result is there. All steps of the window count, and the median of
-their times is what is told: the same as `klubok bench` does.
+A step is timed from its start until its result is available. The result is the median time of all steps in the window,
+as in `klubok bench`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ WARM_UP = 5
 
 
 def arguments(*modes):
-    """The command line: network, batch, threads and window; `modes` are what the peer can do, the first by default."""
+    """Parses the command line: network, batch, threads, window and one of the peer's `modes`, the first by default."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--layers", required=True, type=lambda text: [int(size) for size in text.split("-")])
     parser.add_argument("--batch-size", required=True, type=int)
@@ -27,13 +27,13 @@ def arguments(*modes):
 
 
 def keep_to(threads):
-    """Leaves this process as many processors as it may have threads: for libraries that size their pool by that."""
+    """Limits the process to `threads` processors, for libraries that size their thread pool by processors."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def batches(settings):
-    """Batches of numbers of mean 0 and variance 1, `[BATCHES, batch, features]` in f32, and their random classes."""
+    """Returns random inputs of mean 0 and variance 1, `[BATCHES, batch, features]` in f32, and random classes."""
     random = numpy.random.default_rng(0)
     shape = (BATCHES, settings.batch_size)
     x = random.standard_normal((*shape, settings.layers[0]), dtype=numpy.float32)
@@ -41,7 +41,7 @@ def batches(settings):
 
 
 def start(layers):
-    """Weights `[inputs, outputs]` as He drew them, and biases of 0."""
+    """Returns weights `[inputs, outputs]` with He initialisation, and biases of 0."""
     random = numpy.random.default_rng(1)
     parameters = []
     for inputs, outputs in zip(layers, layers[1:]):
@@ -50,23 +50,23 @@ def start(layers):
     return parameters
 
 
-def even_chances(logits):
-    """Mean cross-entropy of even chances for every class against these answers: what a measured prediction tells as loss."""
+def uniform_loss(logits):
+    """Returns the mean cross-entropy of a uniform target against these logits: the loss of a timed prediction."""
     logits = numpy.asarray(logits, numpy.float64)
-    most = logits.max(axis=1)
-    return (most + numpy.log(numpy.exp(logits - most[:, None]).sum(axis=1)) - logits.mean(axis=1)).mean()
+    largest = logits.max(axis=1)
+    return (largest + numpy.log(numpy.exp(logits - largest[:, None]).sum(axis=1)) - logits.mean(axis=1)).mean()
 
 
 def measure(settings, step, steps=1, loss_of=float):
-    """Calls `step(index)`, which returns once the step is done, until the window is full; prints what was measured.
+    """Calls `step(index)`, which returns once the step is done, until the window is full; prints the timing.
 
-    The loss is made of the last step's result. A peer that only does many `steps` a call is measured by their mean time.
+    `loss_of` turns the last result into a loss. For a peer that does `steps` steps a call, the time is their mean.
     """
     for index in range(0, WARM_UP, steps):
         step(index)
     times = []
-    begun = time.perf_counter()
-    while not times or time.perf_counter() - begun < settings.seconds:
+    begin = time.perf_counter()
+    while not times or time.perf_counter() - begin < settings.seconds:
         started = time.perf_counter()
         result = step((WARM_UP + len(times)) % BATCHES)
         times.append((time.perf_counter() - started) / steps)

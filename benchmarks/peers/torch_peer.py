@@ -33,7 +33,7 @@ if settings.mode.startswith("infer"):
     if settings.mode == "infer-compiled":
         predict = torch.compile(predict)
     with torch.inference_mode():
-        timing.measure(settings, lambda index: predict(x[index]), loss_of=timing.even_chances)
+        timing.measure(settings, lambda index: predict(x[index]), loss_of=timing.uniform_loss)
     raise SystemExit
 
 if settings.mode.startswith("compiled"):

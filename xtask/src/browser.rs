@@ -1,7 +1,7 @@
-//! The page in a real browser: Chromium, driven by the tests in `crates/klubok-cli/tests/browser`.
+//! Tests of the page in Chromium, in `crates/klubok-cli/tests/browser`.
 //!
-//! Chromium is the system's; what drives it is fetched by pip into `target/browser-venv`.
-//! Screenshots are left in `target/browser`, to be looked at.
+//! Uses the system's Chromium. Pip fetches the driver into `target/browser-venv`. Screenshots stay
+//! in `target/browser` for inspection.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,17 +16,17 @@ use crate::{
     test::Tally,
 };
 
-/// The tests, from the root of the project.
+/// Folder of the tests, from the project's root.
 const TESTS: &str = "crates/klubok-cli/tests/browser";
 
-/// What Chromium is called.
+/// Names of Chromium's program.
 const NAMES: [&str; 2] = ["chromium", "chromium-browser"];
 
-/// Builds klubok, fetches what is missing, and runs the tests; where there is no Chromium, or what
-/// drives it cannot be had, there are none to run.
+/// Builds klubok, fetches what is missing, and runs the tests. Leaves them out without Chromium or
+/// its driver.
 ///
 /// # Errors
-/// When something cannot be built or started.
+/// When a build fails or a program cannot be started.
 pub(crate) fn run(root: &Path) -> Result<Tally> {
     let Some(chromium) = chromium(root) else {
         return Ok(Tally::left_out("there is no Chromium here"));
@@ -36,7 +36,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally> {
     }
     let environment = root.join("target/browser-venv");
     if !fetch(root, &environment)? {
-        return Ok(Tally::left_out("what drives the browser could not be fetched"));
+        return Ok(Tally::left_out("the browser's driver could not be fetched"));
     }
     if !succeeds(cargo(root).args(["build", "--locked", "--quiet", "-p", "klubok-cli"]))? {
         bail!("klubok could not be built");
@@ -65,15 +65,15 @@ pub(crate) fn run(root: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-/// The browser; as root it is installed where Debian's packages can be had.
+/// Name of the browser's program. As root, installs it from Debian's packages if it is missing.
 fn chromium(root: &Path) -> Option<&'static str> {
     let works = |name: &&str| {
-        let said = command(root, name).arg("--version").output();
-        said.is_ok_and(|said| said.status.success())
+        let output = command(root, name).arg("--version").output();
+        output.is_ok_and(|output| output.status.success())
     };
     NAMES.into_iter().find(works).or_else(|| {
-        let who = command(root, "id").arg("-u").output().ok()?;
-        if who.stdout.trim_ascii() == b"0" {
+        let user = command(root, "id").arg("-u").output().ok()?;
+        if user.stdout.trim_ascii() == b"0" {
             println!("installing Chromium");
             let install = ["install", "--yes", "--quiet", "--no-install-recommends", NAMES[0]];
             for arguments in [&["update", "--quiet"][..], &install] {
@@ -85,33 +85,33 @@ fn chromium(root: &Path) -> Option<&'static str> {
     })
 }
 
-/// Fetches what drives the browser, unless it is there in the versions that the tests ask for; says
-/// whether it is there. It takes python3 with `venv`, and what the index of Python's packages has.
+/// Fetches the browser's driver, unless the versions that the tests require are installed. True if
+/// they are in the end. Needs python3 with `venv`, and network access to `PyPI`.
 fn fetch(root: &Path, environment: &Path) -> Result<bool> {
-    let asked = root.join(TESTS).join("requirements.txt");
-    let there = environment.join("requirements.txt");
-    if fs_err::read(&there)
-        .is_ok_and(|there| fs_err::read(&asked).is_ok_and(|asked| asked == there))
+    let required = root.join(TESTS).join("requirements.txt");
+    let installed = environment.join("requirements.txt");
+    if fs_err::read(&installed)
+        .is_ok_and(|installed| fs_err::read(&required).is_ok_and(|required| required == installed))
     {
         return Ok(true);
     }
-    println!("fetching what drives the browser into {}", environment.display());
+    println!("fetching the browser's driver into {}", environment.display());
     let fetched = succeeds(command(root, "python3").args(["-m", "venv"]).arg(environment))?
         && succeeds(
             command(root, environment.join("bin/python"))
                 .args(["-m", "pip", "install", "--quiet", "-r"])
-                .arg(&asked),
+                .arg(&required),
         )?;
     if fetched {
-        fs_err::copy(asked, there)?;
+        fs_err::copy(required, installed)?;
     }
     Ok(fetched)
 }
 
-/// How many there were of a kind, from `2 failed, 12 passed in 40.12s`; 0 from any other line.
+/// Reads the count of a kind of result in `2 failed, 12 passed in 40.12s`; 0 from any other line.
 fn count(line: &str, kind: &str) -> u32 {
-    let is_result = line.trim_matches(['=', ' ']).split_once(" in ");
-    let Some((results, _)) = is_result else { return 0 };
+    let result = line.trim_matches(['=', ' ']).split_once(" in ");
+    let Some((results, _)) = result else { return 0 };
     let number = results.split(", ").find_map(|part| part.strip_suffix(kind)?.trim().parse().ok());
     number.unwrap_or(0)
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::count;
 
     #[test]
-    fn results_of_pytest_are_counted() {
+    fn counts_are_read_from_pytest_results() {
         let line = "== 2 failed, 12 passed, 1 warning in 40.12s ==";
         assert_eq!((count(line, "failed"), count(line, "passed")), (2, 12));
         assert_eq!(count("12 passed in 3.20s", "passed"), 12);

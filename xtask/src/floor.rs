@@ -1,10 +1,9 @@
-//! `xtask floor`: the least time that a training step can take on this machine with the kernels
-//! that klubok has.
+//! `xtask floor`: the minimal time of a training step on this machine with klubok's kernels.
 //!
 //! `floor = operations / matrix rate + update time`: the step's matrix products at the rate of the
-//! inner kernel on operands that are in a cache, and one sweep of Adam over weights and moments of
-//! the network's size. Neither waits for data, activations or other threads. Run it as a release
-//! build: its loops are the measurement.
+//! inner kernel on cached operands, and one Adam sweep over weights and moments of the network's
+//! size. Neither term waits for data, activations or other threads. Needs a release build, since it
+//! times its own loops.
 
 use std::time::{Duration, Instant};
 
@@ -22,43 +21,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::{probe::Probe, workload::Layers};
 
-/// Shapes that suit the kernels: the floor takes the fastest. Depth and groups leave the lanes in
-/// the first cache.
+/// Tile shapes that suit the kernels; the floor uses the fastest. The lanes fit into the L1 cache.
 const TILES: [Size; 4] = [
     Size { rows: 64, groups: 3, depth: 128 },
     Size { rows: 64, groups: 3, depth: 256 },
     Size { rows: 64, groups: 6, depth: 256 },
     Size { rows: 120, groups: 8, depth: 256 },
 ];
-/// Operations of a thread between two looks at the clock: some milliseconds.
+/// Operations per thread between two readings of the clock: a few milliseconds.
 const BURST: f64 = 2e8;
-/// Values of a tile of the update: its gradient stays in the first cache, as a gradient just made
+/// Values in a tile of the update. Its gradient stays in the L1 cache, as a gradient just computed
 /// would.
-const TILE: usize = 2048;
-/// Bytes that an update moves for a parameter: weight and two moments, read and written.
-const MOVED: f64 = 24.0;
+const UPDATE_TILE: usize = 2048;
+/// Bytes that an update moves per parameter: weight and two moments, read and written.
+const BYTES_PER_PARAMETER: f64 = 24.0;
 
-/// What to measure.
+/// Flags of `xtask floor`.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The network, such as 784-256-10
     #[arg(long)]
     layers: Layers,
-    /// Samples of a step
+    /// Samples in a step
     #[arg(long)]
     batch_size: usize,
     /// Threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// How long to measure, in all
+    /// Total measuring time
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// Numbers that the matrix products multiply
+    /// Precision of the operands of matrix products
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
 }
 
-/// Numbers that matrix products multiply.
+/// Precision of the operands of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Precision {
     /// 24 bits of precision.
@@ -68,7 +66,7 @@ pub(crate) enum Precision {
 }
 
 impl Precision {
-    /// As it is written everywhere.
+    /// Name in flags and tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -77,26 +75,26 @@ impl Precision {
     }
 }
 
-/// What was measured; rates are of all threads together.
+/// The measured floor. Rates are those of all threads together.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Floor {
-    /// Of the products.
+    /// Precision of the products.
     pub(crate) precision: Precision,
     /// Kernel path.
     pub(crate) kernel: String,
     /// Rows, groups of 16 lanes and depth of the fastest tile.
     pub(crate) tile: String,
-    /// Of multiply-adds that stay in registers.
+    /// Rate of multiply-adds in registers.
     pub(crate) register_gflops: f64,
-    /// Of the inner kernel.
+    /// Rate of the inner kernel.
     pub(crate) matrix_gflops: f64,
-    /// The step's products at that rate.
+    /// Time of the step's products at that rate.
     pub(crate) matrix_ms: f64,
-    /// Of the update rule.
+    /// Memory rate of the update rule.
     pub(crate) update_gb_per_second: f64,
-    /// Its sweep.
+    /// Time of its sweep.
     pub(crate) update_ms: f64,
-    /// Both.
+    /// Time of both.
     #[serde(rename = "floor_ms")]
     pub(crate) step_ms: f64,
 }
@@ -132,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         register_gflops,
         matrix_gflops: rate / 1e9,
         matrix_ms,
-        update_gb_per_second: MOVED * parameters as f64 / update_seconds / 1e9,
+        update_gb_per_second: BYTES_PER_PARAMETER * parameters as f64 / update_seconds / 1e9,
         update_ms: 1e3 * update_seconds,
         step_ms: matrix_ms + 1e3 * update_seconds,
     };
@@ -140,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Operations a second of the inner kernel, each thread on a tile of its own.
+/// Operations per second of the inner kernel, with a tile per thread.
 fn matrix_rate(
     pool: &mut Pool,
     isa: Isa,
@@ -150,7 +148,7 @@ fn matrix_rate(
 ) -> Result<f64> {
     Ok(match precision {
         Precision::F32 => product_rate(pool, isa, tile, 1.0, window)?,
-        // A pair of ones in bf16; every multiply-add of pairs is two of numbers.
+        // A pair of ones in bf16; a multiply-add of pairs is two of numbers.
         Precision::Bf16 => 2.0 * product_rate(pool, isa, tile, 0x3F80_3F80_u32, window)?,
     })
 }
@@ -171,29 +169,29 @@ fn product_rate<T: Operand>(
     let lanes = Lanes { values: &x[..], step: stride, group: GROUP };
     let scalars = Scalars { values: &w[..], step: 1, stride: tile.depth };
     let operations = 2.0 * (tile.rows * stride * tile.depth) as f64;
-    let often = (BURST / operations).ceil();
+    let repeats = (BURST / operations).ceil();
     let seconds = median_time(window, || {
         pool.run(threads, MUCH, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
-            for _ in 0..often as usize {
+            for _ in 0..repeats as usize {
                 product(isa, out, stride, tile, lanes, scalars, Ahead::default(), false);
             }
         });
     });
-    Ok(operations * often * threads as f64 / seconds)
+    Ok(operations * repeats * threads as f64 / seconds)
 }
 
-/// Seconds of an update of so many parameters, cut into tiles for the threads.
+/// Seconds of an update of all parameters, tile by tile on all threads.
 fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) -> Result<f64> {
     let len = parameters.next_multiple_of(GROUP);
     let (mut w, mut first, mut second) = (Buffer::new(len)?, Buffer::new(len)?, Buffer::new(len)?);
-    let mut gradient = Buffer::new(TILE)?;
+    let mut gradient = Buffer::new(UPDATE_TILE)?;
     gradient.fill(1e-3);
     let rule = Rule::Adam { keep: [0.9, 0.999], take: [0.1, 0.001], epsilon: 1e-8, root: 1.0 };
     let change = Change { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
     let seconds = median_time(window, || {
-        let chunks = |values| Chunks::new(values, TILE);
+        let chunks = |values| Chunks::new(values, UPDATE_TILE);
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
-        pool.run(len.div_ceil(TILE), MUCH, parts, |_, (w, first, second), _| {
+        pool.run(len.div_ceil(UPDATE_TILE), MUCH, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
             update(isa, change, w, g, first, second, false);
         });
@@ -201,12 +199,12 @@ fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) 
     Ok(seconds)
 }
 
-/// The median time of a call within a window, of at least three; one before it is not counted.
+/// Median time of the calls within a window, at least three, after one warm-up call.
 fn median_time(window: Duration, mut call: impl FnMut()) -> f64 {
     call();
-    let begun = Instant::now();
+    let begin = Instant::now();
     let mut times = Vec::new();
-    while times.len() < 3 || begun.elapsed() < window {
+    while times.len() < 3 || begin.elapsed() < window {
         let started = Instant::now();
         call();
         times.push(started.elapsed());
@@ -220,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_terms_are_measured_whatever_the_size() {
+    fn rates_and_update_times_are_positive_for_all_sizes() {
         let mut pool = Pool::new(2, 0).unwrap();
         let isa = Isa::best();
         for tile in TILES {
@@ -230,7 +228,7 @@ mod tests {
                 );
             }
         }
-        for parameters in [1, 16, TILE + 1] {
+        for parameters in [1, 16, UPDATE_TILE + 1] {
             assert!(update_sweep(&mut pool, isa, parameters, Duration::ZERO).unwrap() > 0.0);
         }
     }

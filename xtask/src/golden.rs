@@ -1,7 +1,7 @@
-//! `cargo xtask golden`: makes the PyTorch fixtures again.
+//! `cargo xtask golden`: regenerates the PyTorch fixtures.
 //!
-//! The fixtures are part of the repository, so that tests need no Python. This chore is for whoever
-//! changes what they hold; it downloads PyTorch from pypi.org into `target/golden-venv` (some
+//! The fixtures are part of the repository, so tests need no Python. Only a change of the fixtures
+//! needs this chore. It downloads PyTorch from pypi.org into `target/golden-venv` (a few
 //! gigabytes).
 
 use std::path::Path;
@@ -10,10 +10,10 @@ use anyhow::{Result, bail};
 
 use crate::process::{command, succeeds};
 
-/// Runs `make_golden.py` in an environment of its own; true when it went well.
+/// Runs `make_golden.py` in its own environment; true if it succeeded.
 ///
 /// # Errors
-/// When there is no Python, or PyTorch cannot be had.
+/// When Python is missing, or PyTorch cannot be installed.
 pub(crate) fn run(root: &Path) -> Result<bool> {
     let environment = root.join("target/golden-venv");
     let python = environment.join("bin/python");

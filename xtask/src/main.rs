@@ -1,6 +1,6 @@
 //! The chores of the project: `cargo xtask test | tidy | golden | bench | floor`.
 
-#![expect(clippy::print_stdout, reason = "a chore tells a person what it does")]
+#![expect(clippy::print_stdout, reason = "chores print their progress")]
 
 mod bench;
 mod browser;
@@ -20,25 +20,25 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Set up what the tests need and run every check and test
+    /// Set up the tests' requirements and run every check and test
     Test {
-        /// Only format, tidy, lints and tests: what one wants after every change
+        /// Only format, tidy, lints and tests, for use after every change
         #[arg(long)]
         quick: bool,
-        /// Besides everything: a million inputs for every reader, and 60 kills (hours)
+        /// All steps, a million inputs for every reader, and 60 kills (hours)
         #[arg(long, conflicts_with = "quick")]
         full: bool,
-        /// Only these of all steps, such as `readers` or `browser`
+        /// Only these steps, such as `readers` or `browser`
         #[arg(long, value_name = "STEP", conflicts_with_all = ["quick", "full"])]
         only: Vec<String>,
     },
-    /// Check the rules of the project that no other tool knows
+    /// Check the project's own rules
     Tidy,
-    /// Make the fixtures in crates/klubok-nn/tests/golden again, with PyTorch in double precision
+    /// Regenerate the fixtures in crates/klubok-nn/tests/golden with PyTorch in double precision
     Golden,
-    /// Measure klubok and its peers beside each other (an hour; fetches gigabytes once)
+    /// Compare the speed of klubok and other libraries (an hour; fetches gigabytes once)
     Bench(bench::Arguments),
-    /// Measure the least time that a training step can take here
+    /// Measure the minimal time of a training step on this machine
     Floor(floor::Arguments),
 }
 

@@ -1,22 +1,22 @@
-//! Other programs: run one to its end, and say what happened.
+//! Runs other programs.
 
 use std::{ffi::OsStr, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
-/// A command that will run in the root of the project.
+/// A command with the project's root as its working folder.
 pub(crate) fn command(root: &Path, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root);
     command
 }
 
-/// The Cargo that runs this chore.
+/// The Cargo that runs this chore, as a command.
 pub(crate) fn cargo(root: &Path) -> Command {
     command(root, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs to the end; its output goes where ours goes. True when it ended well.
+/// Runs a command to its end with inherited output. True if it succeeded.
 ///
 /// # Errors
 /// When the program cannot be started.

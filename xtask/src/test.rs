@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and test of the project, one after the other.
 //!
-//! A step that fails does not stop the others: one run tells everything that is wrong. The last
-//! line is `N passed, N failed`: tests one by one, every other step as one.
+//! A failing step does not stop the others, so one run reports all problems. The last line is
+//! `N passed, N failed`: tests count one by one, every other step as one.
 
 use std::{
     io::{BufRead, BufReader},
@@ -25,25 +25,25 @@ use crate::{
     tools::{DENY, MACHETE, TYPOS},
 };
 
-/// What a step found.
+/// The result of a step.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Tests or checks that went well.
+    /// Number of passed tests or checks.
     pub(crate) passed: u32,
-    /// Those that did not.
+    /// Number of failed ones.
     pub(crate) failed: u32,
     note: String,
 }
 
 impl Tally {
-    /// The tally of a step that is one check.
+    /// The tally of a step with a single check.
     fn of(good: bool) -> Self {
         Self { passed: u32::from(good), failed: u32::from(!good), note: String::new() }
     }
 
-    /// The tally of a step that cannot be taken here.
-    pub(crate) fn left_out(why: &str) -> Self {
-        Self { note: format!("left out: {why}"), ..Self::default() }
+    /// The tally of a step that cannot run here.
+    pub(crate) fn left_out(reason: &str) -> Self {
+        Self { note: format!("left out: {reason}"), ..Self::default() }
     }
 }
 
@@ -61,17 +61,19 @@ const REST: &[Step] = &[
     ("browser", browser::run),
 ];
 
-/// What takes hours.
+/// Steps that take hours.
 const LONG: &[Step] = &[("readers", readers), ("kills", kills)];
 
-/// Inputs for each reader, and memory in KiB that the whole process may have.
-const MANY: (&str, u32) = ("1000000", 1 << 20);
-/// Has the compiler put a call at every branch, by which the readers' tests learn which were taken.
-const BRANCHES: &str = "-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=3 \
+/// Number of inputs for each reader.
+const FUZZ_INPUTS: &str = "1000000";
+/// Memory limit of a reader's test process in KiB.
+const MAX_MEMORY_KIB: u32 = 1 << 20;
+/// Compiler flags that add a call to every branch, so that the readers' tests see which were taken.
+const BRANCH_COVERAGE: &str = "-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=3 \
     -C llvm-args=-sanitizer-coverage-trace-pc-guard";
 
-/// Runs the steps and prints how each went; true when all went well. Where some are named, only
-/// these.
+/// Runs the steps and prints their results; true if all passed. With names in `only`, runs those
+/// steps alone.
 pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Result<bool> {
     let rest = if quick { &[] } else { REST };
     let long = if full || !only.is_empty() { LONG } else { &[] };
@@ -129,20 +131,20 @@ fn tests(root: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Every reader with a million inputs, each in a process of its own that may have as much memory as
-/// a command: more of it is refused by the system, and ends the test. The build tells which
-/// branches were taken. As many processes as processors run at once: a reader has one thread.
+/// Runs every reader with a million inputs, each in its own process with limited memory: a larger
+/// allocation fails and ends the test. The build records which branches were taken. One process per
+/// processor runs at a time, since a reader has one thread.
 fn readers(root: &Path) -> Result<Tally> {
     let (host, folder) = (host(root)?, root.join("target/fuzz"));
     let mut targets = Vec::new();
-    // In the command's own tests, those of the page's requests.
-    for (package, binary, which) in
+    // Among the page's tests, only those of its requests.
+    for (package, binary, filter) in
         [("klubok", "--test=fuzz", ""), ("klubok-page", "--lib", "fuzz")]
     {
         let arguments = ["test", "--locked", "--package", package, binary, "--target", &host, "--"];
         let mut list = cargo(root);
-        list.args(arguments).args([which, "--list"]).stderr(Stdio::inherit());
-        list.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
+        list.args(arguments).args([filter, "--list"]).stderr(Stdio::inherit());
+        list.env("RUSTFLAGS", BRANCH_COVERAGE).env("CARGO_TARGET_DIR", &folder);
         let list = list.output().context("cannot start cargo")?;
         let list = String::from_utf8_lossy(&list.stdout).into_owned();
         let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -153,15 +155,14 @@ fn readers(root: &Path) -> Result<Tally> {
             return Ok(Tally { note, ..Tally::of(false) });
         }
     }
-    let (inputs, memory) = MANY;
-    let limited = format!("ulimit -v {memory}; exec \"$0\" \"$@\"");
+    let limited = format!("ulimit -v {MAX_MEMORY_KIB}; exec \"$0\" \"$@\"");
     let one = |(arguments, name): &([String; 8], String)| {
         let mut run = command(root, "sh");
         run.args(["-c", &limited, "cargo"]).args(arguments).args(["--exact", name]);
-        run.env("RUSTFLAGS", BRANCHES).env("CARGO_TARGET_DIR", &folder);
-        // The C library reserves 64 MiB for the heap of each thread, used or not, and that counts.
+        run.env("RUSTFLAGS", BRANCH_COVERAGE).env("CARGO_TARGET_DIR", &folder);
+        // The C library reserves 64 MiB of heap for each thread, and the limit counts them.
         run.env("MALLOC_ARENA_MAX", "2");
-        counted(run.env("KLUBOK_FUZZ", inputs))
+        counted(run.env("KLUBOK_FUZZ", FUZZ_INPUTS))
     };
     let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));
     let work = || {
@@ -177,22 +178,22 @@ fn readers(root: &Path) -> Result<Tally> {
     Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// What the compiler builds for when nobody says.
+/// The compiler's default target.
 fn host(root: &Path) -> Result<String> {
-    let said = command(root, "rustc").arg("-vV").output().context("cannot start rustc")?;
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).context("rustc does not say what it builds for")
+    let output = command(root, "rustc").arg("-vV").output().context("cannot start rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not name its host")
 }
 
-/// Sixty trainings that are killed two and three times in a row, with acts of a person in them.
+/// Kills each of 60 trainings two or three times in a row, with user actions in between.
 fn kills(root: &Path) -> Result<Tally> {
     let arguments =
         ["test", "--package", "klubok-cli", "--locked", "--test", "it", "kills_in_a_row"];
-    counted(cargo(root).args(arguments).env("KLUBOK_FUZZ", MANY.0))
+    counted(cargo(root).args(arguments).env("KLUBOK_FUZZ", FUZZ_INPUTS))
 }
 
-/// Runs tests and counts them.
+/// Runs tests and counts their results.
 fn counted(command: &mut Command) -> Result<Tally> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let mut tally = Tally::default();
@@ -227,7 +228,7 @@ fn documentation(root: &Path) -> Result<Tally> {
     Ok(Tally::of(succeeds(&mut doc)?))
 }
 
-/// Advisories are left out: they come from outside the registry.
+/// Leaves advisories out: their database is not in the registry.
 fn licences(root: &Path) -> Result<Tally> {
     let arguments = ["check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
     Ok(Tally::of(succeeds(command(root, DENY.path(root)?).args(arguments))?))
@@ -242,7 +243,7 @@ fn spelling(root: &Path) -> Result<Tally> {
     Ok(Tally::of(succeeds(&mut command(root, TYPOS.path(root)?))?))
 }
 
-/// Scripts in Python must at least be Python: most of them are run by hand only.
+/// Parses all Python scripts: most of them run by hand only.
 fn python(root: &Path) -> Result<Tally> {
     let parse = "import ast, sys\nfor f in sys.argv[1:]: ast.parse(open(f).read(), f)";
     let scripts = tidy::files(root, &["py"])?;
@@ -257,7 +258,7 @@ mod tests {
     use super::counts;
 
     #[test]
-    fn results_of_a_test_binary_are_counted() {
+    fn counts_are_read_from_a_test_binary() {
         let line =
             "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
         assert_eq!(counts(line), Some((12, 3)));

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of the project that no other tool knows.
+//! `cargo xtask tidy`: checks the project's own rules.
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +6,14 @@ use anyhow::Result;
 
 use crate::circles::circles;
 
-/// No file of code may be longer: past this it is two things.
-const LONGEST_FILE: usize = 600;
+/// Maximal lines of a source file; a longer one does two things.
+const MAX_FILE_LINES: usize = 600;
 
-/// No comment may be wider: `rustfmt` breaks code there and leaves comments alone.
-const WIDEST_COMMENT: usize = 100;
+/// Maximal columns of a comment: `rustfmt` breaks code there but leaves comments alone.
+const MAX_COMMENT_COLUMNS: usize = 100;
 
-/// Words that must not stand in the code of some folders, and why: what crates cannot say.
+/// Folders, words forbidden in their code, and the reason: rules that crate boundaries cannot
+/// express.
 const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     (
         &["crates/klubok-nn/src/", "crates/klubok-cpu/src/"],
@@ -27,7 +28,7 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
     (
         &["crates/klubok-nn/src/", "crates/klubok-cpu/src/"],
         CLOCKS,
-        "nothing that is computed may rest on a stopwatch",
+        "no result may depend on a clock",
     ),
     (&["crates/klubok-diagnose/src/check/"], CLOCKS, "an experiment takes steps, not seconds"),
     (
@@ -42,28 +43,28 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
             "crates/klubok-train/src/",
         ],
         &["env::var", "env::var_os", "env::vars"],
-        "the library is told, it does not look",
+        "the library reads no environment variable",
     ),
 ];
 const CLOCKS: &[&str] = &["Instant", "SystemTime"];
 
-/// Checks the whole project, prints what is wrong; true when nothing is.
+/// Checks the whole project and prints all violations; true if there are none.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn run(root: &Path) -> Result<bool> {
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     for file in files(root, &["rs", "py", "toml", "md"])? {
         let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        wrong.extend(check(&name, &fs_err::read_to_string(&file)?));
+        violations.extend(check(&name, &fs_err::read_to_string(&file)?));
     }
     for folder in source_folders(root)? {
-        wrong.extend(check_circles(root, &folder)?);
+        violations.extend(check_circles(root, &folder)?);
     }
-    for line in &wrong {
+    for line in &violations {
         println!("{line}");
     }
-    Ok(wrong.is_empty())
+    Ok(violations.is_empty())
 }
 
 /// The sources of every crate.
@@ -86,12 +87,12 @@ fn check_circles(root: &Path, folder: &Path) -> Result<Vec<String>> {
     Ok(circles.map(|files| format!("{name}: a circle: {}", files.join(" -> "))).collect())
 }
 
-/// Files below `folder` with one of the endings, in order; build outputs and hidden folders left
-/// out.
+/// Files below `folder` with one of these extensions, sorted; skips build outputs and hidden
+/// folders.
 ///
 /// # Errors
 /// When a folder cannot be read.
-pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
@@ -99,9 +100,12 @@ pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type()?.is_dir() {
             if !name.starts_with('.') && !["target", "runs", "shared"].contains(&name.as_str()) {
-                found.extend(files(&path, endings)?);
+                found.extend(files(&path, extensions)?);
             }
-        } else if path.extension().is_some_and(|e| endings.iter().any(|&ending| e == ending)) {
+        } else if path
+            .extension()
+            .is_some_and(|e| extensions.iter().any(|&extension| e == extension))
+        {
             found.push(path);
         }
     }
@@ -109,59 +113,62 @@ pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What is wrong with one file; `name` is its path from the root of the project, with `/`.
+/// Violations in one file; `name` is its path from the project's root, with `/`.
 fn check(name: &str, text: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         for word in [concat!("TO", "DO"), concat!("FIX", "ME")] {
-            if holds_word(line, word) {
-                wrong.push(format!("{name}:{number}: `{word}`: do it, or open an issue"));
+            if contains_word(line, word) {
+                violations.push(format!("{name}:{number}: `{word}`: do it, or open an issue"));
             }
         }
     }
-    if Path::new(name).extension().is_none_or(|ending| ending != "rs") {
-        return wrong;
+    if Path::new(name).extension().is_none_or(|extension| extension != "rs") {
+        return violations;
     }
     if !text.starts_with("//!") {
-        wrong.push(format!("{name}: must begin with `//!` and say what it is for"));
+        violations.push(format!("{name}: must begin with a `//!` comment"));
     }
     let length = text.lines().count();
-    if length > LONGEST_FILE {
-        wrong.push(format!("{name}: {length} lines; {LONGEST_FILE} are the most"));
+    if length > MAX_FILE_LINES {
+        violations.push(format!("{name}: {length} lines; the limit is {MAX_FILE_LINES}"));
     }
     for (number, line) in (1..).zip(text.lines()) {
         if is_wide_comment(line) {
-            wrong.push(format!("{name}:{number}: a comment of more than {WIDEST_COMMENT} columns"));
+            violations.push(format!(
+                "{name}:{number}: a comment of more than {MAX_COMMENT_COLUMNS} columns"
+            ));
         }
     }
     let code = code_of(text);
     for (number, line) in (1..).zip(code.lines()) {
-        for (folders, words, why) in FORBIDDEN {
+        for (folders, words, reason) in FORBIDDEN {
             if folders.iter().any(|folder| name.starts_with(folder)) {
-                let found = words.iter().filter(|word| holds_word(line, word));
-                wrong.extend(found.map(|word| format!("{name}:{number}: `{word}`: {why}")));
+                let found = words.iter().filter(|word| contains_word(line, word));
+                violations.extend(found.map(|word| format!("{name}:{number}: `{word}`: {reason}")));
             }
         }
     }
-    wrong
+    violations
 }
 
-/// Whether a line is a comment that is too wide. Rows of tables and links cannot be broken.
+/// True for a comment that is too wide. Table rows and links cannot be broken.
 fn is_wide_comment(line: &str) -> bool {
     let text = line.trim_start();
-    let breaks =
+    let breakable =
         !text.starts_with("//! |") && !text.starts_with("/// |") && !text.contains("](http");
-    text.starts_with("//") && breaks && line.chars().count() > WIDEST_COMMENT
+    text.starts_with("//") && breakable && line.chars().count() > MAX_COMMENT_COLUMNS
 }
 
-/// The code alone, line by line: comments are left out, string and character literals are empty.
+/// The code without comments and without string and character literals, line by line.
 fn code_of(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("r\"") || rest.starts_with("r#") && !code.ends_with(is_of_a_word)
+        } else if rest.starts_with("r\"")
+            || rest.starts_with("r#") && !code.ends_with(is_word_character)
         {
             raw_string(rest)
         } else if c == '"' {
@@ -179,7 +186,7 @@ fn code_of(text: &str) -> String {
     code
 }
 
-/// Length of the literal that `text` begins with, quotes included.
+/// Length of the literal at the start of `text`, with quotes.
 fn literal(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -191,7 +198,7 @@ fn literal(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Length of the raw string that `text` begins with; 1 where it is not one after all (`r#type`).
+/// Length of the raw string at the start of `text`; 1 if it is not a raw string (`r#type`).
 fn raw_string(text: &str) -> usize {
     let hashes = text[1..].chars().take_while(|&c| c == '#').count();
     if !text[1 + hashes..].starts_with('"') {
@@ -202,13 +209,14 @@ fn raw_string(text: &str) -> usize {
     text[body..].find(&end).map_or(text.len(), |at| body + at + end.len())
 }
 
-fn is_of_a_word(c: char) -> bool {
+fn is_word_character(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn holds_word(line: &str, word: &str) -> bool {
+fn contains_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
-        !line[..at].ends_with(is_of_a_word) && !line[at + word.len()..].starts_with(is_of_a_word)
+        !line[..at].ends_with(is_word_character)
+            && !line[at + word.len()..].starts_with(is_word_character)
     })
 }
 
@@ -217,65 +225,68 @@ mod tests {
     use super::{check, code_of};
 
     #[track_caller]
-    fn wrong(name: &str, text: &str, expected: &[&str]) {
+    fn check_reports(name: &str, text: &str, expected: &[&str]) {
         assert_eq!(check(name, text), expected);
     }
 
     #[test]
-    fn good_code_passes() {
+    fn clean_code_passes() {
         let text = "//! Dropout.\nuse crate::{error::Result, plan::{Op, Value}};\n";
-        wrong("crates/klubok-nn/src/layers/dropout.rs", text, &[]);
+        check_reports("crates/klubok-nn/src/layers/dropout.rs", text, &[]);
     }
 
     #[test]
-    fn a_wide_comment_is_found_unless_it_cannot_be_broken() {
+    fn wide_comments_are_reported_unless_unbreakable() {
         let wide = "word ".repeat(20);
         let file = |line: &str| format!("//! A file.\n{line}\nfn f() {{}}\n");
-        let said = ["crates/klubok-nn/src/a.rs:2: a comment of more than 100 columns"];
-        wrong("crates/klubok-nn/src/a.rs", &file(&format!("/// {wide}end")), &said);
+        let expected = ["crates/klubok-nn/src/a.rs:2: a comment of more than 100 columns"];
+        check_reports("crates/klubok-nn/src/a.rs", &file(&format!("/// {wide}end")), &expected);
         for fine in [format!("//! | {wide}|"), format!("/// [x](https://a.b) {wide}"), wide] {
-            wrong("crates/klubok-nn/src/a.rs", &file(&fine), &[]);
+            check_reports("crates/klubok-nn/src/a.rs", &file(&fine), &[]);
         }
     }
 
     #[test]
-    fn words_count_in_code_and_not_in_comments_and_strings() {
+    fn forbidden_words_may_occur_in_comments_and_strings() {
         let text = "//! println\nconst A: &str = \"println\";\nfn f() { println!() }\n";
-        wrong(
+        check_reports(
             "crates/klubok-nn/src/a.rs",
             text,
             &["crates/klubok-nn/src/a.rs:3: `println`: the mathematics logs nothing"],
         );
-        wrong("crates/klubok-train/src/a.rs", text, &[]);
+        check_reports("crates/klubok-train/src/a.rs", text, &[]);
     }
 
     #[test]
-    fn clocks_and_files_are_found_in_a_tree_of_uses() {
+    fn forbidden_words_are_found_in_nested_uses() {
         let text = "//! Tiles.\nuse std::{fs, time::Instant};\n";
         let expected = [
             "crates/klubok-cpu/src/a.rs:2: `fs`: the mathematics does no input or output",
-            "crates/klubok-cpu/src/a.rs:2: `Instant`: nothing that is computed may rest on a \
-             stopwatch",
+            "crates/klubok-cpu/src/a.rs:2: `Instant`: no result may depend on a clock",
         ];
-        wrong("crates/klubok-cpu/src/a.rs", text, &expected);
+        check_reports("crates/klubok-cpu/src/a.rs", text, &expected);
     }
 
     #[test]
-    fn a_file_says_what_it_is_for_and_is_not_too_long() {
-        let expected = "xtask/src/a.rs: must begin with `//!` and say what it is for";
-        wrong("xtask/src/a.rs", "fn f() {}\n", &[expected]);
+    fn files_need_a_module_comment_and_have_a_maximal_length() {
+        let expected = "xtask/src/a.rs: must begin with a `//!` comment";
+        check_reports("xtask/src/a.rs", "fn f() {}\n", &[expected]);
         let text = format!("//! Long.\n{}", "\n".repeat(600));
-        wrong("xtask/src/a.rs", &text, &["xtask/src/a.rs: 601 lines; 600 are the most"]);
+        check_reports("xtask/src/a.rs", &text, &["xtask/src/a.rs: 601 lines; the limit is 600"]);
     }
 
     #[test]
-    fn unfinished_work_is_found_everywhere() {
+    fn unfinished_work_is_reported_in_all_files() {
         let text = concat!("# Plan\nTO", "DO: all\n");
-        wrong("README.md", text, &[concat!("README.md:2: `TO", "DO`: do it, or open an issue")]);
+        check_reports(
+            "README.md",
+            text,
+            &[concat!("README.md:2: `TO", "DO`: do it, or open an issue")],
+        );
     }
 
     #[test]
-    fn literals_of_all_kinds_are_emptied() {
+    fn code_has_no_literals_or_comments() {
         let text = "a('\"', '\\'', \"x\\\"y\", r#\"z\"w\"#, r\"v\") // c\n'life r#type";
         assert_eq!(code_of(text), "a(, , , , ) \n'life #type");
     }

@@ -1,4 +1,5 @@
-//! Programs that the checks need beside the toolchain, built from crates.io into `target/tools`.
+//! Programs for the checks that are not part of the toolchain, built from crates.io into
+//! `target/tools`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,30 +7,30 @@ use anyhow::{Result, bail};
 
 use crate::process::{cargo, command, succeeds};
 
-/// A program on crates.io, at a fixed version: the same code gets the same answer next year.
+/// A program on crates.io at a fixed version, so that results do not change over time.
 pub(crate) struct Tool {
-    /// The crate.
+    /// Name of the crate.
     pub(crate) package: &'static str,
-    /// The program in it.
+    /// Name of its program.
     pub(crate) program: &'static str,
     /// The version.
     pub(crate) version: &'static str,
 }
 
-/// Licences, sources and versions of dependencies.
+/// Checks licences, sources and versions of dependencies.
 pub(crate) const DENY: Tool =
     Tool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2" };
-/// Dependencies that nothing uses.
+/// Finds unused dependencies.
 pub(crate) const MACHETE: Tool =
     Tool { package: "cargo-machete", program: "cargo-machete", version: "0.9.2" };
-/// Misspelt words.
+/// Finds misspelt words.
 pub(crate) const TYPOS: Tool = Tool { package: "typos-cli", program: "typos", version: "1.42.0" };
 
 impl Tool {
-    /// Where the program is, once it is built; the first call takes about a minute a tool.
+    /// Returns the program's path. The first call builds it, about a minute per tool.
     ///
     /// # Errors
-    /// When it cannot be built, which most often means that crates.io cannot be reached.
+    /// When the build fails, mostly because crates.io is unreachable.
     pub(crate) fn path(&self, root: &Path) -> Result<PathBuf> {
         let tools = root.join("target/tools");
         let program = tools.join("bin").join(self.program);
@@ -59,10 +60,10 @@ impl Tool {
     }
 
     fn is_built(&self, root: &Path, program: &Path) -> bool {
-        let said = command(root, program).arg("--version").output();
-        said.is_ok_and(|said| {
-            let words = String::from_utf8_lossy(&said.stdout);
-            words.split_whitespace().any(|word| word == self.version)
+        let output = command(root, program).arg("--version").output();
+        output.is_ok_and(|output| {
+            let text = String::from_utf8_lossy(&output.stdout);
+            text.split_whitespace().any(|word| word == self.version)
         })
     }
 }

@@ -1,69 +1,68 @@
-//! What is trained: a line for each configuration. Four a fault, and as many without one, that
-//! constants may be chosen on; half as many that are held out (`held_out.rs`); and a kind of data
-//! and a kind of network that are held out whole (`whole.rs`).
+//! All configurations of the bench: four for each fault, and as many without one, to tune constants
+//! on; half as many held out (`held_out.rs`); and a held-out kind of data and of network
+//! (`held_out_kinds.rs`).
 
 use anyhow::Result;
 
 use super::{
     fault::{FAULTS, Fault},
-    faulty, healthy, held_out,
+    faulty, healthy, held_out, held_out_kinds,
     settings::Settings,
-    whole,
 };
 
-/// Under the settings of every configuration: everything is done to the end and nothing helps.
+/// Settings that every configuration starts from: all epochs, without schedule or early stopping.
 const PLAIN: &str = "threads=1 hidden=64,32 epochs=30 batch_size=32 schedule=constant warmup_epochs=0 \
                      early_stopping=false";
 
-/// What a configuration may be used for. Groups are reported apart: the further one lies from what
-/// constants were chosen on, the more its shares say of a person's own data.
+/// The permitted use of a configuration. Groups are reported separately: the further a group lies
+/// from the tuning configurations, the more its shares predict for a user's own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// Constants may be chosen by it.
-    ChosenOn,
-    /// It has settings of its own, on kinds of data that constants are chosen on too.
+    /// Constants may be tuned on it.
+    Tuning,
+    /// Its settings are its own; its kinds of data are those of the tuning configurations.
     HeldOut,
-    /// Its kind of data is used nowhere else.
-    DataWhole,
-    /// Its kind of network is used nowhere among those that constants are chosen on.
-    NetworkWhole,
+    /// No other configuration uses its kind of data.
+    HeldOutData,
+    /// No tuning configuration uses its kind of network.
+    HeldOutNetwork,
 }
 
 impl Group {
-    /// All of them, in the order of the tables.
+    /// All groups, in the order of the tables.
     pub(crate) const ALL: [Self; 4] =
-        [Self::ChosenOn, Self::HeldOut, Self::DataWhole, Self::NetworkWhole];
+        [Self::Tuning, Self::HeldOut, Self::HeldOutData, Self::HeldOutNetwork];
 
-    /// Its name in tables.
+    /// Name in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::ChosenOn => "chosen on",
+            Self::Tuning => "tuning",
             Self::HeldOut => "held out",
-            Self::DataWhole => "data set held out whole",
-            Self::NetworkWhole => "network held out whole",
+            Self::HeldOutData => "held-out data",
+            Self::HeldOutNetwork => "held-out network",
         }
     }
 
-    /// Whether no constant may be chosen by it.
+    /// True unless constants may be tuned on it.
     pub(crate) fn held_out(self) -> bool {
-        self != Self::ChosenOn
+        self != Self::Tuning
     }
 
     fn faulty(self) -> &'static [faulty::Line] {
         match self {
-            Self::ChosenOn => faulty::FAULTY,
+            Self::Tuning => faulty::FAULTY,
             Self::HeldOut => held_out::FAULTY,
-            Self::DataWhole => whole::DATA_FAULTY,
-            Self::NetworkWhole => whole::NETWORK_FAULTY,
+            Self::HeldOutData => held_out_kinds::DATA_FAULTY,
+            Self::HeldOutNetwork => held_out_kinds::NETWORK_FAULTY,
         }
     }
 
-    fn healthy(self) -> &'static [healthy::Line] {
+    fn healthy(self) -> &'static [healthy::Sweep] {
         match self {
-            Self::ChosenOn => healthy::HEALTHY,
+            Self::Tuning => healthy::HEALTHY,
             Self::HeldOut => held_out::HEALTHY,
-            Self::DataWhole => whole::DATA_HEALTHY,
-            Self::NetworkWhole => whole::NETWORK_HEALTHY,
+            Self::HeldOutData => held_out_kinds::DATA_HEALTHY,
+            Self::HeldOutNetwork => held_out_kinds::NETWORK_HEALTHY,
         }
     }
 }
@@ -71,22 +70,22 @@ impl Group {
 /// A training with a fault, or without one.
 #[derive(Debug, Clone)]
 pub(crate) struct Configuration {
-    /// What is planted.
+    /// The planted fault.
     pub(crate) fault: Option<Fault>,
-    /// Which of those with this fault, from 1.
+    /// Number among the configurations with this fault, from 1.
     pub(crate) number: usize,
     /// A line for [`super::spec::Spec`], or `demo:NAME`.
     pub(crate) data: &'static str,
-    /// What it is trained with.
+    /// The settings of the training.
     pub(crate) settings: Settings,
-    /// The same without the fault, where the fault shows by the difference.
+    /// Settings without the fault, where only a comparison with that training shows the fault.
     pub(crate) cure: Option<Settings>,
-    /// What it may be used for.
+    /// The permitted use.
     pub(crate) group: Group,
 }
 
 impl Configuration {
-    /// Name of the fault, and number.
+    /// Name of the fault and number.
     pub(crate) fn name(&self) -> String {
         format!("{}-{:02}", self.fault.map_or("healthy", Fault::name), self.number)
     }
@@ -115,11 +114,12 @@ pub(crate) fn all() -> Result<Vec<Configuration>> {
             });
         }
     }
-    let own = Group::ALL
-        .into_iter()
-        .flat_map(|group| group.healthy().iter().map(move |line| (line, group)));
-    for (number, (&(data, settings), group)) in (1..).zip(own) {
-        let settings = Settings::read(&[PLAIN, settings])?;
+    let own = Group::ALL.into_iter().flat_map(|group| {
+        let sweeps = group.healthy().iter();
+        sweeps.flat_map(move |&(settings, sets)| sets.iter().map(move |set| (settings, set, group)))
+    });
+    for (number, (settings, &(data, required), group)) in (1..).zip(own) {
+        let settings = Settings::read(&[PLAIN, settings, required])?;
         all.push(Configuration { fault: None, number, data, settings, cure: None, group });
     }
     Ok(all)
@@ -134,13 +134,13 @@ mod tests {
         *,
     };
 
-    /// How many there are of a group with this fault, or without one.
-    fn of(all: &[Configuration], group: Group, fault: Option<Fault>) -> usize {
+    /// Number of configurations of a group with this fault, or without one.
+    fn count(all: &[Configuration], group: Group, fault: Option<Fault>) -> usize {
         all.iter().filter(|one| one.group == group && one.fault == fault).count()
     }
 
     #[test]
-    fn there_are_enough_of_each_and_every_line_is_read() {
+    fn there_are_enough_configurations_and_all_lines_parse() {
         let all = all().unwrap();
         let faulty = all.iter().filter(|one| one.fault.is_some()).count();
         assert!(faulty >= 60 && all.len() - faulty >= 60, "{faulty} of {}", all.len());
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn some_of_each_fault_are_held_out_with_settings_of_their_own() {
+    fn held_out_configurations_cover_each_fault_and_share_no_settings() {
         let all = all().unwrap();
         for (fault, ..) in FAULTS {
-            assert_eq!(of(&all, Group::HeldOut, Some(fault)), 2, "{}", fault.name());
+            assert_eq!(count(&all, Group::HeldOut, Some(fault)), 2, "{}", fault.name());
         }
-        assert_eq!(of(&all, Group::HeldOut, None), 40);
+        assert_eq!(count(&all, Group::HeldOut, None), 40);
         let settings = |held_out| {
             let of = all.iter().filter(move |one| one.group.held_out() == held_out);
             of.map(|one| one.settings.flags()).collect::<BTreeSet<_>>()
@@ -168,24 +168,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_out_whole_is_of_a_kind_that_nothing_was_chosen_on() {
+    fn tuning_configurations_never_use_the_held_out_kinds() {
         let all = all().unwrap();
         for (fault, name, ..) in FAULTS {
-            // Units of mish have no end that they could saturate at.
+            // Mish has no bound at which units could saturate.
             let network = usize::from(fault != Fault::SaturatedUnits);
-            assert_eq!(of(&all, Group::DataWhole, Some(fault)), 1, "{name}");
-            assert_eq!(of(&all, Group::NetworkWhole, Some(fault)), network, "{name}");
+            assert_eq!(count(&all, Group::HeldOutData, Some(fault)), 1, "{name}");
+            assert_eq!(count(&all, Group::HeldOutNetwork, Some(fault)), network, "{name}");
         }
-        assert_eq!(of(&all, Group::DataWhole, None), 20);
-        assert_eq!(of(&all, Group::NetworkWhole, None), 20);
+        assert_eq!(count(&all, Group::HeldOutData, None), 20);
+        assert_eq!(count(&all, Group::HeldOutNetwork, None), 20);
         for one in &all {
             let spots = one.data.parse::<Spec>().is_ok_and(|spec| spec.kind == Kind::Spots);
-            assert_eq!(spots, one.group == Group::DataWhole, "{}", one.name());
-            let all_mish = [Some(&one.settings), one.cure.as_ref()].into_iter().flatten();
-            let mish: Vec<_> = all_mish.map(|it| it.get("activation") == Some("mish")).collect();
+            assert_eq!(spots, one.group == Group::HeldOutData, "{}", one.name());
+            let own = [Some(&one.settings), one.cure.as_ref()].into_iter().flatten();
+            let mish: Vec<_> = own.map(|it| it.get("activation") == Some("mish")).collect();
             match one.group {
-                Group::NetworkWhole => assert!(!mish.contains(&false), "{}", one.name()),
-                // No constant was chosen by those that have it there.
+                Group::HeldOutNetwork => assert!(!mish.contains(&false), "{}", one.name()),
+                // Healthy ones may use mish: no constant was tuned on them.
                 Group::HeldOut => assert!(one.fault.is_none() || !mish[0], "{}", one.name()),
                 _ => assert!(!mish.contains(&true), "{}", one.name()),
             }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_are_the_same() {
+    fn all_configurations_differ() {
         let all = all().unwrap();
         let lines: BTreeSet<_> = all.iter().map(|c| (c.data, c.settings.flags())).collect();
         assert_eq!(lines.len(), all.len());

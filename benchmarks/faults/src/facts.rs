@@ -1,4 +1,4 @@
-//! What is true of a data set, counted from its pictures and labels alone.
+//! Facts about a data set, counted from its pictures and labels alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::{Drawn, Part};
 
-/// Pictures of a part that are compared with all others to find the nearest.
-const COMPARED: usize = 200;
+/// Number of pictures at most that are classified by their nearest neighbour.
+const MAX_COMPARED: usize = 200;
 
-/// What is true of a data set.
+/// Facts about a data set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Facts {
-    /// Share of the largest class of the training part: what guessing reaches.
+    /// Share of the largest training class: the chance accuracy.
     pub(crate) largest_class: f64,
     /// Number of classes.
     pub(crate) classes: usize,
-    /// Pictures in the validation part (or the training part, where that is all there is).
+    /// Number of validation pictures (of training pictures without a validation set).
     pub(crate) val: usize,
     /// Share of pixels with the same value in all training pictures.
     pub(crate) constant: f64,
-    /// Share of validation pictures that are in the training part too; without a validation part,
-    /// share of pictures that are there more than once.
+    /// Share of validation pictures that are in the training set too; without a validation set,
+    /// share of pictures that occur more than once.
     pub(crate) copies: f64,
-    /// Share of training pictures that are there under another label too.
+    /// Share of training pictures that occur under another label too.
     pub(crate) clashes: f64,
-    /// How often the nearest training picture has the label of a validation picture.
+    /// Accuracy of the nearest training picture as a classifier of validation pictures.
     pub(crate) neighbour: f64,
-    /// Mean, deviation, least and greatest of all training pixels.
+    /// Mean, standard deviation, minimum and maximum of all training pixels.
     pub(crate) pixels: [f64; 4],
 }
 
-/// Counts what is true of a data set.
+/// Counts the facts about a data set.
 pub(crate) fn facts(drawn: &Drawn) -> Facts {
     let Drawn { train, val } = drawn;
     let mut labels: BTreeMap<&[u8], BTreeSet<u8>> = BTreeMap::new();
@@ -40,18 +40,18 @@ pub(crate) fn facts(drawn: &Drawn) -> Facts {
         labels.entry(picture).or_default().insert(*label);
         *times.entry(picture).or_default() += 1;
     }
-    let of_train = |is: &dyn Fn(&[u8]) -> bool| share(&train.pictures, is);
+    let train_share = |is: &dyn Fn(&[u8]) -> bool| share(&train.pictures, is);
     Facts {
         largest_class: largest_class(&train.labels),
         classes: train.labels.iter().collect::<BTreeSet<_>>().len(),
         val: if val.labels.is_empty() { train.labels.len() } else { val.labels.len() },
         constant: constant(&train.pictures),
         copies: if val.pictures.is_empty() {
-            of_train(&|picture| times[picture] > 1)
+            train_share(&|picture| times[picture] > 1)
         } else {
             share(&val.pictures, &|picture| times.contains_key(picture))
         },
-        clashes: of_train(&|picture| labels[picture].len() > 1),
+        clashes: train_share(&|picture| labels[picture].len() > 1),
         neighbour: neighbour(train, val),
         pixels: pixels(&train.pictures),
     }
@@ -74,11 +74,11 @@ fn constant(pictures: &[Vec<u8>]) -> f64 {
     (0..first.len()).filter(same).count() as f64 / first.len().max(1) as f64
 }
 
-/// Accuracy of the nearest neighbour; without a validation part the second half is held against the
-/// first.
+/// Accuracy of the nearest neighbour; without a validation set the first half of the training set
+/// classifies the second.
 fn neighbour(train: &Part, val: &Part) -> f64 {
     let half = train.labels.len() / 2;
-    let (known, asked, truth) = if val.labels.is_empty() {
+    let (known, queries, truth) = if val.labels.is_empty() {
         (&train.pictures[..half], &train.pictures[half..], &train.labels[half..])
     } else {
         (&train.pictures[..], &val.pictures[..], &val.labels[..])
@@ -86,12 +86,12 @@ fn neighbour(train: &Part, val: &Part) -> f64 {
     let distance = |a: &[u8], b: &[u8]| -> u64 {
         a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum()
     };
-    let right = |(picture, label): &(&Vec<u8>, &u8)| {
+    let correct = |(picture, label): &(&Vec<u8>, &u8)| {
         let nearest = (0..known.len()).min_by_key(|&i| distance(&known[i], picture));
         nearest.is_some_and(|i| train.labels[i] == **label)
     };
-    let count = asked.len().min(COMPARED);
-    asked.iter().zip(truth).take(count).filter(right).count() as f64 / count.max(1) as f64
+    let count = queries.len().min(MAX_COMPARED);
+    queries.iter().zip(truth).take(count).filter(correct).count() as f64 / count.max(1) as f64
 }
 
 fn pixels(pictures: &[Vec<u8>]) -> [f64; 4] {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn four_pictures_are_counted_by_hand() {
+    fn facts_about_four_pictures_match_hand_counts() {
         let train = part(&[[0, 7], [0, 9], [0, 9], [0, 3]], &[0, 0, 1, 0]);
         let val = part(&[[0, 3], [0, 8]], &[0, 0]);
         let found = facts(&Drawn { train, val });

@@ -1,6 +1,6 @@
-//! The faults that are planted, and which verdicts count as naming each.
+//! The planted faults, the verdicts that name each, and the evidence of each in a run.
 
-/// Something that is planted in a training.
+/// A planted fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     DeadUnits,
@@ -8,89 +8,91 @@ pub(crate) enum Fault {
     VanishingGradients,
     ExplodingGradients,
     UpdateRatio,
-    /// The loss explodes.
+    /// The learning rate makes the loss explode.
     RateExplodes,
-    /// The loss stays at ln(classes), and a layer's activity goes to 0.
+    /// The learning rate kills units: the loss stays at ln(classes), and a layer's activity goes to
+    /// 0.
     RateKills,
     RateTooLow,
     OscillatingLoss,
     SlowConvergence,
-    OverFitting,
-    OverConfidence,
-    UnderFitting,
+    Overfitting,
+    Overconfidence,
+    Underfitting,
     NotNormalised,
     ConstantInputs,
     ClassImbalance,
     ShuffledLabels,
     Duplicates,
     Contradictions,
-    TooSmall,
+    NetworkTooSmall,
     IgnoresInput,
 }
 
-/// A fault, its name in tables, the verdicts that name it, and how a run shows that it is there.
-type About = (Fault, &'static str, &'static [&'static str], &'static str);
+/// A fault, its name in tables, the verdicts that name it, and its evidence in a run.
+type Description = (Fault, &'static str, &'static [&'static str], &'static str);
 
 /// All faults in the order of the tables.
-pub(crate) const FAULTS: [About; 21] = [
+pub(crate) const FAULTS: [Description; 21] = [
     (
         Fault::DeadUnits,
         "dead_units",
         &["dead_units", "learning_rate_kills_network"],
-        "the loss does not end exploded, and at the end at least 3 units of 10 of a hidden layer say the same to all training pictures",
+        "the loss does not end exploded, and at the end at least 3 in 10 units of a hidden layer have the same output \
+         for all training pictures",
     ),
     (
         Fault::SaturatedUnits,
         "saturated_units",
         &["saturated_units"],
-        "the loss does not end exploded, and at the end at least half of the units of a hidden layer are within 1 % of an end of their range for 9 \
-         pictures of 10",
+        "the loss does not end exploded, and at the end at least half of the units of a hidden layer are within 1 % of \
+         a bound of their range for 9 in 10 pictures",
     ),
     (
         Fault::VanishingGradients,
         "vanishing_gradients",
         &["vanishing_gradients"],
-        "in the first half of the epochs the first layer's gradient is at the median below 1/1000 of the last's, \
-         and at the end less than a third of the way from guessing to the cured run's accuracy is done",
+        "in the first half of the epochs the median ratio of the first layer's gradient to the last's is below 1/1000, \
+         and accuracy ends less than a third of the way from chance level to that of the cured run",
     ),
     (
         Fault::ExplodingGradients,
         "exploding_gradients",
         &["exploding_gradients", "diverging", "learning_rate_too_high"],
-        "the gradient's norm is at the median above 100, or no longer a number",
+        "the gradient's median norm is above 100 or not a number",
     ),
     (
         Fault::UpdateRatio,
         "update_ratio",
         &["update_ratio", "learning_rate_too_low", "learning_rate_too_high"],
-        "a hidden layer's ratio is at the median above 0.03 or below 0.00001, and the cured run's lowest validation \
-         loss is at least 5 % and 0.03 lower",
+        "the median update ratio of a hidden layer is above 0.03 or below 0.00001, and the cured run's lowest \
+         validation loss is at least 5 % and 0.03 lower",
     ),
     (
         Fault::RateExplodes,
         "rate_explodes",
         &["learning_rate_too_high", "diverging"],
-        "the run stopped as diverged, or its training loss rose above 3 times that of epoch 0",
+        "the run stopped as diverged, or its training loss exceeded 3 times that of epoch 0",
     ),
     (
         Fault::RateKills,
         "rate_kills",
         &["learning_rate_kills_network", "dead_units"],
-        "in the last third the training loss is within 10 % of what guessing gives, and at the end less than 1 output \
-         of 20 of a hidden layer is above 0",
+        "in the last third the training loss is within 10 % of chance level, and at the end less than 1 in 20 outputs \
+         of a hidden layer is above 0",
     ),
     (
         Fault::RateTooLow,
         "rate_too_low",
         &["learning_rate_too_low", "update_ratio"],
-        "the cured run's training loss ends below half",
+        "the cured run's training loss ends below half of the run's own",
     ),
     (
         Fault::OscillatingLoss,
         "oscillating_loss",
         &["oscillating_loss"],
-        "in the second half the training loss rises in 3 to 7 epochs of 10, by 10 % of its mean from epoch to epoch, \
-         and the cured run's ends below 0.7 of that mean",
+        "in the second half the training loss increases in 3 to 7 of 10 epochs, changes by 10 % of its mean from epoch \
+         to epoch, and the cured run's ends below 0.7 of that mean",
     ),
     (
         Fault::SlowConvergence,
@@ -99,93 +101,93 @@ pub(crate) const FAULTS: [About; 21] = [
         "the cured run's lowest validation loss is at least 15 % and 0.03 lower, or its accuracy 3 points higher",
     ),
     (
-        Fault::OverFitting,
+        Fault::Overfitting,
         "over_fitting",
         &["over_fitting"],
-        "the smoothed validation loss ends 10 % above its minimum, which is in the first two thirds, while the \
-         training loss fell, and validation accuracy fell since by more than half a standard error",
+        "the smoothed validation loss ends 10 % above its minimum, which lies in the first two thirds; since then the \
+         training loss decreased, and validation accuracy decreased by more than half a standard error",
     ),
     (
-        Fault::OverConfidence,
+        Fault::Overconfidence,
         "over_confidence",
         &["over_confidence"],
-        "the same, but validation accuracy rose since by more than half a standard error",
+        "as for over_fitting, but validation accuracy increased by more than half a standard error",
     ),
     (
-        Fault::UnderFitting,
+        Fault::Underfitting,
         "under_fitting",
         &["under_fitting", "network_too_small"],
-        "the training loss falls by less than 5 % in the last third, and the cured run gets 10 points more of the \
-         training pictures right",
+        "the training loss decreases by less than 5 % in the last third, and the cured run's training accuracy is 10 \
+         points higher",
     ),
     (
         Fault::NotNormalised,
         "input_not_normalised",
         &["input_not_normalised"],
-        "the network is fed numbers whose mean or deviation is above 10",
+        "the mean or standard deviation of the network's inputs is above 10",
     ),
     (
         Fault::ConstantInputs,
         "constant_inputs",
         &["constant_inputs"],
-        "at least 3 pixels of 10 are the same in all training pictures",
+        "at least 3 in 10 pixels are the same in all training pictures",
     ),
     (
         Fault::ClassImbalance,
         "class_imbalance",
         &["class_imbalance"],
-        "the largest class is at least 5 times as large as an even share of the rest",
+        "the largest class is at least 5 times the mean size of the others",
     ),
     (
         Fault::ShuffledLabels,
         "shuffled_labels",
         &["labels_look_shuffled"],
-        "nearest neighbours tell the class no better than guessing (within 3 standard errors), nor does the network",
+        "neither nearest neighbours nor the network predict the class better than chance (within 3 standard errors)",
     ),
     (
         Fault::Duplicates,
         "duplicates",
         &["duplicates_across_parts"],
-        "at least 1 validation picture of 50 is in the training part",
+        "at least 1 in 50 validation pictures is in the training set",
     ),
     (
         Fault::Contradictions,
         "contradictions",
         &["contradicting_labels"],
-        "at least 1 training picture of 100 is there under another label",
+        "at least 1 in 100 training pictures occurs under another label too",
     ),
     (
-        Fault::TooSmall,
+        Fault::NetworkTooSmall,
         "network_too_small",
         &["network_too_small"],
-        "the cured run gets 20 points more of the training pictures right",
+        "the cured run's training accuracy is 20 points higher",
     ),
     (
         Fault::IgnoresInput,
         "ignores_input",
         &["predictions_ignore_input"],
-        "at the end no class's probability deviates over the pictures by more than 0.001",
+        "at the end the standard deviation of every class probability over the pictures is below 0.001",
     ),
 ];
 
 impl Fault {
-    fn about(self) -> &'static About {
+    fn description(self) -> &'static Description {
         &FAULTS[self as usize]
     }
 
-    /// Its name in tables.
+    /// Name in tables.
     pub(crate) fn name(self) -> &'static str {
-        self.about().1
+        self.description().1
     }
 
-    /// The verdicts that name it.
+    /// The verdicts that name the fault.
     pub(crate) fn verdicts(self) -> &'static [&'static str] {
-        self.about().2
+        self.description().2
     }
 
-    /// How a run shows that it is there.
-    pub(crate) fn sign(self) -> &'static str {
-        self.about().3
+    /// The evidence of the fault in a run.
+    pub(crate) fn evidence(self) -> &'static str {
+        self.description().3
     }
 }
 
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_faults() {
-        assert!(FAULTS.iter().all(|about| about.0.name() == about.1));
+    fn the_table_has_the_order_of_the_enum() {
+        assert!(FAULTS.iter().all(|(fault, name, ..)| fault.name() == *name));
     }
 }

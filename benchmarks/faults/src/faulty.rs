@@ -1,14 +1,14 @@
-//! Configurations with one planted fault: data, settings, and settings that would cure it, where
-//! its presence is told by the difference.
+//! Configurations with one planted fault: data, settings, and the settings that cure it where only
+//! a comparison with the cured run shows the fault.
 
 use super::fault::Fault::{
     self, ClassImbalance, ConstantInputs, Contradictions, DeadUnits, Duplicates,
-    ExplodingGradients, IgnoresInput, NotNormalised, OscillatingLoss, OverConfidence, OverFitting,
-    RateExplodes, RateKills, RateTooLow, SaturatedUnits, ShuffledLabels, SlowConvergence, TooSmall,
-    UnderFitting, UpdateRatio, VanishingGradients,
+    ExplodingGradients, IgnoresInput, NetworkTooSmall, NotNormalised, OscillatingLoss,
+    Overconfidence, Overfitting, RateExplodes, RateKills, RateTooLow, SaturatedUnits,
+    ShuffledLabels, SlowConvergence, Underfitting, UpdateRatio, VanishingGradients,
 };
 
-/// A fault, the data, the settings, and those that cure it.
+/// A fault, the data, the settings, and the settings that cure it (may be empty).
 pub(crate) type Line = (Fault, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
@@ -53,18 +53,18 @@ pub(crate) const FAULTY: &[Line] = &[
     (SlowConvergence, "stripes", "optimizer=sgd learning_rate=0.002 epochs=20", "epochs=100"),
     (SlowConvergence, "rings n=800 classes=3 side=10", "optimizer=adam learning_rate=0.0001 epochs=15", "epochs=100"),
     (SlowConvergence, "textures n=1000", "optimizer=adamw learning_rate=0.0002 epochs=12 hidden=128,64", "epochs=50"),
-    (OverFitting, "glyphs labels=0.3 gap=3", "optimizer=adam learning_rate=0.002 epochs=60", ""),
-    (OverFitting, "glyphs labels=0.3 gap=3 n=300", "optimizer=sgd learning_rate=0.1 hidden=128,64 epochs=80", ""),
-    (OverFitting, "stripes labels=0.3 classes=2", "optimizer=adamw learning_rate=0.001 hidden=256,128 epochs=60", ""),
-    (OverFitting, "glyphs labels=0.4 classes=2", "optimizer=rmsprop learning_rate=0.001 activation=tanh init=glorot epochs=60", ""),
-    (OverConfidence, "textures n=400 noise=1.2 gap=6 val=2000", "optimizer=adam learning_rate=0.003 hidden=256,128 epochs=80", ""),
-    (OverConfidence, "demo:cats-dogs-small", "optimizer=adam learning_rate=0.001 hidden=128,64 epochs=30", ""),
-    (OverConfidence, "textures n=500 noise=1.5 gap=7 side=10 val=2000", "optimizer=sgd learning_rate=0.1 hidden=256,128 epochs=80", ""),
-    (OverConfidence, "textures n=300 classes=2 noise=1.2 gap=5 val=2000", "optimizer=adamw learning_rate=0.002 hidden=256,128 epochs=100", ""),
-    (UnderFitting, "stripes n=4000", "hidden=- epochs=20", "hidden=128,64"),
-    (UnderFitting, "stripes n=3000 classes=4", "hidden=2 optimizer=adam learning_rate=0.003 epochs=20", "hidden=128,64"),
-    (UnderFitting, "glyphs", "l2=1 optimizer=sgd learning_rate=0.02 epochs=40", "l2=0"),
-    (UnderFitting, "textures n=4000", "activation=identity optimizer=adam epochs=20", "activation=relu"),
+    (Overfitting, "glyphs labels=0.3 gap=3", "optimizer=adam learning_rate=0.002 epochs=60", ""),
+    (Overfitting, "glyphs labels=0.3 gap=3 n=300", "optimizer=sgd learning_rate=0.1 hidden=128,64 epochs=80", ""),
+    (Overfitting, "stripes labels=0.3 classes=2", "optimizer=adamw learning_rate=0.001 hidden=256,128 epochs=60", ""),
+    (Overfitting, "glyphs labels=0.4 classes=2", "optimizer=rmsprop learning_rate=0.001 activation=tanh init=glorot epochs=60", ""),
+    (Overconfidence, "textures n=400 noise=1.2 gap=6 val=2000", "optimizer=adam learning_rate=0.003 hidden=256,128 epochs=80", ""),
+    (Overconfidence, "demo:cats-dogs-small", "optimizer=adam learning_rate=0.001 hidden=128,64 epochs=30", ""),
+    (Overconfidence, "textures n=500 noise=1.5 gap=7 side=10 val=2000", "optimizer=sgd learning_rate=0.1 hidden=256,128 epochs=80", ""),
+    (Overconfidence, "textures n=300 classes=2 noise=1.2 gap=5 val=2000", "optimizer=adamw learning_rate=0.002 hidden=256,128 epochs=100", ""),
+    (Underfitting, "stripes n=4000", "hidden=- epochs=20", "hidden=128,64"),
+    (Underfitting, "stripes n=3000 classes=4", "hidden=2 optimizer=adam learning_rate=0.003 epochs=20", "hidden=128,64"),
+    (Underfitting, "glyphs", "l2=1 optimizer=sgd learning_rate=0.02 epochs=40", "l2=0"),
+    (Underfitting, "textures n=4000", "activation=identity optimizer=adam epochs=20", "activation=relu"),
     (NotNormalised, "glyphs", "normalize=false optimizer=adam", ""),
     (NotNormalised, "blobs", "normalize=false optimizer=sgd learning_rate=0.01", ""),
     (NotNormalised, "stripes side=10", "normalize=false optimizer=adamw activation=tanh init=glorot", ""),
@@ -89,10 +89,10 @@ pub(crate) const FAULTY: &[Line] = &[
     (Contradictions, "blobs clash=0.03", "optimizer=sgd", ""),
     (Contradictions, "stripes clash=0.2 n=300", "optimizer=adamw hidden=128", ""),
     (Contradictions, "moons clash=0.15 pictures=true side=10", "optimizer=adam size=10", ""),
-    (TooSmall, "glyphs classes=8 n=600", "hidden=1 optimizer=adam learning_rate=0.003", "hidden=128,64"),
-    (TooSmall, "blobs classes=10 n=800", "hidden=1,1 optimizer=adam learning_rate=0.003 activation=tanh init=glorot", "hidden=128"),
-    (TooSmall, "stripes classes=6 n=600", "hidden=2 optimizer=sgd learning_rate=0.05", "hidden=128,64"),
-    (TooSmall, "textures n=600 classes=4 side=12", "hidden=32,1 optimizer=adamw", "hidden=128,64"),
+    (NetworkTooSmall, "glyphs classes=8 n=600", "hidden=1 optimizer=adam learning_rate=0.003", "hidden=128,64"),
+    (NetworkTooSmall, "blobs classes=10 n=800", "hidden=1,1 optimizer=adam learning_rate=0.003 activation=tanh init=glorot", "hidden=128"),
+    (NetworkTooSmall, "stripes classes=6 n=600", "hidden=2 optimizer=sgd learning_rate=0.05", "hidden=128,64"),
+    (NetworkTooSmall, "textures n=600 classes=4 side=12", "hidden=32,1 optimizer=adamw", "hidden=128,64"),
     (IgnoresInput, "glyphs", "init=zeros optimizer=adam", ""),
     (IgnoresInput, "blobs classes=3", "l1=0.1 optimizer=sgd learning_rate=0.02", ""),
     (IgnoresInput, "stripes side=10", "weight_decay=50 optimizer=adamw learning_rate=0.01", ""),

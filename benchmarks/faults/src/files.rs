@@ -1,4 +1,4 @@
-//! Writes a drawn data set where klubok can read it: IDX files, or folders of BMP pictures.
+//! Writes a generated data set for klubok: IDX files, or folders of BMP pictures.
 
 use std::path::{Path, PathBuf};
 
@@ -6,37 +6,37 @@ use anyhow::Result;
 
 use super::draw::{Drawn, Part};
 
-/// Where a data set lies.
+/// Paths of a data set.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
-    /// What `klubok train` is given.
+pub(crate) struct Location {
+    /// The argument of `klubok train`.
     pub(crate) data: PathBuf,
-    /// What it is given as `--val`.
+    /// The value of `--val`.
     pub(crate) val: Option<PathBuf>,
 }
 
-/// Writes a data set into `folder`; what is there is left as it is.
+/// Writes a data set into `folder`, unless it exists already.
 ///
 /// # Errors
-/// When something cannot be written.
-pub(crate) fn write(drawn: &Drawn, side: usize, pictures: bool, folder: &Path) -> Result<Place> {
+/// When a file cannot be written.
+pub(crate) fn write(drawn: &Drawn, side: usize, pictures: bool, folder: &Path) -> Result<Location> {
     let val = (!drawn.val.labels.is_empty()).then(|| folder.join("val"));
-    let place = Place { data: folder.join("train"), val };
+    let location = Location { data: folder.join("train"), val };
     if folder.exists() {
-        return Ok(place);
+        return Ok(location);
     }
-    // Two writers of the same set may meet: each fills a folder of its own, and the first one's is
-    // kept.
+    // Two threads may write the same set: each fills a folder of its own, and the first rename
+    // wins.
     let own = folder.with_extension(format!("{:?}", std::thread::current().id()));
     let write = if pictures { write_pictures } else { write_idx };
     write(&drawn.train, side, &own.join("train"))?;
-    if place.val.is_some() {
+    if location.val.is_some() {
         write(&drawn.val, side, &own.join("val"))?;
     }
     if fs_err::rename(&own, folder).is_err() {
         fs_err::remove_dir_all(&own)?;
     }
-    Ok(place)
+    Ok(location)
 }
 
 fn write_idx(part: &Part, side: usize, folder: &Path) -> Result<()> {
@@ -47,8 +47,7 @@ fn write_idx(part: &Part, side: usize, folder: &Path) -> Result<()> {
     Ok(fs_err::write(folder.join("train-labels-idx1-ubyte"), idx(&[count], &part.labels))?)
 }
 
-/// A file of bytes with these dimensions: 0, 0, 8 for bytes, their number, the dimensions, the
-/// bytes.
+/// An IDX file of bytes: 0, 0, 8 for unsigned bytes, number of dimensions, dimensions, values.
 fn idx(dimensions: &[usize], values: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, dimensions.len() as u8];
     dimensions.iter().for_each(|&n| file.extend((n as u32).to_be_bytes()));
@@ -65,8 +64,7 @@ fn write_pictures(part: &Part, side: usize, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A picture of 24 bits a pixel, its rows from the bottom up, each filled up to a multiple of 4
-/// bytes.
+/// A BMP picture of 24 bits a pixel: rows from bottom to top, each padded to a multiple of 4 bytes.
 fn bmp(picture: &[u8], side: usize) -> Vec<u8> {
     let row = (3 * side).next_multiple_of(4);
     let (header, size) = (54u32, (row * side) as u32);
@@ -90,12 +88,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idx_file_is_written_by_hand() {
+    fn an_idx_file_matches_its_bytes_by_hand() {
         assert_eq!(idx(&[2, 1], &[7, 9]), [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 7, 9]);
     }
 
     #[test]
-    fn a_bmp_has_its_rows_from_the_bottom_up() {
+    fn a_bmp_has_padded_rows_from_bottom_to_top() {
         let file = bmp(&[1, 2, 3, 4], 2);
         assert_eq!((file.len(), &file[..2]), (54 + 16, &b"BM"[..]));
         assert_eq!(file[54..], [3, 3, 3, 4, 4, 4, 0, 0, 1, 1, 1, 2, 2, 2, 0, 0]);

@@ -1,96 +1,44 @@
 //! Configurations without a fault: data that can be learnt, and settings that learn it. Each line
-//! of settings is tried on six kinds of data, easy and hard: overlapping classes, some wrong
-//! labels, a larger class, a frame of constant pixels, picture files.
+//! of settings is tried on six data sets, easy and hard: overlapping classes, some wrong labels, a
+//! larger class, a frame of constant pixels, picture files.
 
-/// The data and the settings.
-pub(crate) type Line = (&'static str, &'static str);
+/// A data set: a line for [`super::spec::Spec`] or `demo:NAME`, and the settings that it requires.
+pub(crate) type Data = (&'static str, &'static str);
+
+/// Settings, and the data sets to train on with them.
+pub(crate) type Sweep = (&'static str, &'static [Data]);
+
+const GLYPHS: Data = ("glyphs gap=7 n=1500", "");
+const STRIPES: Data = ("stripes gap=5 n=2000 noise=0.3", "");
+const RINGS: Data = ("rings n=2000 side=10 gap=6", "");
+const TEN_GLYPHS: Data = ("glyphs classes=10 gap=5 n=4000 val=1000", "");
+const NOISY_STRIPES: Data = ("stripes classes=2 gap=3 n=4000 noise=0.6", "");
+const UNEVEN_BLOBS: Data = ("blobs gap=4 first=0.4 n=2000", "");
+const BLOBS: Data = ("blobs gap=5 n=1500", "");
+const MOONS: Data = ("moons n=1500 side=10 gap=6", "");
+const TEXTURES: Data = ("textures n=3000 gap=6 noise=0.3", "");
+const OVERLAPPING_BLOBS: Data = ("blobs classes=3 gap=2.5 n=4000 val=1000", "");
+const MISLABELLED_GLYPHS: Data = ("glyphs gap=6 labels=0.1 n=4000 val=1000", "");
+const FRAMED_GLYPHS: Data = ("glyphs gap=6 constant=0.1 n=1500", "");
+const GLYPH_FILES: Data = ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "size=8");
+const SPIRALS: Data = ("demo:spirals", "");
 
 #[rustfmt::skip]
-pub(crate) const HEALTHY: &[Line] = &[
-    ("glyphs gap=7 n=1500", "optimizer=adam learning_rate=0.001 epochs=20"),
-    ("stripes gap=5 n=2000 noise=0.3", "optimizer=adam learning_rate=0.001 epochs=20"),
-    ("rings n=2000 side=10 gap=6", "optimizer=adam learning_rate=0.001 epochs=20"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "optimizer=adam learning_rate=0.001 epochs=20"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "optimizer=adam learning_rate=0.001 epochs=20"),
-    ("blobs gap=4 first=0.4 n=2000", "optimizer=adam learning_rate=0.001 epochs=20"),
-    ("blobs gap=5 n=1500", "optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05"),
-    ("moons n=1500 side=10 gap=6", "optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05"),
-    ("textures n=3000 gap=6 noise=0.3", "optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05"),
-    ("blobs classes=3 gap=2.5 n=4000 val=1000", "optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05"),
-    ("glyphs gap=6 labels=0.1 n=4000 val=1000", "optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05"),
-    ("glyphs gap=6 constant=0.1 n=1500", "optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05"),
-    ("stripes gap=5 n=2000 noise=0.3", "optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine"),
-    ("rings n=2000 side=10 gap=6", "optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine"),
-    ("blobs gap=4 first=0.4 n=2000", "optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine"),
-    ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine size=8"),
-    ("moons n=1500 side=10 gap=6", "optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("textures n=3000 gap=6 noise=0.3", "optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("blobs classes=3 gap=2.5 n=4000 val=1000", "optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=6 labels=0.1 n=4000 val=1000", "optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=6 constant=0.1 n=1500", "optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=7 n=1500", "optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("rings n=2000 side=10 gap=6", "batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2"),
-    ("blobs gap=4 first=0.4 n=2000", "batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2"),
-    ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2 size=8"),
-    ("blobs gap=5 n=1500", "batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2"),
-    ("textures n=3000 gap=6 noise=0.3", "dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2"),
-    ("blobs classes=3 gap=2.5 n=4000 val=1000", "dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2"),
-    ("glyphs gap=6 labels=0.1 n=4000 val=1000", "dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2"),
-    ("glyphs gap=6 constant=0.1 n=1500", "dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2"),
-    ("glyphs gap=7 n=1500", "dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2"),
-    ("stripes gap=5 n=2000 noise=0.3", "dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step"),
-    ("blobs gap=4 first=0.4 n=2000", "activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step"),
-    ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step size=8"),
-    ("blobs gap=5 n=1500", "activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step"),
-    ("moons n=1500 side=10 gap=6", "activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step"),
-    ("blobs classes=3 gap=2.5 n=4000 val=1000", "activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential"),
-    ("glyphs gap=6 labels=0.1 n=4000 val=1000", "activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential"),
-    ("glyphs gap=6 constant=0.1 n=1500", "activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential"),
-    ("glyphs gap=7 n=1500", "activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential"),
-    ("stripes gap=5 n=2000 noise=0.3", "activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential"),
-    ("rings n=2000 side=10 gap=6", "activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1"),
-    ("blobs gap=4 first=0.4 n=2000", "activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1"),
-    ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1 size=8"),
-    ("blobs gap=5 n=1500", "activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1"),
-    ("moons n=1500 side=10 gap=6", "activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1"),
-    ("textures n=3000 gap=6 noise=0.3", "activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1"),
-    ("glyphs gap=6 labels=0.1 n=4000 val=1000", "activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=6 constant=0.1 n=1500", "activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=7 n=1500", "activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("stripes gap=5 n=2000 noise=0.3", "activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("rings n=2000 side=10 gap=6", "activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("blobs gap=4 first=0.4 n=2000", "activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine size=8"),
-    ("blobs gap=5 n=1500", "activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("moons n=1500 side=10 gap=6", "activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("textures n=3000 gap=6 noise=0.3", "activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("blobs classes=3 gap=2.5 n=4000 val=1000", "activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine"),
-    ("glyphs gap=6 constant=0.1 n=1500", "preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true"),
-    ("glyphs gap=7 n=1500", "preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true"),
-    ("stripes gap=5 n=2000 noise=0.3", "preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true"),
-    ("rings n=2000 side=10 gap=6", "preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true"),
-    ("glyphs gap=6 classes=3 n=800 val=300 pictures=true", "hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1 size=8"),
-    ("blobs gap=5 n=1500", "hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1"),
-    ("moons n=1500 side=10 gap=6", "hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1"),
-    ("textures n=3000 gap=6 noise=0.3", "hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1"),
-    ("blobs classes=3 gap=2.5 n=4000 val=1000", "hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1"),
-    ("glyphs gap=6 labels=0.1 n=4000 val=1000", "hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1"),
-    ("glyphs gap=7 n=1500", "hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1"),
-    ("stripes gap=5 n=2000 noise=0.3", "hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1"),
-    ("rings n=2000 side=10 gap=6", "hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1"),
-    ("glyphs classes=10 gap=5 n=4000 val=1000", "hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1"),
-    ("stripes classes=2 gap=3 n=4000 noise=0.6", "hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1"),
-    ("blobs gap=4 first=0.4 n=2000", "hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1"),
-    ("demo:spirals", "activation=tanh init=glorot optimizer=adam learning_rate=0.01 hidden=32,32 epochs=120 schedule=cosine"),
-    ("demo:spirals", "optimizer=adamw learning_rate=0.005 hidden=64,64 epochs=120 schedule=cosine weight_decay=0.01"),
+pub(crate) const HEALTHY: &[Sweep] = &[
+    ("optimizer=adam learning_rate=0.001 epochs=20", &[GLYPHS, STRIPES, RINGS, TEN_GLYPHS, NOISY_STRIPES, UNEVEN_BLOBS]),
+    ("optimizer=adamw learning_rate=0.001 schedule=cosine epochs=25 weight_decay=0.05", &[BLOBS, MOONS, TEXTURES, OVERLAPPING_BLOBS, MISLABELLED_GLYPHS, FRAMED_GLYPHS]),
+    ("optimizer=sgd learning_rate=0.02 momentum=0.9 epochs=20 schedule=cosine", &[STRIPES, RINGS, TEN_GLYPHS, NOISY_STRIPES, UNEVEN_BLOBS, GLYPH_FILES]),
+    ("optimizer=rmsprop learning_rate=0.0005 epochs=20 schedule=cosine", &[MOONS, TEXTURES, OVERLAPPING_BLOBS, MISLABELLED_GLYPHS, FRAMED_GLYPHS, GLYPHS]),
+    ("batch_norm=true optimizer=adam learning_rate=0.002 schedule=one_cycle epochs=25 dropout=0.2", &[RINGS, TEN_GLYPHS, NOISY_STRIPES, UNEVEN_BLOBS, GLYPH_FILES, BLOBS]),
+    ("dropout=0.3 optimizer=adamw hidden=128,64 epochs=30 schedule=cosine warmup_epochs=2", &[TEXTURES, OVERLAPPING_BLOBS, MISLABELLED_GLYPHS, FRAMED_GLYPHS, GLYPHS, STRIPES]),
+    ("activation=tanh init=glorot optimizer=adam hidden=16 epochs=25 schedule=step", &[TEN_GLYPHS, NOISY_STRIPES, UNEVEN_BLOBS, GLYPH_FILES, BLOBS, MOONS]),
+    ("activation=leaky_relu hidden=24 optimizer=adam batch_size=64 epochs=25 schedule=exponential", &[OVERLAPPING_BLOBS, MISLABELLED_GLYPHS, FRAMED_GLYPHS, GLYPHS, STRIPES, RINGS]),
+    ("activation=silu hidden=32,32,32 optimizer=adamw epochs=20 schedule=cosine weight_decay=0.1", &[NOISY_STRIPES, UNEVEN_BLOBS, GLYPH_FILES, BLOBS, MOONS, TEXTURES]),
+    ("activation=gelu hidden=32 optimizer=adam batch_size=16 learning_rate=0.0005 epochs=20 schedule=cosine", &[MISLABELLED_GLYPHS, FRAMED_GLYPHS, GLYPHS, STRIPES, RINGS, TEN_GLYPHS]),
+    ("activation=selu init=lecun hidden=32,24,16,12 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine", &[UNEVEN_BLOBS, GLYPH_FILES, BLOBS, MOONS, TEXTURES, OVERLAPPING_BLOBS]),
+    ("preset=balanced hidden=128,64 epochs=25 schedule=cosine shift=0 early_stopping=true", &[FRAMED_GLYPHS, GLYPHS, STRIPES, RINGS, TEN_GLYPHS, NOISY_STRIPES]),
+    ("hidden=32,32,32,32,32,32 optimizer=adam learning_rate=0.0005 epochs=20 schedule=cosine dropout=0.1", &[GLYPH_FILES, BLOBS, MOONS, TEXTURES, OVERLAPPING_BLOBS, MISLABELLED_GLYPHS]),
+    ("hidden=48,48,48,48,48,48,48,48 batch_norm=true optimizer=adam epochs=25 schedule=cosine weight_decay=0.1 dropout=0.1", &[GLYPHS, STRIPES, RINGS, TEN_GLYPHS, NOISY_STRIPES, UNEVEN_BLOBS]),
+    ("activation=tanh init=glorot optimizer=adam learning_rate=0.01 hidden=32,32 epochs=120 schedule=cosine", &[SPIRALS]),
+    ("optimizer=adamw learning_rate=0.005 hidden=64,64 epochs=120 schedule=cosine weight_decay=0.01", &[SPIRALS]),
 ];

@@ -1,11 +1,11 @@
-//! Planted faults: trainings with one fault each, and as many without, on which verdicts are
-//! counted.
+//! Planted faults: trains with one fault each, and as often without, and counts the verdicts.
 //!
-//! Data are drawn, klubok trains and judges as a person would call it, and the truth is told
-//! offline ([`truth`]): a fault that is not there counts neither as found nor as missed, and a run
-//! that is not healthy is no alarm. `cargo xtask bench diagnosis` runs this.
+//! The bench draws the data and calls klubok as a user would. The ground truth comes afterwards
+//! from the log, the data and the weights ([`truth`]): a fault that is not present counts neither
+//! as found nor as missed, and an unhealthy run counts as no false alarm. `cargo xtask bench
+//! diagnosis` runs this.
 
-#![expect(clippy::print_stdout, reason = "tables are what it is for")]
+#![expect(clippy::print_stdout, reason = "the program prints tables")]
 
 mod configurations;
 mod draw;
@@ -15,6 +15,7 @@ mod faulty;
 mod files;
 mod healthy;
 mod held_out;
+mod held_out_kinds;
 mod log;
 mod network;
 mod outcome;
@@ -24,7 +25,6 @@ mod settings;
 mod spec;
 mod table;
 mod truth;
-mod whole;
 
 use std::{
     path::PathBuf,
@@ -38,34 +38,34 @@ use std::{
 use anyhow::{Error, Result};
 use clap::Parser;
 
-use self::{configurations::Configuration, outcome::Klubok, table::Judged};
+use self::{configurations::Configuration, outcome::Klubok, table::Run};
 
-/// Trains with planted faults, and counts which are found.
+/// Trains with planted faults, and counts how many klubok finds.
 #[derive(Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Arguments {
-    /// The klubok that trains and judges
+    /// The klubok to test
     #[arg(long)]
     klubok: PathBuf,
-    /// Where data and runs go
+    /// Folder for data and runs
     #[arg(long)]
     folder: PathBuf,
     /// Only configurations whose name contains one of these, such as `dead_units` or healthy-0
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only those that constants may be chosen on
+    /// Only configurations that constants may be tuned on
     #[arg(long, conflicts_with = "held_out")]
     chosen_on: bool,
-    /// Only those that are held out, alone or with all of their kind
+    /// Only held-out configurations
     #[arg(long)]
     held_out: bool,
-    /// Seeds of each configuration
+    /// Number of seeds of each configuration
     #[arg(long, default_value_t = 5)]
     seeds: u64,
-    /// Trainings at a time
+    /// Trainings in parallel
     #[arg(long, default_value_t = 2)]
     jobs: usize,
-    /// Take what an earlier call trained, and train only what is not there
+    /// Reuse outcomes of earlier calls, and train only the rest
     #[arg(long)]
     reuse: bool,
     /// Print a line for each run
@@ -73,76 +73,76 @@ struct Arguments {
     verbose: bool,
 }
 
-/// Trains what is wanted, and prints the tables; a success when every configuration could be
-/// trained.
+/// Trains the selected configurations and prints the tables. Fails if one could not be trained.
 fn main() -> Result<ExitCode> {
     let arguments = &Arguments::parse();
     let klubok = Klubok { program: arguments.klubok.clone(), folder: arguments.folder.clone() };
-    let wanted = |one: &Configuration| {
+    let selected = |one: &Configuration| {
         let named = arguments.only.is_empty()
             || arguments.only.iter().any(|word| one.name().contains(word));
         named && if one.group.held_out() { !arguments.chosen_on } else { !arguments.held_out }
     };
-    let all: Vec<Configuration> = configurations::all()?.into_iter().filter(wanted).collect();
+    let all: Vec<Configuration> = configurations::all()?.into_iter().filter(selected).collect();
     let jobs: Vec<(Configuration, u64)> =
         all.iter().flat_map(|one| (0..arguments.seeds).map(|seed| (one.clone(), seed))).collect();
     println!("{} configurations, {} runs", all.len(), jobs.len());
-    let (judged, failures) = train(&klubok, &jobs, arguments);
+    let (runs, failures) = train(&klubok, &jobs, arguments);
     if arguments.verbose {
-        judged.iter().for_each(print);
+        runs.iter().for_each(print);
     }
-    println!("\n{}\n{}", table::tables(&judged), table::wrong(&judged));
+    println!("\n{}\n{}", table::tables(&runs), table::errors(&runs));
     failures.iter().for_each(|failure| println!("left out: {failure:#}"));
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Trains all jobs, so many at a time, and judges them by the truth; and why some could not be
-/// trained.
+/// Trains all jobs in parallel and checks them against the ground truth. Returns the runs, and the
+/// errors of trainings that failed.
 fn train(
     klubok: &Klubok,
     jobs: &[(Configuration, u64)],
     arguments: &Arguments,
-) -> (Vec<Judged>, Vec<Error>) {
+) -> (Vec<Run>, Vec<Error>) {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some((one, seed)) = jobs.get(number) else { return };
             let outcome = klubok.outcome(one, *seed, arguments.reuse);
-            let judged = outcome.map(|outcome| Judged::new(one.clone(), *seed, outcome));
+            let run = outcome.map(|outcome| Run::new(one.clone(), *seed, outcome));
             if let Ok(mut done) = done.lock() {
-                done.push((number, judged));
+                done.push((number, run));
             }
         }
     };
     std::thread::scope(|scope| (0..arguments.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
     let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_by_key(|(number, _)| *number);
-    let (mut judged, mut failures) = (Vec::new(), Vec::new());
-    for (_, one) in done {
-        match one {
-            Ok(one) => judged.push(one),
-            Err(why) => failures.push(why),
+    let (mut runs, mut failures) = (Vec::new(), Vec::new());
+    for (_, run) in done {
+        match run {
+            Ok(run) => runs.push(run),
+            Err(error) => failures.push(error),
         }
     }
-    (judged, failures)
+    (runs, failures)
 }
 
-fn print(run: &Judged) {
-    let said: Vec<String> =
-        run.outcome.said.iter().map(|said| format!("{}:{}", said.name, said.severity)).collect();
-    let line = run.outcome.log.0.last().cloned().unwrap_or_default();
+fn print(run: &Run) {
+    let verdicts = run.outcome.verdicts.iter();
+    let verdicts: Vec<String> =
+        verdicts.map(|verdict| format!("{}:{}", verdict.name, verdict.severity)).collect();
+    let end = run.outcome.log.0.last().cloned().unwrap_or_default();
     let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.3}"));
     println!(
         "{:<24} {} {:<5} {:<5} loss {} val {} acc {} {}  {}",
         run.configuration.name(),
         run.seed,
-        if run.holds { "there" } else { "NOT" },
+        if run.confirmed { "there" } else { "NOT" },
         if run.found() { "found" } else { "" },
-        number(line.train_eval_loss),
-        number(line.val_loss),
-        number(line.train_accuracy),
-        number(line.val_accuracy),
-        said.join(" ")
+        number(end.train_eval_loss),
+        number(end.val_loss),
+        number(end.train_accuracy),
+        number(end.val_accuracy),
+        verdicts.join(" ")
     );
 }

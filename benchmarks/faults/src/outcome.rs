@@ -1,4 +1,4 @@
-//! Runs klubok on a configuration, and keeps what came of it.
+//! Runs klubok on a configuration, and keeps the outcome.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,56 +13,57 @@ use super::{
     configurations::Configuration,
     draw::{Drawn, draw},
     facts::{Facts, facts},
-    files::{self, Place},
+    files::{self, Location},
     log::Log,
-    network::{Activity, look},
+    network::{Activity, inspect},
     settings::Settings,
     spec::Spec,
 };
 
-/// What klubok said of a training.
+/// A verdict that klubok reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Said {
+pub(crate) struct ReportedVerdict {
     /// Name of the verdict.
     pub(crate) name: String,
     /// `info`, `warning` or `error`.
     pub(crate) severity: String,
 }
 
-impl Said {
-    /// Whether it says that something is wrong.
-    pub(crate) fn alarms(&self) -> bool {
+impl ReportedVerdict {
+    /// True if the severity is `warning` or `error`.
+    pub(crate) fn is_alarm(&self) -> bool {
         self.severity != "info"
     }
 }
 
-/// What came of one configuration with one seed.
+/// The outcome of one configuration with one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// Why the training ended.
     pub(crate) stopped: String,
     /// Verdicts of `klubok train` and `klubok check`.
-    pub(crate) said: Vec<Said>,
+    #[serde(rename = "said")]
+    pub(crate) verdicts: Vec<ReportedVerdict>,
     /// Its log.
     pub(crate) log: Log,
-    /// What its units do at the end; where that can be looked at.
+    /// Activity of its units at the end; none with batch normalisation or built-in data.
     pub(crate) activity: Option<Activity>,
-    /// What is true of its data; of built-in sets nothing is counted.
+    /// Facts about its data; none for built-in data.
     pub(crate) facts: Option<Facts>,
     /// The log of the training without the fault.
     pub(crate) cured: Option<Log>,
 }
 
-/// The command that is put to the test.
+/// The command under test.
 pub(crate) struct Klubok {
-    /// Its file.
+    /// Path of the program.
     pub(crate) program: PathBuf,
-    /// Where data and runs go.
+    /// Folder for data and runs.
     pub(crate) folder: PathBuf,
 }
 
 impl Klubok {
-    /// Trains a configuration with a seed, or takes what is there when `reuse`.
+    /// Trains a configuration with a seed; with `reuse` returns a kept outcome.
     ///
     /// # Errors
     /// When the program fails, or files cannot be read or written.
@@ -79,7 +80,7 @@ impl Klubok {
         let outcome =
             self.run(one, seed, &folder).with_context(|| format!("{} seed {seed}", one.name()))?;
         fs_err::write(kept, serde_json::to_string(&outcome)?)?;
-        // Networks are large and have been looked at; logs stay.
+        // Networks are large and no longer needed; logs stay.
         for run in ["run", "cured"].map(|run| folder.join(run)).iter().filter(|run| run.exists()) {
             fs_err::remove_dir_all(run.join("checkpoint"))?;
             fs_err::remove_file(run.join("model.safetensors"))?;
@@ -88,28 +89,28 @@ impl Klubok {
     }
 
     fn run(&self, one: &Configuration, seed: u64, folder: &Path) -> Result<Outcome> {
-        let (drawn, place) = self.data(one.data, seed)?;
+        let (drawn, location) = self.data(one.data, seed)?;
         let run = folder.join("run");
-        let trained = self.train(&place, &one.settings, seed, &run)?;
-        let mut said = verdicts(&trained)?;
-        said.extend(verdicts(&self.json("check", &place, &one.settings, seed, &[])?)?);
-        said.sort();
-        said.dedup();
+        let trained = self.train(&location, &one.settings, seed, &run)?;
+        let mut reported = verdicts(&trained)?;
+        reported.extend(verdicts(&self.json("check", &location, &one.settings, seed, &[])?)?);
+        reported.sort();
+        reported.dedup();
         let cured = one.cure.as_ref().map(|settings| {
             let run = folder.join("cured");
-            self.train(&place, settings, seed, &run)?;
+            self.train(&location, settings, seed, &run)?;
             Log::read(&run)
         });
         let activity = match &drawn {
             Some(drawn) => {
                 let activation = one.settings.get("activation").unwrap_or("relu");
-                look(&run, activation, &drawn.train)?
+                inspect(&run, activation, &drawn.train)?
             }
             None => None,
         };
         Ok(Outcome {
             stopped: trained["stopped"].as_str().unwrap_or_default().into(),
-            said,
+            verdicts: reported,
             log: Log::read(&run)?,
             activity,
             facts: drawn.as_ref().map(facts),
@@ -117,51 +118,65 @@ impl Klubok {
         })
     }
 
-    /// Draws the data, where it is not built in, and says where it lies.
-    fn data(&self, line: &str, seed: u64) -> Result<(Option<Drawn>, Place)> {
+    /// Draws and writes the data, unless it is built in; returns its location.
+    fn data(&self, line: &str, seed: u64) -> Result<(Option<Drawn>, Location)> {
         if line.starts_with("demo:") {
-            return Ok((None, Place { data: line.into(), val: None }));
+            return Ok((None, Location { data: line.into(), val: None }));
         }
         let spec: Spec = line.parse()?;
         let drawn = draw(&spec, seed);
         let name = format!("{} {seed}", line.replace('=', "-")).replace(' ', "_");
-        let place =
+        let location =
             files::write(&drawn, spec.side, spec.pictures, &self.folder.join("data").join(name))?;
-        Ok((Some(drawn), place))
+        Ok((Some(drawn), location))
     }
 
-    fn train(&self, place: &Place, settings: &Settings, seed: u64, run: &Path) -> Result<Value> {
-        self.json("train", place, settings, seed, &["-o", &run.to_string_lossy()])
-    }
-
-    /// Runs `train` or `check`, and reads the object that it prints.
-    fn json(
+    fn train(
         &self,
-        what: &str,
-        place: &Place,
+        location: &Location,
         settings: &Settings,
         seed: u64,
-        more: &[&str],
+        run: &Path,
+    ) -> Result<Value> {
+        self.json("train", location, settings, seed, &["-o", &run.to_string_lossy()])
+    }
+
+    /// Runs `train` or `check`, and parses the object that it prints.
+    fn json(
+        &self,
+        subcommand: &str,
+        location: &Location,
+        settings: &Settings,
+        seed: u64,
+        further: &[&str],
     ) -> Result<Value> {
         let mut command = Command::new(&self.program);
-        command.arg(what).arg(&place.data).arg("--json").args(more).args(settings.flags());
+        command
+            .arg(subcommand)
+            .arg(&location.data)
+            .arg("--json")
+            .args(further)
+            .args(settings.flags());
         command.args(["--seed", &seed.to_string()]);
-        if let Some(val) = &place.val {
+        if let Some(val) = &location.val {
             command.arg("--val").arg(val);
         }
         let output = command.output()?;
         let (stdout, stderr) = (output.stdout, String::from_utf8_lossy(&output.stderr));
         match serde_json::from_slice(&stdout) {
             Ok(value) => Ok(value),
-            Err(_) => bail!("{command:?} said no JSON, but: {stderr}"),
+            Err(_) => bail!("{command:?} printed no JSON, but: {stderr}"),
         }
     }
 }
 
-/// The verdicts of an object that klubok printed.
-fn verdicts(printed: &Value) -> Result<Vec<Said>> {
+/// The verdicts in an object that klubok printed.
+fn verdicts(printed: &Value) -> Result<Vec<ReportedVerdict>> {
     let verdicts = printed["verdicts"].as_array().context("there are no `verdicts`")?;
-    let word = |verdict: &Value, key: &str| verdict[key].as_str().unwrap_or_default().to_owned();
-    let said = |verdict| Said { name: word(verdict, "name"), severity: word(verdict, "severity") };
-    Ok(verdicts.iter().map(said).collect())
+    let text = |verdict: &Value, key: &str| verdict[key].as_str().unwrap_or_default().to_owned();
+    let read = |verdict| ReportedVerdict {
+        name: text(verdict, "name"),
+        severity: text(verdict, "severity"),
+    };
+    Ok(verdicts.iter().map(read).collect())
 }

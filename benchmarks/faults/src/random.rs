@@ -1,10 +1,10 @@
-//! Random numbers for the data of the bench: the same on every machine, and nobody else's.
+//! Random numbers for the data of the bench: the same on every machine, independent of klubok.
 
-/// `SplitMix64` (Steele, Lea and Flood 2014): one word of state, good enough to draw pictures.
+/// `SplitMix64` (Steele, Lea and Flood 2014): one word of state, sufficient for drawing pictures.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// A stream of its own for each seed.
+    /// Starts a stream; each seed has its own.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,23 +18,23 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Evenly from 0 to 1, 1 excluded.
+    /// Uniform in [0, 1).
     pub(crate) fn share(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Evenly from -1 to 1.
+    /// Uniform in [-1, 1).
     pub(crate) fn signed(&mut self) -> f64 {
         2.0 * self.share() - 1.0
     }
 
-    /// From the normal distribution (Box and Muller 1958; the second number is thrown away).
+    /// Standard normal (Box and Muller 1958; the second number is discarded).
     pub(crate) fn normal(&mut self) -> f64 {
         let (u, v) = (1.0 - self.share(), self.share());
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     }
 
-    /// A whole number below `n`, which is not 0. The bias is of no concern for such small `n`.
+    /// An integer below `n`, for `n` above 0. The bias is negligible for small `n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.bits() % n.max(1) as u64) as usize
     }
@@ -52,9 +52,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_numbers_are_those_of_the_publication() {
-        // Of the reference implementation, https://prng.di.unimi.it/splitmix64.c, for the seed
-        // 1234567.
+    fn the_first_numbers_match_the_reference_implementation() {
+        // https://prng.di.unimi.it/splitmix64.c with seed 1234567.
         let mut random = Random::new(1_234_567);
         let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973];
         assert_eq!([random.bits(), random.bits()], expected);

@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result};
 
-/// The sections of klubok's settings that are not `train`, with their keys; `preset` is a flag of
-/// its own.
+/// Sections of klubok's settings, with their keys. All other keys are in `train`, except `preset`,
+/// which is a flag.
 const SECTIONS: [(&str, &[&str]); 4] = [
     ("data", &["size", "color", "fit", "val_fraction", "split_seed", "normalize"]),
     (
@@ -24,15 +24,15 @@ const SECTIONS: [(&str, &[&str]); 4] = [
     ("augment", &["flip", "shift"]),
 ];
 
-/// Settings by name; a later one of the same name replaces an earlier one.
+/// Keys and values; a later value replaces an earlier one of the same key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings(Vec<(String, String)>);
 
 impl Settings {
-    /// Reads lines of settings, the later over the earlier.
+    /// Reads lines of settings; later ones override earlier ones.
     ///
     /// # Errors
-    /// When a word is no setting.
+    /// When a word is not `key=value`.
     pub(crate) fn read(lines: &[&str]) -> Result<Self> {
         let mut settings: Vec<(String, String)> = Vec::new();
         for word in lines.iter().flat_map(|line| line.split_whitespace()) {
@@ -43,12 +43,12 @@ impl Settings {
         Ok(Self(settings))
     }
 
-    /// The value of a setting, where it is set.
+    /// The value of a setting, if it is set.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == key).map(|(_, value)| value.as_str())
     }
 
-    /// The same as flags of `klubok`.
+    /// The settings as flags of `klubok`.
     pub(crate) fn flags(&self) -> Vec<String> {
         let mut flags = vec!["--preset".to_owned(), self.get("preset").unwrap_or("plain").into()];
         for (key, value) in self.0.iter().filter(|(key, _)| key != "preset") {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_settings_replace_earlier_ones_and_find_their_section() {
+    fn later_settings_replace_earlier_ones_and_get_their_section() {
         let settings = Settings::read(&["hidden=64,32 l2=0.1 epochs=9", "epochs=5"]).unwrap();
         let expected = [
             "--preset",

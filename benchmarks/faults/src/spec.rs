@@ -1,61 +1,61 @@
-//! What a data set of the bench is to be, written in one line: `glyphs classes=5 n=400 labels=0.2`.
+//! Specification of a generated data set in one line: `glyphs classes=5 n=400 labels=0.2`.
 
 use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
-/// What the pictures show.
+/// The content of the pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Gaussian blobs: a centre a class, noise in every pixel. A linear network can tell them
-    /// apart.
+    /// Gaussian blobs: one centre per class, noise in every pixel. A linear network can separate
+    /// them.
     Blobs,
-    /// A dot that lies on one of several rings, one a class.
+    /// A dot on one of several concentric rings, one per class.
     Rings,
-    /// A dot that lies on one of two interleaved half circles.
+    /// A dot on one of two interleaved half circles.
     Moons,
-    /// Stripes of random phase, whose direction is the class.
+    /// Stripes of random phase; the class is their direction.
     Stripes,
-    /// Stripes of random phase and direction, whose width is the class.
+    /// Stripes of random phase and direction; the class is their width.
     Textures,
-    /// A smooth pattern a class, shifted at random, with noise: what digits are like.
+    /// One smooth pattern per class, shifted at random, with noise: similar to digits.
     Glyphs,
-    /// Bright spots at random places. Their number is the class, and the more there are the fainter
-    /// each is: all classes are equally light, and a weighted sum of pixels hardly tells which.
+    /// Bright spots at random positions; the class is their number. More spots are fainter, so all
+    /// classes have the same mean brightness, and a linear network can hardly separate them.
     Spots,
 }
 
-/// A data set before it is drawn.
+/// The specification of a data set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Spec {
-    /// What the pictures show.
+    /// The content of the pictures.
     pub(crate) kind: Kind,
     /// Number of classes.
     pub(crate) classes: usize,
     /// Pixels on each side.
     pub(crate) side: usize,
-    /// Pictures for training.
+    /// Number of training pictures.
     pub(crate) n: usize,
-    /// Pictures for validation; 0: klubok cuts its own part off.
+    /// Number of validation pictures; 0: klubok splits off its own.
     pub(crate) val: usize,
-    /// How far classes lie apart, in units of the noise of a pixel.
+    /// Distance between classes, in the unit of `noise`.
     pub(crate) gap: f64,
-    /// Noise of a pixel.
+    /// Standard deviation of a pixel's noise.
     pub(crate) noise: f64,
-    /// Share of labels that are replaced by another, in both parts.
+    /// Share of wrong labels, in training and validation set.
     pub(crate) labels: f64,
-    /// All labels are dealt out anew, in both parts.
+    /// Shuffles the labels of training and validation set.
     pub(crate) shuffle: bool,
-    /// Share of the first class; 0: all are equal.
+    /// Share of the first class; 0: all classes have the same size.
     pub(crate) first: f64,
-    /// Share of the validation part (without one, of all pictures) that is copied from the training
-    /// part.
+    /// Share of validation pictures (without a validation set, of all pictures) that are copies of
+    /// training pictures.
     pub(crate) copies: f64,
-    /// Share of the training pictures that are there a second time, under another label.
+    /// Share of training pictures repeated under another label.
     pub(crate) clash: f64,
-    /// Share of pixels that have the same value in all pictures.
+    /// Share of pixels with the same value in all pictures.
     pub(crate) constant: f64,
-    /// Written as a folder of picture files instead of IDX.
+    /// Writes picture files instead of IDX.
     pub(crate) pictures: bool,
 }
 
@@ -72,7 +72,7 @@ impl FromStr for Spec {
             "textures" => Kind::Textures,
             "glyphs" => Kind::Glyphs,
             "spots" => Kind::Spots,
-            other => bail!("there are no pictures of `{other}`"),
+            other => bail!("unknown kind of pictures `{other}`"),
         };
         let mut spec = Self::new(kind);
         for word in words {
@@ -84,7 +84,7 @@ impl FromStr for Spec {
 }
 
 impl Spec {
-    /// The pictures of this kind, with nothing wrong.
+    /// The defaults of a kind, without a fault.
     fn new(kind: Kind) -> Self {
         let (classes, noise) = match kind {
             Kind::Blobs => (4, 1.0),
@@ -126,7 +126,7 @@ impl Spec {
             "clash" => self.clash = value.parse()?,
             "constant" => self.constant = value.parse()?,
             "pictures" => self.pictures = value.parse()?,
-            _ => bail!("there is no `{key}`"),
+            _ => bail!("unknown key `{key}`"),
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_what_differs_from_the_kinds_own() {
+    fn a_line_overrides_the_defaults_of_its_kind() {
         let spec: Spec = "glyphs classes=10 labels=0.25 pictures=true".parse().unwrap();
         let expected =
             Spec { classes: 10, labels: 0.25, pictures: true, ..Spec::new(Kind::Glyphs) };

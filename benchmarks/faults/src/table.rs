@@ -1,4 +1,4 @@
-//! The shares of the bench, as tables.
+//! Tables of the results.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,84 +9,98 @@ use super::{
     configurations::{Configuration, Group},
     fault::{FAULTS, Fault},
     outcome::Outcome,
-    peers::PEERS,
-    truth::{self, Case},
+    peers::{Findings, PEERS, Peer},
+    truth,
 };
 
-/// One run with what is true of it.
-pub(crate) struct Judged {
-    /// What was trained.
+/// A run with its ground truth.
+pub(crate) struct Run {
+    /// The configuration.
     pub(crate) configuration: Configuration,
-    /// With which seed.
+    /// The seed.
     pub(crate) seed: u64,
-    /// What came of it.
+    /// The outcome.
     pub(crate) outcome: Outcome,
-    /// Whether the planted fault is there, or, of one without a fault, whether it is healthy.
-    pub(crate) holds: bool,
+    /// True if the planted fault is really present, or a run without a fault is really healthy.
+    pub(crate) confirmed: bool,
 }
 
-impl Judged {
-    /// Judges an outcome by the truth.
+impl Run {
+    /// Checks an outcome against the ground truth.
     pub(crate) fn new(configuration: Configuration, seed: u64, outcome: Outcome) -> Self {
-        let raw = configuration.settings.get("normalize").is_some();
-        let case = Case { outcome: &outcome, raw };
-        let holds = match configuration.fault {
-            Some(fault) => truth::manifests(fault, &case),
-            None => truth::healthy(&outcome),
+        let raw_inputs = configuration.settings.get("normalize").is_some();
+        let confirmed = match configuration.fault {
+            Some(fault) => truth::is_present(fault, &outcome, raw_inputs),
+            None => truth::is_healthy(&outcome),
         };
-        Self { configuration, seed, outcome, holds }
+        Self { configuration, seed, outcome, confirmed }
     }
 
-    /// Whether one of klubok's verdicts names the fault, however severe it is.
+    /// True if one of klubok's verdicts names the fault, whatever its severity.
     pub(crate) fn found(&self) -> bool {
         let names = self.configuration.fault.map_or(&[][..], Fault::verdicts);
-        self.outcome.said.iter().any(|said| names.contains(&said.name.as_str()))
+        self.outcome.verdicts.iter().any(|verdict| names.contains(&verdict.name.as_str()))
     }
 
-    /// Verdicts that say that something is wrong.
+    /// Names of the verdicts of severity `warning` or `error`.
     pub(crate) fn alarms(&self) -> impl Iterator<Item = &str> {
-        self.outcome.said.iter().filter(|said| said.alarms()).map(|said| said.name.as_str())
+        let alarms = self.outcome.verdicts.iter().filter(|verdict| verdict.is_alarm());
+        alarms.map(|verdict| verdict.name.as_str())
     }
 
-    /// Verdicts beside those that name the fault.
-    fn others(&self) -> impl Iterator<Item = &str> {
+    /// Findings of a peer's rules.
+    fn findings_of(&self, peer: &Peer) -> Findings {
+        (peer.evaluate)(&self.outcome, &self.configuration.settings)
+    }
+
+    /// True if one of a peer's findings names the fault.
+    fn found_by(&self, peer: &Peer) -> bool {
+        let Some(fault) = self.configuration.fault else { return false };
+        self.findings_of(peer).iter().any(|finding| (peer.matches)(finding, fault))
+    }
+
+    /// Alarms that do not name the fault.
+    fn other_alarms(&self) -> impl Iterator<Item = &str> {
         let names = self.configuration.fault.map_or(&[][..], Fault::verdicts);
         self.alarms().filter(|name| !names.contains(name))
     }
 }
 
-/// How often something was so.
+/// A share of some runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Share {
-    so: usize,
-    of: usize,
+    count: usize,
+    total: usize,
 }
 
 impl Share {
-    fn count<'a>(runs: impl Iterator<Item = &'a Judged>, so: impl Fn(&Judged) -> bool) -> Self {
+    fn of<'a>(runs: impl Iterator<Item = &'a Run>, counts: impl Fn(&Run) -> bool) -> Self {
         runs.fold(Self::default(), |share, run| Self {
-            so: share.so + usize::from(so(run)),
-            of: share.of + 1,
+            count: share.count + usize::from(counts(run)),
+            total: share.total + 1,
         })
     }
 }
 
 impl std::fmt::Display for Share {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.of {
+        match self.total {
             0 => write!(to, "-"),
-            of => write!(to, "{:.1} % ({} of {of})", 100.0 * self.so as f64 / of as f64, self.so),
+            total => {
+                let percent = 100.0 * self.count as f64 / total as f64;
+                write!(to, "{percent:.1} % ({} of {total})", self.count)
+            }
         }
     }
 }
 
-/// All tables.
-pub(crate) fn tables(runs: &[Judged]) -> String {
-    format!("{}\n{}\n{}\n{}", summary(runs), by_fault(runs), healthy(runs), absent(runs))
+/// Returns all tables.
+pub(crate) fn tables(runs: &[Run]) -> String {
+    format!("{}\n{}\n{}\n{}", summary(runs), by_fault(runs), healthy(runs), not_counted(runs))
 }
 
-/// The shares of klubok and of the others, of each group apart and of all.
-fn summary(runs: &[Judged]) -> String {
+/// The shares of klubok and of the peers, for each group and in total.
+fn summary(runs: &[Run]) -> String {
     let mut text =
         "| rules | configurations | faults found and named | false alarms on healthy runs |\n\
                     | --- | --- | --- | --- |\n"
@@ -95,115 +109,109 @@ fn summary(runs: &[Judged]) -> String {
         let group_name = group.map_or("all", Group::name);
         let of = |faulty: bool| {
             runs.iter().filter(move |run| {
-                run.holds
+                run.confirmed
                     && run.configuration.fault.is_some() == faulty
                     && group.is_none_or(|group| group == run.configuration.group)
             })
         };
-        let mut line = |name: &str,
-                        found: &dyn Fn(&Judged) -> bool,
-                        alarms: &dyn Fn(&Judged) -> bool| {
-            let (found, alarms) = (Share::count(of(true), found), Share::count(of(false), alarms));
+        let mut row = |name: &str, found: &dyn Fn(&Run) -> bool, alarms: &dyn Fn(&Run) -> bool| {
+            let (found, alarms) = (Share::of(of(true), found), Share::of(of(false), alarms));
             let _ = writeln!(text, "| {name} | {group_name} | {found} | {alarms} |");
         };
-        line("klubok", &Judged::found, &|run| run.alarms().next().is_some());
+        row("klubok", &Run::found, &|run| run.alarms().next().is_some());
         for peer in &PEERS {
-            let said = |run: &Judged| (peer.judge)(&run.outcome, &run.configuration.settings);
-            let found = |run: &Judged| {
-                let fault = run.configuration.fault;
-                said(run).iter().any(|name| fault.is_some_and(|fault| (peer.names)(name, fault)))
-            };
-            line(peer.name, &found, &|run| !said(run).is_empty());
+            row(peer.name, &|run| run.found_by(peer), &|run| !run.findings_of(peer).is_empty());
         }
     }
     PEERS[..2].iter().for_each(|peer| {
-        let _ = writeln!(text, "\n{}: {}.", peer.name, peer.cannot);
+        let _ = writeln!(text, "\n{}: {}.", peer.name, peer.limits);
     });
     text
 }
 
-/// A line a fault.
-fn by_fault(runs: &[Judged]) -> String {
-    let mut text = "| fault | configurations | runs with it | klubok | of those held out | AutoTrainer | UMLAUT | klubok also said |\n\
+/// One row per fault.
+fn by_fault(runs: &[Run]) -> String {
+    let mut text = "| fault | configurations | runs with it | klubok | klubok on held-out runs | AutoTrainer | UMLAUT | klubok also reported |\n\
                     | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (fault, name, ..) in FAULTS {
         let own = || runs.iter().filter(move |run| run.configuration.fault == Some(fault));
-        let there = || own().filter(|run| run.holds);
-        let peers = PEERS[..2].iter().map(|peer| {
-            let found = |run: &Judged| {
-                let said = (peer.judge)(&run.outcome, &run.configuration.settings);
-                said.iter().any(|name| (peer.names)(name, fault))
-            };
-            Share::count(there(), found).to_string()
-        });
-        let held_out = there().filter(|run| run.configuration.group.held_out());
+        let present = || own().filter(|run| run.confirmed);
+        let peers = PEERS[..2]
+            .iter()
+            .map(|peer| Share::of(present(), |run| run.found_by(peer)).to_string());
+        let held_out = present().filter(|run| run.configuration.group.held_out());
         let numbers: BTreeSet<usize> = own().map(|run| run.configuration.number).collect();
         let _ = writeln!(
             text,
             "| {name} | {} | {} of {} | {} | {} | {} | {} |",
             numbers.len(),
-            there().count(),
+            present().count(),
             own().count(),
-            Share::count(there(), Judged::found),
-            Share::count(held_out, Judged::found),
+            Share::of(present(), Run::found),
+            Share::of(held_out, Run::found),
             peers.collect::<Vec<_>>().join(" | "),
-            counted(there().flat_map(Judged::others)),
+            counted(present().flat_map(Run::other_alarms)),
         );
     }
-    text.push_str("\nA fault is there when:\n\n");
+    text.push_str("\nA fault is present when:\n\n");
     for (fault, name, ..) in FAULTS {
-        let _ =
-            writeln!(text, "- {name}: {}; named by {}", fault.sign(), fault.verdicts().join(", "));
+        let _ = writeln!(
+            text,
+            "- {name}: {}; named by {}",
+            fault.evidence(),
+            fault.verdicts().join(", ")
+        );
     }
     text
 }
 
-/// What was said of healthy runs.
-fn healthy(runs: &[Judged]) -> String {
+/// Alarms on healthy runs.
+fn healthy(runs: &[Run]) -> String {
     let own = || runs.iter().filter(|run| run.configuration.fault.is_none());
-    let good = || own().filter(|run| run.holds);
-    let infos = good().flat_map(|run| {
-        run.outcome.said.iter().filter(|said| !said.alarms()).map(|said| said.name.as_str())
+    let confirmed = || own().filter(|run| run.confirmed);
+    let infos = confirmed().flat_map(|run| {
+        let infos = run.outcome.verdicts.iter().filter(|verdict| !verdict.is_alarm());
+        infos.map(|verdict| verdict.name.as_str())
     });
     let peers = PEERS[..2].iter().map(|peer| {
-        let said = good().flat_map(|run| (peer.judge)(&run.outcome, &run.configuration.settings));
-        format!(" {} said: {}.", peer.name, counted(said))
+        let findings = confirmed().flat_map(|run| run.findings_of(peer));
+        format!(" {} reported: {}.", peer.name, counted(findings))
     });
     format!(
-        "Healthy: {} of {} runs are ({}). klubok alarmed in {} of them: {}; as information only: {}.{}\n",
-        good().count(),
+        "Healthy: {} of {} runs ({}). klubok raised alarms in {} of them: {}; as information only: {}.{}\n",
+        confirmed().count(),
         own().count(),
         truth::HEALTHY,
-        good().filter(|run| run.alarms().next().is_some()).count(),
-        counted(good().flat_map(Judged::alarms)),
+        confirmed().filter(|run| run.alarms().next().is_some()).count(),
+        counted(confirmed().flat_map(Run::alarms)),
         counted(infos),
         peers.collect::<String>(),
     )
 }
 
-/// Configurations in which what was planted is not there, or which are not healthy, with the seeds.
-fn absent(runs: &[Judged]) -> String {
+/// Configurations and seeds that do not count: the fault is not present, or the run is not healthy.
+fn not_counted(runs: &[Run]) -> String {
     let mut seeds: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| !run.holds) {
+    for run in runs.iter().filter(|run| !run.confirmed) {
         seeds.entry(run.configuration.name()).or_default().push(run.seed.to_string());
     }
     let lines = seeds.iter().map(|(name, seeds)| format!("{name} (seeds {})", seeds.join(", ")));
     let lines: Vec<String> = lines.collect();
     let without = |fault: bool| {
-        Share::count(runs.iter().filter(|run| run.configuration.fault.is_some() == fault), |run| {
-            !run.holds
+        Share::of(runs.iter().filter(|run| run.configuration.fault.is_some() == fault), |run| {
+            !run.confirmed
         })
     };
     format!(
-        "Not counted, because the fault is not there: {}; because it is not healthy: {}.\n{}\n",
+        "Not counted, because the fault is not present: {}; because the run is not healthy: {}.\n{}\n",
         without(true),
         without(false),
         lines.join("; ")
     )
 }
 
-/// Each name with how often it was said, the most frequent first.
+/// Each name with its count, the most frequent first.
 fn counted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     names.for_each(|name| *counts.entry(name).or_default() += 1);
@@ -213,12 +221,12 @@ fn counted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if words.is_empty() { "nothing".into() } else { words.join(", ") }
 }
 
-/// Runs that constants may be chosen on, in which the fault was missed or there was a false alarm.
-pub(crate) fn wrong(runs: &[Judged]) -> String {
+/// Tuning runs with a missed fault or a false alarm.
+pub(crate) fn errors(runs: &[Run]) -> String {
     let mut text = String::new();
-    for run in runs.iter().filter(|run| run.holds && !run.configuration.group.held_out()) {
+    for run in runs.iter().filter(|run| run.confirmed && !run.configuration.group.held_out()) {
         let alarms: Vec<&str> = run.alarms().collect();
-        let what = match run.configuration.fault {
+        let problem = match run.configuration.fault {
             Some(_) if !run.found() => "missed",
             None if !alarms.is_empty() => "false alarm",
             _ => continue,
@@ -226,7 +234,7 @@ pub(crate) fn wrong(runs: &[Judged]) -> String {
         let Configuration { data, settings, .. } = &run.configuration;
         let _ = writeln!(
             text,
-            "{what}: {} seed {}: said {}; {data}: {}",
+            "{problem}: {} seed {}: reported {}; {data}: {}",
             run.configuration.name(),
             run.seed,
             if alarms.is_empty() { "nothing".into() } else { alarms.join(", ") },
@@ -239,29 +247,30 @@ pub(crate) fn wrong(runs: &[Judged]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{configurations, log::Log, outcome::Said},
+        super::{configurations, log::Log, outcome::ReportedVerdict},
         *,
     };
 
-    fn run(name: &str, said: &[(&str, &str)], holds: bool) -> Judged {
+    fn run(name: &str, verdicts: &[(&str, &str)], confirmed: bool) -> Run {
         let all = configurations::all().unwrap();
         let configuration = all.into_iter().find(|one| one.name() == name).unwrap();
-        let said = said
-            .iter()
-            .map(|(name, severity)| Said { name: (*name).into(), severity: (*severity).into() });
+        let verdicts = verdicts.iter().map(|(name, severity)| ReportedVerdict {
+            name: (*name).into(),
+            severity: (*severity).into(),
+        });
         let outcome = Outcome {
             stopped: "epochs".into(),
-            said: said.collect(),
+            verdicts: verdicts.collect(),
             log: Log::default(),
             activity: None,
             facts: None,
             cured: None,
         };
-        Judged { configuration, seed: 0, outcome, holds }
+        Run { configuration, seed: 0, outcome, confirmed }
     }
 
     #[test]
-    fn shares_are_counted_by_hand() {
+    fn shares_match_hand_counts() {
         let runs = [
             run("dead_units-02", &[("dead_units", "warning"), ("over_fitting", "warning")], true),
             run("dead_units-02", &[("under_fitting", "warning")], true),
@@ -272,14 +281,11 @@ mod tests {
             run("healthy-166", &[("over_fitting", "error")], true),
         ];
         let text = tables(&runs);
-        assert!(
-            text.contains("| klubok | chosen on | 50.0 % (1 of 2) | 50.0 % (1 of 2) |"),
-            "{text}"
-        );
+        assert!(text.contains("| klubok | tuning | 50.0 % (1 of 2) | 50.0 % (1 of 2) |"), "{text}");
         for row in [
             "held out | - | - |",
-            "data set held out whole | 0.0 % (0 of 1) | - |",
-            "network held out whole | - | 100.0 % (1 of 1) |",
+            "held-out data | 0.0 % (0 of 1) | - |",
+            "held-out network | - | 100.0 % (1 of 1) |",
             "all | 33.3 % (1 of 3) | 66.7 % (2 of 3) |",
         ] {
             assert!(text.contains(&format!("| klubok | {row}")), "{text}");
@@ -288,7 +294,7 @@ mod tests {
         assert!(text.contains(row), "{text}");
         assert!(text.contains("| over_fitting 1, under_fitting 1 |"), "{text}");
         assert!(text.contains("dead_units-03 (seeds 0)"), "{text}");
-        let wrong = wrong(&runs);
-        assert_eq!(wrong.lines().count(), 2, "{wrong}");
+        let errors = errors(&runs);
+        assert_eq!(errors.lines().count(), 2, "{errors}");
     }
 }

@@ -1,4 +1,4 @@
-//! Burn on its pure Rust backend for processors, with its own Adam.
+//! Burn on its CPU backend in pure Rust, with Burn's own Adam.
 
 use burn::{
     module::Module,
@@ -11,7 +11,7 @@ use crate::{settings::Settings, timing};
 
 const LEARNING_RATE: f64 = 1e-3;
 
-/// Layers with ReLU between them.
+/// Linear layers with ReLU between them.
 #[derive(Module, Debug)]
 struct Perceptron {
     layers: Vec<Linear>,
@@ -19,14 +19,14 @@ struct Perceptron {
 
 impl Perceptron {
     fn new(settings: &Settings, device: &Device) -> Self {
-        let start = Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only: false };
+        let initializer = Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only: false };
         let layer = |(inputs, outputs)| {
-            LinearConfig::new(inputs, outputs).with_initializer(start.clone()).init(device)
+            LinearConfig::new(inputs, outputs).with_initializer(initializer.clone()).init(device)
         };
         Self { layers: settings.sizes().map(layer).collect() }
     }
 
-    /// Logits of samples.
+    /// Logits of a batch.
     fn forward(&self, mut x: Tensor<2>) -> Tensor<2> {
         for (index, layer) in self.layers.iter().enumerate() {
             x = layer.forward(if index == 0 { x } else { relu(x) });
@@ -35,13 +35,13 @@ impl Perceptron {
     }
 }
 
-/// Measures it.
+/// Measures training steps.
 pub fn run(settings: &Settings) {
     let plain = Device::flex();
     let device = plain.clone().autodiff();
     let mut model = Some(Perceptron::new(settings, &device));
     let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let loss_of = CrossEntropyLossConfig::new().init(&device);
+    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
     let batches: Vec<(Tensor<2>, Tensor<1, Int>)> = settings
         .batches()
         .into_iter()
@@ -54,10 +54,10 @@ pub fn run(settings: &Settings) {
         .collect();
     let step = |index: usize| {
         let (x, y) = batches[index].clone();
-        let now = model.take().expect("the model is put back after every step");
-        let loss = loss_of.forward(now.forward(x), y);
-        let gradients = GradientsParams::from_grads(loss.backward(), &now);
-        model = Some(optimizer.step(LEARNING_RATE, now, gradients));
+        let current = model.take().expect("the model is put back after every step");
+        let loss = cross_entropy.forward(current.forward(x), y);
+        let gradients = GradientsParams::from_grads(loss.backward(), &current);
+        model = Some(optimizer.step(LEARNING_RATE, current, gradients));
         loss
     };
     timing::measure(settings, step, |loss| f64::from(loss.into_scalar::<f32>()));

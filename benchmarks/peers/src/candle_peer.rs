@@ -1,4 +1,4 @@
-//! Candle on the processor, with its AdamW, whose weight decay is 0 here: that is Adam.
+//! Candle on the CPU. Its AdamW without weight decay is Adam.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor, Var};
@@ -6,7 +6,7 @@ use candle_nn::{AdamW, Optimizer, ParamsAdamW, loss::cross_entropy};
 
 use crate::{settings::Settings, timing};
 
-/// Measures it.
+/// Measures training steps.
 pub fn run(settings: &Settings) -> Result<()> {
     let device = Device::Cpu;
     let mut layers = Vec::new();
@@ -33,14 +33,14 @@ pub fn run(settings: &Settings) -> Result<()> {
         optimizer.backward_step(&loss)?;
         Ok(loss)
     };
-    // What can fail depends on shapes alone.
+    // Errors depend on shapes alone, so later steps cannot fail if the first succeeds.
     step(0)?;
-    let step = |index| step(index).expect("the first step went well");
+    let step = |index| step(index).expect("the first step succeeded");
     timing::measure(settings, step, |loss| loss.to_scalar::<f32>().map_or(f64::NAN, f64::from));
     Ok(())
 }
 
-/// Logits of samples.
+/// Logits of a batch.
 fn forward(layers: &[(Var, Var)], x: &Tensor) -> Result<Tensor> {
     let mut x = x.clone();
     for (index, (w, b)) in layers.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One peer in Rust at a time: `peers burn|candle --layers L --batch-size B --threads T --seconds
+//! Measures one Rust peer: `peers burn|candle --layers L --batch-size B --threads T --seconds
 //! S`.
 //!
 //! Prints one line of JSON, as `klubok bench --json` does.

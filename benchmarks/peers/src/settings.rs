@@ -1,26 +1,27 @@
-//! The command line, and the data and weights that every peer begins with.
+//! Command-line settings, and the data that every peer trains on.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Batches in memory, so that a step does not find its data in a cache by chance.
+/// Number of batches in memory; with more than one, no step finds its data in a cache by chance.
 pub const BATCHES: usize = 16;
 
-/// What to train and for how long.
+/// The network to train, and for how long.
 pub struct Settings {
-    /// Inputs, hidden layers, classes.
+    /// Sizes of input, hidden layers and output.
     pub layers: Vec<usize>,
-    /// Samples of a step.
+    /// Samples in a step.
     pub batch: usize,
-    /// How long to measure.
+    /// Measuring time.
     pub window: Duration,
 }
 
 impl Settings {
     /// Reads `--name value` pairs.
     ///
-    /// The number of threads is for Rayon, which reads its own variable: here it must only agree.
+    /// Rayon takes its number of threads from its own environment variable; `--threads` must agree
+    /// with it.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut settings = Self { layers: vec![], batch: 0, window: Duration::ZERO };
         while let Some(name) = arguments.next() {
@@ -45,17 +46,17 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Inputs of the network.
+    /// Number of inputs of the network.
     pub fn inputs(&self) -> usize {
         self.layers[0]
     }
 
-    /// Sizes of each layer: inputs and outputs.
+    /// Inputs and outputs of each layer.
     pub fn sizes(&self) -> impl Iterator<Item = (usize, usize)> {
         self.layers.iter().copied().zip(self.layers.iter().copied().skip(1))
     }
 
-    /// Batches of numbers of mean 0 and variance 1, row by row, and their random classes.
+    /// Batches of random inputs with mean 0 and variance 1, row by row, and random classes.
     pub fn batches(&self) -> Vec<(Vec<f32>, Vec<u32>)> {
         let mut random = Random(1);
         let classes = self.layers[self.layers.len() - 1];
@@ -68,7 +69,7 @@ impl Settings {
     }
 }
 
-/// Numbers without a pattern: a multiplication, the upper half of whose product is used.
+/// A linear congruential generator; its upper 32 bits are the output.
 struct Random(u64);
 
 impl Random {

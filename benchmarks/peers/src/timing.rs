@@ -1,23 +1,23 @@
-//! The clock: the same as `klubok bench` has.
+//! Times steps as `klubok bench` does.
 
 use std::time::{Duration, Instant};
 
 use crate::settings::{BATCHES, Settings};
 
-/// Steps before the clock starts.
+/// Warm-up steps, not timed.
 const WARM_UP: usize = 5;
 
-/// Calls `step` with the number of a batch until the window is full, and prints what was measured.
+/// Calls `step` with the index of a batch until the window is full, and prints the timing.
 ///
-/// A step returns its loss in a form that `loss` can read; only the last is read.
+/// A step returns its loss in a form that `loss` can read; only the last loss is read.
 pub fn measure<T>(settings: &Settings, mut step: impl FnMut(usize) -> T, loss: impl Fn(T) -> f64) {
     let mut last = None;
     for index in 0..WARM_UP {
         last = Some(step(index));
     }
     let mut times: Vec<Duration> = Vec::new();
-    let begun = Instant::now();
-    while times.is_empty() || begun.elapsed() < settings.window {
+    let begin = Instant::now();
+    while times.is_empty() || begin.elapsed() < settings.window {
         let started = Instant::now();
         last = Some(step((WARM_UP + times.len()) % BATCHES));
         times.push(started.elapsed());

@@ -1,8 +1,8 @@
-//! Does the first advice help? Trainings with something wrong, and the same with what the first
-//! verdict advises, judged on samples that chose nothing.
+//! Does the first advice help? Trains with something wrong, and again with the advice of the first
+//! verdict; compares both on test samples.
 //!
-//! Advice to take more samples is followed by taking four times as many. Where a verdict says to
-//! look at the data, nobody can follow it here: such cases are listed, and do not count.
+//! The study follows advice to take more samples with four times as many. Advice to inspect the
+//! data cannot be followed here: such cases are listed and do not count.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -23,36 +23,37 @@ use klubok::{
 };
 
 use crate::{
-    set::{Set, deal},
+    data_set::{self, DataSet},
     statistics::{half_interval, mean},
+    training::{argmax, backend},
 };
 
-/// Something that a person may run into.
+/// A training that a user may run into.
 struct Case {
     name: &'static str,
-    set: Set,
+    data_set: DataSet,
     preset: Preset,
     train: usize,
-    sets: &'static str,
+    settings: &'static str,
 }
 
-/// How many samples more samples are.
-const MORE: usize = 4;
-/// Samples that validate, of many and of few to learn from.
-const VAL: usize = 1000;
+/// Advice to take more samples multiplies the training set by this.
+const SAMPLES_FACTOR: usize = 4;
+/// Validation samples at most; a small training set has a quarter of its size.
+const MAX_VALIDATION: usize = 1000;
 
 const fn case(
     name: &'static str,
-    set: Set,
+    data_set: DataSet,
     preset: Preset,
     train: usize,
-    sets: &'static str,
+    settings: &'static str,
 ) -> Case {
-    Case { name, set, preset, train, sets }
+    Case { name, data_set, preset, train, settings }
 }
 
+use DataSet::{Drawn, Fashion, Mnist, Photographs};
 use Preset::{Article, Balanced, Plain};
-use Set::{Drawn, Fashion, Mnist, Photographs};
 
 #[rustfmt::skip]
 const CASES: &[Case] = &[
@@ -70,47 +71,46 @@ const CASES: &[Case] = &[
     case("drawings, short", Drawn, Plain, 2000, "model.hidden=64 train.epochs=10 train.learning_rate=0.0002"),
     // Rates.
     case("rate too low, momentum", Drawn, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.learning_rate=0.0001 train.epochs=20"),
-    case("rate too low, descent", Mnist, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.momentum=0 train.learning_rate=0.0001 train.epochs=20"),
+    case("rate too low, plain SGD", Mnist, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.momentum=0 train.learning_rate=0.0001 train.epochs=20"),
     case("rate too low, AdamW", Photographs, Plain, 2000, "model.hidden=128,64 train.learning_rate=1e-5 train.epochs=20"),
     case("rate far too low, AdamW", Mnist, Plain, 2000, "model.hidden=128,64 train.learning_rate=1e-6 train.epochs=20"),
     case("rate too high, AdamW", Mnist, Plain, 2000, "model.hidden=128,64 train.learning_rate=1 train.epochs=20"),
     case("rate too high, momentum", Drawn, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.learning_rate=1 train.epochs=20"),
-    case("rate too high, descent", Photographs, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.momentum=0 train.learning_rate=1 train.epochs=20"),
+    case("rate too high, plain SGD", Photographs, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.momentum=0 train.learning_rate=1 train.epochs=20"),
     case("rate of 10, momentum", Mnist, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd train.learning_rate=10 train.epochs=20"),
     // Planted faults.
     case("dead units", Mnist, Plain, 2000, "model.hidden=128,64 train.learning_rate=0.05 train.epochs=20"),
     case("saturated units", Mnist, Plain, 2000, "model.hidden=128,64 model.activation=tanh train.optimizer=sgd train.learning_rate=1 train.epochs=20"),
     case("vanishing gradients", Mnist, Plain, 2000, "model.hidden=64,64,64,64,64,64 model.activation=sigmoid model.init=glorot train.optimizer=sgd train.learning_rate=0.05 train.epochs=20"),
     case("exploding gradients", Fashion, Plain, 2000, "model.hidden=64,64,64,64,64,64,64,64,64,64,64,64 model.activation=identity model.output_init=he train.optimizer=sgd train.learning_rate=0.05 train.epochs=15"),
-    case("weights at zero", Mnist, Plain, 2000, "model.hidden=128,64 model.init=zeros train.epochs=20"),
-    case("weights taken by a penalty", Mnist, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd regularization.l2=1 train.epochs=20"),
-    case("weights taken by decay", Fashion, Plain, 2000, "model.hidden=128,64 regularization.weight_decay=50 train.learning_rate=0.01 train.epochs=20"),
-    case("inputs as they are stored", Photographs, Plain, 2000, "model.hidden=128,64 data.normalize=false train.optimizer=sgd train.epochs=20"),
+    case("weights initialised to zero", Mnist, Plain, 2000, "model.hidden=128,64 model.init=zeros train.epochs=20"),
+    case("weights erased by L2", Mnist, Plain, 2000, "model.hidden=128,64 train.optimizer=sgd regularization.l2=1 train.epochs=20"),
+    case("weights erased by decay", Fashion, Plain, 2000, "model.hidden=128,64 regularization.weight_decay=50 train.learning_rate=0.01 train.epochs=20"),
+    case("inputs not normalised", Photographs, Plain, 2000, "model.hidden=128,64 data.normalize=false train.optimizer=sgd train.epochs=20"),
     case("two units", Mnist, Plain, 2000, "model.hidden=2 train.epochs=30"),
     case("one unit", Fashion, Plain, 2000, "model.hidden=64,1 train.epochs=30"),
-    case("jumping loss", Fashion, Plain, 2000, "model.hidden=64 train.optimizer=sgd train.learning_rate=0.3 train.schedule=constant train.batch_size=16 train.epochs=20"),
-    case("over-confidence", Mnist, Plain, 1000, "model.hidden=256,128 train.learning_rate=0.003 train.epochs=40"),
+    case("oscillating loss", Fashion, Plain, 2000, "model.hidden=64 train.optimizer=sgd train.learning_rate=0.3 train.schedule=constant train.batch_size=16 train.epochs=20"),
+    case("overconfidence", Mnist, Plain, 1000, "model.hidden=256,128 train.learning_rate=0.003 train.epochs=40"),
 ];
 
-/// What came of a training.
-struct Done {
+/// The result of a training.
+struct Outcome {
     verdicts: Vec<Verdict>,
-    /// Share of right answers, and cross-entropy at the model's temperature, of the best epoch on
-    /// samples that chose nothing.
+    /// Test accuracy of the best epoch.
     accuracy: f64,
+    /// Test cross-entropy of the best epoch at the model's temperature.
     loss: f64,
 }
 
-/// Trains every case with `seeds` seeds, with and without its first advice, and says what it was
-/// good for.
+/// Trains every case with `seeds` seeds, with and without its first advice, and prints the effect.
 pub(crate) fn run(
     folder: &Path,
     only: &[String],
     seeds: u64,
-    tell: &mut dyn FnMut(&str) -> Result<()>,
+    print: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     let (mut followed, mut better, mut worse) = (0_usize, 0, 0);
-    tell(
+    print(
         "| case | first verdict | first advice | accuracy, points | loss | |\n\
          | --- | --- | --- | --- | --- | --- |",
     )?;
@@ -119,17 +119,17 @@ pub(crate) fn run(
             continue;
         }
         let (plain, _) = case.config(0)?;
-        let data = case.set.open(folder, &plain)?;
-        let (line, is) = case.judged(&data, seeds)?;
-        tell(&line)?;
-        if let Some(is) = is {
+        let data = case.data_set.open(folder, &plain)?;
+        let (row, effect) = case.compare(&data, seeds)?;
+        print(&row)?;
+        if let Some(effect) = effect {
             followed += 1;
-            better += usize::from(is > 0);
-            worse += usize::from(is < 0);
+            better += usize::from(effect > 0);
+            worse += usize::from(effect < 0);
         }
     }
     let share = |n: usize| 100.0 * n as f64 / followed.max(1) as f64;
-    tell(&format!(
+    print(&format!(
         "\nOf {followed}: better {better} ({:.0} %), worse beyond chance {worse} ({:.0} %)",
         share(better),
         share(worse)
@@ -138,81 +138,83 @@ pub(crate) fn run(
 
 impl Case {
     fn config(&self, seed: u64) -> Result<(Config, Machine)> {
-        let mut layers = ConfigBuilder::new(self.preset, self.set.kind());
-        self.sets.split(' ').try_for_each(|set| layers.assign(set))?;
-        layers.set("train.seed", &seed.to_string())?;
+        let mut builder = ConfigBuilder::new(self.preset, self.data_set.kind());
+        self.settings.split(' ').try_for_each(|setting| builder.assign(setting))?;
+        builder.set("train.seed", &seed.to_string())?;
         let machine = klubok::device::machine();
-        Ok((layers.resolve(&machine)?.config, machine))
+        Ok((builder.resolve(&machine)?.config, machine))
     }
 
-    /// A line of the table; 1 where the advice made it better, -1 where it made it worse beyond
-    /// chance, none where there is nothing to follow.
-    fn judged(&self, data: &Dataset, seeds: u64) -> Result<(String, Option<i8>)> {
+    /// Returns a row of the table, and the effect of the advice: 1 where it helped, -1 where it
+    /// harmed beyond chance, 0 otherwise; none where there was no advice to follow.
+    fn compare(&self, data: &Dataset, seeds: u64) -> Result<(String, Option<i8>)> {
         let (mut accuracy, mut loss) = (Vec::new(), Vec::new());
-        let mut said = (String::from("nothing"), String::new());
+        let (mut first_verdict, mut first_advice) = (String::from("nothing"), String::new());
         for seed in 0..seeds {
             let (config, _) = self.config(seed)?;
-            let (own, judges) = split(data, self.train, seed)?;
-            let done = train(&config, &own, &judges)?;
-            let advice = |verdict: &&Verdict| !verdict.changes.is_empty() || verdict.more_samples;
-            let Some(verdict) = done.verdicts.iter().find(advice) else {
-                if let Some(verdict) = done.verdicts.first() {
-                    said.0 = format!("{:?}", verdict.name);
+            let (own, test) = split(data, self.train, seed)?;
+            let before = train(&config, &own, &test)?;
+            let has_advice =
+                |verdict: &&Verdict| !verdict.changes.is_empty() || verdict.more_samples;
+            let Some(verdict) = before.verdicts.iter().find(has_advice) else {
+                if let Some(verdict) = before.verdicts.first() {
+                    first_verdict = format!("{:?}", verdict.name);
                 }
                 continue;
             };
-            let (next, samples) = if verdict.more_samples {
-                (config.clone(), MORE * self.train)
+            let (advised, samples) = if verdict.more_samples {
+                (config.clone(), SAMPLES_FACTOR * self.train)
             } else {
                 (config.with(&verdict.changes)?, self.train)
             };
-            ensure!(next != config || samples != self.train, "advice without effect: {verdict:?}");
-            if seed == 0 || said.1.is_empty() {
-                let more = if verdict.more_samples { "more samples" } else { &verdict.try_ };
-                said = (format!("{:?}", verdict.name), more.to_owned());
+            ensure!(
+                advised != config || samples != self.train,
+                "advice without effect: {verdict:?}"
+            );
+            if seed == 0 || first_advice.is_empty() {
+                let advice = if verdict.more_samples { "more samples" } else { &verdict.try_ };
+                (first_verdict, first_advice) = (format!("{:?}", verdict.name), advice.to_owned());
             }
-            let (own, judges) = split(data, samples, seed)?;
-            let then = train(&next, &own, &judges)?;
-            accuracy.push(100.0 * (then.accuracy - done.accuracy));
-            loss.push(then.loss - done.loss);
+            let (own, test) = split(data, samples, seed)?;
+            let after = train(&advised, &own, &test)?;
+            accuracy.push(100.0 * (after.accuracy - before.accuracy));
+            loss.push(after.loss - before.loss);
         }
         let (a, half_a) = (mean(&accuracy), half_interval(&accuracy));
         let (l, half_l) = (mean(&loss), half_interval(&loss));
-        let is = match accuracy.len() {
+        let effect = match accuracy.len() {
             0 => None,
             _ if a > 0.0 || l < 0.0 && a > -half_a => Some(1),
             _ if a < -half_a || l > half_l => Some(-1),
             _ => Some(0),
         };
-        let word = match is {
+        let word = match effect {
             None => "nothing to follow",
             Some(1) => "better",
             Some(-1) => "**worse**",
             Some(_) => "no better",
         };
-        let mut line = String::new();
+        let mut row = String::new();
         let _ = write!(
-            line,
-            "| {} | {} | {} | {a:+.1} ± {half_a:.1} | {l:+.3} ± {half_l:.3} | {word} ({} of {seeds}) |",
+            row,
+            "| {} | {first_verdict} | {first_advice} | {a:+.1} ± {half_a:.1} | {l:+.3} ± {half_l:.3} | {word} ({} of {seeds}) |",
             self.name,
-            said.0,
-            said.1,
             accuracy.len()
         );
-        Ok((line, is))
+        Ok((row, effect))
     }
 }
 
-/// Where there are few samples to learn from, few validate, as a fifth of the data.
+/// Splits the data; a small training set gets a small validation set, a fifth of both together.
 fn split(data: &Dataset, train: usize, seed: u64) -> Result<(Dataset, Vec<u32>)> {
-    let (mut own, judges) = deal(data, train, seed)?;
-    own.parts.val.truncate((train / 4).min(VAL));
+    let (mut own, test) = data_set::split(data, train, seed)?;
+    own.parts.val.truncate((train / 4).min(MAX_VALIDATION));
     own.parts.val.sort_unstable();
-    Ok((own, judges))
+    Ok((own, test))
 }
 
-fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
-    let backend = crate::course::backend(config)?;
+fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
+    let backend = backend(config)?;
     let task = Task::new(config, data)?;
     let counts = |rows: &[u32]| data.class_counts(rows);
     let setup = Setup { config: config.clone(), train_classes: counts(&data.parts.train) };
@@ -236,17 +238,17 @@ fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
     let mut program = backend.compile(&task.plan, 512, std::slice::from_ref(&data.rows))?;
     program.load(&state)?;
     let (mut z, mut outputs) = (Vec::new(), Outputs::default());
-    visit(&mut *program, DataId(0), judges, &[task.plan.output], &mut outputs, |_, outputs| {
+    visit(&mut *program, DataId(0), test, &[task.plan.output], &mut outputs, |_, outputs| {
         z.extend_from_slice(&outputs.values[0]);
         Ok(())
     })?;
-    let classes: Vec<u32> = judges.iter().map(|&row| data.targets[row as usize]).collect();
-    let width = data.classes.len();
-    let right = z.chunks_exact(width).zip(&classes);
-    let right = right.filter(|(z, class)| crate::course::largest(z) == **class as usize).count();
-    Ok(Done {
+    let classes: Vec<u32> = test.iter().map(|&row| data.targets[row as usize]).collect();
+    let outputs = data.classes.len();
+    let samples = z.chunks_exact(outputs).zip(&classes);
+    let correct = samples.filter(|(z, class)| argmax(z) == **class as usize).count();
+    Ok(Outcome {
         verdicts: diagnosis.diagnosis().verdicts,
-        accuracy: right as f64 / classes.len() as f64,
-        loss: progress.calibration().loss(&z, width, &classes).unwrap_or(f64::NAN),
+        accuracy: correct as f64 / classes.len() as f64,
+        loss: progress.calibration().loss(&z, outputs, &classes).unwrap_or(f64::NAN),
     })
 }

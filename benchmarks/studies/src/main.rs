@@ -1,14 +1,13 @@
-//! Choices that data decided, made again. Each study trains with the library, in memory, and prints
-//! a table.
+//! Studies behind choices of defaults. Each trains with the library, in memory, and prints a table.
 
 mod advice;
-mod course;
-mod judge;
+mod comparison;
+mod data_set;
 mod rates;
 mod rules;
-mod set;
 mod statistics;
 mod temperature;
+mod training;
 
 use std::{
     io::Write as _,
@@ -19,9 +18,9 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use klubok::config::Preset;
 
-use self::{course::Course, set::Set};
+use self::{data_set::DataSet, training::Training};
 
-/// Studies on which choices of klubok rest.
+/// Studies behind choices of klubok's defaults.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -30,45 +29,45 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Study {
-    /// Trains, and records what every epoch is by parts of several sizes
+    /// Trains, and records the scores of every epoch on validation sets of several sizes
     Record {
         /// Folder of the data sets: cats-dogs-64, mnist, fashion-mnist
         #[arg(long)]
         data: PathBuf,
-        /// Where the records go, a line a training; those that are there already are not made again
+        /// File of the records, one line a training; trainings that it holds are not repeated
         #[arg(long)]
         output: PathBuf,
         /// Data sets
         #[arg(long, value_enum, value_delimiter = ',', default_values = ["drawn", "photographs", "mnist", "fashion"])]
-        sets: Vec<Set>,
+        sets: Vec<DataSet>,
         /// Presets
         #[arg(long, value_delimiter = ',', default_values = ["article", "balanced"])]
         presets: Vec<String>,
-        /// Samples to learn from
+        /// Training samples
         #[arg(long, default_value_t = 2000)]
         train: usize,
-        /// Seeds, from 0
+        /// Number of seeds, from 0
         #[arg(long, default_value_t = 10)]
         seeds: u64,
     },
-    /// Compares rules that choose an epoch, over records
+    /// Compares rules that choose the best epoch over recorded trainings
     BestEpoch {
-        /// The records
+        /// Files of records
         records: Vec<PathBuf>,
     },
-    /// Compares how far few samples may move a temperature, on trained networks
+    /// Compares priors of the temperature for small validation sets, on trained networks
     Temperature {
         /// Folder of the data sets
         #[arg(long)]
         data: PathBuf,
         /// Data sets
         #[arg(long, value_enum, value_delimiter = ',', default_values = ["drawn", "photographs", "mnist", "fashion"])]
-        sets: Vec<Set>,
-        /// Seeds, from 0
+        sets: Vec<DataSet>,
+        /// Number of seeds, from 0
         #[arg(long, default_value_t = 2)]
         seeds: u64,
     },
-    /// Follows the first advice on trainings with something wrong, and judges what it was good for
+    /// Follows the first advice in trainings with something wrong, and measures its effect
     Advice {
         /// Folder of the data sets
         #[arg(long)]
@@ -76,28 +75,28 @@ enum Study {
         /// Only cases whose name contains one of these
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
-        /// Seeds, from 0
+        /// Number of seeds, from 0
         #[arg(long, default_value_t = 5)]
         seeds: u64,
     },
-    /// Trains at rates from far too small to far too large, and counts what is said wrongly of them
+    /// Trains at rates from far too small to far too large, and counts wrong diagnoses of them
     Rates {
         /// Folder of the data sets
         #[arg(long)]
         data: PathBuf,
-        /// Where the trainings are recorded; those that are there already are not made again
+        /// File of the records; trainings that it holds are not repeated
         #[arg(long)]
         output: PathBuf,
         /// Data sets
         #[arg(long, value_enum, value_delimiter = ',', default_values = ["drawn", "photographs", "mnist"])]
-        sets: Vec<Set>,
+        sets: Vec<DataSet>,
         /// Update rules
         #[arg(long, value_enum, value_delimiter = ',', default_values = ["sgd", "momentum", "adamw"])]
         rules: Vec<rates::Rule>,
         /// Preset
         #[arg(long, default_value = "plain")]
         preset: Preset,
-        /// Samples to learn from
+        /// Training samples
         #[arg(long, default_value_t = 2000)]
         train: usize,
         /// Epochs of a training
@@ -106,7 +105,7 @@ enum Study {
         /// Seed
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// Settings beside, such as train.schedule=constant
+        /// Further settings, such as train.schedule=constant
         #[arg(long)]
         set: Vec<String>,
     },
@@ -122,11 +121,11 @@ fn main() -> Result<()> {
             record(&data, &output, &sets, &presets, train, seeds)
         }
         Study::BestEpoch { records } => {
-            let mut courses = Vec::new();
+            let mut trainings = Vec::new();
             for path in &records {
-                courses.extend(read::<Course>(path)?);
+                trainings.extend(read::<Training>(path)?);
             }
-            writeln!(std::io::stdout(), "{}", judge::report(&courses))?;
+            writeln!(std::io::stdout(), "{}", comparison::report(&trainings))?;
             Ok(())
         }
         Study::Temperature { data, sets, seeds } => {
@@ -134,11 +133,12 @@ fn main() -> Result<()> {
         }
         Study::Advice { data, only, seeds } => advice::run(&data, &only, seeds, &mut print),
         Study::Rates { data, output, sets, rules, preset, train, epochs, seed, set } => {
-            let wanted = rates::Wanted { sets, rules, preset, train, epochs, seed, set };
+            let request =
+                rates::Request { data_sets: sets, rules, preset, train, epochs, seed, set };
             let done = if output.exists() { read(&output)? } else { Vec::new() };
             let mut file = fs_err::OpenOptions::new().create(true).append(true).open(&output)?;
-            rates::record(&data, &wanted, &done, &mut |line| {
-                Ok(writeln!(file, "{}", serde_json::to_string(line)?)?)
+            rates::record(&data, &request, &done, &mut |record| {
+                Ok(writeln!(file, "{}", serde_json::to_string(record)?)?)
             })?;
             writeln!(std::io::stdout(), "{}", rates::report(&read(&output)?)?)?;
             Ok(())
@@ -150,7 +150,7 @@ fn print(text: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
-/// One line a training; what is there already stays.
+/// Reads records, one JSON object a line.
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let text = fs_err::read_to_string(path)?;
     let line = |(i, line)| {
@@ -162,32 +162,32 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 fn record(
     folder: &Path,
     output: &Path,
-    sets: &[Set],
+    data_sets: &[DataSet],
     presets: &[Preset],
     train: usize,
     seeds: u64,
 ) -> Result<()> {
-    let done: Vec<Course> = if output.exists() { read(output)? } else { Vec::new() };
+    let done: Vec<Training> = if output.exists() { read(output)? } else { Vec::new() };
     let mut file = fs_err::OpenOptions::new().create(true).append(true).open(output)?;
-    for &set in sets {
-        let (config, _) = course::settings(set, Preset::Plain, 0)?;
-        let data = set.open(folder, &config)?;
+    for &data_set in data_sets {
+        let (config, _) = training::settings(data_set, Preset::Plain, 0)?;
+        let data = data_set.open(folder, &config)?;
         for seed in 0..seeds {
             for &preset in presets {
-                let is_it = |course: &Course| {
-                    (course.set, course.preset.as_str(), course.train, course.seed)
-                        == (set, preset.name(), train, seed)
+                let is_same = |other: &Training| {
+                    (other.data_set, other.preset.as_str(), other.train, other.seed)
+                        == (data_set, preset.name(), train, seed)
                 };
-                if done.iter().any(is_it) {
+                if done.iter().any(is_same) {
                     continue;
                 }
-                let began = std::time::Instant::now();
-                let course = course::run(&data, set, preset, train, seed)?;
-                writeln!(file, "{}", serde_json::to_string(&course)?)?;
-                let seconds = began.elapsed().as_secs();
+                let start = std::time::Instant::now();
+                let training = training::run(&data, data_set, preset, train, seed)?;
+                writeln!(file, "{}", serde_json::to_string(&training)?)?;
+                let seconds = start.elapsed().as_secs();
                 writeln!(
                     std::io::stderr(),
-                    "{set:?} {} {train}, seed {seed}: {seconds} s",
+                    "{data_set:?} {} {train}, seed {seed}: {seconds} s",
                     preset.name()
                 )?;
             }

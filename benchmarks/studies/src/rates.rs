@@ -1,11 +1,11 @@
-//! Which learning rates are too small or too large, and what klubok says of each: `check` before
-//! the training, `train` at its end, `diagnose` of the history that it left.
+//! Learning rates that are too small or too large, and the diagnosis of each: by `check` before the
+//! training, by `train` at its end, by `diagnose` from the history that it left.
 //!
-//! The truth is told afterwards, by the training losses alone. Too large is a rate whose training
-//! diverged or ended above its start; too small one whose loss fell by less than a tenth of what
-//! the best of the rates made it fall by in as many epochs. A network that steps too large have
-//! killed gives all samples one answer, and its loss ends a hair below its start: of those rates
-//! that made so little, the ones above the best are too large and not too small.
+//! The truth follows afterwards from the training losses alone. A rate is too large if its training
+//! diverged or ended above its start. It is too small if its loss decreased by less than a tenth of
+//! the largest decrease among the rates, in as many epochs. Steps that are too large can kill a
+//! network: it predicts the same class for all samples, and its loss ends a hair below its start.
+//! So rates with so small a decrease count as too large where they are above the best rate.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
@@ -30,24 +30,24 @@ use klubok::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::set::{Set, deal};
+use crate::data_set::{DataSet, split};
 
-/// The rates, in steps of ten.
+/// The rates, a factor of ten apart.
 const RATES: [f64; 8] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0];
-/// Samples that validate.
-const VAL: usize = 1000;
-/// Of the fall that the best rate makes, the share below which a rate is too small.
-const SMALL: f64 = 0.1;
+/// Number of validation samples.
+const VALIDATION: usize = 1000;
+/// A rate is too small if its loss decreases by less than this share of the best rate's decrease.
+const MIN_DECREASE_SHARE: f64 = 0.1;
 
 /// An update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Rule {
-    /// Plain descent
+    /// SGD without momentum
     Sgd,
-    /// The same with a momentum of 0.9
+    /// SGD with a momentum of 0.9
     Momentum,
-    /// With moments of the gradient, and decoupled decay
+    /// AdamW
     Adamw,
 }
 
@@ -61,86 +61,100 @@ impl Rule {
     }
 }
 
-/// What is asked of the study.
-pub(crate) struct Wanted {
-    pub(crate) sets: Vec<Set>,
+/// The trainings that a call requests.
+pub(crate) struct Request {
+    pub(crate) data_sets: Vec<DataSet>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) preset: Preset,
     pub(crate) train: usize,
     pub(crate) epochs: u64,
     pub(crate) seed: u64,
-    /// Settings beside, `key=value`.
+    /// Further settings, `key=value`.
     pub(crate) set: Vec<String>,
 }
 
-/// What the trainings of one row of the table share.
+/// What the trainings of one table have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Cell {
-    set: Set,
+    #[serde(rename = "set")]
+    data_set: DataSet,
     rule: Rule,
     preset: String,
     train: usize,
     epochs: u64,
     seed: u64,
-    beside: Vec<String>,
+    /// Further settings, `key=value`.
+    #[serde(rename = "beside")]
+    further: Vec<String>,
 }
 
-/// A line of the record.
+/// A line of the file of records.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Line {
+pub(crate) enum Record {
     /// A training at one rate.
-    Training { cell: Cell, rate: f64, course: Course },
+    Training {
+        cell: Cell,
+        rate: f64,
+        #[serde(rename = "course")]
+        training: Training,
+    },
     /// The range test of `check`, which does not depend on the rate.
-    Test { cell: Cell, test: RangeTest },
-    /// Whether a short training learns at a rate that undid something in that test.
-    Tried { cell: Cell, rate: f64, learns: Option<bool> },
+    #[serde(rename = "test")]
+    RangeTest { cell: Cell, test: RangeTest },
+    /// Whether a short training learns at a rate above those that undid progress in that test.
+    #[serde(rename = "tried")]
+    Trial { cell: Cell, rate: f64, learns: Option<bool> },
 }
 
-/// What a training left behind.
+/// The history of a training.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Course {
-    /// Lines of epochs and of moments within them, in the order of training.
-    lines: Vec<Metrics>,
+pub(crate) struct Training {
+    /// Metrics of epochs and of steps within them, in the order of training.
+    #[serde(rename = "lines")]
+    metrics: Vec<Metrics>,
+    /// The epoch in which the training diverged.
     diverged: Option<f64>,
     val_classes: Vec<u64>,
     steps_per_epoch: u64,
 }
 
-/// Trains and tests what the record does not have, a line each to `write`.
+/// Runs the trainings and tests that `done` lacks, and passes a record of each to `write`.
 pub(crate) fn record(
     folder: &Path,
-    wanted: &Wanted,
-    done: &[Line],
-    write: &mut dyn FnMut(&Line) -> Result<()>,
+    request: &Request,
+    done: &[Record],
+    write: &mut dyn FnMut(&Record) -> Result<()>,
 ) -> Result<()> {
-    for &set in &wanted.sets {
-        let plain = wanted.config(set, Rule::Sgd, RATES[0])?;
-        let data = wanted.cut(&set.open(folder, &plain)?)?;
-        for &rule in &wanted.rules {
-            let cell = wanted.cell(set, rule);
-            let has_test = |line: &Line| matches!(line, Line::Test { cell: of, .. } if *of == cell);
-            let backend = crate::course::backend(&plain)?;
-            let known = done.iter().find(|line| has_test(line));
-            let mut test = if let Some(Line::Test { test, .. }) = known {
-                test.clone()
+    for &data_set in &request.data_sets {
+        let plain = request.config(data_set, Rule::Sgd, RATES[0])?;
+        let data = request.split(&data_set.open(folder, &plain)?)?;
+        for &rule in &request.rules {
+            let cell = request.cell(data_set, rule);
+            let backend = crate::training::backend(&plain)?;
+            let known = done.iter().find_map(|record| match record {
+                Record::RangeTest { cell: of, test } if *of == cell => Some(test.clone()),
+                _ => None,
+            });
+            let mut test = if let Some(test) = known {
+                test
             } else {
-                let config = wanted.config(set, rule, 1e-3)?;
+                let config = request.config(data_set, rule, 1e-3)?;
                 let test = RangeTest::of(&Lab::new(&config, &data, &*backend)?)?;
-                write(&Line::Test { cell: cell.clone(), test: test.clone() })?;
+                write(&Record::RangeTest { cell: cell.clone(), test: test.clone() })?;
                 test
             };
             for rate in RATES {
-                let was_tried = |line: &Line| matches!(line, Line::Tried { cell: of, rate: at, .. } if *of == cell && *at == rate);
+                let was_tried = |record: &Record| matches!(record, Record::Trial { cell: of, rate: at, .. } if *of == cell && *at == rate);
                 if !done.iter().any(was_tried) {
-                    let config = wanted.config(set, rule, rate)?;
+                    let config = request.config(data_set, rule, rate)?;
                     test.try_out(&Lab::new(&config, &data, &*backend)?)?;
-                    write(&Line::Tried { cell: cell.clone(), rate, learns: test.learns })?;
+                    write(&Record::Trial { cell: cell.clone(), rate, learns: test.learns })?;
                 }
-                let is_it = |line: &Line| matches!(line, Line::Training { cell: of, rate: at, .. } if *of == cell && *at == rate);
-                if !done.iter().any(is_it) {
-                    let course = train(&wanted.config(set, rule, rate)?, &data)?;
-                    write(&Line::Training { cell: cell.clone(), rate, course })?;
+                let was_trained = |record: &Record| matches!(record, Record::Training { cell: of, rate: at, .. } if *of == cell && *at == rate);
+                if !done.iter().any(was_trained) {
+                    let training = train(&request.config(data_set, rule, rate)?, &data)?;
+                    write(&Record::Training { cell: cell.clone(), rate, training })?;
                 }
             }
         }
@@ -148,54 +162,54 @@ pub(crate) fn record(
     Ok(())
 }
 
-impl Wanted {
-    fn cell(&self, set: Set, rule: Rule) -> Cell {
-        let (preset, beside) = (self.preset.name().to_owned(), self.set.clone());
+impl Request {
+    fn cell(&self, data_set: DataSet, rule: Rule) -> Cell {
+        let (preset, further) = (self.preset.name().to_owned(), self.set.clone());
         let &Self { train, epochs, seed, .. } = self;
-        Cell { set, rule, preset, train, epochs, seed, beside }
+        Cell { data_set, rule, preset, train, epochs, seed, further }
     }
 
-    fn config(&self, set: Set, rule: Rule, rate: f64) -> Result<Config> {
-        self.cell(set, rule).config(rate)
+    fn config(&self, data_set: DataSet, rule: Rule, rate: f64) -> Result<Config> {
+        self.cell(data_set, rule).config(rate)
     }
 
-    fn cut(&self, data: &Dataset) -> Result<Dataset> {
-        let (mut data, _) = deal(data, self.train, self.seed)?;
-        data.parts.val.truncate(VAL);
+    fn split(&self, data: &Dataset) -> Result<Dataset> {
+        let (mut data, _) = split(data, self.train, self.seed)?;
+        data.parts.val.truncate(VALIDATION);
         data.parts.val.sort_unstable();
         Ok(data)
     }
 }
 
 impl Cell {
-    /// The settings of a training at this rate, done to its end.
+    /// The settings of a training at this rate, without early stopping.
     fn config(&self, rate: f64) -> Result<Config> {
-        let mut layers = ConfigBuilder::new(self.preset.parse()?, self.set.kind());
-        self.beside.iter().try_for_each(|set| layers.assign(set))?;
-        self.rule.settings().iter().try_for_each(|set| layers.assign(set))?;
-        layers.set("train.seed", &self.seed.to_string())?;
-        layers.set("train.epochs", &self.epochs.to_string())?;
-        layers.set("train.early_stopping", "false")?;
-        layers.set("train.learning_rate", &rate.to_string())?;
+        let mut builder = ConfigBuilder::new(self.preset.parse()?, self.data_set.kind());
+        self.further.iter().try_for_each(|setting| builder.assign(setting))?;
+        self.rule.settings().iter().try_for_each(|setting| builder.assign(setting))?;
+        builder.set("train.seed", &self.seed.to_string())?;
+        builder.set("train.epochs", &self.epochs.to_string())?;
+        builder.set("train.early_stopping", "false")?;
+        builder.set("train.learning_rate", &rate.to_string())?;
         let machine = klubok::device::machine();
-        Ok(layers.resolve(&machine)?.config)
+        Ok(builder.resolve(&machine)?.config)
     }
 }
 
-fn train(config: &Config, data: &Dataset) -> Result<Course> {
-    let backend = crate::course::backend(config)?;
+fn train(config: &Config, data: &Dataset) -> Result<Training> {
+    let backend = crate::training::backend(config)?;
     let task = Task::new(config, data)?;
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
     let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
-    let (mut seen, control) = (Seen::default(), Control::new());
+    let (mut recorder, control) = (MetricsRecorder::default(), Control::new());
     let stopped = loop {
-        if let Some(stopped) = trainer.advance(&mut seen, &control)? {
+        if let Some(stopped) = trainer.advance(&mut recorder, &control)? {
             break stopped;
         }
     };
     let progress = trainer.snapshot()?.progress;
-    Ok(Course {
-        lines: seen.0,
+    Ok(Training {
+        metrics: recorder.0,
         diverged: (stopped == Stopped::Diverged)
             .then(|| progress.divergence.map_or(progress.epochs(), |divergence| divergence.epoch)),
         val_classes: data.class_counts(&data.parts.val),
@@ -203,11 +217,11 @@ fn train(config: &Config, data: &Dataset) -> Result<Course> {
     })
 }
 
-/// The lines that a training would write to its logs.
+/// Records the metrics that a training would write to its logs.
 #[derive(Default)]
-struct Seen(Vec<Metrics>);
+struct MetricsRecorder(Vec<Metrics>);
 
-impl Observer for Seen {
+impl Observer for MetricsRecorder {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         match *event {
             Event::Step(metrics) if metrics.epoch.fract() != 0.0 => self.0.push(metrics.clone()),
@@ -218,107 +232,110 @@ impl Observer for Seen {
     }
 }
 
-/// What is true of a rate, or said of it.
+/// A rate's class, in truth or by a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
-    Small,
+enum RateClass {
+    TooSmall,
     Fine,
-    Large,
+    TooLarge,
 }
 
-impl Is {
+impl RateClass {
     fn name(self) -> &'static str {
         match self {
-            Is::Small => "too small",
-            Is::Fine => "fine",
-            Is::Large => "too large",
+            RateClass::TooSmall => "too small",
+            RateClass::Fine => "fine",
+            RateClass::TooLarge => "too large",
         }
     }
 
-    /// What verdicts say of the rate; the first one that says anything counts.
-    fn said(verdicts: &[Verdict]) -> Self {
-        verdicts.iter().find_map(Self::of_verdict).unwrap_or(Is::Fine)
+    /// The class by the first verdict that concerns the rate.
+    fn from_verdicts(verdicts: &[Verdict]) -> Self {
+        verdicts.iter().find_map(Self::from_verdict).unwrap_or(RateClass::Fine)
     }
 
-    fn of_verdict(verdict: &Verdict) -> Option<Self> {
+    fn from_verdict(verdict: &Verdict) -> Option<Self> {
         let small_update = verdict.evidence.get("limit").is_some_and(|&limit| limit < 1e-3);
         match verdict.name {
-            VerdictName::LearningRateTooLow => Some(Is::Small),
-            VerdictName::UpdateRatio if small_update => Some(Is::Small),
+            VerdictName::LearningRateTooLow => Some(RateClass::TooSmall),
+            VerdictName::UpdateRatio if small_update => Some(RateClass::TooSmall),
             VerdictName::UpdateRatio
             | VerdictName::LearningRateTooHigh
             | VerdictName::LearningRateKillsNetwork
             | VerdictName::ExplodingGradients
-            | VerdictName::Diverging => Some(Is::Large),
+            | VerdictName::Diverging => Some(RateClass::TooLarge),
             _ => None,
         }
     }
 }
 
-impl Course {
+impl Training {
     /// Training losses in evaluation mode at the ends of epochs.
     fn losses(&self) -> Vec<f64> {
-        let ends = self.lines.iter().filter(|line| line.epoch.fract() == 0.0);
-        ends.map(|line| line.train_eval_loss.unwrap_or(f64::NAN)).collect()
+        let ends = self.metrics.iter().filter(|metrics| metrics.epoch.fract() == 0.0);
+        ends.map(|metrics| metrics.train_eval_loss.unwrap_or(f64::NAN)).collect()
     }
 
-    fn fall(&self) -> f64 {
+    /// How much the training loss decreased, from its start to its end.
+    fn decrease(&self) -> f64 {
         let losses = self.losses();
         losses[0] - losses[losses.len() - 1]
     }
 
-    fn truth(&self, rate: f64, (best, at): (f64, f64)) -> Is {
-        let fall = self.fall();
+    fn truth(&self, rate: f64, best: Best) -> RateClass {
+        let decrease = self.decrease();
         match () {
-            () if self.diverged.is_some() || fall.is_nan() || fall < 0.0 => Is::Large,
-            () if fall >= SMALL * best => Is::Fine,
-            () if rate < at => Is::Small,
-            () => Is::Large,
+            () if self.diverged.is_some() || decrease.is_nan() || decrease < 0.0 => {
+                RateClass::TooLarge
+            }
+            () if decrease >= MIN_DECREASE_SHARE * best.decrease => RateClass::Fine,
+            () if rate < best.rate => RateClass::TooSmall,
+            () => RateClass::TooLarge,
         }
     }
 
-    /// What `train` says at the end.
-    fn watched(&self, config: &Config) -> Diagnosis {
+    /// The diagnosis of `train` at its end.
+    fn diagnosis_at_end(&self, config: &Config) -> Diagnosis {
         let mut diagnosis = DiagnosisObserver::new(self.val_classes.iter().sum())
             .with_classes(&self.val_classes)
             .with_setup(Setup { config: config.clone(), train_classes: Vec::new() });
-        let mut tell = |event: &Event<'_>| diagnosis.observe(event);
-        for metrics in &self.lines {
+        let mut observe = |event: &Event<'_>| diagnosis.observe(event);
+        for metrics in &self.metrics {
             let event = if metrics.epoch.fract() == 0.0 {
                 Event::Epoch { metrics, best: false }
             } else {
                 Event::Step(metrics)
             };
-            let _ = tell(&event);
+            let _ = observe(&event);
         }
         let (stopped, epoch) = match self.diverged {
             Some(epoch) => (Stopped::Diverged, epoch),
-            None => (Stopped::Epochs, self.lines.last().map_or(0.0, |line| line.epoch)),
+            None => (Stopped::Epochs, self.metrics.last().map_or(0.0, |metrics| metrics.epoch)),
         };
-        let _ = tell(&Event::Stopping { stopped, step: 0, epoch });
+        let _ = observe(&Event::Stopping { stopped, step: 0, epoch });
         diagnosis.diagnosis()
     }
 
-    /// What `diagnose` says of the run.
-    fn of_run(&self, config: &Config) -> Diagnosis {
-        let within = self.lines.iter().filter(|line| line.epoch.fract() != 0.0);
+    /// The diagnosis by `diagnose` of the run.
+    fn diagnosis_of_run(&self, config: &Config) -> Diagnosis {
+        let steps = self.metrics.iter().filter(|metrics| metrics.epoch.fract() != 0.0);
         Diagnosis::of_history(&History {
-            steps: within.map(Row::from).collect(),
-            layers: self.lines.clone(),
+            steps: steps.map(Row::from).collect(),
+            layers: self.metrics.clone(),
             val_classes: self.val_classes.clone(),
             by_klubok: true,
             setup: Some(Setup { config: config.clone(), train_classes: Vec::new() }),
-            ..self.table()
+            ..self.loss_history()
         })
     }
 
-    /// What `diagnose` says of a table with the losses, as other programs write it.
-    fn of_losses(&self) -> Diagnosis {
-        Diagnosis::of_history(&self.table())
+    /// The diagnosis by `diagnose` of a table with the losses, as other programs write it.
+    fn diagnosis_of_losses(&self) -> Diagnosis {
+        Diagnosis::of_history(&self.loss_history())
     }
 
-    fn table(&self) -> History {
-        let ends = self.lines.iter().filter(|line| line.epoch.fract() == 0.0);
+    fn loss_history(&self) -> History {
+        let ends = self.metrics.iter().filter(|metrics| metrics.epoch.fract() == 0.0);
         History {
             epochs: ends.map(Row::from).collect(),
             val_samples: Some(self.val_classes.iter().sum()),
@@ -329,70 +346,80 @@ impl Course {
     }
 }
 
-/// The fall of the best of some trainings, and its rate.
-fn best(courses: &[(f64, &Course)]) -> (f64, f64) {
-    let falls = courses.iter().filter(|(_, course)| course.diverged.is_none());
-    let falls = falls.map(|&(rate, course)| (course.fall(), rate));
-    falls.fold((0.0, 0.0), |best, next| if next.0 > best.0 { next } else { best })
+/// The largest decrease of the training loss among the rates.
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    decrease: f64,
+    rate: f64,
 }
 
-/// How often each of those who say something of a rate was wrong, and of how many.
+impl Best {
+    fn of(trainings: &[(f64, &Training)]) -> Self {
+        let converged = trainings.iter().filter(|(_, training)| training.diverged.is_none());
+        let found = converged.map(|&(rate, training)| Self { decrease: training.decrease(), rate });
+        found.fold(Self { decrease: 0.0, rate: 0.0 }, |best, next| {
+            if next.decrease > best.decrease { next } else { best }
+        })
+    }
+}
+
+/// How often each source classified a rate wrongly.
 #[derive(Default)]
-struct Wrong {
-    of: usize,
-    by: [usize; SAYERS.len()],
+struct WrongCounts {
+    trainings: usize,
+    by_source: [usize; SOURCES.len()],
 }
 
-/// Who says something: before training, at its end, afterwards from the run, afterwards from the
-/// losses alone.
-const SAYERS: [&str; 4] = ["check", "train", "diagnose the run", "diagnose its losses alone"];
+/// Sources of a diagnosis: before training, at its end, afterwards from the run, afterwards from
+/// the losses alone.
+const SOURCES: [&str; 4] = ["check", "train", "diagnose the run", "diagnose its losses alone"];
 
-/// What is said of every training, and how much of it is wrong.
-pub(crate) fn report(lines: &[Line]) -> Result<String> {
+/// A table for each cell with the truth and every diagnosis, and the share of wrong ones.
+pub(crate) fn report(records: &[Record]) -> Result<String> {
     let mut tests: BTreeMap<&Cell, &RangeTest> = BTreeMap::new();
-    let mut courses: BTreeMap<&Cell, Vec<(f64, &Course)>> = BTreeMap::new();
-    let mut tried: BTreeMap<&Cell, Vec<(f64, Option<bool>)>> = BTreeMap::new();
-    for line in lines {
-        match line {
-            Line::Training { cell, rate, course } => {
-                courses.entry(cell).or_default().push((*rate, course));
+    let mut trainings: BTreeMap<&Cell, Vec<(f64, &Training)>> = BTreeMap::new();
+    let mut trials: BTreeMap<&Cell, Vec<(f64, Option<bool>)>> = BTreeMap::new();
+    for record in records {
+        match record {
+            Record::Training { cell, rate, training } => {
+                trainings.entry(cell).or_default().push((*rate, training));
             }
-            Line::Test { cell, test } => drop(tests.insert(cell, test)),
-            Line::Tried { cell, rate, learns } => {
-                tried.entry(cell).or_default().push((*rate, *learns));
+            Record::RangeTest { cell, test } => drop(tests.insert(cell, test)),
+            Record::Trial { cell, rate, learns } => {
+                trials.entry(cell).or_default().push((*rate, *learns));
             }
         }
     }
-    let (mut text, mut wrong) = (String::new(), Wrong::default());
-    for (cell, courses) in &courses {
+    let (mut text, mut wrong) = (String::new(), WrongCounts::default());
+    for (cell, trainings) in &trainings {
         let test = tests.get(cell).ok_or_else(|| anyhow!("no range test of {cell:?}"))?;
-        let (set, rule) = (cell.set, cell.rule);
+        let (data_set, rule) = (cell.data_set, cell.rule);
         let _ = writeln!(
             text,
-            "{set:?}, {rule:?}, {}, samples {}, epochs {}, seed {} {}; check proposes {:?}\n\n\
+            "{data_set:?}, {rule:?}, {}, samples {}, epochs {}, seed {} {}; check proposes {:?}\n\n\
              | rate | loss | truth | {} | verdicts at the end |\n| --- | --- | --- |{} --- |",
             cell.preset,
             cell.train,
             cell.epochs,
             cell.seed,
-            cell.beside.join(" "),
+            cell.further.join(" "),
             test.proposed,
-            SAYERS.join(" | "),
-            " --- |".repeat(SAYERS.len())
+            SOURCES.join(" | "),
+            " --- |".repeat(SOURCES.len())
         );
-        let best = best(courses);
-        for (rate, course) in courses {
-            let learns = tried.get(cell).into_iter().flatten().find(|(at, _)| at == rate);
-            let learns = learns.and_then(|(_, learns)| *learns);
+        let best = Best::of(trainings);
+        for (rate, training) in trainings {
+            let trial = trials.get(cell).into_iter().flatten().find(|(at, _)| at == rate);
+            let learns = trial.and_then(|(_, learns)| *learns);
             let test = RangeTest { configured: *rate, learns, ..(*test).clone() };
-            text += &row(cell, &test, *rate, course, best, &mut wrong)?;
+            text += &row(cell, &test, *rate, training, best, &mut wrong)?;
         }
         text.push('\n');
     }
-    let _ = writeln!(text, "Wrong of {}:", wrong.of);
-    for (name, wrong_ones) in SAYERS.iter().zip(wrong.by) {
-        let share = 100.0 * wrong_ones as f64 / wrong.of.max(1) as f64;
-        let _ = writeln!(text, "  {name}: {wrong_ones} ({share:.1} %)");
+    let _ = writeln!(text, "Wrong of {}:", wrong.trainings);
+    for (name, count) in SOURCES.iter().zip(wrong.by_source) {
+        let share = 100.0 * count as f64 / wrong.trainings.max(1) as f64;
+        let _ = writeln!(text, "  {name}: {count} ({share:.1} %)");
     }
     Ok(text)
 }
@@ -401,28 +428,29 @@ fn row(
     cell: &Cell,
     test: &RangeTest,
     rate: f64,
-    course: &Course,
-    best: (f64, f64),
-    wrong: &mut Wrong,
+    training: &Training,
+    best: Best,
+    wrong: &mut WrongCounts,
 ) -> Result<String> {
-    let truth = course.truth(rate, best);
+    let truth = training.truth(rate, best);
     let config = cell.config(rate)?;
     let before = test.verdict();
-    let (watched, read) = (course.watched(&config), course.of_run(&config));
-    let alone = course.of_losses();
-    let said = [
-        Is::said(before.as_slice()),
-        Is::said(&watched.verdicts),
-        Is::said(&read.verdicts),
-        Is::said(&alone.verdicts),
+    let at_end = training.diagnosis_at_end(&config);
+    let classes = [
+        RateClass::from_verdicts(before.as_slice()),
+        RateClass::from_verdicts(&at_end.verdicts),
+        RateClass::from_verdicts(&training.diagnosis_of_run(&config).verdicts),
+        RateClass::from_verdicts(&training.diagnosis_of_losses().verdicts),
     ];
-    wrong.of += 1;
-    wrong.by.iter_mut().zip(said).for_each(|(wrong, said)| *wrong += usize::from(said != truth));
-    let cells = said.map(|said| {
-        if said == truth { said.name().to_owned() } else { format!("**{}**", said.name()) }
+    wrong.trainings += 1;
+    for (count, class) in wrong.by_source.iter_mut().zip(classes) {
+        *count += usize::from(class != truth);
+    }
+    let cells = classes.map(|class| {
+        if class == truth { class.name().to_owned() } else { format!("**{}**", class.name()) }
     });
-    let names: Vec<String> = watched.verdicts.iter().map(|v| format!("{:?}", v.name)).collect();
-    let losses = course.losses();
+    let names: Vec<String> = at_end.verdicts.iter().map(|v| format!("{:?}", v.name)).collect();
+    let losses = training.losses();
     Ok(format!(
         "| {rate:e} | {:.4} to {:.4} | {} | {} | {} |\n",
         losses[0],

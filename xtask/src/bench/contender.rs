@@ -1,4 +1,4 @@
-//! Who runs: klubok and its peers, each as a command that prints one line of JSON.
+//! The contenders: klubok and its peers, each a command that prints one line of JSON.
 
 use std::{path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::{setup, workload::Workload};
 use crate::{floor::Precision, process::command};
 
-/// Libraries to compare with.
+/// A library to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Library {
     /// `PyTorch`: eager and compiled, in f32 and with bf16 autocast.
@@ -20,49 +20,49 @@ pub(crate) enum Library {
     Burn,
     /// Candle on the CPU.
     Candle,
-    /// ONNX Runtime, which only predicts.
+    /// ONNX Runtime: predictions only.
     Onnx,
 }
 
 impl Library {
-    /// True if it is a program of ours in Rust, and not a script.
+    /// True if its peer is a Rust program, not a Python script.
     pub(crate) fn is_rust(self) -> bool {
         matches!(self, Self::Burn | Self::Candle)
     }
 }
 
-/// One row of a table.
+/// A contender: one row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Contender {
-    /// What it is called in tables.
+    /// Name in tables.
     pub(crate) name: String,
-    /// Numbers that its products multiply.
+    /// Precision of its matrix products.
     pub(crate) precision: Precision,
-    /// The peer, with its mode; klubok if there is none.
+    /// The peer and its mode; none for klubok.
     pub(crate) peer: Option<(Library, &'static str)>,
-    /// What it does.
+    /// The task.
     pub(crate) task: Task,
 }
 
-/// What is measured.
+/// The task to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Steps of training.
+    /// Training steps.
     Train,
     /// Predictions of batches.
     Infer,
 }
 
-/// How long and on what each one runs.
+/// Resources of each timing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
-    /// Threads.
+    /// Number of threads.
     pub(crate) threads: usize,
-    /// Seconds of a timing.
+    /// Seconds per timing.
     pub(crate) seconds: f64,
 }
 
-/// Everyone that is asked for and does the task, klubok first.
+/// All requested contenders that can do the task, klubok first.
 pub(crate) fn all(task: Task, precisions: &[Precision], libraries: &[Library]) -> Vec<Contender> {
     let klubok = precisions.iter().map(|&precision| Contender {
         name: format!("klubok {}", precision.name()),
@@ -103,13 +103,13 @@ fn modes(library: Library, task: Task) -> &'static [(&'static str, &'static str,
 }
 
 impl Contender {
-    /// False where it would take minutes for a step or two and is known to be last.
+    /// False where a step takes minutes and the contender is known to be slowest.
     pub(crate) fn takes(&self, workload: &Workload) -> bool {
         let slow = matches!(self.peer, Some((Library::Sklearn, _)));
         !(slow && workload.name == "large")
     }
 
-    /// The command that measures it.
+    /// The command that measures the contender.
     pub(crate) fn command(&self, root: &Path, workload: &Workload, run: Run) -> Command {
         let mut command = match self.peer {
             None => {
@@ -146,8 +146,8 @@ impl Contender {
     }
 }
 
-/// What helps the peers: the right number of threads, no kernels but their own choice, and compiled
-/// code that is kept.
+/// Sets the environment that suits the peers: the number of threads, no forced kernels, and a cache
+/// of compiled code.
 pub(crate) fn environment(command: &mut Command, root: &Path, threads: usize) {
     for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"] {
         command.env_remove(name);
@@ -155,9 +155,9 @@ pub(crate) fn environment(command: &mut Command, root: &Path, threads: usize) {
     for name in ["OMP", "MKL", "OPENBLAS", "RAYON"] {
         command.env(format!("{name}_NUM_THREADS"), threads.to_string());
     }
-    // The C library gives large blocks back to the system at once and gets them again, page by
-    // page, in the next step. Whoever allocates a tensor an operation loses up to half its time
-    // with that.
+    // By default the C library returns large blocks to the system at once and gets them back, page
+    // by page, in the next step. Libraries that allocate a tensor per operation lose up to half
+    // their time that way.
     command.env("MALLOC_MMAP_MAX_", "0").env("MALLOC_TRIM_THRESHOLD_", "-1");
     command.env("TORCHINDUCTOR_CACHE_DIR", root.join(setup::OUTPUT).join("inductor"));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
@@ -170,17 +170,17 @@ mod tests {
 
     #[test]
     fn klubok_comes_first_and_names_differ() {
-        let everyone =
+        let contenders =
             all(Task::Train, &[Precision::F32, Precision::Bf16], Library::value_variants());
-        assert_eq!(everyone[1].name, "klubok bf16");
-        let mut names: Vec<_> = everyone.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(contenders[1].name, "klubok bf16");
+        let mut names: Vec<_> = contenders.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), everyone.len());
+        assert_eq!(names.len(), contenders.len());
     }
 
     #[test]
-    fn a_command_says_what_to_run() {
+    fn commands_name_network_batch_threads_and_seconds() {
         let workload = &workload::chosen(&["tiny".to_owned()], None).unwrap()[0];
         let run = Run { threads: 2, seconds: 0.5 };
         for contender in all(Task::Train, &[Precision::F32], &[Library::Burn, Library::Jax]) {
@@ -193,20 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn only_some_predict() {
-        let everyone = all(Task::Infer, &[Precision::F32], Library::value_variants());
-        let names: Vec<_> = everyone.iter().map(|c| c.name.as_str()).collect();
+    fn only_some_contenders_predict() {
+        let contenders = all(Task::Infer, &[Precision::F32], Library::value_variants());
+        let names: Vec<_> = contenders.iter().map(|c| c.name.as_str()).collect();
         let expected =
             ["klubok f32", "PyTorch eager f32", "PyTorch compiled f32", "ONNX Runtime f32"];
         assert_eq!(names, expected);
         let workload = &workload::chosen(&["tiny".to_owned()], None).unwrap()[0];
         let run = Run { threads: 1, seconds: 0.5 };
-        let command = everyone[0].command(Path::new("/root"), workload, run);
+        let command = contenders[0].command(Path::new("/root"), workload, run);
         assert!(command.get_args().any(|argument| argument == "--infer"));
     }
 
     #[test]
-    fn scikit_learn_is_spared_the_largest() {
+    fn scikit_learn_skips_the_largest_workload() {
         let names = ["large".to_owned(), "toy".to_owned()];
         let workloads = workload::chosen(&names, None).unwrap();
         let sklearn = &all(Task::Train, &[], &[Library::Sklearn])[0];

@@ -1,5 +1,5 @@
-//! `cargo xtask bench diagnosis`: how well phases are told, on recorded histories with known truth,
-//! and how well faults are, that were planted.
+//! `cargo xtask bench diagnosis`: measures how well klubok recognises phases, on recorded histories
+//! with known truth, and planted faults.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use clap::Args;
 use super::setup;
 use crate::process::{cargo, succeeds};
 
-/// Where data and runs of the planted faults go, from the root of the project.
+/// Folder for data and runs of the planted faults, from the project's root.
 const FOLDER: &str = "target/bench/faults";
 
-/// Which trainings.
+/// Flags of `xtask bench diagnosis`.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only the recorded histories
@@ -23,14 +23,14 @@ pub(crate) struct Arguments {
     faults_only: bool,
     /// Flags of the planted faults, such as `-- --only dead_units --verbose`; `-- --help` has all
     #[arg(last = true)]
-    more: Vec<String>,
+    further: Vec<String>,
 }
 
-/// Judges the histories in `crates/klubok/tests/histories` and prints a line for each and the
-/// shares; then trains with planted faults, and prints how many were found.
+/// Evaluates the histories in `crates/klubok/tests/histories` and prints a line for each and the
+/// shares; then trains with planted faults, and prints how many klubok found.
 ///
 /// # Errors
-/// When Cargo cannot be started, klubok cannot be built, or a training fails.
+/// When Cargo cannot be started, or klubok cannot be built.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
     let mut good = true;
     if !arguments.faults_only {
@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         let mut command = cargo(root);
         command.args(["run", "--quiet", "--release", "--package", "klubok-faults", "--"]);
         command.arg("--klubok").arg(setup::klubok(root)).arg("--folder").arg(root.join(FOLDER));
-        good &= succeeds(command.args(&arguments.more))?;
+        good &= succeeds(command.args(&arguments.further))?;
     }
     Ok(good)
 }

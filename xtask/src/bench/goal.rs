@@ -1,8 +1,8 @@
-//! From the start of a command to a test accuracy on MNIST: everything counts, from reading the
+//! Times commands from their start to a test accuracy on MNIST, with everything from reading the
 //! files to the test.
 //!
-//! Each contender needs so many epochs of the same recipe, the fewest after which it reaches the
-//! goal; they are found first. Then whole commands are timed, in turn.
+//! First finds the fewest epochs of the same recipe with which each contender reaches the goal.
+//! Then times whole commands, by turns.
 
 use std::{
     fmt::Write,
@@ -22,13 +22,12 @@ use super::{
 };
 use crate::process::command;
 
-/// Share of the test part that must be right.
+/// Test accuracy to reach.
 const GOAL: f64 = 0.98;
-/// When to give up looking for it.
-const MOST_EPOCHS: usize = 20;
-/// As in `mnist_peer.py`; the schedule is klubok's own default. The scripts train on all 60,000
-/// pictures and validate on none: klubok keeps a fiftieth apart, on which it validates after every
-/// epoch.
+/// Epochs tried at most.
+const MAX_EPOCHS: usize = 20;
+/// The recipe of `mnist_peer.py`; its schedule is klubok's default. The scripts train on all 60,000
+/// pictures without validation; klubok splits off a fiftieth and validates after every epoch.
 const RECIPE: &str = "--preset plain --hidden 512,512 --batch-size 128 --optimizer adam --lr 0.001 \
                       --set data.val_fraction=0.02";
 
@@ -37,7 +36,7 @@ struct Reached {
     accuracy: f64,
 }
 
-/// Who reached the goal: how many epochs it takes, and the seconds of each round.
+/// A contender that reached the goal: the epochs it needs, and the seconds of each round.
 struct Runner<'a> {
     contender: &'a Contender,
     epochs: usize,
@@ -49,7 +48,8 @@ struct Runner<'a> {
 /// Finds the epochs, times the rounds, and returns the table.
 ///
 /// # Errors
-/// When a timed command fails. Who does not reach the goal is left out, and the table says so.
+/// When a timed command fails. A contender that does not reach the goal is left out and listed
+/// under the table.
 pub(crate) fn compare(
     root: &Path,
     data: &Path,
@@ -58,26 +58,26 @@ pub(crate) fn compare(
     threads: usize,
     probe: &mut Probe,
 ) -> Result<String> {
-    let place = Place { root, data, threads };
+    let setting = Setting { root, data, threads };
     let (mut runners, mut left_out) = (Vec::new(), String::new());
     for contender in contenders {
-        match place.epochs_needed(contender) {
+        match setting.epochs_needed(contender) {
             Ok((epochs, accuracy)) => {
                 println!("  {}: {epochs} epochs, {accuracy:.4}", contender.name);
                 let seconds = Vec::new();
                 runners.push(Runner { contender, epochs, accuracy, seconds, noisy: 0 });
             }
-            Err(why) => {
-                let _ = writeln!(left_out, "Left out: {}: {why:#}.", contender.name);
+            Err(error) => {
+                let _ = writeln!(left_out, "Left out: {}: {error:#}.", contender.name);
             }
         }
     }
     for round in 0..rounds {
         for runner in &mut runners {
             let timed = probe.guard(|| {
-                let begun = Instant::now();
-                place.run(runner.contender, runner.epochs)?;
-                Ok(begun.elapsed().as_secs_f64())
+                let begin = Instant::now();
+                setting.run(runner.contender, runner.epochs)?;
+                Ok(begin.elapsed().as_secs_f64())
             })?;
             println!("  round {}: {:<22} {:.2} s", round + 1, runner.contender.name, timed.value);
             runner.seconds.push(timed.value);
@@ -97,12 +97,12 @@ fn table(runners: &[Runner<'_>]) -> String {
         100.0 * GOAL
     );
     for Runner { contender, epochs, accuracy, seconds, noisy } in runners {
-        let (least, most) = spread(seconds);
+        let (fastest, slowest) = spread(seconds);
         let against = best.map_or("-".to_owned(), |b| format!("{:.2}", ratio(seconds, &b.seconds)));
         let mark = if *noisy > 0 { " *" } else { "" };
         let _ = writeln!(
             text,
-            "| {}{mark} | {:.2} | {least:.2}..{most:.2} | {against} | {epochs} | {accuracy:.4} |",
+            "| {}{mark} | {:.2} | {fastest:.2}..{slowest:.2} | {against} | {epochs} | {accuracy:.4} |",
             contender.name,
             median(seconds),
         );
@@ -110,22 +110,22 @@ fn table(runners: &[Runner<'_>]) -> String {
     text + "\n"
 }
 
-struct Place<'a> {
+struct Setting<'a> {
     root: &'a Path,
     data: &'a Path,
     threads: usize,
 }
 
-impl Place<'_> {
-    /// The fewest epochs after which the goal is reached, and the accuracy then.
+impl Setting<'_> {
+    /// The fewest epochs that reach the goal, and the accuracy after them.
     fn epochs_needed(&self, contender: &Contender) -> Result<(usize, f64)> {
-        for epochs in 1..=MOST_EPOCHS {
+        for epochs in 1..=MAX_EPOCHS {
             let accuracy = self.run(contender, epochs)?;
             if accuracy >= GOAL {
                 return Ok((epochs, accuracy));
             }
         }
-        bail!("{MOST_EPOCHS} epochs did not reach it")
+        bail!("{MAX_EPOCHS} epochs did not reach the goal")
     }
 
     /// Trains and tests; returns the accuracy.
@@ -136,13 +136,13 @@ impl Place<'_> {
             return self.run_klubok(contender, &epochs, &threads_text);
         };
         if library.is_rust() {
-            bail!("there is no script for it");
+            bail!("it has no MNIST script");
         }
         let mut peer = command(root, setup::python(root));
         peer.arg(root.join(setup::FOLDER).join("mnist_peer.py")).arg("--data").arg(data);
         peer.args(["--mode", mode, "--epochs", &epochs, "--threads", &threads_text]);
         environment(&mut peer, root, threads);
-        said(&mut peer)
+        accuracy(&mut peer)
     }
 
     fn run_klubok(&self, contender: &Contender, epochs: &str, threads: &str) -> Result<f64> {
@@ -160,12 +160,12 @@ impl Place<'_> {
         if !train.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
             bail!("`klubok train` failed");
         }
-        said(&mut test)
+        accuracy(&mut test)
     }
 }
 
-/// The accuracy that a command prints.
-fn said(command: &mut Command) -> Result<f64> {
+/// Runs a command and returns the accuracy that it prints.
+fn accuracy(command: &mut Command) -> Result<f64> {
     let output = command.stderr(Stdio::null()).output()?;
     if !output.status.success() {
         bail!("it failed");
@@ -184,10 +184,10 @@ mod tests {
     };
 
     #[test]
-    fn seconds_are_set_against_the_fastest_peer() {
-        let everyone = all(Task::Train, &[Precision::F32], &[Library::Jax, Library::Sklearn]);
+    fn times_are_divided_by_those_of_the_fastest_peer() {
+        let contenders = all(Task::Train, &[Precision::F32], &[Library::Jax, Library::Sklearn]);
         let seconds = [[2.0, 4.0], [8.0, 8.0], [30.0, 20.0]];
-        let runners: Vec<_> = everyone
+        let runners: Vec<_> = contenders
             .iter()
             .zip(seconds)
             .map(|(contender, seconds)| Runner {

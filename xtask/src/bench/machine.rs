@@ -1,21 +1,21 @@
-//! What the figures were measured on and with.
+//! Describes the machine and the software versions of a measurement.
 
 use std::{ffi::OsStr, path::Path};
 
 use super::setup;
 use crate::process::command;
 
-/// Instructions that matter to matrix products, as Linux names them.
+/// Instruction sets that matter to matrix products, as Linux names them.
 const INSTRUCTIONS: [&str; 5] = ["avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"];
 const PYTHON_PACKAGES: [&str; 5] = ["torch", "jax", "scikit-learn", "numpy", "onnxruntime"];
 const CRATES: [&str; 3] = ["burn", "candle-core", "gemm"];
 
-/// The time now in UTC, as `date` writes it.
+/// The current time in UTC, in a format of `date`.
 pub(crate) fn now(root: &Path, format: &str) -> String {
     output(root, "date", &["-u", format]).unwrap_or_else(|| "undated".to_owned())
 }
 
-/// The processor: its name, what tells models of one name apart, and its instructions.
+/// The processor: name, family and model, since a name stands for several, and instruction sets.
 pub(crate) fn processor() -> String {
     let text = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
     processor_of(&text).unwrap_or_else(|| format!("unknown {}", std::env::consts::ARCH))
@@ -38,16 +38,16 @@ fn processor_of(text: &str) -> Option<String> {
     ))
 }
 
-/// Lines `name version` of all that ran.
+/// Lines `name version` of all software involved.
 pub(crate) fn versions(root: &Path) -> Vec<String> {
-    let said = |name: &str, version: Option<String>| {
+    let line = |name: &str, version: Option<String>| {
         version.map(|version| format!("{name} {}", version.trim()))
     };
     let revision = ["describe", "--always", "--dirty"];
     let mut versions = vec![
-        said("klubok", output(root, "git", &revision)),
+        line("klubok", output(root, "git", &revision)),
         output(root, "rustc", &["--version"]),
-        said("system", output(root, "uname", &["-sr"])),
+        line("system", output(root, "uname", &["-sr"])),
     ];
     let script = "import sys; from importlib.metadata import version\n\
                   print('Python', sys.version.split()[0])\n\
@@ -56,7 +56,7 @@ pub(crate) fn versions(root: &Path) -> Vec<String> {
     versions.push(output(root, setup::python(root), &arguments));
     let lock = fs_err::read_to_string(root.join(setup::FOLDER).join("Cargo.lock"));
     let lock = lock.unwrap_or_default();
-    versions.extend(CRATES.map(|name| said(name, locked(&lock, name))));
+    versions.extend(CRATES.map(|name| line(name, locked(&lock, name))));
     versions.into_iter().flatten().flat_map(|text| lines(&text)).collect()
 }
 
@@ -64,7 +64,7 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The version of a crate in a lock file.
+/// Version of a crate in a lock file.
 fn locked(lock: &str, name: &str) -> Option<String> {
     let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     Some(rest.split_once('"')?.0.to_owned())

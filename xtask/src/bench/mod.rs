@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: klubok and its peers on the same machine, in turn, in one table.
+//! `cargo xtask bench`: compares klubok and its peers on the same machine, by turns, in one table.
 //!
-//! A round runs every contender once; rounds repeat. Each timing is a process of its own between
-//! two probes of the machine, and the floor of klubok's step is measured in the same round. See
+//! A round runs every contender once; rounds repeat. Each timing is a separate process between two
+//! probes of the machine. Each round also measures the floor of klubok's step. See
 //! `docs/performance.md`.
 
 mod contender;
@@ -34,30 +34,30 @@ use crate::{
     process::command,
 };
 
-/// Seconds of the first run of each contender: it compiles what is compiled once, and shows whether
-/// it works at all.
-const TRIAL: f64 = 0.2;
+/// Seconds of each contender's first run, which compiles what must be compiled and shows whether
+/// the contender works.
+const TRIAL_SECONDS: f64 = 0.2;
 
-/// What to compare.
+/// Flags of `xtask bench`.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
-    /// What to measure instead of speed
+    /// Measures something other than speed
     #[command(subcommand)]
-    instead: Option<Instead>,
-    /// Workloads, such as catdog,mnist; all by default
+    subcommand: Option<Subcommands>,
+    /// Workloads, such as catdog,mnist; default: all
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Samples of a step, instead of each workload's own
+    /// Samples in a step, instead of the workload's own
     #[arg(long)]
     batch_size: Option<usize>,
-    /// Predict batches instead of training on them; there is no floor then
+    /// Predict batches instead of training on them; without floor
     #[arg(long)]
     infer: bool,
-    /// Time whole commands instead, to 98 % on the test part of MNIST in this folder of IDX files
+    /// Time whole commands to 98 % test accuracy on MNIST, with IDX files in this folder
     #[arg(long, conflicts_with_all = ["only", "infer", "batch_size"])]
     mnist: Option<PathBuf>,
-    /// Rounds
+    /// Number of rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds of a timing
@@ -72,16 +72,16 @@ pub(crate) struct Arguments {
     /// Precisions of klubok
     #[arg(long, value_delimiter = ',', default_values = ["f32", "bf16"])]
     precision: Vec<Precision>,
-    /// Where to write the table (`.md`) and all timings (`.csv`); target/bench/<date> by default
+    /// Path of the table (`.md`) and all timings (`.csv`); default: target/bench/<date>
     #[arg(long)]
     output: Option<PathBuf>,
 }
 
-/// What else can be measured.
+/// Measurements other than speed.
 #[derive(Subcommand)]
-enum Instead {
-    /// How well phases are told, on recorded histories with known truth, and faults, which are
-    /// planted (minutes)
+enum Subcommands {
+    /// Accuracy of the diagnosis: phases on recorded histories with known truth, and planted
+    /// faults (minutes)
     Diagnosis(diagnosis::Arguments),
 }
 
@@ -91,13 +91,13 @@ impl Arguments {
     }
 }
 
-/// Runs the comparison and prints the table; true when all went well.
+/// Runs the comparison and prints the table; true if it succeeded.
 ///
 /// # Errors
-/// When something cannot be set up or written. A contender that fails is left out, and the table
-/// says so.
+/// When the setup fails or a file cannot be written. A contender that fails is left out and listed
+/// under the table.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
-    if let Some(Instead::Diagnosis(arguments)) = &arguments.instead {
+    if let Some(Subcommands::Diagnosis(arguments)) = &arguments.subcommand {
         return diagnosis::run(root, arguments);
     }
     let workloads = match arguments.mnist {
@@ -125,8 +125,8 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<bool> {
         let data = fs_err::canonicalize(data)?;
         sections.push(goal::compare(root, &data, contenders, rounds, threads, probe)?);
     }
-    // The probe finds its best rate only by and by, so the header is made last, and what is there
-    // is kept.
+    // The header is written last, because the probe finds its best rate only in time. Sections are
+    // written as they appear, so that an interruption loses none.
     let write = |bench: &Bench<'_>, sections: &[String]| {
         let text = format!("{}\n{}", bench.header(), sections.join("\n"));
         fs_err::write(output.with_extension("md"), &text).map(|()| text)
@@ -150,7 +150,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// What the table begins with.
+    /// The heading of the report.
     fn header(&self) -> String {
         let Arguments { rounds, seconds, threads, .. } = self.arguments;
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -166,18 +166,18 @@ impl Bench<'_> {
         )
     }
 
-    /// All rounds on one workload.
+    /// Runs all rounds on one workload.
     fn compare(&mut self, workload: Workload) -> Result<Comparison> {
         println!("\n{}: {}, batch {}", workload.name, workload.layers, workload.batch);
         let mut left_out = Vec::new();
         let mut rows = Vec::new();
         for contender in self.contenders.iter().filter(|contender| contender.takes(&workload)) {
-            match self.time(contender, &workload, TRIAL) {
+            match self.trial(contender, &workload) {
                 Ok(_) => rows.push(Row { contender: contender.clone(), timings: Vec::new() }),
-                Err(why) => left_out.push(format!("{}: {why:#}", contender.name)),
+                Err(error) => left_out.push(format!("{}: {error:#}", contender.name)),
             }
         }
-        left_out.iter().for_each(|who| println!("  left out: {who}"));
+        left_out.iter().for_each(|reason| println!("  left out: {reason}"));
         let mut comparison =
             Comparison { workload, rows, floors: Vec::new(), noisy_floors: 0, left_out };
         for round in 0..self.arguments.rounds {
@@ -205,9 +205,9 @@ impl Bench<'_> {
                     row.timings.push(timing);
                     comparison.rows.push(row);
                 }
-                Err(why) => {
-                    let who = format!("{name}, which failed in round {}: {why:#}", round + 1);
-                    comparison.left_out.push(who);
+                Err(error) => {
+                    let reason = format!("{name}, which failed in round {}: {error:#}", round + 1);
+                    comparison.left_out.push(reason);
                 }
             }
         }
@@ -226,14 +226,9 @@ impl Bench<'_> {
         Ok(Timing { measured, peak_mib, noisy: probed.noisy })
     }
 
-    /// A timing without probes, to see whether it works.
-    fn time(
-        &self,
-        contender: &Contender,
-        workload: &Workload,
-        seconds: f64,
-    ) -> Result<timing::Measured> {
-        let run = Run { threads: self.arguments.threads, seconds };
+    /// Times a contender shortly and without probes, to see whether it works.
+    fn trial(&self, contender: &Contender, workload: &Workload) -> Result<timing::Measured> {
+        let run = Run { threads: self.arguments.threads, seconds: TRIAL_SECONDS };
         let mut command = contender.command(self.root, workload, run);
         Ok(timing::run(self.root, &mut command)?.0)
     }

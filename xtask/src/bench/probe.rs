@@ -1,9 +1,9 @@
-//! The probe: how much of the machine is there at the moment.
+//! The probe: measures how much of the machine is available.
 //!
-//! A build that runs beside a benchmark costs one contender half its speed and another nearly all
-//! of it, so taking turns does not make a comparison fair. Each timing therefore stands between two
-//! probes, 20 ms of multiply-adds in the registers of all threads, and counts only if both found
-//! the machine nearly as fast as the best probe so far.
+//! A build beside a benchmark costs one contender half its speed and another nearly all of it, so
+//! taking turns does not make a comparison fair. Each timing therefore stands between two probes,
+//! 20 ms of multiply-adds in the registers of all threads. It counts only if both probes find the
+//! machine nearly as fast as the best probe so far.
 
 use std::{
     hint::black_box,
@@ -19,43 +19,43 @@ use klubok_kernels::{
     pool::{MUCH, Pool},
 };
 
-/// How long a probe lasts.
+/// Duration of a window.
 const WINDOW: Duration = Duration::from_millis(20);
-/// Rounds of multiply-adds between two looks at the clock: some 30 microseconds, so that the looks
-/// cost nothing.
+/// Rounds of multiply-adds between two readings of the clock: about 30 microseconds, so that the
+/// readings cost nothing.
 const ROUNDS: usize = 10_000;
-/// Share of the best rate that a probe must reach.
-const QUIET: f64 = 0.95;
-/// How often a timing is thrown away before it is kept all the same.
-const REPEATS: usize = 10;
-/// How long to wait when the machine is busy before a timing; once more as long each time.
+/// On a quiet machine a probe reaches this share of the best rate.
+const QUIET_SHARE: f64 = 0.95;
+/// After this many repeats, a timing is kept even on a busy machine.
+const MAX_REPEATS: usize = 10;
+/// Wait before a timing on a busy machine; the wait grows by this much each time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Windows of a probe: one that is fast shows that the machine is free.
-const WINDOWS: usize = 3;
+/// Windows of a probe at most: a single fast one shows that the machine is quiet.
+const MAX_WINDOWS: usize = 3;
 
-/// Measures the machine.
+/// Measures the machine's rate.
 pub(crate) struct Probe {
     pool: Pool,
     isa: Isa,
     best: f64,
 }
 
-/// A result, and how it came about.
+/// A result, and how quiet the machine was.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Probed<T> {
     /// The result.
     pub(crate) value: T,
-    /// How often it was thrown away before.
+    /// Number of discarded attempts.
     pub(crate) repeats: usize,
-    /// The machine was busy in the last repeat, too.
+    /// True if the machine was busy in the last attempt too.
     pub(crate) noisy: bool,
 }
 
 impl Probe {
-    /// A probe of so many threads, which knows the machine from a few looks at it.
+    /// Creates a probe and measures the machine's best rate.
     ///
     /// # Errors
-    /// When there are not so many threads to be had.
+    /// When the threads cannot be started.
     pub(crate) fn new(threads: usize) -> Result<Self> {
         let mut probe = Self { pool: Pool::new(threads, 0)?, isa: Isa::best(), best: 0.0 };
         for _ in 0..10 {
@@ -64,14 +64,14 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Floating-point operations a second in the registers of all threads, in 10⁹.
+    /// Floating-point operations per second in the registers of all threads, in 10⁹.
     ///
-    /// A virtual machine that was idle may get its cores one after the other, and at a low clock: a
-    /// window before the probe is not counted, and of those that count the best does.
+    /// An idle virtual machine may get its cores one after the other, and at a low clock. So a
+    /// warm-up window does not count, and the best of the others does.
     pub(crate) fn rate(&mut self) -> f64 {
         self.window();
         let mut rate: f64 = 0.0;
-        for _ in 0..WINDOWS {
+        for _ in 0..MAX_WINDOWS {
             rate = rate.max(self.window());
             if is_quiet(rate, self.best) {
                 break;
@@ -86,15 +86,15 @@ impl Probe {
         let (isa, rounds) = (self.isa, AtomicUsize::new(0));
         let started = Instant::now();
         self.pool.run(self.pool.threads(), MUCH, (), |_, (), _| {
-            let begun = Instant::now();
-            while begun.elapsed() < WINDOW {
+            let begin = Instant::now();
+            while begin.elapsed() < WINDOW {
                 black_box(multiply_adds(isa, ROUNDS));
                 rounds.fetch_add(1, Ordering::Relaxed);
             }
         });
         let seconds = started.elapsed().as_secs_f64();
-        let (each, _) = multiply_adds(isa, ROUNDS);
-        each * rounds.into_inner() as f64 / seconds / 1e9
+        let (operations, _) = multiply_adds(isa, ROUNDS);
+        operations * rounds.into_inner() as f64 / seconds / 1e9
     }
 
     /// The best rate so far, in 10⁹.
@@ -102,28 +102,28 @@ impl Probe {
         self.best
     }
 
-    /// What `run` measures while the machine is quiet; repeated until it is, but not for ever.
+    /// Repeats `run` until the machine is quiet, up to a limit, and returns its result.
     ///
     /// # Errors
     /// Those of `run`.
     pub(crate) fn guard<T>(&mut self, run: impl FnMut() -> Result<T>) -> Result<Probed<T>> {
-        let look = || is_quiet(self.rate(), self.best);
-        repeated(look, |repeats| thread::sleep(PAUSE * repeats), run)
+        let is_quiet = || is_quiet(self.rate(), self.best);
+        repeat(is_quiet, |repeats| thread::sleep(PAUSE * repeats), run)
     }
 }
 
 fn is_quiet(rate: f64, best: f64) -> bool {
-    rate >= QUIET * best
+    rate >= QUIET_SHARE * best
 }
 
-/// Calls `run` between two looks until both are good; waits instead where the first is not.
-fn repeated<T>(
+/// Calls `run` between two probes until both find the machine quiet; waits if the first does not.
+fn repeat<T>(
     mut is_quiet: impl FnMut() -> bool,
     mut pause: impl FnMut(u32),
     mut run: impl FnMut() -> Result<T>,
 ) -> Result<Probed<T>> {
     for repeats in 0.. {
-        let last = repeats == REPEATS;
+        let last = repeats == MAX_REPEATS;
         let before = is_quiet();
         if !before && !last {
             pause(repeats as u32 + 1);
@@ -135,52 +135,54 @@ fn repeated<T>(
             return Ok(Probed { value, repeats, noisy });
         }
     }
-    unreachable!("the last repeat is kept")
+    unreachable!("the last attempt is kept")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// How it ended when the looks went like this, and how often it ran and waited.
-    fn tried(looks: &[bool]) -> (Probed<usize>, usize) {
-        let (mut looks, mut runs, mut pauses) = (looks.iter(), 0, 0);
-        let look = || *looks.next().expect("too many looks");
+    /// Repeats a count of runs with these results of probes; returns the last count and the number
+    /// of pauses.
+    fn repeat_with(probes: &[bool]) -> (Probed<usize>, usize) {
+        let (mut probes, mut runs, mut pauses) = (probes.iter(), 0, 0);
+        let is_quiet = || *probes.next().expect("too many probes");
         let run = || {
             runs += 1;
             Ok(runs)
         };
-        (repeated(look, |_| pauses += 1, run).unwrap(), pauses)
+        (repeat(is_quiet, |_| pauses += 1, run).unwrap(), pauses)
     }
 
     #[test]
     fn a_quiet_machine_needs_one_run() {
-        assert_eq!(tried(&[true, true]), (Probed { value: 1, repeats: 0, noisy: false }, 0));
+        assert_eq!(repeat_with(&[true, true]), (Probed { value: 1, repeats: 0, noisy: false }, 0));
     }
 
     #[test]
-    fn a_disturbed_run_is_repeated_and_a_busy_machine_waited_for() {
-        let looks = [true, false, false, true, true];
-        assert_eq!(tried(&looks), (Probed { value: 2, repeats: 2, noisy: false }, 1));
+    fn disturbed_runs_are_repeated_after_a_busy_machine_recovers() {
+        let probes = [true, false, false, true, true];
+        assert_eq!(repeat_with(&probes), (Probed { value: 2, repeats: 2, noisy: false }, 1));
     }
 
     #[test]
-    fn a_machine_that_never_rests_is_said_to_be_noisy() {
-        let (probed, pauses) = tried(&[false; REPEATS + 2]);
-        assert_eq!(probed, Probed { value: 1, repeats: REPEATS, noisy: true });
-        assert_eq!(pauses, REPEATS);
+    fn a_permanently_busy_machine_gives_a_noisy_result() {
+        let (probed, pauses) = repeat_with(&[false; MAX_REPEATS + 2]);
+        assert_eq!(probed, Probed { value: 1, repeats: MAX_REPEATS, noisy: true });
+        assert_eq!(pauses, MAX_REPEATS);
     }
 
     #[test]
-    fn a_twentieth_may_be_missing() {
+    fn a_quiet_machine_reaches_95_percent_of_the_best_rate() {
         assert!(is_quiet(95.0, 100.0));
         assert!(!is_quiet(94.9, 100.0));
     }
 
     #[test]
-    fn the_machine_has_a_rate() {
+    fn the_rate_is_positive_and_at_most_the_best() {
         let mut probe = Probe::new(1).unwrap();
-        assert!(probe.rate() > 0.0);
-        assert!(probe.best() >= probe.rate() * QUIET);
+        let rate = probe.rate();
+        assert!(rate > 0.0);
+        assert!(probe.best() >= rate);
     }
 }

@@ -1,4 +1,4 @@
-//! What the rounds found, and the figures that a table shows of it.
+//! The results of the rounds, and the figures for the table.
 
 use super::{contender::Contender, timing::Measured, workload::Workload};
 use crate::floor::{Floor, Precision};
@@ -6,83 +6,83 @@ use crate::floor::{Floor, Precision};
 /// One timing of a contender.
 #[derive(Debug, Clone)]
 pub(crate) struct Timing {
-    /// What it said.
+    /// The contender's own measurement.
     pub(crate) measured: Measured,
-    /// Largest resident memory.
+    /// Peak of resident memory.
     pub(crate) peak_mib: Option<f64>,
-    /// The machine was busy, in every repeat.
+    /// True if the machine was busy in every attempt.
     pub(crate) noisy: bool,
 }
 
-/// A contender's timings, one a round.
+/// A contender's timings.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    /// Who.
+    /// The contender.
     pub(crate) contender: Contender,
-    /// One a round.
+    /// One timing per round.
     pub(crate) timings: Vec<Timing>,
 }
 
-/// All that was found on one workload.
+/// All results on one workload.
 #[derive(Debug, Clone)]
 pub(crate) struct Comparison {
-    /// What was trained.
+    /// The workload.
     pub(crate) workload: Workload,
-    /// One a contender, klubok first.
+    /// One row per contender, klubok first.
     pub(crate) rows: Vec<Row>,
-    /// One a round and precision of klubok.
+    /// One floor per round and precision of klubok.
     pub(crate) floors: Vec<Floor>,
-    /// How many of them the machine was busy in.
+    /// Number of floors measured on a busy machine.
     pub(crate) noisy_floors: usize,
-    /// Who was left out, and why.
+    /// Contenders left out, with the reason.
     pub(crate) left_out: Vec<String>,
 }
 
 impl Row {
-    /// Values of the rounds.
+    /// A value of each round.
     pub(crate) fn values(&self, value: impl Fn(&Timing) -> f64) -> Vec<f64> {
         self.timings.iter().map(value).collect()
     }
 
-    /// Samples a second, one a round.
+    /// Samples per second of each round.
     pub(crate) fn rates(&self) -> Vec<f64> {
         self.values(|timing| timing.measured.samples_per_second)
     }
 
-    /// The largest memory of all rounds.
+    /// Peak memory over all rounds.
     pub(crate) fn peak_mib(&self) -> Option<f64> {
         self.timings.iter().filter_map(|timing| timing.peak_mib).reduce(f64::max)
     }
 
-    /// Rounds in which the machine was busy.
+    /// Number of rounds on a busy machine.
     pub(crate) fn noisy(&self) -> usize {
         self.timings.iter().filter(|timing| timing.noisy).count()
     }
 }
 
 impl Comparison {
-    /// The peer with the best median rate; of any precision, or of one.
+    /// The peer with the best median rate, of one precision or any.
     pub(crate) fn best_peer(&self, precision: Option<Precision>) -> Option<&Row> {
-        let suits = |row: &&Row| {
+        let qualifies = |row: &&Row| {
             let is_peer = row.contender.peer.is_some();
             is_peer && precision.is_none_or(|precision| row.contender.precision == precision)
         };
         let rate = |row: &Row| median(&row.rates());
-        self.rows.iter().filter(suits).max_by(|a, b| rate(a).total_cmp(&rate(b)))
+        self.rows.iter().filter(qualifies).max_by(|a, b| rate(a).total_cmp(&rate(b)))
     }
 
-    /// The precisions in which klubok takes part.
+    /// Klubok's precisions in the comparison.
     pub(crate) fn own_precisions(&self) -> Vec<Precision> {
         let own = self.rows.iter().filter(|row| row.contender.peer.is_none());
         own.map(|row| row.contender.precision).collect()
     }
 
-    /// The floors of a precision, one a round.
+    /// The floors of one precision, one per round.
     pub(crate) fn floors_in(&self, precision: Precision) -> impl Iterator<Item = &Floor> {
         self.floors.iter().filter(move |floor| floor.precision == precision)
     }
 
-    /// The share of the floor's rate that klubok reaches.
+    /// Klubok's rate as a share of the floor's; none for peers.
     pub(crate) fn share_of_floor(&self, row: &Row) -> Option<f64> {
         let own = row.contender.peer.is_none();
         let floors = self.floors_in(row.contender.precision);
@@ -92,7 +92,7 @@ impl Comparison {
     }
 }
 
-/// The value in the middle, or between the two in the middle.
+/// The median.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -103,13 +103,13 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// The median of the rounds' ratios: what one round has in common leaves it.
+/// The median of the rounds' ratios: influences common to a round cancel.
 pub(crate) fn ratio(values: &[f64], of: &[f64]) -> f64 {
     let ratios: Vec<f64> = values.iter().zip(of).map(|(value, of)| value / of).collect();
     median(&ratios)
 }
 
-/// The smallest and the largest.
+/// The smallest and the largest value.
 pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
     let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
     (smallest, values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
@@ -123,8 +123,8 @@ pub(crate) mod tests {
         workload::chosen,
     };
 
-    /// Klubok at 200 and 400 samples a second, and `PyTorch` in f32 at 100 and 100, in bf16 at 200
-    /// and 100.
+    /// Klubok at 200 and 400 samples per second, eager `PyTorch` in f32 at 100 and 100, in bf16 at
+    /// 200 and 100.
     pub(crate) fn example() -> Comparison {
         let rates = [[200.0, 400.0], [100.0, 100.0], [50.0, 40.0], [200.0, 100.0], [10.0, 10.0]];
         let timing = |rate: f64| Timing {
@@ -137,9 +137,9 @@ pub(crate) mod tests {
             peak_mib: Some(rate / 2.0),
             noisy: rate == 40.0,
         };
-        let everyone =
+        let contenders =
             all(Task::Train, &[Precision::F32], &[Library::Torch]).into_iter().zip(rates);
-        let rows = everyone
+        let rows = contenders
             .map(|(contender, rates)| Row { contender, timings: rates.map(timing).to_vec() });
         let floor = Floor {
             precision: Precision::F32,
@@ -162,7 +162,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn medians_ratios_and_spreads() {
+    fn medians_ratios_and_spreads_match_hand_calculations() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert!(median(&[]).is_nan());
@@ -172,7 +172,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_best_peer_is_none_of_ours() {
+    fn the_best_peer_is_never_klubok() {
         let example = example();
         let name = |precision| example.best_peer(precision).unwrap().contender.name.clone();
         assert_eq!(name(Some(Precision::F32)), "PyTorch eager f32");
@@ -180,7 +180,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_klubok_is_held_to_the_floor() {
+    fn only_klubok_has_a_share_of_the_floor() {
         let example = example();
         // 80 ms of 160 ms and of 80 ms.
         assert_eq!(example.share_of_floor(&example.rows[0]), Some(0.75));
@@ -188,7 +188,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_row_sums_up_its_rounds() {
+    fn a_row_counts_noisy_rounds_and_takes_peak_memory() {
         let row = &example().rows[2];
         assert_eq!((row.noisy(), row.peak_mib()), (1, Some(25.0)));
     }

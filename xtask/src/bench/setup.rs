@@ -1,5 +1,4 @@
-//! What must be there before anything is measured: klubok, the floor, and the peers, all built
-//! here.
+//! Builds klubok, the floor and the peers before a measurement.
 
 use std::path::{Path, PathBuf};
 
@@ -8,36 +7,35 @@ use anyhow::{Result, bail};
 use super::contender::Library;
 use crate::process::{cargo, command, succeeds};
 
-/// The peers, from the root of the project.
+/// Folder of the peers, from the project's root.
 pub(crate) const FOLDER: &str = "benchmarks/peers";
-/// Where tables and caches go, from the root of the project.
+/// Folder for tables and caches, from the project's root.
 pub(crate) const OUTPUT: &str = "target/bench";
 
-/// The command to measure.
+/// Path of the klubok to measure.
 pub(crate) fn klubok(root: &Path) -> PathBuf {
     root.join("target/release/klubok")
 }
 
-/// These chores as a release build, for the floor.
+/// Path of xtask's release build, for the floor.
 pub(crate) fn chores(root: &Path) -> PathBuf {
     root.join("target/release/xtask")
 }
 
-/// The Python that has the peers.
+/// Path of the Python with the peers.
 pub(crate) fn python(root: &Path) -> PathBuf {
     root.join("target/bench-venv/bin/python")
 }
 
-/// The peers in Rust.
+/// Path of the Rust peers.
 pub(crate) fn rust_peers(root: &Path) -> PathBuf {
     root.join("target/bench-peers/release/peers")
 }
 
-/// Builds and fetches what the comparison with these libraries needs; what is there is left as it
-/// is.
+/// Builds and fetches what the comparison with these libraries needs and is missing.
 ///
 /// # Errors
-/// When something cannot be built or fetched.
+/// When a build or a download fails.
 pub(crate) fn run(root: &Path, libraries: &[Library]) -> Result<()> {
     println!("building klubok");
     let arguments =
@@ -54,8 +52,7 @@ pub(crate) fn run(root: &Path, libraries: &[Library]) -> Result<()> {
     Ok(())
 }
 
-/// Peers are built for this very processor: what a library chooses when it is compiled is chosen
-/// well.
+/// Builds the Rust peers for this processor, so that choices at compile time favour them.
 fn build_rust_peers(root: &Path) -> Result<()> {
     println!("building the peers in Rust (minutes, once)");
     let mut build = cargo(root);
@@ -69,7 +66,8 @@ fn build_rust_peers(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The versions are those of `requirements.txt`; a copy beside them says what is installed.
+/// Installs the Python peers in the versions of `requirements.txt`. A copy of that file records the
+/// installed versions.
 fn fetch_python_peers(root: &Path) -> Result<()> {
     let wanted = root.join(FOLDER).join("requirements.txt");
     let installed = root.join("target/bench-venv/requirements.txt");

@@ -1,4 +1,4 @@
-//! The table in Markdown, and every timing as comma-separated values.
+//! The table in Markdown, and all timings as comma-separated values.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::floor::{Floor, Precision};
 
-/// Names of the columns of [`line`] and [`floor_line`].
+/// Column names of [`line`] and [`floor_line`].
 pub(crate) const COLUMNS: &str = "workload,layers,batch,round,contender,samples_per_second,ms_per_step,steps,loss,peak_mib,\
      noisy,register_gflops,matrix_gflops,update_gb_per_second\n";
 
-/// A timing as a line of the file.
+/// A timing as a line of comma-separated values.
 pub(crate) fn line(comparison: &Comparison, round: usize, name: &str, timing: &Timing) -> String {
     let m = timing.measured;
     let peak = timing.peak_mib.map(|mib| format!("{mib:.1}")).unwrap_or_default();
@@ -27,7 +27,7 @@ pub(crate) fn line(comparison: &Comparison, round: usize, name: &str, timing: &T
     )
 }
 
-/// A floor as a line of the file.
+/// A floor as a line of comma-separated values.
 pub(crate) fn floor_line(comparison: &Comparison, round: usize, floor: &Probed<Floor>) -> String {
     let (noisy, floor) = (u8::from(floor.noisy), &floor.value);
     let rate = 1000.0 * comparison.workload.batch as f64 / floor.step_ms;
@@ -47,7 +47,7 @@ fn begin(comparison: &Comparison, round: usize) -> String {
     format!("{},{},{},{}", workload.name, workload.layers, workload.batch, round + 1)
 }
 
-/// The part of the table on one workload.
+/// The section on one workload.
 pub(crate) fn section(comparison: &Comparison) -> String {
     let workload = &comparison.workload;
     let mut text = format!(
@@ -57,15 +57,15 @@ pub(crate) fn section(comparison: &Comparison) -> String {
         workload.name, workload.layers, workload.batch
     );
     for row in comparison.rows.iter().filter(|row| !row.timings.is_empty()) {
-        text += &line_of(comparison, row);
+        text += &table_row(comparison, row);
     }
     text.push('\n');
     for precision in comparison.own_precisions() {
         let floors: Vec<&Floor> = comparison.floors_in(precision).collect();
         text += &floor_sentence(&floors);
     }
-    for who in &comparison.left_out {
-        let _ = writeln!(text, "Left out: {who}.");
+    for reason in &comparison.left_out {
+        let _ = writeln!(text, "Left out: {reason}.");
     }
     let noisy: usize = comparison.rows.iter().map(Row::noisy).sum();
     if noisy > 0 {
@@ -78,17 +78,17 @@ pub(crate) fn section(comparison: &Comparison) -> String {
     text
 }
 
-fn line_of(comparison: &Comparison, row: &Row) -> String {
+fn table_row(comparison: &Comparison, row: &Row) -> String {
     let rates = row.rates();
     let against = |peer: Option<&Row>| {
         peer.map_or("-".to_owned(), |peer| format!("{:.2}", ratio(&rates, &peer.rates())))
     };
-    let (least, most) = spread(&rates);
+    let (slowest, fastest) = spread(&rates);
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let cells = [
         format!("{}{}", row.contender.name, if row.noisy() > 0 { " *" } else { "" }),
         number(median(&rates)),
-        format!("{}..{}", number(least), number(most)),
+        format!("{}..{}", number(slowest), number(fastest)),
         format!("{:.3}", median(&row.values(|timing| timing.measured.ms_per_step))),
         against(comparison.best_peer(Some(Precision::F32))),
         against(comparison.best_peer(None)),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_shows_ratios_floor_and_who_is_missing() {
+    fn a_section_shows_ratios_floor_and_missing_contenders() {
         let text = section(&example());
         let klubok =
             "| klubok f32 | 300 | 200..400 | 120.000 | 3.00 | 2.50 | 75 % | 200 | 0.2500 | 10 |";
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_has_every_column() {
+    fn timing_and_floor_lines_have_all_columns() {
         let example = example();
         let timing = line(&example, 0, "JAX f32", &example.rows[0].timings[0]);
         let floor = Probed { value: example.floors[0].clone(), repeats: 10, noisy: true };

@@ -1,4 +1,4 @@
-//! One timing: a contender's process, from its start to the line of JSON that it prints.
+//! One timing: runs a contender's process and reads the line of JSON that it prints.
 
 use std::{
     io::Read,
@@ -13,29 +13,29 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::setup;
 
-/// How often the memory of a contender is looked at; a look costs some microseconds.
-const LOOK: Duration = Duration::from_millis(100);
-/// When to give up: compiling or one step may take minutes, not hours.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Interval between two readings of a contender's memory; a reading costs a few microseconds.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Time limit of a contender: compiling or a step may take minutes, not hours.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
-/// What a contender says of itself.
+/// A contender's own measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(crate) struct Measured {
-    /// At the median time of a step.
+    /// Samples per second at the median time of a step.
     pub(crate) samples_per_second: f64,
     /// The median time of a step.
     pub(crate) ms_per_step: f64,
-    /// Steps of the window.
+    /// Number of steps in the window.
     pub(crate) steps: usize,
     /// Loss of the last step.
     pub(crate) loss: f64,
 }
 
-/// Runs a command to its end; returns what it said, and its largest resident memory in MiB where
-/// the system tells.
+/// Runs a command to its end. Returns the object that it printed, and its peak resident memory in
+/// MiB where the system provides it.
 ///
 /// # Errors
-/// When it cannot be started, fails, takes too long, or says nothing that can be read.
+/// When the command cannot be started, fails, takes too long, or prints no valid JSON.
 pub(crate) fn run<T: DeserializeOwned>(
     root: &Path,
     command: &mut Command,
@@ -49,45 +49,45 @@ pub(crate) fn run<T: DeserializeOwned>(
         .spawn()
         .with_context(|| format!("cannot start `{name}`"))?;
     let (good, memory) = wait(&mut child)?;
-    let mut said = String::new();
-    child.stdout.take().context("a process without output")?.read_to_string(&mut said)?;
+    let mut output = String::new();
+    child.stdout.take().context("a process without output")?.read_to_string(&mut output)?;
     if !good {
-        let why = fs_err::read_to_string(errors)?;
-        bail!("{}", reason(&why).unwrap_or("it said nothing"));
+        let errors = fs_err::read_to_string(errors)?;
+        bail!("{}", reason(&errors).unwrap_or("it printed no reason"));
     }
-    let line = last_line(&said).with_context(|| format!("`{name}` printed nothing"))?;
-    let said = serde_json::from_str(line).with_context(|| format!("`{name}` printed `{line}`"))?;
-    Ok((said, memory))
+    let line = last_line(&output).with_context(|| format!("`{name}` printed nothing"))?;
+    let value = serde_json::from_str(line).with_context(|| format!("`{name}` printed `{line}`"))?;
+    Ok((value, memory))
 }
 
-/// Waits for the end; true when it ended well, and the largest memory seen.
+/// Waits for the end. Returns true if the process succeeded, and its peak memory.
 fn wait(child: &mut Child) -> Result<(bool, Option<f64>)> {
     let status_file = format!("/proc/{}/status", child.id());
-    let begun = Instant::now();
+    let begin = Instant::now();
     let mut memory = None;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok((status.success(), memory));
         }
-        // The system keeps the largest value, so the last look before the end sees nearly all.
+        // The system keeps the peak, so the last reading before the end is nearly exact.
         memory = fs_err::read_to_string(&status_file).ok().and_then(|s| peak_of(&s)).or(memory);
-        if begun.elapsed() > PATIENCE {
+        if begin.elapsed() > TIME_LIMIT {
             child.kill()?;
             child.wait()?;
-            bail!("took longer than {} s", PATIENCE.as_secs());
+            bail!("took longer than {} s", TIME_LIMIT.as_secs());
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// The peak of resident memory in `/proc/N/status`, in MiB.
+/// The peak resident memory from `/proc/N/status`, in MiB.
 fn peak_of(status: &str) -> Option<f64> {
     let value = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.0)
 }
 
-/// The line that says why: in Rust and Cargo it begins so, in Python it is the last.
+/// The reason in error output: the first `error:` line of Rust and Cargo, the last line of Python.
 fn reason(errors: &str) -> Option<&str> {
     let named = errors.lines().find_map(|line| line.strip_prefix("error: "));
     named.or_else(|| last_line(errors))
@@ -102,13 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peak_memory_is_read() {
+    fn peak_memory_is_read_from_the_status_file() {
         assert_eq!(peak_of("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t 4 kB\n"), Some(2.0));
         assert_eq!(peak_of("Name:\tzombie\n"), None);
     }
 
     #[test]
-    fn what_klubok_prints_is_understood() {
+    fn the_output_of_klubok_bench_is_parsed() {
         let line = r#"{"samples_per_second":2.5,"ms_per_step":400.0,"gflops":1.0,"steps":3,"threads":1,"loss":0.5}"#;
         let expected =
             Measured { samples_per_second: 2.5, ms_per_step: 400.0, steps: 3, loss: 0.5 };
@@ -116,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_is_the_last_with_words() {
+    fn the_last_line_is_the_last_that_is_not_blank() {
         assert_eq!(last_line("a\nb\n\n"), Some("b"));
         assert_eq!(last_line("\n"), None);
     }
 
     #[test]
-    fn a_reason_is_one_line() {
+    fn reasons_are_found_in_rust_and_python_errors() {
         assert_eq!(reason("error: no bf16\nhint: use f32\n"), Some("no bf16"));
         assert_eq!(reason("Traceback:\n  x\nValueError: no\n"), Some("ValueError: no"));
     }

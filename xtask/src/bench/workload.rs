@@ -1,10 +1,10 @@
-//! What is trained: the networks and batches of the comparison.
+//! Workloads: the networks and batches of the comparison.
 
 use std::{fmt, str::FromStr};
 
 use anyhow::{Context, Result, bail};
 
-/// Sizes of a network: inputs, hidden layers, classes.
+/// Sizes of a network's input, hidden layers and output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layers(Vec<usize>);
 
@@ -29,28 +29,28 @@ impl fmt::Display for Layers {
 }
 
 impl Layers {
-    /// Weights and biases.
+    /// Number of weights and biases.
     pub(crate) fn parameters(&self) -> usize {
         self.0.windows(2).map(|sizes| (sizes[0] + 1) * sizes[1]).sum()
     }
 
-    /// Floating-point operations of a step, counted as `klubok bench` does: `6 params batch`, two
-    /// for each of forward, weight gradient and input gradient, less the first layer's, whose input
-    /// needs no gradient.
+    /// Floating-point operations of a step, counted as in `klubok bench`: `6 params batch`, two
+    /// each for forward pass, weight gradient and input gradient, less those of the first layer's
+    /// input gradient, which is not needed.
     pub(crate) fn operations(&self, batch: usize) -> f64 {
         let first = self.0[0] * self.0[1];
         (6.0 * self.parameters() as f64 - 2.0 * first as f64) * batch as f64
     }
 }
 
-/// A network, and how many samples a step has.
+/// A network and a batch size.
 #[derive(Debug, Clone)]
 pub(crate) struct Workload {
-    /// What it is called in tables.
+    /// Name in tables.
     pub(crate) name: &'static str,
     /// The network.
     pub(crate) layers: Layers,
-    /// Samples of a step.
+    /// Samples in a step.
     pub(crate) batch: usize,
 }
 
@@ -64,20 +64,20 @@ const ALL: &[(&str, &[usize], usize)] = &[
     ("odd", &[777, 513, 129, 3], 128),
 ];
 
-/// The workloads of these names, all if there are none; `batch` replaces their own.
+/// The workloads with these names, all without names; `batch` replaces their batch size.
 ///
 /// # Errors
-/// When there is no workload of a name.
+/// When a name is unknown.
 pub(crate) fn chosen(names: &[String], batch: Option<usize>) -> Result<Vec<Workload>> {
     let known: Vec<&str> = ALL.iter().map(|&(name, ..)| name).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no workload `{name}`, only {}", known.join(", "));
     }
     let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
-    let made = ALL.iter().filter(|&&(name, ..)| is_chosen(name)).map(|&(name, sizes, own)| {
+    let workloads = ALL.iter().filter(|&&(name, ..)| is_chosen(name)).map(|&(name, sizes, own)| {
         Workload { name, layers: Layers(sizes.to_vec()), batch: batch.unwrap_or(own) }
     });
-    Ok(made.collect())
+    Ok(workloads.collect())
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_are_read_and_written() {
+    fn layers_round_trip_and_wrong_ones_are_refused() {
         let layers: Layers = "784-32-10".parse().unwrap();
         assert_eq!(layers.to_string(), "784-32-10");
         for wrong in ["784", "", "784-0-10", "784-x", "784--10"] {
@@ -94,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn work_is_counted_by_hand() {
-        // 2·3 + 3 and 3·2 + 2 are 17 parameters; the first layer's 2·3 weights have no input
+    fn operations_match_a_hand_count() {
+        // 2·3 + 3 and 3·2 + 2 are 17 parameters; the first layer's 2·3 weights need no input
         // gradient.
         let layers = Layers(vec![2, 3, 2]);
         assert_eq!(layers.parameters(), 17);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn workloads_are_chosen_by_name_and_keep_their_order() {
+    fn workloads_are_selected_by_name_in_table_order() {
         let names = ["toy".to_owned(), "mnist".to_owned()];
         let chosen_two = chosen(&names, Some(7)).unwrap();
         let found: Vec<_> = chosen_two.iter().map(|w| (w.name, w.batch)).collect();

@@ -1,4 +1,4 @@
-//! The data sets, and what of them is trained on, chooses and judges.
+//! The data sets, and their split into training, validation and test set.
 
 use std::{path::Path, sync::Arc};
 
@@ -12,10 +12,10 @@ use klubok::{
     rows::MemoryRows,
 };
 
-/// Pictures that choose, at most, and as many that judge.
-pub(crate) const POOL: usize = 5000;
-/// Pictures that are drawn.
-const DRAWN: usize = 20_000;
+/// Validation samples; there are as many test samples.
+pub(crate) const POOL_SIZE: usize = 5000;
+/// Number of generated drawings.
+const DRAWINGS: usize = 20_000;
 
 /// A data set.
 #[derive(
@@ -31,8 +31,8 @@ const DRAWN: usize = 20_000;
     serde::Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Set {
-    /// Drawn cats and dogs, as in `demo:cats-dogs`
+pub(crate) enum DataSet {
+    /// Drawings of cats and dogs, as in `demo:cats-dogs`
     Drawn,
     /// Photographs of cats and dogs
     Photographs,
@@ -42,21 +42,21 @@ pub(crate) enum Set {
     Fashion,
 }
 
-impl Set {
+impl DataSet {
     pub(crate) fn kind(self) -> DataKind {
         match self {
-            Set::Drawn | Set::Photographs => DataKind::Pictures,
-            Set::Mnist | Set::Fashion => DataKind::Idx,
+            DataSet::Drawn | DataSet::Photographs => DataKind::Pictures,
+            DataSet::Mnist | DataSet::Fashion => DataKind::Idx,
         }
     }
 
-    /// All samples in one part. `folder` holds the sets that are not drawn.
+    /// Reads all samples, not yet split. `folder` holds the sets that are not generated.
     pub(crate) fn open(self, folder: &Path, config: &Config) -> Result<Dataset> {
         let name = match self {
-            Set::Drawn => return draw(config),
-            Set::Photographs => "cats-dogs-64",
-            Set::Mnist => "mnist",
-            Set::Fashion => "fashion-mnist",
+            DataSet::Drawn => return draw(config),
+            DataSet::Photographs => "cats-dogs-64",
+            DataSet::Mnist => "mnist",
+            DataSet::Fashion => "fashion-mnist",
         };
         let options =
             OpenOptions { threads: config.train.threads, ..OpenOptions::new(config.data.clone()) };
@@ -66,7 +66,7 @@ impl Set {
 }
 
 fn draw(config: &Config) -> Result<Dataset> {
-    let drawn = builtin::cats_dogs(DRAWN, 1, config.train.threads)?;
+    let drawn = builtin::cats_dogs(DRAWINGS, 1, config.train.threads)?;
     let channels = config.data.color.channels();
     let picture = Picture { width: builtin::SIDE, height: builtin::SIDE, channels };
     let pixels = match config.data.color {
@@ -79,28 +79,29 @@ fn draw(config: &Config) -> Result<Dataset> {
         classes: builtin::CLASSES.map(String::from).to_vec(),
         input: Input::Pictures(picture),
         parts: Parts::default(),
-        // Every drawing is another one.
-        names: (0..DRAWN).map(|row| row.to_string()).collect(),
-        hashes: (0..DRAWN as u128).collect(),
+        // No two drawings are equal.
+        names: (0..DRAWINGS).map(|row| row.to_string()).collect(),
+        hashes: (0..DRAWINGS as u128).collect(),
         skipped: Vec::new(),
         left_out: LeftOut::default(),
     })
 }
 
-/// Deals the samples out by a seed: `train` to learn from, [`POOL`] to choose and as many to judge.
+/// Splits the samples at random: `train` training samples, [`POOL_SIZE`] for validation and as many
+/// test samples. Returns the first two as a data set, and the rows of the test samples.
 ///
 /// # Errors
-/// When there are too few.
-pub(crate) fn deal(data: &Dataset, train: usize, seed: u64) -> Result<(Dataset, Vec<u32>)> {
+/// When there are too few samples.
+pub(crate) fn split(data: &Dataset, train: usize, seed: u64) -> Result<(Dataset, Vec<u32>)> {
     let mut rows: Vec<u32> = (0..data.targets.len() as u32).collect();
-    if rows.len() < 2 * POOL + train {
-        bail!("there are {} samples, and it takes {}", rows.len(), 2 * POOL + train);
+    if rows.len() < 2 * POOL_SIZE + train {
+        bail!("there are {} samples, and it takes {}", rows.len(), 2 * POOL_SIZE + train);
     }
     Stream::new(seed, Purpose::Split, 0, 0).shuffle(&mut rows);
-    let (judges, rest) = rows.split_at(POOL);
-    let (val, rest) = rest.split_at(POOL);
-    let mut own = rest[..train].to_vec();
-    own.sort_unstable();
-    let parts = Parts { train: own, val: val.to_vec(), test: Vec::new() };
-    Ok((Dataset { parts, ..data.clone() }, judges.to_vec()))
+    let (test, rest) = rows.split_at(POOL_SIZE);
+    let (val, rest) = rest.split_at(POOL_SIZE);
+    let mut train = rest[..train].to_vec();
+    train.sort_unstable();
+    let parts = Parts { train, val: val.to_vec(), test: Vec::new() };
+    Ok((Dataset { parts, ..data.clone() }, test.to_vec()))
 }
