@@ -13,11 +13,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     process::{cargo, command, succeeds},
-    test::Tally,
+    tally::Tally,
 };
 
 /// Folder of the tests, from the project's root.
 const TESTS: &str = "crates/klubok-cli/tests/browser";
+
+/// Folder of the driver, from the project's root.
+const ENVIRONMENT: &str = "target/browser-venv";
 
 /// Names of Chromium's program.
 const NAMES: [&str; 2] = ["chromium", "chromium-browser"];
@@ -34,7 +37,7 @@ pub(crate) fn run(root: &Path) -> Result<Tally> {
     if command(root, "python3").arg("--version").output().is_err() {
         return Ok(Tally::left_out("there is no python3 here"));
     }
-    let environment = root.join("target/browser-venv");
+    let environment = root.join(ENVIRONMENT);
     if !fetch(root, &environment)? {
         return Ok(Tally::left_out("the browser's driver could not be fetched"));
     }
@@ -65,6 +68,13 @@ pub(crate) fn run(root: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
+/// Fetches Chromium and its driver ahead of [`run`], which reports what is missing.
+pub(crate) fn prepare(root: &Path) {
+    if chromium(root).is_some() {
+        let _ = fetch(root, &root.join(ENVIRONMENT));
+    }
+}
+
 /// Name of the browser's program. As root, installs it from Debian's packages if it is missing.
 fn chromium(root: &Path) -> Option<&'static str> {
     let works = |name: &&str| {
@@ -75,8 +85,8 @@ fn chromium(root: &Path) -> Option<&'static str> {
         let user = command(root, "id").arg("-u").output().ok()?;
         if user.stdout.trim_ascii() == b"0" {
             println!("installing Chromium");
-            let install = ["install", "--yes", "--quiet", "--no-install-recommends", NAMES[0]];
-            for arguments in [&["update", "--quiet"][..], &install] {
+            let install = ["install", "--yes", "-qq", "--no-install-recommends", NAMES[0]];
+            for arguments in [&["update", "-qq"][..], &install] {
                 let mut apt = command(root, "apt-get");
                 succeeds(apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).ok()?;
             }

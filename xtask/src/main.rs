@@ -5,9 +5,9 @@
 mod bench;
 mod browser;
 mod circles;
-mod floor;
 mod golden;
 mod process;
+mod tally;
 mod test;
 mod tidy;
 mod tools;
@@ -39,7 +39,7 @@ enum Chore {
     /// Compare the speed of klubok and other libraries (an hour; fetches gigabytes once)
     Bench(bench::Arguments),
     /// Measure the minimal time of a training step on this machine
-    Floor(floor::Arguments),
+    Floor(bench::floor::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -49,7 +49,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Tidy => tidy::run(root)?,
         Chore::Golden => golden::run(root)?,
         Chore::Bench(arguments) => bench::run(root, &arguments)?,
-        Chore::Floor(arguments) => floor::run(&arguments).map(|()| true)?,
+        Chore::Floor(arguments) => bench::floor::run(&arguments).map(|()| true)?,
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

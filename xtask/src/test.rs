@@ -21,31 +21,10 @@ use anyhow::{Context, Result, bail};
 use crate::{
     browser,
     process::{cargo, command, succeeds},
+    tally::Tally,
     tidy,
     tools::{DENY, MACHETE, TYPOS},
 };
-
-/// The result of a step.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// Number of passed tests or checks.
-    pub(crate) passed: u32,
-    /// Number of failed ones.
-    pub(crate) failed: u32,
-    note: String,
-}
-
-impl Tally {
-    /// The tally of a step with a single check.
-    fn of(good: bool) -> Self {
-        Self { passed: u32::from(good), failed: u32::from(!good), note: String::new() }
-    }
-
-    /// The tally of a step that cannot run here.
-    pub(crate) fn left_out(reason: &str) -> Self {
-        Self { note: format!("left out: {reason}"), ..Self::default() }
-    }
-}
 
 type Step = (&'static str, fn(&Path) -> Result<Tally>);
 
@@ -83,10 +62,19 @@ pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Resu
         bail!("there is no step `{name}`, only {}", names.join(", "));
     }
     steps.retain(|(name, _)| only.is_empty() || only.iter().any(|only| only == name));
+    // Fetching waits for the network and the disk, building for processors: side by side.
+    let mut fetching = steps.iter().any(|(name, _)| *name == "browser").then(|| {
+        let root = root.to_owned();
+        thread::spawn(move || browser::prepare(&root))
+    });
     let mut table = Vec::new();
     for (name, step) in steps {
         println!("\n=== {name}");
         let start = Instant::now();
+        if *name == "browser" {
+            // The step itself says what is missing.
+            let _ = fetching.take().map(thread::JoinHandle::join);
+        }
         let tally = step(root).unwrap_or_else(|error| {
             println!("{error:#}");
             Tally { note: "could not run".into(), ..Tally::of(false) }

@@ -2,34 +2,8 @@
 
 use std::{path::Path, process::Command};
 
-use clap::ValueEnum;
-
-use super::{setup, workload::Workload};
-use crate::{floor::Precision, process::command};
-
-/// A library to compare with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Library {
-    /// `PyTorch`: eager and compiled, in f32 and with bf16 autocast.
-    Torch,
-    /// JAX: one compiled step.
-    Jax,
-    /// scikit-learn: `MLPClassifier`.
-    Sklearn,
-    /// Burn on its own CPU backend.
-    Burn,
-    /// Candle on the CPU.
-    Candle,
-    /// ONNX Runtime: predictions only.
-    Onnx,
-}
-
-impl Library {
-    /// True if its peer is a Rust program, not a Python script.
-    pub(crate) fn is_rust(self) -> bool {
-        matches!(self, Self::Burn | Self::Candle)
-    }
-}
+use super::{floor::Precision, library::Library, setup, workload::Workload};
+use crate::process::command;
 
 /// A contender: one row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +139,8 @@ pub(crate) fn environment(command: &mut Command, root: &Path, threads: usize) {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
     use crate::bench::workload;
 

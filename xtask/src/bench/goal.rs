@@ -179,8 +179,9 @@ fn accuracy(command: &mut Command) -> Result<f64> {
 mod tests {
     use super::*;
     use crate::{
-        bench::contender::{Library, Task, all},
-        floor::Precision,
+        bench::contender::{Task, all},
+        bench::floor::Precision,
+        bench::library::Library,
     };
 
     #[test]

@@ -6,14 +6,16 @@
 
 mod contender;
 mod diagnosis;
+pub(crate) mod floor;
 mod goal;
+mod library;
 mod machine;
-pub(crate) mod probe;
+mod probe;
 mod result;
 mod setup;
 mod table;
 mod timing;
-pub(crate) mod workload;
+mod workload;
 
 use std::{
     io::Write,
@@ -24,15 +26,14 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use self::{
-    contender::{Contender, Library, Run, Task},
+    contender::{Contender, Run, Task},
+    floor::{Floor, Precision},
+    library::Library,
     probe::{Probe, Probed},
     result::{Comparison, Row, Timing},
     workload::Workload,
 };
-use crate::{
-    floor::{Floor, Precision},
-    process::command,
-};
+use crate::process::command;
 
 /// Seconds of each contender's first run, which compiles what must be compiled and shows whether
 /// the contender works.

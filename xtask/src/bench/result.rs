@@ -1,7 +1,11 @@
 //! The results of the rounds, and the figures for the table.
 
-use super::{contender::Contender, timing::Measured, workload::Workload};
-use crate::floor::{Floor, Precision};
+use super::{
+    contender::Contender,
+    floor::{Floor, Precision},
+    timing::Measured,
+    workload::Workload,
+};
 
 /// One timing of a contender.
 #[derive(Debug, Clone)]
@@ -119,7 +123,8 @@ pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
 pub(crate) mod tests {
     use super::*;
     use crate::bench::{
-        contender::{Library, Task, all},
+        contender::{Task, all},
+        library::Library,
         workload::chosen,
     };
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::contender::Library;
+use super::library::Library;
 use crate::process::{cargo, command, succeeds};
 
 /// Folder of the peers, from the project's root.

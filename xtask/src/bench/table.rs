@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::{
+    floor::{Floor, Precision},
     probe::Probed,
     result::{Comparison, Row, Timing, median, ratio, spread},
 };
-use crate::floor::{Floor, Precision};
 
 /// Column names of [`line`] and [`floor_line`].
 pub(crate) const COLUMNS: &str = "workload,layers,batch,round,contender,samples_per_second,ms_per_step,steps,loss,peak_mib,\

@@ -19,7 +19,7 @@ use klubok_kernels::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::bench::{probe::Probe, workload::Layers};
+use super::{probe::Probe, workload::Layers};
 
 /// Tile shapes that suit the kernels; the floor uses the fastest. The lanes fit into the L1 cache.
 const TILES: [Size; 4] = [
