@@ -14,9 +14,9 @@ use klubok_kernels::{
     buffer::Buffer,
     isa::Isa,
     parts::Chunks,
-    pool::{MUCH, Pool},
-    product::{Ahead, GROUP, Lanes, Operand, Scalars, Size, product},
-    update::{Change, Rule, update},
+    pool::{ALWAYS_SHARED, Pool},
+    product::{GROUP, Lanes, Operand, Prefetch, Scalars, Size, product},
+    update::{Rule, UpdateStep, update},
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,9 +173,9 @@ fn product_rate<T: Operand>(
     let operations = 2.0 * (tile.rows * stride * tile.depth) as f64;
     let often = (BURST / operations).ceil();
     let seconds = median_time(window, || {
-        pool.run(threads, MUCH, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
+        pool.run(threads, ALWAYS_SHARED, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
             for _ in 0..often as usize {
-                product(isa, out, stride, tile, lanes, scalars, Ahead::default(), false);
+                product(isa, out, stride, tile, lanes, scalars, Prefetch::default(), false);
             }
         });
     });
@@ -189,11 +189,11 @@ fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) 
     let mut gradient = Buffer::new(TILE)?;
     gradient.fill(1e-3);
     let rule = Rule::Adam { keep: [0.9, 0.999], take: [0.1, 0.001], epsilon: 1e-8, root: 1.0 };
-    let change = Change { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
+    let change = UpdateStep { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
     let seconds = median_time(window, || {
         let chunks = |values| Chunks::new(values, TILE);
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
-        pool.run(len.div_ceil(TILE), MUCH, parts, |_, (w, first, second), _| {
+        pool.run(len.div_ceil(TILE), ALWAYS_SHARED, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
             update(isa, change, w, g, first, second, false);
         });

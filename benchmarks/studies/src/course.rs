@@ -280,7 +280,7 @@ impl Answers {
     fn by_chance(&self) -> f64 {
         let mut errors: Vec<f64> = (0..100)
             .map(|draw| {
-                let mut stream = Stream::new(draw, Purpose::Look, 0, 0);
+                let mut stream = Stream::new(draw, Purpose::Inspect, 0, 0);
                 let drawn = |&(sure, _): &(f64, bool)| (sure, stream.uniform() < sure);
                 Answers(self.0.iter().map(drawn).collect()).ece()
             })
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn answers_that_are_right_as_often_as_they_say_stay_below_what_chance_gives() {
-        let mut stream = Stream::new(7, Purpose::Look, 0, 2);
+        let mut stream = Stream::new(7, Purpose::Inspect, 0, 2);
         let answers = |more: f64, stream: &mut Stream| {
             let one = |i: usize| {
                 let sure = 0.5 + 0.4 * (i % 100) as f64 / 100.0;

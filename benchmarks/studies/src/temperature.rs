@@ -74,7 +74,7 @@ fn judge(pool: &Logits, judges: &Logits, draw: u64, gains: &mut Gains) {
     for (size, gains) in SIZES.into_iter().zip(gains) {
         let parts = if size == rows.len() { 1 } else { PARTS };
         for part in 0..parts {
-            Stream::new(draw, Purpose::Look, part, size as u64).shuffle(&mut rows);
+            Stream::new(draw, Purpose::Inspect, part, size as u64).shuffle(&mut rows);
             let part = pool.of(&rows[..size]);
             for (prior, gains) in PRIORS.into_iter().zip(gains.iter_mut()) {
                 let temperature = lowest(&part, prior).exp();

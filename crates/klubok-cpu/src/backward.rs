@@ -8,7 +8,7 @@ use klubok_kernels::{
     pack::Pair,
     parts::Chunks,
     pool::Pool,
-    product::{Ahead, Size},
+    product::{Prefetch, Size},
     reduce::row_sums,
 };
 
@@ -153,7 +153,7 @@ impl FusedLayer {
                     (&mut kept[from..], stride)
                 };
                 let values = if last { part.from(from) } else { Default::default() };
-                let (at, ahead) = ((i * tile, from), Ahead { values, stride });
+                let (at, ahead) = ((i * tile, from), Prefetch { values, stride });
                 products::backward_weight(isa, out, apart, size, delta, x, at, ahead, !first);
                 if !last {
                     continue;

@@ -6,12 +6,12 @@ use klubok_kernels::{
     activation::Function,
     buffer::{Buffer, NoMemory},
     dropout,
-    pool::{NotStarted, Pool},
+    pool::{Pool, PoolError},
 };
 use klubok_nn::{
     backend::Figures,
     error::{PlanError, Result},
-    plan::{Activation, Op, Param, ParamSpec, Plan, Precision, Prepare, Running, Value},
+    plan::{Activation, InputSpec, Op, Param, ParamSpec, Plan, Precision, Running, Value},
     rows::Rows,
 };
 
@@ -37,7 +37,7 @@ const MOST: usize = 512;
 
 /// A plan as a chain of blocks.
 struct Chain<'a> {
-    prepare: &'a Prepare,
+    prepare: &'a InputSpec,
     width: usize,
     dropout: Option<Dropout>,
     layers: Vec<Link>,
@@ -72,8 +72,8 @@ pub(super) fn program(
     let needed = needed(plan, &chain, (max_batch, most), backend.threads, data);
     memory::check_machine(needed, backend.limits)?;
     let program = allocate(backend, plan, chain, (max_batch, most), data).map_err(|e| match e {
-        NotStarted::Memory(_) => memory::refused(needed, backend.limits),
-        NotStarted::Threads { got, wanted } => PlanError::Threads { got, wanted },
+        PoolError::Memory(_) => memory::refused(needed, backend.limits),
+        PoolError::Threads { got, wanted } => PlanError::Threads { got, wanted },
     })?;
     // What is still to come is small, but for copies of parameters, which are saved one after the
     // other.
@@ -90,7 +90,7 @@ fn allocate(
     chain: Chain<'_>,
     (max_batch, most): (usize, usize),
     data: &[Arc<dyn Rows>],
-) -> std::result::Result<CpuProgram, NotStarted> {
+) -> std::result::Result<CpuProgram, PoolError> {
     let last = chain.layers.len() - 1;
     let layers = chain.layers.iter().enumerate();
     let layers: std::result::Result<_, NoMemory> =
@@ -126,11 +126,11 @@ fn allocate(
 }
 
 /// The threads, if the system's limits allow so many.
-fn pool(backend: CpuBackend, scratch: usize) -> std::result::Result<Pool, NotStarted> {
+fn pool(backend: CpuBackend, scratch: usize) -> std::result::Result<Pool, PoolError> {
     let threads = backend.threads;
     match (backend.limits.available_threads)() {
         Some(others) if others < threads.saturating_sub(1) as u64 => {
-            Err(NotStarted::Threads { got: 1 + others as usize, wanted: threads })
+            Err(PoolError::Threads { got: 1 + others as usize, wanted: threads })
         }
         _ => Pool::new(threads, scratch),
     }

@@ -8,7 +8,7 @@ use klubok_kernels::{
     norm,
     parts::Chunks,
     pool::Pool,
-    product::has_single,
+    product::has_matvec,
     transpose::transpose,
 };
 use klubok_nn::layers::batch_norm::{EPSILON, MOMENTUM};
@@ -37,7 +37,7 @@ impl FusedLayer {
         let training = matches!(mode, Mode::Train { .. });
         let stored = training && self.gate == Gate::Stored;
         let draw = self.dropout.and_then(|dropout| dropout.draw(mode));
-        let alone = !training && batch == 1 && x.pairs.is_empty() && has_single(isa);
+        let alone = !training && batch == 1 && x.pairs.is_empty() && has_matvec(isa);
         if alone {
             transpose(isa, &mut self.alone, x.width, &x.rows, x.stride, x.width, 1);
         }

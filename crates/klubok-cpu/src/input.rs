@@ -16,8 +16,8 @@ use klubok_kernels::{
 };
 use klubok_nn::{
     error::Result,
-    layers::input::{change, move_pixels},
-    plan::{Augment, Picture, Precision, Prepare},
+    layers::input::{draw_transform, move_pixels},
+    plan::{Augment, InputSpec, Picture, Precision},
     rng::{Purpose, key},
     rows::{Field, Kind, Rows},
 };
@@ -56,7 +56,7 @@ impl Input {
     /// # Errors
     /// When there is no memory for it.
     pub(super) fn new(
-        prepare: &Prepare,
+        prepare: &InputSpec,
         width: usize,
         dropout: Option<Dropout>,
         seed: u64,
@@ -205,12 +205,12 @@ impl Reader<'_> {
 
 impl Moves {
     fn apply(&self, moved: &mut [u8], stored: &[u8], kind: Kind, step: u64, place: u32) {
-        let change = change(self.augment, self.key, step, place);
+        let transform = draw_transform(self.augment, self.key, step, place);
         if kind == Kind::Pixels {
-            move_pixels(moved, stored, self.picture, change);
+            move_pixels(moved, stored, self.picture, transform);
         } else {
             let (moved, stored) = (moved.as_chunks_mut::<4>().0, stored.as_chunks::<4>().0);
-            move_pixels(moved, stored, self.picture, change);
+            move_pixels(moved, stored, self.picture, transform);
         }
     }
 }

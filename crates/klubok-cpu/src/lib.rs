@@ -28,7 +28,7 @@ mod values;
 use std::sync::Arc;
 
 pub use klubok_kernels::isa::Isa;
-use klubok_kernels::{pool::Pool, update::Change};
+use klubok_kernels::{pool::Pool, update::UpdateStep};
 use klubok_nn::{
     backend::{
         Backend, DataId, DeviceInfo, Figures, Numbers, Outputs, Program, State, Step, StepFigures,
@@ -152,7 +152,7 @@ struct Piece {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Form {
     /// The parameter is updated as soon as its gradient is known.
-    Fused(Change),
+    Fused(UpdateStep),
     /// All gradients are kept.
     Kept,
 }

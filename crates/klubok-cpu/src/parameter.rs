@@ -8,7 +8,7 @@ use klubok_kernels::{
     isa::Isa,
     parts::Chunks,
     pool::Pool,
-    update::Change,
+    update::UpdateStep,
 };
 use klubok_nn::{
     backend::{Numbers, ParamFigures},
@@ -149,11 +149,11 @@ impl Parameter {
     }
 
     /// Updates the whole parameter by the gradient that was kept.
-    pub(super) fn apply(&mut self, isa: Isa, pool: &mut Pool, change: Change, update: &Update) {
+    pub(super) fn apply(&mut self, isa: Isa, pool: &mut Pool, change: UpdateStep, update: &Update) {
         let weight = self.kind == ParamKind::Weight;
         let (max_norm, shrink) =
             if weight { (update.max_norm, change.shrink) } else { (None, 1.0) };
-        let change = Change { shrink, ..change };
+        let change = UpdateStep { shrink, ..change };
         let (stride, size, shape) = (self.stride, self.tile * self.stride, self.shape());
         let tiles = self.rows.div_ceil(self.tile);
         let (parts, gradient) = self.tiles();

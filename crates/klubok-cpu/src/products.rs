@@ -3,7 +3,7 @@
 
 use klubok_kernels::{
     isa::Isa,
-    product::{Ahead, DEPTH, Lanes, Scalars, Size, product, single},
+    product::{DEPTH, Lanes, Prefetch, Scalars, Size, product, single},
 };
 
 use super::{
@@ -21,7 +21,7 @@ pub(super) fn forward(
     first: usize,
     groups: usize,
 ) {
-    let (stride, ahead) = (x.stride, Ahead::default());
+    let (stride, ahead) = (x.stride, Prefetch::default());
     let (rows, packed) = (z.len() / stride, &weight.packed);
     if x.pairs.is_empty() {
         let size = Size { rows, groups, depth: x.width };
@@ -72,7 +72,7 @@ pub(super) fn backward_input(
     groups: usize,
     scratch: &mut [f32],
 ) {
-    let (stride, ahead) = (dz.stride, Ahead::default());
+    let (stride, ahead) = (dz.stride, Prefetch::default());
     let (rows, packed) = (dx.len() / stride, &weight.packed);
     if dz.pairs.is_empty() {
         // A column of a weight has each number in another line, often in another page: what is read
@@ -109,7 +109,7 @@ pub(super) fn backward_weight(
     dz: &Delta,
     x: &Values,
     (first, from): (usize, usize),
-    ahead: Ahead<'_>,
+    ahead: Prefetch<'_>,
     add: bool,
 ) {
     let panel = from / GROUP;

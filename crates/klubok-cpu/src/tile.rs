@@ -10,7 +10,7 @@ use klubok_kernels::{
     parts::{Chunks, ColumnBlock, Columns},
     reduce::{squared_distance, squares},
     transpose::transpose_into,
-    update::{self, Change},
+    update::{self, UpdateStep},
 };
 
 use super::update::Sums;
@@ -138,7 +138,7 @@ impl<'a> Tile<'a> {
     pub(super) fn update(
         &mut self,
         isa: Isa,
-        change: Change,
+        change: UpdateStep,
         row: usize,
         from: usize,
         g: &[f32],

@@ -2,7 +2,7 @@
 
 use klubok_kernels::{
     isa::Isa,
-    update::{self, Change, Rule as Kernel, penalise},
+    update::{self, Rule as Kernel, UpdateStep, penalise},
 };
 use klubok_nn::{
     backend::ParamFigures,
@@ -60,7 +60,7 @@ impl Update {
 
     /// The change of weights in one step, gradients scaled by `clip`; everything else changes
     /// without decay.
-    pub(super) fn change(&self, learning_rate: f64, step: u64, clip: f64) -> Change {
+    pub(super) fn change(&self, learning_rate: f64, step: u64, clip: f64) -> UpdateStep {
         let mut rate = learning_rate;
         let rule = match self.rule {
             Rule::Sgd { momentum: 0.0, .. } => Kernel::Plain,
@@ -85,6 +85,6 @@ impl Update {
             }
         };
         let shrink = (1.0 - learning_rate * self.weight_decay) as f32;
-        Change { rule, rate: rate as f32, shrink, clip: clip as f32 }
+        UpdateStep { rule, rate: rate as f32, shrink, clip: clip as f32 }
     }
 }

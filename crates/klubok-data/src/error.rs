@@ -1,6 +1,6 @@
 //! Data that cannot be used, one variant for each way to go wrong.
 
-use klubok_nn::error::{PlanError, amount};
+use klubok_nn::error::{PlanError, format_bytes};
 
 use super::Part;
 
@@ -309,7 +309,7 @@ pub enum DataError {
     /// The rows do not fit into memory.
     #[error(
         "{rows} rows need {} of memory, which cannot be had: a smaller `data.size` needs less",
-        amount(*needed)
+        format_bytes(*needed)
     )]
     Memory {
         /// Number of rows.
@@ -348,7 +348,7 @@ pub enum DataError {
         is: &'static str,
     },
     /// A file of more values than memory.
-    #[error("`{file}` holds {} of values, more memory than can be had", amount(*needed))]
+    #[error("`{file}` holds {} of values, more memory than can be had", format_bytes(*needed))]
     IdxMemory {
         /// The file.
         file: String,

@@ -5,7 +5,7 @@
 //! false` mean 0 and deviation 1.
 
 use klubok_nn::{
-    plan::{Augment, Prepare},
+    plan::{Augment, InputSpec},
     rows::{Field, Kind, Rows},
 };
 use serde::{Deserialize, Serialize};
@@ -77,8 +77,8 @@ impl Preprocessing {
     }
 
     /// The same as an operation of a plan: `x = stored * factor + offset`.
-    pub fn prepare(&self, augment: Augment) -> Prepare {
-        Prepare {
+    pub fn prepare(&self, augment: Augment) -> InputSpec {
+        InputSpec {
             factor: self.std.iter().map(|std| 1.0 / std).collect(),
             offset: self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect(),
             picture: match self.input {

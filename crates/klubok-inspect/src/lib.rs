@@ -60,7 +60,7 @@ impl ModelView {
     /// A view of this model; `backend` is asked for many samples at once.
     pub fn new(model: Model, backend: Arc<dyn Backend>) -> Self {
         let prepare = model.preprocessing.prepare(Augment::default());
-        let plan = model.network.lower_to_ask(prepare);
+        let plan = model.network.lower_for_inference(prepare);
         let layers = layers(&plan);
         Self { model, backend, plan, layers }
     }

@@ -2,7 +2,7 @@
 //! they change when a picture is flipped or shifted.
 
 use klubok_data::symmetric::{product, solve};
-use klubok_nn::loss::answer;
+use klubok_nn::loss::predicted_class;
 
 /// How much the probe's weights are held back, by the mean square length of a sample.
 const RIDGE: f64 = 0.01;
@@ -50,7 +50,7 @@ pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> 
     let scores = product(&product(&t, &x, width), &solve(products, n, y)?, n);
     let right = scores.chunks_exact(classes).zip(test.classes).filter(|(row, class)| {
         let scores: Vec<f64> = row.iter().zip(&usual).map(|(score, usual)| score + usual).collect();
-        answer(&scores) == **class as usize
+        predicted_class(&scores) == **class as usize
     });
     Some(right.count() as f64 / tested as f64)
 }

@@ -13,10 +13,10 @@ use klubok_kernels::{
     isa::Isa,
     pack::{pair_neighbours, pair_rows},
     parts::Chunks,
-    pool::{MUCH, Pool},
-    product::{Ahead, GROUP, Lanes, Operand, Scalars, Size, product},
+    pool::{ALWAYS_SHARED, Pool},
+    product::{GROUP, Lanes, Operand, Prefetch, Scalars, Size, product},
     transpose::transpose,
-    update::{Change, Rule, update},
+    update::{Rule, UpdateStep, update},
 };
 
 type Group<'a> = BenchmarkGroup<'a, criterion::measurement::WallTime>;
@@ -57,7 +57,16 @@ fn one_product<T: Operand>(group: &mut Group<'_>, isa: Isa, name: &str, per_term
         let lanes = Lanes { values: &lanes, step: groups * GROUP, group: GROUP };
         let scalars = Scalars { values: &scalars, step: 1, stride: depth };
         b.iter(|| {
-            product(isa, &mut out, groups * GROUP, TILE, lanes, scalars, Ahead::default(), false);
+            product(
+                isa,
+                &mut out,
+                groups * GROUP,
+                TILE,
+                lanes,
+                scalars,
+                Prefetch::default(),
+                false,
+            );
         });
     });
 }
@@ -73,7 +82,7 @@ fn updates(c: &mut Criterion) {
     ];
     for (isa, (name, rule)) in Isa::available().into_iter().flat_map(|isa| rules.map(|r| (isa, r)))
     {
-        let change = Change { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
+        let change = UpdateStep { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
         let (mut w, g) = (numbers(VALUES), numbers(VALUES));
         let moments = match rule {
             Rule::Plain => [0, 0],
@@ -128,7 +137,8 @@ fn hand_over(c: &mut Criterion) {
     let mut group = c.benchmark_group("hand-over");
     let mut pool = Pool::new(2, 0).expect("two threads");
     let mut done = [0u64; 2];
-    let mut run = || pool.run(2, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
+    let mut run =
+        || pool.run(2, ALWAYS_SHARED, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
     group.bench_function("watching", |b| b.iter(&mut run));
     group.bench_function("asleep", |b| {
         b.iter_custom(|times| {

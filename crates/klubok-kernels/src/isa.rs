@@ -11,7 +11,7 @@ use crate::amx;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa {
     set: Set,
-    terms: Terms,
+    terms: Bf16Path,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Set {
 
 /// How products of pairs of bf16 are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Terms {
+pub(crate) enum Bf16Path {
     /// By tiles of 16 x 16 sums.
     #[cfg(target_arch = "x86_64")]
     Amx,
@@ -58,12 +58,12 @@ impl Isa {
                 && is_x86_feature_detected!("avx512vl");
             let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
             let mut add = |has: bool, set, terms| found.extend(has.then_some(Self { set, terms }));
-            add(bf16 && amx::is_usable(), Set::Avx512, Terms::Amx);
-            add(bf16, Set::Avx512, Terms::Avx512);
-            add(avx512, Set::Avx512, Terms::Apart);
-            add(avx2, Set::Avx2, Terms::Apart);
+            add(bf16 && amx::is_usable(), Set::Avx512, Bf16Path::Amx);
+            add(bf16, Set::Avx512, Bf16Path::Avx512);
+            add(avx512, Set::Avx512, Bf16Path::Apart);
+            add(avx2, Set::Avx2, Bf16Path::Apart);
         }
-        found.push(Self { set: Set::Portable, terms: Terms::Apart });
+        found.push(Self { set: Set::Portable, terms: Bf16Path::Apart });
         found
     }
 
@@ -87,10 +87,10 @@ impl Isa {
     pub fn name_bf16(self) -> &'static str {
         match self.terms {
             #[cfg(target_arch = "x86_64")]
-            Terms::Amx => "amx",
+            Bf16Path::Amx => "amx",
             #[cfg(target_arch = "x86_64")]
-            Terms::Avx512 => "avx512bf16",
-            Terms::Apart => self.name(),
+            Bf16Path::Avx512 => "avx512bf16",
+            Bf16Path::Apart => self.name(),
         }
     }
 
@@ -98,7 +98,7 @@ impl Isa {
         self.set
     }
 
-    pub(crate) fn terms(self) -> Terms {
+    pub(crate) fn terms(self) -> Bf16Path {
         self.terms
     }
 }

@@ -34,7 +34,7 @@ use crate::{
 const WATCH: Duration = Duration::from_micros(20);
 
 /// Work of a tile that is shared, however few there are.
-pub const MUCH: usize = ALONE;
+pub const ALWAYS_SHARED: usize = ALONE;
 /// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes
 /// about a microsecond.
 const ALONE: usize = 60_000;
@@ -53,7 +53,7 @@ const NUMBER: u64 = 1 << 32;
 
 /// Why there is no pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotStarted {
+pub enum PoolError {
     /// The system gives no more threads.
     Threads {
         /// So many there were, the caller included; they have ended.
@@ -65,7 +65,7 @@ pub enum NotStarted {
     Memory(NoMemory),
 }
 
-impl fmt::Display for NotStarted {
+impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Threads { got, wanted } => write!(f, "{got} of {wanted} threads can be had"),
@@ -74,9 +74,9 @@ impl fmt::Display for NotStarted {
     }
 }
 
-impl Error for NotStarted {}
+impl Error for PoolError {}
 
-impl From<NoMemory> for NotStarted {
+impl From<NoMemory> for PoolError {
     fn from(none: NoMemory) -> Self {
         Self::Memory(none)
     }
@@ -129,10 +129,10 @@ impl Pool {
     /// # Errors
     /// When the system has not so many threads or not the memory to give. None of the threads is
     /// left then.
-    pub fn new(threads: usize, scratch: usize) -> Result<Self, NotStarted> {
+    pub fn new(threads: usize, scratch: usize) -> Result<Self, PoolError> {
         let wanted = threads.max(1);
         if wanted > MOST {
-            return Err(NotStarted::Threads { got: 1, wanted });
+            return Err(PoolError::Threads { got: 1, wanted });
         }
         let scratch: Result<Vec<_>, NoMemory> =
             (0..wanted).map(|_| Buffer::new(scratch).map(UnsafeCell::new)).collect();
@@ -150,7 +150,7 @@ impl Pool {
         // Whoever leaves with an error drops the pool, and so stops the threads that it has.
         let mut pool = Self { shared, workers: Vec::with_capacity(workers) };
         for worker in 0..workers {
-            let refused = NotStarted::Threads { got: pool.threads(), wanted };
+            let refused = PoolError::Threads { got: pool.threads(), wanted };
             pool.workers.push(start(&pool.shared, worker).map_err(|_| refused)?);
         }
         Ok(pool)
@@ -377,7 +377,9 @@ mod tests {
             let mut counts = vec![0u32; 100];
             for tiles in (0..100).cycle().take(2000) {
                 counts.fill(0);
-                pool.run(tiles, MUCH, Chunks::new(&mut counts, 1), |_, count, _| count[0] += 1);
+                pool.run(tiles, ALWAYS_SHARED, Chunks::new(&mut counts, 1), |_, count, _| {
+                    count[0] += 1
+                });
                 assert!(counts[..tiles].iter().all(|&c| c == 1), "{counts:?}");
                 assert!(counts[tiles..].iter().all(|&c| c == 0), "{counts:?}");
             }
@@ -390,7 +392,7 @@ mod tests {
         for _ in 0..20 {
             thread::sleep(Duration::from_millis(1));
             let met = std::sync::Barrier::new(3);
-            pool.run(3, MUCH, (), |_, (), _| {
+            pool.run(3, ALWAYS_SHARED, (), |_, (), _| {
                 met.wait();
             });
         }
@@ -403,7 +405,7 @@ mod tests {
         let mut who = vec![None; 6];
         for _ in 0..100 {
             let met = std::sync::Barrier::new(2);
-            pool.run(6, MUCH, Chunks::new(&mut who, 1), |tile, who, _| {
+            pool.run(6, ALWAYS_SHARED, Chunks::new(&mut who, 1), |tile, who, _| {
                 if tile % 3 == 0 {
                     met.wait();
                 }
@@ -429,7 +431,7 @@ mod tests {
         let mut matrix = vec![0.0; 5 * 10];
         let mut rows = vec![0; 7];
         let parts = (Columns::new(&mut matrix, 10, 4), Chunks::new(&mut rows, 3));
-        pool.run(3, MUCH, parts, |tile, (mut columns, rows), _| {
+        pool.run(3, ALWAYS_SHARED, parts, |tile, (mut columns, rows), _| {
             for row in 0..5 {
                 columns.row(row).fill(tile as f32);
             }
@@ -445,7 +447,7 @@ mod tests {
     fn scratch_is_the_thread_s_own() {
         let mut pool = Pool::new(4, 1000).unwrap();
         let mut sums = vec![0.0; 64];
-        pool.run(64, MUCH, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
+        pool.run(64, ALWAYS_SHARED, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
             scratch.fill(tile as f32);
             thread::yield_now();
             sum[0] = scratch.iter().sum();
@@ -459,13 +461,15 @@ mod tests {
             let mut pool = Pool::new(threads, 0).unwrap();
             for bad in 0..20 {
                 let result = catch_unwind(AssertUnwindSafe(|| {
-                    pool.run(20, MUCH, (), |tile, (), _| assert!(tile != bad, "tile {tile}"));
+                    pool.run(20, ALWAYS_SHARED, (), |tile, (), _| {
+                        assert!(tile != bad, "tile {tile}")
+                    });
                 }));
                 let panic = result.expect_err("the panic was lost");
                 assert_eq!(*panic.downcast::<String>().unwrap(), format!("tile {bad}"));
             }
             let mut done = vec![false; 20];
-            pool.run(20, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
+            pool.run(20, ALWAYS_SHARED, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
             assert!(done.iter().all(|&d| d));
         }
     }
@@ -477,7 +481,7 @@ mod tests {
             // Each thread has a tile before any of them panics.
             let met = std::sync::Barrier::new(4);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(4, MUCH, (), |tile, (), _| {
+                pool.run(4, ALWAYS_SHARED, (), |tile, (), _| {
                     met.wait();
                     panic!("tile {tile}");
                 });
@@ -485,7 +489,7 @@ mod tests {
             let panic = result.expect_err("the panic was lost").downcast::<String>().unwrap();
             assert_eq!(*panic, "tile 0", "the caller's own comes first");
             let mut done = [0; 64];
-            pool.run(64, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
+            pool.run(64, ALWAYS_SHARED, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
             assert_eq!(done, [1; 64]);
         }
     }
@@ -502,7 +506,7 @@ mod tests {
         for _ in 0..20 {
             let met = std::sync::Barrier::new(3);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(3, MUCH, (), |_, (), _| {
+                pool.run(3, ALWAYS_SHARED, (), |_, (), _| {
                     met.wait();
                     std::panic::panic_any(Bomb);
                 });
@@ -510,7 +514,7 @@ mod tests {
             forget(result.expect_err("the panic was lost"));
             // All three are still there to meet.
             let met = std::sync::Barrier::new(3);
-            pool.run(3, MUCH, (), |_, (), _| {
+            pool.run(3, ALWAYS_SHARED, (), |_, (), _| {
                 met.wait();
             });
         }
@@ -553,16 +557,16 @@ mod tests {
     #[test]
     #[should_panic(expected = "more tiles than can be counted")]
     fn more_tiles_than_can_be_counted_are_refused() {
-        Pool::new(2, 0).unwrap().run(usize::MAX, MUCH, (), |_, (), _| ());
+        Pool::new(2, 0).unwrap().run(usize::MAX, ALWAYS_SHARED, (), |_, (), _| ());
     }
 
     #[test]
     fn what_no_system_gives_is_refused() {
         for wanted in [MOST + 1, usize::MAX] {
             let refused = Pool::new(wanted, 0).err();
-            assert_eq!(refused, Some(NotStarted::Threads { got: 1, wanted }));
+            assert_eq!(refused, Some(PoolError::Threads { got: 1, wanted }));
         }
         let refused = Pool::new(2, usize::MAX).err();
-        assert_eq!(refused, Some(NotStarted::Memory(NoMemory { bytes: usize::MAX })));
+        assert_eq!(refused, Some(PoolError::Memory(NoMemory { bytes: usize::MAX })));
     }
 }

@@ -17,7 +17,7 @@ const LANES: usize = 16;
 
 /// How a parameter moves in one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
+pub struct UpdateStep {
     /// The rule, with the settings of this step.
     pub rule: Rule,
     /// Length of the step.
@@ -84,14 +84,14 @@ kernel! {
     /// # Panics
     /// When the slices differ in length or are not a multiple of 16.
     pub fn update(
-        change: Change,
+        change: UpdateStep,
         w: &mut [f32],
         g: &[f32],
         first: &mut [f32],
         second: &mut [f32],
         measure: bool,
     ) -> (f64, f64) {
-        let Change { rule, rate, shrink, clip } = change;
+        let UpdateStep { rule, rate, shrink, clip } = change;
         match rule {
             // Of so short a rule compilers unroll the 16 lanes of a chunk into single numbers,
             // which takes several times as long.
@@ -256,7 +256,7 @@ mod tests {
     }
 
     /// One value in f64, from the formulas above.
-    fn plain(change: Change, w: f64, g: f64, a: f64, b: f64) -> (f64, f64, f64) {
+    fn plain(change: UpdateStep, w: f64, g: f64, a: f64, b: f64) -> (f64, f64, f64) {
         let wide = f64::from;
         let (rate, g) = (wide(change.rate), g * wide(change.clip));
         let w = w * wide(change.shrink);
@@ -294,7 +294,7 @@ mod tests {
         fn every_rule_agrees_with_f64(chunks in 0usize..40, clip in 0.1f32..1.0, shrink in 0.9f32..1.0) {
             let len = chunks * LANES;
             for rule in rules() {
-                let change = Change { rule, rate: 0.1, shrink, clip };
+                let change = UpdateStep { rule, rate: 0.1, shrink, clip };
                 let (w, g) = (numbers(len, 0.7), numbers(len, 0.31));
                 let a = numbers(len, 0.11).iter().map(|x| x.abs()).collect::<Vec<_>>();
                 let b = numbers(len, 0.13).iter().map(|x| x.abs()).collect::<Vec<_>>();

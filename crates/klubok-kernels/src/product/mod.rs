@@ -17,17 +17,17 @@ mod single;
 
 use std::ptr;
 
-pub use single::{has_single, single};
+pub use single::{has_matvec, single};
 
 use crate::{
     buffer::Number,
-    isa::{Isa, Set, Terms},
+    isa::{Bf16Path, Isa, Set},
     pack::Pair,
 };
 
 /// Numbers in a group of lanes: one cache line.
 pub const GROUP: usize = 16;
-/// Terms, or pairs of them, that are summed before the result is written.
+/// Bf16Path, or pairs of them, that are summed before the result is written.
 pub const DEPTH: usize = 256;
 
 /// Groups that go through all rows before the next ones: with [`DEPTH`] they stay in the
@@ -74,21 +74,21 @@ pub struct Size {
     pub rows: usize,
     /// Groups of 16 lanes of the result.
     pub groups: usize,
-    /// Terms of each sum, or pairs of them.
+    /// Bf16Path of each sum, or pairs of them.
     pub depth: usize,
 }
 
 /// What will be read where the result stands, as soon as it is done: fetched from memory while the
 /// product computes.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Ahead<'a> {
+pub struct Prefetch<'a> {
     /// Up to three matrices; number `(row, lane)` is at `row * stride + lane`.
     pub values: [&'a [f32]; 3],
     /// From one row to the next.
     pub stride: usize,
 }
 
-impl Ahead<'_> {
+impl Prefetch<'_> {
     /// Null where there is nothing to fetch.
     fn pointers(&self) -> [*const f32; 3] {
         self.values.map(|values| if values.is_empty() { ptr::null() } else { values.as_ptr() })
@@ -107,7 +107,7 @@ pub fn product<T: Operand>(
     size: Size,
     lanes: Lanes<'_, T>,
     scalars: Scalars<'_, T>,
-    ahead: Ahead<'_>,
+    ahead: Prefetch<'_>,
     add: bool,
 ) {
     for block in blocks(out, stride, size, lanes, scalars, ahead, add) {
@@ -125,7 +125,7 @@ fn blocks<'a, T: Operand>(
     size: Size,
     lanes: Lanes<'a, T>,
     scalars: Scalars<'a, T>,
-    ahead: Ahead<'a>,
+    ahead: Prefetch<'a>,
     add: bool,
 ) -> impl Iterator<Item = Block<T>> + use<'a, T> {
     let Size { rows, groups, mut depth } = size;
@@ -196,13 +196,13 @@ impl Operand for Pair {
         unsafe {
             match (isa.terms(), isa.set()) {
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Amx, _) => amx::block(block, rows, groups),
+                (Bf16Path::Amx, _) => amx::block(block, rows, groups),
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Avx512, _) => micro::avx512_pairs::block(block, rows, groups),
+                (Bf16Path::Avx512, _) => micro::avx512_pairs::block(block, rows, groups),
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Apart, Set::Avx512) => micro::avx512_apart::block(block, rows, groups),
+                (Bf16Path::Apart, Set::Avx512) => micro::avx512_apart::block(block, rows, groups),
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Apart, Set::Avx2) => micro::avx2_apart::block(block, rows, groups),
+                (Bf16Path::Apart, Set::Avx2) => micro::avx2_apart::block(block, rows, groups),
                 (_, Set::Portable) => micro::portable_apart::block(block, rows, groups),
             }
         }

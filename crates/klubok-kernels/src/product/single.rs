@@ -12,7 +12,7 @@ use crate::isa::{Isa, Set};
 const ROWS: usize = 2 * GROUP;
 
 /// True where [`single`] can run.
-pub fn has_single(isa: Isa) -> bool {
+pub fn has_matvec(isa: Isa) -> bool {
     match isa.set() {
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => true,
@@ -23,7 +23,7 @@ pub fn has_single(isa: Isa) -> bool {
 /// Writes `out[row * stride] = Σ_k w[row * apart + k] · x[k]` for so many rows.
 ///
 /// # Panics
-/// When [`has_single`] is false, `apart` is not a multiple of 16, or an operand or the result is
+/// When [`has_matvec`] is false, `apart` is not a multiple of 16, or an operand or the result is
 /// too short.
 pub fn single(
     isa: Isa,
@@ -141,12 +141,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::product::{Ahead, Lanes, Scalars, Size, product};
+    use crate::product::{Lanes, Prefetch, Scalars, Size, product};
 
     #[test]
     fn rows_that_wrap_are_refused() {
         let isa = Isa::best();
-        if !has_single(isa) {
+        if !has_matvec(isa) {
             return;
         }
         // So many rows so far apart end where they begin.
@@ -170,12 +170,12 @@ mod tests {
             let w: Vec<f32> = (0..rows * apart).map(|i| (i as f32 * 0.7).sin()).collect();
             let x: Vec<f32> = (0..depth).map(|i| (i as f32 * 0.3).cos()).collect();
             let lanes: Vec<f32> = x.iter().flat_map(|x| [*x; GROUP]).collect();
-            for isa in Isa::available().into_iter().filter(|isa| has_single(*isa)) {
+            for isa in Isa::available().into_iter().filter(|isa| has_matvec(*isa)) {
                 let (mut expected, mut got) = (vec![0.0; rows * GROUP], vec![0.0; rows * 3]);
                 let lanes = Lanes { values: &lanes, step: GROUP, group: GROUP };
                 let scalars = Scalars { values: &w, step: 1, stride: apart };
                 let size = Size { rows, groups: 1, depth };
-                product(isa, &mut expected, GROUP, size, lanes, scalars, Ahead::default(), false);
+                product(isa, &mut expected, GROUP, size, lanes, scalars, Prefetch::default(), false);
                 single(isa, &mut got, 3, rows, &w, apart, &x);
                 for row in 0..rows {
                     prop_assert_eq!(got[row * 3].to_bits(), expected[row * GROUP].to_bits());

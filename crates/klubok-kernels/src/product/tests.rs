@@ -31,7 +31,7 @@ proptest! {
         let scalars = Scalars { values: &s, step: rows + gap, stride: 1 };
         for isa in Isa::available() {
             let mut out = start.clone();
-            product(isa, &mut out, stride.max(1), size, lanes, scalars, Ahead::default(), add);
+            product(isa, &mut out, stride.max(1), size, lanes, scalars, Prefetch::default(), add);
             for row in 0..rows {
                 for lane in 0..stride {
                     let at = row * stride + lane;
@@ -66,7 +66,7 @@ fn rows_and_groups_may_lie_anywhere() {
             Size { rows: 3, groups: 2, depth: 5 },
             lanes,
             scalars,
-            Ahead::default(),
+            Prefetch::default(),
             false,
         );
         for (row, out) in out.chunks_exact(32).enumerate() {
@@ -95,7 +95,7 @@ fn rounding_stays_within_its_bound() {
             Size { rows: 1, groups: 1, depth },
             lanes,
             scalars,
-            Ahead::default(),
+            Prefetch::default(),
             false,
         );
         for (lane, &out) in out.iter().enumerate() {
@@ -115,7 +115,7 @@ fn short_operands_are_refused() {
     let lanes = Lanes { values: &[0.0; 31], step: GROUP, group: GROUP };
     let scalars = Scalars { values: &[0.0; 2], step: 1, stride: 1 };
     let size = Size { rows: 1, groups: 1, depth: 2 };
-    product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, Ahead::default(), false);
+    product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, Prefetch::default(), false);
 }
 
 /// A product of pairs.
@@ -149,7 +149,7 @@ pub(super) fn check_pairs(case: Case, compute: impl Fn(Block<Pair>)) {
     let scalars = Scalars { values: &s_pairs, step: 1, stride: depth + gap };
     let mut out = start.clone();
     let size = Size { rows, groups, depth };
-    blocks(&mut out, stride, size, lanes, scalars, Ahead::default(), add).for_each(compute);
+    blocks(&mut out, stride, size, lanes, scalars, Prefetch::default(), add).for_each(compute);
     for (at, &out) in out.iter().enumerate() {
         let (row, lane) = (at / stride, at % stride);
         let term = |k: usize| {
@@ -194,7 +194,7 @@ fn sums_of_pairs_stay_within_their_bound() {
     let size = Size { rows: 1, groups: 1, depth };
     for isa in Isa::available_bf16() {
         let mut out = [0.0; GROUP];
-        product(isa, &mut out, GROUP, size, lanes, scalars, Ahead::default(), false);
+        product(isa, &mut out, GROUP, size, lanes, scalars, Prefetch::default(), false);
         for (lane, &out) in out.iter().enumerate() {
             let term = |i: usize| {
                 let x = x[2 * (i / 2 * GROUP + lane) + i % 2];
@@ -232,12 +232,12 @@ proptest! {
         rows in sizes(), groups in sizes(), depth in sizes(), stride in sizes(), step in sizes(),
         group in sizes(), apart in sizes(), len in 0usize..400, given in 0usize..400, add: bool,
     ) {
-        // Terms that all lie in one place are many sums of nothing: no mistake, but without end.
+        // Bf16Path that all lie in one place are many sums of nothing: no mistake, but without end.
         let (step, terms) = (step.max(1), apart.max(1));
         let x = vec![1.0; given];
         let pairs = vec![0x3F80_3F80; given];
         let size = Size { rows, groups, depth };
-        let ahead = Ahead { values: [&x; 3], stride: apart };
+        let ahead = Prefetch { values: [&x; 3], stride: apart };
         for isa in Isa::available_bf16() {
             stays_inside(len, |out| {
                 let lanes = Lanes { values: &x, step, group };
@@ -257,7 +257,7 @@ proptest! {
                 let mut part = unsafe { Columns::new(&mut out[..whole], width, group).part(0) };
                 transpose_into(isa, &mut part, apart, &x, step, rows, depth);
             });
-            if has_single(isa) {
+            if has_matvec(isa) {
                 // Rows without terms that are written to one place are without end, too.
                 let many = if stride == 0 { rows % 100 } else { rows };
                 stays_inside(len, |out| {
@@ -275,5 +275,5 @@ fn a_result_whose_rows_overlap_is_refused() {
     let lanes = Lanes { values: &[0.0; 16], step: GROUP, group: GROUP };
     let scalars = Scalars { values: &[0.0; 3], step: 1, stride: 1 };
     let size = Size { rows: 3, groups: 1, depth: 1 };
-    product(Isa::best(), &mut [0.0; 48], 15, size, lanes, scalars, Ahead::default(), false);
+    product(Isa::best(), &mut [0.0; 48], 15, size, lanes, scalars, Prefetch::default(), false);
 }
