@@ -188,14 +188,19 @@ fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) 
     let (mut w, mut first, mut second) = (Buffer::new(len)?, Buffer::new(len)?, Buffer::new(len)?);
     let mut gradient = Buffer::new(TILE)?;
     gradient.fill(1e-3);
-    let rule = Rule::Adam { keep: [0.9, 0.999], take: [0.1, 0.001], epsilon: 1e-8, root: 1.0 };
-    let change = UpdateStep { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
+    let rule = Rule::Adam {
+        beta: [0.9, 0.999],
+        one_minus_beta: [0.1, 0.001],
+        epsilon: 1e-8,
+        root_correction: 1.0,
+    };
+    let step = UpdateStep { rule, step_size: 1e-3, shrink: 1.0, clip: 1.0 };
     let seconds = median_time(window, || {
         let chunks = |values| Chunks::new(values, TILE);
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
         pool.run(len.div_ceil(TILE), ALWAYS_SHARED, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
-            update(isa, change, w, g, first, second, false);
+            update(isa, step, w, g, first, second, false);
         });
     });
     Ok(seconds)
