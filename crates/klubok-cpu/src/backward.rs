@@ -182,7 +182,7 @@ impl FusedLayer {
         });
     }
 
-    /// Splits the layer into what its elementwise backward pass reads and what it writes.
+    /// Splits the layer into the inputs and outputs of its elementwise backward pass.
     fn elementwise(
         &mut self,
         isa: Isa,

@@ -18,13 +18,13 @@ const SELU_ALPHA: f32 = 1.673_263_2;
 pub enum Function {
     /// `max(0, x)`.
     Relu,
-    /// `x` where positive, `0.01 x` elsewhere.
+    /// `x` if positive, else `0.01 x`.
     LeakyRelu,
     /// `x Φ(x)`.
     Gelu,
     /// `x σ(x)`.
     Silu,
-    /// `λ x` where positive, `λ α (eˣ - 1)` elsewhere.
+    /// `λ x` if positive, else `λ α (eˣ - 1)`.
     Selu,
     /// `x tanh(ln(1 + eˣ))`.
     Mish,

@@ -59,7 +59,7 @@ impl Isa {
                 && is_x86_feature_detected!("avx512vl");
             let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
             let mut add = |supported: bool, set, bf16_path| {
-                found.extend(supported.then_some(Self { set, bf16_path }))
+                found.extend(supported.then_some(Self { set, bf16_path }));
             };
             add(bf16 && amx::is_usable(), Set::Avx512, Bf16Path::Amx);
             add(bf16, Set::Avx512, Bf16Path::Avx512);

@@ -29,7 +29,7 @@ pub enum Pointwise {
     BinaryCrossEntropy,
     /// `(z - y)²`, slope `2 (z - y)`.
     MeanSquared,
-    /// `d²/2` where `|d| ≤ δ`, else `δ (|d| - δ/2)`, with `d = z - y`; slope `clamp(d, ±δ)`.
+    /// `d²/2` if `|d| ≤ δ`, else `δ (|d| - δ/2)`, with `d = z - y`; slope `clamp(d, ±δ)`.
     Huber {
         /// `δ`, where the loss becomes linear.
         delta: f32,

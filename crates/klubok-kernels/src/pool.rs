@@ -389,7 +389,7 @@ mod tests {
             for tiles in (0..100).cycle().take(2000) {
                 counts.fill(0);
                 pool.run(tiles, ALWAYS_SHARED, Chunks::new(&mut counts, 1), |_, count, _| {
-                    count[0] += 1
+                    count[0] += 1;
                 });
                 assert!(counts[..tiles].iter().all(|&c| c == 1), "{counts:?}");
                 assert!(counts[tiles..].iter().all(|&c| c == 0), "{counts:?}");
@@ -433,7 +433,7 @@ mod tests {
         let here = thread::current().id();
         for _ in 0..50 {
             pool.run(9, MIN_SHARED_WORK / 10, (), |_, (), _| {
-                assert_eq!(thread::current().id(), here)
+                assert_eq!(thread::current().id(), here);
             });
         }
     }
@@ -475,7 +475,7 @@ mod tests {
             for bad in 0..20 {
                 let result = catch_unwind(AssertUnwindSafe(|| {
                     pool.run(20, ALWAYS_SHARED, (), |tile, (), _| {
-                        assert!(tile != bad, "tile {tile}")
+                        assert!(tile != bad, "tile {tile}");
                     });
                 }));
                 let panic = result.expect_err("the panic was lost");

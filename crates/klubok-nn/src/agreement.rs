@@ -52,7 +52,7 @@ pub struct Case {
     pub precision: Precision,
     /// Learning rate of every step.
     pub learning_rate: f64,
-    /// Number of training steps.
+    /// Number of training steps. Losses are compared after every step, the state after the 10th.
     pub steps: usize,
     /// Seed of rows, initial weights and dropout.
     pub seed: u64,
@@ -218,7 +218,7 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
 
 const DATA: DataId = DataId(0);
 
-/// The input of every linear layer, the values that every backend keeps.
+/// The input of every linear layer: the input of the network and the output of each hidden layer.
 fn layer_inputs(plan: &Plan) -> Vec<Value> {
     let input = |op: &Op| if let Op::Linear { x, .. } = op { Some(*x) } else { None };
     plan.ops.iter().filter_map(input).collect()
@@ -228,6 +228,7 @@ fn layer_inputs(plan: &Plan) -> Vec<Value> {
 struct Comparison<'a>(&'a Plan);
 
 impl Comparison<'_> {
+    /// Compares parameters, moments and running statistics.
     fn states(&self, reference: &dyn Program, program: &dyn Program) -> Result<(), Disagreement> {
         let (mut expected, mut got) = (State::default(), State::default());
         reference.store(&mut expected)?;
@@ -242,6 +243,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// Compares the values `taps` in evaluation mode.
     fn outputs(
         &self,
         reference: &mut dyn Program,
@@ -263,6 +265,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// Compares the measurements of step `index`.
     fn figures(&self, index: usize, [expected, got]: &[Figures; 2]) -> Result<(), Disagreement> {
         let [a, b] =
             [&expected.steps, &got.steps].map(|steps| steps.first().copied().unwrap_or_default());
@@ -295,6 +298,7 @@ impl Comparison<'_> {
         )
     }
 
+    /// Compares one tensor per parameter.
     fn tensors(
         &self,
         what: &str,
@@ -307,13 +311,14 @@ impl Comparison<'_> {
         self.numbers("number of parameters", &[expected.len() as f64], &[got.len() as f64])
     }
 
+    /// Compares two tensors by the norm of their difference.
     fn numbers(&self, what: &str, expected: &[f64], got: &[f64]) -> Result<(), Disagreement> {
         let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
         let size = norm(&mut expected.iter().copied());
         let difference = norm(&mut expected.iter().zip(got).map(|(a, b)| a - b));
-        // The norm counts as at least 1e-3 per root of an element: 1e-4 of that is the rounding of
-        // f32 in sums of numbers around 1. Some gradients cancel exactly, and only rounding remains
-        // (of a shift before another normalisation, for example).
+        // The norm of n elements counts as at least 1e-3 √n: 1e-4 of that is the rounding error of
+        // f32 in sums of numbers around 1. Some gradients cancel exactly except for rounding, such
+        // as that of a shift before another normalisation.
         let difference = difference / size.max(1e-3 * (expected.len() as f64).sqrt());
         if expected.len() == got.len() && difference <= tolerance(self.0.precision) {
             return Ok(());

@@ -28,7 +28,7 @@ use crate::loss::log_sum_exp;
 const MAX_LN_T: f64 = 16.0;
 /// Weight of the prior, in samples.
 const PRIOR_SAMPLES: f64 = 1.0;
-/// Limit of search steps: about as many as bisection alone needs for the tolerance.
+/// Limit of search steps: about as repeated as bisection alone needs for the tolerance.
 const MAX_STEPS: usize = 30;
 /// The search ends once a step changes `ln T` by less than this.
 const TOLERANCE: f64 = 1e-7;
@@ -256,10 +256,10 @@ mod tests {
             assert!((0.01..=1.0).contains(&right), "{margin}: {right}");
         }
         // A thousand wrong of a thousand: the loss is at chance level, ln 2.
-        let many = z.repeat(500);
-        let wrong = Calibration::fit(&many, 2, &[1, 0].repeat(500));
+        let repeated = z.repeat(500);
+        let wrong = Calibration::fit(&repeated, 2, &[1, 0].repeat(500));
         assert!((3.0..MAX_LN_T + TOLERANCE).contains(&wrong.temperature.ln()), "{wrong:?}");
-        let loss = wrong.loss(&many, 2, &[1, 0].repeat(500)).unwrap();
+        let loss = wrong.loss(&repeated, 2, &[1, 0].repeat(500)).unwrap();
         assert!((loss - 2f64.ln()).abs() < 0.1, "{loss}");
     }
 
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(p.to_vec(), softmax(&z));
         let loss = Calibration::NONE.loss(&[1.0, -2.0, 0.5], 3, &[1]).unwrap();
         assert!((loss + p[1].ln()).abs() < 1e-12);
-        let far = Calibration::NONE.loss(&[2000.0, 0.0], 2, &[1]).unwrap();
-        assert_eq!(far, 2000.0, "no overflow");
+        let extreme = Calibration::NONE.loss(&[2000.0, 0.0], 2, &[1]).unwrap();
+        assert_eq!(extreme, 2000.0, "no overflow");
     }
 }

@@ -19,7 +19,7 @@ pub enum PlanError {
     Unsupported {
         /// Name of the backend.
         backend: &'static str,
-        /// What the backend cannot run.
+        /// The unsupported part of the plan.
         what: String,
     },
     /// The network needs more memory than the process can get.

@@ -99,13 +99,13 @@ crate::listed! {
     pub enum Activation {
         /// `max(0, x)`.
         Relu,
-        /// `x` where positive, `0.01 x` elsewhere.
+        /// `x` if positive, else `0.01 x`.
         LeakyRelu,
         /// `x Φ(x)`, the exact form with the normal distribution function.
         Gelu,
         /// `x σ(x)`, also called swish.
         Silu,
-        /// Scaled exponential linear unit.
+        /// `λ x` if positive, else `λ α (eˣ - 1)`.
         Selu,
         /// `x tanh(ln(1 + eˣ))`.
         Mish,

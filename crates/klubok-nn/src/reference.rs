@@ -65,7 +65,7 @@ struct Reference {
     figures: Figures,
 }
 
-/// What the forward pass saves for the backward pass.
+/// Values that the forward pass saves for the backward pass.
 struct Saved {
     /// Every value of the plan, `[batch, width]`.
     values: Vec<Vec<f64>>,

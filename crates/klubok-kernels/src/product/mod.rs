@@ -113,15 +113,9 @@ pub fn product<T: Operand>(
 ) {
     for block in blocks(out, stride, size, lanes, scalars, prefetch, add) {
         for first in (0..size.groups).step_by(GROUPS_PER_PASS) {
+            let groups = GROUPS_PER_PASS.min(size.groups - first);
             // SAFETY: `blocks` checked operands and result.
-            unsafe {
-                T::block(
-                    isa,
-                    block.at(0, first),
-                    size.rows,
-                    GROUPS_PER_PASS.min(size.groups - first),
-                )
-            };
+            unsafe { T::block(isa, block.at(0, first), size.rows, groups) };
         }
     }
 }
@@ -212,7 +206,7 @@ impl Operand for Pair {
                 (Bf16Path::Avx512, _) => micro::avx512_pairs::block(block, rows, groups),
                 #[cfg(target_arch = "x86_64")]
                 (Bf16Path::Unpacked, Set::Avx512) => {
-                    micro::avx512_unpacked::block(block, rows, groups)
+                    micro::avx512_unpacked::block(block, rows, groups);
                 }
                 #[cfg(target_arch = "x86_64")]
                 (Bf16Path::Unpacked, Set::Avx2) => micro::avx2_unpacked::block(block, rows, groups),

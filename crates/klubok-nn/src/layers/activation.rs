@@ -7,11 +7,11 @@
 //!
 //! | name | f(x) | f'(x) | source |
 //! | --- | --- | --- | --- |
-//! | ReLU | max(0, x) | 1 where x > 0, else 0 | Nair and Hinton 2010 |
-//! | leaky ReLU | x where x > 0, else 0.01 x | 1 or 0.01 | Maas et al. 2013 |
+//! | ReLU | max(0, x) | 1 if x > 0, else 0 | Nair and Hinton 2010 |
+//! | leaky ReLU | x if x > 0, else 0.01 x | 1 if x > 0, else 0.01 | Maas et al. 2013 |
 //! | GELU | x Φ(x) | Φ(x) + x φ(x) | Hendrycks and Gimpel 2016 |
 //! | SiLU | x σ(x) | σ (1 + x (1 - σ)) | Elfwing et al. 2017 |
-//! | SELU | λ x or λ α (eˣ - 1) | λ or λ α eˣ | Klambauer et al. 2017 |
+//! | SELU | λ x if x > 0, else λ α (eˣ - 1) | λ if x > 0, else λ α eˣ | Klambauer et al. 2017 |
 //! | Mish | x tanh(ln(1 + eˣ)) | t + x σ (1 - t²) | Misra 2019 |
 //! | tanh | tanh x | 1 - tanh² x | |
 //! | sigmoid | σ(x) = 1 / (1 + e⁻ˣ) | σ (1 - σ) | |
