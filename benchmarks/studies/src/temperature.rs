@@ -70,7 +70,7 @@ fn measure(validation: &Logits, test: &Logits, draw: u64, excess: &mut Excess) {
     for (size, excess) in SIZES.into_iter().zip(excess) {
         let subsets = if size == rows.len() { 1 } else { SUBSETS };
         for subset in 0..subsets {
-            Stream::new(draw, Purpose::Look, subset, size as u64).shuffle(&mut rows);
+            Stream::new(draw, Purpose::Inspect, subset, size as u64).shuffle(&mut rows);
             let subset = validation.select(&rows[..size]);
             for (prior, excess) in PRIORS.into_iter().zip(excess.iter_mut()) {
                 let temperature = fit_ln_temperature(&subset, prior).exp();

@@ -304,7 +304,7 @@ impl Predictions {
     fn ece_by_chance(&self) -> f64 {
         let mut errors: Vec<f64> = (0..100)
             .map(|draw| {
-                let mut stream = Stream::new(draw, Purpose::Look, 0, 0);
+                let mut stream = Stream::new(draw, Purpose::Inspect, 0, 0);
                 let redraw =
                     |&(confidence, _): &(f64, bool)| (confidence, stream.uniform() < confidence);
                 Predictions(self.0.iter().map(redraw).collect()).ece()
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn calibrated_predictions_stay_below_the_chance_level_of_the_calibration_error() {
-        let mut stream = Stream::new(7, Purpose::Look, 0, 2);
+        let mut stream = Stream::new(7, Purpose::Inspect, 0, 2);
         let predictions = |excess: f64, stream: &mut Stream| {
             let predict = |i: usize| {
                 let confidence = 0.5 + 0.4 * (i % 100) as f64 / 100.0;

@@ -156,7 +156,7 @@ impl Classifier {
     /// When the network does not fit into memory.
     pub(crate) fn logits(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f32>> {
         let prepare = self.model.preprocessing.prepare(Augment::default());
-        let plan = self.model.network.lower_to_ask(prepare);
+        let plan = self.model.network.lower_for_inference(prepare);
         let mut program = self.backend.compile(&plan, BLOCK, std::slice::from_ref(rows))?;
         program.load(&State::from(self.model.weights.clone()))?;
         let (mut logits, mut outputs) = (Vec::new(), Outputs::default());

@@ -1,4 +1,4 @@
-//! The backward pass of a block: `dx = dz W`, then the gradients of its parameters and their
+//! The backward pass of a fused layer: `dx = dz W`, then the gradients of its parameters and their
 //! update.
 
 use klubok_kernels::{
@@ -8,12 +8,12 @@ use klubok_kernels::{
     pack::Pair,
     parts::Chunks,
     pool::Pool,
-    product::{Ahead, Size},
+    product::{Prefetch, Size},
     reduce::row_sums,
 };
 
 use super::{
-    Form, Piece,
+    Form, MicroBatch,
     fused::{Delta, Feature, FusedLayer, Gate},
     products,
     tile::{COLUMNS, PER_UPDATE, Tile},
@@ -21,26 +21,27 @@ use super::{
     values::{GROUP, PER_VALUE, Values, pair_features, pair_samples},
 };
 
-/// What a tile needs to go back through activation, dropout and normalisation of its block.
+/// Everything that a tile needs for the backward pass of activation, dropout and normalisation.
 #[derive(Clone, Copy)]
-struct Through<'a> {
+struct ElementwiseBackward<'a> {
     isa: Isa,
-    piece: Piece,
+    micro_batch: MicroBatch,
     stride: usize,
     gate: Gate,
     y: &'a [f32],
     slope: &'a [f32],
-    norm: Option<ThroughNorm<'a>>,
+    norm: Option<NormBackward<'a>>,
 }
 
+/// The part of [`ElementwiseBackward`] for normalisation.
 #[derive(Clone, Copy)]
-struct ThroughNorm<'a> {
+struct NormBackward<'a> {
     features: &'a [Feature],
     normalised: &'a [f32],
     gain: &'a [f32],
 }
 
-/// The gradient at a block's values, and where the gradients of its vectors go.
+/// Memory of a fused layer's gradients: of its output, and of its bias, gain and shift.
 struct Gradients<'a> {
     delta: &'a mut [f32],
     sample_pairs: &'a mut [Pair],
@@ -51,83 +52,84 @@ struct Gradients<'a> {
 }
 
 impl FusedLayer {
-    /// Turns the gradient at the last block's values into that at its product.
-    pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, piece: Piece) {
+    /// Backward pass of the last layer from its output to its linear part.
+    pub(super) fn backward_output(&mut self, isa: Isa, pool: &mut Pool, micro_batch: MicroBatch) {
         let (width, tile) = (self.y.width, self.weight.tile);
-        let work = tile * piece.rows * PER_VALUE;
-        let (through, gradients) = self.through(isa, piece);
+        let work = tile * micro_batch.rows * PER_VALUE;
+        let (elementwise, gradients) = self.elementwise(isa, micro_batch);
         pool.run(
             width.div_ceil(tile),
             work,
-            gradients.parts(tile, through.stride),
+            gradients.parts(tile, elementwise.stride),
             |i, part, _| {
-                through.run(i * tile, &mut part.into());
+                elementwise.run(i * tile, &mut part.into());
             },
         );
     }
 
-    /// Writes the gradient at the product of the block `before`, from that at this one's.
+    /// Backward pass from the linear part of this layer to that of the layer `before`.
     pub(super) fn backward_input(
         &self,
         isa: Isa,
         pool: &mut Pool,
         before: &mut FusedLayer,
-        piece: Piece,
+        micro_batch: MicroBatch,
     ) {
         let (width, tile) = (before.y.width, before.weight.tile);
-        let groups = piece.rows.div_ceil(GROUP);
-        let work = tile * piece.rows * (self.y.width + PER_VALUE);
-        let (through, gradients) = before.through(isa, piece);
+        let groups = micro_batch.rows.div_ceil(GROUP);
+        let work = tile * micro_batch.rows * (self.y.width + PER_VALUE);
+        let (elementwise, gradients) = before.elementwise(isa, micro_batch);
         pool.run(
             width.div_ceil(tile),
             work,
-            gradients.parts(tile, through.stride),
+            gradients.parts(tile, elementwise.stride),
             |i, part, scratch| {
                 let (first, mut part) = (i * tile, Gradients::from(part));
                 let (dz, weight) = (&self.delta, &self.weight);
                 products::backward_input(isa, part.delta, dz, weight, first, groups, scratch);
-                through.run(first, &mut part);
+                elementwise.run(first, &mut part);
             },
         );
     }
 
-    /// Computes the gradients of all parameters from that at the product, and with the last piece
-    /// updates them in the fused form.
+    /// Computes the gradients of all parameters from the gradient of the linear part. With the last
+    /// micro-batch and in the fused form, it also updates them.
     pub(super) fn backward_parameters(
         &mut self,
         isa: Isa,
         pool: &mut Pool,
         x: &Values,
-        piece: Piece,
+        micro_batch: MicroBatch,
         update: &Update,
         form: Form,
     ) {
-        self.backward_weight(isa, pool, x, piece, update, form);
-        if !piece.last {
+        self.backward_weight(isa, pool, x, micro_batch, update, form);
+        if !micro_batch.last {
             return;
         }
         for vector in self.vectors_mut() {
             let mut sums = Sums::default();
             update.finish(isa, &mut vector.gradient, &vector.value, vector.kind, &mut sums);
             vector.sums[0] = sums;
-            if let Form::Fused(change) = form {
-                vector.apply(isa, pool, change, update);
+            if let Form::Fused(step) = form {
+                vector.apply(isa, pool, step, update);
             }
         }
     }
 
+    /// Computes the gradient of the weight, and updates the weight in the fused form.
     fn backward_weight(
         &mut self,
         isa: Isa,
         pool: &mut Pool,
         x: &Values,
-        piece: Piece,
+        micro_batch: MicroBatch,
         update: &Update,
         form: Form,
     ) {
-        let Piece { rows: batch, first, last } = piece;
-        let change = match form {
-            Form::Fused(change) if last => Some(change),
+        let MicroBatch { rows: batch, first, last } = micro_batch;
+        let step = match form {
+            Form::Fused(step) if last => Some(step),
             _ => None,
         };
         let (delta, weight) = (&self.delta, &mut self.weight);
@@ -142,46 +144,53 @@ impl FusedLayer {
             *part.sums = Sums::default();
             let rows = part.value.len() / stride;
             let (gradient, scratch) = scratch.split_at_mut(tile * COLUMNS);
-            let max_norm = update.max_norm.filter(|_| change.is_some());
+            let max_norm = update.max_norm.filter(|_| step.is_some());
             let (old, scratch) = part.begin(max_norm, scratch);
             for from in (0..shape.columns).step_by(COLUMNS) {
-                let many = COLUMNS.min(shape.columns.next_multiple_of(GROUP) - from);
-                let size = Size { rows, groups: many / GROUP, depth: batch };
-                let (out, apart) = if kept.is_empty() {
+                let columns = COLUMNS.min(shape.columns.next_multiple_of(GROUP) - from);
+                let size = Size { rows, groups: columns / GROUP, depth: batch };
+                let (out, out_stride) = if kept.is_empty() {
                     (&mut *gradient, stride.min(COLUMNS))
                 } else {
                     (&mut kept[from..], stride)
                 };
                 let values = if last { part.from(from) } else { Default::default() };
-                let (at, ahead) = ((i * tile, from), Ahead { values, stride });
-                products::backward_weight(isa, out, apart, size, delta, x, at, ahead, !first);
+                let (at, prefetch) = ((i * tile, from), Prefetch { values, stride });
+                products::backward_weight(
+                    isa, out, out_stride, size, delta, x, at, prefetch, !first,
+                );
                 if !last {
                     continue;
                 }
-                let (lines, len) = shape.lines(rows, many);
-                for row in 0..lines {
-                    let g = &mut out[row * apart..][..len];
+                let (runs, len) = shape.runs(rows, columns);
+                for row in 0..runs {
+                    let g = &mut out[row * out_stride..][..len];
                     let w = &part.value[row * stride + from..][..len];
                     update.finish(isa, g, w, kind, part.sums);
-                    if let Some(change) = change {
-                        part.update(isa, change, row, from, g, update.measure);
+                    if let Some(step) = step {
+                        part.update(isa, step, row, from, g, update.measure);
                     }
                 }
-                if change.is_some() && max_norm.is_none() {
+                if step.is_some() && max_norm.is_none() {
                     part.pack(isa, from..shape.columns.min(from + COLUMNS), scratch);
                 }
             }
             if max_norm.is_some() {
-                part.limit(isa, max_norm, old);
+                part.apply_max_norm(isa, max_norm, old);
                 part.pack(isa, 0..shape.columns, scratch);
             }
         });
     }
 
-    fn through(&mut self, isa: Isa, piece: Piece) -> (Through<'_>, Gradients<'_>) {
+    /// Splits the layer into the inputs and outputs of its elementwise backward pass.
+    fn elementwise(
+        &mut self,
+        isa: Isa,
+        micro_batch: MicroBatch,
+    ) -> (ElementwiseBackward<'_>, Gradients<'_>) {
         let (norm, gain, shift) = match &mut self.norm {
             Some(n) => (
-                Some(ThroughNorm {
+                Some(NormBackward {
                     features: &n.features,
                     normalised: &n.normalised,
                     gain: &n.gain.value,
@@ -191,9 +200,9 @@ impl FusedLayer {
             ),
             None => (None, &mut [][..], &mut [][..]),
         };
-        let through = Through {
+        let elementwise = ElementwiseBackward {
             isa,
-            piece,
+            micro_batch,
             stride: self.y.stride,
             gate: self.gate,
             y: &self.y.rows,
@@ -202,11 +211,13 @@ impl FusedLayer {
         };
         let bias = self.bias.as_mut().map_or(&mut [][..], |bias| &mut bias.gradient);
         let Delta { rows: delta, sample_pairs, pairs, .. } = &mut self.delta;
-        (through, Gradients { delta, sample_pairs, pairs, bias, gain, shift })
+        (elementwise, Gradients { delta, sample_pairs, pairs, bias, gain, shift })
     }
 }
 
+/// [`Gradients`] in tiles.
 type Parts<'a> = (Chunks<'a, f32>, (Chunks<'a, Pair>, Chunks<'a, Pair>), [Chunks<'a, f32>; 3]);
+/// One tile of [`Parts`].
 type Part<'a> = (&'a mut [f32], (&'a mut [Pair], &'a mut [Pair]), [&'a mut [f32]; 3]);
 
 impl<'a> Gradients<'a> {
@@ -214,7 +225,7 @@ impl<'a> Gradients<'a> {
         let Self { delta, sample_pairs, pairs, bias, gain, shift } = self;
         let sample_pairs = Chunks::new(sample_pairs, tile * stride / 2);
         let pairs = Chunks::new(pairs, tile / 2 * stride);
-        let vectors = [bias, gain, shift].map(|of| Chunks::new(of, tile));
+        let vectors = [bias, gain, shift].map(|gradient| Chunks::new(gradient, tile));
         (Chunks::new(delta, tile * stride), (sample_pairs, pairs), vectors)
     }
 }
@@ -225,10 +236,10 @@ impl<'a> From<Part<'a>> for Gradients<'a> {
     }
 }
 
-impl Through<'_> {
-    /// Takes the rows of `part`, of features from number `first` on, back to the product.
+impl ElementwiseBackward<'_> {
+    /// Runs the backward pass for the rows of `part`, features from `first` on.
     fn run(&self, first: usize, part: &mut Gradients<'_>) {
-        let (isa, stride, batch) = (self.isa, self.stride, self.piece.rows);
+        let (isa, stride, batch) = (self.isa, self.stride, self.micro_batch.rows);
         let at = first * stride..first * stride + part.delta.len();
         match self.gate {
             Gate::Open => {}
@@ -244,7 +255,7 @@ impl Through<'_> {
                 (part.gain[row], part.shift[row]) = (gain as f32, shift as f32);
             }
         }
-        row_sums(isa, part.bias, part.delta, stride, batch, !self.piece.first);
+        row_sums(isa, part.bias, part.delta, stride, batch, !self.micro_batch.first);
         let delta = &*part.delta;
         pair_samples(isa, part.sample_pairs, stride / 2, delta, stride, batch);
         pair_features(isa, part.pairs, delta, stride, batch);

@@ -1,4 +1,4 @@
-//! From a plan to a program: operations are grouped into blocks, then all memory is allocated.
+//! Compiles a plan: groups its operations into fused layers, then allocates all memory.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use klubok_kernels::{
     activation::Function,
     buffer::{Buffer, NoMemory},
     dropout,
-    pool::{NotStarted, Pool},
+    pool::{Pool, PoolError},
 };
 use klubok_nn::{
     backend::Figures,
     error::{PlanError, Result},
-    plan::{Activation, Op, Param, ParamSpec, Plan, Precision, Prepare, Running, Value},
+    plan::{Activation, InputSpec, Op, Param, ParamSpec, Plan, Precision, Running, Value},
     rows::Rows,
 };
 
@@ -25,28 +25,29 @@ use super::{
     products::backward_input_scratch,
     tile::{COLUMNS, padded},
     update::Update,
-    values::{GROUP, spread_scratch},
+    values::{GROUP, layout_scratch},
 };
 
-/// Steps whose figures fit before they are read.
-const STEPS: usize = 16;
+/// Steps whose measurements fit without allocation until the next read.
+const STEP_CAPACITY: usize = 16;
 
-/// Most rows that go through a network at once: their values are some MiB, and adding up their
-/// gradients takes little beside computing them.
-const MOST: usize = 512;
+/// Limit of rows per micro-batch: its values take some MiB, and adding up the gradients takes
+/// little time compared to computing them.
+const MAX_MICRO_BATCH: usize = 512;
 
-/// A plan as a chain of blocks.
+/// A plan as a chain of fused layers.
 struct Chain<'a> {
-    prepare: &'a Prepare,
+    prepare: &'a InputSpec,
     width: usize,
     dropout: Option<Dropout>,
-    layers: Vec<Link>,
-    /// Where each value can be read: 0 is the input, then the blocks.
+    layers: Vec<LayerOps>,
+    /// Location of each value of the plan: 0 is the input, `i` the output of layer `i`; `None` if
+    /// the backend does not keep the value.
     taps: Vec<Option<usize>>,
 }
 
-/// Operations that run as one.
-struct Link {
+/// The operations of a fused layer.
+struct LayerOps {
     w: Param,
     b: Option<Param>,
     norm: Option<([Param; 2], [Running; 2])>,
@@ -57,8 +58,8 @@ struct Link {
 /// Compiles a plan for batches of up to `max_batch` rows.
 ///
 /// # Errors
-/// When the plan is not a chain of blocks, the data does not fit it, or it needs more memory or
-/// threads than there are.
+/// When the plan is not a chain of fused layers, the data does not fit it, or memory or threads do
+/// not suffice.
 pub(super) fn program(
     backend: CpuBackend,
     plan: &Plan,
@@ -67,34 +68,34 @@ pub(super) fn program(
 ) -> Result<CpuProgram> {
     let max_batch = max_batch.max(1);
     let chain = Chain::new(plan)?;
-    let most = chain.piece(max_batch);
+    let micro_batch = chain.micro_batch(max_batch);
     input::check(data, chain.width)?;
-    let needed = needed(plan, &chain, (max_batch, most), backend.threads, data);
+    let needed = needed(plan, &chain, (max_batch, micro_batch), backend.threads, data);
     memory::check_machine(needed, backend.limits)?;
-    let program = allocate(backend, plan, chain, (max_batch, most), data).map_err(|e| match e {
-        NotStarted::Memory(_) => memory::refused(needed, backend.limits),
-        NotStarted::Threads { got, wanted } => PlanError::Threads { got, wanted },
-    })?;
-    // What is still to come is small, but for copies of parameters, which are saved one after the
-    // other.
+    let program =
+        allocate(backend, plan, chain, (max_batch, micro_batch), data).map_err(|e| match e {
+            PoolError::Memory(_) => memory::out_of_memory(needed, backend.limits),
+            PoolError::Threads { got, wanted } => PlanError::Threads { got, wanted },
+        })?;
+    // Later allocations are small except for the copies of parameters in a save, one at a time.
     let largest = plan.params.iter().map(ParamSpec::len).max().unwrap_or(0);
     memory::check(largest as f64, backend.limits)
-        .map_err(|_| memory::refused(needed, backend.limits))?;
+        .map_err(|_| memory::out_of_memory(needed, backend.limits))?;
     Ok(program)
 }
 
-/// Takes all memory and starts all threads.
+/// Allocates all memory and starts all threads.
 fn allocate(
     backend: CpuBackend,
     plan: &Plan,
     chain: Chain<'_>,
-    (max_batch, most): (usize, usize),
+    (max_batch, micro_batch): (usize, usize),
     data: &[Arc<dyn Rows>],
-) -> std::result::Result<CpuProgram, NotStarted> {
+) -> std::result::Result<CpuProgram, PoolError> {
     let last = chain.layers.len() - 1;
     let layers = chain.layers.iter().enumerate();
     let layers: std::result::Result<_, NoMemory> =
-        layers.map(|(i, link)| link.block(plan, most, i == 0, i == last)).collect();
+        layers.map(|(i, layer)| layer.compile(plan, micro_batch, i == 0, i == last)).collect();
     let outputs = plan.widths[plan.output.0];
     let counts = (plan.params.len(), plan.running.len());
     Ok(CpuProgram {
@@ -102,7 +103,7 @@ fn allocate(
         layers: layers?,
         data: data.to_vec(),
         max_batch,
-        most,
+        micro_batch,
         update: Update::new(&plan.update),
         clip_norm: plan.update.clip_norm,
         input: Input::new(
@@ -110,27 +111,27 @@ fn allocate(
             chain.width,
             chain.dropout,
             plan.seed,
-            most,
+            micro_batch,
             plan.precision,
             data,
         )?,
-        targets: Targets::new(&plan.loss, outputs, most, padded(most))?,
-        pool: pool(backend, scratch(plan, chain.width, most))?,
+        targets: Targets::new(&plan.loss, outputs, micro_batch, padded(micro_batch))?,
+        pool: pool(backend, scratch(plan, chain.width, micro_batch))?,
         taps: chain.taps,
         counts,
         figures: Figures {
-            steps: Vec::with_capacity(STEPS),
-            params: Vec::with_capacity(STEPS * counts.0),
+            steps: Vec::with_capacity(STEP_CAPACITY),
+            params: Vec::with_capacity(STEP_CAPACITY * counts.0),
         },
     })
 }
 
-/// The threads, if the system's limits allow so many.
-fn pool(backend: CpuBackend, scratch: usize) -> std::result::Result<Pool, NotStarted> {
+/// Starts the threads, if the limits allow it.
+fn pool(backend: CpuBackend, scratch: usize) -> std::result::Result<Pool, PoolError> {
     let threads = backend.threads;
     match (backend.limits.available_threads)() {
-        Some(others) if others < threads.saturating_sub(1) as u64 => {
-            Err(NotStarted::Threads { got: 1 + others as usize, wanted: threads })
+        Some(available) if available < threads.saturating_sub(1) as u64 => {
+            Err(PoolError::Threads { got: 1 + available as usize, wanted: threads })
         }
         _ => Pool::new(threads, scratch),
     }
@@ -157,41 +158,43 @@ impl<'a> Chain<'a> {
         Ok(chain)
     }
 
-    /// Rows of a piece of a batch, all about as long. Normalisation needs the whole batch at once.
-    fn piece(&self, max_batch: usize) -> usize {
-        if self.layers.iter().any(|link| link.norm.is_some()) {
+    /// Rows per micro-batch, about equal for all. Batch normalisation needs the whole batch at
+    /// once.
+    fn micro_batch(&self, max_batch: usize) -> usize {
+        if self.layers.iter().any(|layer| layer.norm.is_some()) {
             return max_batch;
         }
-        let pieces = max_batch.div_ceil(MOST);
-        max_batch.div_ceil(pieces).next_multiple_of(GROUP).min(max_batch)
+        let count = max_batch.div_ceil(MAX_MICRO_BATCH);
+        max_batch.div_ceil(count).next_multiple_of(GROUP).min(max_batch)
     }
 
+    /// Appends an operation that reads the value `last`.
     fn append(&mut self, op: &Op, last: Value, seed: u64) -> Result<()> {
         let out_of_order =
             || unsupported("operations other than linear, norm, activation, dropout");
         match op {
             Op::Linear { x, w, b, .. } if *x == last => {
-                self.layers.push(Link { w: *w, b: *b, norm: None, f: None, dropout: None });
+                self.layers.push(LayerOps { w: *w, b: *b, norm: None, f: None, dropout: None });
             }
             Op::Norm { x, gain, shift, mean, variance, .. } if *x == last => {
-                let link = self.layers.last_mut().ok_or_else(out_of_order)?;
-                if link.norm.is_some() || link.f.is_some() || link.dropout.is_some() {
+                let layer = self.layers.last_mut().ok_or_else(out_of_order)?;
+                if layer.norm.is_some() || layer.f.is_some() || layer.dropout.is_some() {
                     return Err(out_of_order());
                 }
-                link.norm = Some(([*gain, *shift], [*mean, *variance]));
+                layer.norm = Some(([*gain, *shift], [*mean, *variance]));
                 self.taps[x.0] = None;
             }
             Op::Activate { x, f, .. } if *x == last => {
-                let link = self.layers.last_mut().ok_or_else(out_of_order)?;
-                if link.f.is_some() || link.dropout.is_some() {
+                let layer = self.layers.last_mut().ok_or_else(out_of_order)?;
+                if layer.f.is_some() || layer.dropout.is_some() {
                     return Err(out_of_order());
                 }
-                link.f = Some(function(*f));
+                layer.f = Some(function(*f));
                 self.taps[x.0] = None;
             }
             Op::Dropout { x, p, stream, .. } if *x == last => {
                 let dropout =
-                    self.layers.last_mut().map_or(&mut self.dropout, |link| &mut link.dropout);
+                    self.layers.last_mut().map_or(&mut self.dropout, |layer| &mut layer.dropout);
                 if dropout.is_some() {
                     return Err(out_of_order());
                 }
@@ -203,8 +206,9 @@ impl<'a> Chain<'a> {
     }
 }
 
-impl Link {
-    fn block(
+impl LayerOps {
+    /// Allocates the fused layer.
+    fn compile(
         &self,
         plan: &Plan,
         max_batch: usize,
@@ -254,9 +258,9 @@ fn function(f: Activation) -> Function {
     }
 }
 
-/// Numbers that a thread needs for itself: rows of the input, or factors of dropout, or pairs of a
-/// panel, or a tile of inputs of a weight, or a tile of a gradient, with max-norm of old weights,
-/// in bf16 of pairs.
+/// Numbers of scratch memory per thread, the maximum over its uses: rows of the input; a dropout
+/// mask; pairs of a panel; a tile of a weight's inputs; or a tile of a gradient, with old weights
+/// for max-norm and pairs for bf16.
 fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
     let weights = plan.params.iter().filter_map(|param| match *param.shape {
         [rows, columns] => {
@@ -269,29 +273,28 @@ fn scratch(plan: &Plan, inputs: usize, max_batch: usize) -> usize {
         _ => None,
     });
     let samples = padded(max_batch);
-    let values = (dropout::FEATURES * samples).max(spread_scratch(samples));
+    let values = (dropout::FEATURES * samples).max(layout_scratch(samples));
     weights.max().unwrap_or(0).max(values).max(input::scratch(inputs))
 }
 
-/// About how many f32 the program will take, gradients that only [`super::Program::gradients`] asks
-/// for left out.
+/// Estimates the memory of the program in f32, without the gradients that only
+/// [`super::Program::gradients`] needs.
 fn needed(
     plan: &Plan,
     chain: &Chain<'_>,
-    (max_batch, most): (usize, usize),
+    (max_batch, micro_batch): (usize, usize),
     threads: usize,
     data: &[Arc<dyn Rows>],
 ) -> f64 {
-    let kept = plan.update.clip_norm.is_some() || most < max_batch;
+    let kept = plan.update.clip_norm.is_some() || micro_batch < max_batch;
     let copies = 1 + plan.update.rule.moments().len() + usize::from(kept);
     let params: f64 = plan.params.iter().map(|param| param.len() as f64).sum();
-    // Rows, panels, gradient, and where there is a normalisation or a smooth activation, up to two
-    // more.
-    let widths: f64 = chain.layers.iter().map(|link| plan.params[link.w.0].shape[0] as f64).sum();
-    let values = padded(most) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
-    let scratch = scratch(plan, chain.width, most + GROUP) as f64 * threads as f64;
-    // Rows as they are stored, and moved.
-    let stored = 2.0 * most as f64 * input::bytes(data) as f64 / size_of::<f32>() as f64;
+    // Rows, panels and gradient, and up to two more for a normalisation and a smooth activation.
+    let widths: f64 = chain.layers.iter().map(|layer| plan.params[layer.w.0].shape[0] as f64).sum();
+    let values = padded(micro_batch) as f64 * (5.0 * widths + 4.0 * chain.width as f64);
+    let scratch = scratch(plan, chain.width, micro_batch + GROUP) as f64 * threads as f64;
+    // Stored rows and augmented rows.
+    let stored = 2.0 * micro_batch as f64 * input::bytes(data) as f64 / size_of::<f32>() as f64;
     copies as f64 * params + values + scratch + stored
 }
 

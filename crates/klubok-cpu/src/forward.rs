@@ -1,14 +1,14 @@
-//! The forward pass of a block: a tile is the product for some features of all samples, then all
-//! that follows it.
+//! The forward pass of a fused layer. A tile computes some features of all samples: the product,
+//! then normalisation, activation, dropout and the layouts for later products.
 
 use klubok_kernels::{
     activation::{self, Function, multiply, scale},
-    dropout::{self, Draw, FEATURES},
+    dropout::{self, FEATURES, MaskSpec},
     isa::Isa,
     norm,
     parts::Chunks,
     pool::Pool,
-    product::has_single,
+    product::has_matvec,
     transpose::transpose,
 };
 use klubok_nn::layers::batch_norm::{EPSILON, MOMENTUM};
@@ -17,11 +17,11 @@ use super::{
     Mode,
     fused::{Feature, FusedLayer, Gate},
     products,
-    values::{GROUP, PER_VALUE, Values, spread},
+    values::{GROUP, PER_VALUE, Values, lay_out_features},
 };
 
 impl FusedLayer {
-    /// Writes `y` from `x`, in training also what the backward pass needs.
+    /// Computes `y` from `x`; in training, also saves what the backward pass reads.
     pub(super) fn forward(
         &mut self,
         isa: Isa,
@@ -36,12 +36,12 @@ impl FusedLayer {
         let tile = self.weight.tile;
         let training = matches!(mode, Mode::Train { .. });
         let stored = training && self.gate == Gate::Stored;
-        let draw = self.dropout.and_then(|dropout| dropout.draw(mode));
-        let alone = !training && batch == 1 && x.pairs.is_empty() && has_single(isa);
-        if alone {
-            transpose(isa, &mut self.alone, x.width, &x.rows, x.stride, x.width, 1);
+        let mask = self.dropout.and_then(|dropout| dropout.mask(mode));
+        let is_matvec = !training && batch == 1 && x.pairs.is_empty() && has_matvec(isa);
+        if is_matvec {
+            transpose(isa, &mut self.single_input, x.width, &x.rows, x.stride, x.width, 1);
         }
-        let alone = alone.then_some(&self.alone[..x.width]);
+        let single_input = is_matvec.then_some(&self.single_input[..x.width]);
         let (weight, bias) = (&self.weight, self.bias.as_ref().map(|b| &*b.value));
         let (features, normalised, scales) = match &mut self.norm {
             Some(n) => (
@@ -65,8 +65,8 @@ impl FusedLayer {
             |i, (values, slope, normalised, features), scratch| {
                 let first = i * tile;
                 let y = &mut *values.0;
-                match alone {
-                    Some(x) => products::forward_one(isa, y, stride, x, weight, first),
+                match single_input {
+                    Some(x) => products::forward_single(isa, y, stride, x, weight, first),
                     None => products::forward(isa, y, x, weight, first, groups),
                 }
                 let mut bias = bias.map_or(&[][..], |bias| &bias[first..first + y.len() / stride]);
@@ -85,17 +85,17 @@ impl FusedLayer {
                 if stored || f != Function::Identity || !bias.is_empty() {
                     activation::forward(isa, f, y, stride, samples, bias, slope);
                 }
-                if let Some(draw) = draw {
-                    drop_some(isa, draw, first, y, slope, stride, samples, scratch);
+                if let Some(mask) = mask {
+                    apply_dropout(isa, mask, first, y, slope, stride, samples, scratch);
                 }
-                spread(isa, values, stride, batch, training, scratch);
+                lay_out_features(isa, values, stride, batch, training, scratch);
             },
         );
     }
 }
 
-/// Normalises one feature of all samples, by the batch in training and by the running statistics in
-/// evaluation.
+/// Normalises one feature of all samples, in training by the statistics of the batch, in evaluation
+/// by the running ones.
 fn normalise(
     isa: Isa,
     z: &mut [f32],
@@ -113,22 +113,22 @@ fn normalise(
     feature.deviation = (variance + EPSILON).sqrt() as f32;
     norm::forward(isa, z, normalised, mean as f32, feature.deviation, gain, shift);
     if let Mode::Train { track: true, .. } = mode {
-        let follow = |running: f32, new: f64| {
+        let moved = |running: f32, new: f64| {
             let running = f64::from(running);
             (running + MOMENTUM * (new - running)) as f32
         };
-        // As the reference: a batch of one has no unbiased variance.
+        // As in the reference: a batch of one has no unbiased variance.
         let unbiased = batch as f64 / (batch.max(2) - 1) as f64;
-        feature.mean = follow(feature.mean, mean);
-        feature.variance = follow(feature.variance, variance * unbiased);
+        feature.mean = moved(feature.mean, mean);
+        feature.variance = moved(feature.variance, variance * unbiased);
     }
 }
 
-/// Multiplies rows of features from number `first` on, and their slopes unless empty, by the
-/// factors of dropout.
-fn drop_some(
+/// Multiplies values and slopes of the features from `first` on by the dropout mask. `slope` may be
+/// empty.
+fn apply_dropout(
     isa: Isa,
-    draw: Draw,
+    spec: MaskSpec,
     first: usize,
     y: &mut [f32],
     slope: &mut [f32],
@@ -136,15 +136,15 @@ fn drop_some(
     samples: usize,
     scratch: &mut [f32],
 ) {
-    let factors = &mut scratch[..FEATURES * samples];
+    let mask = &mut scratch[..FEATURES * samples];
     for (block, y) in y.chunks_mut(FEATURES * stride).enumerate() {
-        dropout::factors(isa, factors, samples, draw, (first / FEATURES + block) as u32);
-        for (y, factors) in y.chunks_exact_mut(stride).zip(factors.chunks_exact(samples)) {
-            multiply(isa, &mut y[..samples], factors);
+        dropout::mask(isa, mask, samples, spec, (first / FEATURES + block) as u32);
+        for (y, mask) in y.chunks_exact_mut(stride).zip(mask.chunks_exact(samples)) {
+            multiply(isa, &mut y[..samples], mask);
         }
         let slope = slope.chunks_exact_mut(stride).skip(block * FEATURES);
-        for (slope, factors) in slope.zip(factors.chunks_exact(samples)) {
-            multiply(isa, &mut slope[..samples], factors);
+        for (slope, mask) in slope.zip(mask.chunks_exact(samples)) {
+            multiply(isa, &mut slope[..samples], mask);
         }
     }
 }

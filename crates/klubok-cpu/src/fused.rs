@@ -1,9 +1,9 @@
-//! A block, `Linear [Norm] [Activate] [Dropout]`, with its memory.
+//! A fused layer, `Linear [Norm] [Activate] [Dropout]`, with its memory.
 
 use klubok_kernels::{
     activation::Function,
     buffer::{Buffer, NoMemory},
-    dropout::Draw,
+    dropout::MaskSpec,
     pack::Pair,
     philox::Key,
 };
@@ -22,8 +22,9 @@ use super::{
     values::{GROUP, Values},
 };
 
-/// Features of a tile: enough tiles to share, each large enough to keep what it reads in use. In
-/// large batches what it reads is not in a cache, and half as many tiles read it half as often.
+/// Features per tile: small enough for the threads to share the tiles, large enough for a tile to
+/// reuse what it reads. A large batch does not fit into a cache, so its tiles are twice as large
+/// and read the batch half as often.
 pub(super) fn tile_features(width: usize, max_batch: usize) -> usize {
     if max_batch < 1024 {
         GROUP * (width / 256).clamp(1, 4)
@@ -32,7 +33,7 @@ pub(super) fn tile_features(width: usize, max_batch: usize) -> usize {
     }
 }
 
-/// Dropout of a block or the input.
+/// Dropout of a fused layer or of the input.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dropout {
     key: Key,
@@ -41,28 +42,28 @@ pub(super) struct Dropout {
 }
 
 impl Dropout {
-    pub(super) fn new(seed: u64, stream: u32, chance: f32) -> Self {
-        let threshold = dropout::threshold(chance);
+    pub(super) fn new(seed: u64, stream: u32, p: f32) -> Self {
+        let threshold = dropout::threshold(p);
         let scale = (65536.0 / (65536.0 - f64::from(threshold))) as f32;
         Self { key: key(seed, Purpose::Dropout, stream), threshold, scale }
     }
 
-    /// The numbers to draw in this pass: none in evaluation.
-    pub(super) fn draw(&self, mode: Mode) -> Option<Draw> {
+    /// The mask of this pass; `None` in evaluation.
+    pub(super) fn mask(&self, mode: Mode) -> Option<MaskSpec> {
         let Mode::Train { step, first, .. } = mode else { return None };
         let Self { key, threshold, scale } = *self;
-        Some(Draw { key, step, place: first, threshold, scale })
+        Some(MaskSpec { key, step, position: first, threshold, scale })
     }
 }
 
-/// How the gradient at a block's values becomes that before its activation and dropout.
+/// Backward pass of activation and dropout.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Gate {
-    /// It already is.
+    /// Identity: the gradient passes unchanged.
     Open,
-    /// Times this where the value is positive, 0 elsewhere.
+    /// ReLU: multiplies the gradient by the scale of dropout if the value is positive, else by 0.
     Positive(f32),
-    /// Times the slopes that the forward pass stored.
+    /// Multiplies the gradient by the slopes that the forward pass stored.
     Stored,
 }
 
@@ -78,15 +79,15 @@ impl Gate {
     }
 }
 
-/// Batch normalisation of a block.
+/// Batch normalisation of a fused layer.
 pub(super) struct Norm {
     pub(super) gain: Parameter,
     pub(super) shift: Parameter,
-    /// Numbers of the running statistics in the plan, mean and variance.
+    /// Indices of running mean and variance in the plan.
     pub(super) index: [usize; 2],
-    /// Their names.
+    /// Names of running mean and variance.
     pub(super) names: [String; 2],
-    /// One a feature.
+    /// One per feature.
     pub(super) features: Vec<Feature>,
     /// x̂, `[features][samples]`.
     pub(super) normalised: Buffer,
@@ -103,7 +104,7 @@ pub(super) struct Feature {
     pub(super) deviation: f32,
 }
 
-/// A block with its memory.
+/// A fused layer with its memory.
 pub(super) struct FusedLayer {
     pub(super) weight: Parameter,
     pub(super) bias: Option<Parameter>,
@@ -112,31 +113,32 @@ pub(super) struct FusedLayer {
     pub(super) dropout: Option<Dropout>,
     pub(super) gate: Gate,
     pub(super) y: Values,
-    /// What it reads of a sample that is predicted alone.
-    pub(super) alone: Buffer,
-    /// f'(z) times the factor of dropout, `[features][samples]`, if the gate wants it stored.
+    /// Input of a single sample, for a matrix-vector product.
+    pub(super) single_input: Buffer,
+    /// `f'(z)` times the dropout mask, `[features][samples]`; empty unless the gate is
+    /// [`Gate::Stored`].
     pub(super) slope: Buffer,
     pub(super) delta: Delta,
 }
 
-/// The gradient at a block's values, then at the result of its product.
+/// The gradient of a fused layer's output, then of its linear part.
 pub(super) struct Delta {
-    /// From one feature to the next.
+    /// Distance from one feature to the next.
     pub(super) stride: usize,
     /// `[features][samples]`.
     pub(super) rows: Buffer,
-    /// `[features][samples / 2]` in bf16, half as far apart: for the gradient of the weight.
+    /// `[features][samples / 2]` in bf16, `stride / 2` apart, for the gradient of the weight.
     pub(super) sample_pairs: Buffer<Pair>,
-    /// `[features / 2][samples]` in bf16, where the gradient at the input is wanted.
+    /// `[features / 2][samples]` in bf16, for the gradient of the input; empty in the first layer.
     pub(super) pairs: Buffer<Pair>,
 }
 
 impl FusedLayer {
-    /// A block for up to `max_batch` samples; the gradient at its input is wanted unless it is the
-    /// `first`, and a product reads its values unless it is the `last`.
+    /// Allocates a fused layer for up to `max_batch` samples. The `first` layer needs no gradient
+    /// of its input, and no product reads the output of the `last` one.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When the memory does not suffice.
     pub(super) fn new(
         mut weight: Parameter,
         bias: Option<Parameter>,
@@ -156,7 +158,7 @@ impl FusedLayer {
             weight.packed = Packed::new(width, weight.columns, !first)?;
         }
         let pairs =
-            |wanted, rows: usize, stride| Buffer::new(if wanted { rows * stride } else { 0 });
+            |needed, rows: usize, stride| Buffer::new(if needed { rows * stride } else { 0 });
         let delta = Delta {
             stride,
             rows: Buffer::new(width * stride)?,
@@ -165,8 +167,8 @@ impl FusedLayer {
         };
         let (slope, y) =
             (Buffer::new(slope)?, Values::new(width, stride, (!last).then_some(precision))?);
-        let alone = Buffer::new(weight.columns)?;
-        Ok(Self { weight, bias, norm, f, dropout, gate, y, alone, slope, delta })
+        let single_input = Buffer::new(weight.columns)?;
+        Ok(Self { weight, bias, norm, f, dropout, gate, y, single_input, slope, delta })
     }
 
     pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {
@@ -179,7 +181,7 @@ impl FusedLayer {
         [&mut self.weight].into_iter().chain(&mut self.bias).chain(norm)
     }
 
-    /// Everything but the weights.
+    /// All parameters except the weight.
     pub(super) fn vectors_mut(&mut self) -> impl Iterator<Item = &mut Parameter> {
         self.parameters_mut().skip(1)
     }
@@ -203,8 +205,8 @@ impl FusedLayer {
 
     pub(super) fn store_running(&self, running: &mut [Numbers]) {
         let Some(norm) = &self.norm else { return };
-        let of = |f: fn(&Feature) -> f32| Numbers::F32(norm.features.iter().map(f).collect());
-        running[norm.index[0]] = of(|feature| feature.mean);
-        running[norm.index[1]] = of(|feature| feature.variance);
+        let all = |f: fn(&Feature) -> f32| Numbers::F32(norm.features.iter().map(f).collect());
+        running[norm.index[0]] = all(|feature| feature.mean);
+        running[norm.index[1]] = all(|feature| feature.variance);
     }
 }

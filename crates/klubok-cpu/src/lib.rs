@@ -1,16 +1,21 @@
-//! The CPU: compiles a plan into blocks and runs whole steps on a fixed set of threads.
+//! The CPU backend: compiles a plan into fused layers and runs whole training steps on a fixed set
+//! of threads.
 //!
-//! A block is `Linear [Norm] [Activate] [Dropout]`. Values are kept feature by feature, samples
-//! side by side, so that a tile of a block (some of its features) has everything it needs: product,
-//! statistics, activation, dropout and the way back through them happen while it is in cache. The
-//! gradient of a weight is never written to memory: its tile is updated as soon as it is known,
-//! unless something needs the whole gradient first (clipping by norm, [`Program::gradients`]) or
-//! the batch is so large that it goes through the network in pieces, whose gradients are added.
+//! A fused layer is `Linear [Norm] [Activate] [Dropout]`. Values have the layout
+//! `[features][samples]`, so a tile (some features of all samples) is independent of the others: it
+//! computes product, statistics, activation and dropout, and later their backward pass, while its
+//! data is in cache.
 //!
-//! In bf16 a block writes, beside what it computed, what products read of it rounded and in pairs;
-//! a weight's tile does so as soon as it is updated. Everything between products is in f32.
+//! In the fused form the gradient of a weight never reaches memory: each tile is updated as soon as
+//! its gradient is known. Gradients are kept if something needs all of them first (clipping by the
+//! global norm, [`Program::gradients`]) and while a large batch goes through the network in
+//! micro-batches, whose gradients are added.
 //!
-//! Tiles depend on shapes alone and sum in a fixed order: the number of threads changes no bit.
+//! In bf16 a tile also writes its result as rounded pairs, the operands of later products; a tile
+//! of a weight does so after its update. All else is in f32.
+//!
+//! Tiles depend only on shapes and sum in a fixed order, so results are bit-identical for any
+//! number of threads.
 
 mod backward;
 mod compile;
@@ -28,7 +33,7 @@ mod values;
 use std::sync::Arc;
 
 pub use klubok_kernels::isa::Isa;
-use klubok_kernels::{pool::Pool, update::Change};
+use klubok_kernels::{pool::Pool, update::UpdateStep};
 use klubok_nn::{
     backend::{
         Backend, DataId, DeviceInfo, Figures, Numbers, Outputs, Program, State, Step, StepFigures,
@@ -44,7 +49,7 @@ pub use memory::Limits;
 
 use self::{fused::FusedLayer, input::Input, loss::Targets, parameter::Parameter, update::Update};
 
-/// Runs plans in f32 on the processor.
+/// Runs plans on the CPU.
 #[derive(Debug, Clone, Copy)]
 pub struct CpuBackend {
     threads: usize,
@@ -53,29 +58,31 @@ pub struct CpuBackend {
 }
 
 impl CpuBackend {
-    /// With so many threads (at least 1; they may exceed the cores) and the best instructions that
-    /// the machine has.
+    /// A backend with `threads` threads (at least 1, possibly more than cores) and the fastest
+    /// instruction set of the machine.
     pub fn new(threads: usize) -> Self {
         Self::with(threads, Isa::best())
     }
 
-    /// With instructions of choice, one of [`Isa::available`].
+    /// A backend with an instruction set of [`Isa::available`].
     pub fn with(threads: usize, isa: Isa) -> Self {
         Self { threads: threads.max(1), isa, limits: Limits::UNKNOWN }
     }
 
-    /// The same, within what the system lets this process have.
+    /// Sets the limits of memory and threads.
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// With the kernel of this name, as [`Backend::info`] gives it, if the machine has it.
+    /// A backend with the kernel path `kernel`, a name from [`Backend::info`]; `None` if the
+    /// machine does not have it.
     pub fn named(threads: usize, precision: Precision, kernel: &str) -> Option<Self> {
         let isa = Isa::available_bf16().into_iter().find(|&isa| name(isa, precision) == kernel)?;
         Some(Self::with(threads, isa))
     }
 }
 
+/// Name of the kernel path.
 fn name(isa: Isa, precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => isa.name(),
@@ -104,75 +111,77 @@ struct CpuProgram {
     isa: Isa,
     pool: Pool,
     data: Vec<Arc<dyn Rows>>,
-    /// Most rows of a batch.
+    /// Limit of rows per batch.
     max_batch: usize,
-    /// Most rows of a piece of it.
-    most: usize,
+    /// Limit of rows per micro-batch.
+    micro_batch: usize,
     update: Update,
     clip_norm: Option<f64>,
     input: Input,
     layers: Vec<FusedLayer>,
     targets: Targets,
-    /// Where each value of the plan can be read: 0 is the input, then the blocks.
+    /// Location of each value of the plan: 0 is the input, `i` the output of layer `i`; `None` if
+    /// the backend does not keep the value.
     taps: Vec<Option<usize>>,
-    /// Number of parameters and of running statistics.
+    /// Numbers of parameters and of running statistics.
     counts: (usize, usize),
     figures: Figures,
 }
 
-/// What a forward pass is for.
+/// Mode of a forward pass.
 #[derive(Debug, Clone, Copy)]
 enum Mode {
-    /// Batch statistics, which the running ones follow if `track`, and dropout.
+    /// Training: statistics of the batch, augmentation and dropout.
     Train {
-        /// Number of the step.
+        /// Index of the step.
         step: u64,
-        /// Place of the first row in the global batch.
+        /// Position of the first row in the global batch.
         first: u32,
-        /// Move the running statistics.
+        /// Update the running statistics.
         track: bool,
     },
-    /// Running statistics, no dropout.
+    /// Evaluation: running statistics, no augmentation or dropout.
     Evaluate,
 }
 
-/// A part of a batch that goes through the network at once. What one pass over a large batch leaves
-/// behind is in no cache when the next pass reads it; that of a piece is. Where the piece ends
-/// depends on shapes alone.
+/// The part of a batch that goes through the network at once.
+///
+/// The values of a micro-batch stay in cache between passes over them; those of a large batch would
+/// not. The size of micro-batches depends only on shapes.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
+struct MicroBatch {
     rows: usize,
-    /// Its gradients are not added to those of others before it.
+    /// True for the first one: its gradients replace the old ones; those of later ones are added.
     first: bool,
-    /// After it, the gradients are those of the batch.
+    /// True for the last one: after it, the gradients of the batch are complete.
     last: bool,
 }
 
-/// What happens to a gradient.
+/// Use of the gradients in a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Form {
-    /// The parameter is updated as soon as its gradient is known.
-    Fused(Change),
-    /// All gradients are kept.
+    /// Each tile of a parameter is updated as soon as its gradient is known.
+    Fused(UpdateStep),
+    /// All gradients are kept in memory.
     Kept,
 }
 
 impl Program for CpuProgram {
     fn load(&mut self, state: &State) -> Result<()> {
         let [params, running] = [(&state.params, self.counts.0), (&state.running, self.counts.1)];
-        for (what, (layers, expected)) in [("parameters", params), ("running statistics", running)]
+        for (what, (tensors, expected)) in [("parameters", params), ("running statistics", running)]
         {
-            if layers.len() != expected {
+            if tensors.len() != expected {
                 let what = what.to_owned();
-                return Err(PlanError::ShapeMismatch { what, expected, got: layers.len() });
+                return Err(PlanError::ShapeMismatch { what, expected, got: tensors.len() });
             }
         }
-        for block in &mut self.layers {
-            for parameter in block.parameters_mut() {
+        for layer in &mut self.layers {
+            for parameter in layer.parameters_mut() {
                 parameter.load(&state.params[parameter.index], &state.moments)?;
                 parameter.pack(self.isa, &mut self.pool);
             }
-            block.load_running(&state.running)?;
+            layer.load_running(&state.running)?;
         }
         Ok(())
     }
@@ -181,18 +190,19 @@ impl Program for CpuProgram {
         self.collect(&mut state.params, parameter::Parameter::values);
         let moments = self.update.rule.moments().len();
         state.moments.resize_with(moments, Vec::new);
-        for (m, layers) in state.moments.iter_mut().enumerate() {
-            self.collect(layers, |parameter| parameter.moment(m));
+        for (m, tensors) in state.moments.iter_mut().enumerate() {
+            self.collect(tensors, |parameter| parameter.moment(m));
         }
         self.collect_running(&mut state.running);
         Ok(())
     }
 
     fn store_tensor(&self, tensor: state::StateTensor) -> Result<Numbers> {
-        let of = |p| self.layers.iter().flat_map(FusedLayer::parameters).find(|of| of.index == p);
+        let mut parameters = self.layers.iter().flat_map(FusedLayer::parameters);
+        let mut parameter = |p| parameters.find(|parameter| parameter.index == p);
         let values = match tensor {
-            state::StateTensor::Param(p) => of(p).map(Parameter::values),
-            state::StateTensor::Moment(m, p) => of(p).map(|parameter| parameter.moment(m)),
+            state::StateTensor::Param(p) => parameter(p).map(Parameter::values),
+            state::StateTensor::Moment(m, p) => parameter(p).map(|parameter| parameter.moment(m)),
             state::StateTensor::Running(r) => {
                 let mut all = Vec::new();
                 self.collect_running(&mut all);
@@ -212,18 +222,18 @@ impl Program for CpuProgram {
         // Clipping needs the norm of every gradient.
         self.update.measure = step.observe || self.clip_norm.is_some();
         let form = match self.clip_norm {
-            None => Form::Fused(self.update.change(step.learning_rate, step.index, 1.0)),
+            None => Form::Fused(self.update.step(step.learning_rate, step.index, 1.0)),
             Some(_) => Form::Kept,
         };
         let mut figures = self.differentiate(data, step, true, form)?;
-        if let Some(largest) = self.clip_norm {
+        if let Some(max_norm) = self.clip_norm {
             let parameters = || self.layers.iter().flat_map(FusedLayer::parameters);
             let squares: f64 = parameters().map(|p| p.figures().0.gradient_sq).sum();
-            let factor = clip::factor(squares.sqrt(), largest);
-            let change = self.update.change(step.learning_rate, step.index, factor);
-            for block in &mut self.layers {
-                for parameter in block.parameters_mut() {
-                    parameter.apply(self.isa, &mut self.pool, change, &self.update);
+            let factor = clip::factor(squares.sqrt(), max_norm);
+            let update_step = self.update.step(step.learning_rate, step.index, factor);
+            for layer in &mut self.layers {
+                for parameter in layer.parameters_mut() {
+                    parameter.apply(self.isa, &mut self.pool, update_step, &self.update);
                 }
             }
         }
@@ -264,12 +274,12 @@ impl Program for CpuProgram {
                 return Err(PlanError::Unsupported { backend: "cpu", what });
             }
         }
-        for rows in rows.chunks(self.most) {
+        for rows in rows.chunks(self.micro_batch) {
             self.forward(data, rows, Mode::Evaluate)?;
             for (tap, out) in taps.iter().zip(&mut out.values) {
                 let values = match self.taps[tap.0] {
                     None | Some(0) => &self.input.y,
-                    Some(block) => &self.layers[block - 1].y,
+                    Some(layer) => &self.layers[layer - 1].y,
                 };
                 values.append_samples(self.isa, rows.len(), out);
             }
@@ -286,7 +296,7 @@ impl Program for CpuProgram {
 }
 
 impl CpuProgram {
-    /// Loss and gradients of one step; in the fused form the parameters are updated, too.
+    /// Computes loss and gradients of one step. In the fused form it also updates the parameters.
     fn differentiate(
         &mut self,
         data: DataId,
@@ -300,7 +310,7 @@ impl CpuProgram {
             return Err(PlanError::ShapeMismatch { what, expected, got });
         }
         let (mut figures, mut from) = (StepFigures::default(), 0);
-        for rows in step.rows.chunks(self.most) {
+        for rows in step.rows.chunks(self.micro_batch) {
             let part = Step { rows, first: step.first + from as u32, ..*step };
             self.targets.gather(&*self.data[data.0], &part)?;
             let mode = Mode::Train { step: step.index, first: part.first, track };
@@ -308,59 +318,62 @@ impl CpuProgram {
             self.loss(&part, &mut figures);
             let first = from == 0;
             from += rows.len();
-            self.backward(Piece { rows: rows.len(), first, last: from == got }, form);
+            let last = from == got;
+            self.backward(MicroBatch { rows: rows.len(), first, last }, form);
         }
         Ok(figures)
     }
 
-    /// All values for the rows of a piece.
+    /// Computes all values for the rows of a micro-batch.
     fn forward(&mut self, data: DataId, rows: &[u32], mode: Mode) -> Result<()> {
         self.input.forward(self.isa, &mut self.pool, &*self.data[data.0], rows, mode)?;
         for i in 0..self.layers.len() {
             let (before, rest) = self.layers.split_at_mut(i);
-            let x = before.last().map_or(&self.input.y, |block| &block.y);
+            let x = before.last().map_or(&self.input.y, |layer| &layer.y);
             rest[0].forward(self.isa, &mut self.pool, x, rows.len(), mode);
         }
         Ok(())
     }
 
+    /// Computes the loss and the gradient of the output.
     fn loss(&mut self, step: &Step<'_>, figures: &mut StepFigures) {
-        let Some(last) = self.layers.last_mut() else { unreachable!("a plan has a block") };
+        let Some(last) = self.layers.last_mut() else { unreachable!("a plan has a layer") };
         let (y, delta) = (&last.y, &mut last.delta.rows);
         self.targets.loss(self.isa, &mut self.pool, y, delta, step, figures);
     }
 
-    /// From the gradient at the output back to the first block; weights change only after what is
-    /// before them is done.
-    fn backward(&mut self, piece: Piece, form: Form) {
+    /// Runs the backward pass from the output to the first layer. Each layer computes the gradient
+    /// of its input before it updates its weight.
+    fn backward(&mut self, micro_batch: MicroBatch, form: Form) {
         let (isa, pool) = (self.isa, &mut self.pool);
         if let Some(last) = self.layers.last_mut() {
-            last.backward_output(isa, pool, piece);
+            last.backward_output(isa, pool, micro_batch);
         }
         for i in (0..self.layers.len()).rev() {
             let (before, rest) = self.layers.split_at_mut(i);
-            let block = &mut rest[0];
+            let layer = &mut rest[0];
             if let Some(before) = before.last_mut() {
-                block.backward_input(isa, pool, before, piece);
+                layer.backward_input(isa, pool, before, micro_batch);
             }
-            let x = before.last().map_or(&self.input.y, |block| &block.y);
-            block.backward_parameters(isa, pool, x, piece, &self.update, form);
+            let x = before.last().map_or(&self.input.y, |layer| &layer.y);
+            layer.backward_parameters(isa, pool, x, micro_batch, &self.update, form);
         }
     }
 
-    /// One block of numbers a parameter, in the order of the plan.
-    fn collect(&self, out: &mut Vec<Numbers>, of: impl Fn(&Parameter) -> Vec<f32>) {
+    /// Collects one tensor per parameter, in the order of the plan.
+    fn collect(&self, out: &mut Vec<Numbers>, values: impl Fn(&Parameter) -> Vec<f32>) {
         out.clear();
         out.resize_with(self.counts.0, || Numbers::F32(vec![]));
         for parameter in self.layers.iter().flat_map(FusedLayer::parameters) {
-            out[parameter.index] = Numbers::F32(of(parameter));
+            out[parameter.index] = Numbers::F32(values(parameter));
         }
     }
 
+    /// Collects the running statistics, in the order of the plan.
     fn collect_running(&self, out: &mut Vec<Numbers>) {
         out.clear();
         out.resize_with(self.counts.1, || Numbers::F32(vec![]));
-        self.layers.iter().for_each(|block| block.store_running(out));
+        self.layers.iter().for_each(|layer| layer.store_running(out));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The loss of a batch and its gradient at the output, 16 samples a tile.
+//! The loss of a batch and the gradient of the output, 16 samples per tile.
 
 use klubok_kernels::{
     buffer::{Buffer, NoMemory},
@@ -20,34 +20,34 @@ use super::{
     values::{GROUP, Values},
 };
 
-/// What it takes to compute the loss of a logit, in multiply-adds of a product.
+/// Cost of the loss per logit, in multiply-adds of a product.
 const PER_LOGIT: usize = 64;
 
-/// Targets and weights of a batch, and what came out.
+/// Targets, weights and outcomes of a batch.
 pub(super) struct Targets {
     kind: LossKind,
     smoothing: f32,
     class_weights: Vec<f64>,
     outputs: usize,
     stride: usize,
-    /// A field as it is stored.
+    /// A field as it is stored in the rows.
     stored: Vec<u8>,
-    /// Classes (cross-entropy); 0 beyond the batch.
+    /// Classes, for cross-entropy; 0 beyond the batch.
     labels: Vec<u32>,
-    /// `[outputs][samples]` (the other losses).
+    /// Target values `[outputs][samples]`, for all other losses.
     values: Buffer,
-    /// Each sample's weight; 0 beyond the batch.
+    /// Weight of each sample; 0 beyond the batch.
     weights: Vec<f64>,
-    /// The same over the sum of the global batch.
+    /// Weight of each sample over the sum of weights of the global batch.
     shares: Vec<f32>,
     outcomes: Vec<Outcome>,
 }
 
 impl Targets {
-    /// Targets for up to `max_batch` samples; rows of the output are `stride` apart.
+    /// Allocates targets for up to `max_batch` samples. Rows of the output are `stride` apart.
     ///
     /// # Errors
-    /// When there is no memory for them.
+    /// When the memory does not suffice.
     pub(super) fn new(
         spec: &LossSpec,
         outputs: usize,
@@ -73,8 +73,8 @@ impl Targets {
     /// Reads targets and weights of a step.
     ///
     /// # Errors
-    /// When a label is not one of the outputs, a field is not what the loss needs, or rows cannot
-    /// be read.
+    /// When a label is not below the number of outputs, a field does not suit the loss, or reading
+    /// rows fails.
     pub(super) fn gather(&mut self, data: &dyn Rows, step: &Step<'_>) -> Result<()> {
         let batch = step.rows.len();
         self.weights.fill(0.0);
@@ -129,8 +129,8 @@ impl Targets {
         Ok(())
     }
 
-    /// Writes the gradient at the output `y` into `delta`, and adds what came out to the figures of
-    /// the step.
+    /// Writes the gradient of the output `y` into `delta`, and adds loss and accuracy to the
+    /// figures of the step.
     pub(super) fn loss(
         &mut self,
         isa: Isa,
@@ -166,7 +166,7 @@ impl Targets {
         for (outcome, weight) in outcomes[..batch].iter().zip(&self.weights) {
             figures.loss_sum += weight * f64::from(outcome.loss);
             figures.weight_sum += weight;
-            figures.correct += u32::from(outcome.right);
+            figures.correct += u32::from(outcome.correct);
         }
     }
 }

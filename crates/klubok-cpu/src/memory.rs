@@ -1,26 +1,28 @@
-//! Whether the memory that a program takes can be had.
+//! Checks that the memory of a program is available.
 
 use klubok_kernels::buffer::NoMemory;
 use klubok_nn::error::{PlanError, Result};
 
-/// What stays free for everything small: where nothing is left, the next small thing ends the
-/// process without a word.
-const SPARE: u64 = 4 << 20;
+/// Bytes to leave free for small allocations: without them, the next one aborts the process.
+const RESERVE: u64 = 4 << 20;
 
-/// What the system lets this process have, as far as it is known. Others take from the same, so it
-/// is asked anew each time. The backend does no input or output: its maker says whom to ask.
+/// Limits of the process, as functions, because they change with the load of the system.
+///
+/// The backend does no input or output, so its caller supplies the functions. Each returns `None`
+/// if its limit is unknown.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of memory that the process may still take.
+    /// Bytes of memory that the process may still allocate.
     pub available_memory: fn() -> Option<u64>,
-    /// The same without the limits of the process itself: the system lets nobody go beyond those.
+    /// Bytes of memory that the machine has left, without the limits of the process itself, which
+    /// the system enforces.
     pub machine_memory: fn() -> Option<u64>,
     /// Threads that the process may still start.
     pub available_threads: fn() -> Option<u64>,
 }
 
 impl Limits {
-    /// Nothing is known.
+    /// No known limits.
     pub const UNKNOWN: Self = {
         const fn unknown() -> Option<u64> {
             None
@@ -29,25 +31,29 @@ impl Limits {
     };
 }
 
-/// Refuses a program of `values` f32 that does not fit into what is available.
+/// Checks that a program of `values` f32 fits into the available memory.
 pub(crate) fn check(values: f64, limits: Limits) -> Result<()> {
-    let fits = |available| bytes(values).saturating_add(SPARE) <= available;
+    let fits = |available| bytes(values).saturating_add(RESERVE) <= available;
     let fits =
         (limits.available_memory)().is_none_or(fits) && isize::try_from(bytes(values)).is_ok();
-    if fits { Ok(()) } else { Err(refused(values, limits)) }
+    if fits { Ok(()) } else { Err(out_of_memory(values, limits)) }
 }
 
-/// The same before memory is taken that the system refuses by itself where it is beyond the limits
-/// of the process.
+/// Checks a program of `values` f32 against the memory of the machine, before allocating it. The
+/// allocation itself fails beyond the limits of the process.
 pub(super) fn check_machine(values: f64, limits: Limits) -> Result<()> {
     let needed = bytes(values);
     let fits = (limits.machine_memory)().is_none_or(|available| needed <= available);
-    if fits && isize::try_from(needed).is_ok() { Ok(()) } else { Err(refused(values, limits)) }
+    if fits && isize::try_from(needed).is_ok() {
+        Ok(())
+    } else {
+        Err(out_of_memory(values, limits))
+    }
 }
 
-/// What is said of a program of `values` f32 for which there is no memory.
-pub(super) fn refused(values: f64, limits: Limits) -> PlanError {
-    let needed = bytes(values).saturating_add(SPARE);
+/// The error for a program of `values` f32 that does not fit.
+pub(super) fn out_of_memory(values: f64, limits: Limits) -> PlanError {
+    let needed = bytes(values).saturating_add(RESERVE);
     PlanError::Memory { needed, available: (limits.available_memory)() }
 }
 
@@ -55,13 +61,13 @@ fn bytes(values: f64) -> u64 {
     (4.0 * values) as u64
 }
 
-/// So many values that are the same.
+/// Allocates `len` copies of a value.
 pub(super) fn filled<T: Clone>(len: usize, value: T) -> std::result::Result<Vec<T>, NoMemory> {
-    let mut all = Vec::new();
-    let none = |_| NoMemory { bytes: len.saturating_mul(size_of::<T>()) };
-    all.try_reserve_exact(len).map_err(none)?;
-    all.resize(len, value);
-    Ok(all)
+    let mut values = Vec::new();
+    let no_memory = |_| NoMemory { bytes: len.saturating_mul(size_of::<T>()) };
+    values.try_reserve_exact(len).map_err(no_memory)?;
+    values.resize(len, value);
+    Ok(values)
 }
 
 #[cfg(test)]
@@ -69,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_larger_than_any_machine_is_refused() {
+    fn a_program_larger_than_any_machine_is_an_error() {
         check(1000.0, Limits::UNKNOWN).unwrap();
         for values in [1e19, 1e30, f64::INFINITY] {
             let error = check(values, Limits::UNKNOWN).unwrap_err().to_string();
@@ -79,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_larger_than_what_is_left_is_refused() {
+    fn a_program_larger_than_the_free_memory_is_an_error() {
         let limits = Limits { available_memory: || Some(8 << 20), ..Limits::UNKNOWN };
         check(1e6, limits).unwrap();
         let error = check(1.1e6, limits).unwrap_err().to_string();

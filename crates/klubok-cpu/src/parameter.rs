@@ -1,14 +1,14 @@
 //! A parameter with its gradient and moments.
 //!
-//! Weights are `[out, in]`, everything else is one row. Rows are padded to whole vectors with
-//! zeros, which stay zeros under every rule: their gradient is 0.
+//! Weights are `[out, in]`, all else is one row. Rows are padded with zeros to whole vectors. The
+//! gradient of the padding is 0, so it stays 0 under every update rule.
 
 use klubok_kernels::{
     buffer::{Buffer, NoMemory},
     isa::Isa,
     parts::Chunks,
     pool::Pool,
-    update::Change,
+    update::UpdateStep,
 };
 use klubok_nn::{
     backend::{Numbers, ParamFigures},
@@ -24,32 +24,32 @@ use super::{
 
 /// A trained parameter.
 pub(super) struct Parameter {
-    /// Number in the plan.
+    /// Index in the plan.
     pub(super) index: usize,
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// From one row to the next.
+    /// Distance from one row to the next.
     pub(super) stride: usize,
-    /// Rows of a tile.
+    /// Rows per tile.
     pub(super) tile: usize,
     pub(super) kind: ParamKind,
     name: String,
     pub(super) value: Buffer,
-    /// Written only where gradients are kept; until then its pages cost no memory.
+    /// Written only if gradients are kept; until then its pages take no memory.
     pub(super) gradient: Buffer,
-    /// As many as the rule has, then empty ones.
+    /// The moments of the rule; unused ones are empty.
     pub(super) moments: [Buffer; 2],
-    /// One a tile.
+    /// One per tile.
     pub(super) sums: Vec<Sums>,
-    /// The values as products of bf16 read them; empty unless they do.
+    /// The values as pairs, for products of bf16; empty in f32.
     pub(super) packed: Packed,
 }
 
 impl Parameter {
-    /// Room for a parameter and so many moments.
+    /// Allocates a parameter with `moments` moments.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When the memory does not suffice.
     pub(super) fn new(
         spec: &ParamSpec,
         index: usize,
@@ -61,7 +61,7 @@ impl Parameter {
             _ => (1, spec.len()),
         };
         let stride = padded(columns);
-        let block = |wanted| Buffer::new(if wanted { rows * stride } else { 0 });
+        let buffer = |needed| Buffer::new(if needed { rows * stride } else { 0 });
         Ok(Self {
             index,
             rows,
@@ -70,15 +70,15 @@ impl Parameter {
             tile,
             kind: spec.kind,
             name: spec.name.clone(),
-            value: block(true)?,
-            gradient: block(true)?,
-            moments: [block(moments > 0)?, block(moments > 1)?],
+            value: buffer(true)?,
+            gradient: buffer(true)?,
+            moments: [buffer(moments > 0)?, buffer(moments > 1)?],
             sums: memory::filled(rows.div_ceil(tile), Sums::default())?,
             packed: Packed::default(),
         })
     }
 
-    /// Sets values and moments; moments that are not given are zero.
+    /// Sets values and moments. Missing moments become zero.
     pub(super) fn load(&mut self, values: &Numbers, moments: &[Vec<Numbers>]) -> Result<()> {
         let (rows, columns, stride) = (self.rows, self.columns, self.stride);
         let set = |to: &mut Buffer, from: &Numbers| {
@@ -95,7 +95,7 @@ impl Parameter {
         };
         set(&mut self.value, values)?;
         for (m, moment) in self.moments.iter_mut().enumerate().filter(|(_, m)| !m.is_empty()) {
-            match moments.get(m).and_then(|blocks| blocks.get(self.index)) {
+            match moments.get(m).and_then(|tensors| tensors.get(self.index)) {
                 Some(from) => set(moment, from)?,
                 None => moment.fill(0.0),
             }
@@ -115,26 +115,28 @@ impl Parameter {
         self.canonical(&self.gradient)
     }
 
-    fn canonical(&self, block: &Buffer) -> Vec<f32> {
-        // Of known size: growing would take twice the memory.
-        let mut all = Vec::with_capacity(self.rows * self.columns);
-        block.chunks_exact(self.stride).for_each(|row| all.extend_from_slice(&row[..self.columns]));
-        all
+    /// Copies values without their padding.
+    fn canonical(&self, padded: &Buffer) -> Vec<f32> {
+        // Full capacity at once: growing would take twice the memory.
+        let mut values = Vec::with_capacity(self.rows * self.columns);
+        let rows = padded.chunks_exact(self.stride).map(|row| &row[..self.columns]);
+        rows.for_each(|row| values.extend_from_slice(row));
+        values
     }
 
-    /// Sums over all tiles, in their order, and the penalty.
+    /// Measurements and penalty, summed over all tiles in their order.
     pub(super) fn figures(&self) -> (ParamFigures, f64) {
-        let mut all = Sums::default();
+        let mut total = Sums::default();
         for Sums { figures, penalty } in &self.sums {
-            all.figures.gradient_sq += figures.gradient_sq;
-            all.figures.update_sq += figures.update_sq;
-            all.figures.value_sq += figures.value_sq;
-            all.penalty += penalty;
+            total.figures.gradient_sq += figures.gradient_sq;
+            total.figures.update_sq += figures.update_sq;
+            total.figures.value_sq += figures.value_sq;
+            total.penalty += penalty;
         }
-        (all.figures, all.penalty)
+        (total.figures, total.penalty)
     }
 
-    /// Tiles of whole rows with all that belongs to them; and the gradients that are kept.
+    /// Splits the parameter into tiles of whole rows; also returns the kept gradient.
     pub(super) fn tiles(&mut self) -> (Tiles<'_>, &mut Buffer) {
         let size = self.tile * self.stride;
         let [first, second] = &mut self.moments;
@@ -148,12 +150,12 @@ impl Parameter {
         (tiles, &mut self.gradient)
     }
 
-    /// Updates the whole parameter by the gradient that was kept.
-    pub(super) fn apply(&mut self, isa: Isa, pool: &mut Pool, change: Change, update: &Update) {
-        let weight = self.kind == ParamKind::Weight;
+    /// Updates the whole parameter by its kept gradient.
+    pub(super) fn apply(&mut self, isa: Isa, pool: &mut Pool, step: UpdateStep, update: &Update) {
+        let is_weight = self.kind == ParamKind::Weight;
         let (max_norm, shrink) =
-            if weight { (update.max_norm, change.shrink) } else { (None, 1.0) };
-        let change = Change { shrink, ..change };
+            if is_weight { (update.max_norm, step.shrink) } else { (None, 1.0) };
+        let step = UpdateStep { shrink, ..step };
         let (stride, size, shape) = (self.stride, self.tile * self.stride, self.shape());
         let tiles = self.rows.div_ceil(self.tile);
         let (parts, gradient) = self.tiles();
@@ -163,18 +165,18 @@ impl Parameter {
             let (old, scratch) = tile.begin(max_norm, scratch);
             let gradient = &gradient[i * size..][..tile.value.len()];
             for from in (0..stride).step_by(COLUMNS) {
-                let (lines, len) = shape.lines(gradient.len() / stride, COLUMNS.min(stride - from));
-                for row in 0..lines {
+                let (runs, len) = shape.runs(gradient.len() / stride, COLUMNS.min(stride - from));
+                for row in 0..runs {
                     let g = &gradient[row * stride + from..][..len];
-                    tile.update(isa, change, row, from, g, update.measure);
+                    tile.update(isa, step, row, from, g, update.measure);
                 }
             }
-            tile.limit(isa, max_norm, old);
+            tile.apply_max_norm(isa, max_norm, old);
             tile.pack(isa, 0..shape.columns, scratch);
         });
     }
 
-    /// Writes what products of bf16 read from the values.
+    /// Packs the values into pairs, for products of bf16.
     pub(super) fn pack(&mut self, isa: Isa, pool: &mut Pool) {
         let (shape, tiles) = (self.shape(), self.rows.div_ceil(self.tile));
         let work = self.tile * self.stride * PER_UPDATE;
@@ -184,7 +186,7 @@ impl Parameter {
         });
     }
 
-    /// What tiles must know of their parameter.
+    /// The shape of the parameter, for its tiles.
     pub(super) fn shape(&self) -> Shape {
         let Self { columns, stride, .. } = *self;
         Shape { columns, stride, packed: self.packed.stride }

@@ -1,5 +1,5 @@
-//! What the CPU promises: the reference's results, the same bits on any number of threads and in
-//! both forms of a step.
+//! Tests of the CPU backend: agreement with the reference, and the same bits for any number of
+//! threads and in both forms of a step.
 
 use klubok_nn::{
     agreement::{self, Case, check_backend, check_case},
@@ -14,8 +14,8 @@ use super::*;
 
 const DATA: DataId = DataId(0);
 
-/// Several tiles in every direction, with remainders, and everything that draws random numbers or
-/// sums over a batch.
+/// A case with several tiles and remainders in every direction, and with all operations that draw
+/// random numbers or sum over a batch.
 fn wide() -> Case {
     let mut case = Case::plain(531, &[300, 87, 40], 7, 45);
     let hidden = &mut case.network.hidden;
@@ -37,7 +37,7 @@ fn compile(backend: CpuBackend, case: &Case) -> (Box<dyn Program>, MemoryRows) {
     (program, rows)
 }
 
-/// State, figures and logits after ten steps, the last of them with fewer rows.
+/// State, figures and logits after ten steps, the last one with fewer rows.
 fn train(backend: CpuBackend, case: &Case) -> (State, Figures, Outputs) {
     let (mut program, rows) = compile(backend, case);
     let order: Vec<u32> = (0..rows.len() as u32).collect();
@@ -62,14 +62,14 @@ fn train(backend: CpuBackend, case: &Case) -> (State, Figures, Outputs) {
     (state, figures, outputs)
 }
 
-/// Everything that [`train`] gives, as bits.
+/// All results of [`train`] as bits.
 fn bits((state, figures, outputs): &(State, Figures, Outputs)) -> Vec<u64> {
     let numbers = |numbers: &Numbers| numbers.to_f64();
-    let blocks = state.params.iter().chain(state.moments.iter().flatten()).chain(&state.running);
+    let tensors = state.params.iter().chain(state.moments.iter().flatten()).chain(&state.running);
     let steps = figures.steps.iter().flat_map(|s| [s.loss_sum, s.penalty, s.weight_sum]);
     let params = figures.params.iter().flat_map(|p| [p.gradient_sq, p.update_sq, p.value_sq]);
     let outputs = outputs.values.iter().flatten().map(|&x| f64::from(x));
-    blocks.flat_map(numbers).chain(steps).chain(params).chain(outputs).map(f64::to_bits).collect()
+    tensors.flat_map(numbers).chain(steps).chain(params).chain(outputs).map(f64::to_bits).collect()
 }
 
 #[test]
@@ -82,20 +82,21 @@ fn agrees_with_the_reference_on_every_instruction_set() {
     }
 }
 
-/// Cases whose shapes fill no tile, one of them with every limit, one whose batch goes through the
-/// network in pieces.
+/// Cases whose shapes do not fill tiles. The second one has every limit, the last one several
+/// micro-batches.
 fn uneven() -> [Case; 4] {
     let mut limited = wide();
     limited.update.max_norm = Some(0.8);
     limited.update.clip_norm = Some(0.5);
     let tall = Case { steps: 10, ..Case::plain(700, &[70], 33, 300) };
-    let mut pieces = Case { steps: 10, weighted: true, ..Case::plain(40, &[37, 20], 5, 1100) };
-    pieces.network.hidden[0].dropout = 0.3;
-    [wide(), limited, tall, pieces]
+    let mut micro_batches =
+        Case { steps: 10, weighted: true, ..Case::plain(40, &[37, 20], 5, 1100) };
+    micro_batches.network.hidden[0].dropout = 0.3;
+    [wide(), limited, tall, micro_batches]
 }
 
 #[test]
-fn agrees_with_the_reference_where_shapes_fill_no_tile() {
+fn agrees_with_the_reference_on_uneven_shapes() {
     for (isa, case) in Isa::available().into_iter().flat_map(|isa| uneven().map(|c| (isa, c))) {
         check_case(&CpuBackend::with(2, isa), &case)
             .unwrap_or_else(|found| panic!("{}: {found}\n{case:#?}", isa.name()));
@@ -103,9 +104,9 @@ fn agrees_with_the_reference_where_shapes_fill_no_tile() {
 }
 
 #[test]
-fn bf16_agrees_with_the_reference_that_rounds() {
-    // Later steps of Adam over wide layers make more of a rounding that falls the other way than is
-    // allowed.
+fn bf16_agrees_with_the_reference_in_bf16() {
+    // Where a value rounds differently, later steps of Adam in wide layers amplify the difference
+    // beyond the tolerance.
     let uneven = uneven().map(|case| Case { steps: 3, ..case });
     let cases = agreement::cases().into_iter().chain(uneven);
     for (isa, case) in
@@ -117,8 +118,8 @@ fn bf16_agrees_with_the_reference_that_rounds() {
     }
 }
 
-/// Any network: 1 to 300 values in every direction, any activation, loss and rule, with or without
-/// all that is optional.
+/// Any network: sizes from 1 to 300 in every direction, any activation, loss and update rule, with
+/// or without all that is optional.
 fn any_case() -> impl Strategy<Value = Case> {
     let size = || prop_oneof![1usize..300, 1usize..20];
     let hidden = (size(), select(&Activation::ALL[..]), any::<bool>(), select(&[0.0f32, 0.3][..]))
@@ -144,20 +145,20 @@ fn any_case() -> impl Strategy<Value = Case> {
                 ..Case::plain(inputs, &[], outputs, batch)
             };
             case.network.hidden = hidden;
-            // What normalisation takes out has no gradient but rounding: of two samples everything
-            // but the sign, of one value its scale.
-            let mut reads = inputs;
+            // Normalisation removes information, whose gradient is then only rounding error: all
+            // but the sign of two samples, the scale of a single value.
+            let mut layer_inputs = inputs;
             for layer in &mut case.network.hidden {
-                layer.batch_norm &= batch >= 8 && reads.min(layer.units) >= 8;
-                reads = layer.units;
+                layer.batch_norm &= batch >= 8 && layer_inputs.min(layer.units) >= 8;
+                layer_inputs = layer.units;
             }
             case
         },
     )
 }
 
-/// With a large epsilon: rules that divide by the root of a gradient's square turn the rounding of
-/// one that cancels into a step of full length, in either arithmetic another.
+/// Sets a large epsilon. Rules that divide by the root of a mean square would turn the rounding
+/// error of a gradient that cancels into a step of full length, a different one on each backend.
 fn well_conditioned(mut update: UpdateSpec) -> UpdateSpec {
     if let Rule::Adam { epsilon, .. } | Rule::RmsProp { epsilon, .. } = &mut update.rule {
         *epsilon = 0.1;
@@ -166,8 +167,8 @@ fn well_conditioned(mut update: UpdateSpec) -> UpdateSpec {
 }
 
 proptest! {
-    // Always the same networks: in about one of 400 a value lies so close to the kink of a ReLU
-    // that rounding decides on which side, and one sample's share of the gradient is there or not.
+    // A fixed seed: in about one of 400 networks a value lies so close to the kink of a ReLU that
+    // rounding decides its side, and with it the contribution of one sample to the gradient.
     #![proptest_config(ProptestConfig { cases: 128, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
@@ -215,7 +216,7 @@ fn both_forms_of_a_step_give_the_same_bits() {
 }
 
 #[test]
-fn asking_for_gradients_or_outputs_changes_nothing() {
+fn gradients_and_inference_change_no_state() {
     let case = wide();
     let backend = CpuBackend::new(2);
     let (mut program, rows) = compile(backend, &case);
@@ -233,7 +234,7 @@ fn asking_for_gradients_or_outputs_changes_nothing() {
 }
 
 #[test]
-fn outputs_do_not_depend_on_how_rows_are_cut() {
+fn outputs_do_not_depend_on_the_batch() {
     let case = wide();
     let (mut program, rows) = compile(CpuBackend::new(2), &case);
     let order: Vec<u32> = (0..rows.len() as u32).rev().collect();
@@ -249,7 +250,7 @@ fn outputs_do_not_depend_on_how_rows_are_cut() {
 }
 
 #[test]
-fn a_state_comes_back_as_it_was_given() {
+fn store_returns_the_loaded_state() {
     let case = wide();
     let backend = CpuBackend::new(1);
     let (state, ..) = train(backend, &case);
@@ -258,7 +259,7 @@ fn a_state_comes_back_as_it_was_given() {
     program.load(&state).unwrap();
     program.store(&mut back).unwrap();
     assert_eq!(state, back);
-    // Moments that are not given start at zero.
+    // Missing moments become zero.
     program.load(&State { moments: vec![], ..state.clone() }).unwrap();
     program.store(&mut back).unwrap();
     assert!(back.moments.iter().flatten().all(|m| m.to_f64().iter().all(|&m| m == 0.0)));
@@ -271,7 +272,7 @@ fn a_state_comes_back_as_it_was_given() {
 }
 
 #[test]
-fn wrong_data_is_an_error_that_changes_nothing() {
+fn invalid_data_is_an_error_and_changes_no_state() {
     let case = Case::plain(2, &[3], 2, 4);
     let rows = MemoryRows::numbers(&[0.5; 8], 2, &[0, 1, 7, 1]);
     let numbers = MemoryRows::regression(&[0.5; 8], 2, &[0.0; 4], 1);
@@ -298,15 +299,14 @@ fn wrong_data_is_an_error_that_changes_nothing() {
 }
 
 #[test]
-fn only_what_is_kept_can_be_tapped() {
+fn infer_taps_only_values_that_are_kept() {
     let mut case = wide();
     case.network.hidden[0].batch_norm = true;
     let (mut program, _) = compile(CpuBackend::new(1), &case);
     let plan = case.plan();
     let mut tap = |value| program.infer(DATA, &[0], &[value], &mut Outputs::default());
     for op in &plan.ops {
-        // Overwritten in place: the product of a layer that normalises or activates, and what it
-        // normalised.
+        // A fused layer overwrites its product and its normalised values in place.
         let kept = match op {
             Op::Linear { y, .. } => *y == plan.output,
             Op::Norm { .. } => false,
@@ -319,7 +319,7 @@ fn only_what_is_kept_can_be_tapped() {
 }
 
 #[test]
-fn a_plan_that_is_no_chain_is_refused() {
+fn a_plan_that_is_not_a_chain_is_an_error() {
     let plan = Case::plain(4, &[3], 2, 2).plan();
     let refused = |change: &dyn Fn(&mut Plan)| {
         let mut plan = plan.clone();
@@ -331,16 +331,16 @@ fn a_plan_that_is_no_chain_is_refused() {
     };
     assert!(!refused(&|_| ()));
     assert!(refused(&|plan| drop(plan.ops.remove(0))), "no input");
-    assert!(refused(&|plan| drop(plan.ops.remove(2))), "a layer that reads nothing");
+    assert!(refused(&|plan| drop(plan.ops.remove(2))), "a layer without an input");
     assert!(refused(&|plan| plan.ops.truncate(1)), "no layer");
     assert!(refused(&|plan| plan.ops.insert(2, plan.ops[2].clone())), "two activations");
-    assert!(refused(&|plan| plan.output = Value(1)), "an output within");
+    assert!(refused(&|plan| plan.output = Value(1)), "an output in the middle");
 }
 
-/// A last block that normalises, activates and drops, which no network has: the gradient at its
-/// values goes through it all.
+/// A last layer with normalisation, activation and dropout, which [`klubok_nn::network`] never
+/// creates: the gradient of its output passes through all of them.
 #[test]
-fn the_last_layer_may_have_everything() {
+fn the_last_layer_may_have_every_operation() {
     let mut case = Case::plain(9, &[20], 6, 31);
     case.loss.kind = LossKind::MeanSquared;
     let mut plan = case.plan();
@@ -390,7 +390,7 @@ fn the_last_layer_may_have_everything() {
 }
 
 #[test]
-fn nan_reaches_the_figures() {
+fn nan_weights_give_a_nan_loss() {
     let case = Case::plain(4, &[3], 2, 2);
     let (mut program, _) = compile(CpuBackend::new(1), &case);
     let mut state = case.start();

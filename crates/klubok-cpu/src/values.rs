@@ -1,8 +1,8 @@
-//! What a block or the input hands on, in the layouts that products read.
+//! The output of a fused layer or of the input, in the layouts that products read.
 //!
-//! `rows` are `[features][samples]`. Of them, in training, panels are made, whose lanes are
-//! features: what the gradient of a weight reads. In bf16 products read pairs instead: of features
-//! with samples in the lanes, and panels of pairs of samples with features in the lanes.
+//! The forward pass reads rows, `[features][samples]`. The gradient of a weight reads panels, with
+//! features in the lanes; only training writes them. In bf16, products read pairs instead: pairs of
+//! features with samples in the lanes, and panels of pairs of samples with features in the lanes.
 
 use klubok_kernels::{
     buffer::{Buffer, NoMemory},
@@ -14,16 +14,17 @@ use klubok_kernels::{
 };
 use klubok_nn::plan::Precision;
 
-/// Features of a panel, samples of a group.
+/// Features per panel, and samples per group.
 pub(super) const GROUP: usize = product::GROUP;
 
-/// What it takes to compute and lay out a value, beside the product, in multiply-adds of a product.
+/// Cost per value without the product (activation, layouts), in multiply-adds of a product.
 pub(super) const PER_VALUE: usize = 16;
 
-/// Values of up to so many samples.
+/// Values of up to `stride` samples.
 pub(super) struct Values {
     pub(super) width: usize,
-    /// From one feature to the next in `rows`, from one pair of features to the next in `pairs`.
+    /// Distance from one feature to the next in `rows`, and from one pair of features to the next
+    /// in `pairs`.
     pub(super) stride: usize,
     /// `[features][samples]`.
     pub(super) rows: Buffer,
@@ -36,10 +37,11 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Values that products of this precision read, if any do.
+    /// Allocates values in the layouts that products of precision `read` need; only rows with
+    /// `None`.
     ///
     /// # Errors
-    /// When there is no memory for them.
+    /// When the memory does not suffice.
     pub(super) fn new(
         width: usize,
         stride: usize,
@@ -67,7 +69,7 @@ impl Values {
         panel(self.stride / 2)
     }
 
-    /// Cut into tiles of so many features, a multiple of 16.
+    /// Splits the values into tiles of `tile` features, a multiple of 16.
     pub(super) fn by_features(&mut self, tile: usize) -> ByFeatures<'_> {
         let (stride, panel, paired) = (self.stride, self.panel(), self.paired_panel());
         (
@@ -78,7 +80,7 @@ impl Values {
         )
     }
 
-    /// Cut into tiles of 16 samples.
+    /// Splits the values into tiles of 16 samples.
     pub(super) fn by_samples(&mut self) -> BySamples<'_> {
         let (stride, panel, paired) = (self.stride, self.panel(), self.paired_panel());
         (
@@ -89,7 +91,7 @@ impl Values {
         )
     }
 
-    /// Appends `[samples, width]` to `out`.
+    /// Appends the values to `out` as `[samples, width]`.
     pub(super) fn append_samples(&self, isa: Isa, samples: usize, out: &mut Vec<f32>) {
         let from = out.len();
         out.resize(from + samples * self.width, 0.0);
@@ -107,18 +109,19 @@ pub(super) type Features<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [Pair], &'
 pub(super) type Samples<'a> =
     (ColumnBlock<'a>, ColumnBlock<'a>, ColumnBlock<'a, Pair>, ColumnBlock<'a, Pair>);
 
-/// The line that is left over keeps neighbouring panels from falling on the same lines of a cache.
+/// Length of a panel. One extra cache line keeps neighbouring panels from competing for the same
+/// sets of a cache.
 fn panel(samples: usize) -> usize {
     (samples + 1) * GROUP
 }
 
-/// Numbers of scratch that [`spread`] takes.
-pub(super) fn spread_scratch(stride: usize) -> usize {
+/// Numbers of scratch memory that [`lay_out_features`] needs.
+pub(super) fn layout_scratch(stride: usize) -> usize {
     GROUP * stride / 2
 }
 
-/// From the rows of a tile of features to its other layouts: panels in training only.
-pub(super) fn spread(
+/// Writes the other layouts of a tile of features from its rows; panels only in training.
+pub(super) fn lay_out_features(
     isa: Isa,
     tile: Features<'_>,
     stride: usize,
@@ -146,7 +149,7 @@ pub(super) fn spread(
     }
 }
 
-/// Pairs of rows, as many as there is room for: `[features / 2][samples]`.
+/// Packs pairs of rows, as many as fit: `[features / 2][samples]`.
 pub(super) fn pair_features(
     isa: Isa,
     pairs: &mut [Pair],
@@ -162,7 +165,7 @@ pub(super) fn pair_features(
     }
 }
 
-/// Pairs of neighbours in each row: `[features][samples / 2]`, rows `half` apart.
+/// Packs pairs of neighbours in each row: `[features][samples / 2]`, rows `half` apart.
 pub(super) fn pair_samples(
     isa: Isa,
     pairs: &mut [Pair],
@@ -176,43 +179,43 @@ pub(super) fn pair_samples(
     }
 }
 
-/// Writes a tile of 16 samples from `x`, `[samples][features]` with rows `apart`, a multiple of 16
-/// that is filled up with zeros: panels in training only. In bf16 `rows` are what inference may
-/// read.
-pub(super) fn spread_samples(
+/// Writes a tile of 16 samples from `x`, `[samples][features]`; panels only in training. Rows of
+/// `x` are `x_stride` apart, a multiple of 16, and padded with zeros. In bf16, only inference
+/// writes `rows`, for callers that read the input.
+pub(super) fn lay_out_samples(
     isa: Isa,
     tile: Samples<'_>,
     x: &[f32],
-    apart: usize,
+    x_stride: usize,
     width: usize,
     training: bool,
     scratch: &mut [f32],
 ) {
     let (mut rows, mut panels, mut pairs, mut paired_panels) = tile;
     if pairs.rows() == 0 || !training {
-        transpose_into(isa, &mut rows, 0, x, apart, GROUP, width);
+        transpose_into(isa, &mut rows, 0, x, x_stride, GROUP, width);
     }
     if training {
-        copy_panels(&mut panels, x, apart);
+        copy_panels(&mut panels, x, x_stride);
     }
     if pairs.rows() > 0 {
-        let half = apart / 2;
+        let half = x_stride / 2;
         let scratch = &mut as_pairs(scratch)[..GROUP * half];
-        pair_samples(isa, scratch, half, x, apart, width);
+        pair_samples(isa, scratch, half, x, x_stride, width);
         transpose_into(isa, &mut pairs, 0, scratch, half, GROUP, width.div_ceil(2));
         if training {
-            pair_features(isa, scratch, x, apart, width);
-            copy_panels(&mut paired_panels, scratch, apart);
+            pair_features(isa, scratch, x, x_stride, width);
+            copy_panels(&mut paired_panels, scratch, x_stride);
         }
     }
 }
 
-/// From rows of features to panels of 16 of them.
-fn copy_panels<T: Copy>(panels: &mut ColumnBlock<'_, T>, x: &[T], apart: usize) {
+/// Copies rows of features into panels of 16 features.
+fn copy_panels<T: Copy>(panels: &mut ColumnBlock<'_, T>, x: &[T], x_stride: usize) {
     let width = panels.rows() * GROUP;
-    for (line, x) in x.chunks_exact(apart).take(panels.width() / GROUP).enumerate() {
+    for (sample, x) in x.chunks_exact(x_stride).take(panels.width() / GROUP).enumerate() {
         for (panel, x) in x[..width].as_chunks::<GROUP>().0.iter().enumerate() {
-            panels.row(panel).as_chunks_mut::<GROUP>().0[line] = *x;
+            panels.row(panel).as_chunks_mut::<GROUP>().0[sample] = *x;
         }
     }
 }

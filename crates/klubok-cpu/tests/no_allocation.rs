@@ -1,5 +1,5 @@
-//! A training step allocates nothing once its program is compiled. In a binary of its own: it
-//! counts every allocation of the process.
+//! A training step of a compiled program allocates nothing. This test has its own binary, because
+//! it counts all allocations of the process.
 
 use std::{alloc::System, sync::Arc};
 
@@ -16,8 +16,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Trains 20 steps and counts the allocations of all but the first four, whose figures are read
-/// twice.
+/// Trains 20 steps and counts the allocations after the first four, in which the figures grow to
+/// their size.
 fn allocations(case: &Case) -> Result<usize> {
     let rows = case.rows();
     let mut program =
@@ -25,19 +25,19 @@ fn allocations(case: &Case) -> Result<usize> {
     program.load(&case.start())?;
     let order: Vec<u32> = (0..4 * case.batch as u32).collect();
     let mut figures = Figures::default();
-    let count = || ALLOCATOR.stats().allocations + ALLOCATOR.stats().reallocations;
+    let allocations = || ALLOCATOR.stats().allocations + ALLOCATOR.stats().reallocations;
     let mut before = 0;
     for index in 0..20 {
         if index == 4 {
-            before = count();
+            before = allocations();
         }
-        // The last batch is a short one.
-        let many = if index == 19 { case.batch / 2 } else { case.batch };
+        // The last batch is shorter.
+        let count = if index == 19 { case.batch / 2 } else { case.batch };
         let step = Step {
             index: index as u64,
-            rows: &order[index % 4 * case.batch..][..many],
+            rows: &order[index % 4 * case.batch..][..count],
             first: 0,
-            weight_sum: many as f64,
+            weight_sum: count as f64,
             learning_rate: 0.01,
             observe: index % 3 == 0,
         };
@@ -47,12 +47,12 @@ fn allocations(case: &Case) -> Result<usize> {
             assert_eq!(figures.steps.len(), 2);
         }
     }
-    assert!(before > 0, "nothing is counted");
-    Ok(count() - before)
+    assert!(before > 0, "the allocator counts nothing");
+    Ok(allocations() - before)
 }
 
 #[test]
-fn no_allocation_in_a_step() {
+fn a_step_allocates_nothing() {
     let mut case = Case::plain(12 * 12, &[300, 40], 5, 50);
     case.picture =
         Some((Picture { width: 12, height: 12, channels: 1 }, Augment { flip: true, shift: 2 }));

@@ -1,6 +1,6 @@
 //! Errors about unusable data.
 
-use klubok_nn::error::{PlanError, amount};
+use klubok_nn::error::{PlanError, format_bytes};
 
 use super::Part;
 
@@ -310,7 +310,7 @@ pub enum DataError {
     /// The rows do not fit into memory.
     #[error(
         "{rows} rows need {} of memory, which cannot be had: a smaller `data.size` needs less",
-        amount(*needed)
+        format_bytes(*needed)
     )]
     Memory {
         /// Number of rows.
@@ -349,7 +349,7 @@ pub enum DataError {
         is: &'static str,
     },
     /// The values do not fit into memory.
-    #[error("`{file}` holds {} of values, more memory than can be had", amount(*needed))]
+    #[error("`{file}` holds {} of values, more memory than can be had", format_bytes(*needed))]
     IdxMemory {
         /// The file.
         file: String,

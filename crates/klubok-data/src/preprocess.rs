@@ -5,7 +5,7 @@
 //! `data.normalize = false`, mean 0 and standard deviation 1.
 
 use klubok_nn::{
-    plan::{Augment, Prepare},
+    plan::{Augment, InputSpec},
     rows::{Field, Kind, Rows},
 };
 use serde::{Deserialize, Serialize};
@@ -76,8 +76,8 @@ impl Preprocessing {
     }
 
     /// Returns the conversion as an operation of a plan: `x = stored * factor + offset`.
-    pub fn prepare(&self, augment: Augment) -> Prepare {
-        Prepare {
+    pub fn prepare(&self, augment: Augment) -> InputSpec {
+        InputSpec {
             factor: self.std.iter().map(|std| 1.0 / std).collect(),
             offset: self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect(),
             picture: match self.input {

@@ -24,7 +24,7 @@ impl ModelView {
         for (i, pair) in self.layers.windows(2).enumerate() {
             let units = self.units(&pair[0]);
             let mut off: Vec<usize> = (0..units).collect();
-            Stream::new(draw, Purpose::Look, i as u32, 0).shuffle(&mut off);
+            Stream::new(draw, Purpose::Inspect, i as u32, 0).shuffle(&mut off);
             off.truncate((share * units as f64).round() as usize);
             // A unit is off if the next layer's weights for it are 0.
             let read = &mut weights.params[pair[1].w.0 - params];

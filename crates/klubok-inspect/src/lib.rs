@@ -58,7 +58,7 @@ impl ModelView {
     /// Creates a view of this model. `backend` evaluates batches.
     pub fn new(model: Model, backend: Arc<dyn Backend>) -> Self {
         let prepare = model.preprocessing.prepare(Augment::default());
-        let plan = model.network.lower_to_ask(prepare);
+        let plan = model.network.lower_for_inference(prepare);
         let layers = layers(&plan);
         Self { model, backend, plan, layers }
     }

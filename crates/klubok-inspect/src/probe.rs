@@ -2,7 +2,7 @@
 //! when a picture is flipped or shifted.
 
 use klubok_data::symmetric::{product, solve};
-use klubok_nn::loss::answer;
+use klubok_nn::loss::predicted_class;
 
 /// Ridge penalty `λ`, relative to the mean squared norm of a sample.
 const RIDGE: f64 = 0.01;
@@ -50,7 +50,7 @@ pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> 
     let right = scores.chunks_exact(classes).zip(test.classes).filter(|(row, class)| {
         let scores: Vec<f64> =
             row.iter().zip(&class_shares).map(|(score, share)| score + share).collect();
-        answer(&scores) == **class as usize
+        predicted_class(&scores) == **class as usize
     });
     Some(right.count() as f64 / tested as f64)
 }

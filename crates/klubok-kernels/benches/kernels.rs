@@ -1,6 +1,6 @@
-//! Single kernels on operands that are in a cache, on one thread, with every instruction set of the
-//! machine: `cargo bench -p klubok-kernels`, or a part of it: `cargo bench -p klubok-kernels --
-//! product`.
+//! Benchmarks of single kernels, on one thread and on operands in a cache, for every instruction
+//! set of the machine. Run all with `cargo bench -p klubok-kernels`, or some with
+//! `cargo bench -p klubok-kernels -- product`.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
@@ -13,17 +13,17 @@ use klubok_kernels::{
     isa::Isa,
     pack::{pair_neighbours, pair_rows},
     parts::Chunks,
-    pool::{MUCH, Pool},
-    product::{Ahead, GROUP, Lanes, Operand, Scalars, Size, product},
+    pool::{ALWAYS_SHARED, Pool},
+    product::{GROUP, Lanes, Operand, Prefetch, Scalars, Size, product},
     transpose::transpose,
-    update::{Change, Rule, update},
+    update::{Rule, UpdateStep, update},
 };
 
 type Group<'a> = BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-/// A tile of a layer: 64 outputs, 96 samples, 256 inputs or pairs of them.
+/// A tile of a layer: 64 outputs, 96 samples, 256 inputs or pairs of inputs.
 const TILE: Size = Size { rows: 64, groups: 6, depth: 256 };
-/// Values of the loops over one array: with its moments it stays in the second cache.
+/// Length of arrays. An array with its moments stays in the L2 cache.
 const VALUES: usize = 16 * 1024;
 
 fn zeros<T: Number>(len: usize) -> Buffer<T> {
@@ -46,7 +46,7 @@ fn products(c: &mut Criterion) {
     }
 }
 
-/// `per_term` operations for each lane, row and step of the depth.
+/// Benchmarks a product that takes `per_term` operations for each lane, row and step of the depth.
 fn one_product<T: Operand>(group: &mut Group<'_>, isa: Isa, name: &str, per_term: usize) {
     let Size { rows, groups, depth } = TILE;
     let lanes = zeros::<T>(depth * groups * GROUP);
@@ -57,7 +57,16 @@ fn one_product<T: Operand>(group: &mut Group<'_>, isa: Isa, name: &str, per_term
         let lanes = Lanes { values: &lanes, step: groups * GROUP, group: GROUP };
         let scalars = Scalars { values: &scalars, step: 1, stride: depth };
         b.iter(|| {
-            product(isa, &mut out, groups * GROUP, TILE, lanes, scalars, Ahead::default(), false);
+            product(
+                isa,
+                &mut out,
+                groups * GROUP,
+                TILE,
+                lanes,
+                scalars,
+                Prefetch::default(),
+                false,
+            );
         });
     });
 }
@@ -65,15 +74,20 @@ fn one_product<T: Operand>(group: &mut Group<'_>, isa: Isa, name: &str, per_term
 fn updates(c: &mut Criterion) {
     let mut group = c.benchmark_group("update, parameters");
     group.throughput(Throughput::Elements(VALUES as u64));
-    let adam = Rule::Adam { keep: [0.9, 0.999], take: [0.1, 0.001], epsilon: 1e-8, root: 1.0 };
+    let adam = Rule::Adam {
+        beta: [0.9, 0.999],
+        one_minus_beta: [0.1, 0.001],
+        epsilon: 1e-8,
+        root_correction: 1.0,
+    };
     let rules = [
         ("sgd", Rule::Plain),
-        ("momentum", Rule::Momentum { keep: 0.9, nesterov: false }),
+        ("momentum", Rule::Momentum { momentum: 0.9, nesterov: false }),
         ("adam", adam),
     ];
     for (isa, (name, rule)) in Isa::available().into_iter().flat_map(|isa| rules.map(|r| (isa, r)))
     {
-        let change = Change { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
+        let step = UpdateStep { rule, step_size: 1e-3, shrink: 1.0, clip: 1.0 };
         let (mut w, g) = (numbers(VALUES), numbers(VALUES));
         let moments = match rule {
             Rule::Plain => [0, 0],
@@ -82,7 +96,7 @@ fn updates(c: &mut Criterion) {
         };
         let [mut first, mut second] = moments.map(zeros);
         group.bench_function(format!("{name}, {}", isa.name()), |b| {
-            b.iter(|| update(isa, change, &mut w, &g, &mut first, &mut second, false));
+            b.iter(|| update(isa, step, &mut w, &g, &mut first, &mut second, false));
         });
     }
 }
@@ -91,13 +105,13 @@ fn layouts(c: &mut Criterion) {
     let mut group = c.benchmark_group("layout, values");
     let (rows, columns) = (64, VALUES / 64);
     let x = numbers(VALUES);
-    let mut turned = zeros(VALUES);
+    let mut transposed = zeros(VALUES);
     let mut pairs = zeros(VALUES);
     group.throughput(Throughput::Elements(VALUES as u64));
     for isa in Isa::available() {
         let name = isa.name();
         group.bench_function(format!("transpose, {name}"), |b| {
-            b.iter(|| transpose(isa, &mut turned, rows, &x, columns, rows, columns));
+            b.iter(|| transpose(isa, &mut transposed, rows, &x, columns, rows, columns));
         });
         group.bench_function(format!("pair neighbours, {name}"), |b| {
             b.iter(|| pair_neighbours(isa, &mut pairs, &x));
@@ -122,13 +136,13 @@ fn activations(c: &mut Criterion) {
     }
 }
 
-/// From the call of a run with nothing to do to its return, and the same after both threads went to
-/// sleep.
+/// Latency of an empty run, with spinning and with sleeping threads.
 fn hand_over(c: &mut Criterion) {
     let mut group = c.benchmark_group("hand-over");
     let mut pool = Pool::new(2, 0).expect("two threads");
     let mut done = [0u64; 2];
-    let mut run = || pool.run(2, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
+    let mut run =
+        || pool.run(2, ALWAYS_SHARED, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
     group.bench_function("watching", |b| b.iter(&mut run));
     group.bench_function("asleep", |b| {
         b.iter_custom(|times| {

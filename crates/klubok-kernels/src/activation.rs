@@ -1,29 +1,30 @@
-//! Activations: `y = f(z + bias)`, in place, with the factor `f'(z + bias)` that the backward pass
-//! multiplies by.
+//! Activation functions: `y = f(z + bias)` in place, and the slope `f'(z + bias)` for the backward
+//! pass.
 
 use crate::{
     isa::kernel,
-    math::{exp_and_less_one, normal, sigmoid_both},
+    math::{exp_and_exp_m1, normal_cdf_pdf, sigmoid_pair},
 };
 
-/// Slope of leaky ReLU below 0 (Maas et al. 2013).
+/// Slope of leaky ReLU for x < 0 (Maas et al. 2013).
 const LEAK: f32 = 0.01;
-/// λ and α of SELU (Klambauer et al. 2017).
+/// `λ` of SELU (Klambauer et al. 2017).
 const SELU_SCALE: f32 = 1.050_701;
+/// `α` of SELU.
 const SELU_ALPHA: f32 = 1.673_263_2;
 
-/// Element-wise functions.
+/// Activation functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// `max(0, x)`.
     Relu,
-    /// `x` where positive, `0.01 x` elsewhere.
+    /// `x` if positive, else `0.01 x`.
     LeakyRelu,
     /// `x Φ(x)`.
     Gelu,
     /// `x σ(x)`.
     Silu,
-    /// `λ x` where positive, `λ α (eˣ - 1)` elsewhere.
+    /// `λ x` if positive, else `λ α (eˣ - 1)`.
     Selu,
     /// `x tanh(ln(1 + eˣ))`.
     Mish,
@@ -36,11 +37,12 @@ pub enum Function {
 }
 
 kernel! {
-    /// Replaces `z` by `f(z + bias)` in the first `samples` of every row and, unless `slope` is
-    /// empty, writes `f'(z + bias)` there. Rows are `stride` apart; each has a bias, or none has.
+    /// Replaces `z` by `f(z + bias)` in the first `samples` of every row. Writes `f'(z + bias)` to
+    /// `slope` unless it is empty. Rows are `stride` apart. `bias` has one value per row or is
+    /// empty.
     ///
     /// # Panics
-    /// When `slope` is neither empty nor as long as `z`, or rows are longer than they are apart.
+    /// When `slope` is neither empty nor as long as `z`, or `samples` exceeds `stride`.
     pub fn forward(f: Function, z: &mut [f32], stride: usize, samples: usize, bias: &[f32], slope: &mut [f32]) {
         let rows = Rows { stride, samples, bias };
         match f {
@@ -58,8 +60,8 @@ kernel! {
 }
 
 kernel! {
-    /// Multiplies `dy` by `factor` where `y` is positive and sets it to 0 elsewhere: backward
-    /// through ReLU (and dropout that scaled by `factor`), from its result alone.
+    /// Backward pass of ReLU, and of a dropout with scale `factor`, from the output alone:
+    /// multiplies `dy` by `factor` where `y` is positive and sets it to 0 elsewhere.
     pub fn relu_backward(dy: &mut [f32], y: &[f32], factor: f32) {
         for (dy, y) in dy.iter_mut().zip(y) {
             *dy = if *y > 0.0 { *dy * factor } else { 0.0 };
@@ -77,15 +79,15 @@ kernel! {
 }
 
 kernel! {
-    /// `x ← x · factor + summand`.
-    pub fn scale(x: &mut [f32], factor: f32, summand: f32) {
+    /// `x ← x · factor + offset`.
+    pub fn scale(x: &mut [f32], factor: f32, offset: f32) {
         for x in x {
-            *x = *x * factor + summand;
+            *x = *x * factor + offset;
         }
     }
 }
 
-/// Where the rows are, and what is added to them.
+/// Layout and biases of the rows.
 #[derive(Clone, Copy)]
 struct Rows<'a> {
     stride: usize,
@@ -93,7 +95,8 @@ struct Rows<'a> {
     bias: &'a [f32],
 }
 
-/// `f` gives a value and a slope; where the slope is not wanted, the compiler leaves it out.
+/// Applies `f`, which returns value and slope, to every element. Without `slope` the compiler
+/// removes the computation of slopes.
 #[inline(always)]
 fn each(z: &mut [f32], rows: Rows<'_>, slope: &mut [f32], f: impl Fn(f32) -> (f32, f32)) {
     let Rows { stride, samples, bias } = rows;
@@ -117,7 +120,7 @@ fn each(z: &mut [f32], rows: Rows<'_>, slope: &mut [f32], f: impl Fn(f32) -> (f3
     }
 }
 
-/// NaN stays NaN, so that a network that diverged does not look healthy.
+/// NaN stays NaN, so that a diverged network does not look healthy.
 #[inline(always)]
 fn relu(x: f32) -> (f32, f32) {
     if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) }
@@ -131,49 +134,49 @@ fn leaky_relu(x: f32) -> (f32, f32) {
 
 #[inline(always)]
 fn gelu(x: f32) -> (f32, f32) {
-    let (below, density) = normal(x);
-    (x * below, below + x * density)
+    let (cdf, pdf) = normal_cdf_pdf(x);
+    (x * cdf, cdf + x * pdf)
 }
 
 #[inline(always)]
 fn silu(x: f32) -> (f32, f32) {
-    let (s, rest) = sigmoid_both(x);
-    (x * s, s * (1.0 + x * rest))
+    let (s, complement) = sigmoid_pair(x);
+    (x * s, s * (1.0 + x * complement))
 }
 
 #[inline(always)]
 fn selu(x: f32) -> (f32, f32) {
-    let (e, less_one) = exp_and_less_one(x);
+    let (e, exp_m1) = exp_and_exp_m1(x);
     if x > 0.0 {
         (SELU_SCALE * x, SELU_SCALE)
     } else {
-        (SELU_SCALE * SELU_ALPHA * less_one, SELU_SCALE * SELU_ALPHA * e)
+        (SELU_SCALE * SELU_ALPHA * exp_m1, SELU_SCALE * SELU_ALPHA * e)
     }
 }
 
-/// With `e = eˣ` and `n = e² + 2e`: `tanh(ln(1 + e)) = n / (n + 2)` and `1 - tanh² = 4 (e + 1)² /
-/// (n + 2)²`.
+/// With `e = eˣ` and `n = e² + 2e`: `t = tanh(ln(1 + e)) = n / (n + 2)` and
+/// `1 - t² = 4 (e + 1)² / (n + 2)²`.
 #[inline(always)]
 fn mish(x: f32) -> (f32, f32) {
-    // Beyond 20 the quotient is 1 in f32, and squares of squares stay finite.
-    let (e, _) = exp_and_less_one(if x > 20.0 { 20.0 } else { x });
+    // Above 20, t is 1 in f32. The clamp keeps e⁴ finite.
+    let (e, _) = exp_and_exp_m1(if x > 20.0 { 20.0 } else { x });
     let n = e * (e + 2.0);
-    let share = n / (n + 2.0);
-    (x * share, share + x * (4.0 * e * (e + 1.0) / ((n + 2.0) * (n + 2.0))))
+    let t = n / (n + 2.0);
+    (x * t, t + x * (4.0 * e * (e + 1.0) / ((n + 2.0) * (n + 2.0))))
 }
 
 /// With `e = e^(-2|x|)`: `|tanh x| = (1 - e) / (1 + e)`, slope `4 e / (1 + e)²`.
 #[inline(always)]
 fn tanh(x: f32) -> (f32, f32) {
-    let (e, less_one) = exp_and_less_one(-2.0 * x.abs());
-    let size = -less_one / (1.0 + e);
+    let (e, exp_m1) = exp_and_exp_m1(-2.0 * x.abs());
+    let size = -exp_m1 / (1.0 + e);
     (if x < 0.0 { -size } else { size }, 4.0 * e / ((1.0 + e) * (1.0 + e)))
 }
 
 #[inline(always)]
 fn sigmoid(x: f32) -> (f32, f32) {
-    let (s, rest) = sigmoid_both(x);
-    (s, s * rest)
+    let (s, complement) = sigmoid_pair(x);
+    (s, s * complement)
 }
 
 #[cfg(test)]
@@ -193,22 +196,22 @@ mod tests {
         Function::Identity,
     ];
 
-    /// Value and slope in f64, from the definitions.
-    fn plain(f: Function, x: f64) -> (f64, f64) {
+    /// Value and slope in f64, by definition.
+    fn definition(f: Function, x: f64) -> (f64, f64) {
         let s = 1.0 / (1.0 + (-x).exp());
-        let below = 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);
-        let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+        let cdf = 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);
+        let pdf = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
         let (scale, alpha) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
-        let soft = x.exp().ln_1p().tanh();
+        let t = x.exp().ln_1p().tanh();
         match f {
             Function::Relu => (x.max(0.0), f64::from(x > 0.0)),
             Function::LeakyRelu if x > 0.0 => (x, 1.0),
             Function::LeakyRelu => (0.01 * x, 0.01),
-            Function::Gelu => (x * below, below + x * density),
+            Function::Gelu => (x * cdf, cdf + x * pdf),
             Function::Silu => (x * s, s * (1.0 + x * (1.0 - s))),
             Function::Selu if x > 0.0 => (scale * x, scale),
             Function::Selu => (scale * alpha * x.exp_m1(), scale * alpha * x.exp()),
-            Function::Mish => (x * soft, soft + x * s * (1.0 - soft * soft)),
+            Function::Mish => (x * t, t + x * s * (1.0 - t * t)),
             Function::Tanh => (x.tanh(), 1.0 / x.cosh().powi(2)),
             Function::Sigmoid => (s, s * (1.0 / (1.0 + x.exp()))),
             Function::Identity => (x, 1.0),
@@ -223,12 +226,12 @@ mod tests {
             let len = y.len();
             forward(Isa::best(), f, &mut y, len, len, &[0.25], &mut slope);
             for i in 0..z.len() {
-                let (value, rise) = plain(f, f64::from(z[i] + 0.25));
+                let (value, expected) = definition(f, f64::from(z[i] + 0.25));
                 let error = (f64::from(y[i]) - value).abs();
                 assert!(error <= 1e-6 * value.abs() + 1e-10, "{f:?}({}) = {}", z[i], y[i]);
-                // Slopes of some cross 0, so part of the bound is absolute.
-                let error = (f64::from(slope[i]) - rise).abs();
-                assert!(error <= 1e-6 * rise.abs() + 2e-7, "{f:?}'({}) = {}", z[i], slope[i]);
+                // Some slopes cross 0, so part of the bound is absolute.
+                let error = (f64::from(slope[i]) - expected).abs();
+                assert!(error <= 1e-6 * expected.abs() + 2e-7, "{f:?}'({}) = {}", z[i], slope[i]);
             }
         }
     }
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_is_handed_on_and_nothing_overflows() {
+    fn nan_propagates_and_large_inputs_stay_finite() {
         for f in ALL {
             let mut y = [f32::NAN, -1e30, -200.0, 200.0, 1e30];
             let mut slope = [0.0; 5];
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_its_bias_and_its_end() {
+    fn rows_have_biases_and_padding_stays() {
         for isa in Isa::available() {
             let (mut z, mut slope) = ([1.0, -4.0, 9.0, 2.0, -1.0, 9.0], [7.0; 6]);
             forward(isa, Function::Relu, &mut z, 3, 2, &[1.0, -3.0], &mut slope);
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn relu_s_gate_is_its_result() {
+    fn relu_backward_reads_the_output() {
         let mut dy = [1.0, 2.0, 3.0];
         relu_backward(Isa::best(), &mut dy, &[0.0, 0.5, -0.0], 2.0);
         assert_eq!(dy, [0.0, 4.0, 0.0]);

@@ -1,17 +1,18 @@
-//! AMX, the tiles of some x86 processors: whether they may be used.
+//! Detects AMX, the tile registers of some x86 processors.
 //!
-//! Linux saves tiles only for processes that asked for it:
+//! Linux saves tiles only for processes that requested permission:
 //! <https://docs.kernel.org/arch/x86/xstate.html>.
 
 use std::{arch::asm, sync::LazyLock};
 
-/// Whether tiles of bf16 can be multiplied here. Asks the system for them at the first call.
+/// True if this process can multiply tiles of bf16. The first call requests permission.
 pub(crate) fn is_usable() -> bool {
     static USABLE: LazyLock<bool> =
         LazyLock::new(|| cfg!(target_os = "linux") && is_present() && is_permitted());
     *USABLE
 }
 
+/// True if the processor has AMX with bf16 and the system saves its tiles.
 fn is_present() -> bool {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
 
@@ -27,22 +28,23 @@ fn is_present() -> bool {
         return false;
     }
     let saved: u32;
-    // SAFETY: XGETBV exists, and register 0 with it.
+    // SAFETY: OSXSAVE is set, so XGETBV and register 0 exist.
     unsafe {
         asm!("xgetbv", in("ecx") 0, out("eax") saved, out("edx") _, options(nomem, nostack, preserves_flags));
     }
     saved & SAVED == SAVED
 }
 
-/// `arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA)`, for this process and all its threads.
+/// Requests permission for the process and all its threads:
+/// `arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA)`.
 fn is_permitted() -> bool {
     const ARCH_PRCTL: i64 = 158;
     const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
     const XTILEDATA: u64 = 18;
 
     let result: i64;
-    // SAFETY: this call of Linux takes two numbers and touches no memory of ours; elsewhere nobody
-    // calls this function.
+    // SAFETY: this Linux system call takes two numbers and accesses no memory of the process. On
+    // other systems nothing calls this function.
     unsafe {
         asm!(
             "syscall",

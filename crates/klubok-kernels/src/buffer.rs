@@ -1,8 +1,8 @@
-//! Memory for numbers: zeroed, aligned so that no vector straddles two cache lines, and large
-//! blocks on large pages.
+//! Buffers of numbers: zeroed, aligned to cache lines so that no vector straddles two of them, and
+//! on huge pages if they are large.
 //!
-//! A training step walks through weights and moments in short rows that are far apart: on pages of
-//! 4 KiB nearly every row would wait for a page's address to be looked up.
+//! A training step reads weights and moments in short rows that are far apart. On pages of 4 KiB
+//! nearly every row would miss the TLB.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
@@ -15,17 +15,17 @@ use std::{
 
 use memmap2::MmapMut;
 
-/// Bytes of a cache line, and of the widest vector.
-const LINE: usize = 64;
-/// Bytes of a large page, on x86 and where Arm's pages are of 4 KiB.
-const PAGE: usize = 2 << 20;
-/// Blocks of at least so many bytes lie on large pages.
-const LARGE: usize = PAGE / 2;
+/// Bytes of a cache line and of the widest vector.
+const CACHE_LINE: usize = 64;
+/// Bytes of a huge page on x86, and on Arm with pages of 4 KiB.
+const HUGE_PAGE: usize = 2 << 20;
+/// Smallest buffer on huge pages, in bytes.
+const MIN_HUGE: usize = HUGE_PAGE / 2;
 
-/// The system has no memory to give.
+/// The system cannot allocate the memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMemory {
-    /// Bytes that were wanted.
+    /// Bytes requested.
     pub bytes: usize,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for NoMemory {
 
 impl Error for NoMemory {}
 
-/// Numbers whose bytes may all be zero.
+/// Types of numbers for which zeroed bytes are a valid value.
 pub trait Number: Copy + Send + Sync + private::Sealed {}
 impl Number for f32 {}
 impl Number for u32 {}
@@ -48,58 +48,58 @@ mod private {
     impl Sealed for u32 {}
 }
 
-/// A block of numbers of fixed length, all 0 at first. Pages that are never written cost no memory.
+/// Numbers of fixed count, initially 0. Pages that are never written take no memory.
 #[derive(Debug)]
 pub struct Buffer<T: Number = f32> {
     start: NonNull<T>,
     len: usize,
-    /// Where a large block lies.
+    /// Memory map of a buffer on huge pages.
     map: Option<MmapMut>,
 }
 
-// SAFETY: a buffer owns its memory, as a `Vec` of numbers does.
+// SAFETY: a buffer owns its memory, like a `Vec` of numbers.
 unsafe impl<T: Number> Send for Buffer<T> {}
 // SAFETY: as above; shared access only reads.
 unsafe impl<T: Number> Sync for Buffer<T> {}
 
 impl<T: Number> Buffer<T> {
-    /// A block of `len` zeros.
+    /// Allocates `len` zeros.
     ///
     /// # Errors
-    /// When there is no memory for it, or so many values cannot be addressed.
+    /// When the memory does not suffice, or the size exceeds the address space.
     pub fn new(len: usize) -> Result<Self, NoMemory> {
         if len == 0 {
             return Ok(Self::default());
         }
-        let none = NoMemory { bytes: len.saturating_mul(size_of::<T>()) };
-        let layout = Self::layout(len).ok_or(none)?;
-        if layout.size() >= LARGE
-            && let Some((start, map)) = large_pages(layout.size())
+        let no_memory = NoMemory { bytes: len.saturating_mul(size_of::<T>()) };
+        let layout = Self::layout(len).ok_or(no_memory)?;
+        if layout.size() >= MIN_HUGE
+            && let Some((start, map)) = huge_pages(layout.size())
         {
             return Ok(Self { start: start.cast(), len, map: Some(map) });
         }
         // SAFETY: the layout is not empty.
         let start = unsafe { alloc_zeroed(layout) };
-        let start = NonNull::new(start).ok_or(none)?;
+        let start = NonNull::new(start).ok_or(no_memory)?;
         Ok(Self { start: start.cast(), len, map: None })
     }
 
-    /// `None` where it is more than can be addressed.
+    /// `None` if the size exceeds the address space.
     fn layout(len: usize) -> Option<Layout> {
-        Layout::array::<T>(len).and_then(|layout| layout.align_to(LINE)).ok()
+        Layout::array::<T>(len).and_then(|layout| layout.align_to(CACHE_LINE)).ok()
     }
 }
 
-/// `bytes` zeros from the start of a large page on; `None` where the system has none to give.
-fn large_pages(bytes: usize) -> Option<(NonNull<u8>, MmapMut)> {
-    let whole = bytes.checked_next_multiple_of(PAGE)?.checked_add(PAGE)?;
-    let mut map = MmapMut::map_anon(whole).ok()?;
-    // Best effort: on small pages everything works, more slowly.
+/// Maps `bytes` zeros, aligned to a huge page; `None` if the system refuses.
+fn huge_pages(bytes: usize) -> Option<(NonNull<u8>, MmapMut)> {
+    let with_margin = bytes.checked_next_multiple_of(HUGE_PAGE)?.checked_add(HUGE_PAGE)?;
+    let mut map = MmapMut::map_anon(with_margin).ok()?;
+    // Best effort: small pages work too, but slower.
     #[cfg(target_os = "linux")]
     let _ = map.advise(memmap2::Advice::HugePage);
-    let skip = map.as_ptr().align_offset(PAGE);
-    // The map has a page more than is asked for; where no place in it is the start of one, it is
-    // not used.
+    let skip = map.as_ptr().align_offset(HUGE_PAGE);
+    // The margin of one page makes room for the alignment. If `align_offset` fails nevertheless,
+    // the map is dropped.
     let block = map.get_mut(skip..)?.get_mut(..bytes)?;
     let start = NonNull::new(block.as_mut_ptr())?;
     Some((start, map))
@@ -144,11 +144,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zeroed_aligned_and_writable() {
-        for len in [0, 1, 15, 1000, LARGE / 4 - 1, LARGE / 4, 1_000_000] {
+    fn buffers_are_zeroed_aligned_and_writable() {
+        for len in [0, 1, 15, 1000, MIN_HUGE / 4 - 1, MIN_HUGE / 4, 1_000_000] {
             let mut buffer = Buffer::<f32>::new(len).unwrap();
             assert!(buffer.len() == len && buffer.iter().all(|&x| x == 0.0));
-            assert!(len == 0 || (buffer.as_ptr() as usize).is_multiple_of(LINE));
+            assert!(len == 0 || (buffer.as_ptr() as usize).is_multiple_of(CACHE_LINE));
             buffer.fill(1.0);
             assert_eq!(buffer.iter().sum::<f32>(), len as f32);
         }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_refused() {
+    fn impossible_sizes_are_refused() {
         for len in
             [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4, usize::MAX - 15, usize::MAX / 8]
         {

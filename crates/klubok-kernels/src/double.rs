@@ -1,22 +1,23 @@
-//! Products in f64, for what is worked out beside a training: components, probes.
+//! Matrix products in f64, for analyses such as principal components and linear probes.
 
 use crate::isa::kernel;
 
+/// Partial sums of a dot product.
 const LANES: usize = 8;
-/// Rows of the second matrix that a row of the first is multiplied with at once.
-const TOGETHER: usize = 4;
+/// Rows of the second matrix in one pass over a row of the first.
+const ROWS_AT_ONCE: usize = 4;
 
-/// `Σ x y` with each of some rows: element `i` is added in lane `i % 8`, and the lanes are added
-/// pairwise.
+/// Dot products of `x` with each row. Element `i` is added in lane `i % 8`, then the lanes are
+/// added pairwise.
 #[inline(always)]
 fn dots<const N: usize>(x: &[f64], rows: [&[f64]; N]) -> [f64; N] {
     let mut lanes = [[0.0; LANES]; N];
     let (whole, rest) = x.as_chunks::<LANES>();
     let rows = rows.map(|row| row[..x.len()].as_chunks::<LANES>());
-    for (at, x) in whole.iter().enumerate() {
+    for (chunk, x) in whole.iter().enumerate() {
         for (lanes, (row, _)) in lanes.iter_mut().zip(&rows) {
             for i in 0..LANES {
-                lanes[i] += x[i] * row[at][i];
+                lanes[i] += x[i] * row[chunk][i];
             }
         }
     }
@@ -29,8 +30,7 @@ fn dots<const N: usize>(x: &[f64], rows: [&[f64]; N]) -> [f64; N] {
 }
 
 kernel! {
-    /// `out = x yᵀ` with `x [m, width]`, `y [n, width]`, `out [m, n]`; nothing where `out` is
-    /// empty.
+    /// `out = x yᵀ` with `x [m, width]`, `y [n, width]` and `out [m, n]`. An empty `out` is valid.
     pub fn product(out: &mut [f64], x: &[f64], y: &[f64], width: usize) {
         if out.is_empty() {
             return;
@@ -38,9 +38,9 @@ kernel! {
         let n = y.len() / width;
         assert_eq!(out.len() * width, x.len() * n, "x yᵀ does not have this size");
         for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(width)) {
-            let (some, rest) = out.as_chunks_mut::<TOGETHER>();
-            let mut rows = y.chunks_exact(TOGETHER * width);
-            for (out, rows) in some.iter_mut().zip(&mut rows) {
+            let (blocks, rest) = out.as_chunks_mut::<ROWS_AT_ONCE>();
+            let mut rows = y.chunks_exact(ROWS_AT_ONCE * width);
+            for (out, rows) in blocks.iter_mut().zip(&mut rows) {
                 *out = dots(x, [0, 1, 2, 3].map(|i| &rows[i * width..]));
             }
             for (out, row) in rest.iter_mut().zip(rows.remainder().chunks_exact(width)) {
@@ -67,20 +67,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_instruction_set_gives_the_sums_to_the_same_bits(
+        fn every_instruction_set_gives_the_same_bits(
             (m, n, width) in (1..6usize, 1..11usize, 1..40usize), seed in any::<u64>(),
         ) {
             let value = |i: usize| (seed.wrapping_mul(2 * i as u64 + 1) >> 40) as f64 / 1e6 - 8.0;
             let x: Vec<f64> = (0..m * width).map(value).collect();
             let y: Vec<f64> = (0..n * width).map(|i| value(i + 1000)).collect();
-            let of = |isa| {
+            let compute = |isa| {
                 let mut out = vec![0.0; m * n];
                 product(isa, &mut out, &x, &y, width);
                 out
             };
-            let best = of(Isa::best());
+            let best = compute(Isa::best());
             for isa in Isa::available() {
-                prop_assert_eq!(&of(isa), &best);
+                prop_assert_eq!(&compute(isa), &best);
             }
             for (i, x) in x.chunks(width).enumerate() {
                 for (j, y) in y.chunks(width).enumerate() {

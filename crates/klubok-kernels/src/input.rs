@@ -1,11 +1,12 @@
-//! From values as they are stored to what a network reads.
+//! Converts stored values to the input of a network: `x = stored · factor + offset`.
 
 use crate::isa::kernel;
 
 kernel! {
-    /// `x = stored · factor + offset` for samples whose values are bytes; in `x` they are `apart`.
-    pub fn from_bytes(x: &mut [f32], apart: usize, stored: &[u8], factor: &[f32], offset: &[f32]) {
-        for (x, stored) in x.chunks_mut(apart).zip(stored.chunks_exact(factor.len())) {
+    /// Converts bytes. Samples of `x` are `stride` apart; `stored` has as many values per sample as
+    /// `factor`.
+    pub fn from_bytes(x: &mut [f32], stride: usize, stored: &[u8], factor: &[f32], offset: &[f32]) {
+        for (x, stored) in x.chunks_mut(stride).zip(stored.chunks_exact(factor.len())) {
             for ((x, stored), (factor, offset)) in x.iter_mut().zip(stored).zip(factor.iter().zip(offset)) {
                 *x = f32::from(*stored) * factor + offset;
             }
@@ -14,11 +15,11 @@ kernel! {
 }
 
 kernel! {
-    /// `x = stored · factor + offset` for samples whose values are f32 in native byte order; in `x`
-    /// they are `apart`.
-    pub fn from_numbers(x: &mut [f32], apart: usize, stored: &[u8], factor: &[f32], offset: &[f32]) {
+    /// Converts f32 in native byte order. Samples of `x` are `stride` apart; `stored` has as many
+    /// values per sample as `factor`.
+    pub fn from_numbers(x: &mut [f32], stride: usize, stored: &[u8], factor: &[f32], offset: &[f32]) {
         let (stored, _) = stored.as_chunks::<4>();
-        for (x, stored) in x.chunks_mut(apart).zip(stored.chunks_exact(factor.len())) {
+        for (x, stored) in x.chunks_mut(stride).zip(stored.chunks_exact(factor.len())) {
             for ((x, stored), (factor, offset)) in x.iter_mut().zip(stored).zip(factor.iter().zip(offset)) {
                 *x = f32::from_ne_bytes(*stored) * factor + offset;
             }
@@ -32,7 +33,7 @@ mod tests {
     use crate::isa::Isa;
 
     #[test]
-    fn stored_values_are_scaled() {
+    fn scales_stored_values_and_leaves_padding() {
         let (factor, offset) = ([0.5, 2.0, 1.0], [1.0, 0.0, -1.0]);
         let numbers = [4.0f32, 3.0, 2.5, 0.0, 1.0, 2.0];
         let numbers: Vec<u8> = numbers.iter().flat_map(|x| x.to_ne_bytes()).collect();

@@ -1,19 +1,20 @@
-//! Instruction sets: which one runs, and the macro that compiles a kernel for each.
+//! Instruction sets, and the macro that compiles a kernel for each of them.
 //!
-//! A kernel is written once as a plain loop. Element-wise kernels never fuse multiplication and
-//! addition, and sums run in fixed lanes, so every instruction set gives the same bits; only
-//! products of matrices differ between them.
+//! A kernel is a plain loop in Rust. Element-wise kernels never fuse multiplication and addition,
+//! and sums run in fixed lanes, so every instruction set gives the same bits. Only matrix products
+//! differ between instruction sets.
 
 #[cfg(target_arch = "x86_64")]
 use crate::amx;
 
-/// Vector instructions that this machine has: the only way to get some is to ask the machine.
+/// An instruction set of this machine. All constructors check that the machine has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa {
     set: Set,
-    terms: Terms,
+    bf16_path: Bf16Path,
 }
 
+/// Instructions for all kernels except products of bf16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Set {
     #[cfg(target_arch = "x86_64")]
@@ -23,29 +24,29 @@ pub(crate) enum Set {
     Portable,
 }
 
-/// How products of pairs of bf16 are computed.
+/// Instructions for products of pairs of bf16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Terms {
-    /// By tiles of 16 x 16 sums.
+pub(crate) enum Bf16Path {
+    /// AMX: tiles of 16 x 16 sums.
     #[cfg(target_arch = "x86_64")]
     Amx,
-    /// By an instruction that multiplies and adds pairs.
+    /// AVX-512 BF16: multiplies and adds pairs.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// By those of f32, one half of a pair after the other.
-    Apart,
+    /// The instructions of f32, for one half of a pair after the other.
+    Unpacked,
 }
 
 impl Isa {
-    /// What this machine has, the best first; the last is plain code that runs anywhere. Each has
-    /// its best instructions for bf16.
+    /// Instruction sets of this machine, fastest first, each with its fastest path for bf16. The
+    /// last one is portable code.
     pub fn available() -> Vec<Self> {
         let mut found = Self::available_bf16();
         found.dedup_by_key(|isa| isa.set);
         found
     }
 
-    /// The same, with every way to multiply pairs of bf16.
+    /// As [`Isa::available`], with every path for bf16.
     pub fn available_bf16() -> Vec<Self> {
         let mut found = vec![];
         #[cfg(target_arch = "x86_64")]
@@ -57,22 +58,24 @@ impl Isa {
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
             let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
-            let mut add = |has: bool, set, terms| found.extend(has.then_some(Self { set, terms }));
-            add(bf16 && amx::is_usable(), Set::Avx512, Terms::Amx);
-            add(bf16, Set::Avx512, Terms::Avx512);
-            add(avx512, Set::Avx512, Terms::Apart);
-            add(avx2, Set::Avx2, Terms::Apart);
+            let mut add = |supported: bool, set, bf16_path| {
+                found.extend(supported.then_some(Self { set, bf16_path }));
+            };
+            add(bf16 && amx::is_usable(), Set::Avx512, Bf16Path::Amx);
+            add(bf16, Set::Avx512, Bf16Path::Avx512);
+            add(avx512, Set::Avx512, Bf16Path::Unpacked);
+            add(avx2, Set::Avx2, Bf16Path::Unpacked);
         }
-        found.push(Self { set: Set::Portable, terms: Terms::Apart });
+        found.push(Self { set: Set::Portable, bf16_path: Bf16Path::Unpacked });
         found
     }
 
-    /// The best that this machine has.
+    /// The fastest instruction set of this machine.
     pub fn best() -> Self {
         Self::available()[0]
     }
 
-    /// What f32 is computed with: `avx512`, `avx2` or `portable`.
+    /// Name of the path for f32: `avx512`, `avx2` or `portable`.
     pub fn name(self) -> &'static str {
         match self.set {
             #[cfg(target_arch = "x86_64")]
@@ -83,14 +86,14 @@ impl Isa {
         }
     }
 
-    /// What products of bf16 are computed with: `amx`, `avx512bf16`, or as in f32.
+    /// Name of the path for products of bf16: `amx`, `avx512bf16`, or that of f32.
     pub fn name_bf16(self) -> &'static str {
-        match self.terms {
+        match self.bf16_path {
             #[cfg(target_arch = "x86_64")]
-            Terms::Amx => "amx",
+            Bf16Path::Amx => "amx",
             #[cfg(target_arch = "x86_64")]
-            Terms::Avx512 => "avx512bf16",
-            Terms::Apart => self.name(),
+            Bf16Path::Avx512 => "avx512bf16",
+            Bf16Path::Unpacked => self.name(),
         }
     }
 
@@ -98,13 +101,13 @@ impl Isa {
         self.set
     }
 
-    pub(crate) fn terms(self) -> Terms {
-        self.terms
+    pub(crate) fn bf16_path(self) -> Bf16Path {
+        self.bf16_path
     }
 }
 
-/// Defines a kernel: its body is compiled once for each instruction set, and `isa` says which
-/// version runs.
+/// Defines a kernel: compiles its body for each instruction set and adds an argument `isa` that
+/// selects the version.
 macro_rules! kernel {
     (
         $(#[$meta:meta])*
@@ -128,7 +131,7 @@ macro_rules! kernel {
             }
 
             match isa.set() {
-                // SAFETY: an `Isa` exists only where the machine has these instructions.
+                // SAFETY: an `Isa` exists only on machines with these instructions.
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Set::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.

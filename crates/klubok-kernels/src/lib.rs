@@ -1,9 +1,9 @@
-//! CPU kernels: numbers in, numbers out. Knows nothing of networks.
+//! CPU kernels: functions on slices of numbers, without any notion of a network.
 //!
-//! Values are kept feature by feature, samples side by side (`[features][samples]`): the lanes of a
-//! vector are samples in the forward pass, so nothing is packed, statistics of a batch are sums
-//! along a row, and no kernel has a remainder to mask. Every kernel takes the [`isa::Isa`] that it
-//! shall run on.
+//! Matrices of activations have the layout `[features][samples]`. In the forward pass the lanes of
+//! a vector are samples, so products need no packing, the statistics of a batch are sums along a
+//! row, and no kernel masks a remainder. The first argument of a kernel is the [`isa::Isa`] to run
+//! on.
 
 pub mod activation;
 #[cfg(target_arch = "x86_64")]

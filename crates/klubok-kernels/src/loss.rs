@@ -1,48 +1,49 @@
-//! Losses of 16 samples at a time, with the gradient at the logits: one sample a lane.
+//! Losses of 16 samples at a time, one per lane, with the gradient of the logits.
 //!
-//! Matrices are `[outputs][samples]`, rows `stride` apart. Per sample, over its outputs:
-//! - cross-entropy with target `t = (1 - s) y + s / outputs`: `L = Σ t (logsumexp(z) - z)`, `dz =
-//!   weight (softmax(z) - t)`;
-//! - the others are means of a function of `z` and `y`, see [`Pointwise`].
+//! Matrices are `[outputs][samples]`, rows `stride` apart. For each sample, over its outputs:
+//!
+//! - Cross-entropy with smoothed target `t = (1 - s) y + s / outputs`:
+//!   `L = Σ t (logsumexp(z) - z)`, `dz = weight (softmax(z) - t)`.
+//! - All other losses are means of a function of `z` and `y`, see [`Pointwise`].
 
 use crate::{
     isa::kernel,
-    math::{exp, ln_one_plus, sigmoid_both},
+    math::{exp, ln_1p_unit, sigmoid_pair},
     parts::ColumnBlock,
     product::GROUP,
 };
 
-/// What the loss says of one sample.
+/// Loss and correctness of one sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Outcome {
-    /// Loss, without the sample's weight.
+    /// Loss without the sample's weight.
     pub loss: f32,
-    /// The class of the largest logit (the first on ties) is the sample's.
-    pub right: bool,
+    /// True if the predicted class, the first one with the largest logit, is the sample's.
+    pub correct: bool,
 }
 
-/// Losses that look at each output by itself.
+/// Losses that are a mean over independent outputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pointwise {
     /// `softplus(z) - z y`, slope `σ(z) - y`.
     BinaryCrossEntropy,
     /// `(z - y)²`, slope `2 (z - y)`.
     MeanSquared,
-    /// `d²/2` where `|d| ≤ δ`, else `δ (|d| - δ/2)`, with `d = z - y`; slope `clamp(d, ±δ)`.
+    /// `d²/2` if `|d| ≤ δ`, else `δ (|d| - δ/2)`, with `d = z - y`; slope `clamp(d, ±δ)`.
     Huber {
-        /// Where it turns linear.
+        /// `δ`, where the loss becomes linear.
         delta: f32,
     },
 }
 
-/// Logits of 16 samples: columns `from..from + 16` of a matrix.
+/// Logits of 16 samples, the columns `from..from + 16` of a matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Logits<'a> {
     /// The whole matrix.
     pub values: &'a [f32],
-    /// From one output to the next.
+    /// Distance between two outputs.
     pub stride: usize,
-    /// First of the samples.
+    /// First sample.
     pub from: usize,
     /// Number of outputs.
     pub outputs: usize,
@@ -61,7 +62,7 @@ fn lanes(values: &[f32], from: usize) -> &[f32; GROUP] {
 }
 
 kernel! {
-    /// Softmax and cross-entropy. Labels must be below the number of outputs; lanes without a
+    /// Softmax and cross-entropy. Labels must be below the number of outputs. Lanes without a
     /// sample have weight 0.
     pub fn cross_entropy(
         dz: &mut ColumnBlock<'_>,
@@ -72,45 +73,45 @@ kernel! {
         outcomes: &mut [Outcome],
     ) {
         let mut largest = *z.row(0);
-        let mut answers = [0u32; GROUP];
+        let mut predicted = [0u32; GROUP];
         for output in 1..z.outputs {
             let row = z.row(output);
             for i in 0..GROUP {
                 if row[i] > largest[i] {
-                    (largest[i], answers[i]) = (row[i], output as u32);
+                    (largest[i], predicted[i]) = (row[i], output as u32);
                 }
             }
         }
-        let (mut sums, mut below) = ([0.0; GROUP], [0.0; GROUP]);
+        let (mut sums, mut shifted_sums) = ([0.0; GROUP], [0.0; GROUP]);
         for output in 0..z.outputs {
             let (row, dz) = (z.row(output), dz.row(output));
             for i in 0..GROUP {
                 let x = row[i] - largest[i];
                 dz[i] = exp(x);
                 sums[i] += dz[i];
-                below[i] += x;
+                shifted_sums[i] += x;
             }
         }
         let share = smoothing / z.outputs as f32;
         for output in 0..z.outputs {
             let dz = dz.row(output);
             for i in 0..GROUP {
-                let hit = if labels[i] == output as u32 { 1.0 - smoothing } else { 0.0 };
-                dz[i] = weights[i] * (dz[i] / sums[i] - (hit + share));
+                let own = if labels[i] == output as u32 { 1.0 - smoothing } else { 0.0 };
+                dz[i] = weights[i] * (dz[i] / sums[i] - (own + share));
             }
         }
         for (i, outcome) in outcomes.iter_mut().enumerate() {
             let label = labels[i];
             let own = z.row(label as usize)[i] - largest[i];
-            let spread = if smoothing > 0.0 { share * below[i] } else { 0.0 };
-            let loss = sums[i].ln() - (1.0 - smoothing) * own - spread;
-            *outcome = Outcome { loss, right: answers[i] == label };
+            let smoothed = if smoothing > 0.0 { share * shifted_sums[i] } else { 0.0 };
+            let loss = sums[i].ln() - (1.0 - smoothing) * own - smoothed;
+            *outcome = Outcome { loss, correct: predicted[i] == label };
         }
     }
 }
 
 kernel! {
-    /// Mean over the outputs of a pointwise loss; `targets` are laid out as the logits.
+    /// Mean over the outputs of a pointwise loss. `targets` have the layout of the logits.
     pub fn pointwise(
         kind: Pointwise,
         dz: &mut ColumnBlock<'_>,
@@ -121,10 +122,10 @@ kernel! {
     ) {
         match kind {
             Pointwise::BinaryCrossEntropy => mean(dz, z, targets, weights, outcomes, |z, y| {
-                // z (1 - y) where z > 0 and -z y elsewhere: the two terms of the plain form would
-                // cancel.
+                // softplus(z) - z y = max(0, z) - z y + ln(1 + e^-|z|). The first two terms, which
+                // could cancel, are z (1 - y) for z > 0 and -z y otherwise.
                 let linear = if z > 0.0 { z * (1.0 - y) } else { -(z * y) };
-                (linear + ln_one_plus(exp(-z.abs())), sigmoid_both(z).0 - y)
+                (linear + ln_1p_unit(exp(-z.abs())), sigmoid_pair(z).0 - y)
             }),
             Pointwise::MeanSquared => mean(dz, z, targets, weights, outcomes, |z, y| {
                 ((z - y) * (z - y), 2.0 * (z - y))
@@ -141,6 +142,7 @@ kernel! {
     }
 }
 
+/// Mean over the outputs of `f(z, y)`, which returns loss and slope.
 #[inline(always)]
 fn mean(
     dz: &mut ColumnBlock<'_>,
@@ -162,7 +164,7 @@ fn mean(
         }
     }
     for (outcome, sum) in outcomes.iter_mut().zip(sums) {
-        *outcome = Outcome { loss: sum / outputs, right: false };
+        *outcome = Outcome { loss: sum / outputs, correct: false };
     }
 }
 
@@ -183,21 +185,21 @@ mod tests {
         (0..rows * STRIDE).map(|i| (i as f32 * speed).sin() * scale).collect()
     }
 
-    /// The kernel on the second 16 columns: gradient and outcomes of 13 samples.
+    /// Runs a kernel on the second 16 columns; returns gradient and outcomes of 13 samples.
     fn run(
         outputs: usize,
         f: impl Fn(&mut ColumnBlock<'_>, &mut [Outcome]),
     ) -> (Vec<f32>, [Outcome; 13]) {
         let mut dz = vec![0.0; outputs * STRIDE];
         let mut outcomes = [Outcome::default(); 13];
-        // SAFETY: the only part that is taken.
+        // SAFETY: no other part is taken.
         let mut block = unsafe { Columns::new(&mut dz, STRIDE, GROUP).part(1) };
         f(&mut block, &mut outcomes);
         (dz, outcomes)
     }
 
-    /// Loss and slope at `(z, y)`.
-    type Plain = Box<dyn Fn(f64, f64) -> (f64, f64)>;
+    /// Loss and slope at `(z, y)` in f64.
+    type Reference = Box<dyn Fn(f64, f64) -> (f64, f64)>;
 
     proptest! {
         #[test]
@@ -216,15 +218,15 @@ mod tests {
                     let total = largest + z.iter().map(|z| (z - largest).exp()).sum::<f64>().ln();
                     let mut loss = 0.0;
                     for (o, z) in z.iter().enumerate() {
-                        let hit = f64::from(u8::from(labels[i] as usize == o)) * (1.0 - f64::from(smoothing));
-                        let target = hit + f64::from(smoothing) / outputs as f64;
+                        let own = f64::from(u8::from(labels[i] as usize == o)) * (1.0 - f64::from(smoothing));
+                        let target = own + f64::from(smoothing) / outputs as f64;
                         loss += target * (total - z);
                         let expected = f64::from(weights[i]) * ((z - total).exp() - target);
                         prop_assert!((f64::from(dz[o * STRIDE + FROM + i]) - expected).abs() < 3e-6);
                     }
                     prop_assert!((f64::from(outcome.loss) - loss).abs() < 1e-5 * (1.0 + loss), "{outcome:?} {loss}");
-                    let answer = (1..outputs).fold(0, |best, o| if z[o] > z[best] { o } else { best });
-                    prop_assert_eq!(outcome.right, answer == labels[i] as usize);
+                    let predicted = (1..outputs).fold(0, |best, o| if z[o] > z[best] { o } else { best });
+                    prop_assert_eq!(outcome.correct, predicted == labels[i] as usize);
                 }
                 prop_assert!(dz.chunks(STRIDE).all(|row| row[..FROM].iter().all(|&d| d == 0.0)));
             }
@@ -236,7 +238,7 @@ mod tests {
             let weights: [f32; GROUP] = std::array::from_fn(|i| 0.1 * i as f32);
             let softplus = |z: f64| z.max(0.0) + (-z.abs()).exp().ln_1p();
             let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
-            let kinds: [(Pointwise, Plain); 3] = [
+            let kinds: [(Pointwise, Reference); 3] = [
                 (Pointwise::BinaryCrossEntropy, Box::new(move |z, y| (softplus(z) - z * y, sigmoid(z) - y))),
                 (Pointwise::MeanSquared, Box::new(|z, y| ((z - y).powi(2), 2.0 * (z - y)))),
                 (Pointwise::Huber { delta: 0.75 }, Box::new(|z, y| {
@@ -245,7 +247,7 @@ mod tests {
                     (if d.abs() <= 0.75 { d * d / 2.0 } else { beyond }, d.clamp(-0.75, 0.75))
                 })),
             ];
-            for (isa, (kind, plain)) in Isa::available().into_iter().flat_map(|isa| kinds.iter().map(move |k| (isa, k))) {
+            for (isa, (kind, reference)) in Isa::available().into_iter().flat_map(|isa| kinds.iter().map(move |k| (isa, k))) {
                 let logits = Logits { values: &z, stride: STRIDE, from: FROM, outputs };
                 let (dz, outcomes) = run(outputs, |block, outcomes| {
                     pointwise(isa, *kind, block, logits, &y, &weights, outcomes);
@@ -254,7 +256,7 @@ mod tests {
                     let mut loss = 0.0;
                     for o in 0..outputs {
                         let at = o * STRIDE + FROM + i;
-                        let (value, slope) = plain(f64::from(z[at]), f64::from(y[at]));
+                        let (value, slope) = reference(f64::from(z[at]), f64::from(y[at]));
                         loss += value / outputs as f64;
                         let expected = f64::from(weights[i]) * slope / outputs as f64;
                         let bound = 1e-6 * (1.0 + expected.abs());
@@ -276,8 +278,8 @@ mod tests {
         });
         assert!((outcomes[0].loss - 0.35667).abs() < 5e-6);
         assert!((dz[FROM] + 0.3).abs() < 1e-6 && (dz[STRIDE + FROM] - 0.3).abs() < 1e-6);
-        // All logits of the second sample are equal: the first class is the answer.
-        assert!(outcomes[1].right);
+        // The logits of the second sample are equal, which predicts the first class.
+        assert!(outcomes[1].correct);
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Batch normalisation of one feature: `x̂ = (x - mean) / √(variance + ε)`, `y = gain x̂ + shift`.
+//! Batch normalisation of one feature: `y = gain x̂ + shift` with
+//! `x̂ = (x - mean) / √(variance + ε)`.
 //!
-//! A row holds one feature of every sample, so the statistics of a batch are sums along a row.
+//! A row holds one feature of all samples, so the statistics of a batch are sums along the row.
+//! `deviation` is `√(variance + ε)`.
 
 use crate::{isa::kernel, reduce::sum_of};
 
 kernel! {
-    /// Mean and mean squared deviation of a row.
+    /// Mean and biased variance of a row.
     pub fn statistics(x: &[f32]) -> (f64, f64) {
         let n = x.len() as f64;
         let mean = sum_of(x, x, |x, _| x) / n;
@@ -30,10 +32,10 @@ kernel! {
         let n = dy.len() as f64;
         let projection = sum_of(dy, normalised, |dy, x| dy * x);
         let sum = sum_of(dy, dy, |dy, _| dy);
-        let (mean, slope) = ((sum / n) as f32, (projection / n) as f32);
+        let (mean, mean_projection) = ((sum / n) as f32, (projection / n) as f32);
         let factor = gain / deviation;
         for (dy, normalised) in dy.iter_mut().zip(normalised) {
-            *dy = factor * ((*dy - mean) - normalised * slope);
+            *dy = factor * ((*dy - mean) - normalised * mean_projection);
         }
         (projection, sum)
     }
@@ -57,22 +59,22 @@ mod tests {
             let mean = wide.iter().sum::<f64>() / n;
             let variance = wide.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
             let deviation = (variance + 1e-5).sqrt();
-            let of = |i: usize| (wide[i] - mean) / deviation;
-            let dot: f64 = (0..x.len()).map(|i| f64::from(dy[i]) * of(i)).sum();
+            let hat = |i: usize| (wide[i] - mean) / deviation;
+            let dot: f64 = (0..x.len()).map(|i| f64::from(dy[i]) * hat(i)).sum();
             let total: f64 = dy.iter().map(|&d| f64::from(d)).sum();
             for isa in Isa::available() {
                 let (m, v) = statistics(isa, &x);
                 prop_assert!((m - mean).abs() < 1e-9 && (v - variance).abs() < 1e-9);
-                let (mut y, mut hat, mut dx) = (x.clone(), vec![0.0; x.len()], dy.clone());
-                forward(isa, &mut y, &mut hat, m as f32, deviation as f32, gain, shift);
-                let (dgain, dshift) = backward(isa, &mut dx, &hat, deviation as f32, gain);
-                // A deviation near √ε magnifies the rounding of the mean.
+                let (mut y, mut normalised, mut dx) = (x.clone(), vec![0.0; x.len()], dy.clone());
+                forward(isa, &mut y, &mut normalised, m as f32, deviation as f32, gain, shift);
+                let (dgain, dshift) = backward(isa, &mut dx, &normalised, deviation as f32, gain);
+                // A deviation near √ε magnifies the rounding error of the mean.
                 let rounding = 1e-6 * (1.0 + 5.0 / deviation);
                 prop_assert!((dgain - dot).abs() < rounding * n && (dshift - total).abs() < 1e-9 * n);
                 for i in 0..x.len() {
-                    let expected = f64::from(gain) * of(i) + f64::from(shift);
+                    let expected = f64::from(gain) * hat(i) + f64::from(shift);
                     prop_assert!((f64::from(y[i]) - expected).abs() < rounding * 2.0, "{} {expected}", y[i]);
-                    let centred = f64::from(dy[i]) - total / n - of(i) * dot / n;
+                    let centred = f64::from(dy[i]) - total / n - hat(i) * dot / n;
                     let expected = f64::from(gain) / deviation * centred;
                     prop_assert!((f64::from(dx[i]) - expected).abs() < rounding * 20.0 / deviation);
                 }

@@ -1,13 +1,15 @@
-//! bf16, the upper half of an f32 rounded to nearest, ties to even: two neighbours of a sum in one
-//! `u32`, a **pair**, the first of them in the lower half. Products of pairs ([`crate::product`])
-//! add both with one instruction where there is one.
+//! Rounding to bf16 and packing into pairs.
+//!
+//! bf16 is the upper half of an f32, rounded to nearest, ties to even. A **pair** holds two
+//! neighbouring terms of a sum in one `u32`, the first term in the lower half. Some processors
+//! multiply and add both terms of a pair with one instruction ([`crate::product`]).
 
 use crate::isa::kernel;
 
-/// Two bf16, the first in the lower half.
+/// Two bf16, the first one in the lower half.
 pub type Pair = u32;
 
-/// The bits of an f32 whose upper half is `x` in bf16; NaN stays NaN.
+/// Bits whose upper half is `x` rounded to bf16. NaN stays NaN.
 #[inline(always)]
 fn rounded(x: f32) -> u32 {
     let bits = x.to_bits();
@@ -20,28 +22,28 @@ fn pair(first: f32, second: f32) -> Pair {
     rounded(second) & 0xFFFF_0000 | rounded(first) >> 16
 }
 
-/// `x` as bf16 holds it.
+/// Rounds `x` to bf16.
 pub fn round(x: f32) -> f32 {
     f32::from_bits(rounded(x) & 0xFFFF_0000)
 }
 
-/// Memory for numbers, as memory for pairs.
+/// Reinterprets memory for numbers as memory for pairs.
 pub fn as_pairs(numbers: &mut [f32]) -> &mut [Pair] {
     let (start, len) = (numbers.as_mut_ptr().cast(), numbers.len());
-    // SAFETY: both have 32 bits, the same alignment, and no value that is none.
+    // SAFETY: both types have 32 bits, the same alignment and no invalid values.
     unsafe { std::slice::from_raw_parts_mut(start, len) }
 }
 
-/// Pairs as single numbers, in the order of memory.
+/// Reinterprets pairs as single numbers, in the order of memory.
 #[inline(always)]
 fn halves(pairs: &mut [Pair]) -> &mut [u16] {
     let (start, len) = (pairs.as_mut_ptr().cast(), 2 * pairs.len());
-    // SAFETY: a pair is two numbers of 16 bits, no value of which is none, and aligned for them.
+    // SAFETY: a pair is two numbers of 16 bits without invalid values, and its alignment suffices.
     unsafe { std::slice::from_raw_parts_mut(start, len) }
 }
 
 kernel! {
-    /// `out[i] = (x[i], y[i])`, or `(x[i], 0)` where there is no `y`, as far as all of them reach.
+    /// `out[i] = (x[i], y[i])`, or `(x[i], 0)` without `y`. Stops at the end of the shortest slice.
     pub fn pair_rows(out: &mut [Pair], x: &[f32], y: Option<&[f32]>) {
         match y {
             Some(y) => {
@@ -59,17 +61,16 @@ kernel! {
 }
 
 kernel! {
-    /// `out[i] = (x[2 i], x[2 i + 1])`; the last pair of an odd number ends with 0.
+    /// `out[i] = (x[2 i], x[2 i + 1])`. If the length of `x` is odd, the last pair ends with 0.
     ///
     /// # Panics
-    /// When there are fewer pairs than needed.
+    /// When `out` is too short.
     pub fn pair_neighbours(out: &mut [Pair], x: &[f32]) {
         let out = &mut out[..x.len().div_ceil(2)];
         if let Some(last) = out.last_mut() {
             *last = 0;
         }
-        // One number after the other, which compilers turn into better code than taking neighbours
-        // apart.
+        // Compilers vectorise this loop over single numbers better than a loop over pairs.
         for (half, x) in halves(out).iter_mut().zip(x) {
             *half = (rounded(*x) >> 16) as u16;
         }
@@ -101,14 +102,15 @@ mod tests {
         for (x, expected) in cases {
             assert_eq!(round(x), expected, "{x}");
         }
-        // The payload of this NaN is in the lower half, and all bits above are 1.
+        // The second NaN has its payload in the lower half only; the third has all payload bits
+        // set.
         for nan in [f32::NAN, f32::from_bits(0x7F80_0001), f32::from_bits(0x7FFF_FFFF)] {
             assert!(round(nan).is_nan());
         }
     }
 
     #[test]
-    fn pairs_hold_both() {
+    fn pairs_hold_two_rounded_numbers() {
         let x: Vec<f32> = (0..37).map(|i| (i as f32).sin()).collect();
         let halves = |p: Pair| [f32::from_bits(p << 16), f32::from_bits(p & 0xFFFF_0000)];
         for isa in Isa::available() {

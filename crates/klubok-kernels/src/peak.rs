@@ -1,18 +1,18 @@
-//! The most that a core can multiply and add: a loop whose numbers never leave the registers.
+//! Peak rate of multiply-adds of a core, by a loop that keeps all numbers in registers.
 //!
-//! It is what a benchmark holds rates against, and a probe of how much of the machine is there at
-//! the moment.
+//! Benchmarks compare their rates with it, and use it to probe how much of the machine is
+//! available.
 
 use crate::isa::{Isa, Set};
 
-/// Sums beside each other: enough to fill the pipelines, few enough for 16 registers.
+/// Independent sums: enough to fill the pipelines, few enough for 16 registers.
 const SUMS: usize = 12;
 
-/// Multiplies and adds for `rounds` rounds. Returns how many floating-point operations that were,
-/// two for each pair, and a number that all of them went into.
+/// Multiplies and adds for `rounds` rounds. Returns the number of floating-point operations, two
+/// per multiply-add, and a result that depends on all of them.
 pub fn multiply_adds(isa: Isa, rounds: usize) -> (f64, f32) {
     let (lanes, sum) = match isa.set() {
-        // SAFETY: an `Isa` exists only where the machine has these instructions.
+        // SAFETY: an `Isa` exists only on machines with these instructions.
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => (16, unsafe { avx512(rounds) }),
         // SAFETY: as above.
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_is_done() {
+    fn every_operation_runs() {
         for isa in Isa::available() {
             let lanes = match isa.name() {
                 "avx512" => 16,
@@ -85,7 +85,7 @@ mod tests {
                 _ => 4,
             };
             let numbers = (lanes * SUMS) as f32;
-            // x ← x / 2 + 1 from 0: 1, 1.5, and in the end 2.
+            // x ← x / 2 + 1 from 0: 1, 1.5, ... converges to 2.
             for (rounds, value) in [(0, 0.0), (1, 1.0), (2, 1.5), (200, 2.0)] {
                 let (operations, sum) = multiply_adds(isa, rounds);
                 assert_eq!(operations, 2.0 * rounds as f64 * f64::from(numbers));

@@ -1,5 +1,5 @@
-//! Philox 4x32-10: random numbers by counting, without state (Salmon et al. 2011, "Parallel random
-//! numbers: as easy as 1, 2, 3").
+//! Philox 4x32-10, a counter-based random number generator without state (Salmon et al. 2011,
+//! "Parallel random numbers: as easy as 1, 2, 3").
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
@@ -9,7 +9,7 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 pub struct Key(pub [u32; 2]);
 
 impl Key {
-    /// The key of `stream` under `seed`: both are mixed by Philox itself.
+    /// Key of `stream` under `seed`, mixed by Philox itself.
     pub fn new(seed: u64, stream: u32) -> Self {
         let mixed = philox(Key([seed as u32, (seed >> 32) as u32]), [stream, 0, 0, 0]);
         Key([mixed[0], mixed[1]])
@@ -37,7 +37,7 @@ mod tests {
 
     /// The published test vectors of Random123 (`kat_vectors`, `philox4x32 10`).
     #[test]
-    fn published_vectors() {
+    fn matches_the_published_vectors() {
         assert_eq!(
             philox(Key([0, 0]), [0; 4]),
             [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]

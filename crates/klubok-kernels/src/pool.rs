@@ -1,10 +1,12 @@
-//! A fixed set of threads that share the tiles of a run; the caller is one of them.
+//! A thread pool. A run splits its work into tiles, which the workers and the caller share.
 //!
-//! Each thread has a share of the tiles, the same one in every run with so many: what it wrote of a
-//! tile is most likely still in its own cache, and that of another core may be far away. Who is
-//! done takes tiles from the shares of others, so who computes a tile depends on timing; what a
-//! tile computes does not. Between runs a thread watches for the next one for a few microseconds
-//! and then sleeps. A thread that wakes too late for a run is not waited for.
+//! Each thread starts with its own share of the tiles, the same share in every run with equally
+//! many tiles: the data of a tile is then most likely still in the cache of its core. Idle threads
+//! steal tiles from the shares of others. So timing decides which thread computes a tile, but not
+//! what the tile computes.
+//!
+//! Between runs a worker spins for a few microseconds, then sleeps. A run does not wait for workers
+//! that wake too late.
 
 use std::{
     any::Any,
@@ -30,42 +32,42 @@ use crate::{
     parts::Parts,
 };
 
-/// How long a thread watches for the next run before it sleeps.
-const WATCH: Duration = Duration::from_micros(20);
+/// Time that a worker spins before it sleeps.
+const SPIN_TIME: Duration = Duration::from_micros(20);
 
-/// Work of a tile that is shared, however few there are.
-pub const MUCH: usize = ALONE;
-/// A run of fewer multiply-adds than this is done by its caller alone: handing tiles over takes
-/// about a microsecond.
-const ALONE: usize = 60_000;
+/// Work per tile that makes the pool share any run of at least two tiles.
+pub const ALWAYS_SHARED: usize = MIN_SHARED_WORK;
+/// Work of a run, in multiply-adds, below which the caller computes it alone: handing over tiles
+/// takes about a microsecond.
+const MIN_SHARED_WORK: usize = 60_000;
 
-/// No system gives a process more threads; and of those inside a run, many more can be counted.
-const MOST: usize = 1 << 16;
-/// What there must be room for before a thread is started: its stack and what it sets up for
-/// itself. A thread that finds less ends the process before anybody can help.
-const ROOM: usize = 4 << 20;
+/// Limit of threads: more than any system allows a process, and far less than [`INSIDE`] counts.
+const MAX_THREADS: usize = 1 << 16;
+/// Memory that must be available before a thread starts, for its stack and its own setup. A thread
+/// that cannot allocate them aborts the process.
+const MIN_THREAD_MEMORY: usize = 4 << 20;
 
-/// State of the pool in one number: the run's number above, then whether it is open, then how many
-/// threads are inside.
+// Fields of `Shared::state`, from the lowest bit: number of threads inside the run, whether the run
+// is open, index of the run.
 const OPEN: u64 = 1 << 31;
 const INSIDE: u64 = OPEN - 1;
-const NUMBER: u64 = 1 << 32;
+const RUN: u64 = 1 << 32;
 
-/// Why there is no pool.
+/// The pool cannot start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotStarted {
-    /// The system gives no more threads.
+pub enum PoolError {
+    /// The system gives too few threads.
     Threads {
-        /// So many there were, the caller included; they have ended.
+        /// Threads available, the caller included. They have ended.
         got: usize,
-        /// So many were wanted.
+        /// Threads requested.
         wanted: usize,
     },
-    /// There is no memory for what threads have of their own.
+    /// The scratch memory of the threads does not fit.
     Memory(NoMemory),
 }
 
-impl fmt::Display for NotStarted {
+impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Threads { got, wanted } => write!(f, "{got} of {wanted} threads can be had"),
@@ -74,15 +76,15 @@ impl fmt::Display for NotStarted {
     }
 }
 
-impl Error for NotStarted {}
+impl Error for PoolError {}
 
-impl From<NoMemory> for NotStarted {
+impl From<NoMemory> for PoolError {
     fn from(none: NoMemory) -> Self {
         Self::Memory(none)
     }
 }
 
-/// Threads that wait for work.
+/// A fixed set of worker threads.
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
@@ -92,20 +94,20 @@ pub struct Pool {
 #[derive(Debug)]
 struct Shared {
     state: AtomicU64,
-    /// One a thread, the caller first: the next tile of its share.
+    /// Next tile of each share, one per thread, the caller first.
     next: Vec<Next>,
     job: UnsafeCell<Job>,
-    /// One a worker: it sleeps, or is about to.
+    /// One per worker: it sleeps or is about to.
     asleep: Vec<AtomicBool>,
-    /// One a thread, the caller first.
+    /// One per thread, the caller first.
     scratch: Vec<UnsafeCell<Buffer>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     stop: AtomicBool,
-    /// Without a core for every thread, watching only keeps others from working.
-    crowded: bool,
+    /// True with more threads than cores: spinning would only slow down other threads.
+    oversubscribed: bool,
 }
 
-/// On lines of its own, as processors fetch them: in twos.
+/// Alone on two cache lines, because processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Next(AtomicUsize);
@@ -116,23 +118,24 @@ struct Job {
     tiles: usize,
 }
 
-// SAFETY: `job` is written by the caller of `run` while no thread is inside, and read by threads
-// that entered; the task is `Sync` and outlives the run, because `run` returns only when no thread
-// is inside. Each `scratch` is used by the thread of its number alone.
+// SAFETY: the caller of `run` writes `job` while no thread is inside, and threads read it only
+// after they entered. The task is `Sync` and outlives the run, because `run` returns only when no
+// thread is inside. Only thread `i` uses `scratch[i]`.
 unsafe impl Sync for Shared {}
 // SAFETY: as above.
 unsafe impl Send for Shared {}
 
 impl Pool {
-    /// A pool of `threads` threads in all (at least 1), each with `scratch` numbers of its own.
+    /// Starts a pool of `threads` threads (at least 1), the caller included, each with `scratch`
+    /// numbers of scratch memory.
     ///
     /// # Errors
-    /// When the system has not so many threads or not the memory to give. None of the threads is
-    /// left then.
-    pub fn new(threads: usize, scratch: usize) -> Result<Self, NotStarted> {
+    /// When the system gives too few threads or too little memory. All started threads have ended
+    /// then.
+    pub fn new(threads: usize, scratch: usize) -> Result<Self, PoolError> {
         let wanted = threads.max(1);
-        if wanted > MOST {
-            return Err(NotStarted::Threads { got: 1, wanted });
+        if wanted > MAX_THREADS {
+            return Err(PoolError::Threads { got: 1, wanted });
         }
         let scratch: Result<Vec<_>, NoMemory> =
             (0..wanted).map(|_| Buffer::new(scratch).map(UnsafeCell::new)).collect();
@@ -145,12 +148,13 @@ impl Pool {
             scratch: scratch?,
             panic: Mutex::new(None),
             stop: AtomicBool::new(false),
-            crowded: thread::available_parallelism().is_ok_and(|cores| workers >= cores.get()),
+            oversubscribed: thread::available_parallelism()
+                .is_ok_and(|cores| workers >= cores.get()),
         });
-        // Whoever leaves with an error drops the pool, and so stops the threads that it has.
+        // Returning an error drops the pool, which stops its threads.
         let mut pool = Self { shared, workers: Vec::with_capacity(workers) };
         for worker in 0..workers {
-            let refused = NotStarted::Threads { got: pool.threads(), wanted };
+            let refused = PoolError::Threads { got: pool.threads(), wanted };
             pool.workers.push(start(&pool.shared, worker).map_err(|_| refused)?);
         }
         Ok(pool)
@@ -162,16 +166,17 @@ impl Pool {
     }
 
     /// Runs `task(tile, part, scratch)` once for each of `tiles`, with the tile's part of `parts`.
-    /// A tile takes about as long as `work` multiply-adds of a product; little work is not shared.
     ///
-    /// `scratch` belongs to the thread: what a tile finds in it is left over from others.
+    /// `work` estimates the cost of a tile in multiply-adds of a product. If the whole run is
+    /// small, the caller computes it alone. `scratch` belongs to the thread and holds whatever
+    /// other tiles left in it.
     ///
     /// # Panics
-    /// When a task does; the run is over by then, and of several panics one arrives here. When
-    /// there are more tiles than can be counted.
+    /// When a task panics, after the end of the run; of several panics, one propagates. When
+    /// `tiles` is so large that the counters could overflow.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "who gives parts away cannot give them twice"
+        reason = "a caller that moves its parts cannot pass them twice"
     )]
     pub fn run<P: Parts>(
         &mut self,
@@ -180,25 +185,25 @@ impl Pool {
         parts: P,
         task: impl Fn(usize, P::Part, &mut [f32]) + Sync,
     ) {
-        // Threads count past the last tile before they notice.
-        assert!(tiles <= usize::MAX - MOST, "more tiles than can be counted");
+        // Each thread may count once past the last tile.
+        assert!(tiles <= usize::MAX - MAX_THREADS, "more tiles than can be counted");
         let shared = &*self.shared;
         let task = |tile: usize, thread: usize| {
-            // SAFETY: the counters hand out each tile once, and only thread number `thread` uses
-            // its scratch.
+            // SAFETY: the counters hand out each tile once, and only thread `thread` uses its
+            // scratch.
             let (part, scratch) = unsafe { (parts.part(tile), shared.scratch(thread)) };
             task(tile, part, scratch);
         };
-        if tiles <= 1 || self.workers.is_empty() || tiles.saturating_mul(work) < ALONE {
+        if tiles <= 1 || self.workers.is_empty() || tiles.saturating_mul(work) < MIN_SHARED_WORK {
             (0..tiles).for_each(|tile| task(tile, 0));
             return;
         }
         self.open(&task, tiles);
         let result = catch_unwind(AssertUnwindSafe(|| shared.take_tiles(&task, tiles, 0)));
         shared.close();
-        // Of this run nothing may be left for the next one.
-        let of_worker = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (result.err(), of_worker) {
+        // Take the panic, so that the next run does not find it.
+        let from_worker = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (result.err(), from_worker) {
             (None, None) => {}
             (Some(panic), None) | (None, Some(panic)) => resume_unwind(panic),
             (Some(panic), Some(other)) => {
@@ -208,22 +213,23 @@ impl Pool {
         }
     }
 
+    /// Opens a run and wakes sleeping workers, as many as it can use.
     fn open(&self, task: &(dyn Fn(usize, usize) + Sync), tiles: usize) {
         let shared = &self.shared;
-        // SAFETY: only the lifetime is forgotten; `run` closes the run before the task ends.
+        // SAFETY: this changes only the lifetime, and `run` closes the run before the task ends.
         let task = unsafe {
             std::mem::transmute::<
                 &(dyn Fn(usize, usize) + Sync),
                 &'static (dyn Fn(usize, usize) + Sync),
             >(task)
         };
-        // SAFETY: no run is open and no thread inside, so nobody reads the job.
+        // SAFETY: no run is open and no thread is inside, so no thread reads the job.
         unsafe { *shared.job.get() = Job { task, tiles } };
         for (share, next) in shared.next.iter().enumerate().take(tiles) {
             next.0.store(shared.share(share, tiles).start, Ordering::Relaxed);
         }
-        let number = shared.state.load(Ordering::Relaxed) / NUMBER;
-        shared.state.store(number.wrapping_add(1).wrapping_mul(NUMBER) | OPEN, Ordering::SeqCst);
+        let run = shared.state.load(Ordering::Relaxed) / RUN;
+        shared.state.store(run.wrapping_add(1).wrapping_mul(RUN) | OPEN, Ordering::SeqCst);
         for (asleep, worker) in shared.asleep.iter().zip(&self.workers).take(tiles - 1) {
             if asleep.load(Ordering::SeqCst) && asleep.swap(false, Ordering::SeqCst) {
                 worker.thread().unpark();
@@ -232,15 +238,14 @@ impl Pool {
     }
 }
 
-/// Starts a worker, if there is room for it.
+/// Starts a worker after checking that its memory is available.
 fn start(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
-    drop(MmapMut::map_anon(ROOM)?);
+    drop(MmapMut::map_anon(MIN_THREAD_MEMORY)?);
     let shared = Arc::clone(shared);
     thread::Builder::new().name(format!("klubok-{}", worker + 1)).spawn(move || shared.work(worker))
 }
 
-/// Leaves a panic that nobody will hear of where it is: what it carries may panic again when it is
-/// dropped.
+/// Leaks the payload of a panic, because dropping it could panic again.
 fn forget(panic: Box<dyn Any + Send>) {
     mem::forget(panic);
 }
@@ -250,18 +255,18 @@ impl Drop for Pool {
         self.shared.stop.store(true, Ordering::SeqCst);
         for worker in self.workers.drain(..) {
             worker.thread().unpark();
-            // A worker catches the panics of its tasks and has none of its own.
+            // A worker catches the panics of its tasks, so `join` does not fail.
             let _ = worker.join();
         }
     }
 }
 
 impl Shared {
+    /// Main loop of a worker.
     fn work(&self, worker: usize) {
         let mut last = 0;
         while self.enter(worker, &mut last) {
-            // SAFETY: the run is open and this thread inside, so the job stays as it is and its
-            // task alive.
+            // SAFETY: this thread is inside the run, so the job does not change and its task lives.
             let (task, tiles) = unsafe {
                 let Job { task, tiles } = *self.job.get();
                 (&*task, tiles)
@@ -279,23 +284,25 @@ impl Shared {
         }
     }
 
+    /// Scratch memory of a thread.
+    ///
     /// # Safety
-    /// Only the thread of this number calls it, and keeps the result no longer than one tile.
-    #[expect(clippy::mut_from_ref, reason = "each thread has a buffer of its own")]
+    /// Only thread `thread` calls it, and keeps the result no longer than one tile.
+    #[expect(clippy::mut_from_ref, reason = "each thread has its own buffer")]
     unsafe fn scratch(&self, thread: usize) -> &mut [f32] {
         // SAFETY: by the contract.
         unsafe { &mut *self.scratch[thread].get() }
     }
 
-    /// Tiles of a share: there are as many shares as threads, or else as tiles.
+    /// Tiles of a share. The number of shares is the smaller one of threads and tiles.
     fn share(&self, share: usize, tiles: usize) -> Range<usize> {
         let shares = self.next.len().min(tiles);
-        // `share * tiles / shares`, where the product would wrap, too.
+        // `share * tiles / shares` without overflow.
         let begin = |share| tiles / shares * share + tiles % shares * share / shares;
         begin(share)..begin(share + 1)
     }
 
-    /// Takes the tiles of this thread's own share, then what is left of others.
+    /// Computes the tiles of the thread's own share, then steals from other shares.
     fn take_tiles(&self, task: &(dyn Fn(usize, usize) + Sync), tiles: usize, thread: usize) {
         let shares = self.next.len().min(tiles);
         for share in (thread..thread + shares).map(|share| share % shares) {
@@ -310,12 +317,12 @@ impl Shared {
         }
     }
 
-    /// Waits for a run after the one numbered `last` and enters it; false when the pool stops.
+    /// Waits for a run other than `last` and enters it. Returns false when the pool stops.
     fn enter(&self, worker: usize, last: &mut u64) -> bool {
         let mut since: Option<Instant> = None;
         loop {
             let state = self.state.load(Ordering::Acquire);
-            if state & OPEN != 0 && state / NUMBER != *last {
+            if state & OPEN != 0 && state / RUN != *last {
                 let entered = self.state.compare_exchange_weak(
                     state,
                     state + 1,
@@ -323,12 +330,14 @@ impl Shared {
                     Ordering::Relaxed,
                 );
                 if entered.is_ok() {
-                    *last = state / NUMBER;
+                    *last = state / RUN;
                     return true;
                 }
             } else if self.stop.load(Ordering::SeqCst) {
                 return false;
-            } else if since.get_or_insert_with(Instant::now).elapsed() < WATCH && !self.crowded {
+            } else if since.get_or_insert_with(Instant::now).elapsed() < SPIN_TIME
+                && !self.oversubscribed
+            {
                 spin_loop();
             } else {
                 self.sleep(worker, *last);
@@ -337,24 +346,26 @@ impl Shared {
         }
     }
 
+    /// Sleeps until a run after `last` opens or the pool stops.
     fn sleep(&self, worker: usize, last: u64) {
         self.asleep[worker].store(true, Ordering::SeqCst);
-        // A run opened before the store may not have seen it: look once more. One opened later
-        // wakes this thread.
+        // A run that opened before this store does not wake this thread, so check the state again.
+        // A run that opens later wakes it.
         let state = self.state.load(Ordering::SeqCst);
-        let open = state & OPEN != 0 && state / NUMBER != last;
+        let open = state & OPEN != 0 && state / RUN != last;
         if !open && !self.stop.load(Ordering::SeqCst) {
             thread::park();
         }
         self.asleep[worker].store(false, Ordering::SeqCst);
     }
 
-    /// Ends the run: no thread enters any more, and those inside are waited for.
+    /// Closes the run to further threads and waits for those inside.
     fn close(&self) {
         let mut state = self.state.fetch_and(!OPEN, Ordering::AcqRel);
         let mut since: Option<Instant> = None;
         while state & INSIDE != 0 {
-            if since.get_or_insert_with(Instant::now).elapsed() < WATCH && !self.crowded {
+            if since.get_or_insert_with(Instant::now).elapsed() < SPIN_TIME && !self.oversubscribed
+            {
                 spin_loop();
             } else {
                 thread::yield_now();
@@ -370,14 +381,16 @@ mod tests {
     use crate::parts::{Chunks, Columns};
 
     #[test]
-    fn every_tile_is_run_once() {
+    fn every_tile_runs_once() {
         for threads in [1, 2, 3, 8] {
             let mut pool = Pool::new(threads, 0).unwrap();
             assert_eq!(pool.threads(), threads);
             let mut counts = vec![0u32; 100];
             for tiles in (0..100).cycle().take(2000) {
                 counts.fill(0);
-                pool.run(tiles, MUCH, Chunks::new(&mut counts, 1), |_, count, _| count[0] += 1);
+                pool.run(tiles, ALWAYS_SHARED, Chunks::new(&mut counts, 1), |_, count, _| {
+                    count[0] += 1;
+                });
                 assert!(counts[..tiles].iter().all(|&c| c == 1), "{counts:?}");
                 assert!(counts[tiles..].iter().all(|&c| c == 0), "{counts:?}");
             }
@@ -385,51 +398,53 @@ mod tests {
     }
 
     #[test]
-    fn a_run_after_a_pause_wakes_the_workers() {
+    fn a_run_wakes_sleeping_workers() {
         let mut pool = Pool::new(3, 0).unwrap();
         for _ in 0..20 {
             thread::sleep(Duration::from_millis(1));
             let met = std::sync::Barrier::new(3);
-            pool.run(3, MUCH, (), |_, (), _| {
+            pool.run(3, ALWAYS_SHARED, (), |_, (), _| {
                 met.wait();
             });
         }
     }
 
     #[test]
-    fn a_thread_begins_with_its_own_share() {
+    fn a_thread_starts_with_its_own_share() {
         let mut pool = Pool::new(2, 0).unwrap();
         let caller = thread::current().id();
-        let mut who = vec![None; 6];
+        let mut owners = vec![None; 6];
         for _ in 0..100 {
             let met = std::sync::Barrier::new(2);
-            pool.run(6, MUCH, Chunks::new(&mut who, 1), |tile, who, _| {
+            pool.run(6, ALWAYS_SHARED, Chunks::new(&mut owners, 1), |tile, owner, _| {
                 if tile % 3 == 0 {
                     met.wait();
                 }
-                who[0] = Some(thread::current().id());
+                owner[0] = Some(thread::current().id());
             });
-            assert_eq!(who[0], Some(caller));
-            assert_ne!(who[3], Some(caller));
+            assert_eq!(owners[0], Some(caller));
+            assert_ne!(owners[3], Some(caller));
         }
     }
 
     #[test]
-    fn little_work_stays_with_the_caller() {
+    fn the_caller_computes_small_runs_alone() {
         let mut pool = Pool::new(3, 0).unwrap();
         let here = thread::current().id();
         for _ in 0..50 {
-            pool.run(9, ALONE / 10, (), |_, (), _| assert_eq!(thread::current().id(), here));
+            pool.run(9, MIN_SHARED_WORK / 10, (), |_, (), _| {
+                assert_eq!(thread::current().id(), here);
+            });
         }
     }
 
     #[test]
-    fn parts_are_the_tile_s_own() {
+    fn each_tile_gets_its_own_parts() {
         let mut pool = Pool::new(2, 0).unwrap();
         let mut matrix = vec![0.0; 5 * 10];
         let mut rows = vec![0; 7];
         let parts = (Columns::new(&mut matrix, 10, 4), Chunks::new(&mut rows, 3));
-        pool.run(3, MUCH, parts, |tile, (mut columns, rows), _| {
+        pool.run(3, ALWAYS_SHARED, parts, |tile, (mut columns, rows), _| {
             for row in 0..5 {
                 columns.row(row).fill(tile as f32);
             }
@@ -442,10 +457,10 @@ mod tests {
     }
 
     #[test]
-    fn scratch_is_the_thread_s_own() {
+    fn each_thread_has_its_own_scratch() {
         let mut pool = Pool::new(4, 1000).unwrap();
         let mut sums = vec![0.0; 64];
-        pool.run(64, MUCH, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
+        pool.run(64, ALWAYS_SHARED, Chunks::new(&mut sums, 1), |tile, sum, scratch| {
             scratch.fill(tile as f32);
             thread::yield_now();
             sum[0] = scratch.iter().sum();
@@ -454,30 +469,32 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
+    fn a_panic_reaches_the_caller_and_the_pool_survives() {
         for threads in [1, 2, 8] {
             let mut pool = Pool::new(threads, 0).unwrap();
             for bad in 0..20 {
                 let result = catch_unwind(AssertUnwindSafe(|| {
-                    pool.run(20, MUCH, (), |tile, (), _| assert!(tile != bad, "tile {tile}"));
+                    pool.run(20, ALWAYS_SHARED, (), |tile, (), _| {
+                        assert!(tile != bad, "tile {tile}");
+                    });
                 }));
                 let panic = result.expect_err("the panic was lost");
                 assert_eq!(*panic.downcast::<String>().unwrap(), format!("tile {bad}"));
             }
             let mut done = vec![false; 20];
-            pool.run(20, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
+            pool.run(20, ALWAYS_SHARED, Chunks::new(&mut done, 1), |_, done, _| done[0] = true);
             assert!(done.iter().all(|&d| d));
         }
     }
 
     #[test]
-    fn no_panic_is_left_for_the_next_run() {
+    fn a_panic_does_not_reach_the_next_run() {
         let mut pool = Pool::new(4, 0).unwrap();
         for _ in 0..50 {
-            // Each thread has a tile before any of them panics.
+            // Each thread takes a tile before any thread panics.
             let met = std::sync::Barrier::new(4);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(4, MUCH, (), |tile, (), _| {
+                pool.run(4, ALWAYS_SHARED, (), |tile, (), _| {
                     met.wait();
                     panic!("tile {tile}");
                 });
@@ -485,13 +502,13 @@ mod tests {
             let panic = result.expect_err("the panic was lost").downcast::<String>().unwrap();
             assert_eq!(*panic, "tile 0", "the caller's own comes first");
             let mut done = [0; 64];
-            pool.run(64, MUCH, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
+            pool.run(64, ALWAYS_SHARED, Chunks::new(&mut done, 1), |_, done, _| done[0] += 1);
             assert_eq!(done, [1; 64]);
         }
     }
 
     #[test]
-    fn a_panic_that_panics_when_dropped_ends_no_thread() {
+    fn a_panic_payload_that_panics_on_drop_kills_no_thread() {
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {
@@ -502,25 +519,27 @@ mod tests {
         for _ in 0..20 {
             let met = std::sync::Barrier::new(3);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(3, MUCH, (), |_, (), _| {
+                pool.run(3, ALWAYS_SHARED, (), |_, (), _| {
                     met.wait();
                     std::panic::panic_any(Bomb);
                 });
             }));
             forget(result.expect_err("the panic was lost"));
-            // All three are still there to meet.
+            // All three threads are alive: they meet at the barrier.
             let met = std::sync::Barrier::new(3);
-            pool.run(3, MUCH, (), |_, (), _| {
+            pool.run(3, ALWAYS_SHARED, (), |_, (), _| {
                 met.wait();
             });
         }
     }
 
     #[test]
-    fn shares_follow_each_other_however_many_tiles_there_are() {
+    fn shares_are_adjacent_for_any_number_of_tiles() {
         for threads in [2, 3, 5, 8] {
             let pool = Pool::new(threads, 0).unwrap();
-            for tiles in [2, 3, 7, 100, usize::MAX / 4 + 1, usize::MAX / 2 + 2, usize::MAX - MOST] {
+            for tiles in
+                [2, 3, 7, 100, usize::MAX / 4 + 1, usize::MAX / 2 + 2, usize::MAX - MAX_THREADS]
+            {
                 let mut end = 0;
                 for share in 0..threads.min(tiles) {
                     let share = pool.shared.share(share, tiles);
@@ -534,8 +553,8 @@ mod tests {
     }
 
     #[test]
-    fn no_tile_is_taken_twice_however_many_there_are() {
-        // As many tiles as made the last share begin where the first one does.
+    fn a_huge_run_hands_out_no_tile_twice() {
+        // With a naive `share * tiles / shares`, this count wraps: the last share starts at tile 0.
         let mut pool = Pool::new(5, 0).unwrap();
         let taken = Mutex::new(std::collections::BTreeSet::new());
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -546,23 +565,23 @@ mod tests {
             });
         }));
         let panic = result.unwrap_err();
-        let words = panic.downcast_ref::<&str>().copied();
-        assert_eq!(words, Some("enough"), "{:?}", panic.downcast_ref::<String>());
+        let message = panic.downcast_ref::<&str>().copied();
+        assert_eq!(message, Some("enough"), "{:?}", panic.downcast_ref::<String>());
     }
 
     #[test]
     #[should_panic(expected = "more tiles than can be counted")]
-    fn more_tiles_than_can_be_counted_are_refused() {
-        Pool::new(2, 0).unwrap().run(usize::MAX, MUCH, (), |_, (), _| ());
+    fn too_many_tiles_panic() {
+        Pool::new(2, 0).unwrap().run(usize::MAX, ALWAYS_SHARED, (), |_, (), _| ());
     }
 
     #[test]
-    fn what_no_system_gives_is_refused() {
-        for wanted in [MOST + 1, usize::MAX] {
+    fn impossible_thread_counts_and_scratch_sizes_are_errors() {
+        for wanted in [MAX_THREADS + 1, usize::MAX] {
             let refused = Pool::new(wanted, 0).err();
-            assert_eq!(refused, Some(NotStarted::Threads { got: 1, wanted }));
+            assert_eq!(refused, Some(PoolError::Threads { got: 1, wanted }));
         }
         let refused = Pool::new(2, usize::MAX).err();
-        assert_eq!(refused, Some(NotStarted::Memory(NoMemory { bytes: usize::MAX })));
+        assert_eq!(refused, Some(PoolError::Memory(NoMemory { bytes: usize::MAX })));
     }
 }

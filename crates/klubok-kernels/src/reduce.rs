@@ -1,10 +1,11 @@
-//! Sums in fixed lanes: the order depends on the length alone.
+//! Sums in fixed lanes: the order of a sum depends only on its length.
 
 use crate::isa::kernel;
 
+/// Partial sums.
 const LANES: usize = 8;
 
-/// `Σ f(x, y)` in f64: element `i` is added in lane `i % 8`, and the lanes are added pairwise.
+/// `Σ f(x, y)` in f64. Element `i` is added in lane `i % 8`, then the lanes are added pairwise.
 #[inline(always)]
 pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
@@ -23,8 +24,8 @@ pub(crate) fn sum_of(x: &[f32], y: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 kernel! {
-    /// `Σ x` over the first `len` of every row, which are `stride` apart, as f32; added to what is
-    /// there if `add`.
+    /// `Σ x` over the first `len` values of every row, as f32. Rows are `stride` apart. If `add`,
+    /// adds to the old `sums`.
     pub fn row_sums(sums: &mut [f32], x: &[f32], stride: usize, len: usize, add: bool) {
         for (sum, x) in sums.iter_mut().zip(x.chunks(stride)) {
             let before = if add { *sum } else { 0.0 };
@@ -53,7 +54,7 @@ mod tests {
     use crate::isa::Isa;
 
     #[test]
-    fn every_row_has_its_sum() {
+    fn row_sums_write_or_add() {
         for isa in Isa::available() {
             let mut sums = [9.0; 3];
             row_sums(isa, &mut sums, &[1.0, 2.0, 50.0, 3.0, 4.0, 50.0], 3, 2, false);

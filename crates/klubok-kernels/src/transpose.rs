@@ -1,9 +1,9 @@
-//! Transposing matrices of 32-bit numbers: between rows of one feature, samples side by side, and
-//! panels of 16 features.
+//! Transposes matrices of 32-bit numbers, from rows `[features][samples]` to panels of 16 features
+//! and back.
 //!
-//! A panel holds 16 features: `panel[sample * 16 + feature]`. It is what the gradient of a weight
-//! reads, 16 inputs in the lanes of a vector; rows are what the forward pass reads, 16 samples in
-//! the lanes.
+//! A panel holds 16 features: `panel[sample * 16 + feature]`. The forward pass reads rows, with 16
+//! samples in the lanes of a vector. The gradient of a weight reads panels, with 16 inputs in the
+//! lanes.
 
 use crate::{
     buffer::Number,
@@ -11,13 +11,13 @@ use crate::{
     parts::ColumnBlock,
 };
 
-/// Numbers of 32 bits.
+/// Types of 32 bits.
 pub trait Word: Number {}
 impl Word for f32 {}
 impl Word for u32 {}
 
-/// Writes `out[column][row] = x[row][column]` for a matrix of `rows` x `columns`; rows of `x` are
-/// `x_stride` apart, those of `out` `out_stride`.
+/// Writes `out[column][row] = x[row][column]` for a matrix of `rows` x `columns`. Rows of `x` are
+/// `x_stride` apart, rows of `out` are `out_stride` apart.
 ///
 /// # Panics
 /// When a slice is too short for the matrix.
@@ -33,19 +33,19 @@ pub fn transpose<T: Word>(
     if rows == 0 || columns == 0 {
         return;
     }
-    assert!(reach(columns, out_stride, rows) <= out.len(), "result too short");
-    assert!(reach(rows, x_stride, columns) <= x.len(), "matrix too short");
-    // SAFETY: both were checked.
+    assert!(extent(columns, out_stride, rows) <= out.len(), "result too short");
+    assert!(extent(rows, x_stride, columns) <= x.len(), "matrix too short");
+    // SAFETY: the sizes are checked.
     unsafe {
         let (to, from) = (out.as_mut_ptr().cast(), x.as_ptr().cast());
         squares(isa, to, out_stride, from, x_stride, rows, columns);
     }
 }
 
-/// The same into some columns of a matrix, from row number `first` of it on.
+/// As [`transpose`], into a block of columns of a matrix, from its row `first` on.
 ///
 /// # Panics
-/// When they are too few, or `x` is too short.
+/// When the block or `x` is too small.
 pub fn transpose_into<T: Word>(
     isa: Isa,
     out: &mut ColumnBlock<'_, T>,
@@ -59,18 +59,20 @@ pub fn transpose_into<T: Word>(
         return;
     }
     let (to, out_stride) = out.corner(first, columns, rows);
-    assert!(reach(rows, x_stride, columns) <= x.len(), "matrix too short");
-    // SAFETY: both were checked.
+    assert!(extent(rows, x_stride, columns) <= x.len(), "matrix too short");
+    // SAFETY: the sizes are checked.
     unsafe { squares(isa, to.cast(), out_stride, x.as_ptr().cast(), x_stride, rows, columns) }
 }
 
 /// Length of `n` rows that are `stride` apart, the last one `width` long.
-fn reach(n: usize, stride: usize, width: usize) -> usize {
+fn extent(n: usize, stride: usize, width: usize) -> usize {
     (n - 1).saturating_mul(stride).saturating_add(width)
 }
 
+/// Transposes in squares of 16 or 8, and the rest number by number.
+///
 /// # Safety
-/// The matrix and its result can be read and written.
+/// The matrix is readable and the result is writable.
 unsafe fn squares(
     isa: Isa,
     to: *mut u32,
@@ -87,7 +89,7 @@ unsafe fn squares(
         Set::Avx2 => 8,
         Set::Portable => 1,
     };
-    let side = |left: usize, most: usize| match left.min(most) {
+    let side = |remaining: usize, limit: usize| match remaining.min(limit) {
         16.. => 16,
         8.. => 8,
         _ => 1,
@@ -102,8 +104,8 @@ unsafe fn squares(
                 break;
             }
             for row in (row..row + high).step_by(side) {
-                // SAFETY: the square lies within both matrices; an `Isa` exists only where the
-                // machine has it.
+                // SAFETY: the square lies within both matrices; an `Isa` exists only on machines
+                // that have it.
                 #[cfg(target_arch = "x86_64")]
                 unsafe {
                     let to = to.add(column * out_stride + row);
@@ -126,8 +128,8 @@ unsafe fn squares(
     }
 }
 
-/// 16 x 16 in four rounds: round `R` swaps, in every square of side 2d with d = 2ᴿ, the two of side
-/// d off its diagonal.
+/// Squares of 16 x 16, in four rounds. With d = 2ᴿ, round `R` splits the matrix into squares of
+/// side 2d and swaps the two off-diagonal squares of side d in each.
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod wide {
     use std::arch::x86_64::{
@@ -135,9 +137,10 @@ pub(crate) mod wide {
         _mm512_storeu_epi32,
     };
 
-    // Lane `c` of the upper and of the lower row after each round: 0 to 15 are the upper one's
-    // lanes, 16 to 31 the lower's.
+    /// Source of each lane of the upper row after each round: 0 to 15 are lanes of the upper row,
+    /// 16 to 31 lanes of the lower row.
     const UPPER: [[i32; 16]; 4] = lanes(false);
+    /// The same for the lower row.
     const LOWER: [[i32; 16]; 4] = lanes(true);
 
     const fn lanes(lower: bool) -> [[i32; 16]; 4] {
@@ -160,7 +163,7 @@ pub(crate) mod wide {
         all
     }
 
-    // The number of the round is a constant so that all rows stay in registers.
+    /// One round. `R` is a constant so that all rows stay in registers.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn round<const R: usize>(rows: &mut [__m512i; 16]) {
@@ -177,10 +180,10 @@ pub(crate) mod wide {
         }
     }
 
-    /// Turns a square of 16 rows.
+    /// Transposes a square of 16 rows in registers.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(crate) fn turn(rows: &mut [__m512i; 16]) {
+    pub(crate) fn transpose16(rows: &mut [__m512i; 16]) {
         round::<0>(rows);
         round::<1>(rows);
         round::<2>(rows);
@@ -188,7 +191,7 @@ pub(crate) mod wide {
     }
 
     /// # Safety
-    /// 16 rows of 16 numbers can be read and written.
+    /// 16 rows of 16 numbers are readable and writable.
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn avx512(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usize) {
         let mut rows: [__m512i; 16] = [_mm512_setzero_si512(); 16];
@@ -196,7 +199,7 @@ pub(crate) mod wide {
             // SAFETY: by the contract.
             *row = unsafe { _mm512_loadu_epi32(x.add(i * x_stride).cast()) };
         }
-        turn(&mut rows);
+        transpose16(&mut rows);
         for (i, row) in rows.iter().enumerate() {
             // SAFETY: by the contract.
             unsafe { _mm512_storeu_epi32(out.add(i * out_stride).cast(), *row) };
@@ -204,10 +207,10 @@ pub(crate) mod wide {
     }
 }
 
-/// 8 x 8: pairs of rows are interleaved, then pairs of pairs, then halves are swapped.
+/// Transposes 8 x 8: interleaves pairs of rows, then pairs of pairs, then swaps halves.
 ///
 /// # Safety
-/// 8 rows of 8 numbers can be read and written.
+/// 8 rows of 8 numbers are readable and writable.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 unsafe fn avx2(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usize) {
@@ -227,7 +230,7 @@ unsafe fn avx2(out: *mut u32, out_stride: usize, x: *const u32, x_stride: usize)
             pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
             pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
         }
-        // Column `i` of four rows, in the lower half, and column `4 + i` of them in the upper half.
+        // Four rows of column `i` in the lower half, and of column `4 + i` in the upper half.
         let mut fours = pairs;
         for i in [0, 4] {
             fours[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
@@ -254,7 +257,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_finds_its_place(rows in 0usize..50, columns in 0usize..50, gap in 0usize..3) {
+        fn transposes_matrices_of_any_size(rows in 0usize..50, columns in 0usize..50, gap in 0usize..3) {
             let (x_stride, out_stride) = (columns + gap, rows + 2 * gap);
             let x: Vec<f32> = (0..rows * x_stride).map(|i| i as f32).collect();
             for isa in Isa::available() {
@@ -270,12 +273,12 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_a_matrix_are_a_result() {
+    fn transposes_into_columns_of_a_matrix() {
         let (rows, columns, stride) = (20, 35, 50);
         let x: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
         for isa in Isa::available() {
             let mut matrix = vec![-1.0; 40 * stride];
-            // SAFETY: this part alone is taken.
+            // SAFETY: no other part is taken.
             let mut part = unsafe { Columns::new(&mut matrix, stride, 24).part(1) };
             transpose_into(isa, &mut part, 3, &x, columns, rows, columns);
             for (at, &out) in matrix.iter().enumerate() {
@@ -289,16 +292,16 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no such corner")]
-    fn a_first_row_that_wraps_is_refused() {
+    fn a_first_row_that_overflows_panics() {
         let mut matrix = vec![0.0; 64 * 16];
-        // SAFETY: this part alone is taken.
+        // SAFETY: no other part is taken.
         let mut part = unsafe { Columns::new(&mut matrix, 16, 16).part(0) };
         transpose_into(Isa::best(), &mut part, usize::MAX - 15, &[1.0; 16 * 16], 16, 16, 16);
     }
 
     #[test]
     #[should_panic(expected = "result too short")]
-    fn short_results_are_refused() {
+    fn short_results_panic() {
         transpose(Isa::best(), &mut [0u32; 5], 2, &[0; 6], 3, 2, 3);
     }
 }

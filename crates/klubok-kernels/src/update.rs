@@ -1,76 +1,79 @@
-//! Update rules in one pass over a parameter: decay, rule, and what the update measured.
+//! Update rules in one pass over a parameter: weight decay, rule and measurements.
 //!
 //! `w ← shrink · w`, then with `g` scaled by `clip`:
-//! - plain: `w ← w - rate · g`;
-//! - momentum: `v ← keep · v + g`, `w ← w - rate · v`, or with Nesterov `w ← w - rate (g + keep ·
-//!   v)`;
-//! - RMSProp: `s ← keep · s + take · g²`, `u = g / (√s + ε)`, `w ← w - rate · u`, with momentum
-//!   through a velocity;
-//! - Adam: `m ← keep₁ m + take₁ g`, `s ← keep₂ s + take₂ g²`, `w ← w - rate · m / (root · √s + ε)`,
-//!   where `rate` and `root` hold the bias corrections of the step.
+//!
+//! - Plain: `w ← w - step_size · g`.
+//! - Momentum: `v ← momentum · v + g`, `w ← w - step_size · v`, or with Nesterov
+//!   `w ← w - step_size (g + momentum · v)`.
+//! - RMSProp: `s ← decay · s + (1 - decay) g²`, `u = g / (√s + ε)`, `w ← w - step_size · u`, or
+//!   with momentum `v ← momentum · v + u`, `w ← w - step_size · v`.
+//! - Adam: `m ← β₁ m + (1 - β₁) g`, `s ← β₂ s + (1 - β₂) g²`,
+//!   `w ← w - step_size · m / (root_correction · √s + ε)`. With bias correction in step `t`,
+//!   `step_size = learning_rate / (1 - β₁ᵗ)` and `root_correction = 1 / √(1 - β₂ᵗ)`.
 
 use crate::{isa::kernel, reduce::sum_of};
 
-/// Sums are kept in f32 over this many values, then in f64.
+/// Values whose sum is in f32; the sum of these sums is in f64.
 const BLOCK: usize = 256;
+/// Partial sums.
 const LANES: usize = 16;
 
-/// How a parameter moves in one step.
+/// The update of a parameter in one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
-    /// The rule, with the settings of this step.
+pub struct UpdateStep {
+    /// The rule.
     pub rule: Rule,
-    /// Length of the step.
-    pub rate: f32,
-    /// Factor of the parameter before the rule: 1 without decoupled decay.
+    /// Learning rate, with Adam's bias correction of the mean.
+    pub step_size: f32,
+    /// Factor of the parameter before the rule; 1 without decoupled weight decay.
     pub shrink: f32,
-    /// Factor of the gradient: 1 without clipping.
+    /// Factor of the gradient; 1 without clipping.
     pub clip: f32,
 }
 
-/// An update rule. `keep` is the share of a moment that stays, `take` that of what is new.
+/// An update rule with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
-    /// Gradient descent.
+    /// Plain gradient descent.
     Plain,
-    /// With a velocity.
+    /// Gradient descent with momentum.
     Momentum {
-        /// Share of the velocity that stays.
-        keep: f32,
-        /// Look ahead.
+        /// Decay of the velocity.
+        momentum: f32,
+        /// Nesterov's variant.
         nesterov: bool,
     },
-    /// Over the root of the mean square.
+    /// RMSProp.
     RmsProp {
-        /// Share of the mean square that stays.
-        keep: f32,
-        /// Share of the new square.
-        take: f32,
+        /// Decay of the mean square.
+        decay: f32,
+        /// `1 - decay`, rounded once.
+        one_minus_decay: f32,
         /// Added to the root.
         epsilon: f32,
-        /// Share of the velocity that stays, if there is one.
+        /// Decay of the velocity, if there is one.
         momentum: Option<f32>,
     },
-    /// Mean over the root of the mean square.
+    /// Adam.
     Adam {
-        /// Shares of mean and mean square that stay.
-        keep: [f32; 2],
-        /// Shares of the new gradient and square.
-        take: [f32; 2],
+        /// Decay of mean and mean square.
+        beta: [f32; 2],
+        /// `1 - beta`, rounded once.
+        one_minus_beta: [f32; 2],
         /// Added to the root.
         epsilon: f32,
-        /// Corrects the root for the start at zero: `1 / √(1 - β₂ᵗ)`.
-        root: f32,
+        /// Bias correction of the root: `1 / √(1 - β₂ᵗ)`.
+        root_correction: f32,
     },
 }
 
 kernel! {
-    /// Adds the slope of `l1 Σ|w| + l2/2 Σw²` to the gradient, 0 for `|w|` at 0. Returns this
-    /// penalty.
-    pub fn penalise(g: &mut [f32], w: &[f32], l1: f32, l2: f32) -> f64 {
-        for (g, w) in g.iter_mut().zip(w) {
+    /// Returns the penalty `l1 Σ|w| + l2/2 Σw²` and adds its gradient to `dw`; `|w|` has slope 0 at
+    /// 0.
+    pub fn penalise(dw: &mut [f32], w: &[f32], l1: f32, l2: f32) -> f64 {
+        for (dw, w) in dw.iter_mut().zip(w) {
             let sign = if *w > 0.0 { l1 } else if *w < 0.0 { -l1 } else { 0.0 };
-            *g = *g + sign + l2 * *w;
+            *dw = *dw + sign + l2 * *w;
         }
         let (l1, l2) = (f64::from(l1), f64::from(l2));
         sum_of(w, w, |w, _| l1 * w.abs() + l2 / 2.0 * w * w)
@@ -78,65 +81,66 @@ kernel! {
 }
 
 kernel! {
-    /// Moves `w` along `g`; `first` and `second` are the rule's moments, in its order, empty where
-    /// it has fewer. Returns `Σ (w_new - w)²` and `Σ w_new²`, zeros unless it is to `measure`.
+    /// Updates `w` by the gradient `g`. `first` and `second` are the moments of the rule, in its
+    /// order; those it lacks are empty. Returns `Σ (w_new - w)²` and `Σ w_new²` if `measure`, else
+    /// zeros.
     ///
     /// # Panics
     /// When the slices differ in length or are not a multiple of 16.
     pub fn update(
-        change: Change,
+        step: UpdateStep,
         w: &mut [f32],
         g: &[f32],
         first: &mut [f32],
         second: &mut [f32],
         measure: bool,
     ) -> (f64, f64) {
-        let Change { rule, rate, shrink, clip } = change;
+        let UpdateStep { rule, step_size, shrink, clip } = step;
         match rule {
-            // Of so short a rule compilers unroll the 16 lanes of a chunk into single numbers,
-            // which takes several times as long.
+            // A plain loop: in `each`, compilers unroll so short a rule into scalar code, which is
+            // several times slower.
             Rule::Plain if !measure => {
                 assert_eq!(w.len(), g.len(), "a gradient for each value");
-                w.iter_mut().zip(g).for_each(|(w, g)| *w = *w * shrink - rate * (*g * clip));
+                w.iter_mut().zip(g).for_each(|(w, g)| *w = *w * shrink - step_size * (*g * clip));
                 (0.0, 0.0)
             }
             Rule::Plain => each(measure, w, g, [], |w, g, []| {
-                (w * shrink - rate * (g * clip), [])
+                (w * shrink - step_size * (g * clip), [])
             }),
-            Rule::Momentum { keep, nesterov: false } => each(measure, w, g, [first], |w, g, [v]| {
-                let v = keep * v + g * clip;
-                (w * shrink - rate * v, [v])
+            Rule::Momentum { momentum, nesterov: false } => each(measure, w, g, [first], |w, g, [v]| {
+                let v = momentum * v + g * clip;
+                (w * shrink - step_size * v, [v])
             }),
-            Rule::Momentum { keep, nesterov: true } => each(measure, w, g, [first], |w, g, [v]| {
+            Rule::Momentum { momentum, nesterov: true } => each(measure, w, g, [first], |w, g, [v]| {
                 let g = g * clip;
-                let v = keep * v + g;
-                (w * shrink - rate * (g + keep * v), [v])
+                let v = momentum * v + g;
+                (w * shrink - step_size * (g + momentum * v), [v])
             }),
-            Rule::RmsProp { keep, take, epsilon, momentum: None } => each(measure, w, g, [first], |w, g, [s]| {
+            Rule::RmsProp { decay, one_minus_decay, epsilon, momentum: None } => each(measure, w, g, [first], |w, g, [s]| {
                 let g = g * clip;
-                let s = keep * s + take * g * g;
-                (w * shrink - rate * (g / (s.sqrt() + epsilon)), [s])
+                let s = decay * s + one_minus_decay * g * g;
+                (w * shrink - step_size * (g / (s.sqrt() + epsilon)), [s])
             }),
-            Rule::RmsProp { keep, take, epsilon, momentum: Some(momentum) } => {
+            Rule::RmsProp { decay, one_minus_decay, epsilon, momentum: Some(momentum) } => {
                 each(measure, w, g, [first, second], |w, g, [s, v]| {
                     let g = g * clip;
-                    let s = keep * s + take * g * g;
+                    let s = decay * s + one_minus_decay * g * g;
                     let v = momentum * v + g / (s.sqrt() + epsilon);
-                    (w * shrink - rate * v, [s, v])
+                    (w * shrink - step_size * v, [s, v])
                 })
             }
-            Rule::Adam { keep, take, epsilon, root } => each(measure, w, g, [first, second], |w, g, [m, s]| {
+            Rule::Adam { beta, one_minus_beta, epsilon, root_correction } => each(measure, w, g, [first, second], |w, g, [m, s]| {
                 let g = g * clip;
-                let m = keep[0] * m + take[0] * g;
-                let s = keep[1] * s + take[1] * g * g;
-                (w * shrink - rate * (m / (root * s.sqrt() + epsilon)), [m, s])
+                let m = beta[0] * m + one_minus_beta[0] * g;
+                let s = beta[1] * s + one_minus_beta[1] * g * g;
+                (w * shrink - step_size * (m / (root_correction * s.sqrt() + epsilon)), [m, s])
             }),
         }
     }
 }
 
 kernel! {
-    /// `Σ g²` with the sums of [`update`]: f32 in lanes within 256 values, f64 beyond.
+    /// `Σ g²`, summed as in [`update`]: in f32 lanes over 256 values, then in f64.
     ///
     /// # Panics
     /// When the length is not a multiple of 16.
@@ -155,6 +159,7 @@ kernel! {
     }
 }
 
+/// Applies `rule` to every value of a parameter and its moments.
 #[inline(always)]
 fn each<const M: usize>(
     measure: bool,
@@ -179,9 +184,9 @@ fn each_measured<const M: usize, const MEASURE: bool>(
 ) -> (f64, f64) {
     assert_eq!(w.len(), g.len(), "a gradient for each value");
     assert!(moments.iter().all(|m| m.len() == w.len()), "a moment for each value");
-    let (mut moved, mut size) = (0.0, 0.0);
+    let (mut update_sq, mut value_sq) = (0.0, 0.0);
     for (block, (w, g)) in w.chunks_mut(BLOCK).zip(g.chunks(BLOCK)).enumerate() {
-        let (mut moved_lanes, mut size_lanes) = ([0.0; LANES], [0.0; LANES]);
+        let (mut update_lanes, mut value_lanes) = ([0.0; LANES], [0.0; LANES]);
         for (chunk, (w, g)) in chunks_mut(w).iter_mut().zip(chunks(g)).enumerate() {
             let from = block * BLOCK + chunk * LANES;
             let mut old = [[0.0; LANES]; M];
@@ -194,21 +199,21 @@ fn each_measured<const M: usize, const MEASURE: bool>(
                 for m in 0..M {
                     new[m][i] = moment[m];
                 }
-                let step = value - w[i];
+                let change = value - w[i];
                 w[i] = value;
                 if MEASURE {
-                    moved_lanes[i] += step * step;
-                    size_lanes[i] += value * value;
+                    update_lanes[i] += change * change;
+                    value_lanes[i] += value * value;
                 }
             }
             for (new, moment) in new.iter().zip(&mut moments) {
                 moment[from..from + LANES].copy_from_slice(new);
             }
         }
-        moved += f64::from(pairwise(moved_lanes));
-        size += f64::from(pairwise(size_lanes));
+        update_sq += f64::from(pairwise(update_lanes));
+        value_sq += f64::from(pairwise(value_lanes));
     }
-    (moved, size)
+    (update_sq, value_sq)
 }
 
 #[inline(always)]
@@ -225,6 +230,7 @@ fn chunks_mut(x: &mut [f32]) -> &mut [[f32; LANES]] {
     chunks
 }
 
+/// Sum of the lanes, added pairwise.
 #[inline(always)]
 fn pairwise(mut lanes: [f32; LANES]) -> f32 {
     let mut half = LANES / 2;
@@ -245,42 +251,51 @@ mod tests {
     use crate::isa::Isa;
 
     fn rules() -> [Rule; 6] {
+        let rmsprop = |momentum| {
+            let (decay, one_minus_decay, epsilon) = (0.99, 0.01, 1e-3);
+            Rule::RmsProp { decay, one_minus_decay, epsilon, momentum }
+        };
         [
             Rule::Plain,
-            Rule::Momentum { keep: 0.9, nesterov: false },
-            Rule::Momentum { keep: 0.9, nesterov: true },
-            Rule::RmsProp { keep: 0.99, take: 0.01, epsilon: 1e-3, momentum: None },
-            Rule::RmsProp { keep: 0.99, take: 0.01, epsilon: 1e-3, momentum: Some(0.5) },
-            Rule::Adam { keep: [0.9, 0.99], take: [0.1, 0.01], epsilon: 1e-3, root: 1.25 },
+            Rule::Momentum { momentum: 0.9, nesterov: false },
+            Rule::Momentum { momentum: 0.9, nesterov: true },
+            rmsprop(None),
+            rmsprop(Some(0.5)),
+            Rule::Adam {
+                beta: [0.9, 0.99],
+                one_minus_beta: [0.1, 0.01],
+                epsilon: 1e-3,
+                root_correction: 1.25,
+            },
         ]
     }
 
-    /// One value in f64, from the formulas above.
-    fn plain(change: Change, w: f64, g: f64, a: f64, b: f64) -> (f64, f64, f64) {
+    /// One value with moments `a` and `b` in f64, by the formulas above.
+    fn reference(step: UpdateStep, w: f64, g: f64, a: f64, b: f64) -> (f64, f64, f64) {
         let wide = f64::from;
-        let (rate, g) = (wide(change.rate), g * wide(change.clip));
-        let w = w * wide(change.shrink);
-        match change.rule {
-            Rule::Plain => (w - rate * g, a, b),
-            Rule::Momentum { keep, nesterov } => {
-                let v = wide(keep) * a + g;
-                (w - rate * if nesterov { g + wide(keep) * v } else { v }, v, b)
+        let (step_size, g) = (wide(step.step_size), g * wide(step.clip));
+        let w = w * wide(step.shrink);
+        match step.rule {
+            Rule::Plain => (w - step_size * g, a, b),
+            Rule::Momentum { momentum, nesterov } => {
+                let v = wide(momentum) * a + g;
+                (w - step_size * if nesterov { g + wide(momentum) * v } else { v }, v, b)
             }
-            Rule::RmsProp { keep, take, epsilon, momentum } => {
-                let s = wide(keep) * a + wide(take) * g * g;
+            Rule::RmsProp { decay, one_minus_decay, epsilon, momentum } => {
+                let s = wide(decay) * a + wide(one_minus_decay) * g * g;
                 let u = g / (s.sqrt() + wide(epsilon));
                 match momentum {
-                    None => (w - rate * u, s, b),
+                    None => (w - step_size * u, s, b),
                     Some(momentum) => {
                         let v = wide(momentum) * b + u;
-                        (w - rate * v, s, v)
+                        (w - step_size * v, s, v)
                     }
                 }
             }
-            Rule::Adam { keep, take, epsilon, root } => {
-                let m = wide(keep[0]) * a + wide(take[0]) * g;
-                let s = wide(keep[1]) * b + wide(take[1]) * g * g;
-                (w - rate * m / (wide(root) * s.sqrt() + wide(epsilon)), m, s)
+            Rule::Adam { beta, one_minus_beta, epsilon, root_correction } => {
+                let m = wide(beta[0]) * a + wide(one_minus_beta[0]) * g;
+                let s = wide(beta[1]) * b + wide(one_minus_beta[1]) * g * g;
+                (w - step_size * m / (wide(root_correction) * s.sqrt() + wide(epsilon)), m, s)
             }
         }
     }
@@ -294,31 +309,31 @@ mod tests {
         fn every_rule_agrees_with_f64(chunks in 0usize..40, clip in 0.1f32..1.0, shrink in 0.9f32..1.0) {
             let len = chunks * LANES;
             for rule in rules() {
-                let change = Change { rule, rate: 0.1, shrink, clip };
+                let step = UpdateStep { rule, step_size: 0.1, shrink, clip };
                 let (w, g) = (numbers(len, 0.7), numbers(len, 0.31));
                 let a = numbers(len, 0.11).iter().map(|x| x.abs()).collect::<Vec<_>>();
                 let b = numbers(len, 0.13).iter().map(|x| x.abs()).collect::<Vec<_>>();
                 let mut results = vec![];
                 for isa in Isa::available() {
                     let (mut w, mut a, mut b) = (w.clone(), a.clone(), b.clone());
-                    let mut unseen = (w.clone(), a.clone(), b.clone());
-                    let sums = update(isa, change, &mut w, &g, &mut a, &mut b, true);
-                    let none = update(isa, change, &mut unseen.0, &g, &mut unseen.1, &mut unseen.2, false);
-                    prop_assert_eq!((&unseen.0, &unseen.1, &unseen.2, none), (&w, &a, &b, (0.0, 0.0)));
+                    let mut unmeasured = (w.clone(), a.clone(), b.clone());
+                    let sums = update(isa, step, &mut w, &g, &mut a, &mut b, true);
+                    let none = update(isa, step, &mut unmeasured.0, &g, &mut unmeasured.1, &mut unmeasured.2, false);
+                    prop_assert_eq!((&unmeasured.0, &unmeasured.1, &unmeasured.2, none), (&w, &a, &b, (0.0, 0.0)));
                     results.push((w, a, b, sums, squares(isa, &g)));
                 }
                 prop_assert!(results.windows(2).all(|r| r[0] == r[1]), "{:?}", rule);
-                let (new_w, new_a, new_b, (moved, size), gradient) = &results[0];
+                let (new_w, new_a, new_b, (update_sq, value_sq), gradient_sq) = &results[0];
                 let (mut sums, close) = ([0.0; 3], |got: f32, expected: f64| (f64::from(got) - expected).abs() < 1e-5);
                 for i in 0..len {
                     let wide = |x: &[f32]| f64::from(x[i]);
-                    let (value, first, second) = plain(change, wide(&w), wide(&g), wide(&a), wide(&b));
+                    let (value, first, second) = reference(step, wide(&w), wide(&g), wide(&a), wide(&b));
                     prop_assert!(close(new_w[i], value) && close(new_a[i], first) && close(new_b[i], second), "{:?}", rule);
                     sums[0] += (value - wide(&w)).powi(2);
                     sums[1] += value * value;
                     sums[2] += wide(&g).powi(2);
                 }
-                for (got, expected) in [*moved, *size, *gradient].into_iter().zip(sums) {
+                for (got, expected) in [*update_sq, *value_sq, *gradient_sq].into_iter().zip(sums) {
                     prop_assert!((got - expected).abs() <= 1e-4 * expected, "{:?}: {} {}", rule, got, expected);
                 }
             }
@@ -327,9 +342,9 @@ mod tests {
 
     #[test]
     fn penalties_by_hand() {
-        let mut g = [1.0, 1.0, 1.0];
-        let penalty = penalise(Isa::best(), &mut g, &[2.0, -4.0, 0.0], 0.5, 0.25);
-        assert_eq!(g, [2.0, -0.5, 1.0]);
+        let mut dw = [1.0, 1.0, 1.0];
+        let penalty = penalise(Isa::best(), &mut dw, &[2.0, -4.0, 0.0], 0.5, 0.25);
+        assert_eq!(dw, [2.0, -0.5, 1.0]);
         assert_eq!(penalty, 0.5 * 6.0 + 0.125 * 20.0);
     }
 }

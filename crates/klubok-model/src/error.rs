@@ -1,7 +1,7 @@
 //! Errors about model files.
 
 use klubok_data::DataError;
-use klubok_nn::{PlanError, network::MOST_HIDDEN};
+use klubok_nn::{PlanError, network::MAX_HIDDEN_LAYERS};
 
 use super::FORMAT;
 
@@ -106,7 +106,7 @@ pub enum Flaw {
     #[error("its network has a layer of size 0")]
     Empty,
     /// Too many hidden layers.
-    #[error("its network has {layers} hidden layers, {MOST_HIDDEN} are the most")]
+    #[error("its network has {layers} hidden layers, {MAX_HIDDEN_LAYERS} are the most")]
     Deep {
         /// Number of hidden layers.
         layers: usize,

@@ -15,7 +15,7 @@ use klubok_data::{Input, bounded, limits, preprocess::Preprocessing};
 use klubok_nn::{
     calibration::Calibration,
     layers::{activation, batch_norm},
-    network::{MOST_HIDDEN, Network, OutputKind},
+    network::{MAX_HIDDEN_LAYERS, Network, OutputKind},
     plan::Picture,
     state::{Numbers, Weights},
 };
@@ -291,7 +291,7 @@ impl Model {
         if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
             return Err(Flaw::Empty);
         }
-        if network.hidden.len() > MOST_HIDDEN {
+        if network.hidden.len() > MAX_HIDDEN_LAYERS {
             return Err(Flaw::Deep { layers: network.hidden.len() });
         }
         let unnamed = network.answer == OutputKind::Numbers && classes.is_empty();

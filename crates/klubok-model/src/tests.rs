@@ -445,7 +445,7 @@ prop_compose! {
             std: std[..inputs].to_vec(),
         };
         let weights = Weights { params: state.params, running: state.running };
-        let calibration = Calibration::of(f64::from(std[0]).clamp(1e-6, 1e6), seed >> 40);
+        let calibration = Calibration::new(f64::from(std[0]).clamp(1e-6, 1e6), seed >> 40);
         let classes: Vec<String> = classes.into_iter().collect();
         let spread = vec![std[0].clamp(1e-6, 1e6); 2];
         let axes = vec![0.5; 2 * inputs];

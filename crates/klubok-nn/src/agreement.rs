@@ -1,9 +1,12 @@
-//! Holds a backend to the reference: the one function that every device's tests call.
+//! Checks a backend against the reference. The tests of every device call [`check_backend`].
 //!
-//! Both start from the same f32 weights and see the same rows. Compared are, per tensor as the norm
-//! of the difference over the norm: the gradient before the first step, weights, moments and
-//! running statistics after 10 steps, outputs in evaluation mode, the losses of 50 steps, and what
-//! the steps measured.
+//! Both backends start from the same f32 weights and train on the same rows. Their results agree
+//! if, for every tensor, the norm of the difference is small relative to the norm of the tensor.
+//! The check compares
+//!
+//! - the gradient before the first step,
+//! - parameters, moments, running statistics and outputs in evaluation mode after 10 steps,
+//! - the losses and other measurements of 50 steps.
 
 use std::sync::Arc;
 
@@ -12,66 +15,67 @@ use crate::{
     init::Init,
     network::{Hidden, Network, OutputKind, Start},
     optim::{Rule, UpdateSpec},
-    plan::{Activation, Augment, LossKind, LossSpec, Op, Picture, Plan, Precision, Prepare, Value},
+    plan::{
+        Activation, Augment, InputSpec, LossKind, LossSpec, Op, Picture, Plan, Precision, Value,
+    },
     reference::ReferenceBackend,
     rng::{Purpose, Stream},
     rows::{MemoryRows, Rows},
     state::{Numbers, State, Weights},
 };
 
-/// Allowed difference of a tensor, over its norm.
+/// Limit of the relative difference of a tensor.
 const fn tolerance(precision: Precision) -> f64 {
     match precision {
         Precision::F32 => 1e-4,
-        // Where two values that differ in the last bit of an f32 round to different bf16, they
-        // differ by 2⁻⁸.
+        // Two f32 that differ in the last bit may round to neighbouring bf16, which differ by 2⁻⁸.
         Precision::Bf16 => 2e-3,
     }
 }
 
-/// One network with its loss and update rule, trained on made-up rows by both backends.
+/// A network with its loss and update rule, and the random rows to train it on.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// The network.
     pub network: Network,
-    /// What is minimised; the rows are made to fit.
+    /// The loss. The targets of the rows suit it.
     pub loss: LossSpec,
-    /// How it is updated.
+    /// The update rule with penalties and limits.
     pub update: UpdateSpec,
-    /// Rows of a step.
+    /// Rows per step.
     pub batch: usize,
-    /// Rows are pictures of this shape, mirrored and shifted in training, or numbers.
+    /// Shape and augmentation if rows are pictures; otherwise they are numbers.
     pub picture: Option<(Picture, Augment)>,
-    /// Give every row a weight of its own.
+    /// True if every row has a weight of its own.
     pub weighted: bool,
-    /// Precision of the products; the reference knows only one, its own.
+    /// Precision of matrix products. The reference rounds its operands to it.
     pub precision: Precision,
     /// Learning rate of every step.
     pub learning_rate: f64,
-    /// Steps to train; weights are compared after 10 of them, losses after every one.
+    /// Number of training steps. Losses are compared after every step, the state after the 10th.
     pub steps: usize,
-    /// Seed of rows, weights and dropout.
+    /// Seed of rows, initial weights and dropout.
     pub seed: u64,
 }
 
-/// How a backend fails to be the reference.
+/// How a backend disagrees with the reference.
 #[derive(Debug, thiserror::Error)]
 pub enum Disagreement {
-    /// It computes something else.
+    /// A result differs.
     #[error("{what} differs from the reference by {difference:.2e} of its norm")]
     Differs {
-        /// What differs.
+        /// The tensor or measurement.
         what: String,
-        /// Norm of the difference over the norm of the reference's.
+        /// Norm of the difference over the norm in the reference.
         difference: f64,
     },
-    /// It cannot run what the reference runs.
+    /// The backend cannot run the case.
     #[error(transparent)]
     Failed(#[from] crate::PlanError),
 }
 
 impl Case {
-    /// A small network with nothing special: ReLU, cross-entropy, plain gradient descent.
+    /// A minimal case: ReLU, cross-entropy, plain gradient descent.
     pub fn plain(inputs: usize, hidden: &[usize], outputs: usize, batch: usize) -> Self {
         let layer = |&units: &usize| Hidden {
             units,
@@ -99,11 +103,11 @@ impl Case {
         }
     }
 
-    /// The plan of this case.
+    /// Lowers the network to a plan.
     pub fn plan(&self) -> Plan {
         let (picture, augment) = self.picture.unzip();
         let scale = if picture.is_some() { 1.0 / 64.0 } else { 1.0 };
-        let prepare = Prepare {
+        let prepare = InputSpec {
             factor: vec![scale],
             offset: vec![if picture.is_some() { -2.0 } else { 0.0 }],
             picture,
@@ -113,17 +117,18 @@ impl Case {
         Plan { precision: self.precision, ..plan }
     }
 
-    /// The starting state of this case.
+    /// The initial state.
     pub fn start(&self) -> State {
         let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
         self.network.start(&start, self.seed)
     }
 
-    /// Rows that fit the network: four batches of them.
+    /// Random rows for the network, four batches.
     pub fn rows(&self) -> MemoryRows {
         let (count, inputs, outputs) = (4 * self.batch, self.network.inputs, self.network.outputs);
         let mut stream = Stream::new(self.seed, Purpose::Demo, 0, 0);
-        let mut normal = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<_>>();
+        let mut normal =
+            |count: usize| (0..count).map(|_| stream.normal() as f32).collect::<Vec<_>>();
         let (x, y, weights) = (normal(count * inputs), normal(count * outputs), normal(count));
         let classes: Vec<u32> = y
             .chunks_exact(outputs)
@@ -145,20 +150,20 @@ impl Case {
         if self.weighted { rows.weighted(&weights) } else { rows }
     }
 
-    /// Sum of the weights of some rows.
-    pub fn weight_sum(&self, rows: &MemoryRows, of: &[u32]) -> f64 {
+    /// Sum of the weights of a batch.
+    pub fn weight_sum(&self, rows: &MemoryRows, batch: &[u32]) -> f64 {
         let class_weight = |row: u32| {
             let class = rows.class(row) as usize;
             self.loss.class_weights.get(class).copied().unwrap_or(1.0)
         };
-        of.iter().map(|&row| f64::from(rows.weight(row)) * class_weight(row)).sum()
+        batch.iter().map(|&row| f64::from(rows.weight(row)) * class_weight(row)).sum()
     }
 }
 
-/// Holds `backend` to the reference on every operation, activation, loss and rule.
+/// Checks `backend` against the reference on every operation, activation, loss and update rule.
 ///
 /// # Errors
-/// The first disagreement, with the case it was found in.
+/// The first disagreement, with its case.
 pub fn check_backend(backend: &dyn Backend) -> Result<(), Box<(Case, Disagreement)>> {
     for case in cases() {
         check_case(backend, &case).map_err(|found| Box::new((case, found)))?;
@@ -166,7 +171,7 @@ pub fn check_backend(backend: &dyn Backend) -> Result<(), Box<(Case, Disagreemen
     Ok(())
 }
 
-/// Holds `backend` to the reference on one case.
+/// Checks `backend` against the reference on one case.
 ///
 /// # Errors
 /// The first disagreement.
@@ -174,7 +179,7 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
     let rows = case.rows();
     let data: Vec<Arc<dyn Rows>> = vec![Arc::new(rows.clone())];
     let plan = case.plan();
-    let judge = Judge(&plan);
+    let comparison = Comparison(&plan);
     let mut reference = ReferenceBackend.compile(&plan, case.batch, &data)?;
     let mut program = backend.compile(&plan, case.batch, &data)?;
     reference.load(&case.start())?;
@@ -188,13 +193,13 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
         let (index, observe) = (index as u64, index.is_multiple_of(2));
         Step { index, rows: batch, first: 3, weight_sum, learning_rate, observe }
     };
-    let taps: Vec<Value> = [plan.output].into_iter().chain(last_of_each_layer(&plan)).collect();
+    let taps: Vec<Value> = [plan.output].into_iter().chain(layer_inputs(&plan)).collect();
 
     let mut gradients = [Weights::default(), Weights::default()];
     reference.gradients(DATA, &step(0), &mut gradients[0])?;
     program.gradients(DATA, &step(0), &mut gradients[1])?;
     let [expected, got] = &gradients;
-    judge.blocks("gradient", &expected.params, &got.params)?;
+    comparison.tensors("gradient", &expected.params, &got.params)?;
 
     let mut figures = [Figures::default(), Figures::default()];
     for index in 0..case.steps {
@@ -202,10 +207,10 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
         program.train(DATA, &step(index))?;
         reference.read(&mut figures[0]);
         program.read(&mut figures[1]);
-        judge.figures(index, &figures)?;
+        comparison.figures(index, &figures)?;
         if index == 9 {
-            judge.states(&*reference, &*program)?;
-            judge.outputs(&mut *reference, &mut *program, &order, &taps)?;
+            comparison.states(&*reference, &*program)?;
+            comparison.outputs(&mut *reference, &mut *program, &order, &taps)?;
         }
     }
     Ok(())
@@ -213,23 +218,24 @@ pub fn check_case(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement
 
 const DATA: DataId = DataId(0);
 
-/// The values a person would look at: what each hidden layer hands on.
-fn last_of_each_layer(plan: &Plan) -> Vec<Value> {
-    let reads_next = |op: &Op| if let Op::Linear { x, .. } = op { Some(*x) } else { None };
-    plan.ops.iter().filter_map(reads_next).collect()
+/// The input of every linear layer: the input of the network and the output of each hidden layer.
+fn layer_inputs(plan: &Plan) -> Vec<Value> {
+    let input = |op: &Op| if let Op::Linear { x, .. } = op { Some(*x) } else { None };
+    plan.ops.iter().filter_map(input).collect()
 }
 
-/// Compares what two programs of a plan computed.
-struct Judge<'a>(&'a Plan);
+/// Compares the results of two programs of a plan.
+struct Comparison<'a>(&'a Plan);
 
-impl Judge<'_> {
+impl Comparison<'_> {
+    /// Compares parameters, moments and running statistics.
     fn states(&self, reference: &dyn Program, program: &dyn Program) -> Result<(), Disagreement> {
         let (mut expected, mut got) = (State::default(), State::default());
         reference.store(&mut expected)?;
         program.store(&mut got)?;
-        self.blocks("weights", &expected.params, &got.params)?;
+        self.tensors("weights", &expected.params, &got.params)?;
         for (m, (expected, got)) in expected.moments.iter().zip(&got.moments).enumerate() {
-            self.blocks(self.0.update.rule.moments()[m], expected, got)?;
+            self.tensors(self.0.update.rule.moments()[m], expected, got)?;
         }
         for (i, (expected, got)) in expected.running.iter().zip(&got.running).enumerate() {
             self.numbers(&self.0.running[i].name, &expected.to_f64(), &got.to_f64())?;
@@ -237,6 +243,7 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Compares the values `taps` in evaluation mode.
     fn outputs(
         &self,
         reference: &mut dyn Program,
@@ -245,8 +252,8 @@ impl Judge<'_> {
         taps: &[Value],
     ) -> Result<(), Disagreement> {
         let (mut expected, mut got) = (Outputs::default(), Outputs::default());
-        // One row more than a batch, then all of them: what is computed must not depend on how it
-        // is cut.
+        // First one row more than a batch, then all rows: results must not depend on how a backend
+        // splits the rows.
         for rows in [&rows[..=rows.len() / 4], rows] {
             reference.infer(DATA, rows, taps, &mut expected)?;
             program.infer(DATA, rows, taps, &mut got)?;
@@ -258,6 +265,7 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Compares the measurements of step `index`.
     fn figures(&self, index: usize, [expected, got]: &[Figures; 2]) -> Result<(), Disagreement> {
         let [a, b] =
             [&expected.steps, &got.steps].map(|steps| steps.first().copied().unwrap_or_default());
@@ -265,19 +273,19 @@ impl Judge<'_> {
         self.numbers(&name("loss"), &[a.loss_sum, a.weight_sum], &[b.loss_sum, b.weight_sum])?;
         self.numbers(&name("penalty"), &[a.penalty], &[b.penalty])?;
         self.numbers(&name("samples"), &[f64::from(a.samples)], &[f64::from(b.samples)])?;
-        // Two logits that are almost equal may change places.
+        // Rounding may swap two logits that are almost equal.
         if a.correct.abs_diff(b.correct) > 1 + a.samples / 50 {
             self.numbers(&name("right answers"), &[f64::from(a.correct)], &[f64::from(b.correct)])?;
         }
         if index == 0 {
             for (p, (a, b)) in expected.params.iter().zip(&got.params).enumerate() {
                 let norms =
-                    |of: &ParamFigures| [of.gradient_sq, of.update_sq, of.value_sq].map(f64::sqrt);
+                    |p: &ParamFigures| [p.gradient_sq, p.update_sq, p.value_sq].map(f64::sqrt);
                 let ([gradient, update, weight], got) = (norms(a), norms(b));
                 self.numbers(&format!("gradient norm of parameter {p}"), &[gradient], &[got[0]])?;
                 self.numbers(&format!("weight norm of parameter {p}"), &[weight], &[got[2]])?;
-                // An update is a difference of rounded weights: what rounding leaves of one is as
-                // large as the weights are.
+                // An update is a difference of rounded weights: its rounding error is relative to
+                // the weights.
                 if (got[1] - update).abs() > f64::from(f32::EPSILON) * weight {
                     self.numbers(&format!("update norm of parameter {p}"), &[update], &[got[1]])?;
                 }
@@ -290,7 +298,8 @@ impl Judge<'_> {
         )
     }
 
-    fn blocks(
+    /// Compares one tensor per parameter.
+    fn tensors(
         &self,
         what: &str,
         expected: &[Numbers],
@@ -302,14 +311,15 @@ impl Judge<'_> {
         self.numbers("number of parameters", &[expected.len() as f64], &[got.len() as f64])
     }
 
+    /// Compares two tensors by the norm of their difference.
     fn numbers(&self, what: &str, expected: &[f64], got: &[f64]) -> Result<(), Disagreement> {
-        let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
-        let norm = squares(&mut expected.iter().copied());
-        let difference = squares(&mut expected.iter().zip(got).map(|(a, b)| a - b));
-        // A tensor below 1e-3 counts as 1e-3: 1e-4 of that is the rounding of f32 in sums of
-        // numbers around 1, and all that is left of a gradient that cancels (a shift before another
-        // normalisation).
-        let difference = difference / norm.max(1e-3 * (expected.len() as f64).sqrt());
+        let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+        let size = norm(&mut expected.iter().copied());
+        let difference = norm(&mut expected.iter().zip(got).map(|(a, b)| a - b));
+        // The norm of n elements counts as at least 1e-3 √n: 1e-4 of that is the rounding error of
+        // f32 in sums of numbers around 1. Some gradients cancel exactly except for rounding, such
+        // as that of a shift before another normalisation.
+        let difference = difference / size.max(1e-3 * (expected.len() as f64).sqrt());
         if expected.len() == got.len() && difference <= tolerance(self.0.precision) {
             return Ok(());
         }
@@ -317,7 +327,8 @@ impl Judge<'_> {
     }
 }
 
-/// Every activation with every loss, and every rule, with and without what can stand around them.
+/// The cases of [`check_backend`]: every activation with every loss, with and without normalisation
+/// and dropout; every update rule; pictures.
 pub fn cases() -> Vec<Case> {
     let base = Case::plain(13, &[17, 9], 5, 24);
     let mut cases = vec![base.clone(), Case::plain(1, &[1], 2, 1), Case::plain(40, &[], 3, 7)];
@@ -350,7 +361,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Every loss.
+/// Every loss, and cross-entropy with class weights and label smoothing.
 pub fn losses() -> impl Iterator<Item = LossSpec> {
     let kinds = [
         LossKind::CrossEntropy,
@@ -366,7 +377,7 @@ pub fn losses() -> impl Iterator<Item = LossSpec> {
     }])
 }
 
-/// Every rule, plain, with penalties, and limited.
+/// Every update rule: plain, with penalties and decay, and with max-norm and clipping.
 pub fn updates() -> impl Iterator<Item = UpdateSpec> {
     let adam = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
     let rules = [
@@ -389,9 +400,9 @@ pub fn updates() -> impl Iterator<Item = UpdateSpec> {
 mod tests {
     use super::*;
 
-    /// A new rule or loss does not build here until somebody says which one it is.
+    /// A new rule or loss fails to compile here until a `match` names it.
     #[test]
-    fn no_rule_and_no_loss_is_left_out() {
+    fn cases_cover_every_rule_and_loss() {
         let (mut rules, mut kinds) = ([false; 3], [false; 4]);
         for update in updates() {
             let which = match update.rule {
@@ -419,9 +430,9 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_found() {
+    fn a_difference_is_detected() {
         let plan = Case::plain(1, &[], 1, 1).plan();
-        let compare = |expected: &[f64], got: &[f64]| Judge(&plan).numbers("x", expected, got);
+        let compare = |expected: &[f64], got: &[f64]| Comparison(&plan).numbers("x", expected, got);
         assert!(compare(&[1.0, 1.0], &[1.0, 1.001]).is_err());
         assert!(compare(&[1.0, 1.0], &[1.0, 1.00001]).is_ok());
         assert!(compare(&[1.0, 1.0], &[1.0, f64::NAN]).is_err());

@@ -1,8 +1,8 @@
-//! The seam between the mathematics and the devices.
+//! The interface between the mathematics and the devices.
 //!
-//! A [`Backend`] compiles a [`Plan`] once and then runs whole steps through a [`Program`].
-//! [`crate::reference`] interprets the plan in f64 with the functions of `layers` and `optim`: it
-//! is the law. [`crate::agreement`] holds every other backend to it.
+//! A [`Backend`] compiles a [`Plan`] once; the resulting [`Program`] runs whole training steps.
+//! [`mod@crate::reference`] interprets the plan in f64. [`crate::agreement`] checks every other
+//! backend against it.
 
 use std::sync::Arc;
 
@@ -13,92 +13,93 @@ use crate::{
     rows::Rows,
 };
 
-/// Data that a backend has attached.
+/// Index into the `data` of [`Backend::compile`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataId(pub usize);
 
 /// One training step.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
-    /// Number of the update, from 0: the counter of random numbers and of Adam's bias correction.
+    /// Index of the update, from 0. Random numbers and Adam's bias correction count by it.
     pub index: u64,
-    /// Rows of the batch.
+    /// Row numbers of the batch.
     pub rows: &'a [u32],
-    /// Place of the first row in the global batch (0 unless several ranks share it).
+    /// Position of the first row in the global batch; 0 unless several processes share a batch.
     pub first: u32,
-    /// Sum of the weights of the global batch, which the loss is divided by.
+    /// Sum of the weights of the global batch, the divisor of the loss.
     pub weight_sum: f64,
     /// Learning rate of this update.
     pub learning_rate: f64,
-    /// Measure what it does to each parameter too. It never changes what is computed.
+    /// Also measure gradient, update and value of each parameter. Measuring changes no result.
     pub observe: bool,
 }
 
-/// What the steps since the last [`Program::read`] measured. Reused: reading does not allocate once
-/// grown.
+/// Measurements of the steps since the last [`Program::read`].
+///
+/// Reuse it: once it has grown, reading does not allocate.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// One entry a step.
+    /// One entry per step.
     pub steps: Vec<StepFigures>,
-    /// One entry a parameter for each step that was observed, step by step.
+    /// One entry per parameter for each observed step, step after step.
     pub params: Vec<ParamFigures>,
 }
 
-/// What a step measured.
+/// Measurements of one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct StepFigures {
     /// Loss of the batch in training mode, times `weight_sum`, without penalties.
     pub loss_sum: f64,
     /// Penalties `l1 Σ|w| + l2/2 Σw²` of the weights before the update.
     pub penalty: f64,
-    /// Sum of the batch's weights.
+    /// Sum of the weights of the batch.
     pub weight_sum: f64,
-    /// Samples whose largest logit was their class's (classification only).
+    /// Number of samples whose predicted class is correct (cross-entropy only).
     pub correct: u32,
-    /// Samples of the batch.
+    /// Number of samples of the batch.
     pub samples: u32,
-    /// What it did to the parameters is known too.
+    /// True when [`Figures::params`] has entries of this step.
     pub observed: bool,
 }
 
-/// What a step did to one parameter.
+/// Measurements of one parameter in one step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ParamFigures {
-    /// Σ g² of the gradient with penalties, before clipping.
+    /// `Σ g²` of the gradient with penalties, before clipping.
     pub gradient_sq: f64,
-    /// Σ Δw², over what the update changed.
+    /// `Σ Δw²` of the update, with decay and max-norm.
     pub update_sq: f64,
-    /// Σ w² after the update.
+    /// `Σ w²` after the update.
     pub value_sq: f64,
 }
 
-/// Values that [`Program::infer`] was asked for: `values[i]` is `[rows, width]` of tap `i`.
+/// Output of [`Program::infer`].
 #[derive(Debug, Clone, Default)]
 pub struct Outputs {
-    /// One block a tap.
+    /// One matrix per tap: `values[i]` is `[rows, width]` of tap `i`.
     pub values: Vec<Vec<f32>>,
 }
 
-/// What computes, for people and for the run's configuration.
+/// Name of a device and its kernels, for people and for the configuration of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
     /// `reference`, `cpu`, ...
     pub device: String,
-    /// Which kernels run, such as `avx512`: part of what "the same bits" means.
+    /// Kernel path, such as `avx512`. Results are bit-identical only on the same path.
     pub kernel: String,
-    /// Threads in use.
+    /// Number of threads.
     pub threads: usize,
 }
 
-/// A device that can compile plans.
+/// A device that compiles plans.
 pub trait Backend: Send + Sync {
-    /// What computes in this precision.
+    /// Device and kernels for this precision.
     fn info(&self, precision: Precision) -> DeviceInfo;
-    /// Compiles a plan for batches of up to `max_batch` rows: everything is allocated here. The
-    /// program keeps `data`.
+    /// Compiles a plan for batches of up to `max_batch` rows and allocates all memory. The program
+    /// keeps `data`.
     ///
     /// # Errors
-    /// When the plan uses something this backend cannot run, or needs more memory than there is.
+    /// When the backend cannot run the plan, or the memory does not suffice.
     fn compile(
         &self,
         plan: &Plan,
@@ -107,44 +108,43 @@ pub trait Backend: Send + Sync {
     ) -> Result<Box<dyn Program>>;
 }
 
-/// A compiled plan. After compiling, no call allocates but those that store, and the first reads.
+/// A compiled plan. Only the `store` calls and the first calls of `read` allocate memory.
 pub trait Program: Send {
-    /// Sets weights, moments and running statistics.
+    /// Sets parameters, moments and running statistics.
     ///
     /// # Errors
-    /// When a block does not have the plan's size.
+    /// When a tensor does not have the size in the plan.
     fn load(&mut self, state: &State) -> Result<()>;
-    /// Copies everything that training changes.
+    /// Copies the whole state.
     ///
     /// # Errors
     /// When the device fails.
     fn store(&self, state: &mut State) -> Result<()>;
-    /// Copies one tensor of what training changes: a file can be written without a second copy of it
-    /// all.
+    /// Copies one tensor of the state. A caller can write a file without a copy of the whole state.
     ///
     /// # Errors
     /// When the device fails.
     fn store_tensor(&self, tensor: StateTensor) -> Result<Numbers>;
-    /// Copies weights and running statistics only.
+    /// Copies parameters and running statistics, without moments.
     ///
     /// # Errors
     /// When the device fails.
     fn store_weights(&self, weights: &mut Weights) -> Result<()>;
-    /// One whole step: forward, loss, backward, update.
+    /// Runs one whole step: forward pass, loss, backward pass, update.
     ///
     /// # Errors
-    /// On a label that the network does not have.
+    /// When a label is not one of the network's classes.
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()>;
-    /// The gradient of one step with penalties, before clipping, into `out.params`; nothing is
-    /// updated.
+    /// Writes the gradient of one step into `out.params`, with penalties and before clipping.
+    /// Updates nothing.
     ///
     /// # Errors
     /// As [`Program::train`].
     fn gradients(&mut self, data: DataId, step: &Step<'_>, out: &mut Weights) -> Result<()>;
-    /// Values in evaluation mode for any number of rows.
+    /// Computes the values `taps` in evaluation mode, for any number of rows.
     ///
     /// # Errors
-    /// When a tap is not a value this backend keeps.
+    /// When the backend does not keep the value of a tap.
     fn infer(
         &mut self,
         data: DataId,
@@ -152,6 +152,7 @@ pub trait Program: Send {
         taps: &[Value],
         out: &mut Outputs,
     ) -> Result<()>;
-    /// What the steps since the last call measured: the only point where host and device must meet.
+    /// Reads the measurements since the last call. In training, only this call must wait for the
+    /// device.
     fn read(&mut self, out: &mut Figures);
 }

@@ -1,76 +1,79 @@
-//! Calibration: from logits to confidences that are as often right as they say.
+//! Calibration: from logits to confidences that match the accuracy.
 //!
-//! A network that fits its training samples ever more closely grows surer than it is right.
-//! Temperature scaling (Guo et al. 2017) mends that with one number that changes no answer: with
-//! logits `z` of `K` classes,
+//! A network that keeps fitting its training set becomes overconfident. Temperature scaling (Guo et
+//! al. 2017) corrects that with one number and leaves every predicted class as it is. With logits
+//! `z` of `K` classes, the confidences are
 //!
 //! `p = (1 - u) softmax(z / T) + u / K`.
 //!
-//! The temperature `T` is the one with the lowest cross-entropy of `softmax(z / T)` on `n` samples
-//! that training did not see, plus `(β - 1 - ln β) / n` with `β = 1 / T`, between `e⁻¹⁶` and `e¹⁶`.
-//! `u = 1 / (n + 1)` is Laplace's rule: where all `n` answers are right the lower temperature is
-//! always the better one, and confidences would be 1. Bounds and `u` are "ts-mix" of Berta et al.
-//! 2025 (arXiv 2501.19195).
+//! The temperature `T` minimises, on `n` held-out samples and with `β = 1 / T`,
 //!
-//! The term in `β` is a prior, a gamma distribution with its mode at 1: sixty right answers out of
-//! sixty say next to nothing of the temperature, and would make all confidences alike. It holds
-//! `T` up with the force of one sample, lets it grow almost freely, and where hundreds speak it is
-//! not noticed (`docs/best-epoch.md`). Like the cross-entropy it is convex in `β`: there is one
-//! lowest point.
+//! `mean cross-entropy of softmax(z / T) + (β - 1 - ln β) / n`, for `T` from `e⁻¹⁶` to `e¹⁶`.
+//!
+//! The uniform share `u = 1 / (n + 1)` is Laplace's rule. If all `n` predictions are correct, a
+//! lower temperature always lowers the cross-entropy, and without `u` the confidences would reach
+//! 1. The bounds and `u` are "ts-mix" of Berta et al. 2025 (arXiv 2501.19195).
+//!
+//! The term in `β` is a prior, a gamma distribution with its mode at 1. Sixty correct predictions
+//! out of sixty hold almost no information about the temperature, and would make all confidences
+//! equal. The prior keeps `T` from shrinking with the weight of one sample, and hardly resists its
+//! growth; among hundreds of samples it has no visible effect (`docs/best-epoch.md`). Cross-entropy
+//! and prior are both convex in `β`, so there is one minimum.
 
 use serde::{Deserialize, Serialize};
 
 use crate::loss::log_sum_exp;
 
-/// `ln T` is between this and its negative.
-const BOUND: f64 = 16.0;
-/// Samples that the prior weighs as much as.
-const PRIOR: f64 = 1.0;
-/// Steps of the search: no more than halving would need for seven digits of `ln T`.
-const STEPS: usize = 30;
-/// The search ends with a step of `ln T` below this.
-const CLOSE: f64 = 1e-7;
+/// Bound of `|ln T|`.
+const MAX_LN_T: f64 = 16.0;
+/// Weight of the prior, in samples.
+const PRIOR_SAMPLES: f64 = 1.0;
+/// Limit of search steps: about as repeated as bisection alone needs for the tolerance.
+const MAX_STEPS: usize = 30;
+/// The search ends once a step changes `ln T` by less than this.
+const TOLERANCE: f64 = 1e-7;
 
-/// How logits become confidences.
+/// Parameters that turn logits into confidences.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// What logits are divided by; above 1 the network was too sure.
+    /// `T`, the divisor of the logits; above 1 the network was overconfident.
     pub temperature: f64,
-    /// Share of all answers alike that is mixed in.
+    /// `u`, the share of the uniform distribution.
     pub uniform: f64,
 }
 
 impl Calibration {
-    /// Confidences as the network has them.
+    /// No calibration: confidences are the softmax.
     pub const NONE: Self = Self { temperature: 1.0, uniform: 0.0 };
 
-    /// A temperature that so many samples were right for.
-    pub fn of(temperature: f64, samples: u64) -> Self {
+    /// Calibration with a temperature that was fitted to `samples` samples.
+    pub fn new(temperature: f64, samples: u64) -> Self {
         Self { temperature, uniform: 1.0 / (samples as f64 + 1.0) }
     }
 
-    /// Whether it can have been fitted.
+    /// True when [`Calibration::fit`] can have returned these values.
     pub fn is_sound(&self) -> bool {
-        self.temperature.ln().abs() < BOUND + CLOSE && (0.0..1.0).contains(&self.uniform)
+        self.temperature.ln().abs() < MAX_LN_T + TOLERANCE && (0.0..1.0).contains(&self.uniform)
     }
 
-    /// Fits logits, `outputs` a sample, to the class of each sample. Without samples it is
-    /// [`Calibration::NONE`].
+    /// Fits the temperature to logits `[samples, outputs]` and the class of each sample.
+    ///
+    /// Returns [`Calibration::NONE`] without samples.
     pub fn fit(logits: &[f32], outputs: usize, classes: &[u32]) -> Self {
         if classes.is_empty() {
             return Self::NONE;
         }
-        let prior = PRIOR / classes.len() as f64;
-        let slope = |ln_t: f64| {
-            let (first, second) = slope(logits, outputs, classes, ln_t);
+        let prior = PRIOR_SAMPLES / classes.len() as f64;
+        let derivatives = |ln_t: f64| {
+            let (first, second) = derivatives(logits, outputs, classes, ln_t);
             let beta = (-ln_t).exp();
             (first + prior * (1.0 - beta), second + prior * beta)
         };
-        Self::of(lowest(slope).exp(), classes.len() as u64)
+        Self::new(minimum(derivatives).exp(), classes.len() as u64)
     }
 
-    /// Mean cross-entropy of the confidences; none without samples.
+    /// Mean cross-entropy of the confidences; `None` without samples.
     pub fn loss(&self, logits: &[f32], outputs: usize, classes: &[u32]) -> Option<f64> {
         let mut scaled = vec![0.0; outputs];
         let samples = logits.chunks_exact(outputs).zip(classes);
@@ -83,13 +86,13 @@ impl Calibration {
         (!classes.is_empty()).then(|| sum / classes.len() as f64)
     }
 
-    /// `-ln p` of a class; the logits are spoilt.
+    /// Cross-entropy `-ln p` of one sample. Overwrites its logits.
     fn sample_loss(&self, z: &mut [f64], class: usize) -> f64 {
         let Self { temperature, uniform } = *self;
         let outputs = z.len() as f64;
         z.iter_mut().for_each(|z| *z /= temperature);
         let ln_p = z[class] - log_sum_exp(z);
-        // A probability that underflows has a loss all the same.
+        // Without `u`, `exp` could underflow to 0 and the loss become infinite.
         if uniform == 0.0 {
             -ln_p
         } else {
@@ -97,7 +100,7 @@ impl Calibration {
         }
     }
 
-    /// Confidences from the logits of one sample, in their place.
+    /// Replaces the logits of one sample by its confidences.
     pub fn confidences(&self, z: &mut [f64]) {
         let outputs = z.len() as f64;
         z.iter_mut().for_each(|z| *z /= self.temperature);
@@ -107,15 +110,15 @@ impl Calibration {
     }
 }
 
-/// Where a function is lowest between the bounds, that falls before and grows behind; `at` gives
-/// its first and second derivative.
+/// Minimum of a function on [-[`MAX_LN_T`], [`MAX_LN_T`]] that decreases to the left of its minimum
+/// and increases to the right; `at` returns its first and second derivative.
 ///
-/// Newton's steps, each at most half as long as the one before; where one is longer or leads out
-/// of what is left of the bounds, that is halved.
-fn lowest(at: impl Fn(f64) -> (f64, f64)) -> f64 {
-    let (mut low, mut high, mut x) = (-BOUND, BOUND, 0.0);
-    let mut last = BOUND;
-    for _ in 0..STEPS {
+/// Newton's method, safeguarded by bisection: a Newton step that leaves the remaining interval, or
+/// is longer than half the step before, is replaced by halving the interval.
+fn minimum(at: impl Fn(f64) -> (f64, f64)) -> f64 {
+    let (mut low, mut high, mut x) = (-MAX_LN_T, MAX_LN_T, 0.0);
+    let mut last = MAX_LN_T;
+    for _ in 0..MAX_STEPS {
         let (first, second) = at(x);
         if first > 0.0 {
             high = x;
@@ -129,19 +132,19 @@ fn lowest(at: impl Fn(f64) -> (f64, f64)) -> f64 {
         let next = if is_good { newton } else { f64::midpoint(low, high) };
         last = (next - x).abs();
         x = next;
-        if last < CLOSE {
+        if last < TOLERANCE {
             break;
         }
     }
     x
 }
 
-/// First and second derivative of the mean cross-entropy of `softmax(z / T)` by `ln T`, without the
-/// prior.
+/// First and second derivative of the mean cross-entropy of `softmax(z / T)` with respect to
+/// `ln T`, without the prior.
 ///
-/// With `β = 1 / T`: `∂L/∂β = mean(Σ p z - z_class)`, `∂²L/∂β² = mean(Σ p z² - (Σ p z)²)`, and
-/// `∂β/∂ln T = -β`.
-fn slope(logits: &[f32], outputs: usize, classes: &[u32], ln_t: f64) -> (f64, f64) {
+/// With `β = 1 / T`: `∂L/∂β = mean(Σ p z - z_class)`, `∂²L/∂β² = mean(Σ p z² - (Σ p z)²)`. By the
+/// chain rule with `∂β/∂ln T = -β`: `∂L/∂ln T = -β ∂L/∂β`, `∂²L/∂(ln T)² = β (∂L/∂β + β ∂²L/∂β²)`.
+fn derivatives(logits: &[f32], outputs: usize, classes: &[u32], ln_t: f64) -> (f64, f64) {
     let beta = (-ln_t).exp();
     let (mut first, mut second) = (0.0, 0.0);
     for (z, &class) in logits.chunks_exact(outputs).zip(classes) {
@@ -149,7 +152,7 @@ fn slope(logits: &[f32], outputs: usize, classes: &[u32], ln_t: f64) -> (f64, f6
         let largest = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         let (mut total, mut mean, mut square) = (0.0, 0.0, 0.0);
         for &z in z {
-            // From the class's own logit: what is far above or below it loses no digits.
+            // Relative to the logit of the sample's class, which limits cancellation.
             let (p, z) = ((beta * (f64::from(z) - largest)).exp(), f64::from(z) - own);
             total += p;
             mean += p * z;
@@ -169,30 +172,30 @@ mod tests {
     use super::*;
     use crate::{gradient::numbers, loss::softmax};
 
-    /// Logits of samples whose classes are drawn by `softmax(z)`, times `sure`.
-    fn drawn(samples: usize, outputs: usize, sure: f32) -> (Vec<f32>, Vec<u32>) {
+    /// Logits `temperature · z` of samples whose classes are drawn from `softmax(z)`.
+    fn drawn(samples: usize, outputs: usize, temperature: f32) -> (Vec<f32>, Vec<u32>) {
         let z: Vec<f64> = numbers(1, samples * outputs).iter().map(|z| 3.0 * z).collect();
-        let dice = numbers(2, samples);
-        let classes = z.chunks_exact(outputs).zip(&dice).map(|(z, dice)| {
-            let mut left = f64::midpoint(*dice, 1.0);
+        let uniform = numbers(2, samples);
+        let classes = z.chunks_exact(outputs).zip(&uniform).map(|(z, uniform)| {
+            let mut rest = f64::midpoint(*uniform, 1.0);
             let p = softmax(z);
             p.iter()
                 .position(|p| {
-                    left -= p;
-                    left < 0.0
+                    rest -= p;
+                    rest < 0.0
                 })
                 .unwrap_or(outputs - 1) as u32
         });
-        (z.iter().map(|z| *z as f32 * sure).collect(), classes.collect())
+        (z.iter().map(|z| *z as f32 * temperature).collect(), classes.collect())
     }
 
     #[test]
-    fn a_network_that_is_too_sure_is_told_how_much() {
-        for sure in [0.1, 1.0, 4.0, 1e3] {
-            let (z, classes) = drawn(20_000, 3, sure);
+    fn fit_recovers_the_temperature() {
+        for temperature in [0.1, 1.0, 4.0, 1e3] {
+            let (z, classes) = drawn(20_000, 3, temperature);
             let fitted = Calibration::fit(&z, 3, &classes);
-            let off = fitted.temperature / f64::from(sure);
-            assert!((off - 1.0).abs() < 0.05, "{sure}: {off}");
+            let ratio = fitted.temperature / f64::from(temperature);
+            assert!((ratio - 1.0).abs() < 0.05, "{temperature}: {ratio}");
             assert_eq!(fitted.uniform, 1.0 / 20_001.0);
         }
     }
@@ -208,10 +211,10 @@ mod tests {
                 let beta = 1.0 / temperature;
                 loss + (beta - 1.0 - beta.ln()) / samples as f64
             };
-            let lowest = loss(temperature);
+            let minimum = loss(temperature);
             for other in [0.5, 0.99, 0.9999, 1.0001, 1.01, 2.0] {
                 assert!(
-                    loss(temperature * other) >= lowest,
+                    loss(temperature * other) >= minimum,
                     "{samples} x {outputs}: {temperature} x {other}"
                 );
             }
@@ -219,63 +222,64 @@ mod tests {
     }
 
     #[test]
-    fn slopes_match_finite_differences() {
+    fn derivatives_match_finite_differences() {
         let (z, classes) = drawn(40, 4, 1.5);
         let loss = |ln_t: f64| {
             Calibration { temperature: ln_t.exp(), uniform: 0.0 }.loss(&z, 4, &classes).unwrap()
         };
         for ln_t in [-1.0, 0.0, 0.7, 3.0] {
             let h = 1e-5;
-            let (first, second) = slope(&z, 4, &classes, ln_t);
+            let (first, second) = derivatives(&z, 4, &classes, ln_t);
             let central = (loss(ln_t + h) - loss(ln_t - h)) / (2.0 * h);
             assert!((first - central).abs() < 1e-8, "{first} {central}");
-            let central = (slope(&z, 4, &classes, ln_t + h).0 - slope(&z, 4, &classes, ln_t - h).0)
-                / (2.0 * h);
+            let slope = |ln_t: f64| derivatives(&z, 4, &classes, ln_t).0;
+            let central = (slope(ln_t + h) - slope(ln_t - h)) / (2.0 * h);
             assert!((second - central).abs() < 1e-8, "{second} {central}");
         }
     }
 
     #[test]
-    fn few_samples_move_it_little() {
+    fn few_samples_change_the_temperature_little() {
         let z = [5.0, -5.0, -3.0, 3.0];
         let right = Calibration::fit(&z, 2, &[0, 1]);
         assert!((0.8..1.0).contains(&right.temperature), "{right:?}");
-        // Laplace: two of two right, and a third is thought right 5 times in 6.
+        // Laplace's rule: after two correct of two, the confidence is 1 - (1/3) / 2 = 5/6.
         let mut p = [5.0, -5.0];
         right.confidences(&mut p);
         assert!((p[0] - 5.0 / 6.0).abs() < 1e-4 && (p[0] + p[1] - 1.0).abs() < 1e-12, "{p:?}");
         let wrong = Calibration::fit(&z, 2, &[1, 0]);
         assert!((4.0..40.0).contains(&wrong.temperature), "{wrong:?}");
-        // Sixty of sixty, however clearly or faintly: one lowest point, and never far below 1.
+        // Sixty correct of sixty, with any margin: the prior keeps the temperature from 0.
         for margin in [0.01, 1.0, 10.0] {
             let z = [margin, 0.0].repeat(60);
             let right = Calibration::fit(&z, 2, &[0; 60]).temperature;
             assert!((0.01..=1.0).contains(&right), "{margin}: {right}");
         }
-        // As many wrong as there are in a real validation part: no better than guessing.
-        let many = z.repeat(500);
-        let wrong = Calibration::fit(&many, 2, &[1, 0].repeat(500));
-        assert!((3.0..BOUND + CLOSE).contains(&wrong.temperature.ln()), "{wrong:?}");
-        let loss = wrong.loss(&many, 2, &[1, 0].repeat(500)).unwrap();
+        // A thousand wrong of a thousand: the loss is at chance level, ln 2.
+        let repeated = z.repeat(500);
+        let wrong = Calibration::fit(&repeated, 2, &[1, 0].repeat(500));
+        assert!((3.0..MAX_LN_T + TOLERANCE).contains(&wrong.temperature.ln()), "{wrong:?}");
+        let loss = wrong.loss(&repeated, 2, &[1, 0].repeat(500)).unwrap();
         assert!((loss - 2f64.ln()).abs() < 0.1, "{loss}");
     }
 
     #[test]
-    fn what_only_falls_or_only_grows_is_lowest_at_a_bound() {
-        for (slope, bound) in [(-1.0, BOUND), (-1e-9, BOUND), (1.0, -BOUND), (1e9, -BOUND)] {
-            for bend in [0.0, 1e-12] {
-                let lowest = lowest(|_| (slope, bend));
-                assert!((lowest - bound).abs() < 2.0 * CLOSE, "{slope} {bend}: {lowest}");
-                assert!(Calibration::of(lowest.exp(), 9).is_sound());
+    fn a_monotonic_function_has_its_minimum_at_a_bound() {
+        let max = MAX_LN_T;
+        for (slope, bound) in [(-1.0, max), (-1e-9, max), (1.0, -max), (1e9, -max)] {
+            for curvature in [0.0, 1e-12] {
+                let found = minimum(|_| (slope, curvature));
+                assert!((found - bound).abs() < 2.0 * TOLERANCE, "{slope} {curvature}: {found}");
+                assert!(Calibration::new(found.exp(), 9).is_sound());
             }
         }
     }
 
     #[test]
-    fn it_is_never_no_number() {
+    fn extreme_inputs_give_finite_temperatures() {
         assert_eq!(Calibration::fit(&[], 2, &[]), Calibration::NONE);
         assert_eq!(Calibration::NONE.loss(&[], 2, &[]), None);
-        assert_eq!(Calibration::fit(&[0.0; 6], 3, &[0, 1]).temperature, 1.0, "one answer for all");
+        assert_eq!(Calibration::fit(&[0.0; 6], 3, &[0, 1]).temperature, 1.0, "equal logits");
         assert_eq!(Calibration::fit(&[7.0; 3], 1, &[0, 0, 0]).temperature, 1.0, "a single class");
         for huge in [1e30, -1e30, 3e38] {
             let z = [huge, -huge, huge, 0.0];
@@ -295,7 +299,7 @@ mod tests {
         assert_eq!(p.to_vec(), softmax(&z));
         let loss = Calibration::NONE.loss(&[1.0, -2.0, 0.5], 3, &[1]).unwrap();
         assert!((loss + p[1].ln()).abs() < 1e-12);
-        let far = Calibration::NONE.loss(&[2000.0, 0.0], 2, &[1]).unwrap();
-        assert_eq!(far, 2000.0, "no overflow");
+        let extreme = Calibration::NONE.loss(&[2000.0, 0.0], 2, &[1]).unwrap();
+        assert_eq!(extreme, 2000.0, "no overflow");
     }
 }

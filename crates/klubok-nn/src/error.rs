@@ -1,44 +1,44 @@
-//! What a backend cannot take.
+//! Errors of this crate.
 
-/// A network, state or batch that a backend cannot take.
+/// A backend rejects a network, a state or a batch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// Two shapes that must agree do not.
+    /// A tensor or field has the wrong number of values.
     #[error("`{what}` has {got} values where the network expects {expected}")]
     ShapeMismatch {
-        /// The tensor or field.
+        /// Name of the tensor or field.
         what: String,
-        /// Number of values the plan asks for.
+        /// Number of values in the plan.
         expected: usize,
-        /// Number of values that were given.
+        /// Number of values found.
         got: usize,
     },
-    /// The plan uses something that this backend cannot run.
+    /// The backend cannot run some part of the plan.
     #[error("the {backend} backend cannot run {what}")]
     Unsupported {
         /// Name of the backend.
         backend: &'static str,
-        /// What it cannot do.
+        /// The unsupported part of the plan.
         what: String,
     },
-    /// The network needs more memory than can be had.
+    /// The network needs more memory than the process can get.
     #[error(
-        "the network needs about {} of memory, {}", amount(*needed),
-        available.map_or("which cannot be had".into(), |bytes| format!("{} can be had", amount(bytes)))
+        "the network needs about {} of memory, {}", format_bytes(*needed),
+        available.map_or("which cannot be had".into(), |bytes| format!("{} can be had", format_bytes(bytes)))
     )]
     Memory {
         /// Estimated need in bytes.
         needed: u64,
-        /// What the system lets this process have, where it says so.
+        /// Bytes that the process can get, if known.
         available: Option<u64>,
     },
-    /// The system gives fewer threads than were asked for.
+    /// The system gives the process too few threads.
     #[error("{wanted} threads were asked for, the system gives {got}")]
     Threads {
-        /// Threads that can be had, this one included.
+        /// Threads available, the calling one included.
         got: usize,
-        /// Threads that were asked for.
+        /// Threads requested.
         wanted: usize,
     },
     /// A label is not one of the network's outputs.
@@ -48,7 +48,7 @@ pub enum PlanError {
         row: u32,
         /// The label found.
         label: u32,
-        /// The largest label that is allowed.
+        /// The largest valid label.
         last: usize,
     },
 }
@@ -56,8 +56,8 @@ pub enum PlanError {
 /// Result of this crate.
 pub type Result<T, E = PlanError> = std::result::Result<T, E>;
 
-/// An amount of memory in words.
-pub fn amount(bytes: u64) -> String {
+/// Formats an amount of memory for people: MiB below 1000 MiB, GiB above.
+pub fn format_bytes(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
     if mib < 1000.0 { format!("{:.0} MiB", mib.ceil()) } else { format!("{:.1} GiB", mib / 1024.0) }
 }
@@ -67,10 +67,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_said_in_their_unit() {
+    fn formats_bytes_in_mib_and_gib() {
         let mib = 1 << 20;
-        for (bytes, words) in [(0, "0 MiB"), (30 * mib, "30 MiB"), (1536 * mib, "1.5 GiB")] {
-            assert_eq!(amount(bytes), words);
+        for (bytes, text) in [(0, "0 MiB"), (30 * mib, "30 MiB"), (1536 * mib, "1.5 GiB")] {
+            assert_eq!(format_bytes(bytes), text);
         }
     }
 }

@@ -1,7 +1,11 @@
-//! Gradient checks: the single place that knows how a gradient is compared with finite differences.
+//! Gradient checks for the tests of this crate.
 
-/// Holds `analytic` to central differences of `loss` at the point `at`: 1e-6 relative to
-/// max(|a|, |n|, 1e-3).
+/// Compares `analytic` with central differences of `loss` at the point `at`.
+///
+/// With `a` the analytic and `n` the numeric derivative, each element must satisfy
+/// `|a - n| ≤ 1e-6 max(|a|, |n|, 1e-3)`. With step `h`,
+/// `n = (8 (L(x + h) - L(x - h)) - (L(x + 2h) - L(x - 2h))) / 12h`: its error is of fourth order in
+/// `h`.
 ///
 /// # Panics
 /// At the first element that differs.
@@ -22,7 +26,6 @@ pub(crate) fn check_gradient(
             point[i] = at[i];
             value
         };
-        // Fourth order: the error of the difference itself stays below the tolerance.
         let (inner, outer) =
             (at_offset(step) - at_offset(-step), at_offset(2.0 * step) - at_offset(-2.0 * step));
         let numeric = (8.0 * inner - outer) / (12.0 * step);
@@ -35,13 +38,13 @@ pub(crate) fn check_gradient(
     }
 }
 
-/// Numbers for tests, between -1 and 1, the same for the same seed.
+/// `len` random numbers in [-1, 1); the same seed gives the same numbers.
 pub(crate) fn numbers(seed: u64, len: usize) -> Vec<f64> {
     let mut stream = crate::rng::Stream::new(seed, crate::rng::Purpose::Init, 0, 0);
     (0..len).map(|_| 2.0 * stream.uniform() - 1.0).collect()
 }
 
-/// `Σ weight · value`: turns a layer's output into a loss whose gradient at the output is `weight`.
+/// `Σ weight · value`: a loss of a layer's output whose gradient is `weight`.
 pub(crate) fn weighted_sum(weight: &[f64], value: &[f64]) -> f64 {
     weight.iter().zip(value).map(|(w, v)| w * v).sum()
 }

@@ -1,4 +1,5 @@
-//! Starting weights: random, with a variance that keeps signals from fading or exploding.
+//! Weight initialisation: random weights whose variance keeps activations and gradients from
+//! vanishing or exploding.
 //!
 //! For weights `[outputs, inputs]`:
 //!
@@ -9,13 +10,13 @@
 //! | LeCun | 1 / inputs | LeCun et al. 1998 |
 //! | orthogonal | rows (or columns) of length 1, at right angles | Saxe et al. 2014 |
 //!
-//! Uniform versions draw from ±√(3 variance). All are drawn in f64 and rounded once.
+//! Uniform variants draw from ±√(3 variance). All draws are in f64 and rounded to f32 once.
 
 use serde::{Deserialize, Serialize};
 
 use crate::rng::{Purpose, Stream};
 
-/// How weights start.
+/// Distribution of a layer's initial weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
@@ -37,7 +38,7 @@ pub enum Init {
     Zeros,
 }
 
-/// Weights `[outputs, inputs]` of layer number `layer`.
+/// Initial weights `[outputs, inputs]` of layer number `layer`.
 pub fn weights(init: Init, outputs: usize, inputs: usize, seed: u64, layer: u32) -> Vec<f32> {
     let mut stream = Stream::new(seed, Purpose::Init, layer, 0);
     let (fan_in, fan_out) = (inputs as f64, outputs as f64);
@@ -57,7 +58,9 @@ pub fn weights(init: Init, outputs: usize, inputs: usize, seed: u64, layer: u32)
     (0..outputs * inputs).map(|_| draw(&mut stream) as f32).collect()
 }
 
-/// The shorter side's vectors by Gram and Schmidt, each made orthogonal twice (Giraud et al. 2005).
+/// Orthonormal vectors along the shorter side, by Gram-Schmidt.
+///
+/// Each vector is orthogonalised twice, which is enough in floating point (Giraud et al. 2005).
 fn orthogonal(outputs: usize, inputs: usize, stream: &mut Stream) -> Vec<f32> {
     let (count, length) = (outputs.min(inputs), outputs.max(inputs));
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
@@ -65,8 +68,8 @@ fn orthogonal(outputs: usize, inputs: usize, stream: &mut Stream) -> Vec<f32> {
         let mut new: Vec<f64> = (0..length).map(|_| stream.normal()).collect();
         for _ in 0..2 {
             for old in &vectors {
-                let along: f64 = old.iter().zip(&new).map(|(a, b)| a * b).sum();
-                new.iter_mut().zip(old).for_each(|(n, o)| *n -= along * o);
+                let projection: f64 = old.iter().zip(&new).map(|(a, b)| a * b).sum();
+                new.iter_mut().zip(old).for_each(|(n, o)| *n -= projection * o);
             }
             let norm = new.iter().map(|n| n * n).sum::<f64>().sqrt();
             new.iter_mut().for_each(|n| *n /= norm);
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variances_are_as_published() {
+    fn variances_match_the_publications() {
         let cases = [
             (Init::He, 2.0 / 300.0),
             (Init::HeUniform, 2.0 / 300.0),
@@ -99,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn uniform_stays_within_its_bounds() {
+    fn uniform_stays_within_bounds() {
         let bound = (6.0f32 / 300.0).sqrt();
         assert!(weights(Init::HeUniform, 200, 300, 4, 1).iter().all(|w| w.abs() <= bound));
     }
 
     #[test]
-    fn orthogonal_is() {
+    fn orthogonal_vectors_are_orthonormal() {
         for (outputs, inputs) in [(5, 9), (9, 5), (6, 6)] {
             let w = weights(Init::Orthogonal, outputs, inputs, 4, 1);
             let vector = |v: usize| -> Vec<f32> {
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_and_layers_differ() {
+    fn seeds_and_layers_give_different_weights() {
         assert_ne!(weights(Init::He, 4, 4, 0, 1), weights(Init::He, 4, 4, 1, 1));
         assert_ne!(weights(Init::He, 4, 4, 0, 1), weights(Init::He, 4, 4, 0, 2));
         assert_eq!(weights(Init::He, 4, 4, 0, 1), weights(Init::He, 4, 4, 0, 1));

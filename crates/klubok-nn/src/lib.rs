@@ -1,9 +1,9 @@
-//! A multilayer perceptron, plainly.
+//! The mathematics of a multilayer perceptron in plain Rust.
 //!
-//! [`network`] describes one; [`layers`] has a file a layer, forward and backward side by side in
-//! f64, and lowers it to a [`plan`]: a closed list of operations. [`mod@reference`] interprets a
-//! plan with those functions and those of [`loss`] and [`optim`]: it is the law, and [`agreement`]
-//! holds every other [`backend`] to it.
+//! [`network`] describes a network and lowers it to a [`plan`], a closed list of operations.
+//! [`layers`] has one file per layer, with forward and backward side by side in f64.
+//! [`mod@reference`] executes a plan with those functions and with [`loss`] and [`optim`].
+//! [`agreement`] checks every other [`backend`] against this reference.
 
 pub mod agreement;
 pub mod backend;

@@ -1,21 +1,21 @@
-//! Enums that know all their variants.
+//! Enums with a list of all their variants.
 
-/// Defines an enum with `ALL`, its variants in order: none can be left out.
+/// Defines an enum and its constant `ALL`, which holds every variant in order.
 #[macro_export]
 macro_rules! listed {
     (
         $(#[$meta:meta])*
         $vis:vis enum $name:ident {
-            $($(#[$of:meta])* $variant:ident),+ $(,)?
+            $($(#[$variant_meta:meta])* $variant:ident),+ $(,)?
         }
     ) => {
         $(#[$meta])*
         $vis enum $name {
-            $($(#[$of])* $variant),+
+            $($(#[$variant_meta])* $variant),+
         }
 
         impl $name {
-            /// All of them, in their order.
+            /// All variants, in order of declaration.
             $vis const ALL: [Self; [$(stringify!($variant)),+].len()] = [$(Self::$variant),+];
         }
     };
@@ -24,9 +24,9 @@ macro_rules! listed {
 #[cfg(test)]
 mod tests {
     listed! {
-        /// What a lamp shows.
+        /// Colour of a traffic light.
         #[derive(Debug, PartialEq)]
-        enum Lamp {
+        enum Light {
             /// Stop.
             Red,
             /// Go.
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn all_variants_are_listed_in_order() {
-        assert_eq!(Lamp::ALL, [Lamp::Red, Lamp::Green]);
+    fn all_lists_every_variant_in_order() {
+        assert_eq!(Light::ALL, [Light::Red, Light::Green]);
     }
 }

@@ -1,16 +1,19 @@
-//! Losses, from the network's last linear values (logits), each beside its gradient.
+//! Losses of the logits (the outputs of the last linear layer), each beside its gradient.
 //!
-//! For one sample with logits `z` and target `y`, over `outputs` values:
-//! - cross-entropy: `L = Σ t (logsumexp(z) - z)`, `∂L/∂z = p - t` with `p = softmax(z)`, where the
-//!   target `t` is 1 for the class and 0 elsewhere, or with smoothing `s`: `t = (1 - s) y + s /
-//!   outputs`;
-//! - binary cross-entropy: `L = mean(softplus(z) - z y)`, `∂L/∂z = (σ(z) - y) / outputs`;
-//! - mean squared error: `L = mean((z - y)²)`, `∂L/∂z = 2 (z - y) / outputs`;
-//! - Huber (1964): `L = mean(d²/2 where |d| ≤ δ, else δ (|d| - δ/2))`, `d = z - y`, `∂L/∂z =
-//!   clamp(d, ±δ) / outputs`.
+//! For one sample with logits `z` and target `y`; sums and means run over its `K` outputs:
 //!
-//! A batch's loss is `Σ weight L / Σ weight`; a sample's weight is its class's weight times its
-//! own. The reductions are PyTorch's `mean`.
+//! - Cross-entropy: `L = Σ t (logsumexp(z) - z)`, `∂L/∂z = p - t` with `p = softmax(z)`. The target
+//!   is `t = y`, 1 for the sample's class and 0 elsewhere; with label smoothing `s` it is
+//!   `t = (1 - s) y + s / K` (Szegedy et al. 2016).
+//! - Binary cross-entropy: `L = mean(softplus(z) - z y)`, `∂L/∂z = (σ(z) - y) / K`.
+//! - Mean squared error: `L = mean((z - y)²)`, `∂L/∂z = 2 (z - y) / K`.
+//! - Huber (1964), with `d = z - y`: `L = mean(d²/2 if |d| ≤ δ, else δ (|d| - δ/2))`,
+//!   `∂L/∂z = clamp(d, ±δ) / K`.
+//!
+//! The loss of a batch is `Σ weight L / Σ weight`, PyTorch's reduction `mean`. The weight of a
+//! sample is its own weight times the weight of its class.
+//!
+//! Shapes: `z`, `y` and `dz` `[outputs]`, one sample.
 
 use crate::{
     layers::activation::{sigmoid, softplus},
@@ -20,16 +23,16 @@ use crate::{
 /// Target of one sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target<'a> {
-    /// Number of its class.
+    /// Index of its class.
     Class(u32),
-    /// One value an output.
+    /// One value per output.
     Values(&'a [f64]),
 }
 
-/// Loss of one sample; writes `dz = ∂L/∂z`, both without the sample's weight.
+/// Returns the loss of one sample and writes `dz = ∂L/∂z`, both without the sample's weight.
 ///
 /// # Panics
-/// When cross-entropy gets values, or another loss a class: plans are checked before.
+/// When cross-entropy gets values, or another loss a class. Backends check the data first.
 pub fn sample(dz: &mut [f64], z: &[f64], target: Target<'_>, spec: &LossSpec) -> f64 {
     let outputs = z.len() as f64;
     match (spec.kind, target) {
@@ -51,23 +54,24 @@ pub fn sample(dz: &mut [f64], z: &[f64], target: Target<'_>, spec: &LossSpec) ->
     }
 }
 
-/// `ln Σ eᶻ` without overflow.
+/// `ln Σ eᶻ` without overflow: `m + ln Σ e^(z - m)` with `m = max(z)`.
 pub fn log_sum_exp(z: &[f64]) -> f64 {
     let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     largest + z.iter().map(|z| (z - largest).exp()).sum::<f64>().ln()
 }
 
-/// Confidences of classes: `p = eᶻ / Σ eᶻ`.
+/// Class probabilities `p = eᶻ / Σ eᶻ`.
 pub fn softmax(z: &[f64]) -> Vec<f64> {
     let total = log_sum_exp(z);
     z.iter().map(|z| (z - total).exp()).collect()
 }
 
-/// The class with the largest logit, the first on ties.
-pub fn answer(z: &[f64]) -> usize {
+/// Class with the largest logit; the first one on ties.
+pub fn predicted_class(z: &[f64]) -> usize {
     (1..z.len()).fold(0, |best, i| if z[i] > z[best] { i } else { best })
 }
 
+/// Cross-entropy with label smoothing of one sample, and its gradient.
 fn cross_entropy(dz: &mut [f64], z: &[f64], class: usize, smoothing: f64) -> f64 {
     let (total, share) = (log_sum_exp(z), smoothing / z.len() as f64);
     let mut loss = 0.0;
@@ -79,12 +83,13 @@ fn cross_entropy(dz: &mut [f64], z: &[f64], class: usize, smoothing: f64) -> f64
     loss
 }
 
+/// Mean over the outputs of `f(z, y)`, which returns a loss and the gradient of the mean.
 fn mean(dz: &mut [f64], z: &[f64], y: &[f64], f: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
     let mut loss = 0.0;
     for ((dz, z), y) in dz.iter_mut().zip(z).zip(y) {
-        let (value, slope) = f(*z, *y);
+        let (value, gradient) = f(*z, *y);
         loss += value;
-        *dz = slope;
+        *dz = gradient;
     }
     loss / z.len() as f64
 }
@@ -99,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_article_s_example() {
+    fn cross_entropy_by_hand() {
         let z = [0.7f64.ln(), 0.3f64.ln()];
         let mut dz = [0.0; 2];
         let loss = sample(&mut dz, &z, Target::Class(0), &spec(LossKind::CrossEntropy, 0.0));
@@ -108,20 +113,20 @@ mod tests {
     }
 
     #[test]
-    fn logits_of_a_thousand_neither_overflow_nor_vanish() {
+    fn logits_of_a_thousand_neither_overflow_nor_underflow() {
         let mut dz = [0.0; 2];
-        let of = spec(LossKind::CrossEntropy, 0.0);
-        assert_eq!(sample(&mut dz, &[1000.0, 0.0], Target::Class(0), &of), 0.0);
-        assert_eq!(sample(&mut dz, &[1000.0, 0.0], Target::Class(1), &of), 1000.0);
+        let spec = spec(LossKind::CrossEntropy, 0.0);
+        assert_eq!(sample(&mut dz, &[1000.0, 0.0], Target::Class(0), &spec), 0.0);
+        assert_eq!(sample(&mut dz, &[1000.0, 0.0], Target::Class(1), &spec), 1000.0);
         assert_eq!(dz, [1.0, -1.0]);
     }
 
     #[test]
     fn huber_is_quadratic_then_linear() {
         let mut dz = [0.0; 1];
-        let of = spec(LossKind::Huber { delta: 1.0 }, 0.0);
-        assert_eq!(sample(&mut dz, &[0.5], Target::Values(&[0.0]), &of), 0.125);
-        assert_eq!(sample(&mut dz, &[3.0], Target::Values(&[0.0]), &of), 2.5);
+        let spec = spec(LossKind::Huber { delta: 1.0 }, 0.0);
+        assert_eq!(sample(&mut dz, &[0.5], Target::Values(&[0.0]), &spec), 0.125);
+        assert_eq!(sample(&mut dz, &[3.0], Target::Values(&[0.0]), &spec), 2.5);
         assert_eq!(dz, [1.0]);
     }
 

@@ -1,4 +1,5 @@
-//! A multilayer perceptron as people describe it, and its lowering to a plan.
+//! A multilayer perceptron as a list of layers, its lowering to a plan, its initial state, and the
+//! folding of batch normalisation.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,26 +7,26 @@ use crate::{
     init::{self, Init},
     layers::{activation, batch_norm, dropout, input, linear},
     optim::UpdateSpec,
-    plan::{Activation, Augment, LossSpec, ParamSpec, Plan, Prepare, RunningSpec},
+    plan::{Activation, Augment, InputSpec, LossSpec, ParamSpec, Plan, RunningSpec},
     state::{Numbers, State, Weights},
 };
 
-/// Most hidden layers of a network, in settings and files.
-pub const MOST_HIDDEN: usize = 1000;
+/// Limit of hidden layers, in settings and files.
+pub const MAX_HIDDEN_LAYERS: usize = 1000;
 
-/// A multilayer perceptron: what a model file calls its specification.
+/// A multilayer perceptron. Model files store it as their specification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// Input values.
+    /// Number of input features.
     pub inputs: usize,
-    /// Chance to drop an input value in training.
+    /// Dropout probability of an input feature.
     pub input_dropout: f32,
-    /// Hidden layers, from the input on.
+    /// Hidden layers, in order from the input.
     pub hidden: Vec<Hidden>,
-    /// Output values: one a class, a label or a number to predict.
+    /// Number of outputs: one per class, label or predicted number.
     pub outputs: usize,
-    /// How the last linear values become an answer.
+    /// Meaning of the outputs.
     pub answer: OutputKind,
 }
 
@@ -35,32 +36,32 @@ pub struct Network {
 pub struct Hidden {
     /// Number of units.
     pub units: usize,
-    /// What follows the linear part.
+    /// Activation function.
     pub activation: Activation,
-    /// Normalise over the batch between the two (there is then no bias).
+    /// Batch normalisation between linear layer and activation; the linear layer then has no bias.
     pub batch_norm: bool,
-    /// Chance to drop a unit in training.
+    /// Dropout probability of a unit.
     pub dropout: f32,
 }
 
-/// How the last linear values ("logits") become an answer.
+/// Meaning of the outputs: how logits become a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputKind {
-    /// Softmax: confidences of classes that exclude each other.
+    /// Mutually exclusive classes: softmax turns logits into confidences.
     Classes,
-    /// Sigmoid: a confidence for each label by itself.
+    /// Independent labels: a sigmoid turns each logit into a confidence.
     Labels,
-    /// As they are: numbers.
+    /// Regression: the outputs are the predicted numbers.
     Numbers,
 }
 
-/// How a network starts.
+/// Initialisation of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start {
-    /// Weights of hidden layers.
+    /// Distribution of the weights of hidden layers.
     pub hidden: Init,
-    /// Weights of the output layer.
+    /// Distribution of the weights of the output layer.
     pub output: Init,
     /// Biases of the output layer, or empty for zeros.
     pub output_bias: Vec<f32>,
@@ -72,20 +73,20 @@ impl Network {
         let mut inputs = self.inputs;
         let mut count = 0;
         for layer in &self.hidden {
-            // A bias, or the normalisation's gain and shift.
+            // Each unit has a bias, or a gain and a shift.
             count += layer.units * (inputs + if layer.batch_norm { 2 } else { 1 });
             inputs = layer.units;
         }
         count + self.outputs * (inputs + 1)
     }
 
-    /// The plan of this network for whoever only asks it: loss and update rule do not matter there.
-    pub fn lower_to_ask(&self, prepare: Prepare) -> Plan {
+    /// Lowers the network to a plan for inference. Its loss and update rule are placeholders.
+    pub fn lower_for_inference(&self, prepare: InputSpec) -> Plan {
         self.lower(prepare, LossSpec::CROSS_ENTROPY, UpdateSpec::SGD, 0)
     }
 
-    /// The plan of this network.
-    pub fn lower(&self, prepare: Prepare, loss: LossSpec, update: UpdateSpec, seed: u64) -> Plan {
+    /// Lowers the network to a plan.
+    pub fn lower(&self, prepare: InputSpec, loss: LossSpec, update: UpdateSpec, seed: u64) -> Plan {
         let mut plan = Plan::new(loss, update, seed);
         let mut x = input::lower(&mut plan, self.inputs, prepare);
         x = dropout::lower(&mut plan, x, self.input_dropout, 0);
@@ -103,22 +104,22 @@ impl Network {
         plan
     }
 
-    /// The trained parameters and the running statistics, in the order of the plan: what files
-    /// hold.
+    /// The trained parameters and the running statistics, in the order of the plan and of files.
     pub fn tensors(&self) -> (Vec<ParamSpec>, Vec<RunningSpec>) {
         let plan = self.bare_plan();
         (plan.params, plan.running)
     }
 
-    /// A plan for names and shapes, which do not depend on how the network is fed and trained.
+    /// A plan for names and shapes, which depend neither on the input nor on the training.
     fn bare_plan(&self) -> Plan {
         let (factor, offset, augment) = (vec![], vec![], Augment::default());
-        self.lower_to_ask(Prepare { factor, offset, picture: None, augment })
+        self.lower_for_inference(InputSpec { factor, offset, picture: None, augment })
     }
 
-    /// The state before training: f32 values, no moments. The same seed gives the same bits.
+    /// The initial state: f32 values, no moments. The same seed gives the same bits.
     ///
-    /// Weights as `start` says, biases and shifts 0, gains 1, running means 0 and variances 1.
+    /// Weights follow `start`. Biases and shifts are 0, gains 1, running means 0 and running
+    /// variances 1.
     pub fn start(&self, start: &Start, seed: u64) -> State {
         let mut state = State::default();
         for layer in 0..=self.hidden.len() {
@@ -140,8 +141,8 @@ impl Network {
         state
     }
 
-    /// The weights of one layer before the first step, `[out, in]`; the hidden layers count from 0,
-    /// then comes the output.
+    /// Initial weights of one layer, `[out, in]`. Index 0 is the first hidden layer, the last index
+    /// is the output layer.
     ///
     /// # Panics
     /// When there is no such layer.
@@ -156,8 +157,8 @@ impl Network {
         init::weights(init, outputs, inputs, seed, layer as u32 + 1)
     }
 
-    /// The same function without batch normalisation: running statistics folded into weights and
-    /// biases.
+    /// Folds batch normalisation with its running statistics into weights and biases. The network
+    /// stays the same function.
     ///
     /// `w' = w gain / √(variance + ε)`, `b' = shift - mean gain / √(variance + ε)`.
     pub fn fold(&self, weights: &Weights) -> (Network, Weights) {
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_named_and_counted() {
+    fn a_plan_names_and_counts_its_parameters() {
         let plan = network().bare_plan();
         let names: Vec<&str> = plan.params.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_start_fits_the_plan() {
+    fn the_initial_state_fits_the_plan() {
         let start =
             Start { hidden: Init::He, output: Init::Zeros, output_bias: vec![1.0, 2.0, 3.0] };
         let (plan, state) = (network().bare_plan(), network().start(&start, 3));

@@ -1,38 +1,41 @@
-//! A network as a plan: a closed list of operations on numbered values.
+//! A plan: a network as a list of operations on numbered values.
 //!
-//! `nn` lowers a network to a plan, the reference interprets it, every other backend compiles it.
-//! Values are `[batch, features]`, weights `[out, in]`. The list is closed on purpose: serialising,
-//! counting, folding and fusing are matches that the compiler checks for completeness.
+//! [`crate::network`] lowers a network to a plan, [`mod@crate::reference`] interprets it, every
+//! other backend compiles it.
+//!
+//! Values are `[batch, features]`, weights `[out, in]`. The set of operations is closed on purpose:
+//! code that counts, stores, folds or fuses them is a `match` that the compiler checks for
+//! completeness.
 
 use crate::optim::UpdateSpec;
 
-/// Number of a value (an activation matrix) of the plan.
+/// Index of a value, an activation matrix of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Value(pub usize);
 
-/// Number of a trained parameter of the plan.
+/// Index of a trained parameter of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Param(pub usize);
 
-/// Number of a statistic that is kept but not trained.
+/// Index of a running statistic of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Running(pub usize);
 
-/// One operation. `y` is the value it writes, `x` the value it reads.
+/// One operation: reads the value `x` and writes the value `y`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
-    /// The rows of a batch, normalised and, in training, augmented.
+    /// The rows of a batch, normalised, and augmented in training.
     Input {
-        /// Written.
+        /// Output.
         y: Value,
-        /// How a stored row becomes the network's input.
-        prepare: Prepare,
+        /// Preprocessing of the rows.
+        prepare: InputSpec,
     },
-    /// `y = x Wᵀ + b`.
+    /// Linear layer: `y = x Wᵀ + b`.
     Linear {
-        /// Written, `[batch, out]`.
+        /// Output, `[batch, out]`.
         y: Value,
-        /// Read, `[batch, in]`.
+        /// Input, `[batch, in]`.
         x: Value,
         /// Weights, `[out, in]`.
         w: Param,
@@ -41,37 +44,37 @@ pub enum Op {
     },
     /// Batch normalisation.
     Norm {
-        /// Written.
+        /// Output.
         y: Value,
-        /// Read.
+        /// Input.
         x: Value,
         /// Factor per feature, `[features]`.
         gain: Param,
-        /// Summand per feature, `[features]`.
+        /// Offset per feature, `[features]`.
         shift: Param,
         /// Running mean, `[features]`.
         mean: Running,
         /// Running variance (unbiased), `[features]`.
         variance: Running,
     },
-    /// `y = f(x)`, element by element.
+    /// Activation: `y = f(x)` for each element.
     Activate {
-        /// Written.
+        /// Output.
         y: Value,
-        /// Read.
+        /// Input.
         x: Value,
         /// The function.
         f: Activation,
     },
-    /// Inverted dropout in training, nothing in evaluation.
+    /// Inverted dropout in training, the identity in evaluation.
     Dropout {
-        /// Written.
+        /// Output.
         y: Value,
-        /// Read.
+        /// Input.
         x: Value,
-        /// Chance that an element is set to 0.
+        /// Probability of setting an element to 0.
         p: f32,
-        /// Which stream of random numbers: 0 for the input, then the number of the layer.
+        /// Stream of random numbers: 0 for the input, then the number of the layer from 1.
         stream: u32,
     },
 }
@@ -90,19 +93,19 @@ impl Op {
 }
 
 crate::listed! {
-    /// Element-wise functions of a hidden layer.
+    /// Activation functions. [`crate::layers::activation`] has their formulas.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub enum Activation {
         /// `max(0, x)`.
         Relu,
-        /// `x` where positive, `0.01 x` elsewhere.
+        /// `x` if positive, else `0.01 x`.
         LeakyRelu,
-        /// `x Φ(x)` with the exact normal distribution function.
+        /// `x Φ(x)`, the exact form with the normal distribution function.
         Gelu,
-        /// `x σ(x)`.
+        /// `x σ(x)`, also called swish.
         Silu,
-        /// Scaled exponential linear unit.
+        /// `λ x` if positive, else `λ α (eˣ - 1)`.
         Selu,
         /// `x tanh(ln(1 + eˣ))`.
         Mish,
@@ -115,33 +118,33 @@ crate::listed! {
     }
 }
 
-/// How a stored row becomes the network's input.
+/// Preprocessing of stored rows: `x = stored · factor + offset`, and augmentation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Prepare {
-    /// Factor for feature `f`: `factor[f % factor.len()]` (one a channel for pictures, one a column
-    /// else).
+pub struct InputSpec {
+    /// Feature `f` has factor `factor[f % factor.len()]`: one factor per channel of a picture, or
+    /// one per column.
     pub factor: Vec<f32>,
-    /// Summand, in the same order: `x = stored * factor + offset`.
+    /// Offsets, in the same order.
     pub offset: Vec<f32>,
-    /// Shape of the picture, if the row is one.
+    /// Shape of the picture, if rows are pictures.
     pub picture: Option<Picture>,
-    /// What training does to pictures beside.
+    /// Random changes to pictures in training.
     pub augment: Augment,
 }
 
-/// Size of a picture; pixels are stored row by row, channels together.
+/// Shape of a picture. Pixels are stored row by row, the channels of a pixel side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Picture {
-    /// Pixels across.
+    /// Width in pixels.
     pub width: usize,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: usize,
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
 }
 
 impl Picture {
-    /// Values of one picture.
+    /// Number of values of one picture.
     pub fn values(&self) -> usize {
         self.width * self.height * self.channels
     }
@@ -150,9 +153,9 @@ impl Picture {
 /// Random changes to pictures in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Augment {
-    /// Mirror left and right, half of the time.
+    /// Mirror left and right with probability 1/2.
     pub flip: bool,
-    /// Shift by up to this many pixels in each direction; the edge is repeated.
+    /// Shift by up to this many pixels in each direction; edge pixels fill the gap.
     pub shift: u32,
 }
 
@@ -161,11 +164,11 @@ pub struct Augment {
 pub struct ParamSpec {
     /// Name in files, such as `hidden1.weight`.
     pub name: String,
-    /// `[out, in]` for weights, `[n]` for the rest.
+    /// `[out, in]` for weights, `[n]` for all else.
     pub shape: Vec<usize>,
-    /// What it is for; penalties, decay and max-norm act on weights only.
+    /// Role of the parameter. Penalties, weight decay and max-norm act on weights only.
     pub kind: ParamKind,
-    /// The layer it belongs to: index into [`Plan::layers`].
+    /// Its layer: index into [`Plan::layers`].
     pub layer: usize,
 }
 
@@ -175,13 +178,13 @@ impl ParamSpec {
         self.shape.iter().product()
     }
 
-    /// True when there is no value.
+    /// True when the parameter has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What a parameter is for.
+/// Role of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamKind {
     /// Weights of a linear layer.
@@ -190,93 +193,93 @@ pub enum ParamKind {
     Bias,
     /// Factor of a normalisation.
     Gain,
-    /// Summand of a normalisation.
+    /// Offset of a normalisation.
     Shift,
 }
 
-/// A statistic that is kept but not trained.
+/// A running statistic: training updates it, but not by its gradient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunningSpec {
     /// Name in files, such as `hidden1.norm.running_mean`.
     pub name: String,
     /// Number of values.
     pub len: usize,
-    /// What every value is before training: 0 for means, 1 for variances.
+    /// Initial value: 0 for means, 1 for variances.
     pub start: f32,
 }
 
-/// What is minimised, without penalties.
+/// The loss, without penalties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossSpec {
     /// The function.
     pub kind: LossKind,
-    /// A factor per class for each sample's weight, or empty.
+    /// Weight per class, a factor of each sample's weight; empty for equal weights.
     pub class_weights: Vec<f64>,
-    /// Share of the target that is spread over all classes evenly.
+    /// Share of the target that is spread evenly over all classes.
     pub label_smoothing: f64,
 }
 
 impl LossSpec {
-    /// Cross-entropy in which all samples and classes count alike.
+    /// Cross-entropy without class weights and label smoothing.
     pub const CROSS_ENTROPY: Self =
         Self { kind: LossKind::CrossEntropy, class_weights: Vec::new(), label_smoothing: 0.0 };
 }
 
-/// Loss functions, from the network's last linear values ("logits").
+/// Loss functions of the logits. [`crate::loss`] has their formulas.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossKind {
-    /// Softmax and cross-entropy over classes.
+    /// Softmax and cross-entropy over mutually exclusive classes.
     CrossEntropy,
-    /// Sigmoid and cross-entropy for each output by itself.
+    /// Sigmoid and binary cross-entropy for each output, averaged.
     BinaryCrossEntropy,
     /// Mean of `(z - y)²`.
     MeanSquared,
     /// Quadratic within `delta` of the target, linear beyond.
     Huber {
-        /// Where it turns linear.
+        /// `δ`, where the loss becomes linear.
         delta: f64,
     },
 }
 
-/// A network ready to be compiled.
+/// A network with its loss and update rule, ready to compile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Features of each value.
+    /// Number of features of each value.
     pub widths: Vec<usize>,
     /// The operations, in the order of the forward pass.
     pub ops: Vec<Op>,
     /// The trained parameters.
     pub params: Vec<ParamSpec>,
-    /// Statistics that are kept.
+    /// The running statistics.
     pub running: Vec<RunningSpec>,
-    /// Names of the layers, input excluded: `hidden1`, ..., `output`.
+    /// Names of the layers without the input: `hidden1`, ..., `output`.
     pub layers: Vec<String>,
-    /// The value that the loss is computed from.
+    /// The logits, input of the loss.
     pub output: Value,
-    /// What is minimised.
+    /// The loss.
     pub loss: LossSpec,
-    /// How parameters change.
+    /// The update rule with penalties and limits.
     pub update: UpdateSpec,
-    /// Key of all random numbers drawn in training.
+    /// Seed of all random numbers in training.
     pub seed: u64,
     /// Precision of the products.
     pub precision: Precision,
 }
 
-/// Precision of the products; parameters, moments, sums and everything else are in f32.
+/// Precision of matrix products. Parameters, moments, sums and all else are in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision.
     #[default]
     F32,
-    /// Both operands are rounded to bf16 (8 bits of mantissa), the sums are in f32.
+    /// Operands rounded to bf16 (8 significant bits), sums in f32.
     Bf16,
 }
 
 impl Precision {
-    /// Its name in settings.
+    /// Name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -286,37 +289,38 @@ impl Precision {
 }
 
 impl Plan {
-    /// A plan in f32 without operations yet; `nn` appends them.
+    /// An empty plan in f32.
     pub(crate) fn new(loss: LossSpec, update: UpdateSpec, seed: u64) -> Self {
         let (widths, ops, params, running, layers) = (vec![], vec![], vec![], vec![], vec![]);
         let (output, precision) = (Value(0), Precision::F32);
         Self { widths, ops, params, running, layers, output, loss, update, seed, precision }
     }
 
-    /// A new value.
+    /// Adds a value of `width` features.
     pub(crate) fn add_value(&mut self, width: usize) -> Value {
         self.widths.push(width);
         Value(self.widths.len() - 1)
     }
 
-    /// A new parameter of the layer that was begun last.
+    /// Adds a parameter to the last layer.
     pub(crate) fn add_param(&mut self, name: &str, shape: &[usize], kind: ParamKind) -> Param {
         let (name, layer) = (self.name(name), self.layers.len() - 1);
         self.params.push(ParamSpec { name, shape: shape.to_vec(), kind, layer });
         Param(self.params.len() - 1)
     }
 
-    /// A new statistic of the layer that was begun last.
+    /// Adds a running statistic to the last layer.
     pub(crate) fn add_running(&mut self, name: &str, len: usize, start: f32) -> Running {
         self.running.push(RunningSpec { name: self.name(name), len, start });
         Running(self.running.len() - 1)
     }
 
-    /// Number of trained values.
+    /// Number of trained values, all parameters together.
     pub fn parameters(&self) -> usize {
         self.params.iter().map(ParamSpec::len).sum()
     }
 
+    /// Prefixes a name with that of the last layer.
     fn name(&self, name: &str) -> String {
         self.layers.last().map_or_else(|| name.into(), |layer| format!("{layer}.{name}"))
     }

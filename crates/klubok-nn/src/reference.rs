@@ -1,5 +1,8 @@
-//! The plan, interpreted in f64 with the functions of `layers` and `optim`: slow, plain, the law
-//! for every other backend. In bf16 it rounds what is multiplied and nothing else.
+//! The reference backend: interprets a plan in f64 with the functions of [`crate::layers`],
+//! [`crate::loss`] and [`crate::optim`]. It is slow and simple, and every other backend must agree
+//! with it.
+//!
+//! With precision bf16 it rounds the operands of matrix products and nothing else.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -17,13 +20,13 @@ use crate::{
     },
     loss,
     optim::{Rule, adam, clip, penalty, rmsprop, sgd},
-    plan::{LossKind, Op, ParamKind, Plan, Precision, Prepare, Value},
+    plan::{InputSpec, LossKind, Op, ParamKind, Plan, Precision, Value},
     rng::{Purpose, key},
     rows::{Field, Rows},
     state::{Numbers, State, StateTensor, Weights},
 };
 
-/// Interprets plans in f64 on one thread.
+/// Interprets plans in f64, on one thread.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReferenceBackend;
 
@@ -50,23 +53,26 @@ impl Backend for ReferenceBackend {
     }
 }
 
+/// A plan with its state.
 struct Reference {
     plan: Plan,
     data: Vec<Arc<dyn Rows>>,
+    /// `params[p]` are the values of parameter `p`.
     params: Vec<Vec<f64>>,
+    /// `moments[m][p]` is moment `m` of the rule for parameter `p`.
     moments: Vec<Vec<Vec<f64>>>,
     running: Vec<Vec<f64>>,
     figures: Figures,
 }
 
-/// What a forward pass leaves behind for the backward pass.
+/// Values that the forward pass saves for the backward pass.
 struct Saved {
     /// Every value of the plan, `[batch, width]`.
     values: Vec<Vec<f64>>,
-    /// Batch statistics of each operation (normalisations only).
+    /// Statistics of each operation; empty unless it normalises.
     statistics: Vec<Statistics>,
-    /// Factors of each operation that drops values; empty for others.
-    factors: Vec<Vec<f64>>,
+    /// Dropout mask of each operation; empty unless it drops.
+    masks: Vec<Vec<f64>>,
 }
 
 impl Program for Reference {
@@ -91,12 +97,12 @@ impl Program for Reference {
     }
 
     fn store_tensor(&self, tensor: StateTensor) -> Result<Numbers> {
-        let of = match tensor {
+        let values = match tensor {
             StateTensor::Param(p) => &self.params[p],
             StateTensor::Moment(m, p) => &self.moments[m][p],
             StateTensor::Running(r) => &self.running[r],
         };
-        Ok(Numbers::F64(of.clone()))
+        Ok(Numbers::F64(values.clone()))
     }
 
     fn store_weights(&self, weights: &mut Weights) -> Result<()> {
@@ -108,7 +114,7 @@ impl Program for Reference {
     fn train(&mut self, data: DataId, step: &Step<'_>) -> Result<()> {
         let saved = self.forward(data, step.rows, Some(step))?;
         let (figures, gradients) = self.differentiate(data, step, &saved)?;
-        self.track(&saved, step.rows.len());
+        self.update_running(&saved, step.rows.len());
         self.figures.steps.push(StepFigures { observed: step.observe, ..figures });
         self.update(gradients, step);
         Ok(())
@@ -145,23 +151,23 @@ impl Program for Reference {
 }
 
 impl Reference {
-    /// What a product reads: rounded in bf16.
-    fn factor<'a>(&self, values: &'a [f64]) -> Cow<'a, [f64]> {
+    /// Operand of a matrix product: rounded if the precision is bf16.
+    fn operand<'a>(&self, values: &'a [f64]) -> Cow<'a, [f64]> {
         match self.plan.precision {
             Precision::F32 => Cow::Borrowed(values),
             Precision::Bf16 => values.iter().map(|&x| f64::from(pack::round(x as f32))).collect(),
         }
     }
 
-    /// All values for these rows; in training (`step`) with augmentation, dropout and batch
-    /// statistics.
+    /// Forward pass: all values for these rows. A training `step` adds augmentation, dropout and
+    /// the statistics of the batch.
     fn forward(&self, data: DataId, rows: &[u32], step: Option<&Step<'_>>) -> Result<Saved> {
         let batch = rows.len();
         let count = self.plan.ops.len();
         let mut saved = Saved {
             values: self.plan.widths.iter().map(|w| vec![0.0; w * batch]).collect(),
             statistics: vec![Statistics::default(); count],
-            factors: vec![vec![]; count],
+            masks: vec![vec![]; count],
         };
         for (i, op) in self.plan.ops.iter().enumerate() {
             let mut y = std::mem::take(&mut saved.values[op.writes().0]);
@@ -175,8 +181,8 @@ impl Reference {
                 }
                 Op::Linear { x, w, b, .. } => {
                     let b = b.map_or(&[][..], |b| &self.params[b.0]);
-                    let (inputs, x) = (self.plan.widths[x.0], self.factor(&saved.values[x.0]));
-                    linear::forward(&mut y, &x, &self.factor(&self.params[w.0]), b, inputs);
+                    let (inputs, x) = (self.plan.widths[x.0], self.operand(&saved.values[x.0]));
+                    linear::forward(&mut y, &x, &self.operand(&self.params[w.0]), b, inputs);
                 }
                 Op::Norm { x, gain, shift, mean, variance, .. } => {
                     let x = &saved.values[x.0];
@@ -184,24 +190,23 @@ impl Reference {
                     saved.statistics[i] = if step.is_some() {
                         batch_norm::statistics(x, gain.len())
                     } else {
-                        let of = |s: usize| self.running[s].clone();
-                        Statistics { mean: of(mean.0), variance: of(variance.0) }
+                        let running = |r: usize| self.running[r].clone();
+                        Statistics { mean: running(mean.0), variance: running(variance.0) }
                     };
                     batch_norm::forward(&mut y, x, gain, shift, &saved.statistics[i]);
                 }
                 Op::Activate { x, f, .. } => activation::forward(&mut y, &saved.values[x.0], *f),
                 Op::Dropout { x, p, stream, .. } => {
-                    let mut factors = vec![1.0; y.len()];
+                    let mut mask = vec![1.0; y.len()];
                     if let Some(step) = step {
                         let key = key(self.plan.seed, Purpose::Dropout, *stream);
                         let width = y.len() / batch;
-                        for (place, factors) in (step.first..).zip(factors.chunks_exact_mut(width))
-                        {
-                            dropout::factors(factors, *p, key, step.index, place);
+                        for (position, mask) in (step.first..).zip(mask.chunks_exact_mut(width)) {
+                            dropout::mask(mask, *p, key, step.index, position);
                         }
                     }
-                    dropout::forward(&mut y, &saved.values[x.0], &factors);
-                    saved.factors[i] = factors;
+                    dropout::forward(&mut y, &saved.values[x.0], &mask);
+                    saved.masks[i] = mask;
                 }
             }
             saved.values[op.writes().0] = y;
@@ -209,21 +214,22 @@ impl Reference {
         Ok(saved)
     }
 
-    /// Stored values of the rows, in training with pictures mirrored and shifted.
+    /// Stored values of the rows, `[rows, width]`. A training `step` augments pictures.
     fn stored(
         &self,
         data: DataId,
         rows: &[u32],
-        prepare: &Prepare,
+        prepare: &InputSpec,
         step: Option<&Step<'_>>,
     ) -> Result<Vec<f64>> {
         let mut stored = numbers(&*self.data[data.0], Field::X, rows)?;
         if let (Some(picture), Some(step)) = (prepare.picture, step) {
             let key = key(self.plan.seed, Purpose::Augment, 0);
-            for (place, stored) in (step.first..).zip(stored.chunks_exact_mut(picture.values())) {
-                let change = input::change(prepare.augment, key, step.index, place);
-                let before = stored.to_vec();
-                input::move_pixels(stored, &before, picture, change);
+            let samples = stored.chunks_exact_mut(picture.values());
+            for (position, stored) in (step.first..).zip(samples) {
+                let transform = input::draw_transform(prepare.augment, key, step.index, position);
+                let original = stored.to_vec();
+                input::move_pixels(stored, &original, picture, transform);
             }
         }
         Ok(stored)
@@ -248,7 +254,8 @@ impl Reference {
         Ok((figures, gradients))
     }
 
-    /// Loss of the batch and its gradient at the logits.
+    /// Loss of the batch and its gradient with respect to the logits:
+    /// `dz = weight / weight_sum · ∂L/∂z`.
     fn loss(
         &self,
         data: DataId,
@@ -275,7 +282,7 @@ impl Reference {
                     return Err(PlanError::Label { row, label: class, last: outputs - 1 });
                 }
                 weight *= spec.class_weights.get(class as usize).copied().unwrap_or(1.0);
-                figures.correct += u32::from(loss::answer(z) == class as usize);
+                figures.correct += u32::from(loss::predicted_class(z) == class as usize);
                 loss::Target::Class(class)
             } else {
                 loss::Target::Values(&targets[i * outputs..][..outputs])
@@ -287,7 +294,8 @@ impl Reference {
         Ok((figures, dz))
     }
 
-    /// The chain rule: from the gradient at the logits back through every operation.
+    /// Backward pass: from the gradient of the logits through all operations in reverse order.
+    /// Returns the gradient of every parameter.
     fn backward(&self, saved: &Saved, dlogits: Vec<f64>) -> Vec<Vec<f64>> {
         let mut gradients: Vec<Vec<f64>> = self.params.iter().map(|p| vec![0.0; p.len()]).collect();
         let mut dvalues: Vec<Vec<f64>> = saved.values.iter().map(|v| vec![0.0; v.len()]).collect();
@@ -300,10 +308,10 @@ impl Reference {
                     let mut dw = std::mem::take(&mut gradients[w.0]);
                     let mut db = b.map(|b| std::mem::take(&mut gradients[b.0])).unwrap_or_default();
                     let (inputs, dx) = (self.plan.widths[x.0], &mut dvalues[x.0]);
-                    let [dz, x, weights] =
-                        [&dy, &saved.values[x.0], &self.params[w.0]].map(|of| self.factor(of));
+                    let [dz, x, weights] = [&dy, &saved.values[x.0], &self.params[w.0]]
+                        .map(|values| self.operand(values));
                     linear::backward(dx, &mut dw, &mut db, &dz, &x, &weights, inputs);
-                    // A bias is no product: its gradient sums what was not rounded.
+                    // The gradient of a bias is no product: undo the rounding of its terms.
                     for (i, (dy, dz)) in dy.iter().zip(&*dz).enumerate().filter(|_| b.is_some()) {
                         let unit = i % db.len();
                         db[unit] += dy - dz;
@@ -316,87 +324,92 @@ impl Reference {
                 Op::Norm { x, gain, shift, .. } => {
                     let mut dgain = std::mem::take(&mut gradients[gain.0]);
                     let (dx, dshift) = (&mut dvalues[x.0], &mut gradients[shift.0]);
-                    let (x, of) = (&saved.values[x.0], &saved.statistics[i]);
-                    batch_norm::backward(dx, &mut dgain, dshift, &dy, x, &self.params[gain.0], of);
+                    let (x, gain_values) = (&saved.values[x.0], &self.params[gain.0]);
+                    let statistics = &saved.statistics[i];
+                    batch_norm::backward(dx, &mut dgain, dshift, &dy, x, gain_values, statistics);
                     gradients[gain.0] = dgain;
                 }
                 Op::Activate { x, f, .. } => {
                     activation::backward(&mut dvalues[x.0], &dy, &saved.values[x.0], *f);
                 }
                 Op::Dropout { x, .. } => {
-                    dropout::backward(&mut dvalues[x.0], &dy, &saved.factors[i]);
+                    dropout::backward(&mut dvalues[x.0], &dy, &saved.masks[i]);
                 }
             }
         }
         gradients
     }
 
-    fn track(&mut self, saved: &Saved, batch: usize) {
+    /// Moves the running statistics towards those of the batch.
+    fn update_running(&mut self, saved: &Saved, batch: usize) {
         for (i, op) in self.plan.ops.iter().enumerate() {
             if let Op::Norm { mean, variance, .. } = op {
                 let [mean, variance] = self
                     .running
                     .get_disjoint_mut([mean.0, variance.0])
-                    .expect("a plan keeps mean and variance apart");
-                batch_norm::track(mean, variance, &saved.statistics[i], batch);
+                    .expect("mean and variance are different statistics");
+                batch_norm::update_running(mean, variance, &saved.statistics[i], batch);
             }
         }
     }
 
-    /// Clips, then moves every parameter by the rule.
+    /// Clips the gradients and updates every parameter.
     fn update(&mut self, mut gradients: Vec<Vec<f64>>, step: &Step<'_>) {
-        let squares = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>();
-        let gradient_sq: Vec<f64> = gradients.iter().map(|g| squares(g)).collect();
+        let sum_of_squares = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>();
+        let gradient_sq: Vec<f64> = gradients.iter().map(|g| sum_of_squares(g)).collect();
         let spec = self.plan.update;
-        if let Some(largest) = spec.clip_norm {
-            let factor = clip::factor(gradient_sq.iter().sum::<f64>().sqrt(), largest);
+        if let Some(max_norm) = spec.clip_norm {
+            let factor = clip::factor(gradient_sq.iter().sum::<f64>().sqrt(), max_norm);
             gradients.iter_mut().flatten().for_each(|g| *g *= factor);
         }
-        for (p, g) in gradients.iter().enumerate() {
+        for (p, gradient) in gradients.iter().enumerate() {
             let before = self.params[p].clone();
             let is_weight = self.plan.params[p].kind == ParamKind::Weight;
             if is_weight {
                 penalty::decay(&mut self.params[p], step.learning_rate, spec.weight_decay);
             }
-            self.apply(p, g, step);
-            if let (Some(largest), true) = (spec.max_norm, is_weight) {
+            self.apply_rule(p, gradient, step);
+            if let (Some(max_norm), true) = (spec.max_norm, is_weight) {
                 let inputs = self.plan.params[p].shape[1];
-                penalty::max_norm(&mut self.params[p], inputs, largest);
+                penalty::max_norm(&mut self.params[p], inputs, max_norm);
             }
             if !step.observe {
                 continue;
             }
             let w = &self.params[p];
-            let moved: Vec<f64> = w.iter().zip(&before).map(|(w, b)| w - b).collect();
+            let change: Vec<f64> = w.iter().zip(&before).map(|(w, b)| w - b).collect();
             self.figures.params.push(ParamFigures {
                 gradient_sq: gradient_sq[p],
-                update_sq: squares(&moved),
-                value_sq: squares(w),
+                update_sq: sum_of_squares(&change),
+                value_sq: sum_of_squares(w),
             });
         }
     }
 
-    fn apply(&mut self, p: usize, g: &[f64], step: &Step<'_>) {
-        let (w, rate) = (&mut self.params[p], step.learning_rate);
+    /// Updates parameter `p` by the rule, with gradient `g`.
+    fn apply_rule(&mut self, p: usize, g: &[f64], step: &Step<'_>) {
+        let (w, learning_rate) = (&mut self.params[p], step.learning_rate);
         let mut moments = self.moments.iter_mut().map(|m| &mut m[p][..]);
         let mut moment = || moments.next().unwrap_or_default();
         match self.plan.update.rule {
-            Rule::Sgd { momentum: 0.0, .. } => sgd::plain(w, g, rate),
+            Rule::Sgd { momentum: 0.0, .. } => sgd::plain(w, g, learning_rate),
             Rule::Sgd { momentum, nesterov } => {
-                sgd::with_momentum(w, moment(), g, rate, momentum, nesterov);
+                sgd::with_momentum(w, moment(), g, learning_rate, momentum, nesterov);
             }
             Rule::RmsProp { decay, epsilon, momentum } => {
-                rmsprop::update(w, moment(), moment(), g, rate, decay, epsilon, momentum);
+                let (s, v) = (moment(), moment());
+                rmsprop::update(w, s, v, g, learning_rate, decay, epsilon, momentum);
             }
             Rule::Adam { beta1, beta2, epsilon } => {
                 let (m, s) = (moment(), moment());
-                adam::update(w, m, s, g, rate, (beta1, beta2), epsilon, step.index + 1);
+                let t = step.index + 1;
+                adam::update(w, m, s, g, learning_rate, (beta1, beta2), epsilon, t);
             }
         }
     }
 }
 
-/// A field of some rows as f64, whatever it is stored as.
+/// A field of some rows, converted to f64.
 fn numbers(data: &dyn Rows, field: Field, rows: &[u32]) -> Result<Vec<f64>> {
     let spec = &data.fields()[field.0];
     let mut bytes = vec![0; rows.len() * spec.bytes()];
@@ -404,10 +417,12 @@ fn numbers(data: &dyn Rows, field: Field, rows: &[u32]) -> Result<Vec<f64>> {
     Ok(bytes.chunks_exact(spec.kind.bytes()).map(|stored| spec.kind.number(stored)).collect())
 }
 
-fn get(blocks: &[Vec<f64>]) -> Vec<Numbers> {
-    blocks.iter().map(|block| Numbers::F64(block.clone())).collect()
+/// Copies tensors into the form of a state.
+fn get(tensors: &[Vec<f64>]) -> Vec<Numbers> {
+    tensors.iter().map(|values| Numbers::F64(values.clone())).collect()
 }
 
+/// Copies tensors from a state, checking their sizes.
 fn set<'a>(
     to: &mut [Vec<f64>],
     from: &[Numbers],

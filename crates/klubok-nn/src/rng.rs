@@ -1,38 +1,39 @@
-//! Random numbers by purpose: Philox 4x32-10 keyed by (seed, purpose, layer).
+//! Random numbers: Philox 4x32-10, a counter-based generator, keyed by (seed, purpose, layer).
 //!
-//! Counted by (step, the sample's place in the global batch, block of features), so that they do
-//! not depend on threads, on how a batch is split, or on the device.
+//! Dropout and augmentation count by (step, position of the sample in the global batch, block of
+//! features). So their random numbers do not depend on threads, on the splitting of a batch, or on
+//! the device.
 
 use klubok_kernels::philox::{Key, philox};
 
-/// What random numbers are drawn for: each purpose is a stream of its own.
+/// Purpose of random numbers. Each purpose has its own stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
-    /// Starting weights.
+    /// Initial weights.
     Init = 1,
     /// Order of the samples in an epoch.
     Shuffle = 2,
-    /// Which samples go into which part.
+    /// Split into training, validation and test set.
     Split = 3,
     /// Dropout.
     Dropout = 4,
-    /// Flips and shifts.
+    /// Augmentation: flips and shifts.
     Augment = 5,
-    /// Samples of a built-in set.
+    /// Samples of a built-in data set.
     Demo = 6,
-    /// Batches of an experiment before training.
+    /// Batches of the experiments before training.
     Check = 7,
-    /// What somebody who looks at a network switches off.
-    Look = 8,
+    /// Units that the inspection of a network switches off.
+    Inspect = 8,
 }
 
-/// Key of the stream for a purpose and layer (0 where layers do not matter).
+/// Key of the stream for a purpose and a layer; the layer is 0 for purposes without layers.
 pub fn key(seed: u64, purpose: Purpose, layer: u32) -> Key {
     Key::new(seed, ((purpose as u32) << 24) | layer)
 }
 
-/// A sequence of random numbers, for everything that is drawn one after the other.
+/// A sequence of random numbers.
 #[derive(Debug, Clone)]
 pub struct Stream {
     key: Key,
@@ -43,7 +44,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The sequence number `index` of a purpose.
+    /// Sequence `index` of a purpose and layer.
     pub fn new(seed: u64, purpose: Purpose, layer: u32, index: u64) -> Self {
         Self { key: key(seed, purpose, layer), index, block: 0, words: [0; 4], used: 4 }
     }
@@ -60,19 +61,19 @@ impl Stream {
         self.words[self.used - 1]
     }
 
-    /// Uniform in [0, 1), a multiple of 2⁻⁵³.
+    /// Uniform number in [0, 1), a multiple of 2⁻⁵³.
     pub fn uniform(&mut self) -> f64 {
         let (high, low) = (u64::from(self.bits()), u64::from(self.bits()));
         ((high << 32 | low) >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// Standard normal, by Box and Muller (1958).
+    /// Standard normal number (Box and Muller 1958).
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Uniform over `0..n`, without bias (Lemire 2019).
+    /// Uniform integer in `0..n`, without bias (Lemire 2019).
     ///
     /// # Panics
     /// When `n` is 0.
@@ -86,7 +87,7 @@ impl Stream {
         }
     }
 
-    /// Reorders `items` at random (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             let j = self.below(i as u32 + 1) as usize;
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_two_purposes_differ() {
+    fn purposes_have_different_streams() {
         let mut a = Stream::new(0, Purpose::Init, 0, 0);
         let mut b = Stream::new(0, Purpose::Dropout, 0, 0);
         assert_ne!(a.bits(), b.bits());

@@ -1,30 +1,31 @@
-//! Rows of data as training sees them: fields of fixed width, gathered by row number.
+//! The data of a training: rows with fields of fixed width, gathered by row number.
 //!
-//! [`Rows`] is the seam between data and devices: memory today, blocks on disk or shards later.
+//! [`Rows`] is the interface between data and devices. [`MemoryRows`] keeps its rows in memory;
+//! other implementations could read them from disk.
 
 use crate::error::Result;
 
-/// Which field of a row. [`Field::X`] is the network's input, [`Field::Y`] its target.
+/// Index of a field in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field(pub usize);
 
 impl Field {
     /// The input values: [`Kind::Pixels`] or [`Kind::Numbers`].
     pub const X: Field = Field(0);
-    /// The target: [`Kind::Class`], or [`Kind::Numbers`] for regression and several labels.
+    /// The target: [`Kind::Class`], or [`Kind::Numbers`] for regression and independent labels.
     pub const Y: Field = Field(1);
-    /// The weight of a sample: [`Kind::Numbers`] of width 1. Rows without this field weigh 1 each.
+    /// The weight of a sample: [`Kind::Numbers`] of width 1. Without this field all weights are 1.
     pub const WEIGHT: Field = Field(2);
 }
 
-/// What a field holds, and so how many bytes a value takes.
+/// Type of the values of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// One byte a value, 0 to 255.
+    /// One byte per value, 0 to 255.
     Pixels,
-    /// Native `f32`.
+    /// `f32` in native byte order.
     Numbers,
-    /// A class number, native `u32`.
+    /// Class index, `u32` in native byte order.
     Class,
 }
 
@@ -37,10 +38,10 @@ impl Kind {
         }
     }
 
-    /// The number that the bytes of one value are.
+    /// Converts the bytes of one value to a number.
     ///
     /// # Panics
-    /// When they are not as many as [`Kind::bytes`].
+    /// When the slice is not [`Kind::bytes`] long.
     pub fn number(self, stored: &[u8]) -> f64 {
         match (self, stored) {
             (Kind::Pixels, &[byte]) => f64::from(byte),
@@ -51,17 +52,17 @@ impl Kind {
     }
 }
 
-/// One field of every row.
+/// Type and width of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSpec {
-    /// What the values are.
+    /// Type of the values.
     pub kind: Kind,
-    /// Values in a row.
+    /// Number of values in a row.
     pub width: usize,
 }
 
 impl FieldSpec {
-    /// Bytes of this field in one row.
+    /// Bytes of the field in one row.
     pub fn bytes(&self) -> usize {
         self.kind.bytes() * self.width
     }
@@ -73,20 +74,20 @@ pub trait Rows: Send + Sync {
     fn len(&self) -> usize;
     /// The fields, in the order of [`Field`].
     fn fields(&self) -> &[FieldSpec];
-    /// Copies `field` of the given rows, one after the other, into `out`.
+    /// Copies `field` of the given rows into `out`, row after row.
     ///
-    /// `out` holds `rows.len() * fields()[field].bytes()` bytes; numbers are in native byte order.
+    /// `out` holds `rows.len() * fields()[field].bytes()` bytes, numbers in native byte order.
     ///
     /// # Errors
-    /// When rows are on a device or disk that fails; rows in memory never fail.
+    /// When a device or disk that holds the rows fails. Rows in memory never fail.
     fn gather(&self, field: Field, rows: &[u32], out: &mut [u8]) -> Result<()>;
-    /// True when there is no row.
+    /// True when there are no rows.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Rows held in memory, each field one block of bytes.
+/// Rows in memory; each field is one block of bytes.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryRows {
     len: usize,
@@ -95,10 +96,10 @@ pub struct MemoryRows {
 }
 
 impl MemoryRows {
-    /// Rows of pixels, one byte a value, with one class each; `pixels` is `[rows, width]`.
+    /// Pictures with a class each. `pixels` is `[rows, width]`, one byte per value.
     ///
     /// # Panics
-    /// When the sizes do not agree: that is a mistake of the program, not of the data.
+    /// When the sizes do not agree, which is an error of the program and not of the data.
     pub fn pictures(pixels: Vec<u8>, width: usize, classes: &[u32]) -> Self {
         Self { len: classes.len(), ..Self::default() }.with(Kind::Pixels, width, pixels).with(
             Kind::Class,
@@ -107,7 +108,7 @@ impl MemoryRows {
         )
     }
 
-    /// Rows of numbers, with one class each; `x` is `[rows, width]`.
+    /// Rows of numbers with a class each. `x` is `[rows, width]`.
     ///
     /// # Panics
     /// When the sizes do not agree.
@@ -117,8 +118,8 @@ impl MemoryRows {
             .with(Kind::Class, 1, to_bytes(classes.iter().map(|c| c.to_ne_bytes())))
     }
 
-    /// Rows of numbers with `outputs` target values each; `x` is `[rows, width]`, `y` `[rows,
-    /// outputs]`.
+    /// Rows of numbers with `outputs` target values each. `x` is `[rows, width]`, `y` is
+    /// `[rows, outputs]`.
     ///
     /// # Panics
     /// When the sizes do not agree.
@@ -128,38 +129,39 @@ impl MemoryRows {
             .with(Kind::Numbers, outputs, to_bytes(y.iter().map(|v| v.to_ne_bytes())))
     }
 
-    /// The same rows with a weight each.
+    /// Adds a weight to each row.
     ///
     /// # Panics
-    /// When there is not one weight a row.
+    /// When the number of weights is not the number of rows.
     pub fn weighted(self, weights: &[f32]) -> Self {
         self.with(Kind::Numbers, 1, to_bytes(weights.iter().map(|v| v.to_ne_bytes())))
     }
 
-    /// Class of a row; 0 where rows have no classes.
+    /// Class of a row; 0 if rows have no classes.
     pub fn class(&self, row: u32) -> u32 {
         self.word(Field::Y, Kind::Class, row).map_or(0, u32::from_ne_bytes)
     }
 
-    /// Weight of a row; 1 where rows have no weights.
+    /// Weight of a row; 1 if rows have no weights.
     pub fn weight(&self, row: u32) -> f32 {
         self.word(Field::WEIGHT, Kind::Numbers, row).map_or(1.0, f32::from_ne_bytes)
     }
 
+    /// The 4 bytes of a field of this kind and width 1; `None` for any other field.
     fn word(&self, field: Field, kind: Kind, row: u32) -> Option<[u8; 4]> {
         (self.fields.get(field.0)? == &FieldSpec { kind, width: 1 })
             .then(|| self.bytes[field.0].as_chunks().0[row as usize])
     }
 
-    /// So many rows, still without fields.
+    /// `len` rows without fields.
     pub fn empty(len: usize) -> Self {
         Self { len, ..Self::default() }
     }
 
-    /// The same rows with one more field, whose values are in `bytes` row by row.
+    /// Adds a field, whose values are in `bytes` row by row.
     ///
     /// # Panics
-    /// When there are more or fewer bytes than the rows take.
+    /// When `bytes` does not have the size of the field.
     #[must_use]
     pub fn with(mut self, kind: Kind, width: usize, bytes: Vec<u8>) -> Self {
         let spec = FieldSpec { kind, width };

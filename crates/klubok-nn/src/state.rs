@@ -1,8 +1,9 @@
-//! What training changes, in the layout of files and public interfaces.
+//! The state of a training: everything that a step changes, in the layout of files and public
+//! interfaces.
 
 use std::borrow::Cow;
 
-/// Numbers in the precision of the backend that stored them.
+/// A tensor, in the precision of the backend that stored it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Numbers {
     /// Single precision.
@@ -12,7 +13,7 @@ pub enum Numbers {
 }
 
 impl Numbers {
-    /// How many numbers there are.
+    /// Number of values.
     pub fn len(&self) -> usize {
         match self {
             Numbers::F32(v) => v.len(),
@@ -20,12 +21,12 @@ impl Numbers {
         }
     }
 
-    /// True when there is none.
+    /// True when there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The numbers as f32.
+    /// All values as f32.
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
             Numbers::F32(v) => v.clone(),
@@ -33,10 +34,10 @@ impl Numbers {
         }
     }
 
-    /// Some of the numbers as f64.
+    /// A range of the values as f64.
     ///
     /// # Panics
-    /// When there are not so many.
+    /// When the range ends beyond the values.
     pub fn range(&self, range: std::ops::Range<usize>) -> Vec<f64> {
         match self {
             Numbers::F32(v) => v[range].iter().map(|&x| f64::from(x)).collect(),
@@ -44,13 +45,13 @@ impl Numbers {
         }
     }
 
-    /// The numbers as f64, `many` at a time: without a copy of them all.
+    /// The values as f64 in chunks of `size`, without a copy of the whole tensor.
     ///
     /// # Panics
-    /// When `many` is 0.
-    pub fn chunks(&self, many: usize) -> impl Iterator<Item = Cow<'_, [f64]>> {
-        (0..self.len()).step_by(many).map(move |from| {
-            let range = from..self.len().min(from + many);
+    /// When `size` is 0.
+    pub fn chunks(&self, size: usize) -> impl Iterator<Item = Cow<'_, [f64]>> {
+        (0..self.len()).step_by(size).map(move |from| {
+            let range = from..self.len().min(from + size);
             match self {
                 Numbers::F32(_) => Cow::Owned(self.range(range)),
                 Numbers::F64(v) => Cow::Borrowed(&v[range]),
@@ -58,7 +59,7 @@ impl Numbers {
         })
     }
 
-    /// The numbers as f64.
+    /// All values as f64.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {
             Numbers::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
@@ -67,31 +68,30 @@ impl Numbers {
     }
 }
 
-/// Names one tensor of a [`State`].
+/// Index of a tensor in a [`State`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateTensor {
-    /// Of this parameter.
+    /// The values of a parameter.
     Param(usize),
-    /// Of this moment of the rule, for this parameter.
+    /// A moment of the rule, for a parameter: (moment, parameter).
     Moment(usize, usize),
-    /// Of this running statistic.
+    /// A running statistic.
     Running(usize),
 }
 
-/// Everything that training changes, in canonical layout: weights `[out, in]`, in the order of the
-/// plan.
+/// Everything that training changes: weights `[out, in]`, tensors in the order of the plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// One tensor per parameter.
     pub params: Vec<Numbers>,
     /// Moments: `moments[m][p]` is moment `m` of the rule for parameter `p`.
     pub moments: Vec<Vec<Numbers>>,
-    /// Running statistics.
+    /// One tensor per running statistic.
     pub running: Vec<Numbers>,
 }
 
 impl State {
-    /// One of its tensors.
+    /// Returns one tensor.
     ///
     /// # Panics
     /// When there is no such tensor.
@@ -104,19 +104,20 @@ impl State {
     }
 }
 
-/// What is only asked has no moments.
+/// A state for inference, without moments.
 impl From<Weights> for State {
     fn from(Weights { params, running }: Weights) -> Self {
         Self { params, moments: Vec::new(), running }
     }
 }
 
-/// Weights alone: what validation, `best` and model files need.
+/// Parameters and running statistics without moments: enough for validation, the best weights and
+/// model files.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Weights {
     /// One tensor per parameter.
     pub params: Vec<Numbers>,
-    /// Running statistics.
+    /// One tensor per running statistic.
     pub running: Vec<Numbers>,
 }
 
@@ -125,11 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_are_all_numbers_in_order() {
+    fn chunks_cover_all_values_in_order() {
         for len in [0, 1, 4, 10, 12] {
-            let of: Vec<f32> = (0..len).map(|i| i as f32 / 4.0).collect();
-            let wide = of.iter().map(|&x| f64::from(x)).collect();
-            for numbers in [Numbers::F32(of), Numbers::F64(wide)] {
+            let narrow: Vec<f32> = (0..len).map(|i| i as f32 / 4.0).collect();
+            let wide = narrow.iter().map(|&x| f64::from(x)).collect();
+            for numbers in [Numbers::F32(narrow), Numbers::F64(wide)] {
                 let chunks: Vec<_> = numbers.chunks(4).collect();
                 assert_eq!(chunks.concat(), numbers.to_f64());
                 assert!(chunks.iter().rev().skip(1).all(|chunk| chunk.len() == 4));

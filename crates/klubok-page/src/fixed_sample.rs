@@ -5,7 +5,7 @@
 use klubok::{
     data::Dataset,
     inspect::ModelView,
-    nn::loss::{answer, log_sum_exp},
+    nn::loss::{log_sum_exp, predicted_class},
 };
 
 use super::logits::wide;
@@ -36,7 +36,7 @@ impl Seen {
         let train = followed(data);
         let of_train = view.infer(&data.rows, &train, &[output]).ok()?;
         let classes = data.classes.len();
-        let said = of_val[1].chunks_exact(classes).map(|z| answer(&wide(z))).collect();
+        let said = of_val[1].chunks_exact(classes).map(|z| predicted_class(&wide(z))).collect();
         let loss = |(z, &row): (&[f32], &u32)| {
             let z = wide(z);
             (log_sum_exp(&z) - z[data.targets[row as usize] as usize]) as f32

@@ -8,7 +8,7 @@ use klubok::{
         ModelView,
         probe::{Labelled, linear_probe, similarity},
     },
-    nn::layers::input::{Change, move_pixels},
+    nn::layers::input::{Transform, move_pixels},
     plan::{Picture, Value},
     rows::{MemoryRows, Rows},
 };
@@ -47,8 +47,8 @@ impl Hub {
                 Some(shape) => {
                     // A sixteenth of the width: an eye does not notice.
                     let by = (shape.width / 16).max(1) as i32;
-                    let flip = Change { flip: true, ..Change::default() };
-                    let shift = Change { right: by, ..Change::default() };
+                    let flip = Transform { flip: true, ..Transform::default() };
+                    let shift = Transform { right: by, ..Transform::default() };
                     let of = |change| {
                         let moved = self.moved(&test, shape, change)?;
                         let which: Vec<u32> = (0..test.len() as u32).collect();
@@ -83,7 +83,12 @@ impl Hub {
     }
 
     /// Pictures of these rows, each changed in the same way.
-    fn moved(&self, rows: &[u32], shape: Picture, change: Change) -> Result<Arc<dyn Rows>, String> {
+    fn moved(
+        &self,
+        rows: &[u32],
+        shape: Picture,
+        change: Transform,
+    ) -> Result<Arc<dyn Rows>, String> {
         let stored: Vec<u8> = self.stored(rows)?.into_iter().map(|x| x as u8).collect();
         let mut moved = vec![0; stored.len()];
         let width = shape.values();

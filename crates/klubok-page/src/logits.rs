@@ -1,6 +1,6 @@
 //! Logits: which class they answer, and how sure they are.
 
-use klubok::nn::{calibration::Calibration, loss::answer};
+use klubok::nn::{calibration::Calibration, loss::predicted_class};
 
 /// Logits as the loss reads them.
 pub(super) fn wide(values: &[f32]) -> Vec<f64> {
@@ -10,7 +10,7 @@ pub(super) fn wide(values: &[f32]) -> Vec<f64> {
 /// How sure logits are of an answer, and which.
 pub(super) fn sure(z: &[f32], calibration: Calibration) -> (usize, f64) {
     let mut z = wide(z);
-    let said = answer(&z);
+    let said = predicted_class(&z);
     calibration.confidences(&mut z);
     (said, z[said])
 }

@@ -166,7 +166,7 @@ impl Story {
         let lines = self.epochs.iter().chain(&self.steps).filter(|line| line.step <= step);
         let last = lines.filter(|line| line.temperature.is_some()).max_by_key(|line| line.step);
         let temperature = last.and_then(|line| line.temperature);
-        temperature.map_or(Calibration::NONE, |t| Calibration::of(t, self.val_samples))
+        temperature.map_or(Calibration::NONE, |t| Calibration::new(t, self.val_samples))
     }
 
     /// Says what it does.

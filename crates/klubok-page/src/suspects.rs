@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use klubok::{data::Dataset, nn::loss::answer};
+use klubok::{data::Dataset, nn::loss::predicted_class};
 use serde_json::{Value, json};
 
 use super::{
@@ -39,7 +39,7 @@ impl Hub {
             let row = rows[i];
             let stored = self.stored(&[row])?;
             let pass = view.forward(&stored);
-            let said = answer(&pass.probabilities);
+            let said = predicted_class(&pass.probabilities);
             let mut shown = self.shown(&stored);
             shown.insert("row".to_owned(), row.into());
             shown.insert("name".to_owned(), data.names[row as usize].clone().into());

@@ -84,7 +84,7 @@ impl Scores {
             let last = z.len().saturating_sub(1);
             return Err(PlanError::Label { row, label: target, last }.into());
         };
-        let class = loss::answer(z);
+        let class = loss::predicted_class(z);
         self.samples += 1;
         self.correct += u64::from(class == target as usize);
         self.loss_sum += loss::log_sum_exp(z) - of_target;

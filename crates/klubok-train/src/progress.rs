@@ -120,7 +120,7 @@ impl Progress {
     /// How confidences of the best epoch's weights come out right, as far as validation tells.
     pub fn calibration(&self) -> Calibration {
         let temperature = self.best.and_then(|best| best.temperature);
-        temperature.map_or(Calibration::NONE, |t| Calibration::of(t, self.val_samples))
+        temperature.map_or(Calibration::NONE, |t| Calibration::new(t, self.val_samples))
     }
 
     /// The learning rate over that of the schedule: 1 unless a person changed it.

@@ -3,7 +3,7 @@
 
 use klubok_nn::{
     calibration::Calibration,
-    loss::{answer, log_sum_exp},
+    loss::{log_sum_exp, predicted_class},
 };
 use klubok_train::evaluate::{chance, wilson};
 use serde::Serialize;
@@ -82,7 +82,7 @@ impl Evaluation {
         let (mut loss, mut loss_calibrated, mut correct) = (0.0, 0.0, 0);
         for (row, &target) in logits.chunks_exact(k).zip(targets) {
             let z: Vec<f64> = row.iter().map(|&z| f64::from(z)).collect();
-            let (total, best) = (log_sum_exp(&z), answer(&z));
+            let (total, best) = (log_sum_exp(&z), predicted_class(&z));
             let right = best == target as usize;
             confusion[target as usize][best] += 1;
             correct += usize::from(right);

@@ -13,9 +13,9 @@ use klubok_kernels::{
     buffer::Buffer,
     isa::Isa,
     parts::Chunks,
-    pool::{MUCH, Pool},
-    product::{Ahead, GROUP, Lanes, Operand, Scalars, Size, product},
-    update::{Change, Rule, update},
+    pool::{ALWAYS_SHARED, Pool},
+    product::{GROUP, Lanes, Operand, Prefetch, Scalars, Size, product},
+    update::{Rule, UpdateStep, update},
 };
 use serde::{Deserialize, Serialize};
 
@@ -171,9 +171,9 @@ fn product_rate<T: Operand>(
     let operations = 2.0 * (tile.rows * stride * tile.depth) as f64;
     let repeats = (BURST / operations).ceil();
     let seconds = median_time(window, || {
-        pool.run(threads, MUCH, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
+        pool.run(threads, ALWAYS_SHARED, Chunks::new(&mut out, tile.rows * stride), |_, out, _| {
             for _ in 0..repeats as usize {
-                product(isa, out, stride, tile, lanes, scalars, Ahead::default(), false);
+                product(isa, out, stride, tile, lanes, scalars, Prefetch::default(), false);
             }
         });
     });
@@ -186,12 +186,17 @@ fn update_sweep(pool: &mut Pool, isa: Isa, parameters: usize, window: Duration) 
     let (mut w, mut first, mut second) = (Buffer::new(len)?, Buffer::new(len)?, Buffer::new(len)?);
     let mut gradient = Buffer::new(UPDATE_TILE)?;
     gradient.fill(1e-3);
-    let rule = Rule::Adam { keep: [0.9, 0.999], take: [0.1, 0.001], epsilon: 1e-8, root: 1.0 };
-    let change = Change { rule, rate: 1e-3, shrink: 1.0, clip: 1.0 };
+    let rule = Rule::Adam {
+        beta: [0.9, 0.999],
+        one_minus_beta: [0.1, 0.001],
+        epsilon: 1e-8,
+        root_correction: 1.0,
+    };
+    let change = UpdateStep { rule, step_size: 1e-3, shrink: 1.0, clip: 1.0 };
     let seconds = median_time(window, || {
         let chunks = |values| Chunks::new(values, UPDATE_TILE);
         let parts = (chunks(&mut w), chunks(&mut first), chunks(&mut second));
-        pool.run(len.div_ceil(UPDATE_TILE), MUCH, parts, |_, (w, first, second), _| {
+        pool.run(len.div_ceil(UPDATE_TILE), ALWAYS_SHARED, parts, |_, (w, first, second), _| {
             let g = &gradient[..w.len()];
             update(isa, change, w, g, first, second, false);
         });

@@ -16,7 +16,7 @@ use anyhow::Result;
 use klubok_kernels::{
     isa::Isa,
     peak::multiply_adds,
-    pool::{MUCH, Pool},
+    pool::{ALWAYS_SHARED, Pool},
 };
 
 /// Duration of a window.
@@ -85,7 +85,7 @@ impl Probe {
     fn window(&mut self) -> f64 {
         let (isa, rounds) = (self.isa, AtomicUsize::new(0));
         let started = Instant::now();
-        self.pool.run(self.pool.threads(), MUCH, (), |_, (), _| {
+        self.pool.run(self.pool.threads(), ALWAYS_SHARED, (), |_, (), _| {
             let begin = Instant::now();
             while begin.elapsed() < WINDOW {
                 black_box(multiply_adds(isa, ROUNDS));

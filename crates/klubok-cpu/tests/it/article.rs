@@ -1,6 +1,5 @@
-//! What the article says of its network, on every backend: its worked example, the loss of a
-//! network that knows nothing, how much of a ReLU layer is active, and what layers without an
-//! activation amount to.
+//! Statements of the article about its network, on every backend: its worked example, the loss at
+//! chance level, the active share of a ReLU layer, and the collapse of layers without activations.
 
 use std::sync::Arc;
 
@@ -36,8 +35,8 @@ fn compile(
     program
 }
 
-/// A step over the first rows that changes nothing.
-fn look(order: &[u32]) -> Step<'_> {
+/// A step with learning rate 0 over the given rows.
+fn frozen_step(order: &[u32]) -> Step<'_> {
     let weight_sum = order.len() as f64;
     Step { index: 0, rows: order, first: 0, weight_sum, learning_rate: 0.0, observe: true }
 }
@@ -45,7 +44,7 @@ fn look(order: &[u32]) -> Step<'_> {
 /// Mean loss of the first `case.batch` rows in training mode.
 fn loss(program: &mut dyn Program, case: &Case) -> f64 {
     let order: Vec<u32> = (0..case.batch as u32).collect();
-    program.train(DATA, &look(&order)).unwrap();
+    program.train(DATA, &frozen_step(&order)).unwrap();
     let mut figures = Figures::default();
     program.read(&mut figures);
     figures.steps[0].loss_sum / figures.steps[0].weight_sum
@@ -58,17 +57,17 @@ fn normal(seed: u64, count: usize) -> Vec<f32> {
 }
 
 #[test]
-fn for_y_1_0_and_p_70_30_the_loss_is_0_35667_and_its_gradient_p_minus_y() {
+fn for_y_1_0_and_p_70_30_the_loss_is_0_35667_and_the_gradient_p_minus_y() {
     for backend in backends() {
         let case = Case::plain(3, &[], 2, 1);
-        // Weights of zero: the biases alone are the logits, whatever the input.
+        // With weights of zero the biases are the logits for any input.
         let biases = vec![0.7f32.ln(), 0.3f32.ln()];
         let start = Start { hidden: Init::He, output: Init::Zeros, output_bias: biases };
         let rows = MemoryRows::numbers(&[0.5, -1.0, 2.0], 3, &[0]);
         let mut program = compile(&*backend, &case, rows, &case.network.start(&start, 0));
 
         let mut gradient = Weights::default();
-        program.gradients(DATA, &look(&[0]), &mut gradient).unwrap();
+        program.gradients(DATA, &frozen_step(&[0]), &mut gradient).unwrap();
         let [weight, bias] = &gradient.params[..] else { panic!("a layer has weights and biases") };
         let expected = [-0.3, 0.3];
         for (got, expected) in bias.to_f64().iter().zip(expected) {
@@ -85,7 +84,7 @@ fn for_y_1_0_and_p_70_30_the_loss_is_0_35667_and_its_gradient_p_minus_y() {
 }
 
 #[test]
-fn before_the_first_step_the_loss_is_ln_of_the_classes() {
+fn the_initial_loss_is_ln_of_the_number_of_classes() {
     for backend in backends() {
         for classes in [2u32, 3, 10] {
             let case = Case::plain(20, &[16, 8], classes as usize, 12);
@@ -100,7 +99,7 @@ fn before_the_first_step_the_loss_is_ln_of_the_classes() {
 }
 
 #[test]
-fn about_half_of_a_relu_layer_is_active_at_the_start() {
+fn about_half_of_a_relu_layer_is_active_initially() {
     const SAMPLES: usize = 64;
     for backend in backends() {
         for seed in 0..2 {
@@ -120,7 +119,7 @@ fn about_half_of_a_relu_layer_is_active_at_the_start() {
 }
 
 #[test]
-fn layers_without_an_activation_are_one_matrix() {
+fn layers_without_activations_collapse_to_one_matrix() {
     for backend in backends() {
         let widths = [6, 5, 4, 3];
         let mut case = Case::plain(widths[0], &widths[1..3], widths[3], 7);
@@ -129,9 +128,9 @@ fn layers_without_an_activation_are_one_matrix() {
         for (i, biases) in state.params.iter_mut().skip(1).step_by(2).enumerate() {
             *biases = Numbers::F32(normal(i as u64, biases.len()));
         }
-        // W = W₃ W₂ W₁ and b = W₃ (W₂ b₁ + b₂) + b₃, column by column: what becomes of a unit
-        // vector and of zero.
-        let through = |x: &[f64], with_bias: bool| {
+        // W = W₃ W₂ W₁ and b = W₃ (W₂ b₁ + b₂) + b₃. Unit vectors yield the columns of W, zero
+        // yields b.
+        let forward = |x: &[f64], with_bias: bool| {
             state.params.chunks_exact(2).fold(x.to_vec(), |x, layer| {
                 let (w, b) = (layer[0].to_f64(), layer[1].to_f64());
                 let dot = |w: &[f64]| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>();
@@ -141,8 +140,8 @@ fn layers_without_an_activation_are_one_matrix() {
         };
         let unit =
             |i: usize| (0..widths[0]).map(|j| f64::from(u8::from(i == j))).collect::<Vec<_>>();
-        let columns: Vec<Vec<f64>> = (0..widths[0]).map(|i| through(&unit(i), false)).collect();
-        let constant = through(&vec![0.0; widths[0]], true);
+        let columns: Vec<Vec<f64>> = (0..widths[0]).map(|i| forward(&unit(i), false)).collect();
+        let bias = forward(&vec![0.0; widths[0]], true);
 
         let x = normal(9, 7 * widths[0]);
         let rows = MemoryRows::numbers(&x, widths[0], &[0; 7]);
@@ -151,14 +150,14 @@ fn layers_without_an_activation_are_one_matrix() {
         for (x, z) in x.chunks_exact(widths[0]).zip(z.chunks_exact(widths[3])) {
             for (o, z) in z.iter().enumerate() {
                 let sum: f64 = x.iter().zip(&columns).map(|(x, c)| f64::from(*x) * c[o]).sum();
-                let expected = sum + constant[o];
+                let expected = sum + bias[o];
                 assert!((f64::from(*z) - expected).abs() < 1e-5, "{z} {expected}");
             }
         }
     }
 }
 
-/// One value for the first rows, in evaluation mode.
+/// One value of the plan for the first rows, in evaluation mode.
 fn infer(program: &mut dyn Program, tap: Value, rows: usize) -> Vec<f32> {
     let order: Vec<u32> = (0..rows as u32).collect();
     let mut out = Outputs::default();

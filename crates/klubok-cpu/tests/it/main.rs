@@ -1,5 +1,5 @@
-//! What the article says of its network, on every kernel path and the reference.
+//! Statements of the article about its network, on every kernel path and the reference.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod article;

@@ -83,7 +83,7 @@ fn memory(plan: &Plan, batch: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use klubok_nn::plan::{Augment, Prepare};
+    use klubok_nn::plan::{Augment, InputSpec};
     use klubok_train::config::{ConfigBuilder, DataKind, Machine, Preset};
 
     use super::*;
@@ -93,8 +93,12 @@ mod tests {
         let config =
             ConfigBuilder::new(Preset::Article, DataKind::Pictures).resolve(&Machine::plain(1));
         let config = config.unwrap().config;
-        let prepare =
-            Prepare { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };
+        let prepare = InputSpec {
+            factor: vec![],
+            offset: vec![],
+            picture: None,
+            augment: Augment::default(),
+        };
         let (loss, update) = (config.loss_spec(&[1, 1]), config.update_spec());
         let plan = config.network(4096, 2).lower(prepare, loss, update, 0);
         let layer =

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use klubok_nn::{
     backend::{DataId, Outputs},
-    loss::answer,
+    loss::predicted_class,
     network::{Network, OutputKind},
-    plan::Prepare,
+    plan::InputSpec,
     rows::{Field, Rows},
     state::{Numbers, State},
 };
@@ -155,7 +155,7 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         outputs: candidates.len(),
         answer: OutputKind::Classes,
     };
-    let plan = network.lower_to_ask(prepare);
+    let plan = network.lower_for_inference(prepare);
     let rows: Arc<dyn Rows> = data.rows.clone();
     let mut program = lab.backend.compile(&plan, BLOCK, &[rows])?;
     let params = vec![Numbers::F32(weights), Numbers::F32(halves)];
@@ -165,7 +165,7 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         program.infer(DataId(0), block, &[plan.output], &mut outputs)?;
         for z in outputs.values[0].chunks_exact(candidates.len()) {
             let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
-            found.push(candidates[answer(&z)]);
+            found.push(candidates[predicted_class(&z)]);
         }
     }
     Ok((asked, found))
@@ -175,7 +175,7 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
 const BLOCK: usize = 256;
 
 /// The network's input of some rows, `[rows, width]`.
-fn inputs(rows: &dyn Rows, which: &[u32], prepare: &Prepare) -> Result<Vec<f32>> {
+fn inputs(rows: &dyn Rows, which: &[u32], prepare: &InputSpec) -> Result<Vec<f32>> {
     let spec = &rows.fields()[Field::X.0];
     let mut bytes = vec![0; spec.bytes()];
     let mut x = Vec::with_capacity(which.len() * spec.width);

@@ -1,35 +1,34 @@
-//! Products of pairs by tiles: `C += A B`, where C holds 16 rows of 16 sums, A 16 rows of 16 pairs,
-//! B 16 pairs of 16 lanes.
+//! Products of pairs by AMX tiles: `C += A B`, where C holds 16 rows of 16 sums, A 16 rows of 16
+//! pairs, and B 16 pairs of 16 lanes.
 //!
-//! Two tiles of A and two of B give four of C, so that each tile that is loaded is used twice. Rows
-//! that fill no tile make A and C shorter; pairs that fill none are copied into zeros.
+//! Two tiles of A and two of B yield four tiles of C, so every loaded tile is used twice. If the
+//! rows do not fill a tile, A and C have fewer rows. If the pairs do not fill a tile, they are
+//! copied and padded with zeros.
 
 use std::{arch::asm, ptr};
 
 use super::{Block, GROUP};
 use crate::pack::Pair;
 
-/// Rows of a tile, and pairs or sums in one of its rows.
+/// Rows of a tile; also pairs or sums in a row.
 const TILE: usize = 16;
-/// Bytes of a row.
+/// Bytes of a row of a tile.
 const ROW: usize = 64;
 
-/// Tiles of sums: upper and lower rows, one group and the next.
+// Tile registers. `C..`: sums of the upper or lower rows (first digit) in the first or second group
+// (second digit). `A.`: the upper or lower rows. `B.`: the first or second group.
 const C00: usize = 0;
 const C01: usize = 1;
 const C10: usize = 2;
 const C11: usize = 3;
-/// Upper and lower rows.
 const A0: usize = 4;
 const A1: usize = 5;
-/// One group and the next.
 const B0: usize = 6;
 const B1: usize = 7;
 
-/// What can be done with the eight tiles of a thread.
+/// Operations on the eight tile registers of a thread.
 trait Tiles {
-    /// Sets the rows of the tiles of upper and lower sums and their `A`; all other rows and columns
-    /// are 16.
+    /// Sets the row counts of the upper and lower tiles of `C` and `A`. All other sizes are 16.
     unsafe fn configure(upper: usize, lower: usize);
     /// Sets a tile to 0.
     unsafe fn clear<const T: usize>();
@@ -39,19 +38,20 @@ trait Tiles {
     unsafe fn store<const T: usize>(to: *mut u8, stride: usize);
     /// `C += A B`.
     unsafe fn multiply<const C: usize, const A: usize, const B: usize>();
-    /// Gives the tiles up, which makes switching threads cheap again.
+    /// Releases the tiles, which makes thread switches inexpensive again.
     unsafe fn release();
 }
 
 /// # Safety
 /// As [`super::Operand::block`], on a machine where [`crate::amx::is_usable`].
 pub(super) unsafe fn block(block: Block<Pair>, rows: usize, groups: usize) {
-    // SAFETY: the caller's word.
+    // SAFETY: by the contract.
     unsafe { by_tiles::<Hardware>(block, rows, groups) }
 }
 
+/// Computes a block in corners of up to 32 rows and 2 groups.
 unsafe fn by_tiles<T: Tiles>(block: Block<Pair>, rows: usize, groups: usize) {
-    // SAFETY: corners of the block lie in it; tiles are used as configured.
+    // SAFETY: corners lie inside the block, and tiles are used as configured.
     unsafe {
         for row in (0..rows).step_by(2 * TILE) {
             let (upper, lower) = halves(rows - row);
@@ -70,26 +70,26 @@ unsafe fn by_tiles<T: Tiles>(block: Block<Pair>, rows: usize, groups: usize) {
     }
 }
 
-/// Rows of the upper and of the lower tiles.
+/// Row counts of the upper and lower tiles.
 fn halves(rows: usize) -> (usize, usize) {
     (rows.min(TILE), rows.saturating_sub(TILE).min(TILE))
 }
 
-/// `HIGH` tiles of rows times `WIDE` groups, all terms.
+/// Computes a corner of `HIGH` tiles of rows and `WIDE` groups, with all terms.
 unsafe fn corner_of<T: Tiles, const HIGH: usize, const WIDE: usize>(
     block: Block<Pair>,
     upper: usize,
     lower: usize,
 ) {
-    // SAFETY: the caller vouches for the rows and groups of this corner.
+    // SAFETY: the caller guarantees the rows and groups of this corner.
     unsafe {
-        fetch(block, upper + lower, WIDE);
+        prefetch(block, upper + lower, WIDE);
         start::<T, HIGH, WIDE>(block);
         let whole = block.depth - block.depth % TILE;
         for k in (0..whole).step_by(TILE) {
             let scalars = block.scalars.add(k);
             let lanes = block.lanes.add(k * block.lane_step);
-            // Of a single row it may be anything, and is not used.
+            // With a single tile of rows, `down` is unused and may overflow.
             let (down, right) = (block.row.wrapping_mul(TILE), block.group);
             terms::<T, HIGH, WIDE>(scalars, block.row, down, lanes, block.lane_step, right);
         }
@@ -113,26 +113,26 @@ unsafe fn corner_of<T: Tiles, const HIGH: usize, const WIDE: usize>(
     }
 }
 
-/// Fetches what the caller will read next.
-unsafe fn fetch(block: Block<Pair>, rows: usize, groups: usize) {
+/// Prefetches the matrices of [`super::Prefetch`].
+unsafe fn prefetch(block: Block<Pair>, rows: usize, groups: usize) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-    for ahead in block.ahead.into_iter().filter(|ahead| !ahead.is_null()) {
+    for matrix in block.prefetch.into_iter().filter(|matrix| !matrix.is_null()) {
         for at in 0..rows * groups {
-            let row = (at / groups).wrapping_mul(block.ahead_row);
+            let row = (at / groups).wrapping_mul(block.prefetch_stride);
             let at = row.wrapping_add(at % groups * GROUP);
-            // SAFETY: fetching ahead reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(at).cast()) };
+            // SAFETY: a prefetch never faults.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(matrix.wrapping_add(at).cast()) };
         }
     }
 }
 
-/// Where a tile of sums stands in the result.
-unsafe fn place(block: &Block<Pair>, high: usize, wide: usize) -> *mut u8 {
+/// Address of a tile of sums in the result.
+unsafe fn address(block: &Block<Pair>, high: usize, wide: usize) -> *mut u8 {
     // SAFETY: the corner has this tile.
     unsafe { block.out.add(high * TILE * block.stride + wide * GROUP).cast() }
 }
 
-/// Starts the sums, at 0 or at what is there.
+/// Initialises the sums, with 0 or with the result so far.
 unsafe fn start<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pair>) {
     let stride = block.stride.wrapping_mul(size_of::<f32>());
     // SAFETY: the corner has these tiles.
@@ -144,21 +144,22 @@ unsafe fn start<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pai
             T::clear::<C11>();
             return;
         }
-        T::load::<C00>(place(&block, 0, 0), stride);
+        T::load::<C00>(address(&block, 0, 0), stride);
         if WIDE > 1 {
-            T::load::<C01>(place(&block, 0, 1), stride);
+            T::load::<C01>(address(&block, 0, 1), stride);
         }
         if HIGH > 1 {
-            T::load::<C10>(place(&block, 1, 0), stride);
+            T::load::<C10>(address(&block, 1, 0), stride);
         }
         if HIGH > 1 && WIDE > 1 {
-            T::load::<C11>(place(&block, 1, 1), stride);
+            T::load::<C11>(address(&block, 1, 1), stride);
         }
     }
 }
 
-/// Adds 16 pairs of terms to every sum: rows of `a` are `row` apart and its lower tile `down`,
-/// those of `b` `step` and its second group `right`.
+/// Adds 16 pairs of terms to every sum. Rows of `a` are `row` apart, and its lower tile begins
+/// `down` behind the upper one. Rows of `b` are `step` apart, and its second group begins at
+/// `right`.
 unsafe fn terms<T: Tiles, const HIGH: usize, const WIDE: usize>(
     a: *const Pair,
     row: usize,
@@ -168,7 +169,7 @@ unsafe fn terms<T: Tiles, const HIGH: usize, const WIDE: usize>(
     right: usize,
 ) {
     let [row, step] = [row, step].map(|pairs| pairs.wrapping_mul(size_of::<Pair>()));
-    // SAFETY: the corner has these tiles, and these terms.
+    // SAFETY: the corner has these tiles and terms.
     unsafe {
         T::load::<B0>(b.cast(), step);
         T::load::<A0>(a.cast(), row);
@@ -187,29 +188,29 @@ unsafe fn terms<T: Tiles, const HIGH: usize, const WIDE: usize>(
     }
 }
 
-/// Writes the sums.
+/// Writes the sums to the result.
 unsafe fn finish<T: Tiles, const HIGH: usize, const WIDE: usize>(block: Block<Pair>) {
     let stride = block.stride.wrapping_mul(size_of::<f32>());
     // SAFETY: the corner has these tiles.
     unsafe {
-        T::store::<C00>(place(&block, 0, 0), stride);
+        T::store::<C00>(address(&block, 0, 0), stride);
         if WIDE > 1 {
-            T::store::<C01>(place(&block, 0, 1), stride);
+            T::store::<C01>(address(&block, 0, 1), stride);
         }
         if HIGH > 1 {
-            T::store::<C10>(place(&block, 1, 0), stride);
+            T::store::<C10>(address(&block, 1, 0), stride);
         }
         if HIGH > 1 && WIDE > 1 {
-            T::store::<C11>(place(&block, 1, 1), stride);
+            T::store::<C11>(address(&block, 1, 1), stride);
         }
     }
 }
 
-/// The processor's own tiles. Between two of these calls nothing else touches them: compilers do
-/// not use tiles.
+/// The tile registers of the processor. Compilers do not use tiles, so they keep their contents
+/// between calls.
 struct Hardware;
 
-/// Palette 1: rows of a tile and bytes of a row.
+/// Tile configuration of palette 1: rows of each tile and bytes per row.
 #[repr(C, align(64))]
 struct Palette {
     number: u8,
@@ -219,8 +220,8 @@ struct Palette {
     rows: [u8; 16],
 }
 
-// SAFETY of all below: the instructions exist on the machines that come here, and touch only tiles
-// and the given memory.
+// SAFETY of all functions below: callers run on a machine with AMX. The instructions access only
+// tiles and the given memory.
 impl Tiles for Hardware {
     unsafe fn configure(upper: usize, lower: usize) {
         let mut palette = Palette {
@@ -230,7 +231,7 @@ impl Tiles for Hardware {
             row_bytes: [0; 16],
             rows: [0; 16],
         };
-        // A tile of no rows cannot be used, not even cleared: one that is idle keeps all of them.
+        // A tile of 0 rows is invalid even for clearing: unused tiles get all rows.
         let lower = if lower == 0 { TILE } else { lower };
         for (tile, rows) in [
             (C00, upper),
@@ -294,8 +295,8 @@ mod tests {
     use super::*;
     use crate::product::tests::{Case, check_pairs};
 
-    /// The instructions as Intel's manual describes them, so that the way they are used is tested
-    /// everywhere.
+    /// Emulates the instructions as Intel's manual describes them, to test their use on any
+    /// machine.
     struct Emulated;
 
     #[derive(Default)]
@@ -326,7 +327,7 @@ mod tests {
             with(|r| {
                 r.tiles[T] = Default::default();
                 for row in 0..r.rows[T] {
-                    // SAFETY: the caller's word.
+                    // SAFETY: by the contract.
                     r.tiles[T][row] =
                         unsafe { from.add(row * stride).cast::<[u32; TILE]>().read_unaligned() };
                 }
@@ -336,7 +337,7 @@ mod tests {
         unsafe fn store<const T: usize>(to: *mut u8, stride: usize) {
             with(|r| {
                 for row in 0..r.rows[T] {
-                    // SAFETY: the caller's word.
+                    // SAFETY: by the contract.
                     unsafe {
                         to.add(row * stride).cast::<[u32; TILE]>().write_unaligned(r.tiles[T][row]);
                     }
@@ -367,13 +368,13 @@ mod tests {
     }
 
     #[test]
-    fn tiles_are_used_as_they_should() {
+    fn emulated_tiles_compute_the_product() {
         for rows in [1, 15, 16, 17, 31, 32, 33, 70] {
             for (groups, depth, add) in
                 [(1, 16, false), (2, 1, true), (3, 33, false), (4, 40, true)]
             {
                 check_pairs(Case { rows, groups, depth, gap: 3, add }, |block| {
-                    // SAFETY: the block is checked by its maker, and these tiles exist anywhere.
+                    // SAFETY: `blocks` checked the block, and emulated tiles need no AMX.
                     unsafe { by_tiles::<Emulated>(block, rows, groups) }
                 });
             }

@@ -1,13 +1,13 @@
-//! Micro-kernels: a few vectors times a few rows, all sums in registers, for each instruction set
-//! and operand.
+//! Micro-kernels: products of a few vectors and a few rows with all sums in registers, for each
+//! instruction set and operand.
 
 use super::{Block, GROUP};
 
-/// Defines `tile::<V, N>`: `V` vectors times `N` rows, all sums in registers; and `block`, which
-/// cuts a block into tiles.
+/// Defines `tile::<V, N>`, the product of `V` vectors and `N` rows, and `block`, which splits a
+/// block into tiles.
 ///
-/// `$tiles` lists the numbers of groups and rows of a tile, largest first: a block is cut greedily,
-/// rows first.
+/// `$groups` and `$rows` list the sizes of tiles, largest first. A block is split greedily, rows
+/// first.
 macro_rules! micro_kernel {
     (
         $operand:ty as $lane:ty, $vector:ty, $lanes:literal, $(#[$feature:meta])?
@@ -15,33 +15,33 @@ macro_rules! micro_kernel {
         zero: $zero:expr, load: $load:expr, store: $store:expr, add: $add:expr, fetch: $fetch:expr,
         groups: [$($groups:literal),*], rows: $rows:tt
     ) => {
-        /// Vectors of a group.
+        /// Vectors per group.
         const PER_GROUP: usize = GROUP / $lanes;
 
         $(#[$feature])?
         #[inline]
         unsafe fn tile<const V: usize, const N: usize>(block: Block<$operand>) {
-            // SAFETY: the caller vouches for `N` rows and `V` vectors of the block.
+            // SAFETY: the caller guarantees `N` rows and `V` vectors of the block.
             unsafe {
                 let mut sums: [[$vector; V]; N] = [[$zero; V]; N];
-                // A row of what is ahead at a time, evenly over the sum: many at once would wait
-                // for each other, and all that comes behind for them.
-                let rows_ahead = if block.ahead[0].is_null() { 0 } else { block.ahead.len() * N };
-                let every = (block.depth / (block.ahead.len() * N)).max(1);
-                let (mut fetched, mut wait) = (0, if rows_ahead > 0 { 1 } else { usize::MAX });
+                // Spread the prefetches evenly over the sum, one row at a time: many at once would
+                // stall each other and the loads behind them.
+                let prefetch_rows = if block.prefetch[0].is_null() { 0 } else { block.prefetch.len() * N };
+                let every = (block.depth / (block.prefetch.len() * N)).max(1);
+                let (mut fetched, mut wait) = (0, if prefetch_rows > 0 { 1 } else { usize::MAX });
                 let (mut lanes, mut scalars) = (block.lanes, block.scalars);
                 for _ in 0..block.depth {
                     wait -= 1;
                     if wait == 0 {
-                        let ahead = block.ahead[fetched / N];
-                        if !ahead.is_null() {
+                        let matrix = block.prefetch[fetched / N];
+                        if !matrix.is_null() {
                             for v in (0..V).step_by(PER_GROUP) {
-                                let row = (fetched % N).wrapping_mul(block.ahead_row);
-                                $fetch(ahead.wrapping_add(row.wrapping_add(v * $lanes)));
+                                let row = (fetched % N).wrapping_mul(block.prefetch_stride);
+                                $fetch(matrix.wrapping_add(row.wrapping_add(v * $lanes)));
                             }
                         }
                         fetched += 1;
-                        wait = if fetched < rows_ahead { every } else { usize::MAX };
+                        wait = if fetched < prefetch_rows { every } else { usize::MAX };
                     }
                     let mut x: [$lane; V] = [$load_lane(lanes); V];
                     for v in 1..V {
@@ -119,7 +119,7 @@ pub(super) mod avx512 {
     }
 }
 
-/// Pairs, multiplied and added by one instruction.
+/// Pairs, by the instruction that multiplies and adds both terms.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512_pairs {
     use std::arch::x86_64::{
@@ -132,7 +132,7 @@ pub(super) mod avx512_pairs {
     use crate::pack::Pair;
 
     /// # Safety
-    /// None: both are 512 bits of which every value is one.
+    /// None: both types are 512 bits without invalid values.
     #[inline(always)]
     unsafe fn halves(pairs: __m512i) -> __m512bh {
         // SAFETY: as above.
@@ -150,9 +150,9 @@ pub(super) mod avx512_pairs {
     }
 }
 
-/// Pairs, taken apart.
+/// Pairs, unpacked into two f32.
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx512_apart {
+pub(super) mod avx512_unpacked {
     use std::arch::x86_64::{
         __m512, __m512i, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_and_si512,
         _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps,
@@ -202,9 +202,9 @@ pub(super) mod avx2 {
     }
 }
 
-/// Pairs, taken apart.
+/// Pairs, unpacked into two f32.
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx2_apart {
+pub(super) mod avx2_unpacked {
     use std::arch::x86_64::{
         __m256, __m256i, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_and_si256,
         _mm256_castsi256_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
@@ -260,8 +260,8 @@ pub(super) mod portable {
     }
 }
 
-/// Pairs, taken apart.
-pub(super) mod portable_apart {
+/// Pairs, unpacked into two f32.
+pub(super) mod portable_unpacked {
     use super::{Block, GROUP, Vector, add, zip};
     use crate::pack::Pair;
 

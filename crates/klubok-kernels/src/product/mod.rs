@@ -1,69 +1,70 @@
-//! Products of matrices: `out[row][lane] = Σ_k scalars[k][row] · lanes[k][lane]`, of f32 or of
-//! pairs of bf16.
+//! Matrix products `out[row][lane] = Σ_k scalars[k][row] · lanes[k][lane]`, of f32 or of pairs of
+//! bf16.
 //!
-//! One operand fills the lanes of the vectors, 16 numbers at a time; of the other, single numbers
-//! are repeated over all lanes. Nothing is packed or copied: callers keep their matrices so that
-//! one side has 16 neighbours in memory. The sum runs over `k` in order, in blocks of [`DEPTH`]
-//! whose results are added: it depends on shapes alone. On x86 it is fused (one rounding for
-//! multiplication and addition), in portable code it is not.
+//! One operand fills the lanes of the vectors, 16 numbers at a time. The other operand supplies
+//! scalars, which are broadcast to all lanes. Products pack and copy nothing: callers choose
+//! layouts in which one operand has 16 neighbours in memory.
 //!
-//! With pairs, `k` counts pairs and both terms of one are added, in f32; in which order, and
-//! whether between them is rounded, is the instruction's own matter.
+//! A sum runs over `k` in order, in blocks of [`DEPTH`] terms, and the results of the blocks are
+//! added. So its order depends on shapes only. On x86, multiplication and addition are fused (one
+//! rounding); in portable code they are not.
+//!
+//! With pairs, `k` counts pairs. Both terms of a pair are added in f32; their order and the
+//! rounding between them depend on the instruction.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod matvec;
 mod micro;
-mod single;
 
 use std::ptr;
 
-pub use single::{has_single, single};
+pub use matvec::{has_matvec, matvec};
 
 use crate::{
     buffer::Number,
-    isa::{Isa, Set, Terms},
+    isa::{Bf16Path, Isa, Set},
     pack::Pair,
 };
 
-/// Numbers in a group of lanes: one cache line.
+/// Numbers in a group of lanes, one cache line.
 pub const GROUP: usize = 16;
-/// Terms, or pairs of them, that are summed before the result is written.
+/// Terms, or pairs of them, per block of a sum. Each block is added to the result in memory.
 pub const DEPTH: usize = 256;
 
-/// Groups that go through all rows before the next ones: with [`DEPTH`] they stay in the
-/// second-level cache.
-const WIDTH: usize = 8;
+/// Groups per pass over all rows: with [`DEPTH`] terms they stay in the L2 cache.
+const GROUPS_PER_PASS: usize = 8;
 
-/// What products are of: f32, or pairs of bf16.
+/// Operand type of a product: f32, or pairs of bf16.
 pub trait Operand: Number {
     /// Computes a block with the instructions of `isa`.
     ///
     /// # Safety
-    /// All that the block reaches can be read and its result written.
+    /// The operands of the block are readable and its result is writable.
     #[doc(hidden)]
     unsafe fn block(isa: Isa, block: Block<Self>, rows: usize, groups: usize);
 }
 
-/// The operand that fills the lanes: number `(k, lane)` is at `k * step + lane / 16 * group + lane
-/// % 16`.
+/// The operand that fills the lanes. Number `(k, lane)` is at
+/// `k * step + lane / 16 * group + lane % 16`.
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes<'a, T = f32> {
     /// The numbers.
     pub values: &'a [T],
-    /// From one `k` to the next.
+    /// Distance from one `k` to the next.
     pub step: usize,
-    /// From one group of 16 to the next.
+    /// Distance from one group of 16 lanes to the next.
     pub group: usize,
 }
 
-/// The operand whose numbers are repeated: number `(k, row)` is at `k * step + row * stride`.
+/// The operand of scalars. Number `(k, row)` is at `k * step + row * stride`.
 #[derive(Debug, Clone, Copy)]
 pub struct Scalars<'a, T = f32> {
     /// The numbers.
     pub values: &'a [T],
-    /// From one `k` to the next; of pairs it must be 1.
+    /// Distance from one `k` to the next; must be 1 for pairs.
     pub step: usize,
-    /// From one row to the next.
+    /// Distance from one row to the next.
     pub stride: usize,
 }
 
@@ -78,24 +79,24 @@ pub struct Size {
     pub depth: usize,
 }
 
-/// What will be read where the result stands, as soon as it is done: fetched from memory while the
-/// product computes.
+/// Matrices to prefetch while the product computes, at the positions of the result. The caller
+/// reads them next.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Ahead<'a> {
-    /// Up to three matrices; number `(row, lane)` is at `row * stride + lane`.
+pub struct Prefetch<'a> {
+    /// Up to three matrices. Number `(row, lane)` is at `row * stride + lane`.
     pub values: [&'a [f32]; 3],
-    /// From one row to the next.
+    /// Distance from one row to the next.
     pub stride: usize,
 }
 
-impl Ahead<'_> {
-    /// Null where there is nothing to fetch.
+impl Prefetch<'_> {
+    /// Pointers to the matrices; null for empty ones.
     fn pointers(&self) -> [*const f32; 3] {
         self.values.map(|values| if values.is_empty() { ptr::null() } else { values.as_ptr() })
     }
 }
 
-/// Writes the product, or adds it if `add`: rows of `out` are `stride` apart.
+/// Writes the product to `out`, or adds it if `add`. Rows of `out` are `stride` apart.
 ///
 /// # Panics
 /// When an operand is too short for the size, rows of the result overlap, or the step of scalar
@@ -107,25 +108,26 @@ pub fn product<T: Operand>(
     size: Size,
     lanes: Lanes<'_, T>,
     scalars: Scalars<'_, T>,
-    ahead: Ahead<'_>,
+    prefetch: Prefetch<'_>,
     add: bool,
 ) {
-    for block in blocks(out, stride, size, lanes, scalars, ahead, add) {
-        for first in (0..size.groups).step_by(WIDTH) {
-            // SAFETY: all that the block reaches was checked.
-            unsafe { T::block(isa, block.at(0, first), size.rows, WIDTH.min(size.groups - first)) };
+    for block in blocks(out, stride, size, lanes, scalars, prefetch, add) {
+        for first in (0..size.groups).step_by(GROUPS_PER_PASS) {
+            let groups = GROUPS_PER_PASS.min(size.groups - first);
+            // SAFETY: `blocks` checked operands and result.
+            unsafe { T::block(isa, block.at(0, first), size.rows, groups) };
         }
     }
 }
 
-/// The product in passes of [`DEPTH`] terms, each of which adds to the one before.
+/// Checks the sizes and splits a product into blocks of [`DEPTH`] terms.
 fn blocks<'a, T: Operand>(
     out: &'a mut [f32],
     stride: usize,
     size: Size,
     lanes: Lanes<'a, T>,
     scalars: Scalars<'a, T>,
-    ahead: Ahead<'a>,
+    prefetch: Prefetch<'a>,
     add: bool,
 ) -> impl Iterator<Item = Block<T>> + use<'a, T> {
     let Size { rows, groups, mut depth } = size;
@@ -148,12 +150,13 @@ fn blocks<'a, T: Operand>(
         scalar_step: scalars.step,
         row: scalars.stride,
         depth: DEPTH.min(depth - k),
-        ahead: if depth - k > DEPTH { [ptr::null(); 3] } else { ahead.pointers() },
-        ahead_row: ahead.stride,
+        prefetch: if depth - k > DEPTH { [ptr::null(); 3] } else { prefetch.pointers() },
+        prefetch_stride: prefetch.stride,
         add: add || k > 0,
     })
 }
 
+/// Panics if an operand or the result is too short, or rows of the result overlap.
 fn check<T: Copy>(
     out: &[f32],
     stride: usize,
@@ -162,21 +165,23 @@ fn check<T: Copy>(
     scalars: Scalars<'_, T>,
 ) {
     let Size { rows, groups, depth } = size;
-    let reach = |n: usize, by: usize| n.saturating_sub(1).saturating_mul(by);
+    let offset_of_last = |n: usize, by: usize| n.saturating_sub(1).saturating_mul(by);
     let width = groups.saturating_mul(GROUP);
-    assert!(reach(rows, stride).saturating_add(width) <= out.len(), "result too short");
+    assert!(offset_of_last(rows, stride).saturating_add(width) <= out.len(), "result too short");
     assert!(rows == 1 || width <= stride, "rows of the result overlap");
     if depth > 0 {
-        let last = reach(depth, lanes.step).saturating_add(reach(groups, lanes.group));
+        let last =
+            offset_of_last(depth, lanes.step).saturating_add(offset_of_last(groups, lanes.group));
         assert!(last.saturating_add(GROUP) <= lanes.values.len(), "operand of lanes too short");
-        let last = reach(depth, scalars.step).saturating_add(reach(rows, scalars.stride));
+        let last = offset_of_last(depth, scalars.step)
+            .saturating_add(offset_of_last(rows, scalars.stride));
         assert!(last < scalars.values.len(), "operand of scalars too short");
     }
 }
 
 impl Operand for f32 {
     unsafe fn block(isa: Isa, block: Block<Self>, rows: usize, groups: usize) {
-        // SAFETY: an `Isa` exists only where the machine has it; the rest is the caller's word.
+        // SAFETY: an `Isa` exists only on machines that have it; the caller guarantees the rest.
         unsafe {
             match isa.set() {
                 #[cfg(target_arch = "x86_64")]
@@ -194,22 +199,24 @@ impl Operand for Pair {
         assert!(block.scalar_step == 1, "scalar pairs lie side by side");
         // SAFETY: as above.
         unsafe {
-            match (isa.terms(), isa.set()) {
+            match (isa.bf16_path(), isa.set()) {
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Amx, _) => amx::block(block, rows, groups),
+                (Bf16Path::Amx, _) => amx::block(block, rows, groups),
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Avx512, _) => micro::avx512_pairs::block(block, rows, groups),
+                (Bf16Path::Avx512, _) => micro::avx512_pairs::block(block, rows, groups),
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Apart, Set::Avx512) => micro::avx512_apart::block(block, rows, groups),
+                (Bf16Path::Unpacked, Set::Avx512) => {
+                    micro::avx512_unpacked::block(block, rows, groups);
+                }
                 #[cfg(target_arch = "x86_64")]
-                (Terms::Apart, Set::Avx2) => micro::avx2_apart::block(block, rows, groups),
-                (_, Set::Portable) => micro::portable_apart::block(block, rows, groups),
+                (Bf16Path::Unpacked, Set::Avx2) => micro::avx2_unpacked::block(block, rows, groups),
+                (_, Set::Portable) => micro::portable_unpacked::block(block, rows, groups),
             }
         }
     }
 }
 
-/// A product whose terms fit one pass, or a corner of one.
+/// A product of at most [`DEPTH`] terms, or a corner of one.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Block<T> {
@@ -222,28 +229,28 @@ pub struct Block<T> {
     scalar_step: usize,
     row: usize,
     depth: usize,
-    ahead: [*const f32; 3],
-    ahead_row: usize,
+    prefetch: [*const f32; 3],
+    prefetch_stride: usize,
     add: bool,
 }
 
 impl<T> Block<T> {
-    /// The same from another row and group on.
+    /// The corner of the block from `row` and `group` on.
     ///
     /// # Safety
     /// The result has this row and group.
     #[inline(always)]
     unsafe fn at(mut self, row: usize, group: usize) -> Self {
-        // SAFETY: within the operands, as the result has this row and group.
+        // SAFETY: the result has this row and group, so the offsets lie within the operands.
         unsafe {
             self.out = self.out.add(row * self.stride + group * GROUP);
             self.lanes = self.lanes.add(group * self.group);
             self.scalars = self.scalars.add(row * self.row);
         }
-        for ahead in self.ahead.iter_mut().filter(|ahead| !ahead.is_null()) {
-            // Nothing checked this matrix: it is fetched, and never read.
-            let at = row.wrapping_mul(self.ahead_row).wrapping_add(group * GROUP);
-            *ahead = ahead.wrapping_add(at);
+        for prefetch in self.prefetch.iter_mut().filter(|prefetch| !prefetch.is_null()) {
+            // The size of this matrix is unchecked: a prefetch never faults.
+            let at = row.wrapping_mul(self.prefetch_stride).wrapping_add(group * GROUP);
+            *prefetch = prefetch.wrapping_add(at);
         }
         self
     }

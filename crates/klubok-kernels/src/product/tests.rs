@@ -1,4 +1,4 @@
-//! Products against plain sums.
+//! Tests of products against plain sums.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,8 +11,8 @@ use crate::{
     transpose::{transpose, transpose_into},
 };
 
-/// Small whole numbers: every product and sum is exact, in any order.
-fn whole_numbers(len: usize, seed: usize) -> Vec<f32> {
+/// Small integers: all products and sums are exact, in any order.
+fn integers(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7919 + seed * 104_729) % 17) as f32 - 8.0).collect()
 }
 
@@ -23,15 +23,15 @@ proptest! {
     ) {
         let lanes_of = groups * GROUP;
         let (step, stride) = (lanes_of + gap, lanes_of + gap);
-        let x = whole_numbers(depth * step, 1);
-        let s = whole_numbers(depth * (rows + gap), 2);
-        let start = whole_numbers(rows * stride, 3);
+        let x = integers(depth * step, 1);
+        let s = integers(depth * (rows + gap), 2);
+        let start = integers(rows * stride, 3);
         let size = Size { rows, groups, depth };
         let lanes = Lanes { values: &x, step, group: GROUP };
         let scalars = Scalars { values: &s, step: rows + gap, stride: 1 };
         for isa in Isa::available() {
             let mut out = start.clone();
-            product(isa, &mut out, stride.max(1), size, lanes, scalars, Ahead::default(), add);
+            product(isa, &mut out, stride.max(1), size, lanes, scalars, Prefetch::default(), add);
             for row in 0..rows {
                 for lane in 0..stride {
                     let at = row * stride + lane;
@@ -51,10 +51,10 @@ proptest! {
 }
 
 #[test]
-fn rows_and_groups_may_lie_anywhere() {
-    // Two groups that are 100 apart, three rows whose numbers follow each other.
-    let x = whole_numbers(200, 1);
-    let s = whole_numbers(3 * 5, 2);
+fn operands_may_have_any_strides() {
+    // Two groups of lanes 100 apart, and three contiguous rows of scalars.
+    let x = integers(200, 1);
+    let s = integers(3 * 5, 2);
     let lanes = Lanes { values: &x, step: GROUP, group: 100 };
     let scalars = Scalars { values: &s, step: 1, stride: 5 };
     for isa in Isa::available() {
@@ -66,7 +66,7 @@ fn rows_and_groups_may_lie_anywhere() {
             Size { rows: 3, groups: 2, depth: 5 },
             lanes,
             scalars,
-            Ahead::default(),
+            Prefetch::default(),
             false,
         );
         for (row, out) in out.chunks_exact(32).enumerate() {
@@ -80,7 +80,7 @@ fn rows_and_groups_may_lie_anywhere() {
 }
 
 #[test]
-fn rounding_stays_within_its_bound() {
+fn rounding_errors_stay_within_their_bound() {
     let depth = 5000;
     let x: Vec<f32> = (0..depth * GROUP).map(|i| (i as f32).sin()).collect();
     let s: Vec<f32> = (0..depth).map(|i| (i as f32 * 0.7).cos()).collect();
@@ -95,14 +95,15 @@ fn rounding_stays_within_its_bound() {
             Size { rows: 1, groups: 1, depth },
             lanes,
             scalars,
-            Ahead::default(),
+            Prefetch::default(),
             false,
         );
         for (lane, &out) in out.iter().enumerate() {
             let terms = |k: usize| f64::from(s[k]) * f64::from(x[k * GROUP + lane]);
             let sum: f64 = (0..depth).map(terms).sum();
             let size: f64 = (0..depth).map(|k| terms(k).abs()).sum();
-            // A sum of n terms errs by at most n ε Σ|terms|; here n is 256 terms and 20 blocks.
+            // The error of a sum of n terms is at most n ε Σ|terms|, here with n = 256 terms + 20
+            // blocks.
             let bound = (DEPTH + depth / DEPTH + 1) as f64 * f64::from(f32::EPSILON) / 2.0 * size;
             assert!((f64::from(out) - sum).abs() <= bound, "{} lane {lane}", isa.name());
         }
@@ -111,11 +112,11 @@ fn rounding_stays_within_its_bound() {
 
 #[test]
 #[should_panic(expected = "operand of lanes too short")]
-fn short_operands_are_refused() {
+fn short_operands_panic() {
     let lanes = Lanes { values: &[0.0; 31], step: GROUP, group: GROUP };
     let scalars = Scalars { values: &[0.0; 2], step: 1, stride: 1 };
     let size = Size { rows: 1, groups: 1, depth: 2 };
-    product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, Ahead::default(), false);
+    product(Isa::best(), &mut [0.0; 16], GROUP, size, lanes, scalars, Prefetch::default(), false);
 }
 
 /// A product of pairs.
@@ -124,32 +125,32 @@ pub(super) struct Case {
     pub(super) rows: usize,
     pub(super) groups: usize,
     pub(super) depth: usize,
-    /// What lies between two rows of any matrix.
+    /// Padding between two rows of each matrix.
     pub(super) gap: usize,
     pub(super) add: bool,
 }
 
-/// Pairs of small whole numbers, which bf16 holds: every product and sum is exact, in any order.
-fn whole_pairs(len: usize, seed: usize) -> (Vec<f32>, Vec<Pair>) {
-    let numbers = whole_numbers(2 * len, seed);
+/// Pairs of small integers, exact in bf16: all products and sums are exact, in any order.
+fn integer_pairs(len: usize, seed: usize) -> (Vec<f32>, Vec<Pair>) {
+    let numbers = integers(2 * len, seed);
     let mut pairs = vec![0; len];
     pair_neighbours(Isa::best(), &mut pairs, &numbers);
     (numbers, pairs)
 }
 
-/// Holds a way to compute blocks of pairs to the plain sum.
+/// Compares `compute`, a kernel for blocks of pairs, with the plain sum.
 #[track_caller]
 pub(super) fn check_pairs(case: Case, compute: impl Fn(Block<Pair>)) {
     let Case { rows, groups, depth, gap, add } = case;
     let stride = groups * GROUP + gap;
-    let (x, x_pairs) = whole_pairs(depth * stride, 1);
-    let (s, s_pairs) = whole_pairs(rows * (depth + gap), 2);
-    let start = whole_numbers(rows * stride, 3);
+    let (x, x_pairs) = integer_pairs(depth * stride, 1);
+    let (s, s_pairs) = integer_pairs(rows * (depth + gap), 2);
+    let start = integers(rows * stride, 3);
     let lanes = Lanes { values: &x_pairs, step: stride, group: GROUP };
     let scalars = Scalars { values: &s_pairs, step: 1, stride: depth + gap };
     let mut out = start.clone();
     let size = Size { rows, groups, depth };
-    blocks(&mut out, stride, size, lanes, scalars, Ahead::default(), add).for_each(compute);
+    blocks(&mut out, stride, size, lanes, scalars, Prefetch::default(), add).for_each(compute);
     for (at, &out) in out.iter().enumerate() {
         let (row, lane) = (at / stride, at % stride);
         let term = |k: usize| {
@@ -171,7 +172,7 @@ proptest! {
     ) {
         for isa in Isa::available_bf16() {
             check_pairs(Case { rows, groups, depth, gap, add }, |block| {
-                // SAFETY: made for this size.
+                // SAFETY: `blocks` checked the block for this size.
                 unsafe { Pair::block(isa, block, rows, groups) }
             });
         }
@@ -179,7 +180,7 @@ proptest! {
 }
 
 #[test]
-fn sums_of_pairs_stay_within_their_bound() {
+fn rounding_errors_of_pairs_stay_within_their_bound() {
     let depth = 2000;
     let x: Vec<f32> = (0..2 * depth * GROUP).map(|i| (i as f32).sin()).collect();
     let s: Vec<f32> = (0..2 * depth).map(|i| (i as f32 * 0.7).cos()).collect();
@@ -194,7 +195,7 @@ fn sums_of_pairs_stay_within_their_bound() {
     let size = Size { rows: 1, groups: 1, depth };
     for isa in Isa::available_bf16() {
         let mut out = [0.0; GROUP];
-        product(isa, &mut out, GROUP, size, lanes, scalars, Ahead::default(), false);
+        product(isa, &mut out, GROUP, size, lanes, scalars, Prefetch::default(), false);
         for (lane, &out) in out.iter().enumerate() {
             let term = |i: usize| {
                 let x = x[2 * (i / 2 * GROUP + lane) + i % 2];
@@ -202,7 +203,7 @@ fn sums_of_pairs_stay_within_their_bound() {
             };
             let sum: f64 = (0..2 * depth).map(term).sum();
             let size: f64 = (0..2 * depth).map(|i| term(i).abs()).sum();
-            // As of f32, with two terms a pair.
+            // The bound of f32, with two terms per pair.
             let bound =
                 (2 * DEPTH + depth / DEPTH + 1) as f64 * f64::from(f32::EPSILON) / 2.0 * size;
             assert!((f64::from(out) - sum).abs() <= bound, "{} lane {lane}", isa.name_bf16());
@@ -210,34 +211,34 @@ fn sums_of_pairs_stay_within_their_bound() {
     }
 }
 
-/// Lets `write` have the middle of a block; what lies before and behind stays as it was, and all of
-/// it where `write` panics.
+/// Calls `write` with the middle of a buffer. Asserts that it leaves the memory before and behind
+/// unchanged, and everything unchanged if it panics.
 #[track_caller]
 fn stays_inside(len: usize, write: impl FnOnce(&mut [f32])) {
     const GUARD: usize = 4096;
-    let mut all = vec![7.0; len + 2 * GUARD];
-    let done = catch_unwind(AssertUnwindSafe(|| write(&mut all[GUARD..][..len]))).is_ok();
-    let (before, rest) = all.split_at(GUARD);
+    let mut buffer = vec![7.0; len + 2 * GUARD];
+    let done = catch_unwind(AssertUnwindSafe(|| write(&mut buffer[GUARD..][..len]))).is_ok();
+    let (before, rest) = buffer.split_at(GUARD);
     let (middle, behind) = rest.split_at(len);
-    assert!(before.iter().chain(behind).all(|x| *x == 7.0), "outside of its result");
-    assert!(done || middle.iter().all(|x| *x == 7.0), "refused, and yet written");
+    assert!(before.iter().chain(behind).all(|x| *x == 7.0), "wrote outside of the result");
+    assert!(done || middle.iter().all(|x| *x == 7.0), "wrote and then panicked");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Whatever the sizes, safe functions refuse them or stay inside.
+    /// For any sizes, safe functions either panic before they write, or write only to the result.
     #[test]
-    fn absurd_sizes_are_refused_or_stay_inside(
+    fn absurd_sizes_panic_or_stay_inside(
         rows in sizes(), groups in sizes(), depth in sizes(), stride in sizes(), step in sizes(),
         group in sizes(), apart in sizes(), len in 0usize..400, given in 0usize..400, add: bool,
     ) {
-        // Terms that all lie in one place are many sums of nothing: no mistake, but without end.
+        // A step of 0 allows any depth, and the sum would take forever.
         let (step, terms) = (step.max(1), apart.max(1));
         let x = vec![1.0; given];
         let pairs = vec![0x3F80_3F80; given];
         let size = Size { rows, groups, depth };
-        let ahead = Ahead { values: [&x; 3], stride: apart };
+        let ahead = Prefetch { values: [&x; 3], stride: apart };
         for isa in Isa::available_bf16() {
             stays_inside(len, |out| {
                 let lanes = Lanes { values: &x, step, group };
@@ -253,16 +254,16 @@ proptest! {
             stays_inside(len, |out| {
                 let width = (stride % 30).max(1);
                 let whole = len / width * width;
-                // SAFETY: this part alone is taken.
+                // SAFETY: no other part is taken.
                 let mut part = unsafe { Columns::new(&mut out[..whole], width, group).part(0) };
                 transpose_into(isa, &mut part, apart, &x, step, rows, depth);
             });
-            if has_single(isa) {
-                // Rows without terms that are written to one place are without end, too.
-                let many = if stride == 0 { rows % 100 } else { rows };
+            if has_matvec(isa) {
+                // A stride of 0 allows any number of rows.
+                let rows = if stride == 0 { rows % 100 } else { rows };
                 stays_inside(len, |out| {
                     let apart = apart / GROUP * GROUP;
-                    single(isa, out, stride, many, &x, apart, &x[..apart.min(depth).min(given)]);
+                    matvec(isa, out, stride, rows, &x, apart, &x[..apart.min(depth).min(given)]);
                 });
             }
         }
@@ -271,9 +272,9 @@ proptest! {
 
 #[test]
 #[should_panic(expected = "rows of the result overlap")]
-fn a_result_whose_rows_overlap_is_refused() {
+fn overlapping_rows_of_the_result_panic() {
     let lanes = Lanes { values: &[0.0; 16], step: GROUP, group: GROUP };
     let scalars = Scalars { values: &[0.0; 3], step: 1, stride: 1 };
     let size = Size { rows: 3, groups: 1, depth: 1 };
-    product(Isa::best(), &mut [0.0; 48], 15, size, lanes, scalars, Ahead::default(), false);
+    product(Isa::best(), &mut [0.0; 48], 15, size, lanes, scalars, Prefetch::default(), false);
 }

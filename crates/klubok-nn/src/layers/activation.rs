@@ -1,12 +1,17 @@
-//! Activations: `y = f(x)`, element by element, each beside its derivative.
+//! Activation functions: `y = f(x)` for each element.
+//!
+//! Shapes: `x`, `y` and their gradients `[batch, features]`. Backward: `dx = dy f'(x)`.
+//!
+//! `σ` is the sigmoid, `Φ` and `φ` are the distribution function and the density of the standard
+//! normal. In the row of Mish, `t = tanh(ln(1 + eˣ))`.
 //!
 //! | name | f(x) | f'(x) | source |
 //! | --- | --- | --- | --- |
-//! | ReLU | max(0, x) | 1 where x > 0, else 0 | Nair and Hinton 2010 |
-//! | leaky ReLU | x where x > 0, else 0.01 x | 1 or 0.01 | Maas et al. 2013 |
+//! | ReLU | max(0, x) | 1 if x > 0, else 0 | Nair and Hinton 2010 |
+//! | leaky ReLU | x if x > 0, else 0.01 x | 1 if x > 0, else 0.01 | Maas et al. 2013 |
 //! | GELU | x Φ(x) | Φ(x) + x φ(x) | Hendrycks and Gimpel 2016 |
 //! | SiLU | x σ(x) | σ (1 + x (1 - σ)) | Elfwing et al. 2017 |
-//! | SELU | λ x or λ α (eˣ - 1) | λ or λ α eˣ | Klambauer et al. 2017 |
+//! | SELU | λ x if x > 0, else λ α (eˣ - 1) | λ if x > 0, else λ α eˣ | Klambauer et al. 2017 |
 //! | Mish | x tanh(ln(1 + eˣ)) | t + x σ (1 - t²) | Misra 2019 |
 //! | tanh | tanh x | 1 - tanh² x | |
 //! | sigmoid | σ(x) = 1 / (1 + e⁻ˣ) | σ (1 - σ) | |
@@ -16,14 +21,14 @@ use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use crate::plan::{Activation, Op, Plan, Value};
 
-/// Slope of leaky ReLU below 0.
+/// Slope of leaky ReLU for x < 0.
 pub const LEAK: f64 = 0.01;
 /// SELU's λ.
 pub const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 /// SELU's α.
 pub const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
-/// `f(x)` of one number.
+/// `f(x)` for one number.
 pub fn value(f: Activation, x: f64) -> f64 {
     match f {
         Activation::Relu => x.max(0.0),
@@ -39,7 +44,7 @@ pub fn value(f: Activation, x: f64) -> f64 {
     }
 }
 
-/// `f'(x)` of one number; at ReLU's kink it is 0.
+/// `f'(x)` for one number. ReLU has slope 0 at x = 0, as in PyTorch.
 pub fn slope(f: Activation, x: f64) -> f64 {
     match f {
         Activation::Relu => f64::from(x > 0.0),
@@ -78,7 +83,7 @@ pub fn backward(dx: &mut [f64], dy: &[f64], x: &[f64], f: Activation) {
     }
 }
 
-/// Appends the activation to the plan.
+/// Appends the activation to a plan and returns its output.
 pub fn lower(plan: &mut Plan, x: Value, f: Activation) -> Value {
     let y = plan.add_value(plan.widths[x.0]);
     plan.ops.push(Op::Activate { y, x, f });
@@ -95,7 +100,7 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// Φ(x), the distribution function of the standard normal.
+/// `Φ(x)`, the distribution function of the standard normal.
 fn normal_distribution(x: f64) -> f64 {
     0.5 * (1.0 + libm::erf(x * FRAC_1_SQRT_2))
 }
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn gradients_match_finite_differences() {
         for f in Activation::ALL {
-            // Far enough from ReLU's kink at 0.
+            // Finite differences fail at ReLU's kink, x = 0.
             let x: Vec<f64> =
                 numbers(3, 40).iter().map(|x| 6.0 * x).filter(|x| x.abs() > 0.1).collect();
             let mut dx = vec![0.0; x.len()];
@@ -130,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_overflows() {
+    fn large_inputs_stay_finite() {
         for f in Activation::ALL {
             for x in [-1e3, -50.0, 50.0, 1e3] {
                 assert!(value(f, x).is_finite() && slope(f, x).is_finite(), "{f:?} at {x}");

@@ -1,11 +1,11 @@
 //! Fully connected layer: `z = x Wᵀ + b`.
 //!
 //! Shapes: `x [batch, inputs]`, `w [outputs, inputs]`, `b [outputs]`, `z [batch, outputs]`.
-//! With `dz = ∂L/∂z`: `dw = dzᵀ x`, `db = Σ_batch dz`, `dx = dz W`.
+//! Backward, with `dz = ∂L/∂z`: `dw = dzᵀ x`, `db = Σ_batch dz`, `dx = dz W`.
 
 use crate::plan::{Op, ParamKind, Plan, Value};
 
-/// Writes `z = x Wᵀ + b`, one row per sample; without biases `b` is empty.
+/// Writes `z = x Wᵀ + b`, one row per sample. A layer without biases has an empty `b`.
 pub fn forward(z: &mut [f64], x: &[f64], w: &[f64], b: &[f64], inputs: usize) {
     let outputs = w.len() / inputs;
     for (z, x) in z.chunks_exact_mut(outputs).zip(x.chunks_exact(inputs)) {
@@ -16,7 +16,8 @@ pub fn forward(z: &mut [f64], x: &[f64], w: &[f64], b: &[f64], inputs: usize) {
     }
 }
 
-/// Adds the gradients of one batch to `dx`, `dw` and, where there are biases, `db`.
+/// Adds the gradients of one batch to `dx`, `dw` and `db`. A layer without biases has an empty
+/// `db`.
 pub fn backward(
     dx: &mut [f64],
     dw: &mut [f64],
@@ -39,7 +40,7 @@ pub fn backward(
     }
 }
 
-/// Adds the gradient at the input alone to `dx`.
+/// Adds only the gradient of the input, `dx = dz W`.
 pub fn backward_input(dx: &mut [f64], dz: &[f64], w: &[f64], inputs: usize) {
     let outputs = w.len() / inputs;
     for (dx, dz) in dx.chunks_exact_mut(inputs).zip(dz.chunks_exact(outputs)) {
@@ -49,7 +50,9 @@ pub fn backward_input(dx: &mut [f64], dz: &[f64], w: &[f64], inputs: usize) {
     }
 }
 
-/// Appends the layer to the plan; its parameters are called `NAME.weight` and `NAME.bias`.
+/// Appends the layer to a plan and returns its output.
+///
+/// Its parameters are named `LAYER.weight` and `LAYER.bias`, as in PyTorch.
 pub fn lower(plan: &mut Plan, x: Value, outputs: usize, bias: bool) -> Value {
     let inputs = plan.widths[x.0];
     let w = plan.add_param("weight", &[outputs, inputs], ParamKind::Weight);
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_identities_changes_nothing() {
+    fn identity_matrices_return_their_input() {
         let x = numbers(1, 6);
         let identity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
         let (mut a, mut b) = ([0.0; 6], [0.0; 6]);

@@ -1,6 +1,12 @@
-//! How parameters change: update rules, penalties, clipping and the learning rate over time.
+//! Optimisation: update rules, penalties, gradient clipping and learning-rate schedules.
 //!
-//! One file a rule, each with its published formula, written plainly in f64.
+//! One file per rule, with its published formula in plain f64. In a step with gradient `g`:
+//!
+//! 1. the penalties L1 and L2 add their gradient to `g` ([`penalty::gradient`]),
+//! 2. clipping scales `g` ([`clip`]),
+//! 3. decoupled weight decay shrinks the weights ([`penalty::decay`]),
+//! 4. the rule moves every parameter ([`sgd`], [`rmsprop`], [`adam`]),
+//! 5. max-norm limits the weights of each unit ([`penalty::max_norm`]).
 
 pub mod adam;
 pub mod clip;
@@ -9,26 +15,26 @@ pub mod rmsprop;
 pub mod schedule;
 pub mod sgd;
 
-/// How parameters change in a step.
+/// The update of all parameters in a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UpdateSpec {
     /// The rule.
     pub rule: Rule,
-    /// Penalty `l1 Σ|w|` in the loss, on weights.
+    /// Factor of the penalty `l1 Σ|w|` on weights.
     pub l1: f64,
-    /// Penalty `l2/2 Σw²` in the loss, on weights.
+    /// Factor of the penalty `l2/2 Σw²` on weights.
     pub l2: f64,
-    /// Decoupled decay: `w ← w (1 - learning_rate * weight_decay)` before the rule, on weights
+    /// Decoupled weight decay before the rule: `w ← w (1 - learning_rate · weight_decay)`
     /// (Loshchilov and Hutter 2019, as PyTorch's `AdamW`).
     pub weight_decay: f64,
-    /// Largest norm of a unit's incoming weights, if any (Srivastava et al. 2014).
+    /// Limit of the norm of a unit's incoming weights (Srivastava et al. 2014).
     pub max_norm: Option<f64>,
-    /// Largest norm of the whole gradient, if any (Pascanu et al. 2013).
+    /// Limit of the global norm of the gradient (Pascanu et al. 2013).
     pub clip_norm: Option<f64>,
 }
 
 impl UpdateSpec {
-    /// Plain gradient descent, and nothing besides.
+    /// Plain gradient descent: no momentum, penalty, decay or limit.
     pub const SGD: Self = Self {
         rule: Rule::Sgd { momentum: 0.0, nesterov: false },
         l1: 0.0,
@@ -42,27 +48,27 @@ impl UpdateSpec {
 /// An update rule with its settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
-    /// Gradient descent, with momentum if `momentum` is not 0.
+    /// Stochastic gradient descent, with momentum unless `momentum` is 0 ([`sgd`]).
     Sgd {
-        /// Share of the last velocity that is kept.
+        /// Decay of the velocity.
         momentum: f64,
-        /// Look ahead (Nesterov).
+        /// Nesterov's variant.
         nesterov: bool,
     },
-    /// Gradient over the root of its running mean square (Tieleman and Hinton 2012, as PyTorch's).
+    /// RMSProp, with momentum unless `momentum` is 0 ([`rmsprop`]).
     RmsProp {
-        /// Share of the old mean square that is kept.
+        /// Decay of the running mean square.
         decay: f64,
         /// Added to the root.
         epsilon: f64,
-        /// Share of the last velocity that is kept.
+        /// Decay of the velocity.
         momentum: f64,
     },
-    /// Adam (Kingma and Ba 2015) with bias correction.
+    /// Adam ([`adam`]).
     Adam {
-        /// Share of the old mean gradient that is kept.
+        /// Decay of the running mean of the gradient.
         beta1: f64,
-        /// Share of the old mean square that is kept.
+        /// Decay of the running mean square.
         beta2: f64,
         /// Added to the root.
         epsilon: f64,
@@ -70,7 +76,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Names of the moments that the rule keeps for each parameter, in their order in a state.
+    /// Names of the moments that the rule keeps for each parameter, in the order of a state.
     pub fn moments(&self) -> &'static [&'static str] {
         match self {
             Rule::Sgd { momentum: 0.0, .. } => &[],

@@ -1,10 +1,13 @@
 //! RMSProp (Tieleman and Hinton 2012, in PyTorch's form): the gradient over the root of its running
 //! mean square.
 //!
-//! `s ← decay · s + (1 - decay) g²`, `u = g / (√s + ε)`, `w ← w - learning_rate · u`; with momentum
-//! `v ← momentum · v + u`, `w ← w - learning_rate · v`.
+//! - `s ← decay · s + (1 - decay) g²`
+//! - `u = g / (√s + ε)`
+//! - `w ← w - learning_rate · u`, or with momentum `v ← momentum · v + u`,
+//!   `w ← w - learning_rate · v`
 
-/// Moves `w`; `s` and, with momentum, `v` start at zero (`v` is empty without).
+/// Updates `w`, the mean square `s` and the velocity `v`, which both start at zero. Without
+/// momentum `v` is empty.
 pub fn update(
     w: &mut [f64],
     s: &mut [f64],

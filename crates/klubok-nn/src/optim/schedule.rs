@@ -1,76 +1,77 @@
-//! Learning rate over time: pure functions of the step.
+//! Learning-rate schedules: pure functions of the step.
 //!
-//! With `t` the number of the update from 0, `T` the updates of the whole training and `W` those of
-//! the warm-up, the rate is [`LearningRate::highest`] times
+//! Let `t` be the index of the update from 0, `T` the number of updates of the training and `W` the
+//! number of warm-up updates. The learning rate is [`LearningRate::highest`] times
 //!
 //! | [`Curve`] | factor, with `u = t - W` |
 //! | --- | --- |
-//! | warm-up (`t < W`, before each of the rest) | `(t + 1) / W` |
+//! | warm-up (`t < W`, precedes every other curve) | `(t + 1) / W` |
 //! | constant | `1` |
 //! | step | `factor^⌊u / every⌋` |
 //! | exponential | `factor^(u / every)` |
 //! | cosine | `(1 + cos(π c)) / 2`, `c` the fractional part of `cycles u / (T - W)` |
 //! | one cycle | see below; it has its own warm-up, so `W = 0` |
 //!
-//! [`Plateau`] reduces the rate by what the loss does, and stands beside all of them.
+//! [`Plateau`] multiplies any of them by a factor that follows the loss.
 //!
-//! Linear warm-up is that of Goyal et al. 2017. Cosine is Loshchilov and Hutter 2017 with cycles of
-//! equal length. One-cycle is Smith 2018 in the variant of fastai and PyTorch's `OneCycleLR`: over
-//! the first 30 % of the updates half a cosine from 1/25 up to 1, then half a cosine down to
+//! Sources: linear warm-up, Goyal et al. 2017. Cosine, Loshchilov and Hutter 2017, with cycles of
+//! equal length. One cycle, Smith 2018, in the variant of fastai and PyTorch's `OneCycleLR`: half a
+//! cosine from 1/25 up to 1 over the first 30 % of the updates, then half a cosine down to
 //! 1/250000.
 
 use serde::{Deserialize, Serialize};
-/// Share of a one-cycle training in which the rate rises.
-const RISE: f64 = 0.3;
-/// First factor of a one-cycle training.
-const FIRST: f64 = 1.0 / 25.0;
-/// Last factor of a one-cycle training.
-const LAST: f64 = FIRST / 1e4;
 
-/// How the rate changes after the warm-up.
+/// Share of the updates in which the one-cycle rate increases.
+const INCREASE_SHARE: f64 = 0.3;
+/// First factor of the one-cycle curve.
+const FIRST_FACTOR: f64 = 1.0 / 25.0;
+/// Last factor of the one-cycle curve.
+const LAST_FACTOR: f64 = FIRST_FACTOR / 1e4;
+
+/// Shape of the learning rate after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Curve {
-    /// Not at all.
+    /// Constant rate.
     Constant,
-    /// Multiplied by `factor` at once, every so many updates.
+    /// Multiplies the rate by `factor` every `every` updates.
     Step {
-        /// What it is multiplied by.
+        /// Factor of one reduction.
         factor: f64,
         /// Updates between two reductions.
         every: f64,
     },
-    /// Multiplied by `factor` little by little, over every so many updates.
+    /// Decays the rate exponentially, by `factor` over `every` updates.
     Exponential {
-        /// What it is multiplied by.
+        /// Factor over `every` updates.
         factor: f64,
-        /// Updates until it is.
+        /// Updates in which the rate changes by `factor`.
         every: f64,
     },
-    /// Falls to 0 along half a cosine.
+    /// Decreases to 0 along half a cosine.
     Cosine {
-        /// How often: 1 is without restarts.
+        /// Number of cycles; 1 means no restart.
         cycles: u64,
     },
-    /// Rises and falls once.
+    /// Increases to the peak, then decreases.
     OneCycle,
 }
 
-/// The learning rate of every update of a training.
+/// Learning rate of every update of a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LearningRate {
-    /// The rate that the factors of the curve multiply.
+    /// Peak rate, which the factors of the curve multiply.
     pub highest: f64,
-    /// How it changes after the warm-up.
+    /// Shape after the warm-up.
     pub curve: Curve,
-    /// Updates in which it rises to `highest`; none with [`Curve::OneCycle`].
+    /// Warm-up updates; 0 with [`Curve::OneCycle`].
     pub warmup: f64,
     /// Updates of the whole training.
     pub total: f64,
 }
 
 impl LearningRate {
-    /// The learning rate of update `step`, from 0, before any reduction by [`Plateau`]. Updates
-    /// after the last one that was planned have its rate.
+    /// Learning rate of update `step`, from 0, without the factor of [`Plateau`]. Updates after
+    /// `total` keep the rate of the last one.
     pub fn at(&self, step: u64) -> f64 {
         let t = (step as f64).min(self.total - 1.0);
         if t < self.warmup {
@@ -90,27 +91,30 @@ impl LearningRate {
     }
 }
 
+/// Factor of the one-cycle curve.
 fn one_cycle(t: f64, total: f64) -> f64 {
-    let (top, end) = ((RISE * total - 1.0).max(0.0), total - 1.0);
-    if t < top {
-        half_cosine(FIRST, 1.0, t / top)
+    let (peak, end) = ((INCREASE_SHARE * total - 1.0).max(0.0), total - 1.0);
+    if t < peak {
+        half_cosine(FIRST_FACTOR, 1.0, t / peak)
     } else if t < end {
-        half_cosine(1.0, LAST, (t - top) / (end - top))
+        half_cosine(1.0, LAST_FACTOR, (t - peak) / (end - peak))
     } else {
-        LAST
+        LAST_FACTOR
     }
 }
 
-/// From `a` at `x = 0` to `b` at `x = 1`, flat at both ends.
+/// Half a cosine from `a` at `x = 0` to `b` at `x = 1`, flat at both ends.
 fn half_cosine(a: f64, b: f64, x: f64) -> f64 {
     b + (a - b) * (1.0 + (std::f64::consts::PI * x).cos()) / 2.0
 }
 
-/// Reduction on a plateau: times `decay` after `decay_epochs` epochs without a lower loss, and
-/// again after as many more. Any lower loss counts.
+/// Reduces the learning rate on a plateau of the monitored loss.
+///
+/// The factor is multiplied by `decay` after every `decay_epochs` epochs without a new minimum. Any
+/// improvement counts, however small.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
-    /// What the learning rate is multiplied by.
+    /// Factor of the learning rate.
     pub factor: f64,
     best: Option<f64>,
     waited: u64,
@@ -123,8 +127,8 @@ impl Default for Plateau {
 }
 
 impl Plateau {
-    /// Takes note of the loss after an epoch.
-    pub fn epoch(&mut self, loss: f64, decay: f64, decay_epochs: f64) {
+    /// Records the loss of an epoch.
+    pub fn record(&mut self, loss: f64, decay: f64, decay_epochs: f64) {
         if self.best.is_none_or(|best| loss < best) {
             self.best = Some(loss);
             self.waited = 0;
@@ -146,7 +150,7 @@ mod tests {
     const EXPONENTIAL: Curve = Curve::Exponential { factor: 0.5, every: 10.0 };
     const COSINE: Curve = Curve::Cosine { cycles: 1 };
 
-    /// A hundred updates at 2.
+    /// A schedule of 100 updates with peak rate 2.
     fn rate(curve: Curve) -> LearningRate {
         LearningRate { highest: 2.0, curve, warmup: 0.0, total: 100.0 }
     }
@@ -160,23 +164,23 @@ mod tests {
     }
 
     #[test]
-    fn constant_stays() {
+    fn constant_is_constant() {
         check(rate(Curve::Constant), &[(0, 2.0), (57, 2.0), (99, 2.0)]);
     }
 
     #[test]
-    fn step_halves_every_so_many_updates() {
+    fn step_halves_every_30_updates() {
         check(rate(STEP), &[(0, 2.0), (29, 2.0), (30, 1.0), (59, 1.0), (60, 0.5), (99, 0.25)]);
     }
 
     #[test]
-    fn exponential_halves_over_so_many_updates() {
+    fn exponential_halves_over_10_updates() {
         let half = std::f64::consts::SQRT_2;
         check(rate(EXPONENTIAL), &[(0, 2.0), (5, half), (10, 1.0), (30, 0.25)]);
     }
 
     #[test]
-    fn cosine_falls_to_zero() {
+    fn cosine_decreases_to_zero() {
         let third = 1.5; // 2 (1 + cos 60°) / 2
         check(
             LearningRate { total: 90.0, ..rate(COSINE) },
@@ -186,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn cosine_restarts_at_the_top() {
+    fn cosine_restarts_at_the_peak() {
         check(rate(Curve::Cosine { cycles: 4 }), &[(0, 2.0), (25, 2.0), (50, 2.0), (75, 2.0)]);
         let halfway = LearningRate { total: 40.0, ..rate(Curve::Cosine { cycles: 2 }) };
         check(halfway, &[(10, 1.0), (20, 2.0), (30, 1.0)]);
     }
 
     #[test]
-    fn after_its_end_it_stays_at_its_last_rate() {
+    fn updates_past_the_end_keep_the_last_rate() {
         for curve in [Curve::Constant, STEP, EXPONENTIAL, COSINE, Curve::OneCycle] {
             let last = rate(curve).at(99);
             assert!(last > 0.0);
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn warm_up_rises_to_the_rate_and_the_schedule_begins_there() {
+    fn warm_up_increases_to_the_peak_where_the_schedule_begins() {
         let warm = LearningRate { warmup: 4.0, total: 104.0, ..rate(COSINE) };
         check(warm, &[(0, 0.5), (1, 1.0), (2, 1.5), (3, 2.0), (4, 2.0), (54, 1.0)]);
         let fraction = LearningRate { warmup: 2.5, ..rate(Curve::Constant) };
@@ -212,12 +216,12 @@ mod tests {
     /// `torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2, total_steps=100)`: 0.08 at step 0,
     /// 2 at step 29, 8e-6 at step 99.
     #[test]
-    fn one_cycle_is_that_of_pytorch() {
+    fn one_cycle_matches_pytorch() {
         check(rate(Curve::OneCycle), &[(0, 0.08), (29, 2.0), (64, 1.000_004), (99, 8e-6)]);
     }
 
     #[test]
-    fn one_cycle_of_few_updates_is_a_number() {
+    fn one_cycle_of_few_updates_stays_in_range() {
         for total in 1..8u64 {
             let short = LearningRate { total: total as f64, ..rate(Curve::OneCycle) };
             assert!((0..total).all(|t| short.at(t) > 0.0 && short.at(t) <= 2.0), "{total}");
@@ -225,12 +229,12 @@ mod tests {
     }
 
     #[test]
-    fn plateau_reduces_after_so_many_epochs_without_a_lower_loss() {
+    fn plateau_reduces_after_2_epochs_without_a_lower_loss() {
         let mut plateau = Plateau::default();
         let factors: Vec<f64> = [3.0, 2.0, 2.0, 2.5, 1.0, 1.0, 1.0, 1.0, 1.0]
             .into_iter()
             .map(|loss| {
-                plateau.epoch(loss, 0.5, 2.0);
+                plateau.record(loss, 0.5, 2.0);
                 plateau.factor
             })
             .collect();

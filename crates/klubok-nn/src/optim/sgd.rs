@@ -1,16 +1,18 @@
 //! Stochastic gradient descent: `w ← w - learning_rate · g` (Robbins and Monro 1951).
 //!
-//! With momentum (Polyak 1964; Sutskever et al. 2013, in PyTorch's form): `v ← momentum · v + g`,
-//! then `w ← w - learning_rate · v`; Nesterov's variant steps along `g + momentum · v`.
+//! With momentum (Polyak 1964; Sutskever et al. 2013, in PyTorch's form):
+//!
+//! - `v ← momentum · v + g`
+//! - `w ← w - learning_rate · v`, or with Nesterov `w ← w - learning_rate · (g + momentum · v)`
 
-/// Moves `w` against the gradient `g`.
+/// Updates `w` along the negative gradient `g`.
 pub fn plain(w: &mut [f64], g: &[f64], learning_rate: f64) {
     for (w, g) in w.iter_mut().zip(g) {
         *w -= learning_rate * g;
     }
 }
 
-/// Moves `w` along the velocity `v`, which `g` pushes; it starts at zero.
+/// Updates `w` and the velocity `v`, which starts at zero.
 pub fn with_momentum(
     w: &mut [f64],
     v: &mut [f64],
@@ -39,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn nesterov_looks_ahead() {
+    fn a_nesterov_step_by_hand() {
         let (mut w, mut v) = ([1.0], [0.0]);
         with_momentum(&mut w, &mut v, &[2.0], 0.25, 0.5, true);
         assert_eq!((w, v), ([0.25], [2.0]));

@@ -1,13 +1,13 @@
-"""Losses, gradients and updates by PyTorch in float64, for `tests/it/golden.rs`.
+"""Computes losses, gradients and updates with PyTorch in float64, for `tests/it/golden.rs`.
 
-    python make_golden.py FOLDER        (or `cargo xtask golden`, which brings its own PyTorch)
+    python make_golden.py FOLDER        (or `cargo xtask golden`, which installs PyTorch for it)
 
-Writes `losses.safetensors` and `updates.safetensors`. Names are those of klubok's model files
-(`hidden1.weight [out, in]`, ...); the versions that computed the numbers are in each file's metadata.
+Writes `losses.safetensors` and `updates.safetensors`. Tensors have the names of klubok's model files
+(`hidden1.weight [out, in]`, ...). The metadata of each file holds the versions of PyTorch and NumPy.
 
-Inputs, targets and weights of samples are numbers that float32 can hold, because klubok stores rows in
-single precision: then both sides compute from the same numbers, and what is left to compare is the
-arithmetic, in double precision.
+Inputs, targets and sample weights are exact in float32, because klubok stores rows in single precision.
+So both sides compute from the same numbers, and the comparison is one of the arithmetic in double
+precision.
 """
 
 import sys
@@ -34,12 +34,12 @@ LOSSES = ["cross_entropy", "cross_entropy_weighted", "binary_cross_entropy", "me
 
 
 def draw(*shape, scale=1.0, shift=0.0):
-    """Normal numbers that single precision can hold, as doubles."""
+    """Normal numbers in float64 that are exact in float32."""
     return (torch.randn(*shape) * scale + shift).float().double()
 
 
 class Network(nn.Module):
-    """Linear, batch normalisation where asked, activation; then a linear output layer."""
+    """Hidden layers (linear, optional batch normalisation, activation) and a linear output layer."""
 
     def __init__(self, widths, activation, norm):
         super().__init__()
@@ -65,7 +65,7 @@ class Network(nn.Module):
         return self.output(x)
 
     def tensors(self, prefix):
-        """Parameters and running statistics as they are now."""
+        """Copies of parameters and running statistics."""
         return {
             prefix + name: t.detach().clone()
             for name, t in self.state_dict().items()
@@ -74,13 +74,13 @@ class Network(nn.Module):
 
 
 def loss_of(kind, z, data):
-    """The loss of one batch: the mean over its samples, divided by the sum of their weights."""
+    """Loss of one batch: the mean over its samples, weighted by the sample weights."""
     weights = data["sample_weights"]
     if kind == "cross_entropy":
         each, weights = F.cross_entropy(z, data["classes"].long(), reduction="none"), torch.ones(len(z))
     elif kind == "cross_entropy_weighted":
-        # PyTorch's own `weight` weighs the two terms of a smoothed loss by different classes; here
-        # the weight of a sample is a factor of its whole loss.
+        # PyTorch's own `weight` weights the smoothed part of the loss by other classes than the
+        # sample's. In klubok the class weight is a factor of the whole loss of a sample.
         classes = data["classes"].long()
         each = F.cross_entropy(z, classes, reduction="none", label_smoothing=0.1)
         weights = weights * data["class_weights"][classes]
@@ -95,13 +95,13 @@ def loss_of(kind, z, data):
 
 
 def losses():
-    """Loss and gradients: each activation with each loss, with and without batch normalisation."""
+    """Losses and gradients: each activation with each loss, with and without batch normalisation."""
     batch, widths = 7, [5, 6, 4, 3]
     data = {
         "x": draw(batch, widths[0]),
         "classes": torch.tensor([0, 2, 1, 1, 0, 2, 0], dtype=torch.uint32),
         "labels": torch.randint(0, 2, (batch, widths[-1])).double(),
-        # Far enough apart that Huber's loss meets both of its pieces.
+        # A scale at which both branches of Huber's loss occur.
         "numbers": draw(batch, widths[-1], scale=2.0),
         "class_weights": torch.tensor([0.5, 1.7, 1.1]),
         "sample_weights": torch.tensor([1.0, 0.25, 2.0, 0.75, 1.0, 1.875, 0.125]),
@@ -140,9 +140,9 @@ def adamw(groups, lr):
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8)
 
 
-# Each rule, its settings and its learning rate. `decay` is PyTorch's weight_decay: an L2 penalty, but
-# for AdamW decoupled. It acts on weight matrices only. `clip` limits the norm of the gradient with its
-# penalties.
+# Each rule with its settings and learning rate. `decay` is PyTorch's weight_decay: decoupled for AdamW,
+# an L2 penalty for all others. It acts on weight matrices only. `clip` limits the norm of the gradient
+# with penalties.
 RULES = {
     "sgd": dict(rule=sgd, lr=0.1),
     "momentum": dict(rule=sgd, momentum=0.9, lr=0.05),
@@ -159,10 +159,10 @@ RULES = {
 
 
 def ten_steps(network, x, classes, batches, rule, lr, l1=0.0, decay=0.0, clip=None, **settings):
-    """Trains; returns the losses, and all tensors after steps 1, 2 and 10."""
+    """Trains; returns the losses and all tensors after steps 1, 2 and 10."""
     weights = [p for p in network.parameters() if p.dim() == 2]
     others = [p for p in network.parameters() if p.dim() == 1]
-    # The norm that is clipped counts the penalties: then they must be a part of the loss.
+    # Clipping counts the penalties in the norm, so with clipping L2 must be part of the loss.
     l2 = decay if clip else 0.0
     groups = [
         {"params": weights, "weight_decay": decay - l2},
@@ -210,7 +210,7 @@ def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    # One key: the order of several would differ from run to run.
+    # One key only: the order of several keys would differ between runs.
     versions = {"made_with": f"torch {torch.__version__}, numpy {np.__version__}"}
     for name, tensors in [("losses", losses()), ("updates", updates())]:
         path = folder / f"{name}.safetensors"

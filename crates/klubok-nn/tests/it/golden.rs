@@ -1,6 +1,6 @@
-//! Losses, gradients and updates against PyTorch in double precision: `tests/golden/make_golden.py`
-//! says how the fixtures were made. Each tensor agrees when the norm of the difference is at most
-//! 1e-8 of its norm.
+//! Compares losses, gradients and updates with PyTorch in double precision.
+//! `tests/golden/make_golden.py` made the fixtures. A tensor agrees if the norm of the difference
+//! is at most 1e-8 of its norm.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,22 +8,24 @@ use klubok_nn::{
     backend::{Backend, DataId, Figures, Program, Step},
     network::{Hidden, Network, OutputKind},
     optim::{Rule, UpdateSpec},
-    plan::{Activation, Augment, LossKind, LossSpec, Plan, Prepare},
+    plan::{Activation, Augment, InputSpec, LossKind, LossSpec, Plan},
     reference::ReferenceBackend,
     rows::{MemoryRows, Rows},
     state::{Numbers, State, Weights},
 };
 use safetensors::{Dtype, SafeTensors};
 
+/// Limit of the relative difference.
 const TOLERANCE: f64 = 1e-8;
-/// Rounding of sums of numbers around 1. Some gradients are zero but for it: what a normalisation
-/// adds has no effect where only the identity stands between it and the next one.
+/// Rounding error of sums of numbers around 1. Some gradients are 0 except for rounding: the shift
+/// of a normalisation has no effect if only the identity and a linear layer separate it from the
+/// next normalisation.
 const ROUNDING: f64 = 1e-14;
 const DATA: DataId = DataId(0);
 
 type Tensors = BTreeMap<String, Vec<f64>>;
 
-/// All tensors of a fixture, as doubles.
+/// All tensors of a fixture in f64.
 fn fixture(name: &str) -> Tensors {
     let path = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
     let bytes = fs_err::read(path).unwrap();
@@ -69,11 +71,11 @@ fn plan(
     let network =
         Network { inputs, input_dropout: 0.0, hidden, outputs, answer: OutputKind::Classes };
     let (factor, offset) = (vec![1.0], vec![0.0]);
-    let prepare = Prepare { factor, offset, picture: None, augment: Augment::default() };
+    let prepare = InputSpec { factor, offset, picture: None, augment: Augment::default() };
     network.lower(prepare, loss, update, 0)
 }
 
-/// A program on `rows`, with the parameters and statistics that begin with `prefix`.
+/// A program on `rows` with the parameters and statistics whose names start with `prefix`.
 fn program(plan: &Plan, rows: MemoryRows, tensors: &Tensors, prefix: &str) -> Box<dyn Program> {
     let get = |name: &str| Numbers::F64(tensors[&format!("{prefix}{name}")].clone());
     let state = State {
@@ -87,7 +89,7 @@ fn program(plan: &Plan, rows: MemoryRows, tensors: &Tensors, prefix: &str) -> Bo
     program
 }
 
-/// Mean loss of the step that the program has done.
+/// Mean loss of the last step.
 fn loss_of(program: &mut dyn Program) -> f64 {
     let mut figures = Figures::default();
     program.read(&mut figures);
@@ -105,7 +107,7 @@ fn agree(name: &str, got: &[f64], expected: &[f64]) {
     assert!(difference <= allowed, "{name}: differs by {difference}, is {size}");
 }
 
-/// The losses of `make_golden.py` with their targets and, where it weighs samples, their weights.
+/// The losses of `make_golden.py`: name, loss, rows and weights of the samples.
 fn losses(data: &Tensors) -> Vec<(&'static str, LossSpec, MemoryRows, Vec<f64>)> {
     let x = f32s(data, "data/x");
     let (classes, weights) = (u32s(data, "data/classes"), f32s(data, "data/sample_weights"));
@@ -113,10 +115,10 @@ fn losses(data: &Tensors) -> Vec<(&'static str, LossSpec, MemoryRows, Vec<f64>)>
     let outputs = data["data/numbers"].len() / classes.len();
     let sample_weights = &data["data/sample_weights"];
     let class_weights = &data["data/class_weights"];
-    let both = |(class, weight): (&u32, &f64)| class_weights[*class as usize] * weight;
-    let both = classes.iter().zip(sample_weights).map(both).collect();
-    let of_classes = MemoryRows::numbers(&x, width, &classes);
-    let of = |name| MemoryRows::regression(&x, width, &f32s(data, name), outputs);
+    let product = |(class, weight): (&u32, &f64)| class_weights[*class as usize] * weight;
+    let products = classes.iter().zip(sample_weights).map(product).collect();
+    let with_classes = MemoryRows::numbers(&x, width, &classes);
+    let with_targets = |name| MemoryRows::regression(&x, width, &f32s(data, name), outputs);
     let spec = |kind| LossSpec { kind, ..LossSpec::CROSS_ENTROPY };
     let smooth = LossSpec {
         class_weights: class_weights.clone(),
@@ -124,28 +126,28 @@ fn losses(data: &Tensors) -> Vec<(&'static str, LossSpec, MemoryRows, Vec<f64>)>
         ..LossSpec::CROSS_ENTROPY
     };
     vec![
-        ("cross_entropy", LossSpec::CROSS_ENTROPY, of_classes.clone(), ones.clone()),
-        ("cross_entropy_weighted", smooth, of_classes.weighted(&weights), both),
+        ("cross_entropy", LossSpec::CROSS_ENTROPY, with_classes.clone(), ones.clone()),
+        ("cross_entropy_weighted", smooth, with_classes.weighted(&weights), products),
         (
             "binary_cross_entropy",
             spec(LossKind::BinaryCrossEntropy),
-            of("data/labels").weighted(&weights),
+            with_targets("data/labels").weighted(&weights),
             sample_weights.clone(),
         ),
-        ("mean_squared", spec(LossKind::MeanSquared), of("data/numbers"), ones),
+        ("mean_squared", spec(LossKind::MeanSquared), with_targets("data/numbers"), ones),
         (
             "huber",
             spec(LossKind::Huber { delta: 1.0 }),
-            of("data/numbers").weighted(&weights),
+            with_targets("data/numbers").weighted(&weights),
             sample_weights.clone(),
         ),
     ]
 }
 
 #[test]
-fn every_activation_with_every_loss_with_and_without_batch_normalisation() {
+fn every_activation_with_every_loss_with_and_without_batch_norm() {
     let golden = fixture("losses");
-    let mut tensors = golden.keys().filter(|name| name.contains("/d_")).count();
+    let mut remaining = golden.keys().filter(|name| name.contains("/d_")).count();
     for (kind, loss, rows, weights) in losses(&golden) {
         let order: Vec<u32> = (0..rows.len() as u32).collect();
         let weight_sum = weights.iter().sum();
@@ -169,7 +171,7 @@ fn every_activation_with_every_loss_with_and_without_batch_normalisation() {
                 for (param, gradient) in plan.params.iter().zip(&gradients.params) {
                     let name = format!("{case}/d_{}", param.name);
                     agree(&name, &gradient.to_f64(), &golden[&name]);
-                    tensors -= 1;
+                    remaining -= 1;
                 }
                 program.train(DATA, &step).unwrap();
                 let name = format!("{case}/loss");
@@ -177,9 +179,10 @@ fn every_activation_with_every_loss_with_and_without_batch_normalisation() {
             }
         }
     }
-    assert_eq!(tensors, 0, "gradients that no case was compared with");
+    assert_eq!(remaining, 0, "gradients without a comparison");
 }
 
+/// Compares losses, parameters and running statistics of ten steps.
 #[track_caller]
 fn ten_steps(name: &str, learning_rate: f64, update: UpdateSpec) {
     let golden = fixture("updates");
@@ -228,7 +231,7 @@ fn sgd_with_momentum() {
 }
 
 #[test]
-fn sgd_with_nesterov_s_momentum() {
+fn sgd_with_nesterov_momentum() {
     let rule = Rule::Sgd { momentum: 0.9, nesterov: true };
     ten_steps("nesterov", 0.05, UpdateSpec { rule, ..UpdateSpec::SGD });
 }

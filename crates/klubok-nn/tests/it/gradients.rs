@@ -1,4 +1,4 @@
-//! Backpropagation through whole networks, against finite differences in f64.
+//! Compares backpropagation through whole networks with finite differences in f64.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn compile(case: &Case, rows: &Arc<MemoryRows>) -> Box<dyn Program> {
     ReferenceBackend.compile(&case.plan(), case.batch, &[rows]).unwrap()
 }
 
-/// Loss with penalties of one batch: a training step whose learning rate is 0.
+/// Loss of one batch with penalties: a training step with learning rate 0.
 fn loss(program: &mut dyn Program, state: &State, step: &Step<'_>) -> f64 {
     program.load(state).unwrap();
     program.train(DATA, step).unwrap();
@@ -43,12 +43,12 @@ fn check(case: &Case) {
     program.gradients(DATA, &step, &mut gradient).unwrap();
     for p in 0..state.params.len() {
         let (at, analytic) = (state.params[p].to_f64(), gradient.params[p].to_f64());
-        // A few values of every parameter, always the first and the last.
+        // About five values of every parameter, among them the first and the last.
         for i in (0..at.len()).step_by(at.len() / 5 + 1).chain([at.len() - 1]) {
             let mut at_offset = |offset: f64| {
-                let mut moved = at.clone();
-                moved[i] += offset;
-                state.params[p] = Numbers::F64(moved);
+                let mut shifted = at.clone();
+                shifted[i] += offset;
+                state.params[p] = Numbers::F64(shifted);
                 loss(&mut *program, &state, &step)
             };
             let h = 1e-5;
@@ -69,13 +69,14 @@ fn check(case: &Case) {
 #[test]
 fn every_operation_and_every_activation_with_every_loss() {
     for case in cases() {
-        // L1's kink is at the zeros of the starting weights, which random weights avoid.
+        // The kink of L1 at 0 does no harm: penalties act on weights, whose initial values are
+        // random.
         check(&case);
     }
 }
 
 #[test]
-fn a_folded_network_is_the_same_function() {
+fn folding_keeps_the_function_of_a_network() {
     for mut case in cases() {
         case.network.hidden.iter_mut().for_each(|layer| layer.batch_norm = true);
         let rows = Arc::new(case.rows());
@@ -83,11 +84,11 @@ fn a_folded_network_is_the_same_function() {
         let mut program = compile(&case, &rows);
         program.load(&case.start()).unwrap();
         for index in 0..3 {
-            let rows_of_step = &order[..case.batch];
-            let weight_sum = case.weight_sum(&rows, rows_of_step);
+            let batch = &order[..case.batch];
+            let weight_sum = case.weight_sum(&rows, batch);
             let step = Step {
                 index,
-                rows: rows_of_step,
+                rows: batch,
                 first: 0,
                 weight_sum,
                 learning_rate: 0.1,

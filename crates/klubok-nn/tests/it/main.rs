@@ -1,6 +1,6 @@
-//! Whole networks, run by the reference.
+//! Tests of whole networks on the reference backend.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 mod golden;
 mod gradients;

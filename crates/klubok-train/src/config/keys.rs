@@ -45,7 +45,7 @@ pub enum Allowed {
 }
 
 /// Entries of a list; networks of more hidden layers learn nothing, and take very long to say so.
-pub const ENTRIES: usize = klubok_nn::network::MOST_HIDDEN;
+pub const ENTRIES: usize = klubok_nn::network::MAX_HIDDEN_LAYERS;
 
 /// How many values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

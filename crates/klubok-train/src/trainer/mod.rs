@@ -444,7 +444,7 @@ impl<'a> Trainer<'a> {
         }
         if let (Schedule::Plateau, Some(loss)) = (self.config.schedule, now.monitored_loss(monitor))
         {
-            progress.plateau.epoch(loss, self.config.decay, self.config.decay_epochs);
+            progress.plateau.record(loss, self.config.decay, self.config.decay_epochs);
         }
         let waited = progress.epochs_without_better();
         if progress.epoch >= progress.last_epoch(self.config.epochs) {

@@ -60,7 +60,7 @@ fn model() -> Model {
             std: vec![63.7],
         },
         classes: vec!["cat".into(), "dog".into()],
-        calibration: Calibration::of(1.5, 99),
+        calibration: Calibration::new(1.5, 99),
         card: Some(card()),
         weights: Weights { params: state.params, running: state.running },
     }
@@ -78,7 +78,7 @@ fn holds(model: &Model) {
     let typical = model.card.as_ref().and_then(|card| card.typical.as_ref());
     let _ = typical.map(|typical| typical.is_far(&vec![1e9; model.network.inputs]));
     assert!(model.network.answer != OutputKind::Classes || model.classes.len() >= 2);
-    model.network.lower_to_ask(prepare);
+    model.network.lower_for_inference(prepare);
     let mut confidences = vec![1e30, -1e30];
     model.calibration.confidences(&mut confidences);
     assert!(confidences.iter().all(|p| (0.0..=1.0).contains(p)));

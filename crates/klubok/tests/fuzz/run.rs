@@ -9,7 +9,7 @@ use klubok::{
     },
     nn::network::Network,
     optim::{Rule, UpdateSpec},
-    plan::{Augment, LossSpec, Plan, Prepare},
+    plan::{Augment, InputSpec, LossSpec, Plan},
     state::{Numbers, State, StateTensor, Weights},
     train::{
         checkpoint::{self, Contents, Settings},
@@ -68,7 +68,7 @@ fn settings_of_a_run() {
 
 fn plan(config: &Config) -> Plan {
     let prepare =
-        Prepare { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };
+        InputSpec { factor: vec![], offset: vec![], picture: None, augment: Augment::default() };
     let network: Network = config.network(3, 2);
     network.lower(prepare, LossSpec::CROSS_ENTROPY, config.update_spec(), 0)
 }

@@ -498,7 +498,7 @@ fn the_model_is_that_of_the_best_epoch() {
     let best = run.progress().unwrap().unwrap().best.unwrap();
     let of_best = &metrics[best.epoch as usize];
     assert!((of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
-    assert_eq!(model.calibration, Calibration::of(of_best.temperature.unwrap(), 21));
+    assert_eq!(model.calibration, Calibration::new(of_best.temperature.unwrap(), 21));
     assert!(
         best.epoch > 0 && fs::read_to_string(run.file("split.csv")).unwrap().lines().count() == 83
     );
