@@ -79,8 +79,8 @@ impl Admission {
 
     /// Admits the upload of a picture, unless another one is under way.
     pub(super) fn upload(self: &Arc<Self>, is_owner: bool) -> Option<Permit> {
-        let permit = self.uploads.clone().try_acquire_owned().ok()?;
-        Some(Permit { admission: self.clone(), is_owner, permit })
+        let slot = self.uploads.clone().try_acquire_owned().ok()?;
+        Some(Permit { admission: self.clone(), is_owner, slot })
     }
 
     /// Makes a response. Refuses it where unread responses already take [`MAX_UNREAD_KIB`]; the
@@ -115,7 +115,7 @@ pub(super) struct Permit {
     admission: Arc<Admission>,
     /// Whether the request has the token.
     pub(super) is_owner: bool,
-    permit: OwnedSemaphorePermit,
+    slot: OwnedSemaphorePermit,
 }
 
 impl FromRequestParts<Arc<Admission>> for Permit {
@@ -129,8 +129,8 @@ impl FromRequestParts<Arc<Admission>> for Permit {
         let is_timeline = matches!(parts.uri.path(), "/api/run" | "/api/story");
         let lanes = if is_timeline { &admission.timelines } else { &admission.inspections };
         let lane = lanes[usize::from(is_owner)].clone();
-        let permit = lane.acquire_owned().await.map_err(|_| busy("the page has ended"))?;
-        Ok(Self { admission: admission.clone(), is_owner, permit })
+        let slot = lane.acquire_owned().await.map_err(|_| busy("the page has ended"))?;
+        Ok(Self { admission: admission.clone(), is_owner, slot })
     }
 }
 
@@ -154,11 +154,11 @@ impl Permit {
         content_type: &'static str,
         make: impl FnOnce(&Hub) -> Result<Vec<u8>, String> + Send + 'static,
     ) -> Response {
-        let Self { admission, is_owner, permit } = self;
+        let Self { admission, is_owner, slot } = self;
         let hub = admission.hub.clone();
         let work = move || {
             let made = make(&hub);
-            drop(permit);
+            drop(slot);
             made
         };
         match on_own_thread(work).await {

@@ -47,9 +47,9 @@ impl Hub {
         kept.map_or_else(current, Ok)
     }
 
-    /// Computes a result from the snapshots. Without a step, keeps a snapshot of the current network
-    /// first, and caches the result under `key`.
-    pub(super) fn from_snapshots(
+    /// Computes a result from the snapshots. Without a step, keeps a snapshot of the current
+    /// network first, and caches the result under `key`.
+    pub(super) fn compute_from_snapshots(
         &self,
         step: Option<u64>,
         key: &str,
@@ -85,8 +85,8 @@ impl Hub {
         SampleOutputs::new(self.data.as_ref()?, view)
     }
 
-    /// Whether the cache's time budget allows a computation. Only a training under way sets a limit:
-    /// inspections must not slow it down.
+    /// Whether the cache's time budget allows a computation. Only a training under way sets a
+    /// limit: inspections must not slow it down.
     pub(super) fn has_time(&self, cache: &InspectionCache) -> bool {
         !self.is_training() || cache.has_time()
     }
@@ -98,8 +98,8 @@ impl Hub {
         }
     }
 
-    /// Returns the cached result for `key`, or computes it from the current network, or from that of
-    /// the last complete snapshot up to `step`.
+    /// Returns the cached result for `key`, or computes it from the current network, or from that
+    /// of the last complete snapshot up to `step`.
     ///
     /// A cached result counts while it is of the same step, or the budget is spent. Without one, a
     /// deferring cache with a spent budget returns `later`. The cache stays locked meanwhile, so

@@ -182,8 +182,8 @@ impl Connection {
     }
 }
 
-/// Reads and drops what the client still sends, so that the last response arrives: the system resets
-/// a connection that is closed with unread bytes, and the response may be lost.
+/// Reads and drops what the client still sends, so that the last response arrives: the system
+/// resets a connection that is closed with unread bytes, and the response may be lost.
 async fn lingering_close(mut stream: impl Duplex) -> io::Result<()> {
     let mut dropped = [0; 4096];
     for _ in 0..MAX_LINGER_BYTES / dropped.len() {

@@ -19,7 +19,7 @@ impl Hub {
         if start.layers().first().is_none_or(|first| first.name != layer) {
             return Err("only the first layer reads pixels".to_owned());
         }
-        self.from_snapshots(step, "features", || {
+        self.compute_from_snapshots(step, "features", || {
             let mut json = shape_json(shape);
             extend(&mut json, lock(&self.snapshots).to_json(step, &start, MAX_UNITS));
             Ok(Value::Object(json))

@@ -45,8 +45,8 @@ use super::{
 
 /// Timeout of an input, which may be an incomplete request.
 const PATIENCE: Duration = Duration::from_millis(2);
-/// Threads that send inputs. Most inputs spend their time waiting: they are incomplete, or inspect a
-/// network.
+/// Threads that send inputs. Most inputs spend their time waiting: they are incomplete, or inspect
+/// a network.
 const THREADS: u64 = 8;
 
 /// Idle reads after which the client closes the connection.

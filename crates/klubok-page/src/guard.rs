@@ -2,8 +2,8 @@
 //!
 //! A foreign web page could make a visitor's browser send requests to this machine. It can neither
 //! choose the `Host` header nor hide its `Origin`, and a name that resolves to this machine (DNS
-//! rebinding) is neither an address nor `localhost`. Browsers also report requests of other sites in
-//! `Sec-Fetch-Site`: another site may link to the page, and nothing else.
+//! rebinding) is neither an address nor `localhost`. Browsers also report requests of other sites
+//! in `Sec-Fetch-Site`: another site may link to the page, and nothing else.
 
 use std::net::IpAddr;
 

@@ -286,8 +286,8 @@ impl Hub {
     }
 }
 
-/// Copies the weights of a training between two steps. The channel is disconnected once the training
-/// has ended.
+/// Copies the weights of a training between two steps. The channel is disconnected once the
+/// training has ended.
 fn copy_weights(control: &Control, wait: Duration) -> Result<(u64, Weights), RecvTimeoutError> {
     let (sender, receiver) = mpsc::channel();
     let alive = Arc::new(());

@@ -21,7 +21,7 @@ impl Hub {
     /// Finds training samples whose labels the network contradicted in the snapshots up to a step.
     pub(super) fn inspect_label_errors(&self, step: Option<u64>) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.from_snapshots(step, "suspects", || self.label_errors(data, step))
+        self.compute_from_snapshots(step, "suspects", || self.label_errors(data, step))
     }
 
     fn label_errors(&self, data: &Dataset, max_step: Option<u64>) -> InspectionResult {

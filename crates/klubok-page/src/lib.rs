@@ -8,10 +8,10 @@
 //!                         └────────── server ──> browsers: page, timeline, live, inspections
 //! ```
 //!
-//! The training knows nothing of browsers. The timeline is one of its observers, and the page copies
-//! the weights through the training's `Control`, which runs inspections between two steps, at a
-//! limited rate. The server computes every figure from such a copy, on threads of its own. Without
-//! a browser it requests none.
+//! The training knows nothing of browsers. The timeline is one of its observers, and the page
+//! copies the weights through the training's `Control`, which runs inspections between two steps,
+//! at a limited rate. The server computes every figure from such a copy, on threads of its own.
+//! Without a browser it requests none.
 
 mod activation_maximisation;
 mod admission;

@@ -22,8 +22,8 @@ const SIDE: usize = 13;
 const MAX_SAMPLES: usize = 200;
 
 impl Hub {
-    /// Computes the landscape as known now, in some seconds: the page asks for it only when a person
-    /// wants it.
+    /// Computes the landscape as known now, in some seconds: the page asks for it only when a
+    /// person wants it.
     pub(super) fn inspect_loss_landscape(&self) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let mut kept = match self.loss_landscape.try_lock() {

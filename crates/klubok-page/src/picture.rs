@@ -1,5 +1,5 @@
-//! The picture panel: a forward and a backward pass of a sample, predictions for an uploaded picture,
-//! and how far to trust them.
+//! The picture panel: a forward and a backward pass of a sample, predictions for an uploaded
+//! picture, and how far to trust them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
@@ -64,8 +64,8 @@ impl Hub {
         Ok(Value::Object(json))
     }
 
-    /// Decodes an uploaded picture at the network's input size, keeps it in memory, and predicts its
-    /// class.
+    /// Decodes an uploaded picture at the network's input size, keeps it in memory, and predicts
+    /// its class.
     pub(super) fn inspect_picture(&self, bytes: &[u8]) -> InspectionResult {
         let shape = self.run.shape().ok_or("this network does not look at pictures")?;
         let fit = self.run.config.data.fit;

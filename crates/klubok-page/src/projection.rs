@@ -13,7 +13,7 @@ impl Hub {
     /// of the latest snapshot, so that all steps share their axes.
     pub(super) fn inspect_projection(&self, step: Option<u64>) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.from_snapshots(step, "cloud", || self.projection(data, step))
+        self.compute_from_snapshots(step, "cloud", || self.projection(data, step))
     }
 
     fn projection(&self, data: &Dataset, step: Option<u64>) -> InspectionResult {

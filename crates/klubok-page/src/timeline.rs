@@ -144,28 +144,29 @@ impl Timeline {
         self.epochs
             .iter()
             .chain(&self.steps)
-            .filter(|line| line.learning_rate.is_some())
-            .max_by_key(|line| line.step)?
+            .filter(|record| record.learning_rate.is_some())
+            .max_by_key(|record| record.step)?
             .learning_rate
     }
 
     /// Returns the step of the run's model: of the best epoch, chosen as the training chooses it.
     pub(crate) fn best_step(&self, monitor: Monitor) -> Option<u64> {
         let best = Best::of(&self.epochs, monitor, self.val_samples)?.epoch as f64;
-        self.epochs.iter().find(|line| line.epoch == best).map(|line| line.step)
+        self.epochs.iter().find(|record| record.epoch == best).map(|record| record.step)
     }
 
     /// Returns the last validation up to a step: its epoch and accuracy.
     pub(crate) fn last_validation(&self, step: u64) -> Option<(f64, f64)> {
-        let lines = self.epochs.iter().filter(|line| line.step <= step);
-        lines.filter_map(|line| Some((line.epoch, line.val_accuracy?))).next_back()
+        let records = self.epochs.iter().filter(|record| record.step <= step);
+        records.filter_map(|record| Some((record.epoch, record.val_accuracy?))).next_back()
     }
 
     /// Returns the calibration of the last validation up to a step.
     pub(crate) fn calibration(&self, step: u64) -> Calibration {
-        let lines = self.epochs.iter().chain(&self.steps).filter(|line| line.step <= step);
-        let last = lines.filter(|line| line.temperature.is_some()).max_by_key(|line| line.step);
-        let temperature = last.and_then(|line| line.temperature);
+        let records = self.epochs.iter().chain(&self.steps).filter(|record| record.step <= step);
+        let last =
+            records.filter(|record| record.temperature.is_some()).max_by_key(|record| record.step);
+        let temperature = last.and_then(|record| record.temperature);
         temperature.map_or(Calibration::NONE, |t| Calibration::of(t, self.val_samples))
     }
 
@@ -180,15 +181,15 @@ impl Timeline {
     }
 
     /// Appends records of `events.jsonl`.
-    pub(crate) fn record_events(&mut self, lines: Vec<EventLine>) {
-        let is_stop = |line: &EventLine| matches!(line.happened, Happened::Stopped { .. });
-        let mut stops_left = lines.iter().filter(|line| is_stop(line)).count();
+    pub(crate) fn record_events(&mut self, records: Vec<EventLine>) {
+        let is_stop = |record: &EventLine| matches!(record.happened, Happened::Stopped { .. });
+        let mut stops_left = records.iter().filter(|record| is_stop(record)).count();
         let mut is_outdated = false;
-        for line in &lines {
-            match &line.happened {
+        for record in &records {
+            match &record.happened {
                 Happened::Stopped { reason, .. } => {
                     self.status.stopped = Some(*reason);
-                    let (stopped, step, epoch) = (*reason, line.step, line.epoch);
+                    let (stopped, step, epoch) = (*reason, record.step, record.epoch);
                     if stops_left <= MAX_STOPS {
                         self.diagnose(&Event::Stopping { stopped, step, epoch });
                     }
@@ -206,7 +207,7 @@ impl Timeline {
         if is_outdated {
             self.update_diagnosis();
         }
-        self.events.extend(lines);
+        self.events.extend(records);
         self.status.lines[2] = self.events.len();
     }
 
