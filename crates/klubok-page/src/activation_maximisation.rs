@@ -9,9 +9,10 @@ use klubok::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    encoding::{extend, shape_json},
     fixed_sample::subsample,
     hub::Hub,
-    inspection::{InspectionResult, extend, shape_json},
+    inspection::InspectionResult,
     neuron::layer_index,
 };
 

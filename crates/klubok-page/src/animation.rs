@@ -3,7 +3,7 @@
 use gif::{Encoder, EncodingError, Frame, Repeat};
 use klubok::plan::Picture;
 
-use super::{hub::Hub, inspection::max_abs, lock::lock};
+use super::{encoding::max_abs, hub::Hub, lock::lock};
 
 /// Units in the animation, at most.
 const MAX_UNITS: usize = 24;

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
+    encoding::{extend, shape_json},
     hub::Hub,
-    inspection::{InspectionResult, extend, shape_json},
+    inspection::InspectionResult,
     lock::lock,
 };
 

@@ -21,6 +21,7 @@ mod at_step;
 mod cache;
 mod connections;
 mod decision_map;
+mod encoding;
 mod error;
 mod features;
 mod fixed_sample;
@@ -74,7 +75,7 @@ pub use self::{
     error::{Error, Result},
     follow::{FollowedRun, follow, open_data},
     hub::Hub,
-    report::{MIN_INSPECTIONS, ReportProgress, report},
+    report::report,
     runs::compare_runs,
 };
 use self::{hub::WeightSource, run_description::RunDescription, server::Server};

@@ -4,8 +4,9 @@ use klubok::inspect::ModelView;
 use serde_json::{Map, Value, json};
 
 use super::{
+    encoding::{base64_f32, extend, shape_json},
     hub::Hub,
-    inspection::{InspectionResult, base64_f32, extend, shape_json},
+    inspection::InspectionResult,
     sample::SampleQuery,
 };
 

@@ -14,8 +14,9 @@ use klubok_text::{Both, both, trust};
 use serde_json::{Value, json};
 
 use super::{
+    encoding::{extend, max_abs, signed_bytes},
     hub::{CopiedNetwork, Hub},
-    inspection::{InspectionResult, extend, max_abs, signed_bytes},
+    inspection::InspectionResult,
     sample::SampleQuery,
     timeline::Mode,
 };

@@ -2,15 +2,13 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::rows::Field;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{hub::Hub, inspection::shape_json};
+use super::{encoding::shape_json, hub::Hub};
 
 /// The sample to inspect: an uploaded picture, a row of the data, or by default the first sample of
 /// the validation set.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SampleQuery {
     pub(super) picture: Option<u64>,
     pub(super) row: Option<u32>,

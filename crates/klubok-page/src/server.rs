@@ -29,7 +29,6 @@ use futures_util::{Stream, stream};
 use hyper::body::Body as _;
 use klubok::train::control::Act;
 use klubok_text::{Lang, clean, of_page};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -40,9 +39,8 @@ use super::{
     connections::{self, listen},
     guard::{self, has_token},
     hub::Hub,
-    inspection::InspectionResult,
+    inspection::{INSPECTIONS, Inspection, Parameters},
     refusal::{busy, refused, unread},
-    sample::SampleQuery,
     timeline::Offsets,
 };
 
@@ -118,7 +116,7 @@ impl Drop for Server {
 type Shared = State<Arc<Admission>>;
 
 pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(async || typed("text/html", assets::page())))
         .route("/page.css", get(async || typed("text/css", assets::STYLE)))
         .route("/plotly.js", get(charts))
@@ -127,47 +125,19 @@ pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
         .route("/api/run", get(run))
         .route("/api/story", get(timeline))
         .route(guard::STREAM, get(live))
-        .route("/api/runs", get(async |permit| inspect(permit, Hub::sibling_runs).await))
+        .route("/api/runs", get(async |permit: Permit| permit.inspect(Hub::sibling_runs).await))
         .route("/api/act", post(act))
         .route("/api/picture", post(picture))
-        .route("/api/look/pass", get(pass))
-        .route("/api/look/neuron", get(neuron))
-        .route("/api/look/features", get(features))
-        .route(
-            "/api/look/answers",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_predictions).await),
-        )
-        .route(
-            "/api/look/map",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_decision_map).await),
-        )
-        .route("/api/look/excites", get(activation_maxima))
-        .route("/api/look/slope", get(gradient_check))
-        .route(
-            "/api/look/layers",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_layers).await),
-        )
-        .route(
-            "/api/look/lesions",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_ablation).await),
-        )
-        .route(
-            "/api/look/suspects",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_label_errors).await),
-        )
-        .route(
-            "/api/look/motion",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_motion).await),
-        )
-        .route(
-            "/api/look/cloud",
-            get(async |permit, at| inspect_at(permit, at, Hub::inspect_projection).await),
-        )
-        .route(
-            "/api/look/terrain",
-            get(async |permit| inspect(permit, Hub::inspect_loss_landscape).await),
-        )
-        .route("/api/animation.gif", get(animation))
+        .route("/api/animation.gif", get(animation));
+    let add = |router: Router<_>, inspection: &'static Inspection| {
+        let respond = move |permit: Permit, Query(parameters): Query<Parameters>| {
+            permit.inspect(move |hub| (inspection.compute)(hub, &parameters))
+        };
+        router.route(inspection.path, get(respond))
+    };
+    INSPECTIONS
+        .iter()
+        .fold(pages, add)
         .layer(middleware::from_fn_with_state(port, guard::guard))
         .with_state(admission)
 }
@@ -319,86 +289,6 @@ async fn read_body(request: Request, limits: &BodyLimits) -> Result<(Parts, Byte
     }
 }
 
-async fn pass(permit: Permit, Query(query): Query<SampleQuery>, Query(at): At) -> Response {
-    permit.inspect(move |hub| hub.inspect_pass(query, at.step())).await
-}
-
-#[derive(Deserialize)]
-struct NeuronQuery {
-    layer: String,
-    unit: usize,
-    picture: Option<u64>,
-    row: Option<u32>,
-}
-
-async fn neuron(permit: Permit, Query(query): Query<NeuronQuery>, Query(at): At) -> Response {
-    let NeuronQuery { layer, unit, picture, row } = query;
-    let sample = SampleQuery { picture, row, label: None };
-    permit.inspect(move |hub| hub.inspect_neuron(&layer, unit, sample, at.step())).await
-}
-
-#[derive(Deserialize)]
-struct WeightQuery {
-    layer: String,
-    /// Without both unit and input, the weight with the largest gradient.
-    unit: Option<usize>,
-    input: Option<usize>,
-}
-
-async fn gradient_check(
-    permit: Permit,
-    Query(weight): Query<WeightQuery>,
-    Query(sample): Query<SampleQuery>,
-    Query(at): At,
-) -> Response {
-    let WeightQuery { layer, unit, input } = weight;
-    permit
-        .inspect(move |hub| hub.inspect_gradient_check(&layer, unit.zip(input), sample, at.step()))
-        .await
-}
-
-#[derive(Deserialize)]
-struct StepQuery {
-    /// A step; any other text means the current one.
-    moment: Option<String>,
-}
-
-impl StepQuery {
-    fn step(&self) -> Option<u64> {
-        self.moment.as_ref().and_then(|step| step.parse().ok())
-    }
-}
-
-#[derive(Deserialize)]
-struct LayerQuery {
-    layer: String,
-}
-
-type OfLayer = Query<LayerQuery>;
-type At = Query<StepQuery>;
-
-async fn features(permit: Permit, Query(of): OfLayer, Query(at): At) -> Response {
-    permit.inspect(move |hub| hub.inspect_features(&of.layer, at.step())).await
-}
-
-async fn activation_maxima(permit: Permit, Query(of): OfLayer, Query(at): At) -> Response {
-    permit.inspect(move |hub| hub.inspect_activation_maxima(&of.layer, at.step())).await
-}
-
 async fn animation(permit: Permit) -> Response {
     permit.respond("image/gif", Hub::animation).await
-}
-
-/// Responds with an inspection that has no parameters.
-async fn inspect(permit: Permit, inspect: fn(&Hub) -> InspectionResult) -> Response {
-    permit.inspect(inspect).await
-}
-
-/// Responds with an inspection whose only parameter is the step.
-async fn inspect_at(
-    permit: Permit,
-    Query(at): At,
-    inspect: fn(&Hub, Option<u64>) -> InspectionResult,
-) -> Response {
-    permit.inspect(move |hub| inspect(hub, at.step())).await
 }

@@ -12,8 +12,8 @@ use klubok::inspect::{Layer, ModelView};
 use serde_json::{Value, json};
 
 use super::{
+    encoding::{max_abs, signed_bytes},
     fixed_sample::SampleOutputs,
-    inspection::{max_abs, signed_bytes},
 };
 
 /// First-layer weights in a snapshot, at most.

@@ -6,7 +6,6 @@ use std::{
 };
 
 use klubok::{bounded, model::write_atomically, train::run_dir::REPORT};
-use klubok_page::ReportProgress;
 use klubok_text::{clean, numbers::duration, text};
 
 use crate::{
@@ -36,13 +35,11 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     } else {
         hub.sibling_runs()
     };
-    let bar = screen.bar(text!("page_at.making"), klubok_page::MIN_INSPECTIONS);
-    let progress = |progress: ReportProgress| match progress {
-        ReportProgress::Inspected => {
-            bar.inc(1);
-            bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
-        }
-        ReportProgress::Total(all) => bar.set_length(all),
+    let bar = screen.bar(text!("page_at.making"), 1);
+    let progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
     };
     let report = klubok_page::report(&hub, beside, &progress)?;
     bar.finish_and_clear();
