@@ -1,4 +1,4 @@
-//! Packs the script of the page's charts, once, when klubok is built.
+//! Compresses the script of the page's charts at build time.
 
 use std::{env, error::Error, io::Write as _, path::Path};
 
@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let tags = plotly::Plot::offline_js_sources();
-    // The first element is the charts; the other one sets formulas, and the page has none.
+    // The first element is the charts' script. The other one typesets formulas: the page has none.
     let script = tags.split_once('>').and_then(|(_, rest)| rest.split_once("</script>"));
     let (script, _) = script.ok_or("the library of the charts has no script where it was")?;
     let folder = env::var_os("OUT_DIR").ok_or("Cargo names no folder")?;

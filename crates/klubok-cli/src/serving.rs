@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use klubok::train::run_dir::RunDir;
-use klubok_page::{Followed, Hub, Page, data_of};
+use klubok_page::{FollowedRun, Hub, Page, open_data};
 use klubok_text::text;
 
 use crate::{failure::Result, terminal::Screen};
@@ -28,7 +28,7 @@ pub(crate) fn say_where(page: &Page, screen: Screen) {
 /// # Errors
 /// When the run has no model yet or a file is damaged.
 pub(crate) fn follow(run: &RunDir, screen: Screen) -> Result<Arc<Hub>> {
-    let Followed { hub, damaged_lines } = klubok_page::follow(run, data_of(run))?;
+    let FollowedRun { hub, damaged_lines } = klubok_page::follow(run, open_data(run))?;
     if damaged_lines > 0 {
         let note = text!("page_at.damaged_lines", n = damaged_lines);
         screen.say(format!("{}: {note}", text!("word.note")));

@@ -98,7 +98,7 @@ impl Training<'_> {
             let _listening = interrupt::Training::begin();
             session::train(run, config, data, backend, &mut observers, info, &interrupt::CONTROL)?
         };
-        page.iter().for_each(Page::ended);
+        page.iter().for_each(Page::training_ended);
         // Who looks at the page may go on looking; a program that waits for the answer does not
         // wait for people.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);

@@ -1,24 +1,24 @@
-//! The page's own files, and the script of the charts.
+//! Static files of the page, and the script of the charts.
 
 use std::sync::LazyLock;
 
 use klubok_text::{Lang, language, of_page};
 
 /// The page, without texts.
-const BARE: &str = include_str!("web/page.html");
+const TEMPLATE: &str = include_str!("web/page.html");
 
-/// The page in the language of the command, from its first byte: scripts come later, if at all.
+/// Returns the page in the language of the command: readable even before its scripts run.
 pub(super) fn page() -> &'static str {
-    static PAGE: LazyLock<String> = LazyLock::new(|| written(language()));
+    static PAGE: LazyLock<String> = LazyLock::new(|| localised(language()));
     &PAGE
 }
 
-fn written(lang: Lang) -> String {
+fn localised(lang: Lang) -> String {
     let name = match lang {
         Lang::En => "en",
         Lang::Ru => "ru",
     };
-    let mut page = BARE.replacen("<html>", &format!("<html lang=\"{name}\">"), 1);
+    let mut page = TEMPLATE.replacen("<html>", &format!("<html lang=\"{name}\">"), 1);
     for (key, text) in of_page(lang) {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
         let label = format!("data-t-label=\"{key}\"");
@@ -28,12 +28,12 @@ fn written(lang: Lang) -> String {
     page
 }
 
-/// Its looks.
+/// Style of the page.
 pub(super) const STYLE: &str = include_str!("web/page.css");
 
 macro_rules! scripts {
     ($($name:literal),* $(,)?) => {
-        /// Its scripts, in the order in which they run.
+        /// Scripts of the page, in the order in which they run.
         pub(super) const SCRIPTS: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("web/", $name)))),*];
     };
@@ -69,7 +69,7 @@ scripts!(
     "main.js",
 );
 
-/// The script of the charts, packed with gzip: a megabyte and a half.
+/// Script of the charts, in gzip: 1.4 MB.
 pub(super) const CHARTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/charts.js.gz"));
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_charts_are_whole_and_small() {
+    fn the_charts_are_complete_and_small() {
         let mut script = String::new();
         flate2::read::GzDecoder::new(CHARTS).read_to_string(&mut script).unwrap();
         assert!(script.contains("plotly.js") && script.len() > 3_000_000);
@@ -87,8 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn the_page_speaks_from_its_first_byte() {
-        let (english, russian) = (written(Lang::En), written(Lang::Ru));
+    fn the_page_has_its_texts_before_any_script() {
+        let (english, russian) = (localised(Lang::En), localised(Lang::Ru));
         assert!(english.starts_with("<!doctype html>\n<html lang=\"en\">"));
         assert!(russian.starts_with("<!doctype html>\n<html lang=\"ru\">"));
         let title = r#"<h2 id="title-curves" data-t="page.curves">"#;
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_page_names_all_its_scripts_in_order() {
-        let named: Vec<&str> = BARE
+        let named: Vec<&str> = TEMPLATE
             .split("src=\"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next())

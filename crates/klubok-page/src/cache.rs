@@ -1,6 +1,6 @@
-//! A cache of answers, and the time that new ones may take. Answers are kept, so that several
-//! browsers cost as one, and while a training goes on they are made anew, together with what is
-//! kept of earlier moments, only within a hundredth of the time that passes.
+//! A cache of inspections, with a budget for the time of new ones. Several browsers then cost as
+//! much as one. While a training goes on, new inspections and new snapshots together take at most
+//! one per cent of the time that passes.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +12,16 @@ use serde_json::Value;
 
 use super::lock::lock;
 
-/// The shares of the time that passes which may be spent on what takes long and on what is asked
-/// for often,
-const EXPENSIVE: f64 = 0.006;
-const FREQUENT: f64 = 0.004;
-/// beside so many seconds of each.
+/// Share of the time for expensive inspections.
+const EXPENSIVE_SHARE: f64 = 0.006;
+/// Share of the time for frequent inspections, and for snapshots.
+const FREQUENT_SHARE: f64 = 0.004;
+/// Seconds in a new budget.
 const CREDIT: f64 = 0.1;
-/// Answers that are kept of a kind.
-const KEPT: usize = 64;
+/// Results in a cache, at most.
+const MAX_ENTRIES: usize = 64;
 
-/// Time that was spent beside a training.
+/// A time budget for work beside a training.
 struct Budget {
     share: f64,
     begun: Instant,
@@ -29,68 +29,69 @@ struct Budget {
 }
 
 impl Budget {
-    /// Whether more may be spent.
-    fn allows(&self) -> bool {
+    /// Whether some time is left.
+    fn has_time(&self) -> bool {
         self.spent.as_secs_f64() <= CREDIT + self.share * self.begun.elapsed().as_secs_f64()
     }
 }
 
-/// Answers by what was asked, each with the updates done by then.
+/// Results by key, each with the number of updates at its request.
 #[derive(Default)]
-pub(super) struct Kept(BTreeMap<String, (u64, Value)>);
+pub(super) struct Entries(BTreeMap<String, (u64, Value)>);
 
-impl Kept {
-    /// The answer to `what`.
-    pub(super) fn get(&self, what: &str) -> Option<&(u64, Value)> {
-        self.0.get(what)
+impl Entries {
+    /// Returns the result for `key`.
+    pub(super) fn get(&self, key: &str) -> Option<&(u64, Value)> {
+        self.0.get(key)
     }
 
-    /// Keeps an answer; past so many the oldest one is forgotten.
-    pub(super) fn keep(&mut self, what: String, of: u64, answer: Value) {
-        self.0.insert(what, (of, answer));
-        if self.0.len() > KEPT {
-            let oldest = self.0.iter().min_by_key(|(_, (of, _))| *of).map(|(what, _)| what.clone());
-            oldest.iter().for_each(|what| drop(self.0.remove(what)));
+    /// Inserts a result, and drops the oldest one past [`MAX_ENTRIES`].
+    pub(super) fn insert(&mut self, key: String, updates: u64, result: Value) {
+        self.0.insert(key, (updates, result));
+        if self.0.len() > MAX_ENTRIES {
+            let oldest = self.0.iter().min_by_key(|(_, (updates, _))| *updates);
+            let oldest = oldest.map(|(key, _)| key.clone());
+            oldest.iter().for_each(|key| drop(self.0.remove(key)));
         }
     }
 }
 
-/// Answers of a kind.
-pub(super) struct AnswerCache {
-    kept: Mutex<Kept>,
+/// Cached inspections of one cost class.
+pub(super) struct InspectionCache {
+    entries: Mutex<Entries>,
     budget: Mutex<Budget>,
-    /// What was never asked waits, too, until it may be spent on.
-    pub(super) patient: bool,
+    /// Whether even a first computation waits for the budget.
+    pub(super) defers: bool,
 }
 
-impl AnswerCache {
-    fn new(share: f64, patient: bool) -> Self {
+impl InspectionCache {
+    fn new(share: f64, defers: bool) -> Self {
         let budget = Budget { share, begun: Instant::now(), spent: Duration::ZERO };
-        Self { kept: Mutex::default(), budget: Mutex::new(budget), patient }
+        Self { entries: Mutex::default(), budget: Mutex::new(budget), defers }
     }
 
-    /// No answers to what takes long.
+    /// An empty cache for expensive inspections.
     pub(super) fn expensive() -> Self {
-        Self::new(EXPENSIVE, true)
+        Self::new(EXPENSIVE_SHARE, true)
     }
 
-    /// No answers to what is asked for often.
+    /// An empty cache for frequent inspections.
     pub(super) fn frequent() -> Self {
-        Self::new(FREQUENT, false)
+        Self::new(FREQUENT_SHARE, false)
     }
 
-    /// The answers; whoever else wants them waits until this is dropped.
-    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
-        lock(&self.kept)
+    /// Locks the entries: other requests wait until the guard is dropped.
+    pub(super) fn entries(&self) -> MutexGuard<'_, Entries> {
+        lock(&self.entries)
     }
 
-    /// Whether more time may be spent beside a training.
-    pub(super) fn allows(&self) -> bool {
-        lock(&self.budget).allows()
+    /// Whether the budget allows a computation beside a training.
+    pub(super) fn has_time(&self) -> bool {
+        lock(&self.budget).has_time()
     }
 
-    /// Time was spent since `begun`, beside a training.
-    pub(super) fn spend(&self, begun: Instant) {
+    /// Charges the time since `begun`.
+    pub(super) fn charge(&self, begun: Instant) {
         lock(&self.budget).spent += begun.elapsed();
     }
 }
@@ -100,12 +101,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_a_share_of_the_time() {
+    fn a_budget_grows_with_time() {
         let mut budget = Budget { share: 0.01, begun: Instant::now(), spent: Duration::ZERO };
-        assert!(budget.allows());
+        assert!(budget.has_time());
         budget.spent += Duration::from_secs(1);
-        assert!(!budget.allows());
+        assert!(!budget.has_time());
         budget.begun -= Duration::from_secs(99);
-        assert!(budget.allows());
+        assert!(budget.has_time());
     }
 }

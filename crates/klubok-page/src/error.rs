@@ -1,4 +1,4 @@
-//! What can go wrong before a page is there.
+//! Errors before a page is served.
 
 use std::io;
 
@@ -6,12 +6,12 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot serve the page at {at}: {source}")]
     Listen {
-        /// The address that was asked for, or the usual one.
+        /// The requested address, or the default one.
         at: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The run has not written a model yet.
@@ -20,10 +20,10 @@ pub enum Error {
         /// The run's folder.
         run: String,
     },
-    /// The story of the run cannot be written down.
+    /// The timeline of the run cannot be serialised.
     #[error("the report cannot be made: {reason}")]
     Report {
-        /// What stood in the way.
+        /// The error of the serialiser.
         reason: String,
     },
     /// Files of the run cannot be read.

@@ -1,28 +1,29 @@
-//! What the panel of features asks: what training has added to the first layer.
+//! The features panel: the change of the first layer's weights since initialisation.
 
 use serde_json::Value;
 
 use super::{
-    answer::{Answer, extend, sizes},
+    encoding::{extend, shape_json},
     hub::Hub,
+    inspection::InspectionResult,
     lock::lock,
 };
 
-/// Units that are shown, those to which most was added.
-const UNITS: usize = 24;
+/// Units in the panel: those whose weights changed most.
+const MAX_UNITS: usize = 24;
 
 impl Hub {
-    /// What the first layer has learnt, at the moment of a snapshot or now.
-    pub(super) fn look_at_features(&self, layer: &str, moment: Option<u64>) -> Answer {
-        let shape = self.about.shape().ok_or("this network does not look at pictures")?;
-        let start = self.start()?;
+    /// Describes how the first layer's weights have changed, at a snapshot's step or now.
+    pub(super) fn inspect_features(&self, layer: &str, step: Option<u64>) -> InspectionResult {
+        let shape = self.run.shape().ok_or("this network does not look at pictures")?;
+        let start = self.initial_network()?;
         if start.layers().first().is_none_or(|first| first.name != layer) {
             return Err("only the first layer reads pixels".to_owned());
         }
-        self.of_moments(moment, "features", || {
-            let mut answer = sizes(shape);
-            extend(&mut answer, lock(&self.snapshots).told(moment, &start, UNITS));
-            Ok(Value::Object(answer))
+        self.compute_from_snapshots(step, "features", || {
+            let mut json = shape_json(shape);
+            extend(&mut json, lock(&self.snapshots).to_json(step, &start, MAX_UNITS));
+            Ok(Value::Object(json))
         })
     }
 }

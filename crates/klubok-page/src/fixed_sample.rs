@@ -1,6 +1,6 @@
-//! A fixed sample of the data, and what a network makes of it at a moment: where validation samples
-//! lie before the last layer, and what training samples cost. Little enough to be kept for every
-//! moment.
+//! A fixed sample of the data, and the network's outputs on it at a step: the last hidden layer's
+//! activations of validation samples, and the losses of training samples. Small enough to keep with
+//! every snapshot.
 
 use klubok::{
     data::Dataset,
@@ -8,55 +8,56 @@ use klubok::{
     nn::loss::{log_sum_exp, predicted_class},
 };
 
-use super::logits::wide;
+use super::logits::to_f64;
 
-/// Validation samples whose place is followed.
-const PLACED: usize = 240;
-/// Training samples whose loss is followed.
-const FOLLOWED: usize = 1500;
+/// Validation samples in the fixed sample, at most.
+const MAX_VAL_SAMPLES: usize = 240;
+/// Training samples in the fixed sample, at most.
+const MAX_TRAIN_SAMPLES: usize = 1500;
 
-/// What a network makes of a fixed sample at a moment.
-pub(super) struct Seen {
-    /// What the last layer reads, of the validation samples: `[samples, width]`.
+/// Outputs of a network on the fixed sample.
+pub(super) struct SampleOutputs {
+    /// Inputs of the last layer on the validation samples: `[samples, width]`.
     pub(super) hidden: Vec<f32>,
-    /// What it answers.
-    pub(super) said: Vec<usize>,
-    /// The loss of the training samples.
+    /// Predicted classes of the validation samples.
+    pub(super) predicted: Vec<usize>,
+    /// Losses of the training samples.
     pub(super) losses: Vec<f32>,
 }
 
-impl Seen {
-    /// What a network makes of the fixed sample; none where it has no hidden layer, or the sample
-    /// cannot be asked.
+impl SampleOutputs {
+    /// Evaluates a network on the fixed sample; none where it has no hidden layer, or the data
+    /// cannot be read.
     pub(super) fn new(data: &Dataset, view: &ModelView) -> Option<Self> {
         let output = view.plan().output;
         let last = view.layers().len().checked_sub(2)?;
-        let val = placed(data);
+        let val = val_sample(data);
         let mut of_val = view.infer(&data.rows, &val, &[view.layer_output(last), output]).ok()?;
-        let train = followed(data);
+        let train = train_sample(data);
         let of_train = view.infer(&data.rows, &train, &[output]).ok()?;
         let classes = data.classes.len();
-        let said = of_val[1].chunks_exact(classes).map(|z| predicted_class(&wide(z))).collect();
+        let predicted =
+            of_val[1].chunks_exact(classes).map(|z| predicted_class(&to_f64(z))).collect();
         let loss = |(z, &row): (&[f32], &u32)| {
-            let z = wide(z);
+            let z = to_f64(z);
             (log_sum_exp(&z) - z[data.targets[row as usize] as usize]) as f32
         };
         let losses = of_train[0].chunks_exact(classes).zip(&train).map(loss).collect();
-        Some(Self { hidden: of_val.swap_remove(0), said, losses })
+        Some(Self { hidden: of_val.swap_remove(0), predicted, losses })
     }
 }
 
-/// The validation samples whose place is followed.
-pub(super) fn placed(data: &Dataset) -> Vec<u32> {
-    spread(&data.parts.val, PLACED)
+/// Returns the validation rows of the fixed sample.
+pub(super) fn val_sample(data: &Dataset) -> Vec<u32> {
+    subsample(&data.parts.val, MAX_VAL_SAMPLES)
 }
 
-/// The training samples whose loss is followed.
-pub(super) fn followed(data: &Dataset) -> Vec<u32> {
-    spread(&data.parts.train, FOLLOWED)
+/// Returns the training rows of the fixed sample.
+pub(super) fn train_sample(data: &Dataset) -> Vec<u32> {
+    subsample(&data.parts.train, MAX_TRAIN_SAMPLES)
 }
 
-/// At most so many of these rows, evenly spread: the same ones whenever somebody looks.
-pub(super) fn spread(rows: &[u32], most: usize) -> Vec<u32> {
-    rows.iter().copied().step_by(rows.len().div_ceil(most).max(1)).collect()
+/// Returns at most `max_count` of these rows, evenly spaced: the same ones on every call.
+pub(super) fn subsample(rows: &[u32], max_count: usize) -> Vec<u32> {
+    rows.iter().copied().step_by(rows.len().div_ceil(max_count).max(1)).collect()
 }

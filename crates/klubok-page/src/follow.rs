@@ -1,5 +1,4 @@
-//! A run by its files alone: one that has ended, or that another process trains. Nothing is
-//! written.
+//! A run by its files alone: a finished one, or one that another process trains. Writes nothing.
 
 use std::{
     io::{self, ErrorKind, Read as _, Seek as _, SeekFrom},
@@ -21,83 +20,81 @@ use klubok::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    about::About,
-    hub::{Hub, Weighted},
-    story::Mode,
+    hub::{Hub, WeightSource},
+    run_description::RunDescription,
+    timeline::Mode,
 };
 use crate::error::Result;
 
-/// Time between two looks at the files.
-const PACE: Duration = Duration::from_millis(500);
+/// Time between two reads of the files.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A run that is shown by its files.
-pub struct Followed {
-    /// What the page shows.
+/// A run shown by its files.
+pub struct FollowedRun {
+    /// State of its page.
     pub hub: Arc<Hub>,
-    /// Damaged lines of its logs, which are left out.
+    /// Damaged lines of its logs; the page leaves them out.
     pub damaged_lines: u64,
 }
 
-/// Shows a run by its files, and follows them as long as the run has not ended.
+/// Shows a run by its files, and follows them until the run has ended.
 ///
 /// # Errors
-/// When it has no model yet or a file is damaged.
-pub fn follow(run: &RunDir, data: Option<Dataset>) -> Result<Followed> {
-    let about = About::of_files(run)?;
-    let hub = Arc::new(Hub::new(about, data, Weighted::Model));
-    let mut files = Files::new(run);
-    hub.story().set_mode(Mode::Following);
+/// When the run has no model yet, or a file is damaged.
+pub fn follow(run: &RunDir, data: Option<Dataset>) -> Result<FollowedRun> {
+    let description = RunDescription::from_files(run)?;
+    let hub = Arc::new(Hub::new(description, data, WeightSource::Model));
+    let mut logs = Logs::new(run);
+    hub.timeline().set_mode(Mode::Following);
     let progress = run.progress().map_err(klubok::Error::from)?;
     if let Some(progress) = &progress {
-        hub.story().set_length(
-            progress.steps_per_epoch,
-            progress.last_epoch(hub.about.config.train.epochs),
-        );
+        hub.timeline()
+            .set_length(progress.steps_per_epoch, progress.last_epoch(hub.run.config.train.epochs));
     }
-    files.read(&hub).map_err(klubok::Error::from)?;
-    let damaged_lines = files.damaged;
+    logs.read(&hub).map_err(klubok::Error::from)?;
+    let damaged_lines = logs.damaged;
     if progress.is_some_and(|progress| progress.stopped.is_some()) {
-        hub.story().set_mode(Mode::Ended);
-        return Ok(Followed { hub, damaged_lines });
+        hub.timeline().set_mode(Mode::Ended);
+        return Ok(FollowedRun { hub, damaged_lines });
     }
     let followed = Arc::downgrade(&hub);
     let follower = thread::Builder::new().name("follow".to_owned()).spawn(move || {
         while let Some(hub) = followed.upgrade() {
-            if files.read(&hub).is_err() {
+            if logs.read(&hub).is_err() {
                 return;
             }
-            let stopped = hub.now().stopped;
+            let stopped = hub.status().stopped;
             if stopped.is_some_and(|stopped| stopped != Stopped::Interrupted) {
-                hub.story().set_mode(Mode::Ended);
+                hub.timeline().set_mode(Mode::Ended);
                 return;
             }
             drop(hub);
-            thread::sleep(PACE);
+            thread::sleep(POLL_INTERVAL);
         }
     });
     follower.map_err(klubok::Error::from)?;
-    Ok(Followed { hub, damaged_lines })
+    Ok(FollowedRun { hub, damaged_lines })
 }
 
-/// The data of a run, if it is still what it was.
-pub fn data_of(run: &RunDir) -> Option<Dataset> {
+/// Opens the data of a run; none where it is missing or has changed since the training.
+pub fn open_data(run: &RunDir) -> Option<Dataset> {
     let (config, info) = run.settings().ok()?;
     let (options, None) = info.reopen(&config).ok()? else { return None };
     data::open(&info.data, &options, &|_, _| {}).ok()
 }
 
-/// The logs of a run, each read up to its last whole line.
-struct Files {
+/// The logs of a run, each read up to its last complete line.
+struct Logs {
     steps: Tail,
     epochs: Tail,
     events: Tail,
-    /// Memory that is left for further lines, in bytes.
+    /// Memory left for further lines, in bytes.
     room: u64,
-    /// Lines that were left out.
+    /// Damaged lines so far.
     damaged: u64,
 }
 
-impl Files {
+impl Logs {
     fn new(run: &RunDir) -> Self {
         let tail = |name, kind| Tail { path: run.file(name), kind, read: 0, last: Vec::new() };
         Self {
@@ -111,18 +108,22 @@ impl Files {
 
     fn read(&mut self, hub: &Hub) -> io::Result<()> {
         if [&self.steps, &self.epochs, &self.events].into_iter().any(Tail::was_cut) {
-            *self = Self::new(&hub.about.run);
-            hub.story().begin_anew(&hub.about.val, hub.about.setup());
+            *self = Self::new(&hub.run.dir);
+            hub.timeline().reset(&hub.run.val_classes, hub.run.setup());
         }
         let (room, damaged) = (&mut self.room, &mut self.damaged);
         let steps = self.steps.lines(room, damaged)?;
         let epochs = self.epochs.lines(room, damaged)?;
         let events = self.events.lines(room, damaged)?;
-        let mut story = hub.story();
-        // A story has nothing that can fail.
-        let _ =
-            story.observe(&Event::Past { steps: &steps, epochs: &epochs, events: &[], ahead: &[] });
-        story.happened(events);
+        let mut timeline = hub.timeline();
+        // A timeline's observer never fails.
+        let _ = timeline.observe(&Event::Past {
+            steps: &steps,
+            epochs: &epochs,
+            events: &[],
+            ahead: &[],
+        });
+        timeline.record_events(events);
         Ok(())
     }
 }
@@ -131,14 +132,15 @@ impl Files {
 struct Tail {
     path: PathBuf,
     kind: LineKind,
-    /// Bytes of whole lines that were read, and the last of these lines.
+    /// Bytes of the complete lines read so far.
     read: u64,
+    /// The last of these lines.
     last: Vec<u8>,
 }
 
 impl Tail {
-    /// Whether the last line no longer stands where it stood: a resumed run cuts its logs back and
-    /// writes on.
+    /// Whether the last line has moved or changed: a resumed run truncates its logs and appends to
+    /// them.
     fn was_cut(&self) -> bool {
         let begin = self.read - self.last.len() as u64;
         let mut there = vec![0; self.last.len()];
@@ -155,10 +157,10 @@ impl Tail {
             }
     }
 
-    /// The whole lines since the last time; those that are damaged are left out and counted.
+    /// Reads the complete lines since the last call; counts damaged ones and leaves them out.
     ///
     /// # Errors
-    /// When it is no log: no regular file, a line without an end, more than there is room for.
+    /// When it is no log: not a regular file, an endless line, or more than there is room for.
     fn lines<T: DeserializeOwned>(
         &mut self,
         room: &mut u64,
@@ -188,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// What an object in a line takes.
+    /// Bytes that [`Lines`] counts for a JSON object.
     const OBJECT: u64 = 256;
 
     fn tail(folder: &tempfile::TempDir) -> Tail {
@@ -196,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_read_line_by_line_without_what_is_damaged() {
+    fn reads_complete_lines_and_counts_damaged_ones() {
         let folder = tempfile::tempdir().unwrap();
         let mut tail = tail(&folder);
         let mut room = 10 * OBJECT;
         assert_eq!(
             tail.lines::<Value>(&mut room, &mut 0).unwrap(),
             [Value::Null; 0],
-            "nothing is there"
+            "there is no log yet"
         );
         fs_err::write(&tail.path, b"{}\n\xff\n{\"a\":\n[{}]\n{\"b\"").unwrap();
         let mut damaged = 0;
@@ -217,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn a_log_has_no_more_than_there_is_room_for() {
+    fn refuses_logs_that_exceed_the_room() {
         let folder = tempfile::tempdir().unwrap();
         let mut tail = tail(&folder);
         fs_err::write(&tail.path, "{}\n".repeat(5)).unwrap();
         let error = tail.lines::<Value>(&mut (4 * OBJECT), &mut 0).unwrap_err();
         assert!(error.to_string().contains("holds takes more than"), "{error}");
-        // A line that never ends, of a terabyte that takes no room.
+        // An endless line: a sparse file of a terabyte.
         fs_err::File::create(&tail.path).unwrap().set_len(1 << 40).unwrap();
         let error = tail.lines::<Value>(&mut MAX_LINES_MEMORY.clone(), &mut 0).unwrap_err();
         assert!(error.to_string().contains("is larger than"), "{error}");

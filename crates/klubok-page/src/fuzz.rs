@@ -1,4 +1,4 @@
-//! The page of a training against requests that are nearly right.
+//! Fuzzes the page of a live training with nearly valid requests.
 
 use std::{
     collections::VecDeque,
@@ -34,23 +34,23 @@ use tokio::{
 
 use super::{
     PORT,
-    about::About,
+    admission::Admission,
     connections::Connection,
-    door::Door,
-    hub::{Hub, Weighted},
+    hub::{Hub, WeightSource},
     lock::lock,
+    run_description::RunDescription,
     server::routes,
-    story::Known,
+    timeline::Offsets,
 };
 
-/// How long an input that may not be whole is waited for.
+/// Timeout of an input, which may be an incomplete request.
 const PATIENCE: Duration = Duration::from_millis(2);
-/// Threads that ask at a time: most inputs are waited for, because they are not whole or look at a
-/// network.
+/// Threads that send inputs. Most inputs spend their time waiting: they are incomplete, or inspect
+/// a network.
 const THREADS: u64 = 8;
 
-/// How often nothing is owed before the other side has nothing more to say.
-const QUIET: u32 = 4;
+/// Idle reads after which the client closes the connection.
+const MAX_IDLE_READS: u32 = 4;
 
 static CONTROL: Control = Control::new();
 
@@ -62,7 +62,7 @@ impl Observer for Feed {
     }
 }
 
-/// A run of two spirals without an end.
+/// An endless run on two spirals.
 pub(super) struct Run {
     folder: RunDir,
     config: Config,
@@ -72,8 +72,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn hub(&self, control: &'static Control) -> Arc<Hub> {
-        let about = About::new(&self.folder, &self.config, &self.info, &self.data);
-        Arc::new(Hub::new(about, Some(self.data.clone()), Weighted::Live(control)))
+        let run = RunDescription::new(&self.folder, &self.config, &self.info, &self.data);
+        Arc::new(Hub::new(run, Some(self.data.clone()), WeightSource::Live(control)))
     }
 
     fn train(self, hub: Arc<Hub>) -> thread::JoinHandle<()> {
@@ -89,8 +89,7 @@ impl Run {
 
 pub(super) fn run(folder: &tempfile::TempDir) -> Run {
     let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Points);
-    // What is measured of epochs stays in memory: long ones, so that a million requests do not
-    // outlast it.
+    // Epoch records stay in memory. Long epochs keep them few during a million requests.
     let settings = "[model]\nhidden = [256, 256]\n[train]\nepochs = 1000000\nbatch_size = 1\nearly_stopping = false\n";
     builder.text(settings, "a.toml").unwrap();
     let config = builder.resolve(&Machine::plain(1)).unwrap().config;
@@ -111,29 +110,29 @@ pub(super) fn run(folder: &tempfile::TempDir) -> Run {
     Run { folder, config, info, data }
 }
 
-/// What is sent to the page, and what it answers, without a network: when everything was sent and
-/// answered, the other side ends the connection.
-struct Line {
+/// The client's side of a connection in memory. The client sends its bytes, and closes the
+/// connection once the page has responded to all requests.
+struct Client {
     sent: VecDeque<u8>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ClientState>>,
 }
 
 #[derive(Default)]
-struct State {
-    answers: Vec<u8>,
-    /// Requests that were heard and whose answers have not begun.
-    owed: usize,
-    /// How often nothing was owed when more was to be read.
-    quiet: u32,
-    /// Nothing more is waited for.
-    over: bool,
+struct ClientState {
+    responses: Vec<u8>,
+    /// Requests whose responses have not begun.
+    pending: usize,
+    /// Reads at the end of the input without a pending request.
+    idle_reads: u32,
+    /// Whether the client has given up.
+    closed: bool,
     reader: Option<Waker>,
 }
 
-impl State {
-    /// Waits no more.
-    fn end(&mut self) {
-        self.over = true;
+impl ClientState {
+    /// Gives up waiting.
+    fn close(&mut self) {
+        self.closed = true;
         self.wake();
     }
 
@@ -142,7 +141,7 @@ impl State {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for Client {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -152,12 +151,12 @@ impl AsyncRead for Line {
         let piece: Vec<u8> = self.sent.drain(..count).collect();
         into.put_slice(&piece);
         let mut state = lock(&self.state);
-        if count > 0 || state.over || state.quiet > QUIET {
+        if count > 0 || state.closed || state.idle_reads > MAX_IDLE_READS {
             return Poll::Ready(Ok(()));
         }
-        if state.owed == 0 {
-            // What has just been read may still be on its way to whoever hears it.
-            state.quiet += 1;
+        if state.pending == 0 {
+            // The last bytes may not have reached the router yet.
+            state.idle_reads += 1;
             cx.waker().wake_by_ref();
         }
         state.reader = Some(cx.waker().clone());
@@ -165,19 +164,19 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Client {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = lock(&self.state);
-        if state.over {
-            // Whoever waits no more has gone: a stream of events has no other end.
+        if state.closed {
+            // Only a broken connection ends an event stream.
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        (state.owed, state.quiet) = (state.owed.saturating_sub(1), 0);
-        state.answers.extend_from_slice(bytes);
+        (state.pending, state.idle_reads) = (state.pending.saturating_sub(1), 0);
+        state.responses.extend_from_slice(bytes);
         state.wake();
         Poll::Ready(Ok(bytes.len()))
     }
@@ -191,7 +190,7 @@ impl AsyncWrite for Line {
     }
 }
 
-/// A page that is asked without a network.
+/// A page without a network socket.
 struct Page {
     runtime: Runtime,
     app: Router,
@@ -201,33 +200,33 @@ struct Page {
 impl Page {
     fn new(hub: Arc<Hub>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, app: routes(Door::new(hub.clone(), 64), PORT), hub }
+        Self { runtime, app: routes(Admission::new(hub.clone(), 64), PORT), hub }
     }
 
-    /// What is answered to these bytes; what is not whole is waited for so long.
-    fn answers(&self, bytes: &[u8], patience: Duration) -> Vec<u8> {
-        let state = Arc::new(Mutex::new(State::default()));
-        let heard = state.clone();
+    /// Returns the responses to these bytes. Closes the connection after `patience`.
+    fn responses(&self, bytes: &[u8], patience: Duration) -> Vec<u8> {
+        let state = Arc::new(Mutex::new(ClientState::default()));
+        let counted = state.clone();
         let app = self.app.clone().layer(from_fn(move |request: Request, next: Next| {
-            let mut state = lock(&heard);
-            (state.owed, state.quiet) = (state.owed + 1, 0);
+            let mut state = lock(&counted);
+            (state.pending, state.idle_reads) = (state.pending + 1, 0);
             drop(state);
             next.run(request)
         }));
-        let line = Line { sent: bytes.iter().copied().collect(), state: state.clone() };
+        let client = Client { sent: bytes.iter().copied().collect(), state: state.clone() };
         self.runtime.block_on(async {
             let from = Ipv4Addr::LOCALHOST.into();
-            let mut task = Connection::serve(line, from, app, self.hub.clone()).task;
+            let mut task = Connection::serve(client, from, app, self.hub.clone()).task;
             if timeout(patience, &mut task).await.is_err() {
-                lock(&state).end();
+                lock(&state).close();
                 timeout(Duration::from_secs(20), task).await.expect("it ends").unwrap();
             }
         });
-        std::mem::take(&mut lock(&state).answers)
+        std::mem::take(&mut lock(&state).responses)
     }
 }
 
-/// Requests to a page, as they are sent.
+/// Valid requests to a page, as bytes.
 fn seeds(headers: &str) -> Vec<Vec<u8>> {
     let address = format!("localhost:{PORT}");
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
@@ -271,6 +270,7 @@ fn seeds(headers: &str) -> Vec<Vec<u8>> {
     seeds.map(String::into_bytes).collect()
 }
 
+/// Pieces to insert into requests.
 const WORDS: &[&[u8]] = &[
     b"\r\n\r\n",
     b"Transfer-Encoding: chunked\r\n",
@@ -295,51 +295,51 @@ fn requests() {
     let folder = tempfile::tempdir().unwrap();
     let run = run(&folder);
     let hub = run.hub(&CONTROL);
-    let trained = run.train(hub.clone());
+    let training = run.train(hub.clone());
     let page = Page::new(hub.clone());
     let token = hub.token().unwrap().to_owned();
-    let is_sound = |answers: &[u8]| {
-        let failed = answers.windows(12).any(|at| at == b"HTTP/1.1 500");
-        assert!(!failed && (answers.is_empty() || answers.starts_with(b"HTTP/1.")));
+    let check = |responses: &[u8]| {
+        let failed = responses.windows(12).any(|at| at == b"HTTP/1.1 500");
+        assert!(!failed && (responses.is_empty() || responses.starts_with(b"HTTP/1.")));
     };
-    // Whoever has no token does nothing, whatever they send.
+    // Clients without the token cannot act, whatever they send.
     let strangers = seeds("X-Klubok-Token: 0123456789abcdef0123456789abcdef\r\n");
     for whole in &strangers {
         assert!(
-            !page.answers(whole, Duration::from_secs(10)).is_empty(),
+            !page.responses(whole, Duration::from_secs(10)).is_empty(),
             "{}",
             String::from_utf8_lossy(whole)
         );
     }
-    let ask = |name, seeds: &[Vec<u8>], thread| {
+    let fuzz = |name, seeds: &[Vec<u8>], thread| {
         let page = Page::new(hub.clone());
         klubok_fuzz::fuzz_share(name, (thread, THREADS), seeds, WORDS, |bytes| {
-            is_sound(&page.answers(bytes, PATIENCE));
+            check(&page.responses(bytes, PATIENCE));
         });
     };
-    let ask_all = |name, seeds: &[Vec<u8>]| {
+    let fuzz_all = |name, seeds: &[Vec<u8>]| {
         thread::scope(|scope| {
-            (0..THREADS).for_each(|thread| drop(scope.spawn(move || ask(name, seeds, thread))));
+            (0..THREADS).for_each(|thread| drop(scope.spawn(move || fuzz(name, seeds, thread))));
         });
     };
-    ask_all("requests", &strangers);
-    let told: serde_json::Value =
-        serde_json::from_str(&hub.after(Known::default()).unwrap()).unwrap();
-    let acted = |line: &serde_json::Value| line["event"] == "person";
-    assert!(!told["events"].as_array().unwrap().iter().any(acted), "{}", told["events"]);
-    let person = seeds(&format!("X-Klubok-Token: {token}\r\n"));
-    ask_all("requests with the token", &person);
-    // A training comes to an act between two steps, which may be after its answer.
-    let begun = Instant::now();
-    let has_acted = || {
-        let told = hub.after(Known::default()).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        told["events"].as_array().unwrap().iter().any(acted)
+    fuzz_all("requests", &strangers);
+    let events = || {
+        let timeline = hub.timeline_after(Offsets::default()).unwrap();
+        let mut timeline: serde_json::Value = serde_json::from_str(&timeline).unwrap();
+        timeline["events"].take()
     };
-    while !has_acted() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the token lets nobody act");
+    let has_act = |events: &serde_json::Value| {
+        events.as_array().unwrap().iter().any(|event| event["event"] == "person")
+    };
+    assert!(!has_act(&events()), "{}", events());
+    let person = seeds(&format!("X-Klubok-Token: {token}\r\n"));
+    fuzz_all("requests with the token", &person);
+    // A training acts between two steps, which may be after the response.
+    let begun = Instant::now();
+    while !has_act(&events()) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no act in spite of the token");
         thread::sleep(Duration::from_millis(20));
     }
-    assert!(hub.ask(Act::Stop).is_some());
-    trained.join().unwrap();
+    assert!(hub.request(Act::Stop).is_some());
+    training.join().unwrap();
 }

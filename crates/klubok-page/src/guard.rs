@@ -1,11 +1,9 @@
-//! Who may talk to the server: only a page that it served itself, and to act only who has the
-//! token.
+//! Request guard: accepts requests of the server's own page only. Acting takes the token, too.
 //!
-//! A web page of somebody else could send requests to this machine from a visitor's browser. It
-//! cannot choose the `Host` that the browser writes, nor hide its own `Origin`; and a name that is
-//! pointed at this machine (DNS rebinding) is neither an address nor `localhost`. Browsers say,
-//! too, whether another site had them ask (`Sec-Fetch-Site`): all that such a one may do is to link
-//! to the page.
+//! A foreign web page could make a visitor's browser send requests to this machine. It can neither
+//! choose the `Host` header nor hide its `Origin`, and a name that resolves to this machine (DNS
+//! rebinding) is neither an address nor `localhost`. Browsers also report requests of other sites
+//! in `Sec-Fetch-Site`: another site may link to the page, and nothing else.
 
 use std::net::IpAddr;
 
@@ -25,20 +23,21 @@ use axum::{
 
 use super::{hub::Hub, refusal::unread};
 
-/// Where the token stands.
-const TOKEN: &str = "x-klubok-token";
+/// Header of the token.
+const TOKEN_HEADER: &str = "x-klubok-token";
 
-/// Where the stream of events is.
+/// Route of the event stream.
 pub(super) const STREAM: &str = "/api/live";
 
-/// Scripts come from the server only. Styles are also set by the charts.
+/// Content security policy: scripts come from the server only; the charts also set inline styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; \
     base-uri 'none'";
 
-/// Refuses what does not come from the server's own page, and says how answers are to be treated.
+/// Refuses requests that do not come from the server's own page, and sets the security headers of
+/// every response.
 pub(super) async fn guard(State(port): State<u16>, request: Request, next: Next) -> Response<Body> {
-    let mut response = match comes_from_here(&request, port) {
+    let mut response = match check_origin(&request, port) {
         Ok(()) => next.run(request).await,
         Err(reason) => unread(StatusCode::FORBIDDEN, reason),
     };
@@ -56,10 +55,10 @@ pub(super) async fn guard(State(port): State<u16>, request: Request, next: Next)
     response
 }
 
-fn comes_from_here<B>(request: &Request<B>, port: u16) -> Result<(), &'static str> {
+fn check_origin<B>(request: &Request<B>, port: u16) -> Result<(), &'static str> {
     let headers = request.headers();
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let host = text(HOST).filter(|host| is_here(host, port)).ok_or("wrong Host")?;
+    let host = text(HOST).filter(|host| is_own_host(host, port)).ok_or("wrong Host")?;
     if headers.get(ORIGIN).is_some_and(|origin| *origin != format!("http://{host}")) {
         return Err("wrong Origin");
     }
@@ -70,19 +69,21 @@ fn comes_from_here<B>(request: &Request<B>, port: u16) -> Result<(), &'static st
     }
 }
 
-/// Whether a person followed a link to the page, from a chat, say.
+/// Whether a person followed a link to the page, for example from a chat.
 fn is_followed_link<B>(request: &Request<B>) -> bool {
-    let says = |name, value: &str| request.headers().get(name).is_some_and(|own| own == value);
+    let has = |name, value: &str| request.headers().get(name).is_some_and(|own| own == value);
     request.method() == Method::GET
         && request.uri().path() == "/"
-        && says("sec-fetch-mode", "navigate")
-        && says("sec-fetch-dest", "document")
+        && has("sec-fetch-mode", "navigate")
+        && has("sec-fetch-dest", "document")
 }
 
-/// An address, or `localhost`, with the server's port.
-fn is_here(host: &str, port: u16) -> bool {
-    let Some((name, of)) = host.rsplit_once(':') else { return port == 80 && is_address(host) };
-    of.parse() == Ok(port) && is_address(name)
+/// Whether a host is an address or `localhost`, with the server's port.
+fn is_own_host(host: &str, port: u16) -> bool {
+    let Some((name, own_port)) = host.rsplit_once(':') else {
+        return port == 80 && is_address(host);
+    };
+    own_port.parse() == Ok(port) && is_address(name)
 }
 
 fn is_address(name: &str) -> bool {
@@ -90,37 +91,37 @@ fn is_address(name: &str) -> bool {
     name == "localhost" || bare.parse::<IpAddr>().is_ok()
 }
 
-/// Whether a request has the token: in a header, or where a browser sends none of its own, in the
-/// address of the stream.
+/// Whether a request has the token: in its header, or in the query of the event stream, for which
+/// browsers send no custom headers.
 pub(super) fn has_token(headers: &HeaderMap, uri: &Uri, hub: &Hub) -> bool {
-    let header = headers.get(TOKEN).and_then(|token| token.to_str().ok());
+    let header = headers.get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
     let query = uri.query().filter(|_| uri.path() == STREAM).unwrap_or_default();
     let query = query.split('&').find_map(|pair| pair.strip_prefix("token="));
-    header.into_iter().chain(query).any(|token| hub.lets_act(token))
+    header.into_iter().chain(query).any(|token| hub.is_token(token))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lets_in(path: &str, headers: &[(&str, &str)]) -> bool {
+    fn is_accepted(path: &str, headers: &[(&str, &str)]) -> bool {
         let request =
             headers.iter().fold(Request::builder().uri(path), |request, (name, value)| {
                 request.header(*name, *value)
             });
-        comes_from_here(&request.body(()).unwrap(), 7717).is_ok()
+        check_origin(&request.body(()).unwrap(), 7717).is_ok()
     }
 
     #[test]
-    fn only_its_own_page_is_let_in() {
-        let let_in = |host, origin: Option<&str>| {
+    fn accepts_its_own_page_only() {
+        let accepts = |host, origin: Option<&str>| {
             let origin = origin.map(|origin| ("origin", origin));
-            lets_in("/", &[&[("host", host)], origin.as_slice()].concat())
+            is_accepted("/", &[&[("host", host)], origin.as_slice()].concat())
         };
-        assert!(let_in("127.0.0.1:7717", None));
-        assert!(let_in("localhost:7717", Some("http://localhost:7717")));
-        assert!(let_in("[::1]:7717", Some("http://[::1]:7717")));
-        assert!(let_in("192.168.1.5:7717", None));
+        assert!(accepts("127.0.0.1:7717", None));
+        assert!(accepts("localhost:7717", Some("http://localhost:7717")));
+        assert!(accepts("[::1]:7717", Some("http://[::1]:7717")));
+        assert!(accepts("192.168.1.5:7717", None));
         for (host, origin) in [
             ("evil.example:7717", None),
             ("127.0.0.1.evil.example:7717", None),
@@ -131,15 +132,18 @@ mod tests {
             ("127.0.0.1:7717", Some("https://127.0.0.1:7717")),
             ("localhost:7717", Some("http://127.0.0.1:7717")),
         ] {
-            assert!(!let_in(host, origin), "{host} {origin:?}");
+            assert!(!accepts(host, origin), "{host} {origin:?}");
         }
-        assert!(!lets_in("/", &[]));
+        assert!(!is_accepted("/", &[]));
     }
 
     #[test]
     fn another_site_may_link_to_the_page_and_nothing_else() {
         let from = |site, path, more: &[(&str, &str)]| {
-            lets_in(path, &[&[("host", "localhost:7717"), ("sec-fetch-site", site)], more].concat())
+            is_accepted(
+                path,
+                &[&[("host", "localhost:7717"), ("sec-fetch-site", site)], more].concat(),
+            )
         };
         let link = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
         let frame = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];

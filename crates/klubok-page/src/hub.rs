@@ -1,4 +1,4 @@
-//! What all browsers of a page share: the story, what it is of, and the weights to look at.
+//! State that all browsers of a page share: the run, its timeline, and its networks.
 
 use std::{
     collections::BTreeMap,
@@ -25,223 +25,224 @@ use klubok::{
 use tokio::sync::watch;
 
 use super::{
-    about::About,
-    cache::AnswerCache,
+    cache::InspectionCache,
     lock::lock,
+    run_description::RunDescription,
     snapshots::Snapshots,
-    story::{Known, Mode, Now, Story},
+    timeline::{Mode, Offsets, Status, Timeline},
 };
 
-/// How long a look at a training is waited for at the most.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds and steps after which looks have had their share of the time, and it is not worth
-/// waiting for another one.
-const SECONDS: f64 = 1.0;
-const STEPS: f64 = 4.0;
-/// How old a copy of the weights may be while training goes on.
-const FRESH: Duration = Duration::from_millis(900);
-/// Pictures of visitors that are kept, the last ones.
-const PICTURES: usize = 32;
+/// How long to wait for a copy of the weights, at most.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Fixed part of the wait while the page has an older copy.
+const WAIT_SECONDS: f64 = 1.0;
+/// Steps of the training in the rest of that wait.
+const WAIT_STEPS: f64 = 4.0;
+/// Age at which a copy of the weights is stale while a training goes on.
+const STALE_AFTER: Duration = Duration::from_millis(900);
+/// Uploaded pictures in memory, the last ones.
+const MAX_PICTURES: usize = 32;
 
-/// Where weights come from.
-pub(super) enum Weighted {
-    /// From a training of this process.
+/// Source of the weights.
+pub(super) enum WeightSource {
+    /// A training of this process.
     Live(&'static Control),
-    /// From the run's model.
+    /// The run's model.
     Model,
 }
 
-/// What all browsers share.
+/// State of a page that all browsers share.
 pub struct Hub {
-    pub(super) about: About,
+    pub(super) run: RunDescription,
     pub(super) data: Option<Dataset>,
-    weighted: Weighted,
+    source: WeightSource,
     token: Option<String>,
-    story: Mutex<Story>,
+    timeline: Mutex<Timeline>,
     pub(super) snapshots: Mutex<Snapshots>,
-    pub(super) expensive: AnswerCache,
-    pub(super) frequent: AnswerCache,
-    /// What was told of steps, by the steps.
+    pub(super) expensive: InspectionCache,
+    pub(super) frequent: InspectionCache,
+    /// Motions of the weights, as JSON by step.
     pub(super) motions: Mutex<BTreeMap<u64, serde_json::Value>>,
     pub(super) components: OnceLock<Components>,
-    /// None where it cannot be told.
+    /// Statistics of the training pictures, to recognise unlike ones; none where they are unknown.
     pub(super) typical: OnceLock<Option<Typical>>,
-    /// Of how many updates, and what was told.
-    pub(super) terrain: Mutex<Option<(u64, serde_json::Value)>>,
-    now: Mutex<Option<Copy>>,
-    start: Mutex<Option<Arc<ModelView>>>,
+    /// The last loss landscape as JSON, with the training's step.
+    pub(super) loss_landscape: Mutex<Option<(u64, serde_json::Value)>>,
+    current: Mutex<Option<CopiedNetwork>>,
+    initial: Mutex<Option<Arc<ModelView>>>,
     pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
-    /// Whether the page ends. Each connection listens to it as long as it is open.
-    ending: watch::Sender<bool>,
+    /// Whether the page shuts down. Each open connection holds a receiver.
+    shutdown: watch::Sender<bool>,
 }
 
-/// A copy of the weights.
+/// A copy of the network.
 #[derive(Clone)]
-pub(super) struct Copy {
-    /// Updates that made them.
+pub(super) struct CopiedNetwork {
+    /// Updates in its weights.
     pub(super) step: u64,
-    /// Updates done when they were asked for.
-    pub(super) asked: u64,
-    taken: Instant,
+    /// Updates of the training when the hub requested the copy.
+    pub(super) requested_at: u64,
+    copied: Instant,
     pub(super) view: Arc<ModelView>,
 }
 
 impl Hub {
-    pub(super) fn new(about: About, data: Option<Dataset>, weighted: Weighted) -> Self {
-        let story = Story::new(&about.val, about.setup());
-        let token = matches!(weighted, Weighted::Live(_)).then(new_token).flatten();
+    pub(super) fn new(run: RunDescription, data: Option<Dataset>, source: WeightSource) -> Self {
+        let timeline = Timeline::new(&run.val_classes, run.setup());
+        let token = matches!(source, WeightSource::Live(_)).then(new_token).flatten();
         Self {
-            about,
+            run,
             data,
-            weighted,
+            source,
             token,
-            story: Mutex::new(story),
+            timeline: Mutex::new(timeline),
             snapshots: Mutex::default(),
-            expensive: AnswerCache::expensive(),
-            frequent: AnswerCache::frequent(),
+            expensive: InspectionCache::expensive(),
+            frequent: InspectionCache::frequent(),
             motions: Mutex::default(),
             components: OnceLock::new(),
             typical: OnceLock::new(),
-            terrain: Mutex::default(),
-            now: Mutex::new(None),
-            start: Mutex::new(None),
+            loss_landscape: Mutex::default(),
+            current: Mutex::new(None),
+            initial: Mutex::new(None),
             pictures: Mutex::default(),
-            ending: watch::Sender::new(false),
+            shutdown: watch::Sender::new(false),
         }
     }
 
-    /// The page ends: answers under way are the last ones.
-    pub(super) fn end(&self) {
-        self.ending.send_replace(true);
+    /// Shuts the page down: responses under way are the last ones.
+    pub(super) fn shut_down(&self) {
+        self.shutdown.send_replace(true);
     }
 
-    /// Whether it does.
-    pub(super) fn ends(&self) -> bool {
-        *self.ending.borrow()
+    /// Whether the page shuts down.
+    pub(super) fn is_shutting_down(&self) -> bool {
+        *self.shutdown.borrow()
     }
 
-    /// Tells when the page ends; whoever holds this is waited for.
-    pub(super) fn ending(&self) -> watch::Receiver<bool> {
-        self.ending.subscribe()
+    /// Returns a receiver of the shutdown; [`Self::connections_closed`] waits until all receivers
+    /// are dropped.
+    pub(super) fn shutdown(&self) -> watch::Receiver<bool> {
+        self.shutdown.subscribe()
     }
 
-    /// Waits until nobody listens to the end any more.
-    pub(super) async fn all_gone(&self) {
-        self.ending.closed().await;
+    /// Waits until all receivers of the shutdown are dropped.
+    pub(super) async fn connections_closed(&self) {
+        self.shutdown.closed().await;
     }
 
-    /// What lets a person act; none where nothing can be done.
+    /// Returns the token that allows acting; none where the page shows no live training.
     pub(super) fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// Whether this is the token. Takes as long for any wrong one.
-    pub(super) fn lets_act(&self, token: &str) -> bool {
+    /// Whether this is the token, compared in constant time.
+    pub(super) fn is_token(&self, token: &str) -> bool {
         self.token.as_ref().is_some_and(|own| {
             own.len() == token.len()
                 && own.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
         })
     }
 
-    /// Whether the weights are those of a training of this process.
+    /// Whether the weights come from a training of this process.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.weighted, Weighted::Live(_))
+        matches!(self.source, WeightSource::Live(_))
     }
 
     /// Whether a training of this process takes steps.
-    pub(super) fn goes_on(&self) -> bool {
-        self.is_live() && self.now().mode == Mode::Training
+    pub(super) fn is_training(&self) -> bool {
+        self.is_live() && self.status().mode == Mode::Training
     }
 
-    /// What reaches the training of this process.
+    /// Returns the control of this process' training.
     pub(super) fn control(&self) -> Option<&'static Control> {
-        match self.weighted {
-            Weighted::Live(control) => Some(control),
-            Weighted::Model => None,
+        match self.source {
+            WeightSource::Live(control) => Some(control),
+            WeightSource::Model => None,
         }
     }
 
-    /// Asks the training for something; none without one of this process.
-    pub(super) fn ask(&self, act: Act) -> Option<mpsc::Receiver<()>> {
+    /// Requests an act of this process' training; none without one.
+    pub(super) fn request(&self, act: Act) -> Option<mpsc::Receiver<()>> {
         self.control().map(|control| control.ask(act))
     }
 
-    /// The story, to be told more of.
-    pub(super) fn story(&self) -> MutexGuard<'_, Story> {
-        lock(&self.story)
+    /// Locks the timeline.
+    pub(super) fn timeline(&self) -> MutexGuard<'_, Timeline> {
+        lock(&self.timeline)
     }
 
-    /// Where the training is.
-    pub(super) fn now(&self) -> Now {
-        self.story().now().clone()
+    /// Returns where the training is.
+    pub(super) fn status(&self) -> Status {
+        self.timeline().status().clone()
     }
 
-    /// What a browser does not know yet, as JSON.
-    pub(super) fn after(&self, known: Known) -> serde_json::Result<String> {
-        serde_json::to_string(&self.story().after(known))
+    /// Returns the records after a browser's offsets, as JSON.
+    pub(super) fn timeline_after(&self, offsets: Offsets) -> serde_json::Result<String> {
+        serde_json::to_string(&self.timeline().after(offsets))
     }
 
-    /// The weights now, those of a moment ago, or the last ones that are known where the training
-    /// lets nobody look.
+    /// Returns a copy of the current network. Reuses a fresh one; where the training allows no
+    /// inspection in time, an older one.
     ///
     /// # Errors
-    /// In a sentence, when there are none.
-    pub(super) fn weights(&self) -> Result<Copy, String> {
-        let mut kept = lock(&self.now);
-        let asked = self.now().step;
-        // At rest nothing is worth more than the step that one rests at.
-        let goes_on = self.goes_on();
-        if let Some(copy) = kept
-            .as_ref()
-            .filter(|copy| copy.asked == asked || (goes_on && copy.taken.elapsed() < FRESH))
-        {
+    /// When there is none; a sentence.
+    pub(super) fn current_network(&self) -> Result<CopiedNetwork, String> {
+        let mut current = lock(&self.current);
+        let requested_at = self.status().step;
+        // At rest only a copy of this very step will do.
+        let is_training = self.is_training();
+        if let Some(copy) = current.as_ref().filter(|copy| {
+            copy.requested_at == requested_at
+                || (is_training && copy.copied.elapsed() < STALE_AFTER)
+        }) {
             return Ok(copy.clone());
         }
-        let patience = if kept.is_some() && goes_on { self.patience() } else { PATIENCE };
-        let taken = self.control().map(|control| ask(control, patience));
-        let (step, weights) = match (taken, &mut *kept) {
-            (Some(Ok(taken)), _) => taken,
+        let wait = if current.is_some() && is_training { self.max_wait() } else { MAX_WAIT };
+        let copied = self.control().map(|control| copy_weights(control, wait));
+        let (step, weights) = match (copied, &mut *current) {
+            (Some(Ok(copied)), _) => copied,
             (Some(Err(RecvTimeoutError::Timeout)), Some(copy)) => {
-                // Whoever comes next does not wait for it again.
-                copy.taken = Instant::now();
+                // The next request does not wait again.
+                copy.copied = Instant::now();
                 return Ok(copy.clone());
             }
-            _ => (self.best_step().unwrap_or(asked), self.model()?.weights),
+            _ => (self.best_step().unwrap_or(requested_at), self.load_model()?.weights),
         };
-        let view = Arc::new(self.glass_of(step, weights)?);
-        let copy = Copy { step, asked, taken: Instant::now(), view };
-        *kept = Some(copy.clone());
+        let view = Arc::new(self.network_with(step, weights)?);
+        let copy = CopiedNetwork { step, requested_at, copied: Instant::now(), view };
+        *current = Some(copy.clone());
         Ok(copy)
     }
 
-    /// The network with its weights at a step, and the confidences that validation gives it.
-    pub(super) fn glass_of(&self, step: u64, weights: Weights) -> Result<ModelView, String> {
-        let mut view = ModelView::clone(&*self.start()?);
+    /// Returns the network with these weights, calibrated as of their step.
+    pub(super) fn network_with(&self, step: u64, weights: Weights) -> Result<ModelView, String> {
+        let mut view = ModelView::clone(&*self.initial_network()?);
         view.set_weights(weights);
-        view.model.calibration = self.story().calibration(step);
+        view.model.calibration = self.timeline().calibration(step);
         Ok(view)
     }
 
-    /// How long a look at a training is worth waiting for.
-    pub(super) fn patience(&self) -> Duration {
-        let Now { step, elapsed_seconds, .. } = self.now();
-        let seconds = SECONDS + STEPS * elapsed_seconds / step as f64;
-        Duration::try_from_secs_f64(seconds).map_or(PATIENCE, |patience| patience.min(PATIENCE))
+    /// Returns how long to wait for an inspection of the training, by the time of its steps.
+    pub(super) fn max_wait(&self) -> Duration {
+        let Status { step, elapsed_seconds, .. } = self.status();
+        let seconds = WAIT_SECONDS + WAIT_STEPS * elapsed_seconds / step as f64;
+        Duration::try_from_secs_f64(seconds).map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT))
     }
 
-    /// The step of the run's model.
+    /// Returns the step of the run's model.
     pub(super) fn best_step(&self) -> Option<u64> {
-        self.story().best_step(self.about.config.train.monitor)
+        self.timeline().best_step(self.run.config.train.monitor)
     }
 
-    /// The run's model.
+    /// Loads the run's model.
     ///
     /// # Errors
-    /// In a sentence, when there is none, or it is not of the run's network.
-    pub(super) fn model(&self) -> Result<Model, String> {
-        let model = Model::load(&self.about.run.file(MODEL)).map_err(|error| error.to_string())?;
+    /// When there is none, or it belongs to another network; a sentence.
+    pub(super) fn load_model(&self) -> Result<Model, String> {
+        let model = Model::load(&self.run.dir.file(MODEL)).map_err(|error| error.to_string())?;
         if self.data.is_some() {
-            let start = self.start()?;
+            let start = self.initial_network()?;
             if start.model.network != model.network || start.model.classes != model.classes {
                 return Err("the model in the run's folder is of another network".to_owned());
             }
@@ -249,58 +250,60 @@ impl Hub {
         Ok(model)
     }
 
-    /// The network before its first step: it follows from the seed.
-    pub(super) fn start(&self) -> Result<Arc<ModelView>, String> {
-        let mut start = lock(&self.start);
-        if let Some(start) = &*start {
-            return Ok(start.clone());
+    /// Returns the network at initialisation, recomputed from the seed.
+    pub(super) fn initial_network(&self) -> Result<Arc<ModelView>, String> {
+        let mut initial = lock(&self.initial);
+        if let Some(view) = &*initial {
+            return Ok(view.clone());
         }
-        let config = &self.about.config;
+        let config = &self.run.config;
         let mut model = if let Some(data) = &self.data {
             let task = Task::new(config, data).map_err(|error| error.to_string())?;
             task.model(Weights::default())
         } else {
-            self.model()?
+            self.load_model()?
         };
-        let begin = config.start(&self.about.train);
-        let State { params, running, .. } = model.network.start(&begin, config.train.seed);
+        let start = config.start(&self.run.train_classes);
+        let State { params, running, .. } = model.network.start(&start, config.train.seed);
         model.weights = Weights { params, running };
-        Ok(start.insert(Arc::new(ModelView::new(model, device::cpu(1).into()))).clone())
+        Ok(initial.insert(Arc::new(ModelView::new(model, device::cpu(1).into()))).clone())
     }
 
-    /// Keeps a picture in memory as the network sees it, and gives it a number.
-    pub(super) fn keep(&self, pixels: Vec<u8>) -> u64 {
+    /// Keeps an uploaded picture in memory, at the network's input size, and returns its number.
+    pub(super) fn keep_picture(&self, pixels: Vec<u8>) -> u64 {
         let mut pictures = lock(&self.pictures);
         let number = pictures.last_key_value().map_or(1, |(last, _)| last + 1);
         pictures.insert(number, pixels);
-        while pictures.len() > PICTURES {
+        while pictures.len() > MAX_PICTURES {
             pictures.pop_first();
         }
         number
     }
 
-    /// A picture that was kept.
+    /// Returns an uploaded picture by its number.
     pub(super) fn picture(&self, number: u64) -> Option<Vec<u8>> {
         lock(&self.pictures).get(&number).cloned()
     }
 }
 
-/// The weights of a training between two steps. It is disconnected when it has ended.
-fn ask(control: &Control, patience: Duration) -> Result<(u64, Weights), RecvTimeoutError> {
+/// Copies the weights of a training between two steps. The channel is disconnected once the
+/// training has ended.
+fn copy_weights(control: &Control, wait: Duration) -> Result<(u64, Weights), RecvTimeoutError> {
     let (sender, receiver) = mpsc::channel();
-    let waits = Arc::new(());
-    let waiting = Arc::downgrade(&waits);
+    let alive = Arc::new(());
+    let requester = Arc::downgrade(&alive);
     control.inspect(Box::new(move |program, progress| {
         let mut weights = Weights::default();
-        // Who does not wait any more does not need them, and they take time of the training.
-        if waiting.strong_count() > 0 && program.store_weights(&mut weights).is_ok() {
+        // Once the requester has given up, a copy would only cost the training time.
+        if requester.strong_count() > 0 && program.store_weights(&mut weights).is_ok() {
             let _ = sender.send((progress.step, weights));
         }
     }));
-    receiver.recv_timeout(patience)
+    receiver.recv_timeout(wait)
 }
 
-/// 128 random bits, as text; none where the system has no randomness: then nobody may act.
+/// Returns 128 random bits in hexadecimal; none where the system has no randomness. Without a token
+/// no browser can act.
 fn new_token() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
@@ -315,26 +318,26 @@ mod tests {
     use crate::fuzz::run;
 
     #[test]
-    fn weights_that_are_known_are_given_where_nobody_may_look() {
+    fn an_older_copy_serves_while_the_training_allows_no_inspection() {
         static CONTROL: Control = Control::new();
         let folder = tempfile::tempdir().unwrap();
         let hub = run(&folder).hub(&CONTROL);
-        assert_eq!(hub.patience(), PATIENCE, "nothing is known of its steps");
-        let far = Metrics { step: 100, elapsed_seconds: 1.0, ..Metrics::default() };
-        hub.story().observe(&Event::Step(&far)).unwrap();
-        hub.story().set_mode(Mode::Training);
-        assert_eq!(hub.patience(), Duration::from_millis(1040));
-        let view = hub.start().unwrap();
-        let taken = Instant::now().checked_sub(FRESH).unwrap();
-        let before = Copy { step: 3, asked: 3, taken, view };
-        *lock(&hub.now) = Some(before);
+        assert_eq!(hub.max_wait(), MAX_WAIT, "the time of a step is unknown");
+        let metrics = Metrics { step: 100, elapsed_seconds: 1.0, ..Metrics::default() };
+        hub.timeline().observe(&Event::Step(&metrics)).unwrap();
+        hub.timeline().set_mode(Mode::Training);
+        assert_eq!(hub.max_wait(), Duration::from_millis(1040));
+        let view = hub.initial_network().unwrap();
+        let copied = Instant::now().checked_sub(STALE_AFTER).unwrap();
+        let before = CopiedNetwork { step: 3, requested_at: 3, copied, view };
+        *lock(&hub.current) = Some(before);
         let begun = Instant::now();
-        assert_eq!(hub.weights().unwrap().step, 3);
+        assert_eq!(hub.current_network().unwrap().step, 3);
         let waited = begun.elapsed();
-        assert!(waited > FRESH && waited < PATIENCE, "{waited:?}");
-        // Whoever comes next does not wait.
+        assert!(waited > STALE_AFTER && waited < MAX_WAIT, "{waited:?}");
+        // The next request does not wait.
         let begun = Instant::now();
-        assert_eq!(hub.weights().unwrap().step, 3);
-        assert!(begun.elapsed() < FRESH);
+        assert_eq!(hub.current_network().unwrap().step, 3);
+        assert!(begun.elapsed() < STALE_AFTER);
     }
 }

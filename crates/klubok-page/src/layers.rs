@@ -1,4 +1,4 @@
-//! What each layer's outputs are good for, and how much hangs on single units.
+//! Linear probes of each layer's outputs, their invariance, and ablation of units.
 
 use std::sync::Arc;
 
@@ -14,45 +14,45 @@ use klubok::{
 };
 use serde_json::json;
 
-use super::{answer::Answer, fixed_sample::spread, hub::Hub, logits::sure};
+use super::{fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict};
 
-/// Samples from which a probe learns, and on which it is tested.
-const PROBED: usize = 300;
-/// Samples on which a network with fewer units is tested.
-const TESTED: usize = 500;
-/// Shares of the units that are switched off, and how often each is drawn.
-const OFF: [f64; 7] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9];
+/// Training samples of a probe, and its test samples, at most.
+const MAX_PROBE_SAMPLES: usize = 300;
+/// Test samples of an ablated network, at most.
+const MAX_ABLATION_SAMPLES: usize = 500;
+/// Shares of the units that ablation switches off.
+const ABLATED_SHARES: [f64; 7] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9];
+/// Random draws of the units for each share.
 const DRAWS: u64 = 3;
 
 impl Hub {
-    /// Layer by layer: the accuracy of a linear probe, and how alike a picture's values stay to
-    /// those of its mirror image and of itself, shifted.
-    pub(super) fn look_at_layers(&self, moment: Option<u64>) -> Answer {
+    /// Measures layer by layer the accuracy of a linear probe, and the similarity of a picture's
+    /// activations to those of its mirror image and of its shifted copy.
+    pub(super) fn inspect_layers(&self, step: Option<u64>) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.expensive, moment, "layers", |view| {
-            let (learn, test) =
-                (spread(&data.parts.train, PROBED), spread(&data.parts.val, PROBED));
+        self.get_or_compute(&self.expensive, step, "layers", |view| {
+            let (train, test) = (
+                subsample(&data.parts.train, MAX_PROBE_SAMPLES),
+                subsample(&data.parts.val, MAX_PROBE_SAMPLES),
+            );
             let hidden = view.layers().len() - 1;
-            // What the first layer reads, then what each hidden layer hands on.
+            // The input of the first layer, then the output of each hidden layer.
             let values: Vec<Value> = std::iter::once(view.layers()[0].x)
                 .chain((0..hidden).map(|layer| view.layer_output(layer)))
                 .collect();
-            let learnt = wide(view, &data.rows, &learn, &values)?;
-            let tested = wide(view, &data.rows, &test, &values)?;
-            let classes = |rows: &[u32]| {
-                rows.iter().map(|&row| data.targets[row as usize]).collect::<Vec<u32>>()
-            };
-            let (of_learnt, of_tested) = (classes(&learn), classes(&test));
-            let changed = match self.about.shape() {
+            let train_values = evaluate(view, &data.rows, &train, &values)?;
+            let test_values = evaluate(view, &data.rows, &test, &values)?;
+            let (train_classes, test_classes) = (targets(data, &train), targets(data, &test));
+            let changed = match self.run.shape() {
                 Some(shape) => {
-                    // A sixteenth of the width: an eye does not notice.
+                    // A sixteenth of the width: a person does not notice it.
                     let by = (shape.width / 16).max(1) as i32;
                     let flip = Transform { flip: true, ..Transform::default() };
                     let shift = Transform { right: by, ..Transform::default() };
                     let of = |change| {
                         let moved = self.moved(&test, shape, change)?;
-                        let which: Vec<u32> = (0..test.len() as u32).collect();
-                        wide(view, &moved, &which, &values)
+                        let indices: Vec<u32> = (0..test.len() as u32).collect();
+                        evaluate(view, &moved, &indices, &values)
                     };
                     Some((of(flip)?, of(shift)?, by))
                 }
@@ -60,29 +60,29 @@ impl Hub {
             };
             let layer = |i: usize| {
                 let width = view.plan().widths[values[i].0];
-                let (learn, test) = (
-                    Labelled { values: &learnt[i], classes: &of_learnt },
-                    Labelled { values: &tested[i], classes: &of_tested },
+                let (train, test) = (
+                    Labelled { values: &train_values[i], classes: &train_classes },
+                    Labelled { values: &test_values[i], classes: &test_classes },
                 );
                 json!({
                     "name": i.checked_sub(1).map_or("input", |i| &view.layers()[i].name),
                     "width": width,
-                    "probe": linear_probe(learn, test, data.classes.len()),
-                    "flip": changed.as_ref().and_then(|c| similarity(&tested[i], &c.0[i], width)),
-                    "shift": changed.as_ref().and_then(|c| similarity(&tested[i], &c.1[i], width)),
+                    "probe": linear_probe(train, test, data.classes.len()),
+                    "flip": changed.as_ref().and_then(|c| similarity(&test_values[i], &c.0[i], width)),
+                    "shift": changed.as_ref().and_then(|c| similarity(&test_values[i], &c.1[i], width)),
                 })
             };
             Ok(json!({
                 "layers": (0..values.len()).map(layer).collect::<Vec<_>>(),
-                "network": right(view, &data.rows, &test, &targets(data, &test))?,
-                "learnt_from": learn.len(),
+                "network": accuracy(view, &data.rows, &test, &test_classes)?,
+                "learnt_from": train.len(),
                 "samples": test.len(),
                 "pixels": changed.as_ref().map(|(_, _, by)| by),
             }))
         })
     }
 
-    /// Pictures of these rows, each changed in the same way.
+    /// Returns the pictures of these rows, each with the same flip or shift.
     fn moved(
         &self,
         rows: &[u32],
@@ -98,13 +98,12 @@ impl Hub {
         Ok(Arc::new(MemoryRows::pictures(moved, width, &vec![0; rows.len()])))
     }
 
-    /// The accuracy that is left with a share of the units switched off, over several draws of
-    /// them.
-    pub(super) fn look_at_lesions(&self, moment: Option<u64>) -> Answer {
+    /// Measures the accuracy with a random share of the hidden units ablated, over several draws.
+    pub(super) fn inspect_ablation(&self, step: Option<u64>) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.expensive, moment, "lesions", |view| {
-            let rows = spread(&data.parts.val, TESTED);
-            // What the first layer hands on is the same whatever is off.
+        self.get_or_compute(&self.expensive, step, "lesions", |view| {
+            let rows = subsample(&data.parts.val, MAX_ABLATION_SAMPLES);
+            // The first layer's activations are the same for every share and draw.
             let first = view.layers().len() > 1;
             let first = first.then(|| view.infer(&data.rows, &rows, &[view.layer_output(0)]));
             let first = first.transpose().map_err(|error| error.to_string())?;
@@ -112,57 +111,57 @@ impl Hub {
                 let (values, width) = (values.swap_remove(0), view.units(&view.layers()[0]));
                 Arc::new(MemoryRows::numbers(&values, width, &vec![0; rows.len()])) as _
             });
-            let (targets, places) = (targets(data, &rows), 0..rows.len() as u32);
-            let places: Vec<u32> = places.collect();
-            let left_without = |share, draw| match (&first, view.ablated_after_first(share, draw)) {
-                (Some(first), Some(rest)) => right(&rest, first, &places, &targets),
-                // No hidden layer, no unit to switch off.
-                _ => right(view, &data.rows, &rows, &targets),
+            let (targets, positions) = (targets(data, &rows), 0..rows.len() as u32);
+            let positions: Vec<u32> = positions.collect();
+            let ablated = |share, draw| match (&first, view.ablated_after_first(share, draw)) {
+                (Some(first), Some(rest)) => accuracy(&rest, first, &positions, &targets),
+                // Without a hidden layer there is no unit to ablate.
+                _ => accuracy(view, &data.rows, &rows, &targets),
             };
-            let mut told = Vec::new();
-            for share in OFF {
-                // With all units there is nothing to draw.
+            let mut shares = Vec::new();
+            for share in ABLATED_SHARES {
+                // Share 0 leaves nothing to draw.
                 let draws = if share > 0.0 { DRAWS } else { 1 };
-                let left: Result<Vec<f64>, String> =
-                    (0..draws).map(|draw| left_without(share, draw)).collect();
-                let left = left?;
-                let least = left.iter().fold(f64::INFINITY, |least, &of| least.min(of));
-                let most = left.iter().fold(0.0f64, |most, &of| most.max(of));
-                let mean = left.iter().sum::<f64>() / left.len() as f64;
-                told.push(json!({ "off": share, "mean": mean, "least": least, "most": most }));
+                let accuracies: Result<Vec<f64>, String> =
+                    (0..draws).map(|draw| ablated(share, draw)).collect();
+                let accuracies = accuracies?;
+                let min = accuracies.iter().fold(f64::INFINITY, |min, &of| min.min(of));
+                let max = accuracies.iter().fold(0.0f64, |max, &of| max.max(of));
+                let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+                shares.push(json!({ "off": share, "mean": mean, "least": min, "most": max }));
             }
-            Ok(json!({ "samples": rows.len(), "draws": DRAWS, "shares": told }))
+            Ok(json!({ "samples": rows.len(), "draws": DRAWS, "shares": shares }))
         })
     }
 }
 
-/// Values for rows, each block as f64.
-fn wide(
+/// Evaluates values of the plan for rows, each block as f64.
+fn evaluate(
     view: &ModelView,
     rows: &Arc<dyn Rows>,
-    which: &[u32],
+    indices: &[u32],
     values: &[Value],
 ) -> Result<Vec<Vec<f64>>, String> {
-    let values = view.infer(rows, which, values).map_err(|error| error.to_string())?;
+    let values = view.infer(rows, indices, values).map_err(|error| error.to_string())?;
     Ok(values.into_iter().map(|of| of.into_iter().map(f64::from).collect()).collect())
 }
 
-/// Share of right answers for rows with these targets.
-fn right(
+/// Returns the accuracy on rows with these targets.
+fn accuracy(
     view: &ModelView,
     rows: &Arc<dyn Rows>,
-    which: &[u32],
+    indices: &[u32],
     targets: &[u32],
 ) -> Result<f64, String> {
-    let logits = view.infer(rows, which, &[view.plan().output]);
+    let logits = view.infer(rows, indices, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-    let answers = logits.chunks_exact(view.model.classes.len()).zip(targets);
-    let said = |z: &[f32]| sure(z, view.model.calibration).0;
-    let right = answers.filter(|(z, target)| said(z) == **target as usize);
+    let samples = logits.chunks_exact(view.model.classes.len()).zip(targets);
+    let predicted = |z: &[f32]| predict(z, view.model.calibration).0;
+    let right = samples.filter(|(z, target)| predicted(z) == **target as usize);
     Ok(right.count() as f64 / targets.len().max(1) as f64)
 }
 
-/// The classes of rows.
+/// Returns the classes of rows.
 fn targets(data: &Dataset, rows: &[u32]) -> Vec<u32> {
     rows.iter().map(|&row| data.targets[row as usize]).collect()
 }

@@ -1,29 +1,28 @@
 //! The page: a run in the browser, live or afterwards.
 //!
 //! ```text
-//! training ──events──> Story <──lines── follow (a run of another process, or one that has ended)
-//!     ^                  │
-//!     └─acts, looks── Control
-//!                        │           Hub = story + what it is of + weights to look at
-//!                        └────────── server ──> browsers: page, story, live, looks
+//! training ──events──> Timeline <──lines── follow (a run of another process, or a finished one)
+//!     ^                   │
+//!     └─acts, inspects─ Control
+//!                         │           Hub = timeline + run description + weights
+//!                         └────────── server ──> browsers: page, timeline, live, inspections
 //! ```
 //!
-//! The training knows nothing of browsers: the story is one of its observers, and whoever wants to
-//! see weights asks for them through the training's `Control`, which lets looks in between two
-//! steps and only so often. Everything that is shown is computed from a copy of the weights, on the
-//! server's thread. Without a browser nothing is asked.
+//! The training knows nothing of browsers. The timeline is one of its observers, and the page
+//! copies the weights through the training's `Control`, which runs inspections between two steps,
+//! at a limited rate. The server computes every figure from such a copy, on threads of its own.
+//! Without a browser it requests none.
 
-mod about;
+mod activation_maximisation;
+mod admission;
 mod animation;
-mod answer;
-mod answers;
 mod assets;
+mod at_step;
 mod cache;
-mod cloud;
 mod connections;
-mod door;
+mod decision_map;
+mod encoding;
 mod error;
-mod excites;
 mod features;
 mod fixed_sample;
 mod follow;
@@ -31,24 +30,26 @@ mod follow;
 mod fuzz;
 mod guard;
 mod hub;
+mod inspection;
+mod label_errors;
 mod layers;
 mod live;
 mod lock;
 mod logits;
-mod map;
-mod moments;
+mod loss_landscape;
 mod motion;
 mod neuron;
 mod picture;
+mod predictions;
+mod projection;
 mod refusal;
 mod report;
+mod run_description;
 mod runs;
 mod sample;
 mod server;
 mod snapshots;
-mod story;
-mod suspects;
-mod terrain;
+mod timeline;
 
 use std::{
     fs::TryLockError,
@@ -72,22 +73,22 @@ use klubok::{
 
 pub use self::{
     error::{Error, Result},
-    follow::{Followed, data_of, follow},
+    follow::{FollowedRun, follow, open_data},
     hub::Hub,
-    report::{LOOKS, Looked, report},
-    runs::compared,
+    report::report,
+    runs::compare_runs,
 };
-use self::{hub::Weighted, server::Server};
+use self::{hub::WeightSource, run_description::RunDescription, server::Server};
 
-/// Where the page is served unless a person says otherwise.
+/// The default port of the page.
 const PORT: u16 = 7717;
 
 /// A page that is being served.
 pub struct Page {
     hub: Arc<Hub>,
     server: Server,
-    /// What tells other processes of it, from the training's first event on: only then the run is
-    /// this process' own.
+    /// The file that announces the address to other processes. The page writes it at the training's
+    /// first event: only then does the run belong to this process.
     live: OnceLock<(PathBuf, File)>,
 }
 
@@ -95,7 +96,7 @@ impl Page {
     /// Serves a run that this process is about to train.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the server cannot listen on the address.
     pub fn live(
         run: &RunDir,
         config: &Config,
@@ -104,15 +105,15 @@ impl Page {
         control: &'static Control,
         listen: Option<SocketAddr>,
     ) -> Result<Self> {
-        let about = about::About::new(run, config, info, data);
-        let hub = Arc::new(Hub::new(about, Some(data.clone()), Weighted::Live(control)));
+        let run = RunDescription::new(run, config, info, data);
+        let hub = Arc::new(Hub::new(run, Some(data.clone()), WeightSource::Live(control)));
         Self::serve(hub, listen)
     }
 
-    /// Serves what a hub holds, at this address or on this machine only.
+    /// Serves a hub at this address; by default on this machine only.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the server cannot listen on the address.
     pub fn serve(hub: Arc<Hub>, listen: Option<SocketAddr>) -> Result<Self> {
         let server = Server::start(listen, hub.clone()).map_err(|source| {
             let at = listen.map_or_else(|| format!("127.0.0.1:{PORT}"), |at| at.to_string());
@@ -121,22 +122,23 @@ impl Page {
         Ok(Self { hub, server, live: OnceLock::new() })
     }
 
-    /// Where the page is served.
+    /// Returns the address of the page.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// What lets a person act on the training through this page; none where nothing can be done.
+    /// Returns the token that allows acting on the training through this page; none where the page
+    /// shows no training of this process.
     pub fn token(&self) -> Option<&str> {
         self.hub.token()
     }
 
-    /// Tells other processes where the run is served.
+    /// Announces the address of the page to other processes.
     fn announce(&self) -> io::Result<()> {
         let address = format!("http://{}/", self.server.address());
         let live = serde_json::json!({ "address": address, "process": std::process::id() });
-        let path = self.hub.about.run.file(LIVE);
-        // What a killed process left behind, or whatever else there is, is not written into.
+        let path = self.hub.run.dir.file(LIVE);
+        // Never write into an existing file: a killed process may have left one behind.
         match fs_err::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -144,19 +146,19 @@ impl Page {
         let mut file = File::create_new(&path)?;
         file.lock_shared()?;
         file.write_all(live.to_string().as_bytes())?;
-        // Events come one after the other: nobody was here before.
+        // Events come one after the other, so the cell is still empty.
         let _ = self.live.set((path, file));
         Ok(())
     }
 
-    /// The training has ended: what is looked at from now on is its model.
-    pub fn ended(&self) {
-        // Best effort: a file that stays is not believed once this process has ended.
+    /// Withdraws the announcement: the training has ended.
+    pub fn training_ended(&self) {
+        // Best effort: other processes ignore the file once this process has ended.
         let _ = self.live.get().map(|(path, _)| fs_err::remove_file(path));
     }
 }
 
-/// A page follows the training that it shows.
+/// A page observes the training that it shows.
 impl Observer for &Page {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         if self.live.get().is_none() {
@@ -166,15 +168,15 @@ impl Observer for &Page {
     }
 }
 
-/// The address of the process that serves a run, if there is one.
-pub fn served(run: &Path) -> Option<String> {
+/// Returns the address of the page that serves a run, if a process serves it.
+pub fn served_address(run: &Path) -> Option<String> {
     let file = bounded::open(&run.join(LIVE)).ok()?;
     if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return None;
     }
     let live: serde_json::Value = serde_json::from_reader(file.take(1024)).ok()?;
     let address = live.get("address")?.as_str()?;
-    // It is shown in a terminal: it must be an address and nothing else.
-    let of: SocketAddr = address.strip_prefix("http://")?.strip_suffix('/')?.parse().ok()?;
-    Some(format!("http://{of}/"))
+    // The terminal prints it, so it must be an address and nothing else.
+    let address: SocketAddr = address.strip_prefix("http://")?.strip_suffix('/')?.parse().ok()?;
+    Some(format!("http://{address}/"))
 }

@@ -1,5 +1,5 @@
-//! A run that this process trains: its story is told what happens, and moments of it are kept as
-//! they come.
+//! A run that this process trains: the timeline records its events, and the hub keeps snapshots of
+//! it.
 
 use std::{
     sync::{Arc, Weak},
@@ -18,35 +18,36 @@ use klubok::{
 
 use super::{hub::Hub, lock::lock};
 
-/// A moment is kept when at least one part in so many of the steps of the last one has passed.
-const LATER: u64 = 8;
+/// The next snapshot comes at the earliest after 1/8 of the last snapshot's step.
+const MIN_GROWTH: u64 = 8;
 
 impl Hub {
-    /// Tells the story what happens in a training of this process.
+    /// Records an event of this process' training.
     pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::train::Result<()> {
         if let Event::Past { events, ahead, .. } = event {
-            // What is done again is told when it is.
-            let again = |line: &EventLine| match line.happened {
+            // The training repeats these acts at their steps, and reports them then.
+            let is_ahead = |line: &EventLine| match line.happened {
                 Happened::Person { act } => ahead.contains(&Recorded { step: line.step, act }),
                 _ => false,
             };
-            let events = events.iter().filter(|line| !again(line)).cloned();
-            self.story().happened(events.collect());
+            let events = events.iter().filter(|line| !is_ahead(line)).cloned();
+            self.timeline().record_events(events.collect());
         }
-        self.story().observe(event)?;
+        self.timeline().observe(event)?;
         if let (Event::Step(_) | Event::Epoch { .. }, Some(control)) = (event, self.control()) {
-            ask_for_moment(self, control);
+            request_snapshot(self, control);
         }
         Ok(())
     }
 }
 
-/// Has this moment of the training kept, if somebody has ever looked at features, and it is so
-/// much later than the last one that is kept, and there is time for it.
-fn ask_for_moment(hub: &Arc<Hub>, control: &Control) {
-    let step = hub.now().step;
-    let last = lock(&hub.snapshots).last();
-    if last.is_none_or(|last| step < last + (last / LATER).max(1)) || !hub.allows(&hub.frequent) {
+/// Requests a snapshot of the training if a browser has ever inspected it, the last snapshot is old
+/// enough, and the time budget allows.
+fn request_snapshot(hub: &Arc<Hub>, control: &Control) {
+    let step = hub.status().step;
+    let last = lock(&hub.snapshots).last_step();
+    let is_early = |last: u64| step < last + (last / MIN_GROWTH).max(1);
+    if last.is_none_or(is_early) || !hub.has_time(&hub.frequent) {
         return;
     }
     let hub: Weak<Hub> = Arc::downgrade(hub);
@@ -56,15 +57,15 @@ fn ask_for_moment(hub: &Arc<Hub>, control: &Control) {
         if program.store_weights(&mut weights).is_err() {
             return;
         }
-        // The training goes on meanwhile.
+        // On a thread of its own: the training goes on meanwhile.
         let keep = move || {
-            let Ok(start) = hub.start() else { return };
-            let Ok(view) = hub.glass_of(step, weights) else { return };
+            let Ok(start) = hub.initial_network() else { return };
+            let Ok(view) = hub.network_with(step, weights) else { return };
             let begun = Instant::now();
-            hub.keep_moment(step, &Arc::new(view), &start);
-            hub.spend(&hub.frequent, begun);
+            hub.keep_snapshot(step, &Arc::new(view), &start);
+            hub.charge(&hub.frequent, begun);
         };
-        // Without a thread there is one moment less.
-        let _ = thread::Builder::new().name("moment".to_owned()).spawn(keep);
+        // Without a thread there is one snapshot less.
+        let _ = thread::Builder::new().name("snapshot".to_owned()).spawn(keep);
     }));
 }

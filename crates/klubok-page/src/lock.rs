@@ -1,8 +1,8 @@
-//! A lock that goes on after a panic of whoever held it.
+//! A lock that stays usable after a panic of its holder.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is behind a lock: a look that failed has left it whole.
-pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks, and ignores poisoning: an inspection that panicked has left the value whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! How the optimiser moves the weights: two steps in a row, layer by layer.
+//! How the optimiser moves the weights: two successive updates, layer by layer.
 
 use std::sync::{
     Arc, Weak,
@@ -15,97 +15,100 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{answer::Answer, hub::Hub, lock::lock, snapshots::most_crowded, story::Mode};
+use super::{
+    hub::Hub, inspection::InspectionResult, lock::lock, snapshots::most_crowded, timeline::Mode,
+};
 
-/// Copies of the weights that make two steps.
+/// Copies of the weights that make two updates.
 const COPIES: usize = 3;
-/// Moments of which motion is kept; past this, the one that is closest to its neighbours is
-/// forgotten.
-const MOTIONS: usize = 48;
+/// Motions in memory, at most. Past this, the hub drops the one closest to its neighbours.
+const MAX_MOTIONS: usize = 48;
 
-/// Why there is no motion to see.
+/// The error of a training at rest.
 const NO_STEPS: &str = "the training takes no steps now";
+/// The error where the inspection got no three copies in a row in time.
 const NO_TIME: &str = "there was no time to look at three steps in a row";
 
-/// The weights after an update.
-type Taken = (u64, Weights);
+/// A step, and the weights after its update.
+type CopiedWeights = (u64, Weights);
 
 impl Hub {
-    /// Two steps in a row of the training of this process, or why there are none to see. That is an
-    /// answer, too: a training may come to rest while somebody asks. Of a moment, what was seen
-    /// last by then; nothing, if nobody had looked.
-    pub(super) fn look_at_motion(&self, moment: Option<u64>) -> Answer {
-        if let Some(step) = moment {
-            let seen = lock(&self.motions).range(..=step).next_back().map(|(_, told)| told.clone());
-            let mut told = seen.unwrap_or_else(|| json!({}));
-            told["wholes"] = self.wholes().into();
-            return Ok(told);
+    /// Measures two successive updates of this process' training, or reports why it cannot. The
+    /// report is a result, too: a training may come to rest during the request. For an earlier
+    /// step, returns the last motion measured by then; none where no browser had requested one.
+    pub(super) fn inspect_motion(&self, step: Option<u64>) -> InspectionResult {
+        if let Some(step) = step {
+            let kept = lock(&self.motions).range(..=step).next_back().map(|(_, json)| json.clone());
+            let mut json = kept.unwrap_or_else(|| json!({}));
+            json["wholes"] = self.network_steps().into();
+            return Ok(json);
         }
         self.motion().or_else(|sentence| Ok(json!({ "error": sentence })))
     }
 
-    fn motion(&self) -> Answer {
+    fn motion(&self) -> InspectionResult {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
-        let told = self.said(&self.expensive, None, "motion", |view| {
-            // It may have come to rest while others were answered.
-            if self.now().mode == Mode::Resting {
+        let json = self.get_or_compute(&self.expensive, None, "motion", |view| {
+            // The training may have come to rest while this request waited for others.
+            if self.status().mode == Mode::Resting {
                 return Err(NO_STEPS.to_owned());
             }
             let (sender, receiver) = channel();
-            let waits = Arc::new(());
-            follow(control, 0, Vec::new(), sender, Arc::downgrade(&waits));
-            let taken = receiver.recv_timeout(self.patience());
-            let taken = taken.map_err(|_| if self.goes_on() { NO_TIME } else { NO_STEPS })?;
-            let [first, second, third] = &taken[..] else {
+            let alive = Arc::new(());
+            copy_successive(control, 0, Vec::new(), sender, Arc::downgrade(&alive));
+            let copies = receiver.recv_timeout(self.max_wait());
+            let copies = copies.map_err(|_| if self.is_training() { NO_TIME } else { NO_STEPS })?;
+            let [first, second, third] = &copies[..] else {
                 return Err(NO_STEPS.to_owned());
             };
             if (first.0 + 1, second.0 + 1) != (second.0, third.0) {
                 return Err(NO_TIME.to_owned());
             }
-            let mut told = told(view, [&first.1, &second.1, &third.1]);
-            told["learning_rate"] = self.story().learning_rate().into();
-            told["step"] = third.0.into();
-            Ok(told)
+            let mut json = motion_json(view, [&first.1, &second.1, &third.1]);
+            json["learning_rate"] = self.timeline().learning_rate().into();
+            json["step"] = third.0.into();
+            Ok(json)
         })?;
         let mut motions = lock(&self.motions);
-        motions.extend(told["step"].as_u64().map(|step| (step, told.clone())));
-        if motions.len() > MOTIONS {
+        motions.extend(json["step"].as_u64().map(|step| (step, json.clone())));
+        if motions.len() > MAX_MOTIONS {
             let steps: Vec<u64> = motions.keys().copied().collect();
             motions.remove(&steps[most_crowded(&steps)]);
         }
-        Ok(told)
+        Ok(json)
     }
 }
 
-/// Copies the weights after one update and the next, as long as copies are wanted and waited for.
-fn follow(
+/// Copies the weights after successive updates until there are [`COPIES`] of them, or the requester
+/// drops what `alive` points to.
+fn copy_successive(
     control: &'static Control,
     from: u64,
-    mut taken: Vec<Taken>,
-    sender: Sender<Vec<Taken>>,
-    waiting: Weak<()>,
+    mut copies: Vec<CopiedWeights>,
+    sender: Sender<Vec<CopiedWeights>>,
+    alive: Weak<()>,
 ) {
     control.inspect_from(
         from,
         Box::new(move |program, progress| {
             let mut weights = Weights::default();
-            // Who does not get what he waits for is told so when the sender is gone.
-            if waiting.strong_count() == 0 || program.store_weights(&mut weights).is_err() {
+            // Dropping the sender tells the requester that no copies will come.
+            if alive.strong_count() == 0 || program.store_weights(&mut weights).is_err() {
                 return;
             }
-            taken.push((progress.step, weights));
-            if taken.len() == COPIES {
-                let _ = sender.send(taken);
+            copies.push((progress.step, weights));
+            if copies.len() == COPIES {
+                let _ = sender.send(copies);
             } else {
-                follow(control, progress.step + 1, taken, sender, waiting);
+                copy_successive(control, progress.step + 1, copies, sender, alive);
             }
         }),
     );
 }
 
-/// The motion of every layer's weights and of all parameters together.
-fn told(view: &ModelView, copies: [&Weights; COPIES]) -> Value {
+/// Describes the motion of every layer's weights, and of all parameters together.
+fn motion_json(view: &ModelView, copies: [&Weights; COPIES]) -> Value {
     let layer = |name: &str, params: &[usize]| {
         let of = |weights: &Weights| -> Vec<f64> {
             params.iter().flat_map(|&param| weights.params[param].to_f64()).collect()

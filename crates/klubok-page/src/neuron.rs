@@ -1,49 +1,56 @@
-//! What the panels of a neuron ask: what it reads and makes of that, and the proof of
-//! backpropagation on one of its weights.
+//! The panels of a neuron: its inputs, weights and output, and a gradient check of one weight.
 
 use klubok::inspect::ModelView;
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::{Answer, extend, floats, sizes},
+    encoding::{base64_f32, extend, shape_json},
     hub::Hub,
-    sample::Which,
+    inspection::InspectionResult,
+    sample::SampleQuery,
 };
 
 impl Hub {
-    /// One neuron: what it reads, what it weighs it with, what it makes of that.
-    pub(super) fn look_at_neuron(
+    /// Describes one neuron on a sample: inputs, weights, pre-activation and output.
+    pub(super) fn inspect_neuron(
         &self,
         layer: &str,
         unit: usize,
-        which: Which,
-        moment: Option<u64>,
-    ) -> Answer {
-        self.said(&self.frequent, moment, &format!("neuron {layer} {unit} {which:?}"), |view| {
-            self.neuron(layer, unit, which, view)
+        query: SampleQuery,
+        step: Option<u64>,
+    ) -> InspectionResult {
+        let key = format!("neuron {layer} {unit} {query:?}");
+        self.get_or_compute(&self.frequent, step, &key, |view| {
+            self.neuron(layer, unit, query, view)
         })
     }
 
-    fn neuron(&self, layer: &str, unit: usize, which: Which, view: &ModelView) -> Answer {
-        let sample = self.sample(which)?;
-        let at = place_of(view, layer)?;
-        let own = &view.layers()[at];
+    fn neuron(
+        &self,
+        layer: &str,
+        unit: usize,
+        query: SampleQuery,
+        view: &ModelView,
+    ) -> InspectionResult {
+        let sample = self.sample(query)?;
+        let index = layer_index(view, layer)?;
+        let own = &view.layers()[index];
         if unit >= view.units(own) {
             return Err("the layer has no such unit".to_owned());
         }
         let pass = view.forward(&sample.stored);
-        let from = at.checked_sub(1).map_or("input", |before| &view.layers()[before].name);
+        let from = index.checked_sub(1).map_or("input", |before| &view.layers()[before].name);
         let bias = own.b.map_or(0.0, |b| view.model.weights.params[b.0].range(unit..unit + 1)[0]);
-        let mut answer = match (at, self.about.shape()) {
-            (0, Some(shape)) => sizes(shape),
+        let mut json = match (index, self.run.shape()) {
+            (0, Some(shape)) => shape_json(shape),
             _ => Map::new(),
         };
         let more = json!({
             "layer": layer,
             "unit": unit,
             "inputs": view.inputs(own),
-            "x": floats(pass.value(own.x)),
-            "w": floats(&view.unit(own, unit)),
+            "x": base64_f32(pass.value(own.x)),
+            "w": base64_f32(&view.unit(own, unit)),
             "b": bias,
             "sum": pass.value(own.sum)[unit],
             "z": pass.value(own.z)[unit],
@@ -52,30 +59,30 @@ impl Hub {
             "normalised": own.sum != own.z,
             "from": from,
         });
-        extend(&mut answer, more);
-        Ok(Value::Object(answer))
+        extend(&mut json, more);
+        Ok(Value::Object(json))
     }
 
-    /// Proof of backpropagation on one weight: the one that is asked for, or the steepest one of
-    /// its layer.
-    pub(super) fn look_at_slope(
+    /// Checks the gradient of one weight, `(unit, input)`, by central differences; by default the
+    /// weight with the largest gradient of its layer.
+    pub(super) fn inspect_gradient_check(
         &self,
         layer: &str,
         weight: Option<(usize, usize)>,
-        which: Which,
-        moment: Option<u64>,
-    ) -> Answer {
-        let sample = self.sample(which)?;
+        query: SampleQuery,
+        step: Option<u64>,
+    ) -> InspectionResult {
+        let sample = self.sample(query)?;
         let label = sample.label.ok_or("nobody said what the picture shows")?;
-        let (step, view) = self.weights_at(moment)?;
-        let at = place_of(&view, layer)?;
-        let own = &view.layers()[at];
+        let (step, view) = self.network_at(step)?;
+        let index = layer_index(&view, layer)?;
+        let own = &view.layers()[index];
         let (unit, input) =
-            weight.unwrap_or_else(|| view.steepest_weight(&sample.stored, label, at));
+            weight.unwrap_or_else(|| view.steepest_weight(&sample.stored, label, index));
         if unit >= view.units(own) || input >= view.inputs(own) {
             return Err("the layer has no such weight".to_owned());
         }
-        let slope = view.check_gradient(&sample.stored, label, at, unit, input);
+        let slope = view.check_gradient(&sample.stored, label, index, unit, input);
         Ok(json!({
             "step": step,
             "layer": layer,
@@ -91,8 +98,8 @@ impl Hub {
     }
 }
 
-/// The place of a layer, by its name.
-pub(super) fn place_of(view: &ModelView, layer: &str) -> Result<usize, String> {
-    let at = view.layers().iter().position(|own| own.name == layer);
-    at.ok_or_else(|| "there is no such layer".to_owned())
+/// Returns the index of a layer by its name.
+pub(super) fn layer_index(view: &ModelView, layer: &str) -> Result<usize, String> {
+    let index = view.layers().iter().position(|own| own.name == layer);
+    index.ok_or_else(|| "there is no such layer".to_owned())
 }

@@ -1,5 +1,5 @@
-//! What the panel of a picture asks: a sample on its way through the network and back, a picture of
-//! one's own, and how far the answer to it can be trusted.
+//! The picture panel: a forward and a backward pass of a sample, predictions for an uploaded
+//! picture, and how far to trust them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
@@ -14,92 +14,94 @@ use klubok_text::{Both, both, trust};
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, extend, largest, signed_bytes},
-    hub::{Copy, Hub},
-    sample::Which,
-    story::Mode,
+    encoding::{extend, max_abs, signed_bytes},
+    hub::{CopiedNetwork, Hub},
+    inspection::InspectionResult,
+    sample::SampleQuery,
+    timeline::Mode,
 };
 
-/// Units that are shown of a layer.
-const STRONGEST: usize = 24;
-/// Weights of a layer that are shown by how much they move.
-const STEEPEST: usize = 4;
-/// Units whose outputs are shown as a row of points.
-const ALL: usize = 4096;
+/// Units of a layer in the list of the strongest ones, at most.
+const MAX_STRONGEST: usize = 24;
+/// Weights of a layer in the list of the largest gradients, at most.
+const MAX_STEEPEST: usize = 4;
+/// Units of a layer in the strip of all outputs, at most.
+const MAX_STRIP: usize = 4096;
 
 impl Hub {
-    /// A sample forward through all layers and back from its error.
-    pub(super) fn look_at_pass(&self, which: Which, moment: Option<u64>) -> Answer {
-        let mut told = self.said(&self.frequent, moment, &format!("pass {which:?}"), |view| {
-            self.passed(which, view)
-        })?;
-        // What is kept of an answer may be older than the last validation.
-        if let (Some(_), Some(step)) = (which.picture, told["step"].as_u64()) {
-            told["trust"] = json!(self.trust(step));
+    /// Describes the forward and the backward pass of a sample.
+    pub(super) fn inspect_pass(&self, query: SampleQuery, step: Option<u64>) -> InspectionResult {
+        let key = format!("pass {query:?}");
+        let mut json =
+            self.get_or_compute(&self.frequent, step, &key, |view| self.pass(query, view))?;
+        // Not cached: validation goes on.
+        if let (Some(_), Some(step)) = (query.picture, json["step"].as_u64()) {
+            json["trust"] = json!(self.trust(step));
         }
-        Ok(told)
+        Ok(json)
     }
 
-    fn passed(&self, which: Which, view: &ModelView) -> Answer {
-        let sample = self.sample(which)?;
+    fn pass(&self, query: SampleQuery, view: &ModelView) -> InspectionResult {
+        let sample = self.sample(query)?;
         let pass = view.forward(&sample.stored);
-        let start = self.start().ok().map(|start| start.forward(&sample.stored).probabilities);
+        let start =
+            self.initial_network().ok().map(|start| start.forward(&sample.stored).probabilities);
         let layers: Vec<Value> =
             view.layers().iter().map(|layer| forward(view, &pass, layer)).collect();
-        let mut answer = self.shown(&sample.stored);
+        let mut json = self.sample_json(&sample.stored);
         let more = json!({
             "name": sample.name,
             "label": sample.label,
-            "beside": sample.beside,
+            "beside": sample.neighbours,
             "layers": layers,
             "probabilities": pass.probabilities,
             "confidences": view.confidences(&pass),
             "start_probabilities": start,
             "loss": sample.label.map(|label| pass.loss(label)),
             "backward": sample.label.map(|label| backward(view, &pass, label)),
-            "far": which.picture.and_then(|number| self.is_far(&self.picture(number)?)),
+            "far": query.picture.and_then(|number| self.is_far(&self.picture(number)?)),
         });
-        extend(&mut answer, more);
-        Ok(Value::Object(answer))
+        extend(&mut json, more);
+        Ok(Value::Object(json))
     }
 
-    /// Reads a picture as the network sees it, keeps it in memory, and says what the network makes
-    /// of it.
-    pub(super) fn look_at_own(&self, bytes: &[u8]) -> Answer {
-        let shape = self.about.shape().ok_or("this network does not look at pictures")?;
-        let fit = self.about.config.data.fit;
+    /// Decodes an uploaded picture at the network's input size, keeps it in memory, and predicts
+    /// its class.
+    pub(super) fn inspect_picture(&self, bytes: &[u8]) -> InspectionResult {
+        let shape = self.run.shape().ok_or("this network does not look at pictures")?;
+        let fit = self.run.config.data.fit;
         let pixels = picture_from_bytes("the picture", bytes, shape, fit)
             .map_err(|error| error.to_string())?;
         let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
-        let Copy { step, view, .. } = self.weights()?;
-        let start = self.start().ok().map(|start| start.forward(&stored).probabilities);
-        let (mut answer, pass) = (self.shown(&stored), view.forward(&stored));
+        let CopiedNetwork { step, view, .. } = self.current_network()?;
+        let start = self.initial_network().ok().map(|start| start.forward(&stored).probabilities);
+        let (mut json, pass) = (self.sample_json(&stored), view.forward(&stored));
         let more = json!({
             "step": step,
             "trust": self.trust(step),
             "far": self.is_far(&pixels),
-            "picture": self.keep(pixels),
+            "picture": self.keep_picture(pixels),
             "probabilities": pass.probabilities,
             "confidences": view.confidences(&pass),
             "start_probabilities": start,
         });
-        extend(&mut answer, more);
-        Ok(Value::Object(answer))
+        extend(&mut json, more);
+        Ok(Value::Object(json))
     }
 
-    /// How far the network of this step can be trusted.
+    /// Describes in words how far to trust the network of this step.
     fn trust(&self, step: u64) -> Both {
-        let learned = self.about.train.iter().sum();
-        let is_model = !self.is_live() || self.now().mode == Mode::Ended;
+        let learned = self.run.train_classes.iter().sum();
+        let is_model = !self.is_live() || self.status().mode == Mode::Ended;
         let is_model = is_model && self.best_step() == Some(step);
-        let validated = self.story().validated(step);
+        let validated = self.timeline().last_validation(step);
         let measured = |accuracy| {
-            let samples: u64 = self.about.val.iter().sum();
+            let samples: u64 = self.run.val_classes.iter().sum();
             Validation {
                 accuracy,
                 accuracy_interval: wilson(accuracy, samples as usize),
-                chance: chance(&self.about.val),
-                chose_epoch: self.about.config.train.monitor != Monitor::Last,
+                chance: chance(&self.run.val_classes),
+                chose_epoch: self.run.config.train.monitor != Monitor::Last,
                 samples,
             }
         };
@@ -111,13 +113,14 @@ impl Hub {
         })
     }
 
-    /// Whether a picture is unlike all training pictures; none where that cannot be told.
+    /// Whether a picture is out of distribution, unlike all training pictures; none where their
+    /// statistics are unknown.
     fn is_far(&self, pixels: &[u8]) -> Option<bool> {
-        let start = self.start().ok()?;
+        let start = self.initial_network().ok()?;
         let preprocessing = &start.model.preprocessing;
         let typical = self.typical.get_or_init(|| {
-            // Measured already, where the run has a model.
-            let kept = self.model().ok().and_then(|model| model.card?.typical);
+            // The run's model holds the statistics, once there is one.
+            let kept = self.load_model().ok().and_then(|model| model.card?.typical);
             let measure = || {
                 let data = self.data.as_ref()?;
                 Typical::measure(&*data.rows, preprocessing, &data.parts.train).ok()?
@@ -128,12 +131,12 @@ impl Hub {
     }
 }
 
-/// What a layer hands on.
+/// Describes the outputs of a layer.
 fn forward(view: &ModelView, pass: &ForwardPass, layer: &Layer) -> Value {
     let y = pass.value(layer.y);
-    let most = largest(y).max(f64::MIN_POSITIVE);
-    let shade = |y: &f64| (255.0 * y.max(0.0) / most).round() as u8;
-    let all: Vec<u8> = y.iter().take(ALL).map(shade).collect();
+    let max = max_abs(y).max(f64::MIN_POSITIVE);
+    let shade = |y: &f64| (255.0 * y.max(0.0) / max).round() as u8;
+    let all: Vec<u8> = y.iter().take(MAX_STRIP).map(shade).collect();
     let active = y.iter().filter(|&&y| y > 0.0).count() as f64 / y.len() as f64;
     json!({
         "name": layer.name,
@@ -144,7 +147,7 @@ fn forward(view: &ModelView, pass: &ForwardPass, layer: &Layer) -> Value {
     })
 }
 
-/// The error at the answer, and what of it arrives where.
+/// Describes the gradients of the loss, layer by layer.
 fn backward(view: &ModelView, pass: &ForwardPass, class: usize) -> Value {
     let back = view.backward(pass, class);
     let (Some(first), Some(last)) = (view.layers().first(), view.layers().last()) else {
@@ -161,7 +164,7 @@ fn backward(view: &ModelView, pass: &ForwardPass, class: usize) -> Value {
         })
     };
     let input = back.gradient(first.x);
-    let scale = largest(input);
+    let scale = max_abs(input);
     json!({
         "target": class,
         "output": back.gradient(last.sum),
@@ -171,30 +174,30 @@ fn backward(view: &ModelView, pass: &ForwardPass, class: usize) -> Value {
     })
 }
 
-/// The units with the largest values, by size, the largest first.
+/// Lists the units with the largest absolute values, the largest first.
 fn strongest(values: &[f64]) -> Vec<Value> {
-    let units = by_size(values, STRONGEST).into_iter();
+    let units = largest(values, MAX_STRONGEST).into_iter();
     units.map(|unit| json!({ "unit": unit, "value": values[unit] })).collect()
 }
 
-/// The places of at most so many of the values that are farthest from 0, by size.
-fn by_size(values: &[f64], most: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..values.len()).collect();
-    places.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
-    places.truncate(most);
-    places
+/// Returns the indices of the largest absolute values, the largest first.
+fn largest(values: &[f64], max_count: usize) -> Vec<usize> {
+    let mut indices: Vec<usize> = (0..values.len()).collect();
+    indices.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
+    indices.truncate(max_count);
+    indices
 }
 
-/// The weights along which the loss is steepest, the steepest first: their slopes are products of a
-/// gradient and an input, so that each lies among the largest of both.
+/// Lists the weights with the largest gradients, the largest first. `dw = dz x`, so the factors of
+/// each are among the largest of `dz` and of `x`.
 fn steepest(dz: &[f64], x: &[f64]) -> Vec<Value> {
-    let inputs = by_size(x, STEEPEST);
-    let mut all: Vec<(usize, usize, f64)> = by_size(dz, STEEPEST)
+    let inputs = largest(x, MAX_STEEPEST);
+    let mut all: Vec<(usize, usize, f64)> = largest(dz, MAX_STEEPEST)
         .into_iter()
         .flat_map(|unit| inputs.iter().map(move |&input| (unit, input, dz[unit] * x[input])))
         .collect();
     all.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()));
-    all.truncate(STEEPEST);
+    all.truncate(MAX_STEEPEST);
     all.into_iter()
         .map(|(unit, input, slope)| json!({ "unit": unit, "input": input, "slope": slope }))
         .collect()

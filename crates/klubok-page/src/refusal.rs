@@ -1,4 +1,4 @@
-//! Refusals: a status, with the reason in every language.
+//! Error responses: a status, and the reason in every language.
 
 use axum::{
     Json,
@@ -11,17 +11,17 @@ use axum::{
 use klubok_text::{both, translated};
 use serde_json::json;
 
-/// A refusal with its reason, in every language.
+/// Refuses a request, with the reason in every language.
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "error": both(|| translated(sentence)) }))).into_response()
 }
 
-/// A refusal of what was not read: nothing more is read of its connection.
+/// Refuses a request before reading its body, and closes the connection.
 pub(super) fn unread(status: StatusCode, sentence: &str) -> Response {
     ([(CONNECTION, "close")], refused(status, sentence)).into_response()
 }
 
-/// A refusal for now.
+/// Refuses a request for now: the client may try again after a second.
 pub(super) fn busy(sentence: &str) -> Response {
     let headers = [(RETRY_AFTER, "1"), (CONNECTION, "close")];
     (headers, refused(StatusCode::SERVICE_UNAVAILABLE, sentence)).into_response()
@@ -32,11 +32,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_refusal_gives_its_reason_in_every_language() {
+    async fn gives_the_reason_in_every_language() {
         let refusal = refused(StatusCode::UNPROCESSABLE_ENTITY, "there is no such sample");
         let body = axum::body::to_bytes(refusal.into_body(), 1000).await.unwrap();
-        let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let reasons = json!({ "en": "there is no such sample", "ru": "такого примера нет" });
-        assert_eq!(told, json!({ "error": reasons }));
+        assert_eq!(json, json!({ "error": reasons }));
     }
 }

@@ -1,4 +1,4 @@
-//! The runs beside this one: how far each came, and in which settings they differ.
+//! Comparison of this run with its siblings: their progress, and the settings that differ.
 
 use std::{
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -19,43 +19,43 @@ use serde_json::{Map, Value, json};
 
 use super::hub::Hub;
 
-/// Runs that are shown, the last ones by name.
-const RUNS: usize = 40;
-/// Bytes of files that are read of all of them together: who asks waits for it.
-const BUDGET: u64 = 32 << 20;
-/// Bytes at the end of a log in which its last events are looked for.
-const END: u64 = 64 << 10;
+/// Runs in the comparison, at most: the last ones by name.
+const MAX_RUNS: usize = 40;
+/// Bytes to read of all runs together, at most: the browser waits for them.
+const MAX_BYTES: u64 = 32 << 20;
+/// Bytes at the end of a log to search for its last event.
+const TAIL_BYTES: u64 = 64 << 10;
 
-/// What is compared of an epoch.
+/// Metrics of an epoch.
 #[derive(Deserialize)]
-struct Line {
+struct EpochMetrics {
     epoch: f64,
     val_loss: Option<f64>,
     val_accuracy: Option<f64>,
 }
 
 impl Hub {
-    /// All runs of the folder, with the settings in which any two of them differ.
+    /// Compares all runs of this run's folder.
     ///
     /// # Errors
-    /// When the folder cannot be read, in a sentence.
-    pub fn look_at_runs(&self) -> Result<Value, String> {
-        let mut folders: Vec<_> = fs_err::read_dir(self.about.runs())
+    /// When the folder cannot be read; a sentence.
+    pub fn sibling_runs(&self) -> Result<Value, String> {
+        let mut folders: Vec<_> = fs_err::read_dir(self.run.runs_folder())
             .map_err(|error| error.to_string())?
             .flatten()
             .map(|entry| entry.path())
             .filter(|path| RunDir::open(path).is_ok())
             .collect();
         folders.sort();
-        let older = folders.len().saturating_sub(RUNS);
-        Ok(compared(&folders[older..], self.about.run.path()))
+        let older = folders.len().saturating_sub(MAX_RUNS);
+        Ok(compare_runs(&folders[older..], self.run.dir.path()))
     }
 }
 
-/// Runs side by side, with the settings in which any two of them differ. A run that cannot be read,
-/// or for which nothing is left of what may be read of all of them, is left out.
-pub fn compared(folders: &[PathBuf], current: &Path) -> Value {
-    let mut budget = BUDGET;
+/// Compares runs: their metrics, and the settings in which any two of them differ. Leaves out runs
+/// that cannot be read within the byte budget.
+pub fn compare_runs(folders: &[PathBuf], current: &Path) -> Value {
+    let mut budget = MAX_BYTES;
     let read: Vec<(&PathBuf, Map<String, Value>, Value)> =
         folders.iter().filter_map(|folder| read(folder, &mut budget)).collect();
     let same = |key: &String| {
@@ -63,32 +63,32 @@ pub fn compared(folders: &[PathBuf], current: &Path) -> Value {
         let first = values.next();
         values.all(|value| Some(value) == first)
     };
-    // One folder has many paths: `run` and `./run`, say.
+    // One folder has many paths, such as `run` and `./run`.
     let is_current = |folder: &Path| {
         let real = |path| fs_err::canonicalize(path).ok();
         real(folder).is_some_and(|folder| Some(folder) == real(current))
     };
-    let told = read.iter().map(|(folder, settings, figures)| {
+    let runs = read.iter().map(|(folder, settings, figures)| {
         let differs: Map<String, Value> = settings
             .iter()
             .filter(|(key, _)| !same(key))
-            .map(|(key, value)| (key.clone(), shown(value).into()))
+            .map(|(key, value)| (key.clone(), setting_text(value).into()))
             .collect();
-        let mut told = figures.clone();
-        told["current"] = is_current(folder).into();
-        told["differs"] = differs.into();
-        told
+        let mut run = figures.clone();
+        run["current"] = is_current(folder).into();
+        run["differs"] = differs.into();
+        run
     });
-    json!({ "runs": told.collect::<Vec<_>>() })
+    json!({ "runs": runs.collect::<Vec<_>>() })
 }
 
-/// Settings of a run as `section.key`, and its figures; none where its files cannot be read.
+/// Reads a run's settings as `section.key`, and its metrics; none where its files cannot be read.
 fn read<'a>(
     folder: &'a PathBuf,
     budget: &mut u64,
 ) -> Option<(&'a PathBuf, Map<String, Value>, Value)> {
-    let mut file = |name, most: u64| {
-        let text = bounded::read_to_string(&folder.join(name), most.min(*budget));
+    let mut file = |name, max_bytes: u64| {
+        let text = bounded::read_to_string(&folder.join(name), max_bytes.min(*budget));
         *budget -= text.as_ref().map_or(0, |text| text.len() as u64);
         text
     };
@@ -104,13 +104,13 @@ fn read<'a>(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return None,
         log => log.unwrap_or_default(),
     };
-    let epochs: Vec<Line> =
+    let epochs: Vec<EpochMetrics> =
         metrics.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let best = epochs
         .iter()
         .filter(|line| line.val_loss.is_some())
         .min_by(|a, b| f64::total_cmp(&a.val_loss.unwrap_or(0.0), &b.val_loss.unwrap_or(0.0)));
-    let course: Vec<Value> =
+    let loss_curve: Vec<Value> =
         epochs.iter().filter_map(|line| Some(json!([line.epoch, line.val_loss?]))).collect();
     let figures = json!({
         "name": folder.file_name()?.to_string_lossy(),
@@ -118,17 +118,17 @@ fn read<'a>(
         "best_val_loss": best.and_then(|line| line.val_loss),
         "best_val_accuracy": best.and_then(|line| line.val_accuracy),
         "stopped": stopped(&folder.join(EVENTS)),
-        "val_loss": course,
+        "val_loss": loss_curve,
     });
     Some((folder, settings, figures))
 }
 
-/// How a run ended, by the end of its log.
+/// Returns how a run ended, from the end of its event log.
 fn stopped(log: &Path) -> Option<Stopped> {
     let (mut file, mut end) = (bounded::open(log).ok()?, Vec::new());
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
-    file.take(END).read_to_end(&mut end).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+    file.take(TAIL_BYTES).read_to_end(&mut end).ok()?;
     let lines = end.split(|&byte| byte == b'\n').rev();
     let mut events = lines.filter_map(|line| serde_json::from_slice::<EventLine>(line).ok());
     events.find_map(|line| match line.happened {
@@ -137,8 +137,8 @@ fn stopped(log: &Path) -> Option<Stopped> {
     })
 }
 
-/// A setting as a person would write it.
-fn shown(value: &Value) -> String {
+/// Writes a setting's value as in a settings file, strings without quotes.
+fn setting_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         value => value.to_string(),

@@ -1,4 +1,4 @@
-//! Serves the page: files, the story, what happens now, looks, acts.
+//! HTTP routes of the page: static files, timeline, event stream, inspections and acts.
 
 use std::{
     convert::Infallible,
@@ -29,46 +29,45 @@ use futures_util::{Stream, stream};
 use hyper::body::Body as _;
 use klubok::train::control::Act;
 use klubok_text::{Lang, clean, of_page};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{
     PORT,
-    answer::Answer,
+    admission::{Admission, Permit, on_own_thread},
     assets,
     connections::{self, listen},
-    door::{Door, Turn, beside},
     guard::{self, has_token},
     hub::Hub,
+    inspection::{INSPECTIONS, Inspection, Parameters},
     refusal::{busy, refused, unread},
-    sample::Which,
-    story::Known,
+    timeline::Offsets,
 };
 
-/// Time between two events to a browser.
-const BEAT: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 250 });
-/// How long an act is waited for: it is done between two steps.
-const DONE: Duration = Duration::from_millis(900);
-/// An act is a line.
-const ACT: Limits = Limits {
+/// Time between two events of a stream, at least.
+const EVENT_INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 250 });
+/// How long to wait for an act: the training does it between two steps.
+const ACT_WAIT: Duration = Duration::from_millis(900);
+/// Limits of an act, which is one line.
+const ACT: BodyLimits = BodyLimits {
     bytes: 4 << 10,
     time: Duration::from_secs(5),
     too_large: "an act has no more than 4 KiB",
     too_slow: "the act did not come",
 };
-const PICTURE: Limits = Limits {
+/// Limits of an uploaded picture.
+const PICTURE: BodyLimits = BodyLimits {
     bytes: 32 << 20,
     time: Duration::from_secs(30),
     too_large: "the picture has more than 32 MiB",
     too_slow: "the picture did not come",
 };
 
-/// How long answers under way are waited for when the page ends.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long to wait for responses under way when the page shuts down.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
 
-/// A server on a thread of its own. When it is dropped it answers nothing new, and lets answers
-/// under way arrive: who asked a training to stop learns that it does.
+/// A server on a thread of its own. Dropping it refuses new requests, and waits for responses under
+/// way: a browser that stopped the training receives the confirmation.
 pub(super) struct Server {
     address: SocketAddr,
     hub: Arc<Hub>,
@@ -76,30 +75,31 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Serves a hub at this address, without one on this machine only.
+    /// Serves a hub at this address; by default on this machine only.
     pub(super) fn start(at: Option<SocketAddr>, hub: Arc<Hub>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
         let local = |port| listen((Ipv4Addr::LOCALHOST, port).into());
         let listener = match at {
             Some(address) => listen(address)?,
-            // A page that is served already keeps its address; this one gets the next that is free.
+            // Another page may hold the default port: then take any free one.
             None => local(PORT).or_else(|_| local(0))?,
         };
         drop(entered);
         let address = listener.local_addr()?;
-        let app = routes(Door::new(hub.clone(), connections::most()), address.port());
+        let app =
+            routes(Admission::new(hub.clone(), connections::max_connections()), address.port());
         let served = hub.clone();
         let thread = thread::Builder::new().name("page".to_owned()).spawn(move || {
             runtime.block_on(async {
                 connections::accept(listener, app, &served).await;
-                let _ = timeout(FAREWELL, served.all_gone()).await;
+                let _ = timeout(SHUTDOWN_WAIT, served.connections_closed()).await;
             });
         })?;
         Ok(Self { address, hub, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -107,61 +107,39 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.hub.end();
-        // A page that failed has nothing to say any more.
+        self.hub.shut_down();
+        // Ignore a panic of the server thread: the page is over anyway.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-type Shared = State<Arc<Door>>;
+type Shared = State<Arc<Admission>>;
 
-pub(super) fn routes(door: Arc<Door>, port: u16) -> Router {
-    Router::new()
+pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
+    let pages = Router::new()
         .route("/", get(async || typed("text/html", assets::page())))
         .route("/page.css", get(async || typed("text/css", assets::STYLE)))
         .route("/plotly.js", get(charts))
         .route("/{script}", get(script))
-        .route("/api/texts", get(async || told_texts()))
+        .route("/api/texts", get(async || texts_json()))
         .route("/api/run", get(run))
-        .route("/api/story", get(story))
+        .route("/api/story", get(timeline))
         .route(guard::STREAM, get(live))
-        .route("/api/runs", get(async |turn| asked(turn, Hub::look_at_runs).await))
+        .route("/api/runs", get(async |permit: Permit| permit.inspect(Hub::sibling_runs).await))
         .route("/api/act", post(act))
         .route("/api/picture", post(picture))
-        .route("/api/look/pass", get(pass))
-        .route("/api/look/neuron", get(neuron))
-        .route("/api/look/features", get(features))
-        .route(
-            "/api/look/answers",
-            get(async |turn, at| at_moment(turn, at, Hub::look_at_answers).await),
-        )
-        .route("/api/look/map", get(async |turn, at| at_moment(turn, at, Hub::look_at_map).await))
-        .route("/api/look/excites", get(excites))
-        .route("/api/look/slope", get(slope))
-        .route(
-            "/api/look/layers",
-            get(async |turn, at| at_moment(turn, at, Hub::look_at_layers).await),
-        )
-        .route(
-            "/api/look/lesions",
-            get(async |turn, at| at_moment(turn, at, Hub::look_at_lesions).await),
-        )
-        .route(
-            "/api/look/suspects",
-            get(async |turn, at| at_moment(turn, at, Hub::look_at_suspects).await),
-        )
-        .route(
-            "/api/look/motion",
-            get(async |turn, at| at_moment(turn, at, Hub::look_at_motion).await),
-        )
-        .route(
-            "/api/look/cloud",
-            get(async |turn, at| at_moment(turn, at, Hub::look_at_cloud).await),
-        )
-        .route("/api/look/terrain", get(async |turn| asked(turn, Hub::look_at_terrain).await))
-        .route("/api/animation.gif", get(animation))
+        .route("/api/animation.gif", get(animation));
+    let add = |router: Router<_>, inspection: &'static Inspection| {
+        let respond = move |permit: Permit, Query(parameters): Query<Parameters>| {
+            permit.inspect(move |hub| (inspection.compute)(hub, &parameters))
+        };
+        router.route(inspection.path, get(respond))
+    };
+    INSPECTIONS
+        .iter()
+        .fold(pages, add)
         .layer(middleware::from_fn_with_state(port, guard::guard))
-        .with_state(door)
+        .with_state(admission)
 }
 
 fn typed(kind: &'static str, text: &'static str) -> impl IntoResponse + use<> {
@@ -184,63 +162,66 @@ async fn charts() -> Response {
     (headers, assets::CHARTS).into_response()
 }
 
-/// The texts, written once: whoever asks for them often takes no time of others.
-fn told_texts() -> impl IntoResponse + use<> {
-    static TOLD: LazyLock<String> = LazyLock::new(|| texts().to_string());
-    ([(CONTENT_TYPE, "application/json")], TOLD.as_str())
+/// Responds with the texts, serialised once: repeated requests cost other clients no time.
+fn texts_json() -> impl IntoResponse + use<> {
+    static JSON: LazyLock<String> = LazyLock::new(|| texts().to_string());
+    ([(CONTENT_TYPE, "application/json")], JSON.as_str())
 }
 
-/// The texts of the page in every language.
+/// Returns the texts of the page in every language.
 pub(super) fn texts() -> Value {
     json!({ "en": of_page(Lang::En), "ru": of_page(Lang::Ru) })
 }
 
-async fn run(turn: Turn) -> Response {
-    let person = turn.person;
-    turn.look(move |hub| Ok(hub.about.told(person, takes_pictures(hub, person), hub.is_live())))
+async fn run(permit: Permit) -> Response {
+    let is_owner = permit.is_owner;
+    permit
+        .inspect(move |hub| {
+            Ok(hub.run.to_json(is_owner, takes_pictures(hub, is_owner), hub.is_live()))
+        })
         .await
 }
 
-async fn story(turn: Turn, Query(known): Query<Known>) -> Response {
-    let news = move |hub: &Hub| hub.after(known).map(String::into_bytes);
-    turn.answer("application/json", move |hub| news(hub).map_err(|error| error.to_string())).await
+async fn timeline(permit: Permit, Query(offsets): Query<Offsets>) -> Response {
+    let json = move |hub: &Hub| hub.timeline_after(offsets).map(String::into_bytes);
+    permit.respond("application/json", move |hub| json(hub).map_err(|e| e.to_string())).await
 }
 
-/// Where the training is, whenever that changes, at most four times a second.
+/// Streams where the training is whenever that changes, at most four times a second.
 async fn live(
-    State(door): Shared,
+    State(admission): Shared,
     headers: HeaderMap,
     uri: Uri,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let hub = door.hub.clone();
-    let ended = door.stream(has_token(&headers, &uri, &hub));
-    let beats = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
+    let hub = admission.hub.clone();
+    let ended = admission.stream(has_token(&headers, &uri, &hub));
+    let events = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
         while !ended.load(Relaxed) {
-            sleep(BEAT).await;
-            // Where a training ended is the last that is told.
-            let ends = hub.ends();
-            let now = serde_json::to_string(&hub.now()).unwrap_or_default();
-            if now != last {
-                ended.fetch_or(ends, Relaxed);
-                let event = Event::default().event("now").data(&now);
-                return Some((Ok(event), (hub, ended, now)));
+            sleep(EVENT_INTERVAL).await;
+            // The last event of a stream has the training's final status.
+            let shuts_down = hub.is_shutting_down();
+            let status = serde_json::to_string(&hub.status()).unwrap_or_default();
+            if status != last {
+                ended.fetch_or(shuts_down, Relaxed);
+                let event = Event::default().event("now").data(&status);
+                return Some((Ok(event), (hub, ended, status)));
             }
-            if ends {
+            if shuts_down {
                 break;
             }
         }
         None
     });
-    Sse::new(beats).keep_alive(KeepAlive::default())
+    Sse::new(events).keep_alive(KeepAlive::default())
 }
 
-async fn act(State(door): Shared, request: Request) -> Response {
-    let hub = &door.hub;
+async fn act(State(admission): Shared, request: Request) -> Response {
+    let hub = &admission.hub;
     if !has_token(request.headers(), request.uri(), hub) {
         return without_token();
     }
-    let (parts, bytes) = match whole(request, &ACT).await {
-        Ok(whole) => whole,
+    let (parts, bytes) = match read_body(request, &ACT).await {
+        Ok(request) => request,
         Err(refusal) => return refusal,
     };
     let act: Act = match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
@@ -249,10 +230,10 @@ async fn act(State(door): Shared, request: Request) -> Response {
     };
     let ended =
         || refused(StatusCode::CONFLICT, "the training has ended: nothing can be done to it");
-    let Some(written) = hub.ask(act) else { return ended() };
-    match beside(move || written.recv_timeout(DONE)).await {
+    let Some(done) = hub.request(act) else { return ended() };
+    match on_own_thread(move || done.recv_timeout(ACT_WAIT)).await {
         Ok(Ok(())) => Json(json!({})).into_response(),
-        // A step takes longer than that: it is done after it, unless the run is killed before.
+        // A longer step is under way: the act comes after it, unless the run is killed before.
         Ok(Err(RecvTimeoutError::Timeout)) => {
             (StatusCode::ACCEPTED, Json(json!({}))).into_response()
         }
@@ -261,43 +242,43 @@ async fn act(State(door): Shared, request: Request) -> Response {
     }
 }
 
-async fn picture(State(door): Shared, request: Request) -> Response {
-    let person = has_token(request.headers(), request.uri(), &door.hub);
-    if !takes_pictures(&door.hub, person) {
+async fn picture(State(admission): Shared, request: Request) -> Response {
+    let is_owner = has_token(request.headers(), request.uri(), &admission.hub);
+    if !takes_pictures(&admission.hub, is_owner) {
         return without_token();
     }
-    let Some(turn) = door.picture(person) else {
+    let Some(permit) = admission.upload(is_owner) else {
         return busy("another picture is being read: try again in a moment");
     };
-    match whole(request, &PICTURE).await {
-        Ok((_, bytes)) => turn.look(move |hub| hub.look_at_own(&bytes)).await,
+    match read_body(request, &PICTURE).await {
+        Ok((_, bytes)) => permit.inspect(move |hub| hub.inspect_picture(&bytes)).await,
         Err(refusal) => refusal,
     }
 }
 
-/// Whether pictures are taken: from the person, and where nobody can act, and so nobody has a
-/// token, from all.
-fn takes_pictures(hub: &Hub, person: bool) -> bool {
-    person || hub.token().is_none()
+/// Whether this client may upload pictures: the owner, and anybody where there is no token, because
+/// the page shows no live training.
+fn takes_pictures(hub: &Hub, is_owner: bool) -> bool {
+    is_owner || hub.token().is_none()
 }
 
 fn without_token() -> Response {
     unread(StatusCode::FORBIDDEN, "only the address with the token may act and hand in pictures")
 }
 
-/// What a body may be.
-struct Limits {
+/// Limits of a request's body, with the reasons of a refusal.
+struct BodyLimits {
     bytes: usize,
     time: Duration,
     too_large: &'static str,
     too_slow: &'static str,
 }
 
-/// A request with the whole of its body, within its limits.
-async fn whole(request: Request, limits: &Limits) -> Result<(Parts, Bytes), Response> {
+/// Reads a request's body within its limits.
+async fn read_body(request: Request, limits: &BodyLimits) -> Result<(Parts, Bytes), Response> {
     let (parts, body) = request.into_parts();
     let too_large = || unread(StatusCode::PAYLOAD_TOO_LARGE, limits.too_large);
-    // What is announced as too large is not waited for.
+    // Refuse a body that announces its excess before reading it.
     if body.size_hint().lower() > limits.bytes as u64 {
         return Err(too_large());
     }
@@ -308,80 +289,6 @@ async fn whole(request: Request, limits: &Limits) -> Result<(Parts, Bytes), Resp
     }
 }
 
-async fn pass(turn: Turn, Query(which): Query<Which>, Query(at): At) -> Response {
-    turn.look(move |hub| hub.look_at_pass(which, at.step())).await
-}
-
-#[derive(Deserialize)]
-struct Neuron {
-    layer: String,
-    unit: usize,
-    picture: Option<u64>,
-    row: Option<u32>,
-}
-
-async fn neuron(turn: Turn, Query(query): Query<Neuron>, Query(at): At) -> Response {
-    let Neuron { layer, unit, picture, row } = query;
-    let which = Which { picture, row, label: None };
-    turn.look(move |hub| hub.look_at_neuron(&layer, unit, which, at.step())).await
-}
-
-#[derive(Deserialize)]
-struct Weight {
-    layer: String,
-    /// Without both, the steepest one.
-    unit: Option<usize>,
-    input: Option<usize>,
-}
-
-async fn slope(
-    turn: Turn,
-    Query(weight): Query<Weight>,
-    Query(which): Query<Which>,
-    Query(at): At,
-) -> Response {
-    let Weight { layer, unit, input } = weight;
-    turn.look(move |hub| hub.look_at_slope(&layer, unit.zip(input), which, at.step())).await
-}
-
-#[derive(Deserialize)]
-struct Moment {
-    /// A step; anything else is now.
-    moment: Option<String>,
-}
-
-impl Moment {
-    fn step(&self) -> Option<u64> {
-        self.moment.as_ref().and_then(|step| step.parse().ok())
-    }
-}
-
-#[derive(Deserialize)]
-struct OfLayer {
-    layer: String,
-}
-
-type Of = Query<OfLayer>;
-type At = Query<Moment>;
-
-async fn features(turn: Turn, Query(of): Of, Query(at): At) -> Response {
-    turn.look(move |hub| hub.look_at_features(&of.layer, at.step())).await
-}
-
-async fn excites(turn: Turn, Query(of): Of, Query(at): At) -> Response {
-    turn.look(move |hub| hub.look_at_excites(&of.layer, at.step())).await
-}
-
-async fn animation(turn: Turn) -> Response {
-    turn.answer("image/gif", Hub::animation).await
-}
-
-/// Answers a look that has no choices.
-async fn asked(turn: Turn, answer: fn(&Hub) -> Answer) -> Response {
-    turn.look(answer).await
-}
-
-/// Answers a look whose only choice is the moment.
-async fn at_moment(turn: Turn, Query(at): At, answer: fn(&Hub, Option<u64>) -> Answer) -> Response {
-    turn.look(move |hub| answer(hub, at.step())).await
+async fn animation(permit: Permit) -> Response {
+    permit.respond("image/gif", Hub::animation).await
 }

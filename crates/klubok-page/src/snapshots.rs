@@ -1,9 +1,9 @@
-//! Earlier moments of a training, so that the slider can go back to them: what it had added to the
-//! first layer, and of some moments the whole network.
+//! Snapshots of a training, for the page's slider: the change of the first layer's weights since
+//! initialisation, and in complete snapshots the whole network.
 //!
-//! The first layer is kept as signed bytes, of at most a million weights a moment: of a larger
-//! layer, of units that are spread evenly over it. A moment is kept at lines of `steps.jsonl` and
-//! of epochs, ever more rarely; of a large network fewer of them are whole.
+//! The change is quantised to signed bytes, at most a million weights a snapshot; a larger layer
+//! keeps evenly spaced units. Candidates are the records of `steps.jsonl` and of epochs, ever more
+//! rarely. Of a large network fewer snapshots are complete.
 
 use std::sync::Arc;
 
@@ -12,200 +12,205 @@ use klubok::inspect::{Layer, ModelView};
 use serde_json::{Value, json};
 
 use super::{
-    answer::{largest, signed_bytes},
-    fixed_sample::Seen,
+    encoding::{max_abs, signed_bytes},
+    fixed_sample::SampleOutputs,
 };
 
-/// Weights that are kept of a moment.
-const WEIGHTS: usize = 1 << 20;
-/// Bytes of whole networks that are kept, besides the one at the start.
-const WHOLE: usize = 256 << 20;
-/// Moments that are kept; past this, the one that is closest to its neighbours is forgotten.
-const MOMENTS: usize = 48;
+/// First-layer weights in a snapshot, at most.
+const MAX_WEIGHTS: usize = 1 << 20;
+/// Bytes of whole networks, the initial one not counted, at most.
+const MAX_NETWORK_BYTES: usize = 256 << 20;
+/// Snapshots in memory, at most. Past this, [`Snapshots::add`] drops the one closest to its
+/// neighbours.
+const MAX_SNAPSHOTS: usize = 48;
 
-/// What training had added, moment by moment.
+/// The snapshots in memory, by step.
 #[derive(Default)]
 pub(super) struct Snapshots {
-    moments: Vec<Moment>,
+    snapshots: Vec<Snapshot>,
 }
 
-/// What is kept of a moment.
-pub(super) struct Moment {
+/// A network at a step.
+pub(super) struct Snapshot {
     step: u64,
-    units: Vec<Added>,
-    /// The whole network, unless there was no room.
+    units: Vec<WeightChange>,
+    /// The whole network, while there is room.
     view: Option<Arc<ModelView>>,
-    /// What it made of a fixed sample, if there was time to look.
-    seen: Option<Arc<Seen>>,
+    /// Its outputs on the fixed sample, if there was time to compute them.
+    outputs: Option<Arc<SampleOutputs>>,
 }
 
-impl Moment {
+impl Snapshot {
     pub(super) fn new(
         step: u64,
         now: &Arc<ModelView>,
         start: &ModelView,
-        seen: Option<Seen>,
+        outputs: Option<SampleOutputs>,
     ) -> Self {
-        let added = |layer: &Layer, unit| {
+        let change = |layer: &Layer, unit| {
             let (now, start) = (now.unit(layer, unit), start.unit(layer, unit));
             let added: Vec<f64> = now.iter().zip(&start).map(|(now, start)| now - start).collect();
             let norm = added.iter().map(|w| w * w).sum::<f64>().sqrt();
-            let scale = largest(&added);
-            Added { unit, bytes: signed_bytes(&added, scale), scale, norm }
+            let scale = max_abs(&added);
+            WeightChange { unit, bytes: signed_bytes(&added, scale), scale, norm }
         };
         let first = now.layers().first();
         let units = first.map_or_else(Vec::new, |layer| {
             let units = now.units(layer);
-            let apart = (units * now.inputs(layer)).div_ceil(WEIGHTS).max(1);
-            (0..units).step_by(apart).map(|unit| added(layer, unit)).collect()
+            let apart = (units * now.inputs(layer)).div_ceil(MAX_WEIGHTS).max(1);
+            (0..units).step_by(apart).map(|unit| change(layer, unit)).collect()
         });
-        Self { step, units, view: Some(now.clone()), seen: seen.map(Arc::new) }
+        Self { step, units, view: Some(now.clone()), outputs: outputs.map(Arc::new) }
     }
 
-    /// Places of the units to which most was added, those first.
-    fn order(&self, many: usize) -> Vec<usize> {
+    /// Returns the indices of the units with the largest change, the largest first.
+    fn most_changed(&self, max_count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.units.len()).collect();
         order.sort_by(|&a, &b| self.units[b].norm.total_cmp(&self.units[a].norm));
-        order.truncate(many);
+        order.truncate(max_count);
         order
     }
 }
 
-/// What was added to a unit.
-struct Added {
+/// The change of a unit's weights since initialisation.
+struct WeightChange {
     unit: usize,
-    /// `W - W₀` as signed bytes, of which 127 stands for `scale`.
+    /// `w - w₀` as signed bytes; 127 stands for `scale`.
     bytes: Vec<u8>,
     scale: f64,
     norm: f64,
 }
 
-impl Added {
+impl WeightChange {
     fn weights(&self) -> Vec<f64> {
         self.bytes.iter().map(|&byte| f64::from(byte as i8) * self.scale / 127.0).collect()
     }
 }
 
-/// The place of the step between two others that are closest to each other, as a share of the later
-/// one. There are at least three, in order.
+/// Returns the index of the inner step whose neighbours are closest to each other, relative to the
+/// later one. Takes at least three steps in order.
 pub(super) fn most_crowded(steps: &[u64]) -> usize {
-    let room = |i: usize| (steps[i + 1] - steps[i - 1]) as f64 / steps[i + 1] as f64;
-    (1..steps.len() - 1).min_by(|&a, &b| room(a).total_cmp(&room(b))).unwrap_or(0)
+    let gap = |i: usize| (steps[i + 1] - steps[i - 1]) as f64 / steps[i + 1] as f64;
+    (1..steps.len() - 1).min_by(|&a, &b| gap(a).total_cmp(&gap(b))).unwrap_or(0)
 }
 
 impl Snapshots {
-    /// Keeps a moment, unless it is kept.
-    pub(super) fn add(&mut self, moment: Moment) {
-        let at = self.moments.partition_point(|other| other.step < moment.step);
-        if self.moments.get(at).is_some_and(|other| other.step == moment.step) {
+    /// Keeps a snapshot, unless there is one of its step.
+    pub(super) fn add(&mut self, snapshot: Snapshot) {
+        let index = self.snapshots.partition_point(|other| other.step < snapshot.step);
+        if self.snapshots.get(index).is_some_and(|other| other.step == snapshot.step) {
             return;
         }
-        self.moments.insert(at, moment);
-        if self.moments.len() > MOMENTS {
-            self.moments.remove(most_crowded(&self.steps()));
+        self.snapshots.insert(index, snapshot);
+        if self.snapshots.len() > MAX_SNAPSHOTS {
+            self.snapshots.remove(most_crowded(&self.steps()));
         }
-        self.thin();
+        self.drop_networks();
     }
 
-    /// Whether the moment of a step is kept.
+    /// Whether there is a snapshot of a step.
     pub(super) fn has(&self, step: u64) -> bool {
-        self.moments.iter().any(|moment| moment.step == step)
+        self.snapshots.iter().any(|snapshot| snapshot.step == step)
     }
 
-    /// Lets go of whole networks where they take too much room: of those that have others close by,
-    /// as a share of the steps so far. The first and the last one stay.
-    fn thin(&mut self) {
+    /// Drops whole networks that take too much room: those closest to their neighbours, relative to
+    /// the step. The first and the last one stay.
+    fn drop_networks(&mut self) {
         let bytes = |view: &Arc<ModelView>| size_of::<f32>() * view.model.network.parameters();
-        let each = self.moments.iter().find_map(|moment| moment.view.as_ref()).map_or(1, bytes);
-        let most = (WHOLE / each.max(1)).max(1);
+        let each = self.snapshots.iter().find_map(|snapshot| snapshot.view.as_ref());
+        let max_count = (MAX_NETWORK_BYTES / each.map_or(1, bytes).max(1)).max(1);
         loop {
-            let wholes: Vec<usize> =
-                (0..self.moments.len()).filter(|&i| self.moments[i].view.is_some()).collect();
-            if wholes.len() <= 1 + most {
+            let complete: Vec<usize> =
+                (0..self.snapshots.len()).filter(|&i| self.snapshots[i].view.is_some()).collect();
+            if complete.len() <= 1 + max_count {
                 return;
             }
-            let steps: Vec<u64> = wholes.iter().map(|&i| self.moments[i].step).collect();
-            self.moments[wholes[most_crowded(&steps)]].view = None;
+            let steps: Vec<u64> = complete.iter().map(|&i| self.snapshots[i].step).collect();
+            self.snapshots[complete[most_crowded(&steps)]].view = None;
         }
     }
 
-    /// The steps of the moments that are kept.
+    /// Returns the steps of all snapshots.
     fn steps(&self) -> Vec<u64> {
-        self.moments.iter().map(|moment| moment.step).collect()
+        self.snapshots.iter().map(|snapshot| snapshot.step).collect()
     }
 
-    /// The step of the last moment; none where nothing was kept yet.
-    pub(super) fn last(&self) -> Option<u64> {
-        self.moments.last().map(|moment| moment.step)
+    /// Returns the step of the last snapshot, if there is one.
+    pub(super) fn last_step(&self) -> Option<u64> {
+        self.snapshots.last().map(|snapshot| snapshot.step)
     }
 
-    /// The last moment that is not after a step, or the last one of all.
-    fn at(&self, step: Option<u64>) -> Option<&Moment> {
-        let after = step.map_or(self.moments.len(), |step| {
-            self.moments.partition_point(|moment| moment.step <= step)
+    /// Returns the last snapshot up to a step; without a step, the last one.
+    fn at(&self, step: Option<u64>) -> Option<&Snapshot> {
+        let after = step.map_or(self.snapshots.len(), |step| {
+            self.snapshots.partition_point(|snapshot| snapshot.step <= step)
         });
-        self.moments.get(after.saturating_sub(1))
+        self.snapshots.get(after.saturating_sub(1))
     }
 
-    /// The whole networks that are kept, by step.
+    /// Returns the networks of the complete snapshots, by step.
     pub(super) fn networks(&self) -> Vec<(u64, Arc<ModelView>)> {
-        let of = |moment: &Moment| Some((moment.step, moment.view.clone()?));
-        self.moments.iter().filter_map(of).collect()
+        let network = |snapshot: &Snapshot| Some((snapshot.step, snapshot.view.clone()?));
+        self.snapshots.iter().filter_map(network).collect()
     }
 
-    /// Their steps.
-    pub(super) fn wholes(&self) -> Vec<u64> {
-        let whole = self.moments.iter().filter(|moment| moment.view.is_some());
-        whole.map(|moment| moment.step).collect()
+    /// Returns the steps of the complete snapshots.
+    pub(super) fn network_steps(&self) -> Vec<u64> {
+        let complete = self.snapshots.iter().filter(|snapshot| snapshot.view.is_some());
+        complete.map(|snapshot| snapshot.step).collect()
     }
 
-    /// The last whole network that is kept and not after a step, and its own step.
-    pub(super) fn whole(&self, step: u64) -> Option<(u64, Arc<ModelView>)> {
-        let mut before = self.moments.iter().rev().filter(|moment| moment.step <= step);
-        before.find_map(|moment| Some((moment.step, moment.view.clone()?)))
+    /// Returns the network of the last complete snapshot up to a step, with its own step.
+    pub(super) fn network(&self, step: u64) -> Option<(u64, Arc<ModelView>)> {
+        let mut before = self.snapshots.iter().rev().filter(|snapshot| snapshot.step <= step);
+        before.find_map(|snapshot| Some((snapshot.step, snapshot.view.clone()?)))
     }
 
-    /// What was seen of the fixed sample, with the steps.
-    pub(super) fn seen(&self) -> Vec<(Arc<Seen>, u64)> {
-        let of = |moment: &Moment| Some((moment.seen.clone()?, moment.step));
-        self.moments.iter().filter_map(of).collect()
+    /// Returns the outputs on the fixed sample, with their steps.
+    pub(super) fn sample_outputs(&self) -> Vec<(Arc<SampleOutputs>, u64)> {
+        let outputs = |snapshot: &Snapshot| Some((snapshot.outputs.clone()?, snapshot.step));
+        self.snapshots.iter().filter_map(outputs).collect()
     }
 
-    /// What was added by every moment to the units to which most was added by now: moment, unit,
-    /// weight.
-    pub(super) fn added(&self, many: usize) -> Vec<Vec<Vec<f64>>> {
-        let order = self.moments.last().map_or_else(Vec::new, |last| last.order(many));
-        let of = |moment: &Moment| order.iter().map(|&at| moment.units[at].weights()).collect();
-        self.moments.iter().map(of).collect()
-    }
-
-    /// The units to which most was added by now, at the moment of a step or at the last one.
-    pub(super) fn told(&self, step: Option<u64>, start: &ModelView, many: usize) -> Value {
-        let moments = self.steps();
-        let (Some(last), Some(shown), Some(layer)) =
-            (self.moments.last(), self.at(step), start.layers().first())
-        else {
-            return json!({ "units": [], "moments": moments });
+    /// Returns the change of the units that have changed most by the last snapshot:
+    /// `[snapshots][units][weights]`.
+    pub(super) fn weight_changes(&self, max_units: usize) -> Vec<Vec<Vec<f64>>> {
+        let order =
+            self.snapshots.last().map_or_else(Vec::new, |last| last.most_changed(max_units));
+        let changes = |snapshot: &Snapshot| {
+            order.iter().map(|&index| snapshot.units[index].weights()).collect()
         };
-        let order = last.order(many);
+        self.snapshots.iter().map(changes).collect()
+    }
+
+    /// Describes the units that have changed most by the last snapshot, as they are in the last
+    /// snapshot up to `step`.
+    pub(super) fn to_json(&self, step: Option<u64>, start: &ModelView, max_units: usize) -> Value {
+        let steps = self.steps();
+        let (Some(last), Some(shown), Some(layer)) =
+            (self.snapshots.last(), self.at(step), start.layers().first())
+        else {
+            return json!({ "units": [], "moments": steps });
+        };
+        let order = last.most_changed(max_units);
         let starts: Vec<Vec<f64>> =
-            order.iter().map(|&at| start.unit(layer, shown.units[at].unit)).collect();
-        let scale_start = starts.iter().fold(0.0f64, |most, w| most.max(largest(w)));
-        // One scale for all moments: a picture that grows darker has learnt more.
-        let scale_added = order.iter().fold(0.0f64, |most, &at| most.max(last.units[at].scale));
-        let unit = |(&at, from): (&usize, &Vec<f64>)| {
-            let added = &shown.units[at];
+            order.iter().map(|&index| start.unit(layer, shown.units[index].unit)).collect();
+        let scale_start = starts.iter().fold(0.0f64, |max, w| max.max(max_abs(w)));
+        // One scale for all snapshots: a darker picture shows a larger change.
+        let scale_added = order.iter().fold(0.0f64, |max, &at| max.max(last.units[at].scale));
+        let unit = |(&index, from): (&usize, &Vec<f64>)| {
+            let change = &shown.units[index];
             json!({
-                "unit": added.unit,
+                "unit": change.unit,
                 "start": STANDARD.encode(signed_bytes(from, scale_start)),
-                "added": STANDARD.encode(signed_bytes(&added.weights(), scale_added)),
-                "norm_added": added.norm,
+                "added": STANDARD.encode(signed_bytes(&change.weights(), scale_added)),
+                "norm_added": change.norm,
             })
         };
         json!({
             "step": shown.step,
             "of": start.units(layer),
-            "moments": moments,
+            "moments": steps,
             "scale_start": scale_start,
             "scale_added": scale_added,
             "units": order.iter().zip(&starts).map(unit).collect::<Vec<_>>(),
@@ -218,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_a_long_training_lies_ever_farther_apart() {
+    fn thinned_steps_lie_ever_farther_apart() {
         let mut steps: Vec<u64> = vec![0];
         for step in 1..=10_000 {
             steps.push(step);

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
             RunDir::latest(Path::new(name)).map_err(|_| error)
         })?,
     };
-    if let Some(address) = klubok_page::served(run.path()) {
+    if let Some(address) = klubok_page::served_address(run.path()) {
         return show(text!("page_at.served", run = run.path().display(), address = address));
     }
     screen.say(text!("page_at.following", run = run.path().display()));

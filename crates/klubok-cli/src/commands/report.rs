@@ -6,7 +6,6 @@ use std::{
 };
 
 use klubok::{bounded, model::write_atomically, train::run_dir::REPORT};
-use klubok_page::Looked;
 use klubok_text::{clean, numbers::duration, text};
 
 use crate::{
@@ -32,19 +31,17 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     let hub = serving::follow(first, screen)?;
     let beside = if runs.len() > 1 {
         let folders: Vec<PathBuf> = runs.iter().map(|run| run.path().to_owned()).collect();
-        Ok(klubok_page::compared(&folders, first.path()))
+        Ok(klubok_page::compare_runs(&folders, first.path()))
     } else {
-        hub.look_at_runs()
+        hub.sibling_runs()
     };
-    let bar = screen.bar(text!("page_at.making"), klubok_page::LOOKS);
-    let looked = |looked: Looked| match looked {
-        Looked::One => {
-            bar.inc(1);
-            bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
-        }
-        Looked::Of(all) => bar.set_length(all),
+    let bar = screen.bar(text!("page_at.making"), 1);
+    let progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
     };
-    let report = klubok_page::report(&hub, beside, &looked)?;
+    let report = klubok_page::report(&hub, beside, &progress)?;
     bar.finish_and_clear();
     let path = args.output.clone().unwrap_or_else(|| first.file(REPORT));
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;

@@ -1,5 +1,5 @@
-//! What a page is of: the run, its settings, its data and its network. It does not change while a
-//! run is shown.
+//! The run that a page shows: its folder, settings, data and network. It does not change while the
+//! page shows it.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -23,40 +23,41 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// What a page is of.
-pub(crate) struct About {
-    pub(super) run: RunDir,
+/// The run that a page shows.
+pub(crate) struct RunDescription {
+    pub(super) dir: RunDir,
     pub(super) config: Config,
     info: RunInfo,
     network: Network,
     pub(super) input: Input,
     pub(super) classes: Vec<String>,
-    /// Samples of each class, in training and in validation.
-    pub(super) train: Vec<u64>,
-    pub(super) val: Vec<u64>,
+    /// Training samples of each class.
+    pub(super) train_classes: Vec<u64>,
+    /// Validation samples of each class.
+    pub(super) val_classes: Vec<u64>,
 }
 
-impl About {
-    /// A run whose data is at hand.
+impl RunDescription {
+    /// Describes a run from its open data.
     pub(super) fn new(run: &RunDir, config: &Config, info: &RunInfo, data: &Dataset) -> Self {
         let inputs = data.rows.fields()[Field::X.0].width;
         Self {
-            run: run.clone(),
+            dir: run.clone(),
             config: config.clone(),
             info: info.clone(),
             network: config.network(inputs, data.classes.len()),
             input: data.input.clone(),
             classes: data.classes.clone(),
-            train: data.class_counts(&data.parts.train),
-            val: data.class_counts(&data.parts.val),
+            train_classes: data.class_counts(&data.parts.train),
+            val_classes: data.class_counts(&data.parts.val),
         }
     }
 
-    /// A run by its files alone: its model and its record of the split.
+    /// Describes a run from its files alone: its model and its record of the split.
     ///
     /// # Errors
-    /// When it has no model yet, or a file is damaged.
-    pub(super) fn of_files(run: &RunDir) -> Result<Self> {
+    /// When the run has no model yet, or a file is damaged.
+    pub(super) fn from_files(run: &RunDir) -> Result<Self> {
         let path = run.file(MODEL);
         if !path.exists() {
             let name = run.path().display();
@@ -68,7 +69,7 @@ impl About {
     fn read(run: &RunDir, model: &Path) -> klubok::Result<Self> {
         let (config, info) = run.settings()?;
         let model = Model::load(model)?;
-        let places: BTreeMap<&String, usize> = model.classes.iter().zip(0..).collect();
+        let indices: BTreeMap<&String, usize> = model.classes.iter().zip(0..).collect();
         let mut counts = [vec![0; model.classes.len()], vec![0; model.classes.len()]];
         for row in read_split(&run.file(SPLIT))? {
             let row = row?;
@@ -77,22 +78,22 @@ impl About {
                 Part::Val => 1,
                 Part::Test => continue,
             };
-            if let Some(class) = places.get(&row.class) {
+            if let Some(class) = indices.get(&row.class) {
                 counts[part][*class] += 1;
             }
         }
-        let [train, val] = counts;
+        let [train_classes, val_classes] = counts;
         let (network, classes) = (model.network, model.classes);
-        let (run, input) = (run.clone(), model.preprocessing.input);
-        Ok(Self { run, config, info, network, input, classes, train, val })
+        let (dir, input) = (run.clone(), model.preprocessing.input);
+        Ok(Self { dir, config, info, network, input, classes, train_classes, val_classes })
     }
 
-    /// What advice starts from.
+    /// Returns the setup that the diagnosis' advice starts from.
     pub(super) fn setup(&self) -> Setup {
-        Setup { config: self.config.clone(), train_classes: self.train.clone() }
+        Setup { config: self.config.clone(), train_classes: self.train_classes.clone() }
     }
 
-    /// The shape of its pictures, if it is of pictures.
+    /// Returns the shape of the input pictures; none for columns.
     pub(super) fn shape(&self) -> Option<Picture> {
         match &self.input {
             Input::Pictures(shape) => Some(*shape),
@@ -100,24 +101,24 @@ impl About {
         }
     }
 
-    /// The folder of the runs beside this one.
-    pub(super) fn runs(&self) -> &Path {
-        self.run.path().parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."))
+    /// Returns the folder that holds this run and its siblings.
+    pub(super) fn runs_folder(&self) -> &Path {
+        self.dir.path().parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."))
     }
 
-    /// What its folder is called.
+    /// Returns the name of the run's folder.
     pub(super) fn name(&self) -> String {
-        let path = self.run.path();
+        let path = self.dir.path();
         path.file_name()
             .map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The answer to `/api/run`.
-    pub(super) fn told(&self, can_act: bool, takes_pictures: bool, live: bool) -> Value {
-        let path = self.run.path().display().to_string();
-        let text = bounded::read_to_string(&self.run.file(CONFIG), bounded::MAX_SETTINGS_BYTES);
+    /// Describes the run for `/api/run`.
+    pub(super) fn to_json(&self, can_act: bool, takes_pictures: bool, live: bool) -> Value {
+        let path = self.dir.path().display().to_string();
+        let text = bounded::read_to_string(&self.dir.file(CONFIG), bounded::MAX_SETTINGS_BYTES);
         let source = shell::quoted(&shell::shown(&self.info.data));
-        let val: u64 = self.val.iter().sum();
+        let val_samples: u64 = self.val_classes.iter().sum();
         json!({
             "name": self.name(),
             "path": path,
@@ -126,17 +127,17 @@ impl About {
             "live": live,
             "config_text": text.unwrap_or_default(),
             "command": format!("klubok train {source} -c {}", shell::quoted(&format!("{path}/config.toml"))),
-            "data": self.data(),
-            "network": self.layers(),
-            "val_samples": val,
-            // A moment within an epoch is measured on so many of them.
-            "step_samples": val.min(STEP_SAMPLE as u64),
-            "chance": chance(&self.val),
+            "data": self.data_json(),
+            "network": self.network_json(),
+            "val_samples": val_samples,
+            // Validation samples of a measurement within an epoch.
+            "step_samples": val_samples.min(STEP_SAMPLE as u64),
+            "chance": chance(&self.val_classes),
             "loss_of_guessing": (self.classes.len() as f64).ln(),
         })
     }
 
-    fn data(&self) -> Value {
+    fn data_json(&self) -> Value {
         let (kind, shape, columns) = match &self.input {
             Input::Pictures(shape) => ("pictures", Some(shape), None),
             Input::Columns(names) => ("columns", None, Some(names)),
@@ -149,12 +150,12 @@ impl About {
             "channels": shape.map(|shape| shape.channels),
             "columns": columns,
             "classes": self.classes,
-            "train": self.train,
-            "val": self.val,
+            "train": self.train_classes,
+            "val": self.val_classes,
         })
     }
 
-    fn layers(&self) -> Value {
+    fn network_json(&self) -> Value {
         let mut inputs = self.network.inputs;
         let mut layers: Vec<Value> = Vec::new();
         for (i, layer) in self.network.hidden.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! What excites a unit most: training pictures, and the picture within their components that would
-//! do it more than they do.
+//! Activation maximisation: the training pictures that activate a unit most, and the picture within
+//! their principal components that maximises its activation.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
@@ -9,52 +9,58 @@ use klubok::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::{Answer, extend, sizes},
-    fixed_sample::spread,
+    encoding::{extend, shape_json},
+    fixed_sample::subsample,
     hub::Hub,
-    neuron::place_of,
+    inspection::InspectionResult,
+    neuron::layer_index,
 };
 
-/// Training pictures among which the most exciting ones are looked for,
-const SAMPLE: usize = 2000;
-/// and from which the components are taken.
-const FOR_COMPONENTS: usize = 300;
-/// Components.
+/// Training pictures in the search for the most activating ones, at most.
+const MAX_SEARCHED: usize = 2000;
+/// Training pictures from which the principal components are computed, at most.
+const MAX_COMPONENT_SAMPLES: usize = 300;
+/// Principal components.
 const COMPONENTS: usize = 100;
-/// Units of a layer that are shown, and pictures of each.
-const UNITS: usize = 6;
+/// Units of a layer in the panel.
+const MAX_UNITS: usize = 6;
+/// Pictures of a unit in the panel.
 const PICTURES: usize = 8;
 
 impl Hub {
-    /// What excites the most telling units of a layer, or the classes.
-    pub(super) fn look_at_excites(&self, layer: &str, moment: Option<u64>) -> Answer {
-        let shape = self.about.shape().ok_or("this network does not look at pictures")?;
+    /// Maximises the activations of the most selective units of a layer, or of the classes.
+    pub(super) fn inspect_activation_maxima(
+        &self,
+        layer: &str,
+        step: Option<u64>,
+    ) -> InspectionResult {
+        let shape = self.run.shape().ok_or("this network does not look at pictures")?;
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.said(&self.expensive, moment, &format!("excites {layer}"), |single| {
-            let view = single.in_f64();
+        self.get_or_compute(&self.expensive, step, &format!("excites {layer}"), |view_f32| {
+            let view = view_f32.in_f64();
             let layers = view.layers();
-            let at = place_of(&view, layer)?;
-            let own = &layers[at];
+            let index = layer_index(&view, layer)?;
+            let own = &layers[index];
             let units = view.units(own);
-            let rows = spread(&data.parts.train, SAMPLE);
-            let values = single.infer(&data.rows, &rows, &[single.layer_output(at)]);
+            let rows = subsample(&data.parts.train, MAX_SEARCHED);
+            let values = view_f32.infer(&data.rows, &rows, &[view_f32.layer_output(index)]);
             let values = values.map_err(|error| error.to_string())?.swap_remove(0);
             let space = self.components()?;
             let within = view.on_components(space);
             let mut chosen = units_by_variance(&values, units);
-            if at + 1 == layers.len() {
-                // Classes are shown in their own order.
+            if index + 1 == layers.len() {
+                // Classes keep their own order.
                 chosen = (0..units).collect();
             }
-            chosen.truncate(UNITS);
+            chosen.truncate(MAX_UNITS);
             let mut pictures = Map::new();
-            let mut told: Vec<Value> = Vec::new();
+            let mut shown: Vec<Value> = Vec::new();
             for unit in chosen {
                 let best = top_samples(&values, units, unit, PICTURES);
-                let exciting = within.maximise(own, unit);
-                // As a picture is stored: a pixel that would be brighter than white is white.
+                let maximum = within.maximise(own, unit);
+                // Stored as a picture: pixels saturate at black and white.
                 let pixels: Vec<u8> =
-                    exciting.stored.iter().map(|x| x.round().clamp(0.0, 255.0) as u8).collect();
+                    maximum.stored.iter().map(|x| x.round().clamp(0.0, 255.0) as u8).collect();
                 for &sample in &best {
                     let row = rows[sample];
                     let pixels = self.stored(&[row])?.into_iter().map(|x| x as u8);
@@ -62,35 +68,36 @@ impl Hub {
                     let class = data.targets[row as usize];
                     pictures.insert(row.to_string(), json!({ "pixels": pixels, "label": class }));
                 }
-                told.push(json!({
+                shown.push(json!({
                     "unit": unit,
                     "pixels": STANDARD.encode(pixels),
-                    "value": exciting.value,
+                    "value": maximum.value,
                     "rows": best.iter().map(|&sample| rows[sample]).collect::<Vec<_>>(),
                     "values": best.iter().map(|s| values[s * units + unit]).collect::<Vec<_>>(),
                 }));
             }
-            let mut answer = sizes(shape);
+            let mut json = shape_json(shape);
             let more = json!({
                 "layer": layer,
                 "of": units,
                 "samples": rows.len(),
                 "components": space.axes.len(),
-                "units": told,
+                "units": shown,
                 "pictures": pictures,
             });
-            extend(&mut answer, more);
-            Ok(Value::Object(answer))
+            extend(&mut json, more);
+            Ok(Value::Object(json))
         })
     }
 
-    /// The components of the training pictures. They do not change while a run is shown.
+    /// Returns the principal components of the training pictures. They stay the same while the hub
+    /// shows a run.
     fn components(&self) -> Result<&Components, String> {
         if let Some(components) = self.components.get() {
             return Ok(components);
         }
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        let pictures = self.stored(&spread(&data.parts.train, FOR_COMPONENTS))?;
+        let pictures = self.stored(&subsample(&data.parts.train, MAX_COMPONENT_SAMPLES))?;
         let width = data.rows.fields()[klubok::rows::Field::X.0].width;
         Ok(self.components.get_or_init(|| Components::of(&pictures, width, COMPONENTS)))
     }

@@ -1,0 +1,156 @@
+//! The inspections of a network. The server makes a route of each, and a report holds their results.
+
+use axum::{
+    extract::Query,
+    http::{Uri, uri::InvalidUri},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{hub::Hub, sample::SampleQuery};
+
+/// What an inspection of a network found, as JSON for a panel, or a sentence why it failed.
+pub(super) type InspectionResult = Result<Value, String>;
+
+/// Parameters of an inspection, from the query of its path.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Parameters {
+    layer: String,
+    unit: Option<usize>,
+    input: Option<usize>,
+    picture: Option<u64>,
+    row: Option<u32>,
+    label: Option<usize>,
+    /// A step; any other text means the current one.
+    moment: Option<String>,
+}
+
+impl Parameters {
+    fn step(&self) -> Option<u64> {
+        self.moment.as_ref().and_then(|step| step.parse().ok())
+    }
+
+    fn sample(&self) -> SampleQuery {
+        SampleQuery { picture: self.picture, row: self.row, label: self.label }
+    }
+}
+
+/// An inspection, with its route.
+pub(super) struct Inspection {
+    pub(super) path: &'static str,
+    pub(super) compute: fn(&Hub, &Parameters) -> InspectionResult,
+    /// Returns the queries whose results a report holds.
+    pub(super) report_queries: fn(&Hub) -> Vec<String>,
+}
+
+impl Inspection {
+    /// Computes the result for a path with its query.
+    pub(super) fn result(&self, hub: &Hub, path: &str) -> InspectionResult {
+        let uri: Uri = path.parse().map_err(|error: InvalidUri| error.to_string())?;
+        let Query(parameters) = Query::try_from_uri(&uri).map_err(|error| error.body_text())?;
+        (self.compute)(hub, &parameters)
+    }
+}
+
+/// All inspections.
+pub(super) const INSPECTIONS: &[Inspection] = &[
+    Inspection {
+        path: "/api/look/pass",
+        compute: |hub, of| hub.inspect_pass(of.sample(), of.step()),
+        report_queries: |hub| [now_and_start(hub), misclassified_samples(hub)].concat(),
+    },
+    Inspection {
+        path: "/api/look/answers",
+        compute: |hub, of| hub.inspect_predictions(of.step()),
+        report_queries: now_and_start,
+    },
+    Inspection {
+        path: "/api/look/map",
+        compute: |hub, of| hub.inspect_decision_map(of.step()),
+        report_queries: now_and_start,
+    },
+    Inspection {
+        path: "/api/look/excites",
+        compute: |hub, of| hub.inspect_activation_maxima(&of.layer, of.step()),
+        // Pictures take room: those of the classes are enough.
+        report_queries: |_| queries(&["?layer=output", "?layer=output&moment=0"]),
+    },
+    Inspection {
+        path: "/api/look/layers",
+        compute: |hub, of| hub.inspect_layers(of.step()),
+        report_queries: now_and_start,
+    },
+    Inspection {
+        path: "/api/look/lesions",
+        compute: |hub, of| hub.inspect_ablation(of.step()),
+        report_queries: now_and_start,
+    },
+    Inspection {
+        path: "/api/look/suspects",
+        compute: |hub, of| hub.inspect_label_errors(of.step()),
+        report_queries: now_and_start,
+    },
+    Inspection {
+        path: "/api/look/terrain",
+        compute: |hub, _| hub.inspect_loss_landscape(),
+        report_queries: |_| queries(&[""]),
+    },
+    Inspection {
+        path: "/api/look/cloud",
+        compute: |hub, of| hub.inspect_projection(of.step()),
+        report_queries: |_| queries(&["?moment=live", "?moment=0"]),
+    },
+    Inspection {
+        path: "/api/look/features",
+        compute: |hub, of| hub.inspect_features(&of.layer, of.step()),
+        report_queries: |_| queries(&["?layer=hidden1&moment=live", "?layer=hidden1&moment=0"]),
+    },
+    Inspection {
+        path: "/api/look/neuron",
+        compute: |hub, of| {
+            let unit = of.unit.ok_or("the layer has no such unit")?;
+            hub.inspect_neuron(&of.layer, unit, of.sample(), of.step())
+        },
+        report_queries: most_changed_unit,
+    },
+    Inspection {
+        path: "/api/look/slope",
+        compute: |hub, of| {
+            let weight = of.unit.zip(of.input);
+            hub.inspect_gradient_check(&of.layer, weight, of.sample(), of.step())
+        },
+        // A person chooses the weight.
+        report_queries: |_| Vec::new(),
+    },
+    Inspection {
+        path: "/api/look/motion",
+        compute: |hub, of| hub.inspect_motion(of.step()),
+        // Takes a live training.
+        report_queries: |_| Vec::new(),
+    },
+];
+
+fn queries(queries: &[&str]) -> Vec<String> {
+    queries.iter().map(|&query| query.to_owned()).collect()
+}
+
+/// Queries of the current and of the initial network.
+fn now_and_start(_: &Hub) -> Vec<String> {
+    queries(&["", "?moment=0"])
+}
+
+/// Queries of the samples in the list of misclassified ones.
+fn misclassified_samples(hub: &Hub) -> Vec<String> {
+    let predictions = hub.inspect_predictions(None).unwrap_or_default();
+    let samples = predictions["mistakes"].as_array().into_iter().flatten();
+    samples.map(|sample| format!("?row={}", sample["row"])).collect()
+}
+
+/// Queries of the first unit in the list of features, now and at the start.
+fn most_changed_unit(hub: &Hub) -> Vec<String> {
+    let features = hub.inspect_features("hidden1", None).unwrap_or_default();
+    let unit = features["units"][0]["unit"].as_u64().unwrap_or(0);
+    let query = format!("?layer=hidden1&unit={unit}");
+    vec![query.clone(), query + "&moment=0"]
+}

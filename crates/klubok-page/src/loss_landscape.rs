@@ -1,0 +1,139 @@
+//! The loss landscape: the training loss on the plane through the initial, the best and the last
+//! weights, and the path of the training on it.
+
+use std::sync::{Arc, TryLockError};
+
+use klubok::{
+    data::Dataset,
+    inspect::{ModelView, landscape::WeightPlane, plane::Plane},
+    nn::loss::log_sum_exp,
+    state::Weights,
+    train::task::Task,
+};
+use serde_json::{Value, json};
+
+use super::{
+    fixed_sample::subsample, hub::Hub, inspection::InspectionResult, lock::lock, logits::to_f64,
+};
+
+/// Columns and rows of the landscape.
+const SIDE: usize = 13;
+/// Training samples of the loss, at most.
+const MAX_SAMPLES: usize = 200;
+
+impl Hub {
+    /// Computes the landscape as known now, in some seconds: the page asks for it only when a
+    /// person wants it.
+    pub(super) fn inspect_loss_landscape(&self) -> InspectionResult {
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let mut kept = match self.loss_landscape.try_lock() {
+            Ok(kept) => kept,
+            Err(TryLockError::Poisoned(kept)) => kept.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Err("the terrain is being measured already".to_owned());
+            }
+        };
+        let step = self.status().step;
+        if let Some((kept_step, json)) = &*kept
+            && *kept_step == step
+        {
+            return Ok(json.clone());
+        }
+        let path = self.training_path(data)?;
+        let best = self.best_step();
+        let json = landscape_json(data, &path, best)?;
+        *kept = Some((step, json.clone()));
+        Ok(json)
+    }
+
+    /// Returns the available networks by step: those of snapshots, the run's model, and the last
+    /// weights.
+    fn training_path(&self, data: &Dataset) -> Result<Vec<(u64, Arc<ModelView>)>, String> {
+        self.keep_snapshots()?;
+        let mut path = lock(&self.snapshots).networks();
+        let best = self.best_step();
+        let mut add = |step, weights: Weights| {
+            if let Err(at) = path.binary_search_by_key(&step, |(step, _)| *step) {
+                let mut view = ModelView::clone(&path[0].1);
+                view.set_weights(weights);
+                path.insert(at, (step, Arc::new(view)));
+            }
+        };
+        if let (Some(best), Ok(model)) = (best, self.load_model()) {
+            add(best, model.weights);
+        }
+        // The last weights of a finished or interrupted training are in its checkpoint.
+        if let Ok(task) = Task::new(&self.run.config, data)
+            && let Ok(Some(last)) = self.run.dir.snapshot(&task.plan)
+        {
+            let (params, running) = (last.state.params, last.state.running);
+            add(last.progress.step, Weights { params, running });
+        }
+        Ok(path)
+    }
+}
+
+/// Computes the loss on the plane and along the path.
+fn landscape_json(
+    data: &Dataset,
+    path: &[(u64, Arc<ModelView>)],
+    best: Option<u64>,
+) -> InspectionResult {
+    let [(_, start), between @ .., (step, last)] = path else {
+        return Err("nothing was trained yet".to_owned());
+    };
+    // The third point of the plane: the best weights, otherwise those nearest to half the steps.
+    // Weights on the line from the first to the last ones span no plane.
+    let mut candidates: Vec<&(u64, Arc<ModelView>)> = between.iter().collect();
+    candidates.sort_by_key(|(at, _)| (Some(*at) != best, at.abs_diff(step / 2)));
+    let (third, plane_of_weights) = candidates
+        .into_iter()
+        .find_map(|(at, third)| {
+            let [start, last, third] = [start, last, third].map(|view| &view.model.weights);
+            Some((at, WeightPlane::through(start, last, third)?))
+        })
+        .ok_or("a plane takes three moments: the start, the last one, and one between them")?;
+    let rows = subsample(&data.parts.train, MAX_SAMPLES);
+    let mut spots: Vec<Value> = Vec::new();
+    let mut points: Vec<f64> = Vec::new();
+    for (step, view) in path {
+        let spot = plane_of_weights.project(&view.model.weights);
+        points.extend(spot.at);
+        spots.push(json!({
+            "step": step,
+            "at": spot.at,
+            "off": spot.distance,
+            "loss": mean_loss(view, data, &rows)?,
+        }));
+    }
+    let plane = Plane::around(&points, SIDE);
+    let mut moved = ModelView::clone(start);
+    let mut losses: Vec<f64> = Vec::new();
+    for at in plane.centres().as_chunks::<2>().0 {
+        moved.set_weights(plane_of_weights.weights_at(at.map(f64::from)));
+        losses.push(mean_loss(&moved, data, &rows)?);
+    }
+    Ok(json!({
+        "step": step,
+        "best": best,
+        "third": third,
+        "samples": rows.len(),
+        "side": SIDE,
+        "low": plane.low,
+        "high": plane.high,
+        "losses": losses,
+        "spots": spots,
+    }))
+}
+
+/// Returns the mean loss of rows; it may be infinite or NaN.
+fn mean_loss(view: &ModelView, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
+    let logits = view.infer(&data.rows, rows, &[view.plan().output]);
+    let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
+    let loss = |(z, &row): (&[f32], &u32)| {
+        let z = to_f64(z);
+        log_sum_exp(&z) - z[data.targets[row as usize] as usize]
+    };
+    let sum: f64 = logits.chunks_exact(data.classes.len()).zip(rows).map(loss).sum();
+    Ok(sum / rows.len().max(1) as f64)
+}

@@ -1,0 +1,84 @@
+//! The network's predictions on the validation set: confusions, calibration, and the most confident
+//! errors.
+
+use klubok::{data::Dataset, evaluation::Evaluation, inspect::ModelView};
+use serde_json::{Value, json};
+
+use super::{fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict};
+
+/// Validation samples, at most: enough for a confidence interval of two percentage points.
+const MAX_SAMPLES: usize = 2000;
+/// Errors in the panel, at most.
+const MAX_ERRORS: usize = 24;
+/// Bins of the reliability diagram.
+const BINS: usize = 10;
+
+impl Hub {
+    /// Evaluates the network on the validation set, or on an evenly spaced subsample of it.
+    pub(super) fn inspect_predictions(&self, step: Option<u64>) -> InspectionResult {
+        self.get_or_compute(&self.frequent, step, "answers", |view| self.predictions(view))
+    }
+
+    fn predictions(&self, view: &ModelView) -> InspectionResult {
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let rows = subsample(&data.parts.val, MAX_SAMPLES);
+        let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
+        let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
+        let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
+        let figures = Evaluation::new(&logits, &targets, &data.classes, view.model.calibration);
+        let mut json = serde_json::to_value(figures).map_err(|error| error.to_string())?;
+        json["calibration"] = reliability(view, &logits, &targets);
+        json["mistakes"] = self.errors(data, view, &rows, &logits)?.into();
+        Ok(json)
+    }
+
+    /// Lists misclassified samples, the most confident first.
+    fn errors(
+        &self,
+        data: &Dataset,
+        view: &ModelView,
+        rows: &[u32],
+        logits: &[f32],
+    ) -> Result<Vec<Value>, String> {
+        let mut errors: Vec<(u32, usize, f64)> = Vec::new();
+        for (&row, z) in rows.iter().zip(logits.chunks_exact(data.classes.len())) {
+            let (predicted, confidence) = predict(z, view.model.calibration);
+            if predicted != data.targets[row as usize] as usize {
+                errors.push((row, predicted, confidence));
+            }
+        }
+        errors.sort_by(|a, b| b.2.total_cmp(&a.2));
+        errors.truncate(MAX_ERRORS);
+        let mut samples = Vec::new();
+        for (row, predicted, confidence) in errors {
+            let mut sample = self.sample_json(&self.stored(&[row])?);
+            sample.insert("row".to_owned(), row.into());
+            sample.insert("name".to_owned(), data.names[row as usize].clone().into());
+            sample.insert("label".to_owned(), data.targets[row as usize].into());
+            sample.insert("said".to_owned(), predicted.into());
+            sample.insert("confidence".to_owned(), confidence.into());
+            samples.push(Value::Object(sample));
+        }
+        Ok(samples)
+    }
+}
+
+/// Computes the reliability diagram: mean confidence and accuracy per bin of confidence.
+fn reliability(view: &ModelView, logits: &[f32], targets: &[u32]) -> Value {
+    let mut bins = [(0usize, 0usize, 0.0); BINS];
+    for (z, &target) in logits.chunks_exact(view.model.classes.len()).zip(targets) {
+        let (predicted, confidence) = predict(z, view.model.calibration);
+        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+        *bin = (bin.0 + 1, bin.1 + usize::from(predicted == target as usize), bin.2 + confidence);
+    }
+    let bin = |(i, &(samples, right, confidence)): (usize, &(usize, usize, f64))| {
+        json!({
+            "from": i as f64 / BINS as f64,
+            "to": (i + 1) as f64 / BINS as f64,
+            "samples": samples,
+            "confidence": (samples > 0).then(|| confidence / samples as f64),
+            "accuracy": (samples > 0).then(|| right as f64 / samples as f64),
+        })
+    };
+    bins.iter().enumerate().map(bin).collect()
+}
