@@ -126,7 +126,7 @@ pub(crate) fn record(
                 test.clone()
             } else {
                 let config = wanted.config(set, rule, 1e-3)?;
-                let test = RangeTest::of(&Lab::new(&config, &data, &*backend)?)?;
+                let test = RangeTest::run(&Lab::new(&config, &data, &*backend)?)?;
                 write(&Line::Test { cell: cell.clone(), test: test.clone() })?;
                 test
             };
@@ -302,7 +302,7 @@ impl Course {
     /// What `diagnose` says of the run.
     fn of_run(&self, config: &Config) -> Diagnosis {
         let within = self.lines.iter().filter(|line| line.epoch.fract() != 0.0);
-        Diagnosis::of_history(&History {
+        Diagnosis::from_history(&History {
             steps: within.map(Row::from).collect(),
             layers: self.lines.clone(),
             val_classes: self.val_classes.clone(),
@@ -314,7 +314,7 @@ impl Course {
 
     /// What `diagnose` says of a table with the losses, as other programs write it.
     fn of_losses(&self) -> Diagnosis {
-        Diagnosis::of_history(&self.table())
+        Diagnosis::from_history(&self.table())
     }
 
     fn table(&self) -> History {

@@ -198,7 +198,7 @@ impl Story {
                 }
                 Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
                 Happened::Verdict(verdict) => {
-                    self.diagnosis.found_before([verdict.clone()]);
+                    self.diagnosis.add_data_verdicts([verdict.clone()]);
                     is_judged_anew = true;
                 }
                 _ => {}
