@@ -11,7 +11,7 @@ use klubok::{
     backend::{DataId, Outputs},
     config::{Config, ConfigBuilder, Machine, Preset},
     data::{Dataset, survey::Survey},
-    diagnose::{before, observer::DiagnosisObserver, setup::Setup},
+    diagnose::{data_quality, observer::DiagnosisObserver, setup::Setup},
     state::State,
     train::{
         control::Control,
@@ -221,7 +221,7 @@ fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
     let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
         .with_classes(&counts(&data.parts.val))
         .with_setup(setup);
-    diagnosis.found_before(before::verdicts(&Survey::of(data)?, config));
+    diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
     let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let control = Control::new();

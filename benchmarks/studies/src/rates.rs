@@ -140,7 +140,7 @@ pub(crate) fn record(
                 test
             } else {
                 let config = request.config(data_set, rule, 1e-3)?;
-                let test = RangeTest::of(&Lab::new(&config, &data, &*backend)?)?;
+                let test = RangeTest::run(&Lab::new(&config, &data, &*backend)?)?;
                 write(&Record::RangeTest { cell: cell.clone(), test: test.clone() })?;
                 test
             };
@@ -319,7 +319,7 @@ impl Training {
     /// The diagnosis by `diagnose` of the run.
     fn diagnosis_of_run(&self, config: &Config) -> Diagnosis {
         let steps = self.metrics.iter().filter(|metrics| metrics.epoch.fract() != 0.0);
-        Diagnosis::of_history(&History {
+        Diagnosis::from_history(&History {
             steps: steps.map(Row::from).collect(),
             layers: self.metrics.clone(),
             val_classes: self.val_classes.clone(),
@@ -331,7 +331,7 @@ impl Training {
 
     /// The diagnosis by `diagnose` of a table with the losses, as other programs write it.
     fn diagnosis_of_losses(&self) -> Diagnosis {
-        Diagnosis::of_history(&self.loss_history())
+        Diagnosis::from_history(&self.loss_history())
     }
 
     fn loss_history(&self) -> History {

@@ -3,8 +3,8 @@
 
 use klubok::{
     check::{
-        Findings, baselines::Baselines, card::Card, labels::Labels, noise::Noise,
-        range_test::RangeTest,
+        Findings, baselines::Baselines, noise_scale::NoiseScale, permutation_test::PermutationTest,
+        range_test::RangeTest, summary::NetworkSummary,
     },
     config::Config,
     data::{
@@ -198,7 +198,7 @@ fn size_words(Sizes { smallest, median, largest, looked_at }: Sizes) -> String {
     )
 }
 
-fn card(card: &Card) -> String {
+fn card(card: &NetworkSummary) -> String {
     let head = [
         words(text!("check.layer")),
         numbers(text!("check.values")),
@@ -212,7 +212,7 @@ fn card(card: &Card) -> String {
     table(&head, &[input].into_iter().chain(layers).chain([all]).collect::<Vec<_>>())
 }
 
-fn times(card: &Card, time: Time, epochs: u64) -> Fact {
+fn times(card: &NetworkSummary, time: Time, epochs: u64) -> Fact {
     let mib = |bytes: f64| thousands((bytes / f64::from(1 << 20)).ceil() as usize);
     let sentence = text!(
         "check.time_is",
@@ -308,14 +308,14 @@ fn baselines_words(baselines: &Baselines) -> String {
     )
 }
 
-fn labels(labels: &Labels, mark: Mark) -> Fact {
-    let figures = [labels.neighbours_agree, labels.neighbours_by_chance, labels.strongest()];
+fn labels(labels: &PermutationTest, mark: Mark) -> Fact {
+    let figures = [labels.neighbours_agree, labels.neighbours_by_chance, labels.largest_z()];
     if !figures.iter().all(|figure| figure.is_finite()) {
         return Fact::new(Mark::Note, text!("check.labels"), text!("check.labels_unknown"));
     }
     let (agree, chance) = (percent(labels.neighbours_agree), percent(labels.neighbours_by_chance));
-    let z = decimal(format_args!("{:.1}", labels.strongest()));
-    if !labels.follow_inputs() && mark == Mark::Good {
+    let z = decimal(format_args!("{:.1}", labels.largest_z()));
+    if !labels.depend_on_inputs() && mark == Mark::Good {
         let unseen = text!("check.labels_unseen", agree = agree, chance = chance, z = z);
         return Fact::new(Mark::Note, text!("check.labels"), unseen);
     }
@@ -323,7 +323,7 @@ fn labels(labels: &Labels, mark: Mark) -> Fact {
     Fact::new(mark, text!("check.labels"), sentence)
 }
 
-fn noise(noise: Option<&Noise>, batch: usize) -> Fact {
+fn noise(noise: Option<&NoiseScale>, batch: usize) -> Fact {
     let label = text!("check.batch_size");
     let Some(noise) = noise else {
         return Fact::new(Mark::Note, label, text!("check.noise_unknown"));

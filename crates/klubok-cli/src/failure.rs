@@ -236,12 +236,14 @@ fn history_hint(error: &HistoryError) -> String {
         HistoryError::Ambiguous { .. } => text!("hint.history_columns"),
         HistoryError::Mixed { .. } => text!("hint.history_steps"),
         HistoryError::Cells { .. } => text!("hint.history_cells"),
-        HistoryError::Unsaid { .. } | HistoryError::Apart { .. } => text!("hint.history_parts"),
+        HistoryError::UnknownPart { .. } | HistoryError::UnknownGroups { .. } => {
+            text!("hint.history_parts")
+        }
         HistoryError::NoTable { .. } => text!("hint.history_table"),
-        HistoryError::NotText { .. } => text!("hint.history_encoding"),
+        HistoryError::NotUtf8 { .. } => text!("hint.history_encoding"),
         HistoryError::Twice { .. }
-        | HistoryError::Again { .. }
-        | HistoryError::Trainings { .. }
+        | HistoryError::RepeatedHeader { .. }
+        | HistoryError::SeveralTrainings { .. }
         | HistoryError::Restarts { .. }
         | HistoryError::Overlap { .. }
         | HistoryError::Several { .. } => text!("hint.one_training"),

@@ -4,7 +4,7 @@ use klubok::{
     backend::Backend,
     config::{Config, Monitor},
     data::{Dataset, survey::Survey},
-    diagnose::{Diagnosis, before, observer::DiagnosisObserver, setup::Setup},
+    diagnose::{Diagnosis, data_quality, observer::DiagnosisObserver, setup::Setup},
     nn::network::Network,
     rows::Field,
     train::{
@@ -77,7 +77,7 @@ impl Training<'_> {
         let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
             .with_classes(&val_classes)
             .with_setup(Setup { config: config.clone(), train_classes });
-        diagnosis.found_before(before::verdicts(&Survey::of(data)?, config));
+        diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
         let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis, &mut progress];
         if let Some(lines) = &mut self.lines {
             lines.of(run.path());

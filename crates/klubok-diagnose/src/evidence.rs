@@ -1,25 +1,26 @@
-//! The figures that a phase or a verdict rests on.
+//! The figures behind a phase or a verdict.
 
 use klubok_train::event::Evidence;
 
-/// Numbers by name; what is no number says nothing and is left out.
+/// Collects numbers by name, finite ones only.
 pub(super) fn evidence(numbers: &[(&str, f64)]) -> Evidence {
     let finite = numbers.iter().filter(|(_, number)| number.is_finite());
     finite.map(|&(name, number)| (name.to_owned(), number)).collect()
 }
 
-/// What a rule finds on a line.
+/// The result of a rule on one record of metrics.
 pub(super) enum Finding {
-    /// It does not hold.
+    /// The rule does not hold: clears its verdict.
     No,
-    /// It may begin here, or go on: what is said is neither said anew nor taken back.
-    Open,
-    /// It holds, and this is what it rests on.
+    /// Undecided: neither raises nor clears the verdict.
+    Undecided,
+    /// The rule holds, on this evidence.
     Holds(Evidence),
 }
 
 impl Finding {
-    pub(super) fn of(evidence: Evidence) -> Self {
+    /// Holds unless the evidence is empty.
+    pub(super) fn from_evidence(evidence: Evidence) -> Self {
         if evidence.is_empty() { Self::No } else { Self::Holds(evidence) }
     }
 }

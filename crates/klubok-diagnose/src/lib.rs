@@ -1,52 +1,51 @@
-//! How the learning goes, read from what training tells or from a history that anybody wrote.
+//! Diagnoses a training, live or from a history that any framework wrote.
 //!
-//! [`history`] reads a history: a run's folder, CSV, JSON or TensorBoard's event files. A
-//! [`tracker::Tracker`] is told it epoch by epoch and can say its phases and verdicts at any
-//! moment; it never looks ahead, so that a finished history and a training under way are judged
-//! alike. [`observer::DiagnosisObserver`] is the tracker as an observer of a training. [`mod@before`] judges the
+//! [`history`] reads a run's folder, CSV, JSON or TensorBoard's event files. A
+//! [`tracker::Tracker`] takes one epoch at a time and reports phases and verdicts at any point. It
+//! never looks ahead, so it gives the same verdicts on a finished history and on a live training.
+//! [`observer::DiagnosisObserver`] attaches the tracker to a training. [`data_quality`] checks the
 //! data alone, before any training.
 
-pub mod before;
-mod blind;
 pub mod check;
+pub mod data_quality;
 mod evidence;
-mod fall;
-mod flat;
 pub mod history;
 mod knee;
-mod labels;
-mod layers;
+mod layer_rules;
 mod meaning;
 pub mod metrics;
-mod naming;
+mod non_finite;
 pub mod observer;
+mod plateau;
 pub mod remedy;
-mod rise;
 pub mod row;
 mod series;
 pub mod setup;
+mod shuffled_labels;
+mod steady_decrease;
 pub mod tracker;
+mod val_loss_increase;
+mod verdict_choice;
 mod verdicts;
 
 use klubok_train::event::{Phase, Verdict, epoch_number};
 use serde::{Serialize, Serializer};
 
-/// What can be said of a training: the answer of `klubok diagnose`.
+/// The phases and verdicts of a training: the output of `klubok diagnose`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosis {
-    /// Its phases, in order; one that did not occur is not among them.
+    /// The phases that occurred, in order.
     pub phases: Vec<Phase>,
-    /// What is wrong, the worst first.
+    /// The verdicts, the most severe first.
     pub verdicts: Vec<Verdict>,
-    /// The epoch with the lowest validation loss, the earlier on ties; none where none was
-    /// validated.
+    /// The epoch with the lowest validation loss, the earlier on ties; none without validation.
     #[serde(serialize_with = "epoch_if_any")]
     pub best_epoch: Option<f64>,
 }
 
 impl Diagnosis {
-    /// Of what a tracker was told. Some verdicts can only be said of a training that has ended.
-    pub fn of(tracker: &tracker::Tracker, ended: bool) -> Self {
+    /// Reads the tracker's current state. Some verdicts need a training that has ended.
+    pub fn from_tracker(tracker: &tracker::Tracker, ended: bool) -> Self {
         Self {
             phases: tracker.phases(),
             verdicts: tracker.verdicts(ended),
@@ -54,9 +53,9 @@ impl Diagnosis {
         }
     }
 
-    /// Of a whole history.
-    pub fn of_history(history: &history::History) -> Self {
-        Self::of(&tracker::Tracker::of(history), history.ended)
+    /// Diagnoses a whole history.
+    pub fn from_history(history: &history::History) -> Self {
+        Self::from_tracker(&tracker::Tracker::from_history(history), history.ended)
     }
 }
 

@@ -1,15 +1,15 @@
-//! What a verdict means, how bad it is, and which publication its rule rests on.
+//! The severity, meaning and source of each verdict.
 
 use klubok_train::event::{Evidence, Remedy, Severity, Verdict, VerdictName};
 
-/// A verdict with everything that follows from its name.
+/// Builds a verdict: severity, meaning and source follow from its name.
 pub(super) fn verdict(
     name: VerdictName,
     since: f64,
     evidence: Evidence,
     remedy: Remedy,
 ) -> Verdict {
-    let (severity, meaning) = about(name);
+    let (severity, meaning) = severity_and_meaning(name);
     let (meaning, source) = (meaning.to_owned(), source(name).to_owned());
     let (try_, changes, more_samples) = (String::new(), Vec::new(), false);
     let mut verdict =
@@ -18,8 +18,8 @@ pub(super) fn verdict(
     verdict
 }
 
-/// How bad it is, and what it means.
-fn about(name: VerdictName) -> (Severity, &'static str) {
+/// Severity and meaning of a verdict.
+fn severity_and_meaning(name: VerdictName) -> (Severity, &'static str) {
     match name {
         VerdictName::Diverging => (
             Severity::Error,
@@ -120,8 +120,7 @@ fn about(name: VerdictName) -> (Severity, &'static str) {
     }
 }
 
-/// The publication that a rule rests on. Where one gives a threshold, the constant of the rule says
-/// so.
+/// The publication behind a rule. A threshold from a publication is cited at its constant.
 fn source(name: VerdictName) -> &'static str {
     match name {
         VerdictName::Diverging

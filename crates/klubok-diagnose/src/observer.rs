@@ -1,4 +1,4 @@
-//! The tracker as an observer of a training: it answers with what it notices.
+//! Attaches the tracker to a training as an observer.
 
 use klubok_train::{
     Result,
@@ -7,7 +7,7 @@ use klubok_train::{
 
 use super::{Diagnosis, row::Row, setup::Setup, tracker::Tracker};
 
-/// Watches a training and notices when a phase begins and when a verdict appears.
+/// Observes a training and reports each new phase and verdict.
 #[derive(Debug)]
 pub struct DiagnosisObserver {
     tracker: Tracker,
@@ -18,7 +18,7 @@ pub struct DiagnosisObserver {
 }
 
 impl DiagnosisObserver {
-    /// A watch over a training that is validated on so many samples.
+    /// Observes a training with this number of validation samples.
     pub fn new(val_samples: u64) -> Self {
         Self {
             tracker: Tracker::new(Some(val_samples)),
@@ -29,34 +29,34 @@ impl DiagnosisObserver {
         }
     }
 
-    /// Knows how many validation samples each class has, and so what guessing gives.
+    /// Sets the validation samples of each class, from which chance level follows.
     #[must_use]
     pub fn with_classes(mut self, classes: &[u64]) -> Self {
         self.tracker = self.tracker.with_classes(classes);
         self
     }
 
-    /// Knows what the training was set up with: advice starts from there.
+    /// Sets the setup of the training, from which advice starts.
     #[must_use]
     pub fn with_setup(mut self, setup: Setup) -> Self {
         self.tracker = self.tracker.with_setup(setup);
         self
     }
 
-    /// Is told verdicts that were found before training: those on the data, which it notices at the
-    /// next epoch. See [`Tracker::found_before`].
-    pub fn found_before(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
-        self.tracker.found_before(verdicts);
+    /// Adds verdicts on the data from before the training, and reports them at the next epoch. See
+    /// [`Tracker::add_data_verdicts`].
+    pub fn add_data_verdicts(&mut self, verdicts: impl IntoIterator<Item = Verdict>) {
+        self.tracker.add_data_verdicts(verdicts);
     }
 
     /// Phases and verdicts up to now.
     pub fn diagnosis(&self) -> Diagnosis {
-        Diagnosis::of(&self.tracker, self.ended)
+        Diagnosis::from_tracker(&self.tracker, self.ended)
     }
 
     fn step(&mut self, metrics: &Metrics) {
         self.tracker.step(&Row::from(metrics));
-        // At the end of an epoch its own line says what the layers did in all of it.
+        // At the end of an epoch its own record has the layers' figures for all of it.
         if metrics.epoch.fract() != 0.0 {
             self.tracker.layers(metrics);
         }
@@ -67,9 +67,9 @@ impl DiagnosisObserver {
         self.tracker.layers(metrics);
     }
 
-    /// Compares what can be said now with what was said last. A verdict that was taken back may
-    /// appear again.
-    fn look(&mut self) {
+    /// Reports what is new in the diagnosis since the last call. A withdrawn verdict is reported
+    /// again when it comes back.
+    fn report_changes(&mut self) {
         let Diagnosis { mut phases, verdicts, .. } = self.diagnosis();
         let phase = phases.pop();
         let name = phase.as_ref().map(|phase| phase.name);
@@ -95,9 +95,9 @@ impl Observer for DiagnosisObserver {
                     }
                     self.epoch(epoch);
                 }
-                // Once for all of them: what was said before the last of them is not said again.
+                // Marks what holds after the last of them as reported.
                 if !epochs.is_empty() {
-                    self.look();
+                    self.report_changes();
                 }
                 steps.for_each(|step| self.step(step));
                 // The log has these already.
@@ -106,16 +106,16 @@ impl Observer for DiagnosisObserver {
             Event::Step(metrics) => self.step(metrics),
             Event::Epoch { metrics, .. } => {
                 self.epoch(metrics);
-                self.look();
+                self.report_changes();
             }
-            // Whoever goes on after an interruption looks again at the end of the epoch.
+            // After an interruption the resumed run reports at the end of the epoch.
             Event::Stopping { stopped: Stopped::Interrupted, .. } => {}
             Event::Stopping { stopped, epoch, .. } => {
                 if *stopped == Stopped::Diverged {
                     self.tracker.diverged(*epoch);
                 }
                 self.ended = true;
-                self.look();
+                self.report_changes();
             }
             _ => {}
         }

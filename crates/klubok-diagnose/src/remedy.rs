@@ -1,8 +1,7 @@
-//! What to try against what is wrong: settings, and the values to give them.
+//! Remedies for verdicts: settings and their new values.
 //!
-//! Each verdict has a ladder of remedies, the best first. Where the settings of the training are
-//! known, the first remedy counts that changes them and that they allow; where none does, none is
-//! advised.
+//! Each verdict has a list of remedies, the best first. If the settings of the training are known,
+//! the advice is the first remedy that changes them and that they allow, or none.
 
 use klubok_train::{
     config::{Change, Config, Optimizer, TrainConfig},
@@ -11,12 +10,12 @@ use klubok_train::{
 
 use super::{row::Row, setup::Setup, tracker::Tracker};
 
-/// Where the learning rate is not known.
+/// Learning rate to advise where the current one is unknown.
 const SMALL_RATE: f64 = 1e-4;
-/// Training samples of the smallest class below which more of them help more than any setting.
-const FEW: u64 = 500;
-/// What keeps a network from learning, the cause before its effect: large steps silence units, and
-/// silent or saturated units let no gradient through.
+/// With fewer training samples in the smallest class, more samples help more than any setting.
+const FEW_SAMPLES: u64 = 500;
+/// Verdicts on a network that does not learn, causes before effects: large steps silence units, and
+/// silent or saturated units pass no gradient.
 const CAUSES: [VerdictName; 8] = [
     VerdictName::LearningRateTooHigh,
     VerdictName::LearningRateKillsNetwork,
@@ -28,8 +27,8 @@ const CAUSES: [VerdictName; 8] = [
     VerdictName::PredictionsIgnoreInput,
 ];
 
-/// Settings that are changed together.
-type Rung = Vec<Change>;
+/// Settings to change together.
+type Changes = Vec<Change>;
 
 impl Tracker {
     fn highest_rate(&self) -> Option<f64> {
@@ -43,14 +42,14 @@ impl Tracker {
         last.zip(self.highest_rate()).is_some_and(|(last, highest)| last < 0.5 * highest)
     }
 
-    /// What to try.
+    /// The remedy for a verdict.
     pub(super) fn remedy(&self, name: VerdictName) -> Remedy {
-        let ladder = self.ladder(name);
+        let candidates = self.candidates(name);
         let Some(Setup { config, train_classes }) = &self.setup else {
-            return ladder.into_iter().next().unwrap_or_default().into();
+            return candidates.into_iter().next().unwrap_or_default().into();
         };
-        let changes = ladder.into_iter().find_map(|rung| changing(config, rung));
-        let few = train_classes.iter().min().is_some_and(|&samples| samples < FEW);
+        let changes = candidates.into_iter().find_map(|changes| effective(config, changes));
+        let few = train_classes.iter().min().is_some_and(|&samples| samples < FEW_SAMPLES);
         let memorises = [
             VerdictName::OverFitting,
             VerdictName::OverConfidence,
@@ -61,17 +60,18 @@ impl Tracker {
         Remedy { changes: changes.unwrap_or_default(), more_samples }
     }
 
-    fn ladder(&self, name: VerdictName) -> Vec<Rung> {
+    /// The remedies for a verdict, the best first.
+    fn candidates(&self, name: VerdictName) -> Vec<Changes> {
         let config = self.setup.as_ref().map(|setup| &setup.config);
         let rate = |factor: f64| vec![self.rate(factor)];
         let one = |key, value: &str| vec![Change::new(key, value)];
         let batch_norm = || one("model.batch_norm", "true");
-        // Far above what its update rule usually takes, the rate is the first suspect.
+        // A rate far above the usual one for its optimizer is the first suspect.
         let fast = config
             .is_some_and(|config| config.train.learning_rate >= 10.0 * usual_rate(&config.train));
         let slow =
             config.is_some_and(|config| config.train.learning_rate < usual_rate(&config.train));
-        let slow_first = |rest: Vec<Rung>| match (fast, slow) {
+        let slow_first = |rest: Vec<Changes>| match (fast, slow) {
             (true, _) => [vec![rate(0.1)], rest].concat(),
             (false, true) => rest,
             (false, false) => [rest, vec![rate(0.1)]].concat(),
@@ -79,14 +79,14 @@ impl Tracker {
         match name {
             VerdictName::Diverging | VerdictName::ExplodingGradients => {
                 let clip = one("train.clip_norm", "1");
-                // Where the settings are known both are brought to where they do no harm.
+                // With known settings, change both to harmless values.
                 if config.is_some() { vec![[clip, rate(0.1)].concat()] } else { vec![clip] }
             }
             VerdictName::LearningRateTooHigh | VerdictName::LearningRateKillsNetwork => {
                 vec![rate(0.1)]
             }
             VerdictName::LearningRateTooLow => {
-                vec![rate(self.layers.rate_factor_of_crept().unwrap_or(1.0).max(10.0))]
+                vec![rate(self.layers.rate_factor_if_barely_moved().unwrap_or(1.0).max(10.0))]
             }
             VerdictName::UpdateRatio => vec![rate(self.layers.rate_factor())],
             VerdictName::OscillatingLoss => vec![rate(0.3)],
@@ -105,7 +105,7 @@ impl Tracker {
                 if self.layers.weights_collapsed() =>
             {
                 let penalties = ["l1", "l2", "weight_decay"];
-                vec![penalties.map(|of| Change::new(&format!("regularization.{of}"), 0)).into()]
+                vec![penalties.map(|key| Change::new(&format!("regularization.{key}"), 0)).into()]
             }
             VerdictName::DeadUnits => slow_first(vec![one("model.activation", "leaky_relu")]),
             VerdictName::SaturatedUnits | VerdictName::PredictionsIgnoreInput => {
@@ -117,15 +117,15 @@ impl Tracker {
             VerdictName::VanishingGradients => {
                 slow_first(vec![batch_norm(), one("model.init", "he")])
             }
-            // What is too sure of itself is mended by the model's temperature already, or where
-            // that is not known by smoothed labels; the cause is the same.
+            // Temperature scaling, or label smoothing where the settings are unknown, fixes
+            // over-confident predictions; the cause is the same as for overfitting.
             VerdictName::OverConfidence if config.is_none() => {
                 vec![one("regularization.label_smoothing", "0.1")]
             }
             VerdictName::OverFitting | VerdictName::OverConfidence => against_memorising(config),
-            VerdictName::UnderFitting => self.against_under_fitting(),
-            VerdictName::SlowConvergence => vec![self.longer()],
-            // No setting mends labels or a sample; what is found before training brings its own
+            VerdictName::UnderFitting => self.against_underfitting(),
+            VerdictName::SlowConvergence => vec![self.more_epochs()],
+            // No setting fixes labels or a sample. Verdicts from before training have their own
             // advice.
             VerdictName::LabelsLookShuffled
             | VerdictName::LossNotANumber
@@ -139,9 +139,9 @@ impl Tracker {
         }
     }
 
-    /// The learning rate times this. What is far above its usual value is brought there at once;
-    /// what is below is not brought above it by more than a factor of ten, because steps grow
-    /// faster than the rate where the gradient grows with what was learnt.
+    /// Multiplies the learning rate by `factor`. A rate far above its usual value moves there at
+    /// once. A lower rate exceeds the usual value by a factor of ten at most: gradients grow as the
+    /// network learns, so steps grow faster than the rate.
     fn rate(&self, factor: f64) -> Change {
         let train = self.setup.as_ref().map(|setup| &setup.config.train);
         let now = train.map(|train| train.learning_rate).or(self.highest_rate());
@@ -155,79 +155,80 @@ impl Tracker {
         Change::new("train.learning_rate", two_digits(next))
     }
 
-    fn longer(&self) -> Rung {
+    fn more_epochs(&self) -> Changes {
         let config = self.setup.as_ref().map(|setup| &setup.config);
         let now = config.map_or(self.last.round(), |config| config.train.epochs as f64);
         vec![Change::new("train.epochs", (2.0 * now).clamp(2.0, 1e9))]
     }
 
-    /// A rate far below what its update rule usually takes is the first suspect, then what keeps
-    /// the network from learning by heart, then its size.
-    fn against_under_fitting(&self) -> Vec<Rung> {
+    /// Suspects a rate far below the usual one for its optimizer first, then regularisation, then
+    /// the size of the network.
+    fn against_underfitting(&self) -> Vec<Changes> {
         let hidden = |units: &str| vec![Change::new("model.hidden", units)];
         let Some(Setup { config, .. }) = &self.setup else {
-            return vec![hidden(LARGE)];
+            return vec![hidden(LARGE_NETWORK)];
         };
         let slow = config.train.learning_rate <= 0.1 * usual_rate(&config.train);
-        let held = (0..config.model.hidden.len()).any(|i| config.model.dropout.get(i) >= 0.5);
+        let strong_dropout =
+            (0..config.model.hidden.len()).any(|i| config.model.dropout.get(i) >= 0.5);
         let twice = config.model.hidden.iter().map(|units| (2 * units).to_string());
         let larger = match config.model.hidden.iter().max() {
             Some(&widest) if widest >= 1024 => twice.collect::<Vec<_>>().join(","),
-            _ => LARGE.to_owned(),
+            _ => LARGE_NETWORK.to_owned(),
         };
-        let rungs = [
+        let candidates = [
             slow.then(|| vec![self.rate(10.0)]),
-            held.then(|| vec![Change::new("model.dropout", 0.2)]),
+            strong_dropout.then(|| vec![Change::new("model.dropout", 0.2)]),
             Some(hidden(&larger)),
-            Some(self.longer()),
+            Some(self.more_epochs()),
         ];
-        rungs.into_iter().flatten().collect()
+        candidates.into_iter().flatten().collect()
     }
 }
 
-/// Hidden layers of a network that is larger than most.
-const LARGE: &str = "1024,512,256";
+/// Hidden layers of a large network.
+const LARGE_NETWORK: &str = "1024,512,256";
 
-/// What an update rule usually takes: the default, which for plain descent counts on a momentum of
-/// 0.9 that makes steps ten times as long.
+/// The usual learning rate of an optimizer: its default. The default for SGD assumes a momentum of
+/// 0.9, which makes steps ten times as long.
 fn usual_rate(train: &TrainConfig) -> f64 {
     if train.optimizer == Optimizer::Sgd { 0.1 * (1.0 - train.momentum).max(0.01) } else { 0.001 }
 }
 
-/// What keeps a network from memorising, if it is not there already or not as strong.
-fn against_memorising(config: Option<&Config>) -> Vec<Rung> {
+/// Regularisation that the settings do not have yet, or have weaker.
+fn against_memorising(config: Option<&Config>) -> Vec<Changes> {
     let dropout = |share: f64| vec![Change::new("model.dropout", share)];
     let Some(config) = config else { return vec![dropout(0.3)] };
-    let dropped = (0..config.model.hidden.len()).map(|i| config.model.dropout.get(i));
-    let dropped = dropped.fold(0.0, f64::max);
+    let rates = (0..config.model.hidden.len()).map(|i| config.model.dropout.get(i));
+    let highest = rates.fold(0.0, f64::max);
     let decay = config.regularization.weight_decay;
     let stronger = if decay > 0.0 { 3.0 * decay } else { 0.05 };
     let half = config.model.hidden.iter().map(|units| units.div_ceil(2).to_string());
     let half = half.collect::<Vec<_>>().join(",");
-    let rungs = [
-        (dropped < 0.3).then(|| dropout(0.3)),
+    let candidates = [
+        (highest < 0.3).then(|| dropout(0.3)),
         (decay < 0.05).then(|| vec![Change::new("regularization.weight_decay", 0.05)]),
-        (dropped < 0.5).then(|| dropout(0.5)),
+        (highest < 0.5).then(|| dropout(0.5)),
         (stronger <= 1.0)
             .then(|| vec![Change::new("regularization.weight_decay", two_digits(stronger))]),
         (half != "1").then(|| vec![Change::new("model.hidden", half)]),
     ];
-    rungs.into_iter().flatten().collect()
+    candidates.into_iter().flatten().collect()
 }
 
-/// Those of these changes that change something, if the settings allow them.
-fn changing(config: &Config, rung: Rung) -> Option<Rung> {
-    let next = config.with(&rung).ok()?;
+/// Keeps the changes that have an effect; none if there are none or the settings do not allow them.
+fn effective(config: &Config, changes: Changes) -> Option<Changes> {
+    let next = config.with(&changes).ok()?;
     let differs = |change: &Change| {
         let key = klubok_train::config::find(&change.key);
         key.is_some_and(|key| config.written(key) != next.written(key))
     };
-    let changes: Rung = rung.into_iter().filter(differs).collect();
+    let changes: Changes = changes.into_iter().filter(differs).collect();
     (!changes.is_empty()).then_some(changes)
 }
 
-/// A larger network helps none that is kept from learning, and nothing but normalising helps one
-/// whose inputs have a wrong scale: effects are cured with their cause.
+/// Gives each effect the remedy of its cause. A larger network does not help if something keeps the
+/// network from learning, and only normalisation helps if the inputs have a wrong scale.
 pub(super) fn advise_by_cause(verdicts: &mut [Verdict]) {
     let remedy = |name: VerdictName| {
         let verdict = verdicts.iter().find(|verdict| verdict.name == name)?;
@@ -249,8 +250,8 @@ pub(super) fn advise_by_cause(verdicts: &mut [Verdict]) {
     }
 }
 
-/// A run has one learning rate: where verdicts advise several, that of the first counts, which is
-/// the worst of them.
+/// Gives all verdicts the learning rate of the first, which is the most severe: a run has one
+/// learning rate.
 pub(super) fn advise_one_rate(verdicts: &mut [Verdict]) {
     let is_rate = |change: &&Change| change.key == "train.learning_rate";
     let Some(rate) = verdicts.iter().flat_map(|v| &v.changes).find(is_rate).cloned() else {
@@ -264,14 +265,14 @@ pub(super) fn advise_one_rate(verdicts: &mut [Verdict]) {
     }
 }
 
-/// `0.0003`: a number with two digits that count.
+/// Rounds to two significant digits: `0.0003`.
 fn two_digits(number: f64) -> f64 {
     let scale = 10f64.powi(1 - number.log10().floor() as i32);
     if !scale.is_finite() || scale == 0.0 {
         return number;
     }
     let rounded = (number * scale).round() / scale;
-    // Division by a power of ten may leave a tail of digits: this form has none.
+    // The division may leave a tail of digits, which this format drops.
     format!("{rounded:.1e}").parse().unwrap_or(rounded)
 }
 
@@ -289,42 +290,44 @@ mod tests {
     }
 
     #[test]
-    fn under_fitting_is_cured_with_its_cause_and_else_with_more_units() {
-        let of = |name| Tracker::new(None).verdict(name, 1.0, Evidence::new());
-        let mut alone = [of(VerdictName::UnderFitting)];
+    fn underfitting_gets_the_remedy_of_its_cause_or_more_units() {
+        let verdict = |name| Tracker::new(None).verdict(name, 1.0, Evidence::new());
+        let mut alone = [verdict(VerdictName::UnderFitting)];
         advise_by_cause(&mut alone);
         assert_eq!(alone[0].try_, "--set model.hidden=1024,512,256");
         let names = [VerdictName::UnderFitting, VerdictName::DeadUnits, VerdictName::UpdateRatio];
-        let mut verdicts = names.map(of);
+        let mut verdicts = names.map(verdict);
         advise_by_cause(&mut verdicts);
         assert_eq!(verdicts[0].try_, verdicts[2].try_);
         assert_eq!(verdicts[1].try_, "--set model.activation=leaky_relu");
     }
 
     #[test]
-    fn one_learning_rate_is_advised_that_of_the_worst_verdict() {
-        let of = |name, value| {
+    fn all_verdicts_advise_the_learning_rate_of_the_most_severe() {
+        let verdict = |name, value| {
             let mut verdict = Tracker::new(None).verdict(name, 1.0, Evidence::new());
             verdict.advise(vec![Change::new("train.learning_rate", value)].into());
             verdict
         };
-        let mut verdicts =
-            [of(VerdictName::LearningRateTooHigh, 0.001), of(VerdictName::OscillatingLoss, 0.9)];
+        let mut verdicts = [
+            verdict(VerdictName::LearningRateTooHigh, 0.001),
+            verdict(VerdictName::OscillatingLoss, 0.9),
+        ];
         advise_one_rate(&mut verdicts);
         assert_eq!(verdicts[1].try_, "--set train.learning_rate=0.001");
         assert_eq!(verdicts[0].changes, verdicts[1].changes);
     }
 
-    /// A tracker of a training with these settings over a preset.
+    /// A tracker of a training with a preset and changed settings.
     fn set_up(preset: Preset, sets: &[&str], train: u64) -> Tracker {
-        let mut layers = ConfigBuilder::new(preset, DataKind::Pictures);
-        sets.iter().for_each(|set| layers.assign(set).unwrap());
-        let config = layers.resolve(&Machine::plain(1)).unwrap().config;
+        let mut builder = ConfigBuilder::new(preset, DataKind::Pictures);
+        sets.iter().for_each(|set| builder.assign(set).unwrap());
+        let config = builder.resolve(&Machine::plain(1)).unwrap().config;
         Tracker::new(None).with_setup(Setup { config, train_classes: vec![train, train] })
     }
 
     #[test]
-    fn advice_changes_the_settings_however_often_it_is_followed() {
+    fn advice_always_changes_the_settings_or_ends() {
         let sets: [&[&str]; 7] = [
             &[],
             &["train.optimizer=sgd", "train.learning_rate=10"],
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_already_is_not_advised() {
+    fn does_not_advise_current_settings() {
         let over = VerdictName::OverFitting;
         assert_eq!(advice(&set_up(Preset::Plain, &[], 900), over), "--set model.dropout=0.3");
         let balanced = set_up(Preset::Balanced, &[], 900);
@@ -365,26 +368,26 @@ mod tests {
     }
 
     #[test]
-    fn few_samples_are_the_first_thing_to_change_against_memorising() {
+    fn advises_more_samples_against_memorising_few() {
         let more = |samples, name| set_up(Preset::Balanced, &[], samples).remedy(name).more_samples;
         assert!(more(120, VerdictName::OverFitting) && !more(500, VerdictName::OverFitting));
         assert!(!more(120, VerdictName::UnderFitting));
     }
 
     #[test]
-    fn a_rate_far_from_the_usual_is_brought_there() {
+    fn moves_a_learning_rate_towards_the_usual_one() {
         let rate = |set: &[&str], name| advice(&set_up(Preset::Plain, set, 900), name);
         let sgd = ["train.optimizer=sgd", "train.learning_rate=10"];
         let usual = "--set train.learning_rate=0.01";
         assert_eq!(rate(&sgd, VerdictName::LearningRateTooHigh), usual);
         let low = ["train.learning_rate=1e-5"];
         assert_eq!(rate(&low, VerdictName::LearningRateTooLow), "--set train.learning_rate=0.0001");
-        // Below its usual rate a network is not too small for the data.
+        // At a rate below the usual one, the network need not be too small.
         assert_eq!(rate(&low, VerdictName::UnderFitting), "--set train.learning_rate=0.0001");
     }
 
     #[test]
-    fn rates_are_short() {
+    fn rounds_to_two_digits() {
         assert_eq!(format!("{}", two_digits(0.003 * 0.1)), "0.0003");
         assert_eq!(format!("{}", two_digits(0.01 * 0.3)), "0.003");
         assert_eq!(format!("{}", two_digits(12.345)), "12");

@@ -1,32 +1,31 @@
-//! What is known of an epoch, whoever trained.
+//! The figures of one epoch, from any framework.
 
 use klubok_train::event::Metrics;
 
-/// Steps before which little can be said: running statistics that move by a tenth have then
-/// followed to a twentieth, 0.9^29.
-pub(super) const FOLLOW: u64 = 29;
+/// Steps that rules wait for before they decide anything. The first value then weighs less than a
+/// twentieth, 0.9^29, in running statistics that move by a tenth a step.
+pub(super) const MIN_STEPS: u64 = 29;
 
-/// Figures of an epoch, or of a moment within one. Losses may be no numbers (NaN): training
-/// diverged.
+/// Figures of an epoch, or of a step within one. A loss may be NaN: training diverged.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Row {
     /// Epochs done.
     pub epoch: f64,
     /// True before any update.
     pub untrained: bool,
-    /// Updates done, where that is known.
+    /// Updates done, where known.
     pub step: Option<u64>,
-    /// Training loss; in evaluation mode where that is known.
+    /// Training loss; in evaluation mode where known.
     pub train_loss: Option<f64>,
-    /// Mean training loss of the batches, in training mode, where that is known.
+    /// Mean training loss of the batches, in training mode, where known.
     pub batch_loss: Option<f64>,
     /// Validation loss.
     pub val_loss: Option<f64>,
-    /// The same after the best temperature, where that is known.
+    /// Validation loss after temperature scaling, where known.
     pub val_loss_calibrated: Option<f64>,
-    /// Share of right answers in training, 0 to 1.
+    /// Training accuracy, 0 to 1.
     pub train_accuracy: Option<f64>,
-    /// Share of right answers on the validation part, 0 to 1.
+    /// Validation accuracy, 0 to 1.
     pub val_accuracy: Option<f64>,
     /// Norm of the gradient.
     pub grad_norm: Option<f64>,

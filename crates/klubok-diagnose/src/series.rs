@@ -1,6 +1,6 @@
-//! What can be said of a noisy series of numbers.
+//! Statistics of noisy series: smoothing, jitter, median, slope.
 
-/// Means over `2 half + 1` neighbours, over fewer and as many on both sides towards the ends.
+/// Centred moving average over `2 half + 1` values; the window shrinks symmetrically at the ends.
 pub(super) fn smooth(values: &[f64], half: usize) -> Vec<f64> {
     let mut sums = Vec::with_capacity(values.len() + 1);
     let mut sum = 0.0;
@@ -16,36 +16,37 @@ pub(super) fn smooth(values: &[f64], half: usize) -> Vec<f64> {
     (0..values.len()).map(mean).collect()
 }
 
-/// Standard deviation of the jitter about a smooth course, from second differences of the last 22
-/// values, those that are known.
+/// Standard deviation of the jitter about a smooth curve, from the second differences of the last
+/// 22 values. Ignores values that are not finite.
 ///
-/// `1.4826 median |x[i-1] - 2 x[i] + x[i+1]| / sqrt(6)`: a straight course adds nothing, one jump
-/// little. With few values it is drawn towards `prior`, which weighs as much as four of them.
-pub(super) fn noise(values: &[f64], prior: f64) -> f64 {
+/// `1.4826 median |x[i-1] - 2 x[i] + x[i+1]| / sqrt(6)`: a straight line adds nothing, one jump
+/// little. With few values it shrinks towards `prior`, which weighs as much as four of them.
+pub(super) fn robust_jitter(values: &[f64], prior: f64) -> f64 {
     let last = &values[values.len().saturating_sub(22)..];
-    let bends = last.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
-    let mut bends: Vec<f64> = bends.filter(|bend| bend.is_finite()).collect();
-    if bends.is_empty() {
+    let second_differences = last.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
+    let mut second_differences: Vec<f64> =
+        second_differences.filter(|difference| difference.is_finite()).collect();
+    if second_differences.is_empty() {
         return 2.0 * prior;
     }
-    let sd = 1.4826 * median(&mut bends) / 6f64.sqrt();
-    let count = bends.len() as f64;
+    let sd = 1.4826 * median(&mut second_differences) / 6f64.sqrt();
+    let count = second_differences.len() as f64;
     ((sd * sd * count + prior * prior * 4.0) / (count + 4.0)).sqrt()
 }
 
-/// The same from the mean instead of the median, `sqrt(pi / 12) mean |x[i-1] - 2 x[i] + x[i+1]|`:
-/// of all values, and every jump counts. NaN of fewer than three.
-pub(super) fn jitter(values: &[f64]) -> f64 {
-    let bends = values.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
-    mean(&bends.collect::<Vec<_>>()) * (std::f64::consts::PI / 12.0).sqrt()
+/// Jitter of all values from the mean instead of the median,
+/// `sqrt(pi / 12) mean |x[i-1] - 2 x[i] + x[i+1]|`: every jump counts. NaN with fewer than three.
+pub(super) fn mean_jitter(values: &[f64]) -> f64 {
+    let second_differences = values.windows(3).map(|x| (x[0] - 2.0 * x[1] + x[2]).abs());
+    mean(&second_differences.collect::<Vec<_>>()) * (std::f64::consts::PI / 12.0).sqrt()
 }
 
-/// Mean; NaN of none.
+/// Mean; NaN if empty.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Median; NaN of none. The order of `values` changes.
+/// Median; NaN if empty. Sorts `values`.
 pub(super) fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
@@ -59,8 +60,8 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
     }
 }
 
-/// Place of the smallest value, the earlier on ties; none of none.
-pub(super) fn lowest(values: &[f64]) -> Option<usize> {
+/// Index of the smallest value, the earlier on ties; none if empty.
+pub(super) fn argmin(values: &[f64]) -> Option<usize> {
     (0..values.len()).min_by(|&a, &b| values[a].total_cmp(&values[b]))
 }
 
@@ -76,25 +77,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_shrink_towards_the_ends() {
+    fn smoothing_windows_shrink_at_the_ends() {
         assert_eq!(smooth(&[3.0, 0.0, 3.0, 6.0], 1), [3.0, 2.0, 3.0, 6.0]);
         assert_eq!(smooth(&[1.0, 2.0, 6.0], 5), [1.0, 3.0, 6.0]);
         assert!(smooth(&[], 2).is_empty());
     }
 
     #[test]
-    fn a_straight_course_and_one_jump_are_no_noise() {
+    fn a_straight_line_and_one_jump_have_no_robust_jitter() {
         let line: Vec<f64> = (0..20).map(|i| 5.0 - 0.1 * f64::from(i)).collect();
-        assert!(noise(&line, 0.0) < 1e-12);
+        assert!(robust_jitter(&line, 0.0) < 1e-12);
         let jump: Vec<f64> = (0..20).map(|i| f64::from(i / 10)).collect();
-        assert!(noise(&jump, 0.0) < 1e-12);
-        // Two of 18 bends are 1 long.
-        let (found, expected) = (jitter(&jump), (std::f64::consts::PI / 12.0).sqrt() / 9.0);
-        assert!(jitter(&line) < 1e-12 && (found - expected).abs() < 1e-12, "{found}");
+        assert!(robust_jitter(&jump, 0.0) < 1e-12);
+        // Two of the 18 second differences are 1.
+        let (found, expected) = (mean_jitter(&jump), (std::f64::consts::PI / 12.0).sqrt() / 9.0);
+        assert!(mean_jitter(&line) < 1e-12 && (found - expected).abs() < 1e-12, "{found}");
     }
 
     #[test]
-    fn the_deviation_of_known_noise_is_found() {
+    fn jitter_estimates_the_standard_deviation_of_uniform_noise() {
         // A fixed sequence of a linear congruential generator, uniform on [-1, 1]: deviation
         // 1/sqrt(3).
         let mut state = 1u32;
@@ -102,18 +103,19 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f64::from(state >> 8) / f64::from(1 << 23) - 1.0
         };
-        let runs: Vec<f64> =
-            (0..200).map(|_| noise(&(0..22).map(|_| next()).collect::<Vec<_>>(), 0.577)).collect();
+        let runs: Vec<f64> = (0..200)
+            .map(|_| robust_jitter(&(0..22).map(|_| next()).collect::<Vec<_>>(), 0.577))
+            .collect();
         assert!((mean(&runs) / 0.577 - 1.0).abs() < 0.15, "{}", mean(&runs));
-        let all = jitter(&(0..2000).map(|_| next()).collect::<Vec<_>>());
+        let all = mean_jitter(&(0..2000).map(|_| next()).collect::<Vec<_>>());
         assert!((all / 0.577 - 1.0).abs() < 0.1, "{all}");
     }
 
     #[test]
-    fn small_things() {
+    fn median_argmin_and_slope_by_hand() {
         assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&mut [4.0, 1.0]), 2.5);
-        assert_eq!(lowest(&[2.0, 1.0, 1.0]), Some(1));
+        assert_eq!(argmin(&[2.0, 1.0, 1.0]), Some(1));
         assert_eq!(slope(&[0.0, 1.0, 2.0], &[1.0, 3.0, 5.0]), 2.0);
     }
 }

@@ -1,12 +1,12 @@
-//! What a training was set up with.
+//! The setup of a training.
 
 use klubok_train::config::Config;
 
-/// What a training was set up with: advice starts from there.
+/// The setup of a training, from which advice starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
-    /// Its settings.
+    /// The settings.
     pub config: Config,
-    /// Training samples of each class; empty where they are not known.
+    /// Training samples of each class; empty where unknown.
     pub train_classes: Vec<u64>,
 }

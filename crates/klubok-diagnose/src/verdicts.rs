@@ -1,6 +1,6 @@
-//! What is wrong with a training, judged from its history alone, and what to try.
+//! The verdicts on a training from its history alone, each with its remedy.
 //!
-//! Sources: Prechelt 1998 for over-fitting; Guo et al. 2017 for over-confidence; `AutoTrainer`
+//! Sources: Prechelt 1998 for overfitting; Guo et al. 2017 for over-confidence; `AutoTrainer`
 //! (Zhang et al. 2021) for oscillating loss and slow convergence; Google's tuning playbook for
 //! learning rates.
 
@@ -8,49 +8,50 @@ use klubok_train::event::{Evidence, Severity, Verdict, VerdictName};
 
 use super::{
     evidence::evidence,
-    fall::creeps,
-    flat::is_good,
     meaning::verdict,
+    plateau::is_good,
     remedy::{advise_by_cause, advise_one_rate},
-    rise::Rise,
-    series::{jitter, mean, noise},
+    series::{mean, mean_jitter, robust_jitter},
+    steady_decrease::barely_decreases,
     tracker::{Explosion, Tracker},
+    val_loss_increase::ValLossIncrease,
 };
 
-/// Epochs that a judgement of the whole course needs.
-const ENOUGH: usize = 8;
-/// Jitter from epoch to epoch, as a share of the loss, that is called oscillation.
-const OSCILLATION: f64 = 0.08;
-/// A loss below this share of the first one may jitter as it likes.
-const DONE: f64 = 0.05;
-/// Fall of the loss within the last fifth, as a share of it, after which training was too short.
-const STILL_FALLING: f64 = 0.05;
+/// Fewest epochs for a verdict on the whole curve.
+const MIN_EPOCHS: usize = 8;
+/// The loss oscillates if its relative jitter from epoch to epoch exceeds this.
+const OSCILLATION_JITTER: f64 = 0.08;
+/// Oscillation does not matter for a loss below this share of the first one.
+const LOW_LOSS_SHARE: f64 = 0.05;
+/// Training was too short if the loss decreased by more than this share of it in the last fifth.
+const STILL_DECREASING: f64 = 0.05;
 
 impl Tracker {
-    /// What is wrong, the worst first. Some can only be said of a training that has `ended`.
+    /// The verdicts, the most severe first. Some need a training that has `ended`.
     pub fn verdicts(&self, ended: bool) -> Vec<Verdict> {
-        // Data first: among equally bad ones it is the cause.
-        let mut verdicts = self.found_before.clone();
-        let crept = self.crept();
+        // Data first: among verdicts of equal severity it is the cause.
+        let mut verdicts = self.data_verdicts.clone();
+        let barely_started = self.barely_started();
         if let Some(explosion) = self.explosion {
             verdicts.extend(self.exploded(explosion));
         } else {
-            let name = self.naming.and_then(|naming| naming.name(ended));
-            let memorises = self.memorises().zip(name);
-            verdicts.extend(memorises.map(|(rise, name)| self.over_fits(rise, name)));
-            verdicts.extend(self.rests_high(crept.clone(), ended));
-            verdicts.extend(self.blind.since().map(|(since, other, now)| {
+            let name = self.choice.and_then(|choice| choice.name(ended));
+            let memorising = self.memorising().zip(name);
+            verdicts.extend(memorising.map(|(increase, name)| self.memorises(increase, name)));
+            verdicts.extend(self.stays_high(barely_started.clone(), ended));
+            verdicts.extend(self.non_finite.since().map(|(since, other, now)| {
                 self.verdict(VerdictName::LossNotANumber, since, evidence(&[(other, now)]))
             }));
             verdicts.extend(self.oscillates());
-            if ended && crept.is_none() {
+            if ended && barely_started.is_none() {
                 verdicts.extend(self.too_slow());
             }
         }
-        let falls = crept.is_some() || self.even_fall.is_some();
-        let findings = self.layers.findings(self.explosion.is_some(), falls);
-        verdicts
-            .extend(findings.into_iter().map(|(name, since, of)| self.verdict(name, since, of)));
+        let decreases = barely_started.is_some() || self.steady_decrease.is_some();
+        let findings = self.layers.findings(self.explosion.is_some(), decreases);
+        verdicts.extend(
+            findings.into_iter().map(|(name, since, evidence)| self.verdict(name, since, evidence)),
+        );
         advise_by_cause(&mut verdicts);
         verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
         advise_one_rate(&mut verdicts);
@@ -59,13 +60,12 @@ impl Tracker {
 
     pub(super) fn verdict(&self, name: VerdictName, since: f64, evidence: Evidence) -> Verdict {
         let verdict = verdict(name, since, evidence, self.remedy(name));
-        // Units at the edge of their range learn no more; a network that is good with them need
-        // not.
+        // Saturated units no longer learn, which does no harm to a network with good accuracy.
         let accuracy = self.points.last().and_then(|row| row.train_accuracy);
         if name == VerdictName::SaturatedUnits && is_good(accuracy) {
             return Verdict { severity: Severity::Info, ..verdict };
         }
-        // What so few samples explain too is not yet a fault of their labels.
+        // With few samples the labels need not be at fault.
         if name == VerdictName::LabelsLookShuffled && verdict.more_samples {
             return Verdict { severity: Severity::Warning, ..verdict };
         }
@@ -74,37 +74,38 @@ impl Tracker {
 
     fn exploded(&self, explosion: Explosion) -> Vec<Verdict> {
         let since = self.not_before_training(explosion.since);
-        let of = |name| self.verdict(name, since, explosion.evidence());
-        let mut verdicts = vec![of(VerdictName::Diverging)];
+        let verdict = |name| self.verdict(name, since, explosion.evidence());
+        let mut verdicts = vec![verdict(VerdictName::Diverging)];
         if explosion.grew {
-            verdicts.push(of(VerdictName::LearningRateTooHigh));
+            verdicts.push(verdict(VerdictName::LearningRateTooHigh));
         }
         verdicts
     }
 
-    fn over_fits(&self, rise: Rise, name: VerdictName) -> Verdict {
-        let lowest = self.course.epochs[rise.at];
-        // The next epoch that was validated; where a point stands for several, the next one.
-        let next = self.course.epochs.get(rise.at + 1);
+    fn memorises(&self, increase: ValLossIncrease, name: VerdictName) -> Verdict {
+        let lowest = self.curves.epochs[increase.at];
+        // The next validated epoch, or simply the next epoch if a point averages several.
+        let next = self.curves.epochs.get(increase.at + 1);
         let next = next.map_or(lowest, |&next| if self.stride == 1 { next } else { lowest + 1.0 });
-        self.verdict(name, next, rise.evidence())
+        self.verdict(name, next, increase.evidence())
     }
 
-    /// The loss jumps up and down by more than a good share of itself, time and again.
+    /// The loss oscillates: large jitter and frequent turning points.
     fn oscillates(&self) -> Option<Verdict> {
         let (epochs, losses) = self.losses();
         let n = losses.len();
-        if n < ENOUGH {
+        if n < MIN_EPOCHS {
             return None;
         }
-        let from = n - ENOUGH.max(n / 2);
+        let from = n - MIN_EPOCHS.max(n / 2);
         let last = &losses[from..];
         let level = mean(last);
         let steps: Vec<f64> = last.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let turns = steps.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
-        let jitter = jitter(last) / level;
-        let matters = level > DONE * losses[0];
-        let oscillates = matters && jitter > OSCILLATION && turns as f64 > least_turns(last.len());
+        let jitter = mean_jitter(last) / level;
+        let matters = level > LOW_LOSS_SHARE * losses[0];
+        let turns_often = turns as f64 > min_turning_points(last.len());
+        let oscillates = matters && jitter > OSCILLATION_JITTER && turns_often;
         let turning = turns as f64 / (steps.len() - 1) as f64;
         oscillates.then(|| {
             let numbers = [("jitter", jitter), ("turning", turning), ("loss_mean", level)];
@@ -113,70 +114,73 @@ impl Tracker {
         })
     }
 
-    /// What a loss rests on that has come to rest hardly lower than it began: the rate where the
-    /// network has hardly moved, and else what nobody knows.
-    fn rests_high(&self, crept: Option<Evidence>, ended: bool) -> Option<Verdict> {
-        let flat = self.flat.filter(|flat| flat.high);
-        let Some(crept) = crept else {
-            let flat = flat?;
-            let since = self.not_before_training(flat.since);
-            return Some(self.verdict(VerdictName::UnderFitting, since, flat.evidence()));
+    /// The loss stays near its start: the learning rate is too low if the training has barely
+    /// started, otherwise the cause is unknown and the network underfits.
+    fn stays_high(&self, barely_started: Option<Evidence>, ended: bool) -> Option<Verdict> {
+        let plateau = self.plateau.filter(|plateau| plateau.high);
+        let Some(barely_started) = barely_started else {
+            let plateau = plateau?;
+            let since = self.not_before_training(plateau.since);
+            return Some(self.verdict(VerdictName::UnderFitting, since, plateau.evidence()));
         };
-        // What is said of the steps need not be said of the rate.
-        let said = (ended || flat.is_some()) && !self.layers.judge_updates();
+        // A verdict on the update ratio already covers the learning rate.
+        let raised = (ended || plateau.is_some()) && !self.layers.has_update_verdict();
         let since = self.not_before_training(self.first?.epoch);
-        said.then(|| self.verdict(VerdictName::LearningRateTooLow, since, crept))
+        raised.then(|| self.verdict(VerdictName::LearningRateTooLow, since, barely_started))
     }
 
-    /// What holds before any update holds from the first epoch on.
+    /// Dates a verdict from before any update to the first epoch.
     fn not_before_training(&self, since: f64) -> f64 {
         let untrained = self.first.is_some_and(|first| first.untrained && first.epoch == since);
         if untrained { since.max(1.0) } else { since }
     }
 
-    /// The training has hardly begun: its steps were too small, or its loss crept.
-    pub(super) fn crept(&self) -> Option<Evidence> {
+    /// Evidence that the training has barely started: its steps were too small, or the loss barely
+    /// decreases.
+    pub(super) fn barely_started(&self) -> Option<Evidence> {
         if self.explosion.is_some() {
             return None;
         }
         let (_, losses) = self.losses();
-        let creeps = !self.layers.know_updates() && creeps(&losses);
-        let of_course = creeps.then(|| {
+        let barely_decreases = !self.layers.has_update_ratios() && barely_decreases(&losses);
+        let of_losses = barely_decreases.then(|| {
             evidence(&[("loss_first", losses[0]), ("loss_now", losses[losses.len() - 1])])
         });
-        self.layers.hardly_moved().or(of_course)
+        self.layers.barely_moved().or(of_losses)
     }
 
-    /// At the end the loss still falls: as evenly as at the beginning, or at least by a good share.
+    /// The loss still decreases at the end: at its first slope, or by a large share.
     fn too_slow(&self) -> Option<Verdict> {
-        if self.rise.is_some() || self.flat.is_some() {
+        if self.increase.is_some() || self.plateau.is_some() {
             return None;
         }
         let (epochs, losses) = self.losses();
         let n = losses.len();
-        if n < ENOUGH {
+        if n < MIN_EPOCHS {
             return None;
         }
-        if let Some(fall) = self.even_fall {
-            let numbers =
-                [("fall_per_epoch_first", fall.early), ("fall_per_epoch_last", fall.late)];
-            let numbers = evidence(&numbers);
-            return Some(self.verdict(VerdictName::LearningRateTooLow, fall.since, numbers));
+        if let Some(decrease) = self.steady_decrease {
+            let numbers = evidence(&[
+                ("fall_per_epoch_first", decrease.early),
+                ("fall_per_epoch_last", decrease.late),
+            ]);
+            return Some(self.verdict(VerdictName::LearningRateTooLow, decrease.since, numbers));
         }
-        if self.waited() {
+        if self.patience_ran_out() {
             return None;
         }
-        let val = &self.course.val;
+        let val = &self.curves.val;
         let (epochs, losses) = if val.len() == n {
-            (self.course.epochs.clone(), val.clone())
+            (self.curves.epochs.clone(), val.clone())
         } else {
             (epochs, losses)
         };
         let fifth = (n / 5).max(3);
         let (before, now) = (mean(&losses[n - fifth - 1..=n - fifth]), mean(&losses[n - 2..]));
         let share = (before - now) / before.abs();
-        let falls = share > STILL_FALLING && before - now > 3.0 * noise(&losses, 0.0);
-        falls.then(|| {
+        let decreases =
+            share > STILL_DECREASING && before - now > 3.0 * robust_jitter(&losses, 0.0);
+        decreases.then(|| {
             let numbers = [("loss_before", before), ("loss_now", now), ("fall", share)];
             let since = epochs[n - fifth];
             self.verdict(VerdictName::SlowConvergence, since, evidence(&numbers))
@@ -184,10 +188,10 @@ impl Tracker {
     }
 }
 
-/// Turns that a course of so many independent values has in 99 of 100 cases at least: a course that
-/// only falls, however unevenly, has fewer (Wallis and Moore 1941: `2 (n - 2) / 3` on average, with
-/// a variance of `(16 n - 29) / 90`).
-fn least_turns(values: usize) -> f64 {
+/// Number of turning points that `values` independent values exceed in 99 of 100 cases. A curve
+/// that only decreases, however unevenly, has fewer (Wallis and Moore 1941: mean `2 (n - 2) / 3`,
+/// variance `(16 n - 29) / 90`).
+fn min_turning_points(values: usize) -> f64 {
     let n = values as f64;
     2.0 * (n - 2.0) / 3.0 - 2.326 * ((16.0 * n - 29.0) / 90.0).sqrt()
 }
@@ -197,8 +201,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_by_hand() {
-        // Of 20 values: 12 on average, with a deviation of sqrt(291 / 90).
-        assert!((least_turns(20) - (12.0 - 2.326 * 1.798_147)).abs() < 1e-5);
+    fn turning_points_by_hand() {
+        // Of 20 values: 12 on average, with a standard deviation of sqrt(291 / 90).
+        assert!((min_turning_points(20) - (12.0 - 2.326 * 1.798_147)).abs() < 1e-5);
     }
 }

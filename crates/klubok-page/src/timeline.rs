@@ -198,7 +198,7 @@ impl Timeline {
                 }
                 Happened::Start { .. } | Happened::Resume { .. } => self.status.stopped = None,
                 Happened::Verdict(verdict) => {
-                    self.diagnosis.found_before([verdict.clone()]);
+                    self.diagnosis.add_data_verdicts([verdict.clone()]);
                     is_outdated = true;
                 }
                 _ => {}

@@ -61,7 +61,7 @@ fn time(lab: &Lab<'_>, steps: &mut Steps) -> Result<Time> {
         steps.step()?;
     }
     let mut times = Vec::new();
-    for _ in 0..steps.enough(lab) {
+    for _ in 0..steps.count_to_time(lab) {
         let begun = Instant::now();
         steps.step()?;
         times.push(begun.elapsed().as_secs_f64());
@@ -84,7 +84,7 @@ fn begin(bar: &ProgressBar, experiment: Experiment) {
         Experiment::Gradients => text!("check.doing_gradients"),
         Experiment::Baselines => text!("check.doing_baselines"),
         Experiment::Labels => text!("check.doing_labels"),
-        Experiment::Noise => text!("check.doing_noise"),
+        Experiment::NoiseScale => text!("check.doing_noise"),
         Experiment::RangeTest => text!("check.doing_range_test"),
     });
     bar.inc(1);

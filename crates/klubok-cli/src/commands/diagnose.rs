@@ -37,7 +37,7 @@ use crate::{
 pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
     let mut history = open(&args.path)?;
     history.val_samples = args.val_samples.or(history.val_samples);
-    let mut of = Diagnosis::of_history(&history);
+    let mut of = Diagnosis::from_history(&history);
     if !history.by_klubok {
         for verdict in &mut of.verdicts {
             let advice = || verdict::general_advice(verdict.name);
@@ -182,10 +182,10 @@ fn note(note: &Note) -> Option<String> {
             let columns: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
             text!("diagnose.other_losses", columns = columns.join(", "))
         }
-        Note::Torn => text!("diagnose.torn"),
+        Note::Truncated => text!("diagnose.torn"),
         Note::BySteps => text!("diagnose.by_steps"),
         Note::PartByName { part } => text!("diagnose.part_by_name", part = part.name()),
-        Note::UnitUnsaid { column, percent } => {
+        Note::UnknownUnit { column, percent } => {
             text!("diagnose.unit_unsaid", column = column, percent = percent)
         }
         _ => return None,
@@ -237,7 +237,7 @@ mod tests {
                 setup: Some(Setup { config, train_classes: Vec::new() }),
                 ..History::default()
             };
-            lowest_elsewhere(&history, &Diagnosis::of_history(&history))
+            lowest_elsewhere(&history, &Diagnosis::from_history(&history))
         };
         let falls = [0.69, 0.66, 0.63, 0.60, 0.57, 0.54];
         let sentence = said("auto", falls).unwrap();

@@ -120,7 +120,7 @@ fn ended(
         let more = 2 * progress.epoch.max(1);
         screen.say(text!("resume.longer", run = quoted(&path), more = more));
     }
-    let diagnosis = Diagnosis::of_history(&diagnose::of_run(run)?);
+    let diagnosis = Diagnosis::from_history(&diagnose::of_run(run)?);
     training::print(&Done { summary, diagnosis, page: None }, &args.report, lines)
 }
 

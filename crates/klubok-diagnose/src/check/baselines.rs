@@ -1,8 +1,8 @@
-//! What is reached without a deep network: by answering the classes' shares whatever the input, by
-//! weighing the inputs once (logistic regression), and by one small hidden layer.
+//! Baselines without a deep network: the class shares whatever the input, one linear layer
+//! (logistic regression), and one small hidden layer.
 //!
 //! "Set up simple baselines" and "input-independent baseline" (Karpathy 2019): a network that is no
-//! better has not used its input, or not its layers.
+//! better makes no use of its input or of its layers.
 
 use klubok_nn::{
     loss::softmax,
@@ -17,63 +17,65 @@ use klubok_train::{
 use serde::Serialize;
 
 use super::{
-    Lab, affordable,
+    Lab, affordable_steps,
     trial::{Trial, unregularised},
 };
 
 /// Units of the small network.
-const SMALL: usize = 64;
-/// What one baseline may cost, and its least and most steps.
+const SMALL_UNITS: usize = 64;
+/// Budget of FLOPs for one baseline.
 const FLOPS: f64 = 3e11;
+/// Minimum and maximum number of steps of one baseline.
 const STEPS: (u64, u64) = (200, 1500);
-/// Passes over the training part, at most: more would only be learnt by heart.
-const EPOCHS: u64 = 10;
-/// Samples of a batch, and Adam's usual rate, which falls to 0 along a cosine.
+/// Maximum number of epochs; in more the network would only memorise.
+const MAX_EPOCHS: u64 = 10;
+/// Batch size.
 const BATCH: usize = 128;
+/// Adam's usual learning rate, at the start of a cosine schedule to 0.
 const RATE: f64 = 1e-3;
-/// Another rate for a network with few units, which is slower at the usual one.
+/// Another learning rate for a network with few units, which learns slowly at the usual one.
 const NARROW_RATE: f64 = 1e-2;
 
-/// The baselines, each on the validation part.
+/// The baselines, each on the validation set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Baselines {
-    /// Always the shares of the classes among the training samples.
+    /// The class shares of the training set, whatever the input.
     pub priors: Priors,
     /// One linear layer.
     pub linear: Baseline,
     /// One hidden layer of 64 units.
     pub small_network: Baseline,
-    /// The network itself, trained like these, where a hidden layer has fewer units than there are
-    /// classes: through such a layer a linear answer cannot tell all of them apart freely.
+    /// The network itself, trained like the baselines, if a hidden layer has fewer units than there
+    /// are classes. Logits that are linear in such a layer's outputs cannot be independent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrow_network: Option<Baseline>,
 }
 
-/// What the shares of the classes reach whatever the input.
+/// Loss and accuracy of a prediction that ignores the input.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Priors {
-    /// Loss of answering the shares.
+    /// Loss of predicting the class shares.
     pub loss: f64,
-    /// Share of right answers of always answering the most frequent class.
+    /// Accuracy of always predicting the most frequent class.
     pub accuracy: f64,
 }
 
-/// What a trained baseline reaches.
+/// Loss and accuracy of a trained baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Baseline {
-    /// Loss on the validation part.
+    /// Validation loss.
     pub loss: f64,
-    /// Share of right answers on it.
+    /// Validation accuracy.
     pub accuracy: f64,
-    /// Its 95 % interval (Wilson 1927).
+    /// 95 % interval of the accuracy (Wilson 1927).
     pub accuracy_interval: [f64; 2],
-    /// Samples of the validation part.
+    /// Size of the validation set.
     pub samples: usize,
-    /// Steps of training.
+    /// Training steps.
     pub steps: u64,
 }
 
-/// The confidences of both trained baselines on the validation part, each `[samples, classes]`.
+/// The confidences of both trained baselines on the validation set, each `[samples, classes]`.
 pub type Confidences = [Vec<f64>; 2];
 
 /// Trains the baselines.
@@ -81,39 +83,39 @@ pub type Confidences = [Vec<f64>; 2];
 /// # Errors
 /// When the device fails.
 pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Confidences)> {
-    let (linear, of_linear) = trained(lab, &plain(lab.config, &[]))?;
-    let (small_network, of_small) = trained(lab, &plain(lab.config, &[SMALL]))?;
+    let (linear, linear_confidences) = train(lab, &plain(lab.config, &[]))?;
+    let (small_network, small_confidences) = train(lab, &plain(lab.config, &[SMALL_UNITS]))?;
     let counts = |rows: &[u32]| lab.data.class_counts(rows);
     let priors = priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val));
     let narrowest = lab.config.model.hidden.iter().min();
     let narrow = narrowest.is_some_and(|&units| units < lab.data.classes.len());
     let narrow_network = if narrow { Some(best_of_rates(lab)?) } else { None };
-    Ok((Baselines { priors, linear, small_network, narrow_network }, [of_linear, of_small]))
+    let baselines = Baselines { priors, linear, small_network, narrow_network };
+    Ok((baselines, [linear_confidences, small_confidences]))
 }
 
-/// Cross-entropy of the training shares against the validation samples, and how often the largest
-/// is right.
+/// Cross-entropy of the training set's class shares on the validation set, and the accuracy of the
+/// most frequent class.
 fn priors(train: &[u64], val: &[u64]) -> Priors {
     let (of_train, of_val) = (train.iter().sum::<u64>() as f64, val.iter().sum::<u64>() as f64);
     let loss = train.iter().zip(val).filter(|(_, val)| **val > 0);
     let loss: f64 = loss.map(|(&t, &v)| -(v as f64) * (t as f64 / of_train).ln()).sum();
-    let most = (0..train.len()).rev().max_by_key(|&class| train[class]).unwrap_or(0);
-    Priors { loss: loss / of_val, accuracy: val[most] as f64 / of_val }
+    let most_frequent = (0..train.len()).rev().max_by_key(|&class| train[class]).unwrap_or(0);
+    Priors { loss: loss / of_val, accuracy: val[most_frequent] as f64 / of_val }
 }
 
-/// The network itself at the rate that suits it better.
+/// Trains the network itself at two learning rates and keeps the better result.
 fn best_of_rates(lab: &Lab<'_>) -> Result<Baseline> {
-    let (usual, _) = trained(lab, &settings(lab.config, RATE))?;
-    let (fast, _) = trained(lab, &settings(lab.config, NARROW_RATE))?;
+    let (usual, _) = train(lab, &baseline_settings(lab.config, RATE))?;
+    let (fast, _) = train(lab, &baseline_settings(lab.config, NARROW_RATE))?;
     Ok(if fast.accuracy > usual.accuracy { fast } else { usual })
 }
 
-fn trained(lab: &Lab<'_>, config: &Config) -> Result<(Baseline, Vec<f64>)> {
+fn train(lab: &Lab<'_>, config: &Config) -> Result<(Baseline, Vec<f64>)> {
     let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
-    let train = &lab.data.parts.train;
-    let mut trial = Trial::new(lab, config, &lab.normalised, train, 0)?;
-    let most = (EPOCHS * trial.steps_per_epoch()).clamp(STEPS.0, STEPS.1);
-    let steps = affordable(FLOPS, &network, BATCH, STEPS.0, most);
+    let mut trial = Trial::new(lab, config, &lab.normalised, &lab.data.parts.train, 0)?;
+    let max = (MAX_EPOCHS * trial.steps_per_epoch()).clamp(STEPS.0, STEPS.1);
+    let steps = affordable_steps(FLOPS, &network, BATCH, STEPS.0, max);
     let rate = LearningRate {
         highest: config.train.learning_rate,
         curve: Curve::Cosine { cycles: 1 },
@@ -139,17 +141,17 @@ fn trained(lab: &Lab<'_>, config: &Config) -> Result<(Baseline, Vec<f64>)> {
     Ok((baseline, confidences))
 }
 
-/// The settings' network, trained as a baseline is.
-fn settings(config: &Config, learning_rate: f64) -> Config {
+/// The settings of a baseline with the network unchanged.
+fn baseline_settings(config: &Config, learning_rate: f64) -> Config {
     let mut config = unregularised(config);
     let train = &mut config.train;
     (train.batch_size, train.learning_rate) = (BATCH, learning_rate);
     config
 }
 
-/// The same with plain hidden layers of these units.
+/// The settings of a baseline with plain hidden layers of these sizes.
 fn plain(config: &Config, hidden: &[usize]) -> Config {
-    let mut config = settings(config, RATE);
+    let mut config = baseline_settings(config, RATE);
     let model = &mut config.model;
     model.hidden = hidden.to_vec();
     model.activation = OneOrEach::One(Activation::Relu);
@@ -163,14 +165,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_by_hand() {
-        // Shares 3/4 and 1/4; three of one, one of the other: the entropy of the shares, 0.5623.
+    fn priors_by_hand() {
+        // Shares of 3/4 and 1/4 in both sets: the loss is their entropy, 0.5623.
         let priors = priors(&[30, 10], &[3, 1]);
         assert!((priors.loss - 0.562_335).abs() < 1e-6, "{priors:?}");
         assert_eq!(priors.accuracy, 0.75);
-        // The most frequent class of training is the rare one of validation.
+        // The most frequent class in training is the rare one in validation.
         assert_eq!(super::priors(&[30, 10], &[1, 3]).accuracy, 0.25);
-        // The first of equals, as a network that knows nothing answers.
+        // On ties the first class, which equal logits predict too.
         assert_eq!(super::priors(&[10, 10], &[1, 3]).accuracy, 0.25);
     }
 }

@@ -1,8 +1,9 @@
-//! Are gradients gradients? A small copy of the network, in f64, against central differences of its
-//! loss; and the device that will train, in its own precision, against the f64 gradient.
+//! Checks gradients on a small copy of the network: the reference in f64 against central
+//! differences of the loss, and the training device, in its own precision, against the f64
+//! gradient.
 //!
-//! Differences are of fourth order, at two distances: beside the kink of a ReLU one of them may be
-//! wrong, never both.
+//! Uses differences of fourth order at two step sizes and takes the better one: beside the kink of
+//! a ReLU one of them may be wrong, never both.
 
 use std::sync::Arc;
 
@@ -24,31 +25,30 @@ use serde::Serialize;
 
 use super::Lab;
 
-/// Units of a hidden layer of the copy, at most.
-const UNITS: usize = 6;
-/// Samples of the batch.
+/// Maximum units of a hidden layer in the copy.
+const MAX_UNITS: usize = 6;
+/// Samples in the batch.
 const SAMPLES: usize = 8;
-/// Elements of every parameter that are checked: those with the largest gradient, and some evenly
-/// spaced.
+/// Elements to check in every parameter: with the largest gradient, and evenly spaced.
 const ELEMENTS: (usize, usize) = (4, 4);
-/// Distances at which the loss is compared.
-const DISTANCES: [f64; 2] = [1e-5, 1e-6];
-/// Error relative to the larger of both gradients, or to 1e-3 where both are smaller, that passes.
+/// Step sizes of the differences.
+const STEP_SIZES: [f64; 2] = [1e-5, 1e-6];
+/// Largest error relative to the larger of both gradients, or to 1e-3 if both are smaller.
 const TOLERANCE: f64 = 1e-5;
-/// Norm of the device's error over the norm of the gradient, tensor by tensor, that passes in f32
-/// and in bf16.
+/// Largest norm of the device's error over the norm of the gradient, per tensor, in f32 and in
+/// bf16.
 const DEVICE_TOLERANCE: [f64; 2] = [1e-3, 5e-2];
 
-/// How well gradients agree.
+/// Errors of the gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct GradientCheck {
-    /// True when both errors are within their tolerance.
+    /// True when both errors are within their tolerances.
     pub passed: bool,
-    /// Elements that were compared with differences.
+    /// Elements compared with finite differences.
     pub elements: usize,
-    /// The largest relative error among them.
+    /// The largest relative error of these elements.
     pub worst: f64,
-    /// The largest relative error of the device's gradient, over the parameters.
+    /// The largest relative error of the device's gradient over all parameters.
     pub device_worst: f64,
 }
 
@@ -57,7 +57,7 @@ impl GradientCheck {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn of(lab: &Lab<'_>) -> Result<Self> {
+    pub fn run(lab: &Lab<'_>) -> Result<Self> {
         let copy = SmallCopy::new(lab)?;
         let gradient = copy.gradient(&ReferenceBackend, &copy.plan)?;
         let (elements, worst) = copy.compare(&gradient)?;
@@ -81,13 +81,13 @@ struct SmallCopy {
 impl SmallCopy {
     fn new(lab: &Lab<'_>) -> Result<Self> {
         let mut config: Config = lab.config.clone();
-        config.model.hidden.iter_mut().for_each(|units| *units = (*units).min(UNITS));
+        config.model.hidden.iter_mut().for_each(|units| *units = (*units).min(MAX_UNITS));
         let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
         let prepare = lab.normalised.prepare(config.augment());
         let loss = lab.task.plan.loss.clone();
         let seed = config.train.seed;
         let plan = network.lower(prepare, loss, config.update_spec(), seed);
-        // An output layer of zeros would hide the gradients of all layers before it.
+        // An output layer of zeros would make the gradients of all layers before it zero.
         let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
         let mut start = network.start(&start, seed);
         for params in &mut start.params {
@@ -112,7 +112,7 @@ impl SmallCopy {
         Ok(gradient.params.iter().map(Numbers::to_f64).collect())
     }
 
-    /// Loss with penalties: a step that moves nothing.
+    /// Measures the loss with penalties in a step of learning rate 0.
     fn loss(&self, program: &mut dyn Program, state: &State) -> Result<f64> {
         let mut figures = Figures::default();
         program.load(state)?;
@@ -122,9 +122,10 @@ impl SmallCopy {
         Ok(step.loss_sum / step.weight_sum + step.penalty)
     }
 
-    /// How many elements were compared, and the largest relative error.
+    /// Compares with finite differences; returns the number of elements and the largest relative
+    /// error.
     fn compare(&self, gradient: &[Vec<f64>]) -> Result<(usize, f64)> {
-        // A limit on the norm of weights would move them within the step that only measures.
+        // A max-norm constraint would change the weights even at learning rate 0.
         let mut plan = self.plan.clone();
         plan.update.max_norm = None;
         let data = std::slice::from_ref(&self.data);
@@ -135,15 +136,16 @@ impl SmallCopy {
             let at = self.start.params[p].to_f64();
             for i in elements(analytic) {
                 let mut error = f64::INFINITY;
-                for distance in DISTANCES {
-                    let mut moved = |by: f64| {
+                for step_size in STEP_SIZES {
+                    let mut loss_at = |steps: f64| {
                         let mut values = at.clone();
-                        values[i] += by * distance;
+                        values[i] += steps * step_size;
                         state.params[p] = Numbers::F64(values);
                         self.loss(&mut *program, &state)
                     };
-                    let (inner, outer) = (moved(1.0)? - moved(-1.0)?, moved(2.0)? - moved(-2.0)?);
-                    let numeric = (8.0 * inner - outer) / (12.0 * distance);
+                    let inner = loss_at(1.0)? - loss_at(-1.0)?;
+                    let outer = loss_at(2.0)? - loss_at(-2.0)?;
+                    let numeric = (8.0 * inner - outer) / (12.0 * step_size);
                     let scale = analytic[i].abs().max(numeric.abs()).max(1e-3);
                     error = error.min((analytic[i] - numeric).abs() / scale);
                 }
@@ -154,7 +156,7 @@ impl SmallCopy {
         Ok((count, worst))
     }
 
-    /// The largest error of the device's gradient, relative to the norm of each parameter's.
+    /// The largest error of the device's gradient, each relative to the norm of its tensor.
     fn device_error(
         &self,
         backend: &dyn Backend,
@@ -162,7 +164,7 @@ impl SmallCopy {
         gradient: &[Vec<f64>],
     ) -> Result<f64> {
         let plan = Plan { precision, ..self.plan.clone() };
-        // In bf16 the reference rounds what is multiplied as the device does.
+        // In bf16 the reference rounds the factors of products as the device does.
         let rounded;
         let expected = if precision == Precision::Bf16 {
             rounded = self.gradient(&ReferenceBackend, &plan)?;
@@ -174,7 +176,7 @@ impl SmallCopy {
         let all = norm(expected.iter().flatten().copied());
         let error = |(a, b): (&Vec<f64>, &Vec<f64>)| {
             let difference = norm(a.iter().zip(b).map(|(a, b)| a - b));
-            // A parameter whose gradient is all but nothing is judged by the whole gradient.
+            // For a parameter with a tiny gradient, relative to the whole gradient.
             difference / norm(a.iter().copied()).max(1e-3 * all).max(f64::MIN_POSITIVE)
         };
         Ok(expected.iter().zip(&got).map(error).fold(0.0, f64::max))
@@ -185,8 +187,7 @@ fn norm(values: impl Iterator<Item = f64>) -> f64 {
     values.map(|value| value * value).sum::<f64>().sqrt()
 }
 
-/// Numbers of the elements with the largest gradient, and of some evenly spaced; the last always
-/// among them.
+/// Indices of the elements with the largest gradient and of evenly spaced ones, including the last.
 fn elements(gradient: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..gradient.len()).collect();
     let largest = ELEMENTS.0.min(order.len());
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_and_some_others_are_checked() {
+    fn checks_the_largest_and_evenly_spaced_elements() {
         let mut gradient = vec![0.0; 100];
         for (i, g) in [(7, -5.0), (33, 4.0), (34, 3.0), (90, 2.0)] {
             gradient[i] = g;

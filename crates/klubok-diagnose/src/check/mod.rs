@@ -1,21 +1,20 @@
-//! Before training: is the data, the network and the machinery of learning sound? Small
-//! experiments, one file each.
+//! Experiments before training, one file each: checks the data, the network and the gradients.
 //!
-//! The order is that of Karpathy's recipe (2019): look at the data, verify the loss at the start,
-//! over-fit one batch, compare with baselines that ignore the input or only weigh it; then the
-//! questions of the tuning playbook (Google 2023), which batch size and which learning rate. Every
-//! experiment trains copies that are thrown away, takes a number of steps that follows from the
-//! sizes alone, and repeats to the same bits.
+//! The order is that of Karpathy's recipe (2019): inspect the data, verify the initial loss,
+//! overfit one batch, compare with a baseline that ignores the input and a linear one. Then come
+//! the questions of the tuning playbook (Google 2023): batch size and learning rate. Every
+//! experiment trains temporary copies, takes a number of steps that depends on sizes alone, and
+//! repeats to the same bits.
 
 pub mod baselines;
-pub mod card;
 pub mod gradient_check;
-pub mod labels;
-pub mod noise;
+pub mod initial_loss;
+pub mod noise_scale;
 pub mod one_batch;
+pub mod permutation_test;
 pub mod range_test;
-pub mod start;
 pub mod steps;
+pub mod summary;
 mod trial;
 mod verdicts;
 
@@ -25,26 +24,27 @@ use klubok_train::{Result, config::Config, event::Verdict, task::Task};
 use serde::Serialize;
 
 use self::{
-    baselines::Baselines, card::Card, gradient_check::GradientCheck, labels::Labels, noise::Noise,
-    one_batch::OneBatch, range_test::RangeTest, start::InitialLoss, steps::Steps,
+    baselines::Baselines, gradient_check::GradientCheck, initial_loss::InitialLoss,
+    noise_scale::NoiseScale, one_batch::OneBatch, permutation_test::PermutationTest,
+    range_test::RangeTest, steps::Steps, summary::NetworkSummary,
 };
 
-/// What the experiments are made with.
+/// The inputs of the experiments.
 pub struct Lab<'a> {
-    /// The settings that are checked.
+    /// The settings to check.
     pub config: &'a Config,
     /// The data.
     pub data: &'a Dataset,
-    /// What computes.
+    /// The backend.
     pub backend: &'a dyn Backend,
-    /// The network that the settings describe, as training would begin with it.
+    /// The network and its plan, as training would begin.
     pub task: Task,
-    /// Normalised inputs, whatever the settings say: the baselines should not suffer from them.
+    /// Preprocessing that normalises, whatever the settings, so that the baselines do not suffer.
     normalised: Preprocessing,
 }
 
 impl<'a> Lab<'a> {
-    /// A lab for what these settings make of this data; the training part is read once or twice.
+    /// Prepares the experiments; reads the training set once or twice.
     ///
     /// # Errors
     /// As [`Task::new`].
@@ -61,55 +61,54 @@ impl<'a> Lab<'a> {
 }
 
 klubok_nn::listed! {
-    /// An experiment that begins now.
+    /// An experiment.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Experiment {
         /// Counts, copies, constant inputs.
         Data,
         /// The loss before any update.
         InitialLoss,
-        /// One batch by heart.
+        /// Overfitting one batch.
         OneBatch,
-        /// Gradients against differences.
+        /// Gradients against finite differences.
         Gradients,
-        /// What knows nothing, and what only weighs the inputs.
+        /// Class shares, a linear layer, a small network.
         Baselines,
-        /// Do labels have to do with inputs?
+        /// Whether the labels depend on the inputs.
         Labels,
-        /// Spread of the gradients of batches.
-        Noise,
-        /// The learning rate, from tiny to far too large.
+        /// The gradient noise scale.
+        NoiseScale,
+        /// The learning rate range test.
         RangeTest,
     }
 }
 
-/// All that was found.
+/// The results of all experiments.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Findings {
     /// Facts about the data.
     pub data: Survey,
     /// The network, layer by layer.
-    pub network: Card,
+    pub network: NetworkSummary,
     /// The loss before any update.
     pub initial_loss: InitialLoss,
-    /// How well one batch is learnt by heart.
+    /// How well the network overfits one batch.
     pub one_batch: OneBatch,
-    /// Gradients against differences.
+    /// Gradients against finite differences.
     pub gradient_check: GradientCheck,
-    /// What is reached without a deep network.
+    /// Loss and accuracy of the baselines.
     pub baselines: Baselines,
-    /// Whether labels have to do with inputs.
-    pub labels: Labels,
-    /// Spread of the gradients of batches; none where there are too few samples or numbers fail.
-    pub gradient_noise: Option<Noise>,
-    /// The loss at rising learning rates.
+    /// Whether the labels depend on the inputs.
+    pub labels: PermutationTest,
+    /// The gradient noise scale; none with too few samples or without finite gradients.
+    pub gradient_noise: Option<NoiseScale>,
+    /// The learning rate range test.
     pub learning_rate: RangeTest,
-    /// What is wrong, the worst first.
+    /// The verdicts, the most severe first.
     pub verdicts: Vec<Verdict>,
 }
 
-/// Makes all experiments in turn and says each before it begins. `steps` have trained for a while
-/// already.
+/// Runs all experiments in turn and calls `begin` before each. `steps` has trained for some steps.
 ///
 /// # Errors
 /// When rows cannot be read, or the device fails.
@@ -121,21 +120,21 @@ pub fn check(
     begin(Experiment::Data);
     let data = Survey::of(lab.data)?;
     begin(Experiment::InitialLoss);
-    let initial_loss = InitialLoss::of(lab)?;
+    let initial_loss = InitialLoss::measure(lab)?;
     begin(Experiment::OneBatch);
-    let one_batch = OneBatch::of(lab)?;
+    let one_batch = OneBatch::run(lab)?;
     begin(Experiment::Gradients);
-    let gradient_check = GradientCheck::of(lab)?;
+    let gradient_check = GradientCheck::run(lab)?;
     begin(Experiment::Baselines);
     let (baselines, confidences) = baselines::baselines(lab)?;
     begin(Experiment::Labels);
-    let labels = Labels::of(lab, &confidences)?;
-    begin(Experiment::Noise);
-    let gradient_noise = Noise::of(lab, steps)?;
+    let labels = PermutationTest::run(lab, &confidences)?;
+    begin(Experiment::NoiseScale);
+    let gradient_noise = NoiseScale::measure(lab, steps)?;
     begin(Experiment::RangeTest);
-    let learning_rate = RangeTest::of(lab)?;
+    let learning_rate = RangeTest::run(lab)?;
     let mut findings = Findings {
-        network: Card::of(lab),
+        network: NetworkSummary::new(lab),
         data,
         initial_loss,
         one_batch,
@@ -150,11 +149,11 @@ pub fn check(
     Ok(findings)
 }
 
-/// Steps of `batch` samples that so many FLOPs pay for, at least `least` and at most `most`: two a
-/// parameter and sample for each of forward, gradient of weights and gradient of inputs.
-fn affordable(flops: f64, network: &Network, batch: usize, least: u64, most: u64) -> u64 {
+/// Number of steps within a budget of FLOPs, from `min` to `max`. A step takes two FLOPs per
+/// parameter and sample for each of the forward pass, the weight gradients and the input gradients.
+fn affordable_steps(flops: f64, network: &Network, batch: usize, min: u64, max: u64) -> u64 {
     let steps = flops / (6.0 * network.parameters() as f64 * batch as f64);
-    (steps as u64).clamp(least, most)
+    (steps as u64).clamp(min, max)
 }
 
 #[cfg(test)]
@@ -164,15 +163,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_follow_from_the_sizes() {
+    fn steps_depend_on_sizes_alone() {
         let config = ConfigBuilder::new(Preset::Plain, DataKind::Points)
             .resolve(&Machine::plain(1))
             .unwrap();
         // 10 inputs, 512, 256, 2: 5,632 + 131,328 + 514 = 137,474 parameters.
         let network = config.config.network(10, 2);
         let a_step = 6.0 * 137_474.0 * 32.0;
-        assert_eq!(affordable(100.5 * a_step, &network, 32, 1, 1000), 100);
-        assert_eq!(affordable(100.5 * a_step, &network, 32, 200, 1000), 200);
-        assert_eq!(affordable(100.5 * a_step, &network, 32, 1, 50), 50);
+        assert_eq!(affordable_steps(100.5 * a_step, &network, 32, 1, 1000), 100);
+        assert_eq!(affordable_steps(100.5 * a_step, &network, 32, 200, 1000), 200);
+        assert_eq!(affordable_steps(100.5 * a_step, &network, 32, 1, 50), 50);
     }
 }

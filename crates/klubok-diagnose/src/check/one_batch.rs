@@ -1,9 +1,9 @@
-//! One batch by heart: a network that cannot learn a few samples will not learn many.
+//! Overfits one batch: a network that cannot learn a few samples cannot learn many.
 //!
-//! "Overfit a single batch of only a few examples" (Karpathy 2019). Nothing regularises, and Adam
-//! trains whatever the settings say, because the question is what the network can hold, not how
-//! fast it gets there. Where it fails, a wide copy tries the same batch: if that can, the network
-//! is too small; if not, something keeps it from learning at all.
+//! "Overfit a single batch of only a few examples" (Karpathy 2019). Trains with Adam and without
+//! regularisation, whatever the settings: this tests the capacity of the network, not its speed. If
+//! the network fails, a wide copy gets the same batch. If the copy overfits it, the network is too
+//! small; if not, something else keeps the network from learning.
 
 use klubok_train::{
     Result,
@@ -13,50 +13,52 @@ use klubok_train::{
 use serde::Serialize;
 
 use super::{
-    Lab, affordable,
+    Lab, affordable_steps,
     trial::{Trial, loss, unregularised},
 };
 
-/// Samples of the batch.
+/// Samples in the batch.
 const SAMPLES: usize = 32;
-/// A loss below which every sample is known for certain: its class has about 95 % on average.
-const LEARNT: f64 = 0.05;
-/// Learning rates of Adam that are tried in turn: its usual one, and one for small networks.
+/// The network has learned the batch at a lower loss: a mean confidence of about 95 % in the right
+/// class.
+const LEARNED_LOSS: f64 = 0.05;
+/// Learning rates for Adam, tried in turn: its usual one, and one for small networks.
 const RATES: [f64; 2] = [1e-3, 1e-2];
-/// What a try may cost, and its least and most steps.
+/// Budget of FLOPs for one try.
 const FLOPS: f64 = 2e11;
+/// Minimum and maximum number of steps of one try.
 const STEPS: (u64, u64) = (200, 6000);
 /// Units of the wide copy's only hidden layer.
 pub(super) const WIDE: usize = 256;
 
-/// How well one batch was learnt by heart.
+/// How well the network overfits one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OneBatch {
-    /// Samples of the batch.
+    /// Samples in the batch.
     pub samples: usize,
-    /// True when all of them were learnt.
+    /// True when the network learned all of them.
     pub learnt: bool,
-    /// Steps that it took, or that were tried in vain.
+    /// Steps until then, or all steps.
     pub steps: u64,
     /// The loss before the first step.
     pub first_loss: f64,
     /// The loss at the end.
     pub loss: f64,
-    /// Share of the samples that the network is right about at the end.
+    /// The accuracy at the end.
     pub accuracy: f64,
-    /// Where they were not learnt: whether a wide copy of the network learns them.
+    /// If the network did not learn all samples: whether a wide copy did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wide_copy_learnt: Option<bool>,
 }
 
 impl OneBatch {
-    /// Trains on one batch until it is known by heart, or the steps are used up.
+    /// Trains on one batch until the network has learned it, or the steps run out.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn of(lab: &Lab<'_>) -> Result<Self> {
+    pub fn run(lab: &Lab<'_>) -> Result<Self> {
         let config = unregularised(lab.config);
-        let rows = distinct(lab);
+        let rows = distinct_rows(lab);
         let tried = best_of_rates(lab, &config, &rows)?;
         if tried.learnt {
             return Ok(tried);
@@ -69,8 +71,8 @@ impl OneBatch {
     }
 }
 
-/// Training rows of different content: the same content under two classes cannot be learnt.
-fn distinct(lab: &Lab<'_>) -> Vec<u32> {
+/// Training rows with distinct content: no network can learn two labels for the same content.
+fn distinct_rows(lab: &Lab<'_>) -> Vec<u32> {
     let hash = |row: &u32| lab.data.hashes[*row as usize];
     let mut rows = sample(&lab.data.parts.train, 4 * SAMPLES, lab.config.train.seed);
     rows.sort_by_key(hash);
@@ -79,13 +81,13 @@ fn distinct(lab: &Lab<'_>) -> Vec<u32> {
     rows
 }
 
-/// The first rate that learns the batch, or the one that came furthest.
+/// The result of the first rate that learns the batch, or the one with the lowest loss.
 fn best_of_rates(lab: &Lab<'_>, config: &Config, rows: &[u32]) -> Result<OneBatch> {
     let mut best: Option<OneBatch> = None;
     for rate in RATES {
         let tried = learn(lab, config, rows, rate)?;
-        let further = best.is_none_or(|best| !best.loss.is_finite() || tried.loss < best.loss);
-        if tried.learnt || further {
+        let better = best.is_none_or(|best| !best.loss.is_finite() || tried.loss < best.loss);
+        if tried.learnt || better {
             best = Some(tried);
         }
         if tried.learnt {
@@ -99,7 +101,7 @@ fn learn(lab: &Lab<'_>, config: &Config, rows: &[u32], rate: f64) -> Result<OneB
     let mut config = config.clone();
     config.train.batch_size = rows.len();
     let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
-    let most = affordable(FLOPS, &network, rows.len(), STEPS.0, STEPS.1);
+    let max = affordable_steps(FLOPS, &network, rows.len(), STEPS.0, STEPS.1);
     let mut trial = Trial::new(lab, &config, &lab.task.preprocessing, rows, 0)?;
     let mut first_loss = f64::NAN;
     loop {
@@ -108,9 +110,9 @@ fn learn(lab: &Lab<'_>, config: &Config, rows: &[u32], rate: f64) -> Result<OneB
         if steps == 0 {
             first_loss = loss;
         }
-        let all = figures.correct == figures.samples;
-        let learnt = all && loss < LEARNT;
-        if learnt || steps == most || !loss.is_finite() {
+        let all_correct = figures.correct == figures.samples;
+        let learnt = all_correct && loss < LEARNED_LOSS;
+        if learnt || steps == max || !loss.is_finite() {
             let samples = figures.samples as usize;
             let accuracy = f64::from(figures.correct) / samples.max(1) as f64;
             let wide_copy_learnt = None;

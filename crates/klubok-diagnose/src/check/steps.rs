@@ -1,13 +1,13 @@
-//! Real steps of the real network, on a copy: whoever calls times them, for the library has no
-//! clock here.
+//! Training steps on a copy of the network, which the caller times: the library uses no clock here.
 
 use klubok_nn::{optim::schedule::LearningRate, state::Weights};
 use klubok_train::Result;
 
-use super::{Lab, affordable, trial::Trial};
+use super::{Lab, affordable_steps, trial::Trial};
 
-/// What the steps may cost, and the least and most of them.
+/// Budget of FLOPs.
 const FLOPS: f64 = 1.5e11;
+/// Minimum and maximum number of steps.
 const STEPS: (u64, u64) = (12, 200);
 
 /// A copy of the network in training.
@@ -17,26 +17,26 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// The network before its first step.
+    /// Compiles the network before its first step.
     ///
     /// # Errors
     /// When the device cannot run it.
     pub fn new(lab: &Lab<'_>) -> Result<Self> {
         let train = &lab.data.parts.train;
-        let largest = largest_batch(train.len());
-        let trial = Trial::new(lab, lab.config, &lab.task.preprocessing, train, largest)?;
+        let max_batch = largest_batch(train.len());
+        let trial = Trial::new(lab, lab.config, &lab.task.preprocessing, train, max_batch)?;
         let rate = lab.config.train.rate(trial.steps_per_epoch());
         Ok(Self { trial, rate })
     }
 
-    /// How many steps are worth timing: at most two epochs, so that small data is not known by
-    /// heart after them.
-    pub fn enough(&self, lab: &Lab<'_>) -> u64 {
-        let most = (2 * self.per_epoch()).clamp(STEPS.0, STEPS.1);
-        affordable(FLOPS, &lab.task.network, lab.config.train.batch_size, STEPS.0, most)
+    /// Number of steps to time: at most two epochs, so that the network does not memorise small
+    /// data.
+    pub fn count_to_time(&self, lab: &Lab<'_>) -> u64 {
+        let max = (2 * self.per_epoch()).clamp(STEPS.0, STEPS.1);
+        affordable_steps(FLOPS, &lab.task.network, lab.config.train.batch_size, STEPS.0, max)
     }
 
-    /// One step, as training would do it.
+    /// Trains one step, as a real training would.
     ///
     /// # Errors
     /// When the device fails.
@@ -45,7 +45,7 @@ impl Steps {
         self.trial.train(rate).map(|_| ())
     }
 
-    /// Steps of an epoch.
+    /// Steps per epoch.
     pub fn per_epoch(&self) -> u64 {
         self.trial.steps_per_epoch()
     }
@@ -55,16 +55,16 @@ impl Steps {
         self.trial.steps()
     }
 
-    /// The gradient on some rows after the steps done.
+    /// Computes the gradient on some rows at the current weights.
     pub(super) fn gradient(&mut self, rows: &[u32], out: &mut Weights) -> Result<()> {
         self.trial.gradient(rows, out)
     }
 }
 
-/// Sizes of the batches and how many are drawn of each.
+/// Batch sizes for the noise scale, each with its number of draws.
 pub(super) const DRAWS: [(usize, usize); 4] = [(16, 48), (64, 24), (256, 8), (1024, 4)];
 
-/// Rows of the largest batch that is drawn from so many samples.
+/// The largest of these batch sizes for a training set of `samples`.
 fn largest_batch(samples: usize) -> usize {
     DRAWS.iter().map(|(size, _)| *size).filter(|size| *size <= samples / 2).max().unwrap_or(0)
 }

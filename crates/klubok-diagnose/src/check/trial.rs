@@ -1,4 +1,4 @@
-//! A network that is trained for an experiment and thrown away.
+//! A temporary network for one experiment.
 
 use klubok_data::preprocess::Preprocessing;
 use klubok_nn::{
@@ -15,7 +15,7 @@ use klubok_train::{
 
 use crate::check::Lab;
 
-/// A network under way.
+/// A network in training.
 pub(super) struct Trial {
     plan: Plan,
     program: Box<dyn Program>,
@@ -26,14 +26,14 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// A network that `config` describes, from its start, on `rows`; `largest` is the most rows of
-    /// a batch that will be asked for beside the settings' own.
+    /// Compiles the network of `config` with its initial weights, to train on `rows`. `max_batch`
+    /// is the largest batch for [`Self::gradient`]; training takes the batch size of the settings.
     pub(super) fn new(
         lab: &Lab<'_>,
         config: &Config,
         preprocessing: &Preprocessing,
         rows: &[u32],
-        largest: usize,
+        max_batch: usize,
     ) -> Result<Self> {
         let data = lab.data;
         let counts = data.class_counts(&data.parts.train);
@@ -48,24 +48,25 @@ impl Trial {
             return Err(RunError::NoSamples);
         }
         batches.start_epoch(0);
-        let most = batches.max_batch().max(largest);
-        let mut program = lab.backend.compile(&plan, most, std::slice::from_ref(&data.rows))?;
+        let max_batch = batches.max_batch().max(max_batch);
+        let mut program =
+            lab.backend.compile(&plan, max_batch, std::slice::from_ref(&data.rows))?;
         program.load(&network.start(&config.start(&counts), seed))?;
         let weights = row_weights(data, &plan.loss.class_weights)?;
         Ok(Self { plan, program, batches, weights, figures: Figures::default(), step: 0 })
     }
 
-    /// Updates in a pass over the rows.
+    /// Steps per epoch.
     pub(super) fn steps_per_epoch(&self) -> u64 {
         self.batches.len() as u64
     }
 
-    /// Updates done.
+    /// Steps done.
     pub(super) fn steps(&self) -> u64 {
         self.step
     }
 
-    /// One update with the next batch: what the batch measured before it.
+    /// Trains on the next batch; returns the batch's figures before the update.
     pub(super) fn train(&mut self, learning_rate: f64) -> Result<StepFigures> {
         let (epoch, position) =
             (self.step / self.steps_per_epoch(), self.step % self.steps_per_epoch());
@@ -82,7 +83,7 @@ impl Trial {
         Ok(self.figures.steps.last().copied().unwrap_or_default())
     }
 
-    /// The gradient of the loss on these rows, as the next update would see it.
+    /// Computes the gradient of the loss on these rows, as in the next step.
     pub(super) fn gradient(&mut self, rows: &[u32], out: &mut Weights) -> Result<()> {
         let weight_sum = weight_sum(self.weights.as_deref(), rows);
         let (index, learning_rate, observe) = (self.step, 0.0, false);
@@ -90,12 +91,12 @@ impl Trial {
         Ok(self.program.gradients(DataId(0), &step, out)?)
     }
 
-    /// Loss and right answers in evaluation mode.
+    /// Evaluates loss and accuracy.
     pub(super) fn scores(&mut self, rows: &[u32], targets: &[u32]) -> Result<Scores> {
         Evaluator::new(&self.plan, DataId(0)).scores(&mut *self.program, rows, targets)
     }
 
-    /// Logits in evaluation mode, `[rows, classes]`.
+    /// Computes logits in evaluation mode, `[rows, classes]`.
     pub(super) fn logits(&mut self, rows: &[u32]) -> Result<Vec<f32>> {
         let mut outputs = klubok_nn::backend::Outputs::default();
         self.program.infer(DataId(0), rows, &[self.plan.output], &mut outputs)?;
@@ -103,25 +104,24 @@ impl Trial {
     }
 }
 
-/// The mean loss that a step measured, penalties left out.
+/// Mean loss of a step, without penalties.
 pub(super) fn loss(figures: &StepFigures) -> f64 {
     figures.loss_sum / figures.weight_sum
 }
 
-/// The same settings with nothing that keeps a network from learning by heart, and Adam at a
-/// constant rate.
+/// The same settings without regularisation, and with Adam's default coefficients.
 pub(super) fn unregularised(config: &Config) -> Config {
-    let mut free = config.clone();
-    free.model.dropout = klubok_train::config::OneOrEach::One(0.0);
-    free.model.input_dropout = 0.0;
-    free.model.prior_bias = false;
-    let regularization = &mut free.regularization;
+    let mut plain = config.clone();
+    plain.model.dropout = klubok_train::config::OneOrEach::One(0.0);
+    plain.model.input_dropout = 0.0;
+    plain.model.prior_bias = false;
+    let regularization = &mut plain.regularization;
     (regularization.l1, regularization.l2, regularization.weight_decay) = (0.0, 0.0, 0.0);
     (regularization.max_norm, regularization.label_smoothing) = (0.0, 0.0);
-    (free.augment.flip, free.augment.shift) = (false, 0);
-    free.train.optimizer = Optimizer::Adam;
-    (free.train.beta1, free.train.beta2, free.train.epsilon) = (0.9, 0.999, 1e-8);
-    free.train.clip_norm = 0.0;
-    free.train.class_weights = klubok_train::config::ClassWeights::None;
-    free
+    (plain.augment.flip, plain.augment.shift) = (false, 0);
+    plain.train.optimizer = Optimizer::Adam;
+    (plain.train.beta1, plain.train.beta2, plain.train.epsilon) = (0.9, 0.999, 1e-8);
+    plain.train.clip_norm = 0.0;
+    plain.train.class_weights = klubok_train::config::ClassWeights::None;
+    plain
 }

@@ -1,69 +1,70 @@
-//! What a cell holds: a number, or nothing.
+//! Parses a cell: a number, or a missing value.
 //!
-//! Missing is what people and programs write where nothing was measured: an empty cell, `NA` (Keras
-//! 3, R), `N/A`, `null`, `None`, a dash. `nan` and `inf` are numbers that a training arrived at,
-//! and stay: whether a loss that is not finite tells of a divergence follows from what comes after
-//! it (see `tracker.rs`). An accuracy, a norm or a learning rate that is not finite, or is no
-//! number at all, says nothing and is missing: the column may mean something else than its name,
-//! and no history is refused for it.
+//! Missing values are an empty cell, `NA` (Keras 3, R), `N/A`, `null`, `None` or a dash. A loss may
+//! be `nan` or `inf`; whether it means divergence depends on the values after it (see
+//! `tracker.rs`). An accuracy, a norm or a learning rate that is not a finite number counts as
+//! missing: its column may mean something else than its name, which is no reason to refuse a
+//! history.
 
 use super::columns::Field;
 
-/// What is written for a missing value, in lower case.
+/// Texts for a missing value, in lower case.
 const MISSING: [&str; 11] =
     ["", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "missing", "-", "--"];
-/// The largest number of an epoch or a step; a moment of the clock in seconds is larger.
-const LARGEST: f64 = 1e9;
+/// The largest epoch or step; Unix time in seconds is larger.
+const MAX_POSITION: f64 = 1e9;
 
-/// What stands in a cell of this field.
+/// Parses a cell of this field; none if it is missing.
 ///
 /// # Errors
-/// With what should be there, when it is something else.
+/// When it is something else, with the kind of value that the field needs.
 pub(super) fn number(text: &str, field: Field) -> Result<Option<f64>, &'static str> {
     let text = text.trim();
-    // Most cells are numbers: the names of nothing are looked up for the others.
+    // Most cells are numbers.
     if let Ok(value) = text.parse::<f64>() {
-        return known(value, field);
+        return valid(value, field);
     }
     if let (Field::TrainAccuracy | Field::ValAccuracy, Some(percent)) =
         (field, text.strip_suffix('%'))
         && let Ok(percent) = percent.trim_end().parse::<f64>()
     {
-        return known(percent / 100.0, field);
+        return valid(percent / 100.0, field);
     }
     match text.split_once(',') {
         _ if is_missing(text) || !is_needed(field) => Ok(None),
-        Some((whole, part)) if digits(whole.trim_start_matches(['-', '+'])) && digits(part) => {
+        Some((whole, part))
+            if is_digits(whole.trim_start_matches(['-', '+'])) && is_digits(part) =>
+        {
             Err("a number with a point for the decimal sign")
         }
         _ => Err(wanted(field)),
     }
 }
 
-/// True of what is written where there is nothing.
+/// True for a missing value.
 pub(super) fn is_missing(text: &str) -> bool {
-    // Longer than any of them.
+    // None of them is longer.
     text.len() <= 8 && MISSING.contains(&text.to_lowercase().as_str())
 }
 
-fn digits(text: &str) -> bool {
+fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A number of this field, none where it says nothing.
+/// Checks a number of this field; none if it counts as missing.
 ///
 /// # Errors
 /// As [`number`].
-pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static str> {
+pub(super) fn valid(value: f64, field: Field) -> Result<Option<f64>, &'static str> {
     match field {
         Field::TrainLoss | Field::ValLoss => Ok(Some(value)),
-        // Tables of numbers alone have `nan` for an epoch that is not known.
+        // Numeric tables have `nan` for a missing epoch.
         Field::Epoch | Field::Step if value.is_nan() => Ok(None),
-        Field::Epoch | Field::Step if !(0.0..=LARGEST).contains(&value) => Err(wanted(field)),
-        // -1 is what some write where they did not measure.
+        Field::Epoch | Field::Step if !(0.0..=MAX_POSITION).contains(&value) => Err(wanted(field)),
+        // Some write -1 for an accuracy that was not measured.
         Field::TrainAccuracy | Field::ValAccuracy if value == -1.0 => Ok(None),
         Field::TrainAccuracy | Field::ValAccuracy
-            if value.is_finite() && !(0.0..=PERCENT).contains(&value) =>
+            if value.is_finite() && !(0.0..=MAX_PERCENT).contains(&value) =>
         {
             Err("a share between 0 and 1 or a percentage")
         }
@@ -71,10 +72,10 @@ pub(super) fn known(value: f64, field: Field) -> Result<Option<f64>, &'static st
     }
 }
 
-/// The largest percentage, as it comes out of sums that are rounded.
-const PERCENT: f64 = 100.1;
+/// The largest percentage, with room for rounding.
+const MAX_PERCENT: f64 = 100.1;
 
-/// True of what no history can do without.
+/// True for the fields that every history needs.
 fn is_needed(field: Field) -> bool {
     field.is_loss() || matches!(field, Field::Epoch | Field::Step)
 }
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_no_number() {
+    fn tells_missing_values_from_zero_and_from_text() {
         for text in ["", " ", "NA", "N/A", "null", "None", "<NA>", "-", "na "] {
             assert_eq!(number(text, Field::ValLoss), Ok(None), "{text}");
         }
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_is_not_finite_is_a_fact_and_anything_else_is_not() {
+    fn keeps_non_finite_losses_and_drops_other_non_finite_values() {
         assert!(number("NaN", Field::TrainLoss).is_ok_and(|x| x.is_some_and(f64::is_nan)));
         assert_eq!(number("inf", Field::ValLoss), Ok(Some(f64::INFINITY)));
         assert_eq!(number("nan", Field::ValAccuracy), Ok(None));
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_missing_where_a_history_can_do_without() {
+    fn text_in_optional_fields_counts_as_missing() {
         for field in [Field::LearningRate, Field::GradNorm, Field::ValAccuracy] {
             assert_eq!(number("cosine", field), Ok(None));
         }
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_have_numbers_that_epochs_can_have() {
+    fn refuses_epochs_out_of_range() {
         for text in ["-1", "1e300", "inf", "1700000000", "first"] {
             assert_eq!(number(text, Field::Epoch), Err("the number of an epoch"), "{text}");
         }

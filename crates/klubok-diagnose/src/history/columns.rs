@@ -1,9 +1,8 @@
-//! Which column of a history means what: names of klubok, Keras, Lightning, fastai and what people
-//! write.
+//! Maps column names to fields: names of klubok, Keras, Lightning, fastai and common variants.
 
 use klubok_data::part::{self, Part};
 
-/// A figure of an epoch, or what says which epoch it is.
+/// A figure of an epoch, or the epoch or step itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     Epoch,
@@ -17,38 +16,38 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// True of the losses.
+    /// True for losses.
     pub(super) fn is_loss(self) -> bool {
         matches!(self, Field::TrainLoss | Field::ValLoss)
     }
 
-    /// True of what is measured in every step of training, so that its mean is the epoch's.
-    pub(super) fn is_of_training(self) -> bool {
+    /// True for figures of every training step, whose mean is the epoch's.
+    pub(super) fn is_per_step(self) -> bool {
         matches!(self, Field::TrainLoss | Field::TrainAccuracy | Field::GradNorm)
     }
 }
 
-/// What a column is for.
+/// The meaning of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) field: Field,
-    /// Of several columns for one field, the lowest counts.
+    /// Of several columns for one field, the lowest rank counts.
     pub(super) rank: u8,
-    /// Its values are of steps: their mean is the epoch's.
+    /// True for values of steps, whose mean is the epoch's.
     pub(super) mean: bool,
-    /// Its name says which part of the data it is of.
-    pub(super) of_part: bool,
+    /// True if the name includes the part of the data.
+    pub(super) names_part: bool,
 }
 
-/// The meaning of a column by its name; none when it has none for us.
+/// The meaning of a column by its name; none if the name is unknown.
 pub(super) fn meaning(name: &str) -> Option<Column> {
-    let apart = words(name);
-    let mut words: Vec<&str> = apart.split_whitespace().collect();
+    let split = words(name);
+    let mut words: Vec<&str> = split.split_whitespace().collect();
     let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
-    let plain = |field, rank| Some(Column { field, rank, mean: false, of_part: false });
-    // Of a rate or a norm, `train` says nothing more: Hugging Face writes so in event files.
-    let of_training = words.first().is_some_and(|word| Part::of_word(word) == Some(Part::Train));
-    let figure = if of_training { &words[1..] } else { &words[..] };
+    let plain = |field, rank| Some(Column { field, rank, mean: false, names_part: false });
+    // Hugging Face writes `train/learning_rate` and `train/grad_norm` in event files.
+    let has_prefix = words.first().is_some_and(|word| Part::of_word(word) == Some(Part::Train));
+    let figure = if has_prefix { &words[1..] } else { &words[..] };
     match *figure {
         ["learning", "rate"] | ["epoch", "learning", "rate"] => {
             return plain(Field::LearningRate, 0);
@@ -60,18 +59,23 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
     }
     match words[..] {
         ["epoch" | "epochs"] => return plain(Field::Epoch, 0),
-        // What Hugging Face calls it in event files.
+        // The name in event files of Hugging Face.
         ["train", "epoch"] => return plain(Field::Epoch, 1),
         ["trainer", "global", "step"] | ["global", "step"] => return plain(Field::Step, 0),
         ["step" | "steps"] => return plain(Field::Step, 1),
         ["iteration" | "iterations" | "iter"] => return plain(Field::Step, 2),
         ["batch"] => return plain(Field::Step, 3),
-        // What klubok measures in evaluation mode on a fixed sample.
+        // The loss of klubok in evaluation mode on a fixed sample.
         ["train", "eval", "loss"] => {
-            return Some(Column { field: Field::TrainLoss, rank: 0, mean: false, of_part: true });
+            return Some(Column {
+                field: Field::TrainLoss,
+                rank: 0,
+                mean: false,
+                names_part: true,
+            });
         }
-        // `lr`, `lr-Adam`, `lr/pg0`, `lr_0` are rates, `lr_scheduler` and `lr_patience` are none.
-        ["lr", ref of @ ..] if of.iter().all(is_number) || is_group(name) => {
+        // `lr`, `lr-Adam`, `lr/pg0`, `lr_0` are rates; `lr_scheduler` and `lr_patience` are not.
+        ["lr", ref rest @ ..] if rest.iter().all(is_number) || is_group(name) => {
             return plain(Field::LearningRate, 0);
         }
         _ => {}
@@ -81,11 +85,11 @@ pub(super) fn meaning(name: &str) -> Option<Column> {
     words.retain(|word| *word != "epoch");
     let part = take_part(&mut words);
     let loss = is_loss(&words)?;
-    Some(of_part(loss, mean, part))
+    Some(column(loss, mean, part))
 }
 
-/// A column of a loss or an accuracy of this part.
-fn of_part(loss: bool, mean: bool, part: Option<Part>) -> Column {
+/// The column of a loss or an accuracy of this part.
+fn column(loss: bool, mean: bool, part: Option<Part>) -> Column {
     let field = match (loss, part) {
         (true, None | Some(Part::Train)) => Field::TrainLoss,
         (false, None | Some(Part::Train)) => Field::TrainAccuracy,
@@ -98,34 +102,33 @@ fn of_part(loss: bool, mean: bool, part: Option<Part>) -> Column {
         None => 2,
         Some(_) => 1,
     };
-    Column { field, rank, mean, of_part: part.is_some() }
+    Column { field, rank, mean, names_part: part.is_some() }
 }
 
 impl Column {
-    /// True of a loss or an accuracy whose name tells no part.
+    /// True for a loss or an accuracy whose name does not include a part.
     pub(super) fn is_bare(self) -> bool {
-        !self.of_part && matches!(self.field, Field::TrainLoss | Field::TrainAccuracy)
+        !self.names_part && matches!(self.field, Field::TrainLoss | Field::TrainAccuracy)
     }
 
-    /// A bare column in a place that tells the part.
-    pub(super) fn of(self, part: Part) -> Self {
-        of_part(self.field.is_loss(), self.mean, Some(part))
+    /// The same column with a part from elsewhere, such as the file's name.
+    pub(super) fn with_part(self, part: Part) -> Self {
+        column(self.field.is_loss(), self.mean, Some(part))
     }
 }
 
-/// The name in lower case, its words and numbers apart: `valLoss`, `Loss/val` and `val_loss` are
+/// Splits a name into words and numbers, in lower case: `valLoss`, `Loss/val` and `val_loss` are
 /// two words each.
 pub(super) fn words(name: &str) -> String {
     part::words(name, char::is_alphanumeric)
 }
 
-/// True when a word of the name, other than those of a figure, speaks of a part of the data.
+/// True when a word of the name means a part of the data.
 pub(super) fn names_part(name: &str) -> bool {
     words(name).split_whitespace().any(|word| Part::of_word(word).is_some())
 }
 
-/// Takes the word of a part away, where it is the first or the last one; `train/train_loss` says it
-/// twice.
+/// Removes the word for a part if it comes first or last; `train/train_loss` has it twice.
 fn take_part(words: &mut Vec<&str>) -> Option<Part> {
     let first = words.first().and_then(|word| Part::of_word(word));
     let part = first.or_else(|| words.last().and_then(|word| Part::of_word(word)))?;
@@ -133,17 +136,17 @@ fn take_part(words: &mut Vec<&str>) -> Option<Part> {
     Some(part)
 }
 
-/// True of a learning rate of an optimiser or a group of parameters, `lr-NAME` or `lr/NAME`.
+/// True for the learning rate of an optimiser or a parameter group, `lr-NAME` or `lr/NAME`.
 fn is_group(name: &str) -> bool {
     name.to_lowercase().split_once("lr").is_some_and(|(_, rest)| rest.starts_with(['-', '/']))
 }
 
-/// Is it a loss, or else an accuracy?
+/// Whether the words mean a loss (true) or an accuracy (false); none otherwise.
 fn is_loss(words: &[&str]) -> Option<bool> {
     match words {
         // Detectron adds up the losses of its heads.
         ["loss"] | ["total", "loss"] => Some(true),
-        // The right answer among the first five is no right answer.
+        // Top-k accuracy is another figure.
         _ if words.iter().any(|word| word.starts_with("top")) => None,
         ["acc" | "accuracy"] | [.., "categorical" | "binary" | "multiclass", "accuracy"] => {
             Some(false)
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_many_tools_are_understood() {
+    fn understands_names_of_many_tools() {
         for name in
             ["loss", "train_loss", "Train Loss", "train_loss_epoch", "Loss/train", "total_loss"]
         {

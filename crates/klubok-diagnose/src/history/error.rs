@@ -1,59 +1,59 @@
-//! Why a history cannot be read, in a sentence.
+//! Errors from reading a history.
 
 use klubok_train::RunError;
 
-/// Result of what reads a history.
+/// Result of reading a history.
 pub type Result<T, E = HistoryError> = std::result::Result<T, E>;
 
-/// A history that cannot be read.
+/// Why a history cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// Nothing is in it.
+    /// It has no epochs.
     #[error("`{path}` has no epochs")]
     Empty {
         /// The source.
         path: String,
     },
-    /// One epoch shows no change.
+    /// It has one epoch.
     #[error("`{path}` has one epoch, and a change takes at least two")]
     OneEpoch {
         /// The source.
         path: String,
     },
-    /// There is no loss in it: it is something else, or its columns have names of their own.
+    /// It has no loss: it is something else, or its columns have unknown names.
     #[error("`{path}` has no column `train_loss` or `val_loss`: its columns are {columns}")]
     NoLoss {
         /// The source.
         path: String,
-        /// What it has.
+        /// Its columns.
         columns: String,
     },
-    /// A cell is not what its column says.
+    /// A cell does not fit its column.
     #[error("`{path}` has `{value}` in column `{column}`, row {row}, where {wanted} should be")]
     Cell {
         /// The source.
         path: String,
-        /// Row from 1, the head not counted.
+        /// Row from 1, without the header.
         row: u64,
         /// Name of the column.
         column: String,
-        /// What stands there.
+        /// The text of the cell.
         value: String,
-        /// What should.
+        /// What the column needs.
         wanted: &'static str,
     },
-    /// Losses are of parts, and one is not said to be of any.
+    /// A column names the part of each row, and one row with a loss has no part.
     #[error(
         "`{path}` does not say which part of the data the loss is of in column `{column}`, \
          row {row}"
     )]
-    Unsaid {
+    UnknownPart {
         /// The source.
         path: String,
         /// The column that names the parts.
         column: String,
-        /// Row from 1, the head not counted.
+        /// Row from 1, without the header.
         row: u64,
     },
     /// A column names several trainings.
@@ -61,32 +61,33 @@ pub enum HistoryError {
         "`{path}` has more than one training: column `{column}` has `{one}` for some and `{other}` \
          for others"
     )]
-    Trainings {
+    SeveralTrainings {
         /// The source.
         path: String,
         /// The column.
         column: String,
-        /// A training.
+        /// One training.
         one: String,
         /// Another one.
         other: String,
     },
-    /// Rows of an epoch are of something that a column says and klubok does not know.
+    /// A column distinguishes the rows of an epoch, by a part or training that klubok does not
+    /// know.
     #[error(
         "`{path}` has several rows an epoch, which its column `{column}` tells apart (`{one}`, `{other}`): of which part or \
          training they are is not said"
     )]
-    Apart {
+    UnknownGroups {
         /// The source.
         path: String,
         /// The column.
         column: String,
-        /// What it has for a row.
+        /// Its value in one row.
         one: String,
-        /// What it has for another one of the same epoch.
+        /// Its value in another row of the same epoch.
         other: String,
     },
-    /// It is no table.
+    /// It is not a table.
     #[error("`{path}` is no CSV or JSON with named columns: it begins with `{line}`")]
     NoTable {
         /// The source.
@@ -94,35 +95,35 @@ pub enum HistoryError {
         /// Its first line, or what it begins with.
         line: String,
     },
-    /// It is in another encoding than UTF-8.
+    /// It is not encoded in UTF-8.
     #[error("`{path}` is no text in UTF-8")]
-    NotText {
+    NotUtf8 {
         /// The source.
         path: String,
     },
-    /// A row has more cells than the head has names.
+    /// A row has more cells than the header has names.
     #[error("`{path}` has {cells} cells in row {row} and {names} names in its head")]
     Cells {
         /// The source.
         path: String,
-        /// Row from 1, the head not counted.
+        /// Row from 1, without the header.
         row: u64,
-        /// Cells of the row.
+        /// Cells in the row.
         cells: usize,
-        /// Names in the head.
+        /// Names in the header.
         names: usize,
     },
-    /// There is more of something than is read.
+    /// It exceeds a limit on rows, columns or figures.
     #[error("`{path}` has more than {most} {what}, the most that are read")]
     TooLong {
         /// The source.
         path: String,
-        /// The most.
+        /// The limit.
         most: usize,
-        /// Rows, columns, figures.
+        /// Rows, columns or figures.
         what: &'static str,
     },
-    /// Lists are not of one length.
+    /// Lists have unequal lengths.
     #[error(
         "`{path}` has {} values of `{}` and {} of `{}`: which epochs these are of is not said",
         one.1, one.0, other.1, other.0
@@ -130,22 +131,22 @@ pub enum HistoryError {
     Lengths {
         /// The source.
         path: String,
-        /// Name and length of a list.
+        /// Name and length of one list.
         one: (String, usize),
-        /// Those of another.
+        /// Name and length of another.
         other: (String, usize),
     },
-    /// Two columns stand for one loss.
+    /// Two columns have the same loss.
     #[error("`{path}` has `{one}` and `{other}`, and only one of them can be the loss of its part")]
     Ambiguous {
         /// The source.
         path: String,
-        /// A column.
+        /// One column.
         one: String,
         /// The other one.
         other: String,
     },
-    /// The losses of training and of validation count different steps.
+    /// Training and validation losses count different steps.
     #[error("`{path}` has {train} and {val}: which belong together is not said")]
     Mixed {
         /// The source.
@@ -155,7 +156,7 @@ pub enum HistoryError {
         /// The validation loss and its steps.
         val: String,
     },
-    /// Steps begin anew.
+    /// Steps start again.
     #[error("`{path}` has step {step} of `{name}` again: it seems to hold more than one training")]
     Restarts {
         /// The source.
@@ -165,12 +166,12 @@ pub enum HistoryError {
         /// The step.
         step: f64,
     },
-    /// The head stands in the middle.
+    /// The header is repeated.
     #[error("`{path}` has its head again in row {row}: it seems to hold more than one training")]
-    Again {
+    RepeatedHeader {
         /// The source.
         path: String,
-        /// Row from 1, the first head not counted.
+        /// Row from 1, without the first header.
         row: u64,
     },
     /// Epochs are not in order.
@@ -180,10 +181,10 @@ pub enum HistoryError {
         path: String,
         /// The earlier row's epoch.
         before: f64,
-        /// The later row's, which is smaller.
+        /// The later row's epoch, which is smaller.
         after: f64,
     },
-    /// An epoch stands twice.
+    /// An epoch is repeated.
     #[error("`{path}` has epoch {epoch} twice: it seems to hold more than one training")]
     Twice {
         /// The source.
@@ -191,30 +192,30 @@ pub enum HistoryError {
         /// The epoch.
         epoch: f64,
     },
-    /// It is not of the form it seems to have.
+    /// It is malformed.
     #[error("`{path}` cannot be read as {form}: {reason}")]
     Form {
         /// The source.
         path: String,
-        /// CSV, JSON, TensorBoard events.
+        /// CSV, JSON or TensorBoard events.
         form: &'static str,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
-    /// A folder or a few files with several trainings.
+    /// A folder or several files with several trainings.
     #[error("`{path}` has more than one training, name one of them: {names}")]
     Several {
         /// The folder.
         path: String,
-        /// The trainings' own paths.
+        /// The paths of the trainings.
         names: String,
     },
-    /// Two event files tell different figures of the same steps.
+    /// Two event files have different figures for the same steps.
     #[error(
         "`{one}` and `{other}` are of different trainings: both tell of step {step} of `{tag}`"
     )]
     Overlap {
-        /// A file.
+        /// One file.
         one: String,
         /// The other one.
         other: String,
@@ -223,25 +224,25 @@ pub enum HistoryError {
         /// The first step that both have.
         step: f64,
     },
-    /// A folder with more in it than is looked through.
+    /// A folder with too many files.
     #[error("`{path}` has more than {most} files and folders: name the folder of one training")]
-    Crowded {
+    TooManyFiles {
         /// The folder.
         path: String,
-        /// The most.
+        /// The limit.
         most: usize,
     },
-    /// A line of a run's log is not in its place, or has no sense.
+    /// A line of a run's log is damaged, out of order or out of range.
     #[error("line {line} of `{path}` {reason}")]
     Log {
         /// The log.
         path: String,
         /// Line from 1.
         line: usize,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
-    /// A folder with nothing that is known.
+    /// A folder without a history.
     #[error("`{path}` is neither a run nor a folder with the history of a training")]
     Folder {
         /// The folder.
@@ -250,7 +251,7 @@ pub enum HistoryError {
     /// A run that klubok trained cannot be read.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// A file could not be read; the message names it.
+    /// A file cannot be read; the message names it.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

@@ -1,4 +1,4 @@
-//! Figures over positions, whatever they were read from, and how one is chosen for each field.
+//! Series of figures over positions, and the choice of one series per field.
 
 use std::collections::BTreeSet;
 
@@ -15,22 +15,21 @@ pub(super) struct Series<P> {
     pub(super) values: Vec<(P, f64)>,
 }
 
-/// The series that count: one a field, in the order of the fields.
+/// The chosen series: one per field, in the order of the fields.
 pub(super) struct Chosen<P> {
     pub(super) series: Vec<Series<P>>,
-    /// Names of those that were left out for an earlier one of equal rank, after the name of that
-    /// one.
+    /// Pairs of names: the series in use, and one of equal rank that was left out.
     pub(super) left_out: Vec<(String, String)>,
 }
 
-/// Chooses among the series: for each field the one whose name fits it best.
+/// Chooses for each field the series whose name fits best.
 ///
-/// One value beside a series of many is a summary, such as the `train_loss` at the end of Hugging
-/// Face's log, and is left out. Two losses of equal rank that differ are refused; of two accuracies
-/// the first counts.
+/// Leaves out single values beside longer series: they are summaries, such as the `train_loss` at
+/// the end of Hugging Face's log. Refuses two different losses of equal rank; of two accuracies the
+/// first counts.
 ///
 /// # Errors
-/// When there is no loss among them, or it cannot be said which one counts.
+/// When two different losses of one part have equal rank.
 pub(super) fn choose<P: Copy + PartialEq>(
     mut all: Vec<Series<P>>,
     path: &str,
@@ -40,10 +39,10 @@ pub(super) fn choose<P: Copy + PartialEq>(
     let fields: BTreeSet<Field> = all.iter().map(|s| s.column.field).collect();
     let mut chosen = Chosen { series: Vec::new(), left_out: Vec::new() };
     for field in fields {
-        let places = (0..all.len()).filter(|&i| all[i].column.field == field);
-        let courses = places.clone().any(|i| all[i].values.len() > 1);
-        let fits = |&i: &usize| !courses || all[i].values.len() > 1;
-        let fitting: Vec<usize> = places.filter(fits).collect();
+        let indices = (0..all.len()).filter(|&i| all[i].column.field == field);
+        let has_curve = indices.clone().any(|i| all[i].values.len() > 1);
+        let fits = |&i: &usize| !has_curve || all[i].values.len() > 1;
+        let fitting: Vec<usize> = indices.filter(fits).collect();
         let Some(&best) = fitting.iter().min_by_key(|&&i| all[i].column.rank) else { continue };
         let rank = all[best].column.rank;
         for &other in fitting.iter().filter(|&&i| i != best && all[i].column.rank == rank) {
@@ -63,15 +62,15 @@ pub(super) fn choose<P: Copy + PartialEq>(
     Ok(chosen)
 }
 
-/// An accuracy whose name tells no part is of validation, where both losses tell theirs and no
-/// other accuracy does: fastai measures it there, and so do most people who write such a table.
+/// Takes an accuracy without a part for the validation accuracy, if both losses name their parts
+/// and no validation accuracy does: fastai and most tables of this form mean that.
 fn name_accuracies<P>(all: &mut [Series<P>]) {
-    let named = |field| all.iter().any(|s| s.column.field == field && s.column.of_part);
+    let named = |field| all.iter().any(|s| s.column.field == field && s.column.names_part);
     let losses = named(Field::TrainLoss) && named(Field::ValLoss);
     if !losses || named(Field::ValAccuracy) {
         return;
     }
-    let bare = |s: &&mut Series<P>| s.column.field == Field::TrainAccuracy && !s.column.of_part;
+    let bare = |s: &&mut Series<P>| s.column.field == Field::TrainAccuracy && !s.column.names_part;
     all.iter_mut().filter(bare).for_each(|series| series.column.field = Field::ValAccuracy);
 }
 
@@ -86,12 +85,12 @@ mod tests {
 
     fn series(names: &[(&str, &[f64])]) -> Vec<Series<usize>> {
         let values = |values: &[f64]| values.iter().copied().enumerate().collect();
-        let of = |(name, list): &(&str, &[f64])| Series {
+        let one = |(name, list): &(&str, &[f64])| Series {
             name: (*name).to_owned(),
             column: meaning(name).unwrap(),
             values: values(list),
         };
-        names.iter().map(of).collect()
+        names.iter().map(one).collect()
     }
 
     #[track_caller]
@@ -101,29 +100,29 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_no_course() {
+    fn leaves_out_a_summary_beside_a_series() {
         let all: &[(&str, &[f64])] = &[("loss", &[0.9, 0.5, 0.4]), ("train_loss", &[0.6])];
         assert_eq!(chosen(all), [(Field::TrainLoss, "loss".to_owned())]);
     }
 
     #[test]
-    fn an_accuracy_of_no_part_is_of_validation_beside_losses_of_both() {
+    fn an_accuracy_without_a_part_is_of_validation_beside_losses_of_both_parts() {
         let two: &[f64] = &[0.5, 0.4];
-        let of = |names: &[&str]| {
+        let field = |names: &[&str]| {
             let all: Vec<(&str, &[f64])> = names.iter().map(|name| (*name, two)).collect();
             chosen(&all).into_iter().find(|(_, name)| name == "accuracy").map(|(field, _)| field)
         };
         let val = Some(Field::ValAccuracy);
-        assert_eq!(of(&["train_loss", "valid_loss", "accuracy"]), val);
-        assert_eq!(of(&["loss", "val_loss", "accuracy"]), Some(Field::TrainAccuracy), "Keras");
+        assert_eq!(field(&["train_loss", "valid_loss", "accuracy"]), val);
+        assert_eq!(field(&["loss", "val_loss", "accuracy"]), Some(Field::TrainAccuracy), "Keras");
         let named = ["train_loss", "val_loss", "accuracy", "val_accuracy"];
-        assert_eq!(of(&named), Some(Field::TrainAccuracy));
-        assert_eq!(of(&["train_loss", "val_loss", "accuracy", "train_accuracy"]), val);
-        assert_eq!(of(&["train_loss", "accuracy"]), Some(Field::TrainAccuracy));
+        assert_eq!(field(&named), Some(Field::TrainAccuracy));
+        assert_eq!(field(&["train_loss", "val_loss", "accuracy", "train_accuracy"]), val);
+        assert_eq!(field(&["train_loss", "accuracy"]), Some(Field::TrainAccuracy));
     }
 
     #[test]
-    fn two_losses_of_one_part_are_refused_and_of_two_accuracies_the_first_counts() {
+    fn refuses_two_losses_of_one_part_and_takes_the_first_of_two_accuracies() {
         let (one, other): (&[f64], &[f64]) = (&[0.5, 0.4], &[0.5, 0.3]);
         let error = choose(series(&[("val_loss", one), ("valid_loss", other)]), "h").err();
         assert!(

@@ -1,11 +1,9 @@
-//! A folder that somebody's training left behind: which training is in it, and in which of its
-//! files.
+//! Finds the history of a training in a folder.
 //!
-//! Looked for are files with the usual names of histories (Lightning, fastai, Keras, Hugging Face)
-//! and event files, in the folder and a few levels below. The folders of a training's parts
-//! (`train`, `validation`) and figures (`loss_train`) belong to it; any other folder is a training
-//! of its own. Where there is none of these names, a file of any other name counts that reads as a
-//! history.
+//! Searches the folder and a few levels below for event files and for the usual names of histories
+//! (Lightning, fastai, Keras, Hugging Face). Folders for parts (`train`, `validation`) and figures
+//! (`loss_train`) belong to their training; any other folder is a training of its own. Without
+//! files of these names, any other file that reads as a history counts.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +20,7 @@ use super::{
 };
 use crate::history::Result;
 
-/// Names of files that hold the history of a training.
+/// Usual file names of histories.
 const NAMES: [&str; 12] = [
     "metrics.csv",
     "history.csv",
@@ -37,77 +35,79 @@ const NAMES: [&str; 12] = [
     "log.json",
     "logs.csv",
 ];
-/// Levels of folders below the one that was named.
-const DEEPEST: usize = 6;
-/// Most files and folders that are looked at.
-const MOST: usize = 100_000;
-/// So many trainings are looked into before one must be named.
-const FEW: usize = 16;
+/// Maximum depth of folders below the given one.
+const MAX_DEPTH: usize = 6;
+/// Maximum number of files and folders to search.
+const MAX_ENTRIES: usize = 100_000;
+/// Maximum number of trainings, or of files with other names, to read.
+const MAX_CANDIDATES: usize = 16;
 
-/// Ends of the names of files that may hold a history under any name.
-const ENDS: [&str; 4] = ["csv", "tsv", "json", "jsonl"];
+/// Extensions of files that may have a history under another name.
+const EXTENSIONS: [&str; 4] = ["csv", "tsv", "json", "jsonl"];
 
 /// The files of a training.
 #[derive(Default)]
 struct Training {
     tables: Vec<PathBuf>,
-    /// Those in the folders of its parts.
+    /// Tables in the folders of its parts.
     parts: Vec<(Part, PathBuf)>,
     events: Vec<PathBuf>,
 }
 
-/// What is in a folder.
+/// The result of a search.
 #[derive(Default)]
 struct Found {
-    /// The trainings, by the folder of each.
+    /// Trainings by folder.
     trainings: BTreeMap<PathBuf, Training>,
-    /// A few files that may hold a history under another name.
+    /// Files that may have a history under another name.
     others: Vec<PathBuf>,
 }
 
-/// A training or a file, and what was read of it.
+/// The path of a training or a file, and the result of reading it.
 type Reading = (PathBuf, Result<History>);
 
-/// The history of the one training in a folder; all files together are no larger than `budget`.
-/// Those without a course of losses, such as what TensorBoard keeps of hyper-parameters or a log in
-/// words, do not count beside one that has it.
+/// Reads the only training in a folder; all files together must fit into `budget`. Files without a
+/// loss curve, such as TensorBoard's hyper-parameters or a text log, do not count beside one that
+/// has it.
 ///
 /// # Errors
 /// When there is none or more than one, or it cannot be read.
 pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<History> {
-    let Found { trainings: found, others } = find(folder, path)?;
+    let Found { trainings, others } = find(folder, path)?;
     let mut all: Vec<Reading> = Vec::new();
-    if let Some(own) = found.get(folder).filter(|own| !own.tables.is_empty()) {
+    if let Some(own) = trainings.get(folder).filter(|own| !own.tables.is_empty()) {
         let read = own.read(path, budget);
-        if is_course(&read) {
-            // What lies beside a training's own table: checkpoints that keep a copy of it.
+        if has_curve(&read) {
+            // Anything else is a checkpoint's copy of the training's own table.
             return read;
         }
         all.push((folder.to_owned(), read));
     }
-    let known = all.len();
-    if found.len() > FEW {
-        return Err(several(path, found.keys().cloned()));
+    let own_count = all.len();
+    if trainings.len() > MAX_CANDIDATES {
+        return Err(several(path, trainings.keys().cloned()));
     }
-    for (place, training) in found.iter().filter(|(place, _)| known == 0 || *place != folder) {
+    for (place, training) in
+        trainings.iter().filter(|(place, _)| own_count == 0 || *place != folder)
+    {
         all.push((place.clone(), training.read(&place.display().to_string(), budget)));
     }
-    if all.iter().any(|(_, read)| is_course(read)) {
-        all.retain(|(_, read)| is_course(read));
+    if all.iter().any(|(_, read)| has_curve(read)) {
+        all.retain(|(_, read)| has_curve(read));
         keep_the_longest(&mut all);
     } else {
-        let mut other = of_others(&others, budget);
-        other.retain(|(_, read)| is_course(read));
-        // Where there is nothing, what the folder itself has is what was meant.
-        all.truncate(if known == 0 { all.len() } else { known });
+        let mut other = read_others(&others, budget);
+        other.retain(|(_, read)| has_curve(read));
+        // If nothing has a curve, report the error of the folder's own table.
+        all.truncate(if own_count == 0 { all.len() } else { own_count });
         all = if other.is_empty() { all } else { other };
     }
     match all.len() {
         0 => Err(HistoryError::Folder { path: path.to_owned() }),
         1 => all.remove(0).1,
         _ => {
-            let names = |place: &PathBuf| match found.get(place) {
-                Some(training) if place == folder => training.places(folder),
+            let names = |place: &PathBuf| match trainings.get(place) {
+                Some(training) if place == folder => training.paths_to_name(folder),
                 _ => vec![place.clone()],
             };
             Err(several(path, all.iter().flat_map(|(place, _)| names(place))))
@@ -115,12 +115,12 @@ pub(super) fn read(folder: &Path, path: &str, budget: &mut u64) -> Result<Histor
     }
 }
 
-/// Where each history is the beginning of the longest one, keeps that: checkpoints of one training
-/// have its log up to each.
+/// Keeps only the longest history if all others are its beginnings: each checkpoint of a training
+/// has the log up to its step.
 fn keep_the_longest(all: &mut Vec<Reading>) {
     let Some(longest) = (0..all.len()).max_by_key(|&i| rows(&all[i]).len()) else { return };
     let whole = rows(&all[longest]);
-    // The last epoch of a beginning may have gone on.
+    // The last epoch of a beginning may be incomplete.
     let begins = |read: &Reading| match rows(read).split_last() {
         Some((_, first)) => {
             !first.is_empty() && first.len() + 1 < whole.len() && whole.starts_with(first)
@@ -132,53 +132,53 @@ fn keep_the_longest(all: &mut Vec<Reading>) {
     }
 }
 
-/// The rows of what was read, none where it could not be.
+/// The rows of a history; empty after an error.
 fn rows(read: &Reading) -> &[Row] {
     read.1.as_ref().map_or(&[], |history| &history.epochs)
 }
 
-/// True of a history with more than one epoch, and of what cannot be read and may be the one that
-/// was meant. A table of something else, a log in words or one summary at the end is none.
-fn is_course(read: &Result<History>) -> bool {
+/// True for a history of more than one epoch, and for an error in a file that may be the right one.
+/// False for another kind of table, a text log or a summary of one row.
+fn has_curve(read: &Result<History>) -> bool {
     match read {
         Ok(history) => history.epochs.len() > 1,
         Err(
             HistoryError::NoLoss { .. }
             | HistoryError::Empty { .. }
             | HistoryError::NoTable { .. }
-            | HistoryError::NotText { .. },
+            | HistoryError::NotUtf8 { .. },
         ) => false,
         Err(HistoryError::Form { form, .. }) => *form == records::FORM,
         Err(_) => true,
     }
 }
 
-/// The history in a file of CSV or JSON.
+/// Reads a CSV or JSON file.
 fn table(path: &Path, budget: &mut u64) -> Result<History> {
     tables(&[path.to_owned()], &path.display().to_string(), budget)
 }
 
-/// The histories in files of any name; files that are no tables of losses are none. A copy adds
-/// nothing, and a file for each part is one history.
-fn of_others(others: &[PathBuf], budget: &mut u64) -> Vec<Reading> {
+/// Reads files with other names. Leaves out files without losses and copies; files for several
+/// parts make one history.
+fn read_others(others: &[PathBuf], budget: &mut u64) -> Vec<Reading> {
     let mut all: Vec<Reading> = Vec::new();
     for path in others {
         let read = table(path, budget);
-        let is_none = read.is_err() && !is_course(&read);
-        let copy = all.iter().any(|(_, known)| known.as_ref().ok() == read.as_ref().ok());
-        if is_none || (read.is_ok() && copy) {
+        let is_other = read.is_err() && !has_curve(&read);
+        let is_copy = all.iter().any(|(_, known)| known.as_ref().ok() == read.as_ref().ok());
+        if is_other || (read.is_ok() && is_copy) {
             continue;
         }
         all.push((path.clone(), read));
     }
-    let of_stem = |path: &Path| Part::of_folder(&path.file_stem()?.to_string_lossy());
+    let part = |path: &Path| Part::of_folder(&path.file_stem()?.to_string_lossy());
     let parts: Option<Vec<(Part, PathBuf)>> =
-        all.iter().map(|(path, _)| Some((of_stem(path)?, path.clone()))).collect();
+        all.iter().map(|(path, _)| Some((part(path)?, path.clone()))).collect();
     match (parts.filter(|parts| are_parts(parts)), all.first()) {
         (Some(parts), Some((path, _))) => {
             let folder = path.parent().unwrap_or(path).to_owned();
-            // They were read once, and are as large as they were.
-            let read = of_parts(
+            // The files were already read once within the budget.
+            let read = read_parts(
                 &parts,
                 &folder.display().to_string(),
                 &mut bounded::MAX_LOG_BYTES.clone(),
@@ -189,22 +189,22 @@ fn of_others(others: &[PathBuf], budget: &mut u64) -> Vec<Reading> {
     }
 }
 
-/// True of files of several parts, one of each, in one folder or in one of their own each.
+/// True for at least two files with distinct parts.
 fn are_parts(files: &[(Part, PathBuf)]) -> bool {
-    let each = |part| files.iter().filter(|file| file.0 == part).count() <= 1;
-    files.len() > 1 && Part::ALL.into_iter().all(each)
+    let at_most_once = |part| files.iter().filter(|file| file.0 == part).count() <= 1;
+    files.len() > 1 && Part::ALL.into_iter().all(at_most_once)
 }
 
-/// The history of a training with a file for each part.
-fn of_parts(files: &[(Part, PathBuf)], path: &str, budget: &mut u64) -> Result<History> {
+/// Reads a training with one file per part.
+fn read_parts(files: &[(Part, PathBuf)], path: &str, budget: &mut u64) -> Result<History> {
     let paths: Vec<PathBuf> = files.iter().map(|file| file.1.clone()).collect();
     tables(&paths, path, budget)
 }
 
-/// The part that the name of a file speaks of, or that of its folder.
+/// The part in the name of a file or its folder.
 pub(super) fn part_of(file: &Path) -> Option<Part> {
-    let of = |name: &std::ffi::OsStr| Part::of_folder(&name.to_string_lossy());
-    file.file_stem().and_then(of).or_else(|| file.parent()?.file_name().and_then(of))
+    let part = |name: &std::ffi::OsStr| Part::of_folder(&name.to_string_lossy());
+    file.file_stem().and_then(part).or_else(|| file.parent()?.file_name().and_then(part))
 }
 
 fn several(path: &str, places: impl Iterator<Item = PathBuf>) -> HistoryError {
@@ -217,47 +217,47 @@ fn several(path: &str, places: impl Iterator<Item = PathBuf>) -> HistoryError {
 }
 
 impl Training {
-    /// What is in its tables, or where these hold no course, in what else it has.
+    /// Reads the table with a curve; without one the files of parts, or the event files.
     fn read(&self, path: &str, budget: &mut u64) -> Result<History> {
         let read = |file: &PathBuf| (file.clone(), table(file, budget));
         let mut all: Vec<Reading> = self.tables.iter().map(read).collect();
-        let courses = all.iter().filter(|(_, read)| is_course(read)).count();
-        match (courses, &self.parts[..]) {
+        let curves = all.iter().filter(|(_, read)| has_curve(read)).count();
+        match (curves, &self.parts[..]) {
             (0, []) if !self.events.is_empty() => tensorboard::read(&self.events, path, budget),
             (0, [(_, file)]) => table(file, budget),
-            (0, parts) if are_parts(parts) => of_parts(parts, path, budget),
+            (0, parts) if are_parts(parts) => read_parts(parts, path, budget),
             (0, parts) if !parts.is_empty() => {
                 Err(several(path, parts.iter().map(|file| file.1.clone())))
             }
             (0, _) => all.swap_remove(0).1,
             (1, _) => {
-                all.retain(|(_, read)| is_course(read));
+                all.retain(|(_, read)| has_curve(read));
                 all.swap_remove(0).1
             }
             _ => Err(several(
                 path,
-                all.into_iter().filter(|(_, read)| is_course(read)).map(|(file, _)| file),
+                all.into_iter().filter(|(_, read)| has_curve(read)).map(|(file, _)| file),
             )),
         }
     }
 
-    /// What to name instead of the folder that was named: its files, or the folders that they are
-    /// in.
-    fn places(&self, folder: &Path) -> Vec<PathBuf> {
+    /// The paths that the user can name instead of `folder`: its files, or the folders of files
+    /// below.
+    fn paths_to_name(&self, folder: &Path) -> Vec<PathBuf> {
         let tables = self.tables.iter().chain(self.parts.iter().map(|file| &file.1));
-        let mut places: Vec<PathBuf> = Vec::new();
+        let mut paths: Vec<PathBuf> = Vec::new();
         for file in tables.chain(&self.events) {
             let inner = file.parent().filter(|inner| *inner != folder);
-            let place = inner.unwrap_or(file);
-            if !places.iter().any(|known| known == place) {
-                places.push(place.to_owned());
+            let path = inner.unwrap_or(file);
+            if !paths.iter().any(|known| known == path) {
+                paths.push(path.to_owned());
             }
         }
-        places
+        paths
     }
 }
 
-/// The trainings in a folder, by the folder of each, and what else may be one.
+/// Searches a folder for trainings and for other files that may be histories.
 fn find(folder: &Path, path: &str) -> Result<Found> {
     let mut found = Found::default();
     let mut open = vec![(folder.to_owned(), 0)];
@@ -266,21 +266,21 @@ fn find(folder: &Path, path: &str) -> Result<Found> {
         let entries = match fs_err::read_dir(&inner) {
             Ok(entries) => entries,
             Err(error) if depth == 0 => return Err(error.into()),
-            // What may not be looked into holds nothing for us.
+            // Skips folders without permission.
             Err(_) => continue,
         };
         for entry in entries.flatten() {
             count += 1;
-            if count > MOST {
-                let (path, most) = (path.to_owned(), MOST);
+            if count > MAX_ENTRIES {
+                let (path, most) = (path.to_owned(), MAX_ENTRIES);
                 let none = HistoryError::Folder { path: path.clone() };
-                let crowded = HistoryError::Crowded { path, most };
-                return Err(if found.trainings.is_empty() { none } else { crowded });
+                let too_many = HistoryError::TooManyFiles { path, most };
+                return Err(if found.trainings.is_empty() { none } else { too_many });
             }
             let (path, kind) = (entry.path(), entry.file_type());
-            // Links to folders are not followed: they may lead round in a circle.
+            // Links to folders are not followed: they may form a cycle.
             if kind.is_ok_and(|kind| kind.is_dir()) {
-                open.extend((depth < DEEPEST).then_some((path, depth + 1)));
+                open.extend((depth < MAX_DEPTH).then_some((path, depth + 1)));
             } else {
                 found.add(path, &inner, folder);
             }
@@ -292,15 +292,15 @@ fn find(folder: &Path, path: &str) -> Result<Found> {
         training.parts.sort();
     }
     found.others.sort();
-    // So many are data.
-    if found.others.len() > FEW {
+    // More files than this are data.
+    if found.others.len() > MAX_CANDIDATES {
         found.others.clear();
     }
     Ok(found)
 }
 
 impl Found {
-    /// A file in the folder `inner`.
+    /// Adds a file in the folder `inner`.
     fn add(&mut self, path: PathBuf, inner: &Path, folder: &Path) {
         if is_event_file(&path) {
             self.trainings.entry(training_of(inner, folder)).or_default().events.push(path);
@@ -313,20 +313,20 @@ impl Found {
                 }
                 _ => self.trainings.entry(inner.to_owned()).or_default().tables.push(path),
             }
-        } else if self.others.len() <= FEW
-            && path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known))
+        } else if self.others.len() <= MAX_CANDIDATES
+            && path.extension().is_some_and(|end| EXTENSIONS.iter().any(|known| end == *known))
         {
             self.others.push(path);
         }
     }
 }
 
-/// The folder of the training that event files in `inner` are of: the one above those of a part or
+/// The training's folder for event files in `inner`: the parent if `inner` is named after a part or
 /// a figure.
 fn training_of(inner: &Path, folder: &Path) -> PathBuf {
     let name = inner.file_name().unwrap_or_default().to_string_lossy();
     let belongs =
-        Part::of_folder(&name).is_some() || meaning(&name).is_some_and(|column| column.of_part);
+        Part::of_folder(&name).is_some() || meaning(&name).is_some_and(|column| column.names_part);
     match inner.parent() {
         Some(above) if belongs && inner != folder => above.to_owned(),
         _ => inner.to_owned(),
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_layouts_are_found_from_above_and_from_within() {
+    fn finds_usual_layouts_from_outer_and_inner_folders() {
         for (file, named) in [
             ("metrics.csv", ""),
             ("lightning_logs/version_0/metrics.csv", ""),
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn files_in_the_folders_of_parts_are_one_history() {
+    fn merges_files_of_parts_into_one_history() {
         let (train, val) = ("epoch,loss\n1,9\n2,8\n3,7\n", "epoch,loss\n1,7\n2,6\n3,5\n");
         let expected =
             [(1.0, Some(9.0), Some(7.0)), (2.0, Some(8.0), Some(6.0)), (3.0, Some(7.0), Some(5.0))];
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_name_is_found_where_it_is_the_only_one() {
+    fn reads_the_only_file_with_another_name() {
         for name in ["summary.csv", "results.csv", "run/vis_data/scalars.json", "a.log.json"] {
             let folder = folder(&[name, "notes.txt"]);
             fs_err::write(folder.path().join("config.json"), "{\"lr\": 1}").unwrap();
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn following_the_advice_to_name_one_works() {
+    fn paths_in_the_error_are_readable() {
         let folder = folder(&["train/metrics.csv", "other/metrics.csv"]);
         let error = read(folder.path()).unwrap_err().to_string();
         let named = format!("`{}`", folder.path().display());
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn several_trainings_are_named() {
+    fn lists_several_trainings_in_the_error() {
         let folder = folder(&["logs/version_0/metrics.csv", "logs/version_1/metrics.csv"]);
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("version_0`, `") && error.contains("version_1`"), "{error}");
@@ -428,14 +428,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_with_nothing_in_it_is_no_training_beside_another() {
+    fn ignores_an_empty_table_beside_another_training() {
         let folder = folder(&["version_0/metrics.csv", "version_1/metrics.csv"]);
         fs_err::write(folder.path().join("version_1/metrics.csv"), "epoch,loss\n").unwrap();
         assert_eq!(read(folder.path()).unwrap().epochs.len(), 3);
     }
 
     #[test]
-    fn a_log_in_words_or_a_summary_hides_no_history() {
+    fn ignores_a_text_log_or_a_summary_beside_a_history() {
         let python = "2024-01-01 12:00:00,123 - INFO - begin, batch 64\n2024-01-01 12:00:01,456 - INFO - loss 1\n";
         let hydra =
             "[2024-01-01 12:00:00,123][INFO] - begin\n[2024-01-01 12:00:01,456][INFO] - loss 1\n";
@@ -451,7 +451,7 @@ mod tests {
                 let history = read(folder.path());
                 assert_eq!(history.unwrap().epochs.len(), 3, "{beside} {file}");
             }
-            // Where there is nothing else, what is wrong with it is said.
+            // On its own, its error is reported.
             let folder = folder(&["notes.txt"]);
             fs_err::write(folder.path().join(beside), text).unwrap();
             let error = read(folder.path()).unwrap_err().to_string();
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn event_files_beside_a_log_in_words_are_read() {
+    fn reads_event_files_beside_a_text_log() {
         let folder = folder(&["training.log"]);
         fs_err::write(folder.path().join("training.log"), "epoch one begins\nloss 1\n").unwrap();
         fs_err::write(folder.path().join("a.tfevents.1"), [0; 64]).unwrap();
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_by_lines_need_no_run_of_klubok() {
+    fn reads_metrics_jsonl_of_other_frameworks() {
         let lines = "{\"epoch\": 1, \"loss\": 2}\n{\"epoch\": 2, \"loss\": 1}\n";
         let folder = folder(&["metrics.jsonl", "config.toml"]);
         fs_err::write(folder.path().join("metrics.jsonl"), lines).unwrap();
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn checkpoints_of_one_training_are_one() {
+    fn takes_the_longest_log_of_checkpoints() {
         let log = |epochs: u32| {
             let line = |epoch: u32| {
                 format!("{{\"epoch\": {epoch}, \"loss\": {}, \"step\": {epoch}}}", 9 - epoch)
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_without_a_history_are_said_to_be_such() {
+    fn refuses_a_folder_without_a_history() {
         let folder = folder(&["cat/1.png", "notes.txt", "a/b/c/d/e/f/g/metrics.csv"]);
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(

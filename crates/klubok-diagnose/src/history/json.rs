@@ -1,7 +1,7 @@
-//! JSON: one object an epoch (by lines or in a list), or one object with a list for each figure.
+//! Reads JSON: one object per epoch (by lines or in a list), or one object with a list per figure.
 //!
-//! Such a list or object may stand within another one (`log_history` of Hugging Face), and figures
-//! within a part (`{"train": {"loss": 1}}`).
+//! The list or object may be inside another one (`log_history` of Hugging Face), and figures inside
+//! their part (`{"train": {"loss": 1}}`).
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -15,40 +15,40 @@ use super::{
     table::{Slot, Table},
 };
 
-/// Most memory for values of JSON that are held at once, and for their text.
-const ROOM: usize = 384 << 20;
+/// Memory limit for JSON values and their text.
+const MAX_MEMORY: usize = 384 << 20;
 
-/// Reads the history in JSON. What Python writes for a loss that is no number (`NaN`, `Infinity`)
-/// is understood.
+/// Parses JSON. Accepts Python's `NaN` and `Infinity`.
 ///
 /// # Errors
-/// When it is no JSON, or a value has no sense.
+/// When it is not JSON, or a value is invalid.
 pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let wrong = |reason: String| HistoryError::Form { path: path.to_owned(), form: "JSON", reason };
     let text =
-        std::str::from_utf8(bytes).map_err(|_| HistoryError::NotText { path: path.to_owned() })?;
+        std::str::from_utf8(bytes).map_err(|_| HistoryError::NotUtf8 { path: path.to_owned() })?;
     let text = match text.rsplit_once('\n') {
-        Some((whole, last)) if is_torn(last) => {
-            table.torn = true;
+        Some((whole, last)) if is_incomplete(last) => {
+            table.truncated = true;
             whole
         }
         _ => text,
     };
     let mut objects = Objects { table, columns: BTreeMap::new(), path };
-    if memory(text) > ROOM {
-        // Only lines of objects can be read piece by piece.
+    if memory(text) > MAX_MEMORY {
+        // Only JSON lines can be read piece by piece.
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            if memory(line) > ROOM {
+            if memory(line) > MAX_MEMORY {
                 return Err(wrong(
                     "it is too large to be read at once, and not in lines".to_owned(),
                 ));
             }
-            let value = serde_json::from_str(&tame(line)).map_err(|e| wrong(e.to_string()))?;
+            let value =
+                serde_json::from_str(&quote_non_finite(line)).map_err(|e| wrong(e.to_string()))?;
             objects.add(value)?;
         }
         return Ok(());
     }
-    let text = tame(text);
+    let text = quote_non_finite(text);
     let mut values = serde_json::Deserializer::from_str(&text)
         .into_iter()
         .map(|value| value.map_err(|error| wrong(error.to_string())));
@@ -59,23 +59,23 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
     values.try_for_each(|value| objects.add(value?))
 }
 
-/// Whether this is the beginning of an object, as while a line is being written. It may end in the
-/// middle of a number or word.
-fn is_torn(line: &str) -> bool {
+/// True for the beginning of an object, from a line that is still being written. It may end within
+/// a number or word.
+fn is_incomplete(line: &str) -> bool {
     let line = line.trim();
-    let begun = serde_json::from_str::<IgnoredAny>(&tame(line));
+    let parsed = serde_json::from_str::<IgnoredAny>(&quote_non_finite(line));
     let within_word = !line.ends_with(['}', ']', ',']);
-    line.starts_with('{') && begun.is_err_and(|error| error.is_eof() || within_word)
+    line.starts_with('{') && parsed.is_err_and(|error| error.is_eof() || within_word)
 }
 
-/// Reads the one value of a text: a list of objects or an object of lists, which may stand within
-/// another object.
+/// Reads a document of one value: a list of objects or an object of lists, possibly inside another
+/// object.
 fn document(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
     if let Value::Object(object) = &mut value
         && let Some(name) = inner(object).cloned()
         && let Some(mut inner) = object.remove(&name)
     {
-        // Keras keeps the numbers of its epochs beside its figures.
+        // Keras has the list of epochs beside its figures.
         if let (Value::Object(figures), Some(epochs @ Value::Array(_))) =
             (&mut inner, object.remove("epoch"))
         {
@@ -95,7 +95,7 @@ fn document(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), Histo
 /// Reads one object: of lists, or of the figures of one epoch.
 fn one(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryError> {
     if let Value::Object(object) = &mut value {
-        object.values_mut().for_each(list_of_numbered);
+        object.values_mut().for_each(to_list);
     }
     match &value {
         Value::Object(object)
@@ -107,9 +107,8 @@ fn one(mut value: Value, objects: &mut Objects<'_, '_>) -> Result<(), HistoryErr
     }
 }
 
-/// Makes a list of an object whose keys are the numbers of rows in order: so pandas writes a
-/// column.
-fn list_of_numbered(value: &mut Value) {
+/// Converts an object with row numbers as keys to a list: pandas writes columns like this.
+fn to_list(value: &mut Value) {
     let Value::Object(column) = value else { return };
     let numbers = column.keys().map(|key| key.parse::<u32>().ok());
     let Some(numbers) = numbers.collect::<Option<Vec<u32>>>() else { return };
@@ -118,9 +117,9 @@ fn list_of_numbered(value: &mut Value) {
     }
 }
 
-/// Most memory that a text and its values take. An object and a list of one value have room for
-/// three and four; what has more than that has at most twice the room it needs. A comma that no
-/// colon answers for divides the values of a list; an object has one colon more than commas.
+/// Upper bound of the memory for a text and its values. An object or a list of one value allocates
+/// space for three or four; longer ones allocate at most twice what they need. Commas beyond the
+/// number of colons separate the values of lists; an object has one more colon than commas.
 fn memory(text: &str) -> usize {
     let mut counts = [0usize; 256];
     text.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
@@ -129,14 +128,14 @@ fn memory(text: &str) -> usize {
     2 * text.len() + 320 * count(b'{') + 288 * count(b'[') + 240 * count(b':') + 144 * lists
 }
 
-/// Writes numbers that JSON does not know as strings; what stands within strings stays.
-fn tame(text: &str) -> Cow<'_, str> {
+/// Quotes numbers that JSON does not have (`NaN`, `Infinity`), and leaves strings unchanged.
+fn quote_non_finite(text: &str) -> Cow<'_, str> {
     const WORDS: [(&str, &str); 3] =
         [("-Infinity", "\"-inf\""), ("Infinity", "\"inf\""), ("NaN", "\"NaN\"")];
     if !text.contains("NaN") && !text.contains("Infinity") {
         return text.into();
     }
-    let mut tamed = String::with_capacity(text.len() + text.len() / 4);
+    let mut output = String::with_capacity(text.len() + text.len() / 4);
     let (mut rest, mut quoted) = (text, false);
     while let Some(letter) = rest.chars().next() {
         let word = WORDS.iter().find(|(word, _)| !quoted && rest.starts_with(word));
@@ -149,14 +148,14 @@ fn tame(text: &str) -> Cow<'_, str> {
             None => (letter.len_utf8(), &rest[..letter.len_utf8()]),
         };
         quoted ^= letter == '"';
-        tamed.push_str(written);
+        output.push_str(written);
         rest = &rest[taken..];
     }
-    tamed.into()
+    output.into()
 }
 
-/// The name of the one list of objects, or the one object of lists, within an object that has no
-/// losses of its own.
+/// The name of the only list of objects, or object of lists, inside an object without losses of its
+/// own.
 fn inner(object: &Map<String, Value>) -> Option<&String> {
     if flat(object).any(|(name, _)| is_loss(&name)) {
         return None;
@@ -174,7 +173,7 @@ fn is_loss(name: &str) -> bool {
     meaning(name).is_some_and(|column| column.field.is_loss())
 }
 
-/// The values of an object by name; those of a part have its name before their own.
+/// Iterates over the values of an object by name; prefixes those inside a part with its name.
 fn flat(object: &Map<String, Value>) -> impl Iterator<Item = (Cow<'_, str>, &Value)> {
     object.iter().flat_map(|(name, value)| -> Box<dyn Iterator<Item = (Cow<'_, str>, &Value)>> {
         match value {
@@ -186,7 +185,7 @@ fn flat(object: &Map<String, Value>) -> impl Iterator<Item = (Cow<'_, str>, &Val
     })
 }
 
-/// Objects as rows: a name is a column from its first value on.
+/// Adds objects as rows; the first value of a name adds its column.
 struct Objects<'a, 'b> {
     table: &'a mut Table<'b>,
     columns: BTreeMap<String, Slot>,
@@ -216,20 +215,20 @@ impl Objects<'_, '_> {
 
 fn cell(table: &mut Table<'_>, slot: Slot, value: &Value) -> Result<(), HistoryError> {
     match (value, slot) {
-        (Value::Null, _) | (_, Slot::Nothing) => Ok(()),
+        (Value::Null, _) | (_, Slot::Ignored) => Ok(()),
         (Value::String(text), _) => table.cell(slot, text),
         (Value::Number(number), _) => table.value(slot, number.as_f64().unwrap_or(f64::NAN)),
-        // A list or an object is no word, and may be long.
-        (_, Slot::Label(_)) => table.cell(slot, "[]"),
+        // The text of a list or an object means nothing, and may be long.
+        (_, Slot::Text(_)) => table.cell(slot, "[]"),
         (other, Slot::Figure(_)) => table.cell(slot, &other.to_string()),
     }
 }
 
-/// The rows of an object of lists: the first values, the second ones, and so on.
+/// Reads an object of lists: the first row has the first values, and so on.
 ///
 /// # Errors
-/// When lists of losses, accuracies or epochs are not of one length: nothing says which epochs a
-/// shorter one is of.
+/// When lists of losses, accuracies or epochs have unequal lengths: the epochs of a shorter one are
+/// unknown.
 fn by_lists(
     object: &Map<String, Value>,
     table: &mut Table<'_>,
@@ -245,7 +244,7 @@ fn by_lists(
             words.push((table.column(&name)?, list));
         }
     }
-    // The lowest rank of each field: a handful, however many lists there are.
+    // The lowest rank of each field; a short list, because fields are few.
     let mut ranks: Vec<(Field, u8)> = Vec::new();
     for (_, column, _) in &known {
         match ranks.iter_mut().find(|(field, _)| *field == column.field) {
@@ -254,7 +253,7 @@ fn by_lists(
         }
     }
     let best = |column: &Column| ranks.contains(&(column.field, column.rank));
-    // What is left out anyway, or says nothing of epochs, may have another length.
+    // Other ranks are left out anyway, and rates and norms may be per step: any length is fine.
     let counts = |column: &Column| !matches!(column.field, Field::GradNorm | Field::LearningRate);
     let mut lists =
         known.iter().filter(|(_, column, list)| best(column) && counts(column) && !list.is_empty());
@@ -285,7 +284,7 @@ mod tests {
 
     use super::{
         super::{Note, parse, tests::losses},
-        ROOM, Value, memory, tame,
+        MAX_MEMORY, Value, memory, quote_non_finite,
     };
 
     #[track_caller]
@@ -295,12 +294,12 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_unequal_length_are_refused_with_their_lengths() {
+    fn refuses_lists_of_unequal_length() {
         let error = parse(b"{\"loss\": [4, 3, 2, 1], \"val_loss\": [2, 1]}", "h").unwrap_err();
-        let said =
+        let expected =
             "`h` has 4 values of `loss` and 2 of `val_loss`: which epochs these are of is not said";
-        assert_eq!(error.to_string(), said);
-        // A value for every epoch, if only `null`, is the way out.
+        assert_eq!(error.to_string(), expected);
+        // With `null` for missing values the lengths are equal.
         let rows = losses("{\"loss\": [4, 3, 2, 1], \"val_loss\": [null, 2, null, 1]}");
         assert_eq!((rows.len(), rows[0].2, rows[1].2), (4, None, Some(2.0)));
         refused("{\"epoch\": [1, 2, 3], \"loss\": [2, 1]}", "3 values of `epoch`");
@@ -311,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_steps_or_of_nothing_beside_does_no_harm() {
+    fn allows_empty_lists_and_rates_per_step() {
         let rows = losses("{\"loss\": [2, 1], \"lr\": [1, 2, 3, 4], \"val_loss\": []}");
         assert_eq!(rows, [(1.0, Some(2.0), None), (2.0, Some(1.0), None)]);
     }
 
     #[test]
-    fn hugging_face_has_a_log_within_and_a_summary_at_its_end() {
+    fn reads_a_log_of_hugging_face_with_a_summary_at_its_end() {
         let text = "{\"best_metric\": 0.5, \"log_history\": [{\"epoch\": 0.5, \"loss\": 1.0, \"step\": 5},\
                     {\"epoch\": 1.0, \"eval_loss\": 0.9, \"step\": 10}, {\"epoch\": 1.5, \"loss\": 0.5, \"step\": 15},\
                     {\"epoch\": 2.0, \"eval_loss\": 0.8, \"step\": 20}, {\"epoch\": 2.0, \"train_loss\": 0.7}]}";
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_stand_within_their_part_and_histories_within_others() {
+    fn reads_figures_inside_parts_and_histories_inside_objects() {
         let text =
             "[{\"train\": {\"loss\": 2}, \"val\": {\"loss\": 3}}, {\"train\": {\"loss\": 1}}]";
         assert_eq!(losses(text), [(1.0, Some(2.0), Some(3.0)), (2.0, Some(1.0), None)]);
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn keras_has_its_epochs_beside_and_pandas_numbers_rows() {
+    fn reads_epochs_of_keras_and_row_numbers_of_pandas() {
         let rows =
             losses("{\"history\": {\"loss\": [2, 1], \"val_loss\": [3, 2]}, \"epoch\": [30, 31]}");
         assert_eq!(rows, [(30.0, Some(2.0), Some(3.0)), (31.0, Some(1.0), Some(2.0))]);
@@ -346,14 +345,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_stands_in_nobody_s_way() {
+    fn ignores_empty_lists() {
         let text =
             "{\"train_loss\": [], \"loss\": [3, 2], \"val_loss\": [], \"test_loss\": [4, 3]}";
         assert_eq!(losses(text), [(1.0, Some(3.0), Some(4.0)), (2.0, Some(2.0), Some(3.0))]);
     }
 
     #[test]
-    fn what_is_measured_once_more_after_all_training_is_of_no_epoch() {
+    fn leaves_out_a_final_evaluation_after_training() {
         let lines = |last: &str| {
             let mut text = String::new();
             for i in 1..4 {
@@ -372,17 +371,17 @@ mod tests {
     }
 
     #[test]
-    fn a_validation_before_any_training_is_of_no_epoch() {
+    fn leaves_out_a_validation_before_training() {
         let lines =
             "{\"val_loss\": 9}\n{\"loss\": 2, \"val_loss\": 4}\n{\"loss\": 1, \"val_loss\": 3}";
         assert_eq!(losses(lines), [(1.0, Some(2.0), Some(4.0)), (2.0, Some(1.0), Some(3.0))]);
-        let turns =
+        let alternating =
             "{\"val_loss\": 9}\n{\"loss\": 2}\n{\"val_loss\": 4}\n{\"loss\": 1}\n{\"val_loss\": 3}";
-        assert_eq!(losses(turns), losses(lines));
+        assert_eq!(losses(alternating), losses(lines));
     }
 
     #[test]
-    fn a_last_line_that_is_still_being_written_is_left_out() {
+    fn leaves_out_an_incomplete_last_line() {
         let lines = "{\"loss\": 3}\n{\"loss\": 2}\n{\"loss\": 1}\n";
         let last =
             "{\"loss\": -0.5e-3, \"val_loss\": NaN, \"x\": [-Infinity], \"y\": {\"z\": true}}";
@@ -391,7 +390,7 @@ mod tests {
             let history = parse(text.as_bytes(), "h").unwrap();
             assert_eq!(
                 (history.epochs.len(), &history.notes[..]),
-                (3, &[Note::Torn][..]),
+                (3, &[Note::Truncated][..]),
                 "{text}"
             );
         }
@@ -401,25 +400,26 @@ mod tests {
     }
 
     #[test]
-    fn words_within_strings_stay() {
+    fn leaves_strings_unchanged() {
         let text = r#"{"a \" NaN": NaN, "b": "-Infinity NaN", "c": -Infinity}"#;
-        assert_eq!(tame(text), r#"{"a \" NaN": "NaN", "b": "-Infinity NaN", "c": "-inf"}"#);
+        let expected = r#"{"a \" NaN": "NaN", "b": "-Infinity NaN", "c": "-inf"}"#;
+        assert_eq!(quote_non_finite(text), expected);
     }
 
     #[test]
-    fn what_takes_more_memory_than_there_is_room_for_is_no_value() {
-        assert!(size_of::<Value>() <= 72, "what the sums rest on");
+    fn limits_the_memory_of_values() {
+        assert!(size_of::<Value>() <= 72, "the bound assumes this size");
         for piece in ["{\"\":0},", "[0],", "0,", "[],"] {
-            let list = format!("[{}0]", piece.repeat(ROOM / 140));
+            let list = format!("[{}0]", piece.repeat(MAX_MEMORY / 140));
             refused(&list, "it is too large to be read at once, and not in lines");
         }
-        // A log of Hugging Face has so many entries, and lines have no end.
+        // A log of Hugging Face with 150,000 entries fits.
         let entry = "{\"epoch\": 0.01, \"grad_norm\": 1.5, \"learning_rate\": 5e-5, \"loss\": 1.0, \"step\": 10},";
-        assert!(150_000 * memory(entry) < ROOM);
+        assert!(150_000 * memory(entry) < MAX_MEMORY);
     }
 
     #[test]
-    fn what_is_longer_than_names_means_nothing() {
+    fn ignores_overlong_names_in_linear_time() {
         let begun = std::time::Instant::now();
         let long = "loss ".repeat(1 << 18);
         let text =
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_keys_end() {
+    fn reads_a_hundred_thousand_keys() {
         let objects: Vec<String> = (0..100_000).map(|i| format!("{{\"k{i}\": 1}}")).collect();
         refused(&objects.join("\n"), "no column `train_loss`");
     }

@@ -1,32 +1,32 @@
-//! What is known of a training, epoch by epoch, whoever wrote it down.
+//! Reads the history of a training from the logs of any framework.
 //!
-//! [`read`] understands a run's folder, a folder of TensorBoard event files or with a history in
-//! it, and files of CSV or JSON; [`parse`] understands the text of the latter two. Epochs keep the
-//! numbers that the source gives them; where it gives none they are counted from 1.
+//! [`read`] takes a run's folder, a folder with TensorBoard event files or another history, or a
+//! file in CSV or JSON; [`parse`] takes the bytes of a CSV or JSON file. Epochs keep the numbers of
+//! the source; without numbers they count from 1.
 //!
-//! Every source goes the same way: cells (`cells.rs`) under names (`columns.rs`) become figures
-//! over epochs, steps or rows, one is chosen for each field (`figures.rs`), and they become rows
-//! (`rows.rs`, `steps.rs`). What is missing stays missing; what cannot be told apart is refused.
+//! All sources share one pipeline. Cells (`cells.rs`) under names (`columns.rs`) become figures
+//! over epochs, steps or rows. One series per field is chosen (`figures.rs`), and these become rows
+//! (`rows.rs`, `steps.rs`). Missing figures stay missing; an ambiguous history is an error.
 
-mod apart;
 mod cells;
 mod columns;
 mod csv;
 mod error;
 mod figures;
 mod folder;
+mod groups;
 mod json;
-mod labels;
-mod measured;
 mod parts;
-mod place;
+mod percentages;
+mod placeholders;
 mod records;
+mod row_info;
 mod rows;
 mod run;
-mod shares;
 mod steps;
 mod table;
 mod tensorboard;
+mod text_columns;
 
 use std::{
     io,
@@ -41,85 +41,83 @@ use self::table::Table;
 pub use crate::row::Row;
 use crate::setup::Setup;
 
-/// Most figures that are read of a history.
-const MOST_FIGURES: usize = 4_000_000;
+/// Maximum number of figures in a history.
+const MAX_FIGURES: usize = 4_000_000;
 
 /// The history of a training.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History {
-    /// One row an epoch, in order.
+    /// One row per epoch, in order.
     pub epochs: Vec<Row>,
-    /// Moments within the first epochs, in order.
+    /// Steps within the first epochs, in order.
     pub steps: Vec<Row>,
-    /// Lines of epochs and of moments within them, in order, where they say what the layers did:
-    /// those of a run.
+    /// Metrics of epochs and of steps within them with their layers, in order; klubok runs only.
     pub layers: Vec<Metrics>,
-    /// Verdicts that were said while it trained: those of a run. On the data nothing else tells
-    /// them.
+    /// Verdicts from the log; klubok runs only. Metrics do not show those on the data.
     pub verdicts: Vec<Verdict>,
-    /// Samples of the validation part, where known.
+    /// Size of the validation set, where known.
     pub val_samples: Option<u64>,
-    /// Those of each class, where known.
+    /// Validation samples of each class, where known.
     pub val_classes: Vec<u64>,
-    /// True when training came to its end: what is judged at the end can be judged.
+    /// True when the training ended, which some verdicts need.
     pub ended: bool,
-    /// The epoch in which loss or gradient was no longer a number, where the source says so.
+    /// The epoch in which the loss or gradient was no longer finite, if the source reports it.
     pub diverged: Option<f64>,
-    /// True of a run of klubok: what is advised are its settings.
+    /// True for a klubok run, for which advice names settings.
     pub by_klubok: bool,
-    /// What the training was set up with: of a run.
+    /// The setup of the training; klubok runs only.
     pub setup: Option<Setup>,
-    /// Of two columns for one figure, the one that counts and the one that was left out.
+    /// Pairs of columns for one figure: the one in use, and the one left out.
     pub left_out: Vec<(String, String)>,
-    /// What else was not taken as it stands.
+    /// Other interpretations of the source.
     pub notes: Vec<Note>,
 }
 
-/// What was not taken as it stands in the source, so that a reader must be told.
+/// An interpretation of the source that the user should know.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
-    /// Values of a validation loss that stand where nothing was measured.
+    /// Placeholders in a validation loss, where nothing was measured.
     NotMeasured {
         /// The column or tag.
         column: String,
-        /// The value that stands for none.
+        /// The placeholder.
         value: f64,
-        /// How many there are.
+        /// Number of placeholders.
         count: usize,
     },
-    /// There are validation losses of several sets or kinds, and none that is the loss of the part.
+    /// Several partial validation losses, and none of the whole validation set.
     OtherLosses {
         /// The first few names.
         columns: Vec<String>,
     },
-    /// The accuracies of one part are left out: those of the other are percentages, and these are
-    /// at most 1, which a share and a percentage can be.
-    UnitUnsaid {
+    /// Accuracies of one part are left out. They are at most 1 and may be shares or percentages,
+    /// because those of the other part are percentages.
+    UnknownUnit {
         /// The column or tag.
         column: String,
-        /// The one in percent.
+        /// The column or tag in percent.
         percent: String,
     },
-    /// Its end is cut off, as while it is being written: a last line without an end is left out.
-    Torn,
-    /// Positions are steps and there are no epochs: each row stands for one.
+    /// The file is truncated; its incomplete last line is left out.
+    Truncated,
+    /// The source has steps and no epochs: each row counts as an epoch.
     BySteps,
-    /// Figures that name no part are of the part that the name of the file or its folder speaks of.
+    /// The name of the file or its folder gives the part of figures whose own names do not.
     PartByName {
         /// The part.
         part: Part,
     },
 }
 
-/// The history of a run's folder, of a folder that holds the history of one training, or in a file.
+/// Reads the history of a run's folder, of a folder with one training, or of a file.
 ///
 /// # Errors
-/// When it cannot be read, or has nothing that can be judged: fewer than two epochs, or no loss.
+/// When it cannot be read, has fewer than two epochs, or has no loss.
 pub fn read(path: &Path) -> Result<History> {
     let name = path.display().to_string();
     let mut budget = bounded::MAX_LOG_BYTES;
-    // Others call their logs so too.
+    // Other frameworks use the same name.
     let history = if path.join(run::METRICS).is_file() && settings::is_run(path) {
         run::read(path)?
     } else if path.is_dir() {
@@ -129,11 +127,11 @@ pub fn read(path: &Path) -> Result<History> {
     } else {
         tables(&[path.to_owned()], &name, &mut budget)?
     };
-    checked(history, &name)
+    check(history, &name)
 }
 
-/// The history in files of CSV or JSON of one training, one or one for each part, whose bytes are
-/// taken from the budget of all files that are read.
+/// Reads one training from CSV or JSON files, either one file or one per part. Subtracts their
+/// bytes from `budget`, which all files share.
 fn tables(paths: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let mut table = Table::new(path);
@@ -144,32 +142,36 @@ fn tables(paths: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
         })?;
         *budget -= bytes.len() as u64;
         table.file(name, folder::part_of(file));
-        text(&bytes, &mut table, name)?;
+        parse_cells(&bytes, &mut table, name)?;
     }
     table.finish(path)
 }
 
-/// The history in the bytes of a CSV or JSON file; `name` is for messages.
+/// Parses the bytes of a CSV or JSON file; `name` is for messages.
 ///
 /// # Errors
 /// As [`read`].
 pub fn parse(bytes: &[u8], name: &str) -> Result<History> {
     let mut table = Table::new(name);
-    text(bytes, &mut table, name)?;
-    checked(table.finish(name)?, name)
+    parse_cells(bytes, &mut table, name)?;
+    check(table.finish(name)?, name)
 }
 
-/// Reads the cells of CSV or JSON.
-fn text(bytes: &[u8], table: &mut Table<'_>, name: &str) -> std::result::Result<(), HistoryError> {
+/// Parses the cells of a CSV or JSON file into the table.
+fn parse_cells(
+    bytes: &[u8],
+    table: &mut Table<'_>,
+    name: &str,
+) -> std::result::Result<(), HistoryError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    // A file that was being written when the power went may end with zeros.
+    // After a power failure a file may end with zeros.
     let zeros = bytes.iter().rev().take_while(|&&byte| byte == 0).count();
-    table.torn |= zeros > 0;
+    table.truncated |= zeros > 0;
     let bytes = &bytes[..bytes.len() - zeros];
     let path = || name.to_owned();
     // Text in UTF-16 or UTF-32 is full of zeros.
     if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
-        return Err(HistoryError::NotText { path: path() });
+        return Err(HistoryError::NotUtf8 { path: path() });
     }
     match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
         None => Err(HistoryError::Empty { path: path() }),
@@ -181,7 +183,7 @@ fn text(bytes: &[u8], table: &mut Table<'_>, name: &str) -> std::result::Result<
     }
 }
 
-/// True of `[12]  train-logloss:0.5`: lines that begin with a number in brackets.
+/// True for lines that begin with a number in brackets, like `[12]  train-logloss:0.5`.
 fn is_log(bytes: &[u8]) -> bool {
     let rest = bytes.trim_ascii_start().strip_prefix(b"[").unwrap_or_default();
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -195,10 +197,11 @@ fn no_table(bytes: &[u8], path: &str) -> HistoryError {
     HistoryError::NoTable { path: path.to_owned(), line: shortened(&words.join(" "), 48) }
 }
 
-/// There is no loss among the columns, or there is no number under those that are.
-fn no_loss(path: &str, names: &[String], named: bool) -> HistoryError {
+/// The error for a history without losses. `has_column` is true if it has a column for them,
+/// without values.
+fn no_loss(path: &str, names: &[String], has_column: bool) -> HistoryError {
     let path = path.to_owned();
-    if named || names.is_empty() {
+    if has_column || names.is_empty() {
         return HistoryError::Empty { path };
     }
     let mut columns: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
@@ -208,23 +211,23 @@ fn no_loss(path: &str, names: &[String], named: bool) -> HistoryError {
     HistoryError::NoLoss { path, columns: columns.join(", ") }
 }
 
-/// What stands in a message: without control characters, at most 24 characters.
+/// Shortens text for a message: no control characters, at most 24 characters.
 fn short(text: &str) -> String {
     shortened(text, 24)
 }
 
-fn shortened(text: &str, most: usize) -> String {
-    text.trim().chars().filter(|c| !c.is_control()).take(most).collect()
+fn shortened(text: &str, max_chars: usize) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(max_chars).collect()
 }
 
-/// Refuses a history in which nothing can be judged.
-fn checked(history: History, name: &str) -> std::result::Result<History, HistoryError> {
+/// Refuses a history without epochs, or with one epoch and no sign of divergence.
+fn check(history: History, name: &str) -> std::result::Result<History, HistoryError> {
     let path = name.to_owned();
-    let number = |loss: Option<f64>| loss.is_some_and(|loss| !loss.is_finite());
-    let broken = |row: &Row| number(row.train_loss) || number(row.val_loss);
+    let non_finite = |loss: Option<f64>| loss.is_some_and(|loss| !loss.is_finite());
+    let diverged = |row: &Row| non_finite(row.train_loss) || non_finite(row.val_loss);
     match history.epochs[..] {
         [] => Err(HistoryError::Empty { path }),
-        [row] if !broken(&row) && history.steps.is_empty() && history.diverged.is_none() => {
+        [row] if !diverged(&row) && history.steps.is_empty() && history.diverged.is_none() => {
             Err(HistoryError::OneEpoch { path })
         }
         _ => Ok(history),
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keras_writes() {
+    fn reads_a_log_of_keras() {
         let text =
             "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,0.9,0.4,1.0\n1,0.6,0.8,0.5,0.9\n";
         assert_eq!(losses(text), [(0.0, Some(0.9), Some(1.0)), (1.0, Some(0.8), Some(0.9))]);
@@ -263,14 +266,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lightning_writes_has_holes() {
+    fn reads_a_log_of_lightning_with_empty_cells() {
         let text = "epoch,step,train_loss_epoch,train_loss_step,val_loss\n\
                     0,49,,0.8,\n0,99,,,1.0\n0,99,0.9,,\n1,149,,0.7,\n1,199,,,0.9\n1,199,0.8,,\n";
         assert_eq!(losses(text), [(0.0, Some(0.9), Some(1.0)), (1.0, Some(0.8), Some(0.9))]);
     }
 
     #[test]
-    fn json_by_lines_by_columns_and_in_a_list() {
+    fn reads_json_lines_lists_and_columns() {
         let expected = [(1.0, Some(0.9), None), (2.0, Some(0.8), Some(0.7))];
         let lines = "{\"epoch\":1,\"loss\":0.9,\"note\":\"x\"}\n{\"epoch\":2,\"loss\":0.8,\"val_loss\":0.7}\n";
         assert_eq!(losses(lines), expected);
@@ -280,15 +283,15 @@ mod tests {
     }
 
     #[test]
-    fn separators_percent_and_comments() {
+    fn reads_separators_percentages_and_comments() {
         let text = "# made by hand\ntrain_loss;val_acc\n0,9;\n";
-        assert!(parse(text.as_bytes(), "h").is_err(), "a decimal comma is no number");
+        assert!(parse(text.as_bytes(), "h").is_err(), "a decimal comma");
         let history = parse(b"# made by hand\ntrain_loss\tval_acc\n0.9\t51.5\n0.8\t60\n", "h");
         assert_eq!(history.unwrap().epochs[0].val_accuracy, Some(0.515));
     }
 
     #[test]
-    fn losses_that_are_no_numbers_stay() {
+    fn keeps_losses_that_are_not_finite() {
         let rows = losses("epoch,loss\n1,0.9\n2,nan\n");
         assert!(rows[1].1.unwrap().is_nan());
         let rows = losses("{\"loss\": 0.9}\n{\"loss\": NaN}\n{\"loss\": -Infinity}\n");
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_histories_end_in_one_sentence() {
+    fn refuses_broken_histories_with_a_message() {
         refused("", "`h.csv` has no epochs");
         refused("epoch,train_loss,val_loss\n", "`h.csv` has no epochs");
         refused("epoch,loss\n1,0.5\n", "`h.csv` has one epoch, and a change takes at least two");
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_rows() {
+    fn reads_a_million_rows() {
         use std::fmt::Write as _;
         let mut text = String::from("epoch,train_loss,val_loss\n");
         for epoch in 1..=1_000_000 {

@@ -1,8 +1,8 @@
-//! Rows of a part each: in long form (`phase` is `train` here and `val` there), or of a file for
-//! each part.
+//! Tables with one part of the data per row: in long form (`phase` is `train` in one row and `val`
+//! in another), or one file per part.
 //!
-//! Their figures become those of the part, and rows that are sorted by part are put in the order of
-//! epochs.
+//! Assigns the figures of each row to its part, and sorts rows that are grouped by part into the
+//! order of epochs.
 
 use klubok_data::part::Part;
 
@@ -10,59 +10,59 @@ use super::{
     HistoryError,
     columns::{Column, Field},
     figures::Series,
-    labels::Labels,
-    place::{Place, Source},
+    row_info::{RowInfo, SourceFile},
+    text_columns::TextColumns,
 };
 
-/// Gives figures whose names tell no part that of their row. The part of each row, where it is
-/// told; of none where nothing needs it.
+/// Assigns bare figures to the part of their row. Returns the part of each row, or an empty list if
+/// no row has one.
 ///
 /// # Errors
-/// When some losses are of a part and others are not said to be of any.
+/// When a row with a bare loss has no part although a column names parts, or also has a loss that
+/// names another part.
 pub(super) fn by_parts(
     series: &mut Vec<Series<u32>>,
-    labels: &Labels,
-    files: &[Source],
+    text_columns: &TextColumns,
+    files: &[SourceFile],
     rows: usize,
     path: &str,
 ) -> Result<Vec<Option<Part>>, HistoryError> {
     let mut parts: Vec<Option<Part>> = vec![None; rows];
-    // A file alone whose columns speak of parts has its place for another reason.
-    let told = |file: &Source| files.len() > 1 || !file.named;
-    for (i, file) in files.iter().enumerate().filter(|(_, file)| told(file)) {
+    // If the columns of a single file name parts, the name of the file means something else.
+    let counts = |file: &SourceFile| files.len() > 1 || !file.columns_name_part;
+    for (i, file) in files.iter().enumerate().filter(|(_, file)| counts(file)) {
         let end = files.get(i + 1).map_or(rows, |next| next.first as usize);
         parts[file.first as usize..end].fill(file.part);
     }
-    if let Some(column) = labels.part() {
+    if let Some(column) = text_columns.part() {
         parts.fill(None);
         for &(row, part) in &column.rows {
             parts[row as usize] = part;
         }
         let bare = series.iter().filter(|s| s.column.is_bare() && s.column.field.is_loss());
-        let mut unsaid = bare.flat_map(|s| &s.values).filter(|v| parts[v.0 as usize].is_none());
-        if let Some(&(row, _)) = unsaid.next() {
-            // What the word was is in the row: it is enough to say which.
+        let mut unknown = bare.flat_map(|s| &s.values).filter(|v| parts[v.0 as usize].is_none());
+        if let Some(&(row, _)) = unknown.next() {
             let (path, column) = (path.to_owned(), column.name.clone());
-            return Err(HistoryError::Unsaid { path, column, row: u64::from(row) + 1 });
+            return Err(HistoryError::UnknownPart { path, column, row: u64::from(row) + 1 });
         }
     }
     if parts.iter().all(Option::is_none) {
         return Ok(Vec::new());
     }
-    contradiction(series, &parts, path)?;
+    check_contradiction(series, &parts, path)?;
     split(series, &parts);
     Ok(parts)
 }
 
-/// Refuses rows of validation or test with a loss of no part beside one that names another part:
-/// which of them the row's part is of is not said.
-fn contradiction(
+/// Refuses validation or test rows with a bare loss beside a loss that names a part: it is
+/// ambiguous which of them belongs to the row's part.
+fn check_contradiction(
     series: &[Series<u32>],
     parts: &[Option<Part>],
     path: &str,
 ) -> Result<(), HistoryError> {
     let mut named: Vec<Option<&str>> = vec![None; parts.len()];
-    for one in series.iter().filter(|s| s.column.field.is_loss() && s.column.of_part) {
+    for one in series.iter().filter(|s| s.column.field.is_loss() && s.column.names_part) {
         one.values.iter().for_each(|value| named[value.0 as usize] = Some(&one.name));
     }
     for bare in series.iter().filter(|s| s.column.field.is_loss() && s.column.is_bare()) {
@@ -78,16 +78,16 @@ fn contradiction(
     Ok(())
 }
 
-/// Makes a series for each part of those that tell none.
+/// Splits each bare series into one series per part.
 fn split(series: &mut Vec<Series<u32>>, parts: &[Option<Part>]) {
     let (bare, mut all): (Vec<_>, Vec<_>) =
         std::mem::take(series).into_iter().partition(|series| series.column.is_bare());
     for Series { name, column, values } in bare {
         for part in [None, Some(Part::Train), Some(Part::Val), Some(Part::Test)] {
-            let of = values.iter().copied().filter(|value| parts[value.0 as usize] == part);
-            let values: Vec<(u32, f64)> = of.collect();
+            let in_part = values.iter().copied().filter(|value| parts[value.0 as usize] == part);
+            let values: Vec<(u32, f64)> = in_part.collect();
             let (name, column): (String, Column) = match part {
-                Some(part) => (format!("{}/{name}", part.name()), column.of(part)),
+                Some(part) => (format!("{}/{name}", part.name()), column.with_part(part)),
                 None => (name.clone(), column),
             };
             all.extend((!values.is_empty()).then_some(Series { name, column, values }));
@@ -96,55 +96,55 @@ fn split(series: &mut Vec<Series<u32>>, parts: &[Option<Part>]) {
     *series = all;
 }
 
-/// Puts rows that are sorted by part in the order of their epochs, where those of each part are in
+/// Sorts rows that are grouped by part into the order of epochs, if the epochs of each part are in
 /// order.
-pub(super) fn in_epochs(
+pub(super) fn sort_by_epoch(
     series: &mut [Series<u32>],
-    places: &mut Vec<Place>,
+    infos: &mut Vec<RowInfo>,
     parts: &[Option<Part>],
 ) {
-    if parts.is_empty() || places.iter().any(|place| place.used && place.epoch.is_none()) {
+    if parts.is_empty() || infos.iter().any(|info| info.used && info.epoch.is_none()) {
         return;
     }
     let mut last: [f64; 4] = [f64::NEG_INFINITY; 4];
-    for (place, part) in places.iter().zip(parts).filter(|(place, _)| place.used) {
-        let epoch = place.epoch.unwrap_or_default();
-        let of = &mut last[part.map_or(3, |part| part as usize)];
-        if epoch < *of {
+    for (info, part) in infos.iter().zip(parts).filter(|(info, _)| info.used) {
+        let epoch = info.epoch.unwrap_or_default();
+        let last = &mut last[part.map_or(3, |part| part as usize)];
+        if epoch < *last {
             return;
         }
-        *of = epoch;
+        *last = epoch;
     }
     let key = |row: u32| {
-        let place = places[row as usize];
-        place.epoch.filter(|_| place.used).unwrap_or(f64::INFINITY)
+        let info = infos[row as usize];
+        info.epoch.filter(|_| info.used).unwrap_or(f64::INFINITY)
     };
-    let mut order: Vec<u32> = (0..places.len() as u32).collect();
+    let mut order: Vec<u32> = (0..infos.len() as u32).collect();
     order.sort_by(|&a, &b| key(a).total_cmp(&key(b)));
     let mut to = vec![0u32; order.len()];
     order.iter().zip(0u32..).for_each(|(&from, at)| to[from as usize] = at);
-    *places = order.iter().map(|&row| places[row as usize]).collect();
+    *infos = order.iter().map(|&row| infos[row as usize]).collect();
     for series in series {
         series.values.iter_mut().for_each(|value| value.0 = to[value.0 as usize]);
         series.values.sort_by_key(|value| value.0);
     }
 }
 
-/// The epochs of rows of parts without epochs or steps, where as many are of training as of
-/// validation: the first of each belong together, and so on. None where training and validation go
-/// by turns, which the rows tell themselves.
+/// Numbers the epochs of rows that have a part but no epoch or step. With equally many training and
+/// validation rows, the first of each belong together, and so on. None if training and validation
+/// alternate, because the order of rows is enough then.
 ///
 /// # Errors
 /// When neither holds.
-pub(super) fn turns(
+pub(super) fn epochs_by_count(
     series: &[Series<u32>],
-    places: &[Place],
+    infos: &[RowInfo],
     parts: &[Option<Part>],
     path: &str,
 ) -> Result<Option<Vec<f64>>, HistoryError> {
     let rows = |field| {
-        let of = series.iter().find(|series| series.column.field == field);
-        of.map_or_else(Vec::new, |of| of.values.iter().map(|value| value.0).collect())
+        let found = series.iter().find(|series| series.column.field == field);
+        found.map_or_else(Vec::new, |series| series.values.iter().map(|value| value.0).collect())
     };
     let (train, val): (Vec<u32>, Vec<u32>) = (rows(Field::TrainLoss), rows(Field::ValLoss));
     let shared = || train.iter().any(|row| val.binary_search(row).is_ok());
@@ -153,20 +153,20 @@ pub(super) fn turns(
     }
     if train.len() == val.len() {
         let mut counts = [0.0; 4];
-        let at = places.iter().zip(parts).map(|(place, part)| {
+        let at = infos.iter().zip(parts).map(|(info, part)| {
             let count = &mut counts[part.map_or(3, |part| part as usize)];
-            *count += f64::from(u8::from(place.loss));
-            if place.loss { *count } else { f64::NAN }
+            *count += f64::from(u8::from(info.loss));
+            if info.loss { *count } else { f64::NAN }
         });
         return Ok(Some(at.collect()));
     }
     let mut before = None;
-    let by_turns = val.iter().all(|&row| {
+    let alternate = val.iter().all(|&row| {
         let from = before.map_or(0, |before| train.partition_point(|&at| at < before));
         before = Some(row);
         train.get(from).is_some_and(|&at| at < row)
     });
-    if by_turns && train.len() > val.len() {
+    if alternate && train.len() > val.len() {
         return Ok(None);
     }
     Err(HistoryError::Mixed {

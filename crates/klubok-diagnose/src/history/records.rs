@@ -1,7 +1,8 @@
-//! Records of an event file: length, masked CRC-32C of it, bytes, masked CRC-32C of these.
+//! Reads the records of an event file: length, masked CRC-32C of the length, bytes, masked CRC-32C
+//! of the bytes.
 //!
-//! Source: TensorFlow's `tfrecord` format. Records are read one by one. Long ones hold pictures,
-//! sounds or the graph and are passed over; the file may so be far larger than memory.
+//! Source: TensorFlow's `tfrecord` format. Reads records one by one and skips long ones, which hold
+//! pictures, sounds or the graph, so a file may be far larger than memory.
 
 use std::{
     io::{BufReader, Read},
@@ -13,24 +14,23 @@ use klubok_data::bounded::{self, NotRead};
 use super::HistoryError;
 use crate::history::Result;
 
-/// A longer record holds no scalars.
-const LONG: u64 = 1 << 20;
-/// No record of a file is as long as this.
-const ABSURD: u64 = 1 << 32;
-/// What these files are called.
+/// Longest record to read; longer ones hold no scalars.
+const MAX_SCALAR_BYTES: u64 = 1 << 20;
+/// A record of this length means a damaged file.
+const MAX_BYTES: u64 = 1 << 32;
+/// The name of the format.
 pub(super) const FORM: &str = "TensorBoard events";
 const DAMAGED: &str = "a checksum does not agree";
 
-/// Tells each short record of a file in order, and takes their bytes from the budget of all files
-/// of a training. A last one that is still being written is left out.
+/// Calls `handle` for each short record of a file in order, and subtracts their bytes from
+/// `budget`, which all files of a training share. Leaves out an incomplete last record.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged or too large, or `told` says what is wrong with a
-/// record.
-pub(super) fn each(
+/// When the file cannot be read, is damaged or too large, or `handle` returns an error.
+pub(super) fn for_each(
     path: &Path,
     budget: &mut u64,
-    mut told: impl FnMut(&[u8]) -> std::result::Result<(), String>,
+    mut handle: impl FnMut(&[u8]) -> std::result::Result<(), String>,
 ) -> Result<()> {
     let damaged = |reason: String| HistoryError::Form {
         path: path.display().to_string(),
@@ -45,10 +45,10 @@ pub(super) fn each(
             return Err(damaged(DAMAGED.to_owned()));
         }
         let length = length.iter().rev().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
-        if length >= ABSURD {
+        if length >= MAX_BYTES {
             return Err(damaged(format!("a record of {length} bytes")));
         }
-        if length > LONG {
+        if length > MAX_SCALAR_BYTES {
             file.seek_relative(i64::try_from(length).unwrap_or(0) + 4)?;
             continue;
         }
@@ -64,17 +64,17 @@ pub(super) fn each(
         if masked(record) != word(checksum) {
             return Err(damaged(DAMAGED.to_owned()));
         }
-        told(record).map_err(damaged)?;
+        handle(record).map_err(damaged)?;
     }
     Ok(())
 }
 
-/// A file with which all files of a history are more than is read.
+/// The error for a file that exceeds the budget of a history.
 pub(super) fn too_large(path: &str) -> std::io::Error {
     NotRead::TooLarge { path: path.to_owned(), limit: bounded::MAX_LOG_BYTES }.into()
 }
 
-/// Reads so many bytes; false when the file ends before.
+/// Fills `bytes` from the file; false if the file ends before.
 fn fill(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),
@@ -83,7 +83,7 @@ fn fill(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
     }
 }
 
-/// The checksum as it stands in the file.
+/// The masked CRC-32C of the format.
 pub(super) fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -106,7 +106,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), bytes).unwrap();
         let mut lengths = Vec::new();
-        each(file.path(), &mut bounded::MAX_LOG_BYTES.clone(), |record| {
+        for_each(file.path(), &mut bounded::MAX_LOG_BYTES.clone(), |record| {
             lengths.push(record.len());
             Ok(())
         })?;
@@ -114,18 +114,19 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_the_published_one() {
-        // The file version record that TensorFlow writes first: its length is 24.
+    fn masked_checksum_matches_tensorflow() {
+        // The length of the version record, which TensorFlow writes first, is 24.
         assert_eq!(masked(&24u64.to_le_bytes()), word(&[0xa3, 0x7f, 0x4b, 0x22]));
     }
 
     #[test]
-    fn long_records_are_passed_over_and_the_last_may_be_unfinished() {
-        let long = vec![7; (LONG + 1) as usize];
-        let all = [framed(3, b"abc"), framed(LONG + 1, &long), framed(2, b"de")].concat();
+    fn skips_long_records_and_an_incomplete_last_one() {
+        let length = MAX_SCALAR_BYTES + 1;
+        let long = vec![7; length as usize];
+        let all = [framed(3, b"abc"), framed(length, &long), framed(2, b"de")].concat();
         assert_eq!(read(&all).unwrap(), [3, 2]);
         assert_eq!(read(&all[..all.len() - 3]).unwrap(), [3]);
-        // A length of a gigabyte that is not there is an unfinished one.
+        // A record of a gigabyte without its bytes is incomplete.
         assert_eq!(read(&framed(1 << 30, b"abc")).unwrap(), [0usize; 0]);
     }
 
@@ -134,14 +135,14 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), framed(3, b"abc")).unwrap();
         let mut budget = 40;
-        let mut read = || each(file.path(), &mut budget, |_| Ok(()));
+        let mut read = || for_each(file.path(), &mut budget, |_| Ok(()));
         assert!(read().is_ok() && read().is_ok());
         let error = read().unwrap_err().to_string();
         assert!(error.contains("larger than 256 MiB"), "{error}");
     }
 
     #[test]
-    fn damage_is_said() {
+    fn refuses_damaged_records() {
         let mut bytes = framed(3, b"abc");
         bytes[13] ^= 1;
         assert!(read(&bytes).unwrap_err().to_string().ends_with(DAMAGED));

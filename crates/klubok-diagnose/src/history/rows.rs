@@ -1,54 +1,54 @@
-//! From figures over positions to one row an epoch: the same rules for every source.
+//! Arranges figures over positions into one row per epoch, by the same rules for every source.
 //!
-//! A position is the number of an epoch, of a step, or of a row, whichever the source has. Where
-//! the losses stand at the same positions, each position is a row, and a figure that is not there
-//! is missing. Where training is written down at other positions than validation, an epoch ends
-//! with its validation: what was measured in training since the one before is averaged.
+//! A position is an epoch, a step or a row number, whichever the source has. If both losses have
+//! the same positions, each position is a row, and absent figures are missing. If training and
+//! validation have different positions, an epoch ends with its validation: training figures since
+//! the validation before are averaged.
 
 use std::collections::BTreeMap;
 
 use super::{Row, columns::Field};
 
-/// Figures over positions; the positions of each rise.
+/// Figures over increasing positions.
 pub(super) type Figures = BTreeMap<Field, Vec<(f64, f64)>>;
 
-/// What positions count.
+/// The unit of positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clock {
+pub(super) enum Unit {
     Epochs,
-    /// Updates, or epochs under the name of steps.
+    /// Steps, or epochs that the source calls steps.
     Steps,
     Rows,
 }
 
-/// Of positions that may be epochs or steps: validation in fewer than one of so many tells of
-/// steps.
-const SPARSE: usize = 5;
+/// Positions that may be epochs or steps are steps if there are more than this number per
+/// validation.
+const MAX_EPOCHS_PER_VALIDATION: usize = 5;
 
-/// One row an epoch.
-pub(super) fn arrange(figures: &Figures, clock: Clock) -> Vec<Row> {
-    let of = |field| figures.get(&field).map_or(&[][..], |values| values);
-    let (train, val) = (of(Field::TrainLoss), of(Field::ValLoss));
+/// Arranges figures into one row per epoch.
+pub(super) fn arrange(figures: &Figures, unit: Unit) -> Vec<Row> {
+    let values = |field| figures.get(&field).map_or(&[][..], |values| values);
+    let (train, val) = (values(Field::TrainLoss), values(Field::ValLoss));
     let all = union(train, val);
-    let apart = !train.is_empty() && !val.is_empty() && 2 * shared(train, val) < val.len();
-    let steps = clock == Clock::Steps
+    let differ = !train.is_empty() && !val.is_empty() && 2 * shared(train, val) < val.len();
+    let steps = unit == Unit::Steps
         && !val.is_empty()
-        && (all.len() > SPARSE * val.len() || !consecutive(&all));
-    let marks = if apart || steps { val.iter().map(|value| value.0).collect() } else { all };
-    let numbered = match clock {
-        Clock::Epochs => true,
-        Clock::Steps => consecutive(&marks),
-        Clock::Rows => !apart,
+        && (all.len() > MAX_EPOCHS_PER_VALIDATION * val.len() || !consecutive(&all));
+    let ends = if differ || steps { val.iter().map(|value| value.0).collect() } else { all };
+    let numbered = match unit {
+        Unit::Epochs => true,
+        Unit::Steps => consecutive(&ends),
+        Unit::Rows => !differ,
     };
-    let mut rows: Vec<Row> = (0..marks.len())
+    let mut rows: Vec<Row> = (0..ends.len())
         .map(|i| {
-            let from = i.checked_sub(1).map_or(f64::NEG_INFINITY, |before| marks[before]);
-            let epoch = if numbered { marks[i] } else { i as f64 + 1.0 };
-            row(figures, epoch, from, marks[i])
+            let from = i.checked_sub(1).map_or(f64::NEG_INFINITY, |before| ends[before]);
+            let epoch = if numbered { ends[i] } else { i as f64 + 1.0 };
+            row(figures, epoch, from, ends[i])
         })
         .collect();
-    // An epoch that was not validated, because the loss was no number any more.
-    if let (Some(end), Some(last)) = (marks.last(), rows.last())
+    // A last epoch without validation, because the training loss was no longer finite.
+    if let (Some(end), Some(last)) = (ends.last(), rows.last())
         && train.last().is_some_and(|(at, loss)| at > end && !loss.is_finite())
     {
         rows.push(row(figures, last.epoch + 1.0, *end, f64::INFINITY));
@@ -56,13 +56,13 @@ pub(super) fn arrange(figures: &Figures, clock: Clock) -> Vec<Row> {
     rows
 }
 
-/// The figures after one position, up to another.
+/// A row of the figures after position `after`, up to and including `to`.
 fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
     let figure = |field: Field| {
         let values = figures.get(&field)?;
         let first = values.partition_point(|value| value.0 <= after);
         let end = values.partition_point(|value| value.0 <= to);
-        fold(values.get(first..end)?.iter().map(|value| value.1), field.is_of_training())
+        combine(values.get(first..end)?.iter().map(|value| value.1), field.is_per_step())
     };
     Row {
         epoch,
@@ -79,9 +79,10 @@ fn row(figures: &Figures, epoch: f64, after: f64, to: f64) -> Row {
     }
 }
 
-/// One value for several in order: their mean, or the last. A mean is of those that are finite,
-/// unless the last one is not: a step that came to nothing is none, a training that did is.
-pub(super) fn fold(values: impl DoubleEndedIterator<Item = f64>, mean: bool) -> Option<f64> {
+/// Combines values in order into their mean, or takes the last. The mean leaves out values that are
+/// not finite, unless the last is one: a single step may overflow, but a training that ends so has
+/// diverged.
+pub(super) fn combine(values: impl DoubleEndedIterator<Item = f64>, mean: bool) -> Option<f64> {
     let mut values = values.rev().peekable();
     let last = *values.peek()?;
     if !mean || !last.is_finite() {
@@ -103,13 +104,13 @@ fn union(one: &[(f64, f64)], other: &[(f64, f64)]) -> Vec<f64> {
     all
 }
 
-/// How many positions stand in both.
+/// Number of positions in both.
 fn shared(one: &[(f64, f64)], other: &[(f64, f64)]) -> usize {
-    let stands = |at: &f64| one.binary_search_by(|value| value.0.total_cmp(at)).is_ok();
-    other.iter().filter(|value| stands(&value.0)).count()
+    let contains = |at: &f64| one.binary_search_by(|value| value.0.total_cmp(at)).is_ok();
+    other.iter().filter(|value| contains(&value.0)).count()
 }
 
-/// True of whole numbers that follow one another.
+/// True for consecutive numbers.
 pub(super) fn consecutive(positions: &[f64]) -> bool {
     positions.windows(2).all(|pair| pair[1] == pair[0] + 1.0)
 }
@@ -121,68 +122,64 @@ mod tests {
     type Given<'a> = &'a [(f64, f64)];
 
     /// Rows as (epoch, training loss, validation loss).
-    fn rows(
-        train: Given<'_>,
-        val: Given<'_>,
-        clock: Clock,
-    ) -> Vec<(f64, Option<f64>, Option<f64>)> {
+    fn rows(train: Given<'_>, val: Given<'_>, unit: Unit) -> Vec<(f64, Option<f64>, Option<f64>)> {
         let figures = [(Field::TrainLoss, train.to_vec()), (Field::ValLoss, val.to_vec())];
-        let rows = arrange(&figures.into(), clock);
+        let rows = arrange(&figures.into(), unit);
         rows.iter().map(|row| (row.epoch, row.train_loss, row.val_loss)).collect()
     }
 
     #[test]
-    fn an_epoch_without_validation_has_none() {
+    fn an_epoch_without_validation_has_no_validation_loss() {
         let (train, val) =
             ([(1.0, 0.9), (2.0, 0.8), (3.0, 0.7), (4.0, 0.6)], [(2.0, 1.0), (4.0, 0.9)]);
-        for clock in [Clock::Epochs, Clock::Steps, Clock::Rows] {
-            let rows = rows(&train, &val, clock);
+        for unit in [Unit::Epochs, Unit::Steps, Unit::Rows] {
+            let rows = rows(&train, &val, unit);
             let expected = [(1.0, Some(0.9), None), (2.0, Some(0.8), Some(1.0))];
-            assert_eq!((rows.len(), &rows[..2]), (4, &expected[..]), "{clock:?}");
+            assert_eq!((rows.len(), &rows[..2]), (4, &expected[..]), "{unit:?}");
         }
     }
 
     #[test]
-    fn steps_between_two_validations_make_an_epoch() {
+    fn an_epoch_ends_with_its_validation() {
         let (train, val) = ([(10.0, 1.0), (20.0, 0.5), (30.0, 0.25)], [(20.0, 0.75), (40.0, 0.5)]);
         let expected = [(1.0, Some(0.75), Some(0.75)), (2.0, Some(0.25), Some(0.5))];
-        assert_eq!(rows(&train, &val, Clock::Steps), expected);
+        assert_eq!(rows(&train, &val, Unit::Steps), expected);
     }
 
     #[test]
-    fn many_steps_in_a_row_are_no_epochs() {
+    fn many_positions_per_validation_are_steps() {
         let train: Vec<(f64, f64)> = (0..60).map(|i| (f64::from(i), 1.0)).collect();
         let val: Vec<(f64, f64)> = (1..=3).map(|i| (f64::from(20 * i - 1), 2.0)).collect();
-        let epochs: Vec<f64> = rows(&train, &val, Clock::Steps).iter().map(|row| row.0).collect();
+        let epochs: Vec<f64> = rows(&train, &val, Unit::Steps).iter().map(|row| row.0).collect();
         assert_eq!(epochs, [1.0, 2.0, 3.0]);
-        assert_eq!(rows(&train, &val, Clock::Epochs).len(), 60);
+        assert_eq!(rows(&train, &val, Unit::Epochs).len(), 60);
     }
 
     #[test]
-    fn lines_of_training_and_of_validation_by_turns_are_halves_of_epochs() {
+    fn alternating_training_and_validation_rows_make_epochs() {
         let (train, val) = ([(1.0, 0.9), (3.0, 0.8)], [(2.0, 1.0), (4.0, 0.9)]);
         let expected = [(1.0, Some(0.9), Some(1.0)), (2.0, Some(0.8), Some(0.9))];
-        assert_eq!(rows(&train, &val, Clock::Rows), expected);
-        // Hugging Face: epochs with their fractions.
+        assert_eq!(rows(&train, &val, Unit::Rows), expected);
+        // Hugging Face: fractions of epochs.
         let (train, val) =
             ([(0.4, 1.0), (0.8, 0.5), (1.2, 0.4), (1.6, 0.2)], [(1.0, 0.9), (2.0, 0.8)]);
-        let found = rows(&train, &val, Clock::Epochs);
+        let found = rows(&train, &val, Unit::Epochs);
         assert_eq!((found[0], found[1].0), ((1.0, Some(0.75), Some(0.9)), 2.0));
     }
 
     #[test]
-    fn a_training_that_ends_in_nothing_does_so_without_a_validation_too() {
+    fn a_training_that_ends_in_nan_keeps_its_last_epoch() {
         let (train, val) =
             ([(10.0, 1.0), (20.0, 0.5), (25.0, f64::NAN)], [(10.0, 0.7), (20.0, 0.6)]);
-        let found = rows(&train, &val, Clock::Steps);
+        let found = rows(&train, &val, Unit::Steps);
         assert!(found.len() == 3 && found[2].1.is_some_and(f64::is_nan), "{found:?}");
     }
 
     #[test]
-    fn one_step_that_came_to_nothing_is_left_out() {
-        assert_eq!(fold([1.0, f64::NAN, 2.0].into_iter(), true), Some(1.5));
-        assert!(fold([1.0, f64::NAN].into_iter(), true).is_some_and(f64::is_nan));
-        assert_eq!(fold([1.0, 3.0].into_iter(), false), Some(3.0));
-        assert_eq!(fold([].into_iter(), true), None);
+    fn a_mean_leaves_out_a_single_nan() {
+        assert_eq!(combine([1.0, f64::NAN, 2.0].into_iter(), true), Some(1.5));
+        assert!(combine([1.0, f64::NAN].into_iter(), true).is_some_and(f64::is_nan));
+        assert_eq!(combine([1.0, 3.0].into_iter(), false), Some(3.0));
+        assert_eq!(combine([].into_iter(), true), None);
     }
 }

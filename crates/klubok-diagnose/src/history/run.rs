@@ -1,5 +1,5 @@
-//! A run's folder: `metrics.jsonl`, `steps.jsonl`, and from `events.jsonl` how it ended and what
-//! was said of its data.
+//! Reads a run's folder: `metrics.jsonl`, `steps.jsonl`, and from `events.jsonl` the end of the run
+//! and the verdicts.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use serde::Deserialize;
 use super::{History, HistoryError, Row};
 use crate::{history::Result, metrics, setup::Setup};
 
-/// File of the lines of epochs.
+/// The file with the metrics of epochs.
 pub(super) const METRICS: &str = "metrics.jsonl";
 
-/// What a line of `events.jsonl` may say about the end, or a verdict.
+/// A line of `events.jsonl`: an event with its reason, or a verdict.
 #[derive(Deserialize)]
-struct Line {
+struct LoggedEvent {
     event: String,
     epoch: f64,
     reason: Option<String>,
@@ -26,30 +26,31 @@ struct Line {
     verdict: Option<Verdict>,
 }
 
-/// The history of a run, also of one that is under way.
+/// Reads the history of a run, finished or not.
 ///
 /// # Errors
-/// When a log cannot be read or a line of it is damaged.
+/// When a log cannot be read or has a damaged line.
 pub(super) fn read(folder: &Path) -> Result<History> {
-    let mut room = bounded::MAX_LINES_MEMORY;
-    let mut lines = |name: &str| -> Result<Vec<Metrics>> {
+    let mut budget = bounded::MAX_LINES_MEMORY;
+    let mut read = |name: &str| -> Result<Vec<Metrics>> {
         let path = folder.join(name);
-        if path.exists() { metrics::read(&path, &mut room) } else { Ok(Vec::new()) }
+        if path.exists() { metrics::read(&path, &mut budget) } else { Ok(Vec::new()) }
     };
-    let (epochs, steps) = (lines(METRICS)?, lines("steps.jsonl")?);
-    let lines = events(&folder.join("events.jsonl"), room)?;
-    let turn = |line: &&Line| ["start", "resume", "stopped"].contains(&line.event.as_str());
-    let last = lines.iter().rfind(turn);
-    let reason = last.and_then(|line| line.reason.as_deref());
+    let (epochs, steps) = (read(METRICS)?, read("steps.jsonl")?);
+    let events = read_events(&folder.join("events.jsonl"), budget)?;
+    let starts_or_stops =
+        |event: &&LoggedEvent| ["start", "resume", "stopped"].contains(&event.event.as_str());
+    let last = events.iter().rfind(starts_or_stops);
+    let reason = last.and_then(|event| event.reason.as_deref());
     Ok(History {
         epochs: epochs.iter().map(Row::from).collect(),
         steps: steps.iter().map(Row::from).collect(),
         layers: in_order(epochs, steps),
-        verdicts: lines.iter().filter_map(|line| line.verdict.clone()).collect(),
+        verdicts: events.iter().filter_map(|event| event.verdict.clone()).collect(),
         val_samples: None,
         val_classes: Vec::new(),
         ended: reason.is_some_and(|reason| reason != "interrupted"),
-        diverged: last.filter(|_| reason == Some("diverged")).map(|line| line.epoch),
+        diverged: last.filter(|_| reason == Some("diverged")).map(|event| event.epoch),
         by_klubok: true,
         setup: setup(&folder.join("config.toml")),
         left_out: Vec::new(),
@@ -57,23 +58,23 @@ pub(super) fn read(folder: &Path) -> Result<History> {
     })
 }
 
-/// The settings of the run, if they can be read: without them advice is general.
+/// The settings of the run, if readable: without them advice is general.
 fn setup(path: &Path) -> Option<Setup> {
     let text = bounded::read_to_string(path, bounded::MAX_SETTINGS_BYTES).ok()?;
     let config = ConfigBuilder::of_run(&text, "config.toml").ok()?.config;
     Some(Setup { config, train_classes: Vec::new() })
 }
 
-/// The lines of `events.jsonl` that say something of an end or a verdict.
+/// Reads the events of `events.jsonl` that have the form of [`LoggedEvent`].
 ///
 /// # Errors
-/// When a whole line is no JSON.
-fn events(path: &Path, room: u64) -> Result<Vec<Line>> {
+/// When a complete line is not JSON.
+fn read_events(path: &Path, budget: u64) -> Result<Vec<LoggedEvent>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let mut file = bounded::Lines::open(path, bounded::LineKind::Events, 0, room)?;
-    let mut lines = Vec::new();
+    let mut file = bounded::Lines::open(path, bounded::LineKind::Events, 0, budget)?;
+    let mut events = Vec::new();
     let mut number = 0;
     while let Some(line) = file.next_line()? {
         number += 1;
@@ -83,17 +84,17 @@ fn events(path: &Path, room: u64) -> Result<Vec<Line>> {
             reason: format!("is damaged: {error}"),
         };
         serde_json::from_slice::<serde::de::IgnoredAny>(line).map_err(wrong)?;
-        // Most events are others.
-        let told = serde_json::from_slice::<Line>(line).ok();
-        lines.extend(told.filter(|line| line.epoch.is_finite()));
+        // Most events have another form.
+        let event = serde_json::from_slice::<LoggedEvent>(line).ok();
+        events.extend(event.filter(|event| event.epoch.is_finite()));
     }
-    Ok(lines)
+    Ok(events)
 }
 
-/// Both kinds of lines in the order of training; at the end of an epoch its own line says it all.
+/// Merges epochs and steps in the order of training; leaves out steps at the end of an epoch.
 fn in_order(epochs: Vec<Metrics>, steps: Vec<Metrics>) -> Vec<Metrics> {
     let within = steps.into_iter().filter(|step| step.epoch.fract() != 0.0);
-    let mut lines: Vec<Metrics> = epochs.into_iter().chain(within).collect();
-    lines.sort_by(|a, b| a.epoch.total_cmp(&b.epoch));
-    lines
+    let mut all: Vec<Metrics> = epochs.into_iter().chain(within).collect();
+    all.sort_by(|a, b| a.epoch.total_cmp(&b.epoch));
+    all
 }

@@ -1,7 +1,7 @@
-//! TensorBoard event files: records of protocol buffers, a tag for each figure.
+//! Reads TensorBoard event files: records of protocol buffers, one tag per figure.
 //!
-//! The folder that a file is in may say the part of the data (Keras: `train`, `validation`) or all
-//! of the figure (PyTorch's `add_scalars`: `loss_train`).
+//! The folder of a file may name the part of the data (Keras: `train`, `validation`) or the whole
+//! figure (PyTorch's `add_scalars`: `loss_train`).
 //!
 //! Sources: TensorFlow's `event.proto`, `summary.proto`, `tensor.proto`.
 
@@ -14,16 +14,16 @@ use klubok_data::part::Part;
 use prost::Message;
 
 use super::{
-    History, HistoryError, MOST_FIGURES, Note, Row,
-    cells::known,
+    History, HistoryError, MAX_FIGURES, Note, Row,
+    cells::valid,
     columns::{Field, meaning, names_part},
     figures::{Chosen, Series, choose},
-    labels::{LONGEST, MOST_NAMES, is_other_loss},
-    measured::take_unmeasured,
-    no_loss, records,
-    shares::take_percent,
-    short, shortened,
+    no_loss,
+    percentages::convert_percentages,
+    placeholders::remove_placeholders,
+    records, short, shortened,
     steps::{Point, by_steps, is_by_steps},
+    text_columns::{MAX_NAME_LENGTH, MAX_NAMES, is_other_loss},
 };
 use crate::history::Result;
 
@@ -65,68 +65,68 @@ struct Tensor {
     doubles: Vec<f64>,
 }
 
-/// Steps that a number can count exactly.
-const LARGEST_STEP: i64 = 1 << 53;
+/// The largest step that f64 represents exactly.
+const MAX_STEP: i64 = 1 << 53;
 
-/// Where a figure stands: its step, and when it was written.
+/// The step of a figure, and when it was written.
 #[derive(Debug, Clone, Copy)]
-struct Spot {
+struct Position {
     step: i64,
     file: usize,
     record: u64,
     seconds: f64,
 }
 
-impl PartialEq for Spot {
-    /// Two tags with the same values at the same steps say the same.
+impl PartialEq for Position {
+    /// Compares steps only: tags with the same values at the same steps are equal.
     fn eq(&self, other: &Self) -> bool {
         self.step == other.step
     }
 }
 
-type Values = Vec<(Spot, f64)>;
+type Values = Vec<(Position, f64)>;
 
 /// All figures in the event files of a training.
 #[derive(Default)]
 struct Tags {
-    /// By folder and tag; none where the tag means nothing.
+    /// Values by folder and tag; none for an unknown tag.
     figures: BTreeMap<String, BTreeMap<String, Option<Values>>>,
-    /// Numbers so far, those that mean nothing included: to look at them takes time too.
+    /// Number of values so far, including those of unknown tags, which take time too.
     count: usize,
     /// The first few tags, for messages.
     names: BTreeSet<String>,
-    /// The first few tags of losses of validation that mean nothing to us.
+    /// The first few tags of partial validation losses.
     others: BTreeSet<String>,
 }
 
-/// True for names that TensorBoard looks for.
+/// True for the file names that TensorBoard reads.
 pub(super) fn is_event_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents"))
 }
 
-/// Name of the folder that a file is in.
+/// The name of a file's folder.
 fn folder_of(file: &Path) -> String {
     let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
     folder.to_string_lossy().into_owned()
 }
 
-/// The history in these event files of one training, whose bytes are taken from the budget of all
-/// files that are read.
+/// Reads the event files of one training and subtracts their bytes from `budget`, which all files
+/// share.
 ///
 /// # Errors
-/// When one is damaged, there is no loss in them, or they are of several trainings.
+/// When a file is damaged, there is no loss, or the files are of several trainings.
 pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<History> {
     let mut tags = Tags::default();
     for (number, file) in files.iter().enumerate() {
         let folder = folder_of(file);
         let mut count = 0;
-        records::each(file, budget, |record| {
+        records::for_each(file, budget, |record| {
             count += 1;
             let event = Event::decode(record).map_err(|error| error.to_string())?;
             let Event { step, seconds, summary } = event;
-            let spot = Spot { step, file: number, record: count, seconds };
+            let position = Position { step, file: number, record: count, seconds };
             let values = summary.into_iter().flat_map(|summary| summary.value);
-            values.into_iter().try_for_each(|value| tags.add(&folder, value, spot))
+            values.into_iter().try_for_each(|value| tags.add(&folder, value, position))
         })?;
     }
     let names: Vec<String> = tags.names.iter().cloned().collect();
@@ -138,21 +138,21 @@ pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<Hi
         return Err(no_loss(path, &names, false));
     }
     for one in &mut series {
-        one_training(one, files)?;
+        merge_files(one, files)?;
     }
-    let mut notes: Vec<Note> = take_unmeasured(&mut series).into_iter().collect();
-    notes.extend(take_percent(&mut series));
+    let mut notes: Vec<Note> = remove_placeholders(&mut series).into_iter().collect();
+    notes.extend(convert_percentages(&mut series));
     if !series.iter().any(|series| series.column.field == Field::ValLoss) && !others.is_empty() {
         notes.push(Note::OtherLosses { columns: others });
     }
-    let of = |field| series.iter().find(|series| series.column.field == field);
-    if of(Field::TrainLoss).is_none() {
+    let find = |field| series.iter().find(|series| series.column.field == field);
+    if find(Field::TrainLoss).is_none() {
         notes.extend(part.map(|part| Note::PartByName { part }));
     }
-    let has_val = of(Field::ValLoss).is_some();
-    let named = of(Field::Epoch).is_some() || series.iter().any(|of| of.name.contains("epoch"));
-    let steps = of(Field::ValLoss).or(of(Field::TrainLoss)).into_iter().flat_map(|of| &of.values);
-    let last = steps.map(|(spot, _)| spot.step as f64).fold(f64::NAN, f64::max);
+    let has_val = find(Field::ValLoss).is_some();
+    let named = find(Field::Epoch).is_some() || series.iter().any(|s| s.name.contains("epoch"));
+    let steps = find(Field::ValLoss).or(find(Field::TrainLoss)).into_iter().flat_map(|s| &s.values);
+    let last = steps.map(|(position, _)| position.step as f64).fold(f64::NAN, f64::max);
     let epochs = rows(series, path)?;
     if !named && is_by_steps(&epochs, last, has_val) {
         notes.push(Note::BySteps);
@@ -160,16 +160,17 @@ pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<Hi
     Ok(History { epochs, ended: true, left_out, notes, ..History::default() })
 }
 
-/// One row an epoch.
-fn rows(series: Vec<Series<Spot>>, path: &str) -> std::result::Result<Vec<Row>, HistoryError> {
-    let spots = || series.iter().flat_map(|series| &series.values);
-    let in_order = spots().all(|(spot, _)| spot.file == spots().next().map_or(0, |v| v.0.file));
-    let point = |spot: Spot| Point {
-        step: spot.step as f64,
-        order: if in_order { spot.record as f64 } else { spot.seconds },
+/// Arranges one row per epoch.
+fn rows(series: Vec<Series<Position>>, path: &str) -> std::result::Result<Vec<Row>, HistoryError> {
+    let values = || series.iter().flat_map(|series| &series.values);
+    let first_file = values().next().map_or(0, |value| value.0.file);
+    let in_order = values().all(|(position, _)| position.file == first_file);
+    let point = |position: Position| Point {
+        step: position.step as f64,
+        order: if in_order { position.record as f64 } else { position.seconds },
     };
     let series = series.into_iter().map(|Series { name, column, values }| Series {
-        values: values.into_iter().map(|(spot, value)| (point(spot), value)).collect(),
+        values: values.into_iter().map(|(position, value)| (point(position), value)).collect(),
         name,
         column,
     });
@@ -177,40 +178,45 @@ fn rows(series: Vec<Series<Spot>>, path: &str) -> std::result::Result<Vec<Row>, 
 }
 
 impl Tags {
-    fn add(&mut self, folder: &str, value: Value, spot: Spot) -> std::result::Result<(), String> {
+    fn add(
+        &mut self,
+        folder: &str,
+        value: Value,
+        position: Position,
+    ) -> std::result::Result<(), String> {
         let Some(number) = scalar(&value) else { return Ok(()) };
-        if !(0..=LARGEST_STEP).contains(&spot.step) {
-            return Err(format!("`{}` is no number of a step", spot.step));
+        if !(0..=MAX_STEP).contains(&position.step) {
+            return Err(format!("`{}` is no number of a step", position.step));
         }
         self.count += 1;
-        if self.count > MOST_FIGURES {
-            return Err(format!("it has more than {MOST_FIGURES} figures, the most that are read"));
+        if self.count > MAX_FIGURES {
+            return Err(format!("it has more than {MAX_FIGURES} figures, the most that are read"));
         }
         let tags = self.figures.get_mut(folder);
         if let Some(values) = tags.and_then(|tags| tags.get_mut(&value.tag)) {
-            values.iter_mut().for_each(|values| values.push((spot, number)));
+            values.iter_mut().for_each(|values| values.push((position, number)));
             return Ok(());
         }
-        let has_meaning = self.has_meaning(folder, &value.tag);
-        let values = has_meaning.then(|| vec![(spot, number)]);
+        let is_known = self.add_tag(folder, &value.tag);
+        let values = is_known.then(|| vec![(position, number)]);
         self.figures.entry(folder.to_owned()).or_default().insert(value.tag, values);
         Ok(())
     }
 
-    /// Looks at a new tag.
-    fn has_meaning(&mut self, folder: &str, tag: &str) -> bool {
+    /// Records the name of a new tag; returns true if its meaning is known.
+    fn add_tag(&mut self, folder: &str, tag: &str) -> bool {
         if self.names.len() <= 8 {
             self.names.insert(short(tag));
         }
         let known = name(folder, tag, true).or_else(|| name(folder, tag, false)).is_some();
         let part = Part::of_folder(folder).map_or("", Part::name);
-        if !known && self.others.len() < MOST_NAMES && is_other_loss(&format!("{part}/{tag}")) {
-            self.others.insert(shortened(tag, LONGEST));
+        if !known && self.others.len() < MAX_NAMES && is_other_loss(&format!("{part}/{tag}")) {
+            self.others.insert(shortened(tag, MAX_NAME_LENGTH));
         }
         known
     }
 
-    /// The part, other than training, that the only folder speaks of and no tag in it.
+    /// The part other than training in the name of the only folder, if no tag in it names a part.
     fn part_by_name(&self) -> Option<Part> {
         let mut folders = self.figures.iter();
         let (Some((folder, tags)), None) = (folders.next(), folders.next()) else { return None };
@@ -218,27 +224,27 @@ impl Tags {
         (!tags.keys().any(|tag| names_part(tag))).then_some(part)
     }
 
-    /// The figures by what they mean. A folder is a part of the data where no tag in it speaks of
-    /// one.
-    fn series(self) -> Vec<Series<Spot>> {
-        let mut all: Vec<Series<Spot>> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    /// The series of known tags. A folder may name a part of the data if no tag in it does.
+    fn series(self) -> Vec<Series<Position>> {
+        let mut all: Vec<Series<Position>> = Vec::new();
+        let mut indices: BTreeMap<String, usize> = BTreeMap::new();
         let figures = self.figures.into_iter().flat_map(|(folder, tags)| {
-            let tags: Vec<_> = tags.into_iter().filter_map(|(tag, of)| Some((tag, of?))).collect();
-            let may_be_part = !tags.iter().any(|(tag, _)| names_part(tag));
-            tags.into_iter().map(move |(tag, of)| (name(&folder, &tag, may_be_part), of))
+            let known = tags.into_iter().filter_map(|(tag, values)| Some((tag, values?)));
+            let known: Vec<_> = known.collect();
+            let may_be_part = !known.iter().any(|(tag, _)| names_part(tag));
+            known.into_iter().map(move |(tag, values)| (name(&folder, &tag, may_be_part), values))
         });
         for (name, values) in figures {
             let Some(name) = name else { continue };
             let Some(column) = meaning(&name) else { continue };
-            let fits = |&(spot, value): &(Spot, f64)| {
-                Some((spot, known(value, column.field).ok().flatten()?))
+            let check = |&(position, value): &(Position, f64)| {
+                Some((position, valid(value, column.field).ok().flatten()?))
             };
-            let values = values.iter().filter_map(fits);
-            if let Some(&place) = places.get(&name) {
-                all[place].values.extend(values);
+            let values = values.iter().filter_map(check);
+            if let Some(&index) = indices.get(&name) {
+                all[index].values.extend(values);
             } else {
-                places.insert(name.clone(), all.len());
+                indices.insert(name.clone(), all.len());
                 all.push(Series { name, column, values: values.collect() });
             }
         }
@@ -246,10 +252,10 @@ impl Tags {
     }
 }
 
-/// The name of a tag in a folder that `may_be_part`, where it means something.
+/// The full name of a tag in a folder that `may_be_part`; none if it is unknown.
 fn name(folder: &str, tag: &str, may_be_part: bool) -> Option<String> {
     let part = Part::of_folder(folder).filter(|_| may_be_part && !names_part(tag));
-    let figure = || meaning(folder).is_some_and(|column| column.of_part);
+    let figure = || meaning(folder).is_some_and(|column| column.names_part);
     let name = match part {
         Some(part) => format!("{}/{tag}", part.name()),
         None if figure() => folder.to_owned(),
@@ -258,20 +264,19 @@ fn name(folder: &str, tag: &str, may_be_part: bool) -> Option<String> {
     meaning(&name).map(|_| name)
 }
 
-/// Puts the values of several files into one course, which a training that was interrupted leaves
-/// behind.
+/// Merges the values of several files, which an interrupted training leaves behind.
 ///
 /// # Errors
-/// When two files tell different values of the same steps.
-fn one_training(
-    series: &mut Series<Spot>,
+/// When two files have different values for the same steps.
+fn merge_files(
+    series: &mut Series<Position>,
     files: &[PathBuf],
 ) -> std::result::Result<(), HistoryError> {
-    let mut of: BTreeMap<usize, Vec<(Spot, f64)>> = BTreeMap::new();
+    let mut by_file: BTreeMap<usize, Values> = BTreeMap::new();
     for value in std::mem::take(&mut series.values) {
-        of.entry(value.0.file).or_default().push(value);
+        by_file.entry(value.0.file).or_default().push(value);
     }
-    let mut order: Vec<(usize, Vec<(Spot, f64)>)> = of.into_iter().collect();
+    let mut order: Vec<(usize, Values)> = by_file.into_iter().collect();
     order.sort_by_cached_key(|(_, values)| values.iter().map(|value| value.0.step).min());
     if let [(_, values)] = &mut order[..] {
         series.values = std::mem::take(values);
@@ -279,27 +284,28 @@ fn one_training(
     }
     let mut known: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
     for (file, values) in order {
-        // A copy of what is known already adds nothing.
-        let is_copy =
-            |value: &(Spot, f64)| known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits());
-        let new: Vec<(Spot, f64)> = values.into_iter().filter(|v| !is_copy(v)).collect();
+        // Leaves out copies of known values.
+        let is_copy = |value: &(Position, f64)| {
+            known.get(&value.0.step).map(|k| k.0) == Some(value.1.to_bits())
+        };
+        let new: Values = values.into_iter().filter(|v| !is_copy(v)).collect();
         let last = known.last_key_value().map(|(&step, &(_, file))| (step, file));
-        let again = last.and_then(|(last, before)| {
+        let overlap = last.and_then(|(last, before)| {
             let step = new.iter().map(|value| value.0.step).min().filter(|&step| step <= last)?;
             Some((before, step))
         });
-        if let Some((before, step)) = again {
+        if let Some((before, step)) = overlap {
             let [one, other] = [before, file].map(|file| files[file].display().to_string());
             let (tag, step) = (short(&series.name), step as f64);
             return Err(HistoryError::Overlap { one, other, tag, step });
         }
-        known.extend(new.iter().map(|(spot, value)| (spot.step, (value.to_bits(), file))));
+        known.extend(new.iter().map(|(position, value)| (position.step, (value.to_bits(), file))));
         series.values.extend(new);
     }
     Ok(())
 }
 
-/// The number of a scalar summary; none for pictures, histograms and the like.
+/// The value of a scalar summary; none for pictures, histograms and the like.
 fn scalar(value: &Value) -> Option<f64> {
     if let Some(number) = value.number {
         return Some(f64::from(number));
@@ -338,8 +344,8 @@ mod tests {
         all.iter().flat_map(|&(step, tag, number)| record(step, tag, number)).collect()
     }
 
-    /// A loss that halves, from this step on.
-    fn course(tag: &str, from: i64) -> Vec<u8> {
+    /// A loss that halves in every step, from step `from` on.
+    fn curve(tag: &str, from: i64) -> Vec<u8> {
         (0..3).flat_map(|i| record(from + i, tag, 0.5f32.powi((from + i) as i32))).collect()
     }
 
@@ -354,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_between_two_validations_make_an_epoch() {
+    fn an_epoch_ends_with_its_validation() {
         let mut bytes = Vec::new();
         for (step, tag, number) in [
             (10, "train_loss_step", 1.0),
@@ -372,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_parts_or_figures() {
+    fn folders_may_name_parts_or_figures() {
         let expected = [
             (0.0, Some(1.0), Some(1.0)),
             (1.0, Some(0.5), Some(0.5)),
@@ -389,12 +395,12 @@ mod tests {
             ("fit/20240101/train", "fit/20240101/validation", "epoch_loss"),
         ] {
             let files = if train.is_empty() {
-                let all = [course("loss/train", 0), course("loss/val", 0)].concat();
+                let all = [curve("loss/train", 0), curve("loss/val", 0)].concat();
                 vec![("a.tfevents".to_owned(), all)]
             } else {
                 vec![
-                    (format!("{train}/a.tfevents.1"), course(tag, 0)),
-                    (format!("{val}/a.tfevents.2"), course(tag, 0)),
+                    (format!("{train}/a.tfevents.1"), curve(tag, 0)),
+                    (format!("{val}/a.tfevents.2"), curve(tag, 0)),
                 ]
             };
             let files: Vec<_> =
@@ -404,23 +410,23 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_the_name_of_a_part_may_hold_both() {
-        let both = [course("loss", 0), course("val_loss", 0)].concat();
+    fn tags_take_precedence_over_the_folder() {
+        let both = [curve("loss", 0), curve("val_loss", 0)].concat();
         let rows = losses_of(&history(&[("test/a.tfevents", both)]).unwrap());
         assert_eq!(rows[1], (1.0, Some(0.5), Some(0.5)));
     }
 
     #[test]
-    fn what_a_folder_or_a_step_is_taken_for_is_said() {
-        let notes = |file: &str, tag: &str| history(&[(file, course(tag, 0))]).unwrap().notes;
+    fn notes_the_part_by_name_and_steps_without_epochs() {
+        let notes = |file: &str, tag: &str| history(&[(file, curve(tag, 0))]).unwrap().notes;
         assert_eq!(notes("test/a.tfevents", "loss"), [Note::PartByName { part: Part::Test }]);
         assert_eq!(notes("train/a.tfevents", "loss"), [Note::BySteps]);
         assert_eq!(notes("a.tfevents", "epoch_loss"), []);
     }
 
     #[test]
-    fn several_trainings_are_refused_by_name() {
-        let one = || course("train_loss", 0);
+    fn refuses_several_trainings_by_name() {
+        let one = || curve("train_loss", 0);
         let other: Vec<u8> = (0..3).flat_map(|i| record(i, "train_loss", 7.0)).collect();
         for names in [["a.tfevents.1", "a.tfevents.2"], ["v_0/a.tfevents", "v_1/a.tfevents"]] {
             let files = [(names[0], one()), (names[1], other.clone())];
@@ -435,18 +441,18 @@ mod tests {
     }
 
     #[test]
-    fn a_training_that_went_on_is_one_and_a_copy_adds_nothing() {
-        let files = [("a.tfevents.2", course("loss", 0)), ("a.tfevents.1", course("loss", 3))];
+    fn merges_a_resumed_training_and_ignores_copies() {
+        let files = [("a.tfevents.2", curve("loss", 0)), ("a.tfevents.1", curve("loss", 3))];
         assert_eq!(history(&files).unwrap().epochs.len(), 6);
-        let files = [("a.tfevents.1", course("loss", 0)), ("a.tfevents.2", course("loss", 0))];
+        let files = [("a.tfevents.1", curve("loss", 0)), ("a.tfevents.2", curve("loss", 0))];
         assert_eq!(history(&files).unwrap().epochs.len(), 3);
         let files =
-            [("a.tfevents.1", course("loss", 0)), ("1700.1/a.tfevents.2", record(0, "loss", 1.0))];
-        assert_eq!(history(&files).unwrap().epochs.len(), 3, "what is kept of hyper-parameters");
+            [("a.tfevents.1", curve("loss", 0)), ("1700.1/a.tfevents.2", record(0, "loss", 1.0))];
+        assert_eq!(history(&files).unwrap().epochs.len(), 3, "hyper-parameters");
     }
 
     #[test]
-    fn two_tags_of_one_part_are_refused() {
+    fn refuses_two_tags_for_one_loss() {
         let all = records(&[
             (0, "train/loss", 1.0),
             (1, "train/loss", 0.5),
@@ -458,18 +464,17 @@ mod tests {
     }
 
     #[test]
-    fn losses_of_several_sets_are_not_denied() {
+    fn notes_losses_of_several_sets() {
         let sets = ["train/loss", "eval/a_loss", "eval/b_loss"];
-        let all = sets.map(|tag| course(tag, 0)).concat();
+        let all = sets.map(|tag| curve(tag, 0)).concat();
         let history = history(&[("a.tfevents", all)]).unwrap();
         let columns = ["eval/a_loss", "eval/b_loss"].map(str::to_owned).to_vec();
         assert_eq!(history.notes, [Note::OtherLosses { columns }, Note::BySteps]);
     }
 
     #[test]
-    fn epochs_of_hugging_face_are_those_of_its_table() {
-        // Begun with an evaluation, two evaluations an epoch; training is written more often than
-        // that.
+    fn reads_the_same_epochs_of_hugging_face_as_its_table() {
+        // An evaluation at the start, then two per epoch; training is logged more often.
         let (mut bytes, mut table) = (record(0, "eval/loss", 9.0), "[".to_owned());
         bytes.extend(record(0, "train/epoch", 0.0));
         table += "{\"epoch\": 0, \"eval_loss\": 9, \"step\": 0}";
@@ -490,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_tags_end() {
+    fn reads_a_hundred_thousand_tags() {
         let begun = std::time::Instant::now();
         let all: Vec<u8> = (0..100_000).flat_map(|i| record(i, &format!("tag{i}"), 1.0)).collect();
         assert!(history(&[("a.tfevents", all)]).is_err());
@@ -502,19 +507,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_mean_nothing_are_counted_and_their_tags_looked_at_once() {
-        let (begun, spot) =
-            (std::time::Instant::now(), Spot { step: 1, file: 0, record: 1, seconds: 0.0 });
+    fn counts_values_of_unknown_tags_and_checks_each_tag_once() {
+        let begun = std::time::Instant::now();
+        let position = Position { step: 1, file: 0, record: 1, seconds: 0.0 };
         let mut tags = Tags::default();
         let value = || Value { tag: "a/b c d e f g".repeat(50), number: Some(1.0), tensor: None };
-        (0..40_000).for_each(|_| tags.add("train", value(), spot).unwrap());
+        (0..40_000).for_each(|_| tags.add("train", value(), position).unwrap());
         assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
-        tags.count = MOST_FIGURES;
-        assert!(tags.add("train", value(), spot).is_err());
+        tags.count = MAX_FIGURES;
+        assert!(tags.add("train", value(), position).is_err());
     }
 
     #[test]
-    fn tensors_are_scalars_too() {
+    fn reads_scalar_tensors() {
         let tensor =
             |content: Vec<u8>, dtype| Tensor { dtype, content, floats: vec![], doubles: vec![] };
         let value = |tensor| Value { tag: String::new(), number: None, tensor: Some(tensor) };
@@ -524,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_and_nothing_are_said() {
+    fn refuses_damaged_and_empty_files() {
         let mut bytes = record(1, "loss", 1.0);
         let last = bytes.len() - 6;
         bytes[last] ^= 1;

@@ -14,7 +14,7 @@ fn sound(history: &History) {
     assert!(epochs().zip(epochs().skip(1)).all(|(a, b)| a < b), "epochs out of order");
     let figures = history.epochs.iter().flat_map(|row| [row.val_accuracy, row.learning_rate]);
     assert!(figures.flatten().all(f64::is_finite), "a figure that is none");
-    let of = Diagnosis::of_history(history);
+    let of = Diagnosis::from_history(history);
     if let Some(best) = of.best_epoch {
         let row = history.epochs.iter().find(|row| row.epoch == best);
         assert!(row.is_some_and(|row| row.val_loss.is_some_and(f64::is_finite)), "not validated");

@@ -228,7 +228,7 @@ fn logs_that_are_judged() {
         fuzz(&format!("judged-{name}"), std::slice::from_ref(text), &words, |bytes| {
             fs_err::write(folder.path().join(name), bytes).unwrap();
             let Ok(history) = history::read(folder.path()) else { return };
-            let of = Diagnosis::of_history(&history);
+            let of = Diagnosis::from_history(&history);
             let validated = |row: &&Row| row.val_loss.is_some_and(f64::is_finite);
             let best =
                 of.best_epoch.map(|best| history.epochs.iter().find(|row| row.epoch == best));

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use klubok::{
     check::{
-        Experiment, Findings, Lab, baselines, check, gradient_check::GradientCheck, labels::Labels,
-        noise::Noise, one_batch::OneBatch, range_test::RangeTest, start::InitialLoss, steps::Steps,
+        Experiment, Findings, Lab, baselines, check, gradient_check::GradientCheck,
+        initial_loss::InitialLoss, noise_scale::NoiseScale, one_batch::OneBatch,
+        permutation_test::PermutationTest, range_test::RangeTest, steps::Steps,
     },
     config::{Color, Config, ConfigBuilder, DataKind, Machine, Preset},
     cpu::CpuBackend,
     data::{Dataset, builtin::BuiltIn, survey::Survey},
-    diagnose::before,
+    diagnose::data_quality,
     rng::{Purpose, Stream},
     train::event::{Severity, VerdictName},
 };
@@ -38,7 +39,7 @@ fn with<T>(config: &Config, data: &Dataset, make: impl FnOnce(&Lab<'_>) -> T) ->
 fn found(config: &Config, data: &Dataset) -> Findings {
     with(config, data, |lab| {
         let mut steps = Steps::new(lab).unwrap();
-        for _ in 0..steps.enough(lab) {
+        for _ in 0..steps.count_to_time(lab) {
             steps.step().unwrap();
         }
         let mut begun = Vec::new();
@@ -75,10 +76,10 @@ fn relabelled(mut data: Dataset) -> Dataset {
     data
 }
 
-fn witnesses(data: &Dataset) -> Labels {
+fn witnesses(data: &Dataset) -> PermutationTest {
     with(&plain(&["model.hidden=8"]), data, |lab| {
         let (_, confidences) = baselines::baselines(lab).unwrap();
-        Labels::of(lab, &confidences).unwrap()
+        PermutationTest::run(lab, &confidences).unwrap()
     })
 }
 
@@ -113,9 +114,9 @@ fn labels_in_a_random_order_are_found_and_real_ones_are_not() {
         blobs::data(600, 300),
     ] {
         let real = witnesses(&data);
-        assert!(real.strongest() > 5.0, "{real:?}");
+        assert!(real.largest_z() > 5.0, "{real:?}");
         let random = witnesses(&shuffled(&data));
-        assert!(random.strongest() < 2.7, "{random:?}");
+        assert!(random.largest_z() < 2.7, "{random:?}");
         assert!((random.neighbours_agree - random.neighbours_by_chance).abs() < 0.1, "{random:?}");
     }
     let findings = found(&plain(&["model.hidden=8"]), &shuffled(&blobs::data(600, 300)));
@@ -140,7 +141,7 @@ fn planted_copies_are_counted_exactly() {
     assert_eq!((copies.in_train.val, copies.within.train), (3, 1));
     // Classes go by turns: 90 and 0 are of one class, so are 91 and 1, 92 and 2; 7 and 6 are not.
     assert_eq!(copies.contradicting, 2);
-    let verdicts = before::verdicts(&Survey::of(&data).unwrap(), &plain(&[]));
+    let verdicts = data_quality::verdicts(&Survey::of(&data).unwrap(), &plain(&[]));
     let names: Vec<VerdictName> = verdicts.iter().map(|verdict| verdict.name).collect();
     assert_eq!(names, [VerdictName::DuplicatesAcrossParts, VerdictName::ContradictingLabels]);
 }
@@ -148,7 +149,7 @@ fn planted_copies_are_counted_exactly() {
 #[test]
 fn a_network_that_is_too_small_is_told_from_one_that_cannot_learn() {
     let data = BuiltIn::Spirals.open(Color::Grey, 1).unwrap();
-    let batch = |sets: &[&str]| with(&plain(sets), &data, |lab| OneBatch::of(lab).unwrap());
+    let batch = |sets: &[&str]| with(&plain(sets), &data, |lab| OneBatch::run(lab).unwrap());
     let small = batch(&["model.hidden=1"]);
     assert_eq!((small.learnt, small.wide_copy_learnt), (false, Some(true)), "{small:?}");
     assert_eq!(small.samples, 32);
@@ -185,7 +186,7 @@ fn gradients_are_right_with_everything_on() {
         "train.class_weights=balanced",
     ];
     for data in [blobs::data(60, 21), BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap()] {
-        let checked = with(&plain(&sets), &data, |lab| GradientCheck::of(lab).unwrap());
+        let checked = with(&plain(&sets), &data, |lab| GradientCheck::run(lab).unwrap());
         assert!(checked.passed && checked.elements > 20, "{checked:?}");
         assert!(checked.worst < 1e-6 && checked.device_worst < 1e-4, "{checked:?}");
     }
@@ -196,11 +197,11 @@ fn inputs_as_they_are_stored_are_found_where_they_are_pixels() {
     let data = BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap();
     let sets = ["data.normalize=false", "model.hidden=16", "model.output_init=he"];
     let config = config(Preset::Plain, DataKind::Pictures, &sets);
-    let verdicts = before::verdicts(&Survey::of(&data).unwrap(), &config);
+    let verdicts = data_quality::verdicts(&Survey::of(&data).unwrap(), &config);
     let scale: Vec<_> = verdicts.iter().map(|v| (v.name, v.try_.as_str())).collect();
     assert_eq!(scale, [(VerdictName::InputNotNormalised, "--set data.normalize=true")]);
     // Such inputs make such logits: the first loss is far above ln 2.
-    let start = with(&config, &data, |lab| InitialLoss::of(lab).unwrap());
+    let start = with(&config, &data, |lab| InitialLoss::measure(lab).unwrap());
     assert!(start.loss > 5.0 && (start.expected - 2f64.ln()).abs() < 1e-12, "{start:?}");
 }
 
@@ -208,7 +209,7 @@ fn inputs_as_they_are_stored_are_found_where_they_are_pixels() {
 fn a_rate_above_the_explosion_is_too_high() {
     let data = blobs::data(600, 300);
     let sets = ["model.hidden=32", "train.optimizer=sgd", "train.learning_rate=50"];
-    let test = with(&plain(&sets), &data, |lab| RangeTest::of(lab).unwrap());
+    let test = with(&plain(&sets), &data, |lab| RangeTest::run(lab).unwrap());
     assert!(test.proposed.is_some_and(|rate| (1e-3..1.0).contains(&rate)), "{test:?}");
     assert!(test.lowest_loss < 0.6 * test.first_loss, "{test:?}");
     assert_eq!(test.learns, Some(false));
@@ -220,7 +221,7 @@ fn a_rate_is_tried_only_where_the_test_undid_something_below_it() {
     let data = blobs::data(600, 300);
     let tried = |data: &Dataset, rate: &str| {
         let sets = ["model.hidden=32", "train.epochs=20", rate];
-        with(&plain(&sets), data, |lab| RangeTest::of(lab).unwrap())
+        with(&plain(&sets), data, |lab| RangeTest::run(lab).unwrap())
     };
     let low = tried(&data, "train.learning_rate=0.001");
     assert_eq!((low.learns, low.verdict()), (None, None), "{low:?}");
@@ -244,7 +245,7 @@ fn the_noise_scale_rises_with_the_noise_of_the_labels() {
         with(&plain(&["model.hidden=16"]), data, |lab| {
             let mut steps = Steps::new(lab).unwrap();
             (0..10).for_each(|_| steps.step().unwrap());
-            Noise::of(lab, &mut steps).unwrap().unwrap()
+            NoiseScale::measure(lab, &mut steps).unwrap().unwrap()
         })
     };
     let sound = scale(&blobs::data(3000, 30));

@@ -14,7 +14,7 @@ use klubok::{
     bounded::MAX_LINES_MEMORY,
     config::{Config, Optimizer},
     data::Dataset,
-    diagnose::{before, metrics, observer::DiagnosisObserver},
+    diagnose::{data_quality, metrics, observer::DiagnosisObserver},
     model::Model,
     nn,
     nn::calibration::Calibration,
@@ -527,7 +527,7 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
     let watched = create(folder.path(), &config());
     let watch_of_data = || {
         let mut diagnosis = DiagnosisObserver::new(21);
-        diagnosis.found_before([before::verdict(
+        diagnosis.add_data_verdicts([data_quality::verdict_at_start(
             VerdictName::ContradictingLabels,
             &[],
             Vec::new(),

@@ -1,6 +1,5 @@
-//! Columns of words beside those of figures: which part of the data a row is of (`phase`, `split`),
-//! which training (`fold`, `run`), and losses of validation that no rule chooses among
-//! (`eval_mnli_loss`).
+//! Text columns: the part of the data of each row (`phase`, `split`), the training (`fold`, `run`),
+//! and partial validation losses, among which no rule chooses (`eval_mnli_loss`).
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use twox_hash::XxHash3_128;
 
 use super::{HistoryError, cells::is_missing, columns::words, short, shortened};
 
-/// Names of columns that say a part.
+/// Names of columns with parts.
 const PARTS: [&str; 13] = [
     "phase",
     "split",
@@ -25,105 +24,112 @@ const PARTS: [&str; 13] = [
     "data",
     "loop",
 ];
-/// Names of columns that say a training.
+/// Names of columns with trainings.
 const TRAININGS: [&str; 9] =
     ["fold", "run", "trial", "seed", "version", "experiment", "repeat", "repetition", "replicate"];
-/// Words that say nothing beside those.
+/// Words that add no meaning to these names.
 const FILLERS: [&str; 5] = ["id", "name", "number", "index", "data"];
-/// Most columns that are followed, and most of their cells.
-const MOST_COLUMNS: usize = 1000;
-const MOST_CELLS: usize = 8_000_000;
-/// Names of losses that are kept for the note on them.
-pub(super) const MOST_NAMES: usize = 6;
+/// Maximum number of text columns.
+const MAX_COLUMNS: usize = 1000;
+/// Maximum number of their cells.
+const MAX_CELLS: usize = 8_000_000;
+/// Maximum number of names in the note on other losses.
+pub(super) const MAX_NAMES: usize = 6;
 
-/// Longest name in that note: names of sets differ at their ends.
-pub(super) const LONGEST: usize = 64;
+/// Maximum length of a name in that note; long, because names of sets differ at their ends.
+pub(super) const MAX_NAME_LENGTH: usize = 64;
 
-/// The number of a column of words.
+/// A text column, by its index among those of its kind.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Label {
+pub(super) enum TextColumn {
     Part(usize),
     Training(usize),
-    Aside(usize),
+    OtherLoss(usize),
 }
 
-/// All columns of words of a table.
+/// All text columns of a table.
 #[derive(Debug, Default)]
-pub(super) struct Labels {
-    parts: Vec<OfPart>,
-    trainings: Vec<OfTraining>,
-    asides: Vec<(String, bool)>,
+pub(super) struct TextColumns {
+    parts: Vec<PartColumn>,
+    trainings: Vec<TrainingColumn>,
+    /// Name, and whether the column has values.
+    other_losses: Vec<(String, bool)>,
     cells: usize,
 }
 
-/// A column whose words may be those of parts.
+/// A column that may contain parts.
 #[derive(Debug)]
-pub(super) struct OfPart {
+pub(super) struct PartColumn {
     pub(super) name: String,
-    /// Its name says that they are.
-    telling: bool,
-    /// Of the rows that have a word: the part, or none where it is another word.
+    /// True if its name is one of [`PARTS`].
+    has_part_name: bool,
+    /// The part of each row with text; none for any other text.
     pub(super) rows: Vec<(u32, Option<Part>)>,
-    dead: bool,
+    /// True if it contains other text and not parts.
+    is_other: bool,
 }
 
-/// A column that says the training.
+/// A column that contains trainings.
 #[derive(Debug)]
-struct OfTraining {
+struct TrainingColumn {
     name: String,
-    /// Each by its hash: names may differ at their ends only.
+    /// Trainings by hash, because their shortened names may be equal.
     numbers: BTreeMap<u128, (u32, String)>,
     rows: Vec<(u32, u32)>,
 }
 
-impl Labels {
-    /// A column of a name that means no figure; none where its words would mean nothing.
-    pub(super) fn column(&mut self, name: &str) -> Option<Label> {
-        if self.parts.len() + self.trainings.len() + self.asides.len() >= MOST_COLUMNS {
+impl TextColumns {
+    /// Adds a column whose name means no figure; none if there are too many.
+    pub(super) fn column(&mut self, name: &str) -> Option<TextColumn> {
+        if self.parts.len() + self.trainings.len() + self.other_losses.len() >= MAX_COLUMNS {
             return None;
         }
         if is_other_loss(name) {
-            self.asides.push((shortened(name, LONGEST), false));
-            return Some(Label::Aside(self.asides.len() - 1));
+            self.other_losses.push((shortened(name, MAX_NAME_LENGTH), false));
+            return Some(TextColumn::OtherLoss(self.other_losses.len() - 1));
         }
-        let apart = words(name);
-        let mut telling = apart.split_whitespace().filter(|word| !FILLERS.contains(word));
-        let word = telling.next().filter(|_| telling.next().is_none());
+        let split = words(name);
+        let mut meaningful = split.split_whitespace().filter(|word| !FILLERS.contains(word));
+        let word = meaningful.next().filter(|_| meaningful.next().is_none());
         let (name, rows) = (short(name), Vec::new());
         if word.is_some_and(|word| TRAININGS.contains(&word)) {
-            self.trainings.push(OfTraining { name, numbers: BTreeMap::new(), rows: Vec::new() });
-            return Some(Label::Training(self.trainings.len() - 1));
+            self.trainings.push(TrainingColumn {
+                name,
+                numbers: BTreeMap::new(),
+                rows: Vec::new(),
+            });
+            return Some(TextColumn::Training(self.trainings.len() - 1));
         }
-        let telling = PARTS.contains(&apart.trim()) || word.is_some_and(|w| PARTS.contains(&w));
-        self.parts.push(OfPart { name, telling, rows, dead: false });
-        Some(Label::Part(self.parts.len() - 1))
+        let has_part_name =
+            PARTS.contains(&split.trim()) || word.is_some_and(|w| PARTS.contains(&w));
+        self.parts.push(PartColumn { name, has_part_name, rows, is_other: false });
+        Some(TextColumn::Part(self.parts.len() - 1))
     }
 
-    /// A cell of a column of words; `row` counts from 0.
-    pub(super) fn cell(&mut self, label: Label, row: u32, text: &str) {
-        if self.is_done(label) {
+    /// Adds a cell; `row` counts from 0.
+    pub(super) fn cell(&mut self, column: TextColumn, row: u32, text: &str) {
+        if self.is_done(column) {
             return;
         }
         let text = text.trim();
         if is_missing(text) {
             return;
         }
-        let full = self.cells >= MOST_CELLS;
-        match label {
-            Label::Aside(i) => self.asides[i].1 |= text.parse::<f64>().is_ok(),
-            Label::Part(i) => {
+        let full = self.cells >= MAX_CELLS;
+        match column {
+            TextColumn::OtherLoss(i) => self.other_losses[i].1 |= text.parse::<f64>().is_ok(),
+            TextColumn::Part(i) => {
                 let column = &mut self.parts[i];
                 let part = Part::of_folder(text);
-                // Any other column of words: the first other word tells so, and nothing is kept of
-                // it.
-                if full || (part.is_none() && !column.telling) {
-                    (column.dead, column.rows) = (true, Vec::new());
+                // The first text that is no part rules out a column with another name.
+                if full || (part.is_none() && !column.has_part_name) {
+                    (column.is_other, column.rows) = (true, Vec::new());
                 } else {
                     column.rows.push((row, part));
                     self.cells += 1;
                 }
             }
-            Label::Training(i) => {
+            TextColumn::Training(i) => {
                 let column = &mut self.trainings[i];
                 if !full {
                     let next = column.numbers.len() as u32;
@@ -136,36 +142,40 @@ impl Labels {
         }
     }
 
-    /// True where no further cell of a column tells anything.
-    pub(super) fn is_done(&self, label: Label) -> bool {
-        match label {
-            Label::Part(i) => self.parts[i].dead,
-            Label::Training(_) => false,
-            Label::Aside(i) => self.asides[i].1,
+    /// True if further cells of a column change nothing.
+    pub(super) fn is_done(&self, column: TextColumn) -> bool {
+        match column {
+            TextColumn::Part(i) => self.parts[i].is_other,
+            TextColumn::Training(_) => false,
+            TextColumn::OtherLoss(i) => self.other_losses[i].1,
         }
     }
 
-    /// The column that says the parts of rows: by its name, or because all its words are those of
-    /// parts, training among them.
-    pub(super) fn part(&self) -> Option<&OfPart> {
-        let has = |column: &OfPart, part| column.rows.iter().any(|row| row.1 == Some(part));
-        let by_words =
-            |c: &&OfPart| has(c, Part::Train) && (has(c, Part::Val) || has(c, Part::Test));
-        let by_name = |c: &&OfPart| c.telling && Part::ALL.iter().any(|part| has(c, *part));
-        let mut live = self.parts.iter().filter(|column| !column.dead);
-        live.clone().find(by_name).or_else(|| live.find(by_words))
+    /// The column with the parts of rows: by its name, or because all its cells are parts,
+    /// including training.
+    pub(super) fn part(&self) -> Option<&PartColumn> {
+        let has = |column: &PartColumn, part| column.rows.iter().any(|row| row.1 == Some(part));
+        let by_cells =
+            |c: &&PartColumn| has(c, Part::Train) && (has(c, Part::Val) || has(c, Part::Test));
+        let by_name =
+            |c: &&PartColumn| c.has_part_name && Part::ALL.iter().any(|part| has(c, *part));
+        let mut candidates = self.parts.iter().filter(|column| !column.is_other);
+        candidates.clone().find(by_name).or_else(|| candidates.find(by_cells))
     }
 
-    /// Losses of validation under names of their own that have values.
-    pub(super) fn asides(&self) -> Vec<String> {
-        let known = self.asides.iter().filter(|(_, has_values)| *has_values);
-        known.take(MOST_NAMES).map(|(name, _)| name.clone()).collect()
+    /// The first few names of partial validation losses with values.
+    pub(super) fn other_losses(&self) -> Vec<String> {
+        let known = self.other_losses.iter().filter(|(_, has_values)| *has_values);
+        known.take(MAX_NAMES).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Several trainings where a column names them: several names, each for several rows. `at` is
-    /// where the row stands (its epoch or step; none where it has neither): a training that went on
-    /// under another name rises there.
-    pub(super) fn several(
+    /// Checks that no column names several trainings with several rows each. `at` returns the epoch
+    /// or step of a row, if it has one. A training that resumed under another name passes, because
+    /// its position increases at the change.
+    ///
+    /// # Errors
+    /// [`HistoryError::SeveralTrainings`].
+    pub(super) fn check_one_training(
         &self,
         path: &str,
         at: impl Fn(u32) -> Option<f64>,
@@ -174,35 +184,36 @@ impl Labels {
         for column in &self.trainings {
             let rows = || column.rows.iter().filter(|row| used(row.0));
             let count = rows().count();
-            let mut seen = vec![false; column.numbers.len()];
-            rows().for_each(|row| seen[row.1 as usize] = true);
-            let distinct = seen.iter().filter(|seen| **seen).count();
+            let mut present = vec![false; column.numbers.len()];
+            rows().for_each(|row| present[row.1 as usize] = true);
+            let distinct = present.iter().filter(|present| **present).count();
             if distinct < 2 || count < 2 * distinct {
                 continue;
             }
             let pairs = || rows().zip(rows().skip(1));
             let blocks = pairs().filter(|(a, b)| a.1 != b.1).count() + 1;
-            let rises = pairs()
+            let increases = pairs()
                 .filter(|(a, b)| a.1 != b.1)
                 .all(|(a, b)| at(a.0).zip(at(b.0)).is_some_and(|(before, after)| before < after));
-            if blocks == distinct && rises {
+            if blocks == distinct && increases {
                 continue;
             }
             let mut names: Vec<&(u32, String)> =
-                column.numbers.values().filter(|(i, _)| seen[*i as usize]).collect();
+                column.numbers.values().filter(|(i, _)| present[*i as usize]).collect();
             names.sort_unstable();
             let [one, other, ..] = &names[..] else { continue };
-            let (path, one, other) = (path.to_owned(), one.1.clone(), other.1.clone());
-            return Err(HistoryError::Trainings { path, column: column.name.clone(), one, other });
+            let (path, column) = (path.to_owned(), column.name.clone());
+            let (one, other) = (one.1.clone(), other.1.clone());
+            return Err(HistoryError::SeveralTrainings { path, column, one, other });
         }
         Ok(())
     }
 }
 
-/// A loss of a part that is not for training, of a set or a kind of its own: `eval_mnli_loss`,
+/// True for a partial validation or test loss, of one set or one term: `eval_mnli_loss`,
 /// `val/box_loss`.
 pub(super) fn is_other_loss(name: &str) -> bool {
-    // Most names are none: the words of those are not looked for.
+    // A quick check, because most names are not losses.
     if !name.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"loss")) {
         return false;
     }
@@ -231,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_of_the_part_that_its_column_names() {
+    fn a_column_names_the_part_of_each_row() {
         for name in ["phase", "split", "Mode", "data_split", "subset", "stage", "type", "whatever"]
         {
             for (train, val) in [("train", "val"), ("TRAIN", "Eval"), ("training", "test")] {
@@ -245,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn batches_of_a_validation_are_averaged() {
+    fn averages_batches_of_a_validation() {
         let mut text = "epoch,phase,batch,loss\n".to_owned();
         for epoch in 1..4 {
             writeln!(text, "{epoch},train,0,{epoch}\n{epoch},train,1,{epoch}").unwrap();
             writeln!(text, "{epoch},val,0,0.5\n{epoch},val,1,0.25").unwrap();
         }
         assert_eq!(losses(&text)[1], (2.0, Some(2.0), Some(0.375)));
-        // Validations at steps that go on are several of one epoch, of which the last counts.
+        // At increasing steps these are several validations of one epoch, and the last counts.
         let mut text = "epoch,phase,step,loss\n".to_owned();
         for epoch in 1..4 {
             let step = 100 * epoch;
@@ -263,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn trainings_may_differ_at_the_ends_of_their_names() {
+    fn tells_trainings_apart_by_their_full_names() {
         let mut text = "run,train_loss,val_loss\n".to_owned();
         for run in ["resnet50_cifar10_adam_lr_0.1", "resnet50_cifar10_adam_lr_0.01"] {
             writeln!(text, "{run},3,3\n{run},2,2\n{run},1,1").unwrap();
@@ -273,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_sorted_by_part_are_merged() {
+    fn merges_rows_that_are_sorted_by_part() {
         let rows = |head: &str, row: fn(&str, u32, u32) -> String| {
             let mut text = format!("{head}\n");
             (0..3).for_each(|i| text += &row("train", i, 9 - i));
@@ -290,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_by_turns_need_no_epoch_and_others_do() {
+    fn alternating_rows_need_no_epoch() {
         let text = "mode,loss\ntrain,9\neval,7\ntrain,8\neval,6\ntrain,7\neval,5\n";
         assert_eq!(losses(text), expected(1.0));
         let text = "mode,loss\neval,7\ntrain,9\neval,6\ntrain,8\neval,5\ntrain,7\n";
@@ -300,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mmcv_writes() {
+    fn reads_a_log_of_mmcv() {
         let mut text = "{\"env_info\": \"x\"}\n".to_owned();
         for i in 1..4 {
             for step in [50, 100] {
@@ -321,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_whose_part_is_not_said_is_refused() {
+    fn refuses_a_row_of_unknown_part() {
         for word in ["", "minival"] {
             let error = refused(&format!("epoch,phase,loss\n1,train,1\n1,{word},2\n2,train,1\n"));
             assert!(error.contains("in column `phase`, row 2"), "{error}");
@@ -331,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_that_name_their_part_keep_it() {
+    fn a_part_in_a_column_name_takes_precedence() {
         let text = "epoch,split,loss,val_loss\n0,train,9,7\n1,train,8,6\n2,train,7,5\n";
         assert_eq!(losses(text), expected(0.0));
         let text = "epoch,note,train_loss,val_loss\n0,test,9,7\n1,val,8,6\n2,train,7,5\n";
@@ -339,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn several_trainings_are_told_by_their_column() {
+    fn refuses_several_trainings_by_their_column() {
         for text in [
             "fold,train_loss,val_loss\n0,9,7\n0,8,6\n1,9,7\n1,8,6\n",
             "run_id,step,train_loss,val_loss\na,0,9,7\nb,0,8,7\na,1,8,6\nb,1,7,6\n",
@@ -351,14 +362,14 @@ mod tests {
             assert!(names.iter().any(|name| error.contains(name)), "{text} {error}");
             assert!(error.contains("more than one training"), "{text} {error}");
         }
-        let on = "run,epoch,train_loss,val_loss\n1,0,9,7\n1,1,8,6\n2,2,7,5\n2,3,7,5\n";
-        assert_eq!(losses(on)[..3], expected(0.0), "it went on");
+        let resumed = "run,epoch,train_loss,val_loss\n1,0,9,7\n1,1,8,6\n2,2,7,5\n2,3,7,5\n";
+        assert_eq!(losses(resumed)[..3], expected(0.0), "resumed under another name");
         let one = "fold,train_loss,val_loss\n0,9,7\n0,8,6\n0,7,5\n";
         assert_eq!(losses(one), expected(1.0));
     }
 
     #[test]
-    fn losses_of_several_sets_are_not_denied() {
+    fn notes_losses_of_several_sets() {
         let text = "epoch,loss,eval_mnli_loss,eval_sst_loss,val_x_loss\n1,1,2,3,\n2,1,2,3,\n";
         let history = parse(text.as_bytes(), "h").unwrap();
         let columns = ["eval_mnli_loss", "eval_sst_loss"].map(str::to_owned).to_vec();

@@ -1,13 +1,13 @@
-//! What is wrong before any training: verdicts on the data itself.
+//! Verdicts on the data itself, before any training.
 //!
-//! Rules and their sources: uneven classes, Google's machine learning crash course, "imbalanced
+//! Rules and their sources: class imbalance, Google's machine learning crash course, "imbalanced
 //! datasets"; copies across parts and contradicting labels, Barz and Denzler 2020 and Northcutt et
-//! al. 2021, who count them in known sets; constant inputs and inputs that are not normalised,
-//! `TheDeepChecker` (Ben Braiek and Khomh 2022) and UMLAUT (Schoop et al. 2021), who look for both
-//! before training.
+//! al. 2021, who count them in public data sets; constant inputs and inputs that are not
+//! normalised, `TheDeepChecker` (Ben Braiek and Khomh 2022) and UMLAUT (Schoop et al. 2021), which
+//! check for both before training.
 //!
-//! A training is told them at its beginning (`Tracker::found_before`): nothing that is measured
-//! later says them.
+//! A training adds these verdicts at its start (`Tracker::add_data_verdicts`), because no metric
+//! shows them later.
 
 use std::ops::RangeInclusive;
 
@@ -19,24 +19,25 @@ use klubok_train::{
 
 use super::{evidence::evidence, meaning};
 
-/// The smallest class has less than this share of what it would have if all were even. Of two
-/// classes that is a minority of 20 %, where Google's course begins to call it moderate.
-const UNEVEN: f64 = 0.4;
-/// Share of input values that are nearly constant from which on there is little left to learn from.
-const CONSTANT: f64 = 0.5;
-/// Share of input values that never change from which on they are worth a note: `TheDeepChecker`
-/// notes every one, but pictures of a thing in the middle have some in their corners.
-const NEVER_CHANGES: f64 = 0.25;
-/// Share of the samples from which on copies and contradictions bias what is measured; fewer are
-/// worth a note. Northcutt et al. 2021 find 3.3 % of wrong labels in known test sets, and that they
-/// reorder models.
-const MANY: f64 = 0.01;
-/// Root mean square of the input, which is 1 after normalisation, that networks learn badly from:
-/// `LeCun` et al. 1998, "Efficient `BackProp`", ask for about 1. Pixels of 0 to 255 have about 140,
+/// Classes are imbalanced if the smallest has less than this share of an even split. With two
+/// classes that is a minority of 20 %, where Google's course begins to call the imbalance moderate.
+const IMBALANCED_SHARE: f64 = 0.4;
+/// Share of nearly constant input values that earns a warning: too few others are left to learn
+/// from.
+const NEARLY_CONSTANT_SHARE: f64 = 0.5;
+/// Share of constant input values that earns a note. `TheDeepChecker` notes every one, but pictures
+/// of a centred object have some in their corners.
+const CONSTANT_SHARE: f64 = 0.25;
+/// Share of copied or contradicting samples that earns a warning, because it biases the metrics; a
+/// smaller one earns a note. Northcutt et al. 2021 find 3.3 % wrong labels in public test sets, and
+/// that these change the ranking of models.
+const WARNING_SHARE: f64 = 0.01;
+/// Root mean square of inputs that networks learn well from; it is 1 after normalisation. `LeCun`
+/// et al. 1998, "Efficient `BackProp`", ask for about 1. Pixels of 0 to 255 have about 140, pixels
 /// of 0 to 1 about 0.6.
-const SCALE: RangeInclusive<f64> = 0.01..=5.0;
+const GOOD_SCALE: RangeInclusive<f64> = 0.01..=5.0;
 
-/// The verdicts of [`verdicts`].
+/// The names of all verdicts that [`verdicts`] can raise.
 pub const NAMES: [VerdictName; 5] = [
     VerdictName::ClassImbalance,
     VerdictName::ConstantInputs,
@@ -45,12 +46,16 @@ pub const NAMES: [VerdictName; 5] = [
     VerdictName::InputNotNormalised,
 ];
 
-/// A verdict that holds from the start, with the evidence by name.
-pub fn verdict(name: VerdictName, numbers: &[(&str, f64)], changes: Vec<Change>) -> Verdict {
+/// Builds a verdict that holds from epoch 0, with named evidence.
+pub fn verdict_at_start(
+    name: VerdictName,
+    numbers: &[(&str, f64)],
+    changes: Vec<Change>,
+) -> Verdict {
     meaning::verdict(name, 0.0, evidence(numbers), changes.into())
 }
 
-/// What is wrong with data that these settings will train on, the worst first.
+/// Checks the data against the settings of a training; the most severe verdict comes first.
 pub fn verdicts(survey: &Survey, config: &Config) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = [
         class_imbalance(survey, config),
@@ -70,31 +75,32 @@ fn class_imbalance(survey: &Survey, config: &Config) -> Option<Verdict> {
     let counts = survey.classes.iter().map(|class| class.train);
     let (least, most) = (counts.clone().min()?, counts.max()?);
     let even = survey.samples.train as f64 / survey.classes.len() as f64;
-    let uneven = (least as f64) < UNEVEN * even;
+    let imbalanced = (least as f64) < IMBALANCED_SHARE * even;
     let weighted = config.train.class_weights != ClassWeights::None;
-    (uneven && !weighted).then(|| {
+    (imbalanced && !weighted).then(|| {
         let numbers = [
             ("smallest_class", least as f64),
             ("largest_class", most as f64),
             ("share_of_even", least as f64 / even),
         ];
         let weights = Change::new("train.class_weights", "balanced");
-        verdict(VerdictName::ClassImbalance, &numbers, vec![weights])
+        verdict_at_start(VerdictName::ClassImbalance, &numbers, vec![weights])
     })
 }
 
 fn constant_inputs(inputs: Inputs) -> Option<Verdict> {
     let share = |count: usize| count as f64 / inputs.values.max(1) as f64;
-    let (never, hardly) = (share(inputs.constant), share(inputs.nearly_constant));
-    (never >= NEVER_CHANGES || hardly >= CONSTANT).then(|| {
+    let (constant, nearly) = (share(inputs.constant), share(inputs.nearly_constant));
+    (constant >= CONSTANT_SHARE || nearly >= NEARLY_CONSTANT_SHARE).then(|| {
         let numbers = [
             ("inputs", inputs.values as f64),
             ("constant", inputs.constant as f64),
             ("nearly_constant", inputs.nearly_constant as f64),
-            ("share", hardly),
+            ("share", nearly),
         ];
-        let verdict = verdict(VerdictName::ConstantInputs, &numbers, Vec::new());
-        let severity = if hardly < CONSTANT { Severity::Info } else { verdict.severity };
+        let verdict = verdict_at_start(VerdictName::ConstantInputs, &numbers, Vec::new());
+        let is_note = nearly < NEARLY_CONSTANT_SHARE;
+        let severity = if is_note { Severity::Info } else { verdict.severity };
         Verdict { severity, ..verdict }
     })
 }
@@ -110,10 +116,8 @@ fn duplicates_across_parts(survey: &Survey) -> Option<Verdict> {
             ("test_in_train", copies.test as f64),
             ("test_share", test),
         ];
-        few_are_a_note(
-            verdict(VerdictName::DuplicatesAcrossParts, &numbers, Vec::new()),
-            val.max(test),
-        )
+        let verdict = verdict_at_start(VerdictName::DuplicatesAcrossParts, &numbers, Vec::new());
+        with_severity_by_share(verdict, val.max(test))
     })
 }
 
@@ -122,25 +126,26 @@ fn contradicting_labels(survey: &Survey) -> Option<Verdict> {
     let share = samples / survey.samples.total().max(1) as f64;
     (samples > 0.0).then(|| {
         let numbers = [("samples", samples), ("share", share)];
-        few_are_a_note(verdict(VerdictName::ContradictingLabels, &numbers, Vec::new()), share)
+        let verdict = verdict_at_start(VerdictName::ContradictingLabels, &numbers, Vec::new());
+        with_severity_by_share(verdict, share)
     })
 }
 
-fn few_are_a_note(verdict: Verdict, share: f64) -> Verdict {
-    let severity = if share < MANY { Severity::Info } else { verdict.severity };
+/// Makes the verdict a note if it concerns few samples.
+fn with_severity_by_share(verdict: Verdict, share: f64) -> Verdict {
+    let severity = if share < WARNING_SHARE { Severity::Info } else { verdict.severity };
     Verdict { severity, ..verdict }
 }
 
 fn input_not_normalised(inputs: Inputs, config: &Config) -> Option<Verdict> {
     let scale = inputs.mean.hypot(inputs.std);
-    (!SCALE.contains(&scale) && !config.data.normalize && inputs.constant < inputs.values).then(
-        || {
+    (!GOOD_SCALE.contains(&scale) && !config.data.normalize && inputs.constant < inputs.values)
+        .then(|| {
             let numbers =
                 [("input_mean", inputs.mean), ("input_std", inputs.std), ("input_scale", scale)];
             let normalize = Change::new("data.normalize", true);
-            verdict(VerdictName::InputNotNormalised, &numbers, vec![normalize])
-        },
-    )
+            verdict_at_start(VerdictName::InputNotNormalised, &numbers, vec![normalize])
+        })
 }
 
 #[cfg(test)]
@@ -154,12 +159,12 @@ mod tests {
     use super::*;
 
     fn config(set: &str) -> Config {
-        let mut layers = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
-        layers.assign(set).unwrap();
-        layers.resolve(&Machine::plain(1)).unwrap().config
+        let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
+        builder.assign(set).unwrap();
+        builder.resolve(&Machine::plain(1)).unwrap().config
     }
 
-    /// 1,000 samples in two even classes, nothing wrong with them.
+    /// 1,000 samples in two balanced classes, without faults.
     fn healthy() -> Survey {
         let class = |name: &str| ClassCount { class: name.into(), train: 400, val: 100, test: 0 };
         Survey {
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_can_be_wrong_has_its_name_in_the_list() {
+    fn names_lists_all_verdicts() {
         let mut survey = healthy();
         survey.classes[0].train = 10;
         survey.inputs.nearly_constant = 90;
@@ -198,18 +203,18 @@ mod tests {
     }
 
     #[test]
-    fn a_minority_of_a_fifth_is_the_limit() {
+    fn classes_are_imbalanced_below_a_minority_of_a_fifth() {
         let mut survey = healthy();
         (survey.classes[0].train, survey.classes[1].train) = (159, 641);
-        let uneven = [(VerdictName::ClassImbalance, Severity::Warning)];
-        assert_eq!(found(&survey, "train.seed=1"), uneven);
+        let imbalanced = [(VerdictName::ClassImbalance, Severity::Warning)];
+        assert_eq!(found(&survey, "train.seed=1"), imbalanced);
         assert_eq!(found(&survey, "train.class_weights=balanced"), []);
         (survey.classes[0].train, survey.classes[1].train) = (160, 640);
         assert_eq!(found(&survey, "train.seed=1"), []);
     }
 
     #[test]
-    fn few_copies_are_a_note_and_many_a_warning() {
+    fn copies_are_a_note_below_one_percent_and_a_warning_above() {
         let mut survey = healthy();
         survey.copies.in_train.val = 1;
         survey.copies.contradicting = 9;
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn constant_inputs_are_a_note_from_a_quarter_on_and_a_warning_from_a_half() {
+    fn constant_inputs_are_a_note_from_a_quarter_and_a_warning_from_a_half() {
         let mut survey = healthy();
         survey.inputs.nearly_constant = 49;
         survey.inputs.constant = 24;
@@ -241,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_as_they_are_stored_are_found_by_their_scale() {
+    fn inputs_that_are_not_normalised_are_found_by_their_scale() {
         let of = |mean, std| {
             let mut survey = healthy();
             (survey.inputs.mean, survey.inputs.std) = (mean, std);

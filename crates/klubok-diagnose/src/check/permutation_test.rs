@@ -1,11 +1,11 @@
-//! Do the labels have to do with the inputs? Three witnesses on the validation part: a linear
-//! layer, a small network, and the class of the most similar training sample.
+//! Permutation test: do the labels depend on the inputs? Scores the validation set with three
+//! classifiers: a linear layer, a small network, and the nearest training sample.
 //!
-//! Each witness gives every class of every sample a score, `a[i, c]`. With labels `l` the sum of
-//! `a[i, l[i]]` is compared with what labels in a random order would give: its mean and variance
-//! over all orders are known exactly (Hoeffding 1951, "A combinatorial central limit theorem"), so
-//! nothing has to be shuffled. Labels are said to look shuffled only when no witness sees more than
-//! chance, so that weak but real signals never raise an alarm.
+//! Each classifier gives every class `c` of every sample `i` a score `a[i, c]`. The statistic is
+//! the sum of `a[i, l[i]]` over the labels `l`. Its mean and variance over all permutations of the
+//! labels are known exactly (Hoeffding 1951, "A combinatorial central limit theorem"), so the test
+//! needs no shuffling. Labels look shuffled only if all three classifiers stay at chance level, so
+//! a weak but real signal never raises the verdict.
 
 use std::sync::Arc;
 
@@ -22,84 +22,84 @@ use serde::Serialize;
 
 use super::{Lab, baselines::Confidences};
 
-/// Training samples among which the most similar one is looked for, and samples for which it is, at
-/// most.
-const CANDIDATES: usize = 2000;
-const ASKED: usize = 1000;
-/// Values of all candidates together, at most.
-const VALUES: usize = 16_000_000;
+/// Maximum training samples for the nearest-neighbour search.
+const MAX_CANDIDATES: usize = 2000;
+/// Maximum validation samples for the nearest-neighbour search.
+const MAX_QUERIES: usize = 1000;
+/// Maximum values of all candidates together.
+const MAX_VALUES: usize = 16_000_000;
 
-/// How strongly the labels of the validation part go with its inputs.
+/// How strongly the labels of the validation set depend on its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Labels {
-    /// Samples of the validation part.
+pub struct PermutationTest {
+    /// Size of the validation set.
     pub samples: usize,
-    /// How far the linear layer's scores of the right classes are above chance, in standard
-    /// deviations.
+    /// Standard deviations by which the linear layer's scores exceed chance level.
     pub linear_z: f64,
-    /// The same of the small network's.
+    /// The same for the small network.
     pub small_network_z: f64,
-    /// The same of the classes of the most similar samples.
+    /// The same for the nearest neighbours.
     pub neighbours_z: f64,
-    /// Share of the samples whose most similar training sample is of their class.
+    /// Share of the samples whose nearest training sample has their class.
     pub neighbours_agree: f64,
-    /// That share if labels were in a random order.
+    /// The expected share with permuted labels.
     pub neighbours_by_chance: f64,
-    /// Samples that were asked for their most similar one; copies of training samples are left out.
+    /// Samples in the nearest-neighbour search, which leaves out copies of training samples.
     pub neighbours_asked: usize,
 }
 
-impl Labels {
-    /// Asks the three witnesses.
+impl PermutationTest {
+    /// Runs the test with all three classifiers.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn of(lab: &Lab<'_>, [linear, small]: &Confidences) -> Result<Self> {
+    pub fn run(lab: &Lab<'_>, [linear, small]: &Confidences) -> Result<Self> {
         let data = lab.data;
         let classes = data.classes.len();
         let targets = |rows: &[u32]| -> Vec<usize> {
             rows.iter().map(|&row| data.targets[row as usize] as usize).collect()
         };
-        let of_val = targets(&data.parts.val);
-        let (asked, found) = neighbours(lab)?;
-        let right = targets(&asked);
-        let mut scores = vec![0.0; asked.len() * classes];
-        for (i, &class) in targets(&found).iter().enumerate() {
+        let val_labels = targets(&data.parts.val);
+        let (queries, neighbours) = nearest_neighbours(lab)?;
+        let query_labels = targets(&queries);
+        let mut scores = vec![0.0; queries.len() * classes];
+        for (i, &class) in targets(&neighbours).iter().enumerate() {
             scores[i * classes + class] = 1.0;
         }
-        let association = Association::of(&scores, &right, classes);
-        let share = |sum: f64| sum / asked.len().max(1) as f64;
+        let statistic = Statistic::new(&scores, &query_labels, classes);
+        let share = |sum: f64| sum / queries.len().max(1) as f64;
         Ok(Self {
-            samples: of_val.len(),
-            linear_z: Association::of(linear, &of_val, classes).z(),
-            small_network_z: Association::of(small, &of_val, classes).z(),
-            neighbours_z: association.z(),
-            neighbours_agree: share(association.sum),
-            neighbours_by_chance: share(association.mean),
-            neighbours_asked: asked.len(),
+            samples: val_labels.len(),
+            linear_z: Statistic::new(linear, &val_labels, classes).z(),
+            small_network_z: Statistic::new(small, &val_labels, classes).z(),
+            neighbours_z: statistic.z(),
+            neighbours_agree: share(statistic.sum),
+            neighbours_by_chance: share(statistic.mean),
+            neighbours_asked: queries.len(),
         })
     }
 
-    /// The witness that sees most, in standard deviations above chance.
-    pub fn strongest(&self) -> f64 {
+    /// The largest z score of the three classifiers.
+    pub fn largest_z(&self) -> f64 {
         self.linear_z.max(self.small_network_z).max(self.neighbours_z)
     }
 }
 
-/// A sum of scores over labels, and what random orders of the labels give.
+/// The sum of scores over the labels, with its mean and variance over all permutations.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Association {
+struct Statistic {
     sum: f64,
     mean: f64,
     variance: f64,
 }
 
-impl Association {
-    /// Of `scores [samples, classes]` and as many labels: with `a[i, j] = scores[i, label j]`, `n`
-    /// samples, and `d[i, j] = a[i, j] - mean of row i - mean of column j + mean of all`, the mean
-    /// over all orders is `Σ a / n`, the variance `Σ d² / (n - 1)`. Columns of one class are the
-    /// same, so they are counted, not visited.
-    fn of(scores: &[f64], labels: &[usize], classes: usize) -> Self {
+impl Statistic {
+    /// Computes the statistic from `scores [samples, classes]` and `labels [samples]`. With `a[i,
+    /// j] = scores[i, label j]`, `n` samples, and `d[i, j] = a[i, j] - mean of row i - mean of
+    /// column j + mean of all`, the mean over all permutations is `Σ a / n`, the variance `Σ d² /
+    /// (n - 1)`. Columns of one class are equal, so each class is visited once and weighted by its
+    /// count.
+    fn new(scores: &[f64], labels: &[usize], classes: usize) -> Self {
         let n = labels.len() as f64;
         let mut counts = vec![0.0; classes];
         labels.iter().for_each(|&label| counts[label] += 1.0);
@@ -121,26 +121,26 @@ impl Association {
         Self { sum, mean, variance: squares / (n - 1.0).max(1.0) }
     }
 
-    /// Standard deviations above the mean; 0 where nothing varies.
+    /// Standard deviations above the mean; 0 if the variance is 0.
     fn z(&self) -> f64 {
         let z = (self.sum - self.mean) / self.variance.sqrt();
         if z.is_finite() { z } else { 0.0 }
     }
 }
 
-/// Samples of the validation part and for each its most similar training sample: `argmin |x - r|`,
-/// which is `argmax (x·r - |r|²/2)`, a linear layer whose weights are the training samples.
-fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
+/// Validation samples, and for each its nearest training sample: `argmin |x - r|` equals
+/// `argmax (x·r - |r|²/2)`, a linear layer with the training samples as weights.
+fn nearest_neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
     let data = lab.data;
     let width = lab.task.network.inputs;
     let seed = lab.config.train.seed;
-    let most = CANDIDATES.min(VALUES / width.max(1)).max(2);
-    let candidates = sample(&data.parts.train, most, seed);
+    let max = MAX_CANDIDATES.min(MAX_VALUES / width.max(1)).max(2);
+    let candidates = sample(&data.parts.train, max, seed);
     let mut known: Vec<u128> =
         data.parts.train.iter().map(|&row| data.hashes[row as usize]).collect();
     known.sort_unstable();
-    let mut asked = sample(&data.parts.val, ASKED, seed);
-    asked.retain(|&row| known.binary_search(&data.hashes[row as usize]).is_err());
+    let mut queries = sample(&data.parts.val, MAX_QUERIES, seed);
+    queries.retain(|&row| known.binary_search(&data.hashes[row as usize]).is_err());
     if candidates.len() < 2 {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -161,20 +161,20 @@ fn neighbours(lab: &Lab<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
     let params = vec![Numbers::F32(weights), Numbers::F32(halves)];
     program.load(&State { params, moments: vec![], running: vec![] })?;
     let (mut outputs, mut found) = (Outputs::default(), Vec::new());
-    for block in asked.chunks(BLOCK) {
+    for block in queries.chunks(BLOCK) {
         program.infer(DataId(0), block, &[plan.output], &mut outputs)?;
         for z in outputs.values[0].chunks_exact(candidates.len()) {
             let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
             found.push(candidates[predicted_class(&z)]);
         }
     }
-    Ok((asked, found))
+    Ok((queries, found))
 }
 
-/// Samples that are compared at a time.
+/// Samples per forward pass of the search.
 const BLOCK: usize = 256;
 
-/// The network's input of some rows, `[rows, width]`.
+/// Prepares the network's inputs for some rows, `[rows, width]`.
 fn inputs(rows: &dyn Rows, which: &[u32], prepare: &InputSpec) -> Result<Vec<f32>> {
     let spec = &rows.fields()[Field::X.0];
     let mut bytes = vec![0; spec.bytes()];
@@ -197,19 +197,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_over_all_orders_by_hand() {
-        // Two samples, two classes. In their order 3 + 4, exchanged 1 + 2: mean 5, variance 4.
-        let association = Association::of(&[3.0, 1.0, 2.0, 4.0], &[0, 1], 2);
-        assert_eq!(association, Association { sum: 7.0, mean: 5.0, variance: 4.0 });
-        assert_eq!(association.z(), 1.0);
+    fn mean_and_variance_by_hand() {
+        // Two samples, two classes. In order 3 + 4, swapped 1 + 2: mean 5, variance 4.
+        let statistic = Statistic::new(&[3.0, 1.0, 2.0, 4.0], &[0, 1], 2);
+        assert_eq!(statistic, Statistic { sum: 7.0, mean: 5.0, variance: 4.0 });
+        assert_eq!(statistic.z(), 1.0);
     }
 
     #[test]
-    fn moments_are_those_of_random_orders() {
+    fn mean_and_variance_match_random_permutations() {
         let mut random = Stream::new(1, Purpose::Check, 0, 0);
         let scores: Vec<f64> = (0..60).map(|_| random.uniform()).collect();
         let mut labels: Vec<usize> = (0..20).map(|i| [0, 0, 1, 2][i % 4]).collect();
-        let expected = Association::of(&scores, &labels, 3);
+        let expected = Statistic::new(&scores, &labels, 3);
         let sums: Vec<f64> = (0..20_000)
             .map(|_| {
                 random.shuffle(&mut labels);
@@ -223,8 +223,8 @@ mod tests {
     }
 
     #[test]
-    fn what_never_varies_says_nothing() {
-        assert_eq!(Association::of(&[1.0, 0.0, 1.0, 0.0], &[0, 1], 2).z(), 0.0);
-        assert_eq!(Association::of(&[], &[], 2).z(), 0.0);
+    fn z_is_zero_without_variance() {
+        assert_eq!(Statistic::new(&[1.0, 0.0, 1.0, 0.0], &[0, 1], 2).z(), 0.0);
+        assert_eq!(Statistic::new(&[], &[], 2).z(), 0.0);
     }
 }

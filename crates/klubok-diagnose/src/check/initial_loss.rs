@@ -1,7 +1,7 @@
-//! The loss before any update: a network that knows nothing should not be sure of anything.
+//! The loss before any update: an untrained network should have no confidence in any class.
 //!
-//! Even confidences cost `ln(classes)`: "verify loss @ init" (Karpathy 2019, "A recipe for training
-//! neural networks").
+//! A uniform distribution has a loss of `ln(classes)`: "verify loss @ init" (Karpathy 2019, "A
+//! recipe for training neural networks").
 
 use klubok_train::Result;
 use serde::Serialize;
@@ -11,28 +11,28 @@ use super::{
     trial::{Trial, loss},
 };
 
-/// Samples that it is measured on, at most.
-const SAMPLES: usize = 512;
+/// Size of the batch, at most.
+const MAX_SAMPLES: usize = 512;
 
-/// The loss at the start beside that of even confidences.
+/// The initial loss beside that of a uniform distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct InitialLoss {
-    /// Mean loss of a batch in training mode before any update; no number where it overflows.
+    /// Mean loss of a batch in training mode before any update; not finite if it overflows.
     pub loss: f64,
     /// `ln(classes)`.
     pub expected: f64,
-    /// Samples that it was measured on.
+    /// Samples in the batch.
     pub samples: usize,
 }
 
 impl InitialLoss {
-    /// Measures one large batch.
+    /// Measures the loss of one large batch.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn of(lab: &Lab<'_>) -> Result<Self> {
+    pub fn measure(lab: &Lab<'_>) -> Result<Self> {
         let mut config = lab.config.clone();
-        config.train.batch_size = SAMPLES;
+        config.train.batch_size = MAX_SAMPLES;
         let rows = &lab.data.parts.train;
         let mut trial = Trial::new(lab, &config, &lab.task.preprocessing, rows, 0)?;
         let figures = trial.train(0.0)?;

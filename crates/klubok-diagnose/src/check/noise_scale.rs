@@ -1,11 +1,11 @@
-//! How much the gradients of batches differ: the simple noise scale.
+//! The simple gradient noise scale: how much the gradients of batches differ.
 //!
 //! `McCandlish` et al. 2018, "An empirical model of large-batch training", appendix A: over batches
 //! of `B` samples `E|G_B|² = |G|² + S / B`, with the true gradient `G` and the trace `S` of the
-//! covariance of the gradients of single samples. Two sizes give both, and `S / |G|²` is the batch
-//! size at which noise and gradient are equal: below it twice the samples make a step nearly twice
-//! as good, above it hardly better. It is measured after some steps, as at the very start all
-//! gradients point the same way, and it grows while training goes on.
+//! covariance of the per-sample gradients. Two batch sizes give both. `S / |G|²` is the batch size
+//! at which noise and gradient are equal: below it a step of twice the samples is nearly twice as
+//! good, above it hardly better. Measured after some steps, because at the start all gradients
+//! point the same way; the noise scale grows during training.
 
 use klubok_nn::{
     rng::{Purpose, Stream},
@@ -19,37 +19,36 @@ use super::{
     steps::{DRAWS, Steps},
 };
 
-/// The spread of the gradients of batches.
+/// The gradient noise scale and the measurements behind it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Noise {
-    /// One entry a batch size.
+pub struct NoiseScale {
+    /// One entry per batch size.
     pub batches: Vec<Spread>,
-    /// The simple noise scale, a batch size; none where the noise leaves nothing of the gradient to
-    /// be seen.
+    /// The simple noise scale in samples; none if noise hides the gradient.
     pub noise_scale: Option<f64>,
-    /// Steps that had been trained.
+    /// Training steps before the measurement.
     pub after_steps: u64,
 }
 
 /// The gradients of batches of one size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// Samples of a batch.
+    /// Samples per batch.
     pub batch_size: usize,
-    /// Batches that were drawn.
+    /// Number of batches.
     pub draws: usize,
-    /// Root of the mean of `|G|²`.
+    /// Root mean square of the gradient norm.
     pub grad_norm: f64,
     /// Share of `|G|²` that is noise, `S / B`, by the fit over all sizes; 0 to 1.
     pub noise_share: f64,
 }
 
-impl Noise {
-    /// Draws batches and measures their gradients, after the steps done.
+impl NoiseScale {
+    /// Draws batches and measures their gradients at the current weights.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn of(lab: &Lab<'_>, steps: &mut Steps) -> Result<Option<Self>> {
+    pub fn measure(lab: &Lab<'_>, steps: &mut Steps) -> Result<Option<Self>> {
         let train = &lab.data.parts.train;
         let mut random = Stream::new(lab.config.train.seed, Purpose::Check, 0, 0);
         let mut rows = train.clone();
@@ -67,7 +66,7 @@ impl Noise {
     }
 }
 
-/// Brings a random choice to the front (Fisher and Yates, the first steps of it).
+/// Moves a random selection to the front: the first steps of a Fisher-Yates shuffle.
 fn draw(rows: &mut [u32], size: usize, random: &mut Stream) {
     for i in 0..size {
         let j = i + random.below((rows.len() - i) as u32) as usize;
@@ -76,13 +75,13 @@ fn draw(rows: &mut [u32], size: usize, random: &mut Stream) {
 }
 
 fn squared_norm(gradient: &Weights) -> f64 {
-    let of = |values: Vec<f64>| values.iter().map(|g| g * g).sum::<f64>();
-    gradient.params.iter().map(|values| of(values.to_f64())).sum()
+    let sum_of_squares = |values: Vec<f64>| values.iter().map(|g| g * g).sum::<f64>();
+    gradient.params.iter().map(|values| sum_of_squares(values.to_f64())).sum()
 }
 
-/// From the smallest and the largest size: `|G|² = (B m_B - b m_b) / (B - b)`, `S = (m_b - m_B) /
-/// (1/b - 1/B)`.
-fn estimate(means: &[(usize, usize, f64)], after_steps: u64) -> Option<Noise> {
+/// Estimates from the smallest and the largest batch size: `|G|² = (B m_B - b m_b) / (B - b)`,
+/// `S = (m_b - m_B) / (1/b - 1/B)`.
+fn estimate(means: &[(usize, usize, f64)], after_steps: u64) -> Option<NoiseScale> {
     let (&(small, _, of_small), &(large, _, of_large)) = (means.first()?, means.last()?);
     if small == large || means.iter().any(|mean| !mean.2.is_finite()) {
         return None;
@@ -100,7 +99,7 @@ fn estimate(means: &[(usize, usize, f64)], after_steps: u64) -> Option<Noise> {
         grad_norm: mean.sqrt(),
         noise_share: share(noise / batch_size as f64),
     };
-    Some(Noise {
+    Some(NoiseScale {
         batches: means.iter().map(spread).collect(),
         noise_scale: (signal > 0.0 && noise >= 0.0).then_some(noise / signal),
         after_steps,
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_alone_has_no_scale_and_one_size_or_no_number_no_estimate() {
+    fn pure_noise_has_no_scale_and_one_size_or_nan_no_estimate() {
         // Pure noise: |G_B|² falls as 1/B.
         let noise = estimate(&[(8, 1, 8.0), (32, 1, 2.0)], 0).unwrap();
         assert_eq!((noise.noise_scale, noise.batches[1].noise_share), (None, 1.0));

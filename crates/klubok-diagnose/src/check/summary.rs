@@ -1,5 +1,5 @@
-//! The network as a card: values and parameters of each layer, and about how much memory training
-//! takes.
+//! Summarises the network: outputs and parameters of each layer, and an estimate of the memory for
+//! training.
 
 use klubok_nn::{
     plan::{Op, Plan},
@@ -9,22 +9,22 @@ use serde::Serialize;
 
 use super::Lab;
 
-/// Copies of the parameters beside those that a step works on, at most: the best, and the start or
-/// what is being measured and saved, which are there for a while only.
-const KEPT: usize = 3;
+/// Extra copies of the parameters beside those in training, at most: the best weights, and
+/// temporary copies of the start or of weights being measured and saved.
+const EXTRA_COPIES: usize = 3;
 
-/// What the network is made of.
+/// The structure of the network.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Card {
+pub struct NetworkSummary {
     /// Input values.
     pub inputs: usize,
     /// The layers, from the first hidden one to the output.
     pub layers: Vec<Layer>,
-    /// Trained parameters in all.
+    /// Trained parameters in total.
     pub parameters: usize,
-    /// Training samples for each parameter.
+    /// Training samples per parameter.
     pub samples_per_parameter: f64,
-    /// About how many bytes training takes beside the data.
+    /// Estimated bytes for training, without the data.
     pub memory_bytes: f64,
     /// Bytes of the data in memory.
     pub data_bytes: f64,
@@ -35,15 +35,15 @@ pub struct Card {
 pub struct Layer {
     /// `hidden1`, ..., `output`.
     pub name: String,
-    /// Values that it passes on.
+    /// Output values.
     pub outputs: usize,
     /// Trained parameters.
     pub parameters: usize,
 }
 
-impl Card {
-    /// The card of the lab's network.
-    pub fn of(lab: &Lab<'_>) -> Self {
+impl NetworkSummary {
+    /// Summarises the lab's network.
+    pub fn new(lab: &Lab<'_>) -> Self {
         let plan = &lab.task.plan;
         let batch = lab.config.train.batch_size.min(lab.data.parts.train.len());
         let row: usize = lab.data.rows.fields().iter().map(FieldSpec::bytes).sum();
@@ -60,7 +60,7 @@ impl Card {
 }
 
 fn layers(plan: &Plan) -> Vec<Layer> {
-    let of = |(i, name): (usize, &String)| {
+    let layer = |(i, name): (usize, &String)| {
         let params = plan.params.iter().filter(|param| param.layer == i);
         let weight = params.clone().find(|param| param.shape.len() == 2);
         Layer {
@@ -69,13 +69,12 @@ fn layers(plan: &Plan) -> Vec<Layer> {
             parameters: params.map(klubok_nn::plan::ParamSpec::len).sum(),
         }
     };
-    plan.layers.iter().enumerate().map(of).collect()
+    plan.layers.iter().enumerate().map(layer).collect()
 }
 
-/// Bytes of parameters, moments and the values of a batch, which are kept in two layouts with their
-/// gradients.
+/// Bytes of parameters, moments and the values of a batch, which have two layouts and gradients.
 fn memory(plan: &Plan, batch: usize) -> f64 {
-    let copies = KEPT + 1 + plan.update.rule.moments().len();
+    let copies = EXTRA_COPIES + 1 + plan.update.rule.moments().len();
     let kept = plan.ops.iter().filter(|op| matches!(op, Op::Input { .. } | Op::Linear { .. }));
     let values: usize = kept.map(|op| plan.widths[op.writes().0]).sum();
     4.0 * (copies as f64 * plan.parameters() as f64 + 5.0 * (batch * values) as f64)
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_articles_network_by_hand() {
+    fn summary_of_the_articles_network_by_hand() {
         let config =
             ConfigBuilder::new(Preset::Article, DataKind::Pictures).resolve(&Machine::plain(1));
         let config = config.unwrap().config;
@@ -110,7 +109,7 @@ mod tests {
             layer("output", 2, 128 * 2 + 2),
         ];
         assert_eq!(layers(&plan), expected);
-        // Weights and velocity, three copies; the input and four layers of a batch of 10, five
+        // Weights, velocity and three copies; the input and four layers of a batch of 10, five
         // times; 4 bytes each.
         let values = 5 * 10 * (4096 + 512 + 256 + 128 + 2);
         assert_eq!(memory(&plan, 10), f64::from(4 * (5 * 2_262_146 + values)));
