@@ -220,7 +220,7 @@ fn train(config: &Config, data: &Dataset, judges: &[u32]) -> Result<Done> {
         .with_classes(&counts(&data.parts.val))
         .with_setup(setup);
     diagnosis.found_before(before::verdicts(&Survey::of(data)?, config));
-    let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
+    let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
     let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let control = Control::new();
     let stopped = loop {

@@ -126,7 +126,7 @@ pub(crate) fn visit_epochs(
     let mut own = data.clone();
     own.parts.val.clear();
     let mut trainer =
-        Trainer::new(&*backend, plan, &own, &config.train, Snapshot::start(task.start))?;
+        Trainer::new(&*backend, plan, &own, &config.train, Snapshot::start(task.initial_state))?;
     let (mut next, mut silent, control) = (0, Silent, Control::new());
     loop {
         let stopped = trainer.advance(&mut silent, &control)?;

@@ -185,7 +185,7 @@ impl Cell {
 fn train(config: &Config, data: &Dataset) -> Result<Course> {
     let backend = crate::course::backend(config)?;
     let task = Task::new(config, data)?;
-    let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
+    let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
     let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let (mut seen, control) = (Seen::default(), Control::new());
     let stopped = loop {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use klubok::{
     config::Config,
     data::{self, Dataset, Fingerprint, LeftOut, OpenOptions},
-    train::run_dir::RunInfo,
+    train::run_info::RunInfo,
 };
 
 use crate::{

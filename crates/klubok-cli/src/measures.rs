@@ -4,7 +4,7 @@ use klubok::nn::{
     calibration::Calibration,
     loss::{answer, log_sum_exp},
 };
-pub(crate) use klubok::train::evaluate::{chance, wilson};
+pub(crate) use klubok::train::evaluate::{chance_accuracy, wilson};
 use serde::Serialize;
 
 /// How a classifier did on labelled samples: the answer of `klubok eval`.
@@ -102,7 +102,7 @@ impl Evaluation {
             loss_calibrated: loss_calibrated / count,
             accuracy,
             accuracy_interval: wilson(accuracy, n),
-            chance: chance(&support),
+            chance: chance_accuracy(&support),
             per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
             confusion,
             ece: calibrated.error(count),

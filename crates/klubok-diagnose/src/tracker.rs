@@ -25,7 +25,7 @@
 //! after a step of the learning rate) was none, and its phase is taken back too.
 
 use klubok_train::{
-    best::{Best, Recent},
+    best::{BestEpoch, RecentLosses},
     config::Monitor,
     event::{Evidence, Metrics, Phase, PhaseName, Verdict},
 };
@@ -83,8 +83,8 @@ pub struct Tracker {
     pub(super) even_fall: Option<EvenFall>,
     pub(super) explosion: Option<Explosion>,
     /// The best epoch so far, and its figures.
-    best: Option<(f64, Best)>,
-    recent: Recent,
+    best: Option<(f64, BestEpoch)>,
+    recent: RecentLosses,
     pub(super) blind: Blind,
     pub(super) layers: Layers,
     /// What is wrong with the data; nothing that is measured says it.
@@ -127,7 +127,7 @@ impl Tracker {
             even_fall: None,
             explosion: None,
             best: None,
-            recent: Recent::default(),
+            recent: RecentLosses::default(),
             blind: Blind::default(),
             layers: Layers::default(),
             found_before: Vec::new(),
@@ -225,7 +225,7 @@ impl Tracker {
     /// validation loss.
     fn compare(&mut self, row: &Row) {
         let monitor = self.setup.as_ref().map_or(Monitor::ValLoss, |s| s.config.train.monitor);
-        let now = Best {
+        let now = BestEpoch {
             epoch: row.epoch as u64,
             train_loss: row.train_loss,
             train_accuracy: row.train_accuracy,

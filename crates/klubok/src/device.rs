@@ -54,7 +54,7 @@ fn kernels(precision: Precision) -> Vec<Kernel> {
         Precision::F32 => Isa::available().into_iter().map(Isa::name).collect::<Vec<_>>(),
         Precision::Bf16 => Isa::available_bf16().into_iter().map(Isa::name_bf16).collect(),
     };
-    found.into_iter().filter_map(Kernel::of_name).collect()
+    found.into_iter().filter_map(Kernel::from_name).collect()
 }
 
 fn names(precision: Precision) -> String {

@@ -23,7 +23,7 @@ use crate::{
     files::quoted,
     json::{Lines, Trained},
     loading,
-    measures::{chance, wilson},
+    measures::{chance_accuracy, wilson},
     new_run::NewRun,
     phrase::said,
     run_names::{RUNS, run_of},
@@ -120,7 +120,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         let note = text!("train.replay_other", difference = said(&difference));
         screen.say(format!("{}: {note}", text!("word.note")));
     }
-    let acts = Logs::done(run.path())?;
+    let acts = Logs::acts(run.path())?;
     screen.say(text!("train.replay", run = run.path().display(), acts = acts.len()));
     let new = NewRun {
         source: &info.data,
@@ -186,7 +186,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
             lines.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        let chance = chance(&data.class_counts(&data.parts.val));
+        let chance = chance_accuracy(&data.class_counts(&data.parts.val));
         let value = values(&own);
         let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
         let learning_rate = config.train.learning_rate;

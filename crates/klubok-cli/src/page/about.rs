@@ -13,7 +13,8 @@ use klubok::{
     plan::Picture,
     rows::Field,
     train::{
-        run_dir::{CONFIG, MODEL, RunDir, RunInfo, SPLIT},
+        run_dir::{CONFIG, MODEL, RunDir, SPLIT},
+        run_info::RunInfo,
         trainer::STEP_SAMPLE,
     },
 };
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use crate::{
     failure::{Failure, Result},
     files,
-    measures::chance,
+    measures::chance_accuracy,
 };
 
 /// What a page is of.
@@ -129,7 +130,7 @@ impl About {
             "val_samples": val,
             // A moment within an epoch is measured on so many of them.
             "step_samples": val.min(STEP_SAMPLE as u64),
-            "chance": chance(&self.val),
+            "chance": chance_accuracy(&self.val),
             "loss_of_guessing": (self.classes.len() as f64).ln(),
         })
     }

@@ -12,11 +12,7 @@ use klubok::{
     inspect::ModelView,
     model::Model,
     state::{State, Weights},
-    train::{
-        control::{Act, Control},
-        run_dir::MODEL,
-        task::Task,
-    },
+    train::{act::Act, control::Control, run_dir::MODEL, task::Task},
 };
 use tokio::sync::watch;
 
@@ -160,7 +156,7 @@ impl Hub {
 
     /// Asks the training for something; none without one of this process.
     pub(super) fn ask(&self, act: Act) -> Option<mpsc::Receiver<()>> {
-        self.control().map(|control| control.ask(act))
+        self.control().map(|control| control.request(act))
     }
 
     /// The story, to be told more of.

@@ -18,7 +18,7 @@ use super::{
     story::Mode,
 };
 use crate::{
-    measures::{chance, wilson},
+    measures::{chance_accuracy, wilson},
     text::{Both, both},
     trust,
 };
@@ -101,7 +101,7 @@ impl Hub {
             Validation {
                 accuracy,
                 accuracy_interval: wilson(accuracy, samples as usize),
-                chance: chance(&self.about.val),
+                chance: chance_accuracy(&self.about.val),
                 chose_epoch: self.about.config.train.monitor != Monitor::Last,
                 samples,
             }

@@ -10,10 +10,9 @@ use klubok::{
     diagnose::{Diagnosis, observer::DiagnosisObserver, setup::Setup},
     nn::calibration::Calibration,
     train::{
-        best::Best,
-        control::Act,
-        event::{Event, Metrics, Observer, Phase, Stopped},
-        logs::{EventLine, Happened},
+        act::Act,
+        best::BestEpoch,
+        event::{Event, EventKind, EventLine, Metrics, Observer, Phase, Stopped},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -152,7 +151,7 @@ impl Story {
 
     /// The step of the epoch whose weights are the run's model, chosen as the training chooses it.
     pub(crate) fn best_step(&self, monitor: Monitor) -> Option<u64> {
-        let best = Best::of(&self.epochs, monitor, self.val_samples)?.epoch as f64;
+        let best = BestEpoch::of(&self.epochs, monitor, self.val_samples)?.epoch as f64;
         self.epochs.iter().find(|line| line.epoch == best).map(|line| line.step)
     }
 
@@ -182,12 +181,12 @@ impl Story {
 
     /// Is told lines of `events.jsonl`.
     pub(crate) fn happened(&mut self, lines: Vec<EventLine>) {
-        let stops = |line: &EventLine| matches!(line.happened, Happened::Stopped { .. });
+        let stops = |line: &EventLine| matches!(line.kind, EventKind::Stopped { .. });
         let mut stops_left = lines.iter().filter(|line| stops(line)).count();
         let mut is_judged_anew = false;
         for line in &lines {
-            match &line.happened {
-                Happened::Stopped { reason, .. } => {
+            match &line.kind {
+                EventKind::Stopped { reason, .. } => {
                     self.now.stopped = Some(*reason);
                     let (stopped, step, epoch) = (*reason, line.step, line.epoch);
                     if stops_left <= STOPS {
@@ -196,8 +195,8 @@ impl Story {
                     stops_left -= 1;
                     is_judged_anew = true;
                 }
-                Happened::Start { .. } | Happened::Resume { .. } => self.now.stopped = None,
-                Happened::Verdict(verdict) => {
+                EventKind::Start { .. } | EventKind::Resume { .. } => self.now.stopped = None,
+                EventKind::Verdict(verdict) => {
                     self.diagnosis.found_before([verdict.clone()]);
                     is_judged_anew = true;
                 }
@@ -288,7 +287,7 @@ impl Observer for Story {
                 self.judge();
             }
             Event::Noticed { step, epoch, notice } => {
-                self.happened(vec![EventLine { step, epoch, happened: notice.clone().into() }]);
+                self.happened(vec![EventLine { step, epoch, kind: notice.clone().into() }]);
             }
             Event::Person { step, epoch, act } => {
                 self.set_mode(match act {
@@ -299,15 +298,15 @@ impl Observer for Story {
                 if let Act::Epochs { epochs, .. } = act {
                     self.set_length(self.now.steps_per_epoch, epochs);
                 }
-                self.happened(vec![EventLine { step, epoch, happened: Happened::Person { act } }]);
+                self.happened(vec![EventLine { step, epoch, kind: EventKind::Person { act } }]);
             }
             Event::Resting { step } => {
                 self.reached(step, None);
                 self.set_mode(Mode::Resting);
             }
             Event::Stopping { stopped, step, epoch } => {
-                let happened = Happened::Stopped { reason: stopped, cause: None };
-                self.happened(vec![EventLine { step, epoch, happened }]);
+                let kind = EventKind::Stopped { reason: stopped, cause: None };
+                self.happened(vec![EventLine { step, epoch, kind }]);
             }
             Event::End { .. } => self.set_mode(Mode::Ended),
             Event::Checkpoint { .. } => {}

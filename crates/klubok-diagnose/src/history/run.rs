@@ -60,7 +60,7 @@ pub(super) fn read(folder: &Path) -> Result<History> {
 /// The settings of the run, if they can be read: without them advice is general.
 fn setup(path: &Path) -> Option<Setup> {
     let text = bounded::read_to_string(path, bounded::SETTINGS).ok()?;
-    let config = ConfigBuilder::of_run(&text, "config.toml").ok()?.config;
+    let config = ConfigBuilder::parse_run(&text, "config.toml").ok()?.config;
     Some(Setup { config, train_classes: Vec::new() })
 }
 

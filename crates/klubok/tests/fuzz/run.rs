@@ -12,13 +12,15 @@ use klubok::{
     plan::{Augment, LossSpec, Plan, Prepare},
     state::{Numbers, State, StateTensor, Weights},
     train::{
+        act::{Act, RecordedAct},
         checkpoint::{self, Contents, Settings},
-        control::{Act, Recorded},
-        event::{LayerMetrics, Metrics},
-        logs::{EVENTS, EventLine, Logs, METRICS, Marks, STEPS},
+        event::{EventLine, LayerMetrics, Metrics},
+        log::Marks,
+        logs::{EVENTS, Logs, METRICS, STEPS},
         meter::Meter,
         progress::Progress,
-        run_dir::{CONFIG, RunInfo},
+        run_dir::CONFIG,
+        run_info::RunInfo,
         trainer::Snapshot,
     },
 };
@@ -40,7 +42,7 @@ fn info() -> RunInfo {
         val: None,
         test: None,
         preset: None,
-        replay: vec![Recorded { step: 3, act: Act::LearningRate { rate: 0.01 } }],
+        replay: vec![RecordedAct { step: 3, act: Act::LearningRate { rate: 0.01 } }],
         fingerprint: toml::Table::new(),
     }
 }
@@ -53,7 +55,8 @@ fn settings_of_a_run() {
             .into();
     let words: [&[u8]; 4] = [b"\"auto\"", b"[]", b"nan", b"-1"];
     fuzz("settings-of-a-run", &seeds, &words, |bytes| {
-        let read = |text: &str| ConfigBuilder::of_run(text, "config.toml").ok().map(|of| of.config);
+        let read =
+            |text: &str| ConfigBuilder::parse_run(text, "config.toml").ok().map(|of| of.config);
         if let Some(config) = std::str::from_utf8(bytes).ok().and_then(read) {
             // What is accepted is in range: a network and its rules can be made of it.
             assert_eq!(read(&config.to_toml()).as_ref(), Some(&config));
@@ -153,14 +156,14 @@ fn lines_of_logs() {
     fuzz("lines-of-logs", &seeds, &[b"1e-46", b"1e39"], |bytes| {
         fs_err::write(&log, bytes).unwrap();
         let (at, keep) = (Progress::default(), Marks::default());
-        if let Ok((logs, pending)) = Logs::go_on(folder.path(), keep, &at, &[]) {
+        if let Ok((logs, pending)) = Logs::resume(folder.path(), keep, &at, &[]) {
             let mut ahead = logs.ahead().to_vec();
             ahead.sort_by_key(|act| act.step);
             assert_eq!(pending, ahead);
             assert!(pending.iter().all(|act| act.act.changes_weights()));
             // Nothing but what people did is left, and all of it.
             drop(logs);
-            let done = Logs::done(folder.path()).unwrap();
+            let done = Logs::acts(folder.path()).unwrap();
             assert_eq!(fs_err::read(&log).unwrap().split(|&b| b == b'\n').count(), done.len() + 1);
         }
         let Ok(line) = serde_json::from_slice::<EventLine>(bytes) else { return };

@@ -34,14 +34,14 @@ impl Observer for Epochs {
 /// Trains to the end: the lines of the epochs, the start, the end, and the plan.
 fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan) {
     let task = Task::new(config, data).unwrap();
-    let snapshot = Snapshot::start(task.start.clone());
+    let snapshot = Snapshot::start(task.initial_state.clone());
     let (plan, backend) = (task.plan.clone(), ReferenceBackend);
     let mut trainer = Trainer::new(&backend, plan, data, &config.train, snapshot).unwrap();
-    trainer.started_from(Distance::of(&task, config.train.seed));
+    trainer.measure_distance_from(Distance::of(&task, config.train.seed));
     let (mut epochs, go_on) = (Epochs::default(), Control::new());
     while trainer.advance(&mut epochs, &go_on).unwrap().is_none() {}
     let end = trainer.snapshot().unwrap().state;
-    (epochs.0, task.start, end, task.plan)
+    (epochs.0, task.initial_state, end, task.plan)
 }
 
 /// Values of these taps for all training samples, a block a tap.

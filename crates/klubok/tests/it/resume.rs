@@ -27,7 +27,8 @@ use klubok::{
         control::Control,
         evaluate::Evaluator,
         event::{Event, Observer, Stopped, VerdictName},
-        run_dir::{CHECKPOINT, MODEL, Place, RunDir, RunInfo},
+        run_dir::{CHECKPOINT, MODEL, Place, RunDir},
+        run_info::RunInfo,
         session::{self, Summary},
         task::Task,
     },
@@ -510,7 +511,7 @@ fn the_model_is_that_of_the_best_epoch() {
     let Weights { params, running } = model.weights;
     program.load(&State { params, running, moments: vec![] }).unwrap();
     let validated = Evaluator::new(&task.plan, DataId(0))
-        .validated(&mut *program, &data.parts.val, &data.targets)
+        .validate(&mut *program, &data.parts.val, &data.targets)
         .unwrap();
     let off = |loss: Option<f64>, expected: f64| (loss.unwrap() - expected).abs();
     assert!(off(validated.scores.loss(), of_best.val_loss.unwrap()) < 1e-6);

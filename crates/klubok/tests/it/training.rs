@@ -47,7 +47,7 @@ fn run_task(
     data: &Dataset,
     save_every: Duration,
 ) -> (Told, Stopped, Snapshot) {
-    let start = Snapshot::start(task.start);
+    let start = Snapshot::start(task.initial_state);
     let mut trainer =
         Trainer::new(&ReferenceBackend, task.plan, data, &config.train, start).unwrap();
     trainer.save_every(save_every);
@@ -242,7 +242,7 @@ fn a_training_part_of_one_sample_is_trained_on() {
 fn no_training_part_is_an_error() {
     let (config, data) = (blobs::config(), blobs::data(0, 3));
     let task = Task::new(&config, &data).unwrap();
-    let start = Snapshot::start(task.start);
+    let start = Snapshot::start(task.initial_state);
     let result = Trainer::new(&ReferenceBackend, task.plan, &data, &config.train, start);
     assert_eq!(result.err().unwrap().to_string(), "the training part has no samples");
 }
