@@ -117,7 +117,7 @@ pub(crate) fn said_for_good(sentence: &str) -> Option<&'static str> {
 pub(crate) mod tests {
     use std::path::Path;
 
-    use klubok::config::{DataKind, KEYS, Note, Preset, keys::DefaultValue};
+    use klubok::config::{DataKind, DefaultValue, KEYS, Note, Preset};
 
     use super::*;
     use crate::text::in_russian;

@@ -206,7 +206,7 @@ mod tests {
             assert!((epoch.mean_loss_calibrated.unwrap() - mean).abs() < 1e-12);
         }
         let best = |monitor| {
-            let better = |best: BestEpoch, now: &Best| {
+            let better = |best: BestEpoch, now: &BestEpoch| {
                 if now.beats(&best, monitor, 100) { *now } else { best }
             };
             epochs.iter().fold(epochs[0], better).epoch

@@ -71,7 +71,7 @@ impl Settings {
         };
         let acts = |settings: &Settings| format!("{} acts", settings.replay.len());
         KEYS.iter()
-            // Threads decide who computes a tile, not its values.
+            // Their number decides which thread computes a tile, not the values of the tile.
             .filter(|key| key.path != "train.threads")
             .find_map(|key| changed(key.path, before.config.written(key), self.config.written(key)))
             .or_else(|| {

@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 /// Result type of this crate.
 pub type Result<T, E = RunError> = std::result::Result<T, E>;
 
-/// A run that cannot start, go on or end.
+/// An error of a run: it cannot start, resume or end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {

@@ -339,7 +339,7 @@ mod tests {
         };
         assert_eq!(pending(kept, &at(4, 0), &replay), [FAST, STOP]);
         assert_eq!(pending(kept, &at(4, 0), &[]), [FAST]);
-        // At the step of an act, the checkpoint says whether the act came before it.
+        // At the step of an act, the count in the checkpoint tells whether the act came before it.
         assert_eq!(pending(kept, &at(3, 1), &[]), [FAST]);
         assert_eq!(pending(kept, &at(3, 0), &[]), [SLOW, FAST]);
         assert_eq!(pending(Marks::default(), &at(0, 0), &[]), [SLOW, FAST]);

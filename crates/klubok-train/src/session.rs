@@ -85,8 +85,8 @@ impl Summary {
 /// acts of a replayed run (`info` has them), and the acts of this run after its checkpoint.
 ///
 /// # Errors
-/// When another process trains the run, its checkpoint cannot be used, the data is not what it was
-/// at the checkpoint, the device or an observer fails, or a file cannot be written. The last
+/// When another process trains the run, its checkpoint cannot be used, the data has changed since
+/// the checkpoint, the device or an observer fails, or a file cannot be written. The last
 /// checkpoint stays.
 pub fn train(
     run: &RunDir,

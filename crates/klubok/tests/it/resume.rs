@@ -493,13 +493,13 @@ fn the_model_has_the_weights_of_the_best_epoch() {
     assert_eq!(model.network, config().network(2, 3));
     let metrics = metrics::read(&run.file("metrics.jsonl"), &mut LINES.clone()).unwrap();
     let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss_calibrated.unwrap()).collect();
-    let of_three: Vec<f64> =
+    let means_of_three: Vec<f64> =
         losses.windows(3).map(|three| three.iter().sum::<f64>() / 3.0).collect();
-    let lowest = of_three.iter().copied().fold(f64::INFINITY, f64::min);
+    let lowest = means_of_three.iter().copied().fold(f64::INFINITY, f64::min);
     let best = run.progress().unwrap().unwrap().best.unwrap();
-    let of_best = &metrics[best.epoch as usize];
-    assert!((of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
-    assert_eq!(model.calibration, Calibration::of(of_best.temperature.unwrap(), 21));
+    let best_metrics = &metrics[best.epoch as usize];
+    assert!((means_of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
+    assert_eq!(model.calibration, Calibration::of(best_metrics.temperature.unwrap(), 21));
     assert!(
         best.epoch > 0 && fs::read_to_string(run.file("split.csv")).unwrap().lines().count() == 83
     );
@@ -514,7 +514,7 @@ fn the_model_has_the_weights_of_the_best_epoch() {
         .validate(&mut *program, &data.parts.val, &data.targets)
         .unwrap();
     let off = |loss: Option<f64>, expected: f64| (loss.unwrap() - expected).abs();
-    assert!(off(validated.scores.loss(), of_best.val_loss.unwrap()) < 1e-6);
+    assert!(off(validated.scores.loss(), best_metrics.val_loss.unwrap()) < 1e-6);
     assert!(
         off(validated.calibrated.map(|calibrated| calibrated.loss), losses[best.epoch as usize])
             < 1e-6

@@ -92,12 +92,12 @@ fn every_epoch_has_metrics_and_the_best_has_the_lowest_mean_loss_of_three_epochs
     assert_eq!(lines, (0..=6).map(|e| (e as f64, 8 * e)).collect::<Vec<_>>());
     let losses: Vec<f64> =
         recorder.epochs.iter().map(|(m, _)| m.val_loss_calibrated.unwrap()).collect();
-    let of_three: Vec<f64> =
+    let means_of_three: Vec<f64> =
         losses.windows(3).map(|three| three.iter().sum::<f64>() / 3.0).collect();
-    let lowest = of_three.iter().copied().fold(f64::INFINITY, f64::min);
+    let lowest = means_of_three.iter().copied().fold(f64::INFINITY, f64::min);
     let best = end.progress.best.unwrap();
     assert_eq!(best.val_loss_calibrated, Some(losses[best.epoch as usize]));
-    assert!((of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
+    assert!((means_of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
     assert!(lowest < 0.8 * losses[0], "it learns: {losses:?}");
     assert_eq!(recorder.epochs.iter().rposition(|(_, best)| *best), Some(best.epoch as usize));
 }
