@@ -222,7 +222,7 @@ fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
         .with_classes(&counts(&data.parts.val))
         .with_setup(setup);
     diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
-    let (plan, start) = (task.plan.clone(), Snapshot::start(task.start));
+    let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
     let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
     let control = Control::new();
     let stopped = loop {

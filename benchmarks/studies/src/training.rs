@@ -146,7 +146,7 @@ pub(crate) fn visit_epochs(
     let plan = task.plan.clone();
     let mut training_data = data.clone();
     training_data.parts.val.clear();
-    let start = Snapshot::start(task.start);
+    let start = Snapshot::start(task.initial_state);
     let mut trainer = Trainer::new(&*backend, plan, &training_data, &config.train, start)?;
     let (mut next, mut observer, control) = (0, NoObserver, Control::new());
     loop {

@@ -7,8 +7,9 @@ use klubok::{
     config::{Config, Preset},
     data::{self, Dataset, Fingerprint, OpenOptions},
     train::{
-        control::Recorded,
-        run_dir::{Place, RunDir, RunInfo},
+        act::RecordedAct,
+        run_dir::{Place, RunDir},
+        run_info::RunInfo,
     },
 };
 
@@ -36,7 +37,7 @@ pub(crate) struct NewRun<'a> {
     /// Whether it is shown in the browser.
     pub(crate) page: &'a args::Page,
     /// What people did in the run that it repeats.
-    pub(crate) replay: Vec<Recorded>,
+    pub(crate) replay: Vec<RecordedAct>,
     /// Where people read.
     pub(crate) screen: Screen,
 }

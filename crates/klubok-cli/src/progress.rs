@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use klubok::{
     data::Parts,
     train::{
-        control::Act,
+        act::Act,
         event::{Event, Metrics, Notice, Observer},
     },
 };

@@ -8,9 +8,10 @@ use klubok::{
     nn::network::Network,
     rows::Field,
     train::{
-        evaluate::{chance, wilson},
+        evaluate::{chance_accuracy, wilson},
         event::{Observer, Stopped},
-        run_dir::{MODEL, RunDir, RunInfo},
+        run_dir::{MODEL, RunDir},
+        run_info::RunInfo,
         session::{self, Summary},
     },
 };
@@ -71,7 +72,7 @@ impl Training<'_> {
         let inputs = data.rows.fields()[Field::X.0].width;
         self.introduce(&config.network(inputs, data.classes.len()), backend);
         let val_classes = data.class_counts(&data.parts.val);
-        let chance = chance(&val_classes);
+        let chance = chance_accuracy(&val_classes);
         let mut progress = Progress::new(screen, &data.parts, chance);
         let train_classes = data.class_counts(&data.parts.train);
         let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)

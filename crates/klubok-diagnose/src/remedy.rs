@@ -253,13 +253,14 @@ pub(super) fn advise_by_cause(verdicts: &mut [Verdict]) {
 /// Gives all verdicts the learning rate of the first, which is the most severe: a run has one
 /// learning rate.
 pub(super) fn advise_one_rate(verdicts: &mut [Verdict]) {
-    let is_rate = |change: &&Change| change.key == "train.learning_rate";
-    let Some(rate) = verdicts.iter().flat_map(|v| &v.changes).find(is_rate).cloned() else {
+    let is_valid_rate = |change: &&Change| change.key == "train.learning_rate";
+    let Some(rate) = verdicts.iter().flat_map(|v| &v.changes).find(is_valid_rate).cloned() else {
         return;
     };
     for verdict in verdicts {
         let more_samples = verdict.more_samples;
-        let one = |change: &Change| if is_rate(&change) { rate.clone() } else { change.clone() };
+        let one =
+            |change: &Change| if is_valid_rate(&change) { rate.clone() } else { change.clone() };
         let changes: Vec<Change> = verdict.changes.iter().map(one).collect();
         verdict.advise(Remedy { changes, more_samples });
     }

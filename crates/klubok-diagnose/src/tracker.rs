@@ -24,7 +24,7 @@
 //! a step of the learning rate). The tracker then withdraws its phase.
 
 use klubok_train::{
-    best::{Best, Recent},
+    best::{BestEpoch, RecentLosses},
     config::Monitor,
     event::{Evidence, Metrics, Phase, PhaseName, Verdict},
 };
@@ -82,8 +82,8 @@ pub struct Tracker {
     pub(super) steady_decrease: Option<SteadyDecrease>,
     pub(super) explosion: Option<Explosion>,
     /// The best epoch so far, and its figures.
-    best: Option<(f64, Best)>,
-    recent: Recent,
+    best: Option<(f64, BestEpoch)>,
+    recent: RecentLosses,
     pub(super) non_finite: NonFiniteLosses,
     pub(super) layers: LayerRules,
     /// Verdicts on the data, which do not follow from metrics.
@@ -126,7 +126,7 @@ impl Tracker {
             steady_decrease: None,
             explosion: None,
             best: None,
-            recent: Recent::default(),
+            recent: RecentLosses::default(),
             non_finite: NonFiniteLosses::default(),
             layers: LayerRules::default(),
             data_verdicts: Vec::new(),
@@ -224,7 +224,7 @@ impl Tracker {
     /// settings are unknown.
     fn update_best(&mut self, row: &Row) {
         let monitor = self.setup.as_ref().map_or(Monitor::ValLoss, |s| s.config.train.monitor);
-        let now = Best {
+        let now = BestEpoch {
             epoch: row.epoch as u64,
             train_loss: row.train_loss,
             train_accuracy: row.train_accuracy,

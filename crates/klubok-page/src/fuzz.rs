@@ -20,9 +20,11 @@ use klubok::{
     config::{Config, ConfigBuilder, DataKind, Machine, Preset},
     data::{self, Dataset, OpenOptions},
     train::{
-        control::{Act, Control},
+        act::Act,
+        control::Control,
         event::{Event, Observer},
-        run_dir::{Place, RunDir, RunInfo},
+        run_dir::{Place, RunDir},
+        run_info::RunInfo,
         session,
     },
 };

@@ -16,11 +16,7 @@ use klubok::{
     inspect::ModelView,
     model::Model,
     state::{State, Weights},
-    train::{
-        control::{Act, Control},
-        run_dir::MODEL,
-        task::Task,
-    },
+    train::{act::Act, control::Control, run_dir::MODEL, task::Task},
 };
 use tokio::sync::watch;
 
@@ -164,7 +160,7 @@ impl Hub {
 
     /// Requests an act of this process' training; none without one.
     pub(super) fn request(&self, act: Act) -> Option<mpsc::Receiver<()>> {
-        self.control().map(|control| control.ask(act))
+        self.control().map(|control| control.request(act))
     }
 
     /// Locks the timeline.

@@ -67,7 +67,8 @@ use klubok::{
     train::{
         control::Control,
         event::{Event, Observer},
-        run_dir::{LIVE, RunDir, RunInfo},
+        run_dir::{LIVE, RunDir},
+        run_info::RunInfo,
     },
 };
 

@@ -10,9 +10,9 @@ use std::{
 use klubok::{
     state::Weights,
     train::{
-        control::{Control, Recorded},
-        event::{Event, Observer as _},
-        logs::{EventLine, Happened},
+        act::RecordedAct,
+        control::Control,
+        event::{Event, EventKind, EventLine, Observer as _},
     },
 };
 
@@ -26,8 +26,8 @@ impl Hub {
     pub(super) fn observe(self: &Arc<Self>, event: &Event<'_>) -> klubok::train::Result<()> {
         if let Event::Past { events, ahead, .. } = event {
             // The training repeats these acts at their steps, and reports them then.
-            let is_ahead = |line: &EventLine| match line.happened {
-                Happened::Person { act } => ahead.contains(&Recorded { step: line.step, act }),
+            let is_ahead = |line: &EventLine| match line.kind {
+                EventKind::Person { act } => ahead.contains(&RecordedAct { step: line.step, act }),
                 _ => false,
             };
             let events = events.iter().filter(|line| !is_ahead(line)).cloned();

@@ -8,7 +8,7 @@ use klubok::{
     inspect::{Layer, ModelView, pass::ForwardPass},
     model::Validation,
     rows::Kind,
-    train::evaluate::{chance, wilson},
+    train::evaluate::{chance_accuracy, wilson},
 };
 use klubok_text::{Both, both, trust};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ impl Hub {
             Validation {
                 accuracy,
                 accuracy_interval: wilson(accuracy, samples as usize),
-                chance: chance(&self.run.val_classes),
+                chance: chance_accuracy(&self.run.val_classes),
                 chose_epoch: self.run.config.train.monitor != Monitor::Last,
                 samples,
             }

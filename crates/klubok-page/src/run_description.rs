@@ -13,8 +13,9 @@ use klubok::{
     plan::Picture,
     rows::Field,
     train::{
-        evaluate::chance,
-        run_dir::{CONFIG, MODEL, RunDir, RunInfo, SPLIT},
+        evaluate::chance_accuracy,
+        run_dir::{CONFIG, MODEL, RunDir, SPLIT},
+        run_info::RunInfo,
         trainer::STEP_SAMPLE,
     },
 };
@@ -132,7 +133,7 @@ impl RunDescription {
             "val_samples": val_samples,
             // Validation samples of a measurement within an epoch.
             "step_samples": val_samples.min(STEP_SAMPLE as u64),
-            "chance": chance(&self.val_classes),
+            "chance": chance_accuracy(&self.val_classes),
             "loss_of_guessing": (self.classes.len() as f64).ln(),
         })
     }

@@ -9,8 +9,8 @@ use klubok::{
     bounded,
     config::ConfigBuilder,
     train::{
-        event::Stopped,
-        logs::{EVENTS, EventLine, Happened, METRICS},
+        event::{EventKind, EventLine, Stopped},
+        logs::{EVENTS, METRICS},
         run_dir::{CONFIG, RunDir},
     },
 };
@@ -93,7 +93,7 @@ fn read<'a>(
         text
     };
     let text = file(CONFIG, bounded::MAX_SETTINGS_BYTES).ok()?;
-    let config = ConfigBuilder::of_run(&text, CONFIG).ok()?.config;
+    let config = ConfigBuilder::parse_run(&text, CONFIG).ok()?.config;
     let mut settings = Map::new();
     for (section, keys) in toml::Table::try_from(&config).ok()? {
         for (key, value) in keys.as_table().into_iter().flatten() {
@@ -131,8 +131,8 @@ fn stopped(log: &Path) -> Option<Stopped> {
     file.take(TAIL_BYTES).read_to_end(&mut end).ok()?;
     let lines = end.split(|&byte| byte == b'\n').rev();
     let mut events = lines.filter_map(|line| serde_json::from_slice::<EventLine>(line).ok());
-    events.find_map(|line| match line.happened {
-        Happened::Stopped { reason, .. } => Some(reason),
+    events.find_map(|line| match line.kind {
+        EventKind::Stopped { reason, .. } => Some(reason),
         _ => None,
     })
 }

@@ -27,7 +27,7 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use hyper::body::Body as _;
-use klubok::train::control::Act;
+use klubok::train::act::Act;
 use klubok_text::{Lang, clean, of_page};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};

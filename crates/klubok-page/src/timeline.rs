@@ -10,10 +10,9 @@ use klubok::{
     diagnose::{Diagnosis, observer::DiagnosisObserver, setup::Setup},
     nn::calibration::Calibration,
     train::{
-        best::Best,
-        control::Act,
-        event::{Event, Metrics, Observer, Phase, Stopped},
-        logs::{EventLine, Happened},
+        act::Act,
+        best::BestEpoch,
+        event::{Event, EventKind, EventLine, Metrics, Observer, Phase, Stopped},
     },
 };
 use klubok_text::verdict::VerdictText;
@@ -151,7 +150,7 @@ impl Timeline {
 
     /// Returns the step of the run's model: of the best epoch, chosen as the training chooses it.
     pub(crate) fn best_step(&self, monitor: Monitor) -> Option<u64> {
-        let best = Best::of(&self.epochs, monitor, self.val_samples)?.epoch as f64;
+        let best = BestEpoch::of(&self.epochs, monitor, self.val_samples)?.epoch as f64;
         self.epochs.iter().find(|record| record.epoch == best).map(|record| record.step)
     }
 
@@ -182,12 +181,12 @@ impl Timeline {
 
     /// Appends records of `events.jsonl`.
     pub(crate) fn record_events(&mut self, records: Vec<EventLine>) {
-        let is_stop = |record: &EventLine| matches!(record.happened, Happened::Stopped { .. });
+        let is_stop = |record: &EventLine| matches!(record.kind, EventKind::Stopped { .. });
         let mut stops_left = records.iter().filter(|record| is_stop(record)).count();
         let mut is_outdated = false;
         for record in &records {
-            match &record.happened {
-                Happened::Stopped { reason, .. } => {
+            match &record.kind {
+                EventKind::Stopped { reason, .. } => {
                     self.status.stopped = Some(*reason);
                     let (stopped, step, epoch) = (*reason, record.step, record.epoch);
                     if stops_left <= MAX_STOPS {
@@ -196,8 +195,8 @@ impl Timeline {
                     stops_left -= 1;
                     is_outdated = true;
                 }
-                Happened::Start { .. } | Happened::Resume { .. } => self.status.stopped = None,
-                Happened::Verdict(verdict) => {
+                EventKind::Start { .. } | EventKind::Resume { .. } => self.status.stopped = None,
+                EventKind::Verdict(verdict) => {
                     self.diagnosis.add_data_verdicts([verdict.clone()]);
                     is_outdated = true;
                 }
@@ -288,11 +287,7 @@ impl Observer for Timeline {
                 self.update_diagnosis();
             }
             Event::Noticed { step, epoch, notice } => {
-                self.record_events(vec![EventLine {
-                    step,
-                    epoch,
-                    happened: notice.clone().into(),
-                }]);
+                self.record_events(vec![EventLine { step, epoch, kind: notice.clone().into() }]);
             }
             Event::Person { step, epoch, act } => {
                 self.set_mode(match act {
@@ -306,7 +301,7 @@ impl Observer for Timeline {
                 self.record_events(vec![EventLine {
                     step,
                     epoch,
-                    happened: Happened::Person { act },
+                    kind: EventKind::Person { act },
                 }]);
             }
             Event::Resting { step } => {
@@ -314,8 +309,8 @@ impl Observer for Timeline {
                 self.set_mode(Mode::Resting);
             }
             Event::Stopping { stopped, step, epoch } => {
-                let happened = Happened::Stopped { reason: stopped, cause: None };
-                self.record_events(vec![EventLine { step, epoch, happened }]);
+                let happened = EventKind::Stopped { reason: stopped, cause: None };
+                self.record_events(vec![EventLine { step, epoch, kind: happened }]);
             }
             Event::End { .. } => self.set_mode(Mode::Ended),
             Event::Checkpoint { .. } => {}

@@ -124,7 +124,7 @@ pub fn is_translated(sentence: &str) -> bool {
 mod tests {
     use std::path::Path;
 
-    use klubok::config::{DataKind, KEYS, Note, Preset, keys::DefaultValue};
+    use klubok::config::{DataKind, DefaultValue, KEYS, Note, Preset};
 
     use super::*;
     use crate::catalogue::in_russian;

@@ -1,35 +1,35 @@
-//! What a person does to a training under way, as it stands in the run's log.
+//! Acts of people on a running training, as recorded in the run's log.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// What a person does to a training.
+/// An act of a person on a training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    /// Rest before the next step.
+    /// Pause before the next step.
     Pause,
-    /// Go on.
+    /// Continue.
     GoOn,
-    /// Take one step, then rest.
+    /// Take one step, then pause.
     OneStep,
-    /// Go on to the end of the epoch, then rest.
+    /// Train to the end of the epoch, then pause.
     OneEpoch,
-    /// Let the learning rate be this in the next step, and follow its schedule from there.
+    /// Use this learning rate in the next step, and follow the schedule from there.
     LearningRate {
-        /// The rate, above 0; training takes it as an f32, which must be so, too.
+        /// The rate: positive and finite, as the f32 that training uses too.
         #[serde(deserialize_with = "usable_rate")]
         rate: f64,
     },
-    /// End the run here; the best weights are kept.
+    /// End the run here and keep the best weights.
     Stop,
-    /// Let there be so many epochs in all: a run that has ended goes on. Early stopping counts
-    /// anew.
+    /// Set the total number of epochs. A run that has ended continues, and early stopping counts
+    /// from there.
     Epochs {
-        /// How many.
+        /// Total number of epochs.
         #[serde(deserialize_with = "usable_epochs")]
         epochs: u64,
-        /// The learning rate of the next step, as in [`Act::LearningRate`]; without one its
-        /// schedule goes on, and after its end stays at its last rate.
+        /// The learning rate of the next step, as in [`Act::LearningRate`]. Without one the
+        /// schedule continues, and keeps its last rate after its end.
         #[serde(
             deserialize_with = "usable_rate_or_none",
             skip_serializing_if = "Option::is_none",
@@ -39,11 +39,11 @@ pub enum Act {
     },
 }
 
-/// The most epochs that a run can have, as in the settings.
-pub const MOST_EPOCHS: u64 = 1_000_000;
+/// Limit of the number of epochs, as in the settings.
+pub const MAX_EPOCHS: u64 = 1_000_000;
 
-/// Whether training can take this for a learning rate: above 0 and finite, in f32.
-pub fn is_rate(rate: f64) -> bool {
+/// Whether training can use this learning rate: positive and finite in f32.
+pub fn is_valid_rate(rate: f64) -> bool {
     let rate = rate as f32;
     rate > 0.0 && rate.is_finite()
 }
@@ -51,7 +51,7 @@ pub fn is_rate(rate: f64) -> bool {
 fn usable_rate<'de, D: Deserializer<'de>>(rate: D) -> Result<f64, D::Error> {
     let rate = f64::deserialize(rate)?;
     let wrong = || D::Error::custom(format!("a learning rate of {rate:e} cannot be used"));
-    is_rate(rate).then_some(rate).ok_or_else(wrong)
+    is_valid_rate(rate).then_some(rate).ok_or_else(wrong)
 }
 
 fn usable_rate_or_none<'de, D: Deserializer<'de>>(rate: D) -> Result<Option<f64>, D::Error> {
@@ -61,22 +61,22 @@ fn usable_rate_or_none<'de, D: Deserializer<'de>>(rate: D) -> Result<Option<f64>
 fn usable_epochs<'de, D: Deserializer<'de>>(epochs: D) -> Result<u64, D::Error> {
     let epochs = u64::deserialize(epochs)?;
     let wrong = || D::Error::custom(format!("there cannot be {epochs} epochs"));
-    (1..=MOST_EPOCHS).contains(&epochs).then_some(epochs).ok_or_else(wrong)
+    (1..=MAX_EPOCHS).contains(&epochs).then_some(epochs).ok_or_else(wrong)
 }
 
 impl Act {
-    /// Whether it changes what is computed, and not only when.
+    /// Whether the act changes the weights, and not only the time at which they are computed.
     pub fn changes_weights(self) -> bool {
         matches!(self, Act::LearningRate { .. } | Act::Stop | Act::Epochs { .. })
     }
 }
 
-/// What a person did, and when.
+/// An act and the step at which a person took it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// Updates done before.
+pub struct RecordedAct {
+    /// Updates before the act.
     pub step: u64,
-    /// What.
+    /// The act.
     #[serde(flatten)]
     pub act: Act,
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_that_training_cannot_hold_is_refused() {
+    fn refuses_a_learning_rate_that_f32_cannot_hold() {
         let read = |rate: &str| {
             let json = format!(r#"{{"act":"learning_rate","rate":{rate}}}"#);
             serde_json::from_str::<Act>(&json)
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_that_no_run_can_have_are_refused() {
+    fn refuses_a_number_of_epochs_out_of_range() {
         let read = |rest: &str| {
             serde_json::from_str::<Act>(&format!(r#"{{"act":"epochs","epochs":{rest}}}"#))
         };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn acts_are_flat_objects() {
+    fn acts_serialize_as_flat_objects() {
         let json = |act| serde_json::to_string(&act).unwrap();
         assert_eq!(json(Act::Epochs { epochs: 9, rate: None }), r#"{"act":"epochs","epochs":9}"#);
         assert_eq!(json(Act::OneStep), r#"{"act":"one_step"}"#);

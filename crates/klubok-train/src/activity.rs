@@ -1,49 +1,49 @@
-//! How active the units of a layer are: on a fixed sample, and whether units that are silent there
-//! are silent on the whole training part.
+//! Activity of the units of a layer on a fixed sample, and whether the units that are silent there
+//! are silent on the whole training set.
 
 use std::ops::Range;
 
 use klubok_nn::plan::Activation;
 
-/// How active the units of a hidden layer are.
+/// Activity of the units of a hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activity {
     /// Share of units x samples with an output above 0.
     pub active_fraction: f64,
-    /// Share of units with the same output for every sample of the fixed sample.
+    /// Share of units with the same output for every row of the fixed sample.
     pub silent_fraction: f64,
-    /// Share of units x samples with an output beyond 0.99 of its range; none where the range has
-    /// no end.
+    /// Share of units x samples with an output beyond 0.99 of its range; `None` where the range is
+    /// unbounded.
     pub saturated_fraction: Option<f64>,
 }
 
-/// Counts the activity of one layer block by block.
+/// Accumulates the activity of one layer block by block.
 #[derive(Debug, Clone)]
 pub struct ActivityCount {
     samples: usize,
     active: u64,
     saturated: u64,
-    /// What is not saturated.
-    middle: Option<Range<f32>>,
+    /// The range of unsaturated outputs.
+    unsaturated: Option<Range<f32>>,
     first: Vec<f32>,
-    /// Units that have given the same output so far.
+    /// Units with the same output for all samples so far.
     silent: Vec<usize>,
 }
 
 impl ActivityCount {
-    /// A count for a layer of so many units that end with `f`.
+    /// Starts a count for a layer of this many units with activation `f`.
     pub fn new(units: usize, f: Activation) -> Self {
         Self {
             samples: 0,
             active: 0,
             saturated: 0,
-            middle: middle(f),
+            unsaturated: unsaturated_range(f),
             first: vec![0.0; units],
             silent: (0..units).collect(),
         }
     }
 
-    /// Back to no sample.
+    /// Resets the count.
     pub fn clear(&mut self) {
         (self.samples, self.active, self.saturated) = (0, 0, 0);
         self.silent.clear();
@@ -58,16 +58,16 @@ impl ActivityCount {
         }
         self.samples += outputs.len() / units;
         self.active += outputs.iter().map(|&y| u64::from(y > 0.0)).sum::<u64>();
-        if let Some(middle) = &self.middle {
-            let inside = outputs.iter().map(|y| u64::from(middle.contains(y))).sum::<u64>();
+        if let Some(range) = &self.unsaturated {
+            let inside = outputs.iter().map(|y| u64::from(range.contains(y))).sum::<u64>();
             self.saturated += outputs.len() as u64 - inside;
         }
-        self.look_at(outputs);
+        self.retain_silent(outputs);
     }
 
-    /// Leaves out the units that speak on these outputs, `[samples, units]`; counts nothing else.
-    /// True when no silent unit is left.
-    pub fn look_at(&mut self, outputs: &[f32]) -> bool {
+    /// Removes from the silent units those with a different output here, `[samples, units]`, and
+    /// counts nothing else. Returns true when no silent unit is left.
+    pub fn retain_silent(&mut self, outputs: &[f32]) -> bool {
         let first = &self.first;
         for sample in outputs.chunks_exact(first.len()) {
             if self.silent.is_empty() {
@@ -78,24 +78,24 @@ impl ActivityCount {
         self.silent.is_empty()
     }
 
-    /// Share of the units that are silent on all that was added and looked at.
+    /// Returns the share of units that are silent on all outputs so far.
     pub fn silent_fraction(&self) -> f64 {
         self.silent.len() as f64 / self.first.len() as f64
     }
 
-    /// The shares; none without samples.
+    /// Returns the shares; `None` without samples.
     pub fn activity(&self) -> Option<Activity> {
         let outputs = (self.samples * self.first.len()) as f64;
         (self.samples > 0).then(|| Activity {
             active_fraction: self.active as f64 / outputs,
             silent_fraction: self.silent_fraction(),
-            saturated_fraction: self.middle.as_ref().map(|_| self.saturated as f64 / outputs),
+            saturated_fraction: self.unsaturated.as_ref().map(|_| self.saturated as f64 / outputs),
         })
     }
 }
 
-/// 99 % of the range of an activation that has two ends, about its middle.
-fn middle(f: Activation) -> Option<Range<f32>> {
+/// Returns the central 99 % of the range of a bounded activation.
+fn unsaturated_range(f: Activation) -> Option<Range<f32>> {
     match f {
         Activation::Tanh => Some(-0.99..0.99),
         Activation::Sigmoid => Some(0.005..0.995),
@@ -117,7 +117,7 @@ mod tests {
     fn activity_by_hand() {
         let mut count = ActivityCount::new(4, Activation::Relu);
         assert_eq!(count.activity(), None);
-        // Silent, always 2, sometimes active, always active.
+        // Units: silent, always 2, sometimes active, always active.
         count.add(&[0.0, 2.0, 0.0, 1.0]);
         count.add(&[0.0, 2.0, 3.0, 2.0, 0.0, 2.0, 0.0, 3.0]);
         let expected = Activity {
@@ -133,18 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_is_silent_until_it_speaks_on_any_further_sample() {
+    fn a_unit_with_a_different_output_on_any_further_sample_is_not_silent() {
         let mut count = ActivityCount::new(3, Activation::Relu);
         count.add(&[0.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
-        assert!(!count.look_at(&[0.0, 1.0, 0.5]));
+        assert!(!count.retain_silent(&[0.0, 1.0, 0.5]));
         assert_eq!(count.silent_fraction(), 2.0 / 3.0);
-        assert!(count.look_at(&[0.0, 1.0, 0.0, 0.1, 0.9, 0.0]));
-        // What was only looked at is not counted.
+        assert!(count.retain_silent(&[0.0, 1.0, 0.0, 0.1, 0.9, 0.0]));
+        // `retain_silent` does not count samples.
         assert_eq!(count.activity().unwrap().active_fraction, 2.0 / 6.0);
     }
 
     #[test]
-    fn outputs_at_the_ends_of_their_range_are_saturated() {
+    fn outputs_near_the_ends_of_their_range_are_saturated() {
         let share = |f, outputs: &[f32]| {
             let mut count = ActivityCount::new(1, f);
             count.add(outputs);

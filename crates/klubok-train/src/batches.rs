@@ -1,10 +1,10 @@
-//! Mini-batches: the rows of an epoch in an order of its own.
+//! Mini-batches: every epoch shuffles the rows anew.
 //!
-//! The order of epoch `e` depends on the seed and on `e` alone, so a resumed run goes on in it.
+//! The order of epoch `e` depends only on the seed and on `e`, so a resumed run continues in it.
 
 use klubok_nn::rng::{Purpose, Stream};
 
-/// The batches of one epoch at a time.
+/// The mini-batches of one epoch at a time.
 #[derive(Debug, Clone)]
 pub struct Batches {
     rows: Vec<u32>,
@@ -15,8 +15,9 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `batch_size` of these rows; the last one may be smaller. With `join_single` a
-    /// last batch of one joins the one before: a single sample has no variance to normalise by.
+    /// Splits these rows into batches of `batch_size`; the last one may be smaller. With
+    /// `join_single`, a last batch of one row joins the batch before: batch normalisation needs a
+    /// variance.
     pub fn new(rows: &[u32], batch_size: usize, seed: u64, join_single: bool) -> Self {
         let batch_size = batch_size.clamp(1, rows.len().max(1));
         let joined = join_single && batch_size > 1 && rows.len() % batch_size == 1;
@@ -24,28 +25,28 @@ impl Batches {
         Self { rows: rows.to_vec(), order: rows.to_vec(), batch_size, count, seed }
     }
 
-    /// Batches in an epoch.
+    /// Returns the number of batches in an epoch.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// True when there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Rows of the largest batch.
+    /// Returns the number of rows in the largest batch.
     pub fn max_batch(&self) -> usize {
         (0..self.count).rev().take(2).map(|i| self.range(i).len()).max().unwrap_or(0)
     }
 
-    /// Puts the rows into the order of an epoch, counted from 0.
+    /// Shuffles the rows into the order of an epoch, counted from 0.
     pub fn start_epoch(&mut self, epoch: u64) {
         self.order.copy_from_slice(&self.rows);
         Stream::new(self.seed, Purpose::Shuffle, 0, epoch).shuffle(&mut self.order);
     }
 
-    /// Rows of batch `i` of the epoch that was started last.
+    /// Returns the rows of batch `i` of the current epoch.
     ///
     /// # Panics
     /// When there is no such batch.
@@ -59,7 +60,7 @@ impl Batches {
     }
 }
 
-/// The `count` first of these rows in a random order of its own, sorted: a fixed sample.
+/// Draws a fixed random sample of `count` of these rows, sorted.
 pub fn sample(rows: &[u32], count: usize, seed: u64) -> Vec<u32> {
     let mut sample = rows.to_vec();
     Stream::new(seed, Purpose::Shuffle, 1, 0).shuffle(&mut sample);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_batch_of_one_joins_the_one_before_when_asked() {
+    fn join_single_merges_a_last_batch_of_one_row() {
         assert_eq!(sizes(9, 4, true), [4, 5]);
         assert_eq!(sizes(10, 4, true), [4, 4, 2]);
         assert_eq!(sizes(5, 4, true), [5]);
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn every_epoch_has_all_rows_in_an_order_that_can_be_made_again() {
+    fn every_epoch_has_all_rows_in_a_reproducible_order() {
         let rows: Vec<u32> = (0..100).map(|i| 3 * i).collect();
         let mut batches = Batches::new(&rows, 7, 5, false);
         let mut epoch = |e| {
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_is_fixed_and_drawn_from_all_rows() {
+    fn a_sample_is_reproducible_and_drawn_from_all_rows() {
         let rows: Vec<u32> = (0..1000).collect();
         let a = sample(&rows, 100, 1);
         assert_eq!(a, sample(&rows, 100, 1));

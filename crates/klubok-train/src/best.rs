@@ -1,32 +1,35 @@
-//! Which epoch is the best, whose weights the model gets.
+//! Picks the best epoch, whose weights the model gets.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{config::Monitor, event::Metrics};
 
-/// `Monitor::Auto` goes by the mean over so many epochs, as one epoch alone is lucky too often, and
-/// with fewer wrong answers than this by how many there are. Data chose both: `docs/best-epoch.md`.
-const EPOCHS: usize = 3;
+/// Window of `Monitor::Auto`: the mean over this many epochs, as a single epoch is lucky too often.
+/// The number comes from data: `docs/best-epoch.md`.
+const WINDOW: usize = 3;
+/// With fewer errors than this on the validation set, `Monitor::Auto` compares the number of
+/// errors. The number comes from data: `docs/best-epoch.md`.
 const FEW_ERRORS: u64 = 3;
-/// A loss so many times as high is no better one, whatever a temperature makes of it: with a high
-/// enough one a network that exploded is guessing, and may guess a hair better than at its start.
-const FAR_ABOVE: f64 = 10.0;
+/// An epoch whose loss is this many times higher is not better, whatever its calibrated loss: at a
+/// high enough temperature an exploded network is at chance level, which can beat its start by a
+/// hair.
+const MAX_LOSS_RATIO: f64 = 10.0;
 
-/// Losses of the last three epochs after the best temperature.
+/// Calibrated losses of the last three epochs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Recent(Vec<f64>);
+pub struct RecentLosses(Vec<f64>);
 
-impl Recent {
-    /// The mean with one more epoch; none without a loss.
+impl RecentLosses {
+    /// Adds an epoch and returns the new mean; `None` without a loss.
     pub fn mean_with(&mut self, loss: Option<f64>) -> Option<f64> {
         self.0.push(loss?);
-        let before = self.0.len().saturating_sub(EPOCHS);
+        let before = self.0.len().saturating_sub(WINDOW);
         self.0.drain(..before);
         Some(self.0.iter().sum::<f64>() / self.0.len() as f64)
     }
 
-    /// True before the first of them.
+    /// Whether there is no loss yet.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -35,31 +38,31 @@ impl Recent {
 /// The best epoch and its figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Best {
+pub struct BestEpoch {
     /// The epoch; 0 is before any update.
     pub epoch: u64,
-    /// Loss on the fixed sample of the training part, in evaluation mode.
+    /// Loss on the fixed training sample, in evaluation mode.
     pub train_loss: Option<f64>,
-    /// Share of right answers on it.
+    /// Accuracy on the fixed training sample.
     pub train_accuracy: Option<f64>,
-    /// Loss on the validation part.
+    /// Validation loss.
     pub val_loss: Option<f64>,
-    /// The same after the best temperature; none in checkpoints from before it.
+    /// Validation loss after temperature scaling; `None` in older checkpoints.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_loss_calibrated: Option<f64>,
-    /// Its mean over the last epochs.
+    /// Mean calibrated validation loss of the last epochs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_loss_calibrated: Option<f64>,
-    /// That temperature.
+    /// The fitted temperature.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub temperature: Option<f64>,
-    /// Share of right answers on it.
+    /// Validation accuracy.
     pub val_accuracy: Option<f64>,
 }
 
-impl Best {
-    /// The figures of an epoch, which follows on `recent` ones and is added to them.
-    pub fn new(epoch: u64, metrics: &Metrics, recent: &mut Recent) -> Self {
+impl BestEpoch {
+    /// Takes the figures of an epoch from its metrics, and adds its loss to `recent`.
+    pub fn new(epoch: u64, metrics: &Metrics, recent: &mut RecentLosses) -> Self {
         Self {
             epoch,
             train_loss: metrics.train_eval_loss,
@@ -72,40 +75,40 @@ impl Best {
         }
     }
 
-    /// The best of these epochs, in order; none of none.
+    /// Picks the best of these epochs, which are in order; `None` without any.
     pub fn of(epochs: &[Metrics], monitor: Monitor, val_samples: u64) -> Option<Self> {
-        let mut recent = Recent::default();
+        let mut recent = RecentLosses::default();
         let all = epochs.iter().map(|line| Self::new(line.epoch as u64, line, &mut recent));
         all.reduce(|best, now| if now.beats(&best, monitor, val_samples) { now } else { best })
     }
 
-    /// True when this epoch is better than an earlier one, by a validation part of so many samples.
-    /// Without one the fixed sample of the training part decides.
-    pub fn beats(&self, earlier: &Best, monitor: Monitor, val_samples: u64) -> bool {
-        let accuracy = |best: &Best| best.val_accuracy.or(best.train_accuracy);
-        let errors = |best: &Best| {
+    /// Whether this epoch is better than an earlier one, by a validation set of `val_samples`.
+    /// Without a validation set the fixed training sample decides.
+    pub fn beats(&self, earlier: &BestEpoch, monitor: Monitor, val_samples: u64) -> bool {
+        let accuracy = |best: &BestEpoch| best.val_accuracy.or(best.train_accuracy);
+        let errors = |best: &BestEpoch| {
             let share = best.val_accuracy.filter(|_| val_samples > 0);
             share.map(|share| ((1.0 - share) * val_samples as f64).round() as u64)
         };
-        let is_more_right = accuracy(self) > accuracy(earlier);
+        let is_more_accurate = accuracy(self) > accuracy(earlier);
         let has_lower_loss = self.loss() < earlier.loss();
-        let is_far_above =
-            self.loss().zip(earlier.loss()).is_some_and(|(now, then)| now > FAR_ABOVE * then);
+        let exploded =
+            self.loss().zip(earlier.loss()).is_some_and(|(now, then)| now > MAX_LOSS_RATIO * then);
         match monitor {
             Monitor::Auto if errors(self).min(errors(earlier)).is_some_and(|n| n < FEW_ERRORS) => {
-                is_more_right || (accuracy(self) == accuracy(earlier) && has_lower_loss)
+                is_more_accurate || (accuracy(self) == accuracy(earlier) && has_lower_loss)
             }
-            Monitor::Auto | Monitor::ValLossCalibrated if is_far_above => false,
+            Monitor::Auto | Monitor::ValLossCalibrated if exploded => false,
             Monitor::Auto | Monitor::ValLossCalibrated | Monitor::ValLoss => {
                 self.monitored_loss(monitor) < earlier.monitored_loss(monitor)
             }
-            Monitor::ValAccuracy => is_more_right,
+            Monitor::ValAccuracy => is_more_accurate,
             Monitor::Last => true,
         }
     }
 
-    /// The loss that the choice of an epoch, and a reduction of the learning rate on a plateau, go
-    /// by.
+    /// Returns the monitored loss, which picks the best epoch and reduces the learning rate on a
+    /// plateau.
     pub fn monitored_loss(&self, monitor: Monitor) -> Option<f64> {
         match monitor {
             Monitor::Auto => self.mean_loss_calibrated.or(self.calibrated_loss()),
@@ -114,7 +117,8 @@ impl Best {
         }
     }
 
-    /// Validation loss, or without a validation part that of the fixed sample of the training part.
+    /// Returns the validation loss or, without a validation set, the loss of the fixed training
+    /// sample.
     fn loss(&self) -> Option<f64> {
         self.val_loss.or(self.train_loss)
     }
@@ -128,11 +132,11 @@ impl Best {
 mod tests {
     use super::*;
 
-    fn best(val_loss: Option<f64>, val_accuracy: Option<f64>, train_loss: f64) -> Best {
+    fn best(val_loss: Option<f64>, val_accuracy: Option<f64>, train_loss: f64) -> BestEpoch {
         let train_loss = Some(train_loss);
         let (val_loss_calibrated, mean_loss_calibrated, temperature) = (None, None, None);
         let train_accuracy = Some(0.5);
-        Best {
+        BestEpoch {
             epoch: 0,
             train_loss,
             train_accuracy,
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_monitor_decides_and_ties_stay_with_the_earlier() {
+    fn the_monitor_decides_and_the_earlier_epoch_wins_ties() {
         let a = best(Some(0.5), Some(0.8), 0.1);
         let b = best(Some(0.4), Some(0.8), 0.2);
         assert!(b.beats(&a, Monitor::ValLoss, 100) && !a.beats(&b, Monitor::ValLoss, 100));
@@ -156,51 +160,55 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_after_the_best_temperature_decides_unless_hardly_any_answer_is_wrong() {
-        let with = |calibrated, loss, accuracy| Best {
+    fn the_calibrated_loss_decides_unless_hardly_any_prediction_is_wrong() {
+        let with = |calibrated, loss, accuracy| BestEpoch {
             val_loss_calibrated: Some(calibrated),
             ..best(Some(loss), Some(accuracy), 0.1)
         };
-        // Surer than it is right, and yet the better one.
-        let (sure, modest) = (with(0.4, 0.9, 0.85), with(0.5, 0.5, 0.85));
+        // The overconfident epoch is still the better one.
+        let (confident, modest) = (with(0.4, 0.9, 0.85), with(0.5, 0.5, 0.85));
         for monitor in [Monitor::Auto, Monitor::ValLossCalibrated] {
-            assert!(sure.beats(&modest, monitor, 100) && !modest.beats(&sure, monitor, 100));
+            assert!(confident.beats(&modest, monitor, 100));
+            assert!(!modest.beats(&confident, monitor, 100));
         }
-        assert!(modest.beats(&sure, Monitor::ValLoss, 100));
-        // Of 13 samples 2 are wrong: accuracy, then the loss as it is.
-        assert!(modest.beats(&sure, Monitor::Auto, 13) && !sure.beats(&modest, Monitor::Auto, 13));
+        assert!(modest.beats(&confident, Monitor::ValLoss, 100));
+        // 2 of 13 predictions are wrong: accuracy decides, then the uncalibrated loss.
+        assert!(modest.beats(&confident, Monitor::Auto, 13));
+        assert!(!confident.beats(&modest, Monitor::Auto, 13));
         assert!(with(0.9, 0.9, 0.93).beats(&modest, Monitor::Auto, 13));
     }
 
     #[test]
-    fn what_exploded_is_not_the_best() {
-        let with = |calibrated, loss| Best {
+    fn an_exploded_epoch_is_not_the_best() {
+        let with = |calibrated, loss| BestEpoch {
             val_loss_calibrated: Some(calibrated),
             ..best(Some(loss), Some(0.5), 1.0)
         };
-        let (start, exploded, sure) = (with(0.693, 0.693), with(0.692, 5560.0), with(0.68, 1.8));
+        let (start, exploded) = (with(0.693, 0.693), with(0.692, 5560.0));
+        let confident = with(0.68, 1.8);
         for monitor in [Monitor::Auto, Monitor::ValLossCalibrated] {
-            assert!(!exploded.beats(&start, monitor, 100) && sure.beats(&start, monitor, 100));
+            assert!(!exploded.beats(&start, monitor, 100) && confident.beats(&start, monitor, 100));
         }
     }
 
     #[test]
     fn one_lucky_epoch_is_not_the_best() {
-        let mut recent = Recent::default();
+        let mut recent = RecentLosses::default();
         let metrics = [0.9, 0.6, 0.3, 0.6, 0.5, 0.35].map(|loss| Metrics {
             val_loss_calibrated: Some(loss),
             val_accuracy: Some(0.5),
             ..Metrics::default()
         });
-        let epochs: Vec<Best> =
-            (0..).zip(&metrics).map(|(i, m)| Best::new(i, m, &mut recent)).collect();
+        let epochs: Vec<BestEpoch> =
+            (0..).zip(&metrics).map(|(i, m)| BestEpoch::new(i, m, &mut recent)).collect();
         let means = [0.9, 0.75, 0.6, 0.5, 1.4 / 3.0, 1.45 / 3.0];
         for (epoch, mean) in epochs.iter().zip(means) {
             assert!((epoch.mean_loss_calibrated.unwrap() - mean).abs() < 1e-12);
         }
         let best = |monitor| {
-            let better =
-                |best: Best, now: &Best| if now.beats(&best, monitor, 100) { *now } else { best };
+            let better = |best: BestEpoch, now: &BestEpoch| {
+                if now.beats(&best, monitor, 100) { *now } else { best }
+            };
             epochs.iter().fold(epochs[0], better).epoch
         };
         assert_eq!((best(Monitor::Auto), best(Monitor::ValLossCalibrated)), (4, 2));

@@ -1,13 +1,13 @@
-//! Checkpoints: `checkpoint/state.safetensors`, everything needed to go on, in one file.
+//! Checkpoints: `checkpoint/state.safetensors`, one file with everything needed to resume.
 //!
 //! Tensors: `params.NAME`, `moments.MOMENT.NAME`, `running.NAME`, `best.NAME` (parameters and
 //! running statistics of the best epoch), each in the precision of the backend that trained, so
-//! that going on is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind
+//! that resuming is exact; `epoch_ratios.LAYER` and `step_ratios.LAYER`, the update ratios behind
 //! the medians; `seal`, the hash of all the rest. One metadata key, `checkpoint`: a JSON string
 //! with the version, the settings, the progress and the marks of the logs.
 //!
-//! The file is not trusted: the seal finds what a disk or a hand changed, and what contradicts
-//! itself or the settings is refused though the seal be right.
+//! The file is not trusted. The seal detects damage and edits; content that contradicts itself or
+//! the settings is refused even with a valid seal.
 
 use std::{borrow::Cow, path::Path};
 
@@ -25,9 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result, RunError,
+    act::RecordedAct,
     config::{Config, KEYS, Kernel},
-    control::Recorded,
-    logs::Marks,
+    log::Marks,
     progress::Progress,
     run_info::RunInfo,
     trainer::Snapshot,
@@ -45,25 +45,25 @@ struct Metadata {
     logs: Marks,
 }
 
-/// What a result depends on beside the data: a run goes on with what it began with.
+/// Everything besides the data that determines the result: a resumed run must have the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     config: Config,
-    /// Where an earlier klubok wrote it.
+    /// Earlier versions of klubok wrote the kernel here.
     #[serde(default, skip_serializing)]
     kernel: Option<Kernel>,
-    /// What people did in the run that this one repeats.
-    replay: Vec<Recorded>,
+    /// Acts of people in the run that this one replays.
+    replay: Vec<RecordedAct>,
 }
 
 impl Settings {
-    /// Those of a run.
+    /// Collects the settings of a run.
     pub fn new(config: &Config, info: &RunInfo) -> Self {
         Self { config: config.clone(), kernel: None, replay: info.replay.clone() }
     }
 
-    /// In what they differ from those of a checkpoint, if a result depends on it: the first key,
+    /// Returns the first difference from a checkpoint's settings that changes the result: the key,
     /// its value at the checkpoint and its value now.
     fn change(&self, before: &Settings) -> Option<RunError> {
         let changed = |key: &str, before: String, now: String| {
@@ -71,7 +71,7 @@ impl Settings {
         };
         let acts = |settings: &Settings| format!("{} acts", settings.replay.len());
         KEYS.iter()
-            // Who computes a tile depends on them, what it computes does not.
+            // Their number decides which thread computes a tile, not the values of the tile.
             .filter(|key| key.path != "train.threads")
             .find_map(|key| changed(key.path, before.config.written(key), self.config.written(key)))
             .or_else(|| {
@@ -86,19 +86,19 @@ impl Settings {
     }
 }
 
-/// What a checkpoint holds, where it lies while a training is under way.
+/// The contents of a checkpoint, borrowed from a running training.
 pub struct Contents<'a> {
-    /// What the run is trained with.
+    /// Settings of the run.
     pub settings: &'a Settings,
     /// Position, running figures and trackers.
     pub progress: &'a Progress,
     /// Weights of the best epoch.
     pub best: &'a Weights,
-    /// The weights, moments and running statistics now, block by block.
+    /// Returns the current weights, moments and running statistics, block by block.
     pub state: &'a dyn Fn(StateTensor) -> Result<Cow<'a, Numbers>>,
 }
 
-/// Writes a checkpoint of a training of `plan`; the file is replaced whole or not at all.
+/// Writes a checkpoint of a training of `plan`, and replaces the file atomically.
 ///
 /// # Errors
 /// When the device fails, the file cannot be written, or the metadata is larger than 32 MiB.
@@ -131,11 +131,11 @@ pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> 
     Ok(stream_atomically(path, file)?)
 }
 
-/// What a checkpoint holds; `path` is for messages.
+/// Parses a checkpoint; `path` is for messages.
 ///
 /// # Errors
-/// When `bytes` are no checkpoint, a damaged one, one of another version, or of another network;
-/// [`RunError::Changed`] when it was made with other settings.
+/// When `bytes` are not a checkpoint, or one that is damaged, of another version or of another
+/// network; [`RunError::Changed`] when it has other settings.
 pub fn from_bytes(
     path: &Path,
     bytes: &[u8],
@@ -159,24 +159,24 @@ pub fn from_bytes(
         blocks.push(block);
     }
     let snapshot = snapshot(plan, progress, blocks);
-    match snapshot.progress.flaw(Some(plan.layers.len()), settings.config.train.epochs) {
-        Some(flaw) => Err(damaged(path, &flaw)),
+    match snapshot.progress.inconsistency(Some(plan.layers.len()), settings.config.train.epochs) {
+        Some(reason) => Err(damaged(path, &reason)),
         None => Ok((snapshot, logs)),
     }
 }
 
-/// How far a training has come, from the bytes of its checkpoint; `path` is for messages.
+/// Parses the progress of a training from its checkpoint; `path` is for messages.
 ///
 /// # Errors
-/// When `bytes` are no checkpoint, a damaged one, or one of another version; [`RunError::Changed`]
-/// when it was made with other settings.
+/// When `bytes` are not a checkpoint, or one that is damaged or of another version;
+/// [`RunError::Changed`] when it has other settings.
 pub fn progress(path: &Path, bytes: &[u8], settings: &Settings) -> Result<Progress> {
     let Metadata { settings: before, progress, .. } = metadata(path, bytes)?;
     if let Some(change) = settings.change(&before) {
         return Err(change);
     }
-    match progress.flaw(None, settings.config.train.epochs) {
-        Some(flaw) => Err(damaged(path, &flaw)),
+    match progress.inconsistency(None, settings.config.train.epochs) {
+        Some(reason) => Err(damaged(path, &reason)),
         None => Ok(progress),
     }
 }
@@ -187,7 +187,7 @@ fn metadata(path: &Path, bytes: &[u8]) -> Result<Metadata> {
         version: u32,
     }
     tensors::check_header(bytes).map_err(|e| damaged(path, &e))?;
-    // Checks the sizes of all tensors too: a file that was cut short is found here.
+    // Checks the sizes of all tensors too, which detects a truncated file.
     SafeTensors::deserialize(bytes).map_err(|e| damaged(path, &e))?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(path, &e))?;
     let json = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
@@ -217,11 +217,11 @@ enum Part {
     State(StateTensor),
     BestParam(usize),
     BestRunning(usize),
-    /// Update ratios of the epoch (0) or since the last chosen step (1), of a layer.
+    /// Update ratios of a layer, over the epoch (0) or since the last chosen step (1).
     Ratios(usize, usize),
 }
 
-/// Every block with its name and length; that of ratios is not fixed.
+/// Lists every block with its name and length; the length of ratios varies.
 fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
     let params = |prefix: &str, part: &dyn Fn(usize) -> Part| {
         let of = |(p, spec): (usize, &ParamSpec)| {
@@ -257,7 +257,7 @@ fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
     .concat()
 }
 
-/// A training from its blocks, in the order of [`layout`].
+/// Assembles a training from its blocks, in the order of [`layout`].
 fn snapshot(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Snapshot {
     let mut blocks = blocks.into_iter();
     let mut take = |count: usize| blocks.by_ref().take(count).collect::<Vec<_>>();

@@ -1,10 +1,10 @@
-//! What others may do to a training under way: ask it to rest, to go on, to take another learning
-//! rate, to stop, and look at the network between two steps.
+//! Control of a running training from other threads: pause, continue, stop, change the learning
+//! rate, and inspect the network between two steps.
 //!
-//! Any thread may ask through a [`Control`]. Before each step the training inspections at two numbers
-//! that need no lock; only when something was asked it takes one. What a person did is written to
-//! the run's `events.jsonl`, with its step, and synced, before it is done: a run that is killed
-//! does it again when it goes on, and another training can repeat it.
+//! Any thread may make requests through a [`Control`]. Before each step the training reads two
+//! atomics, and locks only when a request waits. An act is written to the run's `events.jsonl`,
+//! with its step, and synced before it takes effect: a killed run repeats it when it resumes, and
+//! another training can replay it.
 
 use std::{
     collections::VecDeque,
@@ -17,41 +17,40 @@ use std::{
 
 use klubok_nn::backend::Program;
 
-pub use crate::act::{Act, MOST_EPOCHS, Recorded, is_rate};
-use crate::progress::Progress;
+use crate::{act::Act, progress::Progress};
 
-/// A look at a training between two steps: at the weights, and how far it has come. It takes
+/// An inspection of a training between two steps: of its weights and its progress. It takes
 /// training time, so it should be short.
 pub type Inspection = Box<dyn FnOnce(&dyn Program, &Progress) + Send>;
 
-/// How others reach a training under way.
+/// A queue of requests to a running training.
 #[derive(Default)]
 pub struct Control {
-    /// Something other than a look was asked.
-    called: AtomicBool,
-    /// Looks that wait.
+    /// Whether an act or an interruption waits.
+    has_acts: AtomicBool,
+    /// Number of waiting inspections.
     inspections: AtomicUsize,
-    asked: Mutex<Asked>,
+    requests: Mutex<Requests>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct Asked {
+struct Requests {
     interrupted: bool,
     closed: bool,
-    /// Acts, each with who is told when it stands in the log.
+    /// Acts, each with a channel that confirms its line in the log.
     acts: VecDeque<(Act, mpsc::Sender<()>)>,
-    /// Looks, each with the step before which it is too early for it.
+    /// Inspections, each with its earliest step.
     inspections: VecDeque<(u64, Inspection)>,
 }
 
 impl Control {
-    /// Nothing was asked yet.
+    /// Starts without requests.
     pub const fn new() -> Self {
         Self {
-            called: AtomicBool::new(false),
+            has_acts: AtomicBool::new(false),
             inspections: AtomicUsize::new(0),
-            asked: Mutex::new(Asked {
+            requests: Mutex::new(Requests {
                 interrupted: false,
                 closed: false,
                 acts: VecDeque::new(),
@@ -61,102 +60,102 @@ impl Control {
         }
     }
 
-    /// Lets the step under way finish and leaves the run to be resumed. True when it was asked for
-    /// the first time.
+    /// Interrupts the training after the current step; the run can be resumed. Returns true for the
+    /// first request.
     pub fn interrupt(&self) -> bool {
-        let first = !std::mem::replace(&mut self.asked().interrupted, true);
-        self.call();
+        let first = !std::mem::replace(&mut self.requests().interrupted, true);
+        self.signal();
         first
     }
 
-    /// Asks for something. The answer comes when it stands in the run's log, so that no kill can
-    /// take it back, and never when the training has ended.
-    pub fn ask(&self, act: Act) -> mpsc::Receiver<()> {
-        let (written, answer) = mpsc::channel();
-        let mut asked = self.asked();
-        if !asked.closed {
-            asked.acts.push_back((act, written));
+    /// Queues an act. The channel confirms that the act is in the run's log, where no kill can undo
+    /// it. It closes without confirmation when the training has ended.
+    pub fn request(&self, act: Act) -> mpsc::Receiver<()> {
+        let (written, confirmation) = mpsc::channel();
+        let mut requests = self.requests();
+        if !requests.closed {
+            requests.acts.push_back((act, written));
         }
-        drop(asked);
-        self.call();
-        answer
+        drop(requests);
+        self.signal();
+        confirmation
     }
 
-    /// Asks for a look. When the training has ended it is dropped.
+    /// Queues an inspection, or drops it when the training has ended.
     pub fn inspect(&self, inspection: Inspection) {
         self.inspect_from(0, inspection);
     }
 
-    /// Asks for a look after so many updates at the earliest. A look may ask for another one.
+    /// Queues an inspection at this step or later. An inspection may queue another one.
     pub fn inspect_from(&self, step: u64, inspection: Inspection) {
-        let mut asked = self.asked();
-        if !asked.closed {
-            asked.inspections.push_back((step, inspection));
-            self.inspections.store(asked.inspections.len(), Ordering::Relaxed);
+        let mut requests = self.requests();
+        if !requests.closed {
+            requests.inspections.push_back((step, inspection));
+            self.inspections.store(requests.inspections.len(), Ordering::Relaxed);
             self.arrived.notify_all();
         }
     }
 
-    fn call(&self) {
-        self.called.store(true, Ordering::Relaxed);
+    fn signal(&self) {
+        self.has_acts.store(true, Ordering::Relaxed);
         self.arrived.notify_all();
     }
 
-    fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True when an act or an interruption waits.
-    pub(super) fn calls(&self) -> bool {
-        self.called.load(Ordering::Relaxed)
+    /// Whether an act or an interruption waits.
+    pub(super) fn has_acts(&self) -> bool {
+        self.has_acts.load(Ordering::Relaxed)
     }
 
-    /// True when somebody asks for more epochs, for which a run that has ended goes on.
+    /// Whether a request for more epochs waits; it restarts a run that has ended.
     pub(super) fn extends(&self) -> bool {
-        self.asked().acts.iter().any(|(act, _)| matches!(act, Act::Epochs { .. }))
+        self.requests().acts.iter().any(|(act, _)| matches!(act, Act::Epochs { .. }))
     }
 
-    /// True when a look waits.
+    /// Whether an inspection waits.
     pub(super) fn has_inspection(&self) -> bool {
         self.inspections.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn interrupted(&self) -> bool {
-        self.asked().interrupted
+        self.requests().interrupted
     }
 
-    /// The next act; after the last one nothing calls any more.
+    /// Takes the next act; after the last one, only an interruption keeps `has_acts` set.
     pub(super) fn next_act(&self) -> Option<(Act, mpsc::Sender<()>)> {
-        let mut asked = self.asked();
-        let act = asked.acts.pop_front();
-        self.called.store(asked.interrupted || !asked.acts.is_empty(), Ordering::Relaxed);
+        let mut requests = self.requests();
+        let act = requests.acts.pop_front();
+        self.has_acts.store(requests.interrupted || !requests.acts.is_empty(), Ordering::Relaxed);
         act
     }
 
-    /// The next look for which it is not too early at this step.
+    /// Takes the next inspection that is due at this step.
     pub(super) fn next_inspection(&self, step: u64) -> Option<Inspection> {
-        let mut asked = self.asked();
-        let due = asked.inspections.iter().position(|(from, _)| *from <= step)?;
-        let inspection = asked.inspections.remove(due);
-        self.inspections.store(asked.inspections.len(), Ordering::Relaxed);
+        let mut requests = self.requests();
+        let due = requests.inspections.iter().position(|(from, _)| *from <= step)?;
+        let inspection = requests.inspections.remove(due);
+        self.inspections.store(requests.inspections.len(), Ordering::Relaxed);
         inspection.map(|(_, inspection)| inspection)
     }
 
-    /// Sleeps until something is asked that can be done at this step.
+    /// Blocks until a request is due at this step.
     pub(super) fn wait(&self, step: u64) {
-        let nothing = |asked: &mut Asked| {
-            let inspection = asked.inspections.iter().any(|(from, _)| *from <= step);
-            !asked.interrupted && asked.acts.is_empty() && !inspection
+        let nothing = |requests: &mut Requests| {
+            let inspection = requests.inspections.iter().any(|(from, _)| *from <= step);
+            !requests.interrupted && requests.acts.is_empty() && !inspection
         };
-        drop(self.arrived.wait_while(self.asked(), nothing));
+        drop(self.arrived.wait_while(self.requests(), nothing));
     }
 
-    /// The training has ended: acts and inspections that wait are dropped, and so are those that come.
+    /// Drops all waiting and later acts and inspections, because the training has ended.
     pub(super) fn close(&self) {
-        let mut asked = self.asked();
-        asked.closed = true;
-        asked.inspections.clear();
-        asked.acts.clear();
+        let mut requests = self.requests();
+        requests.closed = true;
+        requests.inspections.clear();
+        requests.acts.clear();
         self.inspections.store(0, Ordering::Relaxed);
     }
 }
@@ -166,68 +165,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_is_done_once_and_in_order() {
+    fn acts_are_taken_once_and_in_order() {
         let control = Control::new();
-        assert!(!control.calls());
-        control.ask(Act::Pause);
-        control.ask(Act::OneStep);
-        assert!(control.calls());
+        assert!(!control.has_acts());
+        control.request(Act::Pause);
+        control.request(Act::OneStep);
+        assert!(control.has_acts());
         let next = || control.next_act().map(|(act, _)| act);
         assert_eq!(next(), Some(Act::Pause));
-        assert!(control.calls());
+        assert!(control.has_acts());
         assert_eq!(next(), Some(Act::OneStep));
-        assert!(!control.calls() && control.next_act().is_none());
+        assert!(!control.has_acts() && control.next_act().is_none());
     }
 
     #[test]
-    fn an_interruption_calls_until_it_is_heard() {
+    fn an_interruption_stays_set() {
         let control = Control::new();
         assert!(control.interrupt() && !control.interrupt());
-        assert!(control.next_act().is_none() && control.calls() && control.interrupted());
+        assert!(control.next_act().is_none() && control.has_acts() && control.interrupted());
     }
 
     #[test]
-    fn who_waits_is_woken_by_whatever_is_asked() {
-        for ask in [
-            (|control: &Control| drop(control.ask(Act::GoOn))) as fn(&Control),
+    fn any_request_wakes_a_waiting_training() {
+        for request in [
+            (|control: &Control| drop(control.request(Act::GoOn))) as fn(&Control),
             |control| control.inspect(Box::new(|_, _| {})),
             |control| assert!(control.interrupt()),
         ] {
             let control = Control::new();
             std::thread::scope(|scope| {
                 scope.spawn(|| control.wait(0));
-                ask(&control);
+                request(&control);
             });
         }
     }
 
     #[test]
-    fn a_look_waits_for_its_step() {
+    fn an_inspection_waits_for_its_step() {
         let control = Control::new();
         control.inspect_from(3, Box::new(|_, _| {}));
         control.inspect(Box::new(|_, _| {}));
         assert!(control.next_inspection(2).is_some() && control.next_inspection(2).is_none());
         assert!(control.has_inspection());
-        // Who rests before that step is woken by something else only.
-        control.ask(Act::GoOn);
+        // A training paused before that step wakes only for another request.
+        control.request(Act::GoOn);
         control.wait(2);
         assert!(control.next_inspection(3).is_some() && !control.has_inspection());
     }
 
     #[test]
-    fn who_asks_learns_whether_it_was_written() {
+    fn the_channel_confirms_a_written_act() {
         let control = Control::new();
-        let (one, other) = (control.ask(Act::Pause), control.ask(Act::Stop));
+        let (one, other) = (control.request(Act::Pause), control.request(Act::Stop));
         let (_, written) = control.next_act().unwrap();
         assert!(one.try_recv().is_err());
         written.send(()).unwrap();
         assert!(one.try_recv().is_ok());
         control.close();
-        assert!(other.recv().is_err() && control.ask(Act::Stop).recv().is_err());
+        assert!(other.recv().is_err() && control.request(Act::Stop).recv().is_err());
     }
 
     #[test]
-    fn nobody_looks_at_a_training_that_has_ended() {
+    fn a_training_that_has_ended_drops_inspections() {
         let control = Control::new();
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         for before in [true, false] {
@@ -241,7 +240,7 @@ mod tests {
             }
         }
         drop(sender);
-        // Whoever waits for an answer learns at once that none comes.
+        // The channel closes at once.
         assert!(receiver.recv().is_err() && !control.has_inspection());
     }
 }

@@ -1,7 +1,8 @@
-//! How far the weights of each layer are from where they began: `|W - W₀| / |W₀|`.
+//! Distance of each layer's weights from their initial values: `|W - W₀| / |W₀|`.
 //!
-//! The start is not kept in a checkpoint, as it follows from the settings. Of a small network it is
-//! kept in memory; of a large one, whose epochs are long, it is drawn again layer by layer.
+//! The settings determine the initial weights, so a checkpoint does not hold them. Those of a small
+//! network stay in memory; for a large one, whose epochs are long, they are drawn again layer by
+//! layer.
 
 use std::borrow::Cow;
 
@@ -14,26 +15,26 @@ use klubok_nn::{
 
 use crate::{error::Result, task::Task};
 
-/// Weights up to which the start is kept: 32 MB.
-const KEPT: usize = 8 << 20;
+/// Largest number of initial weights kept in memory: 32 MB.
+const MAX_KEPT_WEIGHTS: usize = 8 << 20;
 
-/// Measures the distance from a start.
+/// Measures the distance from the initial weights.
 #[derive(Debug)]
 pub struct Distance {
     network: Network,
     start: Start,
     seed: u64,
-    /// The weights of each layer, unless there are too many.
+    /// The initial weights of each layer, unless there are too many.
     kept: Vec<Vec<f32>>,
 }
 
 impl Distance {
-    /// From the start of this task, which was drawn with this seed.
+    /// Measures from the initial weights of this task, drawn with this seed.
     pub fn of(task: &Task, seed: u64) -> Self {
-        let (network, start) = (task.network.clone(), task.begin.clone());
+        let (network, start) = (task.network.clone(), task.init.clone());
         let mut kept = Vec::new();
-        if network.parameters() <= KEPT {
-            let params = task.plan.params.iter().zip(&task.start.params);
+        if network.parameters() <= MAX_KEPT_WEIGHTS {
+            let params = task.plan.params.iter().zip(&task.initial_state.params);
             let weights = params.filter(|(spec, _)| spec.kind == ParamKind::Weight);
             kept.extend(weights.map(|(_, weights)| weights.to_f32()));
         }
@@ -47,7 +48,7 @@ impl Distance {
         }
     }
 
-    /// The distance of the weight matrix of each layer; none where it began at zero.
+    /// Measures the distance of each layer's weight matrix; `None` where it started at zero.
     ///
     /// # Errors
     /// When the device fails.
@@ -63,7 +64,7 @@ impl Distance {
     }
 }
 
-/// `Σ (w - w₀)²` and `Σ w₀²`.
+/// Returns `Σ (w - w₀)²` and `Σ w₀²`.
 fn squares(start: &[f32], now: &Numbers) -> (f64, f64) {
     match now {
         Numbers::F32(now) => sums(start, now),
@@ -71,7 +72,7 @@ fn squares(start: &[f32], now: &Numbers) -> (f64, f64) {
     }
 }
 
-/// Sums in eight lanes, which the compiler turns into vectors; the order is fixed.
+/// Sums in eight lanes, in a fixed order that the compiler can vectorise.
 fn sums<T: Copy + Into<f64>>(start: &[f32], now: &[T]) -> (f64, f64) {
     let mut lanes = [(0.0, 0.0); 8];
     let add = |(moved_sq, start_sq): &mut (f64, f64), start: f32, now: T| {

@@ -1,4 +1,4 @@
-//! What can go wrong with a run.
+//! Errors of this crate.
 
 use klubok_data::DataError;
 use klubok_model::ModelError;
@@ -6,14 +6,14 @@ use klubok_nn::PlanError;
 
 use crate::config::ConfigError;
 
-/// Result of this crate.
+/// Result type of this crate.
 pub type Result<T, E = RunError> = std::result::Result<T, E>;
 
-/// A run that cannot start, go on or end.
+/// An error of a run: it cannot start, resume or end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The folder holds a run already.
+    /// The folder already holds a run.
     #[error(
         "`{path}` is a run already, and a run is never written over: resume it, or name another"
     )]
@@ -21,24 +21,24 @@ pub enum RunError {
         /// The folder.
         path: String,
     },
-    /// Something else is where the run should go.
+    /// Something other than a run is in the place of the new run.
     #[error("`{path}` exists and is not empty: a run needs a folder of its own")]
     Taken {
-        /// What is there.
+        /// The existing path.
         path: String,
     },
-    /// The folder is no run.
+    /// The folder is not a run.
     #[error("`{path}` is not a run: a run is a folder with `{missing}`")]
     NotARun {
         /// The folder.
         path: String,
-        /// The file that is not there.
+        /// The missing file.
         missing: &'static str,
     },
-    /// There is no run to be the latest.
+    /// The folder has no runs.
     #[error("there is no run in `{folder}`")]
     NoRuns {
-        /// Where runs were looked for.
+        /// The searched folder.
         folder: String,
     },
     /// The configuration of a run cannot be read.
@@ -46,7 +46,7 @@ pub enum RunError {
     Config {
         /// The file.
         path: String,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
     /// Another process trains this run.
@@ -60,10 +60,10 @@ pub enum RunError {
     Checkpoint {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
-    /// The settings are not those that the run was trained with so far.
+    /// The settings differ from those at the checkpoint.
     #[error("`{key}` is `{now}` in the settings of the run, at its checkpoint it was `{before}`")]
     Changed {
         /// The key.
@@ -73,33 +73,33 @@ pub enum RunError {
         /// Its value now.
         now: String,
     },
-    /// A line of a log is not as klubok wrote it.
+    /// A line of a log is damaged.
     #[error("line {line} of `{path}` is damaged: {reason}")]
     Line {
         /// The log.
         path: String,
         /// Number of the line, from 1.
         line: usize,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
-    /// A log is shorter than the checkpoint says.
+    /// A log is shorter than it was at the checkpoint.
     #[error("`{path}` has {got} bytes, the checkpoint was made when it had {expected}")]
     Log {
         /// The file.
         path: String,
-        /// Bytes it had at the checkpoint.
+        /// Its bytes at the checkpoint.
         expected: u64,
-        /// Bytes it has.
+        /// Its bytes now.
         got: u64,
     },
-    /// Something else stands in a log than at the checkpoint.
+    /// The content of a log differs from that at the checkpoint.
     #[error("`{path}` is not what it was at the checkpoint: somebody has written into it")]
     LogChanged {
         /// The file.
         path: String,
     },
-    /// A run has come further than its first checkpoint, and has none.
+    /// A run is past its first checkpoint, but the checkpoint is missing.
     #[error(
         "the run had come to epoch {epoch}, but its checkpoint `{path}` is gone: it cannot go on"
     )]
@@ -114,30 +114,30 @@ pub enum RunError {
         "the checkpoint has {expected} updates an epoch, this data gives {got}: it has changed"
     )]
     Epoch {
-        /// Updates an epoch when the checkpoint was made.
+        /// Updates per epoch at the checkpoint.
         expected: u64,
-        /// Updates an epoch now.
+        /// Updates per epoch now.
         got: u64,
     },
-    /// The data is not what the run was trained on so far.
+    /// The data differs from that at the checkpoint.
     #[error("the data is not what it was at the checkpoint: {difference}")]
     Data {
-        /// What is different.
+        /// The difference.
         difference: String,
     },
-    /// There is nothing to train on.
+    /// The training set is empty.
     #[error("the training part has no samples")]
     NoSamples,
     /// A setting is unknown, of the wrong type or out of its range.
     #[error(transparent)]
     Setting(#[from] ConfigError),
-    /// The data could not be read or is not what training needs.
+    /// The data could not be read or is unfit for training.
     #[error(transparent)]
     Dataset(#[from] DataError),
-    /// A model file is not one, is damaged, or was written by a later version.
+    /// A model file is invalid, damaged, or from a later version.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A network or state does not fit what was asked of the backend.
+    /// The backend refused a network or a state.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A file could not be read or written; the message names it.

@@ -1,5 +1,5 @@
-//! How good a network is on a set of rows, in evaluation mode: loss, accuracy, and how active its
-//! hidden units are. Goes through the rows in blocks, so memory does not grow with their number.
+//! Evaluates a network on a set of rows, in evaluation mode: loss, accuracy, and activity of the
+//! hidden units. Goes through the rows in blocks, so memory does not grow with their number.
 
 use klubok_nn::{
     backend::{DataId, Outputs, Program},
@@ -14,11 +14,10 @@ use crate::{
     error::Result,
 };
 
-/// Rows that are inferred together.
+/// Rows per forward pass.
 const BLOCK: usize = 512;
-/// Most logits that are kept to fit a temperature to: 64 MiB of them. Of more rows, every so many
-/// are.
-const KEPT: usize = 1 << 24;
+/// Limit of the logits kept to fit a temperature: 64 MiB. Beyond it, only every n-th row is kept.
+const MAX_KEPT_LOGITS: usize = 1 << 24;
 
 /// Infers `taps` of the rows block by block and hands each block to `each`.
 ///
@@ -39,16 +38,16 @@ pub fn visit(
     Ok(())
 }
 
-/// 97.5 % point of the normal distribution: both sides together leave 5 % out.
+/// 97.5 % quantile of the normal distribution: the two tails together hold 5 %.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a share of `samples` by Wilson (1927): honest also for few samples and near
-/// 0 or 1.
+/// Returns the 95 % confidence interval of a share of `samples` by Wilson (1927): valid also for
+/// few samples and near 0 or 1.
 pub fn wilson(share: f64, samples: usize) -> [f64; 2] {
     if samples == 0 {
         return [0.0, 1.0];
     }
-    // A sum that is rounded may be a little more than 1.
+    // A rounded sum may be a little above 1.
     let (share, n) = (share.clamp(0.0, 1.0), samples as f64);
     let scale = 1.0 + Z * Z / n;
     let middle = (share + Z * Z / (2.0 * n)) / scale;
@@ -56,71 +55,70 @@ pub fn wilson(share: f64, samples: usize) -> [f64; 2] {
     [(middle - half).max(0.0).min(share), (middle + half).min(1.0).max(share)]
 }
 
-/// The share of the most frequent class: what always guessing that class would reach.
-pub fn chance(class_counts: &[u64]) -> f64 {
+/// Returns the chance accuracy: the share of the most frequent class.
+pub fn chance_accuracy(class_counts: &[u64]) -> f64 {
     let samples: u64 = class_counts.iter().sum();
     class_counts.iter().max().copied().unwrap_or(0) as f64 / samples.max(1) as f64
 }
 
-/// Loss and accuracy over samples, each weighing the same.
+/// Loss and accuracy over samples of equal weight.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Scores {
     /// Number of samples.
     pub samples: u64,
-    /// Samples whose largest logit is their class's.
+    /// Number of samples whose class has the largest logit.
     pub correct: u64,
     /// Sum of the cross-entropy.
     pub loss_sum: f64,
 }
 
 impl Scores {
-    /// Adds one sample by its logits `z` and returns the class of the largest, the first one on
-    /// ties.
+    /// Adds one sample with logits `z` and returns the predicted class, the first one on ties.
     ///
     /// # Errors
-    /// When the target is not one of the logits; `row` is for the message.
+    /// When the target has no logit; `row` is for the message.
     pub fn add(&mut self, row: u32, z: &[f64], target: u32) -> Result<usize> {
-        let Some(of_target) = z.get(target as usize) else {
+        let Some(target_logit) = z.get(target as usize) else {
             let last = z.len().saturating_sub(1);
             return Err(PlanError::Label { row, label: target, last }.into());
         };
         let class = loss::predicted_class(z);
         self.samples += 1;
         self.correct += u64::from(class == target as usize);
-        self.loss_sum += loss::log_sum_exp(z) - of_target;
+        self.loss_sum += loss::log_sum_exp(z) - target_logit;
         Ok(class)
     }
 
-    /// Mean loss; none without samples.
+    /// Returns the mean loss; `None` without samples.
     pub fn loss(&self) -> Option<f64> {
         (self.samples > 0).then(|| self.loss_sum / self.samples as f64)
     }
 
-    /// Share of right answers; none without samples.
+    /// Returns the accuracy; `None` without samples.
     pub fn accuracy(&self) -> Option<f64> {
         (self.samples > 0).then(|| self.correct as f64 / self.samples as f64)
     }
 }
 
-/// What is known of a part that training does not see.
+/// Evaluation on the validation set.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Validated {
-    /// Loss and accuracy, as the network has them.
+pub struct ValidationEvaluation {
+    /// Uncalibrated loss and accuracy.
     pub scores: Scores,
-    /// The temperature that fits these samples best; none without samples.
-    pub calibrated: Option<Calibrated>,
+    /// The loss after temperature scaling; `None` without samples.
+    pub calibrated: Option<CalibratedLoss>,
 }
 
-/// A temperature, and how good confidences are with it.
+/// The loss after temperature scaling.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Calibrated {
-    /// From logits to confidences.
+pub struct CalibratedLoss {
+    /// The fitted temperature.
     pub calibration: Calibration,
-    /// Mean cross-entropy of these confidences.
+    /// Mean cross-entropy of the calibrated confidences.
     pub loss: f64,
 }
 
-/// How much the answers differ from sample to sample.
+/// Accumulates how much predictions differ from sample to sample.
 #[derive(Debug, Clone, Default)]
 struct Spread {
     samples: u64,
@@ -135,7 +133,7 @@ impl Spread {
         self.sums.resize(classes, 0.0);
     }
 
-    /// Adds one sample by its logits.
+    /// Adds one sample with logits `z`.
     fn add(&mut self, z: &[f64]) {
         let total = loss::log_sum_exp(z);
         self.samples += 1;
@@ -146,8 +144,8 @@ impl Spread {
         }
     }
 
-    /// `√(Σ var p)`, the variance of each class's probability over the samples: 0 when all get the
-    /// same answer.
+    /// Returns `√(Σ var p)`, with the variance of each class's probability over the samples: 0 when
+    /// all samples get the same prediction.
     fn value(&self) -> Option<f64> {
         let n = self.samples as f64;
         let means: f64 = self.sums.iter().map(|sum| (sum / n).powi(2)).sum();
@@ -155,44 +153,44 @@ impl Spread {
     }
 }
 
-/// What is known of the fixed sample of the training part.
+/// Evaluation on the fixed training sample.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sampled {
+pub struct SampleEvaluation {
     /// Loss and accuracy.
     pub scores: Scores,
-    /// `√(Σ var p)` over the samples, summed over the classes; none without samples.
+    /// `√(Σ var p)`: variance over the samples, summed over the classes; `None` without samples.
     pub prediction_spread: Option<f64>,
     /// Activity of each layer that has an activation.
     pub activity: Vec<Option<Activity>>,
 }
 
-/// Judges a network on rows of one set of data; everything it needs is allocated once.
+/// Evaluates a network on rows of one data set; allocates its buffers once.
 #[derive(Debug)]
 pub struct Evaluator {
     data: DataId,
     /// The logits, then the outputs of the hidden layers' activations.
     taps: Vec<Value>,
-    /// One a tap after the first: the layer it belongs to, and its count.
+    /// One per tap after the first: its layer and its count.
     counts: Vec<(usize, ActivityCount)>,
     layers: usize,
     spread: Spread,
     outputs: Outputs,
     logits: Vec<f64>,
-    /// Logits and classes of the rows that a temperature is fitted to.
+    /// Logits and classes of the rows that fit the temperature.
     kept: (Vec<f32>, Vec<u32>),
 }
 
-/// What is measured of rows beside loss and accuracy.
+/// What to measure in addition to loss and accuracy.
 #[derive(Clone, Copy, PartialEq)]
-enum Besides {
+enum Extra {
     Nothing,
     Spread,
-    /// Of every so manyth row.
+    /// Keeps the logits of every n-th row.
     Logits(usize),
 }
 
 impl Evaluator {
-    /// An evaluator of networks with this plan.
+    /// Prepares an evaluator of networks with this plan.
     pub fn new(plan: &Plan, data: DataId) -> Self {
         let mut taps = vec![plan.output];
         let mut counts = Vec::new();
@@ -213,10 +211,10 @@ impl Evaluator {
         Self { data, taps, counts, layers, spread, outputs, logits, kept }
     }
 
-    /// Loss and accuracy on these rows; `targets` has the class of every row of the data.
+    /// Measures loss and accuracy on these rows; `targets` has the class of every row of the data.
     ///
     /// # Errors
-    /// When the device fails, or a class is not one of the network's.
+    /// When the device fails, or the network has no such class.
     pub fn scores(
         &mut self,
         program: &mut dyn Program,
@@ -224,58 +222,60 @@ impl Evaluator {
         targets: &[u32],
     ) -> Result<Scores> {
         let taps = self.taps[..1].to_vec();
-        self.run(program, rows, targets, &taps, Besides::Nothing)
+        self.run(program, rows, targets, &taps, Extra::Nothing)
     }
 
-    /// The same, and the best temperature.
+    /// Measures loss and accuracy, and fits the temperature.
     ///
     /// # Errors
     /// As [`Evaluator::scores`].
-    pub fn validated(
+    pub fn validate(
         &mut self,
         program: &mut dyn Program,
         rows: &[u32],
         targets: &[u32],
-    ) -> Result<Validated> {
+    ) -> Result<ValidationEvaluation> {
         let (taps, outputs) = (self.taps[..1].to_vec(), self.logits.len());
-        let each = rows.len().div_ceil((KEPT / outputs.max(1)).max(1)).max(1);
+        let each = rows.len().div_ceil((MAX_KEPT_LOGITS / outputs.max(1)).max(1)).max(1);
         self.kept.0.clear();
         self.kept.1.clear();
-        let scores = self.run(program, rows, targets, &taps, Besides::Logits(each))?;
+        let scores = self.run(program, rows, targets, &taps, Extra::Logits(each))?;
         let (logits, classes) = &self.kept;
         let calibration = Calibration::fit(logits, outputs, classes);
         let loss = calibration.loss(logits, outputs, classes);
-        Ok(Validated { scores, calibrated: loss.map(|loss| Calibrated { calibration, loss }) })
+        Ok(ValidationEvaluation {
+            scores,
+            calibrated: loss.map(|loss| CalibratedLoss { calibration, loss }),
+        })
     }
 
-    /// What is known of the fixed sample of the training part.
+    /// Evaluates the fixed training sample.
     ///
     /// # Errors
     /// As [`Evaluator::scores`].
-    pub fn sampled(
+    pub fn evaluate_sample(
         &mut self,
         program: &mut dyn Program,
         rows: &[u32],
         targets: &[u32],
-    ) -> Result<Sampled> {
+    ) -> Result<SampleEvaluation> {
         self.counts.iter_mut().for_each(|(_, count)| count.clear());
         self.spread.clear(self.logits.len());
         let taps = self.taps.clone();
-        let scores = self.run(program, rows, targets, &taps, Besides::Spread)?;
+        let scores = self.run(program, rows, targets, &taps, Extra::Spread)?;
         let mut activity = vec![None; self.layers];
         for (layer, count) in &self.counts {
             activity[*layer] = count.activity();
         }
-        Ok(Sampled { scores, prediction_spread: self.spread.value(), activity })
+        Ok(SampleEvaluation { scores, prediction_spread: self.spread.value(), activity })
     }
 
-    /// Share of units of each hidden layer that are silent on the sample that
-    /// [`Evaluator::sampled`] saw last and on these rows, too. Ends with the block in which the
-    /// last unit speaks.
+    /// Measures the share of each hidden layer's units that are silent both on the last sample of
+    /// [`Evaluator::evaluate_sample`] and on these rows. Stops early when no silent unit is left.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn silent_on(
+    pub fn silent_fractions(
         &mut self,
         program: &mut dyn Program,
         rows: &[u32],
@@ -290,7 +290,9 @@ impl Evaluator {
             let of_open: Vec<Value> = open.iter().map(|&i| taps[i + 1]).collect();
             program.infer(*data, block, &of_open, outputs)?;
             let mut values = outputs.values.iter();
-            open.retain(|&i| values.next().is_some_and(|values| !counts[i].1.look_at(values)));
+            open.retain(|&i| {
+                values.next().is_some_and(|values| !counts[i].1.retain_silent(values))
+            });
         }
         let mut silent = vec![None; *layers];
         for (layer, count) in counts {
@@ -305,25 +307,25 @@ impl Evaluator {
         rows: &[u32],
         targets: &[u32],
         taps: &[Value],
-        besides: Besides,
+        extra: Extra,
     ) -> Result<Scores> {
         let Self { data, counts, spread, outputs, logits, kept, .. } = self;
-        let (mut scores, mut seen) = (Scores::default(), 0);
+        let (mut scores, mut visited) = (Scores::default(), 0);
         visit(program, *data, rows, taps, outputs, |rows, outputs| {
             let samples = outputs.values[0].chunks_exact(logits.len());
             for (&row, z) in rows.iter().zip(samples) {
                 logits.iter_mut().zip(z).for_each(|(to, &z)| *to = f64::from(z));
                 let class = targets[row as usize];
                 scores.add(row, logits, class)?;
-                match besides {
-                    Besides::Spread => spread.add(logits),
-                    Besides::Logits(each) if seen % each == 0 => {
+                match extra {
+                    Extra::Spread => spread.add(logits),
+                    Extra::Logits(each) if visited % each == 0 => {
                         kept.0.extend_from_slice(z);
                         kept.1.push(class);
                     }
                     _ => {}
                 }
-                seen += 1;
+                visited += 1;
             }
             for ((_, count), values) in counts.iter_mut().zip(&outputs.values[1..]) {
                 count.add(values);
@@ -340,7 +342,7 @@ mod tests {
     use crate::RunError;
 
     #[test]
-    fn an_interval_is_one_whatever_is_asked() {
+    fn the_interval_is_valid_for_any_share() {
         assert_eq!(wilson(1.000_000_1, 100), wilson(1.0, 100));
         assert_eq!(wilson(-3.0, 100), wilson(0.0, 100));
         assert_eq!(wilson(f64::NAN, 100), [0.0, 1.0], "nothing is known");
@@ -374,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_is_0_for_one_answer_and_largest_for_certain_ones() {
+    fn the_spread_is_0_for_equal_predictions_and_largest_for_certain_ones() {
         let spread = |samples: &[[f64; 2]]| {
             let mut spread = Spread::default();
             spread.clear(2);
@@ -383,8 +385,7 @@ mod tests {
         };
         assert_eq!(spread(&[]), None);
         assert!(spread(&[[0.3, -2.0]; 5]).unwrap() < 1e-7);
-        // Certain of one class for half of the samples, of the other for the rest: variance 1/4
-        // each.
+        // Half of the samples are certainly of one class, half of the other: variance 1/4 each.
         let certain = spread(&[[900.0, 0.0], [0.0, 900.0]]).unwrap();
         assert!((certain - 0.5f64.sqrt()).abs() < 1e-12, "{certain}");
     }

@@ -1,5 +1,5 @@
-//! What training tells its observers: a closed list of events. Observers only read, and may answer
-//! with what they noticed.
+//! The events that training sends to its observers: a closed list. Observers only read, and may
+//! return notices.
 
 use std::collections::BTreeMap;
 
@@ -7,67 +7,65 @@ use klubok_nn::backend::DeviceInfo;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
-    act::{Act, Recorded},
+    act::{Act, RecordedAct},
     config::Change,
 };
 
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not
 /// apply is absent.
 ///
-/// Norms of gradients and updates are of the steps that were observed: one of up to 16, chosen by
-/// its number. What a chosen step measures in evaluation mode is of at most 2,048 samples of each
-/// part, unless an epoch ends with it.
+/// Norms of gradients and updates come from the observed steps: at least one in 16, chosen by its
+/// number. A chosen step evaluates at most 2,048 samples of each set, unless it ends an epoch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Epochs done; in `steps.jsonl` with its fraction.
+    /// Epochs done; a fraction in `steps.jsonl`.
     pub epoch: f64,
     /// Updates done.
     pub step: u64,
     /// Mean loss in training mode since the last line of this kind, penalties included.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_loss: Option<f64>,
-    /// Loss in evaluation mode on a fixed sample of the training part as large as the validation
-    /// part.
+    /// Loss in evaluation mode on a fixed training sample as large as the validation set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_eval_loss: Option<f64>,
-    /// Loss in evaluation mode on the validation part: no penalties, smoothing or class weights.
+    /// Validation loss in evaluation mode, without penalties, label smoothing or class weights.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_loss: Option<f64>,
-    /// The same after the best single temperature: how well the network tells classes apart,
-    /// however sure it is of it ([`klubok_nn::calibration`]).
+    /// Validation loss after temperature scaling ([`klubok_nn::calibration`]): how well the network
+    /// separates the classes, regardless of its confidence.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_loss_calibrated: Option<f64>,
-    /// That temperature: what logits are divided by. Above 1, the network is too sure.
+    /// The fitted temperature, which divides the logits. Above 1, the network is overconfident.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub temperature: Option<f64>,
-    /// Share of right answers in evaluation mode on the same sample as `train_eval_loss`.
+    /// Accuracy in evaluation mode on the same sample as `train_eval_loss`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_accuracy: Option<f64>,
-    /// Share of right answers on the validation part.
+    /// Validation accuracy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_accuracy: Option<f64>,
     /// Learning rate of the last update.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub learning_rate: Option<f64>,
-    /// Mean over the observed steps of the norm of the whole gradient, before clipping.
+    /// Mean over the observed steps of the gradient's global norm, before clipping.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
-    /// How much answers differ from sample to sample, on the same sample: `√(Σ var p)` over the
-    /// classes, from 0 (all get the same) to `√(1 - 1 / classes)`.
+    /// Variation of the predictions over the same sample: `√(Σ var p)` over the classes, from 0
+    /// (equal predictions) to `√(1 - 1 / classes)`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prediction_spread: Option<f64>,
     /// Seconds of this epoch.
     pub seconds: f64,
-    /// Seconds of the run so far, interruptions left out.
+    /// Seconds of the run so far, without interruptions.
     pub elapsed_seconds: f64,
-    /// Training samples a second of training time.
+    /// Training samples per second of training time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub samples_per_second: Option<f64>,
-    /// One entry a layer.
+    /// One entry per layer.
     pub layers: Vec<LayerMetrics>,
 }
 
-/// What is known of one layer. A key that does not apply is absent.
+/// Metrics of one layer. A key that does not apply is absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LayerMetrics {
     /// `hidden1`, ..., `output`.
@@ -75,30 +73,30 @@ pub struct LayerMetrics {
     /// Mean over the observed steps of the norm of this layer's gradient.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub grad_norm: Option<f64>,
-    /// Norm of the layer's weight matrix now.
+    /// Norm of the layer's weight matrix.
     pub weight_norm: f64,
     /// Median over the observed steps of |dW| / |W|.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub update_ratio: Option<f64>,
-    /// Share of units x samples with an output above 0, on the fixed sample of the training part
-    /// (hidden layers).
+    /// Share of units x samples with an output above 0, on the fixed training sample (hidden
+    /// layers).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active_fraction: Option<f64>,
-    /// Share of units with the same output for every sample of it (ReLU: silent). It is no smaller
-    /// than the share of dead ones.
+    /// Share of units with the same output for every row of the fixed sample (ReLU: silent). It is
+    /// no smaller than the share of dead units.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub silent_fraction: Option<f64>,
-    /// Share of units with the same output for every sample of the whole training part. Known where
+    /// Share of units with the same output for every sample of the whole training set. Known where
     /// no unit is silent on the fixed sample, in the last epoch, and where a tenth of a layer is
-    /// silent in epoch 0, 1, 4 or a sixteenth one: looking through the rest takes time.
+    /// silent in epoch 0, 1, 4 or every 16th: a forward pass over the rest takes time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dead_fraction: Option<f64>,
     /// Share of units x samples with an output beyond 0.99 of its range, on the fixed sample (tanh,
     /// sigmoid).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub saturated_fraction: Option<f64>,
-    /// `|W - W₀| / |W₀|` of the weight matrix, W₀ being the start, at the end of an epoch. Absent
-    /// where that is zero.
+    /// `|W - W₀| / |W₀|` of the weight matrix at the end of an epoch, with initial weights W₀.
+    /// Absent where W₀ is zero.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub distance_from_start: Option<f64>,
 }
@@ -109,13 +107,13 @@ pub struct LayerMetrics {
 pub enum Stopped {
     /// All epochs are done.
     Epochs,
-    /// No better validation loss for `patience` epochs.
+    /// No improvement for `patience` epochs.
     EarlyStopping,
-    /// Loss or gradient was no longer a number: the last good weights are kept.
+    /// The loss or gradient became NaN or infinite; the last good weights are kept.
     Diverged,
-    /// A person interrupted it: `resume` goes on.
+    /// A person interrupted the run; `resume` continues it.
     Interrupted,
-    /// A person ended it.
+    /// A person ended the run.
     Person,
 }
 
@@ -123,37 +121,37 @@ pub enum Stopped {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {
-    /// The loss falls steeply.
+    /// The loss decreases steeply.
     FastLearning,
-    /// Gains shrink.
+    /// The loss decreases ever more slowly.
     FineTuning,
-    /// The training loss falls, the validation loss rises: over-fitting is likely.
+    /// The training loss decreases while the validation loss increases: overfitting is likely.
     Specialisation,
-    /// Both losses are flat, and nothing is wrong with where they are.
+    /// Both losses are flat, at an acceptable level.
     Converged,
     /// Both losses are flat and high.
     Underfitting,
-    /// The loss grows without end, or is no longer a number.
+    /// The loss grows without bound, or is NaN.
     Diverging,
 }
 
-/// The numbers that a judgement rests on, by name.
+/// The figures behind a phase or verdict, by name.
 pub type Evidence = BTreeMap<String, f64>;
 
-/// A phase of learning: where it began and, so far, ended.
+/// A phase of learning, with its start and its end so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// Which one.
+    /// Name of the phase.
     pub name: PhaseName,
-    /// First epoch of it, counted from 1; with a fraction, the moment within an epoch.
+    /// First epoch, counted from 1; a fraction is a point within an epoch.
     #[serde(serialize_with = "epoch_number")]
     pub start: f64,
-    /// Last epoch of it, inclusive, fractions allowed.
+    /// Last epoch, inclusive; may be a fraction.
     #[serde(serialize_with = "epoch_number")]
     pub end: f64,
-    /// How sure this is, 0 to 1.
+    /// Confidence, 0 to 1.
     pub certainty: f64,
-    /// What it rests on.
+    /// The figures behind the phase.
     pub evidence: Evidence,
 }
 
@@ -162,23 +160,23 @@ klubok_nn::listed! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     pub enum VerdictName {
-        /// The loss is no longer a number, or grows without end.
+        /// The loss is NaN, or grows without bound.
         Diverging,
         /// The loss exploded.
         LearningRateTooHigh,
-        /// One of the two losses is no number, and the other is.
+        /// One of the two losses is NaN, the other is not.
         LossNotANumber,
-        /// The validation loss rises while the training loss falls.
+        /// The validation loss increases while the training loss decreases.
         OverFitting,
-        /// The validation loss rises while the validation accuracy still does too.
+        /// The validation loss increases while the validation accuracy still increases too.
         OverConfidence,
         /// Both losses are high and flat.
         UnderFitting,
-        /// The loss jumps up and down.
+        /// The loss oscillates.
         OscillatingLoss,
-        /// The loss hardly falls, or at the end as slowly and evenly as at the beginning.
+        /// The loss hardly decreases, or decreases as slowly and evenly at the end as at the start.
         LearningRateTooLow,
-        /// The loss was still falling when training ended.
+        /// The loss was still decreasing when training ended.
         SlowConvergence,
         /// Many units of a layer have the same output for every training sample.
         DeadUnits,
@@ -186,49 +184,49 @@ klubok_nn::listed! {
         SaturatedUnits,
         /// Hardly any gradient reaches the lower layers.
         VanishingGradients,
-        /// The gradients are far longer than they began, and the network does not learn.
+        /// Gradient norms are far above their initial values, and the network does not learn.
         ExplodingGradients,
-        /// A step changes far too much, or far too little, of the weights.
+        /// A step changes the weights by far too much or far too little.
         UpdateRatio,
-        /// Large steps have silenced a layer: the loss stays where guessing is.
+        /// Large steps have silenced a layer: the loss stays at chance level.
         LearningRateKillsNetwork,
-        /// All samples get about the same answer.
+        /// All samples get about the same prediction.
         PredictionsIgnoreInput,
-        /// Labels do not follow from the inputs.
+        /// The labels do not depend on the inputs.
         LabelsLookShuffled,
         /// One class has far fewer training samples than others.
         ClassImbalance,
         /// Many input values are the same in nearly all samples.
         ConstantInputs,
-        /// Samples of the validation or test part are in the training part too.
+        /// The training set contains samples of the validation or test set.
         DuplicatesAcrossParts,
-        /// The same content stands under two classes.
+        /// Identical samples have different labels.
         ContradictingLabels,
-        /// The network cannot even learn one batch by heart.
+        /// The network cannot even memorise one batch.
         NetworkTooSmall,
         /// The network's inputs are far from mean 0 and deviation 1.
         InputNotNormalised,
-        /// The loss at the start is far above that of guessing.
+        /// The initial loss is far above chance level.
         InitialLoss,
     }
 }
 
-/// How bad something is.
+/// Severity of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Good to know.
+    /// Harmless, for information.
     Info,
     /// The result suffers.
     Warning,
-    /// The result is of no use.
+    /// The result is useless.
     Error,
 }
 
-/// What a verdict advises: settings to change, and whether more samples help more than they do.
+/// The advice of a verdict: settings to change, and whether more samples help more.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remedy {
-    /// Settings, all to be changed together.
+    /// Settings to change together.
     pub changes: Vec<Change>,
     /// More samples help more than any setting.
     pub more_samples: bool,
@@ -241,7 +239,7 @@ impl From<Vec<Change>> for Remedy {
 }
 
 impl Verdict {
-    /// Gives it this advice instead of its own.
+    /// Replaces the advice of the verdict.
     pub fn advise(&mut self, remedy: Remedy) {
         let arguments = |change: &Change| format!("--set {}={}", change.key, change.value);
         self.try_ = remedy.changes.iter().map(arguments).collect::<Vec<_>>().join(" ");
@@ -249,44 +247,44 @@ impl Verdict {
     }
 }
 
-/// A judgement of a training, and what to do about it.
+/// A verdict on a training, with its remedy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Which one.
+    /// Name of the verdict.
     pub name: VerdictName,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// The epoch from which on it holds.
+    /// The first epoch for which the verdict holds.
     #[serde(serialize_with = "epoch_number")]
     pub since: f64,
-    /// What it rests on.
+    /// The figures behind the verdict.
     pub evidence: Evidence,
-    /// What it means, in one sentence.
+    /// The meaning, in one sentence.
     pub meaning: String,
-    /// What to try, as arguments of `klubok train`; empty where no setting helps, only other data.
+    /// Settings to try, as arguments of `klubok train`; empty where only other data helps.
     #[serde(rename = "try")]
     pub try_: String,
-    /// The same, setting by setting; empty where no setting helps. Older logs have none.
+    /// The settings of `try`, one by one; empty where no setting helps, and in older logs.
     #[serde(default)]
     pub changes: Vec<Change>,
-    /// True where more samples help more than any setting. Older logs do not know.
+    /// Whether more samples help more than any setting; false in older logs.
     #[serde(default)]
     pub more_samples: bool,
-    /// What the rule rests on: a publication. Older logs have none.
+    /// The publication behind the rule; empty in older logs.
     #[serde(default)]
     pub source: String,
 }
 
-/// Something that an observer noticed.
+/// A notice of an observer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// A phase began.
     Phase(Phase),
-    /// A verdict appeared.
+    /// A verdict was raised.
     Verdict(Verdict),
 }
 
-/// Writes whole epochs as whole numbers.
+/// Serializes whole epochs as whole numbers.
 ///
 /// # Errors
 /// When the serializer fails.
@@ -303,60 +301,60 @@ pub fn epoch_number<S: Serializer>(epoch: &f64, to: S) -> Result<S::Ok, S::Error
 pub struct EventLine {
     /// Updates done.
     pub step: u64,
-    /// Epochs done, with the fraction.
+    /// Epochs done; may be a fraction.
     pub epoch: f64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
-    pub happened: Happened,
+    pub kind: EventKind,
 }
 
-/// What happened to a run.
+/// An event in the log of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Happened {
-    /// It began.
+pub enum EventKind {
+    /// The run began.
     Start {
-        /// What computes.
+        /// The device.
         device: String,
-        /// Which kernels.
+        /// The kernels.
         kernel: String,
     },
-    /// It went on from its checkpoint.
+    /// The run resumed from its checkpoint.
     Resume {
-        /// What computes.
+        /// The device.
         device: String,
-        /// Which kernels.
+        /// The kernels.
         kernel: String,
     },
     /// A phase of learning began.
     Phase(Phase),
-    /// A verdict appeared.
+    /// A verdict was raised.
     Verdict(Verdict),
-    /// A person did something.
+    /// A person acted.
     Person {
-        /// What.
+        /// The act.
         #[serde(flatten)]
         act: Act,
     },
-    /// It ended, or was interrupted.
+    /// The run ended, or was interrupted.
     Stopped {
-        /// Why.
+        /// The reason.
         reason: Stopped,
-        /// The cause in words, where the reason does not say it all.
+        /// The cause in words, where the reason alone is too general.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         cause: Option<String>,
     },
 }
 
-impl Happened {
-    /// The beginning, or the going on, of a training by this device.
+impl EventKind {
+    /// The start or the resumption of a training on this device.
     pub fn begin(resumed: bool, info: DeviceInfo) -> Self {
         let DeviceInfo { device, kernel, .. } = info;
         if resumed { Self::Resume { device, kernel } } else { Self::Start { device, kernel } }
     }
 }
 
-impl From<Notice> for Happened {
+impl From<Notice> for EventKind {
     fn from(notice: Notice) -> Self {
         match notice {
             Notice::Phase(phase) => Self::Phase(phase),
@@ -365,36 +363,35 @@ impl From<Notice> for Happened {
     }
 }
 
-/// What happened.
+/// An event of a training, for its observers.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// What earlier sessions of a resumed run measured up to its checkpoint; before
-    /// [`Event::Start`].
+    /// The logs of a resumed run up to its checkpoint; comes before [`Event::Start`].
     Past {
         /// Lines of `steps.jsonl`.
         steps: &'a [Metrics],
         /// Lines of `metrics.jsonl`.
         epochs: &'a [Metrics],
-        /// Lines of `events.jsonl`, those included that are ahead.
+        /// Lines of `events.jsonl`, including those ahead.
         events: &'a [EventLine],
-        /// What people did in an earlier session after the checkpoint: it is done again at its
-        /// step, and then told.
-        ahead: &'a [Recorded],
+        /// Acts of an earlier session after the checkpoint. Training repeats each at its step, and
+        /// sends it then.
+        ahead: &'a [RecordedAct],
     },
     /// Before the first step of this session.
     Start {
-        /// Updates in a whole epoch.
+        /// Updates per epoch.
         steps_per_epoch: u64,
-        /// Epochs to be done in all.
+        /// Total number of epochs.
         epochs: u64,
-        /// Updates done before this session (0 unless resumed).
+        /// Updates before this session (0 unless resumed).
         step: u64,
     },
     /// The figures of up to 16 steps were read.
     Progress {
         /// Updates done.
         step: u64,
-        /// Samples seen in this epoch.
+        /// Training samples so far in this epoch.
         samples: u64,
         /// Mean training loss of the epoch so far.
         train_loss: f64,
@@ -405,63 +402,63 @@ pub enum Event<'a> {
     Epoch {
         /// The line.
         metrics: &'a Metrics,
-        /// True when it is the best epoch so far.
+        /// Whether it is the best epoch so far.
         best: bool,
     },
-    /// An observer noticed something: a line of `events.jsonl`.
+    /// An observer returned a notice: a line of `events.jsonl`.
     Noticed {
         /// Updates done.
         step: u64,
         /// The same in epochs.
         epoch: f64,
-        /// What.
+        /// The notice.
         notice: &'a Notice,
     },
-    /// A person did something: a line of `events.jsonl`, on the disk before it is done.
+    /// A person acted: a line of `events.jsonl`, synced to disk before the act takes effect.
     Person {
         /// Updates done.
         step: u64,
         /// The same in epochs.
         epoch: f64,
-        /// What.
+        /// The act.
         act: Act,
     },
-    /// It rests, because a person wants that.
+    /// A person paused the training.
     Resting {
         /// Updates done.
         step: u64,
     },
-    /// Everything needed to go on from here is on the disk.
+    /// A checkpoint is on the disk.
     Checkpoint {
         /// Updates done.
         step: u64,
     },
-    /// Training stops; what it leaves is written next.
+    /// Training stops; its final files follow.
     Stopping {
-        /// Why.
+        /// The reason.
         stopped: Stopped,
-        /// Updates done; of a divergence, when it was seen.
+        /// Updates done; at the detection in case of a divergence.
         step: u64,
         /// The same in epochs.
         epoch: f64,
     },
     /// The run ended.
     End {
-        /// Why.
+        /// The reason.
         stopped: Stopped,
     },
 }
 
-/// Something that wants to know how training goes. It reads and never changes a weight.
+/// An observer of a training. It only reads, and never changes a weight.
 pub trait Observer {
-    /// Is told each event in order.
+    /// Receives each event in order.
     ///
     /// # Errors
-    /// An observer that cannot go on (a log on a full disk) ends the run; the last checkpoint
-    /// stays.
+    /// When the observer cannot continue (a log on a full disk). This ends the run; the last
+    /// checkpoint stays.
     fn observe(&mut self, event: &Event<'_>) -> crate::Result<()>;
 
-    /// What it noticed since it was last asked: it is written to the log and told to all.
+    /// Returns the notices since the last call. They go to the log and to all observers.
     fn noticed(&mut self) -> Vec<Notice> {
         Vec::new()
     }

@@ -1,6 +1,6 @@
-//! The training loop, its events, checkpoints and the run folder.
+//! Settings, the training loop, its events, checkpoints and the run folder.
 //!
-//! [`trainer::Trainer`] trains in memory; [`session`] ties it to a [`run_dir::RunDir`] on disk.
+//! [`trainer::Trainer`] trains in memory; [`session`] connects it to a [`run_dir::RunDir`] on disk.
 
 pub mod act;
 pub mod activity;
@@ -14,7 +14,7 @@ pub mod distance;
 mod error;
 pub mod evaluate;
 pub mod event;
-mod log;
+pub mod log;
 pub mod logs;
 pub mod meter;
 pub mod progress;

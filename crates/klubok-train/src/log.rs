@@ -1,4 +1,4 @@
-//! One log of a run: lines are appended, and its mark in a checkpoint says what stood in it then.
+//! One append-only log of a run; a mark in the checkpoint records its length and hash.
 
 use std::{
     io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
@@ -12,7 +12,7 @@ use twox_hash::xxhash3_128::Hasher;
 
 use crate::{Result, RunError};
 
-/// How far each log was written, and what stands there.
+/// Length and hash of each log at a checkpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Marks {
@@ -21,7 +21,7 @@ pub struct Marks {
     pub(super) events: Mark,
 }
 
-/// The same as it is written: the bytes of each log, and all hashes.
+/// The serialized form of [`Marks`]: the bytes of each log, then all hashes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -40,18 +40,18 @@ impl From<Marks> for Written {
 
 impl From<Written> for Marks {
     fn from(
-        Written { metrics, steps, events, hashes: [of_metrics, of_steps, of_events] }: Written,
+        Written { metrics, steps, events, hashes: [metrics_hash, steps_hash, events_hash] }: Written,
     ) -> Self {
         let mark = |bytes, hash| Mark { bytes, hash };
         Self {
-            metrics: mark(metrics, of_metrics),
-            steps: mark(steps, of_steps),
-            events: mark(events, of_events),
+            metrics: mark(metrics, metrics_hash),
+            steps: mark(steps, steps_hash),
+            events: mark(events, events_hash),
         }
     }
 }
 
-/// Bytes of a log and their hash, the upper and the lower half: XXH3, 128 bits.
+/// Bytes of a log and their hash (XXH3, 128 bits), upper half first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) bytes: u64,
@@ -59,7 +59,7 @@ pub(super) struct Mark {
 }
 
 impl Default for Mark {
-    /// Of an empty log.
+    /// The mark of an empty log.
     fn default() -> Self {
         Self::new(0, &Hasher::new())
     }
@@ -71,7 +71,7 @@ impl Mark {
         Self { bytes, hash: [(hash >> 64) as u64, hash as u64] }
     }
 
-    /// The hasher of what it was made of, if that is what the log begins with.
+    /// Checks that the log begins with the marked bytes, and returns their hasher.
     pub(super) fn check(&self, path: &Path) -> Result<Hasher> {
         let mut hasher = Hasher::new();
         if self.bytes == 0 {
@@ -103,17 +103,17 @@ impl Mark {
     }
 }
 
-/// A log that is written to.
+/// A log open for appending.
 pub(super) struct Log {
     file: File,
     bytes: u64,
-    /// Of all of them.
+    /// Hasher of all bytes.
     hasher: Hasher,
     synced: bool,
 }
 
 impl Log {
-    /// A log, cut back to what the hasher knows.
+    /// Opens a log and truncates it to the hashed bytes.
     pub(super) fn open(path: &Path, bytes: u64, hasher: Hasher) -> Result<Self> {
         let mut file = bounded::open_to_write(path)?;
         file.set_len(bytes)?;

@@ -1,10 +1,9 @@
-//! The logs of a run: `metrics.jsonl`, `steps.jsonl` and `events.jsonl`, one JSON object a line.
+//! The logs of a run: `metrics.jsonl`, `steps.jsonl` and `events.jsonl`, one JSON object per line.
 //!
 //! Lines are appended as they come and synced before a checkpoint refers to them. A resumed run
-//! cuts the logs back to the marks in its checkpoint, whose hashes say that nobody wrote into them
-//! since. So a line that was half written, or that the resumed run writes again, is gone. What
-//! people did stays, however often a run is killed: it is done again at its step, and its line is
-//! not written a second time.
+//! truncates the logs to the marks in its checkpoint; their hashes detect edits. This removes
+//! half-written lines and lines that the resumed run writes again. Acts of people survive every
+//! kill: the resumed run repeats each at its step, and does not write its line again.
 
 use std::{cmp::Ordering, path::Path};
 
@@ -18,31 +17,27 @@ use twox_hash::xxhash3_128::Hasher;
 
 use crate::{
     Result, RunError,
-    act::{Act, Recorded},
-    event::{Event, Metrics, Observer},
-    log::{Log, Mark},
+    act::{Act, RecordedAct},
+    event::{Event, EventKind, EventLine, Metrics, Observer},
+    log::{Log, Mark, Marks},
     progress::Progress,
 };
-pub use crate::{
-    event::{EventLine, Happened},
-    log::Marks,
-};
 
-/// File of the lines of epochs.
+/// File of the metrics of epochs.
 pub const METRICS: &str = "metrics.jsonl";
-/// File of the lines of chosen steps.
+/// File of the metrics of chosen steps.
 pub const STEPS: &str = "steps.jsonl";
-/// File of what happened.
+/// File of the events.
 pub const EVENTS: &str = "events.jsonl";
 
-/// The lines of all logs.
+/// The content of all logs.
 #[derive(Debug)]
 pub struct Past {
-    /// Of `steps.jsonl`.
+    /// Lines of `steps.jsonl`.
     pub steps: Vec<Metrics>,
-    /// Of `metrics.jsonl`.
+    /// Lines of `metrics.jsonl`.
     pub epochs: Vec<Metrics>,
-    /// Of `events.jsonl`.
+    /// Lines of `events.jsonl`.
     pub events: Vec<EventLine>,
 }
 
@@ -51,86 +46,86 @@ pub struct Logs {
     metrics: Log,
     steps: Log,
     events: Log,
-    /// What people did that stands in `events.jsonl` and is still to be done.
-    ahead: Vec<Recorded>,
+    /// Acts in `events.jsonl` that are ahead of the training: it has still to repeat them.
+    ahead: Vec<RecordedAct>,
 }
 
 impl Logs {
-    /// The logs of a run that goes on from `at`, whose checkpoint knows these lengths: cut back to
-    /// them, but for what people did since. That stays, and what of it changes what is computed is
-    /// still to be done, as is what is left of `replay`: the second of the answer, by steps. A last
-    /// line that is cut off was not done.
+    /// Opens the logs of a run that resumes from `at`, and truncates them to the marks of its
+    /// checkpoint. Later acts of people stay in the log.
+    ///
+    /// Also returns the pending acts by step: the later ones that change weights, and what is left
+    /// of `replay`. An act whose line is cut off at the end of the file never took effect.
     ///
     /// # Errors
-    /// When a log is shorter than that, a line is damaged, or a log cannot be read or written.
-    pub fn go_on(
+    /// When a log is shorter than its mark, a line is damaged, or a log cannot be read or written.
+    pub fn resume(
         folder: &Path,
         keep: Marks,
         at: &Progress,
-        replay: &[Recorded],
-    ) -> Result<(Self, Vec<Recorded>)> {
-        // All of them are looked at before any is changed.
+        replay: &[RecordedAct],
+    ) -> Result<(Self, Vec<RecordedAct>)> {
+        // Checks all logs before it changes any.
         let paths = [METRICS, STEPS, EVENTS].map(|name| folder.join(name));
-        let of_metrics = keep.metrics.check(&paths[0])?;
-        let of_steps = keep.steps.check(&paths[1])?;
+        let metrics_hasher = keep.metrics.check(&paths[0])?;
+        let steps_hasher = keep.steps.check(&paths[1])?;
         keep.events.check(&paths[2])?;
         let events = if paths[2].exists() { events(folder)? } else { Vec::new() };
-        in_order(&paths[2], keep.events, &events, at.step)?;
-        let logged = telling(&events);
-        let ahead = after(&logged, at);
+        check_order(&paths[2], keep.events, &events, at.step)?;
+        let logged = weight_changing_acts(&events);
+        let ahead = acts_ahead(&logged, at);
         let mut left = replay.to_vec();
-        for done in &logged {
-            left.iter().position(|act| act == done).map(|at| left.remove(at));
+        for act in &logged {
+            left.iter().position(|other| other == act).map(|at| left.remove(at));
         }
         let mut pending = [&ahead[..], &left].concat();
         pending.sort_by_key(|recorded| recorded.step);
-        let (kept, of_events) = keep_acts(&paths[2], keep.events, &events)?;
+        let (kept, events_hasher) = truncate_events(&paths[2], keep.events, &events)?;
         let logs = Self {
-            metrics: Log::open(&paths[0], keep.metrics.bytes, of_metrics)?,
-            steps: Log::open(&paths[1], keep.steps.bytes, of_steps)?,
-            events: Log::open(&paths[2], kept, of_events)?,
+            metrics: Log::open(&paths[0], keep.metrics.bytes, metrics_hasher)?,
+            steps: Log::open(&paths[1], keep.steps.bytes, steps_hasher)?,
+            events: Log::open(&paths[2], kept, events_hasher)?,
             ahead,
         };
         Ok((logs, pending))
     }
 
-    /// What people did in a run, in order.
+    /// Reads the acts of people in a run, in order.
     ///
     /// # Errors
     /// When the log cannot be read or a line is damaged.
-    pub fn done(folder: &Path) -> Result<Vec<Recorded>> {
+    pub fn acts(folder: &Path) -> Result<Vec<RecordedAct>> {
         Ok(acts(&events(folder)?))
     }
 
-    /// Whether a person wanted a run that had ended at this point to go on.
+    /// Whether an act extends a run that had ended at this point.
     ///
     /// # Errors
     /// When the log cannot be read or a line is damaged.
-    pub fn goes_on_after(folder: &Path, at: &Progress) -> Result<bool> {
+    pub fn is_extended_after(folder: &Path, at: &Progress) -> Result<bool> {
         if !folder.join(EVENTS).exists() {
             return Ok(false);
         }
-        let ahead = after(&telling(&events(folder)?), at);
+        let ahead = acts_ahead(&weight_changing_acts(&events(folder)?), at);
         Ok(ahead.iter().any(|recorded| matches!(recorded.act, Act::Epochs { .. })))
     }
 
-    /// How far a run came by its log, once it was past the epochs after which its first checkpoint
-    /// is made.
+    /// Reads the last epoch in the log of a run that is past its first checkpoint.
     ///
     /// # Errors
     /// When the log cannot be read or a line is damaged.
-    pub fn came_to(folder: &Path) -> Result<Option<f64>> {
+    pub fn last_epoch(folder: &Path) -> Result<Option<f64>> {
         let path = folder.join(METRICS);
         if !path.exists() {
             return Ok(None);
         }
         let epochs = lines(&path, LineKind::Metrics, |line: Metrics, _| line.epoch)?;
-        // Before the first step it is measured, and saved.
+        // The first line is epoch 0, before any step; the first checkpoint follows it.
         Ok(epochs.get(1..).and_then(<[f64]>::last).copied())
     }
 
-    /// What people did that stands in the log and is still to be done.
-    pub fn ahead(&self) -> &[Recorded] {
+    /// Returns the acts in the log that the training has still to repeat.
+    pub fn ahead(&self) -> &[RecordedAct] {
         &self.ahead
     }
 
@@ -138,12 +133,12 @@ impl Logs {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn happened(&mut self, line: &EventLine) -> Result<()> {
+    pub fn append_event(&mut self, line: &EventLine) -> Result<()> {
         self.events.append(line)
     }
 
-    /// What stands in the logs of a run's folder. How long they are is in the checkpoint: nothing
-    /// but the memory there is limits them.
+    /// Reads all logs of a run's folder. Their lengths come from the checkpoint, so only the
+    /// available memory limits them.
     ///
     /// # Errors
     /// When a log cannot be read, a line is damaged, or there is not enough memory.
@@ -154,7 +149,7 @@ impl Logs {
         Ok(Past { steps, epochs, events })
     }
 
-    /// Brings all lines to the disk and returns the marks for a checkpoint.
+    /// Syncs all lines to the disk and returns the marks for a checkpoint.
     ///
     /// # Errors
     /// When the disk fails.
@@ -173,20 +168,20 @@ impl Observer for Logs {
             Event::Step(metrics) => self.steps.append(metrics),
             Event::Epoch { metrics, .. } => self.metrics.append(metrics),
             Event::Noticed { step, epoch, notice } => {
-                let happened = (*notice).clone().into();
-                self.happened(&EventLine { step: *step, epoch: *epoch, happened })
+                let kind = (*notice).clone().into();
+                self.append_event(&EventLine { step: *step, epoch: *epoch, kind })
             }
             Event::Person { step, act, .. }
                 if let Some(at) =
                     self.ahead.iter().position(|a| (a.step, a.act) == (*step, *act)) =>
             {
-                // It is done again and stands there already.
+                // The line of a repeated act is already in the log.
                 self.ahead.remove(at);
                 Ok(())
             }
             Event::Person { step, epoch, act } => {
-                let happened = Happened::Person { act: *act };
-                self.happened(&EventLine { step: *step, epoch: *epoch, happened })?;
+                let kind = EventKind::Person { act: *act };
+                self.append_event(&EventLine { step: *step, epoch: *epoch, kind })?;
                 self.events.sync().map(drop)
             }
             _ => Ok(()),
@@ -194,16 +189,16 @@ impl Observer for Logs {
     }
 }
 
-/// The lines of `events.jsonl` with their bytes.
+/// Reads the lines of `events.jsonl` with their bytes.
 fn events(folder: &Path) -> Result<Vec<(EventLine, Vec<u8>)>> {
     lines(&folder.join(EVENTS), LineKind::Events, |line, bytes| (line, bytes.to_vec()))
 }
 
-/// What stands in the whole lines of a log, each made of what it says and its bytes.
+/// Reads the complete lines of a log; `make` turns the content and bytes of a line into an entry.
 fn lines<T: DeserializeOwned, U>(
     path: &Path,
     kind: LineKind,
-    made: impl Fn(T, &[u8]) -> U,
+    make: impl Fn(T, &[u8]) -> U,
 ) -> Result<Vec<U>> {
     let (mut lines, mut all) =
         (Lines::open(path, kind, 0, limits::max_tensor_file_bytes())?, Vec::new());
@@ -213,18 +208,17 @@ fn lines<T: DeserializeOwned, U>(
             line: all.len() + 1,
             reason: error.to_string(),
         })?;
-        all.push(made(line, bytes));
+        all.push(make(line, bytes));
     }
     Ok(all)
 }
 
-/// Makes sure that what people did after the checkpoint comes after it: they cannot have done it
-/// before.
-fn in_order(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)], step: u64) -> Result<()> {
+/// Checks that the acts logged after the checkpoint are at its step or later.
+fn check_order(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)], step: u64) -> Result<()> {
     let mut end = 0u64;
     for (i, (line, bytes)) in events.iter().enumerate() {
         end += bytes.len() as u64;
-        let is_act = matches!(line.happened, Happened::Person { .. });
+        let is_act = matches!(line.kind, EventKind::Person { .. });
         if is_act && end > keep.bytes && line.step < step {
             let reason = format!(
                 "something was done at step {}, and the checkpoint was made at step {step} before it",
@@ -236,24 +230,24 @@ fn in_order(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)], step: u64)
     Ok(())
 }
 
-/// What people did, by the lines of `events.jsonl`.
-fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
-    let act = |(line, _): &(EventLine, Vec<u8>)| match line.happened {
-        Happened::Person { act } => Some(Recorded { step: line.step, act }),
+/// Collects the acts of people from `events.jsonl`.
+fn acts(events: &[(EventLine, Vec<u8>)]) -> Vec<RecordedAct> {
+    let act = |(line, _): &(EventLine, Vec<u8>)| match line.kind {
+        EventKind::Person { act } => Some(RecordedAct { step: line.step, act }),
         _ => None,
     };
     events.iter().filter_map(act).collect()
 }
 
-/// Those of them that change what is computed.
-fn telling(events: &[(EventLine, Vec<u8>)]) -> Vec<Recorded> {
+/// Collects the acts that change weights.
+fn weight_changing_acts(events: &[(EventLine, Vec<u8>)]) -> Vec<RecordedAct> {
     acts(events).into_iter().filter(|recorded| recorded.act.changes_weights()).collect()
 }
 
-/// Those of them that a training has still to do at this point.
-fn after(acts: &[Recorded], at: &Progress) -> Vec<Recorded> {
+/// Filters the acts that a training has still to repeat from this point.
+fn acts_ahead(acts: &[RecordedAct], at: &Progress) -> Vec<RecordedAct> {
     let mut here = at.acts;
-    let is_ahead = |recorded: &&Recorded| match recorded.step.cmp(&at.step) {
+    let is_ahead = |recorded: &&RecordedAct| match recorded.step.cmp(&at.step) {
         Ordering::Less => false,
         Ordering::Equal if here > 0 => {
             here -= 1;
@@ -264,14 +258,17 @@ fn after(acts: &[Recorded], at: &Progress) -> Vec<Recorded> {
     acts.iter().filter(is_ahead).copied().collect()
 }
 
-/// Cuts `events.jsonl` back to a mark, but keeps what people did after it: at once, so that a
-/// process that is killed meanwhile leaves the old log or the new one. Its bytes then, and their
-/// hasher.
-fn keep_acts(path: &Path, keep: Mark, events: &[(EventLine, Vec<u8>)]) -> Result<(u64, Hasher)> {
+/// Truncates `events.jsonl` to a mark, but keeps the acts of people after it. It replaces the file
+/// atomically, so a kill leaves the old log or the new one. Returns its length and hasher.
+fn truncate_events(
+    path: &Path,
+    keep: Mark,
+    events: &[(EventLine, Vec<u8>)],
+) -> Result<(u64, Hasher)> {
     let (mut kept, mut end) = (Vec::new(), 0u64);
     for (line, bytes) in events {
         end += bytes.len() as u64;
-        if end <= keep.bytes || matches!(line.happened, Happened::Person { .. }) {
+        if end <= keep.bytes || matches!(line.kind, EventKind::Person { .. }) {
             kept.extend_from_slice(bytes);
         }
     }
@@ -296,11 +293,11 @@ mod tests {
     }
 
     fn open(folder: &Path, keep: Marks) -> Result<Logs> {
-        Ok(Logs::go_on(folder, keep, &at(0, 0), &[])?.0)
+        Ok(Logs::resume(folder, keep, &at(0, 0), &[])?.0)
     }
 
     #[test]
-    fn logs_are_cut_back_to_the_checkpoint() {
+    fn resuming_truncates_logs_to_the_checkpoint() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(METRICS);
         let mut logs = open(folder.path(), Marks::default()).unwrap();
@@ -321,38 +318,37 @@ mod tests {
         assert_eq!(steps, [1, 2]);
     }
 
-    fn person(logs: &mut Logs, Recorded { step, act }: Recorded) -> Marks {
+    fn person(logs: &mut Logs, RecordedAct { step, act }: RecordedAct) -> Marks {
         logs.observe(&Event::Person { step, epoch: 0.5, act }).unwrap();
         logs.sync().unwrap()
     }
 
-    const SLOW: Recorded = Recorded { step: 3, act: Act::LearningRate { rate: 0.1 } };
-    const FAST: Recorded = Recorded { step: 5, act: Act::LearningRate { rate: 0.2 } };
-    const REST: Recorded = Recorded { step: 6, act: Act::Pause };
-    const STOP: Recorded = Recorded { step: 9, act: Act::Stop };
+    const SLOW: RecordedAct = RecordedAct { step: 3, act: Act::LearningRate { rate: 0.1 } };
+    const FAST: RecordedAct = RecordedAct { step: 5, act: Act::LearningRate { rate: 0.2 } };
+    const REST: RecordedAct = RecordedAct { step: 6, act: Act::Pause };
+    const STOP: RecordedAct = RecordedAct { step: 9, act: Act::Stop };
 
     #[test]
-    fn what_was_done_before_the_checkpoint_is_not_done_again() {
+    fn acts_before_the_checkpoint_are_not_repeated() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = open(folder.path(), Marks::default()).unwrap();
         let kept = person(&mut logs, SLOW);
         person(&mut logs, FAST);
         let replay = [SLOW, FAST, STOP];
-        let pending = |kept, at: &Progress, replay: &[Recorded]| {
-            Logs::go_on(folder.path(), kept, at, replay).unwrap().1
+        let pending = |kept, at: &Progress, replay: &[RecordedAct]| {
+            Logs::resume(folder.path(), kept, at, replay).unwrap().1
         };
         assert_eq!(pending(kept, &at(4, 0), &replay), [FAST, STOP]);
         assert_eq!(pending(kept, &at(4, 0), &[]), [FAST]);
-        // At the very step of an act it depends on whether it was done when the checkpoint was
-        // made.
+        // At the step of an act, the count in the checkpoint tells whether the act came before it.
         assert_eq!(pending(kept, &at(3, 1), &[]), [FAST]);
         assert_eq!(pending(kept, &at(3, 0), &[]), [SLOW, FAST]);
         assert_eq!(pending(Marks::default(), &at(0, 0), &[]), [SLOW, FAST]);
-        assert_eq!(Logs::done(folder.path()).unwrap(), [SLOW, FAST]);
+        assert_eq!(Logs::acts(folder.path()).unwrap(), [SLOW, FAST]);
     }
 
     #[test]
-    fn what_people_did_stands_once_however_often_the_log_is_cut() {
+    fn acts_stay_in_the_log_exactly_once_when_it_is_truncated_repeatedly() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = open(folder.path(), Marks::default()).unwrap();
         let kept = person(&mut logs, SLOW);
@@ -360,30 +356,30 @@ mod tests {
         person(&mut logs, FAST);
         person(&mut logs, REST);
         let resume = |logs: &mut Logs| {
-            let happened = Happened::Resume { device: "cpu".into(), kernel: "avx2".into() };
-            logs.happened(&EventLine { step: 4, epoch: 0.5, happened }).unwrap();
+            let kind = EventKind::Resume { device: "cpu".into(), kernel: "avx2".into() };
+            logs.append_event(&EventLine { step: 4, epoch: 0.5, kind }).unwrap();
         };
-        // Killed before the act's step, and once more.
+        // Killed repeatedly before the step of the act.
         for _ in 0..3 {
-            let (mut logs, pending) = Logs::go_on(folder.path(), kept, &at(4, 0), &[]).unwrap();
+            let (mut logs, pending) = Logs::resume(folder.path(), kept, &at(4, 0), &[]).unwrap();
             assert_eq!((&pending[..], logs.ahead()), (&[FAST][..], &[FAST][..]));
             resume(&mut logs);
         }
-        // A checkpoint after the cut but before the act knows a log that holds it.
-        let (mut logs, _) = Logs::go_on(folder.path(), kept, &at(4, 0), &[]).unwrap();
+        // A checkpoint after the truncation but before the act marks a log that contains the act.
+        let (mut logs, _) = Logs::resume(folder.path(), kept, &at(4, 0), &[]).unwrap();
         let later = logs.sync().unwrap();
-        let (mut logs, pending) = Logs::go_on(folder.path(), later, &at(4, 0), &[]).unwrap();
+        let (mut logs, pending) = Logs::resume(folder.path(), later, &at(4, 0), &[]).unwrap();
         assert_eq!(pending, [FAST]);
-        // Done again it is not written again; what a person does now is.
+        // The repeated act is not written again; a new act is.
         person(&mut logs, FAST);
         person(&mut logs, STOP);
-        assert_eq!(Logs::done(folder.path()).unwrap(), [SLOW, FAST, REST, STOP]);
-        let (_, pending) = Logs::go_on(folder.path(), later, &at(6, 0), &[]).unwrap();
+        assert_eq!(Logs::acts(folder.path()).unwrap(), [SLOW, FAST, REST, STOP]);
+        let (_, pending) = Logs::resume(folder.path(), later, &at(6, 0), &[]).unwrap();
         assert_eq!(pending, [STOP]);
     }
 
     #[test]
-    fn a_log_shorter_than_the_checkpoint_says_is_an_error() {
+    fn refuses_a_log_shorter_than_its_mark() {
         let ten = Mark { bytes: 10, ..Mark::default() };
         let keeps =
             [Marks { metrics: ten, ..Marks::default() }, Marks { events: ten, ..Marks::default() }];
@@ -395,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_that_no_longer_fit_the_checkpoint_are_left_as_they_are() {
+    fn logs_that_do_not_match_the_checkpoint_stay_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = open(folder.path(), Marks::default()).unwrap();
         epoch(&mut logs, 1);
@@ -417,7 +413,7 @@ mod tests {
             refused(wrong);
             assert_eq!(all(), before);
         }
-        // One letter for another.
+        // One changed character.
         let path = folder.path().join(METRICS);
         let text = fs_err::read_to_string(&path).unwrap();
         fs_err::write(&path, text.replacen('1', "2", 1)).unwrap();
@@ -427,30 +423,30 @@ mod tests {
     }
 
     #[test]
-    fn nobody_did_anything_before_a_checkpoint_after_it() {
+    fn refuses_an_act_logged_after_the_checkpoint_with_an_earlier_step() {
         let folder = tempfile::tempdir().unwrap();
         let mut logs = open(folder.path(), Marks::default()).unwrap();
         let keep = person(&mut logs, SLOW);
         person(&mut logs, FAST);
-        let at_step = |step| Logs::go_on(folder.path(), keep, &at(step, 0), &[]).map(|of| of.1);
+        let at_step = |step| Logs::resume(folder.path(), keep, &at(step, 0), &[]).map(|of| of.1);
         let error = at_step(6).unwrap_err();
         assert!(matches!(error, RunError::Line { line: 2, .. }), "{error}");
         assert_eq!(at_step(4).unwrap(), [FAST]);
     }
 
     #[test]
-    fn without_a_log_nothing_is_known_of_what_people_did() {
+    fn reading_acts_without_a_log_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Logs::done(folder.path()).is_err());
+        assert!(Logs::acts(folder.path()).is_err());
     }
 
     #[test]
-    fn a_damaged_line_is_named_and_a_cut_one_at_the_end_is_dropped() {
+    fn the_error_names_a_damaged_line_and_a_cut_off_last_line_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let events = |lines: &str| fs_err::write(folder.path().join(EVENTS), lines).unwrap();
         let line = r#"{"step":3,"epoch":0.5,"event":"person","act":"stop"}"#;
         events(&format!("{line}\n{{\"step\":4"));
-        assert_eq!(Logs::done(folder.path()).unwrap().len(), 1);
+        assert_eq!(Logs::acts(folder.path()).unwrap().len(), 1);
         for bad in [
             "",
             "{}",
@@ -464,9 +460,9 @@ mod tests {
     }
 
     #[test]
-    fn events_are_flat_objects() {
-        let happened = Happened::Stopped { reason: Stopped::EarlyStopping, cause: None };
-        let line = EventLine { step: 3, epoch: 1.5, happened };
+    fn events_serialize_as_flat_objects() {
+        let kind = EventKind::Stopped { reason: Stopped::EarlyStopping, cause: None };
+        let line = EventLine { step: 3, epoch: 1.5, kind };
         let json = serde_json::to_string(&line).unwrap();
         assert_eq!(json, r#"{"step":3,"epoch":1.5,"event":"stopped","reason":"early_stopping"}"#);
         assert_eq!(serde_json::from_str::<EventLine>(&json).unwrap(), line);

@@ -1,6 +1,5 @@
-//! Running figures of training: sums over steps, in the order of the steps, that a line of metrics
-//! is made from. Reading figures earlier or later, or going on from a checkpoint, gives the same
-//! bits.
+//! Running figures of training: sums over steps, in the order of the steps, for a line of metrics.
+//! Neither the time of a reading nor resuming from a checkpoint changes a bit.
 
 use klubok_nn::{
     backend::{ParamFigures, StepFigures},
@@ -14,7 +13,7 @@ use crate::{activity::Activity, event::LayerMetrics};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
-    /// Those that were observed.
+    /// Number of observed steps.
     steps: u64,
     samples: u64,
     loss_sum: f64,
@@ -23,13 +22,14 @@ pub struct Meter {
     layer_grad_norm_sums: Vec<f64>,
     /// Σ w² of each layer's weight matrix after the last step.
     weight_sq: Vec<f64>,
-    /// |dW| / |W| of each layer at each step; kept beside the other figures, as they are many.
+    /// |dW| / |W| of each layer at each observed step; too many to serialize with the other
+    /// figures.
     #[serde(skip)]
     pub(super) update_ratios: Vec<Vec<f32>>,
 }
 
 impl Meter {
-    /// A meter for the layers of a plan.
+    /// Starts a meter for the layers of a plan.
     pub fn new(plan: &Plan) -> Self {
         let layers = plan.layers.len();
         Self {
@@ -40,20 +40,20 @@ impl Meter {
         }
     }
 
-    /// Whether it is of so many layers.
+    /// Whether the meter has this many layers.
     pub fn fits(&self, layers: usize) -> bool {
         let lists = [&self.layer_grad_norm_sums, &self.weight_sq].map(Vec::len);
         lists == [layers; 2] && self.update_ratios.len() == layers
     }
 
-    /// Makes room for so many steps in all.
+    /// Reserves memory for this many steps.
     pub fn reserve(&mut self, steps: usize) {
         for ratios in &mut self.update_ratios {
             ratios.reserve(steps.saturating_sub(ratios.len()));
         }
     }
 
-    /// Back to no step; the room is kept.
+    /// Resets the sums, and keeps the reserved memory.
     pub fn clear(&mut self) {
         (self.steps, self.samples) = (0, 0);
         (self.loss_sum, self.weight_sum, self.grad_norm_sum) = (0.0, 0.0, 0.0);
@@ -61,8 +61,7 @@ impl Meter {
         self.update_ratios.iter_mut().for_each(Vec::clear);
     }
 
-    /// Adds one step: what it measured as a whole and, where it was observed, for each parameter of
-    /// the plan.
+    /// Adds one step: its overall figures and, for an observed step, those of each parameter.
     pub fn add(&mut self, step: &StepFigures, params: &[ParamFigures], specs: &[ParamSpec]) {
         self.samples += u64::from(step.samples);
         self.loss_sum += step.loss_sum + step.penalty * step.weight_sum;
@@ -73,10 +72,10 @@ impl Meter {
         self.steps += 1;
         self.grad_norm_sum += params.iter().map(|p| p.gradient_sq).sum::<f64>().sqrt();
         for layer in 0..self.weight_sq.len() {
-            let of_layer = || specs.iter().zip(params).filter(|(spec, _)| spec.layer == layer);
-            let gradient_sq: f64 = of_layer().map(|(_, p)| p.gradient_sq).sum();
+            let layer_params = || specs.iter().zip(params).filter(|(spec, _)| spec.layer == layer);
+            let gradient_sq: f64 = layer_params().map(|(_, p)| p.gradient_sq).sum();
             self.layer_grad_norm_sums[layer] += gradient_sq.sqrt();
-            if let Some((_, w)) = of_layer().find(|(spec, _)| spec.kind == ParamKind::Weight) {
+            if let Some((_, w)) = layer_params().find(|(spec, _)| spec.kind == ParamKind::Weight) {
                 self.weight_sq[layer] = w.value_sq;
                 if w.value_sq > 0.0 {
                     self.update_ratios[layer].push((w.update_sq / w.value_sq).sqrt() as f32);
@@ -85,29 +84,29 @@ impl Meter {
         }
     }
 
-    /// Sets Σ w² of a layer's weight matrix, before any step.
+    /// Sets Σ w² of a layer's weight matrix before the first step.
     pub fn set_weight_sq(&mut self, layer: usize, weight_sq: f64) {
         self.weight_sq[layer] = weight_sq;
     }
 
-    /// Samples of the steps.
+    /// Returns the number of samples in the steps.
     pub fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// Mean loss with penalties, each sample by its weight; none before the first step.
+    /// Returns the weighted mean loss with penalties; `None` before the first step.
     pub fn train_loss(&self) -> Option<f64> {
         (self.weight_sum > 0.0).then(|| self.loss_sum / self.weight_sum)
     }
 
-    /// Mean norm of the whole gradient before clipping, over the steps that were observed.
+    /// Returns the mean global norm of the gradient before clipping, over the observed steps.
     pub fn grad_norm(&self) -> Option<f64> {
         (self.steps > 0).then(|| self.grad_norm_sum / self.steps as f64)
     }
 
-    /// The lines of the layers; `activity` is that of each layer, where known.
+    /// Returns the metrics of the layers; `activity` has that of each layer, where known.
     pub fn layers(&self, plan: &Plan, activity: &[Option<Activity>]) -> Vec<LayerMetrics> {
-        let line = |(layer, name): (usize, &String)| LayerMetrics {
+        let metrics = |(layer, name): (usize, &String)| LayerMetrics {
             name: name.clone(),
             grad_norm: (self.steps > 0)
                 .then(|| self.layer_grad_norm_sums[layer] / self.steps as f64),
@@ -115,16 +114,16 @@ impl Meter {
             update_ratio: median(&self.update_ratios[layer]),
             active_fraction: activity[layer].map(|a| a.active_fraction),
             silent_fraction: activity[layer].map(|a| a.silent_fraction),
-            // Who speaks on a part of the samples speaks on all of them.
+            // A unit that is not silent on the fixed sample is not silent on the training set.
             dead_fraction: activity[layer].map(|a| a.silent_fraction).filter(|&share| share == 0.0),
             saturated_fraction: activity[layer].and_then(|a| a.saturated_fraction),
             distance_from_start: None,
         };
-        plan.layers.iter().enumerate().map(line).collect()
+        plan.layers.iter().enumerate().map(metrics).collect()
     }
 }
 
-/// The middle value, or the mean of the two in the middle.
+/// Returns the median; `None` without values.
 fn median(values: &[f32]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);

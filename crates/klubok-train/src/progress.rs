@@ -1,4 +1,4 @@
-//! How far a training has come: everything that a resumed run needs beside weights and moments.
+//! Progress of a training: everything that a resumed run needs besides weights and moments.
 
 use klubok_nn::{
     backend::{ParamFigures, StepFigures},
@@ -8,7 +8,7 @@ use klubok_nn::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    best::{Best, Recent},
+    best::{BestEpoch, RecentLosses},
     event::Stopped,
     meter::Meter,
 };
@@ -21,48 +21,48 @@ pub struct Progress {
     pub step: u64,
     /// Epochs done.
     pub epoch: u64,
-    /// Batches done of the epoch under way.
+    /// Batches done in the current epoch.
     pub position: u64,
     /// Batches in an epoch.
     pub steps_per_epoch: u64,
-    /// The best epoch so far; none before epoch 0 was measured.
-    pub best: Option<Best>,
-    /// What the last epochs were like, the one under way left out.
-    #[serde(skip_serializing_if = "Recent::is_empty", default)]
-    pub recent: Recent,
+    /// The best epoch so far; `None` before the measurement of epoch 0.
+    pub best: Option<BestEpoch>,
+    /// Losses of the last complete epochs.
+    #[serde(skip_serializing_if = "RecentLosses::is_empty", default)]
+    pub recent: RecentLosses,
     /// Reduction of the learning rate on a plateau.
     pub plateau: Plateau,
-    /// What people did at this very step that changes what is computed.
+    /// Number of weight-changing acts of people at this step.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub acts: u64,
-    /// What a person made of the learning rate, against its schedule.
+    /// Factor on the scheduled learning rate, set by a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rate_factor: Option<f64>,
-    /// What a person made of the number of epochs, against the settings.
+    /// Number of epochs set by a person instead of that of the settings.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub extended: Option<Extended>,
+    pub extended: Option<Extension>,
     /// Figures since the last epoch.
     pub epoch_meter: Meter,
     /// Figures since the last chosen step.
     pub step_meter: Meter,
-    /// Seconds of the run, interruptions left out.
+    /// Seconds of the run, without interruptions.
     pub elapsed_seconds: f64,
-    /// Seconds of the epoch under way.
+    /// Seconds of the current epoch.
     pub epoch_seconds: f64,
-    /// Those of them that went into updates.
+    /// Seconds of the current epoch spent on updates.
     pub update_seconds: f64,
-    /// Why the training ended, if it has: an interruption is no end.
+    /// Why the training ended, if it has: an interruption is not an end.
     pub stopped: Option<Stopped>,
-    /// What was no number, if that ended it.
+    /// The divergence that ended the training, if any.
     pub divergence: Option<Divergence>,
-    /// Samples of the validation part.
+    /// Number of validation samples.
     pub val_samples: u64,
 }
 
 impl Progress {
-    /// What contradicts itself, in words, if anything: a training cannot have come to such a point.
-    /// `layers` are those of the plan, where it is known, `epochs` those of the settings.
-    pub fn flaw(&self, layers: Option<usize>, epochs: u64) -> Option<String> {
+    /// Describes an inconsistency that no training can produce, if there is one. `layers` is their
+    /// number in the plan, where known, and `epochs` the number in the settings.
+    pub fn inconsistency(&self, layers: Option<usize>, epochs: u64) -> Option<String> {
         let Self { step, epoch, position, steps_per_epoch, best, .. } = self;
         let expected = epoch.checked_mul(*steps_per_epoch).and_then(|n| n.checked_add(*position));
         if expected != Some(*step) || (position > &0 && position >= steps_per_epoch) {
@@ -85,8 +85,8 @@ impl Progress {
             return Some(format!("it has taken {} seconds", self.elapsed_seconds));
         }
         let (plateau, person) = (self.plateau.factor, self.rate_factor());
-        let is_rate = (0.0..=1.0).contains(&plateau) && person > 0.0 && person.is_finite();
-        if !is_rate {
+        let is_valid_rate = (0.0..=1.0).contains(&plateau) && person > 0.0 && person.is_finite();
+        if !is_valid_rate {
             return Some(format!("its learning rate is multiplied by {plateau} and {person}"));
         }
         let meters = [&self.epoch_meter, &self.step_meter];
@@ -96,55 +96,56 @@ impl Progress {
             .map(|layers| format!("it has figures of other than {layers} layers"))
     }
 
-    /// Epochs done, with the fraction of the one under way.
+    /// Returns the epochs done, including the fraction of the current one.
     pub fn epochs(&self) -> f64 {
         self.step as f64 / self.steps_per_epoch as f64
     }
 
-    /// Epochs to be done in all, where the settings say so many.
-    pub fn last_epoch(&self, of_settings: u64) -> u64 {
-        self.extended.map_or(of_settings, |extended| extended.epochs)
+    /// Returns the total number of epochs; `configured` is that of the settings.
+    pub fn last_epoch(&self, configured: u64) -> u64 {
+        self.extended.map_or(configured, |extended| extended.epochs)
     }
 
-    /// Epochs since the best one, or since a person wanted more of them.
+    /// Returns the number of epochs since the best one, or since a person extended the run.
     pub fn epochs_without_better(&self) -> u64 {
         let best = self.best.map_or(0, |best| best.epoch);
         self.epoch.saturating_sub(best.max(self.extended.map_or(0, |extended| extended.since)))
     }
 
-    /// The learning rate of an update, from 0, by this schedule and what was made of it.
+    /// Returns the learning rate of update `step`, from 0: the schedule's rate times the factors of
+    /// the plateau and of a person.
     pub fn learning_rate(&self, schedule: &LearningRate, step: u64) -> f64 {
         schedule.at(step) * self.plateau.factor * self.rate_factor()
     }
 
-    /// How confidences of the best epoch's weights come out right, as far as validation tells.
+    /// Returns the calibration of the best epoch's weights, fitted on the validation set.
     pub fn calibration(&self) -> Calibration {
         let temperature = self.best.and_then(|best| best.temperature);
         temperature.map_or(Calibration::NONE, |t| Calibration::new(t, self.val_samples))
     }
 
-    /// The learning rate over that of the schedule: 1 unless a person changed it.
+    /// Returns the factor on the scheduled learning rate: 1 unless a person changed it.
     pub fn rate_factor(&self) -> f64 {
         self.rate_factor.unwrap_or(1.0)
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires it")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// How many epochs a person wants instead of those of the settings.
+/// A number of epochs set by a person instead of that of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Extended {
-    /// In all.
+pub struct Extension {
+    /// Total number of epochs.
     pub epochs: u64,
-    /// Epochs that were done then: early stopping counts from there.
+    /// Epochs done at the extension: early stopping counts from there.
     pub since: u64,
 }
 
-/// Something that should have been a number and was not.
+/// A quantity that became NaN or infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(deny_unknown_fields)]
 #[error(
@@ -152,9 +153,9 @@ pub struct Extended {
     self.advice()
 )]
 pub struct Divergence {
-    /// What it was.
+    /// The quantity.
     pub quantity: Quantity,
-    /// Updates done when it was measured.
+    /// Updates done at its measurement.
     pub step: u64,
     /// The same in epochs.
     pub epoch: f64,
@@ -172,7 +173,7 @@ impl Divergence {
     }
 }
 
-/// What can stop being a number.
+/// Quantities that can become NaN or infinite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
@@ -197,8 +198,8 @@ impl std::fmt::Display for Quantity {
     }
 }
 
-/// What of a step is not a finite number, if anything.
-pub fn fault(step: &StepFigures, params: &[ParamFigures]) -> Option<Quantity> {
+/// Returns the first quantity of a step that is NaN or infinite, if any.
+pub fn non_finite_quantity(step: &StepFigures, params: &[ParamFigures]) -> Option<Quantity> {
     let finite =
         |figure: fn(&ParamFigures) -> f64| params.iter().map(figure).sum::<f64>().is_finite();
     if !(step.loss_sum + step.penalty).is_finite() {
@@ -216,12 +217,12 @@ pub fn fault(step: &StepFigures, params: &[ParamFigures]) -> Option<Quantity> {
 mod tests {
     use super::*;
 
-    fn best(epoch: u64) -> Best {
-        Best { epoch, ..Best::default() }
+    fn best(epoch: u64) -> BestEpoch {
+        BestEpoch { epoch, ..BestEpoch::default() }
     }
 
     #[test]
-    fn a_point_that_no_training_comes_to_is_found() {
+    fn detects_inconsistent_progress() {
         let measured = Some(best(0));
         let good = Progress {
             step: 7,
@@ -231,17 +232,20 @@ mod tests {
             best: measured,
             ..Progress::default()
         };
-        assert_eq!(good.flaw(Some(0), 9), None);
-        assert!(good.flaw(Some(2), 9).is_some_and(|flaw| flaw.contains("other than 2 layers")));
-        assert_eq!(Progress::default().flaw(Some(2), 9), None);
-        let extended = Some(Extended { epochs: 2, since: 1 });
-        assert_eq!(Progress { extended, ..good.clone() }.flaw(Some(0), 1), None);
+        assert_eq!(good.inconsistency(Some(0), 9), None);
+        assert!(
+            good.inconsistency(Some(2), 9)
+                .is_some_and(|reason| reason.contains("other than 2 layers"))
+        );
+        assert_eq!(Progress::default().inconsistency(Some(2), 9), None);
+        let extended = Some(Extension { epochs: 2, since: 1 });
+        assert_eq!(Progress { extended, ..good.clone() }.inconsistency(Some(0), 1), None);
         for (words, spoil) in [
             ("it is 8 updates far", (|p| p.step = 8) as fn(&mut Progress)),
             ("updates far", |p| p.epoch = u64::MAX),
             ("updates far", |p| (p.step, p.epoch, p.position) = (6, 1, 3)),
             ("it is 10 epochs far of 9", |p| (p.step, p.epoch) = (31, 10)),
-            ("it is 2 epochs far of 1", |p| p.extended = Some(Extended { epochs: 1, since: 0 })),
+            ("it is 2 epochs far of 1", |p| p.extended = Some(Extension { epochs: 1, since: 0 })),
             ("the best is number 3", |p| p.best = Some(best(3))),
             ("it has taken -1 seconds", |p| p.elapsed_seconds = -1.0),
             ("multiplied by 2 and 1", |p| p.plateau.factor = 2.0),
@@ -250,23 +254,29 @@ mod tests {
         ] {
             let mut progress = good.clone();
             spoil(&mut progress);
-            let flaw = progress.flaw(None, 9).unwrap_or_default();
-            assert!(flaw.contains(words), "{words}: {flaw}");
+            let reason = progress.inconsistency(None, 9).unwrap_or_default();
+            assert!(reason.contains(words), "{words}: {reason}");
         }
     }
 
     #[test]
-    fn faults_are_named() {
+    fn names_the_quantity_that_is_not_finite() {
         let step = |loss_sum| StepFigures { loss_sum, weight_sum: 1.0, ..StepFigures::default() };
         let param = |g, u| ParamFigures { gradient_sq: g, update_sq: u, value_sq: 1.0 };
-        assert_eq!(fault(&step(1.0), &[param(1.0, 1.0)]), None);
-        assert_eq!(fault(&step(f64::NAN), &[param(1.0, 1.0)]), Some(Quantity::Loss));
-        assert_eq!(fault(&step(1.0), &[param(f64::INFINITY, 1.0)]), Some(Quantity::GradNorm));
-        assert_eq!(fault(&step(1.0), &[param(1.0, f64::NAN)]), Some(Quantity::Weights));
+        assert_eq!(non_finite_quantity(&step(1.0), &[param(1.0, 1.0)]), None);
+        assert_eq!(non_finite_quantity(&step(f64::NAN), &[param(1.0, 1.0)]), Some(Quantity::Loss));
+        assert_eq!(
+            non_finite_quantity(&step(1.0), &[param(f64::INFINITY, 1.0)]),
+            Some(Quantity::GradNorm)
+        );
+        assert_eq!(
+            non_finite_quantity(&step(1.0), &[param(1.0, f64::NAN)]),
+            Some(Quantity::Weights)
+        );
     }
 
     #[test]
-    fn a_divergence_says_where_and_what_to_try() {
+    fn the_message_of_a_divergence_has_its_step_and_advice() {
         let divergence =
             Divergence { quantity: Quantity::Loss, step: 37, epoch: 0.37, learning_rate: 0.5 };
         assert_eq!(

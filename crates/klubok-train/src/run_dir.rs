@@ -1,9 +1,7 @@
-//! The folder of a run: made whole beside its final name, found again, and trained by one at a
-//! time.
+//! The folder of a run: created atomically, found again, and locked against a second training.
 //!
-//! `config.toml` is written first, with the resolved settings and a section `[run]` that says what
-//! was trained on and with what; a folder without it is no run. Everything else is written by
-//! `session`.
+//! `config.toml` comes first, with the resolved settings and a section `[run]` about data and
+//! version; a folder without it is not a run. `session` writes everything else.
 
 use std::{
     borrow::Cow,
@@ -19,41 +17,41 @@ use klubok_model::{atomic::sync_folder, write_atomically};
 use klubok_nn::plan::Plan;
 use serde::Serialize;
 
-pub use crate::run_info::RunInfo;
 use crate::{
     Result, RunError, checkpoint,
     config::{Config, ConfigBuilder},
     logs::{EVENTS, METRICS, STEPS},
     progress::Progress,
+    run_info::RunInfo,
     trainer::Snapshot,
 };
 
-/// Settings, and what the run is of.
+/// File of the settings and the facts about the run.
 pub const CONFIG: &str = "config.toml";
-/// The best weights.
+/// File of the model with the best weights.
 pub const MODEL: &str = "model.safetensors";
-/// Everything needed to go on.
+/// File of the checkpoint, with everything needed to resume.
 pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
-/// Folder of that.
+/// Folder of the checkpoint.
 const CHECKPOINTS: &str = "checkpoint";
-/// Which row is in which part.
+/// File that assigns each row to a training, validation or test set.
 pub const SPLIT: &str = "split.csv";
-/// What tells other processes that a run is served, as long as the process that serves it holds a
-/// lock on it: the system lets go of that however the process ends.
+/// File that announces a served run to other processes. The serving process holds a lock on it,
+/// which the system releases however the process ends.
 pub const LIVE: &str = "live.json";
-/// A report of the run.
+/// File of the run's report.
 pub const REPORT: &str = "report.html";
 const LOCK: &str = ".lock";
-/// What klubok makes in the folder.
-const OURS: [&str; 10] =
+/// Names that klubok creates in the folder.
+const OWN_NAMES: [&str; 10] =
     [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS];
 
-/// Where a new run goes.
+/// The place of a new run.
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
-    /// To this folder.
+    /// This folder.
     Folder(&'a Path),
-    /// To `NAME-001` in this folder, or the number after the highest there is.
+    /// `NAME-001` in this folder, or the next free number.
     Numbered {
         /// The folder of the runs.
         runs: &'a Path,
@@ -68,25 +66,25 @@ pub struct RunDir {
     path: PathBuf,
 }
 
-/// As long as this lives, no other process trains the run.
+/// A lock that keeps other processes from training the run.
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
 }
 
 impl RunDir {
-    /// Makes a run. It is there whole or not at all, and nothing that is there is written over.
+    /// Creates a run atomically; never overwrites anything.
     ///
     /// # Errors
     /// [`RunError::Exists`] when the folder is a run, [`RunError::Taken`] when it is anything else
-    /// but empty; when folders cannot be made.
+    /// but an empty folder; when folders cannot be made.
     pub fn create(place: Place<'_>, config: &Config, info: &RunInfo) -> Result<Self> {
         let (parent, name) = place.parent_and_name()?;
         fs::create_dir_all(parent)?;
         let prepared = prepare(parent, &name, &text(config, info)?)?;
         let renamed = place.rename(&prepared);
         if renamed.is_err() {
-            // Best effort: what is left behind is hidden and no run.
+            // Best effort: a remaining folder is hidden and not a run.
             let _ = fs::remove_dir_all(&prepared);
         }
         let path = renamed?;
@@ -94,10 +92,10 @@ impl RunDir {
         Ok(Self { path })
     }
 
-    /// An existing run.
+    /// Opens an existing run.
     ///
     /// # Errors
-    /// [`RunError::NotARun`] when the folder is none.
+    /// [`RunError::NotARun`] when the folder is not a run.
     pub fn open(path: &Path) -> Result<Self> {
         if path.join(CONFIG).is_file() {
             return Ok(Self { path: path.to_owned() });
@@ -106,19 +104,19 @@ impl RunDir {
         Err(RunError::NotARun { path, missing: CONFIG })
     }
 
-    /// The run in `runs` that was made last.
+    /// Opens the most recently created run in `runs`.
     ///
     /// # Errors
     /// [`RunError::NoRuns`] when there is none.
     pub fn latest(runs: &Path) -> Result<Self> {
-        let made = |path: PathBuf| {
-            let made = path.join(CONFIG).metadata().ok()?.modified().ok()?;
-            Some((made, path))
+        let with_time = |path: PathBuf| {
+            let created = path.join(CONFIG).metadata().ok()?.modified().ok()?;
+            Some((created, path))
         };
         let latest = names(runs)
             .into_iter()
             .filter(|name| !name.starts_with('.'))
-            .filter_map(|name| made(runs.join(name)))
+            .filter_map(|name| with_time(runs.join(name)))
             .max();
         match latest {
             Some((_, path)) => Ok(Self { path }),
@@ -126,20 +124,20 @@ impl RunDir {
         }
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A file in the folder.
+    /// Returns the path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// The settings, and what the run is of.
+    /// Reads the settings and the facts about the run.
     ///
     /// # Errors
-    /// When `config.toml` cannot be read or was damaged.
+    /// When `config.toml` cannot be read or is damaged.
     pub fn settings(&self) -> Result<(Config, RunInfo)> {
         let path = self.file(CONFIG);
         let text = bounded::read_to_string(&path, bounded::MAX_SETTINGS_BYTES)?;
@@ -147,25 +145,25 @@ impl RunDir {
         parse(&text).map_err(|reason| RunError::Config { path, reason })
     }
 
-    /// Writes down where the data of the run lies now, or what else `info` says anew. Who calls it
-    /// holds the lock.
+    /// Replaces the facts about the run, such as the new path of its data. The caller must hold the
+    /// lock.
     ///
     /// # Errors
     /// When `config.toml` cannot be read or written.
     pub fn rewrite(&self, info: &RunInfo, _lock: &RunLock) -> Result<()> {
         let (config, _) = self.settings()?;
         let path = self.file(CONFIG);
-        let made = path.metadata().and_then(|about| about.modified());
+        let created = path.metadata().and_then(|about| about.modified());
         write_atomically(&path, text(&config, info)?.as_bytes())?;
-        // When a run was made decides which one is the latest.
-        if let Ok(made) = made {
-            File::options().write(true).open(&path)?.set_modified(made)?;
+        // `RunDir::latest` compares these times.
+        if let Ok(created) = created {
+            File::options().write(true).open(&path)?.set_modified(created)?;
         }
         Ok(())
     }
 
-    /// How far it has come, or nothing when there is no checkpoint yet. Its field `stopped` says
-    /// whether it has ended.
+    /// Reads the progress; `None` before the first checkpoint. Its field `stopped` is set once the
+    /// run has ended.
     ///
     /// # Errors
     /// When the checkpoint cannot be read or is damaged.
@@ -176,10 +174,10 @@ impl RunDir {
         checkpoint::progress(&self.file(CHECKPOINT), &bytes, &settings).map(Some)
     }
 
-    /// All of the checkpoint, or nothing when there is none yet; `plan` is that of the run.
+    /// Reads the whole checkpoint; `None` before the first one. `plan` is that of the run.
     ///
     /// # Errors
-    /// When it cannot be read, is damaged or is of other settings.
+    /// When the checkpoint cannot be read, is damaged or has other settings.
     pub fn snapshot(&self, plan: &Plan) -> Result<Option<Snapshot>> {
         let (config, info) = self.settings()?;
         let (path, settings) = (self.file(CHECKPOINT), checkpoint::Settings::new(&config, &info));
@@ -187,7 +185,7 @@ impl RunDir {
         Ok(self.checkpoint()?.map(read).transpose()?.map(|(snapshot, _)| snapshot))
     }
 
-    /// Bytes of the checkpoint, or nothing when there is none yet.
+    /// Reads the bytes of the checkpoint; `None` before the first one.
     pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
         match bounded::read(&self.file(CHECKPOINT), limits::max_tensor_file_bytes()) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -196,31 +194,32 @@ impl RunDir {
         }
     }
 
-    /// Whether a process trains this run. Writes nothing.
+    /// Whether a process trains this run; writes nothing.
     pub fn is_trained_now(&self) -> bool {
         let locked = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         File::open(self.file(LOCK)).is_ok_and(locked)
     }
 
-    /// What in the folder klubok did not make, if anything.
+    /// Returns the name of something in the folder that klubok did not create, if any.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn foreign(&self) -> Result<Option<String>> {
-        let is_ours =
-            |name: &str| OURS.contains(&name) || (name.starts_with('.') && has_ending(name, "tmp"));
+        let is_own = |name: &str| {
+            OWN_NAMES.contains(&name) || (name.starts_with('.') && has_ending(name, "tmp"))
+        };
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_folder = entry.file_type()?.is_dir();
-            if !is_ours(&name) || is_folder != (name == CHECKPOINTS) {
+            if !is_own(&name) || is_folder != (name == CHECKPOINTS) {
                 return Ok(Some(name));
             }
         }
         Ok(None)
     }
 
-    /// Removes the run, which is gone at once or not at all.
+    /// Removes the run atomically.
     ///
     /// # Errors
     /// [`RunError::Busy`] when a process trains it; when it cannot be removed.
@@ -235,7 +234,7 @@ impl RunDir {
         Ok(())
     }
 
-    /// Removes the checkpoint: the run then cannot go on, and everything else stays.
+    /// Removes the checkpoint: the run can no longer resume, and everything else stays.
     ///
     /// # Errors
     /// [`RunError::Busy`] when a process trains it; when it cannot be removed.
@@ -244,8 +243,7 @@ impl RunDir {
         Ok(fs::remove_file(self.file(CHECKPOINT))?)
     }
 
-    /// Makes sure that nobody else trains this run, and clears away what a process that was killed
-    /// while it wrote a file left behind.
+    /// Locks the run against other trainings, and removes temporary files of a killed process.
     ///
     /// # Errors
     /// [`RunError::Busy`] when another process does.
@@ -276,7 +274,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Gives a prepared folder its final name, which nobody else can have taken.
+    /// Renames a prepared folder to a final name that is free.
     fn rename(&self, prepared: &Path) -> Result<PathBuf> {
         match self {
             Place::Folder(path) => {
@@ -291,7 +289,7 @@ impl<'a> Place<'a> {
                 Ok(path.to_path_buf())
             }
             Place::Numbered { runs, name } => {
-                // A number that is longer was not given by klubok, and may have no next one.
+                // klubok gives no longer number, and one may have no successor.
                 let number = |entry: &String| -> Option<u64> {
                     entry.strip_prefix(name)?.strip_prefix('-')?.parse::<u32>().ok().map(u64::from)
                 };
@@ -308,7 +306,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Renames, or says `false` when there is something at `to`.
+/// Renames a folder; returns `false` when something exists at `to`.
 fn rename_folder(from: &Path, to: &Path) -> Result<bool> {
     match fs::rename(from, to) {
         Ok(()) => Ok(true),
@@ -321,7 +319,7 @@ fn rename_folder(from: &Path, to: &Path) -> Result<bool> {
     }
 }
 
-/// A hidden folder in `parent` with the configuration, all on the disk.
+/// Creates a hidden folder in `parent` with the configuration, synced to disk.
 fn prepare(parent: &Path, name: &str, text: &str) -> Result<PathBuf> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let path = loop {
@@ -334,14 +332,14 @@ fn prepare(parent: &Path, name: &str, text: &str) -> Result<PathBuf> {
         }
     };
     let file = path.join(CONFIG);
-    let filled = fs::write(&file, text)
+    let written = fs::write(&file, text)
         .and_then(|()| File::open(&file)?.sync_all())
         .and_then(|()| sync_folder(&path));
-    if filled.is_err() {
-        // A disk that is full from the start: nothing is left behind.
+    if written.is_err() {
+        // The disk may be full: leaves nothing behind.
         let _ = fs::remove_dir_all(&path);
     }
-    filled?;
+    written?;
     Ok(path)
 }
 
@@ -355,10 +353,10 @@ fn text(config: &Config, info: &RunInfo) -> Result<String> {
 }
 
 fn parse(text: &str) -> std::result::Result<(Config, RunInfo), String> {
-    let resolved = ConfigBuilder::of_run(text, CONFIG).map_err(|error| error.to_string())?;
+    let resolved = ConfigBuilder::parse_run(text, CONFIG).map_err(|error| error.to_string())?;
     let (mut config, mut info) =
         (resolved.config, resolved.run.ok_or("it has no section `[run]`")?);
-    // Where an earlier klubok wrote it.
+    // Earlier versions of klubok wrote the kernel here.
     if let Some(kernel) = info.remove("kernel") {
         config.train.kernel =
             kernel.try_into().map_err(|error| format!("`run.kernel`: {error}"))?;
@@ -373,17 +371,17 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Names in a folder; none when it cannot be read.
+/// Lists the names in a folder; none when it cannot be read.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Removes files that `write_atomically` did not get to rename; nobody else writes here.
+/// Removes temporary files that a killed `write_atomically` left; nobody else writes here.
 fn remove_unfinished(folder: &Path) {
     for name in names(folder) {
         if name.starts_with('.') && has_ending(&name, "tmp") {
-            // Best effort: such a file is in nobody's way.
+            // Best effort: a remaining file is harmless.
             let _ = fs::remove_file(folder.join(name));
         }
     }
@@ -428,18 +426,18 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_found_again_with_its_settings() {
+    fn opens_a_created_run_with_its_settings() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("some/where/run");
         let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
         assert_eq!(RunDir::open(&path).unwrap(), run);
         assert_eq!(run.settings().unwrap(), (config(), info()));
         assert_eq!(run.progress().unwrap(), None);
-        assert_eq!(names(path.parent().unwrap()), ["run"], "nothing is left beside it");
+        assert_eq!(names(path.parent().unwrap()), ["run"], "no temporary folder is left");
     }
 
     #[test]
-    fn nothing_is_written_over() {
+    fn creating_a_run_overwrites_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let create = || RunDir::create(Place::Folder(&path), &config(), &info()).unwrap_err();
@@ -453,14 +451,14 @@ mod tests {
         assert!(matches!(create(), RunError::Taken { .. }));
         fs::remove_file(path.join("mine")).unwrap();
 
-        // An empty folder is as good as none.
+        // An empty folder is fine.
         RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
         assert!(matches!(create(), RunError::Exists { .. }));
-        assert_eq!(names(folder.path()), ["run"], "nothing is left beside it");
+        assert_eq!(names(folder.path()), ["run"], "no temporary folder is left");
     }
 
     #[test]
-    fn a_run_is_removed_with_what_is_its_own_and_not_while_it_is_trained() {
+    fn removes_a_run_unless_it_is_being_trained() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
@@ -483,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_without_a_name_is_an_error() {
+    fn refuses_a_path_without_a_name() {
         let create = |path: &str| {
             RunDir::create(Place::Folder(Path::new(path)), &config(), &info()).unwrap_err()
         };
@@ -492,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_count_up_for_each_name() {
+    fn numbers_count_up_per_name() {
         let folder = tempfile::tempdir().unwrap();
         let runs = folder.path().join("runs");
         assert_eq!(numbered(&runs, "cats"), "cats-001");
@@ -503,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_made_at_once_get_numbers_of_their_own() {
+    fn runs_created_concurrently_get_different_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let mut made: Vec<String> = thread::scope(|scope| {
             let make = || scope.spawn(|| numbered(folder.path(), "run"));
@@ -515,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_is_the_one_made_last() {
+    fn the_latest_run_is_the_one_created_last() {
         let folder = tempfile::tempdir().unwrap();
         let error = RunDir::latest(folder.path()).unwrap_err();
         assert!(matches!(error, RunError::NoRuns { .. }));
@@ -529,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_behind_is_cleared_away() {
+    fn locking_removes_temporary_files_of_a_killed_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunDir::create(Place::Folder(&path), &config(), &info()).unwrap();
@@ -542,18 +540,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_run_or_a_damaged_one_is_said() {
+    fn the_error_describes_a_missing_or_damaged_run() {
         let folder = tempfile::tempdir().unwrap();
         let error = RunDir::open(folder.path()).unwrap_err();
         assert!(matches!(error, RunError::NotARun { .. }), "{error}");
-        for (text, flaw) in [
+        for (text, reason) in [
             ("[train]\nepochs = 3\n".to_owned(), "leaves `data.val_fraction` open"),
             (config().to_toml(), "it has no section `[run]`"),
             (config().to_toml().replace("size = 64", "size = 0"), "`data.size` is `0` in line 2"),
         ] {
             fs::write(folder.path().join(CONFIG), text).unwrap();
             let error = RunDir::open(folder.path()).unwrap().settings().unwrap_err().to_string();
-            assert!(error.contains("is damaged") && error.contains(flaw), "{error}");
+            assert!(error.contains("is damaged") && error.contains(reason), "{error}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What a run remembers of itself beside its settings.
+//! Facts about a run besides its settings: its data, preset and replayed acts.
 
 use klubok_data::{self as data, Fingerprint, OpenOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, RunError, act::Recorded, config::Config};
+use crate::{Result, RunError, act::RecordedAct, config::Config};
 
 /// `[run]` of a run's `config.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,19 +13,19 @@ pub struct RunInfo {
     pub klubok: String,
     /// Absolute path of the data, or `demo:NAME`.
     pub data: String,
-    /// Absolute path of the validation part, where it was given apart.
+    /// Absolute path of the validation set, if separate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val: Option<String>,
-    /// Absolute path of the test part, where it was given apart.
+    /// Absolute path of the test set, if separate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub test: Option<String>,
-    /// The preset that the settings began with.
+    /// The preset under the settings.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub preset: Option<String>,
-    /// What people did in the run that this one repeats.
+    /// Acts of people in the run that this one replays.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub replay: Vec<Recorded>,
-    /// What the data looked like: `resume` refuses data that has changed.
+    pub replay: Vec<RecordedAct>,
+    /// Fingerprint of the data: `resume` refuses data that has changed.
     pub fingerprint: toml::Table,
 }
 

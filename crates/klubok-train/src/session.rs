@@ -1,10 +1,10 @@
-//! A training on disk: ties a [`Trainer`] to a run folder, its logs, its checkpoints and its
+//! A training on disk: connects a [`Trainer`] to a run folder, its logs, its checkpoints and its
 //! observers.
 //!
-//! At every point worth saving, in this order: the logs are synced; the model is renamed into
-//! place, if there is a better one; the checkpoint, which knows the marks of the logs, is renamed
-//! into place. A process that is killed between any two of these leaves a run that goes on from the
-//! checkpoint before, cuts the logs back to it, and writes the same model again.
+//! Each save syncs the logs, renames a better model (if there is one) into place, and then renames
+//! the checkpoint, which holds the marks of the logs, into place. A kill between any two of these
+//! leaves a run that resumes from the previous checkpoint, truncates the logs to it, and writes the
+//! same model again.
 
 use std::borrow::Cow;
 
@@ -20,16 +20,18 @@ use crate::{
     config::{Config, Monitor},
     control::Control,
     distance::Distance,
-    evaluate::{chance, wilson},
-    event::{Event, Notice, Observer, Stopped},
-    logs::{EventLine, Happened, Logs, Marks, Past},
+    evaluate::{chance_accuracy, wilson},
+    event::{Event, EventKind, EventLine, Notice, Observer, Stopped},
+    log::Marks,
+    logs::{Logs, Past},
     progress::Progress,
-    run_dir::{CHECKPOINT, MODEL, RunDir, RunInfo, SPLIT},
+    run_dir::{CHECKPOINT, MODEL, RunDir, SPLIT},
+    run_info::RunInfo,
     task::Task,
     trainer::{Snapshot, Trainer},
 };
 
-/// How a run ended; losses and accuracy are those of the best epoch.
+/// Result of a run; losses and accuracy are those of the best epoch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// Folder of the run.
@@ -38,28 +40,28 @@ pub struct Summary {
     pub epochs: u64,
     /// The best epoch, whose weights are in the model; 0 is before any update.
     pub best_epoch: Option<u64>,
-    /// Loss in evaluation mode on the fixed sample of the training part.
+    /// Loss in evaluation mode on the fixed training sample.
     pub train_loss: Option<f64>,
-    /// Loss on the validation part.
+    /// Validation loss.
     pub val_loss: Option<f64>,
-    /// The same after the best temperature.
+    /// Validation loss after temperature scaling.
     pub val_loss_calibrated: Option<f64>,
-    /// Share of right answers on the validation part.
+    /// Validation accuracy.
     pub val_accuracy: Option<f64>,
-    /// Why it ended.
+    /// Why the run ended.
     pub stopped: Option<Stopped>,
-    /// Seconds of training, interruptions left out.
+    /// Seconds of training, without interruptions.
     pub seconds: f64,
-    /// The cause in words, where `stopped` does not say it all.
+    /// The cause in words, where `stopped` is too general.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Samples of the validation part.
+    /// Number of validation samples.
     #[serde(skip)]
     pub val_samples: u64,
 }
 
 impl Summary {
-    /// The summary of a run that has come so far; `stopped` is why it rests.
+    /// Summarises a run at this progress; `stopped` is the reason for its end.
     pub fn new(run: &RunDir, progress: &Progress, stopped: Option<Stopped>) -> Self {
         let best = progress.best;
         Self {
@@ -78,14 +80,13 @@ impl Summary {
     }
 }
 
-/// Trains a run from its checkpoint, or from the start when it has none, until it ends or is told
-/// to stop. A run that has ended is left as it is, unless somebody asks for more epochs. What
-/// people did in a run that this one is to repeat (`info` knows), and in this one after its
-/// checkpoint, is done again.
+/// Trains a run from its checkpoint, or from the start without one, until it ends or a request
+/// stops it. A run that has ended stays unchanged, unless an act extends it. Training repeats the
+/// acts of a replayed run (`info` has them), and the acts of this run after its checkpoint.
 ///
 /// # Errors
-/// When another process trains the run, its checkpoint cannot be used, the data is not what it was
-/// at the checkpoint, the device or an observer fails, or a file cannot be written. The last
+/// When another process trains the run, its checkpoint cannot be used, the data has changed since
+/// the checkpoint, the device or an observer fails, or a file cannot be written. The last
 /// checkpoint stays.
 pub fn train(
     run: &RunDir,
@@ -96,83 +97,83 @@ pub fn train(
     info: &RunInfo,
     control: &Control,
 ) -> Result<Summary> {
-    let _closed = Closed(control);
+    let _close = CloseOnDrop(control);
     let _lock = run.lock()?;
     let bytes = run.checkpoint()?;
     let path = run.file(CHECKPOINT);
     if let Some(bytes) = &bytes {
         let progress = checkpoint::progress(&path, bytes, &Settings::new(config, info))?;
-        let goes_on = || {
+        let is_extended = || {
             Ok::<_, crate::RunError>(
-                control.extends() || Logs::goes_on_after(run.path(), &progress)?,
+                control.extends() || Logs::is_extended_after(run.path(), &progress)?,
             )
         };
-        if progress.stopped.is_some() && (progress.divergence.is_some() || !goes_on()?) {
+        if progress.stopped.is_some() && (progress.divergence.is_some() || !is_extended()?) {
             return Ok(Summary::new(run, &progress, progress.stopped));
         }
     }
     let resumed = bytes.is_some();
-    if !resumed && let Some(epoch) = Logs::came_to(run.path())? {
+    if !resumed && let Some(epoch) = Logs::last_epoch(run.path())? {
         return Err(RunError::Gone { path: path.display().to_string(), epoch });
     }
     record_split(run, data, resumed)?;
     let mut task = Task::new(config, data)?;
     let distance = Distance::of(&task, config.train.seed);
-    // Neither the file nor the start is kept: each is as large as the network.
-    let start = std::mem::take(&mut task.start);
+    // Drops the file and the initial state after use: each is as large as the network.
+    let start = std::mem::take(&mut task.initial_state);
     let settings = Settings::new(config, info);
-    let (snapshot, lengths) = match bytes {
+    let (snapshot, marks) = match bytes {
         Some(bytes) => checkpoint::from_bytes(&path, &bytes, &task.plan, &settings)?,
         None => (Snapshot::start(start), Marks::default()),
     };
     let at = snapshot.progress.clone();
     let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
-    trainer.started_from(distance);
-    let (logs, pending) = Logs::go_on(run.path(), lengths, &at, &info.replay)?;
+    trainer.measure_distance_from(distance);
+    let (logs, pending) = Logs::resume(run.path(), marks, &at, &info.replay)?;
     trainer.replay(pending);
     let card = Some(task.card(config, data)?);
     let (plan, model) = (task.plan.clone(), Model { card, ..task.model(Weights::default()) });
-    let validation = OfValidation {
-        chance: chance(&data.class_counts(&data.parts.val)),
+    let validation = ValidationContext {
+        chance: chance_accuracy(&data.class_counts(&data.parts.val)),
         chose_epoch: config.train.monitor != Monitor::Last,
     };
-    let mut on_disk = OnDisk { run, settings, plan, model, validation, logs, saved: None };
-    let begin = Happened::begin(resumed, backend.info(config.train.precision));
-    on_disk.happened(trainer.saved(), begin)?;
+    let mut files = RunFiles { run, settings, plan, model, validation, logs, saved: None };
+    let begin = EventKind::begin(resumed, backend.info(config.train.precision));
+    files.append_event(trainer.saved(), begin)?;
     if resumed {
         let Past { steps, epochs, events } = Logs::past(run.path())?;
-        let (ahead, events) = (on_disk.logs.ahead(), &events[..]);
-        tell(observers, &Event::Past { steps: &steps, epochs: &epochs, events, ahead })?;
+        let (ahead, events) = (files.logs.ahead(), &events[..]);
+        notify(observers, &Event::Past { steps: &steps, epochs: &epochs, events, ahead })?;
     }
-    tell(observers, &trainer.start_event())?;
+    notify(observers, &trainer.start_event())?;
     loop {
-        let mut all = All { logs: &mut on_disk.logs, observers };
+        let mut all = LogsAndObservers { logs: &mut files.logs, observers };
         let stopped = trainer.advance(&mut all, control)?;
         if let Some(reason) = stopped {
             let progress = trainer.saved();
             all.observe(&stopping(reason, progress))?;
             let cause = progress.divergence.map(|divergence| divergence.to_string());
-            on_disk.happened(progress, Happened::Stopped { reason, cause })?;
+            files.append_event(progress, EventKind::Stopped { reason, cause })?;
         }
-        on_disk.save(&mut trainer)?;
-        tell(observers, &Event::Checkpoint { step: trainer.saved().step })?;
+        files.save(&mut trainer)?;
+        notify(observers, &Event::Checkpoint { step: trainer.saved().step })?;
         if let Some(stopped) = stopped {
-            tell(observers, &Event::End { stopped })?;
+            notify(observers, &Event::End { stopped })?;
             return Ok(Summary::new(run, trainer.saved(), Some(stopped)));
         }
     }
 }
 
-/// Closes a control when the training has ended, however it did.
-struct Closed<'a>(&'a Control);
+/// Closes a control on drop, however the training ended.
+struct CloseOnDrop<'a>(&'a Control);
 
-impl Drop for Closed<'_> {
+impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-/// Writes which row is in which part, or when going on makes sure that it is as it was.
+/// Writes the split, or checks the recorded one when the run resumes.
 fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
     let path = run.file(SPLIT);
     if resumed {
@@ -186,14 +187,14 @@ fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
     Ok(write_atomically(&path, &bytes)?)
 }
 
-/// What is the same for every epoch that a validation part judges.
-struct OfValidation {
+/// Facts about the validation that are the same for every epoch.
+struct ValidationContext {
     chance: f64,
     chose_epoch: bool,
 }
 
-impl OfValidation {
-    /// How good the best epoch is; none without a validation part.
+impl ValidationContext {
+    /// Returns the validation of the best epoch; `None` without a validation set.
     fn of(&self, progress: &Progress) -> Option<Validation> {
         let Self { chance, chose_epoch } = *self;
         let (accuracy, samples) = (progress.best?.val_accuracy?, progress.val_samples);
@@ -202,27 +203,27 @@ impl OfValidation {
     }
 }
 
-/// What the files of a run hold.
-struct OnDisk<'a> {
+/// The files of a run, and their content.
+struct RunFiles<'a> {
     run: &'a RunDir,
     settings: Settings,
     plan: Plan,
-    /// Without weights: it is lent those of the best epoch while it is saved.
+    /// Has no weights of its own: saving borrows those of the best epoch.
     model: Model,
-    validation: OfValidation,
+    validation: ValidationContext,
     logs: Logs,
-    /// The epoch whose weights this process has written to the model.
+    /// The epoch whose weights this process last wrote to the model.
     saved: Option<u64>,
 }
 
-impl OnDisk<'_> {
-    fn happened(&mut self, progress: &Progress, happened: Happened) -> Result<()> {
-        let (step, epoch) = moment(progress);
-        self.logs.happened(&EventLine { step, epoch, happened })
+impl RunFiles<'_> {
+    fn append_event(&mut self, progress: &Progress, kind: EventKind) -> Result<()> {
+        let (step, epoch) = position(progress);
+        self.logs.append_event(&EventLine { step, epoch, kind })
     }
 
     fn save(&mut self, trainer: &mut Trainer<'_>) -> Result<()> {
-        let lengths = self.logs.sync()?;
+        let marks = self.logs.sync()?;
         let best = trainer.saved().best.map(|best| best.epoch);
         if best != self.saved {
             self.model.calibration = trainer.saved().calibration();
@@ -238,7 +239,7 @@ impl OnDisk<'_> {
         let path = self.run.file(CHECKPOINT);
         fs::create_dir_all(path.parent().unwrap_or(self.run.path()))?;
         let (progress, best) = (trainer.saved(), trainer.best());
-        // After a divergence, the last good state is that of the checkpoint before.
+        // After a divergence, the last good state is that of the previous checkpoint.
         let before = if progress.divergence.is_some() { self.run.checkpoint()? } else { None };
         let good = match before {
             Some(bytes) => {
@@ -251,20 +252,20 @@ impl OnDisk<'_> {
             None => trainer.tensor(tensor).map(Cow::Owned),
         };
         let contents = Contents { settings: &self.settings, progress, best, state: &state };
-        checkpoint::write(&path, &contents, lengths, &self.plan)
+        checkpoint::write(&path, &contents, marks, &self.plan)
     }
 }
 
-/// The logs first, then whoever else watches.
-struct All<'a, 'b> {
+/// Sends events to the logs first, then to the other observers.
+struct LogsAndObservers<'a, 'b> {
     logs: &'a mut Logs,
     observers: &'a mut [&'b mut dyn Observer],
 }
 
-impl Observer for All<'_, '_> {
+impl Observer for LogsAndObservers<'_, '_> {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         self.logs.observe(event)?;
-        tell(self.observers, event)?;
+        notify(self.observers, event)?;
         let (step, epoch) = match *event {
             Event::Step(metrics) | Event::Epoch { metrics, .. } => (metrics.step, metrics.epoch),
             Event::Stopping { step, epoch, .. } => (step, epoch),
@@ -274,26 +275,27 @@ impl Observer for All<'_, '_> {
         for notice in &noticed {
             let event = Event::Noticed { step, epoch, notice };
             self.logs.observe(&event)?;
-            tell(self.observers, &event)?;
+            notify(self.observers, &event)?;
         }
         Ok(())
     }
 }
 
-/// What observers are told when training stops.
+/// Returns the event for observers when training stops.
 fn stopping(stopped: Stopped, progress: &Progress) -> Event<'static> {
-    let (step, epoch) = moment(progress);
+    let (step, epoch) = position(progress);
     Event::Stopping { stopped, step, epoch }
 }
 
-/// Where a training is, in steps and epochs; of one that diverged, where that was seen.
-fn moment(progress: &Progress) -> (u64, f64) {
+/// Returns the position of a training in steps and epochs; after a divergence, that of its
+/// detection.
+fn position(progress: &Progress) -> (u64, f64) {
     match progress.divergence {
         Some(divergence) => (divergence.step, divergence.epoch),
         None => (progress.step, progress.epochs()),
     }
 }
 
-fn tell(observers: &mut [&mut dyn Observer], event: &Event<'_>) -> Result<()> {
+fn notify(observers: &mut [&mut dyn Observer], event: &Event<'_>) -> Result<()> {
     observers.iter_mut().try_for_each(|observer| observer.observe(event))
 }

@@ -1,4 +1,5 @@
-//! From settings and data to what training is built of: network, loss, update rule and start.
+//! From settings to the parts of a training: network, loss, update rule, initialisation and
+//! learning-rate schedule.
 
 use klubok_nn::{
     network::{Hidden, Network, OutputKind, Start},
@@ -12,7 +13,7 @@ use klubok_nn::{
 use crate::config::{ClassWeights, Config, Loss, Optimizer, Schedule, TrainConfig};
 
 impl Config {
-    /// The network for data with this many input values and classes.
+    /// Builds the network for data with this many input values and classes.
     pub fn network(&self, inputs: usize, outputs: usize) -> Network {
         let model = &self.model;
         let hidden = model.hidden.iter().enumerate().map(|(i, &units)| Hidden {
@@ -32,7 +33,7 @@ impl Config {
         }
     }
 
-    /// How parameters change in a step.
+    /// Builds the update rule with its penalties and limits.
     pub fn update_spec(&self) -> UpdateSpec {
         let (train, regularization) = (&self.train, &self.regularization);
         let TrainConfig { momentum, nesterov, beta1, beta2, epsilon, .. } = *train;
@@ -51,7 +52,7 @@ impl Config {
         }
     }
 
-    /// What is minimised; `class_counts` is the number of training samples of each class.
+    /// Builds the loss; `class_counts` is the number of training samples of each class.
     ///
     /// Balanced weights are `samples / (classes * samples of the class)`, as scikit-learn's
     /// `compute_class_weight` (`sklearn.utils.class_weight`); a class without samples weighs 0.
@@ -73,15 +74,15 @@ impl Config {
         }
     }
 
-    /// What training does to pictures.
+    /// Returns the augmentation of pictures in training.
     pub fn augment(&self) -> Augment {
         Augment { flip: self.augment.flip, shift: self.augment.shift }
     }
 
-    /// How the network starts; `class_counts` is the number of training samples of each class.
+    /// Returns the initialisation; `class_counts` is the number of training samples of each class.
     ///
-    /// Prior biases are `ln(share of the class)`, which the softmax turns into the shares again; a
-    /// class without samples counts as if it had one, so that its bias is finite.
+    /// Prior biases are `ln(share of the class)`, which the softmax turns back into the shares. A
+    /// class without samples counts as having one, so that its bias is finite.
     pub fn start(&self, class_counts: &[u64]) -> Start {
         let counts: Vec<f64> = class_counts.iter().map(|&count| count.max(1) as f64).collect();
         let samples: f64 = counts.iter().sum();
@@ -95,12 +96,12 @@ impl Config {
 }
 
 impl TrainConfig {
-    /// The learning rate of every update, with epochs of `steps_per_epoch` updates.
+    /// Builds the learning-rate schedule for epochs of `steps_per_epoch` updates.
     pub fn rate(&self, steps_per_epoch: u64) -> LearningRate {
         let epoch = steps_per_epoch as f64;
         let (factor, every) = (self.decay, epoch * self.decay_epochs);
         let curve = match self.schedule {
-            // What the loss does reduces the rate there, see `Progress`.
+            // On a plateau the loss reduces the rate, see `Progress`.
             Schedule::Constant | Schedule::Plateau => Curve::Constant,
             Schedule::Step => Curve::Step { factor, every },
             Schedule::Exponential => Curve::Exponential { factor, every: epoch },
@@ -125,15 +126,15 @@ mod tests {
     use crate::config::{ConfigBuilder, DataKind, Init, Machine, Preset};
 
     fn config(preset: Preset, sets: &[&str]) -> Config {
-        let mut layers = ConfigBuilder::new(preset, DataKind::Pictures);
+        let mut builder = ConfigBuilder::new(preset, DataKind::Pictures);
         for set in sets {
-            layers.assign(set).unwrap();
+            builder.assign(set).unwrap();
         }
-        layers.resolve(&Machine::plain(1)).unwrap().config
+        builder.resolve(&Machine::plain(1)).unwrap().config
     }
 
     #[test]
-    fn the_article_is_its_own_network() {
+    fn the_article_preset_gives_the_articles_network() {
         let config = config(Preset::Article, &[]);
         let network = config.network(4096, 2);
         let units: Vec<usize> = network.hidden.iter().map(|layer| layer.units).collect();
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_layer_has_its_own_settings() {
+    fn lists_set_each_layer_separately() {
         let sets = ["model.hidden=8,4", "model.dropout=0.5,0", "model.activation=tanh,gelu"];
         let network = config(Preset::Plain, &sets).network(3, 2);
         assert_eq!((network.hidden[0].dropout, network.hidden[1].dropout), (0.5, 0.0));
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_optimizer_has_its_rule_and_zero_is_no_limit() {
+    fn every_optimizer_gets_its_rule_and_a_limit_of_zero_is_none() {
         let spec = |sets: &[&str]| config(Preset::Plain, sets).update_spec();
         let adam = Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
         assert_eq!(spec(&[]).rule, adam);
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn balanced_weights_are_as_in_scikit_learn() {
+    fn balanced_class_weights_match_scikit_learn() {
         let config = config(Preset::Plain, &["train.class_weights=balanced"]);
         // compute_class_weight("balanced", classes=[0, 1, 2], y=[0] * 6 + [1] * 3 + [2]).
         let weights = config.loss_spec(&[6, 3, 1]).class_weights;
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn prior_biases_are_logs_of_shares_and_finite() {
+    fn prior_biases_are_finite_logs_of_the_class_shares() {
         let config = config(Preset::Plain, &["model.prior_bias=true"]);
         let bias = config.start(&[30, 10]).output_bias;
         assert_eq!(bias, [0.75f32.ln(), 0.25f32.ln()]);

@@ -1,4 +1,4 @@
-//! What is trained: settings and data, put together.
+//! A training task: settings applied to data.
 
 use klubok_data::{Dataset, identity, limits, preprocess::Preprocessing, typical::Typical};
 use klubok_model::{Card, Model, Training};
@@ -12,28 +12,28 @@ use klubok_nn::{
 
 use crate::{Result, config::Config};
 
-/// A network for some data, ready to be trained.
+/// A network for some data, ready for training.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// The network.
     pub network: Network,
-    /// From stored rows to its input.
+    /// From stored rows to the network's input.
     pub preprocessing: Preprocessing,
     /// Names of the classes, in the order of the outputs.
     pub classes: Vec<String>,
     /// The network as a plan.
     pub plan: Plan,
-    /// How it starts.
-    pub begin: Start,
-    /// Its state before the first step.
-    pub start: State,
+    /// Initialisation of the network.
+    pub init: Start,
+    /// State before the first step.
+    pub initial_state: State,
 }
 
 impl Task {
-    /// The network that the settings describe, for this data; the training part is read once.
+    /// Builds the network of the settings for this data; reads the training set once.
     ///
     /// # Errors
-    /// When a value of the training part is not finite, rows cannot be read, or the weights do not
+    /// When a value of the training set is not finite, rows cannot be read, or the weights do not
     /// fit into memory.
     pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
         let counts = data.class_counts(&data.parts.train);
@@ -41,24 +41,24 @@ impl Task {
             Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
         let preprocessing = if config.data.normalize { measured } else { measured.as_stored() };
         let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
-        // The start, then the best weights, are held beside what the backend needs.
+        // Memory for the initial weights, then the best ones, besides that of the backend.
         limits::check_network(8 * network.parameters() as u64)?;
         let seed = config.train.seed;
         let prepare = preprocessing.prepare(config.augment());
         let (loss, update) = (config.loss_spec(&counts), config.update_spec());
         let plan = network.lower(prepare, loss, update, seed);
-        let begin = config.start(&counts);
+        let init = config.start(&counts);
         Ok(Self {
             plan: Plan { precision: config.train.precision, ..plan },
-            start: network.start(&begin, seed),
-            begin,
+            initial_state: network.start(&init, seed),
+            init,
             classes: data.classes.clone(),
             preprocessing,
             network,
         })
     }
 
-    /// What is known of a model of this task before it is trained; the training part is read.
+    /// Builds the card of a model of this task, still without validation; reads the training set.
     ///
     /// # Errors
     /// When rows cannot be read.
@@ -74,7 +74,7 @@ impl Task {
         Ok(Card { training, validation: None, typical })
     }
 
-    /// The network with these weights, as a file holds it.
+    /// Builds the model with these weights, without card or calibration.
     pub fn model(&self, weights: Weights) -> Model {
         Model {
             network: self.network.clone(),

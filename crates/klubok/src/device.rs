@@ -1,5 +1,5 @@
-//! The one place that builds a backend. Nothing else knows which there are: what training,
-//! inspection and settings must know of a device, they ask its `info`.
+//! The only place that builds a backend. Training, inspection and settings learn about a device
+//! from its `info` alone.
 
 use std::{num::NonZero, thread};
 
@@ -8,14 +8,14 @@ use klubok_data::limits;
 use klubok_nn::{backend::Backend, plan::Precision};
 use klubok_train::config::{ConfigError, Device, Kernel, Machine};
 
-/// What the system lets this process have.
+/// Functions that report the system's limits for this process.
 const LIMITS: Limits = Limits {
     available_memory: limits::available_memory,
     machine_memory: limits::machine_memory,
     available_threads: limits::available_threads,
 };
 
-/// The device with this many threads and this kernel.
+/// Opens the device with this many threads and this kernel.
 ///
 /// # Errors
 /// When the machine lacks the kernel, or the kernel does not compute in the precision.
@@ -47,24 +47,24 @@ pub fn cpu(threads: usize) -> Box<dyn Backend> {
     open(Device::Cpu, kernel, threads, Precision::F32).expect("the machine has its fastest kernel")
 }
 
-/// The fastest kernel that the machine has for a precision.
+/// Returns the machine's fastest kernel for a precision.
 pub fn fastest(precision: Precision) -> Kernel {
     kernels(precision).first().copied().unwrap_or_default()
 }
 
-/// What `auto` means here.
+/// Describes this machine, to resolve `auto`.
 pub fn machine() -> Machine {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     Machine { cores, kernels: kernels(Precision::Bf16) }
 }
 
-/// Kernels that the machine has for a precision, the fastest first.
+/// Lists the machine's kernels for a precision, the fastest first.
 fn kernels(precision: Precision) -> Vec<Kernel> {
-    let found = match precision {
+    let names = match precision {
         Precision::F32 => Isa::available().into_iter().map(Isa::name).collect::<Vec<_>>(),
         Precision::Bf16 => Isa::available_bf16().into_iter().map(Isa::name_bf16).collect(),
     };
-    found.into_iter().filter_map(Kernel::of_name).collect()
+    names.into_iter().filter_map(Kernel::from_name).collect()
 }
 
 fn names(precision: Precision) -> String {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kernel_that_the_machine_has_can_be_opened_and_says_its_name() {
+    fn opens_every_available_kernel_and_reports_its_name() {
         for precision in [Precision::F32, Precision::Bf16] {
             for kernel in kernels(precision) {
                 let backend = open(Device::Cpu, kernel, 2, precision).unwrap();
@@ -84,13 +84,13 @@ mod tests {
                 assert_eq!((info.kernel.as_str(), info.threads), (kernel.name(), 2));
             }
         }
-        // No kernel has a name that settings do not know.
+        // The settings know the name of every kernel.
         assert_eq!(machine().kernels.len(), Isa::available_bf16().len());
         assert_eq!(machine().kernels.last(), Some(&Kernel::Portable));
     }
 
     #[test]
-    fn what_the_machine_lacks_is_refused_by_name() {
+    fn the_error_names_a_kernel_that_the_machine_lacks() {
         let error = open(Device::Cpu, Kernel::Amx, 1, Precision::F32).err().unwrap().to_string();
         let expected = format!(
             "`train.kernel` is `amx`, but in f32 this machine has {}",

@@ -1,4 +1,4 @@
-//! What can go wrong, whichever crate says it.
+//! The error type for all crates.
 
 use klubok_data::DataError;
 use klubok_diagnose::history::HistoryError;
@@ -6,26 +6,26 @@ use klubok_model::ModelError;
 use klubok_nn::PlanError;
 use klubok_train::{RunError, config::ConfigError};
 
-/// What can go wrong. Every message says what was wrong, where, and what would be right.
+/// Any error of the library. Every message names the problem, its place, and a remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The data could not be read or is not what training needs.
+    /// The data could not be read or is unfit for training.
     #[error(transparent)]
     Data(DataError),
     /// A setting is unknown, of the wrong type or out of its range.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A model file is not one, is damaged, or was written by a later version.
+    /// A model file is invalid, damaged, or from a later version.
     #[error(transparent)]
     Model(ModelError),
-    /// A run folder or a run itself went wrong.
+    /// A run folder or a run failed.
     #[error(transparent)]
     Run(RunError),
-    /// A history cannot be read or judged.
+    /// A history cannot be read or diagnosed.
     #[error(transparent)]
     History(HistoryError),
-    /// A network or state does not fit what was asked of the backend.
+    /// The backend refused a network or a state.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A file could not be read or written; the message names it.
@@ -33,10 +33,10 @@ pub enum Error {
     Io(#[from] std::io::Error),
 }
 
-/// Result of whatever may go wrong.
+/// Result with any error of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-// Each crate's error hands on those of the crates below it: here each is in one place.
+// Each crate's error wraps those of the crates below it: here they are unwrapped into one enum.
 
 impl From<DataError> for Error {
     fn from(error: DataError) -> Self {

@@ -5,7 +5,7 @@ use klubok_nn::{
     calibration::Calibration,
     loss::{log_sum_exp, predicted_class},
 };
-use klubok_train::evaluate::{chance, wilson};
+use klubok_train::evaluate::{chance_accuracy, wilson};
 use serde::Serialize;
 
 /// How a classifier did on labelled samples: the answer of `klubok eval`.
@@ -103,7 +103,7 @@ impl Evaluation {
             loss_calibrated: loss_calibrated / count,
             accuracy,
             accuracy_interval: wilson(accuracy, n),
-            chance: chance(&support),
+            chance: chance_accuracy(&support),
             per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
             confusion,
             ece: calibrated.error(count),

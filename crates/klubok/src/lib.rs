@@ -1,6 +1,6 @@
 //! klubok trains multilayer perceptrons and shows how they learn.
 //!
-//! This crate is the front door: what a program needs of the crates behind it, by name.
+//! This crate is the entry point for programs: it re-exports what they need from the other crates.
 
 pub mod device;
 mod error;

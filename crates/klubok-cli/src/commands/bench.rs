@@ -19,7 +19,7 @@ use klubok::{
     plan::{Augment, Picture, Plan, Precision},
     rng::{Purpose, Stream},
     rows::MemoryRows,
-    train::cadence::OBSERVE,
+    train::cadence::OBSERVE_EVERY,
 };
 use klubok_text::{
     numbers::{decimal, thousands},
@@ -212,7 +212,7 @@ fn train(
     let times = measure(order, batch, window, |index, rows| {
         let weight_sum = batch as f64;
         let index = index as u64;
-        let observe = index.is_multiple_of(OBSERVE);
+        let observe = index.is_multiple_of(OBSERVE_EVERY);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         program.train(DataId(0), &step)?;
         // A device may work on when asked: only the figures show that the step is done.

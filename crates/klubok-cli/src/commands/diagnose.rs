@@ -15,8 +15,8 @@ use klubok::{
         history::{self, History, Note},
     },
     train::{
-        best::Recent,
-        evaluate::{chance, wilson},
+        best::RecentLosses,
+        evaluate::{chance_accuracy, wilson},
         run_dir::{RunDir, SPLIT},
     },
 };
@@ -108,7 +108,7 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     if history.setup.as_ref()?.config.train.monitor != Monitor::Auto {
         return None;
     }
-    let mut recent = Recent::default();
+    let mut recent = RecentLosses::default();
     let epochs = history.epochs.iter().map(|row| {
         let loss = row.val_loss.filter(|loss| loss.is_finite());
         (row.epoch, loss, recent.mean_with(row.val_loss_calibrated))
@@ -200,7 +200,7 @@ fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)>
     let (accuracy, guesses) = match &history.val_classes[..] {
         [] => (accuracy(share, samples), false),
         classes => {
-            let chance = chance(classes);
+            let chance = chance_accuracy(classes);
             let guesses = wilson(share, samples)[0] <= chance;
             (accuracy_and_chance(share, samples, chance), guesses)
         }

@@ -12,10 +12,10 @@ use klubok::{
     diagnose::observer::DiagnosisObserver,
     plan::Plan,
     train::{
-        cadence::{READ_EVERY, observed},
+        cadence::{READ_EVERY, is_observed},
         event::{Event, Metrics, Observer},
         meter::Meter,
-        progress::fault,
+        progress::non_finite_quantity,
     },
 };
 use klubok_text::{numbers::decimal, text};
@@ -73,7 +73,7 @@ impl Steps<'_> {
         let column = |of: fn(&[f64; 2]) -> f64| sorted(times.iter().map(of).collect());
         let costs = column(|[plain, observed]| observed / plain - 1.0);
         let later = 3 * self.per_epoch..4 * self.per_epoch;
-        let share = later.filter(|&index| observed(index, self.per_epoch)).count();
+        let share = later.filter(|&index| is_observed(index, self.per_epoch)).count();
         Ok(Compared {
             pairs,
             steps: looks.index - first,
@@ -113,7 +113,7 @@ impl Steps<'_> {
         let index = looks.index;
         let batches = self.order.len() / self.batch;
         let rows = &self.order[self.batch * (index as usize % batches)..][..self.batch];
-        let observe = looked_at && observed(index, self.per_epoch);
+        let observe = looked_at && is_observed(index, self.per_epoch);
         let (weight_sum, learning_rate) = (self.batch as f64, self.learning_rate);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         program.train(DataId(0), &step)?;
@@ -159,7 +159,7 @@ impl<'a> Looks<'a> {
         let mut of_steps = self.figures.params.chunks_exact(self.plan.params.len());
         for step in &self.figures.steps {
             let params = step.observed.then(|| of_steps.next()).flatten().unwrap_or_default();
-            if fault(step, params).is_some() {
+            if non_finite_quantity(step, params).is_some() {
                 return Err(Failure::failed("the training diverged: try a smaller network"));
             }
             self.meter.add(step, params, &self.plan.params);

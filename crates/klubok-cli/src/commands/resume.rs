@@ -7,11 +7,12 @@ use klubok::{
     diagnose::Diagnosis,
     train::{
         RunError,
-        control::Act,
+        act::Act,
         event::Stopped,
         logs::Logs,
         progress::Progress,
-        run_dir::{CHECKPOINT, RunDir, RunInfo},
+        run_dir::{CHECKPOINT, RunDir},
+        run_info::RunInfo,
         session::Summary,
     },
 };
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     let progress = run.progress()?;
     follow(&run, &config, &mut info, args, screen)?;
     if progress.is_none()
-        && let Some(epoch) = Logs::came_to(run.path())?
+        && let Some(epoch) = Logs::last_epoch(run.path())?
     {
         let path = run.file(CHECKPOINT).display().to_string();
         return Err(klubok::Error::from(RunError::Gone { path, epoch }).into());
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     let longer = longer(&config, progress.as_ref(), args)?;
     if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some())
         && longer.is_none()
-        && !Logs::goes_on_after(run.path(), progress)?
+        && !Logs::is_extended_after(run.path(), progress)?
     {
         return ended(&run, progress, args, lines, screen);
     }
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         Some(act) => {
             say_longer(&run, &config, &progress, act, screen);
             // The training does it before its first step, and writes it into the run.
-            drop(interrupt::CONTROL.ask(act));
+            drop(interrupt::CONTROL.request(act));
         }
         None => {
             screen.say(text!("train.resumed", run = run.path().display(), step = progress.step));

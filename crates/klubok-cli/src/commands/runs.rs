@@ -9,10 +9,10 @@ use klubok::{
     data::{Part, read_split, settings::is_run},
     train::{
         RunError,
-        best::Best,
-        evaluate::{chance, wilson},
-        event::Stopped,
-        logs::{EVENTS, Happened, Logs, METRICS},
+        best::BestEpoch,
+        evaluate::{chance_accuracy, wilson},
+        event::{EventKind, Stopped},
+        logs::{EVENTS, Logs, METRICS},
         run_dir::{CHECKPOINT, CONFIG, RunDir, SPLIT},
     },
 };
@@ -208,26 +208,26 @@ fn fill(listed: &mut Listed, path: &Path) -> klubok::train::Result<()> {
     let past = Logs::past(path)?;
     let counts = val_counts(&run)?;
     listed.val_samples = counts.iter().sum::<u64>() as usize;
-    let best = Best::of(&past.epochs, config.train.monitor, listed.val_samples as u64);
+    let best = BestEpoch::of(&past.epochs, config.train.monitor, listed.val_samples as u64);
     listed.epochs = past.epochs.last().map(|line| line.epoch);
     listed.best_epoch = best.map(|best| best.epoch);
     listed.val_accuracy = best.and_then(|best| best.val_accuracy);
     listed.val_accuracy_interval =
         listed.val_accuracy.map(|share| wilson(share, listed.val_samples));
-    listed.chance = (listed.val_samples > 0).then(|| chance(&counts));
+    listed.chance = (listed.val_samples > 0).then(|| chance_accuracy(&counts));
     for event in past.events {
-        match event.happened {
-            Happened::Stopped { reason, .. } if listed.state != Some(State::Running) => {
+        match event.kind {
+            EventKind::Stopped { reason, .. } if listed.state != Some(State::Running) => {
                 listed.state = Some(match reason {
                     Stopped::Interrupted => State::Interrupted,
                     Stopped::Diverged => State::Diverged,
                     Stopped::Epochs | Stopped::EarlyStopping | Stopped::Person => State::Ended,
                 });
             }
-            Happened::Resume { .. } if listed.state != Some(State::Running) => {
+            EventKind::Resume { .. } if listed.state != Some(State::Running) => {
                 listed.state = Some(State::Interrupted);
             }
-            Happened::Person { act: klubok::train::control::Act::Epochs { epochs, .. } } => {
+            EventKind::Person { act: klubok::train::act::Act::Epochs { epochs, .. } } => {
                 listed.of = Some(epochs);
             }
             _ => {}

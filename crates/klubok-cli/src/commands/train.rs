@@ -10,7 +10,7 @@ use klubok::{
     config::{Config, ConfigBuilder, DataConfig, Preset},
     data::Dataset,
     train::{
-        evaluate::{chance, wilson},
+        evaluate::{chance_accuracy, wilson},
         event::Stopped,
         logs::Logs,
         run_dir::{CONFIG, Place, RunDir},
@@ -118,7 +118,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         let note = text!("train.replay_other", difference = translated(&difference));
         screen.say(format!("{}: {note}", text!("word.note")));
     }
-    let acts = Logs::done(run.path())?;
+    let acts = Logs::acts(run.path())?;
     screen.say(text!("train.replay", run = run.path().display(), acts = acts.len()));
     let new = NewRun {
         source: &info.data,
@@ -184,7 +184,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
             lines.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        let chance = chance(&data.class_counts(&data.parts.val));
+        let chance = chance_accuracy(&data.class_counts(&data.parts.val));
         let value = values(&own);
         let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
         let learning_rate = config.train.learning_rate;

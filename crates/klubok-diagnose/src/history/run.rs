@@ -61,7 +61,7 @@ pub(super) fn read(folder: &Path) -> Result<History> {
 /// The settings of the run, if readable: without them advice is general.
 fn setup(path: &Path) -> Option<Setup> {
     let text = bounded::read_to_string(path, bounded::MAX_SETTINGS_BYTES).ok()?;
-    let config = ConfigBuilder::of_run(&text, "config.toml").ok()?.config;
+    let config = ConfigBuilder::parse_run(&text, "config.toml").ok()?.config;
     Some(Setup { config, train_classes: Vec::new() })
 }
 

@@ -15,17 +15,17 @@ use super::{
     find::{find, nearest},
     keys::DefaultValue,
     notes,
-    setting::{Place, Setting},
+    setting::{Origin, Setting},
     value::written,
 };
 
-/// Lists and tables within each other, and parts of a dotted key. The parser has a bound of its
-/// own, but when it looks for the end of what is wrong it goes as deep as the brackets do.
-const DEPTH: usize = 16;
-/// Letters of a key or a value that are shown in a message.
-const SHOWN: usize = 80;
+/// Nesting limit of lists and tables, and of the parts of a dotted key. The parser has its own
+/// limit, but its search for the end of an error recurses as deep as the brackets go.
+const MAX_DEPTH: usize = 16;
+/// Characters of a key or value shown in a message.
+const MAX_SHOWN_CHARS: usize = 80;
 
-/// What has been written so far over the defaults. Cloned, it gives the variants of a comparison.
+/// The settings written so far, over the defaults. Clone it for the variants of a comparison.
 #[derive(Debug, Clone)]
 pub struct ConfigBuilder {
     kind: DataKind,
@@ -33,32 +33,32 @@ pub struct ConfigBuilder {
     run: Option<toml::Table>,
 }
 
-/// Settings from all sources.
+/// Settings resolved from all sources.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// The settings, every one concrete.
+    /// The settings, all concrete.
     pub config: Config,
-    /// What a person should know about them.
+    /// Remarks for the user.
     pub notes: Vec<Note>,
-    /// The table `[run]` of the file, which a run's `config.toml` has beside the settings.
+    /// The table `[run]` of the file; a run's `config.toml` has it beside the settings.
     pub run: Option<toml::Table>,
 }
 
 impl ConfigBuilder {
-    /// The defaults with a preset over them.
+    /// Starts from the defaults with a preset over them.
     pub fn new(preset: Preset, kind: DataKind) -> Self {
         let mut builder = Self { kind, settings: BTreeMap::new(), run: None };
         apply_preset(&mut builder, preset);
         builder
     }
 
-    /// The value of a key so far, which may be `"auto"`.
+    /// Returns the current value of a key; it may be `"auto"`.
     pub(super) fn value(&self, key: &Key) -> Value {
         let setting = self.settings.get(key.path);
         setting.map_or_else(|| key.default_value(), |setting| setting.value.clone())
     }
 
-    /// Puts a TOML file over what is there.
+    /// Applies a TOML file over the settings so far.
     ///
     /// # Errors
     /// When the file cannot be read, is not TOML, or has an unknown key or a value out of its
@@ -68,28 +68,28 @@ impl ConfigBuilder {
         Ok(self.text(&text, &path.display().to_string())?)
     }
 
-    /// Puts TOML over what is there; `file` names it in messages.
+    /// Applies TOML over the settings so far; `file` names it in messages.
     ///
     /// # Errors
-    /// When it is not TOML, or has an unknown key or a value out of its range. Nothing changes
-    /// then.
+    /// When it is not TOML, or has an unknown key or a value out of its range. The builder then
+    /// stays unchanged.
     pub fn text(&mut self, text: &str, file: &str) -> Result<(), ConfigError> {
         let mut next = self.clone();
-        next.add(text, file, |line| Place::File { file: file.into(), line })?;
+        next.add(text, file, |line| Origin::File { file: file.into(), line })?;
         *self = next;
         Ok(())
     }
 
-    /// Puts one setting over what is there, from a flag: `512,256` is a list, a bare word a string.
+    /// Applies one setting from a flag: `512,256` is a list, a bare word a string.
     ///
     /// # Errors
     /// When the key is unknown or the value out of its range.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
-        let known = known(key, || Place::Flag)?;
-        self.put(known, Some(&Key::read_flag(value)), value, Place::Flag)
+        let known = known(key, || Origin::Flag)?;
+        self.put(known, Some(&Key::read_flag(value)), value, Origin::Flag)
     }
 
-    /// Puts one setting over what is there, written `key=value`.
+    /// Applies one setting written `key=value`.
     ///
     /// # Errors
     /// As [`ConfigBuilder::set`], and when there is no `=`.
@@ -99,12 +99,10 @@ impl ConfigBuilder {
         self.set(key.trim(), value)
     }
 
-    /// Settings from all sources, with concrete values for everything that was `"auto"`.
-    ///
-    /// What is left open is filled in for this machine.
+    /// Resolves all sources: every `"auto"` gets a concrete value for this machine.
     ///
     /// # Errors
-    /// When values that are right by themselves do not go together.
+    /// When values that are valid by themselves conflict.
     pub fn resolve(self, machine: &Machine) -> Result<Resolved, ConfigError> {
         let config = super::resolve::config(&self.settings, self.kind, machine);
         super::resolve::check(&config, self.kind)?;
@@ -112,24 +110,24 @@ impl ConfigBuilder {
         Ok(Resolved { config, notes, run: self.run })
     }
 
-    /// The settings in a run's own `config.toml`, with its table `[run]`. They are checked like
-    /// anybody's, and nothing may be left open. A fixed key that is missing has its default: an
+    /// Parses a run's own `config.toml`, with its table `[run]`. It passes the checks of any
+    /// settings file, and may leave nothing open. A missing fixed key takes its default: an
     /// earlier klubok did not know it.
     ///
     /// # Errors
-    /// As [`ConfigBuilder::text`] and [`ConfigBuilder::resolve`], and when a value is `"auto"` or missing where
-    /// that means it.
-    pub fn of_run(text: &str, file: &str) -> Result<Resolved, ConfigError> {
-        // What a shift may be depends on the data, which may be gone; a larger one repeats the edge
-        // and does no harm.
+    /// As [`ConfigBuilder::text`] and [`ConfigBuilder::resolve`], and when a value is `"auto"`, or
+    /// missing where that means `"auto"`.
+    pub fn parse_run(text: &str, file: &str) -> Result<Resolved, ConfigError> {
+        // The bound of a shift depends on the data, which may be gone. A larger shift repeats the
+        // edge and does no harm.
         let mut builder = Self::new(Preset::Plain, DataKind::Points);
-        // A setting that could not be used yet, and is no longer one.
+        // `target` was a setting once, though nothing used it.
         builder.text(&text.replace("\ntarget = \"\"", "\n"), file)?;
         let (settings, file) = (builder.settings.clone(), file.to_owned());
         let resolved = builder.resolve(&Machine::plain(1))?;
         let is_open = |key: &&Key| match settings.get(key.path) {
             Some(Setting { value, .. }) => written(value) != resolved.config.written(key),
-            // An earlier klubok had no such keys: names decided, and `[run]` had the kernel.
+            // An earlier klubok had neither key: names decided the layout, `[run]` held the kernel.
             None if key.path == "data.layout" => false,
             None if key.path == "train.kernel" => {
                 !resolved.run.as_ref().is_some_and(|run| run.contains_key("kernel"))
@@ -142,16 +140,16 @@ impl ConfigBuilder {
         }
     }
 
-    /// Adds all settings of a text or, when one is wrong, the ones before it.
+    /// Adds all settings of a text; on an error, those before it stay.
     fn add(
         &mut self,
         text: &str,
         file: &str,
-        place: impl Fn(usize) -> Place,
+        origin: impl Fn(usize) -> Origin,
     ) -> Result<(), ConfigError> {
         let line = |at: usize| text[..at].matches('\n').count() + 1;
         if let Some(at) = too_deep(text) {
-            let message = format!("lists, tables or keys more than {DEPTH} deep");
+            let message = format!("lists, tables or keys more than {MAX_DEPTH} deep");
             return Err(ConfigError::Syntax { file: file.into(), line: line(at), message });
         }
         let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
@@ -160,7 +158,7 @@ impl ConfigBuilder {
             message: error.message().into(),
         })?;
         for entry in entries(table.into_inner()) {
-            let place = || place(line(entry.at));
+            let origin = || origin(line(entry.at));
             let written = &text[entry.value.span()];
             let value = Value::deserialize(ValueDeserializer::from(entry.value.clone())).ok();
             match (entry.path.as_str(), value) {
@@ -170,12 +168,12 @@ impl ConfigBuilder {
                         key: path.into(),
                         value: short(written),
                         allowed: format!("a section: `[{path}]` and its keys below"),
-                        place: place(),
+                        origin: origin(),
                     });
                 }
                 (path, value) => {
-                    let key = known(path, place)?;
-                    self.put(key, value.as_ref(), written, place())?;
+                    let key = known(path, origin)?;
+                    self.put(key, value.as_ref(), written, origin())?;
                 }
             }
         }
@@ -187,33 +185,33 @@ impl ConfigBuilder {
         key: &'static Key,
         value: Option<&Value>,
         written: &str,
-        place: Place,
+        origin: Origin,
     ) -> Result<(), ConfigError> {
         match value.and_then(|value| key.check(value)) {
             Some(value) => {
-                self.settings.insert(key.path, Setting { value, place });
+                self.settings.insert(key.path, Setting { value, origin });
                 Ok(())
             }
             None => Err(ConfigError::Value {
                 key: key.path.into(),
                 value: short(written.trim().trim_matches('"')),
-                allowed: key.instead_of(value),
-                place,
+                allowed: key.expected(value),
+                origin,
             }),
         }
     }
 }
 
-/// A value in a file.
+/// A key and its value in a file.
 struct Entry<'t> {
     path: String,
-    /// Where its key begins, in bytes.
+    /// Byte offset of the key.
     at: usize,
     value: Spanned<DeValue<'t>>,
 }
 
-/// The values of a file by `section.name`, in the order of the text. What is not a name in a
-/// section (a table in one, a value outside of one, an empty section that nobody knows) comes under
+/// Lists the values of a file by `section.name`, in the order of the text. Anything that is not a
+/// name in a section (a nested table, a value outside a section, an empty unknown section) keeps
 /// its own path.
 fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
@@ -235,7 +233,7 @@ fn entries(table: DeTable<'_>) -> Vec<Entry<'_>> {
     entries
 }
 
-/// Where something is deeper than [`DEPTH`], in bytes.
+/// Returns the byte offset at which the text nests deeper than [`MAX_DEPTH`].
 fn too_deep(text: &str) -> Option<usize> {
     let (mut dots, mut open) = (0, Vec::new());
     for token in Source::new(text).lex() {
@@ -250,13 +248,13 @@ fn too_deep(text: &str) -> Option<usize> {
                 match kind {
                     TokenKind::LeftSquareBracket => open.push(TokenKind::RightSquareBracket),
                     TokenKind::LeftCurlyBracket => open.push(TokenKind::RightCurlyBracket),
-                    // A bracket of the other kind closes nothing.
+                    // A bracket of another kind closes nothing.
                     kind if open.last() == Some(&kind) => drop(open.pop()),
                     _ => {}
                 }
             }
         }
-        if dots >= DEPTH || open.len() > DEPTH {
+        if dots >= MAX_DEPTH || open.len() > MAX_DEPTH {
             return Some(token.span().start());
         }
     }
@@ -264,7 +262,7 @@ fn too_deep(text: &str) -> Option<usize> {
 }
 
 fn short(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
@@ -274,17 +272,17 @@ fn is_section(path: &str) -> bool {
     KEYS.iter().any(|key| key.section() == path)
 }
 
-fn known(path: &str, place: impl Fn() -> Place) -> Result<&'static Key, ConfigError> {
+fn known(path: &str, origin: impl Fn() -> Origin) -> Result<&'static Key, ConfigError> {
     find(path).ok_or_else(|| ConfigError::UnknownKey {
         key: short(path),
         nearest: nearest(path),
-        place: place(),
+        origin: origin(),
     })
 }
 
 fn apply_preset(builder: &mut ConfigBuilder, preset: Preset) {
     builder
-        .add(preset.toml(builder.kind), preset.name(), |_| Place::Preset(preset))
+        .add(preset.toml(builder.kind), preset.name(), |_| Origin::Preset(preset))
         .expect("a test loads every preset");
 }
 
@@ -303,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn later_layers_win() {
+    fn later_sources_override_earlier_ones() {
         let mut builder = ConfigBuilder::new(Preset::Article, DataKind::Pictures);
         let config = builder.clone().resolve(&Machine::plain(2)).unwrap().config;
         assert_eq!((config.train.epochs, config.train.learning_rate), (60, 0.01));
@@ -314,14 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_an_error_changes_nothing() {
+    fn a_file_with_an_error_leaves_the_builder_unchanged() {
         let mut builder = builder();
         builder.text("[train]\nepochs = 7\nlearning_rate = -1", "a.toml").unwrap_err();
         assert_eq!(builder.resolve(&Machine::plain(1)).unwrap().config.train.epochs, 30);
     }
 
     #[test]
-    fn the_run_table_is_handed_back() {
+    fn returns_the_run_table() {
         let mut builder = builder();
         builder.text("[run]\nseconds = 3\n[run.more]\nx = 1\n[train]\nseed = 5", "a").unwrap();
         let resolved = builder.resolve(&Machine::plain(1)).unwrap();
@@ -330,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_no_deeper_than_the_stack() {
+    fn refuses_nesting_that_would_overflow_the_stack() {
         let deep = "a.".repeat(1 << 20);
         let message =
             "line 2 of `a.toml` is not valid TOML: lists, tables or keys more than 16 deep";
@@ -354,18 +352,18 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_key_or_value_is_shown_in_short() {
+    fn messages_shorten_a_very_long_key_or_value() {
         let long = "y".repeat(1 << 20);
-        let begun = std::time::Instant::now();
+        let start = std::time::Instant::now();
         for text in [format!("[train]\n{long} = 1"), format!("[train]\nepochs = '{long}'")] {
             let error = builder().text(&text, "a.toml").unwrap_err().to_string();
             assert!(error.len() < 300 && error.contains("yyy..."), "{error}");
         }
-        assert!(begun.elapsed().as_secs() < 5);
+        assert!(start.elapsed().as_secs() < 5);
     }
 
     #[test]
-    fn unknown_keys_name_the_nearest_one_and_the_line() {
+    fn an_unknown_key_error_names_the_nearest_key_and_the_line() {
         refused(
             "[train]\nepochs = 1\nlearning_rat = 0.1\n",
             "unknown key `train.learning_rat` in line 3 of `a.toml`, the nearest known key is `train.learning_rate`",
@@ -385,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_name_key_value_range_and_line() {
+    fn an_invalid_value_error_names_key_value_range_and_line() {
         refused(
             "[train]\nlearning_rate = -1",
             "`train.learning_rate` is `-1` in line 2 of `a.toml`, it must be a number above 0, or \"auto\"",
@@ -418,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_toml_names_the_line() {
+    fn a_syntax_error_names_the_line() {
         let error = builder().text("[train]\nepochs = = 3", "a.toml").unwrap_err().to_string();
         assert!(error.starts_with("line 2 of `a.toml` is not valid TOML: "), "{error}");
         let error =
@@ -433,13 +431,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_s_own_settings_are_checked_and_concrete() {
+    fn settings_of_a_run_are_checked_and_concrete() {
         let written = builder().resolve(&Machine::plain(3)).unwrap().config;
         let text = written.to_toml();
-        let read =
-            |text: &str| ConfigBuilder::of_run(text, "config.toml").map(|resolved| resolved.config);
+        let read = |text: &str| {
+            ConfigBuilder::parse_run(text, "config.toml").map(|resolved| resolved.config)
+        };
         assert_eq!(read(&text).unwrap(), written);
-        // An earlier klubok had fewer keys.
+        // Earlier versions of klubok had fewer keys.
         assert_eq!(read(&text.replace("output_init", "#")).unwrap(), written);
         assert_eq!(read(&text.replace("\nlimit =", "\ntarget = \"\"\n#")).unwrap(), written);
         let refused = |from: &str, to: &str, words: &str| {
@@ -459,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named() {
+    fn the_error_names_a_missing_file() {
         let error = builder().file(Path::new("no/such.toml")).unwrap_err().to_string();
         assert!(error.contains("no/such.toml"), "{error}");
     }

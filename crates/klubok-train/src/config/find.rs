@@ -1,24 +1,24 @@
-//! Which key is meant by what somebody wrote.
+//! Finds the key that a user meant.
 
 use super::{KEYS, Key};
 
-/// The key of this path, if there is one.
+/// Returns the key with this path.
 pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
 }
 
-/// Bytes of the longest word that may have been meant for a key: how far it is from one takes time
-/// that grows with it.
-const LONGEST: usize = 60;
+/// Length in bytes of the longest word compared with the keys: the time of an edit distance grows
+/// with it.
+const MAX_LENGTH: usize = 60;
 
-/// The known key that is nearest to `path`, if any is near: by spelling, by its name without the
-/// section, or by what other tools call it.
+/// Returns the known key nearest to `path`, if any is near: by spelling, by name without the
+/// section, or by the name it has in other tools.
 pub fn nearest(path: &str) -> Option<&'static str> {
-    if path.len() > LONGEST {
+    if path.len() > MAX_LENGTH {
         return None;
     }
     let name = path.rsplit('.').next().unwrap_or(path).to_lowercase();
-    if let Some((_, key)) = ELSEWHERE.iter().find(|(word, _)| *word == name) {
+    if let Some((_, key)) = ALIASES.iter().find(|(word, _)| *word == name) {
         return Some(key);
     }
     let near = |key: &Key| {
@@ -29,8 +29,8 @@ pub fn nearest(path: &str) -> Option<&'static str> {
     (near(best) >= 0.5).then_some(best.path)
 }
 
-/// What other tools call our keys.
-const ELSEWHERE: &[(&str, &str)] = &[
+/// Names that other tools use for these keys.
+const ALIASES: &[(&str, &str)] = &[
     ("lr", "train.learning_rate"),
     ("batch", "train.batch_size"),
     ("eps", "train.epsilon"),

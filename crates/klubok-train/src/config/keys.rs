@@ -1,4 +1,4 @@
-//! What is known of a setting, and which one is meant.
+//! The description of a setting: default, allowed values, meaning.
 
 use std::{
     fmt,
@@ -10,66 +10,66 @@ use std::{
 pub struct Key {
     /// `section.name`.
     pub path: &'static str,
-    /// What it is below presets, files and flags.
+    /// The value where no preset, file or flag sets one.
     pub default: DefaultValue,
-    /// What one value may be.
+    /// The allowed values.
     pub allowed: Allowed,
-    /// Whether it takes one value or several.
+    /// One value or several.
     pub arity: Arity,
-    /// What it does.
+    /// What the setting does.
     pub meaning: &'static str,
-    /// Where the default comes from.
+    /// Source of the default.
     pub source: &'static str,
 }
 
-/// What a setting is when nobody sets it.
+/// The default of a setting.
 #[derive(Debug, Clone, Copy)]
 pub enum DefaultValue {
-    /// Always this, as TOML.
+    /// This value, as TOML.
     Fixed(&'static str),
-    /// `"auto"`: follows from other settings or the data by this rule.
+    /// `"auto"`: this rule derives the value from other settings or the data.
     Auto(&'static str),
 }
 
-/// What one value may be.
+/// The allowed values of a setting.
 #[derive(Debug, Clone, Copy)]
 pub enum Allowed {
     /// `true` or `false`.
     Switch,
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A whole number from the first to the second.
+    /// A whole number from the first to the second, both included.
     Whole(i64, i64),
     /// A finite number within bounds.
     Number(Bound<f64>, Bound<f64>),
 }
 
-/// Entries of a list; networks of more hidden layers learn nothing, and take very long to say so.
-pub const ENTRIES: usize = klubok_nn::network::MAX_HIDDEN_LAYERS;
+/// Length limit of a list: networks with more hidden layers learn nothing, very slowly.
+pub const MAX_ENTRIES: usize = klubok_nn::network::MAX_HIDDEN_LAYERS;
 
 /// How many values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
     /// One.
     One,
-    /// One for all hidden layers, or a list with one for each.
+    /// One for all hidden layers, or a list with one per layer.
     OneOrEach,
-    /// A list of at most [`ENTRIES`].
+    /// A list of at most [`MAX_ENTRIES`].
     List,
 }
 
 impl Key {
-    /// The part before the dot.
+    /// Returns the part of the path before the dot.
     pub fn section(&self) -> &'static str {
         self.path.split('.').next().unwrap_or_default()
     }
 
-    /// The part after the dot.
+    /// Returns the part of the path after the dot.
     pub fn name(&self) -> &'static str {
         self.path.split('.').nth(1).unwrap_or_default()
     }
 
-    /// What may be written, in words.
+    /// Describes the allowed values in words.
     pub fn range(&self) -> String {
         let auto = match self.default {
             DefaultValue::Auto(_) => ", or \"auto\"",
@@ -78,7 +78,7 @@ impl Key {
         match self.arity {
             Arity::One => format!("{}{auto}", self.allowed),
             Arity::OneOrEach => format!("{}, or a list with one a hidden layer", self.allowed),
-            Arity::List => format!("a list of at most {ENTRIES}, each entry {}", self.allowed),
+            Arity::List => format!("a list of at most {MAX_ENTRIES}, each entry {}", self.allowed),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Settings: as written (TOML, flags) and as resolved and checked.
 //!
-//! [`ConfigBuilder`] gathers defaults, preset, file and flags (later over earlier), checks each value by
-//! the table [`KEYS`], and resolves every `"auto"` to a concrete value: a [`Config`].
+//! [`ConfigBuilder`] gathers defaults, preset, file and flags, later sources over earlier ones. It
+//! checks each value by the table [`KEYS`] and resolves every `"auto"` to a concrete value: a
+//! [`Config`].
 
-pub mod builder;
+mod builder;
 mod find;
-pub mod keys;
-pub mod notes;
-pub mod preset;
+mod keys;
+mod notes;
+mod preset;
 mod resolve;
 mod setting;
 mod table;
@@ -21,26 +22,26 @@ use serde::{Deserialize, Serialize};
 
 pub use builder::{ConfigBuilder, Resolved};
 pub use find::{find, nearest};
-pub use keys::Key;
+pub use keys::{Allowed, Arity, DefaultValue, Key, MAX_ENTRIES};
 pub use notes::Note;
 pub use preset::Preset;
-pub use setting::Place;
+pub use setting::Origin;
 pub use table::KEYS;
 pub use text::defaults_text;
 
-/// All settings of a run, resolved: what `config.toml` of a run holds.
+/// All settings of a run, resolved: the content of its `config.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// How data becomes the network's input.
+    /// Data and preprocessing.
     pub data: DataConfig,
     /// The network.
     pub model: ModelConfig,
     /// The training.
     pub train: TrainConfig,
-    /// What keeps a network from memorising.
+    /// Regularisation.
     pub regularization: RegularizationConfig,
-    /// Random changes to pictures in training.
+    /// Augmentation of pictures in training.
     pub augment: AugmentConfig,
 }
 
@@ -54,7 +55,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// A change of `key` to `value`.
+    /// Changes `key` to `value`.
     #[expect(clippy::needless_pass_by_value, reason = "values are small")]
     pub fn new(key: &str, value: impl ToString) -> Self {
         Self { key: key.to_owned(), value: value.to_string() }
@@ -62,12 +63,12 @@ impl Change {
 }
 
 impl Config {
-    /// The settings with these changes.
+    /// Returns the settings with these changes.
     ///
     /// # Errors
-    /// When a key is unknown, a value out of its range, or the settings do not go together then.
+    /// When a key is unknown, a value is out of its range, or the changed settings conflict.
     pub fn with(&self, changes: &[Change]) -> Result<Self, ConfigError> {
-        // The kind of data only bounds shifts, which are in range already.
+        // The kind of data bounds only shifts, which are already in range.
         let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Points);
         builder.text(&self.to_toml(), "")?;
         changes.iter().try_for_each(|change| builder.set(&change.key, &change.value))?;
@@ -82,34 +83,34 @@ impl Config {
 pub struct ModelConfig {
     /// Units of each hidden layer.
     pub hidden: Vec<usize>,
-    /// Activation of all hidden layers, or one each.
+    /// Activation of all hidden layers, or one per layer.
     pub activation: OneOrEach<Activation>,
-    /// How weights start.
+    /// Initialisation of the hidden layers' weights.
     pub init: Init,
-    /// How the output layer's weights start.
+    /// Initialisation of the output layer's weights.
     pub output_init: Init,
-    /// Start the output biases at the log of the classes' shares.
+    /// Initialise the output biases with the log of the class shares.
     pub prior_bias: bool,
-    /// Normalise over the batch after every hidden linear layer.
+    /// Batch normalisation after every hidden linear layer.
     pub batch_norm: bool,
-    /// Chance to drop a hidden unit, for all layers or one each.
+    /// Dropout probability of hidden units, for all layers or one per layer.
     pub dropout: OneOrEach<f64>,
-    /// Chance to drop an input value.
+    /// Dropout probability of input values.
     pub input_dropout: f64,
 }
 
-/// A setting for all hidden layers, or one for each.
+/// One value for all hidden layers, or one per layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrEach<T> {
-    /// The same for all.
+    /// The same value for all layers.
     One(T),
-    /// One a layer.
+    /// One value per layer.
     Each(Vec<T>),
 }
 
 impl<T: Copy> OneOrEach<T> {
-    /// The setting of hidden layer `i`, from 0.
+    /// Returns the value of hidden layer `i`, from 0.
     pub fn get(&self, i: usize) -> T {
         match self {
             OneOrEach::One(v) => *v,
@@ -122,9 +123,9 @@ impl<T: Copy> OneOrEach<T> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Passes over the training part.
+    /// Passes over the training set.
     pub epochs: u64,
-    /// Samples of one update.
+    /// Samples per update.
     pub batch_size: usize,
     /// Update rule.
     pub optimizer: Optimizer,
@@ -134,44 +135,44 @@ pub struct TrainConfig {
     pub momentum: f64,
     /// Nesterov's variant of momentum (SGD).
     pub nesterov: bool,
-    /// Adam: share of the old mean gradient that is kept.
+    /// Adam: decay rate of the first moment.
     pub beta1: f64,
-    /// Adam and RMSProp: share of the old mean square that is kept.
+    /// Adam and RMSProp: decay rate of the second moment.
     pub beta2: f64,
-    /// Adam and RMSProp: added to the root.
+    /// Adam and RMSProp: added to the square root in the denominator.
     pub epsilon: f64,
-    /// Learning rate over time.
+    /// Learning-rate schedule.
     pub schedule: Schedule,
-    /// Epochs in which the learning rate rises linearly from 0.
+    /// Epochs of linear warm-up of the learning rate from 0.
     pub warmup_epochs: f64,
     /// `step`, `exponential`, `plateau`: factor of each reduction.
     pub decay: f64,
     /// `step`: epochs between reductions; `plateau`: epochs without a better validation loss before
-    /// one.
+    /// a reduction.
     pub decay_epochs: f64,
     /// `cosine`: number of restarts.
     pub restarts: u64,
-    /// Largest norm of the whole gradient; 0 is no limit.
+    /// Largest global norm of the gradient; 0 is no limit.
     pub clip_norm: f64,
-    /// What is minimised.
+    /// The loss function.
     pub loss: Loss,
-    /// Weight classes by how rare they are.
+    /// Weights of the classes in the loss.
     pub class_weights: ClassWeights,
-    /// What decides which epoch is the best.
+    /// The monitored quantity that picks the best epoch.
     pub monitor: Monitor,
-    /// Stop when nothing gets better.
+    /// Stop when the monitored quantity no longer improves.
     pub early_stopping: bool,
-    /// Epochs without a better one before stopping.
+    /// Epochs without improvement before early stopping.
     pub patience: u64,
-    /// Seed of start, order, dropout and augmentation.
+    /// Seed of initialisation, shuffling, dropout and augmentation.
     pub seed: u64,
-    /// Threads; 0 is one a core, resolved before step 0.
+    /// Threads; 0 is one per core, resolved before step 0.
     pub threads: usize,
-    /// Precision of the products.
+    /// Precision of the matrix products.
     pub precision: Precision,
-    /// What computes.
+    /// The device that trains.
     pub device: Device,
-    /// Which instructions compute; runs from before the setting say it in their `[run]`.
+    /// Instruction set of the kernels. Runs older than this setting name it in their `[run]`.
     #[serde(default)]
     pub kernel: Kernel,
 }
@@ -190,21 +191,21 @@ pub enum Optimizer {
     Adamw,
 }
 
-/// Learning rate over time by name.
+/// Learning-rate schedules by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// Always the same.
+    /// The same rate throughout.
     Constant,
-    /// Times `decay` every `decay_epochs`.
+    /// Multiplied by `decay` every `decay_epochs`.
     Step,
-    /// Times `decay` every epoch, smoothly.
+    /// Multiplied by `decay` per epoch, smoothly.
     Exponential,
     /// Half a cosine down to 0, with `restarts`.
     Cosine,
     /// Up and down once (Smith 2018).
     OneCycle,
-    /// Times `decay` when the validation loss has not improved for `decay_epochs`.
+    /// Multiplied by `decay` when the validation loss has not improved for `decay_epochs`.
     Plateau,
 }
 
@@ -220,47 +221,47 @@ pub enum Loss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeights {
-    /// All classes weigh the same.
+    /// Equal weights.
     None,
     /// `samples / (classes * samples of the class)`, as scikit-learn's "balanced".
     Balanced,
 }
 
-/// What decides which epoch is the best; on ties it is the earlier one.
+/// The monitored quantity that picks the best epoch; the earlier epoch wins ties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
-    /// As [`Monitor::ValLossCalibrated`] with the mean over three epochs; where hardly any answer
-    /// is wrong, as [`Monitor::ValAccuracy`], and on ties the lower validation loss.
+    /// [`Monitor::ValLossCalibrated`] averaged over three epochs. Where hardly any prediction is
+    /// wrong, [`Monitor::ValAccuracy`], and on ties the lower validation loss.
     Auto,
-    /// Lowest validation loss after the best temperature (Berta et al. 2025).
+    /// Lowest validation loss after temperature scaling (Berta et al. 2025).
     ValLossCalibrated,
     /// Lowest validation loss.
     ValLoss,
     /// Highest validation accuracy.
     ValAccuracy,
-    /// The last epoch is the best, whatever it is like.
+    /// The last epoch, whatever its figures.
     Last,
 }
 
-/// What `auto` means on a machine.
+/// The properties of a machine that resolve `auto`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// Threads, "one a core".
+    /// Number of cores, for one thread per core.
     pub cores: usize,
-    /// Kernels that it has, the fastest first.
+    /// Available kernels, the fastest first.
     pub kernels: Vec<Kernel>,
 }
 
 impl Machine {
-    /// A machine of so many cores with nothing special.
+    /// Describes a machine with this many cores and the portable kernel only.
     pub fn plain(cores: usize) -> Self {
         Self { cores, kernels: vec![Kernel::Portable] }
     }
 }
 
 klubok_nn::listed! {
-    /// Which instructions compute. Products differ between them in their last bits.
+    /// Instruction sets of the kernels. Their products differ in the last bits.
     #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
     #[serde(rename_all = "lowercase")]
     pub enum Kernel {
@@ -270,21 +271,21 @@ klubok_nn::listed! {
         Avx512bf16,
         /// Vectors of 512 bits.
         Avx512,
-        /// Vectors of 256 bits with fused multiplication and addition.
+        /// Vectors of 256 bits with fused multiply-add.
         Avx2,
-        /// Whatever the machine is.
+        /// Runs on any machine.
         #[default]
         Portable,
     }
 }
 
 impl Kernel {
-    /// The one of this name.
-    pub fn of_name(name: &str) -> Option<Self> {
+    /// Returns the kernel with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kernel| kernel.name() == name)
     }
 
-    /// Its name in settings, and in what a device says of itself.
+    /// Returns the name used in settings and in the description of a device.
     pub fn name(self) -> &'static str {
         match self {
             Kernel::Amx => "amx",
@@ -295,13 +296,13 @@ impl Kernel {
         }
     }
 
-    /// Whether it multiplies bf16 only, and gains by it.
+    /// Whether the kernel multiplies bf16 only, and is the faster for it.
     pub fn is_for_bf16(self) -> bool {
         matches!(self, Kernel::Amx | Kernel::Avx512bf16)
     }
 }
 
-/// What computes.
+/// Devices by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
@@ -317,11 +318,11 @@ pub struct RegularizationConfig {
     pub l1: f64,
     /// Penalty `l2/2 Σw²` in the loss.
     pub l2: f64,
-    /// Decoupled decay: weights shrink by `learning_rate * weight_decay` each step.
+    /// Decoupled weight decay: each step shrinks the weights by `learning_rate * weight_decay`.
     pub weight_decay: f64,
     /// Largest norm of a unit's incoming weights; 0 is no limit.
     pub max_norm: f64,
-    /// Share of the target spread over all classes.
+    /// Share of the target distribution spread evenly over all classes.
     pub label_smoothing: f64,
 }
 
@@ -329,13 +330,13 @@ pub struct RegularizationConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// Mirror left and right, half of the time.
+    /// Mirror left and right with probability 1/2.
     pub flip: bool,
     /// Shift by up to this many pixels.
     pub shift: u32,
 }
 
-/// What kind of data a run uses: presets and some defaults depend on it.
+/// Kind of the data of a run: presets and some defaults depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataKind {
     /// Folders of pictures, and the built-in pictures.
@@ -346,43 +347,43 @@ pub enum DataKind {
     Points,
 }
 
-/// Settings that cannot be used.
+/// Errors in settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// There is no such key.
-    #[error("unknown key `{key}`{place}{}", suggestion(*nearest))]
+    #[error("unknown key `{key}`{origin}{}", suggestion(*nearest))]
     UnknownKey {
         /// The key as written.
         key: String,
-        /// The nearest key there is.
+        /// The nearest known key.
         nearest: Option<&'static str>,
-        /// Where it was written.
-        place: Place,
+        /// The source that has it.
+        origin: Origin,
     },
     /// A key has a value of the wrong type or out of its range.
-    #[error("`{key}` is `{value}`{place}, it must be {allowed}")]
+    #[error("`{key}` is `{value}`{origin}, it must be {allowed}")]
     Value {
         /// The key.
         key: String,
         /// The value as written.
         value: String,
-        /// What would be right.
+        /// The allowed values, in words.
         allowed: String,
-        /// Where it was written.
-        place: Place,
+        /// The source that has it.
+        origin: Origin,
     },
-    /// A value that is right by itself does not go with another one.
+    /// A value is valid by itself, but conflicts with another setting.
     #[error("`{key}` is `{value}`, but {why}")]
     Conflict {
         /// The key.
         key: &'static str,
         /// Its value.
         value: String,
-        /// What it does not go with, and what would be right.
+        /// The conflict, and a value that would fit.
         why: String,
     },
-    /// The settings of a run leave something to be worked out.
+    /// The settings of a run leave a value open.
     #[error("`{file}` leaves `{key}` open: a run says what it was")]
     Open {
         /// The key.
@@ -403,7 +404,7 @@ pub enum ConfigError {
     /// A flag is not of the form `key=value`.
     #[error("`{text}` is not a setting: write `key=value`, such as `train.epochs=15`")]
     Assignment {
-        /// What was written.
+        /// The text of the flag.
         text: String,
     },
     /// There is no such preset.

@@ -1,26 +1,26 @@
-//! Settings that were asked for and have no effect, or seldom the one that is meant.
+//! Notes on settings that have no effect, or seldom the intended one.
 
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Place, Schedule, setting::Setting,
+    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Origin, Schedule, setting::Setting,
 };
 
-/// Something that a person should know about the settings.
+/// A remark on a setting, for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// The key was set and nothing reads it.
+    /// The user set the key, but nothing reads it.
     Unused {
         /// The key.
         key: &'static str,
-        /// Why: what would have to be set for it to matter.
+        /// Why nothing reads it.
         because: &'static str,
     },
-    /// The key does something that is seldom wanted.
+    /// The value has an effect that is seldom wanted.
     Doubtful {
         /// The key.
         key: &'static str,
-        /// What it does.
+        /// The effect.
         because: &'static str,
     },
 }
@@ -34,8 +34,8 @@ impl fmt::Display for Note {
     }
 }
 
-/// Notes on what a file or a flag set. What equals the default is never worth one: a run's own
-/// `config.toml` sets every key.
+/// Lists notes on the settings from files and flags. A value equal to its default gets none,
+/// because a run's own `config.toml` sets every key.
 pub(super) fn notes(
     config: &Config,
     settings: &BTreeMap<&'static str, Setting>,
@@ -50,18 +50,18 @@ pub(super) fn notes(
     };
     let actual = toml::Table::try_from(config);
     let (Ok(defaults), Ok(actual)) = (defaults, actual) else { return Vec::new() };
-    let asked_for = |key: &str| {
+    let is_set = |key: &str| {
         let (section, name) = key.split_once('.').unwrap_or_default();
-        settings.get(key).is_some_and(|s| !matches!(s.place, Place::Preset(_)))
+        settings.get(key).is_some_and(|s| !matches!(s.origin, Origin::Preset(_)))
             && actual[section].get(name) != defaults[section].get(name)
     };
-    let unused = unused(config, kind).into_iter().filter(|(key, _)| asked_for(key));
+    let unused = unused(config, kind).into_iter().filter(|(key, _)| is_set(key));
     let mut notes: Vec<Note> = unused.map(|(key, because)| Note::Unused { key, because }).collect();
     notes.extend(doubtful(config));
     notes
 }
 
-/// Keys that nothing reads under these settings.
+/// Lists the keys that have no effect under these settings, each with the reason.
 fn unused(config: &Config, kind: DataKind) -> Vec<(&'static str, &'static str)> {
     let train = &config.train;
     let (adam, sgd) = match train.optimizer {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_without_effect_are_named() {
+    fn notes_name_settings_without_effect() {
         let notes = notes_of(
             Preset::Plain,
             DataKind::Points,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_of_zeros_is_named() {
+    fn zero_initialisation_gets_a_note() {
         let notes = notes_of(Preset::Plain, DataKind::Pictures, &["model.init=zeros"]);
         assert_eq!(notes.len(), 1);
         assert!(notes[0].starts_with("`model.init`"), "{notes:?}");

@@ -1,16 +1,16 @@
-//! Named starting points: each a layer of TOML over the defaults.
+//! Presets: named sets of TOML settings over the defaults.
 
 use std::str::FromStr;
 
 use super::{ConfigError, DataKind, Key};
 
 klubok_nn::listed! {
-    /// A named starting point.
+    /// A named set of settings over the defaults.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Preset {
-        /// A good run on this kind of data: what `klubok train DATA` uses.
+        /// Settings that train well on this kind of data: the choice of `klubok train DATA`.
         Balanced,
-        /// The article's own network, unregularised, so that all three phases can be seen.
+        /// The article's own network, unregularised, so that all three phases appear.
         Article,
         /// The defaults alone.
         Plain,
@@ -31,7 +31,7 @@ impl FromStr for Preset {
 }
 
 impl Preset {
-    /// The preset's name.
+    /// Returns the name of the preset.
     pub fn name(self) -> &'static str {
         match self {
             Preset::Balanced => "balanced",
@@ -40,7 +40,7 @@ impl Preset {
         }
     }
 
-    /// What the preset changes for this kind of data, as TOML.
+    /// Returns the settings of the preset for this kind of data, as TOML.
     pub fn toml(self, kind: DataKind) -> &'static str {
         match (self, kind) {
             (Preset::Balanced, DataKind::Pictures) => PICTURES,
@@ -51,8 +51,8 @@ impl Preset {
         }
     }
 
-    /// Where the preset's own value of a key comes from, where the preset sets it: the remark
-    /// beside it.
+    /// Returns the source of a key's value in the preset (the TOML comment beside it), where the
+    /// preset sets the key.
     pub fn source(self, kind: DataKind, key: &Key) -> Option<&'static str> {
         let (_, section) = self.toml(kind).split_once(&format!("[{}]\n", key.section()))?;
         let own = section.lines().take_while(|line| !line.starts_with('['));
@@ -61,9 +61,9 @@ impl Preset {
     }
 }
 
-/// Photographs vary far more than a few thousand samples show, and the network is large: noise
-/// (dropout), mirrored and shifted copies and decay keep it from memorising, and the longer run
-/// lets it use them. A shift of 4 of 64 pixels is about what a photographer's framing varies by.
+/// Photographs vary far more than a few thousand samples show, and the network is large. Dropout,
+/// flips, shifts and weight decay keep it from memorising; the longer training lets them work. A
+/// photographer's framing varies by about 4 of 64 pixels, hence the shift.
 const PICTURES: &str = r"
 [model]
 hidden = [1024, 512, 256]  # twice the article's layers
@@ -82,8 +82,8 @@ flip = true  # a mirrored cat is a cat
 shift = 4  # a photographer's framing varies by about as much
 ";
 
-/// Mirrored digits are other signs, so nothing is flipped. IDX pictures are centred already: a
-/// shift of 1 serves digits and garments, which fill their frame. Lowest validation loss of 15
+/// A mirrored digit is another sign, so there are no flips. IDX pictures are centred already: a
+/// shift of 1 suits digits and garments, which fill their frame. Lowest validation loss of 15
 /// epochs, mean of seeds 0 to 2, for shifts of 0, 1 and 2 (`klubok train DATA --epochs 15 --set
 /// augment.shift=N --seed S`): MNIST 0.052, 0.035, 0.039; Fashion-MNIST 0.249, 0.268, 0.304.
 const IDX: &str = r"
@@ -99,7 +99,7 @@ weight_decay = 0.05
 shift = 1
 ";
 
-/// Few coordinates need a small smooth network and many small updates; there is nothing to drop.
+/// Data with few coordinates needs a small smooth network, many small updates and no dropout.
 const POINTS: &str = r#"
 [model]
 hidden = [32, 32]
@@ -113,7 +113,8 @@ learning_rate = 0.01
 patience = 30
 "#;
 
-/// Input and output follow from the data: 4,096 grey values and 2 classes give 4096-512-256-128-2.
+/// The data sets the sizes of input and output: 4,096 grey values and 2 classes give
+/// 4096-512-256-128-2.
 const ARTICLE: &str = r#"
 [model]
 hidden = [512, 256, 128]  # the article

@@ -1,5 +1,4 @@
-//! From builder to a [`Config`]: every `"auto"` gets its value, and what does not go together is
-//! refused.
+//! From a builder to a [`Config`]: resolves every `"auto"`, and refuses settings that conflict.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use super::{
 
 type Values = BTreeMap<&'static str, Value>;
 
-/// The settings over the defaults, all concrete.
+/// Applies the settings over the defaults and makes all of them concrete.
 pub(super) fn config(
     settings: &BTreeMap<&'static str, Setting>,
     kind: DataKind,
@@ -32,7 +31,7 @@ pub(super) fn config(
     nested(values)
 }
 
-/// The concrete value of a key that was left open; what follows depends on keys that cannot be.
+/// Resolves a key that is `"auto"`. Its value depends only on keys that cannot be `"auto"`.
 fn automatic(
     path: &str,
     value: &Value,
@@ -80,17 +79,17 @@ fn automatic(
     Some(Value::Float(number))
 }
 
-/// The fastest precision of the kernel that was asked for, or of the machine.
+/// Picks the fastest precision of the chosen kernel or, if that is open, of the machine.
 fn precision(values: &Values, machine: &Machine) -> Precision {
-    let asked = Kernel::deserialize(values["train.kernel"].clone()).ok();
-    let kernel = asked.or_else(|| machine.kernels.first().copied()).unwrap_or_default();
+    let chosen = Kernel::deserialize(values["train.kernel"].clone()).ok();
+    let kernel = chosen.or_else(|| machine.kernels.first().copied()).unwrap_or_default();
     if kernel.is_for_bf16() { Precision::Bf16 } else { Precision::F32 }
 }
 
-/// The fastest kernel of the machine for the precision.
+/// Picks the machine's fastest kernel for the precision.
 fn kernel(values: &Values, machine: &Machine) -> Kernel {
-    let asked = Precision::deserialize(values["train.precision"].clone());
-    let wide = asked.unwrap_or_else(|_| precision(values, machine)) == Precision::F32;
+    let chosen = Precision::deserialize(values["train.precision"].clone());
+    let wide = chosen.unwrap_or_else(|_| precision(values, machine)) == Precision::F32;
     let fits = |kernel: &&Kernel| !(wide && kernel.is_for_bf16());
     machine.kernels.iter().find(fits).copied().unwrap_or_default()
 }
@@ -107,7 +106,7 @@ fn nested(values: Values) -> Config {
     Config::deserialize(Value::Table(table)).expect("a test holds the keys to the structs")
 }
 
-/// Refuses values that are right by themselves and do not go together.
+/// Refuses values that are valid by themselves but conflict.
 pub(super) fn check(config: &Config, kind: DataKind) -> Result<(), ConfigError> {
     let Config { data, model, train, augment, .. } = config;
     let layers = model.hidden.len();
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_precision_and_kernel_are_a_matter_of_the_machine() {
+    fn auto_picks_the_fastest_precision_and_kernel_of_the_machine() {
         use Kernel::{Amx, Avx2, Avx512, Avx512bf16, Portable};
         let on = |kernels: &[Kernel], sets: &[&str]| {
             let machine = Machine { cores: 1, kernels: kernels.to_vec() };
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_for_bf16_does_not_fit_single_precision() {
+    fn refuses_a_bf16_kernel_with_single_precision() {
         refused(
             &["train.kernel=amx"],
             "`train.kernel` is `amx`, but it multiplies bf16, and `train.precision` is f32: set that \
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_depends_on_the_optimizer_is_concrete() {
+    fn auto_follows_the_optimizer() {
         let rates = |optimizer: &str| {
             let train = resolved(&[&format!("train.optimizer={optimizer}")]).train;
             (train.learning_rate, train.momentum, train.beta2)
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_depends_on_epochs_and_schedule_is_concrete() {
+    fn auto_follows_epochs_and_schedule() {
         let times = |schedule: &str| {
             let set = format!("train.schedule={schedule}");
             let train = resolved(&[&set, "train.epochs=40"]).train;
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_and_zero_threads_are_one_a_core() {
+    fn auto_and_zero_threads_mean_one_per_core() {
         assert_eq!(resolved(&[]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=0"]).train.threads, 6);
         assert_eq!(resolved(&["train.threads=auto"]).train.threads, 6);
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_share_depends_on_the_data() {
+    fn the_validation_share_depends_on_the_kind_of_data() {
         let share = |kind| {
             ConfigBuilder::new(Preset::Plain, kind).resolve(&Machine::plain(1)).unwrap().config.data
         };
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn refuses_conflicting_settings() {
         refused(
             &["model.hidden=8,8", "model.dropout=0.1,0.2,0.3"],
             "`model.dropout` is `a list of 3`, but `model.hidden` has 2 layers: give one value, or a list of 2",

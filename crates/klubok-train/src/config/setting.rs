@@ -1,4 +1,4 @@
-//! A value and where it was written.
+//! A value and its origin: preset, file or flag.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use toml::Value;
 
 use super::Preset;
 
-/// Where a value was written.
+/// The source that set a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In a preset.
+pub enum Origin {
+    /// A preset.
     Preset(Preset),
-    /// In a file.
+    /// A file.
     File {
         /// The file.
         file: String,
         /// Number of the line, from 1.
         line: usize,
     },
-    /// In a flag, such as `--set`.
+    /// A flag, such as `--set`.
     Flag,
 }
 
-/// Completes a sentence with a file's line or a preset; a flag needs no pointing at.
-impl fmt::Display for Place {
+/// Completes a message with the file and line or the preset, and with nothing for a flag.
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Preset(preset) => write!(f, " in preset `{}`", preset.name()),
-            Place::File { file, line } => write!(f, " in line {line} of `{file}`"),
-            Place::Flag => Ok(()),
+            Origin::Preset(preset) => write!(f, " in preset `{}`", preset.name()),
+            Origin::File { file, line } => write!(f, " in line {line} of `{file}`"),
+            Origin::Flag => Ok(()),
         }
     }
 }
 
-/// A checked value and where it comes from.
+/// A checked value and its origin.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
     pub(super) value: Value,
-    pub(super) place: Place,
+    pub(super) origin: Origin,
 }

@@ -1,7 +1,7 @@
-//! The table of all settings: one row a key with its default, range, meaning and source.
+//! The table of all settings: one row per key with its default, range, meaning and source.
 //!
-//! Everything that knows keys by name reads this table: checking, suggestions, `config.toml` and
-//! the printed defaults. A test holds it to the structs in [`super`].
+//! Checking, suggestions, `config.toml` and the printed defaults read this table. A test compares
+//! it with the structs in [`super`].
 
 use std::ops::Bound::{Excluded, Included, Unbounded};
 

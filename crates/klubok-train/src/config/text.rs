@@ -1,4 +1,4 @@
-//! Settings as TOML for people: a run's `config.toml`, and the table of defaults.
+//! Settings as readable TOML: a run's `config.toml`, and the table of defaults.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use super::{
 };
 
 impl Config {
-    /// All settings with their values as TOML, a short comment each. Read back by
-    /// [`ConfigBuilder::text`](super::ConfigBuilder::text) it gives the same settings.
+    /// Writes all settings as TOML, each with a short comment.
+    /// [`ConfigBuilder::text`](super::ConfigBuilder::text) reads the same settings back.
     pub fn to_toml(&self) -> String {
         let table = Table::try_from(self).unwrap_or_default();
         sections(|text, key| {
@@ -18,7 +18,7 @@ impl Config {
         })
     }
 
-    /// The value of a key, as [`Config::to_toml`] writes it.
+    /// Returns the value of a key, as [`Config::to_toml`] writes it.
     pub fn written(&self, key: &Key) -> String {
         value(&Table::try_from(self).unwrap_or_default(), key)
     }
@@ -29,8 +29,8 @@ fn value(table: &Table, key: &Key) -> String {
     value.map_or_else(|| key.default_value().to_string(), written)
 }
 
-/// Every setting with its value in a preset for pictures, and where other data or another preset
-/// has another one; meaning, range and source. TOML that can be used as a file.
+/// Writes every setting as usable TOML, with meaning, range, source and its value in a preset for
+/// pictures. Comments give the values of other kinds of data and other presets where they differ.
 pub fn defaults_text(preset: Preset) -> String {
     let name = preset.name();
     let head = format!(
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_and_the_structs_have_the_same_keys() {
+    fn table_and_structs_have_the_same_keys() {
         let config = balanced();
         let table = Table::try_from(&config).unwrap();
         let mut paths: Vec<String> = table
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// The words that serde knows for a key: it lists them when it is given another one.
+    /// Returns the variants that serde accepts for a key, from its error for an unknown one.
     fn words_of_struct(key: &Key) -> Vec<String> {
         let message = if key.path == "model.activation" {
             Activation::deserialize(Value::String("no such word".into())).unwrap_err().to_string()
@@ -144,11 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn the_table_and_the_structs_have_the_same_words() {
+    fn table_and_structs_have_the_same_words() {
         for key in KEYS {
             if let Allowed::OneOf(words) = key.allowed {
-                // What is open is resolved before a struct is made; which epoch is the best is a
-                // rule by this name.
+                // `"auto"` is resolved before a struct is made, except in `train.monitor`: there
+                // it is the name of a rule.
                 let is_open = |word: &str| word == "auto" && key.path != "train.monitor";
                 let words: Vec<&str> = words.iter().copied().filter(|w| !is_open(w)).collect();
                 assert_eq!(words_of_struct(key), words, "{}", key.path);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_printed_defaults_are_what_is_used() {
+    fn the_printed_defaults_are_the_ones_in_use() {
         for preset in Preset::ALL {
             let used =
                 ConfigBuilder::new(preset, DataKind::Pictures).resolve(&Machine::plain(1)).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_has_its_own_source() {
+    fn every_value_of_a_preset_has_a_source() {
         for preset in Preset::ALL {
             for key in KEYS {
                 let value = ConfigBuilder::new(preset, DataKind::Pictures).value(key);
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(Config::deserialize(table).unwrap(), balanced());
     }
 
-    /// Any allowed value of a key, as TOML.
+    /// Generates any allowed value of a key, as TOML.
     fn any_value(key: &'static Key) -> BoxedStrategy<Value> {
         let one = match key.allowed {
             Allowed::Switch => any::<bool>().prop_map(Value::Boolean).boxed(),
@@ -214,7 +214,7 @@ mod tests {
         }
     }
 
-    /// Some keys, each with an allowed value.
+    /// Generates some keys, each with an allowed value.
     fn any_changes() -> impl Strategy<Value = Vec<(&'static Key, Value)>> {
         let keys: Vec<&'static Key> = KEYS.iter().collect();
         proptest::sample::subsequence(keys, 0..12).prop_flat_map(|keys| {
@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn written_and_read_back_settings_are_the_same(changes in any_changes()) {
+        fn settings_survive_a_round_trip(changes in any_changes()) {
             let mut builder = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
             for (key, value) in changes {
                 let text = format!("{} = {value}", key.path);

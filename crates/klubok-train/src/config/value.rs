@@ -1,13 +1,13 @@
-//! One value of one key: from a flag's text, and checked against the key's range.
+//! One value of one key: parsed from a flag, and checked against the key's range.
 
 use std::ops::{Bound, RangeBounds};
 
 use toml::Value;
 
-use super::keys::{Allowed, Arity, DefaultValue, ENTRIES, Key};
+use super::keys::{Allowed, Arity, DefaultValue, Key, MAX_ENTRIES};
 
 impl Key {
-    /// The default as TOML, `"auto"` where it depends on other things.
+    /// Returns the default as TOML, `"auto"` where a rule derives it.
     pub(super) fn default_value(&self) -> Value {
         match self.default {
             DefaultValue::Auto(_) => Value::String("auto".into()),
@@ -15,7 +15,7 @@ impl Key {
         }
     }
 
-    /// What a flag's text means for this key: `512,256` is a list, a bare word a string.
+    /// Parses the text of a flag: `512,256` is a list, a bare word a string.
     pub(super) fn read_flag(text: &str) -> Value {
         let text = text.trim();
         let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
@@ -24,7 +24,7 @@ impl Key {
             _ => {
                 let mut items: Vec<&str> =
                     inner.unwrap_or(text).split(',').map(str::trim).collect();
-                // None at all, or a comma after the last one.
+                // An empty list, or a trailing comma.
                 if items == [""] || (items.len() > 2 && items.last() == Some(&"")) {
                     items.pop();
                 }
@@ -33,14 +33,14 @@ impl Key {
         }
     }
 
-    /// `value` in the key's own type (numbers as floats, one unit as a list of one), if it is
-    /// allowed.
+    /// Returns `value` in the key's own type (numbers as floats, one unit as a list of one), if it
+    /// is allowed.
     pub(super) fn check(&self, value: &Value) -> Option<Value> {
         if matches!(self.default, DefaultValue::Auto(_)) && value.as_str() == Some("auto") {
             return Some(value.clone());
         }
         let each = |values: &[Value]| {
-            let short = values.len() <= ENTRIES;
+            let short = values.len() <= MAX_ENTRIES;
             let all = || values.iter().map(|v| self.allowed.check(v)).collect::<Option<_>>();
             short.then(all)?.map(Value::Array)
         };
@@ -51,12 +51,12 @@ impl Key {
         }
     }
 
-    /// What may be written in place of a value that is not allowed, in words.
-    pub(super) fn instead_of(&self, value: Option<&Value>) -> String {
+    /// Describes the allowed values for the error about a value that is not.
+    pub(super) fn expected(&self, value: Option<&Value>) -> String {
         let whole = |value: &Value| Some(value.as_integer()? as f64);
         let number = value.and_then(|value| value.as_float().or_else(|| whole(value)));
         match (self.allowed, number) {
-            // It lies within the bounds, so that it was rounding that made it none.
+            // The value is within the bounds, so rounding to single precision made it invalid.
             (Allowed::Number(min, max), Some(x)) if (min, max).contains(&x) => {
                 format!("{}, in single precision too", self.range())
             }
@@ -77,7 +77,7 @@ impl Allowed {
             }
             (Allowed::Number(..), Value::Integer(n)) => self.check(&Value::Float(*n as f64)),
             (Allowed::Number(min, max), Value::Float(x)) => {
-                // -0 would be written as `-0.0` and is meant as 0.
+                // `+ 0.0` turns -0, which would be written as `-0.0`, into 0.
                 within(*x, *min, *max).then_some(Value::Float(*x + 0.0))
             }
             _ => None,
@@ -85,7 +85,8 @@ impl Allowed {
     }
 }
 
-/// Training uses `f32`: a number must be finite and on the right side of an open bound there too.
+/// Whether a number is within its bounds. Training uses `f32`: after rounding, the number must
+/// still be finite and inside an open bound.
 fn within(x: f64, min: Bound<f64>, max: Bound<f64>) -> bool {
     let open = [min, max].into_iter().filter_map(|bound| match bound {
         Bound::Excluded(bound) => Some(bound as f32),
@@ -114,7 +115,7 @@ fn unquoted(text: &str) -> &str {
     inside('"').or_else(|| inside('\'')).unwrap_or(text)
 }
 
-/// As TOML; very small and large numbers with an exponent.
+/// Formats a value as TOML; very small and large numbers have an exponent.
 pub(super) fn written(value: &Value) -> String {
     match value {
         Value::Float(x) => format!("{x:?}"),
@@ -130,21 +131,21 @@ mod tests {
     use super::super::{Key, find};
 
     #[test]
-    fn what_rounding_makes_none_says_so() {
-        let wanted = |path: &str, text: &str| {
+    fn the_error_mentions_single_precision_when_rounding_broke_the_value() {
+        let expected = |path: &str, text: &str| {
             let key = find(path).unwrap();
-            key.instead_of(Some(&Key::read_flag(text)))
+            key.expected(Some(&Key::read_flag(text)))
         };
         assert_eq!(
-            wanted("train.momentum", "0.99999999999"),
+            expected("train.momentum", "0.99999999999"),
             "a number of at least 0 and below 1, or \"auto\", in single precision too"
         );
-        assert!(wanted("train.learning_rate", "1e-60").ends_with(", in single precision too"));
-        assert!(!wanted("train.learning_rate", "-1").contains("precision"));
+        assert!(expected("train.learning_rate", "1e-60").ends_with(", in single precision too"));
+        assert!(!expected("train.learning_rate", "-1").contains("precision"));
     }
 
     #[test]
-    fn a_list_has_an_end() {
+    fn the_length_of_a_list_is_limited() {
         let key = find("model.hidden").unwrap();
         let list = |n| key.check(&Key::read_flag(&vec!["1"; n].join(",")));
         assert!(list(1000).is_some() && list(1001).is_none());
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_written_with_or_without_brackets() {
+    fn parses_lists_with_or_without_brackets() {
         check("model.hidden", "512,256", Some("[512, 256]"));
         check("model.hidden", "[512,256]", Some("[512, 256]"));
         check("model.hidden", "64", Some("[64]"));
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_to_their_range() {
+    fn numbers_outside_their_range_are_refused() {
         check("model.dropout", "0", Some("0.0"));
         check("model.dropout", "-0.0", Some("0.0"));
         check("model.dropout", ".5", Some("0.5"));
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_switches_keep_to_their_kind() {
+    fn unknown_words_and_switches_are_refused() {
         check("train.optimizer", "adam", Some(r#""adam""#));
         check("train.optimizer", "\"adam\"", Some(r#""adam""#));
         check("train.optimizer", "adma", None);

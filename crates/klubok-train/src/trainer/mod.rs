@@ -1,11 +1,10 @@
 //! The training loop, in memory.
 //!
-//! [`Trainer::advance`] trains until there is something to save or the training ends; who calls it
-//! writes [`Trainer::snapshot`] to a file, or not. What is computed depends on the settings, the
-//! data and the snapshot begun from: never on the clock, on who observes, or on where it was
-//! interrupted.
+//! [`Trainer::advance`] trains to the next point worth saving, or to the end; the caller may write
+//! [`Trainer::snapshot`] to a file. The results depend on the settings, the data and the initial
+//! snapshot: never on the clock, on observers, or on interruptions.
 
-mod attend;
+mod requests;
 
 use std::{
     collections::VecDeque,
@@ -23,31 +22,34 @@ use klubok_nn::{
 
 use crate::{
     Result, RunError,
+    act::RecordedAct,
     batches::{Batches, sample},
-    best::Best,
-    cadence::{READ_EVERY, chosen, fast_steps, observed},
+    best::BestEpoch,
+    cadence::{READ_EVERY, fast_steps, is_chosen, is_observed},
     config::{Schedule, TrainConfig},
-    control::{Control, Recorded},
+    control::Control,
     distance::Distance,
-    evaluate::{Evaluator, Sampled, Validated},
+    evaluate::{Evaluator, SampleEvaluation, ValidationEvaluation},
     event::{Event, Metrics, Observer, Stopped},
     meter::Meter,
-    progress::{Divergence, Progress, Quantity, fault},
+    progress::{Divergence, Progress, Quantity, non_finite_quantity},
 };
 
-/// Rows of each part that a chosen step is measured on: on all of a large validation part, the
-/// dozen measurements of a short training would take as long as an epoch of it.
+/// Rows of the training set and of the validation set that a chosen step evaluates. On all of a
+/// large validation set, the dozen evaluations of a short training would take as long as an epoch.
 pub const STEP_SAMPLE: usize = 2048;
-/// Units that are silent on the fixed sample are looked at on the rest of the training part, which
-/// costs at most one pass forward over it: in the last epoch, and where this share of a layer is
-/// silent in these epochs and every [`LOOK_EVERY`]th.
-const LOOK_AT: (f64, [u64; 3]) = (0.1, [0, 1, 4]);
-/// See [`LOOK_AT`].
-const LOOK_EVERY: u64 = 16;
-/// Time between two savings within an epoch.
+/// Least share of silent units in a layer for a check of the rest of the training set. The check
+/// finds the dead units, and costs at most one forward pass over the rest. The last epoch always
+/// has one.
+const DEAD_CHECK_SHARE: f64 = 0.1;
+/// The first epochs with such a check.
+const DEAD_CHECK_EPOCHS: [u64; 3] = [0, 1, 4];
+/// Every n-th epoch has such a check, too.
+const DEAD_CHECK_EVERY: u64 = 16;
+/// Time between two saves within an epoch.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
-/// A training at a point from which it can go on, in memory.
+/// A resumable state of a training, in memory.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
     /// Position, running figures and trackers.
@@ -59,49 +61,48 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Before the first step, with these weights.
+    /// The snapshot before the first step, with these weights.
     pub fn start(state: State) -> Self {
         let best = Weights { params: state.params.clone(), running: state.running.clone() };
         Self { progress: Progress::default(), state, best }
     }
 }
 
-/// A training under way.
+/// A running training.
 pub struct Trainer<'a> {
     plan: Plan,
     config: &'a TrainConfig,
     data: &'a Dataset,
     program: Box<dyn Program>,
     batches: Batches,
-    /// Weight of every row of the data, unless each weighs 1.
+    /// Weight of every row of the data, unless all weights are 1.
     weights: Option<Vec<f64>>,
     rate: LearningRate,
     evaluator: Evaluator,
-    /// Fixed rows of the training part, as many as the validation part has.
+    /// Fixed training sample, as large as the validation set.
     train_sample: Vec<u32>,
-    /// Fixed rows of that sample and of the validation part, for chosen steps.
+    /// Fixed rows of that sample and of the validation set, for chosen steps.
     step_samples: [Vec<u32>; 2],
-    /// The rows of the training part that are not in its sample.
+    /// The rest of the training set.
     train_rest: Vec<u32>,
     distance: Option<Distance>,
     figures: Figures,
     progress: Progress,
-    /// As of the last return from [`Trainer::advance`].
+    /// Progress at the last return from [`Trainer::advance`].
     saved: Progress,
     best: Weights,
-    /// What people did in the training that this one repeats, or before a kill, and is still to be
-    /// done.
-    replay: VecDeque<Recorded>,
-    /// The step from which on it rests, if a person wants that.
-    rest_at: Option<u64>,
-    /// Time that looks have taken.
+    /// Acts still to repeat, of a replayed training or from before a kill.
+    replay: VecDeque<RecordedAct>,
+    /// The step at which to pause.
+    pause_at: Option<u64>,
+    /// Time spent on inspections.
     inspecting: Duration,
     lap: Instant,
     last_save: Instant,
     save_every: Duration,
 }
 
-/// Why the loop was left without an answer.
+/// Reasons to abort the loop.
 enum Halt {
     Error(RunError),
     Diverged(Divergence),
@@ -113,19 +114,19 @@ impl From<RunError> for Halt {
     }
 }
 
-/// Figures in evaluation mode.
+/// Evaluations of the training sample and of the validation set.
 struct Evaluated {
-    train: Sampled,
-    val: Validated,
+    train: SampleEvaluation,
+    val: ValidationEvaluation,
 }
 
 impl<'a> Trainer<'a> {
-    /// A training of `plan` on the training part of `data`, from the start or from a later
+    /// Prepares a training of `plan` on the training set of `data`, from its start or from a later
     /// snapshot.
     ///
     /// # Errors
-    /// When there is no sample, the backend cannot run the plan, the state does not fit it, or the
-    /// snapshot is of other data.
+    /// When the training set is empty, the backend cannot run the plan, the state does not fit it,
+    /// or the snapshot is of other data.
     pub fn new(
         backend: &dyn Backend,
         plan: Plan,
@@ -159,7 +160,7 @@ impl<'a> Trainer<'a> {
             saved: Progress::default(),
             best: Weights::default(),
             replay: VecDeque::new(),
-            rest_at: None,
+            pause_at: None,
             inspecting: Duration::ZERO,
             lap: Instant::now(),
             last_save: Instant::now(),
@@ -203,33 +204,33 @@ impl<'a> Trainer<'a> {
         self.save_every = interval;
     }
 
-    /// Measures at the end of each epoch how far the weights are from this start.
-    pub fn started_from(&mut self, start: Distance) {
+    /// Measures the weights' distance from this start at the end of each epoch.
+    pub fn measure_distance_from(&mut self, start: Distance) {
         self.distance = Some(start);
     }
 
-    /// Does what people did at these steps, in order, as it comes to them.
-    pub fn replay(&mut self, acts: impl IntoIterator<Item = Recorded>) {
+    /// Queues acts to repeat in order, each at its step.
+    pub fn replay(&mut self, acts: impl IntoIterator<Item = RecordedAct>) {
         self.replay.extend(acts.into_iter().filter(|recorded| recorded.act.changes_weights()));
     }
 
-    /// How far it had come at the last return from [`Trainer::advance`]; after a divergence, at the
-    /// one before it.
+    /// Returns the progress at the last return from [`Trainer::advance`]; after a divergence, at
+    /// the return before it.
     pub fn saved(&self) -> &Progress {
         &self.saved
     }
 
-    /// Weights of the best epoch.
+    /// Returns the weights of the best epoch.
     pub fn best(&self) -> &Weights {
         &self.best
     }
 
-    /// The same, to be lent to a model while it is saved.
+    /// Lends the weights of the best epoch to a model while it is saved.
     pub(super) fn best_mut(&mut self) -> &mut Weights {
         &mut self.best
     }
 
-    /// A tensor of what training changes, now: after a divergence, with what is no number.
+    /// Reads a tensor of the current state; after a divergence, it may contain NaN.
     ///
     /// # Errors
     /// When the device fails.
@@ -237,7 +238,7 @@ impl<'a> Trainer<'a> {
         Ok(self.program.store_tensor(tensor)?)
     }
 
-    /// A copy of all that it takes to go on from here; after a divergence, from nowhere.
+    /// Copies everything needed to resume from here; after a divergence, the copy is not resumable.
     ///
     /// # Errors
     /// When the device fails.
@@ -248,7 +249,7 @@ impl<'a> Trainer<'a> {
         Ok(Snapshot { progress, state, best })
     }
 
-    /// What observers are told before the first step.
+    /// Returns the event for observers before the first step.
     pub fn start_event(&self) -> Event<'static> {
         Event::Start {
             steps_per_epoch: self.progress.steps_per_epoch,
@@ -257,12 +258,12 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Trains until the next point worth saving (the end of an epoch, 30 seconds) or until the end,
-    /// which it names. The first call measures epoch 0, before any update. What is asked through
-    /// `control` is done between two steps.
+    /// Trains to the next point worth saving (the end of an epoch, 30 seconds) or to the end, whose
+    /// reason it returns. The first call measures epoch 0, before any update. Handles the requests
+    /// of `control` between two steps.
     ///
     /// # Errors
-    /// When the device or an observer fails, or a class is not one of the network's.
+    /// When the device or an observer fails, or the network lacks a class.
     pub fn advance(
         &mut self,
         observer: &mut dyn Observer,
@@ -297,13 +298,13 @@ impl<'a> Trainer<'a> {
     ) -> std::result::Result<Option<Stopped>, Halt> {
         if self.progress.best.is_none() {
             let evaluated = self.evaluate(true)?;
-            self.weigh_layers()?;
+            self.measure_weight_norms()?;
             self.end_epoch(&evaluated, observer)?;
             return Ok(self.progress.stopped);
         }
         loop {
-            if self.is_called(control)
-                && let Some(stopped) = self.attend(observer, control)?
+            if self.has_requests(control)
+                && let Some(stopped) = self.handle_requests(observer, control)?
             {
                 return Ok(Some(stopped));
             }
@@ -312,7 +313,7 @@ impl<'a> Trainer<'a> {
             }
             self.step()?;
             let Progress { step, position, steps_per_epoch, .. } = self.progress;
-            let chosen = chosen(step, self.progress.steps_per_epoch);
+            let chosen = is_chosen(step, self.progress.steps_per_epoch);
             let epoch_ends = position == steps_per_epoch;
             let save = self.last_save.elapsed() >= self.save_every;
             if chosen || epoch_ends || save || step % READ_EVERY == 0 {
@@ -330,9 +331,9 @@ impl<'a> Trainer<'a> {
                     self.batches.start_epoch(self.progress.epoch);
                 }
             }
-            if self.progress.stopped.is_some() && self.is_to_repeat() {
-                // The training that this one repeats went on from its end.
-                return Ok(self.attend(observer, control)?.or(self.progress.stopped));
+            if self.progress.stopped.is_some() && self.must_replay() {
+                // The replayed training continued from its end.
+                return Ok(self.handle_requests(observer, control)?.or(self.progress.stopped));
             }
             if save || epoch_ends {
                 return Ok(self.progress.stopped);
@@ -340,13 +341,13 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// One update.
+    /// Does one update.
     fn step(&mut self) -> Result<()> {
         let rows = self.batches.batch(self.progress.position as usize);
         let weight_sum = weight_sum(self.weights.as_deref(), rows);
         let index = self.progress.step;
         let learning_rate = self.learning_rate(index);
-        let observe = observed(index, self.progress.steps_per_epoch);
+        let observe = is_observed(index, self.progress.steps_per_epoch);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         self.program.train(DataId(0), &step)?;
         self.progress.step += 1;
@@ -359,7 +360,7 @@ impl<'a> Trainer<'a> {
         self.progress.learning_rate(&self.rate, step)
     }
 
-    /// Adds the figures of the steps since the last reading.
+    /// Reads the figures of the steps since the last reading.
     fn read(&mut self, observer: &mut dyn Observer) -> std::result::Result<(), Halt> {
         self.program.read(&mut self.figures);
         let steps = self.figures.steps.len() as u64;
@@ -367,14 +368,14 @@ impl<'a> Trainer<'a> {
         let mut observed = self.figures.params.chunks_exact(params);
         let last_chosen = 1 << fast_steps(self.progress.steps_per_epoch).ilog2();
         for (i, figures) in self.figures.steps.iter().enumerate() {
-            let of_params = figures.observed.then(|| observed.next()).flatten().unwrap_or_default();
+            let params = figures.observed.then(|| observed.next()).flatten().unwrap_or_default();
             let done = self.progress.step - steps + i as u64 + 1;
-            if let Some(quantity) = fault(figures, of_params) {
+            if let Some(quantity) = non_finite_quantity(figures, params) {
                 return Err(Halt::Diverged(self.divergence(quantity, done)));
             }
-            self.progress.epoch_meter.add(figures, of_params, &self.plan.params);
+            self.progress.epoch_meter.add(figures, params, &self.plan.params);
             if done <= last_chosen {
-                self.progress.step_meter.add(figures, of_params, &self.plan.params);
+                self.progress.step_meter.add(figures, params, &self.plan.params);
             }
         }
         self.end_lap(true);
@@ -396,8 +397,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Measures on all of the validation part and as many rows of the training part, or on a sample
-    /// of both.
+    /// Evaluates the whole validation set and the fixed training sample, or samples of both.
     fn evaluate(&mut self, all: bool) -> std::result::Result<Evaluated, Halt> {
         let (program, targets) = (&mut *self.program, &self.data.targets);
         let [train, val] = if all {
@@ -405,8 +405,8 @@ impl<'a> Trainer<'a> {
         } else {
             self.step_samples.each_ref()
         };
-        let train = self.evaluator.sampled(program, train, targets)?;
-        let val = self.evaluator.validated(program, val, targets)?;
+        let train = self.evaluator.evaluate_sample(program, train, targets)?;
+        let val = self.evaluator.validate(program, val, targets)?;
         self.end_lap(false);
         if !(train.scores.loss_sum + val.scores.loss_sum).is_finite() {
             return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
@@ -414,8 +414,8 @@ impl<'a> Trainer<'a> {
         Ok(Evaluated { train, val })
     }
 
-    /// Norms of the weight matrices before the first step, which no step has measured yet.
-    fn weigh_layers(&mut self) -> Result<()> {
+    /// Measures the norms of the weight matrices before the first step.
+    fn measure_weight_norms(&mut self) -> Result<()> {
         let params = self.plan.params.iter().enumerate();
         for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
             let weights = self.program.store_tensor(StateTensor::Param(p))?;
@@ -435,7 +435,7 @@ impl<'a> Trainer<'a> {
     fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
         let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
         let progress = &mut self.progress;
-        let now = Best::new(progress.epoch, &metrics, &mut progress.recent);
+        let now = BestEpoch::new(progress.epoch, &metrics, &mut progress.recent);
         let (monitor, samples) = (self.config.monitor, progress.val_samples);
         let best = progress.best.is_none_or(|best| now.beats(&best, monitor, samples));
         if best {
@@ -459,16 +459,15 @@ impl<'a> Trainer<'a> {
         observer.observe(&Event::Epoch { metrics: &metrics, best })
     }
 
-    /// Adds what is measured of layers at the end of an epoch only: whether silent units are dead,
-    /// and how far the weights have come.
+    /// Adds the layer metrics of the end of an epoch: shares of dead units, and distances of the
+    /// weights from their start.
     fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
         let Progress { epoch, stopped, .. } = self.progress;
         let program = &mut *self.program;
-        let (many, epochs) = LOOK_AT;
         let mut silent = metrics.layers.iter().filter_map(|layer| layer.silent_fraction);
-        let has_turn = epochs.contains(&epoch) || epoch % LOOK_EVERY == 0;
-        if stopped.is_some() || (has_turn && silent.any(|share| share >= many)) {
-            let dead = self.evaluator.silent_on(program, &self.train_rest)?;
+        let is_due = DEAD_CHECK_EPOCHS.contains(&epoch) || epoch % DEAD_CHECK_EVERY == 0;
+        if stopped.is_some() || (is_due && silent.any(|share| share >= DEAD_CHECK_SHARE)) {
+            let dead = self.evaluator.silent_fractions(program, &self.train_rest)?;
             metrics
                 .layers
                 .iter_mut()
@@ -486,7 +485,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// A line of metrics: `meter` has the figures of training since the last line of its kind.
+    /// Builds a line of metrics; `meter` has the training figures since the last line of its kind.
     fn metrics(&self, meter: &Meter, evaluated: &Evaluated) -> Metrics {
         let progress = &self.progress;
         let samples = progress.epoch_meter.samples() as f64;
@@ -512,7 +511,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Counts the time since the last call; `updates` when it went into them.
+    /// Adds the time since the last call; `updates` when it was spent on updates.
     fn end_lap(&mut self, updates: bool) {
         let now = Instant::now();
         let seconds = (now - self.lap).as_secs_f64();
@@ -525,8 +524,8 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Rows of the fixed sample of the training part: as many as the validation part has, without one a
-/// fifth of the training part but at least 1000.
+/// Returns the size of the fixed training sample: that of the validation set or, without one, a
+/// fifth of the training set but at least 1000.
 fn sample_size(data: &Dataset) -> usize {
     match data.parts.val.len() {
         0 => (data.parts.train.len() / 5).max(1000),
@@ -534,7 +533,7 @@ fn sample_size(data: &Dataset) -> usize {
     }
 }
 
-/// Sum of the weights of some rows, each 1 where there are none.
+/// Sums the weights of some rows; without weights, each row weighs 1.
 pub fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
     match weights {
         Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
@@ -542,7 +541,8 @@ pub fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
     }
 }
 
-/// The weight of every row, its class's times its own, or none where each weighs 1.
+/// Computes the weight of every row: the weight of its class times its own. `None` where all are
+/// 1.
 ///
 /// # Errors
 /// When the rows cannot be read.

@@ -1,51 +1,49 @@
-//! Folders of pictures: names of parts, of classes, of systems, and what else people keep beside
-//! them.
+//! Folders of pictures: names of sets, classes and system folders, and unrelated files beside them.
 
 use std::path::Path;
 
 use image::GrayImage;
-use klubok::data::{OpenOptions, is_system_folder, looks_like_picture, open};
-
+use klubok::data::{OpenOptions, is_of_system, looks_like_picture, open};
 use klubok_fuzz::fuzz;
 
-use crate::idx::{place, settings};
+use crate::idx::{fast_temp_dir, settings};
 
-/// Files of one input, at most.
-const FILES: usize = 12;
+/// Limit of the files of one input.
+const MAX_FILES: usize = 12;
 
-/// Paths of an input, a line each, that no other one of them is in the way of.
+/// Parses the paths of an input, one per line, and skips invalid ones.
 fn paths(text: &str) -> Vec<&str> {
-    let good = |path: &&str| {
+    let is_valid = |path: &&str| {
         path.split('/').all(|name| !["", ".", ".."].contains(&name) && name.len() < 200)
             && !path.contains('\0')
     };
-    text.lines().filter(good).take(FILES).collect()
+    text.lines().filter(is_valid).take(MAX_FILES).collect()
 }
 
-/// Makes the files that can be made, and says which of them are pictures in folders that may be
+/// Writes the files that can be written; returns the number of pictures in folders that may be
 /// data.
-fn make(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
+fn write_files(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
     let mut pictures = 0;
     for path in paths {
         let file = folder.join(path);
-        let above = file.parent().unwrap_or(folder);
+        let parent = file.parent().unwrap_or(folder);
         if file.exists()
-            || fs_err::create_dir_all(above).is_err()
+            || fs_err::create_dir_all(parent).is_err()
             || fs_err::write(&file, picture).is_err()
         {
             continue;
         }
         let mut names = path.split('/').rev();
         let hidden = names.next().is_some_and(|name| name.starts_with('.'));
-        let seen = !hidden && !names.any(|name| is_system_folder(name.as_ref()));
-        pictures += usize::from(seen && looks_like_picture(&file));
+        let visible = !hidden && !names.any(|name| is_of_system(name.as_ref()));
+        pictures += usize::from(visible && looks_like_picture(&file));
     }
     pictures
 }
 
 #[test]
 fn folders() {
-    let (seed, options) = (place(), OpenOptions::new(settings()));
+    let (seed, options) = (fast_temp_dir(), OpenOptions::new(settings()));
     let file = seed.path().join("1.png");
     GrayImage::from_pixel(2, 2, image::Luma([9])).save(&file).unwrap();
     let picture = fs_err::read(&file).unwrap();
@@ -64,11 +62,11 @@ fn folders() {
             .into();
     fuzz("folders", &seeds, &words, |bytes| {
         let Ok(text) = std::str::from_utf8(bytes) else { return };
-        let folder = place();
-        let pictures = make(folder.path(), &paths(text), &picture);
+        let folder = fast_temp_dir();
+        let pictures = write_files(folder.path(), &paths(text), &picture);
         let Ok(data) = open(folder.path().to_str().unwrap(), &options, &|_, _| {}) else { return };
-        let left = data.left_out;
-        let apart: u64 = left.loose + left.folders.iter().map(|(_, n)| n).sum::<u64>();
-        assert_eq!(data.names.len() + data.skipped.len() + apart as usize, pictures, "{text}");
+        let left_out = data.left_out;
+        let left_out: u64 = left_out.loose + left_out.folders.iter().map(|(_, n)| n).sum::<u64>();
+        assert_eq!(data.names.len() + data.skipped.len() + left_out as usize, pictures, "{text}");
     });
 }

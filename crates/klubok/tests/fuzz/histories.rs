@@ -1,25 +1,24 @@
-//! Histories of trainings: CSV, JSON and event files.
+//! Training histories: CSV, JSON and TensorBoard event files.
 
 use klubok::diagnose::{
     Diagnosis,
     history::{self, History},
 };
-
 use klubok_fuzz::{fast_folder, fuzz};
 
-/// What must hold of a history that is accepted.
-fn sound(history: &History) {
+/// Checks the invariants of an accepted history.
+fn check_invariants(history: &History) {
     let epochs = || history.epochs.iter().map(|row| row.epoch);
-    assert!(epochs().all(|epoch| (0.0..=1e16).contains(&epoch)), "an epoch that is none");
+    assert!(epochs().all(|epoch| (0.0..=1e16).contains(&epoch)), "an invalid epoch");
     assert!(epochs().zip(epochs().skip(1)).all(|(a, b)| a < b), "epochs out of order");
     let figures = history.epochs.iter().flat_map(|row| [row.val_accuracy, row.learning_rate]);
-    assert!(figures.flatten().all(f64::is_finite), "a figure that is none");
-    let of = Diagnosis::from_history(history);
-    if let Some(best) = of.best_epoch {
+    assert!(figures.flatten().all(f64::is_finite), "a figure that is not finite");
+    let diagnosis = Diagnosis::from_history(history);
+    if let Some(best) = diagnosis.best_epoch {
         let row = history.epochs.iter().find(|row| row.epoch == best);
         assert!(row.is_some_and(|row| row.val_loss.is_some_and(f64::is_finite)), "not validated");
     }
-    assert!(serde_json::to_string(&of).is_ok());
+    assert!(serde_json::to_string(&diagnosis).is_ok());
 }
 
 const WORDS: [&[u8]; 19] = [
@@ -44,9 +43,9 @@ const WORDS: [&[u8]; 19] = [
     b"\n# loss,",
 ];
 
-fn parsed(bytes: &[u8]) {
+fn parse(bytes: &[u8]) {
     if let Ok(history) = history::parse(bytes, "h") {
-        sound(&history);
+        check_invariants(&history);
     }
 }
 
@@ -61,7 +60,7 @@ fn csv() {
         "fold,step,train_loss,val_loss\n0,1,0.9,0\n0,2,0.8,1.0\n1,1,0.9,0\n1,2,0.8,1.0\n",
         "train_loss\tval_loss\n0.9\t\n\t0.8\n0.7\t\n\tinf\n",
     ];
-    fuzz("csv", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parsed);
+    fuzz("csv", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parse);
 }
 
 #[test]
@@ -73,10 +72,10 @@ fn json() {
         "{\"mode\": \"train\", \"epoch\": 1, \"iter\": 50, \"loss\": 0.9}\n{\"mode\": \"val\", \"epoch\": 1, \"iter\": 20, \"loss\": 1}\n",
         "{\"epoch\": 1, \"loss\": 0.9}\n{\"epoch\": 2, \"loss\": -Infinity, \"val_loss\": 0.8}\n",
     ];
-    fuzz("json", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parsed);
+    fuzz("json", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parse);
 }
 
-/// A record as it stands in an event file: length, checksum, bytes, checksum.
+/// Frames a record of an event file: length, checksum, bytes, checksum.
 fn framed(bytes: &[u8]) -> Vec<u8> {
     let masked = |b: &[u8]| crc32c::crc32c(b).rotate_right(15).wrapping_add(0xa282_ead8);
     let length = (bytes.len() as u64).to_le_bytes();
@@ -84,7 +83,7 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
     [&length[..], &sums[0], bytes, &sums[1]].concat()
 }
 
-/// An event with one number: wall time, step, and a summary of a tag.
+/// Encodes an event with one number: wall time, step, and a summary with one tag.
 fn event(step: u8, tag: &str, number: f32) -> Vec<u8> {
     let tag = [&[0x0a, tag.len() as u8], tag.as_bytes()].concat();
     let value = [&tag[..], &[0x15], &number.to_le_bytes()].concat();
@@ -100,29 +99,29 @@ fn events() {
     let read = |bytes: &[u8]| {
         fs_err::write(&path, bytes).unwrap();
         if let Ok(history) = history::read(&path) {
-            sound(&history);
+            check_invariants(&history);
         }
     };
-    let course = |tags: [&str; 2]| -> Vec<Vec<u8>> {
+    let curve = |tags: [&str; 2]| -> Vec<Vec<u8>> {
         let two = |i: u8| tags.map(|tag| event(i, tag, 1.0 / f32::from(i + 1)));
         (0..6).flat_map(two).collect()
     };
-    let courses = [
-        course(["loss/train", "loss/val"]),
-        course(["train_loss_step", "epoch"]),
-        course(["eval/loss", "train/epoch"]),
+    let curves = [
+        curve(["loss/train", "loss/val"]),
+        curve(["train_loss_step", "epoch"]),
+        curve(["eval/loss", "train/epoch"]),
     ];
-    let files: Vec<Vec<u8>> = courses
+    let files: Vec<Vec<u8>> = curves
         .iter()
         .map(|events| events.iter().flat_map(|event| framed(event)).collect())
         .collect();
     fuzz("events", &files, &WORDS, read);
-    // Changes within records whose checksums are right.
-    let apart: Vec<Vec<u8>> = courses
+    // Changes within records that keep valid checksums.
+    let records: Vec<Vec<u8>> = curves
         .iter()
         .map(|events| events.iter().flat_map(|e| [&[e.len() as u8], &e[..]].concat()).collect())
         .collect();
-    fuzz("events-within", &apart, &WORDS, |mut bytes| {
+    fuzz("events-within", &records, &WORDS, |mut bytes| {
         let mut file = Vec::new();
         while let Some((&length, rest)) = bytes.split_first() {
             let (record, rest) = rest.split_at(rest.len().min(usize::from(length)));

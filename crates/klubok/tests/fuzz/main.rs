@@ -1,6 +1,7 @@
-//! Every reader against inputs that are nearly right, one file a kind of input.
+//! Fuzz tests of every reader with almost valid inputs, one file per kind of input.
 //!
-//! The plain suite gives each some hundreds; `cargo xtask test --full` gives each a million.
+//! The plain suite runs some hundreds of inputs per reader; `cargo xtask test --full` runs a
+//! million.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 

@@ -1,4 +1,4 @@
-//! Model files, damaged and made: what is accepted can be computed with.
+//! Model files, damaged and forged: an accepted model can predict.
 
 use std::path::Path;
 
@@ -17,9 +17,8 @@ use klubok::{
     plan::{Activation, Augment, Picture},
     state::Weights,
 };
-use twox_hash::xxhash3_128::Hasher;
-
 use klubok_fuzz::fuzz;
+use twox_hash::xxhash3_128::Hasher;
 
 fn card() -> Card {
     let (accuracy_interval, chance) = ([0.5, 0.9], 0.5);
@@ -66,8 +65,8 @@ fn model() -> Model {
     }
 }
 
-/// What must hold for every model that is accepted.
-fn holds(model: &Model) {
+/// Checks the invariants of an accepted model.
+fn check_invariants(model: &Model) {
     let prepare = model.preprocessing.prepare(Augment::default());
     assert!(prepare.factor.iter().chain(&prepare.offset).all(|x| x.is_finite()));
     if let Input::Pictures(picture) = model.preprocessing.input {
@@ -82,7 +81,7 @@ fn holds(model: &Model) {
     let mut confidences = vec![1e30, -1e30];
     model.calibration.confidences(&mut confidences);
     assert!(confidences.iter().all(|p| (0.0..=1.0).contains(p)));
-    // What was read can be written, and is then the same.
+    // The model survives a round trip.
     let again = Model::from_bytes(&model.to_bytes().unwrap(), Path::new("m")).unwrap();
     assert_eq!(again, *model);
 }
@@ -110,13 +109,13 @@ fn models() {
     });
     fuzz("model-sealed", std::slice::from_ref(&good), &words, |bytes| {
         if let Some(Ok(model)) = resealed(bytes).map(|bytes| read(&bytes)) {
-            holds(&model);
+            check_invariants(&model);
         }
     });
 }
 
-/// The file with the checksum that it would have had, if its description can be read: XXH3 (128
-/// bits) of the description without it and of the values in the order of the network.
+/// Corrects the checksum of a file whose description can be read: XXH3 (128 bits) of the
+/// description without the checksum, and of the values in the order of the network.
 fn resealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let (length, rest) = bytes.split_first_chunk::<8>()?;
     let (header, data) =

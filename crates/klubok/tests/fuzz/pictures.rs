@@ -1,4 +1,4 @@
-//! Picture files of every format, as folders of data, `predict` and the page take them.
+//! Picture files of every format that data folders, `predict` and the page accept.
 
 use std::io::Cursor;
 
@@ -7,7 +7,6 @@ use image::{
     codecs::{gif::GifEncoder, png::PngEncoder},
 };
 use klubok::{config::Fit, data::picture_from_bytes, plan::Picture};
-
 use klubok_fuzz::fuzz;
 
 const FORMATS: [ImageFormat; 6] = [
@@ -19,11 +18,11 @@ const FORMATS: [ImageFormat; 6] = [
     ImageFormat::Tiff,
 ];
 
-/// Pixels of a picture that is decoded once only.
-const MANY: usize = 1 << 18;
+/// Number of pixels above which a picture is decoded only once.
+const LARGE_PICTURE: usize = 1 << 18;
 
-/// A tiny file of each format, in colour and with alpha, and some with what goes wrong most:
-/// profiles, EXIF, animation.
+/// Makes tiny files of each format, in colour, with alpha and in 16-bit grey, and some with the
+/// most error-prone features: profiles, EXIF, animation.
 fn seeds() -> Vec<Vec<u8>> {
     let colour = RgbImage::from_fn(13, 9, |x, y| Rgb([x as u8 * 19, y as u8 * 28, 90]));
     let mut alpha = RgbaImage::from_pixel(5, 4, Rgba([200, 100, 0, 0]));
@@ -96,8 +95,8 @@ fn pictures() {
             let same = |size: [u32; 2]| size.map(|side| side as usize) == [width, height];
             assert!(size.is_none_or(same), "{size:?} in the head, {width}x{height} when decoded");
             drop(picture);
-            // A picture of a hundred megapixels is read in a second, not in a hundredth of it.
-            if width * height > MANY {
+            // Decoding a hundred megapixels takes a second, too long to repeat.
+            if width * height > LARGE_PICTURE {
                 return;
             }
             for fit in [Fit::Squash, Fit::Crop, Fit::Pad] {

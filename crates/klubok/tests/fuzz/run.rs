@@ -1,4 +1,4 @@
-//! A run's own files: settings, checkpoint and logs. None of them is trusted.
+//! The files of a run: settings, checkpoint and logs. None of them is trusted.
 
 use klubok::{
     config::{Config, ConfigBuilder, DataKind, Machine, Preset},
@@ -12,13 +12,15 @@ use klubok::{
     plan::{Augment, InputSpec, LossSpec, Plan},
     state::{Numbers, State, StateTensor, Weights},
     train::{
+        act::{Act, RecordedAct},
         checkpoint::{self, Contents, Settings},
-        control::{Act, Recorded},
-        event::{LayerMetrics, Metrics},
-        logs::{EVENTS, EventLine, Logs, METRICS, Marks, STEPS},
+        event::{EventLine, LayerMetrics, Metrics},
+        log::Marks,
+        logs::{EVENTS, Logs, METRICS, STEPS},
         meter::Meter,
         progress::Progress,
-        run_dir::{CONFIG, RunInfo},
+        run_dir::CONFIG,
+        run_info::RunInfo,
         trainer::Snapshot,
     },
 };
@@ -40,7 +42,7 @@ fn info() -> RunInfo {
         val: None,
         test: None,
         preset: None,
-        replay: vec![Recorded { step: 3, act: Act::LearningRate { rate: 0.01 } }],
+        replay: vec![RecordedAct { step: 3, act: Act::LearningRate { rate: 0.01 } }],
         fingerprint: toml::Table::new(),
     }
 }
@@ -53,9 +55,11 @@ fn settings_of_a_run() {
             .into();
     let words: [&[u8]; 4] = [b"\"auto\"", b"[]", b"nan", b"-1"];
     fuzz("settings-of-a-run", &seeds, &words, |bytes| {
-        let read = |text: &str| ConfigBuilder::of_run(text, "config.toml").ok().map(|of| of.config);
+        let read = |text: &str| {
+            ConfigBuilder::parse_run(text, "config.toml").ok().map(|resolved| resolved.config)
+        };
         if let Some(config) = std::str::from_utf8(bytes).ok().and_then(read) {
-            // What is accepted is in range: a network and its rules can be made of it.
+            // Accepted settings are in range: they can build a network and its update rule.
             assert_eq!(read(&config.to_toml()).as_ref(), Some(&config));
             assert!(config.train.learning_rate > 0.0 && config.train.threads >= 1);
             assert!((1..=4096).contains(&config.data.size) && config.train.epochs >= 1);
@@ -73,7 +77,7 @@ fn plan(config: &Config) -> Plan {
     network.lower(prepare, LossSpec::CROSS_ENTROPY, config.update_spec(), 0)
 }
 
-/// The checkpoint of a small training.
+/// Writes the checkpoint of a small training; returns its bytes.
 fn written(config: &Config, plan: &Plan, progress: &Progress) -> Vec<u8> {
     let numbers = |len: usize| Numbers::F32((0..len).map(|i| i as f32 / 7.0).collect());
     let params: Vec<Numbers> = plan.params.iter().map(|spec| numbers(spec.len())).collect();
@@ -90,7 +94,7 @@ fn written(config: &Config, plan: &Plan, progress: &Progress) -> Vec<u8> {
     fs_err::read(path).unwrap()
 }
 
-/// Gives a file the seal that it would have had.
+/// Corrects the seal of a file.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
     let body = &bytes[..bytes.len().saturating_sub(16)];
     [body, &XxHash3_128::oneshot(body).to_le_bytes()].concat()
@@ -120,13 +124,13 @@ fn checkpoints() {
     let whole: Snapshot = read(&good).unwrap().0;
     let words: [&[u8]; 5] =
         [b"\\\"step\\\":", b"\\\"epoch\\\":", b"\\\"steps_per_epoch\\\":0", b"[]", b"null"];
-    // As a disk damages it: nothing but the file itself is accepted.
+    // Damage: only the original file is accepted.
     fuzz("checkpoint", std::slice::from_ref(&good), &words, |bytes| {
         if let Ok((snapshot, _)) = read(bytes) {
             assert!(bytes == good && snapshot == whole, "a damaged checkpoint was accepted");
         }
     });
-    // As somebody makes it: what is accepted does not contradict itself.
+    // Forgery: an accepted checkpoint is consistent.
     fuzz("checkpoint-sealed", std::slice::from_ref(&good), &words, |bytes| {
         if let Ok((snapshot, _)) = read(&sealed(bytes)) {
             let Progress { step, epoch, position, steps_per_epoch, .. } = snapshot.progress;
@@ -153,15 +157,15 @@ fn lines_of_logs() {
     fuzz("lines-of-logs", &seeds, &[b"1e-46", b"1e39"], |bytes| {
         fs_err::write(&log, bytes).unwrap();
         let (at, keep) = (Progress::default(), Marks::default());
-        if let Ok((logs, pending)) = Logs::go_on(folder.path(), keep, &at, &[]) {
+        if let Ok((logs, pending)) = Logs::resume(folder.path(), keep, &at, &[]) {
             let mut ahead = logs.ahead().to_vec();
             ahead.sort_by_key(|act| act.step);
             assert_eq!(pending, ahead);
             assert!(pending.iter().all(|act| act.act.changes_weights()));
-            // Nothing but what people did is left, and all of it.
+            // Exactly the acts of people remain.
             drop(logs);
-            let done = Logs::done(folder.path()).unwrap();
-            assert_eq!(fs_err::read(&log).unwrap().split(|&b| b == b'\n').count(), done.len() + 1);
+            let acts = Logs::acts(folder.path()).unwrap();
+            assert_eq!(fs_err::read(&log).unwrap().split(|&b| b == b'\n').count(), acts.len() + 1);
         }
         let Ok(line) = serde_json::from_slice::<EventLine>(bytes) else { return };
         let text = serde_json::to_string(&line).unwrap();
@@ -172,7 +176,7 @@ fn lines_of_logs() {
     });
 }
 
-/// Lines of a training: figures of epochs, or of the moments within one, and of two layers.
+/// Makes lines of metrics of epochs, or of steps within one, with two layers.
 fn lines_of_metrics(epochs: impl Iterator<Item = f64>) -> Vec<u8> {
     let layer = |name: &str, share| LayerMetrics {
         name: name.to_owned(),
@@ -205,7 +209,7 @@ fn lines_of_metrics(epochs: impl Iterator<Item = f64>) -> Vec<u8> {
 }
 
 #[test]
-fn logs_that_are_judged() {
+fn logs_of_metrics_and_events() {
     let folder = fast_folder();
     fs_err::write(folder.path().join(CONFIG), "[run]\n").unwrap();
     let whole = || (0..12).map(f64::from);
@@ -220,7 +224,7 @@ fn logs_that_are_judged() {
         b"\"layers\":[]",
         b"\"layers\":[{\"name\":\"\",\"weight_norm\":0}]",
     ];
-    // One log is hostile at a time, and the others are as they were.
+    // Fuzzes one log at a time; the others stay valid.
     for (name, text) in [METRICS, STEPS, EVENTS].into_iter().zip(&texts) {
         for (name, text) in [METRICS, STEPS, EVENTS].into_iter().zip(&texts) {
             fs_err::write(folder.path().join(name), [&text[..], b"\n"].concat()).unwrap();
@@ -228,18 +232,19 @@ fn logs_that_are_judged() {
         fuzz(&format!("judged-{name}"), std::slice::from_ref(text), &words, |bytes| {
             fs_err::write(folder.path().join(name), bytes).unwrap();
             let Ok(history) = history::read(folder.path()) else { return };
-            let of = Diagnosis::from_history(&history);
+            let diagnosis = Diagnosis::from_history(&history);
             let validated = |row: &&Row| row.val_loss.is_some_and(f64::is_finite);
-            let best =
-                of.best_epoch.map(|best| history.epochs.iter().find(|row| row.epoch == best));
+            let best = diagnosis
+                .best_epoch
+                .map(|best| history.epochs.iter().find(|row| row.epoch == best));
             assert!(best.is_none_or(|row| row.as_ref().is_some_and(validated)), "not validated");
-            assert!(serde_json::to_string(&of).is_ok());
+            assert!(serde_json::to_string(&diagnosis).is_ok());
         });
     }
 }
 
 #[test]
-fn records_of_rows() {
+fn split_records() {
     let seed =
         b"row,part,class,name,hash\n0,train,cat,cat/1.jpg,000000000000000000000000000000ff\n\
           1,val,\"a,b\",x,ffffffffffffffffffffffffffffffff\n"

@@ -1,7 +1,6 @@
-//! Files of settings, as `-c` takes them.
+//! Settings files, as `-c` accepts them.
 
 use klubok::config::{Config, ConfigBuilder, DataKind, KEYS, Machine, Preset};
-
 use klubok_fuzz::fuzz;
 
 fn resolved(text: &str) -> Option<Config> {
@@ -20,7 +19,7 @@ fn settings() {
         .into();
     let words: Vec<&[u8]> = KEYS.iter().map(|key| key.path.as_bytes()).collect();
     fuzz("settings", &seeds, &words, |bytes| {
-        // What is accepted is the same when it is written and read again.
+        // Accepted settings survive a round trip.
         if let Some(config) = std::str::from_utf8(bytes).ok().and_then(resolved) {
             assert_eq!(resolved(&config.to_toml()), Some(config));
         }

@@ -1,4 +1,4 @@
-"""Makes the histories `klubok-*.csv`: networks trained by klubok on parts of real data.
+"""Makes the histories `klubok-*.csv`: networks trained by klubok on subsets of real data.
 
     python make_klubok.py DATA FOLDER KLUBOK [FIRST LAST]
 

@@ -1,9 +1,9 @@
-"""Makes the histories `sklearn-*.csv`: scikit-learn's MLPClassifier, one `partial_fit` an epoch, on parts of real data.
+"""Makes the histories `sklearn-*.csv`: scikit-learn's MLPClassifier, one `partial_fit` per epoch, on subsets of real data.
 
     python make_sklearn.py DATA FOLDER [FIRST LAST]
 
 DATA has mnist/, fashion-mnist/, adult/ and covertype/. Each number draws a data set, sizes, regularisation, label
-noise and an optimiser. `population_loss` is measured on thousands of samples beside.
+noise and an optimiser. `population_loss` is the loss on thousands of further samples.
 """
 
 import csv, gzip, random, sys, warnings

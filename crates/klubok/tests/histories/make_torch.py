@@ -1,10 +1,10 @@
-"""Makes the histories `torch-*.csv`: small networks trained by PyTorch on parts of real data.
+"""Makes the histories `torch-*.csv`: small networks trained by PyTorch on subsets of real data.
 
     python make_torch.py DATA FOLDER [FIRST LAST]
 
 DATA has mnist/, fashion-mnist/, covertype/, adult/ and cats-dogs-64/. Each number draws a data set, sizes,
-regularisation, label noise, an optimiser and a schedule. `population_loss` is measured on thousands of samples that
-are in no other part: it says what a small validation part cannot.
+regularisation, label noise, an optimiser and a schedule. `population_loss` is the loss on thousands of further samples,
+far more precise than that on a small validation set.
 """
 
 import csv, gzip, math, random, sys

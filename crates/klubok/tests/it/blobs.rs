@@ -1,4 +1,4 @@
-//! A small task that everything about training can be tried on: points around three centres.
+//! A small task for the tests of training: points around three centres.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use klubok::{
     rows::MemoryRows,
 };
 
-/// Classes of the task.
+/// Number of classes of the task.
 pub(crate) const CLASSES: usize = 3;
 
-/// `train` and `val` points, class by turns.
+/// Makes a set of `train` training and `val` validation points, with alternating classes.
 pub(crate) fn data(train: u32, val: u32) -> Dataset {
     let mut random = Stream::new(1, Purpose::Demo, 0, 0);
     let targets: Vec<u32> = (0..train + val).map(|i| i % CLASSES as u32).collect();
@@ -39,9 +39,9 @@ pub(crate) fn data(train: u32, val: u32) -> Dataset {
     }
 }
 
-/// Settings: AdamW, batches of 8, six epochs, nothing that stops early.
+/// Settings: AdamW, batches of 8, six epochs, no early stopping.
 pub(crate) fn config() -> Config {
-    let mut layers = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
+    let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
     for set in [
         "model.hidden=7,5",
         "model.batch_norm=true",
@@ -58,7 +58,7 @@ pub(crate) fn config() -> Config {
         "regularization.l2=0.001",
         "regularization.weight_decay=0.01",
     ] {
-        layers.assign(set).unwrap();
+        builder.assign(set).unwrap();
     }
-    layers.resolve(&Machine::plain(1)).unwrap().config
+    builder.resolve(&Machine::plain(1)).unwrap().config
 }

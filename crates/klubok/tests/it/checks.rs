@@ -1,5 +1,4 @@
-//! What is said before training: on data and networks with one planted fault each, and on sound
-//! ones.
+//! Checks before training: on data and networks with one planted fault each, and on sound ones.
 
 use std::sync::Arc;
 
@@ -20,31 +19,32 @@ use klubok::{
 use crate::blobs;
 
 fn config(preset: Preset, kind: DataKind, sets: &[&str]) -> Config {
-    let mut layers = ConfigBuilder::new(preset, kind);
+    let mut builder = ConfigBuilder::new(preset, kind);
     for set in sets {
-        layers.assign(set).unwrap();
+        builder.assign(set).unwrap();
     }
-    layers.resolve(&Machine::plain(1)).unwrap().config
+    builder.resolve(&Machine::plain(1)).unwrap().config
 }
 
 fn plain(sets: &[&str]) -> Config {
     config(Preset::Plain, DataKind::Points, sets)
 }
 
-fn with<T>(config: &Config, data: &Dataset, make: impl FnOnce(&Lab<'_>) -> T) -> T {
+fn with<T>(config: &Config, data: &Dataset, measure: impl FnOnce(&Lab<'_>) -> T) -> T {
     let backend = CpuBackend::new(1);
-    make(&Lab::new(config, data, &backend).unwrap())
+    measure(&Lab::new(config, data, &backend).unwrap())
 }
 
+/// Runs all experiments, and checks that each reports its start in order.
 fn found(config: &Config, data: &Dataset) -> Findings {
     with(config, data, |lab| {
         let mut steps = Steps::new(lab).unwrap();
         for _ in 0..steps.count_to_time(lab) {
             steps.step().unwrap();
         }
-        let mut begun = Vec::new();
-        let findings = check(lab, &mut steps, &mut |experiment| begun.push(experiment)).unwrap();
-        assert_eq!(begun, Experiment::ALL);
+        let mut started = Vec::new();
+        let findings = check(lab, &mut steps, &mut |experiment| started.push(experiment)).unwrap();
+        assert_eq!(started, Experiment::ALL);
         findings
     })
 }
@@ -53,14 +53,14 @@ fn names(findings: &Findings) -> Vec<VerdictName> {
     findings.verdicts.iter().map(|verdict| verdict.name).collect()
 }
 
-/// The same data with the labels of all parts in a random order.
+/// Shuffles the labels of all sets of the data.
 fn shuffled(data: &Dataset) -> Dataset {
     let mut data = data.clone();
     Stream::new(5, Purpose::Demo, 0, 0).shuffle(&mut data.targets);
     relabelled(data)
 }
 
-/// The rows must know the classes that the targets say.
+/// Rebuilds the rows with the classes of the targets.
 fn relabelled(mut data: Dataset) -> Dataset {
     use klubok::rows::{Field, MemoryRows};
     let width = data.rows.fields()[Field::X.0].width;
@@ -76,7 +76,7 @@ fn relabelled(mut data: Dataset) -> Dataset {
     data
 }
 
-fn witnesses(data: &Dataset) -> PermutationTest {
+fn labels_test(data: &Dataset) -> PermutationTest {
     with(&plain(&["model.hidden=8"]), data, |lab| {
         let (_, confidences) = baselines::baselines(lab).unwrap();
         PermutationTest::run(lab, &confidences).unwrap()
@@ -90,7 +90,7 @@ fn sound_data_and_a_sound_network_have_no_verdict() {
     assert_eq!(names(&findings), []);
     assert!(findings.one_batch.learnt && findings.gradient_check.passed, "{findings:?}");
     assert!((findings.initial_loss.loss - 3f64.ln()).abs() < 1e-6);
-    // Three blobs two deviations from the middle: a line divides them well, guessing does not.
+    // Three blobs two deviations from the middle: a linear model separates them far above chance.
     let baselines = findings.baselines;
     assert!((baselines.priors.accuracy - 1.0 / 3.0).abs() < 1e-9, "{baselines:?}");
     assert!(baselines.linear.accuracy > 0.85, "{baselines:?}");
@@ -101,21 +101,21 @@ fn sound_data_and_a_sound_network_have_no_verdict() {
 }
 
 #[test]
-fn the_same_check_twice_says_the_same() {
+fn a_check_is_reproducible() {
     let (config, data) = (plain(&["model.hidden=8"]), blobs::data(120, 60));
     assert_eq!(found(&config, &data), found(&config, &data));
 }
 
 #[test]
-fn labels_in_a_random_order_are_found_and_real_ones_are_not() {
+fn detects_shuffled_labels_and_accepts_real_ones() {
     for data in [
         BuiltIn::Spirals.open(Color::Grey, 1).unwrap(),
         BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap(),
         blobs::data(600, 300),
     ] {
-        let real = witnesses(&data);
+        let real = labels_test(&data);
         assert!(real.largest_z() > 5.0, "{real:?}");
-        let random = witnesses(&shuffled(&data));
+        let random = labels_test(&shuffled(&data));
         assert!(random.largest_z() < 2.7, "{random:?}");
         assert!((random.neighbours_agree - random.neighbours_by_chance).abs() < 0.1, "{random:?}");
     }
@@ -131,7 +131,7 @@ fn few_validation_samples_are_not_enough_to_call_labels_shuffled() {
 }
 
 #[test]
-fn planted_copies_are_counted_exactly() {
+fn counts_planted_copies_exactly() {
     let mut data = blobs::data(90, 30);
     // Three validation samples and one training sample become copies of training samples.
     for (row, of) in [(90, 0), (91, 1), (92, 2), (7, 6)] {
@@ -139,7 +139,7 @@ fn planted_copies_are_counted_exactly() {
     }
     let copies = Survey::of(&data).unwrap().copies;
     assert_eq!((copies.in_train.val, copies.within.train), (3, 1));
-    // Classes go by turns: 90 and 0 are of one class, so are 91 and 1, 92 and 2; 7 and 6 are not.
+    // Classes alternate: 90 and 0, 91 and 1, 92 and 2 share a class; 7 and 6 do not.
     assert_eq!(copies.contradicting, 2);
     let verdicts = data_quality::verdicts(&Survey::of(&data).unwrap(), &plain(&[]));
     let names: Vec<VerdictName> = verdicts.iter().map(|verdict| verdict.name).collect();
@@ -147,7 +147,7 @@ fn planted_copies_are_counted_exactly() {
 }
 
 #[test]
-fn a_network_that_is_too_small_is_told_from_one_that_cannot_learn() {
+fn distinguishes_a_network_that_is_too_small_from_one_that_cannot_learn() {
     let data = BuiltIn::Spirals.open(Color::Grey, 1).unwrap();
     let batch = |sets: &[&str]| with(&plain(sets), &data, |lab| OneBatch::run(lab).unwrap());
     let small = batch(&["model.hidden=1"]);
@@ -164,8 +164,8 @@ fn a_network_that_is_too_small_is_told_from_one_that_cannot_learn() {
 }
 
 #[test]
-fn a_layer_narrower_than_the_classes_is_found_where_it_hurts() {
-    // Three blobs around a circle: one unit sees them along a line, where they lie close.
+fn detects_a_harmful_bottleneck_layer() {
+    // Three blobs on a circle: one unit projects them onto a line, where they lie close.
     let data = blobs::data(900, 600);
     let of = |sets: &[&str]| with(&plain(sets), &data, |lab| baselines::baselines(lab).unwrap().0);
     let narrow = of(&["model.hidden=1"]);
@@ -175,7 +175,7 @@ fn a_layer_narrower_than_the_classes_is_found_where_it_hurts() {
 }
 
 #[test]
-fn gradients_are_right_with_everything_on() {
+fn gradients_are_correct_with_all_features_on() {
     let sets = [
         "model.batch_norm=true",
         "model.dropout=0.3",
@@ -193,20 +193,20 @@ fn gradients_are_right_with_everything_on() {
 }
 
 #[test]
-fn inputs_as_they_are_stored_are_found_where_they_are_pixels() {
+fn unnormalised_pixels_get_a_verdict() {
     let data = BuiltIn::CatsDogsSmall.open(Color::Grey, 1).unwrap();
     let sets = ["data.normalize=false", "model.hidden=16", "model.output_init=he"];
     let config = config(Preset::Plain, DataKind::Pictures, &sets);
     let verdicts = data_quality::verdicts(&Survey::of(&data).unwrap(), &config);
     let scale: Vec<_> = verdicts.iter().map(|v| (v.name, v.try_.as_str())).collect();
     assert_eq!(scale, [(VerdictName::InputNotNormalised, "--set data.normalize=true")]);
-    // Such inputs make such logits: the first loss is far above ln 2.
+    // Large inputs make large logits: the initial loss is far above ln 2.
     let start = with(&config, &data, |lab| InitialLoss::measure(lab).unwrap());
     assert!(start.loss > 5.0 && (start.expected - 2f64.ln()).abs() < 1e-12, "{start:?}");
 }
 
 #[test]
-fn a_rate_above_the_explosion_is_too_high() {
+fn a_learning_rate_above_the_explosion_is_too_high() {
     let data = blobs::data(600, 300);
     let sets = ["model.hidden=32", "train.optimizer=sgd", "train.learning_rate=50"];
     let test = with(&plain(&sets), &data, |lab| RangeTest::run(lab).unwrap());
@@ -217,7 +217,7 @@ fn a_rate_above_the_explosion_is_too_high() {
 }
 
 #[test]
-fn a_rate_is_tried_only_where_the_test_undid_something_below_it() {
+fn a_short_training_tests_the_rate_only_when_the_loss_exploded_below_it() {
     let data = blobs::data(600, 300);
     let tried = |data: &Dataset, rate: &str| {
         let sets = ["model.hidden=32", "train.epochs=20", rate];
@@ -225,7 +225,7 @@ fn a_rate_is_tried_only_where_the_test_undid_something_below_it() {
     };
     let low = tried(&data, "train.learning_rate=0.001");
     assert_eq!((low.learns, low.verdict()), (None, None), "{low:?}");
-    // As if all had been undone at a far lower rate: a short training decides.
+    // An explosion at a far lower rate: a short training decides.
     let try_out = |data: &Dataset| {
         let sets = ["model.hidden=32", "train.epochs=20", "train.learning_rate=0.003"];
         let mut test = RangeTest { exploded_at: Some(1e-6), proposed: None, ..low.clone() };
@@ -234,13 +234,13 @@ fn a_rate_is_tried_only_where_the_test_undid_something_below_it() {
     };
     assert_eq!(try_out(&data), (0.003, Some(true)));
     assert_eq!(try_out(&shuffled(&data)), (0.003, Some(false)));
-    // Where nothing can be learnt, nothing is undone.
+    // Without anything to learn, nothing can explode.
     let random = tried(&shuffled(&data), "train.learning_rate=0.001");
     assert_eq!(random.learns, None, "{random:?}");
 }
 
 #[test]
-fn the_noise_scale_rises_with_the_noise_of_the_labels() {
+fn the_noise_scale_increases_with_label_noise() {
     let scale = |data: &Dataset| {
         with(&plain(&["model.hidden=16"]), data, |lab| {
             let mut steps = Steps::new(lab).unwrap();
@@ -252,7 +252,7 @@ fn the_noise_scale_rises_with_the_noise_of_the_labels() {
     assert!(sound.batches.len() == 4 && sound.noise_scale.is_some_and(|s| s < 100.0), "{sound:?}");
     let mut last = 1.0;
     for spread in &sound.batches {
-        assert!(spread.noise_share < last, "a larger batch has less noise: {sound:?}");
+        assert!(spread.noise_share < last, "a larger batch has a smaller noise share: {sound:?}");
         last = spread.noise_share;
     }
     let random = scale(&shuffled(&blobs::data(3000, 30)));

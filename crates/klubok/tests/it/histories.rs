@@ -1,9 +1,8 @@
-//! Histories with known truth, judged as they come in: over-fitting found, dated, in time, and no
-//! false alarms.
+//! RecordedAct histories with known truth, diagnosed epoch by epoch: is overfitting detected, dated
+//! and reported in time, without false alarms?
 //!
-//! `tests/histories/README.md` says what they are and how they were made. The truth is found with
-//! hindsight: the minimum of the smoothed validation loss, and whether the loss is higher at the
-//! end.
+//! `tests/histories/README.md` describes them and how they were made. Hindsight gives the truth:
+//! the minimum of the smoothed validation loss, and whether the loss is higher at the end.
 
 use std::path::{Path, PathBuf};
 
@@ -15,31 +14,34 @@ use klubok::{
     train::event::PhaseName,
 };
 
-/// What hindsight says of a history.
+/// The truth about a history, with hindsight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Truth {
-    /// Over-fitting since this epoch.
+    /// Overfitting since this epoch.
     Has(f64),
-    /// None.
+    /// No overfitting.
     Free,
-    /// Too little of it to call it either.
+    /// Between the two.
     Unclear,
 }
 
-/// The end lies so far above the minimum: surely over-fitting, surely none.
-const SURE: (f64, f64) = (0.05, 0.015);
+/// Relative increase of the loss from its minimum to the end that is certainly overfitting.
+const OVERFITTING_INCREASE: f64 = 0.05;
+/// Relative increase below which there is certainly no overfitting.
+const NO_OVERFITTING_INCREASE: f64 = 0.015;
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn smooth(values: &[f64], half: usize) -> Vec<f64> {
-    let reach = |i: usize| half.min(i).min(values.len() - 1 - i);
-    (0..values.len()).map(|i| mean(&values[i - reach(i)..=i + reach(i)])).collect()
+    let radius = |i: usize| half.min(i).min(values.len() - 1 - i);
+    (0..values.len()).map(|i| mean(&values[i - radius(i)..=i + radius(i)])).collect()
 }
 
-/// Place of the minimum and the rise from it to the end, as a share.
-fn rise(losses: &[f64]) -> (usize, f64) {
+/// Returns the index of the minimum of the smoothed losses, and the relative increase from it to
+/// the end.
+fn increase(losses: &[f64]) -> (usize, f64) {
     let smoothed = smooth(losses, ((losses.len() as f64 / 20.0).round() as usize).max(1));
     let lowest =
         (0..losses.len()).min_by(|&a, &b| smoothed[a].total_cmp(&smoothed[b])).unwrap_or(0);
@@ -47,39 +49,41 @@ fn rise(losses: &[f64]) -> (usize, f64) {
     (lowest, (last - smoothed[lowest]) / smoothed[lowest])
 }
 
-/// `population` is the loss on thousands of samples beside, where it was measured: it takes back
-/// what the validation part shows by chance.
+/// Determines the truth about a history. `population` is the loss on thousands of further samples,
+/// where measured: it overrules what the validation set shows by chance.
 fn truth(history: &History, population: Option<&[f64]>) -> Truth {
     let rows = &history.epochs;
-    let of = |loss: fn(&history::Row) -> Option<f64>| -> Vec<f64> {
+    let losses = |loss: fn(&history::Row) -> Option<f64>| -> Vec<f64> {
         rows.iter().filter_map(loss).collect()
     };
-    let (val, train) = (of(|row| row.val_loss), of(|row| row.train_loss));
-    let (lowest, rise_here) = rise(&val);
-    let train_fell = {
+    let (val, train) = (losses(|row| row.val_loss), losses(|row| row.train_loss));
+    let (lowest, val_increase) = increase(&val);
+    let train_decreased = {
         let last = &train[train.len() - (train.len() / 10).max(2)..];
         mean(last) < smooth(&train, 1)[lowest]
     };
-    let beside = population.map(|losses| rise(losses).1);
-    if rise_here > SURE.0 && train_fell && beside.is_none_or(|rise| rise > 0.02) {
+    let confirms =
+        |holds: fn(f64) -> bool| population.is_none_or(|losses| holds(increase(losses).1));
+    if val_increase > OVERFITTING_INCREASE && train_decreased && confirms(|x| x > 0.02) {
         Truth::Has(rows[lowest].epoch)
-    } else if (rise_here < SURE.1 || !train_fell) && beside.is_none_or(|rise| rise < 0.03) {
+    } else if (val_increase < NO_OVERFITTING_INCREASE || !train_decreased) && confirms(|x| x < 0.03)
+    {
         Truth::Free
     } else {
         Truth::Unclear
     }
 }
 
-/// What the tracker said of a history while it came in.
-struct Said {
-    /// Start of specialisation in the end, if it stands.
+/// The diagnosis of a history, epoch by epoch.
+struct Diagnosed {
+    /// Start of specialisation in the final diagnosis, if it has that phase.
     start: Option<f64>,
-    /// Epochs at which specialisation stood.
+    /// Epochs whose diagnosis had specialisation.
     alarms: Vec<f64>,
     phases: String,
 }
 
-fn said(history: &History) -> Said {
+fn diagnose(history: &History) -> Diagnosed {
     let mut tracker = Tracker::new(history.val_samples);
     let mut alarms = Vec::new();
     let start = |tracker: &Tracker| {
@@ -99,39 +103,39 @@ fn said(history: &History) -> Said {
         .collect::<Vec<_>>();
     let verdicts =
         tracker.verdicts(true).iter().map(|v| format!("{:?}", v.name)).collect::<Vec<_>>();
-    Said {
+    Diagnosed {
         start: start(&tracker),
         alarms,
         phases: format!("{}; {}", phases.join(", "), verdicts.join(", ")),
     }
 }
 
-/// Counts over a set of histories.
+/// Results over a set of histories.
 #[derive(Default)]
 struct Tally {
-    has: usize,
+    overfitting: usize,
     found: usize,
     dated: usize,
     in_time: usize,
     free: usize,
-    alarm: usize,
-    alarm_for_a_while: usize,
+    final_alarms: usize,
+    any_alarms: usize,
     unclear: usize,
 }
 
 #[expect(clippy::print_stdout, reason = "the table is for people")]
 impl Tally {
     fn add(&mut self, name: &str, history: &History, population: Option<&[f64]>) {
-        let said = said(history);
+        let diagnosed = diagnose(history);
         let epochs = history.epochs.len() as f64;
         let truth = truth(history, population);
         let mark = match truth {
             Truth::Has(at) => {
-                let found = said.start.is_some();
-                let dated = said.start.is_some_and(|start| (start - at).abs() <= 0.1 * epochs);
-                let noticed = said.alarms.iter().find(|&&alarm| alarm >= at);
-                let in_time = noticed.is_some_and(|alarm| alarm - at <= 0.15 * epochs);
-                self.has += 1;
+                let found = diagnosed.start.is_some();
+                let dated = diagnosed.start.is_some_and(|start| (start - at).abs() <= 0.1 * epochs);
+                let first_alarm = diagnosed.alarms.iter().find(|&&alarm| alarm >= at);
+                let in_time = first_alarm.is_some_and(|alarm| alarm - at <= 0.15 * epochs);
+                self.overfitting += 1;
                 self.found += usize::from(found);
                 self.dated += usize::from(dated);
                 self.in_time += usize::from(in_time);
@@ -144,11 +148,11 @@ impl Tally {
             }
             Truth::Free => {
                 self.free += 1;
-                self.alarm += usize::from(said.start.is_some());
-                self.alarm_for_a_while += usize::from(!said.alarms.is_empty());
-                match (said.start, said.alarms.is_empty()) {
+                self.final_alarms += usize::from(diagnosed.start.is_some());
+                self.any_alarms += usize::from(!diagnosed.alarms.is_empty());
+                match (diagnosed.start, diagnosed.alarms.is_empty()) {
                     (Some(_), _) => "FALSE ALARM",
-                    (None, false) => "alarm taken back",
+                    (None, false) => "alarm withdrawn",
                     _ => "",
                 }
             }
@@ -157,21 +161,21 @@ impl Tally {
                 ""
             }
         };
-        println!("{name:24} {epochs:3} epochs  {truth:?}  {mark}  [{}]", said.phases);
+        println!("{name:24} {epochs:3} epochs  {truth:?}  {mark}  [{}]", diagnosed.phases);
     }
 
     fn report(&self, title: &str) {
         let share = |part: usize, of: usize| 100.0 * part as f64 / of.max(1) as f64;
         println!(
-            "{title}: over-fitting in {}: found {:.0} %, dated within 10 % {:.0} %, online within 15 % {:.0} %; \
-             none in {}: alarm {:.0} % (taken back later: {:.0} %); unclear {}",
-            self.has,
-            share(self.found, self.has),
-            share(self.dated, self.has),
-            share(self.in_time, self.has),
+            "{title}: overfitting in {}: found {:.0} %, dated within 10 % {:.0} %, online within 15 % {:.0} %; \
+             none in {}: alarm {:.0} % (withdrawn later: {:.0} %); unclear {}",
+            self.overfitting,
+            share(self.found, self.overfitting),
+            share(self.dated, self.overfitting),
+            share(self.in_time, self.overfitting),
             self.free,
-            share(self.alarm, self.free),
-            share(self.alarm_for_a_while - self.alarm, self.free),
+            share(self.final_alarms, self.free),
+            share(self.any_alarms - self.final_alarms, self.free),
             self.unclear,
         );
     }
@@ -185,7 +189,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The history in a recorded file, and the loss on many samples beside.
+/// Reads a recorded file: the history, and the loss on many further samples.
 fn recorded(path: &Path) -> (History, Option<Vec<f64>>) {
     let text = fs_err::read_to_string(path).unwrap();
     let mut history = history::read(path).unwrap();
@@ -203,13 +207,13 @@ fn recorded(path: &Path) -> (History, Option<Vec<f64>>) {
 
 #[test]
 fn recorded_histories() {
-    // Another folder can be judged instead.
+    // `KLUBOK_HISTORIES` may name another folder.
     let folder = std::env::var("KLUBOK_HISTORIES").map_or_else(
         |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories"),
         PathBuf::from,
     );
-    // Constants were chosen on the even numbers; the odd ones were held out. Those by klubok from
-    // 17 on were made when all constants stood.
+    // The constants were chosen on histories with even numbers; the odd ones were held out. Those
+    // by klubok from 17 on were made after all constants were fixed.
     let (mut chosen_on, mut held_out, mut later) =
         (Tally::default(), Tally::default(), Tally::default());
     for path in files(&folder) {
@@ -228,10 +232,10 @@ fn recorded_histories() {
     later.report("made later");
     let all = |count: fn(&Tally) -> usize| count(&chosen_on) + count(&held_out) + count(&later);
     let at_least = |part: usize, share: f64, of: usize| part as f64 >= share * of as f64;
-    let (has, free) = (all(|t| t.has), all(|t| t.free));
-    assert!(at_least(all(|t| t.found), 0.95, has), "found");
-    assert!(at_least(all(|t| t.dated), 0.90, has), "dated");
-    // A flat valley shows its far side late: this is short of what we want.
-    assert!(at_least(all(|t| t.in_time), 0.60, has), "in time");
-    assert!(at_least(free - all(|t| t.alarm), 0.95, free), "false alarms");
+    let (overfitting, free) = (all(|t| t.overfitting), all(|t| t.free));
+    assert!(at_least(all(|t| t.found), 0.95, overfitting), "found");
+    assert!(at_least(all(|t| t.dated), 0.90, overfitting), "dated");
+    // Short of the goal: after a flat minimum the increase shows late.
+    assert!(at_least(all(|t| t.in_time), 0.60, overfitting), "in time");
+    assert!(at_least(free - all(|t| t.final_alarms), 0.95, free), "false alarms");
 }

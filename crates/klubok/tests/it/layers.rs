@@ -1,4 +1,4 @@
-//! Verdicts on layers: figures whose truth is known because they are made here.
+//! Verdicts on layers, for made-up metrics with known truth.
 
 use klubok::{
     config::{ConfigBuilder, DataKind, Machine, Preset},
@@ -6,7 +6,7 @@ use klubok::{
     train::event::{LayerMetrics, Metrics, Severity, Verdict, VerdictName},
 };
 
-/// Balanced classes, 100 validation samples each.
+/// Validation samples of each class.
 const CLASSES: [u64; 10] = [100; 10];
 
 fn layer(name: &str) -> LayerMetrics {
@@ -22,7 +22,7 @@ fn layer(name: &str) -> LayerMetrics {
     }
 }
 
-/// A line of a healthy training of ten classes: `hidden1`, `hidden2`, `output`.
+/// Metrics of a healthy training with ten classes and the layers `hidden1`, `hidden2`, `output`.
 fn healthy(epoch: usize) -> Metrics {
     let loss = 0.2 + 2.1 * (-(epoch as f64) / 3.0).exp();
     let output = LayerMetrics {
@@ -47,8 +47,8 @@ fn healthy(epoch: usize) -> Metrics {
     }
 }
 
-/// A line of a network that only guesses.
-fn guessing(epoch: usize) -> Metrics {
+/// Metrics of a network at chance level.
+fn at_chance(epoch: usize) -> Metrics {
     let loss = Some(10f64.ln());
     let accuracy = Some(0.1);
     Metrics {
@@ -60,7 +60,7 @@ fn guessing(epoch: usize) -> Metrics {
     }
 }
 
-fn told(lines: impl IntoIterator<Item = Metrics>) -> Tracker {
+fn tracker_of(lines: impl IntoIterator<Item = Metrics>) -> Tracker {
     let mut tracker = Tracker::new(Some(1000)).with_classes(&CLASSES);
     for line in lines {
         tracker.epoch(&Row::from(&line));
@@ -69,12 +69,12 @@ fn told(lines: impl IntoIterator<Item = Metrics>) -> Tracker {
     tracker
 }
 
-/// What is said of ten epochs made by `line` from its number.
+/// Returns the verdicts on ten epochs; `line` makes the metrics of an epoch.
 fn verdicts(line: impl Fn(usize) -> Metrics) -> Vec<Verdict> {
-    told((0..=10).map(line)).verdicts(true)
+    tracker_of((0..=10).map(line)).verdicts(true)
 }
 
-/// Verdicts on layers alone.
+/// Returns the names of the verdicts on layers.
 fn names(line: impl Fn(usize) -> Metrics) -> Vec<VerdictName> {
     let on_layers = |name: &VerdictName| *name >= VerdictName::DeadUnits;
     verdicts(line).iter().map(|verdict| verdict.name).filter(on_layers).collect()
@@ -87,7 +87,7 @@ fn the(name: VerdictName, line: impl Fn(usize) -> Metrics) -> Verdict {
     found.unwrap_or_else(|| panic!("{name:?} is not among {all:?}")).clone()
 }
 
-/// Changes the layers of a line.
+/// Changes the layers of an epoch's metrics.
 fn with(mut line: Metrics, change: impl Fn(&mut LayerMetrics)) -> Metrics {
     line.layers.iter_mut().for_each(change);
     line
@@ -98,12 +98,13 @@ fn is_hidden(layer: &LayerMetrics) -> bool {
 }
 
 #[test]
-fn a_healthy_training_raises_no_alarm() {
+fn a_healthy_training_gets_no_verdict() {
     assert_eq!(names(healthy), []);
 }
 
 #[test]
-fn batch_normalisation_makes_gradients_long_while_the_loss_falls() {
+fn growing_gradients_get_no_verdict_while_the_loss_decreases() {
+    // Batch normalisation does this.
     let grows = |e: usize| {
         let times = 1.5f64.powi(2 * e as i32);
         let line = with(healthy(e), |layer| layer.grad_norm = layer.grad_norm.map(|g| g * times));
@@ -114,7 +115,8 @@ fn batch_normalisation_makes_gradients_long_while_the_loss_falls() {
 }
 
 #[test]
-fn an_output_layer_that_starts_at_zero_lets_nothing_through_and_grows_by_large_shares() {
+fn a_zero_initialised_output_layer_gets_no_verdict() {
+    // It passes back no gradient at first, and its first updates are large relative to it.
     let starts = |e: usize| {
         with(healthy(e), |layer| match (e, is_hidden(layer)) {
             (0, _) => (layer.grad_norm, layer.update_ratio) = (None, None),
@@ -127,10 +129,10 @@ fn an_output_layer_that_starts_at_zero_lets_nothing_through_and_grows_by_large_s
 }
 
 #[test]
-fn a_learning_rate_that_warms_up_or_decays_makes_small_updates() {
+fn small_updates_during_warm_up_or_decay_get_no_verdict() {
     let warms_up = |e: usize| {
         let small = |layer: &mut LayerMetrics| layer.update_ratio = Some(1e-6 * e as f64);
-        if e < 5 { with(guessing(e), small) } else { healthy(e) }
+        if e < 5 { with(at_chance(e), small) } else { healthy(e) }
     };
     assert_eq!(names(warms_up), []);
     let decays = |e: usize| {
@@ -140,9 +142,9 @@ fn a_learning_rate_that_warms_up_or_decays_makes_small_updates() {
 }
 
 #[test]
-fn dead_units_are_said_when_the_whole_training_part_shows_them() {
-    // From epoch 3 on half of the units are silent on the sample; the whole part is looked through
-    // in 4 and 10.
+fn dead_units_get_a_verdict_once_the_whole_training_set_shows_them() {
+    // From epoch 3 on, 60 % of the units are silent on the sample. Epochs 4 and 10 check the whole
+    // training set.
     let dying = |dead: f64| {
         move |e: usize| {
             with(healthy(e), |layer| {
@@ -158,15 +160,15 @@ fn dead_units_are_said_when_the_whole_training_part_shows_them() {
     assert_eq!((verdict.since, verdict.evidence.len()), (3.0, 1));
     assert_eq!(verdict.evidence["hidden2"], 0.55);
     assert_eq!(verdict.try_, "--set model.activation=leaky_relu");
-    // It was said in epoch 4 and is not taken back by epochs that do not look.
+    // Raised in epoch 4; later epochs without a check do not withdraw it.
     let names: Vec<VerdictName> =
-        told((0..=8).map(dying(0.55))).verdicts(true).iter().map(|v| v.name).collect();
+        tracker_of((0..=8).map(dying(0.55))).verdicts(true).iter().map(|v| v.name).collect();
     assert!(names.contains(&VerdictName::DeadUnits), "{names:?}");
     assert!(!verdict.source.is_empty());
 }
 
 #[test]
-fn saturated_units_are_a_note_where_the_network_is_good_with_them() {
+fn saturated_units_are_harmless_in_an_accurate_network() {
     let saturated = |from: usize, share: f64, accuracy: f64| {
         move |e: usize| {
             let mut line = with(healthy(e), |layer| {
@@ -190,10 +192,10 @@ fn saturated_units_are_a_note_where_the_network_is_good_with_them() {
 }
 
 #[test]
-fn gradients_vanish_on_their_way_to_the_first_layer() {
+fn detects_vanishing_gradients() {
     let fades = |first: f64| {
         move |e: usize| {
-            with(guessing(e), |layer| {
+            with(at_chance(e), |layer| {
                 if layer.name == "hidden1" {
                     layer.grad_norm = Some(first);
                     layer.saturated_fraction = Some(0.0);
@@ -205,13 +207,13 @@ fn gradients_vanish_on_their_way_to_the_first_layer() {
     let verdict = the(VerdictName::VanishingGradients, fades(5e-5));
     assert!((verdict.evidence["hidden1"] - 1e-4).abs() < 1e-12, "{verdict:?}");
     assert_eq!(verdict.try_, "--set model.activation=relu");
-    // A network that gives one answer is held there by less.
-    let held = |e| Metrics { prediction_spread: Some(1e-4), ..fades(0.01)(e) };
-    assert!(names(held).contains(&VerdictName::VanishingGradients));
+    // Less is enough in a network with one prediction for all samples.
+    let constant = |e| Metrics { prediction_spread: Some(1e-4), ..fades(0.01)(e) };
+    assert!(names(constant).contains(&VerdictName::VanishingGradients));
 }
 
 #[test]
-fn a_network_whose_weights_a_penalty_took_ignores_its_input() {
+fn a_network_whose_weights_a_penalty_shrank_ignores_its_input() {
     let shrunk = |e: usize| {
         with(silent(1)(e), |layer| {
             layer.weight_norm *= if e == 0 { 1.0 } else { 0.01 };
@@ -226,11 +228,11 @@ fn a_network_whose_weights_a_penalty_took_ignores_its_input() {
 }
 
 #[test]
-fn gradients_explode_when_the_loss_does_not_fall() {
+fn detects_exploding_gradients_when_the_loss_does_not_decrease() {
     let explodes = |e: usize| Metrics {
         grad_norm: Some(if e < 5 { 1.0 } else { 100.0 }),
         train_eval_loss: Some(if e < 5 { 2.3 } else { 3.0 }),
-        ..guessing(e)
+        ..at_chance(e)
     };
     let verdict = the(VerdictName::ExplodingGradients, explodes);
     assert_eq!((verdict.since, verdict.evidence["times_first"]), (5.0, 100.0));
@@ -238,8 +240,8 @@ fn gradients_explode_when_the_loss_does_not_fall() {
 }
 
 #[test]
-fn gradients_that_exploded_within_the_first_epoch_are_seen_in_its_moments() {
-    let mut tracker = told([healthy(0)]);
+fn steps_show_gradients_that_exploded_within_the_first_epoch() {
+    let mut tracker = tracker_of([healthy(0)]);
     for (epoch, norm) in [(0.01, 1.0), (0.02, 1e3), (0.04, 1e6)] {
         let loss = Some(2.3 * norm);
         let grad_norm = Some(norm);
@@ -254,10 +256,10 @@ fn gradients_that_exploded_within_the_first_epoch_are_seen_in_its_moments() {
 }
 
 #[test]
-fn updates_that_are_too_large_or_too_small_name_a_learning_rate() {
+fn the_verdict_on_too_large_or_too_small_updates_proposes_a_learning_rate() {
     let ratio = |ratio: f64| {
         move |e: usize| {
-            with(guessing(e), |layer| {
+            with(at_chance(e), |layer| {
                 if is_hidden(layer) {
                     layer.update_ratio = (e > 0).then_some(ratio);
                 }
@@ -271,9 +273,9 @@ fn updates_that_are_too_large_or_too_small_name_a_learning_rate() {
     let small = the(VerdictName::UpdateRatio, ratio(1e-6));
     assert_eq!((small.evidence["hidden2"], small.evidence["limit"]), (1e-6, 1e-5));
     assert_eq!(small.try_, "--set train.learning_rate=10");
-    // The output layer alone says nothing.
+    // The output layer alone raises no verdict.
     let output = |e: usize| {
-        with(guessing(e), |layer| {
+        with(at_chance(e), |layer| {
             if !is_hidden(layer) {
                 layer.update_ratio = Some(2.0);
             }
@@ -282,10 +284,11 @@ fn updates_that_are_too_large_or_too_small_name_a_learning_rate() {
     assert_eq!(names(output), []);
 }
 
-/// Silent from epoch `from` on; all get the same answer.
+/// Metrics of a network whose layer `hidden2` is silent from epoch `from` on: all samples get the
+/// same prediction.
 fn silent(from: usize) -> impl Fn(usize) -> Metrics {
     move |e| {
-        let line = Metrics { prediction_spread: Some(0.0), ..guessing(e) };
+        let line = Metrics { prediction_spread: Some(0.0), ..at_chance(e) };
         with(line, |layer| {
             if layer.name == "hidden2" && e >= from {
                 (layer.active_fraction, layer.silent_fraction) = (Some(0.0), Some(1.0));
@@ -296,18 +299,18 @@ fn silent(from: usize) -> impl Fn(usize) -> Metrics {
 }
 
 #[test]
-fn a_layer_that_was_alive_and_is_silent_was_killed_by_the_learning_rate() {
+fn the_learning_rate_killed_a_layer_that_was_alive_before() {
     let verdict = the(VerdictName::LearningRateKillsNetwork, silent(2));
     assert_eq!((verdict.since, verdict.evidence["hidden2"]), (2.0, 0.0));
     assert!((verdict.evidence["loss_now"] - 10f64.ln()).abs() < 1e-12);
     assert_eq!(verdict.try_, "--set train.learning_rate=0.001");
-    // That it gives one answer follows from it and is not said.
+    // Constant predictions follow from it and get no verdict of their own.
     let both = [VerdictName::LearningRateKillsNetwork, VerdictName::DeadUnits];
     assert_eq!(names(silent(2)), both);
 }
 
 #[test]
-fn a_network_that_never_was_alive_ignores_its_input() {
+fn a_network_that_was_never_alive_ignores_its_input() {
     let zeros = |e: usize| with(silent(0)(e), |layer| layer.weight_norm = 0.0);
     let verdict = the(VerdictName::PredictionsIgnoreInput, zeros);
     assert_eq!((verdict.since, verdict.evidence["prediction_spread"]), (1.0, 0.0));
@@ -316,31 +319,33 @@ fn a_network_that_never_was_alive_ignores_its_input() {
 }
 
 #[test]
-fn a_network_that_begins_to_learn_slowly_does_not_ignore_its_input() {
-    let slow =
-        |e: usize| Metrics { prediction_spread: Some(1e-4 * 1.5f64.powi(e as i32)), ..guessing(e) };
+fn a_network_that_starts_learning_slowly_does_not_ignore_its_input() {
+    let slow = |e: usize| Metrics {
+        prediction_spread: Some(1e-4 * 1.5f64.powi(e as i32)),
+        ..at_chance(e)
+    };
     assert_eq!(names(slow), []);
 }
 
 #[test]
-fn answers_that_tell_samples_apart_do_not_ignore_the_input() {
+fn predictions_that_distinguish_samples_do_not_ignore_the_input() {
     let of = |accuracy: f64| {
         names(move |e: usize| {
             let (spread, accuracy) = (Some(1e-4), Some(accuracy));
-            Metrics { prediction_spread: spread, train_accuracy: accuracy, ..guessing(e) }
+            Metrics { prediction_spread: spread, train_accuracy: accuracy, ..at_chance(e) }
         })
     };
     assert_eq!(of(0.12), [VerdictName::PredictionsIgnoreInput]);
-    assert_eq!(of(0.65), [], "however alike their confidences");
+    assert_eq!(of(0.65), [], "even with similar confidences");
 }
 
 #[test]
-fn a_network_that_had_few_steps_has_not_hardly_moved() {
+fn small_progress_in_few_steps_does_not_mean_a_low_learning_rate() {
     let of = |steps: u64, loss: f64| {
         verdicts(move |e: usize| {
-            let line = Metrics { step: steps * e as u64, ..guessing(e) };
+            let line = Metrics { step: steps * e as u64, ..at_chance(e) };
             let line = Metrics { train_eval_loss: Some(loss).filter(|_| e > 0), ..line };
-            let line = if e == 0 { guessing(0) } else { line };
+            let line = if e == 0 { at_chance(0) } else { line };
             with(line, |layer| layer.update_ratio = (e > 0).then_some(5e-5))
         })
     };
@@ -350,8 +355,9 @@ fn a_network_that_had_few_steps_has_not_hardly_moved() {
     assert_eq!(of(2, 2.29), [], "20 steps in all");
 }
 
-/// Learns its training samples by heart; `val` is the loss and the accuracy on validation.
-fn by_heart(val: impl Fn(usize) -> (f64, f64)) -> impl Fn(usize) -> Metrics {
+/// Metrics of a network that memorises its training samples; `val` gives the validation loss and
+/// accuracy.
+fn memorising(val: impl Fn(usize) -> (f64, f64)) -> impl Fn(usize) -> Metrics {
     move |e| {
         let (val_loss, val_accuracy) = val(e);
         let (val_loss, val_accuracy) = (Some(val_loss), Some(val_accuracy));
@@ -360,31 +366,31 @@ fn by_heart(val: impl Fn(usize) -> (f64, f64)) -> impl Fn(usize) -> Metrics {
 }
 
 #[test]
-fn what_is_learnt_and_of_no_use_looks_like_shuffled_labels() {
+fn learning_without_any_generalisation_looks_like_shuffled_labels() {
     let verdict =
-        the(VerdictName::LabelsLookShuffled, by_heart(|e| (2.31 + 0.1 * e as f64, 0.105)));
+        the(VerdictName::LabelsLookShuffled, memorising(|e| (2.31 + 0.1 * e as f64, 0.105)));
     // The training loss is below 90 % of ln 10 from epoch 1 on: 0.2 + 2.1 exp(-1/3) = 1.7.
     assert_eq!((verdict.since, verdict.evidence["chance"]), (1.0, 0.1));
     assert_eq!(verdict.evidence["val_samples"], 1000.0);
-    // Over-fitting that was of use before: the loss fell first.
+    // Overfitting after useful learning: the loss decreased first.
     let over_fits = |e: usize| (if e < 2 { 2.0 } else { 2.0 + 0.1 * e as f64 }, 0.4);
-    assert_eq!(names(by_heart(over_fits)), []);
-    // A little better than guessing, and surely so.
-    assert_eq!(names(by_heart(|e| (2.31 + 0.1 * e as f64, 0.15))), []);
-    // Half of the answers are right, however sure it is of the others.
-    assert_eq!(names(by_heart(|e| (2.31 + 0.3 * e as f64, 0.5))), []);
+    assert_eq!(names(memorising(over_fits)), []);
+    // A little above chance level, and significantly so.
+    assert_eq!(names(memorising(|e| (2.31 + 0.1 * e as f64, 0.15))), []);
+    // Half of the predictions are right, however confident the others are.
+    assert_eq!(names(memorising(|e| (2.31 + 0.3 * e as f64, 0.5))), []);
 }
 
 #[test]
-fn few_validation_samples_cannot_show_that_labels_are_shuffled() {
-    let lines = || (0..=10).map(by_heart(|e| (2.31 + 0.1 * e as f64, 0.1)));
+fn too_few_validation_samples_to_call_labels_shuffled() {
+    let lines = || (0..=10).map(memorising(|e| (2.31 + 0.1 * e as f64, 0.1)));
     let of = |classes: &[u64]| {
         let mut tracker = Tracker::new(Some(classes.iter().sum())).with_classes(classes);
         lines().for_each(|line| tracker.layers(&line));
         tracker.verdicts(true).len()
     };
     assert_eq!((of(&[100; 10]), of(&[1; 10]), of(&[])), (1, 0, 0));
-    // And where few were learnt from, that explains it as well.
+    // A small training set explains it as well.
     let config = ConfigBuilder::new(Preset::Plain, DataKind::Points).resolve(&Machine::plain(1));
     let severity = |train: u64| {
         let train_classes = vec![train; 10];

@@ -1,4 +1,4 @@
-//! Real data: what is read, and how long it takes.
+//! Reads real data, and measures the time.
 
 use std::time::Instant;
 
@@ -20,8 +20,8 @@ fn settings(size: usize) -> DataConfig {
     }
 }
 
-/// The folder of real data, or `None` with a word that the test is skipped.
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+/// Returns the folder of real data; without one, prints that the test is skipped.
+#[expect(clippy::print_stdout, reason = "a skipped test prints a message")]
 fn real_data() -> Option<String> {
     let folder = std::env::var("KLUBOK_DATA").ok();
     if folder.is_none() {
@@ -30,7 +30,7 @@ fn real_data() -> Option<String> {
     folder
 }
 
-/// Prints the time; run with `--nocapture` and, for figures that mean something, `--release`.
+/// Prints the time: run with `--nocapture` and, for meaningful figures, `--release`.
 #[test]
 fn real_pictures_are_the_same_with_one_and_two_threads() {
     let Some(folder) = real_data() else { return };
@@ -48,7 +48,7 @@ fn real_pictures_are_the_same_with_one_and_two_threads() {
     assert_eq!((one.parts.train.len(), one.parts.val.len()), (16_000, 4_000));
 }
 
-/// 0.1307 and 0.3081 are the mean and deviation that everybody uses for MNIST.
+/// 0.1307 and 0.3081 are the usual mean and standard deviation of MNIST.
 #[test]
 fn mnist_has_its_known_mean_and_deviation() {
     let Some(folder) = real_data() else { return };

@@ -1,10 +1,9 @@
-//! Tests of the library as a user sees it.
+//! Tests of the library through its public interface.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod blobs;
 mod checks;
-
 mod histories;
 mod layers;
 mod loading;

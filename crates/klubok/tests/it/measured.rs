@@ -1,4 +1,4 @@
-//! What is measured of layers at the end of an epoch, against the same by brute force.
+//! Layer metrics at the end of an epoch, against brute force.
 
 use klubok::{
     backend::{Backend, DataId, Outputs},
@@ -31,20 +31,20 @@ impl Observer for Epochs {
     }
 }
 
-/// Trains to the end: the lines of the epochs, the start, the end, and the plan.
+/// Trains to the end; returns the metrics of the epochs, the first and last state, and the plan.
 fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan) {
     let task = Task::new(config, data).unwrap();
-    let snapshot = Snapshot::start(task.start.clone());
+    let snapshot = Snapshot::start(task.initial_state.clone());
     let (plan, backend) = (task.plan.clone(), ReferenceBackend);
     let mut trainer = Trainer::new(&backend, plan, data, &config.train, snapshot).unwrap();
-    trainer.started_from(Distance::of(&task, config.train.seed));
-    let (mut epochs, go_on) = (Epochs::default(), Control::new());
-    while trainer.advance(&mut epochs, &go_on).unwrap().is_none() {}
+    trainer.measure_distance_from(Distance::of(&task, config.train.seed));
+    let (mut epochs, control) = (Epochs::default(), Control::new());
+    while trainer.advance(&mut epochs, &control).unwrap().is_none() {}
     let end = trainer.snapshot().unwrap().state;
-    (epochs.0, task.start, end, task.plan)
+    (epochs.0, task.initial_state, end, task.plan)
 }
 
-/// Values of these taps for all training samples, a block a tap.
+/// Computes the values of these taps for all training samples, one block per tap.
 fn values(plan: &Plan, state: &State, data: &Dataset, taps: &[Value]) -> Vec<Vec<f32>> {
     let rows = std::slice::from_ref(&data.rows);
     let mut program = ReferenceBackend.compile(plan, 8, rows).unwrap();
@@ -54,7 +54,7 @@ fn values(plan: &Plan, state: &State, data: &Dataset, taps: &[Value]) -> Vec<Vec
     outputs.values
 }
 
-/// ReLU without normalisation, and steps that are far too large.
+/// Settings with ReLU, no batch normalisation, and steps that are far too large.
 fn dying() -> Config {
     let mut config = blobs::config();
     config.model.hidden = vec![24, 16];
@@ -64,8 +64,8 @@ fn dying() -> Config {
 }
 
 #[test]
-fn dead_units_are_those_that_are_silent_for_every_training_sample() {
-    // With three samples to look at, many a unit is silent that speaks elsewhere.
+fn dead_units_are_silent_for_every_training_sample() {
+    // On a fixed sample of three, units are silent that are not silent elsewhere.
     let data = blobs::data(300, 3);
     let config = dying();
     let (lines, _, end, plan) = trained(&config, &data);
@@ -76,14 +76,14 @@ fn dead_units_are_those_that_are_silent_for_every_training_sample() {
     let taps: Vec<Value> = plan.ops.iter().filter_map(activation).collect();
     let share = |(values, units): (Vec<f32>, usize)| {
         let constant = |unit: usize| {
-            let of_unit = || values.iter().skip(unit).step_by(units);
-            of_unit().all(|y| Some(y) == of_unit().next())
+            let outputs = || values.iter().skip(unit).step_by(units);
+            outputs().all(|y| Some(y) == outputs().next())
         };
         (0..units).filter(|&unit| constant(unit)).count() as f64 / units as f64
     };
     let expected: Vec<f64> =
         values(&plan, &end, &data, &taps).into_iter().zip([24, 16]).map(share).collect();
-    // The last epoch, 6, is looked through because it is the last.
+    // The last epoch, 6, always checks the whole training set.
     let last = &lines.last().unwrap().layers;
     let dead: Vec<f64> = last[..2].iter().map(|layer| layer.dead_fraction.unwrap()).collect();
     assert_eq!(dead, expected);
@@ -91,19 +91,19 @@ fn dead_units_are_those_that_are_silent_for_every_training_sample() {
     let silent: Vec<f64> = last[..2].iter().map(|layer| layer.silent_fraction.unwrap()).collect();
     assert!(silent[0] > dead[0], "{silent:?}: silent on three samples is not dead, {dead:?}");
     assert_eq!((last[2].dead_fraction, last[2].silent_fraction), (None, None));
-    // Nobody looked through the rest in epoch 3: silent units may be dead or not.
+    // Epoch 3 has no check: its silent units may be dead or not.
     let third = &lines[3].layers[0];
     assert!(third.silent_fraction.unwrap() > 0.0 && third.dead_fraction.is_none(), "{third:?}");
 }
 
 #[test]
-fn distances_are_those_between_the_weights_now_and_at_the_start() {
+fn distances_compare_the_weights_with_their_initial_values() {
     let data = blobs::data(60, 21);
     let (lines, start, end, plan) = trained(&blobs::config(), &data);
     let of = |line: &Metrics| -> Vec<Option<f64>> {
         line.layers.iter().map(|layer| layer.distance_from_start).collect()
     };
-    // The output layer starts at zero: no distance is a share of that.
+    // The output layer starts at zero, which allows no relative distance.
     assert_eq!(of(&lines[0]), [Some(0.0), Some(0.0), None]);
     let weight = plan.params.iter().position(|p| p.name == "hidden2.weight").unwrap();
     let (w0, w) = (start.params[weight].to_f64(), end.params[weight].to_f64());
@@ -114,7 +114,7 @@ fn distances_are_those_between_the_weights_now_and_at_the_start() {
 }
 
 #[test]
-fn answers_spread_as_the_network_learns() {
+fn the_spread_of_predictions_increases_with_learning() {
     let (lines, ..) = trained(&blobs::config(), &blobs::data(60, 21));
     let spreads: Vec<f64> = lines.iter().map(|line| line.prediction_spread.unwrap()).collect();
     assert!(spreads[0] < 1e-7, "the output layer starts at zero: {spreads:?}");
@@ -122,7 +122,7 @@ fn answers_spread_as_the_network_learns() {
 }
 
 #[test]
-fn only_activations_with_two_ends_can_saturate() {
+fn only_bounded_activations_saturate() {
     let data = blobs::data(60, 21);
     let saturated = |f| -> Vec<Option<f64>> {
         let mut config = dying();

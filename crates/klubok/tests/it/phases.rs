@@ -1,4 +1,4 @@
-//! Phases and verdicts of courses whose truth is known because they are made here.
+//! Phases and verdicts for made-up learning curves with known truth.
 
 use klubok::{
     config::{ConfigBuilder, DataKind, Machine, Preset},
@@ -6,7 +6,7 @@ use klubok::{
     train::event::{Event, Metrics, Notice, Observer, Phase, PhaseName, VerdictName},
 };
 
-/// A fixed sequence of numbers in [-1, 1] that look random.
+/// A fixed pseudo-random sequence in [-1, 1].
 struct Jitter(u32);
 
 impl Jitter {
@@ -21,8 +21,8 @@ fn row(epoch: usize, train: f64, val: f64) -> Row {
     Row { epoch: epoch as f64, train_loss, val_loss, ..Row::default() }
 }
 
-/// Tells a tracker `epochs` epochs, counted from 1.
-fn told(epochs: usize, losses: impl Fn(f64) -> (f64, f64)) -> Tracker {
+/// Tracks `epochs` epochs, counted from 1, with these training and validation losses.
+fn tracker_of(epochs: usize, losses: impl Fn(f64) -> (f64, f64)) -> Tracker {
     let mut tracker = Tracker::new(Some(2000));
     for epoch in 1..=epochs {
         let (train, val) = losses(epoch as f64);
@@ -44,8 +44,8 @@ fn phase(tracker: &Tracker, name: PhaseName) -> Option<Phase> {
 }
 
 #[test]
-fn three_phases_in_order_without_a_gap() {
-    let tracker = told(40, |e| {
+fn three_phases_follow_each_other_without_a_gap() {
+    let tracker = tracker_of(40, |e| {
         let train = 2.0 * (-e / 2.0).exp() + 0.6 * (-e / 20.0).exp();
         (train, train + 0.3 + 0.02 * (e - 12.0).max(0.0))
     });
@@ -54,7 +54,7 @@ fn three_phases_in_order_without_a_gap() {
     let phases = tracker.phases();
     assert_eq!((phases[0].start, phases[2].end), (1.0, 40.0));
     assert!(phases.windows(2).all(|pair| pair[1].start == pair[0].end + 1.0), "{phases:?}");
-    // Its minimum: where the fall of 0.03 exp(-e/20) an epoch is no more than the rise of 0.02.
+    // At the minimum, the decrease of 0.03 exp(-e/20) per epoch equals the increase of 0.02.
     assert!((12.0..=15.0).contains(&phases[2].start), "{phases:?}");
     assert!(phases[2].certainty > 0.9 && phases[2].evidence["rise"] > 0.2, "{phases:?}");
     assert_eq!(verdicts(&tracker), [VerdictName::OverFitting]);
@@ -76,9 +76,8 @@ fn a_fast_phase_within_the_first_epoch_ends_at_a_fraction() {
 }
 
 #[test]
-fn first_steps_that_jump_about_do_not_end_the_fast_phase() {
-    // Cats and dogs with the article's network: the first step takes off what the start was too
-    // sure of.
+fn jittery_first_steps_do_not_end_the_fast_phase() {
+    // Cats and dogs with the article's network: the first step removes the initial overconfidence.
     let mut tracker = Tracker::new(None);
     tracker.epoch(&Row { untrained: true, ..row(0, 1.0, 1.01) });
     let losses = [0.858, 0.890, 0.899, 0.747, 0.782, 0.701, 0.640];
@@ -94,8 +93,9 @@ fn first_steps_that_jump_about_do_not_end_the_fast_phase() {
 }
 
 #[test]
-fn warm_restarts_are_no_over_fitting() {
-    // Every ten epochs the learning rate jumps up: both losses jump, then fall lower than before.
+fn warm_restarts_are_not_overfitting() {
+    // Every ten epochs the learning rate jumps up: both losses jump, then decrease below their
+    // previous values.
     let mut tracker = Tracker::new(Some(2000));
     for epoch in 1..=40 {
         let jump = 0.25 * f64::exp(((epoch - 1) % 10) as f64 / -2.0);
@@ -107,10 +107,11 @@ fn warm_restarts_are_no_over_fitting() {
 }
 
 #[test]
-fn after_a_rise_that_was_taken_back_the_next_must_be_clear_higher_or_longer() {
-    // Three waves over a slow fall, from epoch 4 on, of 10 epochs each.
-    let begins = |samples, heights: [f64; 3]| {
-        let mut begins = Vec::new();
+fn after_a_withdrawn_overfitting_onset_the_next_increase_must_be_clearer() {
+    // From epoch 4 on, three waves of 10 epochs each on a slow decrease. Returns the waves with a
+    // detected onset.
+    let onsets = |samples, heights: [f64; 3]| {
+        let mut onsets = Vec::new();
         let mut tracker = Tracker::new(Some(samples));
         for epoch in 1..=33 {
             let e = epoch as f64;
@@ -118,54 +119,55 @@ fn after_a_rise_that_was_taken_back_the_next_must_be_clear_higher_or_longer() {
             let height = if epoch < 4 { 0.1 } else { heights[(epoch - 4) / 10] };
             tracker.epoch(&row(epoch, 0.7 / e.sqrt(), 0.6 - 0.001 * e + height * wave));
             let phase = phase(&tracker, PhaseName::Specialisation);
-            begins.extend(phase.map(|phase| (phase.start / 10.0).floor()));
+            onsets.extend(phase.map(|phase| (phase.start / 10.0).floor()));
         }
-        begins.dedup();
-        begins
+        onsets.dedup();
+        onsets
     };
-    assert_eq!(begins(30, [0.08, 0.07, 0.06]), [0.0], "one wave shows what a rise is worth");
-    assert_eq!(begins(30, [0.08, 0.07, 0.16]), [0.0, 2.0], "higher");
-    assert_eq!(begins(5000, [0.08, 0.07, 0.06]), [0.0, 1.0, 2.0], "no chance explains it");
+    assert_eq!(onsets(30, [0.08, 0.07, 0.06]), [0.0], "the first wave raises the bar");
+    assert_eq!(onsets(30, [0.08, 0.07, 0.16]), [0.0, 2.0], "a higher wave");
+    assert_eq!(onsets(5000, [0.08, 0.07, 0.06]), [0.0, 1.0, 2.0], "too large for chance");
 }
 
-/// A tracker of a training with these settings.
+/// Returns a tracker of a training with these settings.
 fn set_up(sets: &[&str]) -> Tracker {
-    let mut layers = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
-    sets.iter().for_each(|set| layers.assign(set).unwrap());
-    let config = layers.resolve(&Machine::plain(1)).unwrap().config;
+    let mut builder = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
+    sets.iter().for_each(|set| builder.assign(set).unwrap());
+    let config = builder.resolve(&Machine::plain(1)).unwrap().config;
     Tracker::new(Some(1000)).with_setup(Setup { config, train_classes: Vec::new() })
 }
 
 #[test]
-fn statistics_that_lag_are_waited_for() {
-    // In epochs of two steps, losses in evaluation mode rise until step 24 and fall until step 40;
-    // from step 60 on they rise for good.
-    let said = |sets: &[&str], steps: u64| {
+fn waits_for_lagging_running_statistics() {
+    // In epochs of two steps, the evaluation losses increase until step 24 and decrease until step
+    // 40; from step 60 on they increase for good.
+    let verdicts_early_and_late = |sets: &[&str], steps: u64| {
         let mut tracker = set_up(sets);
-        let mut said = Vec::new();
+        let mut epochs = Vec::new();
         for epoch in 1..=40 {
             let e = epoch as f64;
             let bump = 0.01 * (8.0 - (e - 12.0).abs()).max(0.0);
-            let rise = 0.01 * (e - 30.0).max(0.0);
-            let row = row(epoch, 0.7 - 0.01 * e, 0.68 - 0.004 * e + bump + rise);
+            let increase = 0.01 * (e - 30.0).max(0.0);
+            let row = row(epoch, 0.7 - 0.01 * e, 0.68 - 0.004 * e + bump + increase);
             tracker.epoch(&Row { step: Some(steps * epoch as u64), ..row });
             if !tracker.verdicts(true).is_empty() {
-                said.push(epoch);
+                epochs.push(epoch);
             }
         }
-        [said.first().is_some_and(|&first| first < 20), said.last() == Some(&40)]
+        [epochs.first().is_some_and(|&first| first < 20), epochs.last() == Some(&40)]
     };
-    assert_eq!(said(&[], 2), [false, true], "the default has batch normalisation");
-    assert_eq!(said(&[], 200), [true, true]);
-    for none in ["model.batch_norm=false", "model.hidden=[]"] {
-        assert_eq!(said(&[none], 2), [true, true], "{none}");
+    let with_batch_norm = verdicts_early_and_late(&[], 2);
+    assert_eq!(with_batch_norm, [false, true], "the preset has batch normalisation");
+    assert_eq!(verdicts_early_and_late(&[], 200), [true, true]);
+    for without in ["model.batch_norm=false", "model.hidden=[]"] {
+        assert_eq!(verdicts_early_and_late(&[without], 2), [true, true], "{without}");
     }
 }
 
 #[test]
-fn an_explosion_shows_before_the_statistics_follow() {
-    // In epochs of five steps; running statistics lag in the first five of them.
-    let said = |batches: [f64; 7], evaluated: [f64; 7]| {
+fn batch_losses_show_an_explosion_before_the_running_statistics_follow() {
+    // In epochs of five steps; the running statistics lag in the first five epochs.
+    let diverges_at = |batches: [f64; 7], evaluated: [f64; 7]| {
         let mut tracker = set_up(&[]);
         for (epoch, (batch, loss)) in batches.into_iter().zip(evaluated).enumerate() {
             let batch_loss = (epoch > 0).then_some(batch);
@@ -181,28 +183,29 @@ fn an_explosion_shows_before_the_statistics_follow() {
     let learns = [f64::NAN, 0.68, 0.66, 0.64, 0.62, 0.60, 0.58];
     let grows = [f64::NAN, 1.2, 3.0, 7.0, 9.0, 15.0, 40.0];
     let wild = [0.7, 1.5, 6.0, 3.0, 1.8, 0.7, 0.6];
-    assert_eq!(said(learns, wild), None);
-    assert_eq!(said(grows, wild.map(|_| 0.7)), Some(2));
-    // What grew before goes on after it.
-    assert_eq!(said(grows, grows.map(|loss| if loss.is_nan() { 0.7 } else { loss })), Some(2));
+    assert_eq!(diverges_at(learns, wild), None);
+    assert_eq!(diverges_at(grows, wild.map(|_| 0.7)), Some(2));
+    // The evaluation losses grow as well.
+    let evaluated = grows.map(|loss| if loss.is_nan() { 0.7 } else { loss });
+    assert_eq!(diverges_at(grows, evaluated), Some(2));
 }
 
 #[test]
-fn a_network_that_has_not_learnt_its_samples_does_not_memorise_them() {
-    let of = |fall: f64, rise: f64| {
-        told(24, |e| (0.68 + fall * (-e / 4.0).exp(), 0.68 + rise * (e - 4.0).abs()))
+fn a_network_that_has_not_learnt_its_training_samples_is_not_overfitting() {
+    let of = |decrease: f64, increase: f64| {
+        tracker_of(24, |e| (0.68 + decrease * (-e / 4.0).exp(), 0.68 + increase * (e - 4.0).abs()))
     };
     let tracker = of(0.02, 0.01);
     assert_eq!(verdicts(&tracker), [VerdictName::UnderFitting]);
     assert!(!names(&tracker).contains(&PhaseName::Specialisation), "{:?}", names(&tracker));
     assert_eq!(verdicts(&of(0.6, 0.01)), [VerdictName::OverFitting]);
-    // Far above the training loss, it is not that which holds it up.
+    // The training loss does not explain a validation loss far above it.
     assert_eq!(verdicts(&of(0.02, 0.02)), [VerdictName::OverFitting]);
 }
 
 #[test]
-fn whoever_waited_in_vain_was_not_too_short() {
-    // The loss still falls; the accuracy, which is watched, has not risen since epoch 3.
+fn early_stopping_without_improvement_is_not_slow_convergence() {
+    // The loss still decreases; the monitored accuracy has not increased since epoch 3.
     let of = |early_stopping: &str| {
         let early = format!("train.early_stopping={early_stopping}");
         let mut tracker = set_up(&["train.monitor=val_accuracy", "train.patience=10", &early]);
@@ -219,42 +222,42 @@ fn whoever_waited_in_vain_was_not_too_short() {
 }
 
 #[test]
-fn noise_alone_seldom_raises_an_alarm() {
-    let (mut ever, mut last) = (0, 0);
+fn jitter_alone_seldom_raises_an_alarm() {
+    let (mut any, mut last) = (0, 0);
     for seed in 0..200 {
         let (mut tracker, mut jitter) = (Tracker::new(Some(2000)), Jitter(seed));
-        let (mut alarm, mut stands) = (false, false);
+        let (mut alarm, mut present) = (false, false);
         for epoch in 1..=40 {
             let train = 0.2 + f64::exp(f64::from(epoch) / -8.0);
             let val = 0.5 + 0.5 * f64::exp(f64::from(epoch) / -8.0);
-            // 1.2 % of the loss: as much as networks with batch normalisation show.
+            // 1.2 % of the loss, as in networks with batch normalisation.
             let (a, b) = (0.01 * jitter.next(), 0.01 * jitter.next());
             tracker.epoch(&row(epoch as usize, train + a, val + b));
-            stands = phase(&tracker, PhaseName::Specialisation).is_some();
-            alarm |= stands;
+            present = phase(&tracker, PhaseName::Specialisation).is_some();
+            alarm |= present;
         }
-        ever += usize::from(alarm);
-        last += usize::from(stands);
+        any += usize::from(alarm);
+        last += usize::from(present);
     }
-    assert!(last <= 10 && ever <= 30, "alarms in 200 courses: {last} in the end, {ever} at all");
+    assert!(last <= 10 && any <= 30, "alarms in 200 curves: {last} in the end, {any} at all");
 }
 
 #[test]
-fn a_plateau_before_a_step_of_the_learning_rate_is_taken_back() {
+fn convergence_is_withdrawn_when_a_lower_learning_rate_ends_the_plateau() {
     let loss =
         |e: f64| if e <= 20.0 { 0.5 + (-e / 2.0).exp() } else { 0.3 + 0.2 * (20.0 - e).exp() };
-    let before = told(20, |e| (loss(e), loss(e) + 0.1));
+    let before = tracker_of(20, |e| (loss(e), loss(e) + 0.1));
     assert_eq!(names(&before).last(), Some(&PhaseName::Converged));
-    let falling = told(22, |e| (loss(e), loss(e) + 0.1));
-    assert_eq!(names(&falling).last(), Some(&PhaseName::FineTuning));
-    let after = told(40, |e| (loss(e), loss(e) + 0.1));
+    let decreasing = tracker_of(22, |e| (loss(e), loss(e) + 0.1));
+    assert_eq!(names(&decreasing).last(), Some(&PhaseName::FineTuning));
+    let after = tracker_of(40, |e| (loss(e), loss(e) + 0.1));
     let converged = phase(&after, PhaseName::Converged).unwrap();
     assert!((21.0..=27.0).contains(&converged.start), "{converged:?}");
     assert!(verdicts(&after).is_empty());
 }
 
 #[test]
-fn high_and_flat_is_under_fitting_unless_many_answers_are_right() {
+fn a_high_flat_loss_is_underfitting_unless_most_predictions_are_right() {
     let flat = |accuracy: Option<f64>| {
         let mut tracker = Tracker::new(Some(2000));
         for epoch in 1..=20 {
@@ -266,54 +269,54 @@ fn high_and_flat_is_under_fitting_unless_many_answers_are_right() {
     assert_eq!(names(&flat(Some(0.52))).last(), Some(&PhaseName::Underfitting));
     assert_eq!(verdicts(&flat(None)), [VerdictName::UnderFitting]);
     assert_eq!(names(&flat(Some(0.95))).last(), Some(&PhaseName::Converged));
-    // Training samples are learnt, and nothing that carries over to others.
-    let mut by_heart = Tracker::new(Some(2000));
+    // The network learns its training samples, and does not generalise.
+    let mut memorising = Tracker::new(Some(2000));
     for epoch in 1..=20 {
         let (train, val) = (Some(0.79), Some(0.55));
         let losses = row(epoch, 0.6 + 0.01 / epoch as f64, 0.69);
-        by_heart.epoch(&Row { train_accuracy: train, val_accuracy: val, ..losses });
+        memorising.epoch(&Row { train_accuracy: train, val_accuracy: val, ..losses });
     }
-    assert_eq!(verdicts(&by_heart), []);
+    assert_eq!(verdicts(&memorising), []);
 }
 
 #[test]
-fn a_loss_that_is_no_number_is_dated_to_where_it_grew() {
+fn a_nan_loss_is_dated_to_the_start_of_its_growth() {
     let losses = [1.0, 0.8, 0.7, 0.9, 2.0, 9.0, f64::NAN, f64::NAN];
-    let tracker = told(8, |e| (losses[e as usize - 1], 1.0));
+    let tracker = tracker_of(8, |e| (losses[e as usize - 1], 1.0));
     let diverging = phase(&tracker, PhaseName::Diverging).unwrap();
     assert_eq!((diverging.start, diverging.end), (4.0, 8.0));
     assert_eq!(verdicts(&tracker), [VerdictName::Diverging, VerdictName::LearningRateTooHigh]);
-    assert_eq!(tracker.best_epoch(), Some(1.0), "ties go to the earlier epoch");
-    // What has exploded falls now and then.
+    assert_eq!(tracker.best_epoch(), Some(1.0), "the earlier epoch wins ties");
+    // An exploded loss may decrease now and then.
     let losses = [1.0, 0.8, 0.7, 9.0, 2.0, 5.0, 3.0, 4.0];
-    let tracker = told(8, |e| (losses[e as usize - 1], 1.0));
+    let tracker = tracker_of(8, |e| (losses[e as usize - 1], 1.0));
     assert_eq!(phase(&tracker, PhaseName::Diverging).map(|phase| phase.start), Some(4.0));
 }
 
 #[test]
-fn an_explosion_needs_no_nan_and_may_pass() {
+fn an_explosion_needs_no_nan_and_a_spike_is_not_one() {
     let losses = [1.0, 0.5, 0.4, 3.0, 8.0, 20.0];
-    let tracker = told(6, |e| (losses[e as usize - 1], 1.0));
+    let tracker = tracker_of(6, |e| (losses[e as usize - 1], 1.0));
     assert_eq!(names(&tracker).last(), Some(&PhaseName::Diverging));
     let losses = [1.0, 0.5, 0.4, 3.0, 0.45, 0.4, 0.39, 0.38];
-    let tracker = told(8, |e| (losses[e as usize - 1], losses[e as usize - 1]));
+    let tracker = tracker_of(8, |e| (losses[e as usize - 1], losses[e as usize - 1]));
     assert_eq!(phase(&tracker, PhaseName::Diverging), None, "one spike");
 }
 
 #[test]
-fn slow_and_jumping_trainings_are_named() {
-    let even = told(20, |e| (1.0 - 0.01 * e, 1.0 - 0.01 * e));
+fn slow_and_oscillating_trainings_get_verdicts() {
+    let even = tracker_of(20, |e| (1.0 - 0.01 * e, 1.0 - 0.01 * e));
     assert_eq!(verdicts(&even), [VerdictName::LearningRateTooLow]);
-    assert!(even.verdicts(false).is_empty(), "only the end shows it");
-    let unfinished = told(20, |e| ((-e / 8.0).exp(), 0.1 + (-e / 8.0).exp()));
+    assert!(even.verdicts(false).is_empty(), "raised only at the end");
+    let unfinished = tracker_of(20, |e| ((-e / 8.0).exp(), 0.1 + (-e / 8.0).exp()));
     assert_eq!(verdicts(&unfinished), [VerdictName::SlowConvergence]);
     assert_eq!(unfinished.verdicts(true)[0].try_, "--set train.epochs=40");
-    let jumping = told(20, |e| (1.0 + 0.5 * (2.4 * e).sin(), 1.0 + 0.4 * (2.4 * e).sin()));
+    let jumping = tracker_of(20, |e| (1.0 + 0.5 * (2.4 * e).sin(), 1.0 + 0.4 * (2.4 * e).sin()));
     assert!(verdicts(&jumping).contains(&VerdictName::OscillatingLoss), "{:?}", verdicts(&jumping));
 }
 
 #[test]
-fn what_to_try_follows_the_learning_rate() {
+fn the_advice_depends_on_the_learning_rate() {
     let mut tracker = Tracker::new(None);
     for (epoch, loss) in [1.0, 4.0, 30.0, f64::INFINITY].into_iter().enumerate() {
         let learning_rate = Some(0.5);
@@ -324,13 +327,13 @@ fn what_to_try_follows_the_learning_rate() {
 }
 
 #[test]
-fn a_long_history_is_judged_like_a_short_one() {
+fn a_long_history_is_dated_like_a_short_one() {
     let n = 200_000;
     let losses = |e: f64| {
         let t = e / n as f64;
         ((-8.0 * t).exp(), (-8.0 * t).exp() + 0.5 * t)
     };
-    let tracker = told(n, losses);
+    let tracker = tracker_of(n, losses);
     let over = phase(&tracker, PhaseName::Specialisation).unwrap();
     // 8 exp(-8 t) = 0.5 where t = ln(16) / 8.
     let at = 16f64.ln() / 8.0 * n as f64;
@@ -338,8 +341,8 @@ fn a_long_history_is_judged_like_a_short_one() {
 }
 
 /// The article's network on cats and dogs: training loss, validation loss and accuracy before
-/// training and after each epoch. From epoch 6 on the accuracy now rises and now does not, by
-/// little more than chance.
+/// training and after each epoch. From epoch 6 on the accuracy fluctuates by little more than
+/// chance.
 #[rustfmt::skip]
 const ARTICLE: [(f64, f64, f64); 61] = [
     (1.000, 1.009, 0.493), (0.612, 0.640, 0.629), (0.539, 0.639, 0.634), (0.529, 0.685, 0.618),
@@ -360,7 +363,7 @@ const ARTICLE: [(f64, f64, f64); 61] = [
     (0.000, 2.560, 0.646),
 ];
 
-/// Its epochs as a training tells them.
+/// The metrics of its epochs.
 fn article() -> Vec<Metrics> {
     let line = |(epoch, (train, val, accuracy)): (usize, (f64, f64, f64))| Metrics {
         epoch: epoch as f64,
@@ -373,7 +376,7 @@ fn article() -> Vec<Metrics> {
     ARTICLE.into_iter().enumerate().map(line).collect()
 }
 
-/// What is noticed of memorising while these epochs come in, with the epoch.
+/// Observes these epochs; returns the verdicts on memorising, each with its epoch.
 fn noticed(diagnosis: &mut DiagnosisObserver, epochs: &[Metrics]) -> Vec<(f64, VerdictName)> {
     let mut all = Vec::new();
     for metrics in epochs {
@@ -389,11 +392,11 @@ fn noticed(diagnosis: &mut DiagnosisObserver, epochs: &[Metrics]) -> Vec<(f64, V
 }
 
 #[test]
-fn a_verdict_does_not_swing_between_two_names() {
+fn a_verdict_does_not_alternate_between_two_names() {
     let epochs = article();
     let mut diagnosis = DiagnosisObserver::new(4000);
     assert_eq!(noticed(&mut diagnosis, &epochs), [(8.0, VerdictName::OverFitting)]);
-    // The phase is told two epochs earlier.
+    // The phase starts two epochs earlier.
     let mut diagnosis = DiagnosisObserver::new(4000);
     noticed(&mut diagnosis, &epochs[..7]);
     let phases = diagnosis.diagnosis().phases;
@@ -401,24 +404,24 @@ fn a_verdict_does_not_swing_between_two_names() {
 }
 
 #[test]
-fn an_interruption_does_not_change_the_name() {
+fn an_interruption_does_not_change_verdicts() {
     let epochs = article();
     for interrupted in 1..epochs.len() {
         let (past, rest) = epochs.split_at(interrupted);
-        let (mut through, mut resumed) =
+        let (mut uninterrupted, mut resumed) =
             (DiagnosisObserver::new(4000), DiagnosisObserver::new(4000));
-        noticed(&mut through, past);
+        noticed(&mut uninterrupted, past);
         resumed
             .observe(&Event::Past { steps: &[], epochs: past, events: &[], ahead: &[] })
             .unwrap();
         assert!(resumed.noticed().is_empty());
-        assert_eq!(noticed(&mut through, rest), noticed(&mut resumed, rest), "{interrupted}");
-        assert_eq!(through.diagnosis(), resumed.diagnosis());
+        assert_eq!(noticed(&mut uninterrupted, rest), noticed(&mut resumed, rest), "{interrupted}");
+        assert_eq!(uninterrupted.diagnosis(), resumed.diagnosis());
     }
 }
 
 #[test]
-fn phases_follow_one_another() {
+fn phases_do_not_overlap() {
     for seed in 1..400 {
         let mut jitter = Jitter(seed);
         let mut next = || jitter.next();
@@ -427,8 +430,8 @@ fn phases_follow_one_another() {
         for epoch in 1..=16 {
             let e = epoch as f64;
             let train = 0.2 + (-e / knee.abs().max(0.3)).exp() + 0.02 * next();
-            let rise = (e - turn).max(0.0) * slope * 3.0;
-            let val = if next() > 0.98 { f64::NAN } else { train + rise + 0.02 * next() };
+            let increase = (e - turn).max(0.0) * slope * 3.0;
+            let val = if next() > 0.98 { f64::NAN } else { train + increase + 0.02 * next() };
             tracker.epoch(&row(epoch, train, val));
             let phases = tracker.phases();
             let ends = phases.iter().map(|phase| (phase.start, phase.end)).collect::<Vec<_>>();
@@ -439,12 +442,12 @@ fn phases_follow_one_another() {
 }
 
 #[test]
-fn the_best_epoch_is_the_one_that_the_training_takes() {
+fn the_best_epoch_is_the_one_that_training_picks() {
     let best = |setup: Option<&str>| {
-        let watched = |monitor| set_up(&[&format!("train.monitor={monitor}")]);
-        let mut tracker = setup.map_or_else(|| Tracker::new(Some(1000)), watched);
+        let monitored = |monitor| set_up(&[&format!("train.monitor={monitor}")]);
+        let mut tracker = setup.map_or_else(|| Tracker::new(Some(1000)), monitored);
         for epoch in 1..=12 {
-            // Over-confidence: what the temperature mends grows from epoch 4 on.
+            // Overconfidence, which temperature scaling corrects, grows from epoch 4 on.
             let x = epoch as f64;
             let val = 0.6 - 0.02 * x.min(4.0) + 0.05 * (x - 4.0).max(0.0);
             let calibrated = Some(0.6 - 0.02 * x.min(9.0) + 0.01 * (x - 9.0).max(0.0));

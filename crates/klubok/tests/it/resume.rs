@@ -1,4 +1,4 @@
-//! Runs on disk: the same bits whether interrupted, killed or neither.
+//! Runs on disk: interruptions and kills do not change a bit.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,7 +27,8 @@ use klubok::{
         control::Control,
         evaluate::Evaluator,
         event::{Event, Observer, Stopped, VerdictName},
-        run_dir::{CHECKPOINT, MODEL, Place, RunDir, RunInfo},
+        run_dir::{CHECKPOINT, MODEL, Place, RunDir},
+        run_info::RunInfo,
         session::{self, Summary},
         task::Task,
     },
@@ -53,7 +54,7 @@ fn create(folder: &Path, config: &Config) -> RunDir {
     RunDir::create(Place::Folder(&folder.join("run")), config, &info()).unwrap()
 }
 
-/// The reference, that raises a flag when it has done so many steps of this program.
+/// The reference backend, but each program interrupts the training after this many steps.
 struct StopAfter {
     steps: u64,
     control: Arc<Control>,
@@ -125,7 +126,7 @@ impl Program for Counting {
     }
 }
 
-/// Trains until the end, or until so many more steps are done.
+/// Trains to the end, or for this many steps.
 fn train(
     run: &RunDir,
     config: &Config,
@@ -159,7 +160,7 @@ impl Observer for Nobody {
     }
 }
 
-/// Lines of a log without what depends on the clock.
+/// Reads the lines of a log without the keys that depend on the clock.
 fn lines(run: &RunDir, log: &str) -> Vec<Json> {
     let text = fs::read_to_string(run.file(log)).unwrap();
     let timeless = |line: &str| {
@@ -196,7 +197,7 @@ fn whole(config: &Config) -> (TempDir, RunDir) {
     (folder, run)
 }
 
-/// Batches of 7 with batch normalisation: 61 rows are nine batches, the last one of 5.
+/// Settings with batches of 7 and batch normalisation: 61 rows are nine batches, the last one of 5.
 fn config() -> Config {
     let mut config = blobs::config();
     config.train.batch_size = 7;
@@ -204,7 +205,7 @@ fn config() -> Config {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_to_the_same_bits() {
+fn an_interrupted_run_resumes_with_the_same_bits() {
     let (_kept, whole) = whole(&config());
     for steps in [1, 2, 5, 8, 9, 10, 16, 17, 23] {
         let folder = tempfile::tempdir().unwrap();
@@ -223,7 +224,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     }
 }
 
-/// Copies the run at every event, as a process that is killed there would leave it.
+/// Copies the run at every event, as a process killed there would leave it.
 struct Killer {
     run: PathBuf,
     into: PathBuf,
@@ -253,7 +254,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_run_killed_at_any_event_goes_on_to_the_same_bits() {
+fn a_run_killed_at_any_event_resumes_with_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     let (path, into) = (run.path().to_owned(), folder.path().join("copies"));
@@ -264,13 +265,13 @@ fn a_run_killed_at_any_event_goes_on_to_the_same_bits() {
     for copy in &killer.copies {
         let killed = RunDir::open(copy).unwrap();
         let checkpoint = fs::read(killed.file(CHECKPOINT)).ok();
-        // Killed after the model was renamed into place and before the checkpoint was.
+        // Killed between the renames of the model and of the checkpoint.
         if let Some(before) = &checkpoint_before {
             fs::write(killed.file(CHECKPOINT), before).unwrap();
         }
         checkpoint_before = checkpoint;
         if killed.progress().unwrap().is_none_or(|progress| progress.stopped.is_none()) {
-            // A line that was half written.
+            // A half-written line.
             let half = [fs::read(killed.file("metrics.jsonl")).unwrap(), b"{\"epoch\":".to_vec()];
             fs::write(killed.file("metrics.jsonl"), half.concat()).unwrap();
         }
@@ -280,7 +281,7 @@ fn a_run_killed_at_any_event_goes_on_to_the_same_bits() {
 }
 
 #[test]
-fn a_run_that_has_ended_is_left_as_it_is() {
+fn a_run_that_has_ended_stays_unchanged() {
     let (_kept, run) = whole(&config());
     let files = ["config.toml", "metrics.jsonl", "events.jsonl", MODEL, CHECKPOINT];
     let read = || files.map(|name| fs::read(run.file(name)).unwrap());
@@ -292,12 +293,12 @@ fn a_run_that_has_ended_is_left_as_it_is() {
 }
 
 #[test]
-fn events_say_what_happened() {
+fn the_log_records_start_interruption_resumption_and_end() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
     train_all(&run, &config());
-    let happened: Vec<String> = lines(&run, "events.jsonl")
+    let events: Vec<String> = lines(&run, "events.jsonl")
         .iter()
         .map(|l| format!("{} {} {}", l["step"], l["event"], l.get("reason").unwrap_or(&Json::Null)))
         .collect();
@@ -307,11 +308,11 @@ fn events_say_what_happened() {
         r#"5 "resume" null"#,
         r#"54 "stopped" "epochs""#,
     ];
-    assert_eq!(happened, expected);
+    assert_eq!(events, expected);
 }
 
 #[test]
-fn a_run_that_diverged_has_ended_with_its_best_model() {
+fn a_diverged_run_ends_with_its_best_model() {
     let mut config = config();
     config.train.optimizer = Optimizer::Sgd;
     config.train.learning_rate = 1e200;
@@ -334,7 +335,7 @@ fn a_run_that_diverged_has_ended_with_its_best_model() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_a_clear_error() {
+fn refuses_a_damaged_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
@@ -361,7 +362,7 @@ fn a_damaged_checkpoint_is_a_clear_error() {
 }
 
 #[test]
-fn a_run_whose_checkpoint_is_gone_is_not_begun_again() {
+fn a_run_without_its_checkpoint_does_not_start_over() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train_all(&run, &config());
@@ -373,7 +374,7 @@ fn a_run_whose_checkpoint_is_gone_is_not_begun_again() {
 }
 
 #[test]
-fn a_flipped_bit_anywhere_in_a_checkpoint_is_found() {
+fn detects_a_flipped_bit_anywhere_in_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
@@ -389,7 +390,7 @@ fn a_flipped_bit_anywhere_in_a_checkpoint_is_found() {
 }
 
 #[test]
-fn settings_that_were_changed_since_the_checkpoint_are_named() {
+fn the_error_names_a_setting_changed_since_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
@@ -414,7 +415,7 @@ fn settings_that_were_changed_since_the_checkpoint_are_named() {
         changed(|config| config.regularization.l2 = 0.0),
         at("regularization.l2", "0.0", "0.001")
     );
-    // Who computes makes no difference.
+    // The number of threads may change.
     assert_eq!(changed(|config| config.train.threads = 3), Ok(Some(Stopped::Interrupted)));
 }
 
@@ -425,7 +426,7 @@ fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_checkpoint_of_another_batch_size_or_network_is_refused() {
+fn refuses_a_checkpoint_of_another_batch_size_or_network() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
@@ -455,9 +456,9 @@ fn two_processes_never_train_the_same_run() {
 }
 
 #[test]
-fn an_observer_that_fails_ends_the_session_and_the_run_goes_on_later() {
-    struct Full(u64);
-    impl Observer for Full {
+fn a_failing_observer_ends_the_session_and_the_run_can_resume() {
+    struct FullDisk(u64);
+    impl Observer for FullDisk {
         fn observe(&mut self, _: &Event<'_>) -> training::Result<()> {
             self.0 -= 1;
             if self.0 == 0 { Err(std::io::Error::other("the disk is full").into()) } else { Ok(()) }
@@ -466,14 +467,14 @@ fn an_observer_that_fails_ends_the_session_and_the_run_goes_on_later() {
     let (_kept, whole) = whole(&config());
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
-    let error = train(&run, &config(), u64::MAX, &mut Full(12)).unwrap_err();
+    let error = train(&run, &config(), u64::MAX, &mut FullDisk(12)).unwrap_err();
     assert_eq!(error.to_string(), "the disk is full");
     train_all(&run, &config());
     assert_same(&run, &whole, "after a full disk");
 }
 
 #[test]
-fn data_that_has_changed_is_refused() {
+fn refuses_changed_data() {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     train(&run, &config(), 5, &mut Nobody).unwrap();
@@ -485,35 +486,35 @@ fn data_that_has_changed_is_refused() {
 }
 
 #[test]
-fn the_model_is_that_of_the_best_epoch() {
+fn the_model_has_the_weights_of_the_best_epoch() {
     let (_kept, run) = whole(&config());
     let model = Model::load(&run.file(MODEL)).unwrap();
     assert_eq!(model.classes, ["a", "b", "c"]);
     assert_eq!(model.network, config().network(2, 3));
     let metrics = metrics::read(&run.file("metrics.jsonl"), &mut MAX_LINES_MEMORY.clone()).unwrap();
     let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss_calibrated.unwrap()).collect();
-    let of_three: Vec<f64> =
+    let means_of_three: Vec<f64> =
         losses.windows(3).map(|three| three.iter().sum::<f64>() / 3.0).collect();
-    let lowest = of_three.iter().copied().fold(f64::INFINITY, f64::min);
+    let lowest = means_of_three.iter().copied().fold(f64::INFINITY, f64::min);
     let best = run.progress().unwrap().unwrap().best.unwrap();
-    let of_best = &metrics[best.epoch as usize];
-    assert!((of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
-    assert_eq!(model.calibration, Calibration::new(of_best.temperature.unwrap(), 21));
+    let best_metrics = &metrics[best.epoch as usize];
+    assert!((means_of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
+    assert_eq!(model.calibration, Calibration::new(best_metrics.temperature.unwrap(), 21));
     assert!(
         best.epoch > 0 && fs::read_to_string(run.file("split.csv")).unwrap().lines().count() == 83
     );
 
-    // The weights in the file give the losses of that epoch on the validation part again.
+    // The weights in the file reproduce the validation losses of that epoch.
     let data = blobs::data(61, 21);
     let task = Task::new(&config(), &data).unwrap();
     let mut program = ReferenceBackend.compile(&task.plan, 8, &[data.rows]).unwrap();
     let Weights { params, running } = model.weights;
     program.load(&State { params, running, moments: vec![] }).unwrap();
     let validated = Evaluator::new(&task.plan, DataId(0))
-        .validated(&mut *program, &data.parts.val, &data.targets)
+        .validate(&mut *program, &data.parts.val, &data.targets)
         .unwrap();
     let off = |loss: Option<f64>, expected: f64| (loss.unwrap() - expected).abs();
-    assert!(off(validated.scores.loss(), of_best.val_loss.unwrap()) < 1e-6);
+    assert!(off(validated.scores.loss(), best_metrics.val_loss.unwrap()) < 1e-6);
     assert!(
         off(validated.calibrated.map(|calibrated| calibrated.loss), losses[best.epoch as usize])
             < 1e-6
@@ -521,11 +522,11 @@ fn the_model_is_that_of_the_best_epoch() {
 }
 
 #[test]
-fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_no_bit() {
-    let (_kept, unwatched) = whole(&config());
+fn notices_do_not_depend_on_interruptions_and_observing_changes_no_bit() {
+    let (_kept, unobserved) = whole(&config());
     let folder = tempfile::tempdir().unwrap();
-    let watched = create(folder.path(), &config());
-    let watch_of_data = || {
+    let observed = create(folder.path(), &config());
+    let data_verdict_observer = || {
         let mut diagnosis = DiagnosisObserver::new(21);
         diagnosis.add_data_verdicts([data_quality::verdict_at_start(
             VerdictName::ContradictingLabels,
@@ -534,14 +535,14 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
         )]);
         diagnosis
     };
-    let mut diagnosis = watch_of_data();
-    train(&watched, &config(), u64::MAX, &mut diagnosis).unwrap();
-    assert_same(&watched, &unwatched, "watched");
+    let mut diagnosis = data_verdict_observer();
+    train(&observed, &config(), u64::MAX, &mut diagnosis).unwrap();
+    assert_same(&observed, &unobserved, "observed");
     let noticed = |run: &RunDir| {
         let of = |line: &Json| line["event"] == "phase" || line["event"] == "verdict";
         lines(run, "events.jsonl").into_iter().filter(of).collect::<Vec<_>>()
     };
-    let expected = noticed(&watched);
+    let expected = noticed(&observed);
     let names: Vec<&Json> = expected.iter().map(|line| &line["name"]).collect();
     assert_eq!(names[..2], ["contradicting_labels", "fast_learning"]);
     assert_eq!((&expected[0]["step"], &expected[0]["since"]), (&0.into(), &0.into()));
@@ -549,12 +550,12 @@ fn what_was_noticed_is_the_same_however_often_a_run_was_interrupted_and_changes_
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), &config());
     for steps in [1, 3, 11, 9, 2] {
-        let summary = train(&run, &config(), steps, &mut watch_of_data()).unwrap();
+        let summary = train(&run, &config(), steps, &mut data_verdict_observer()).unwrap();
         assert_eq!(summary.stopped, Some(Stopped::Interrupted), "after {steps}");
     }
-    let mut last = watch_of_data();
+    let mut last = data_verdict_observer();
     train(&run, &config(), u64::MAX, &mut last).unwrap();
-    assert_same(&run, &unwatched, "interrupted five times");
+    assert_same(&run, &unobserved, "interrupted five times");
     assert_eq!(noticed(&run), expected);
     assert_eq!(last.diagnosis(), diagnosis.diagnosis());
 }

@@ -1,4 +1,4 @@
-//! The loop in memory: what it measures, when it stops, what it keeps.
+//! The training loop in memory: its measurements, its stopping, its best weights.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use klubok::{
 
 use crate::blobs;
 
-/// Everything that a training told.
+/// Records the events of a training.
 #[derive(Default)]
-struct Told {
+struct Recorder {
     epochs: Vec<(Metrics, bool)>,
     steps: Vec<Metrics>,
     progress: Vec<(u64, u64)>,
 }
 
-impl Observer for Told {
+impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         match event {
             Event::Epoch { metrics, best } => self.epochs.push(((*metrics).clone(), *best)),
@@ -37,7 +37,7 @@ impl Observer for Told {
     }
 }
 
-fn run(config: &Config, data: &Dataset, save_every: Duration) -> (Told, Stopped, Snapshot) {
+fn run(config: &Config, data: &Dataset, save_every: Duration) -> (Recorder, Stopped, Snapshot) {
     run_task(Task::new(config, data).unwrap(), config, data, save_every)
 }
 
@@ -46,21 +46,21 @@ fn run_task(
     config: &Config,
     data: &Dataset,
     save_every: Duration,
-) -> (Told, Stopped, Snapshot) {
-    let start = Snapshot::start(task.start);
+) -> (Recorder, Stopped, Snapshot) {
+    let start = Snapshot::start(task.initial_state);
     let mut trainer =
         Trainer::new(&ReferenceBackend, task.plan, data, &config.train, start).unwrap();
     trainer.save_every(save_every);
-    let (mut told, go_on) = (Told::default(), Control::new());
+    let (mut recorder, control) = (Recorder::default(), Control::new());
     let stopped = loop {
-        if let Some(stopped) = trainer.advance(&mut told, &go_on).unwrap() {
+        if let Some(stopped) = trainer.advance(&mut recorder, &control).unwrap() {
             break stopped;
         }
     };
-    (told, stopped, trainer.snapshot().unwrap())
+    (recorder, stopped, trainer.snapshot().unwrap())
 }
 
-fn train(config: &Config) -> (Told, Stopped, Snapshot) {
+fn train(config: &Config) -> (Recorder, Stopped, Snapshot) {
     run(config, &blobs::data(60, 21), Duration::MAX)
 }
 
@@ -70,9 +70,9 @@ fn without_seconds(metrics: &Metrics) -> Metrics {
 }
 
 #[test]
-fn epoch_zero_is_measured_before_any_update() {
-    let (told, ..) = train(&blobs::config());
-    let (zero, best) = &told.epochs[0];
+fn measures_epoch_zero_before_any_update() {
+    let (recorder, ..) = train(&blobs::config());
+    let (zero, best) = &recorder.epochs[0];
     assert_eq!((zero.epoch, zero.step, *best), (0.0, 0, true));
     assert!((zero.val_loss.unwrap() - (blobs::CLASSES as f64).ln()).abs() < 1e-6);
     assert_eq!(zero.train_loss.or(zero.learning_rate).or(zero.grad_norm), None);
@@ -85,95 +85,96 @@ fn epoch_zero_is_measured_before_any_update() {
 }
 
 #[test]
-fn every_epoch_has_a_line_and_the_best_has_the_lowest_loss_of_three_epochs() {
-    let (told, stopped, end) = train(&blobs::config());
+fn every_epoch_has_metrics_and_the_best_has_the_lowest_mean_loss_of_three_epochs() {
+    let (recorder, stopped, end) = train(&blobs::config());
     assert_eq!(stopped, Stopped::Epochs);
-    let lines: Vec<(f64, u64)> = told.epochs.iter().map(|(m, _)| (m.epoch, m.step)).collect();
+    let lines: Vec<(f64, u64)> = recorder.epochs.iter().map(|(m, _)| (m.epoch, m.step)).collect();
     assert_eq!(lines, (0..=6).map(|e| (e as f64, 8 * e)).collect::<Vec<_>>());
     let losses: Vec<f64> =
-        told.epochs.iter().map(|(m, _)| m.val_loss_calibrated.unwrap()).collect();
-    let of_three: Vec<f64> =
+        recorder.epochs.iter().map(|(m, _)| m.val_loss_calibrated.unwrap()).collect();
+    let means_of_three: Vec<f64> =
         losses.windows(3).map(|three| three.iter().sum::<f64>() / 3.0).collect();
-    let lowest = of_three.iter().copied().fold(f64::INFINITY, f64::min);
+    let lowest = means_of_three.iter().copied().fold(f64::INFINITY, f64::min);
     let best = end.progress.best.unwrap();
     assert_eq!(best.val_loss_calibrated, Some(losses[best.epoch as usize]));
-    assert!((of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
+    assert!((means_of_three[best.epoch as usize - 2] - lowest).abs() < 1e-12);
     assert!(lowest < 0.8 * losses[0], "it learns: {losses:?}");
-    assert_eq!(told.epochs.iter().rposition(|(_, best)| *best), Some(best.epoch as usize));
+    assert_eq!(recorder.epochs.iter().rposition(|(_, best)| *best), Some(best.epoch as usize));
 }
 
 #[test]
-fn the_first_epochs_are_measured_at_steps_that_double() {
-    let (told, ..) = train(&blobs::config());
-    let steps: Vec<u64> = told.steps.iter().map(|m| m.step).collect();
+fn the_first_epochs_are_measured_at_powers_of_two() {
+    let (recorder, ..) = train(&blobs::config());
+    let steps: Vec<u64> = recorder.steps.iter().map(|m| m.step).collect();
     assert_eq!(steps, [1, 2, 4, 8, 16]);
-    assert_eq!(told.steps[0].epoch, 1.0 / 8.0);
-    // Dropout and penalties aside the first batch costs ln 3, as the output layer starts at zero.
-    let penalty = told.steps[0].train_loss.unwrap() - (blobs::CLASSES as f64).ln();
+    assert_eq!(recorder.steps[0].epoch, 1.0 / 8.0);
+    // Apart from penalties the first batch costs ln 3, because the output layer starts at zero.
+    let penalty = recorder.steps[0].train_loss.unwrap() - (blobs::CLASSES as f64).ln();
     assert!((0.0..0.02).contains(&penalty), "{penalty}");
-    // Step 8 is the end of epoch 1: the same figures but for training, since step 4 and since epoch
-    // 0.
-    let (step, epoch) = (&told.steps[3], &told.epochs[1].0);
+    // Step 8 ends epoch 1. The evaluations are the same; the training losses are means since step 4
+    // and since epoch 0.
+    let (step, epoch) = (&recorder.steps[3], &recorder.epochs[1].0);
     assert_eq!(step.val_loss, epoch.val_loss);
     assert_ne!(step.train_loss, epoch.train_loss);
 }
 
 #[test]
-fn every_reading_is_told() {
+fn observers_receive_every_reading() {
     let mut config = blobs::config();
     config.train.epochs = 1;
     config.train.batch_size = 1;
     config.model.batch_norm = false;
-    let (told, ..) = train(&config);
-    let steps: Vec<u64> = told.progress.iter().map(|p| p.0).collect();
+    let (recorder, ..) = train(&config);
+    let steps: Vec<u64> = recorder.progress.iter().map(|p| p.0).collect();
     assert_eq!(steps, [1, 2, 4, 8, 16, 32, 48, 60]);
-    assert!(told.progress.iter().all(|(step, samples)| step == samples));
+    assert!(recorder.progress.iter().all(|(step, samples)| step == samples));
 }
 
 #[test]
-fn when_it_is_saved_changes_nothing() {
+fn the_save_interval_does_not_change_the_result() {
     let config = blobs::config();
     let data = blobs::data(60, 21);
     let (rarely, _, end) = run(&config, &data, Duration::MAX);
     let (often, _, same) = run(&config, &data, Duration::ZERO);
     assert_eq!(end.state, same.state);
     assert_eq!(end.best, same.best);
-    let lines = |told: &Told| -> Vec<Metrics> {
-        told.epochs.iter().map(|(m, _)| m).chain(&told.steps).map(without_seconds).collect()
+    let lines = |recorder: &Recorder| -> Vec<Metrics> {
+        recorder.epochs.iter().map(|(m, _)| m).chain(&recorder.steps).map(without_seconds).collect()
     };
     assert_eq!(lines(&rarely), lines(&often));
 }
 
 #[test]
-fn it_stops_early_when_nothing_gets_better() {
+fn stops_early_without_improvement() {
     let mut config = blobs::config();
     config.train.early_stopping = true;
     config.train.learning_rate = 0.0;
     config.train.epochs = 100;
     config.model.batch_norm = false;
-    let (told, stopped, end) = train(&config);
+    let (recorder, stopped, end) = train(&config);
     assert_eq!((stopped, end.progress.stopped), (Stopped::EarlyStopping, Some(stopped)));
-    assert_eq!(told.epochs.len(), 4, "epoch 0 is the best, three more are waited for");
-    assert_eq!(end.progress.best.unwrap().epoch, 0, "the earlier on ties");
+    assert_eq!(recorder.epochs.len(), 4, "epoch 0 is the best, and the patience is three epochs");
+    assert_eq!(end.progress.best.unwrap().epoch, 0, "the earlier epoch wins ties");
 }
 
 #[test]
-fn accuracy_may_decide_instead() {
+fn the_monitor_may_be_the_accuracy() {
     let mut config = blobs::config();
     config.train.monitor = Monitor::ValAccuracy;
-    let (told, _, end) = train(&config);
-    let accuracies: Vec<f64> = told.epochs.iter().map(|(m, _)| m.val_accuracy.unwrap()).collect();
+    let (recorder, _, end) = train(&config);
+    let accuracies: Vec<f64> =
+        recorder.epochs.iter().map(|(m, _)| m.val_accuracy.unwrap()).collect();
     let highest = accuracies.iter().copied().fold(0.0, f64::max);
     let first = accuracies.iter().position(|a| *a == highest).unwrap();
     assert_eq!(end.progress.best.unwrap().epoch, first as u64);
 }
 
 #[test]
-fn without_a_validation_part_the_training_sample_decides() {
-    let (told, _, end) = run(&blobs::config(), &blobs::data(60, 0), Duration::MAX);
-    let lines = told.epochs.iter().map(|(m, _)| m.train_eval_loss.unwrap());
+fn without_a_validation_set_the_training_sample_decides() {
+    let (recorder, _, end) = run(&blobs::config(), &blobs::data(60, 0), Duration::MAX);
+    let lines = recorder.epochs.iter().map(|(m, _)| m.train_eval_loss.unwrap());
     let lowest = lines.fold(f64::INFINITY, f64::min);
-    assert!(told.epochs.iter().all(|(m, _)| m.val_loss.is_none() && m.val_accuracy.is_none()));
+    assert!(recorder.epochs.iter().all(|(m, _)| m.val_loss.is_none() && m.val_accuracy.is_none()));
     assert_eq!(end.progress.best.unwrap().train_loss, Some(lowest));
 }
 
@@ -182,37 +183,38 @@ fn a_plateau_lowers_the_learning_rate() {
     let mut config = blobs::config();
     config.train.schedule = Schedule::Plateau;
     config.train.warmup_epochs = 0.0;
-    config.train.learning_rate = 1e-300; // Nothing moves, so no loss is lower than that of epoch 0.
+    config.train.learning_rate = 1e-300; // No weight moves, so no loss is below that of epoch 0.
     config.model.batch_norm = false;
-    let (told, ..) = train(&config);
-    let rates: Vec<f64> = told.epochs[1..].iter().map(|(m, _)| m.learning_rate.unwrap()).collect();
+    let (recorder, ..) = train(&config);
+    let rates: Vec<f64> =
+        recorder.epochs[1..].iter().map(|(m, _)| m.learning_rate.unwrap()).collect();
     let rate = 1e-300;
     assert_eq!(rates[..3], [rate, 0.5 * rate, 0.25 * rate]);
 }
 
 #[test]
-fn a_divergence_goes_back_to_the_last_good_weights_and_names_the_cause() {
+fn a_divergence_restores_the_last_good_weights_and_names_the_cause() {
     let mut config = blobs::config();
     config.train.optimizer = Optimizer::Sgd;
     config.train.learning_rate = 1e200;
     config.train.warmup_epochs = 0.0;
     config.model.batch_norm = false;
-    let (told, stopped, end) = train(&config);
+    let (recorder, stopped, end) = train(&config);
     assert_eq!(stopped, Stopped::Diverged);
     let divergence = end.progress.divergence.unwrap();
     assert!(divergence.step < 8 && divergence.learning_rate > 1e199, "{divergence:?}");
-    assert_ne!(divergence.quantity, Quantity::EvalLoss, "found in the figures of the step");
-    assert_eq!(end.progress.step, 0, "back to the last point that was saved");
+    assert_ne!(divergence.quantity, Quantity::EvalLoss, "detected in the figures of the step");
+    assert_eq!(end.progress.step, 0, "back at the last saved point");
     assert!(end.best.params.iter().all(|p| p.to_f64().iter().all(|w| w.is_finite())));
-    assert!(told.steps.iter().all(|m| m.val_loss.is_some_and(f64::is_finite)));
+    assert!(recorder.steps.iter().all(|m| m.val_loss.is_some_and(f64::is_finite)));
 }
 
 #[test]
-fn data_that_is_no_number_is_said_before_any_update() {
+fn nan_in_the_data_is_reported_before_any_update() {
     let mut config = blobs::config();
-    config.model.hidden = vec![]; // A hidden ReLU would make 0 of it.
+    config.model.hidden = vec![]; // A hidden ReLU would turn NaN into 0.
     let mut data = blobs::data(60, 21);
-    let task = Task::new(&config, &data).unwrap(); // It would refuse what comes now.
+    let task = Task::new(&config, &data).unwrap(); // Made first: `Task::new` refuses NaN.
     let x = vec![f32::NAN; 2 * 81];
     data.rows = std::sync::Arc::new(klubok::rows::MemoryRows::numbers(&x, 2, &data.targets));
     let (_, stopped, end) = run_task(task, &config, &data, Duration::MAX);
@@ -223,26 +225,26 @@ fn data_that_is_no_number_is_said_before_any_update() {
 }
 
 #[test]
-fn no_epochs_measure_the_start_only() {
+fn zero_epochs_measure_only_the_start() {
     let mut config = blobs::config();
     config.train.epochs = 0;
-    let (told, stopped, _) = train(&config);
-    assert_eq!((told.epochs.len(), stopped), (1, Stopped::Epochs));
+    let (recorder, stopped, _) = train(&config);
+    assert_eq!((recorder.epochs.len(), stopped), (1, Stopped::Epochs));
 }
 
 #[test]
-fn a_training_part_of_one_sample_is_trained_on() {
+fn trains_on_a_single_sample() {
     let mut config = blobs::config();
     config.model.batch_norm = false;
-    let (told, stopped, _) = run(&config, &blobs::data(1, 2), Duration::MAX);
-    assert_eq!((told.epochs.len(), stopped), (7, Stopped::Epochs));
+    let (recorder, stopped, _) = run(&config, &blobs::data(1, 2), Duration::MAX);
+    assert_eq!((recorder.epochs.len(), stopped), (7, Stopped::Epochs));
 }
 
 #[test]
-fn no_training_part_is_an_error() {
+fn an_empty_training_set_is_an_error() {
     let (config, data) = (blobs::config(), blobs::data(0, 3));
     let task = Task::new(&config, &data).unwrap();
-    let start = Snapshot::start(task.start);
+    let start = Snapshot::start(task.initial_state);
     let result = Trainer::new(&ReferenceBackend, task.plan, &data, &config.train, start);
     assert_eq!(result.err().unwrap().to_string(), "the training part has no samples");
 }

@@ -1,36 +1,37 @@
-//! Between two steps: what people asked for is done, and looks are let in.
+//! Handles requests between two steps: acts, inspections, and acts of a replayed run.
 
 use std::time::Instant;
 
 use super::{Halt, Trainer};
 use crate::{
     Result,
-    control::{Act, Control},
+    act::Act,
+    control::Control,
     event::{Event, Observer, Stopped},
-    progress::Extended,
+    progress::Extension,
 };
 
-/// Share of the time of a training that looks may take,
+/// Largest share of the training time that inspections may take.
 const INSPECTION_SHARE: f64 = 0.01;
-/// beside so many seconds, for those that come before the first step.
+/// Additional seconds for inspections, for those before the first step.
 const INSPECTION_CREDIT: f64 = 0.1;
 
 impl Trainer<'_> {
-    /// Whether something is to be done before the next step.
-    pub(super) fn is_called(&self, control: &Control) -> bool {
-        control.calls()
-            || self.rests()
-            || self.is_to_repeat()
+    /// Whether requests wait before the next step.
+    pub(super) fn has_requests(&self, control: &Control) -> bool {
+        control.has_acts()
+            || self.is_paused()
+            || self.must_replay()
             || (control.has_inspection() && self.may_inspect())
     }
 
-    /// Whether a person did something here in the training that this one repeats.
-    pub(super) fn is_to_repeat(&self) -> bool {
+    /// Whether the next replayed act is due.
+    pub(super) fn must_replay(&self) -> bool {
         self.replay.front().is_some_and(|next| next.step <= self.progress.step)
     }
 
-    fn rests(&self) -> bool {
-        self.rest_at.is_some_and(|step| self.progress.step >= step)
+    fn is_paused(&self) -> bool {
+        self.pause_at.is_some_and(|step| self.progress.step >= step)
     }
 
     fn may_inspect(&self) -> bool {
@@ -38,26 +39,26 @@ impl Trainer<'_> {
         self.inspecting.as_secs_f64() <= INSPECTION_CREDIT + INSPECTION_SHARE * elapsed
     }
 
-    /// Does what was asked since the last step, and rests while a person wants that.
-    pub(super) fn attend(
+    /// Handles the requests since the last step, and blocks while the training is paused.
+    pub(super) fn handle_requests(
         &mut self,
         observer: &mut dyn Observer,
         control: &Control,
     ) -> std::result::Result<Option<Stopped>, Halt> {
         self.read(observer)?;
-        while self.is_to_repeat()
+        while self.must_replay()
             && let Some(next) = self.replay.pop_front()
         {
             let stopped = self.act(next.act, observer)?;
-            // What was done at the same step after an end was to go on.
-            if stopped.is_some() && !self.is_to_repeat() {
+            // A further act at the step of an end continued the run.
+            if stopped.is_some() && !self.must_replay() {
                 return Ok(stopped);
             }
         }
         loop {
             while let Some((act, written)) = control.next_act() {
                 let stopped = self.act(act, observer)?;
-                // Whoever asked may have gone.
+                // The receiver may be gone.
                 let _ = written.send(());
                 if stopped.is_some() {
                     return Ok(stopped);
@@ -66,44 +67,44 @@ impl Trainer<'_> {
             if control.interrupted() {
                 return Ok(Some(Stopped::Interrupted));
             }
-            let rests = self.rests();
-            while (rests || self.may_inspect())
+            let paused = self.is_paused();
+            while (paused || self.may_inspect())
                 && let Some(inspect) = control.next_inspection(self.progress.step)
             {
-                let begun = Instant::now();
+                let start = Instant::now();
                 inspect(&*self.program, &self.progress);
-                if !rests {
-                    self.inspecting += begun.elapsed();
+                if !paused {
+                    self.inspecting += start.elapsed();
                 }
             }
             self.end_lap(false);
-            if !rests {
+            if !paused {
                 return Ok(None);
             }
             observer.observe(&Event::Resting { step: self.progress.step })?;
             control.wait(self.progress.step);
-            // Rest is no time of training.
+            // A pause does not count as training time.
             self.lap = Instant::now();
         }
     }
 
-    /// Writes down what a person does, then does it.
+    /// Records an act in the log, then carries it out.
     fn act(&mut self, act: Act, observer: &mut dyn Observer) -> Result<Option<Stopped>> {
         let step = self.progress.step;
         observer.observe(&Event::Person { step, epoch: self.progress.epochs(), act })?;
         self.progress.acts += u64::from(act.changes_weights());
         match act {
-            Act::Pause => self.rest_at = Some(step),
-            Act::GoOn => self.rest_at = None,
-            Act::OneStep => self.rest_at = Some(step + 1),
+            Act::Pause => self.pause_at = Some(step),
+            Act::GoOn => self.pause_at = None,
+            Act::OneStep => self.pause_at = Some(step + 1),
             Act::OneEpoch => {
                 let epoch = self.progress.steps_per_epoch;
-                self.rest_at = Some((step / epoch + 1) * epoch);
+                self.pause_at = Some((step / epoch + 1) * epoch);
             }
             Act::LearningRate { rate } => self.set_rate(rate),
             Act::Epochs { epochs, rate } => {
                 let since = self.progress.epoch;
-                self.progress.extended = Some(Extended { epochs: epochs.max(since + 1), since });
+                self.progress.extended = Some(Extension { epochs: epochs.max(since + 1), since });
                 self.progress.stopped = None;
                 rate.into_iter().for_each(|rate| self.set_rate(rate));
             }
@@ -115,11 +116,10 @@ impl Trainer<'_> {
         Ok(None)
     }
 
-    /// Lets the learning rate be this in the next step.
+    /// Sets the learning rate of the next step.
     fn set_rate(&mut self, rate: f64) {
         let factor = rate * self.progress.rate_factor() / self.learning_rate(self.progress.step);
-        // Where the schedule gives 0, no factor makes it more: an earlier one stays for the steps
-        // that follow.
+        // No factor raises a scheduled rate of 0: the earlier factor stays for the later steps.
         if factor.is_finite() {
             self.progress.rate_factor = Some(factor);
         }
