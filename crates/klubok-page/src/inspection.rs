@@ -1,4 +1,4 @@
-//! The inspections of a network. The server makes a route of each, and a report holds their results.
+//! The inspections of a network. The server makes a route of each; a report holds their results.
 
 use axum::{
     extract::Query,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::GrayImage;
-use klubok::data::{OpenOptions, is_of_system, looks_like_picture, open};
+use klubok::data::{OpenOptions, is_system_folder, looks_like_picture, open};
 use klubok_fuzz::fuzz;
 
 use crate::idx::{fast_temp_dir, settings};
@@ -35,7 +35,7 @@ fn write_files(folder: &Path, paths: &[&str], picture: &[u8]) -> usize {
         }
         let mut names = path.split('/').rev();
         let hidden = names.next().is_some_and(|name| name.starts_with('.'));
-        let visible = !hidden && !names.any(|name| is_of_system(name.as_ref()));
+        let visible = !hidden && !names.any(|name| is_system_folder(name.as_ref()));
         pictures += usize::from(visible && looks_like_picture(&file));
     }
     pictures

@@ -1,4 +1,4 @@
-//! RecordedAct histories with known truth, diagnosed epoch by epoch: is overfitting detected, dated
+//! Recorded histories with known truth, diagnosed epoch by epoch: is overfitting detected, dated
 //! and reported in time, without false alarms?
 //!
 //! `tests/histories/README.md` describes them and how they were made. Hindsight gives the truth:
