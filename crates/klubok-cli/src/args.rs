@@ -1,8 +1,7 @@
-//! What can be written after `klubok`: commands, arguments and flags, with an example for each
-//! command.
+//! The command line: commands, arguments and flags, with examples for each command.
 //!
-//! Values of settings stay text here: the library's configuration checks them, so that a wrong
-//! value gets the same sentence whether it came from a flag, `--set` or a file.
+//! Values of settings stay text here. The library's configuration checks them, so that a wrong
+//! value gets the same message whether it came from a flag, `--set` or a file.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -122,7 +121,7 @@ The page listens on this machine only, unless --listen says otherwise.")]
   klubok report runs/pets-001 runs/pets-002 -o compared.html
 
 Without -o it goes to report.html in the folder of the first run.")]
-    Report(WrittenReport),
+    Report(Report),
     /// The runs of a folder: size, data, result, state; removes those that it is told to.
     #[command(after_help = "Examples:
   klubok runs
@@ -158,11 +157,11 @@ pub(crate) struct Demo {
     #[arg(short, long, value_name = "RUN")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: PageFlags,
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) flags: TrainingOutputFlags,
 }
 
 /// `klubok train`.
@@ -181,13 +180,13 @@ pub(crate) struct Train {
     #[arg(long, value_name = "KEY=A,B,C", value_parser = assignment)]
     pub(crate) vary: Vec<(String, String)>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
     #[command(flatten)]
-    pub(crate) parts: Parts,
+    pub(crate) parts: PartFlags,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: PageFlags,
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) flags: TrainingOutputFlags,
 }
 
 /// `klubok resume`.
@@ -212,9 +211,9 @@ pub(crate) struct Resume {
     #[arg(long, value_name = "PATH")]
     pub(crate) test: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: PageFlags,
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) flags: TrainingOutputFlags,
 }
 
 /// `klubok eval`.
@@ -233,9 +232,9 @@ pub(crate) struct Eval {
     #[arg(long)]
     pub(crate) strict: bool,
     #[command(flatten)]
-    pub(crate) compute: Compute,
+    pub(crate) compute: ComputeFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// A part of the data.
@@ -264,9 +263,9 @@ pub(crate) struct Predict {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) compute: Compute,
+    pub(crate) compute: ComputeFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// `klubok check`.
@@ -279,11 +278,11 @@ pub(crate) struct Check {
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Level>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
     #[command(flatten)]
-    pub(crate) parts: Parts,
+    pub(crate) parts: PartFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// `klubok diagnose`.
@@ -319,7 +318,7 @@ pub(crate) struct Dashboard {
 
 /// `klubok report`.
 #[derive(Debug, Args)]
-pub(crate) struct WrittenReport {
+pub(crate) struct Report {
     /// Runs, or `latest`; the first one is shown in full.
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<String>,
@@ -335,7 +334,7 @@ pub(crate) struct WrittenReport {
 #[derive(Debug, Args)]
 pub(crate) struct Runs {
     /// The folder.
-    #[arg(value_name = "FOLDER", default_value = crate::run_names::RUNS)]
+    #[arg(value_name = "FOLDER", default_value = crate::run_lookup::RUNS_FOLDER)]
     pub(crate) folder: PathBuf,
     /// Remove these runs.
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "folder")]
@@ -344,10 +343,10 @@ pub(crate) struct Runs {
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["folder", "remove"])]
     pub(crate) remove_checkpoint: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
-/// How bad a verdict must be.
+/// Lowest severity at which `--fail-on` fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
     /// The result suffers.
@@ -393,9 +392,9 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) kernel: String,
     #[command(flatten)]
-    pub(crate) compute: Compute,
+    pub(crate) compute: ComputeFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// `klubok config`.
@@ -405,13 +404,13 @@ pub(crate) struct Config {
     #[arg(long)]
     pub(crate) defaults: bool,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
 }
 
-/// Settings of a run: a file, a preset, any key by `--set`, and flags for everyday ones.
+/// Settings of a run: a file, a preset, any key by `--set`, and flags for the common ones.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
-pub(crate) struct Settings {
+pub(crate) struct SettingFlags {
     /// Settings in a TOML file.
     #[arg(short, long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
@@ -459,8 +458,8 @@ pub(crate) struct Settings {
     limit: Option<String>,
 }
 
-impl Settings {
-    /// `--set` and then the everyday flags, as keys and values of the configuration.
+impl SettingFlags {
+    /// Returns the configuration's keys and values: those of `--set`, then those of the flags.
     pub(crate) fn assignments(&self) -> Vec<(String, String)> {
         let flags = [
             ("train.epochs", self.epochs.clone()),
@@ -481,10 +480,10 @@ impl Settings {
     }
 }
 
-/// Parts of the data that lie elsewhere, and what to do with pictures that cannot be read.
+/// Parts of the data in other folders, and the handling of unreadable pictures.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
-pub(crate) struct Parts {
+pub(crate) struct PartFlags {
     /// Data of the validation part.
     #[arg(long, value_name = "PATH")]
     pub(crate) val: Option<PathBuf>,
@@ -496,19 +495,19 @@ pub(crate) struct Parts {
     pub(crate) strict: bool,
 }
 
-/// Where to compute what needs no training.
+/// Computing resources of commands that do not train.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Computing")]
-pub(crate) struct Compute {
+pub(crate) struct ComputeFlags {
     /// Threads; 0 is one a core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
 }
 
-/// Whether a training is shown in the browser.
+/// Live page of a training.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Page")]
-pub(crate) struct Page {
+pub(crate) struct PageFlags {
     /// Show the training in the browser, and let it be paused and steered from there.
     #[arg(long)]
     pub(crate) dashboard: bool,
@@ -517,10 +516,10 @@ pub(crate) struct Page {
     pub(crate) listen: Option<SocketAddr>,
 }
 
-/// What a training prints.
+/// Output of a training.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Report {
+pub(crate) struct TrainingOutputFlags {
     /// One JSON object on standard output when done.
     #[arg(long)]
     pub(crate) json: bool,
@@ -532,17 +531,17 @@ pub(crate) struct Report {
     pub(crate) quiet: bool,
 }
 
-impl Report {
-    /// Where people read.
+impl TrainingOutputFlags {
+    /// Returns the screen for messages to people.
     pub(crate) fn screen(&self) -> Screen {
         Screen::new(self.quiet).for_programs(self.json || self.jsonl)
     }
 }
 
-/// What a command with one answer prints.
+/// Output of a command with one result.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Answer {
+pub(crate) struct OutputFlags {
     /// One JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -558,7 +557,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn clap_accepts_the_definition() {
         Cli::command().debug_assert();
     }
 

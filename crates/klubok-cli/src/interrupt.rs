@@ -9,7 +9,7 @@ use std::sync::{
 use klubok::train::control::Control;
 use klubok_text::text;
 
-use crate::terminal::{clear_echo, complain};
+use crate::terminal::{clear_echo, print_stderr};
 
 /// Sent to a process that writes past the largest file it may have: the same number on Linux and
 /// macOS.
@@ -32,7 +32,7 @@ pub(crate) fn listen() {
     let _ = ctrlc::set_handler(|| {
         if TRAINING.load(Ordering::SeqCst) && CONTROL.interrupt() {
             clear_echo();
-            complain(format!("\n{}", text!("train.stopping")));
+            print_stderr(format!("\n{}", text!("train.stopping")));
         } else {
             leave();
         }
@@ -56,9 +56,9 @@ pub(crate) fn wait() -> ! {
 }
 
 /// While this is alive, Ctrl-C asks [`CONTROL`] instead of ending the process.
-pub(crate) struct Training(());
+pub(crate) struct InterruptGuard(());
 
-impl Training {
+impl InterruptGuard {
     /// From now on a step is finished and saved first.
     pub(crate) fn begin() -> Self {
         TRAINING.store(true, Ordering::SeqCst);
@@ -66,7 +66,7 @@ impl Training {
     }
 }
 
-impl Drop for Training {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
         TRAINING.store(false, Ordering::SeqCst);
     }

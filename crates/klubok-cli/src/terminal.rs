@@ -13,7 +13,7 @@ use klubok_text::clean;
 
 use crate::{
     failure::Result,
-    wrap::{broken, wrap},
+    wrap::{wrap, wrap_line},
 };
 
 /// The bar that is drawn now: lines go above it.
@@ -44,9 +44,9 @@ impl Screen {
     }
 
     /// A line for people; on a terminal a long sentence goes on below at a word's end.
-    pub(crate) fn say(self, line: impl Display) {
+    pub(crate) fn message(self, line: impl Display) {
         if !self.quiet {
-            complain(line);
+            print_stderr(line);
         }
     }
 
@@ -54,13 +54,13 @@ impl Screen {
     /// `--quiet` says, or where that is for programs, among the messages.
     ///
     /// # Errors
-    /// As [`answer`].
+    /// As [`print_stdout`].
     pub(crate) fn result(self, line: impl Display) -> Result<()> {
         if self.for_programs {
-            self.say(line);
+            self.message(line);
             return Ok(());
         }
-        show(line)
+        print_wrapped(line)
     }
 
     /// The same screen where standard output is for programs, or for another result.
@@ -87,7 +87,7 @@ impl Screen {
 
 /// A line on standard error, whatever `--quiet` says, above a bar that is drawn; on a terminal a
 /// long sentence goes on below at a word's end. A closed standard error is no reason to stop.
-pub(crate) fn complain(line: impl Display) {
+pub(crate) fn print_stderr(line: impl Display) {
     let line = wrap(&line.to_string(), width(&Term::stderr()));
     let write = || drop(writeln!(stderr(), "{line}"));
     match drawn() {
@@ -123,7 +123,7 @@ pub(crate) fn columns() -> usize {
 ///
 /// # Errors
 /// When it cannot be written; a closed pipe ends the command well.
-pub(crate) fn answer(text: impl Display) -> Result<()> {
+pub(crate) fn print_stdout(text: impl Display) -> Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
@@ -132,9 +132,9 @@ pub(crate) fn answer(text: impl Display) -> Result<()> {
 /// An answer for people: on a terminal a long sentence goes on below at a word's end.
 ///
 /// # Errors
-/// As [`answer`].
-pub(crate) fn show(text: impl Display) -> Result<()> {
-    answer(wrap(&text.to_string(), width(&Term::stdout())))
+/// As [`print_stdout`].
+pub(crate) fn print_wrapped(text: impl Display) -> Result<()> {
+    print_stdout(wrap(&text.to_string(), width(&Term::stdout())))
 }
 
 /// How a fact is judged.
@@ -159,9 +159,9 @@ pub(crate) struct Fact {
 }
 
 /// Characters before the text of a fact: mark, label and the spaces around them.
-const MARGIN: usize = 19;
+const FACT_INDENT: usize = 19;
 /// Text beyond this width is hard to read, however wide the terminal is.
-pub(crate) const READABLE: usize = 100;
+pub(crate) const MAX_REPORT_WIDTH: usize = 100;
 
 impl Fact {
     /// A fact with a mark and a short label.
@@ -183,9 +183,9 @@ impl Fact {
             Mark::Warning => console::style("!").yellow().bold(),
             Mark::Problem => console::style("✗").red().bold(),
         };
-        let label = pad_str(&self.label, MARGIN - 4, Alignment::Left, None);
-        let text = wrap(&self.text, width.saturating_sub(MARGIN).max(20));
-        let text = text.replace('\n', &format!("\n{}", " ".repeat(MARGIN)));
+        let label = pad_str(&self.label, FACT_INDENT - 4, Alignment::Left, None);
+        let text = wrap(&self.text, width.saturating_sub(FACT_INDENT).max(20));
+        let text = text.replace('\n', &format!("\n{}", " ".repeat(FACT_INDENT)));
         format!(" {mark} {label} {text}")
     }
 }
@@ -200,11 +200,12 @@ pub(crate) fn heading(title: impl Display) -> Fact {
 ///
 /// # Errors
 /// When it cannot be written; a closed pipe ends the command well.
-pub(crate) fn tell(report: &[Fact]) -> Result<()> {
+pub(crate) fn print_report(report: &[Fact]) -> Result<()> {
     let screen = Term::stdout();
-    let width = if screen.is_term() { usize::from(screen.size().1) } else { READABLE };
-    let lines: Vec<String> = report.iter().map(|fact| fact.shown(width.min(READABLE))).collect();
-    answer(lines.join("\n"))
+    let width = if screen.is_term() { usize::from(screen.size().1) } else { MAX_REPORT_WIDTH };
+    let lines: Vec<String> =
+        report.iter().map(|fact| fact.shown(width.min(MAX_REPORT_WIDTH))).collect();
+    print_stdout(lines.join("\n"))
 }
 
 /// Colours for standard error, only where it is a terminal that wants them.
@@ -263,12 +264,12 @@ pub(crate) fn table_by_name(
 }
 
 /// Columns below this are not made narrower,
-const NARROW: usize = 8;
+const MIN_COLUMN_WIDTH: usize = 8;
 
 /// The widths of columns that have to be in a line of `width`.
 fn narrowed(mut widths: Vec<usize>, width: usize) -> Vec<usize> {
     while widths.iter().map(|width| width + 2).sum::<usize>() > width
-        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROW)
+        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > MIN_COLUMN_WIDTH)
     {
         *widest -= 1;
     }
@@ -303,7 +304,7 @@ fn lines_of(cell: &str, width: usize) -> Vec<String> {
     if measure_text_width(cell) <= width {
         return vec![cell.to_owned()];
     }
-    broken(cell, width).lines().map(|line| shortened(line, width).into_owned()).collect()
+    wrap_line(cell, width).lines().map(|line| shortened(line, width).into_owned()).collect()
 }
 
 /// The head and each row, of one line or more.

@@ -27,13 +27,13 @@ use klubok_text::{
 };
 use serde::Serialize;
 
-use super::observing::{self, Steps};
+use super::observing::{self, PairedWindows};
 use crate::{
     args,
-    classifier::BLOCK,
+    classifier::BATCH_ROWS,
     compute,
     failure::{Failure, Result},
-    terminal::{Screen, answer, show},
+    terminal::{Screen, print_stdout, print_wrapped},
 };
 
 /// Batches in memory, so that a step does not find its data in a cache by chance.
@@ -43,7 +43,7 @@ const BYTES: (f32, f32) = (127.5, 73.9);
 
 /// What was measured.
 #[derive(Debug, Serialize)]
-struct Measured {
+struct Measurement {
     samples_per_second: f64,
     ms_per_step: f64,
     gflops: f64,
@@ -85,9 +85,9 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let precision = config.train.precision;
     let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
     let plan = Plan { precision, ..plan };
-    let backend = compute::device(&config)?;
+    let backend = compute::open_device(&config)?;
     let rows = rows(inputs, outputs, BATCHES * batch, args.pictures)?;
-    let together = if args.infer { batch.min(BLOCK) } else { batch };
+    let together = if args.infer { batch.min(BATCH_ROWS) } else { batch };
     let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;
     program.load(&network.start(&config.start(&classes), 0))?;
 
@@ -96,8 +96,8 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let learning_rate = config.train.learning_rate;
     if let Some(pairs) = args.observing {
         let (plan, order, per_epoch) = (&plan, &order[..], args.epoch_steps as u64);
-        let steps = Steps { plan, order, batch, learning_rate, per_epoch, window };
-        return observing::tell(&steps.compare(program.as_mut(), pairs)?, args.report.json);
+        let steps = PairedWindows { plan, order, batch, learning_rate, per_epoch, window };
+        return observing::print(&steps.compare(program.as_mut(), pairs)?, args.flags.json);
     }
     let (times, loss) = if args.infer {
         predict(program.as_mut(), &plan, &order, batch, window)?
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let work = if args.infer { 2.0 * network.parameters() as f64 } else { flops(&network) };
     let median = times[times.len() / 2].as_secs_f64();
     let device = backend.info(precision);
-    let measured = Measured {
+    let measured = Measurement {
         samples_per_second: batch as f64 / median,
         ms_per_step: 1000.0 * median,
         gflops: work * batch as f64 / median / 1e9,
@@ -117,10 +117,10 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         kernel: device.kernel,
         loss,
     };
-    if args.report.json {
-        return answer(serde_json::to_string(&measured).map_err(Failure::failed)?);
+    if args.flags.json {
+        return print_stdout(serde_json::to_string(&measured).map_err(Failure::failed)?);
     }
-    Screen::new(args.report.quiet).say(text!(
+    Screen::new(args.flags.quiet).message(text!(
         "bench.device",
         device = device.device,
         kernel = measured.kernel,
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         batch = batch,
         loss = decimal(format_args!("{loss:.4}"))
     ));
-    show(text!(
+    print_wrapped(text!(
         "bench.result",
         rate = thousands(measured.samples_per_second as usize),
         ms = decimal(format_args!("{:.3}", measured.ms_per_step)),
@@ -200,7 +200,7 @@ fn order(n: usize, shuffled: bool) -> Vec<u32> {
     order
 }
 
-/// Steps until the window is full: their times in ascending order, and the loss of the last.
+/// PairedWindows until the window is full: their times in ascending order, and the loss of the last.
 fn train(
     program: &mut dyn Program,
     order: &[u32],

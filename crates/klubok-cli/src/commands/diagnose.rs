@@ -29,8 +29,8 @@ use klubok_text::{
 use crate::{
     args, diagnosis,
     failure::{Failure, Result},
-    run_names::run_of,
-    terminal::{answer, complain, show},
+    run_lookup::find_run,
+    terminal::{print_stderr, print_stdout, print_wrapped},
 };
 
 /// Says how a training went; fails when a verdict is as bad as `--fail-on`.
@@ -46,10 +46,10 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
         }
     }
     if args.json {
-        notes(&history).iter().for_each(complain);
-        answer(serde_json::to_string(&of).map_err(Failure::failed)?)?;
+        notes(&history).iter().for_each(print_stderr);
+        print_stdout(serde_json::to_string(&of).map_err(Failure::failed)?)?;
     } else {
-        show(summary(&args.path, &history, &of))?;
+        print_wrapped(summary(&args.path, &history, &of))?;
     }
     diagnosis::fail_on(args.fail_on, &of.verdicts)
 }
@@ -66,7 +66,7 @@ fn open(name: &str) -> Result<History> {
         return Ok(history::parse(&bytes, "-")?);
     }
     let path = match name {
-        "latest" if !Path::new(name).exists() => run_of(name)?.path().to_owned(),
+        "latest" if !Path::new(name).exists() => find_run(name)?.path().to_owned(),
         name => PathBuf::from(name),
     };
     match RunDir::open(&path) {

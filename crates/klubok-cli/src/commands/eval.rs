@@ -16,11 +16,11 @@ use crate::{
     classifier::Classifier,
     failure::{Failure, Result},
     loading,
-    terminal::{Column, Screen, answer, numbers, paint, show, table, words},
+    terminal::{Column, Screen, numbers, paint, print_stdout, print_wrapped, table, words},
 };
 
 /// Most classes that a table of confusions is printed for; with more, the largest confusions are.
-const MATRIX: usize = 12;
+const MAX_MATRIX_CLASSES: usize = 12;
 
 /// Evaluation of all samples, then of those that the model was made with and of the others.
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ struct EvalReport {
     chose_epoch: Option<Figures>,
     /// Absent when none of the samples was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    trained_on: Option<Apart>,
+    trained_on: Option<TrainedOnFigures>,
 }
 
 /// How a model did on some of the samples.
@@ -69,7 +69,7 @@ impl Figures {
 
 /// Samples that the model was trained on, and the others.
 #[derive(Serialize)]
-struct Apart {
+struct TrainedOnFigures {
     /// Samples that were in the training part of the run.
     samples: usize,
     /// Share of right answers on them.
@@ -80,7 +80,7 @@ struct Apart {
     other_accuracy_interval: Option<[f64; 2]>,
 }
 
-impl Apart {
+impl TrainedOnFigures {
     fn new(all: &Evaluation, trained: &Evaluation) -> Self {
         let right = |of: &Evaluation| of.accuracy * of.samples as f64;
         let others = all.samples - trained.samples;
@@ -111,9 +111,9 @@ const ORIGINS: [Origin; 3] = [Origin::NeverSeen, Origin::ChoseEpoch, Origin::Tra
 
 /// Evaluates a model.
 pub(crate) fn run(args: &args::Eval) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let classifier = Classifier::open(&args.model, args.compute.threads)?;
-    let data = loading::open(&args.data, &classifier.options(args.strict)?, screen)?;
+    let data = loading::open(&args.data, &classifier.data_options(args.strict)?, screen)?;
     let (split, rows) = part(&data, args.split, &args.data)?;
     let logits = classifier.logits(&data.rows, &rows)?;
     if !logits.iter().all(|z| z.is_finite()) {
@@ -126,19 +126,19 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
     let all = evaluate(&logits, &targets);
     let origins = origins(&classifier, &data, &rows)?;
     let groups = ORIGINS.map(|origin| {
-        let (logits, targets) = those(origin, origins.as_deref()?, &logits, &targets);
+        let (logits, targets) = select(origin, origins.as_deref()?, &logits, &targets);
         (!targets.is_empty()).then(|| evaluate(&logits, &targets))
     });
-    if args.report.json {
+    if args.flags.json {
         let [never_seen, chose_epoch, trained_on] = &groups;
         let result = EvalReport {
             origin_known: origins.is_some(),
             never_seen: never_seen.as_ref().map(Figures::new),
             chose_epoch: chose_epoch.as_ref().map(Figures::new),
-            trained_on: trained_on.as_ref().map(|trained| Apart::new(&all, trained)),
+            trained_on: trained_on.as_ref().map(|trained| TrainedOnFigures::new(&all, trained)),
             all,
         };
-        return answer(serde_json::to_string(&result).map_err(Failure::failed)?);
+        return print_stdout(serde_json::to_string(&result).map_err(Failure::failed)?);
     }
     let name = match split {
         Split::Train => text!("eval.part_train"),
@@ -147,13 +147,13 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
         Split::All => text!("eval.part_all"),
     };
     let samples = thousands(all.samples);
-    show(text!("eval.part", data = args.data, part = name, samples = samples))?;
-    show(describe(&all, &groups))
+    print_wrapped(text!("eval.part", data = args.data, part = name, samples = samples))?;
+    print_wrapped(describe(&all, &groups))
 }
 
 /// What each row was for when the model was made, where that is known.
 fn origins(classifier: &Classifier, data: &Dataset, rows: &[u32]) -> Result<Option<Vec<Origin>>> {
-    let Some(known) = classifier.made_with(data)? else { return Ok(None) };
+    let Some(known) = classifier.known_parts(data)? else { return Ok(None) };
     let validation = classifier.card().and_then(|card| card.validation);
     let chose = validation.is_none_or(|validation| validation.chose_epoch);
     let origin = |&row: &u32| match known.get(&data.hashes[row as usize]) {
@@ -165,7 +165,7 @@ fn origins(classifier: &Classifier, data: &Dataset, rows: &[u32]) -> Result<Opti
 }
 
 /// Logits and classes of the samples of one origin.
-fn those(
+fn select(
     origin: Origin,
     origins: &[Origin],
     logits: &[f32],
@@ -283,7 +283,7 @@ fn by_class(all: &Evaluation) -> String {
 
 fn confusions(all: &Evaluation) -> String {
     let names: Vec<&String> = all.per_class.iter().map(|c| &c.class).collect();
-    if names.len() <= MATRIX {
+    if names.len() <= MAX_MATRIX_CLASSES {
         let head: Vec<Column> = [words(text!("eval.confusion"))]
             .into_iter()
             .chain(names.iter().map(|name| numbers(name.as_str())))
@@ -307,5 +307,5 @@ fn confusions(all: &Evaluation) -> String {
     let row = |&(n, truth, class): &(usize, usize, usize)| {
         vec![names[truth].clone(), names[class].clone(), thousands(n)]
     };
-    table(&head, &pairs.iter().take(MATRIX).map(row).collect::<Vec<_>>())
+    table(&head, &pairs.iter().take(MAX_MATRIX_CLASSES).map(row).collect::<Vec<_>>())
 }

@@ -19,7 +19,7 @@ use klubok_text::text;
 use crate::{
     args::Command,
     failure::{self, Result},
-    terminal::show,
+    terminal::print_wrapped,
 };
 
 /// Runs a command, or greets when there is none.
@@ -30,12 +30,12 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Eval(args)) => {
-            failure::name_command("eval");
+            failure::set_command("eval");
             eval::run(&args)
         }
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Check(args)) => {
-            failure::name_command("check");
+            failure::set_command("check");
             check::run(&args)
         }
         Some(Command::Diagnose(args)) => diagnose::run(&args),
@@ -56,5 +56,5 @@ fn welcome() -> Result<()> {
         text!("welcome.look"),
         text!("welcome.help"),
     ];
-    show(lines.join("\n"))
+    print_wrapped(lines.join("\n"))
 }

@@ -13,7 +13,7 @@ use crate::{
     classifier::Classifier,
     failure::{Failure, Result},
     files,
-    terminal::{Screen, answer, bar, numbers, show, table, words},
+    terminal::{Screen, bar, numbers, print_stdout, print_wrapped, table, words},
 };
 
 /// What is said about one input.
@@ -33,7 +33,7 @@ struct Outcome {
 
 /// Predicts every input.
 pub(crate) fn run(args: &args::Predict) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let format = args.output.as_deref().map(Format::of).transpose()?;
     if let Some(path) = args.output.as_deref().filter(|path| path.exists()) {
         let sentence = format!("`{}` exists and is not written over", path.display());
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     }
     let bar = screen.bar(text!("load.reading"), inputs.len() as u64);
     let mut predictions = Vec::with_capacity(inputs.len());
-    for block in inputs.chunks(classifier.block()?) {
+    for block in inputs.chunks(classifier.pictures_per_batch()?) {
         predictions.extend(predict(&classifier, block)?);
         bar.inc(block.len() as u64);
     }
@@ -57,19 +57,19 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
 
     if let (Some(path), Some(format)) = (&args.output, format) {
         write_atomically(path, &format.render(&predictions, &classifier)?)?;
-        screen.say(text!("predict.written", path = path.display()));
+        screen.message(text!("predict.written", path = path.display()));
     }
     let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
     // Where there is no answer, there is nothing to trust.
     let trust = (failed < inputs.len()).then(|| trust::line(classifier.card()));
-    if args.report.json {
-        answer(to_json(&predictions, &classifier))?;
+    if args.flags.json {
+        print_stdout(to_json(&predictions, &classifier))?;
     } else if args.output.is_none() {
         let table = trust.as_ref().map(|_| to_table(&predictions, classifier.classes()));
         let lines = table.into_iter().chain(unread(&predictions));
-        lines.chain(far(&predictions)).chain(trust).try_for_each(show)?;
+        lines.chain(far(&predictions)).chain(trust).try_for_each(print_wrapped)?;
     } else {
-        far(&predictions).into_iter().chain(trust).for_each(|line| screen.say(line));
+        far(&predictions).into_iter().chain(trust).for_each(|line| screen.message(line));
     }
     if failed > 0 {
         return Err(Failure::failed(text!("predict.some_failed", n = failed, all = inputs.len())));
@@ -77,10 +77,10 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     Ok(())
 }
 
-fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Prediction>> {
+fn predict(classifier: &Classifier, block: &[files::InputPicture]) -> Result<Vec<Prediction>> {
     let pixels = classifier.read(block)?;
     let read: Vec<&[u8]> = pixels.iter().filter_map(|p| p.as_deref().ok()).collect();
-    let (logits, calibration) = (classifier.logits_of(&read)?, classifier.calibration());
+    let (logits, calibration) = (classifier.picture_logits(&read)?, classifier.calibration());
     let mut rows = logits.chunks_exact(classifier.classes().len());
     let outcome = |pixels: std::result::Result<Vec<u8>, String>| {
         pixels.and_then(|pixels| {
@@ -93,7 +93,7 @@ fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Predic
         })
     };
     let outcomes: Vec<_> = pixels.into_iter().map(outcome).collect();
-    let name = |found: &files::Found| found.name.clone();
+    let name = |found: &files::InputPicture| found.name.clone();
     let pairs = block.iter().map(name).zip(outcomes);
     Ok(pairs.map(|(input, outcome)| Prediction { input, outcome }).collect())
 }

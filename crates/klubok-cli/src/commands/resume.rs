@@ -28,23 +28,23 @@ use crate::{
     compute,
     failure::{Failure, Result},
     interrupt,
-    json::Lines,
+    json::EventPrinter,
     loading,
-    new_run::{absolute, whole_path},
-    run_names::run_of,
+    run_lookup::find_run,
     terminal::Screen,
-    training::{self, Done, Training},
+    training::{self, Training, TrainingOutcome},
+    training_job::{canonical_path, canonical_source},
 };
 
 /// Share of the learning rate of the settings below which hardly anything is learnt.
-const LITTLE: f64 = 0.01;
+const NEGLIGIBLE_RATE_SHARE: f64 = 0.01;
 
 /// Goes on with a run; one that has ended is left as it is, unless more epochs are asked for.
 pub(crate) fn run(args: &args::Resume) -> Result<()> {
-    let screen = args.report.screen();
-    let run = run_of(&args.run)?;
+    let screen = args.flags.screen();
+    let run = find_run(&args.run)?;
     let (config, mut info) = run.settings()?;
-    let mut lines = args.report.jsonl.then(Lines::default);
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
     let progress = run.progress()?;
     follow(&run, &config, &mut info, args, screen)?;
     if progress.is_none()
@@ -58,10 +58,10 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         && longer.is_none()
         && !Logs::goes_on_after(run.path(), progress)?
     {
-        return ended(&run, progress, args, lines, screen);
+        return ended(&run, progress, args, events, screen);
     }
     drop(run.lock()?);
-    let backend = compute::device(&compute::here(config.clone(), screen))?;
+    let backend = compute::open_device(&compute::with_available_kernel(config.clone(), screen))?;
     let found = info.reopen(&config);
     let (options, difference) = found.map_err(|error| missing(error.into(), &info))?;
     refuse(difference)?;
@@ -74,14 +74,18 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
             drop(interrupt::CONTROL.ask(act));
         }
         None => {
-            screen.say(text!("train.resumed", run = run.path().display(), step = progress.step));
+            screen.message(text!(
+                "train.resumed",
+                run = run.path().display(),
+                step = progress.step
+            ));
         }
     }
     let (config, info, data) = (&config, &info, &data);
-    let (page, lines_of) = (&args.page, lines.as_mut());
-    let training = Training { run: &run, config, info, data, page, screen, lines: lines_of };
+    let (page, event_printer) = (&args.page, events.as_mut());
+    let training = Training { run: &run, config, info, data, page, screen, events: event_printer };
     let done = training.train(backend.as_ref())?;
-    training::finish(&done, &args.report, lines, config.train.learning_rate)
+    training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
 /// Where data of the run is gone, the command that was given and where to say what lies elsewhere.
@@ -109,19 +113,19 @@ fn ended(
     run: &RunDir,
     progress: &Progress,
     args: &args::Resume,
-    lines: Option<Lines>,
+    events: Option<EventPrinter>,
     screen: Screen,
 ) -> Result<()> {
     let summary = Summary::new(run, progress, progress.stopped);
     let reason = training::reason(summary.stopped);
     let path = run.path().display().to_string();
-    screen.say(text!("resume.ended", run = path, reason = reason));
+    screen.message(text!("resume.ended", run = path, reason = reason));
     if summary.stopped != Some(Stopped::Diverged) {
         let more = 2 * progress.epoch.max(1);
-        screen.say(text!("resume.longer", run = quoted(&path), more = more));
+        screen.message(text!("resume.longer", run = quoted(&path), more = more));
     }
     let diagnosis = Diagnosis::of_history(&diagnose::of_run(run)?);
-    training::print(&Done { summary, diagnosis, page: None }, &args.report, lines)
+    training::print(&TrainingOutcome { summary, diagnosis, page: None }, &args.flags, events)
 }
 
 /// Writes down where the data of the run lies now, if that is said and it is the same data.
@@ -137,17 +141,17 @@ fn follow(
     }
     let lock = run.lock()?;
     if let Some(data) = &args.data {
-        info.data = whole_path(data)?;
+        info.data = canonical_source(data)?;
     }
     for (path, part) in [(&args.val, &mut info.val), (&args.test, &mut info.test)] {
         if let Some(path) = path {
-            *part = Some(absolute(path)?);
+            *part = Some(canonical_path(path)?);
         }
     }
     let (_, difference) = info.reopen(config)?;
     refuse(difference)?;
     run.rewrite(info, &lock)?;
-    screen.say(text!("resume.moved", data = shell::shown(&info.data)));
+    screen.message(text!("resume.moved", data = shell::shown(&info.data)));
     Ok(())
 }
 
@@ -195,7 +199,7 @@ fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, scre
     let train = &config.train;
     let before = progress.last_epoch(train.epochs);
     let run = run.path().display();
-    screen.say(text!(
+    screen.message(text!(
         "resume.extended",
         run = run,
         done = progress.epoch,
@@ -206,12 +210,12 @@ fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, scre
     let has_ended = progress.epoch >= planned;
     let schedule = train.rate(progress.steps_per_epoch);
     let last = progress.learning_rate(&schedule, progress.step);
-    screen.say(match given {
+    screen.message(match given {
         Some(given) if has_ended => text!("resume.rate_given", rate = rate(given)),
         Some(given) => text!("resume.rate_given_schedule", rate = rate(given)),
         None if epochs <= planned => text!("resume.rate_schedule", planned = planned),
         None if !has_ended => text!("resume.rate_goes_on", before = planned),
-        None if last < LITTLE * train.learning_rate => text!(
+        None if last < NEGLIGIBLE_RATE_SHARE * train.learning_rate => text!(
             "resume.rate_is_little",
             rate = rate(last),
             other = rate_to_type(train.learning_rate / 10.0)

@@ -26,8 +26,8 @@ use serde::Serialize;
 use crate::{
     args,
     failure::{Failure, Result},
-    run_names::{RUNS, run_of},
-    terminal::{Screen, answer, columns, numbers, table_by_name, words},
+    run_lookup::{RUNS_FOLDER, find_run},
+    terminal::{Screen, columns, numbers, print_stdout, table_by_name, words},
 };
 
 /// Whether a run goes on.
@@ -46,7 +46,7 @@ enum State {
 
 /// A run in the list.
 #[derive(Debug, Serialize)]
-struct Listed {
+struct RunEntry {
     run: String,
     bytes: u64,
     checkpoint_bytes: u64,
@@ -85,18 +85,18 @@ pub(crate) fn run(args: &args::Runs) -> Result<()> {
     } else {
         return list(args);
     };
-    if args.report.json {
-        answer(serde_json::json!({ "removed": removed }))?;
+    if args.flags.json {
+        print_stdout(serde_json::json!({ "removed": removed }))?;
     }
     Ok(())
 }
 
 fn list(args: &args::Runs) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let mut folders: Vec<PathBuf> = match fs_err::read_dir(&args.folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         // Nobody has trained here yet.
-        Err(_) if args.folder == Path::new(RUNS) && !args.folder.exists() => Vec::new(),
+        Err(_) if args.folder == Path::new(RUNS_FOLDER) && !args.folder.exists() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let is_hidden = |path: &Path| {
@@ -104,24 +104,24 @@ fn list(args: &args::Runs) -> Result<()> {
     };
     folders.retain(|path| !is_hidden(path) && is_run(path));
     folders.sort();
-    let runs: Vec<Listed> = folders.iter().map(|path| listed(path)).collect();
-    if args.report.json {
-        return answer(serde_json::json!({ "runs": runs }));
+    let runs: Vec<RunEntry> = folders.iter().map(|path| listed(path)).collect();
+    if args.flags.json {
+        return print_stdout(serde_json::json!({ "runs": runs }));
     }
     if runs.is_empty() {
-        screen.say(text!("runs.none", folder = args.folder.display()));
+        screen.message(text!("runs.none", folder = args.folder.display()));
         return Ok(());
     }
-    answer(shown_as_table(&runs))?;
-    let is_done = |run: &&Listed| matches!(run.state, Some(State::Ended | State::Diverged));
+    print_stdout(shown_as_table(&runs))?;
+    let is_done = |run: &&RunEntry| matches!(run.state, Some(State::Ended | State::Diverged));
     let checkpoints: u64 = runs.iter().filter(is_done).map(|run| run.checkpoint_bytes).sum();
-    screen.say(text!(
+    screen.message(text!(
         "runs.all",
         n = runs.len(),
         size = size(runs.iter().map(|run| run.bytes).sum()),
         checkpoints = size(checkpoints)
     ));
-    screen.say(text!("runs.how"));
+    screen.message(text!("runs.how"));
     Ok(())
 }
 
@@ -129,7 +129,7 @@ fn list(args: &args::Runs) -> Result<()> {
 const CHANCE: usize = 5;
 const DATA: usize = 7;
 
-fn shown_as_table(runs: &[Listed]) -> String {
+fn shown_as_table(runs: &[RunEntry]) -> String {
     let head = [
         words(text!("runs.run")),
         numbers(text!("runs.size")),
@@ -141,7 +141,7 @@ fn shown_as_table(runs: &[Listed]) -> String {
         words(text!("runs.data")),
     ];
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let row = |run: &Listed| {
+    let row = |run: &RunEntry| {
         let share = run.val_accuracy.map(|share| accuracy(share, run.val_samples));
         // The day is enough where runs are counted; `--json` has the minute.
         let day = run.made.as_ref().and_then(|made| made.split(' ').next());
@@ -171,8 +171,8 @@ fn shown_as_table(runs: &[Listed]) -> String {
 }
 
 /// What there is to say of a run; of a damaged one little.
-fn listed(path: &Path) -> Listed {
-    let mut listed = Listed {
+fn listed(path: &Path) -> RunEntry {
+    let mut listed = RunEntry {
         run: path.display().to_string(),
         bytes: bytes_of(path),
         checkpoint_bytes: bytes_of(&path.join(CHECKPOINT)),
@@ -195,7 +195,7 @@ fn listed(path: &Path) -> Listed {
 }
 
 /// By its logs: a checkpoint may have been removed.
-fn fill(listed: &mut Listed, path: &Path) -> klubok::train::Result<()> {
+fn fill(listed: &mut RunEntry, path: &Path) -> klubok::train::Result<()> {
     let run = RunDir::open(path)?;
     let (config, info) = run.settings()?;
     listed.data = Some(info.data);
@@ -250,7 +250,7 @@ fn val_counts(run: &RunDir) -> klubok::train::Result<Vec<u64>> {
 
 /// Removes runs: all of them are looked at before any is removed.
 fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let runs = meant(paths)?;
     for run in &runs {
         if let Some(foreign) = run.foreign()? {
@@ -263,7 +263,7 @@ fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
     for run in runs {
         let (path, freed_bytes) = (run.path().display().to_string(), bytes_of(run.path()));
         run.remove()?;
-        screen.say(text!("runs.removed", run = path, size = size(freed_bytes)));
+        screen.message(text!("runs.removed", run = path, size = size(freed_bytes)));
         removed.push(Removed { run: path, freed_bytes });
     }
     Ok(removed)
@@ -271,7 +271,7 @@ fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
 
 /// Removes the checkpoints of runs that have ended.
 fn remove_checkpoints(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let runs = meant(paths)?;
     for run in &runs {
         let path = run.path().display().to_string();
@@ -285,11 +285,11 @@ fn remove_checkpoints(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Remove
         let path = run.path().display().to_string();
         let freed_bytes = bytes_of(&run.file(CHECKPOINT));
         if freed_bytes == 0 {
-            screen.say(text!("runs.no_checkpoint", run = path));
+            screen.message(text!("runs.no_checkpoint", run = path));
             continue;
         }
         run.remove_checkpoint()?;
-        screen.say(text!("runs.removed_checkpoint", run = path, size = size(freed_bytes)));
+        screen.message(text!("runs.removed_checkpoint", run = path, size = size(freed_bytes)));
         removed.push(Removed { run: path, freed_bytes });
     }
     Ok(removed)
@@ -300,7 +300,7 @@ fn meant(paths: &[PathBuf]) -> Result<Vec<RunDir>> {
     let mut runs: Vec<RunDir> = Vec::new();
     for path in paths {
         let path_shown = path.display().to_string();
-        let run = run_of(&path_shown)?;
+        let run = find_run(&path_shown)?;
         let refused = if !is_run(run.path()) || run.path().is_symlink() {
             Some(RunError::NotARun { path: path_shown, missing: "a `config.toml` of klubok" })
         } else if run.is_trained_now() {

@@ -26,25 +26,25 @@ use serde::Serialize;
 use crate::{
     args, compute,
     failure::{Failure, Result},
-    json::{Lines, Trained},
-    new_run::NewRun,
-    run_names::{RUNS, run_of},
+    json::{EventPrinter, TrainingResult},
+    run_lookup::{RUNS_FOLDER, find_run},
     settings,
-    terminal::{Screen, answer, columns, numbers, paint, table_by_name, words},
+    terminal::{Screen, columns, numbers, paint, print_stdout, table_by_name, words},
     training,
+    training_job::TrainingJob,
 };
 
 /// Trains one network, or one for each value of `--vary`.
 pub(crate) fn run(args: &args::Train) -> Result<()> {
-    let screen = args.report.screen();
+    let screen = args.flags.screen();
     if let Some(name) = &args.replay {
-        return replay(&run_of(name)?, args, screen);
+        return replay(&find_run(name)?, args, screen);
     }
     // Without --replay it is required.
     let source = args.data.as_deref().unwrap_or_default();
-    let kind = settings::kind_of(source)?;
-    let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
-    let new = NewRun {
+    let kind = settings::data_kind(source)?;
+    let written = settings::from_flags(&args.settings, Preset::Balanced, kind, &[])?;
+    let job = TrainingJob {
         source,
         val: args.parts.val.clone(),
         test: args.parts.test.clone(),
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     };
     if args.vary.is_empty() {
         let config = settings::resolve(&written.builder, screen)?.config;
-        return one(&new, &config, args);
+        return one(&job, &config, args);
     }
     if args.page.dashboard {
         return Err(Failure::usage("the page shows one run, and `--vary` makes several")
@@ -70,32 +70,32 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         }
         let config = settings::resolve(&layers, screen)?.config;
         if let Some((other, _)) = variants.iter().find(|(_, known)| *known == config) {
-            let [one, two] = [&settings, other].map(|own: &Own| values(own));
+            let [one, two] = [&settings, other].map(|own: &VariedValues| values(own));
             let sentence = format!("`--vary` has `{one}`, which is the same as `{two}`");
             return Err(Failure::usage(sentence).hint(text!("hint.vary_value")));
         }
         variants.push((settings, config));
     }
     // The result is the comparison.
-    vary(&NewRun { screen: screen.for_programs(true), ..new }, variants, args)
+    vary(&TrainingJob { screen: screen.for_programs(true), ..job }, variants, args)
 }
 
 /// One network.
-fn one(new: &NewRun<'_>, config: &Config, args: &args::Train) -> Result<()> {
-    let name = name_of(new.source)?;
+fn one(job: &TrainingJob<'_>, config: &Config, args: &args::Train) -> Result<()> {
+    let name = name_of(job.source)?;
     let place = match &args.output {
         Some(folder) => Place::Folder(folder),
-        None => Place::Numbered { runs: Path::new(RUNS), name: &name },
+        None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
     };
-    let mut lines = args.report.jsonl.then(Lines::default);
-    let (done, _) = new.train(config, place, None, lines.as_mut())?;
-    training::finish(&done, &args.report, lines, config.train.learning_rate)
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
+    let (done, _) = job.train(config, place, None, events.as_mut())?;
+    training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
 /// A run again: its data, its settings, and what people did to it.
 fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     let (config, info) = run.settings()?;
-    let mut layers = ConfigBuilder::new(Preset::Plain, settings::kind_of(&info.data)?);
+    let mut layers = ConfigBuilder::new(Preset::Plain, settings::data_kind(&info.data)?);
     layers.file(&run.file(CONFIG))?;
     let flags = args.settings.assignments();
     let asked = |key: &str| flags.iter().any(|(own, _)| own == key);
@@ -103,7 +103,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         // Another precision may need another kernel.
         layers.set("train.kernel", "auto")?;
     } else if !asked("train.kernel") {
-        let kernel = compute::here(config.clone(), screen).train.kernel;
+        let kernel = compute::with_available_kernel(config.clone(), screen).train.kernel;
         layers.set("train.kernel", kernel.name())?;
     }
     for (key, value) in &flags {
@@ -113,14 +113,14 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     // Settings of the run that somebody changed since it was trained are not the run's.
     run.progress()?;
     if changed.data != config.data {
-        screen.say(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
+        screen.message(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
     } else if let (_, Some(difference)) = info.reopen(&config)? {
         let note = text!("train.replay_other", difference = translated(&difference));
-        screen.say(format!("{}: {note}", text!("word.note")));
+        screen.message(format!("{}: {note}", text!("word.note")));
     }
     let acts = Logs::done(run.path())?;
-    screen.say(text!("train.replay", run = run.path().display(), acts = acts.len()));
-    let new = NewRun {
+    screen.message(text!("train.replay", run = run.path().display(), acts = acts.len()));
+    let job = TrainingJob {
         source: &info.data,
         val: info.val.as_ref().map(Into::into),
         test: info.test.as_ref().map(Into::into),
@@ -130,13 +130,13 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         replay: acts,
         screen,
     };
-    one(&new, &changed, args)
+    one(&job, &changed, args)
 }
 
 /// What one run of a comparison has of its own: values by their keys.
-type Own = Vec<(String, String)>;
+type VariedValues = Vec<(String, String)>;
 
-fn values(own: &Own) -> String {
+fn values(own: &VariedValues) -> String {
     own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -147,7 +147,7 @@ struct Variant {
     value: String,
     settings: BTreeMap<String, String>,
     #[serde(flatten)]
-    trained: Trained,
+    trained: TrainingResult,
     /// Samples of the validation part, and the accuracy of guessing on them.
     #[serde(skip)]
     val: (usize, f64),
@@ -156,32 +156,36 @@ struct Variant {
 }
 
 /// One run for each combination; data is read once as long as its settings are the same.
-fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> Result<()> {
-    let name = name_of(new.source)?;
+fn vary(
+    job: &TrainingJob<'_>,
+    variants: Vec<(VariedValues, Config)>,
+    args: &args::Train,
+) -> Result<()> {
+    let name = name_of(job.source)?;
     let folders: Vec<Option<PathBuf>> =
         variants.iter().map(|(own, _)| folder_of(args.output.as_deref(), own)).collect();
     if let Some(taken) = folders.iter().flatten().find(|folder| folder.exists()) {
         return Err(Failure::failed(format!("`{}` exists already", taken.display()))
             .hint(text!("hint.exists", run = quoted(&taken.display().to_string()))));
     }
-    let mut lines = args.report.jsonl.then(Lines::default);
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
     let mut opened: Option<(DataConfig, Dataset)> = None;
     let mut done: Vec<Variant> = Vec::new();
     let n = variants.len();
     for (i, ((own, config), folder)) in variants.into_iter().zip(&folders).enumerate() {
         let said: Vec<String> = own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         let title = text!("vary.run_of", settings = said.join(", "), i = i + 1, n = n);
-        new.screen.say(format!("\n{}", paint(title).bold()));
+        job.screen.message(format!("\n{}", paint(title).bold()));
         let place = match folder {
             Some(folder) => Place::Folder(folder),
-            None => Place::Numbered { runs: Path::new(RUNS), name: &name },
+            None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
         };
         let same = opened.take().filter(|(settings, _)| *settings == config.data);
         let data = same.map(|(_, data)| data);
-        let (trained, data) = new.train(&config, place, data, lines.as_mut())?;
-        let trained = Trained::new(&trained.summary, &trained.diagnosis);
-        if let Some(lines) = &mut lines {
-            lines.end(&trained)?;
+        let (trained, data) = job.train(&config, place, data, events.as_mut())?;
+        let trained = TrainingResult::new(&trained.summary, &trained.diagnosis);
+        if let Some(events) = &mut events {
+            events.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
         let chance = chance(&data.class_counts(&data.parts.val));
@@ -195,12 +199,12 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
         }
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
-    compare(args.report.screen(), &keys, &done)?;
+    compare(args.flags.screen(), &keys, &done)?;
     if done.len() < n {
-        args.report.screen().say(text!("vary.stopped", done = done.len(), n = n));
+        args.flags.screen().message(text!("vary.stopped", done = done.len(), n = n));
     }
-    if args.report.json {
-        answer(serde_json::json!({ "runs": done }))?;
+    if args.flags.json {
+        print_stdout(serde_json::json!({ "runs": done }))?;
     }
     let stopped = |why| move |run: &Variant| run.trained.stopped == Some(why);
     if done.iter().any(stopped(Stopped::Interrupted)) {
@@ -238,22 +242,22 @@ fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     };
     let chance = percent(done.first().map_or(0.0, |run| run.val.1));
     let title = text!("vary.title", key = keys.join(", "), chance = chance);
-    screen.say(format!("\n{}", paint(title).bold()));
+    screen.message(format!("\n{}", paint(title).bold()));
     let varies = |of: &str| keys.iter().any(|key| key.starts_with(of));
     if varies("model.") {
-        screen.say(text!("vary.same_order"));
+        screen.message(text!("vary.same_order"));
     } else if !varies("data.") && !varies("train.seed") {
-        screen.say(text!("vary.same"));
+        screen.message(text!("vary.same"));
     }
     if let Some(rates) = own_rates(keys, done) {
-        screen.say(text!("vary.rates", rates = rates));
+        screen.message(text!("vary.rates", rates = rates));
     }
     let rows: Vec<_> = done.iter().map(row).collect();
     screen.result(table_by_name(&head, &rows, RUN, &[TIME, EPOCH], columns()))?;
     if let Some((sentence, [best, second])) = best(done) {
-        screen.say(sentence);
+        screen.message(sentence);
         let report = format!("klubok report {} {}", quoted(best), quoted(second));
-        training::say_next(screen, &[(report, text!("vary.next_report"))]);
+        training::print_next_commands(screen, &[(report, text!("vary.next_report"))]);
     }
     Ok(())
 }
@@ -299,8 +303,8 @@ fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
 ///
 /// # Errors
 /// When a key or a value of it is there twice.
-fn combinations(vary: &[(String, String)]) -> Result<Vec<Own>> {
-    let mut all: Vec<Own> = vec![Vec::new()];
+fn combinations(vary: &[(String, String)]) -> Result<Vec<VariedValues>> {
+    let mut all: Vec<VariedValues> = vec![Vec::new()];
     let mut known = BTreeSet::new();
     for (key, values) in vary {
         if !known.insert((key, None)) {
@@ -314,7 +318,7 @@ fn combinations(vary: &[(String, String)]) -> Result<Vec<Own>> {
             let sentence = format!("`--vary {key}` has the value `{value}` twice");
             return Err(Failure::usage(sentence).hint(text!("hint.vary_value")));
         }
-        let with = |own: Own| {
+        let with = |own: VariedValues| {
             let of = |value: &String| [&own[..], &[(key.clone(), value.clone())]].concat();
             values.iter().map(of).collect::<Vec<_>>()
         };
@@ -374,7 +378,7 @@ mod tests {
         assert_eq!(values_of("[64],[128,64]"), ["[64]", "[128,64]"]);
     }
 
-    fn own(pairs: &[(&str, &str)]) -> Own {
+    fn own(pairs: &[(&str, &str)]) -> VariedValues {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
