@@ -1,4 +1,4 @@
-//! `klubok check`: data, network and the machinery of learning, before training.
+//! `klubok check`: examines data, network and learning before training.
 
 use std::time::Instant;
 
@@ -19,10 +19,10 @@ use crate::{
     terminal::{Screen, print_report, print_stdout},
 };
 
-/// Steps before the clock starts: the first ones touch memory for the first time.
+/// Untimed steps: the first ones touch memory for the first time.
 const WARM_UP: u64 = 3;
 
-/// Checks, says what was found, and fails when a verdict is as bad as `--fail-on`.
+/// Runs the experiments and prints the findings; fails when a verdict reaches `--fail-on`.
 pub(crate) fn run(args: &args::Check) -> Result<()> {
     let screen = Screen::new(args.flags.quiet);
     let kind = settings::data_kind(&args.data)?;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &args::Check) -> Result<()> {
     diagnosis::fail_on(args.fail_on, &checked.findings.verdicts)
 }
 
-/// Times real steps, after some to warm up.
+/// Times training steps after a warm-up.
 fn time(lab: &Lab<'_>, steps: &mut Steps) -> Result<Time> {
     for _ in 0..WARM_UP {
         steps.step()?;

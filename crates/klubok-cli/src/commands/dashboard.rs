@@ -1,4 +1,4 @@
-//! `klubok dashboard`: a run in the browser, by its files.
+//! `klubok dashboard`: shows a run in the browser from its files.
 
 use std::path::Path;
 
@@ -15,13 +15,13 @@ use crate::{
     terminal::{Screen, print_wrapped},
 };
 
-/// Serves a run until a person ends it; one that is served already is named with its address.
+/// Serves a run until the user ends it. Of a run already served, prints the address.
 pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
     let screen = Screen::new(args.quiet);
     let run = match &args.run {
         None => RunDir::latest(Path::new(RUNS_FOLDER))?,
         Some(name) => find_run(name).or_else(|error| {
-            // A folder of runs, perhaps.
+            // Perhaps it is a folder of runs.
             RunDir::latest(Path::new(name)).map_err(|_| error)
         })?,
     };

@@ -1,4 +1,4 @@
-//! One file a command.
+//! One file for each command.
 
 mod bench;
 pub(crate) mod check;
@@ -22,7 +22,7 @@ use crate::{
     terminal::print_wrapped,
 };
 
-/// Runs a command, or greets when there is none.
+/// Runs a command; without one, prints how to begin.
 pub(crate) fn run(command: Option<Command>) -> Result<()> {
     match command {
         None => welcome(),
@@ -47,7 +47,7 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
     }
 }
 
-/// How to try, learn, train, look and get help, a line each.
+/// Prints how to try, learn, train, predict and get help, a line each.
 fn welcome() -> Result<()> {
     let lines = [
         text!("welcome.try"),

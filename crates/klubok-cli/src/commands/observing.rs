@@ -1,9 +1,9 @@
-//! `klubok bench --observing`: what it costs to look at a training.
+//! `klubok bench --observing`: the cost of observing a training.
 //!
-//! Windows of steps that nobody training at take turns with windows of steps as `train` takes them:
-//! some are observed, figures are read and summed, an epoch's line goes to the tracker. What is
-//! measured between epochs (losses, accuracy, silent units) is no part of it: that is as large as
-//! the parts of the data that it is measured on.
+//! Windows of unobserved steps alternate with windows of steps as `train` takes them: some steps
+//! are observed, their figures read and summed, and the diagnosis receives the metrics of each
+//! epoch. Evaluation between epochs (losses, accuracy, dead units) is left out: its cost depends on
+//! the size of the data.
 
 use std::time::{Duration, Instant};
 
@@ -26,10 +26,10 @@ use crate::{
     terminal::{print_stdout, print_wrapped},
 };
 
-/// PairedWindows before the first window.
+/// Steps before the first window.
 const WARM_UP: u64 = 4 * READ_EVERY;
 
-/// What was measured, in milliseconds a step and as a share of a step that nobody training at.
+/// Cost of observation, in milliseconds a step and as a share of an unobserved step.
 #[derive(Debug, Serialize)]
 pub(super) struct ObservationCost {
     pairs: usize,
@@ -42,26 +42,29 @@ pub(super) struct ObservationCost {
     cost_highest: f64,
 }
 
-/// How the steps are taken.
+/// Plan of the measurement: pairs of windows, each without and with observation.
 pub(super) struct PairedWindows<'a> {
     pub(super) plan: &'a Plan,
-    /// The rows of all batches, and of one.
+    /// Rows of all batches.
     pub(super) order: &'a [u32],
+    /// Rows of a batch.
     pub(super) batch: usize,
     pub(super) learning_rate: f64,
+    /// Steps of an epoch.
     pub(super) per_epoch: u64,
+    /// Shortest duration of a window.
     pub(super) window: Duration,
 }
 
 impl PairedWindows<'_> {
-    /// Measures so many pairs of windows; the order within a pair alternates.
-    pub(super) fn compare(
+    /// Measures `pairs` pairs of windows; the order within a pair alternates.
+    pub(super) fn measure(
         &self,
         program: &mut dyn Program,
         pairs: usize,
     ) -> Result<ObservationCost> {
         let mut training = ObservedTraining::new(self.plan, self.per_epoch);
-        // Caches and threads come first.
+        // Warm up caches and threads.
         while training.index < WARM_UP {
             self.step(program, &mut training, true)?;
         }
@@ -70,7 +73,7 @@ impl PairedWindows<'_> {
         for pair in 0..pairs {
             let mut ms = [0.0; 2];
             for observing in [pair % 2 == 1, pair % 2 == 0] {
-                ms[usize::from(observing)] = self.window(program, &mut training, observing)?;
+                ms[usize::from(observing)] = self.time_window(program, &mut training, observing)?;
             }
             times.push(ms);
         }
@@ -90,8 +93,8 @@ impl PairedWindows<'_> {
         })
     }
 
-    /// Milliseconds a step in one window of whole rounds of reading.
-    fn window(
+    /// Milliseconds a step in one window, a multiple of [`READ_EVERY`] steps.
+    fn time_window(
         &self,
         program: &mut dyn Program,
         training: &mut ObservedTraining<'_>,
@@ -129,7 +132,7 @@ impl PairedWindows<'_> {
     }
 }
 
-/// Whoever training: as the loop of a training does.
+/// Observes steps as the training loop does.
 struct ObservedTraining<'a> {
     plan: &'a Plan,
     per_epoch: u64,
@@ -192,7 +195,7 @@ impl<'a> ObservedTraining<'a> {
     }
 }
 
-/// Tells what was measured.
+/// Prints the cost.
 pub(super) fn print(cost: &ObservationCost, json: bool) -> Result<()> {
     if json {
         return print_stdout(serde_json::to_string(cost).map_err(Failure::failed)?);

@@ -1,4 +1,4 @@
-//! `klubok report`: a run as one HTML file; several are compared.
+//! `klubok report`: writes a run as one HTML file, or compares several.
 
 use std::{
     io::Read as _,
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &args::Report) -> Result<()> {
     print_stdout(clean(path.display()))
 }
 
-/// A report may be written over: it can be made again.
+/// Whether a file is a report of klubok: such a file may be overwritten.
 fn is_report(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = bounded::open(path).and_then(|file| file.take(4096).read_to_end(&mut head));

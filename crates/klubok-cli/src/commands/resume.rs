@@ -1,4 +1,4 @@
-//! `klubok resume`: goes on with a run exactly where it stopped, or for longer than it was to.
+//! `klubok resume`: continues a run exactly where it stopped, or for more epochs than planned.
 
 use std::path::Path;
 
@@ -36,41 +36,41 @@ use crate::{
     training_job::{canonical_path, canonical_source},
 };
 
-/// Share of the learning rate of the settings below which hardly anything is learnt.
+/// Share of the configured learning rate below which the network hardly learns.
 const NEGLIGIBLE_RATE_SHARE: f64 = 0.01;
 
-/// Goes on with a run; one that has ended is left as it is, unless more epochs are asked for.
+/// Resumes a run. One that has ended stays as it is unless `--epochs` adds epochs.
 pub(crate) fn run(args: &args::Resume) -> Result<()> {
     let screen = args.flags.screen();
     let run = find_run(&args.run)?;
     let (config, mut info) = run.settings()?;
     let mut events = args.flags.jsonl.then(EventPrinter::default);
     let progress = run.progress()?;
-    follow(&run, &config, &mut info, args, screen)?;
+    record_moved_data(&run, &config, &mut info, args, screen)?;
     if progress.is_none()
         && let Some(epoch) = Logs::came_to(run.path())?
     {
         let path = run.file(CHECKPOINT).display().to_string();
         return Err(klubok::Error::from(RunError::Gone { path, epoch }).into());
     }
-    let longer = longer(&config, progress.as_ref(), args)?;
+    let extension = extension(&config, progress.as_ref(), args)?;
     if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some())
-        && longer.is_none()
+        && extension.is_none()
         && !Logs::goes_on_after(run.path(), progress)?
     {
-        return ended(&run, progress, args, events, screen);
+        return report_ended(&run, progress, args, events, screen);
     }
     drop(run.lock()?);
     let backend = compute::open_device(&compute::with_available_kernel(config.clone(), screen))?;
     let found = info.reopen(&config);
-    let (options, difference) = found.map_err(|error| missing(error.into(), &info))?;
-    refuse(difference)?;
+    let (options, difference) = found.map_err(|error| with_moved_hint(error.into(), &info))?;
+    refuse_changed_data(difference)?;
     let data = loading::open(&info.data, &options, screen)?;
     let progress = progress.unwrap_or_default();
-    match longer {
+    match extension {
         Some(act) => {
-            say_longer(&run, &config, &progress, act, screen);
-            // The training does it before its first step, and writes it into the run.
+            print_extension(&run, &config, &progress, act, screen);
+            // The training applies it before its first step and records it in the run.
             drop(interrupt::CONTROL.ask(act));
         }
         None => {
@@ -88,8 +88,8 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
     training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
-/// Where data of the run is gone, the command that was given and where to say what lies elsewhere.
-fn missing(failure: Failure, info: &RunInfo) -> Failure {
+/// Adds a hint with the given command and the flags for data that is missing.
+fn with_moved_hint(failure: Failure, info: &RunInfo) -> Failure {
     let paths = [
         ("--data", Some(&info.data)),
         ("--val", info.val.as_ref()),
@@ -102,14 +102,14 @@ fn missing(failure: Failure, info: &RunInfo) -> Failure {
     if new.is_empty() {
         return failure;
     }
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    let given = words.map(|word| if word.starts_with("--") { word } else { quoted(&word) });
+    let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    let given = args.map(|arg| if arg.starts_with("--") { arg } else { quoted(&arg) });
     let command = format!("klubok {}{}", given.collect::<Vec<_>>().join(" "), new.concat());
     failure.hint(text!("hint.moved", command = command))
 }
 
-/// Says that a run has ended, how, and how it would go on.
-fn ended(
+/// Reports that a run has ended, why, and how to extend it.
+fn report_ended(
     run: &RunDir,
     progress: &Progress,
     args: &args::Resume,
@@ -124,12 +124,12 @@ fn ended(
         let more = 2 * progress.epoch.max(1);
         screen.message(text!("resume.longer", run = quoted(&path), more = more));
     }
-    let diagnosis = Diagnosis::of_history(&diagnose::of_run(run)?);
+    let diagnosis = Diagnosis::of_history(&diagnose::read_run(run)?);
     training::print(&TrainingOutcome { summary, diagnosis, page: None }, &args.flags, events)
 }
 
-/// Writes down where the data of the run lies now, if that is said and it is the same data.
-fn follow(
+/// Records the new place of the run's data, if flags name one and the data is the same.
+fn record_moved_data(
     run: &RunDir,
     config: &Config,
     info: &mut RunInfo,
@@ -149,24 +149,24 @@ fn follow(
         }
     }
     let (_, difference) = info.reopen(config)?;
-    refuse(difference)?;
+    refuse_changed_data(difference)?;
     run.rewrite(info, &lock)?;
     screen.message(text!("resume.moved", data = shell::shown(&info.data)));
     Ok(())
 }
 
-fn refuse(difference: Option<String>) -> Result<()> {
+fn refuse_changed_data(difference: Option<String>) -> Result<()> {
     match difference {
         Some(difference) => Err(klubok::Error::from(RunError::Data { difference }).into()),
         None => Ok(()),
     }
 }
 
-/// What a person asks for with `--epochs` and `--lr`.
+/// Reads `--epochs` and `--lr` as an act on the training.
 ///
 /// # Errors
-/// When a value cannot be used, so many epochs are done already, or the run diverged.
-fn longer(
+/// When a value is out of range, the epochs are already done, or the run diverged.
+fn extension(
     config: &Config,
     progress: Option<&Progress>,
     args: &args::Resume,
@@ -177,24 +177,24 @@ fn longer(
         return Err(Failure::failed("the run diverged: there is nothing to go on from")
             .hint(text!("hint.diverged_stays", rate = smaller)));
     }
-    // The settings know what such values may be.
+    // The settings check the ranges.
     let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
     builder.set("train.epochs", epochs)?;
     builder.set("train.warmup_epochs", "0")?;
     builder.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
-    let asked = builder.resolve(&klubok::device::machine())?.config.train;
+    let requested = builder.resolve(&klubok::device::machine())?.config.train;
     let done = progress.map_or(0, |progress| progress.epoch);
-    if asked.epochs <= done {
+    if requested.epochs <= done {
         let sentence =
-            format!("the run has done {done} epochs, and `--epochs` is {}", asked.epochs);
+            format!("the run has done {done} epochs, and `--epochs` is {}", requested.epochs);
         return Err(Failure::usage(sentence).hint(text!("hint.epochs_done", done = done)));
     }
-    let rate = args.lr.is_some().then_some(asked.learning_rate);
-    Ok(Some(Act::Epochs { epochs: asked.epochs, rate }))
+    let rate = args.lr.is_some().then_some(requested.learning_rate);
+    Ok(Some(Act::Epochs { epochs: requested.epochs, rate }))
 }
 
-/// Says how far a run goes on, and with which learning rate.
-fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, screen: Screen) {
+/// Prints the new last epoch and the learning rate of an extended run.
+fn print_extension(run: &RunDir, config: &Config, progress: &Progress, act: Act, screen: Screen) {
     let Act::Epochs { epochs, rate: given } = act else { return };
     let train = &config.train;
     let before = progress.last_epoch(train.epochs);

@@ -1,5 +1,5 @@
-//! `klubok train`: a network from data; with `--vary` one for each value of a setting, or each
-//! combination of values.
+//! `klubok train`: trains a network; with `--vary` one for each value of a setting or combination of
+//! values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     if let Some(name) = &args.replay {
         return replay(&find_run(name)?, args, screen);
     }
-    // Without --replay it is required.
+    // Clap requires it without --replay.
     let source = args.data.as_deref().unwrap_or_default();
     let kind = settings::data_kind(source)?;
     let written = settings::from_flags(&args.settings, Preset::Balanced, kind, &[])?;
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     };
     if args.vary.is_empty() {
         let config = settings::resolve(&written.builder, screen)?.config;
-        return one(&job, &config, args);
+        return train_one(&job, &config, args);
     }
     if args.page.dashboard {
         return Err(Failure::usage("the page shows one run, and `--vary` makes several")
@@ -76,13 +76,13 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         }
         variants.push((settings, config));
     }
-    // The result is the comparison.
+    // The comparison is the result, not the runs.
     vary(&TrainingJob { screen: screen.for_programs(true), ..job }, variants, args)
 }
 
-/// One network.
-fn one(job: &TrainingJob<'_>, config: &Config, args: &args::Train) -> Result<()> {
-    let name = name_of(job.source)?;
+/// Trains one network.
+fn train_one(job: &TrainingJob<'_>, config: &Config, args: &args::Train) -> Result<()> {
+    let name = base_name(job.source)?;
     let place = match &args.output {
         Some(folder) => Place::Folder(folder),
         None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
@@ -92,17 +92,17 @@ fn one(job: &TrainingJob<'_>, config: &Config, args: &args::Train) -> Result<()>
     training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
-/// A run again: its data, its settings, and what people did to it.
+/// Repeats a run: its data, its settings and the recorded acts of people.
 fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     let (config, info) = run.settings()?;
     let mut layers = ConfigBuilder::new(Preset::Plain, settings::data_kind(&info.data)?);
     layers.file(&run.file(CONFIG))?;
     let flags = args.settings.assignments();
-    let asked = |key: &str| flags.iter().any(|(own, _)| own == key);
-    if asked("train.precision") {
+    let is_set = |key: &str| flags.iter().any(|(own, _)| own == key);
+    if is_set("train.precision") {
         // Another precision may need another kernel.
         layers.set("train.kernel", "auto")?;
-    } else if !asked("train.kernel") {
+    } else if !is_set("train.kernel") {
         let kernel = compute::with_available_kernel(config.clone(), screen).train.kernel;
         layers.set("train.kernel", kernel.name())?;
     }
@@ -110,7 +110,7 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         layers.set(key, value)?;
     }
     let changed = settings::resolve(&layers, screen)?.config;
-    // Settings of the run that somebody changed since it was trained are not the run's.
+    // Fails if somebody changed the run's settings after its training.
     run.progress()?;
     if changed.data != config.data {
         screen.message(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
@@ -130,10 +130,10 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         replay: acts,
         screen,
     };
-    one(&job, &changed, args)
+    train_one(&job, &changed, args)
 }
 
-/// What one run of a comparison has of its own: values by their keys.
+/// Varied settings of one run: keys and values.
 type VariedValues = Vec<(String, String)>;
 
 fn values(own: &VariedValues) -> String {
@@ -143,25 +143,25 @@ fn values(own: &VariedValues) -> String {
 /// A run of a comparison.
 #[derive(Serialize)]
 struct Variant {
-    /// Its values; of several with commas.
+    /// Its values, joined by commas.
     value: String,
     settings: BTreeMap<String, String>,
     #[serde(flatten)]
     trained: TrainingResult,
-    /// Samples of the validation part, and the accuracy of guessing on them.
+    /// Number of validation samples, and chance accuracy on them.
     #[serde(skip)]
     val: (usize, f64),
     #[serde(skip)]
     learning_rate: f64,
 }
 
-/// One run for each combination; data is read once as long as its settings are the same.
+/// Trains a run for each combination. Reads data once as long as its settings stay the same.
 fn vary(
     job: &TrainingJob<'_>,
     variants: Vec<(VariedValues, Config)>,
     args: &args::Train,
 ) -> Result<()> {
-    let name = name_of(job.source)?;
+    let name = base_name(job.source)?;
     let folders: Vec<Option<PathBuf>> =
         variants.iter().map(|(own, _)| folder_of(args.output.as_deref(), own)).collect();
     if let Some(taken) = folders.iter().flatten().find(|folder| folder.exists()) {
@@ -173,8 +173,9 @@ fn vary(
     let mut done: Vec<Variant> = Vec::new();
     let n = variants.len();
     for (i, ((own, config), folder)) in variants.into_iter().zip(&folders).enumerate() {
-        let said: Vec<String> = own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let title = text!("vary.run_of", settings = said.join(", "), i = i + 1, n = n);
+        let shown: Vec<String> =
+            own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let title = text!("vary.run_of", settings = shown.join(", "), i = i + 1, n = n);
         job.screen.message(format!("\n{}", paint(title).bold()));
         let place = match folder {
             Some(folder) => Place::Folder(folder),
@@ -199,7 +200,7 @@ fn vary(
         }
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
-    compare(args.flags.screen(), &keys, &done)?;
+    print_comparison(args.flags.screen(), &keys, &done)?;
     if done.len() < n {
         args.flags.screen().message(text!("vary.stopped", done = done.len(), n = n));
     }
@@ -216,7 +217,7 @@ fn vary(
     Ok(())
 }
 
-fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
+fn print_comparison(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     let head = [
         words(text!("vary.value")),
         numbers(text!("vary.best_epoch")),
@@ -249,7 +250,7 @@ fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     } else if !varies("data.") && !varies("train.seed") {
         screen.message(text!("vary.same"));
     }
-    if let Some(rates) = own_rates(keys, done) {
+    if let Some(rates) = default_rates(keys, done) {
         screen.message(text!("vary.rates", rates = rates));
     }
     let rows: Vec<_> = done.iter().map(row).collect();
@@ -262,20 +263,22 @@ fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     Ok(())
 }
 
-/// Columns of a comparison: the names of the runs, and what a narrow terminal does without.
+/// Column of the runs' names in a comparison.
 const RUN: usize = 5;
+/// Column of the times, which a narrow terminal drops first.
 const TIME: usize = 4;
+/// Column of the best epochs, which a narrow terminal drops next.
 const EPOCH: usize = 1;
 
-/// The learning rate of each value, where nobody chose them and they differ all the same.
-fn own_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
+/// Lists the learning rates if they are defaults that differ.
+fn default_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
     let differ = done.iter().any(|run| run.learning_rate != done[0].learning_rate);
     let shown = |run: &Variant| format!("{}: {}", run.value, rate(run.learning_rate));
     let rates = || done.iter().map(shown).collect::<Vec<_>>().join("; ");
     (differ && !keys.contains(&"train.learning_rate")).then(rates)
 }
 
-/// Which run did best, by how much, and whether that can be chance; that run and the next.
+/// Compares the two best runs: a sentence, and their folders.
 fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
     let share = |run: &Variant| run.trained.val_accuracy.unwrap_or(0.0);
     let mut ranked: Vec<&Variant> =
@@ -299,10 +302,10 @@ fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
     Some((sentence, [&best.trained.run, &second.trained.run]))
 }
 
-/// All combinations of the values of several keys: those of the last key change first.
+/// Returns all combinations of the values of several keys; the last key varies fastest.
 ///
 /// # Errors
-/// When a key or a value of it is there twice.
+/// When a key or one of its values occurs twice.
 fn combinations(vary: &[(String, String)]) -> Result<Vec<VariedValues>> {
     let mut all: Vec<VariedValues> = vec![Vec::new()];
     let mut known = BTreeSet::new();
@@ -311,7 +314,7 @@ fn combinations(vary: &[(String, String)]) -> Result<Vec<VariedValues>> {
             return Err(Failure::usage(format!("`--vary {key}` is there twice"))
                 .hint(text!("hint.vary_key", key = key)));
         }
-        let values = values_of(values);
+        let values = split_values(values);
         if let Some(value) =
             values.iter().find(|value| !known.insert((key, Some((*value).clone()))))
         {
@@ -327,8 +330,8 @@ fn combinations(vary: &[(String, String)]) -> Result<Vec<VariedValues>> {
     Ok(all)
 }
 
-/// Values between commas; commas within brackets belong to a value.
-fn values_of(text: &str) -> Vec<String> {
+/// Splits at commas outside brackets.
+fn split_values(text: &str) -> Vec<String> {
     let (mut values, mut depth) = (vec![String::new()], 0);
     for c in text.chars() {
         match c {
@@ -347,7 +350,7 @@ fn values_of(text: &str) -> Vec<String> {
     values.iter().map(|value| value.trim().to_owned()).collect()
 }
 
-/// `RUN-VALUE-VALUE`, where `-o RUN` was given.
+/// Folder of a run with `-o RUN`: `RUN-VALUE-VALUE`.
 fn folder_of(output: Option<&Path>, own: &[(String, String)]) -> Option<PathBuf> {
     let output = output?;
     let safe = |c: char| if c.is_alphanumeric() || ".-_".contains(c) { c } else { '-' };
@@ -359,8 +362,8 @@ fn folder_of(output: Option<&Path>, own: &[(String, String)]) -> Option<PathBuf>
     Some(output.with_file_name(name))
 }
 
-/// What runs of this data are called: the folder's own name, or that of the built-in set.
-fn name_of(source: &str) -> Result<String> {
+/// Base name of runs: the data folder's name, or that of the built-in dataset.
+fn base_name(source: &str) -> Result<String> {
     if let Some(name) = source.strip_prefix("demo:") {
         return Ok(name.to_owned());
     }
@@ -373,9 +376,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commas_in_brackets_do_not_divide() {
-        assert_eq!(values_of("sgd, adam"), ["sgd", "adam"]);
-        assert_eq!(values_of("[64],[128,64]"), ["[64]", "[128,64]"]);
+    fn commas_in_brackets_do_not_split() {
+        assert_eq!(split_values("sgd, adam"), ["sgd", "adam"]);
+        assert_eq!(split_values("[64],[128,64]"), ["[64]", "[128,64]"]);
     }
 
     fn own(pairs: &[(&str, &str)]) -> VariedValues {
@@ -383,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_a_combination() {
+    fn each_combination_has_its_folder() {
         let folder = |pairs| folder_of(Some(Path::new("out/a")), &own(pairs)).unwrap();
         assert_eq!(folder(&[("o", "sgd")]), Path::new("out/a-sgd"));
         assert_eq!(folder(&[("h", "[128, 64]"), ("o", "sgd")]), Path::new("out/a-128--64-sgd"));
@@ -391,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn several_keys_are_a_grid_and_nothing_is_there_twice() {
+    fn several_keys_make_a_grid_without_repetitions() {
         let grid = combinations(&own(&[("a", "1,2"), ("b", "[3,4],5")])).unwrap();
         let pairs = |a, b| own(&[("a", a), ("b", b)]);
         let expected = [pairs("1", "[3,4]"), pairs("1", "5"), pairs("2", "[3,4]"), pairs("2", "5")];
