@@ -10,7 +10,7 @@ use klubok::{
     rows::Kind,
     train::evaluate::{chance, wilson},
 };
-use klubok_text::{Both, both, trust};
+use klubok_text::{Bilingual, bilingual, trust};
 use serde_json::{Value, json};
 
 use super::{
@@ -88,7 +88,7 @@ impl Hub {
     }
 
     /// How far the network of this step can be trusted.
-    fn trust(&self, step: u64) -> Both {
+    fn trust(&self, step: u64) -> Bilingual {
         let learned = self.about.train.iter().sum();
         let is_model = !self.is_live() || self.now().mode == Mode::Ended;
         let is_model = is_model && self.best_step() == Some(step);
@@ -103,7 +103,7 @@ impl Hub {
                 samples,
             }
         };
-        both(|| match validated {
+        bilingual(|| match validated {
             Some((epoch, accuracy)) if !is_model => {
                 trust::in_training(learned, epoch, measured(accuracy))
             }

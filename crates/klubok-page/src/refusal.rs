@@ -8,12 +8,12 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use klubok_text::{both, translated};
+use klubok_text::{bilingual, translated};
 use serde_json::json;
 
 /// A refusal with its reason, in every language.
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": both(|| translated(sentence)) }))).into_response()
+    (status, Json(json!({ "error": bilingual(|| translated(sentence)) }))).into_response()
 }
 
 /// A refusal of what was not read: nothing more is read of its connection.

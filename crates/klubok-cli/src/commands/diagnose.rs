@@ -21,7 +21,7 @@ use klubok::{
     },
 };
 use klubok_text::{
-    english, numbers,
+    in_english, numbers,
     numbers::{accuracy, accuracy_and_chance},
     text, verdict,
 };
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
     if !history.by_klubok {
         for verdict in &mut diagnosed.verdicts {
             let advice = || verdict::general_advice(verdict.name);
-            verdict.try_ = if args.json { english(advice) } else { advice() };
+            verdict.try_ = if args.json { in_english(advice) } else { advice() };
             verdict.changes.clear();
         }
     }

@@ -241,7 +241,7 @@ fn limits(of: &Evaluation, origin: Option<Origin>) -> Option<String> {
         [class] => Some(text!("eval.one_class", class = class, others = names(false).join(", "))),
         // On memorised samples every model is better than chance.
         _ if origin == Some(Origin::TrainedOn) => None,
-        _ => trust::worthless(of.accuracy, of.samples, of.chance, origin.is_some()),
+        _ => trust::no_better_than_chance(of.accuracy, of.samples, of.chance, origin.is_some()),
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     }
     let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
     // Without any prediction there is nothing to trust.
-    let trust = (failed < inputs.len()).then(|| trust::line(classifier.card()));
+    let trust = (failed < inputs.len()).then(|| trust::sentence(classifier.card()));
     if args.flags.json {
         print_stdout(to_json(&predictions, &classifier))?;
     } else if args.output.is_none() {
