@@ -67,7 +67,7 @@ impl Classifier {
         let threads = settings::thread_count(threads);
         let model = Model::load(&path)?;
         if model.network.answer != OutputKind::Classes {
-            let sentence = format!("`{}` tells no classes apart", path.display());
+            let sentence = format!("`{}` is not a classifier", path.display());
             return Err(Failure::failed(sentence).hint(text!("hint.no_classes")));
         }
         Ok(Self { model, run, backend: device::cpu(threads), threads })

@@ -162,7 +162,7 @@ fn square(values: usize) -> Result<Picture> {
         return Ok(Picture { width: side, height: side, channels: 1 });
     }
     let (below, above) = (side * side, (side + 1) * (side + 1));
-    let sentence = format!("{values} inputs are no square picture");
+    let sentence = format!("{values} inputs do not make a square picture");
     Err(Failure::usage(sentence).hint(text!("hint.square", below = below, above = above)))
 }
 

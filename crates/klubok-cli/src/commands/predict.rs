@@ -36,7 +36,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     let screen = Screen::new(args.flags.quiet);
     let format = args.output.as_deref().map(Format::of).transpose()?;
     if let Some(path) = args.output.as_deref().filter(|path| path.exists()) {
-        let sentence = format!("`{}` exists and is not written over", path.display());
+        let sentence = format!("`{}` exists and will not be overwritten", path.display());
         return Err(Failure::failed(sentence).hint(text!("hint.overwrite")));
     }
     let classifier = Classifier::open(&args.model, args.compute.threads)?;

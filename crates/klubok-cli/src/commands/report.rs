@@ -21,8 +21,8 @@ use crate::{
 pub(crate) fn run(args: &args::Report) -> Result<()> {
     let taken = args.output.as_ref().filter(|path| path.exists() && !is_report(path));
     if let Some(path) = taken {
-        let reason = format!("`{}` exists and is no report", path.display());
-        return Err(Failure::failed(reason).hint(text!("hint.taken")));
+        let sentence = format!("`{}` exists and is not a report", path.display());
+        return Err(Failure::failed(sentence).hint(text!("hint.taken")));
     }
     let screen = Screen::new(args.quiet);
     let runs =

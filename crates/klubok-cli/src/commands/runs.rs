@@ -255,7 +255,7 @@ fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
     for run in &runs {
         if let Some(foreign) = run.foreign()? {
             let path = run.path().join(foreign);
-            return Err(Failure::failed(format!("`{}` is no part of a run", path.display()))
+            return Err(Failure::failed(format!("`{}` is not part of a run", path.display()))
                 .hint(text!("hint.foreign")));
         }
     }

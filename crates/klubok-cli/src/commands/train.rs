@@ -311,7 +311,7 @@ fn combinations(vary: &[(String, String)]) -> Result<Vec<VariedValues>> {
     let mut known = BTreeSet::new();
     for (key, values) in vary {
         if !known.insert((key, None)) {
-            return Err(Failure::usage(format!("`--vary {key}` is there twice"))
+            return Err(Failure::usage(format!("`--vary {key}` is given twice"))
                 .hint(text!("hint.vary_key", key = key)));
         }
         let values = split_values(values);
