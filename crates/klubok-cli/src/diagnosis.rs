@@ -134,6 +134,6 @@ mod tests {
         };
         assert!(line(4.0, None).contains("Since epoch 4:"));
         assert!(line(4.0, Some(2.0)).contains("Since epoch 4:"));
-        assert!(line(4.0, Some(6.0)).contains("Looking back, since epoch 4 already:"));
+        assert!(line(4.0, Some(6.0)).contains("In hindsight, since epoch 4:"));
     }
 }

@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn an_accuracy_has_its_interval_and_the_chance_level() {
-        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (guessing 50 %)");
+        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (chance 50 %)");
         assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
         assert_eq!(accuracy(0.8, 30), "80 % ± 17");
         // With a symmetric interval, few samples would allow more than 100 %.
         assert_eq!(accuracy(0.8, 5), "80 % (38-96)");
-        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; guessing 50 %)");
+        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; chance 50 %)");
     }
 
     #[test]

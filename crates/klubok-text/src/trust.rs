@@ -97,10 +97,10 @@ mod tests {
     fn a_model_is_rated_by_its_validation_samples() {
         assert_eq!(
             sentence(Some(&card([0.65, 0.75], true))),
-            "How good it is: 70 % ± 5 (guessing 50 %) on 400 samples that it did not learn from \
-             (it learned from 700). They chose its epoch, so expect a little less of new ones."
+            "How good it is: 70 % ± 5 (chance 50 %) on 400 validation samples (it was trained on \
+             700 others). They also chose the epoch, so expect slightly less on new ones."
         );
-        assert!(sentence(Some(&card([0.65, 0.75], false))).ends_with("(it learned from 700)."));
+        assert!(sentence(Some(&card([0.65, 0.75], false))).ends_with("trained on 700 others)."));
         assert!(sentence(Some(&card([0.45, 0.55], true))).starts_with("Do not rely on this:"));
         let untried = Card { validation: None, ..card([0.6, 0.7], true) };
         assert!(sentence(Some(&untried)).starts_with("Nobody knows how good it is:"));
@@ -117,7 +117,7 @@ mod tests {
             in_training(700, 12.0, validation)
         };
         let good = trust([0.65, 0.75], true);
-        assert!(good.starts_with("How good it is: 70 % ± 5 (guessing 50 %) on 400"), "{good}");
+        assert!(good.starts_with("How good it is: 70 % ± 5 (chance 50 %) on 400"), "{good}");
         assert!(good.contains("Measured at epoch 12 of the training. These samples"), "{good}");
         let last = trust([0.65, 0.75], false);
         assert!(last.ends_with("Measured at epoch 12 of the training."), "{last}");
