@@ -13,8 +13,8 @@ const CLAP_WORDS: [&str; 10] = [
     "Possible values:",
     "[OPTIONS]",
     "[COMMAND]",
-    "[default: ",
-    "[possible values: ",
+    "[default:",
+    "[possible values:",
     "Print version",
 ];
 
@@ -155,10 +155,11 @@ mod tests {
     fn help_in_russian_has_no_english_left() {
         let commands: Vec<String> =
             Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        for name in commands {
+        let flags = ["-h", "--help"];
+        for (name, flag) in commands.iter().flat_map(|name| flags.map(|flag| (name, flag))) {
             let help = in_russian(|| {
                 let command = localized(Cli::command());
-                let help = command.clone().try_get_matches_from(["klubok", &name, "--help"]);
+                let help = command.clone().try_get_matches_from(["klubok", name, flag]);
                 rendered(&help.unwrap_err().render().to_string(), &command)
             });
             for word in [

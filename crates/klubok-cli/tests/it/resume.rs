@@ -75,7 +75,7 @@ fn without_a_rate_an_extended_run_keeps_its_last_learning_rate() {
     place.train(&["-o", "run"]);
     let ran = place.ok(&["resume", "run", "--epochs", "6"]);
     assert!(ran.stderr.contains("up to epoch 6 instead of 4"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the rate stays at its last value, 0"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the rate stays at its last value"), "{}", ran.stderr);
     let lines = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
     let line =
         |i| serde_json::from_str::<serde_json::Value>(lines.lines().nth(i).unwrap()).unwrap();
