@@ -1,7 +1,7 @@
 //! Catalogues of texts, one for each language (`lang/en.toml`, `lang/ru.toml`).
 //!
-//! [`text!`] takes a key and the values of its `{places}`. Tests check that both catalogues have
-//! the same keys and places, and exactly the keys that the code uses.
+//! [`crate::text!`] takes a key and the values of its `{places}`. Tests check that both catalogues
+//! have the same keys and places, and exactly the keys that the code uses.
 
 use std::{cell::Cell, collections::BTreeMap, fmt::Display, sync::OnceLock};
 
@@ -90,7 +90,7 @@ pub fn page_texts(lang: Lang) -> BTreeMap<String, &'static str> {
 }
 
 /// Looks up the text of `section.name` in the current language and fills its `{places}`. Escapes
-/// control characters in values, so a value cannot be styled. Use [`text!`].
+/// control characters in values, so a value cannot be styled. Use [`crate::text!`].
 pub fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     let lang = language();
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
