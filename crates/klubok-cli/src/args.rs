@@ -1,8 +1,7 @@
-//! What can be written after `klubok`: commands, arguments and flags, with an example for each
-//! command.
+//! The command line: commands, arguments and flags, with examples for each command.
 //!
-//! Values of settings stay text here: the library's configuration checks them, so that a wrong
-//! value gets the same sentence whether it came from a flag, `--set` or a file.
+//! Values of settings stay text here. The library's configuration checks them, so that a wrong
+//! value gets the same message whether it came from a flag, `--set` or a file.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -51,20 +50,19 @@ pub(crate) enum Command {
   klubok train pets/ --vary model.dropout=0,0.3 --vary model.hidden=[512],[512,256]
   klubok train pets/ --dashboard
 
-DATA is a folder with one folder of pictures a class, with or without train/ val/ test/ above them,
-a folder of IDX files, or demo:NAME. Without a validation part a fifth is cut off for it.
+DATA is a folder with one folder of pictures per class, with or without train/ val/ test/ above them, a
+folder of IDX files, or demo:NAME. Without a validation part, a fifth of the data is split off for it.
 Every setting, its default and its meaning: klubok config --defaults")]
     Train(Train),
-    /// Go on with an interrupted run exactly where it stopped, or with one that has ended for more
-    /// epochs.
+    /// Continue an interrupted run exactly where it stopped, or an ended one for more epochs.
     #[command(after_help = "Examples:
   klubok resume runs/pets-001
   klubok resume latest --epochs 60      (60 in all)
   klubok resume latest --epochs 60 --lr 0.0003
   klubok resume runs/pets-001 --data moved/pets/
 
-With --epochs, a schedule that has ended stays at its last learning rate, which after a cosine is next to
-nothing, unless --lr gives another one. That it went on is written into the run.")]
+With --epochs, a schedule that has ended stays at its last learning rate, which after a cosine is close
+to zero, unless --lr sets another one. The extension is recorded in the run.")]
     Resume(Resume),
     /// Accuracy, loss, a table by class, confusions and calibration on labelled data.
     #[command(after_help = "Examples:
@@ -87,9 +85,8 @@ nothing, unless --lr gives another one. That it went on is written into the run.
   klubok check mnist/ --hidden 512,256 --optimizer sgd --json
 
 Takes the settings of `klubok train` and trains copies that are thrown away: about a minute for 20,000
-pictures, seconds for small data. Writes no file. What to read in it: a cross or an exclamation mark stands
-where something is wrong, and the end says what to try. With --fail-on the exit code is 1 when a verdict is as
-bad as that.")]
+pictures, seconds for small data. Writes no file. A cross or an exclamation mark shows what is wrong, and
+the end says what to try. With --fail-on the exit code is 1 when a verdict is at least that severe.")]
     Check(Check),
     /// How a training went: its phases, what is wrong, what to try.
     #[command(after_help = "Examples:
@@ -98,11 +95,11 @@ bad as that.")]
   klubok diagnose lightning_logs/version_0 --fail-on warning
   python train.py | klubok diagnose -
 
-PATH is a run, a file with one row an epoch (CSV, JSON) or a folder with the files of one training (Lightning,
-Keras, fastai, Hugging Face, TensorBoard): train_loss, val_loss and, where known, epoch, step,
-train_accuracy, val_accuracy, grad_norm, lr, by the names that these programs give them. A column such as
-phase may say the part of each row (train, val), and then there is one loss. NA, null, None, a
-dash or nothing is a value that is missing; nan is one that training arrived at.")]
+PATH is a run, a file with one row per epoch (CSV, JSON) or a folder with the files of one training
+(Lightning, Keras, fastai, Hugging Face, TensorBoard): train_loss, val_loss and, where known, epoch,
+step, train_accuracy, val_accuracy, grad_norm, lr, by the names that these programs give them. A column
+such as phase may name the part of each row (train, val), and then there is one loss. NA, null, None, a
+dash or nothing is a missing value; nan is a value that training arrived at.")]
     Diagnose(Diagnose),
     /// Show a run in the browser: its curves, phases, verdicts, and what the network has learnt.
     #[command(alias = "watch")]
@@ -111,9 +108,9 @@ dash or nothing is a value that is missing; nan is one that training arrived at.
   klubok dashboard runs/pets-001
   klubok train pets/ --dashboard        (while it trains; from there it can be paused and steered)
 
-RUN is a run or a folder of runs, whose latest one is shown; without it, the latest of runs/. A run that another
-process trains and serves is named with its address; else its files are followed, and nothing is written.
-The page listens on this machine only, unless --listen says otherwise.")]
+RUN is a run or a folder of runs, whose latest one is shown; without it, the latest of runs/. If another
+process trains and serves the run, its address is printed; else the page follows the run's files and
+writes nothing. The page listens on this machine only, unless --listen says otherwise.")]
     Dashboard(Dashboard),
     /// A run as one HTML file that opens without a server; several runs are compared.
     #[command(after_help = "Examples:
@@ -122,17 +119,17 @@ The page listens on this machine only, unless --listen says otherwise.")]
   klubok report runs/pets-001 runs/pets-002 -o compared.html
 
 Without -o it goes to report.html in the folder of the first run.")]
-    Report(WrittenReport),
-    /// The runs of a folder: size, data, result, state; removes those that it is told to.
+    Report(Report),
+    /// List the runs of a folder: size, data, result, state; or remove some of them.
     #[command(after_help = "Examples:
   klubok runs
   klubok runs experiments/ --json
   klubok runs --remove runs/pets-001 runs/pets-002
   klubok runs --remove-checkpoint runs/pets-003
 
-Removing asks for nothing more, and cannot be undone. A checkpoint is most of a run's size and is needed only
-by `klubok resume`: without it a run that has ended cannot go on for more epochs, and everything else works.
-A folder that is no run, a run that is being trained, and one with files of your own are never removed.")]
+Removal asks no questions and cannot be undone. A checkpoint is most of a run's size and is needed only
+by `klubok resume`: without it an ended run cannot go on for more epochs, and everything else works. A
+folder that is not a run, a run in training, and a run with files of your own are never removed.")]
     Runs(Runs),
     /// How fast a training step runs on this machine.
     #[command(after_help = "Examples:
@@ -158,11 +155,11 @@ pub(crate) struct Demo {
     #[arg(short, long, value_name = "RUN")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: PageFlags,
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) flags: TrainingOutputFlags,
 }
 
 /// `klubok train`.
@@ -177,17 +174,17 @@ pub(crate) struct Train {
     /// Repeat a run: its data, its settings, and what people did to it on the page.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["vary", "data"])]
     pub(crate) replay: Option<String>,
-    /// One run a value, compared at the end. Given more than once, one run for each combination.
+    /// One run per value, compared at the end. Given more than once, one run per combination.
     #[arg(long, value_name = "KEY=A,B,C", value_parser = assignment)]
     pub(crate) vary: Vec<(String, String)>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
     #[command(flatten)]
-    pub(crate) parts: Parts,
+    pub(crate) parts: PartFlags,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: PageFlags,
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) flags: TrainingOutputFlags,
 }
 
 /// `klubok resume`.
@@ -212,9 +209,9 @@ pub(crate) struct Resume {
     #[arg(long, value_name = "PATH")]
     pub(crate) test: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: PageFlags,
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) flags: TrainingOutputFlags,
 }
 
 /// `klubok eval`.
@@ -233,15 +230,15 @@ pub(crate) struct Eval {
     #[arg(long)]
     pub(crate) strict: bool,
     #[command(flatten)]
-    pub(crate) compute: Compute,
+    pub(crate) compute: ComputeFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// A part of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Split {
-    /// What training would use.
+    /// What training uses.
     Train,
     /// What chooses the best epoch.
     Val,
@@ -264,9 +261,9 @@ pub(crate) struct Predict {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) compute: Compute,
+    pub(crate) compute: ComputeFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// `klubok check`.
@@ -275,15 +272,15 @@ pub(crate) struct Check {
     /// Folder of class folders, folder of IDX files, or demo:NAME.
     #[arg(value_name = "DATA")]
     pub(crate) data: String,
-    /// Exit with 1 when a verdict is as bad as this.
+    /// Exit with 1 when a verdict is at least this severe.
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Level>,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
     #[command(flatten)]
-    pub(crate) parts: Parts,
+    pub(crate) parts: PartFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// `klubok diagnose`.
@@ -292,10 +289,10 @@ pub(crate) struct Diagnose {
     /// A run, a history, or `-` for standard input.
     #[arg(value_name = "PATH")]
     pub(crate) path: String,
-    /// Samples of the validation part, where the history does not tell.
+    /// Number of validation samples, if the history does not tell.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) val_samples: Option<u64>,
-    /// Exit with 1 when a verdict is as bad as this.
+    /// Exit with 1 when a verdict is at least this severe.
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Level>,
     /// One JSON object on standard output.
@@ -319,7 +316,7 @@ pub(crate) struct Dashboard {
 
 /// `klubok report`.
 #[derive(Debug, Args)]
-pub(crate) struct WrittenReport {
+pub(crate) struct Report {
     /// Runs, or `latest`; the first one is shown in full.
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<String>,
@@ -335,7 +332,7 @@ pub(crate) struct WrittenReport {
 #[derive(Debug, Args)]
 pub(crate) struct Runs {
     /// The folder.
-    #[arg(value_name = "FOLDER", default_value = crate::run_names::RUNS)]
+    #[arg(value_name = "FOLDER", default_value = crate::run_lookup::RUNS_FOLDER)]
     pub(crate) folder: PathBuf,
     /// Remove these runs.
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with = "folder")]
@@ -344,10 +341,10 @@ pub(crate) struct Runs {
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["folder", "remove"])]
     pub(crate) remove_checkpoint: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
-/// How bad a verdict must be.
+/// Lowest severity at which `--fail-on` fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
     /// The result suffers.
@@ -376,8 +373,7 @@ pub(crate) struct Bench {
     /// Shortest time to measure.
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,
-    /// What it costs to look at a training: so many pairs of windows of --seconds, looked at and
-    /// not.
+    /// Cost of observing a training: so many pairs of windows of --seconds, observed and not.
     #[arg(long, value_name = "PAIRS", hide = true, conflicts_with = "infer", value_parser = positive)]
     pub(crate) observing: Option<usize>,
     /// Steps of an epoch of that training.
@@ -393,9 +389,9 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) kernel: String,
     #[command(flatten)]
-    pub(crate) compute: Compute,
+    pub(crate) compute: ComputeFlags,
     #[command(flatten)]
-    pub(crate) report: Answer,
+    pub(crate) flags: OutputFlags,
 }
 
 /// `klubok config`.
@@ -405,17 +401,17 @@ pub(crate) struct Config {
     #[arg(long)]
     pub(crate) defaults: bool,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingFlags,
 }
 
-/// Settings of a run: a file, a preset, any key by `--set`, and flags for everyday ones.
+/// Settings of a run: a file, a preset, any key by `--set`, and flags for the common ones.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Settings")]
-pub(crate) struct Settings {
+pub(crate) struct SettingFlags {
     /// Settings in a TOML file.
     #[arg(short, long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
-    /// Settings that go together: balanced, article or plain; a file and flags go over them.
+    /// Preset of settings: balanced, article or plain; a file and flags override it.
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// Any setting, such as train.momentum=0.8 (more than once).
@@ -436,13 +432,13 @@ pub(crate) struct Settings {
     /// sgd, rmsprop, adam or adamw.
     #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
-    /// Chance to drop a hidden unit, one for all layers or one each.
+    /// Probability to drop a hidden unit, one for all layers or one each.
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     dropout: Option<String>,
     /// Seed of start, order, dropout and augmentation.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<String>,
-    /// Threads; 0 is one a core. They do not change the result.
+    /// Threads; 0 is one per core. They do not change the result.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<String>,
     /// What computes: cpu.
@@ -454,13 +450,13 @@ pub(crate) struct Settings {
     /// Instructions: amx, avx512bf16, avx512, avx2, portable or auto.
     #[arg(long, value_name = "NAME")]
     kernel: Option<String>,
-    /// Samples of each part, for a quick trial.
+    /// Use at most so many samples of each part, for a quick trial.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<String>,
 }
 
-impl Settings {
-    /// `--set` and then the everyday flags, as keys and values of the configuration.
+impl SettingFlags {
+    /// Returns the configuration's keys and values: those of `--set`, then those of the flags.
     pub(crate) fn assignments(&self) -> Vec<(String, String)> {
         let flags = [
             ("train.epochs", self.epochs.clone()),
@@ -481,10 +477,10 @@ impl Settings {
     }
 }
 
-/// Parts of the data that lie elsewhere, and what to do with pictures that cannot be read.
+/// Parts of the data in other folders, and the handling of unreadable pictures.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
-pub(crate) struct Parts {
+pub(crate) struct PartFlags {
     /// Data of the validation part.
     #[arg(long, value_name = "PATH")]
     pub(crate) val: Option<PathBuf>,
@@ -496,19 +492,19 @@ pub(crate) struct Parts {
     pub(crate) strict: bool,
 }
 
-/// Where to compute what needs no training.
+/// Computing resources of commands that do not train.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Computing")]
-pub(crate) struct Compute {
-    /// Threads; 0 is one a core.
+pub(crate) struct ComputeFlags {
+    /// Threads; 0 is one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,
 }
 
-/// Whether a training is shown in the browser.
+/// Live page of a training.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Page")]
-pub(crate) struct Page {
+pub(crate) struct PageFlags {
     /// Show the training in the browser, and let it be paused and steered from there.
     #[arg(long)]
     pub(crate) dashboard: bool,
@@ -517,14 +513,14 @@ pub(crate) struct Page {
     pub(crate) listen: Option<SocketAddr>,
 }
 
-/// What a training prints.
+/// Output of a training.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Report {
+pub(crate) struct TrainingOutputFlags {
     /// One JSON object on standard output when done.
     #[arg(long)]
     pub(crate) json: bool,
-    /// One JSON object an event on standard output, as it happens.
+    /// One JSON object per event on standard output, as it happens.
     #[arg(long, conflicts_with = "json")]
     pub(crate) jsonl: bool,
     /// Nothing but the result and errors.
@@ -532,17 +528,17 @@ pub(crate) struct Report {
     pub(crate) quiet: bool,
 }
 
-impl Report {
-    /// Where people read.
+impl TrainingOutputFlags {
+    /// Returns the screen for messages to people.
     pub(crate) fn screen(&self) -> Screen {
         Screen::new(self.quiet).for_programs(self.json || self.jsonl)
     }
 }
 
-/// What a command with one answer prints.
+/// Output of a command with one result.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Answer {
+pub(crate) struct OutputFlags {
     /// One JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -558,7 +554,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn clap_accepts_the_definition() {
         Cli::command().debug_assert();
     }
 

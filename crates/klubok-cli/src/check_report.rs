@@ -1,5 +1,5 @@
-//! What `klubok check` found: as it is written for programs, and for a person facts with a mark
-//! each, the curve of the learning rates, the verdicts.
+//! The report of `klubok check`: JSON for programs; for people facts with a mark each, the curve of
+//! the learning-rate range test, and the verdicts.
 
 use klubok::{
     check::{
@@ -24,45 +24,46 @@ use crate::{
     terminal::{Fact, Mark, heading, numbers, table, words},
 };
 
-/// Classes that have a row of their own; of more, the smallest and the largest are said.
-const CLASSES: usize = 12;
-/// Characters of the curve.
-const CURVE: (usize, usize) = (60, 6);
-/// The curve is cut this far above the first loss: where the loss explodes does not need the room.
-const ABOVE: f64 = 1.3;
+/// Largest number of classes for which the table of classes is printed.
+const MAX_CLASS_ROWS: usize = 12;
+/// Width and height of the curve, in characters.
+const CURVE_SIZE: (usize, usize) = (60, 6);
+/// The curve is clipped at this multiple of the first loss: an exploding loss would flatten the
+/// rest.
+const CURVE_CEILING: f64 = 1.3;
 
-/// All that `klubok check` says.
+/// The JSON object of `klubok check`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Checked {
-    /// Sizes of the pictures as they are, where the data are pictures.
+pub(crate) struct CheckReport {
+    /// Original sizes of the pictures, if the data is pictures.
     pub(crate) pictures: Option<Sizes>,
-    /// How long training would take here.
+    /// Estimated training time.
     pub(crate) time: Time,
-    /// What the experiments found.
+    /// Findings of the experiments.
     #[serde(flatten)]
     pub(crate) findings: Findings,
 }
 
-/// How long training takes on this machine, by some real steps.
+/// Training time on this machine, from a few measured steps.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Time {
-    /// Milliseconds of a step, the median.
+    /// Median step time in milliseconds.
     pub(crate) ms_per_step: f64,
     /// Steps of an epoch.
     pub(crate) steps_per_epoch: u64,
-    /// Seconds of an epoch, evaluation left out.
+    /// Seconds an epoch, without evaluation.
     pub(crate) seconds_per_epoch: f64,
 }
 
-/// Everything, section by section; `flags` are those that a training of the same takes.
+/// Writes the report, section by section. `flags` give a training the same settings.
 pub(crate) fn report(
     source: &str,
     flags: &str,
     config: &Config,
     data: &Dataset,
-    checked: &Checked,
+    checked: &CheckReport,
 ) -> Vec<Fact> {
-    let Checked { pictures, time, findings } = checked;
+    let CheckReport { pictures, time, findings } = checked;
     let verdicts = &findings.verdicts;
     let mark = |names: &[VerdictName]| mark(verdicts, names);
     let head = text!(
@@ -94,7 +95,7 @@ pub(crate) fn report(
     lines
 }
 
-/// The mark of a fact that these verdicts are about: the worst of them, or all is well.
+/// Returns the mark of a fact: the worst severity of the verdicts named `names`.
 fn mark(verdicts: &[Verdict], names: &[VerdictName]) -> Mark {
     let about = verdicts.iter().filter(|verdict| names.contains(&verdict.name));
     match about.map(|verdict| verdict.severity).max() {
@@ -111,7 +112,7 @@ fn data_facts(
     mark: &dyn Fn(&[VerdictName]) -> Mark,
 ) -> Vec<Fact> {
     let mut facts = vec![heading(text!("check.data"))];
-    if survey.classes.len() <= CLASSES {
+    if survey.classes.len() <= MAX_CLASS_ROWS {
         facts.push(Fact::plain(class_table(survey)));
     }
     let samples = |n: usize| thousands(n);
@@ -124,15 +125,15 @@ fn data_facts(
     };
     facts.push(Fact::new(mark(&[VerdictName::ClassImbalance]), text!("check.balance"), balance));
     let smallest = survey.classes.iter().map(|class| class.train + class.val).min().unwrap_or(0);
-    if pictures.is_some() && smallest < loading::ENOUGH {
-        let few = text!("check.few_are", n = samples(smallest), enough = loading::ENOUGH);
+    if pictures.is_some() && smallest < loading::ENOUGH_PER_CLASS {
+        let few = text!("check.few_are", n = samples(smallest), enough = loading::ENOUGH_PER_CLASS);
         facts.push(Fact::new(Mark::Note, text!("check.few"), few));
     }
     if let Some(sizes) = pictures {
-        facts.push(Fact::new(Mark::Note, text!("check.pictures"), size_words(sizes)));
+        facts.push(Fact::new(Mark::Note, text!("check.pictures"), sizes_sentence(sizes)));
     }
     let names = [VerdictName::DuplicatesAcrossParts, VerdictName::ContradictingLabels];
-    let copies = copy_words(&survey.copies);
+    let copies = copies_sentence(&survey.copies);
     facts.push(Fact::new(mark(&names), text!("check.copies"), copies));
     let inputs = text!(
         "check.inputs_are",
@@ -146,7 +147,7 @@ fn data_facts(
     facts
 }
 
-fn copy_words(copies: &Copies) -> String {
+fn copies_sentence(copies: &Copies) -> String {
     if *copies == Copies::default() {
         return text!("check.no_copies");
     }
@@ -184,7 +185,7 @@ fn class_table(survey: &Survey) -> String {
     table(&head, &classes.chain([all]).collect::<Vec<_>>())
 }
 
-fn size_words(Sizes { smallest, median, largest, looked_at }: Sizes) -> String {
+fn sizes_sentence(Sizes { smallest, median, largest, looked_at }: Sizes) -> String {
     let size = |[width, height]: [u32; 2]| format!("{width}x{height}");
     if smallest == largest {
         return text!("check.one_size", size = size(smallest), n = thousands(looked_at));
@@ -216,7 +217,7 @@ fn times(card: &NetworkSummary, time: Time, epochs: u64) -> Fact {
     let mib = |bytes: f64| thousands((bytes / f64::from(1 << 20)).ceil() as usize);
     let sentence = text!(
         "check.time_is",
-        epoch = moment(time.seconds_per_epoch),
+        epoch = short_duration(time.seconds_per_epoch),
         steps = thousands(time.steps_per_epoch as usize),
         ms = decimal(format_args!(
             "{:.*}",
@@ -224,7 +225,7 @@ fn times(card: &NetworkSummary, time: Time, epochs: u64) -> Fact {
             time.ms_per_step
         )),
         epochs = epochs,
-        all = moment(time.seconds_per_epoch * epochs as f64),
+        all = short_duration(time.seconds_per_epoch * epochs as f64),
         memory = mib(card.memory_bytes),
         data = mib(card.data_bytes)
     );
@@ -232,7 +233,7 @@ fn times(card: &NetworkSummary, time: Time, epochs: u64) -> Fact {
 }
 
 fn learning_facts(
-    checked: &Checked,
+    checked: &CheckReport,
     classes: usize,
     mark: &dyn Fn(&[VerdictName]) -> Mark,
 ) -> Vec<Fact> {
@@ -249,7 +250,7 @@ fn learning_facts(
         text!("check.initial_loss_none")
     };
     let batch = findings.one_batch;
-    let by_heart = if !batch.loss.is_finite() {
+    let memorised = if !batch.loss.is_finite() {
         text!("check.one_batch_none", n = batch.samples, steps = thousands(batch.steps as usize))
     } else if batch.learnt {
         text!(
@@ -276,25 +277,25 @@ fn learning_facts(
     );
     let right = if gradients.passed { Mark::Good } else { Mark::Problem };
     let small = [VerdictName::NetworkTooSmall, VerdictName::UnderFitting];
-    // A network that learns a batch and is too small all the same was found so beside the
-    // baselines.
-    let (held, beside) = match mark(&small) {
+    // A network that memorises a batch but is still too small lost to a baseline: its mark goes
+    // there.
+    let (batch_mark, baselines_mark) = match mark(&small) {
         mark if batch.learnt => (Mark::Good, if mark == Mark::Good { Mark::Note } else { mark }),
         Mark::Good => (Mark::Note, Mark::Note),
         mark => (mark, Mark::Note),
     };
-    let reached = baselines_words(&findings.baselines);
+    let reached = baselines_sentence(&findings.baselines);
     vec![
         Fact::new(mark(&[VerdictName::InitialLoss]), text!("check.initial_loss"), first),
-        Fact::new(held, text!("check.one_batch"), by_heart),
+        Fact::new(batch_mark, text!("check.one_batch"), memorised),
         Fact::new(right, text!("check.gradients"), checked_gradients),
-        Fact::new(beside, text!("check.baselines"), reached),
+        Fact::new(baselines_mark, text!("check.baselines"), reached),
         labels(&findings.labels, mark(&[VerdictName::LabelsLookShuffled])),
     ]
 }
 
-/// What is reached without a deep network, as far as it could be measured.
-fn baselines_words(baselines: &Baselines) -> String {
+/// Compares the baselines, if they could be measured.
+fn baselines_sentence(baselines: &Baselines) -> String {
     let Baselines { priors, linear, small_network, .. } = baselines;
     if !(priors.loss + priors.accuracy + linear.accuracy + small_network.accuracy).is_finite() {
         return text!("check.baselines_unknown");
@@ -345,7 +346,7 @@ fn noise(noise: Option<&NoiseScale>, batch: usize) -> Fact {
     Fact::new(Mark::Note, label, sentence)
 }
 
-/// A whole number of which two digits count.
+/// Rounds to a whole number with two significant digits.
 fn two_digits(number: f64) -> usize {
     let unit = 10f64.powf((number.max(1.0).log10() - 1.0).floor().max(0.0));
     ((number / unit).round() * unit).max(1.0) as usize
@@ -378,23 +379,23 @@ fn range_test(test: &RangeTest, mark: Mark) -> Vec<Fact> {
     let is_near = test.proposed.is_some_and(|p| (0.3..3.4).contains(&(test.configured / p)));
     let mark = if mark == Mark::Good && !is_near { Mark::Note } else { mark };
     let mut facts = vec![Fact::new(mark, text!("check.learning_rate"), sentence)];
-    facts.extend(curve_of(test).into_iter().map(Fact::plain));
+    facts.extend(rate_curve(test).into_iter().map(Fact::plain));
     facts
 }
 
-/// The loss over the logarithm of the rate, with the proposal marked below.
-fn curve_of(test: &RangeTest) -> Vec<String> {
-    let top = ABOVE * test.first_loss;
+/// Draws the loss over the logarithm of the rate, with the proposed rate marked below.
+fn rate_curve(test: &RangeTest) -> Vec<String> {
+    let top = CURVE_CEILING * test.first_loss;
     let point = |(rate, loss): &(f64, f64)| (rate.log10(), loss.min(top));
     let points: Vec<(f64, f64)> = test.curve.iter().map(point).collect();
-    let drawn = curve::draw(&[&points], CURVE.0, CURVE.1);
+    let drawn = curve::draw(&[&points], CURVE_SIZE.0, CURVE_SIZE.1);
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
     if drawn.is_empty() {
         return Vec::new();
     }
     let highest = points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
     let rows = drawn.len();
-    let row = |(i, line): (usize, &curve::Line)| {
+    let row = |(i, line): (usize, &curve::DrawnLine)| {
         let dots: String = line.iter().map(|(piece, _)| piece.as_str()).collect();
         let value = match i {
             0 => text!("check.curve_loss", loss = number(highest)),
@@ -404,26 +405,26 @@ fn curve_of(test: &RangeTest) -> Vec<String> {
         format!("     {dots}  {value}").trim_end().to_owned()
     };
     let mut lines: Vec<String> = drawn.iter().enumerate().map(row).collect();
-    let place = |rate: f64| {
+    let column = |rate: f64| {
         let share = (rate.log10() - first.0) / (last.0 - first.0);
-        (share.clamp(0.0, 1.0) * (CURVE.0 - 1) as f64).round() as usize
+        (share.clamp(0.0, 1.0) * (CURVE_SIZE.0 - 1) as f64).round() as usize
     };
     if let Some(proposed) = test.proposed {
-        lines.push(format!("     {}▲ {}", " ".repeat(place(proposed)), rate(proposed)));
+        lines.push(format!("     {}▲ {}", " ".repeat(column(proposed)), rate(proposed)));
     }
     let end = |log: f64| rate(format!("{:.0e}", 10f64.powf(log)).parse().unwrap_or(f64::NAN));
     let (from, to) = (end(first.0), end(last.0));
-    let gap = CURVE.0.saturating_sub(from.chars().count() + to.chars().count());
+    let gap = CURVE_SIZE.0.saturating_sub(from.chars().count() + to.chars().count());
     lines.push(format!("     {from}{}{to}  {}", " ".repeat(gap), text!("check.curve_rate")));
     lines
 }
 
-/// A duration, also one that rounds to nothing.
-fn moment(seconds: f64) -> String {
+/// A duration; one that would round to 0.0 s is "under 0.1 s".
+fn short_duration(seconds: f64) -> String {
     if seconds < 0.05 { text!("check.moment") } else { duration(seconds) }
 }
 
-/// A loss with three digits behind the point.
+/// A loss with three decimals.
 fn number(value: f64) -> String {
     decimal(format_args!("{value:.3}"))
 }
@@ -433,12 +434,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_digits_count() {
+    fn numbers_are_rounded_to_two_digits() {
         assert_eq!([0.2, 7.4, 86.0, 1234.0].map(two_digits), [1, 7, 86, 1200]);
     }
 
     #[test]
-    fn the_proposal_stands_below_its_place() {
+    fn the_proposed_rate_is_marked_at_its_column() {
         let test = RangeTest {
             configured: 1e-3,
             proposed: Some(1e-2),
@@ -449,11 +450,11 @@ mod tests {
             lowest_loss: 0.5,
             curve: vec![(1e-4, 1.0), (1e-2, 0.6), (1.0, 0.5)],
         };
-        let lines = curve_of(&test);
-        assert_eq!(lines.len(), CURVE.1 + 2, "{lines:?}");
-        // 1e-2 is in the middle between 1e-4 and 1, five spaces in.
-        assert_eq!(lines[CURVE.1].chars().position(|c| c == '▲'), Some(5 + 30));
-        assert!(curve_of(&RangeTest { curve: vec![], ..test.clone() }).is_empty());
+        let lines = rate_curve(&test);
+        assert_eq!(lines.len(), CURVE_SIZE.1 + 2, "{lines:?}");
+        // 1e-2 is halfway between 1e-4 and 1 on the logarithmic axis, indented by five spaces.
+        assert_eq!(lines[CURVE_SIZE.1].chars().position(|c| c == '▲'), Some(5 + 30));
+        assert!(rate_curve(&RangeTest { curve: vec![], ..test.clone() }).is_empty());
         let none = RangeTest { proposed: None, curve: vec![], ..test };
         let sentence = text!("check.rate_unknown", configured = rate(1e-3));
         let unknown = Fact::new(Mark::Note, text!("check.learning_rate"), sentence);

@@ -1,4 +1,4 @@
-//! A trained model at work: what `eval` and `predict` share.
+//! Runs a trained model: shared by `eval`, `predict` and `demo`.
 
 use std::{
     collections::BTreeMap,
@@ -22,17 +22,17 @@ use klubok_text::{shell, text};
 
 use crate::{
     failure::{Failure, Result},
-    files::Found,
-    run_names::run_of,
+    files::InputPicture,
+    run_lookup::find_run,
     settings,
 };
 
-/// Rows that are inferred together.
-pub(crate) const BLOCK: usize = 256;
-/// and bytes of them, unless one is larger.
-const BYTES: usize = 64 << 20;
+/// Rows of an inference batch.
+pub(crate) const BATCH_ROWS: usize = 256;
+/// Largest number of bytes of a batch, unless one row is larger.
+const MAX_BATCH_BYTES: usize = 64 << 20;
 
-/// A model, and the run it comes from if it lies in one.
+/// A model and, if it lies in a run folder, its run.
 pub(crate) struct Classifier {
     model: Model,
     run: Option<RunDir>,
@@ -41,7 +41,7 @@ pub(crate) struct Classifier {
 }
 
 impl Classifier {
-    /// The model of a run, of the latest run, or in a file.
+    /// Opens the model of a run, of the latest run, or in a file.
     ///
     /// # Errors
     /// When there is none, or its file is damaged.
@@ -49,11 +49,11 @@ impl Classifier {
         let path = Path::new(name);
         let (run, path) = if path.is_file() {
             let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
-            // Others have a `config.toml` too.
+            // Other programs write a `config.toml` too.
             let run = RunDir::open(folder).ok().filter(|run| is_run(run.path()));
             (run, path.to_owned())
         } else {
-            let run = run_of(name)?;
+            let run = find_run(name)?;
             let path = run.file(MODEL);
             (Some(run), path)
         };
@@ -64,41 +64,41 @@ impl Classifier {
                 Failure::failed(sentence).hint(text!("hint.no_model", run = shell::quoted(name)))
             );
         }
-        let threads = settings::threads(threads);
+        let threads = settings::thread_count(threads);
         let model = Model::load(&path)?;
         if model.network.answer != OutputKind::Classes {
-            let sentence = format!("`{}` tells no classes apart", path.display());
+            let sentence = format!("`{}` is not a classifier", path.display());
             return Err(Failure::failed(sentence).hint(text!("hint.no_classes")));
         }
         Ok(Self { model, run, backend: device::cpu(threads), threads })
     }
 
-    /// Names of its classes, in the order of its answers.
+    /// Class names, in the order of the logits.
     pub(crate) fn classes(&self) -> &[String] {
         &self.model.classes
     }
 
-    /// From its logits to confidences.
+    /// Calibration from logits to confidences.
     pub(crate) fn calibration(&self) -> Calibration {
         self.model.calibration
     }
 
-    /// How far it can be trusted, where its file says so.
+    /// The model card, if the file has one.
     pub(crate) fn card(&self) -> Option<&Card> {
         self.model.card.as_ref()
     }
 
-    /// Whether pixels as [`Classifier::read`] gives them are unlike all training pictures; none
-    /// where the model cannot tell.
+    /// Whether the pixels of [`Classifier::read`] are unlike all training pictures; none if the
+    /// model cannot tell.
     pub(crate) fn is_far(&self, pixels: &[u8]) -> Option<bool> {
         let typical = self.card()?.typical.as_ref()?;
         Some(typical.is_far(&self.model.preprocessing.apply(Kind::Pixels, pixels)))
     }
 
-    /// How data for this model is opened. Its own cut of the validation part is used again.
-    pub(crate) fn options(&self, strict: bool) -> Result<data::OpenOptions> {
+    /// Returns the options to open data for this model, with the run's own validation split.
+    pub(crate) fn data_options(&self, strict: bool) -> Result<data::OpenOptions> {
         let data = match (&self.run, self.card()) {
-            // A trial on a little of the data is judged on all of it.
+            // A model trained with `--limit` is evaluated on all of the data.
             (Some(run), _) => DataConfig { limit: 0, ..run.settings()?.0.data },
             (None, Some(Card { training, .. })) => {
                 let Training { split_seed, val_fraction, .. } = *training;
@@ -117,15 +117,15 @@ impl Classifier {
         })
     }
 
-    /// Hashes of the samples that the model was made with, and what each was for; none where
-    /// neither its run nor its card, about this data, can tell.
+    /// Maps the hashes of the run's samples to their parts; none if neither the run nor the card
+    /// knows them.
     ///
     /// # Errors
     /// When the run's record of them is damaged.
-    pub(crate) fn made_with(&self, data: &Dataset) -> Result<Option<BTreeMap<u128, Part>>> {
+    pub(crate) fn known_parts(&self, data: &Dataset) -> Result<Option<BTreeMap<u128, Part>>> {
         let path: Option<PathBuf> = self.run.as_ref().map(|run| run.file(SPLIT));
         let mut known = BTreeMap::new();
-        // What is in two parts was trained on.
+        // A sample in two parts counts as training sample.
         let mut add = |part, hash| match part {
             Part::Train => *known.entry(hash).or_insert(part) = part,
             Part::Val => _ = known.entry(hash).or_insert(part),
@@ -150,42 +150,42 @@ impl Classifier {
         Ok(Some(known))
     }
 
-    /// The logits of these rows: `[rows, classes]`.
+    /// Computes the logits of rows: `[rows, classes]`.
     ///
     /// # Errors
     /// When the network does not fit into memory.
     pub(crate) fn logits(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f32>> {
         let prepare = self.model.preprocessing.prepare(Augment::default());
         let plan = self.model.network.lower_for_inference(prepare);
-        let mut program = self.backend.compile(&plan, BLOCK, std::slice::from_ref(rows))?;
+        let mut program = self.backend.compile(&plan, BATCH_ROWS, std::slice::from_ref(rows))?;
         program.load(&State::from(self.model.weights.clone()))?;
         let (mut logits, mut outputs) = (Vec::new(), Outputs::default());
-        for block in which.chunks(BLOCK) {
+        for block in which.chunks(BATCH_ROWS) {
             program.infer(DataId(0), block, &[plan.output], &mut outputs)?;
             logits.extend_from_slice(&outputs.values[0]);
         }
         Ok(logits)
     }
 
-    /// Pictures that are read together: as many as are asked together, of large ones fewer.
+    /// Number of pictures to read at a time: [`BATCH_ROWS`], or fewer large ones.
     ///
     /// # Errors
     /// When the model was not trained on pictures.
-    pub(crate) fn block(&self) -> Result<usize> {
-        Ok((BYTES / self.shape()?.values().max(1)).clamp(1, BLOCK))
+    pub(crate) fn pictures_per_batch(&self) -> Result<usize> {
+        Ok((MAX_BATCH_BYTES / self.shape()?.values().max(1)).clamp(1, BATCH_ROWS))
     }
 
-    /// Reads pictures as the network sees them, each or why it cannot be read.
+    /// Reads and resizes pictures for the network; an error message for each unreadable one.
     ///
     /// # Errors
     /// When the model was not trained on pictures.
     pub(crate) fn read(
         &self,
-        block: &[Found],
+        block: &[InputPicture],
     ) -> Result<Vec<std::result::Result<Vec<u8>, String>>> {
         let shape = self.shape()?;
         let fit = self.model.preprocessing.fit;
-        let read = |found: &Found| {
+        let read = |found: &InputPicture| {
             data::read_picture(&found.path, shape, fit).map_err(|error| match error {
                 // The entry names the file already.
                 DataError::Unreadable { reason, .. } => reason,
@@ -203,11 +203,11 @@ impl Classifier {
         Ok(pictures)
     }
 
-    /// Confidences' logits of pictures that were read.
+    /// Computes the logits of pictures from [`Classifier::read`].
     ///
     /// # Errors
     /// As [`Classifier::logits`].
-    pub(crate) fn logits_of(&self, pictures: &[&[u8]]) -> Result<Vec<f32>> {
+    pub(crate) fn picture_logits(&self, pictures: &[&[u8]]) -> Result<Vec<f32>> {
         let classes = vec![0; pictures.len()];
         let rows = MemoryRows::pictures(pictures.concat(), self.shape()?.values(), &classes);
         let which: Vec<u32> = (0..pictures.len() as u32).collect();
@@ -225,8 +225,7 @@ impl Classifier {
     }
 }
 
-/// Settings of data for a model without its run: the defaults; size and colours come from the
-/// model.
+/// Default data settings, for a model without its run. Size and colours come from the model.
 fn default_data() -> Result<DataConfig> {
     use klubok::config::{ConfigBuilder, DataKind, Machine, Preset};
     Ok(ConfigBuilder::new(Preset::Plain, DataKind::Pictures)

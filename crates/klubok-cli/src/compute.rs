@@ -1,27 +1,27 @@
-//! What computes.
+//! Opens the computing device that the settings name.
 
 use klubok::{backend::Backend, config::Config, device};
 use klubok_text::text;
 
 use crate::{failure::Result, terminal::Screen};
 
-/// The device and kernel that the settings name.
+/// Opens the device with the kernel that the settings name.
 ///
 /// # Errors
 /// When this machine lacks the kernel.
-pub(crate) fn device(config: &Config) -> Result<Box<dyn Backend>> {
+pub(crate) fn open_device(config: &Config) -> Result<Box<dyn Backend>> {
     let train = &config.train;
     Ok(device::open(train.device, train.kernel, train.threads, train.precision)?)
 }
 
-/// The settings of a run as this machine can compute them: where it lacks the run's kernel, with
-/// the fastest that it has, which is said.
-pub(crate) fn here(mut config: Config, screen: Screen) -> Config {
-    if device(&config).is_err() {
+/// Returns the settings with a kernel that this machine has. Replaces a missing kernel by the
+/// fastest available one, with a message.
+pub(crate) fn with_available_kernel(mut config: Config, screen: Screen) -> Config {
+    if open_device(&config).is_err() {
         let before = config.train.kernel.name();
         config.train.kernel = device::fastest(config.train.precision);
         let here = config.train.kernel.name();
-        screen.say(text!("resume.other_kernel", kernel = before, here = here));
+        screen.message(text!("resume.other_kernel", kernel = before, here = here));
     }
     config
 }

@@ -1,15 +1,14 @@
-//! A curve of losses in braille: eight dots a character, so that a few lines show how training
-//! goes.
+//! Learning curves in braille: eight dots a character, so that a few lines show the course of a
+//! training.
 
-/// One line of a drawing: pieces of text, each with the series it belongs to (or none where they
-/// meet).
-pub(crate) type Line = Vec<(String, Option<usize>)>;
+/// One line of a drawing: text segments, each with the index of its series (none where two meet).
+pub(crate) type DrawnLine = Vec<(String, Option<usize>)>;
 
-/// Draws `series` of points `(x, y)` over each other on one scale, `width` by `height` characters.
+/// Draws series of points `(x, y)` on one scale, in `width` by `height` characters.
 ///
-/// Points are joined by straight lines; values that are not numbers are left out. Nothing is drawn
-/// before there are two points.
-pub(crate) fn draw(series: &[&[(f64, f64)]], width: usize, height: usize) -> Vec<Line> {
+/// Joins points by straight lines and leaves out values that are not finite. Draws nothing for
+/// fewer than two points.
+pub(crate) fn draw(series: &[&[(f64, f64)]], width: usize, height: usize) -> Vec<DrawnLine> {
     let points = || series.iter().flat_map(|s| s.iter()).filter(|p| p.1.is_finite());
     let (mut x, mut y) = ([f64::MAX, f64::MIN], [f64::MAX, f64::MIN]);
     for p in points() {
@@ -28,7 +27,7 @@ pub(crate) fn draw(series: &[&[(f64, f64)]], width: usize, height: usize) -> Vec
             let Some(value) = interpolate(points, at) else { continue };
             let level = if y[1] > y[0] { (value - y[0]) / (y[1] - y[0]) } else { 0.5 };
             let row = ((1.0 - level) * (rows - 1) as f64).round() as usize;
-            // A steep line is drawn as a vertical one, so that it does not fall apart into dots.
+            // Fill the rows in between, or a steep line would fall apart into dots.
             let (from, to) = match last {
                 Some(last) if last < row => (last + 1, row),
                 Some(last) if last > row => (row, last - 1),
@@ -44,10 +43,10 @@ pub(crate) fn draw(series: &[&[(f64, f64)]], width: usize, height: usize) -> Vec
             last = Some(row);
         }
     }
-    cells.iter().map(|row| pieces(row)).collect()
+    cells.iter().map(|row| segments(row)).collect()
 }
 
-/// Value at `x` on the straight lines between the points; none outside them.
+/// Interpolates linearly at `x`; none outside the points.
 fn interpolate(points: &[(f64, f64)], x: f64) -> Option<f64> {
     let mut finite = points.iter().filter(|p| p.1.is_finite());
     let mut before = finite.next().filter(|p| p.0 <= x)?;
@@ -62,15 +61,15 @@ fn interpolate(points: &[(f64, f64)], x: f64) -> Option<f64> {
     (before.0 >= x).then_some(before.1)
 }
 
-/// The bit of a braille character for a dot (Unicode 28xx: 1 2 3 7 down the left, 4 5 6 8 down the
-/// right).
+/// Returns the bit of a dot in a braille character (Unicode 28xx: 1 2 3 7 down the left, 4 5 6 8
+/// down the right).
 fn dot(column: usize, row: usize) -> u8 {
     [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]][column][row]
 }
 
-/// Characters of a row, neighbours of the same series together.
-fn pieces(row: &[(u8, Vec<usize>)]) -> Line {
-    let mut line: Line = Vec::new();
+/// Groups the characters of a row by series.
+fn segments(row: &[(u8, Vec<usize>)]) -> DrawnLine {
+    let mut line: DrawnLine = Vec::new();
     for (dots, series) in row {
         let owner = (series.len() == 1).then(|| series[0]);
         let character = char::from_u32(0x2800 + u32::from(*dots)).unwrap_or(' ');
@@ -86,19 +85,19 @@ fn pieces(row: &[(u8, Vec<usize>)]) -> Line {
 mod tests {
     use super::*;
 
-    fn plain(lines: &[Line]) -> Vec<String> {
+    fn plain(lines: &[DrawnLine]) -> Vec<String> {
         lines.iter().map(|line| line.iter().map(|(text, _)| text.as_str()).collect()).collect()
     }
 
     #[test]
-    fn a_falling_line_falls() {
+    fn draws_a_diagonal() {
         let lines = draw(&[&[(0.0, 1.0), (3.0, 0.0)]], 2, 1);
         // Four columns, four rows: the diagonal.
         assert_eq!(plain(&lines), ["⠑⢄"]);
     }
 
     #[test]
-    fn a_steep_line_stays_whole() {
+    fn a_steep_line_has_no_gaps() {
         let lines = draw(&[&[(0.0, 1.0), (0.1, 0.0), (1.0, 0.0)]], 2, 2);
         let dots: u32 =
             plain(&lines).concat().chars().map(|c| (c as u32 - 0x2800).count_ones()).sum();
@@ -106,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn too_little_or_no_number_draws_nothing() {
+    fn fewer_than_two_finite_points_draw_nothing() {
         assert!(draw(&[&[(0.0, 1.0)]], 4, 2).is_empty());
         assert!(draw(&[&[(0.0, f64::NAN), (1.0, 1.0)]], 4, 2).is_empty());
         assert_eq!(draw(&[&[(0.0, 1.0), (1.0, 1.0)]], 4, 2).len(), 2);
     }
 
     #[test]
-    fn cells_where_two_series_meet_belong_to_none() {
+    fn cells_of_two_series_belong_to_neither() {
         let line = [(0.0, 1.0), (1.0, 0.0)];
         assert!(draw(&[&line, &line], 3, 1)[0].iter().all(|(_, owner)| owner.is_none()));
     }

@@ -16,14 +16,14 @@ use crate::{
     terminal::{numbers, paint, table, words},
 };
 
-/// A line for what was noticed during training. A phase that began no later than the one `before`
-/// takes its place: that was said too early.
-pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
+/// Writes a line for a notice during training. A phase that starts no later than the previously
+/// reported one corrects that report.
+pub(crate) fn notice(notice: &Notice, previous_start: Option<f64>) -> String {
     match notice {
         Notice::Phase(phase) => {
             let (start, name) = (epoch(phase.start), phase_name(phase.name));
             let meaning = phase_meaning(phase.name);
-            let line = if before.is_some_and(|before| phase.start <= before) {
+            let line = if previous_start.is_some_and(|previous| phase.start <= previous) {
                 text!("phase.begins_back", start = start, name = name, meaning = meaning)
             } else {
                 text!("phase.begins", start = start, name = name, meaning = meaning)
@@ -42,18 +42,18 @@ pub(crate) fn notice(notice: &Notice, before: Option<f64>) -> String {
     }
 }
 
-/// Epochs of a phase; of one alone, that one.
+/// Epochs of a phase: `3-7`, or `3` for a single one.
 fn span(phase: &Phase) -> String {
     let (from, to) = (epoch(phase.start), epoch(phase.end));
     if from == to { from } else { format!("{from}-{to}") }
 }
 
-/// All that can be said of a training, for a person. Of one that has not `learnt` anything, it is
-/// not said that nothing is wrong.
+/// Writes the diagnosis of a training for people. "Nothing is wrong" is reported only of a network
+/// that has `learnt` something.
 pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
     let Diagnosis { phases, verdicts, .. } = diagnosis;
     let mut lines = Vec::new();
-    // Where no training loss is known, it does not fall.
+    // Without a training loss, its decrease cannot be reported.
     let alone = verdicts.iter().any(|verdict| {
         verdict.name == VerdictName::OverFitting && !verdict.evidence.contains_key("train_loss_now")
     });
@@ -81,15 +81,16 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
         lines.push(table(&head, &phases.iter().map(row).collect::<Vec<_>>()));
     }
     let three = [PhaseName::FastLearning, PhaseName::FineTuning, PhaseName::Specialisation];
-    let seen = |name: &PhaseName| phases.iter().any(|phase| phase.name == *name);
-    let absent: Vec<String> = three.into_iter().filter(|of| !seen(of)).map(phase_name).collect();
+    let present = |name: &PhaseName| phases.iter().any(|phase| phase.name == *name);
+    let absent: Vec<String> =
+        three.into_iter().filter(|name| !present(name)).map(phase_name).collect();
     if !absent.is_empty() && !phases.is_empty() {
         lines.push(text!("phase.absent", names = absent.join(", ")));
     }
-    let rises = phases.iter().find(|phase| phase.name == PhaseName::Specialisation);
-    match rises {
-        Some(rise) if verdicts.is_empty() && learnt => {
-            lines.push(text!("verdict.none_yet", start = epoch(rise.start)));
+    let specialisation = phases.iter().find(|phase| phase.name == PhaseName::Specialisation);
+    match specialisation {
+        Some(phase) if verdicts.is_empty() && learnt => {
+            lines.push(text!("verdict.none_yet", start = epoch(phase.start)));
         }
         None if verdicts.is_empty() && learnt => lines.push(text!("verdict.none")),
         _ => {}
@@ -98,10 +99,10 @@ pub(crate) fn report(diagnosis: &Diagnosis, learnt: bool) -> String {
     lines.join("\n")
 }
 
-/// Fails when a verdict is as bad as `--fail-on` says.
+/// Checks the verdicts against the level of `--fail-on`.
 ///
 /// # Errors
-/// Without a word, as the verdicts have been told, and with exit code 1.
+/// When a verdict reaches it: exit code 1 without a message, as the verdicts are already printed.
 pub(crate) fn fail_on(level: Option<Level>, verdicts: &[Verdict]) -> Result<()> {
     let limit = match level {
         None => return Ok(()),
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phase_that_began_before_the_last_one_is_said_looking_back() {
+    fn a_phase_before_the_last_reported_one_is_reported_in_hindsight() {
         let phase = |start| Phase {
             name: PhaseName::Specialisation,
             start,
@@ -128,10 +129,11 @@ mod tests {
             certainty: 0.9,
             evidence: Evidence::new(),
         };
-        let said =
-            |start, before| in_language(Lang::En, || notice(&Notice::Phase(phase(start)), before));
-        assert!(said(4.0, None).contains("Since epoch 4:"));
-        assert!(said(4.0, Some(2.0)).contains("Since epoch 4:"));
-        assert!(said(4.0, Some(6.0)).contains("Looking back, since epoch 4 already:"));
+        let line = |start, previous| {
+            in_language(Lang::En, || notice(&Notice::Phase(phase(start)), previous))
+        };
+        assert!(line(4.0, None).contains("Since epoch 4:"));
+        assert!(line(4.0, Some(2.0)).contains("Since epoch 4:"));
+        assert!(line(4.0, Some(6.0)).contains("In hindsight, since epoch 4:"));
     }
 }

@@ -1,4 +1,4 @@
-//! How the process ends: what is said of a failure or a defect, and the exit code.
+//! The end of the process: reports failures and defects and sets the exit code.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, set_hook},
@@ -10,14 +10,14 @@ use klubok_text::text;
 
 use crate::{
     failure::{Failure, Result},
-    terminal::{complain, paint},
+    terminal::{paint, print_stderr},
 };
 
-/// Runs a command and reports how it ended. A panic is a defect of ours and is said to be one,
-/// without a trace.
-pub(crate) fn guard(command: impl FnOnce() -> Result<()>) -> ExitCode {
+/// Runs a command, reports its failure and returns the exit code. A panic is reported as a defect
+/// of klubok, without a trace.
+pub(crate) fn run(command: impl FnOnce() -> Result<()>) -> ExitCode {
     static PANIC: Mutex<String> = Mutex::new(String::new());
-    // Decoders of pictures may panic and are caught there: only what arrives here is worth a word.
+    // Panics of picture decoders are caught elsewhere: report only those that arrive here.
     set_hook(Box::new(|panic| {
         if let Ok(mut last) = PANIC.lock() {
             *last = panic.to_string().replace('\n', " ");
@@ -37,9 +37,9 @@ pub(crate) fn guard(command: impl FnOnce() -> Result<()>) -> ExitCode {
 
 fn report(failure: &Failure) {
     if !failure.message.is_empty() {
-        complain(format!("{}: {}", paint(text!("word.error")).red().bold(), failure.message));
+        print_stderr(format!("{}: {}", paint(text!("word.error")).red().bold(), failure.message));
     }
     if let Some(hint) = &failure.hint {
-        complain(format!("{}: {hint}", paint(text!("word.hint")).cyan()));
+        print_stderr(format!("{}: {hint}", paint(text!("word.hint")).cyan()));
     }
 }

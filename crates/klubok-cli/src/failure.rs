@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well: one sentence, a way out, an exit code.
+//! Failures of a command: a message, a hint and an exit code.
 
 use std::{fmt, io::ErrorKind, path::Path, sync::OnceLock};
 
@@ -12,29 +12,29 @@ use klubok::{
 };
 use klubok_text::{clean, shell::quoted, text, translated};
 
-use crate::run_names::RUNS;
+use crate::run_lookup::RUNS_FOLDER;
 
-/// The command that runs, for hints that say how to run it again.
+/// The running command, which hints repeat.
 static COMMAND: OnceLock<&str> = OnceLock::new();
 
-/// From now on hints say `klubok NAME` where it is about data.
-pub(crate) fn name_command(name: &'static str) {
+/// Sets the command that hints about data name.
+pub(crate) fn set_command(name: &'static str) {
     COMMAND.get_or_init(|| name);
 }
 
-/// The command that can be run again with other data.
+/// Returns the command that hints about data name: `train` by default.
 fn command() -> &'static str {
     COMMAND.get().copied().unwrap_or("train")
 }
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// Exit code: 1 failed, 2 wrong use, 130 interrupted.
     pub(crate) code: u8,
-    /// What was wrong, in one sentence; empty when everything was said already.
+    /// One sentence; empty when the command has already printed everything.
     pub(crate) message: String,
-    /// The way out, on a line of its own.
+    /// How to mend it, on a line of its own.
     pub(crate) hint: Option<String>,
 }
 
@@ -42,22 +42,22 @@ pub(crate) struct Failure {
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// The work could not be done. The sentence may be an English one.
+    /// Fails with exit code 1. An English message is translated.
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
         Self { code: 1, message: clean(translated(&message.to_string())), hint: None }
     }
 
-    /// The command was written wrongly. The sentence may be an English one.
+    /// Fails with exit code 2, for wrong use. An English message is translated.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
         Self { code: 2, message: clean(translated(&message.to_string())), hint: None }
     }
 
-    /// Ends with this code; what there was to say has been said.
+    /// Ends with this exit code and prints nothing.
     pub(crate) fn silent(code: u8) -> Self {
         Self { code, message: String::new(), hint: None }
     }
 
-    /// The same with a way out.
+    /// Adds a hint.
     pub(crate) fn hint(self, hint: impl fmt::Display) -> Self {
         Self { hint: Some(clean(hint)), ..self }
     }
@@ -65,7 +65,7 @@ impl Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        // The reader of a pipe has seen enough: `klubok predict ... | head` is no failure.
+        // A reader that closes its pipe is no failure: `klubok predict ... | head`.
         if error.kind() == ErrorKind::BrokenPipe {
             return Self::silent(0);
         }
@@ -110,7 +110,7 @@ impl From<klubok_page::Error> for Failure {
     fn from(error: klubok_page::Error) -> Self {
         match error {
             klubok_page::Error::Library(error) => error.into(),
-            // Whatever else it is has nothing to do with the address.
+            // Another address helps against these errors only.
             klubok_page::Error::Listen { ref source, .. }
                 if matches!(
                     source.kind(),
@@ -126,7 +126,7 @@ impl From<klubok_page::Error> for Failure {
     }
 }
 
-/// Whichever crate of the library says it.
+/// Converts errors of the library's crates.
 macro_rules! from {
     ($($error:ty),+) => {$(
         impl From<$error> for Failure {
@@ -188,7 +188,7 @@ fn data_hint(error: &DataError) -> Option<String> {
     })
 }
 
-/// The commands for the readings of folders; only such as work.
+/// Offers a command for each reading of the folders that works.
 fn layout_hint(error: &DataError) -> Option<String> {
     let command = command();
     Some(match error {
@@ -271,9 +271,9 @@ fn run_hint(error: &RunError) -> Option<String> {
     })
 }
 
-/// The run that was meant, or where they are listed.
+/// Suggests `runs/PATH` if it is a run, else the list of runs.
 fn not_a_run_hint(path: &str) -> String {
-    let run = format!("{RUNS}/{path}");
+    let run = format!("{RUNS_FOLDER}/{path}");
     if is_run(Path::new(&run)) {
         text!("hint.did_you_mean", run = run)
     } else {
@@ -281,7 +281,7 @@ fn not_a_run_hint(path: &str) -> String {
     }
 }
 
-/// True of `0,01`: a comma stands where a point should.
+/// Whether the decimal sign is a comma, as in `0,01`.
 fn has_decimal_comma(value: &str) -> bool {
     value.split_once(',').is_some_and(|(whole, rest)| {
         let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_and_a_wrong_path_have_a_way_out() {
+    fn a_full_disk_and_a_wrong_path_have_hints() {
         let hint = |kind| Failure::from(klubok::Error::Io(std::io::Error::from(kind))).hint;
         assert!(hint(ErrorKind::StorageFull).is_some_and(|hint| hint.contains("resume")));
         assert!(hint(ErrorKind::NotFound).is_some_and(|hint| hint.contains("path")));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_between_digits_is_no_decimal_sign() {
+    fn a_comma_between_two_numbers_is_a_decimal_comma() {
         let values = ["0,01", "1,5", "0.01", "256,64,2", "a,b", ",5"].map(has_decimal_comma);
         assert_eq!(values, [true, true, false, false, false, false]);
     }

@@ -1,24 +1,23 @@
-//! Which pictures a person means.
+//! Finds the pictures that `predict` names: files, folders and patterns.
 
 use std::path::{Path, PathBuf};
 
 use klubok::data::{self, is_system_folder, looks_like_picture};
 
-/// A picture that was asked for.
-pub(crate) struct Found {
-    /// As a person would write it; no two paths have the same.
+/// A picture to predict.
+pub(crate) struct InputPicture {
+    /// Unique printable form of its path.
     pub(crate) name: String,
-    /// Where it is, or should be.
+    /// Its path, even if there is no such file.
     pub(crate) path: PathBuf,
 }
 
-/// The pictures that `inputs` mean, in their order: files as they are, folders with all pictures
-/// below them by name, patterns by what they match. What does not exist stays, so that reading it
-/// says so.
-pub(crate) fn pictures(inputs: &[PathBuf]) -> Vec<Found> {
+/// Lists the pictures of `inputs` in their order: files, all pictures below folders sorted by name,
+/// matches of patterns. Keeps missing files, so that reading them reports an error.
+pub(crate) fn pictures(inputs: &[PathBuf]) -> Vec<InputPicture> {
     let mut paths = Vec::new();
     for path in inputs {
-        // A name with brackets may be a pattern and a file: the file is meant where there is one.
+        // A name with brackets may be a pattern or a file: an existing file wins.
         let pattern = path.to_str().filter(|_| !path.exists()).and_then(|p| glob::glob(p).ok());
         let matches: Vec<PathBuf> = pattern.map(|m| m.flatten().collect()).unwrap_or_default();
         if matches.is_empty() {
@@ -28,11 +27,11 @@ pub(crate) fn pictures(inputs: &[PathBuf]) -> Vec<Found> {
             add(path, matches.len() == 1, &mut paths);
         }
     }
-    let found = |path: PathBuf| Found { name: data::display_name(path.as_os_str()), path };
+    let found = |path: PathBuf| InputPicture { name: data::display_name(path.as_os_str()), path };
     paths.into_iter().map(found).collect()
 }
 
-/// Adds a file, or what lies in a folder. What was named gets in whatever it is called.
+/// Adds a file, or the pictures below a folder. A file named by the user needs no known extension.
 fn add(path: &Path, named: bool, paths: &mut Vec<PathBuf>) {
     if !path.is_dir() {
         if named || looks_like_picture(path) {

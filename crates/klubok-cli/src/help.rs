@@ -1,11 +1,11 @@
-//! Help in the chosen language: the definitions in [`args`](crate::args) speak English, and here
-//! every text of theirs is replaced, and every word of clap's own.
+//! Help in the chosen language: translates the texts of [`args`](crate::args), which are English,
+//! and clap's own words.
 
 use clap::{Arg, Command};
 use klubok_text::{translated, translated_static};
 
-/// What clap writes by itself, where no definition has a say.
-const OF_CLAP: [&str; 10] = [
+/// Words that clap adds to every help.
+const CLAP_WORDS: [&str; 10] = [
     "Usage:",
     "Commands:",
     "Arguments:",
@@ -13,12 +13,12 @@ const OF_CLAP: [&str; 10] = [
     "Possible values:",
     "[OPTIONS]",
     "[COMMAND]",
-    "[default: ",
-    "[possible values: ",
+    "[default:",
+    "[possible values:",
     "Print version",
 ];
 
-/// The command with all its texts in the chosen language.
+/// Returns the command with all its texts in the chosen language.
 pub(crate) fn localized(command: Command) -> Command {
     let command = match command.get_about().map(ToString::to_string) {
         Some(about) => command.about(translated(&about)),
@@ -54,17 +54,17 @@ fn argument(arg: Arg) -> Arg {
     }
 }
 
-/// Text below a help: sentences are said anew and broken anew, lines of examples stay, but for
-/// their remarks.
+/// Translates the text below a help. Sentences are wrapped again; of examples only the remarks are
+/// translated.
 fn paragraphs(text: &str) -> String {
-    let said = text.split("\n\n").map(|paragraph| {
+    let translated = text.split("\n\n").map(|paragraph| {
         if paragraph.contains("\n  ") {
             paragraph.lines().map(line).collect::<Vec<_>>().join("\n")
         } else {
             translated(&paragraph.replace('\n', " "))
         }
     });
-    said.collect::<Vec<_>>().join("\n\n")
+    translated.collect::<Vec<_>>().join("\n\n")
 }
 
 fn line(text: &str) -> String {
@@ -74,19 +74,19 @@ fn line(text: &str) -> String {
     }
 }
 
-/// Help as clap has rendered it, with clap's own words and the meanings of values replaced.
+/// Translates clap's own words and the meanings of values in a rendered help.
 pub(crate) fn rendered(help: &str, command: &Command) -> String {
     let mut help = help.to_owned();
-    for words in own_words(command) {
+    for words in words_to_replace(command) {
         help = help.replace(&words, &translated(&words));
     }
     help
 }
 
-/// Clap's words and the meanings of values, those first that hold others.
-fn own_words(command: &Command) -> Vec<String> {
+/// Lists clap's words and the meanings of values; a text comes before those it contains.
+fn words_to_replace(command: &Command) -> Vec<String> {
     let prints = ["Print help (see more with '--help')", "Print help (see a summary with '-h')"];
-    let fixed = prints.into_iter().chain(["Print help"]).chain(OF_CLAP).map(str::to_owned);
+    let fixed = prints.into_iter().chain(["Print help"]).chain(CLAP_WORDS).map(str::to_owned);
     let commands = command.get_subcommands().chain([command]);
     let values = commands.flat_map(Command::get_arguments).flat_map(Arg::get_possible_values);
     let meanings = values.filter_map(|value| value.get_help().map(ToString::to_string));
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::args::Cli;
 
-    /// What the definitions of a command and of those below it say, in English.
+    /// Collects the English texts of a command and its subcommands.
     fn texts(command: &Command, all: &mut BTreeSet<String>) {
         let mut add = |text: Option<String>| all.extend(text);
         add(command.get_about().map(ToString::to_string));
@@ -137,15 +137,15 @@ mod tests {
                 command.get_name()
             );
         }
-        own_words(command).into_iter().for_each(|words| add(Some(words)));
+        words_to_replace(command).into_iter().for_each(|words| add(Some(words)));
         command.get_subcommands().for_each(|command| texts(command, all));
     }
 
     #[test]
-    fn every_text_of_every_command_and_argument_is_in_russian_too() {
+    fn every_help_text_has_a_russian_translation() {
         let mut all = BTreeSet::new();
         texts(&Cli::command(), &mut all);
-        // Letters for numbers are the same.
+        // Placeholders of numbers are the same in both languages.
         let same = ["P", "N", "N,N,...", "N-N-..."];
         all.retain(|text| !is_translated(text) && !same.contains(&text.as_str()));
         assert!(all.is_empty(), "not in lang/phrases.toml:\n{all:#?}");
@@ -155,11 +155,12 @@ mod tests {
     fn help_in_russian_has_no_english_left() {
         let commands: Vec<String> =
             Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        for name in commands {
+        let flags = ["-h", "--help"];
+        for (name, flag) in commands.iter().flat_map(|name| flags.map(|flag| (name, flag))) {
             let help = in_russian(|| {
                 let command = localized(Cli::command());
-                let asked = command.clone().try_get_matches_from(["klubok", &name, "--help"]);
-                rendered(&asked.unwrap_err().render().to_string(), &command)
+                let help = command.clone().try_get_matches_from(["klubok", name, flag]);
+                rendered(&help.unwrap_err().render().to_string(), &command)
             });
             for word in [
                 "Usage",

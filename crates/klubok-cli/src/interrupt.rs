@@ -1,5 +1,5 @@
-//! Ctrl-C: while training, the first lets the step finish and the run be saved; else, and the
-//! second, end at once.
+//! Ctrl-C: during training the first one finishes the step and saves the run, the second one exits
+//! at once. At other times the first one exits.
 
 use std::sync::{
     Arc,
@@ -9,30 +9,29 @@ use std::sync::{
 use klubok::train::control::Control;
 use klubok_text::text;
 
-use crate::terminal::{clear_echo, complain};
+use crate::terminal::{clear_echo, print_stderr};
 
-/// Sent to a process that writes past the largest file it may have: the same number on Linux and
-/// macOS.
+/// Signal sent when a file exceeds the process's size limit; the same number on Linux and macOS.
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
-/// How the training under way is reached.
+/// Control of the running training.
 pub(crate) static CONTROL: Control = Control::new();
 static TRAINING: AtomicBool = AtomicBool::new(false);
-/// Everything is done, and only the page is left.
+/// Whether the work is done and only the page is still open.
 static DONE: AtomicBool = AtomicBool::new(false);
 
-/// Listens for Ctrl-C (and the signals that end a process politely) from now on.
+/// Installs the handlers of Ctrl-C and of termination signals.
 pub(crate) fn listen() {
-    // A file that may not grow (`ulimit -f`) is then an error like a full disk, and not the end
-    // without a word.
+    // Handled, the size limit of files (`ulimit -f`) is an error like a full disk; otherwise it
+    // would kill the process silently.
     #[cfg(unix)]
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
-    // Without a handler the system ends the process: nothing is lost, the last checkpoint stays.
+    // Without a handler the system ends the process, and the last checkpoint stays.
     let _ = ctrlc::set_handler(|| {
         if TRAINING.load(Ordering::SeqCst) && CONTROL.interrupt() {
             clear_echo();
-            complain(format!("\n{}", text!("train.stopping")));
+            print_stderr(format!("\n{}", text!("train.stopping")));
         } else {
             leave();
         }
@@ -41,13 +40,13 @@ pub(crate) fn listen() {
 
 #[expect(
     clippy::exit,
-    reason = "a person wants out now; files are renamed into place or not at all"
+    reason = "the user wants to exit now; files are renamed into place or not at all"
 )]
 fn leave() {
     std::process::exit(if DONE.load(Ordering::SeqCst) { 0 } else { 130 });
 }
 
-/// Sleeps until a person ends the process, which then has done what it was asked.
+/// Sleeps until the user ends the process, now with exit code 0.
 pub(crate) fn wait() -> ! {
     DONE.store(true, Ordering::SeqCst);
     loop {
@@ -55,18 +54,18 @@ pub(crate) fn wait() -> ! {
     }
 }
 
-/// While this is alive, Ctrl-C asks [`CONTROL`] instead of ending the process.
-pub(crate) struct Training(());
+/// While it lives, Ctrl-C interrupts through [`CONTROL`] instead of ending the process.
+pub(crate) struct InterruptGuard(());
 
-impl Training {
-    /// From now on a step is finished and saved first.
+impl InterruptGuard {
+    /// Starts to route Ctrl-C to the training.
     pub(crate) fn begin() -> Self {
         TRAINING.store(true, Ordering::SeqCst);
         Self(())
     }
 }
 
-impl Drop for Training {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
         TRAINING.store(false, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! What programs read: one object when a training is done, or one an event as it happens.
+//! JSON output of a training: one object at its end, or one for each event.
 
 use std::{
     io::{ErrorKind, Write as _, stdout},
@@ -14,33 +14,33 @@ use klubok::{
 };
 use serde::Serialize;
 
-/// How a training ended: what `train`, `resume` and `demo` print.
+/// Result of a training, as `train`, `resume` and `demo` print it.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Trained {
+pub(crate) struct TrainingResult {
     /// Folder of the run.
     pub(crate) run: String,
     /// Epochs done.
     pub(crate) epochs: u64,
-    /// The epoch whose weights the model has.
+    /// Epoch of the model's weights.
     pub(crate) best_epoch: Option<u64>,
     /// Loss of that epoch on a fixed sample of the training part, in evaluation mode.
     pub(crate) train_loss: Option<f64>,
-    /// Its loss on the validation part.
+    /// Validation loss of that epoch.
     pub(crate) val_loss: Option<f64>,
-    /// Its accuracy on the validation part.
+    /// Validation accuracy of that epoch.
     pub(crate) val_accuracy: Option<f64>,
     /// Why the training ended.
     pub(crate) stopped: Option<Stopped>,
-    /// Seconds of training, interruptions left out.
+    /// Seconds of training, without interruptions.
     pub(crate) seconds: f64,
-    /// Phases of the training that were found.
+    /// Phases of the training.
     pub(crate) phases: Vec<Phase>,
-    /// What was judged of it.
+    /// Verdicts on the training.
     pub(crate) verdicts: Vec<Verdict>,
 }
 
-impl Trained {
-    /// The figures of a training that is done.
+impl TrainingResult {
+    /// Collects the figures of a finished training.
     pub(crate) fn new(summary: &Summary, diagnosis: &Diagnosis) -> Self {
         Self {
             run: summary.run.clone(),
@@ -57,16 +57,17 @@ impl Trained {
     }
 }
 
-/// Prints one object an event. When nobody reads any more, training goes on without.
+/// An observer that prints one object for each event. Training goes on when the reader of the pipe
+/// has closed it.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct EventPrinter {
     run: String,
     closed: bool,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum LineOf<'a> {
+enum JsonEvent<'a> {
     Start {
         run: &'a str,
         steps_per_epoch: u64,
@@ -84,24 +85,24 @@ enum LineOf<'a> {
     Checkpoint {
         step: u64,
     },
-    End(&'a Trained),
+    End(&'a TrainingResult),
 }
 
-impl Lines {
-    /// The run that the lines from here on are of.
-    pub(crate) fn of(&mut self, run: &Path) {
+impl EventPrinter {
+    /// Sets the run of the following events.
+    pub(crate) fn set_run(&mut self, run: &Path) {
         self.run = run.display().to_string();
     }
 
-    /// The last line: how it ended.
+    /// Prints the last event: the result.
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub(crate) fn end(&mut self, trained: &Trained) -> std::io::Result<()> {
-        self.print(&LineOf::End(trained))
+    pub(crate) fn end(&mut self, trained: &TrainingResult) -> std::io::Result<()> {
+        self.print(&JsonEvent::End(trained))
     }
 
-    fn print(&mut self, line: &LineOf<'_>) -> std::io::Result<()> {
+    fn print(&mut self, line: &JsonEvent<'_>) -> std::io::Result<()> {
         if self.closed {
             return Ok(());
         }
@@ -117,20 +118,20 @@ impl Lines {
     }
 }
 
-impl Observer for Lines {
+impl Observer for EventPrinter {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         let run = self.run.clone();
         let line = match *event {
             Event::Start { steps_per_epoch, epochs, step } => {
-                LineOf::Start { run: &run, steps_per_epoch, epochs, step }
+                JsonEvent::Start { run: &run, steps_per_epoch, epochs, step }
             }
-            Event::Step(metrics) => LineOf::Step(metrics),
-            Event::Epoch { metrics, best } => LineOf::Epoch { best, metrics },
-            Event::Checkpoint { step } => LineOf::Checkpoint { step },
-            Event::Noticed { notice: Notice::Phase(phase), .. } => LineOf::Phase(phase),
-            Event::Noticed { notice: Notice::Verdict(verdict), .. } => LineOf::Verdict(verdict),
-            // Progress is for eyes, the past was told before; the end has its figures only when the
-            // last files are written.
+            Event::Step(metrics) => JsonEvent::Step(metrics),
+            Event::Epoch { metrics, best } => JsonEvent::Epoch { best, metrics },
+            Event::Checkpoint { step } => JsonEvent::Checkpoint { step },
+            Event::Noticed { notice: Notice::Phase(phase), .. } => JsonEvent::Phase(phase),
+            Event::Noticed { notice: Notice::Verdict(verdict), .. } => JsonEvent::Verdict(verdict),
+            // `Progress` is for people, `Past` was printed before. The end has its figures only
+            // after the last files are written.
             Event::Past { .. }
             | Event::Progress { .. }
             | Event::Person { .. }

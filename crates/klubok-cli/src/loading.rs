@@ -1,4 +1,4 @@
-//! Reading data, as a person follows it: a bar with an estimate, then what was left out.
+//! Opens data with a progress bar, then reports skipped files and folders.
 
 use std::sync::OnceLock;
 
@@ -14,17 +14,17 @@ use klubok_text::{
 
 use crate::{failure::Result, terminal::Screen};
 
-/// Left-out files that are named; of more only the number is said.
-const NAMED: usize = 10;
-/// Pictures a class from which an accuracy is measured well.
-pub(crate) const ENOUGH: usize = 500;
+/// Largest number of names in a list; the rest is counted.
+const MAX_NAMED: usize = 10;
+/// Pictures a class from which accuracy can be measured well.
+pub(crate) const ENOUGH_PER_CLASS: usize = 500;
 
-/// Opens data and names the files that had to be left out.
+/// Opens data and reports the files and folders left out.
 ///
 /// # Errors
 /// As [`data::open`].
 pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Result<Dataset> {
-    // Nothing is drawn before the number of files is known; built-in sets have none.
+    // Draw nothing before the number of files is known. Built-in sets have none.
     let bar = OnceLock::new();
     let data = data::open(source, options, &|done, total| {
         let bar = bar.get_or_init(|| screen.bar(text!("load.reading"), total as u64));
@@ -36,49 +36,48 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
     }
     let data = data?;
     if options.data.limit > 0 && options.known.is_none() {
-        screen.say(text!("load.limited", n = thousands(options.data.limit)));
+        screen.message(text!("load.limited", n = thousands(options.data.limit)));
     }
-    say_left_out(&data.left_out, screen);
+    print_left_out(&data.left_out, screen);
     if !data.skipped.is_empty() {
         let (n, all) = (data.skipped.len(), data.skipped.len() + data.names.len());
-        screen.say(text!("load.skipped", n = thousands(n), all = thousands(all)));
-        for file in data.skipped.iter().take(NAMED) {
-            screen.say(clean(format!("  {}: {}", file.name, translated(&file.reason))));
+        screen.message(text!("load.skipped", n = thousands(n), all = thousands(all)));
+        for file in data.skipped.iter().take(MAX_NAMED) {
+            screen.message(clean(format!("  {}: {}", file.name, translated(&file.reason))));
         }
-        if n > NAMED {
-            screen.say(format!("  {}", text!("word.and_more", n = n - NAMED)));
+        if n > MAX_NAMED {
+            screen.message(format!("  {}", text!("word.and_more", n = n - MAX_NAMED)));
         }
     }
     if options.known.is_none() {
-        say_without_validation(&data, screen);
+        print_classes_without_validation(&data, screen);
     }
     Ok(data)
 }
 
-/// Names the classes that validation says nothing of.
-fn say_without_validation(data: &Dataset, screen: Screen) {
+/// Prints the classes without validation samples.
+fn print_classes_without_validation(data: &Dataset, screen: Screen) {
     let without = data.counts().into_iter().filter(|class| class.train > 0 && class.val == 0);
     let mut without: Vec<String> = without.map(|class| format!("`{}`", class.class)).collect();
-    let more = without.len().saturating_sub(NAMED);
-    without.truncate(NAMED);
+    let more = without.len().saturating_sub(MAX_NAMED);
+    without.truncate(MAX_NAMED);
     without.extend((more > 0).then(|| text!("word.and_more", n = more)));
     if !without.is_empty() {
-        screen.say(clean(text!("load.no_validation", classes = without.join(", "))));
+        screen.message(clean(text!("load.no_validation", classes = without.join(", "))));
     }
 }
 
-/// Says where the data lies, when that is not where it was looked for, and what beside it is left
-/// out.
-fn say_left_out(left: &LeftOut, screen: Screen) {
+/// Prints where the data lies, if deeper than the named folder, and what is left out.
+fn print_left_out(left: &LeftOut, screen: Screen) {
     let listed = |mut names: Vec<String>| {
-        let more = names.len().saturating_sub(NAMED);
-        names.truncate(NAMED);
+        let more = names.len().saturating_sub(MAX_NAMED);
+        names.truncate(MAX_NAMED);
         names.extend((more > 0).then(|| text!("word.and_more", n = more)));
         names.join(", ")
     };
     if !left.below.is_empty() {
         let folders = listed(left.below.iter().map(|name| format!("`{name}`")).collect());
-        screen.say(text!("load.below", folders = folders));
+        screen.message(text!("load.below", folders = folders));
     }
     let folder = |(name, n): &(String, u64)| match n {
         0 => text!("load.left_empty", name = name),
@@ -111,19 +110,19 @@ fn say_left_out(left: &LeftOut, screen: Screen) {
     .flatten()
     .collect();
     if !what.is_empty() {
-        screen.say(text!("load.left_out", what = what.join("; ")));
+        screen.message(text!("load.left_out", what = what.join("; ")));
     }
 }
 
-/// What can be measured at all where there are few pictures of a class.
-pub(crate) fn note_few(data: &Dataset, screen: Screen) {
+/// Warns that few pictures a class allow only a rough measurement.
+pub(crate) fn note_few_pictures(data: &Dataset, screen: Screen) {
     let of_class = |c: data::ClassCount| c.train + c.val;
     let fewest = data.counts().into_iter().map(of_class).min().unwrap_or(0);
-    if fewest >= ENOUGH {
+    if fewest >= ENOUGH_PER_CLASS {
         return;
     }
     let val = data.parts.val.len();
     let [low, high] = wilson(0.7, val);
     let note = text!("load.few", n = fewest, val = val, low = percent(low), high = percent(high));
-    screen.say(format!("{}: {note}", text!("word.note")));
+    screen.message(format!("{}: {note}", text!("word.note")));
 }

@@ -14,14 +14,14 @@ mod help;
 mod interrupt;
 mod json;
 mod loading;
-mod new_run;
 mod parse;
-mod progress;
-mod run_names;
+mod run_lookup;
 mod serving;
 mod settings;
 mod terminal;
 mod training;
+mod training_display;
+mod training_job;
 mod value_parsers;
 mod wrap;
 
@@ -29,5 +29,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     interrupt::listen();
-    exit::guard(|| commands::run(parse::command_line()?.command))
+    exit::run(|| commands::run(parse::command_line()?.command))
 }

@@ -1,5 +1,4 @@
-//! From the words of a command line to what [`args`](crate::args) defines; what is wrong with them,
-//! in one sentence.
+//! Parses the command line as [`args`](crate::args) defines it, and reports errors in one sentence.
 
 use clap::{
     Command, CommandFactory as _, FromArgMatches as _, ValueEnum as _,
@@ -12,11 +11,11 @@ use crate::{
     args::Cli,
     failure::{Failure, Result},
     help,
-    terminal::answer,
+    terminal::print_stdout,
     value_parsers::Language,
 };
 
-/// The command line of this process; `--help` and `--version` are answered here.
+/// Parses the command line of this process; prints `--help` and `--version`.
 pub(crate) fn command_line() -> Result<Cli> {
     choose(language());
     let command = help::localized(Cli::command());
@@ -29,11 +28,10 @@ pub(crate) fn command_line() -> Result<Cli> {
         let rendered = error.render();
         let colours = console::colors_enabled();
         let text = if colours { rendered.ansi().to_string() } else { rendered.to_string() };
-        answer(help::rendered(&text, &command).trim_end())?;
+        print_stdout(help::rendered(&text, &command).trim_end())?;
         return Err(Failure::silent(0));
     }
-    // The sentence is the first paragraph; what follows is a tip at best, and usage that --help
-    // has.
+    // The first paragraph is the message. Below it come a tip, perhaps, and the usage of --help.
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n").map(one_line);
     let message = paragraphs.next().unwrap_or_default();
@@ -45,17 +43,21 @@ pub(crate) fn command_line() -> Result<Cli> {
         None => text!("hint.help"),
     };
     let tip = paragraphs.find_map(|p| p.strip_prefix("tip: ").map(str::to_owned));
-    let known = tip.as_ref().is_some_and(|tip| tip.contains("similar"));
-    let flag = named.and_then(|command| flag_of_setting(&error, command, known));
+    let has_similar_flag = tip.as_ref().is_some_and(|tip| tip.contains("similar"));
+    let flag = named.and_then(|command| flag_of_setting(&error, command, has_similar_flag));
     let tip = flag
         .map(|flag| text!("hint.similar_flag", flag = flag))
         .or(tip.map(|tip| translated(&tip)));
     Err(Failure::usage(message).hint(tip.map_or(help.clone(), |tip| format!("{tip}; {help}"))))
 }
 
-/// How a setting is set that a word which is no flag is the name of, or where nothing else is
-/// `known` to be meant, is near to.
-fn flag_of_setting(error: &clap::Error, command: &Command, known: bool) -> Option<String> {
+/// Suggests how to set the setting that an unknown flag names. A near miss counts only if clap has
+/// no similar flag.
+fn flag_of_setting(
+    error: &clap::Error,
+    command: &Command,
+    has_similar_flag: bool,
+) -> Option<String> {
     let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
     else {
@@ -63,7 +65,7 @@ fn flag_of_setting(error: &clap::Error, command: &Command, known: bool) -> Optio
     };
     let name = word.trim_start_matches('-').split('=').next()?.replace('-', "_");
     let exact = KEYS.iter().find(|key| key.name() == name).map(|key| key.path);
-    let path = exact.or_else(|| nearest(&name).filter(|_| !known))?;
+    let path = exact.or_else(|| nearest(&name).filter(|_| !has_similar_flag))?;
     let flag = match path.split_once('.')?.1 {
         "learning_rate" => "lr".to_owned(),
         name => name.replace('_', "-"),
@@ -75,32 +77,31 @@ fn flag_of_setting(error: &clap::Error, command: &Command, known: bool) -> Optio
     has("set").then(|| format!("--set {path}=..."))
 }
 
-/// The language of this process: the flag's, else that of `KLUBOK_LANG` or the locale, else
-/// English.
+/// Chooses the language: `--lang`, else `KLUBOK_LANG` or the locale, else English.
 fn language() -> Lang {
     let locale = ["KLUBOK_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .filter_map(|name| std::env::var(name).ok())
         .find(|value| !value.is_empty());
-    asked_language().unwrap_or(match locale {
+    language_flag().unwrap_or(match locale {
         Some(locale) if locale.to_lowercase().starts_with("ru") => Lang::Ru,
         _ => Lang::En,
     })
 }
 
-/// The language that a flag asks for: it is needed before clap has understood all flags, or one of
-/// them was wrong.
-fn asked_language() -> Option<Lang> {
+/// Reads `--lang` without clap: messages need the language before clap has parsed all flags, and
+/// when one of them is wrong.
+fn language_flag() -> Option<Lang> {
     let args: Vec<String> =
         std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let flags =
         args.iter().take_while(|arg| *arg != "--").zip(args.iter().skip(1).map(Some).chain([None]));
-    let asked = flags.filter_map(|(arg, next)| match arg.strip_prefix("--lang") {
+    let values = flags.filter_map(|(arg, next)| match arg.strip_prefix("--lang") {
         Some("") => next.map(String::as_str),
         Some(value) => value.strip_prefix('='),
         None => None,
     });
-    asked.filter_map(|value| Language::from_str(value, false).ok()).last().map(Lang::from)
+    values.filter_map(|value| Language::from_str(value, false).ok()).last().map(Lang::from)
 }
 
 fn one_line(paragraph: &str) -> String {

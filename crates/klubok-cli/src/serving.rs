@@ -1,4 +1,4 @@
-//! Serving a run: where the page is, and what of the run could not be read.
+//! Serves a run: prints the page's addresses and reports damaged lines of logs.
 
 use std::sync::Arc;
 
@@ -8,22 +8,22 @@ use klubok_text::text;
 
 use crate::{failure::Result, terminal::Screen};
 
-/// Says where a page is served, and to whom.
-pub(crate) fn say_where(page: &Page, screen: Screen) {
+/// Prints the addresses of a page and who can reach it.
+pub(crate) fn print_addresses(page: &Page, screen: Screen) {
     let address = page.address();
     match page.token() {
         Some(token) => {
-            screen.say(text!("page_at.act", address = address, token = token));
-            screen.say(text!("page_at.look", address = address));
+            screen.message(text!("page_at.act", address = address, token = token));
+            screen.message(text!("page_at.look", address = address));
         }
-        None => screen.say(text!("page_at.only_look", address = address)),
+        None => screen.message(text!("page_at.only_look", address = address)),
     }
     if !address.ip().is_loopback() {
-        screen.say(format!("{}: {}", text!("word.note"), text!("page_at.open")));
+        screen.message(format!("{}: {}", text!("word.note"), text!("page_at.open")));
     }
 }
 
-/// Shows a run by its files, with its data if that is what it was.
+/// Follows the files of a run, with its data if that has not changed.
 ///
 /// # Errors
 /// When the run has no model yet or a file is damaged.
@@ -31,7 +31,7 @@ pub(crate) fn follow(run: &RunDir, screen: Screen) -> Result<Arc<Hub>> {
     let FollowedRun { hub, damaged_lines } = klubok_page::follow(run, open_data(run))?;
     if damaged_lines > 0 {
         let note = text!("page_at.damaged_lines", n = damaged_lines);
-        screen.say(format!("{}: {note}", text!("word.note")));
+        screen.message(format!("{}: {note}", text!("word.note")));
     }
     Ok(hub)
 }

@@ -1,4 +1,4 @@
-//! From flags to settings.
+//! Settings from flags, files and presets.
 
 use std::path::PathBuf;
 
@@ -10,29 +10,29 @@ use klubok::{
 use klubok_text::{shell::quoted, text, translated};
 
 use crate::{
-    args::{Parts, Settings},
+    args::{PartFlags, SettingFlags},
     failure::Result,
     terminal::Screen,
 };
 
-/// Settings as written: preset, then the file, then `--set` and the everyday flags over each other.
-pub(crate) struct Written {
-    /// The preset that they begin with.
+/// Settings before `auto` is resolved: preset, file, `--set` and flags, each over the one before.
+pub(crate) struct UnresolvedSettings {
+    /// Preset at the bottom.
     pub(crate) preset: Preset,
-    /// Everything over the defaults.
+    /// Everything above it.
     pub(crate) builder: ConfigBuilder,
 }
 
-/// Settings for this kind of data; without `--preset` they begin with `preset` and `over` over it.
+/// Collects settings for a kind of data. Without `--preset` they begin with `preset` and `over`.
 ///
 /// # Errors
 /// When the file cannot be read, a key is unknown or a value out of its range.
-pub(crate) fn written(
-    settings: &Settings,
+pub(crate) fn from_flags(
+    settings: &SettingFlags,
     preset: Preset,
     kind: DataKind,
     over: &[(&str, &str)],
-) -> Result<Written> {
+) -> Result<UnresolvedSettings> {
     let named = settings.preset.as_deref().map(str::parse).transpose()?;
     let preset = named.unwrap_or(preset);
     let mut builder = ConfigBuilder::new(preset, kind);
@@ -45,11 +45,11 @@ pub(crate) fn written(
     for (key, value) in settings.assignments() {
         builder.set(&key, &value)?;
     }
-    Ok(Written { preset, builder })
+    Ok(UnresolvedSettings { preset, builder })
 }
 
-/// Flags that say the same again, each with a space before it.
-pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
+/// Writes settings and parts as flags again, each with a space before it.
+pub(crate) fn to_flags(settings: &SettingFlags, parts: &PartFlags) -> String {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let named = [
         ("--val", path(&parts.val)),
@@ -64,23 +64,23 @@ pub(crate) fn flags(settings: &Settings, parts: &Parts) -> String {
     named.chain(set).map(flag).collect()
 }
 
-/// All builder together; what a person should know about them is said.
+/// Resolves settings and prints notes on them.
 ///
 /// # Errors
-/// When values do not go together.
+/// When values contradict each other.
 pub(crate) fn resolve(builder: &ConfigBuilder, screen: Screen) -> Result<Resolved> {
     let resolved = builder.clone().resolve(&device::machine())?;
     for note in &resolved.notes {
-        screen.say(format!("{}: {}", text!("word.note"), translated(&note.to_string())));
+        screen.message(format!("{}: {}", text!("word.note"), translated(&note.to_string())));
     }
     Ok(resolved)
 }
 
-/// What settings depend on, for this data.
+/// Returns the kind of data, on which default settings depend.
 ///
 /// # Errors
-/// When there is no such data.
-pub(crate) fn kind_of(source: &str) -> Result<DataKind> {
+/// When the data is missing.
+pub(crate) fn data_kind(source: &str) -> Result<DataKind> {
     Ok(match data::kind_of(source)? {
         SourceKind::Idx => DataKind::Idx,
         SourceKind::Demo if source == "demo:spirals" => DataKind::Points,
@@ -88,7 +88,7 @@ pub(crate) fn kind_of(source: &str) -> Result<DataKind> {
     })
 }
 
-/// Threads that were asked for: 0 is one a core.
-pub(crate) fn threads(asked: usize) -> usize {
-    if asked == 0 { device::machine().cores } else { asked }
+/// Number of threads to use: 0 requests one a core.
+pub(crate) fn thread_count(requested: usize) -> usize {
+    if requested == 0 { device::machine().cores } else { requested }
 }

@@ -1,4 +1,4 @@
-//! Standard output for answers, standard error for everything a person reads on the way.
+//! The terminal: results on standard output, messages on standard error; tables, reports and bars.
 
 use std::{
     borrow::Cow,
@@ -13,13 +13,13 @@ use klubok_text::clean;
 
 use crate::{
     failure::Result,
-    wrap::{broken, wrap},
+    wrap::{wrap, wrap_line},
 };
 
-/// The bar that is drawn now: lines go above it.
-static DRAWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
+/// The visible progress bar: lines are printed above it.
+static CURRENT_BAR: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
 
-/// Where messages go: a live terminal, plain lines, or nowhere.
+/// The destination of messages: a live terminal, plain lines, or nowhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Screen {
     quiet: bool,
@@ -28,48 +28,48 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// The standard error of this process.
+    /// Creates a screen on standard error.
     pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet, live: !quiet && Term::stderr().is_term(), for_programs: false }
     }
 
-    /// True when lines can be redrawn.
+    /// Whether lines can be redrawn.
     pub(crate) fn is_live(self) -> bool {
         self.live
     }
 
-    /// True when nothing but errors is shown.
+    /// Whether only errors are shown.
     pub(crate) fn is_quiet(self) -> bool {
         self.quiet
     }
 
-    /// A line for people; on a terminal a long sentence goes on below at a word's end.
-    pub(crate) fn say(self, line: impl Display) {
+    /// Prints a line for people on standard error, wrapped on a terminal.
+    pub(crate) fn message(self, line: impl Display) {
         if !self.quiet {
-            complain(line);
+            print_stderr(line);
         }
     }
 
-    /// The result of a command that has more to tell on the way: on standard output, whatever
-    /// `--quiet` says, or where that is for programs, among the messages.
+    /// Prints the result of a command that also prints messages: on standard output, even with
+    /// `--quiet`; or as a message, if standard output is for programs.
     ///
     /// # Errors
-    /// As [`answer`].
+    /// As [`print_stdout`].
     pub(crate) fn result(self, line: impl Display) -> Result<()> {
         if self.for_programs {
-            self.say(line);
+            self.message(line);
             return Ok(());
         }
-        show(line)
+        print_wrapped(line)
     }
 
-    /// The same screen where standard output is for programs, or for another result.
+    /// Sets whether standard output is for programs, or for another result.
     #[must_use]
     pub(crate) fn for_programs(self, for_programs: bool) -> Self {
         Self { for_programs, ..self }
     }
 
-    /// A bar of `total` steps with a name and an estimate; drawn only on a live terminal.
+    /// Creates a progress bar, visible only on a live terminal.
     pub(crate) fn bar(self, name: impl Into<String>, total: u64) -> ProgressBar {
         if !self.live {
             return ProgressBar::hidden();
@@ -80,77 +80,78 @@ impl Screen {
             bar.set_style(style.progress_chars("━━─"));
         }
         bar.set_prefix(name.into());
-        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
+        *CURRENT_BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         bar
     }
 }
 
-/// A line on standard error, whatever `--quiet` says, above a bar that is drawn; on a terminal a
-/// long sentence goes on below at a word's end. A closed standard error is no reason to stop.
-pub(crate) fn complain(line: impl Display) {
+/// Prints a line on standard error, even with `--quiet`: above a visible bar, wrapped on a
+/// terminal. Ignores a closed standard error.
+pub(crate) fn print_stderr(line: impl Display) {
     let line = wrap(&line.to_string(), width(&Term::stderr()));
     let write = || drop(writeln!(stderr(), "{line}"));
-    match drawn() {
+    match current_bar() {
         Some(bar) => bar.suspend(write),
         None => write(),
     }
 }
 
-fn drawn() -> Option<ProgressBar> {
-    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    drawn.and_then(|bar| bar.upgrade()).filter(|bar| !bar.is_finished())
+fn current_bar() -> Option<ProgressBar> {
+    let bar = CURRENT_BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    bar.and_then(|bar| bar.upgrade()).filter(|bar| !bar.is_finished())
 }
 
-/// Takes `^C` away: a terminal echoes it below the bar, which would then not be found.
+/// Clears the `^C` that a terminal echoes below the bar, which would otherwise be redrawn one line
+/// too low.
 pub(crate) fn clear_echo() {
-    if drawn().is_some() {
+    if current_bar().is_some() {
         let term = Term::stderr();
         let _ = term.clear_line().and_then(|()| term.move_cursor_up(1));
     }
 }
 
-/// Columns of a terminal; of a file or pipe as many as there may be.
+/// Columns of a terminal; unlimited for a file or pipe.
 fn width(term: &Term) -> usize {
     if term.is_term() { usize::from(term.size().1) } else { usize::MAX }
 }
 
-/// Columns that there are wherever a line is read.
+/// Columns of the narrower of standard output and standard error.
 pub(crate) fn columns() -> usize {
     width(&Term::stdout()).min(width(&Term::stderr()))
 }
 
-/// An answer on standard output.
+/// Prints a line on standard output.
 ///
 /// # Errors
-/// When it cannot be written; a closed pipe ends the command well.
-pub(crate) fn answer(text: impl Display) -> Result<()> {
+/// When it cannot be written. A closed pipe then ends the command with exit code 0.
+pub(crate) fn print_stdout(text: impl Display) -> Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
 }
 
-/// An answer for people: on a terminal a long sentence goes on below at a word's end.
+/// Prints text for people on standard output, wrapped on a terminal.
 ///
 /// # Errors
-/// As [`answer`].
-pub(crate) fn show(text: impl Display) -> Result<()> {
-    answer(wrap(&text.to_string(), width(&Term::stdout())))
+/// As [`print_stdout`].
+pub(crate) fn print_wrapped(text: impl Display) -> Result<()> {
+    print_stdout(wrap(&text.to_string(), width(&Term::stdout())))
 }
 
-/// How a fact is judged.
+/// Rating of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// As it should be.
     Good,
     /// Good to know.
     Note,
-    /// The result will suffer.
+    /// Makes the result worse.
     Warning,
-    /// The result will be of no use.
+    /// Makes the result useless.
     Problem,
 }
 
-/// A line of a report: a judged fact with its label, or plain text.
+/// A line of a report: a rated fact with its label, or plain text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fact {
     mark: Option<Mark>,
@@ -158,24 +159,24 @@ pub(crate) struct Fact {
     text: String,
 }
 
-/// Characters before the text of a fact: mark, label and the spaces around them.
-const MARGIN: usize = 19;
-/// Text beyond this width is hard to read, however wide the terminal is.
-pub(crate) const READABLE: usize = 100;
+/// Columns before the text of a fact: mark, label and the spaces around them.
+const FACT_INDENT: usize = 19;
+/// Width of a report on wider terminals: longer lines are hard to read.
+pub(crate) const MAX_REPORT_WIDTH: usize = 100;
 
 impl Fact {
-    /// A fact with a mark and a short label.
+    /// Creates a fact with a mark and a short label.
     pub(crate) fn new(mark: Mark, label: String, text: String) -> Self {
         Self { mark: Some(mark), label: clean(label), text: clean(text) }
     }
 
-    /// Text that stands for itself.
+    /// Creates a line without mark and label.
     pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self { mark: None, label: String::new(), text: clean(text.into()) }
     }
 
-    /// The line, broken between words at `width`; what goes on below is set in under the text.
-    fn shown(&self, width: usize) -> String {
+    /// Formats the line, wrapped at `width` with the text indented.
+    fn to_text(&self, width: usize) -> String {
         let Some(mark) = self.mark else { return wrap(&self.text, width) };
         let mark = match mark {
             Mark::Good => console::style("✓").green(),
@@ -183,36 +184,37 @@ impl Fact {
             Mark::Warning => console::style("!").yellow().bold(),
             Mark::Problem => console::style("✗").red().bold(),
         };
-        let label = pad_str(&self.label, MARGIN - 4, Alignment::Left, None);
-        let text = wrap(&self.text, width.saturating_sub(MARGIN).max(20));
-        let text = text.replace('\n', &format!("\n{}", " ".repeat(MARGIN)));
+        let label = pad_str(&self.label, FACT_INDENT - 4, Alignment::Left, None);
+        let text = wrap(&self.text, width.saturating_sub(FACT_INDENT).max(20));
+        let text = text.replace('\n', &format!("\n{}", " ".repeat(FACT_INDENT)));
         format!(" {mark} {label} {text}")
     }
 }
 
-/// A line that begins a section.
+/// A section heading.
 pub(crate) fn heading(title: impl Display) -> Fact {
     let text = console::style(clean(title)).bold().to_string();
     Fact { mark: None, label: String::new(), text }
 }
 
-/// A report on standard output.
+/// Prints a report on standard output.
 ///
 /// # Errors
-/// When it cannot be written; a closed pipe ends the command well.
-pub(crate) fn tell(report: &[Fact]) -> Result<()> {
+/// As [`print_stdout`].
+pub(crate) fn print_report(report: &[Fact]) -> Result<()> {
     let screen = Term::stdout();
-    let width = if screen.is_term() { usize::from(screen.size().1) } else { READABLE };
-    let lines: Vec<String> = report.iter().map(|fact| fact.shown(width.min(READABLE))).collect();
-    answer(lines.join("\n"))
+    let width = if screen.is_term() { usize::from(screen.size().1) } else { MAX_REPORT_WIDTH };
+    let lines: Vec<String> =
+        report.iter().map(|fact| fact.to_text(width.min(MAX_REPORT_WIDTH))).collect();
+    print_stdout(lines.join("\n"))
 }
 
-/// Colours for standard error, only where it is a terminal that wants them.
+/// Styles text for standard error; plain unless that is a terminal with colours.
 pub(crate) fn paint(text: impl Display) -> console::StyledObject<String> {
     console::style(clean(text)).for_stderr()
 }
 
-/// Title and side of a column.
+/// Title and alignment of a column.
 pub(crate) type Column = (String, Alignment);
 
 /// A column of words.
@@ -225,58 +227,57 @@ pub(crate) fn numbers(title: impl Into<String>) -> Column {
     (title.into(), Alignment::Right)
 }
 
-/// Rows of cells under a head, columns as wide as their widest cell, each to its side. Where that
-/// is wider than the terminal, the widest columns are made narrower: sentences in them go on below,
-/// names lose their middle.
+/// Formats a table with a head, each column as wide as its widest cell. On a narrower terminal
+/// shrinks the widest columns: sentences are wrapped, long names lose their middle.
 pub(crate) fn table(head: &[Column], rows: &[Vec<String>]) -> String {
     table_within(head, rows, columns()).join("\n")
 }
 
-/// A table of what is known by the names in column `name`, which are never cut: where it is wider
-/// than `most`, columns that can be done without go, then each name gets a line of its own.
+/// Formats a table whose names, in column `name`, are never cut. In fewer than the needed columns
+/// it drops the `dispensable` ones, then gives each name a line of its own.
 pub(crate) fn table_by_name(
     head: &[Column],
     rows: &[Vec<String>],
     name: usize,
     dispensable: &[usize],
-    most: usize,
+    max_width: usize,
 ) -> String {
-    let part = |kept: &[usize], most| {
+    let part = |kept: &[usize], max_width| {
         let head: Vec<Column> = kept.iter().map(|&i| head[i].clone()).collect();
         let row = |row: &Vec<String>| kept.iter().map(|&i| row[i].clone()).collect();
-        table_within(&head, &rows.iter().map(row).collect::<Vec<_>>(), most)
+        table_within(&head, &rows.iter().map(row).collect::<Vec<_>>(), max_width)
     };
     let mut kept: Vec<usize> = (0..head.len()).collect();
-    for gone in [None].into_iter().chain(dispensable.iter().map(Some)) {
-        kept.retain(|i| Some(i) != gone);
+    for dropped in [None].into_iter().chain(dispensable.iter().map(Some)) {
+        kept.retain(|i| Some(i) != dropped);
         let whole = part(&kept, usize::MAX);
-        if whole.iter().all(|line| measure_text_width(line) <= most) {
+        if whole.iter().all(|line| measure_text_width(line) <= max_width) {
             return whole.join("\n");
         }
     }
     kept.retain(|i| *i != name);
-    let mut lines = part(&kept, most);
+    let mut lines = part(&kept, max_width);
     for (line, row) in lines.iter_mut().skip(1).zip(rows) {
         *line = format!("  {}\n{line}", clean(&row[name]));
     }
     lines.join("\n")
 }
 
-/// Columns below this are not made narrower,
-const NARROW: usize = 8;
+/// Columns of this width or less are not shrunk.
+const MIN_COLUMN_WIDTH: usize = 8;
 
-/// The widths of columns that have to be in a line of `width`.
-fn narrowed(mut widths: Vec<usize>, width: usize) -> Vec<usize> {
+/// Shrinks columns to fit in a line of `width`.
+fn shrink_columns(mut widths: Vec<usize>, width: usize) -> Vec<usize> {
     while widths.iter().map(|width| width + 2).sum::<usize>() > width
-        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROW)
+        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > MIN_COLUMN_WIDTH)
     {
         *widest -= 1;
     }
     widths
 }
 
-/// A name that is too long for its column, without its middle: names often differ at their ends.
-fn shortened(name: &str, width: usize) -> Cow<'_, str> {
+/// Cuts the middle out of a name that is too long: names often differ at their ends.
+fn elide_middle(name: &str, width: usize) -> Cow<'_, str> {
     let has = measure_text_width(name);
     if has <= width {
         return name.into();
@@ -298,16 +299,16 @@ fn shortened(name: &str, width: usize) -> Cow<'_, str> {
     format!("{first}…{}", last.chars().rev().collect::<String>()).into()
 }
 
-/// The lines of a cell in a column of this width.
-fn lines_of(cell: &str, width: usize) -> Vec<String> {
+/// Wraps a cell into lines of a column.
+fn cell_lines(cell: &str, width: usize) -> Vec<String> {
     if measure_text_width(cell) <= width {
         return vec![cell.to_owned()];
     }
-    broken(cell, width).lines().map(|line| shortened(line, width).into_owned()).collect()
+    wrap_line(cell, width).lines().map(|line| elide_middle(line, width).into_owned()).collect()
 }
 
-/// The head and each row, of one line or more.
-fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> Vec<String> {
+/// Formats the head and each row within `max_width`, each of one or more lines.
+fn table_within(head: &[Column], rows: &[Vec<String>], max_width: usize) -> Vec<String> {
     let head: Vec<Column> = head.iter().map(|(title, side)| (clean(title), *side)).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
     let width = |i: usize, title: &str| {
@@ -316,10 +317,10 @@ fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> Vec<Strin
     };
     let widths: Vec<usize> =
         head.iter().enumerate().map(|(i, (title, _))| width(i, title)).collect();
-    let widths = narrowed(widths, most);
+    let widths = shrink_columns(widths, max_width);
     let block = |row: &Vec<String>| {
         let cells: Vec<Vec<String>> =
-            row.iter().zip(&widths).map(|(cell, &width)| lines_of(cell, width)).collect();
+            row.iter().zip(&widths).map(|(cell, &width)| cell_lines(cell, width)).collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or(1);
         let line = |i: usize| {
             let padded = cells.iter().zip(&widths).zip(&head).map(|((cell, &width), (_, side))| {
@@ -334,7 +335,7 @@ fn table_within(head: &[Column], rows: &[Vec<String>], most: usize) -> Vec<Strin
     [&titles].into_iter().chain(&rows).map(block).collect()
 }
 
-/// A bar of up to `width` characters, to an eighth of one.
+/// Draws a share as a bar of up to `width` characters, in eighths of a character.
 pub(crate) fn bar(share: f64, width: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * 8.0 * width as f64).round() as usize;
     let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
@@ -347,27 +348,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_in_tables_and_facts_do_not_command_the_terminal() {
+    fn names_cannot_control_the_terminal() {
         let name = "cat\u{1b}]0;title\u{7}\u{9b}31m\r\u{202e}gpj\nдо";
         let cells = table(&[words("a")], &[vec![name.to_owned()]]);
-        let fact = Fact::new(Mark::Good, name.to_owned(), name.to_owned()).shown(200);
+        let fact = Fact::new(Mark::Good, name.to_owned(), name.to_owned()).to_text(200);
         let shown = [cells, console::strip_ansi_codes(&fact).into_owned(), paint(name).to_string()];
         assert!(shown.iter().all(|text| !text.contains('\u{1b}') && !text.contains('\u{7}')));
     }
 
     #[test]
-    fn facts_go_on_below_their_text() {
+    fn facts_are_wrapped_with_an_indent() {
         let fact = Fact::new(Mark::Good, "Label".into(), "one two three four five six".into());
         let below = format!(" ✓ Label           one two three four\n{:19}five six", "");
-        assert_eq!(console::strip_ansi_codes(&fact.shown(39)), below);
-        assert_eq!(Fact::plain("one two").shown(5), "one\ntwo");
+        assert_eq!(console::strip_ansi_codes(&fact.to_text(39)), below);
+        assert_eq!(Fact::plain("one two").to_text(5), "one\ntwo");
     }
 
     #[test]
-    fn long_names_do_not_destroy_a_table() {
-        assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
-        assert_eq!(shortened("abcdefghij", 7), "abc…hij");
-        assert_eq!(shortened("длинное-имя-класса", 8), "длин…сса");
+    fn long_names_lose_their_middle() {
+        assert_eq!(elide_middle("abcdefghij", 10), "abcdefghij");
+        assert_eq!(elide_middle("abcdefghij", 7), "abc…hij");
+        assert_eq!(elide_middle("длинное-имя-класса", 8), "длин…сса");
         let long = "a-class-whose-name-somebody-made-very-long".to_owned();
         let rows = [vec![long.clone(), "98 % ± 2".to_owned()], vec!["cat".into(), "1 %".into()]];
         let head = [words("class"), numbers("recall")];
@@ -375,12 +376,12 @@ mod tests {
         assert!(text.lines().all(|line| measure_text_width(line) <= 40), "{text}");
         assert!(text.contains('…') && text.contains("98 % ± 2"), "{text}");
         assert!(table_within(&head, &rows, usize::MAX)[1].contains(&long));
-        // Many columns are never made unreadable.
-        assert_eq!(narrowed(vec![30, 3, 9], 20), [8, 3, 8]);
+        // Columns keep a readable width.
+        assert_eq!(shrink_columns(vec![30, 3, 9], 20), [8, 3, 8]);
     }
 
     #[test]
-    fn sentences_in_a_table_go_on_below() {
+    fn sentences_in_a_table_are_wrapped() {
         let rows = [vec!["1".into(), "the loss falls".into(), "90 %".into()]];
         let text = table_within(&[numbers("n"), words("is"), numbers("sure")], &rows, 24);
         assert_eq!(text, ["  n  is             sure", "  1  the loss       90 %\n     falls"]);
@@ -390,7 +391,7 @@ mod tests {
     fn names_of_runs_are_never_cut() {
         let head = [words("run"), numbers("size"), words("data")];
         let rows = [vec!["runs/pets-small-001".into(), "98 MB".into(), "pets".into()]];
-        let at = |most| table_by_name(&head, &rows, 0, &[2], most);
+        let at = |width| table_by_name(&head, &rows, 0, &[2], width);
         assert_eq!(
             at(34),
             format!("  {:19}   size  data\n  runs/pets-small-001  98 MB  pets", "run")

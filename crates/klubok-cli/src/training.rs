@@ -1,4 +1,4 @@
-//! From settings and data to a trained run: what `train`, `resume` and `demo` share.
+//! Trains a run: shared by `train`, `resume` and `demo`.
 
 use klubok::{
     backend::Backend,
@@ -22,73 +22,72 @@ use klubok_text::{
 };
 
 use crate::{
-    args::{self, Report},
+    args::{self, TrainingOutputFlags},
     diagnosis,
     failure::{Failure, Result},
     interrupt,
-    json::{Lines, Trained},
-    loading,
-    progress::Progress,
-    serving,
-    terminal::{Screen, answer, complain, paint},
+    json::{EventPrinter, TrainingResult},
+    loading, serving,
+    terminal::{Screen, paint, print_stderr, print_stdout},
+    training_display::TrainingDisplay,
 };
 
-/// What a run is of and how it reports.
+/// A run with its settings, its data and its outputs.
 pub(crate) struct Training<'a> {
-    /// Its folder.
+    /// Run folder.
     pub(crate) run: &'a RunDir,
-    /// Its settings.
+    /// Settings.
     pub(crate) config: &'a Config,
-    /// Its data and kernels.
+    /// Paths and fingerprint of the data.
     pub(crate) info: &'a RunInfo,
-    /// Its data, opened.
+    /// Opened data.
     pub(crate) data: &'a Dataset,
-    /// Whether it is shown in the browser.
-    pub(crate) page: &'a args::Page,
-    /// Where people read.
+    /// Flags of the live page.
+    pub(crate) page: &'a args::PageFlags,
+    /// Messages for people.
     pub(crate) screen: Screen,
-    /// Where programs read, with `--jsonl`.
-    pub(crate) lines: Option<&'a mut Lines>,
+    /// JSON events for programs, with `--jsonl`.
+    pub(crate) events: Option<&'a mut EventPrinter>,
 }
 
-/// How a training ended, and how it went.
-pub(crate) struct Done {
-    /// How it ended.
+/// Outcome of a training.
+pub(crate) struct TrainingOutcome {
+    /// Figures and the reason of its end.
     pub(crate) summary: Summary,
-    /// Its phases and verdicts.
+    /// Phases and verdicts.
     pub(crate) diagnosis: Diagnosis,
-    /// Its page, if that stays.
+    /// Live page, if it stays open.
     pub(crate) page: Option<Page>,
 }
 
 impl Training<'_> {
-    /// Trains until the run ends or a person interrupts it. What was left is on the disk.
+    /// Trains until the run ends or a person interrupts it. Its state is then saved.
     ///
     /// # Errors
     /// When the rows are not those of the run, the network does not fit into memory, or files
     /// cannot be written.
-    pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<Done> {
+    pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<TrainingOutcome> {
         let Self { run, config, info, data, screen, .. } = self;
         let inputs = data.rows.fields()[Field::X.0].width;
-        self.introduce(&config.network(inputs, data.classes.len()), backend);
+        self.print_introduction(&config.network(inputs, data.classes.len()), backend);
         let val_classes = data.class_counts(&data.parts.val);
         let chance = chance_accuracy(&val_classes);
-        let mut progress = Progress::new(screen, &data.parts, chance);
+        let mut display = TrainingDisplay::new(screen, &data.parts, chance);
         let train_classes = data.class_counts(&data.parts.train);
         let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
             .with_classes(&val_classes)
             .with_setup(Setup { config: config.clone(), train_classes });
         diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
-        let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis, &mut progress];
-        if let Some(lines) = &mut self.lines {
-            lines.of(run.path());
-            observers.push(&mut **lines);
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis, &mut display];
+        if let Some(events) = &mut self.events {
+            events.set_run(run.path());
+            observers.push(&mut **events);
         }
         let page = match self.page {
-            args::Page { dashboard: true, listen } => {
+            args::PageFlags { dashboard: true, listen } => {
                 let control = &interrupt::CONTROL;
                 let page = Page::live(run, config, info, data, control, *listen)?;
-                serving::say_where(&page, screen);
+                serving::print_addresses(&page, screen);
                 Some(page)
             }
             _ => None,
@@ -96,23 +95,23 @@ impl Training<'_> {
         let mut feed = page.as_ref();
         observers.extend(feed.iter_mut().map(|feed| feed as &mut dyn Observer));
         let summary = {
-            let _listening = interrupt::Training::begin();
+            let _listening = interrupt::InterruptGuard::begin();
             session::train(run, config, data, backend, &mut observers, info, &interrupt::CONTROL)?
         };
         page.iter().for_each(Page::training_ended);
-        // Who looks at the page may go on looking; a program that waits for the answer does not
-        // wait for people.
+        // The page stays open for people at a terminal. A program that waits for the result does
+        // not wait for them.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
-        let done = Done { summary, diagnosis: diagnosis.diagnosis(), page };
-        self.conclude(&done, chance)?;
-        Ok(Done { page: done.page.filter(|_| stays), ..done })
+        let done = TrainingOutcome { summary, diagnosis: diagnosis.diagnosis(), page };
+        self.print_conclusion(&done, chance)?;
+        Ok(TrainingOutcome { page: done.page.filter(|_| stays), ..done })
     }
 
-    /// What will be trained on what, with what.
-    fn introduce(&self, network: &Network, backend: &dyn Backend) {
+    /// Prints the run, its data, network and device.
+    fn print_introduction(&self, network: &Network, backend: &dyn Backend) {
         let Self { run, config, info, data, screen, .. } = *self;
-        screen.say(paint(text!("train.run", run = run.path().display())).bold());
-        screen.say(text!(
+        screen.message(paint(text!("train.run", run = run.path().display())).bold());
+        screen.message(text!(
             "train.data",
             data = shell::shown(&info.data),
             classes = names(&data.classes),
@@ -120,7 +119,7 @@ impl Training<'_> {
             val = thousands(data.parts.val.len())
         ));
         let device = backend.info(self.config.train.precision);
-        screen.say(text!(
+        screen.message(text!(
             "train.network",
             layers = layers(network),
             weights = thousands(network.parameters()),
@@ -131,11 +130,15 @@ impl Training<'_> {
             kernel = device.kernel,
             threads = device.threads
         ));
-        loading::note_few(data, screen);
+        loading::note_few_pictures(data, screen);
     }
 
-    /// What came of it, and what can be done next.
-    fn conclude(&self, Done { summary, diagnosis, .. }: &Done, chance: f64) -> Result<()> {
+    /// Prints the result, the diagnosis and the next commands.
+    fn print_conclusion(
+        &self,
+        TrainingOutcome { summary, diagnosis, .. }: &TrainingOutcome,
+        chance: f64,
+    ) -> Result<()> {
         let Self { info, data, screen, .. } = *self;
         let reason = reason(summary.stopped);
         let time = duration(summary.seconds);
@@ -153,17 +156,17 @@ impl Training<'_> {
                     time = time
                 ))?;
                 if best == 0 && summary.epochs > 0 {
-                    screen.say(text!("end.untrained"));
+                    screen.message(text!("end.untrained"));
                 }
                 learnt = wilson(share, samples)[0] > chance;
                 if summary.stopped != Some(Stopped::Interrupted) && !learnt {
-                    screen.say(text!("end.not_better"));
+                    screen.message(text!("end.not_better"));
                 }
             }
             _ => screen.result(text!("end.no_epoch", reason = reason, time = time))?,
         }
-        screen.say(diagnosis::report(diagnosis, learnt));
-        screen.say(text!("end.model", path = self.run.file(MODEL).display()));
+        screen.message(diagnosis::report(diagnosis, learnt));
+        screen.message(text!("end.model", path = self.run.file(MODEL).display()));
         let run = shell::quoted(&summary.run);
         let settings = shell::quoted(&format!("{}/config.toml", summary.run));
         let source = shell::quoted(&shell::shown(&info.data));
@@ -184,26 +187,26 @@ impl Training<'_> {
         if summary.stopped == Some(Stopped::Interrupted) {
             next.insert(0, (format!("klubok resume {run}"), text!("end.next_resume")));
         }
-        say_next(screen, &next);
+        print_next_commands(screen, &next);
         Ok(())
     }
 }
 
-/// Commands that a person may want next, each alone on its line, and below it what it is for.
-pub(crate) fn say_next(screen: Screen, next: &[(String, String)]) {
-    screen.say(text!("end.next"));
+/// Prints the next commands, each on a line of its own with its purpose below.
+pub(crate) fn print_next_commands(screen: Screen, next: &[(String, String)]) {
+    screen.message(text!("end.next"));
     for (command, purpose) in next {
-        screen.say(format!("  {}", paint(command).cyan()));
-        screen.say(format!("      {purpose}"));
+        screen.message(format!("  {}", paint(command).cyan()));
+        screen.message(format!("      {purpose}"));
     }
 }
 
-/// That the validation part chose the epoch, where it did.
+/// Notes that the validation part chose the epoch, if it did.
 fn chose(config: &Config) -> String {
     if config.train.monitor == Monitor::Last { String::new() } else { text!("end.chose") }
 }
 
-/// Why a run ended, in a sentence.
+/// Writes why a run ended.
 pub(crate) fn reason(stopped: Option<Stopped>) -> String {
     match stopped {
         Some(Stopped::Epochs) | None => text!("end.epochs"),
@@ -214,37 +217,41 @@ pub(crate) fn reason(stopped: Option<Stopped>) -> String {
     }
 }
 
-/// Prints for programs how training ended.
+/// Prints the result for programs.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub(crate) fn print(done: &Done, report: &Report, lines: Option<Lines>) -> Result<()> {
-    let trained = Trained::new(&done.summary, &done.diagnosis);
-    if let Some(mut lines) = lines {
-        lines.end(&trained)?;
+pub(crate) fn print(
+    done: &TrainingOutcome,
+    flags: &TrainingOutputFlags,
+    events: Option<EventPrinter>,
+) -> Result<()> {
+    let trained = TrainingResult::new(&done.summary, &done.diagnosis);
+    if let Some(mut events) = events {
+        events.end(&trained)?;
     }
-    if report.json {
-        answer(serde_json::to_string(&trained).map_err(Failure::failed)?)?;
+    if flags.json {
+        print_stdout(serde_json::to_string(&trained).map_err(Failure::failed)?)?;
     }
     Ok(())
 }
 
-/// The same, and turns how it ended into an exit code.
+/// Prints the result for programs, then keeps the page open or fails with an exit code.
 ///
 /// # Errors
-/// When it diverged (1) or was interrupted (130).
+/// When the training diverged (exit code 1) or was interrupted (130).
 pub(crate) fn finish(
-    done: &Done,
-    report: &Report,
-    lines: Option<Lines>,
+    done: &TrainingOutcome,
+    flags: &TrainingOutputFlags,
+    events: Option<EventPrinter>,
     learning_rate: f64,
 ) -> Result<()> {
-    print(done, report, lines)?;
+    print(done, flags, events)?;
     let summary = &done.summary;
     match summary.stopped {
         Some(Stopped::Diverged) => {
             let cause = summary.cause.clone().unwrap_or_else(|| text!("end.diverged"));
-            // What the verdicts advise, where they advise a rate.
+            // Prefer a rate that a verdict advises.
             let changes = done.diagnosis.verdicts.iter().flat_map(|verdict| &verdict.changes);
             let advised = changes.into_iter().find(|change| change.key == "train.learning_rate");
             let smaller = advised
@@ -254,7 +261,7 @@ pub(crate) fn finish(
         Some(Stopped::Interrupted) => Err(Failure::silent(130)),
         _ => {
             if done.page.is_some() {
-                complain(text!("page_at.stays"));
+                print_stderr(text!("page_at.stays"));
                 interrupt::wait();
             }
             Ok(())
@@ -262,14 +269,14 @@ pub(crate) fn finish(
     }
 }
 
-/// `4096-512-256-2`.
+/// Sizes of the layers: `4096-512-256-2`.
 fn layers(network: &Network) -> String {
     let hidden = network.hidden.iter().map(|layer| layer.units);
     let sizes = [network.inputs].into_iter().chain(hidden).chain([network.outputs]);
     sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-")
 }
 
-/// Up to eight names.
+/// Joins the first eight class names.
 fn names(classes: &[String]) -> String {
     let mut names = classes.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
     if classes.len() > 8 {

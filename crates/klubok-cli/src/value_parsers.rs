@@ -1,4 +1,4 @@
-//! From the text of an argument to its value, where clap has no parser for it.
+//! Parsers of argument values that clap lacks.
 
 use clap::ValueEnum;
 use klubok_text::Lang;

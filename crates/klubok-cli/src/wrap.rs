@@ -1,28 +1,28 @@
-//! Long lines go on below, between words.
+//! Wraps long lines between words.
 
 use console::measure_text_width;
 
-/// Breaks lines that are longer than `width` between words. Rows of tables and drawings, which
-/// begin with a space and have gaps, stay; so do commands, which are there to be copied.
+/// Wraps lines longer than `width` between words. Leaves table rows and drawings (indented lines
+/// with gaps) and commands, which people copy.
 pub(crate) fn wrap(text: &str, width: usize) -> String {
     let lines = text.split('\n').map(|line| {
-        let fits = measure_text_width(line) <= width || stays(line);
-        if fits { line.to_owned() } else { broken(line, width) }
+        let fits = measure_text_width(line) <= width || is_preformatted(line);
+        if fits { line.to_owned() } else { wrap_line(line, width) }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn stays(line: &str) -> bool {
+fn is_preformatted(line: &str) -> bool {
     let plain = console::strip_ansi_codes(line);
     let words = plain.trim_start();
     words.starts_with("klubok ") || (words.len() < plain.len() && words.trim_end().contains("  "))
 }
 
-/// A line broken between words; it goes on below as far in as it began.
-pub(crate) fn broken(line: &str, width: usize) -> String {
+/// Wraps one line between words and keeps its indent.
+pub(crate) fn wrap_line(line: &str, width: usize) -> String {
     let words = line.trim_start_matches(' ');
     let indent = &line[..line.len() - words.len()];
-    let mut pieces = pieces(words).into_iter();
+    let mut pieces = unbreakable_pieces(words).into_iter();
     let mut lines = vec![format!("{indent}{}", pieces.next().unwrap_or_default())];
     for piece in pieces {
         match lines.last_mut() {
@@ -36,9 +36,9 @@ pub(crate) fn broken(line: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// What is never broken: a word, a number with its sign, a flag with its setting, a command
-/// between backticks.
-fn pieces(text: &str) -> Vec<&str> {
+/// Splits into pieces that stay whole: a word, a number with its sign, a flag with its setting, a
+/// command between backticks.
+fn unbreakable_pieces(text: &str) -> Vec<&str> {
     let paired = text.matches('`').count().is_multiple_of(2);
     let (mut pieces, mut from, mut quoted) = (Vec::new(), 0, false);
     for (i, c) in text.char_indices() {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_break_between_words_and_tables_stay() {
+    fn wraps_sentences_and_leaves_tables() {
         assert_eq!(wrap("one two three", 9), "one two\nthree");
         assert_eq!(wrap("one\n  a row  of a table", 9), "one\n  a row  of a table");
         assert_eq!(wrap("unbreakable-word", 5), "unbreakable-word");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_copied_and_numbers_with_their_signs_are_not_broken() {
+    fn keeps_commands_and_numbers_with_signs_whole() {
         assert_eq!(wrap("go on: `klubok resume a` does", 18), "go on:\n`klubok resume a`\ndoes");
         assert_eq!(wrap("one backtick ` breaks", 12), "one backtick\n` breaks");
         assert_eq!(wrap("Try: --set a=1 --set b=2", 14), "Try: --set a=1\n--set b=2");

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use klubok_text::{Lang, language, of_page};
+use klubok_text::{Lang, language, page_texts};
 
 /// The page, without texts.
 const TEMPLATE: &str = include_str!("web/page.html");
@@ -19,7 +19,7 @@ fn localised(lang: Lang) -> String {
         Lang::Ru => "ru",
     };
     let mut page = TEMPLATE.replacen("<html>", &format!("<html lang=\"{name}\">"), 1);
-    for (key, text) in of_page(lang) {
+    for (key, text) in page_texts(lang) {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
         let label = format!("data-t-label=\"{key}\"");
         page = page.replace(&label, &format!("{label} aria-label=\"{text}\""));

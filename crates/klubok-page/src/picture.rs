@@ -10,7 +10,7 @@ use klubok::{
     rows::Kind,
     train::evaluate::{chance_accuracy, wilson},
 };
-use klubok_text::{Both, both, trust};
+use klubok_text::{Bilingual, bilingual, trust};
 use serde_json::{Value, json};
 
 use super::{
@@ -90,7 +90,7 @@ impl Hub {
     }
 
     /// Describes in words how far to trust the network of this step.
-    fn trust(&self, step: u64) -> Both {
+    fn trust(&self, step: u64) -> Bilingual {
         let learned = self.run.train_classes.iter().sum();
         let is_model = !self.is_live() || self.status().mode == Mode::Ended;
         let is_model = is_model && self.best_step() == Some(step);
@@ -105,7 +105,7 @@ impl Hub {
                 samples,
             }
         };
-        both(|| match validated {
+        bilingual(|| match validated {
             Some((epoch, accuracy)) if !is_model => {
                 trust::in_training(learned, epoch, measured(accuracy))
             }

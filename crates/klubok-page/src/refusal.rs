@@ -8,12 +8,12 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use klubok_text::{both, translated};
+use klubok_text::{bilingual, translated};
 use serde_json::json;
 
 /// Refuses a request, with the reason in every language.
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": both(|| translated(sentence)) }))).into_response()
+    (status, Json(json!({ "error": bilingual(|| translated(sentence)) }))).into_response()
 }
 
 /// Refuses a request before reading its body, and closes the connection.

@@ -28,7 +28,7 @@ use axum::{
 use futures_util::{Stream, stream};
 use hyper::body::Body as _;
 use klubok::train::act::Act;
-use klubok_text::{Lang, clean, of_page};
+use klubok_text::{Lang, clean, page_texts};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -170,7 +170,7 @@ fn texts_json() -> impl IntoResponse + use<> {
 
 /// Returns the texts of the page in every language.
 pub(super) fn texts() -> Value {
-    json!({ "en": of_page(Lang::En), "ru": of_page(Lang::Ru) })
+    json!({ "en": page_texts(Lang::En), "ru": page_texts(Lang::Ru) })
 }
 
 async fn run(permit: Permit) -> Response {

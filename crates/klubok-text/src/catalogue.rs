@@ -1,7 +1,7 @@
-//! What people read, from one catalogue a language (`lang/en.toml`, `lang/ru.toml`).
+//! Catalogues of texts, one for each language (`lang/en.toml`, `lang/ru.toml`).
 //!
-//! [`text!`] takes a key and the values of its `{places}`. Tests hold both catalogues to the same
-//! keys and places, and to the keys that the code uses.
+//! [`crate::text!`] takes a key and the values of its `{places}`. Tests check that both catalogues
+//! have the same keys and places, and exactly the keys that the code uses.
 
 use std::{cell::Cell, collections::BTreeMap, fmt::Display, sync::OnceLock};
 
@@ -20,52 +20,52 @@ pub enum Lang {
 
 type Catalogue = BTreeMap<String, BTreeMap<String, String>>;
 
-static CHOSEN: OnceLock<Lang> = OnceLock::new();
+static CHOSEN_LANGUAGE: OnceLock<Lang> = OnceLock::new();
 static CATALOGUES: [OnceLock<Catalogue>; 2] = [const { OnceLock::new() }; 2];
 
 thread_local! {
-    /// The language of [`both`], instead of the chosen one.
-    static FOR_NOW: Cell<Option<Lang>> = const { Cell::new(None) };
+    /// Language inside [`in_language`], instead of the chosen one.
+    static LANGUAGE_OVERRIDE: Cell<Option<Lang>> = const { Cell::new(None) };
 }
 
-/// A text in every language.
+/// A text in both languages.
 #[derive(Debug, Clone, Serialize)]
-pub struct Both {
+pub struct Bilingual {
     en: String,
     ru: String,
 }
 
-/// What `write` makes of the catalogue, in every language: for the page, where the reader chooses.
-pub fn both(write: impl Fn() -> String) -> Both {
-    Both { en: in_language(Lang::En, &write), ru: in_language(Lang::Ru, &write) }
+/// Writes a text in both languages: for the page, where the reader chooses.
+pub fn bilingual(write: impl Fn() -> String) -> Bilingual {
+    Bilingual { en: in_language(Lang::En, &write), ru: in_language(Lang::Ru, &write) }
 }
 
-/// What is written in this language, whichever is chosen.
+/// Calls `write` in this language instead of the chosen one.
 pub fn in_language<T>(lang: Lang, write: impl Fn() -> T) -> T {
-    FOR_NOW.set(Some(lang));
+    LANGUAGE_OVERRIDE.set(Some(lang));
     let written = write();
-    FOR_NOW.set(None);
+    LANGUAGE_OVERRIDE.set(None);
     written
 }
 
-/// The same in English: for what programs read.
-pub fn english(write: impl Fn() -> String) -> String {
-    both(write).en
+/// Writes a text in English: for programs.
+pub fn in_english(write: impl Fn() -> String) -> String {
+    bilingual(write).en
 }
 
-/// The same in Russian.
+/// Writes a text in Russian.
 pub fn in_russian(write: impl Fn() -> String) -> String {
-    both(write).ru
+    bilingual(write).ru
 }
 
-/// Chooses the language of this process, once.
+/// Chooses the language of this process. Only the first call counts.
 pub fn choose(lang: Lang) {
-    CHOSEN.get_or_init(|| lang);
+    CHOSEN_LANGUAGE.get_or_init(|| lang);
 }
 
-/// The language that is spoken.
+/// Returns the current language.
 pub fn language() -> Lang {
-    FOR_NOW.get().unwrap_or_else(|| *CHOSEN.get_or_init(|| Lang::En))
+    LANGUAGE_OVERRIDE.get().unwrap_or_else(|| *CHOSEN_LANGUAGE.get_or_init(|| Lang::En))
 }
 
 fn catalogue(lang: Lang) -> &'static Catalogue {
@@ -76,20 +76,21 @@ fn catalogue(lang: Lang) -> &'static Catalogue {
     CATALOGUES[lang as usize].get_or_init(|| toml::from_str(source).unwrap_or_default())
 }
 
-/// Sections that the page reads.
-const PAGE: [&str; 5] = ["evidence", "page", "phase", "verdict", "word"];
+/// Sections of the catalogue that the page's scripts use.
+const PAGE_SECTIONS: [&str; 5] = ["evidence", "page", "phase", "verdict", "word"];
 
-/// All texts that the page reads, as `section.name`.
-pub fn of_page(lang: Lang) -> BTreeMap<String, &'static str> {
-    let sections = PAGE.iter().filter_map(|name| Some((name, catalogue(lang).get(*name)?)));
+/// Returns the texts of the page by their keys, `section.name`.
+pub fn page_texts(lang: Lang) -> BTreeMap<String, &'static str> {
+    let sections =
+        PAGE_SECTIONS.iter().filter_map(|name| Some((name, catalogue(lang).get(*name)?)));
     let texts = sections.flat_map(|(section, texts)| {
         texts.iter().map(move |(name, text)| (format!("{section}.{name}"), text.as_str()))
     });
     texts.collect()
 }
 
-/// The text of `section.name` in the chosen language, its `{places}` filled: what a value would
-/// command a terminal is made visible, so a painted value cannot be filled in. Use [`text!`].
+/// Looks up the text of `section.name` in the current language and fills its `{places}`. Escapes
+/// control characters in values, so a value cannot be styled. Use [`crate::text!`].
 pub fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
     let lang = language();
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
@@ -97,12 +98,12 @@ pub fn lookup(key: &str, values: &[(&str, &dyn Display)]) -> String {
         Some(text) => text.clone(),
         None => key.to_owned(),
     };
-    filled(&text, values)
+    fill(&text, values)
 }
 
-/// A text with its places filled, each once: what a value says about places is only said. A place
-/// with forms, `{n|epoch|epochs}` or `{n|эпоха|эпохи|эпох}`, is the form that the number takes.
-pub(crate) fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
+/// Fills the places of a text; places inside values stay. A place with forms, `{n|epoch|epochs}` or
+/// `{n|эпоха|эпохи|эпох}`, becomes the form of the word for the number.
+pub(crate) fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
     let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('{') {
         whole.push_str(before);
@@ -110,7 +111,10 @@ pub(crate) fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
             let (name, forms) = place.split_once('|').unwrap_or((place, ""));
             let (_, value) = values.iter().find(|(known, _)| *known == name)?;
             let value = clean(value);
-            Some((if forms.is_empty() { value } else { form(&value, forms).to_owned() }, after))
+            Some((
+                if forms.is_empty() { value } else { plural_form(&value, forms).to_owned() },
+                after,
+            ))
         });
         rest = if let Some((value, after)) = value {
             whole.push_str(&value);
@@ -123,9 +127,9 @@ pub(crate) fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
     whole + rest
 }
 
-/// The form of a word after a number: of two forms for one and for others, of three the Russian
-/// ones for 1, 2 and 5. What is no whole number takes the one for 2 of three, the other of two.
-fn form<'f>(number: &str, forms: &'f str) -> &'f str {
+/// Chooses the form of a word after a number: of two forms singular or plural, of three the Russian
+/// ones for 1, 2 and 5. A number that is not whole takes the plural, or the form for 2.
+fn plural_form<'f>(number: &str, forms: &'f str) -> &'f str {
     let forms: Vec<&str> = forms.split('|').collect();
     let digits: String = number.chars().filter(|c| !c.is_whitespace()).collect();
     let number = digits.parse::<u64>().ok();
@@ -139,7 +143,7 @@ fn form<'f>(number: &str, forms: &'f str) -> &'f str {
     forms.get(which).unwrap_or(&"")
 }
 
-/// A text of the catalogue: `text!("train.best", epoch = 3)`.
+/// Looks up a text of the catalogue: `text!("train.best", epoch = 3)`.
 #[macro_export]
 macro_rules! text {
     ($key:literal $(, $place:ident = $value:expr)* $(,)?) => {
@@ -154,17 +158,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_filled_once() {
+    fn places_inside_values_are_not_filled() {
         let (name, n): (&dyn Display, &dyn Display) = (&"{n} cats", &3);
-        let text = filled("`{name}`: {n}, {other} {", &[("n", n), ("name", name)]);
+        let text = fill("`{name}`: {n}, {other} {", &[("n", n), ("name", name)]);
         assert_eq!(text, "`{n} cats`: 3, {other} {");
     }
 
     #[test]
     fn words_agree_with_their_number() {
-        let said = |n: &str, text: &str| filled(text, &[("n", &n)]);
+        let counted = |n: &str, text: &str| fill(text, &[("n", &n)]);
         let russian = ["0", "1", "2", "5", "11", "14", "21", "112", "1\u{202f}003", "0.5"]
-            .map(|n| said(n, "{n} {n|эпоха|эпохи|эпох}"));
+            .map(|n| counted(n, "{n} {n|эпоха|эпохи|эпох}"));
         assert_eq!(
             russian,
             [
@@ -180,25 +184,25 @@ mod tests {
                 "0.5 эпохи"
             ]
         );
-        let english = ["0", "1", "2"].map(|n| said(n, "{n} {n|epoch|epochs}"));
+        let english = ["0", "1", "2"].map(|n| counted(n, "{n} {n|epoch|epochs}"));
         assert_eq!(english, ["0 epochs", "1 epoch", "2 epochs"]);
     }
 
-    /// `section.name` with its places, sorted.
-    fn shape(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {
-        let mut shape = BTreeMap::new();
+    /// Returns the keys of a catalogue with their places.
+    fn keys_and_places(lang: Lang) -> BTreeMap<String, BTreeSet<String>> {
+        let mut keys = BTreeMap::new();
         for (section, texts) in catalogue(lang) {
             for (name, text) in texts {
                 assert!(!text.trim().is_empty(), "{section}.{name} is empty in {lang:?}");
                 let places = text.split('{').skip(1).filter_map(|s| s.split(['}', '|']).next());
-                shape.insert(format!("{section}.{name}"), places.map(str::to_owned).collect());
+                keys.insert(format!("{section}.{name}"), places.map(str::to_owned).collect());
             }
         }
-        shape
+        keys
     }
 
-    /// Keys in `text!("...")` anywhere in the sources, and in any string of the page.
-    fn used() -> BTreeSet<String> {
+    /// Collects the keys in `text!("...")` of the sources and in strings of the page.
+    fn used_keys() -> BTreeSet<String> {
         fn walk(folder: &std::path::Path, keys: &mut BTreeSet<String>) {
             for entry in fs_err::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -224,7 +228,7 @@ mod tests {
         fn is_key_of_page(string: &str) -> bool {
             let Some((section, name)) = string.split_once('.') else { return false };
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            PAGE.contains(&section) && !name.is_empty() && name.chars().all(plain)
+            PAGE_SECTIONS.contains(&section) && !name.is_empty() && name.chars().all(plain)
         }
         let mut keys = BTreeSet::new();
         for own in ["klubok-text", "klubok-page", "klubok-cli"] {
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn both_languages_have_the_same_texts_and_places() {
-        let (en, ru) = (shape(Lang::En), shape(Lang::Ru));
+        let (en, ru) = (keys_and_places(Lang::En), keys_and_places(Lang::Ru));
         assert!(en.len() > 20, "the English catalogue does not parse");
         for (key, places) in &en {
             assert_eq!(ru.get(key), Some(places), "`{key}` in Russian");
@@ -245,8 +249,8 @@ mod tests {
     }
 
     #[test]
-    fn every_text_that_the_code_uses_exists_and_none_is_idle() {
-        let en: BTreeSet<String> = shape(Lang::En).into_keys().collect();
-        assert_eq!(en, used());
+    fn the_catalogue_has_exactly_the_keys_that_the_code_uses() {
+        let en: BTreeSet<String> = keys_and_places(Lang::En).into_keys().collect();
+        assert_eq!(en, used_keys());
     }
 }

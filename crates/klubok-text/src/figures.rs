@@ -1,4 +1,4 @@
-//! The figures of a verdict, as its sentence says them.
+//! The figures of a verdict, formatted for its sentence.
 
 use std::cell::Cell;
 
@@ -6,25 +6,25 @@ use klubok::train::event::Verdict;
 
 use crate::numbers::{decimal, percent};
 
-/// The figures of a verdict. One that is asked for and is not there, or is no number, makes the
-/// sentence around it unsayable.
+/// Reads the figures of a verdict and remembers whether a requested one was missing or not finite:
+/// a sentence with figures is then impossible.
 pub(crate) struct Figures<'a> {
     verdict: &'a Verdict,
     missing: Cell<bool>,
 }
 
 impl<'a> Figures<'a> {
-    /// Of this verdict; none was asked for yet.
+    /// Creates a reader of this verdict's figures.
     pub(crate) fn new(verdict: &'a Verdict) -> Self {
         Self { verdict, missing: Cell::new(false) }
     }
 
-    /// Whether one that was asked for is missing.
+    /// Whether a requested figure was missing.
     pub(crate) fn are_missing(&self) -> bool {
         self.missing.get()
     }
 
-    /// True of a figure that is there.
+    /// Whether the verdict has this figure.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.verdict.evidence.get(key).is_some_and(|figure| figure.is_finite())
     }
@@ -43,15 +43,15 @@ impl<'a> Figures<'a> {
         percent(self.get(key))
     }
 
-    /// `hidden1 95 %, hidden2 60 %`: the layers of a verdict, in the order of the network.
-    pub(crate) fn layers(&self, shown: impl Fn(f64) -> String) -> String {
+    /// Lists the layers in the order of the network: `hidden1 95 %, hidden2 60 %`.
+    pub(crate) fn layers(&self, format: impl Fn(f64) -> String) -> String {
         let number = |name: &str| match name.strip_prefix("hidden") {
             Some(number) => number.parse::<usize>().ok(),
             None => (name == "output").then_some(usize::MAX),
         };
         let mut layers: Vec<(usize, String)> = Vec::new();
         for (name, &figure) in &self.verdict.evidence {
-            layers.extend(number(name).map(|n| (n, format!("{name} {}", shown(figure)))));
+            layers.extend(number(name).map(|n| (n, format!("{name} {}", format(figure)))));
             self.missing.set(self.missing.get() || !figure.is_finite());
         }
         self.missing.set(self.missing.get() || layers.is_empty());
@@ -60,7 +60,7 @@ impl<'a> Figures<'a> {
     }
 }
 
-/// A loss with the digits that count.
+/// Formats a loss: three decimals, or two significant digits if it is tiny or huge.
 pub(crate) fn digits(loss: f64) -> String {
     match loss.abs() {
         0.01..1000.0 => decimal(format_args!("{loss:.3}")),

@@ -1,4 +1,4 @@
-//! What was found before training, in words: data, inputs, labels, the first loss.
+//! Verdicts before training in words: data, inputs, labels, the first loss.
 
 use klubok::train::event::{Verdict, VerdictName};
 
@@ -8,7 +8,7 @@ use crate::{
     text,
 };
 
-/// A verdict with its numbers, without what to try.
+/// Writes a verdict with its figures, without advice.
 pub(crate) fn sentence(verdict: &Verdict, of: &Figures<'_>) -> String {
     let count = |key: &str| thousands(of.get(key) as usize);
     let share = |key: &str| of.share(key);
@@ -84,7 +84,7 @@ pub(crate) fn sentence(verdict: &Verdict, of: &Figures<'_>) -> String {
     }
 }
 
-/// A verdict without a number.
+/// Writes a verdict without figures.
 pub(crate) fn plain(verdict: VerdictName) -> String {
     match verdict {
         VerdictName::Diverging => text!("plain.diverging"),
@@ -114,7 +114,7 @@ pub(crate) fn plain(verdict: VerdictName) -> String {
     }
 }
 
-/// What to do about it where no setting helps.
+/// Advises what to do where no setting helps.
 pub(crate) fn advice(verdict: VerdictName) -> String {
     match verdict {
         VerdictName::ConstantInputs => text!("before.look_at_inputs"),

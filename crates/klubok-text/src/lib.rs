@@ -1,4 +1,4 @@
-//! The sentences that people read, in English and Russian: catalogues, verdicts in words, numbers.
+//! User-visible texts in English and Russian: catalogues, verdicts in words, numbers.
 
 mod catalogue;
 mod escape;
@@ -11,7 +11,8 @@ pub mod trust;
 pub mod verdict;
 
 pub use catalogue::{
-    Both, Lang, both, choose, english, in_language, in_russian, language, lookup, of_page,
+    Bilingual, Lang, bilingual, choose, in_english, in_language, in_russian, language, lookup,
+    page_texts,
 };
 pub use escape::clean;
 pub use phrase::{is_translated, translated, translated_static};

@@ -1,4 +1,4 @@
-//! Numbers as people write them, in the chosen language.
+//! Numbers for people, in the current language.
 
 use std::{fmt::Display, time::Duration};
 
@@ -9,13 +9,13 @@ use crate::{
     text,
 };
 
-/// Below so many samples an interval lies so unevenly around the accuracy that its ends are said.
-const FEW: usize = 30;
+/// Below this number of samples the interval is so asymmetric that both its ends are written.
+const FEW_SAMPLES: usize = 30;
 
-/// `58 % ± 3`: an accuracy with its 95 % interval, whose larger side counts; a decimal where it is
-/// narrow. Of few samples `80 % (38-96)`.
+/// Formats an accuracy with the larger side of its 95 % interval: `58 % ± 3`, with a decimal if
+/// that is narrow; `80 % (38-96)` for few samples.
 pub fn accuracy(share: f64, samples: usize) -> String {
-    if samples < FEW {
+    if samples < FEW_SAMPLES {
         return format!("{} ({})", percent(share), bounds(share, samples));
     }
     let [low, high] = wilson(share, samples);
@@ -24,7 +24,7 @@ pub fn accuracy(share: f64, samples: usize) -> String {
     decimal(format_args!("{:.digits$} % ± {half:.digits$}", 100.0 * share))
 }
 
-/// A number that was written with a decimal point, for people: in Russian it has a comma.
+/// Replaces the decimal point of a formatted number by a comma in Russian.
 pub fn decimal(number: impl Display) -> String {
     match language() {
         Lang::En => number.to_string(),
@@ -32,10 +32,10 @@ pub fn decimal(number: impl Display) -> String {
     }
 }
 
-/// `58 % ± 3 (guessing 50 %)`.
+/// Formats an accuracy with its interval and the chance level: `58 % ± 3 (chance 50 %)`.
 pub fn accuracy_and_chance(share: f64, samples: usize, chance: f64) -> String {
     let chance = percent(chance);
-    if samples < FEW {
+    if samples < FEW_SAMPLES {
         let bounds = bounds(share, samples);
         return text!(
             "word.accuracy_few",
@@ -47,18 +47,18 @@ pub fn accuracy_and_chance(share: f64, samples: usize, chance: f64) -> String {
     text!("word.accuracy", accuracy = accuracy(share, samples), chance = chance)
 }
 
-/// `38-96`: the ends of the 95 % interval, in percent.
+/// Formats the ends of the 95 % interval in percent: `38-96`.
 fn bounds(share: f64, samples: usize) -> String {
     let [low, high] = wilson(share, samples).map(|end| 100.0 * end);
     format!("{low:.0}-{high:.0}")
 }
 
-/// `50 %`.
+/// Formats a share: `50 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 
-/// A loss with so many decimals; from ten thousand on `4.4e13`.
+/// Formats a loss with so many decimals, or as `4.4e13` from 10,000 on.
 pub fn loss(loss: f64, digits: usize) -> String {
     if loss.abs() < 1e4 {
         decimal(format_args!("{loss:.digits$}"))
@@ -67,12 +67,12 @@ pub fn loss(loss: f64, digits: usize) -> String {
     }
 }
 
-/// A learning rate with two or three digits that count.
+/// Formats a learning rate with at most five decimals.
 pub fn rate(rate: f64) -> String {
     decimal(rate_to_type(rate))
 }
 
-/// The same as a command takes it, in any language.
+/// Formats a learning rate for a command line: with a decimal point in every language.
 pub fn rate_to_type(rate: f64) -> String {
     match rate {
         1e-4..1e4 => format!("{rate:.5}").trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -80,7 +80,7 @@ pub fn rate_to_type(rate: f64) -> String {
     }
 }
 
-/// `0.4 s`, `12 s`, `2 min 5 s`, `1 h 20 min`.
+/// Formats a duration: `0.4 s`, `12 s`, `2 min 5 s`, `1 h 20 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_secs_f64().round();
     let (hours, minutes) = ((whole / 3600.0).floor(), (whole % 3600.0 / 60.0).floor());
@@ -95,7 +95,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// `20 000`: digits in groups of three, apart by a narrow space that keeps lines together.
+/// Formats a whole number in groups of three digits, separated by narrow no-break spaces: `20 000`.
 pub fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -114,27 +114,27 @@ mod tests {
     use crate::in_language;
 
     #[test]
-    fn an_accuracy_stands_with_its_interval_and_chance() {
-        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (guessing 50 %)");
+    fn an_accuracy_has_its_interval_and_the_chance_level() {
+        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (chance 50 %)");
         assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
         assert_eq!(accuracy(0.8, 30), "80 % ± 17");
-        // Of few samples more than 100 % would seem to be within the interval.
+        // With a symmetric interval, few samples would allow more than 100 %.
         assert_eq!(accuracy(0.8, 5), "80 % (38-96)");
-        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; guessing 50 %)");
+        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; chance 50 %)");
     }
 
     #[test]
     fn russian_has_a_decimal_comma_and_commands_have_a_point() {
-        let said = || [accuracy(0.985, 10_000), rate(0.00123), rate(7.6e-7), duration(9.9)];
+        let numbers = || [accuracy(0.985, 10_000), rate(0.00123), rate(7.6e-7), duration(9.9)];
         let russian = ["98,5 % ± 0,3", "0,00123", "7,6e-7", "9,9 с"];
-        assert_eq!(in_language(Lang::Ru, said), russian);
+        assert_eq!(in_language(Lang::Ru, numbers), russian);
         let english = ["98.5 % ± 0.3", "0.00123", "7.6e-7", "9.9 s"];
-        assert_eq!(in_language(Lang::En, said), english);
+        assert_eq!(in_language(Lang::En, numbers), english);
         assert_eq!(in_language(Lang::Ru, || rate_to_type(0.00123)), "0.00123");
     }
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_short() {
         let all: Vec<String> = [0.04, 9.9, 12.4, 125.0, 4800.0].map(duration).into();
         assert_eq!(all, ["0.0 s", "9.9 s", "12 s", "2 min 5 s", "1 h 20 min"]);
         assert!(!duration(f64::INFINITY).is_empty());
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_in_groups_of_three() {
+    fn thousands_are_grouped() {
         assert_eq!(thousands(1_234_567), "1\u{202f}234\u{202f}567");
     }
 }

@@ -1,30 +1,30 @@
-//! Sentences that stand in English elsewhere, said in the chosen language: the help of arguments,
-//! the meanings of settings, the errors of the library, of the system and of the page's server.
+//! Translates sentences that other code writes in English: the help of arguments, the meanings of
+//! settings, and the errors of the library, the system and the page's server.
 //!
-//! Whoever makes such a sentence speaks English only. `lang/phrases.toml` has each of them with its
-//! Russian, `{places}` in both: a sentence is recognised by the words around its places, and what
-//! stands in a place may be such a sentence again. What stands in quotes is said as it is.
+//! `lang/phrases.toml` has each sentence with its Russian, `{places}` in both. The words around the
+//! places identify a sentence. The value of a place may be such a sentence again, unless it is
+//! in quotes.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use crate::catalogue::{Lang, filled, language};
+use crate::catalogue::{Lang, fill, language};
 
 /// A sentence with places.
 struct Phrase {
-    /// What stands around the places, one more than there are places.
+    /// Texts around the places, one more than places.
     words: Vec<&'static str>,
     places: Vec<&'static str>,
     russian: &'static str,
 }
 
-/// English and Russian, by where a sentence comes from.
+/// English and Russian sentences, by section.
 fn catalogue() -> &'static BTreeMap<String, BTreeMap<String, String>> {
     static CATALOGUE: OnceLock<BTreeMap<String, BTreeMap<String, String>>> = OnceLock::new();
     CATALOGUE
         .get_or_init(|| toml::from_str(include_str!("../lang/phrases.toml")).unwrap_or_default())
 }
 
-/// The sentences, those with most words first: they are the most exact.
+/// Phrases with the longest fixed text first: they match most exactly.
 fn phrases() -> &'static [Phrase] {
     static PHRASES: OnceLock<Vec<Phrase>> = OnceLock::new();
     PHRASES.get_or_init(|| {
@@ -51,8 +51,8 @@ fn phrase(english: &'static str, russian: &'static str) -> Phrase {
 }
 
 impl Phrase {
-    /// What stands in its places, when `text` is this sentence.
-    fn found_in<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+    /// Returns the values of the places if `text` is this sentence.
+    fn match_text<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
         let (first, rest) = self.words.split_first()?;
         let mut text = text.strip_prefix(first)?;
         let Some((last, between)) = rest.split_last() else {
@@ -66,20 +66,20 @@ impl Phrase {
             text = after;
         }
         found.push(text);
-        // `{n}` is a number: what goes on after one belongs to another phrase.
+        // `{n}` is a number: a value with letters belongs to another phrase.
         let is_number = |text: &str| text.chars().all(|c| !c.is_alphabetic());
         let numbers = self.places.iter().zip(&found).filter(|(place, _)| **place == "n");
         numbers.map(|(_, found)| found).all(|found| is_number(found)).then_some(found)
     }
 
-    /// Whether what stands in a place is a name, which is the same in every language.
+    /// Whether a place is in quotes: a name, which is the same in both languages.
     fn is_name(&self, place: usize) -> bool {
         let is_between =
             |quote| self.words[place].ends_with(quote) && self.words[place + 1].starts_with(quote);
         is_between('`') || is_between('\'')
     }
 
-    fn filled(&self, found: &[&str]) -> String {
+    fn fill(&self, found: &[&str]) -> String {
         let values: Vec<(&str, String)> = self
             .places
             .iter()
@@ -90,16 +90,16 @@ impl Phrase {
             })
             .collect();
         let values: Vec<_> = values.iter().map(|(place, value)| (*place, value as _)).collect();
-        filled(self.russian, &values)
+        fill(self.russian, &values)
     }
 }
 
 fn russian(text: &str) -> String {
-    let found = phrases().iter().find_map(|phrase| Some((phrase, phrase.found_in(text)?)));
-    found.map_or_else(|| text.to_owned(), |(phrase, found)| phrase.filled(&found))
+    let found = phrases().iter().find_map(|phrase| Some((phrase, phrase.match_text(text)?)));
+    found.map_or_else(|| text.to_owned(), |(phrase, found)| phrase.fill(&found))
 }
 
-/// The sentence in the chosen language; one that is not known stays as it is.
+/// Translates a sentence to the current language. An unknown one stays as it is.
 pub fn translated(sentence: &str) -> String {
     match language() {
         Lang::En => sentence.to_owned(),
@@ -107,17 +107,17 @@ pub fn translated(sentence: &str) -> String {
     }
 }
 
-/// The same for a text without places that must live as long as the process.
+/// Translates a text without places to a static string; none in English or if unknown.
 pub fn translated_static(sentence: &str) -> Option<&'static str> {
     let known = catalogue().values().find_map(|phrases| phrases.get(sentence))?;
     (language() == Lang::Ru).then_some(known)
 }
 
-/// Whether a sentence has its Russian; that its pieces have says nothing.
+/// Whether a sentence as a whole has a Russian translation; parts that have one do not count.
 pub fn is_translated(sentence: &str) -> bool {
-    let says = |phrase: &Phrase| phrase.words.concat().contains(char::is_alphabetic);
-    let known = |phrase: &Phrase| says(phrase) && phrase.found_in(sentence).is_some();
-    phrases().iter().any(known)
+    let has_words = |phrase: &Phrase| phrase.words.concat().contains(char::is_alphabetic);
+    let matches = |phrase: &Phrase| has_words(phrase) && phrase.match_text(sentence).is_some();
+    phrases().iter().any(matches)
 }
 
 #[cfg(test)]
@@ -129,8 +129,8 @@ mod tests {
     use super::*;
     use crate::catalogue::in_russian;
 
-    /// What stands before a sentence that a person may see.
-    const SPEAKERS: [&str; 9] = [
+    /// Code before a sentence that users may see.
+    const PREFIXES: [&str; 9] = [
         "#[error(",
         "Failure::failed(",
         "Failure::usage(",
@@ -142,24 +142,24 @@ mod tests {
         "let sentence =",
     ];
 
-    /// English sentences in the sources, each place as `{}`.
-    fn sentences(folder: &Path, speakers: &[&str], all: &mut Vec<String>) {
+    /// Collects English sentences of the sources, each place as `{}`.
+    fn sentences(folder: &Path, prefixes: &[&str], all: &mut Vec<String>) {
         for entry in fs_err::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                sentences(&path, speakers, all);
+                sentences(&path, prefixes, all);
             } else if path.extension().is_some_and(|ending| ending == "rs")
                 && !path.ends_with("phrase.rs")
             {
                 let source = fs_err::read_to_string(&path).unwrap();
-                for speaker in speakers {
-                    all.extend(source.split(speaker).skip(1).filter_map(literal));
+                for prefix in prefixes {
+                    all.extend(source.split(prefix).skip(1).filter_map(literal));
                 }
             }
         }
     }
 
-    /// The string with which a piece of source begins, if it does with one.
+    /// Returns the string literal at the start of a piece of source, if any.
     fn literal(source: &str) -> Option<String> {
         let mut source = source.trim_start();
         if let Some(after) = source.strip_prefix("StatusCode::") {
@@ -186,24 +186,24 @@ mod tests {
     }
 
     #[test]
-    fn every_sentence_of_errors_is_in_russian_too() {
+    fn every_error_message_has_a_russian_translation() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut all = Vec::new();
         for entry in std::fs::read_dir(crates).unwrap() {
             let folder = entry.unwrap().path();
-            sentences(&folder.join("src"), &SPEAKERS[..1], &mut all);
+            sentences(&folder.join("src"), &PREFIXES[..1], &mut all);
         }
         assert!(all.len() > 120, "{} errors of the library", all.len());
-        sentences(&crates.join("klubok-page/src"), &SPEAKERS[1..], &mut all);
-        sentences(&crates.join("klubok-cli/src"), &SPEAKERS[1..], &mut all);
+        sentences(&crates.join("klubok-page/src"), &PREFIXES[1..], &mut all);
+        sentences(&crates.join("klubok-cli/src"), &PREFIXES[1..], &mut all);
         assert!(all.len() > 170, "{} errors together", all.len());
-        // One place alone says what another error says.
+        // A message of one place alone is that of another error.
         all.retain(|sentence| sentence != "{}" && !is_translated(sentence));
         assert!(all.is_empty(), "not in lang/phrases.toml:\n{all:#?}");
     }
 
     #[test]
-    fn everything_said_of_a_setting_is_in_russian_too() {
+    fn every_text_on_settings_has_a_russian_translation() {
         for key in KEYS {
             let range = key.range();
             let rule = match key.default {
@@ -212,18 +212,18 @@ mod tests {
             };
             let of_presets = Preset::ALL.map(|preset| preset.source(DataKind::Pictures, key));
             let sources = of_presets.into_iter().flatten().chain([key.source]);
-            for said in sources.chain([key.meaning, rule, range.as_str()]) {
-                // A name or a value by itself is the same.
-                assert!(!said.contains(' ') || is_translated(said), "`{}`: {said}", key.path);
+            for text in sources.chain([key.meaning, rule, range.as_str()]) {
+                // A single name or value is the same in both languages.
+                assert!(!text.contains(' ') || is_translated(text), "`{}`: {text}", key.path);
             }
         }
         let note = Note::Unused { key: "train.restarts", because: "`train.optimizer` is sgd" };
-        let said = in_russian(|| translated(&note.to_string()));
-        assert_eq!(said, "`train.restarts` ни на что не влияет: `train.optimizer` — sgd");
+        let russian = in_russian(|| translated(&note.to_string()));
+        assert_eq!(russian, "`train.restarts` ни на что не влияет: `train.optimizer` — sgd");
     }
 
     #[test]
-    fn a_sentence_is_known_by_the_words_around_its_places() {
+    fn a_sentence_is_matched_by_the_words_around_its_places() {
         let russian = |sentence: &str| in_russian(|| translated(sentence));
         assert_eq!(
             russian("unknown key `a, b` in line 3 of `x.toml`, the nearest known key is `c`"),
@@ -235,17 +235,17 @@ mod tests {
             ),
             "`model.dropout` — список длины 3, но в `model.hidden` 2 слоя: дайте одно значение или список длины 2"
         );
-        // Names are no sentences, whatever they say.
+        // Names are never translated.
         assert_eq!(russian("there is nothing at `the loss`"), "по пути `the loss` ничего нет");
         assert_eq!(russian("nobody knows this"), "nobody knows this");
-        // A number ends where the next word begins.
+        // A number ends before the next word.
         let endings = "5 of .pem, 3 without an ending, 2 of .md";
         assert_eq!(russian(endings), ".pem — 5, без окончания 3, .md — 2");
         assert_eq!(translated("there is nothing at `x`"), "there is nothing at `x`");
     }
 
     #[test]
-    fn russian_fills_no_place_that_english_has_not() {
+    fn russian_has_only_places_of_the_english_sentence() {
         for phrase in phrases() {
             let places =
                 phrase.russian.split('{').skip(1).map(|s| s.split(['}', '|']).next().unwrap());

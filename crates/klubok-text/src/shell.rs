@@ -1,12 +1,11 @@
-//! Paths as a person pastes them into a shell.
+//! Paths in commands to copy into a shell.
 
 use std::path::Path;
 
-/// A path as a shell reads it back: in single quotes where it has anything that means something to
-/// one.
+/// Quotes a path for a shell, if it has special characters.
 pub fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-:@%+=,".contains(c);
-    // What begins with a dash would be an option.
+    // A leading dash would make it an option.
     let path = if path.starts_with('-') { format!("./{path}") } else { path.to_owned() };
     if !path.is_empty() && path.chars().all(plain) {
         return path;
@@ -14,7 +13,7 @@ pub fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
-/// A path as a person here would write it: without the folder that they are in.
+/// Shortens a path below the current folder to a relative one.
 pub fn shown(path: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     match Path::new(path).strip_prefix(here) {

@@ -1,4 +1,4 @@
-//! How far a model's answers can be trusted: what stands below them, whoever asks.
+//! How far to trust a model's predictions: the sentence below them, in the command and on the page.
 
 use klubok::{
     model::{Card, Training, Validation},
@@ -11,9 +11,9 @@ use crate::{
     text, verdict,
 };
 
-/// That the answers to `samples` are no better than guesses, if they are; `new` to the model where
-/// it is known that it did not learn from them.
-pub fn worthless(share: f64, samples: usize, chance: f64, new: bool) -> Option<String> {
+/// Warns that an accuracy on `samples` is no better than chance, if so. `new` says that the model
+/// was not trained on them.
+pub fn no_better_than_chance(share: f64, samples: usize, chance: f64, new: bool) -> Option<String> {
     if wilson(share, samples)[0] > chance {
         return None;
     }
@@ -25,55 +25,55 @@ pub fn worthless(share: f64, samples: usize, chance: f64, new: bool) -> Option<S
     })
 }
 
-/// A line that goes with every answer of a model.
-pub fn line(card: Option<&Card>) -> String {
+/// Writes how far to trust the predictions of a model with this card.
+pub fn sentence(card: Option<&Card>) -> String {
     let Some(Card { training: Training { samples, .. }, validation, .. }) = card else {
         return text!("trust.unknown");
     };
     of_model(samples.iter().sum(), *validation)
 }
 
-/// The same of a model that learned from so many samples.
+/// Writes how far to trust a model trained on `learned` samples.
 pub fn of_model(learned: u64, validation: Option<Validation>) -> String {
-    let tried = tried(learned, validation);
-    if is_flattered(validation) { format!("{tried} {}", text!("trust.chose")) } else { tried }
+    let quality = quality(learned, validation);
+    if is_flattered(validation) { format!("{quality} {}", text!("trust.chose")) } else { quality }
 }
 
-/// The same of a network in the midst of its training, which was validated after this epoch.
+/// Writes how far to trust a network during its training, validated after this epoch.
 pub fn in_training(learned: u64, epoch: f64, validation: Validation) -> String {
-    let tried = tried(learned, Some(validation));
+    let quality = quality(learned, Some(validation));
     let when = text!("trust.at_epoch", epoch = verdict::epoch(epoch));
     if is_flattered(Some(validation)) {
-        format!("{tried} {when} {}", text!("trust.chooses"))
+        format!("{quality} {when} {}", text!("trust.chooses"))
     } else {
-        format!("{tried} {when}")
+        format!("{quality} {when}")
     }
 }
 
-/// Whether the samples that choose the epoch make it look better than it is.
+/// Whether the accuracy is biased: above chance, on samples that chose the epoch.
 fn is_flattered(validation: Option<Validation>) -> bool {
-    validation.is_some_and(|tried| tried.chose_epoch && tried.is_better_than_chance())
+    validation.is_some_and(|v| v.chose_epoch && v.is_better_than_chance())
 }
 
-fn tried(learned: u64, validation: Option<Validation>) -> String {
+fn quality(learned: u64, validation: Option<Validation>) -> String {
     let learned = thousands(learned as usize);
     let Some(validation) = validation else { return text!("trust.untried", learned = learned) };
     let Validation { accuracy, chance, samples, .. } = validation;
     let (n, samples) = (thousands(samples as usize), samples as usize);
-    if let Some(sentence) = worthless(accuracy, samples, chance, true) {
+    if let Some(sentence) = no_better_than_chance(accuracy, samples, chance, true) {
         return sentence;
     }
     let accuracy = accuracy_and_chance(accuracy, samples, chance);
     text!("trust.tried", accuracy = accuracy, n = n, learned = learned)
 }
 
-/// The same for programs; null where nothing is known.
+/// Describes the card for programs; null without a card.
 pub fn to_json(card: Option<&Card>) -> Value {
     let Some(card) = card else { return Value::Null };
     json!({
         "training_samples": card.training.samples.iter().sum::<u64>(),
         "validation": card.validation,
-        "better_than_chance": card.validation.map(|tried| tried.is_better_than_chance()),
+        "better_than_chance": card.validation.map(|validation| validation.is_better_than_chance()),
     })
 }
 
@@ -94,34 +94,34 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_as_good_as_it_was_on_what_it_did_not_learn_from() {
+    fn a_model_is_rated_by_its_validation_samples() {
         assert_eq!(
-            line(Some(&card([0.65, 0.75], true))),
-            "How good it is: 70 % ± 5 (guessing 50 %) on 400 samples that it did not learn from \
-             (it learned from 700). They chose its epoch, so expect a little less of new ones."
+            sentence(Some(&card([0.65, 0.75], true))),
+            "How good it is: 70 % ± 5 (chance 50 %) on 400 validation samples (it was trained on \
+             700 others). They also chose the epoch, so expect slightly less on new ones."
         );
-        assert!(line(Some(&card([0.65, 0.75], false))).ends_with("(it learned from 700)."));
-        assert!(line(Some(&card([0.45, 0.55], true))).starts_with("Do not rely on this:"));
+        assert!(sentence(Some(&card([0.65, 0.75], false))).ends_with("trained on 700 others)."));
+        assert!(sentence(Some(&card([0.45, 0.55], true))).starts_with("Do not rely on this:"));
         let untried = Card { validation: None, ..card([0.6, 0.7], true) };
-        assert!(line(Some(&untried)).starts_with("Nobody knows how good it is:"));
-        assert!(line(None).starts_with("The model does not say how good it is"));
+        assert!(sentence(Some(&untried)).starts_with("Nobody knows how good it is:"));
+        assert!(sentence(None).starts_with("The model does not say how good it is"));
         assert_eq!(to_json(None), Value::Null);
         assert_eq!(to_json(Some(&card([0.45, 0.55], true)))["better_than_chance"], false);
         assert_eq!(to_json(Some(&untried))["better_than_chance"], Value::Null);
     }
 
     #[test]
-    fn in_training_it_is_said_when_that_was_measured() {
-        let said = |interval, chose_epoch| {
+    fn in_training_the_epoch_of_the_measurement_is_named() {
+        let trust = |interval, chose_epoch| {
             let validation = card(interval, chose_epoch).validation.unwrap();
             in_training(700, 12.0, validation)
         };
-        let good = said([0.65, 0.75], true);
-        assert!(good.starts_with("How good it is: 70 % ± 5 (guessing 50 %) on 400"), "{good}");
+        let good = trust([0.65, 0.75], true);
+        assert!(good.starts_with("How good it is: 70 % ± 5 (chance 50 %) on 400"), "{good}");
         assert!(good.contains("Measured at epoch 12 of the training. These samples"), "{good}");
-        let last = said([0.65, 0.75], false);
+        let last = trust([0.65, 0.75], false);
         assert!(last.ends_with("Measured at epoch 12 of the training."), "{last}");
-        let bad = said([0.45, 0.55], true);
+        let bad = trust([0.45, 0.55], true);
         assert!(bad.starts_with("Do not rely") && bad.ends_with("of the training."), "{bad}");
     }
 }

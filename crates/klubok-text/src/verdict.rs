@@ -4,18 +4,17 @@ use klubok::train::event::{PhaseName, Severity, Verdict, VerdictName};
 use serde::Serialize;
 
 use crate::{
-    catalogue::{Both, both},
+    catalogue::{Bilingual, bilingual},
     figures::{Figures, digits},
     findings,
     numbers::{accuracy_and_chance, decimal, percent},
     text,
 };
 
-/// Share of the weights that a step usually changes (Karpathy): below it a limit is one of too
-/// little.
+/// Usual share of the weights that a step changes (Karpathy). A limit below it is a lower limit.
 const USUAL_UPDATE: f64 = 1e-3;
 
-/// What a phase is called.
+/// Name of a phase.
 pub fn phase_name(phase: PhaseName) -> String {
     match phase {
         PhaseName::FastLearning => text!("phase.fast_learning"),
@@ -27,7 +26,7 @@ pub fn phase_name(phase: PhaseName) -> String {
     }
 }
 
-/// What happens in a phase, in one sentence.
+/// Describes a phase in one sentence.
 pub fn phase_meaning(phase: PhaseName) -> String {
     match phase {
         PhaseName::FastLearning => text!("phase.fast_learning_is"),
@@ -39,8 +38,7 @@ pub fn phase_meaning(phase: PhaseName) -> String {
     }
 }
 
-/// A verdict with its numbers, without what to try. Where a number is missing, it is said without
-/// any.
+/// Writes a verdict with its figures, or without any if one is missing; no advice.
 pub fn sentence(verdict: &Verdict) -> String {
     let figures = Figures::new(verdict);
     let sentence = with_figures(verdict, &figures);
@@ -78,7 +76,7 @@ fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
             text!("verdict.slow_convergence", since = since, fall = of.share("fall"))
         }
         VerdictName::LabelsLookShuffled if of.has("train_loss_now") => {
-            by_heart(&since, verdict, of)
+            memorised(&since, verdict, of)
         }
         VerdictName::PredictionsIgnoreInput => text!(
             "verdict.predictions_ignore_input",
@@ -96,8 +94,8 @@ fn with_figures(verdict: &Verdict, of: &Figures<'_>) -> String {
     }
 }
 
-/// A rate that is too high: seen before training, in a loss that came back, that grew, or that is
-/// no number any more.
+/// A learning rate that is too high: found before training, or by a loss that recovered, grew or is
+/// no longer finite.
 fn too_high(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
     if of.has("exploded_at") {
         return findings::sentence(verdict, of);
@@ -118,8 +116,8 @@ fn too_high(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
     text!("verdict.learning_rate_too_high_no_number", since = since, lowest = lowest)
 }
 
-/// A rate that is too low: seen before training, in a loss that falls evenly, or in one that has
-/// hardly fallen.
+/// A learning rate that is too low: found before training, or by a loss that decreases steadily or
+/// hardly at all.
 fn too_low(verdict: &Verdict, of: &Figures<'_>) -> String {
     if of.has("learning_rate") {
         return findings::sentence(verdict, of);
@@ -132,10 +130,10 @@ fn too_low(verdict: &Verdict, of: &Figures<'_>) -> String {
         );
     }
     let (first, now) = (of.get("loss_first"), of.get("loss_now"));
-    // As many digits as it takes to see the fall.
-    let shown = |digits: usize| [first, now].map(|loss| decimal(format_args!("{loss:.digits$}")));
-    let fell = now < first;
-    match (3..=6).map(shown).find(|[first, now]| fell && first != now) {
+    // Enough digits to show the decrease.
+    let both = |digits: usize| [first, now].map(|loss| decimal(format_args!("{loss:.digits$}")));
+    let has_decreased = now < first;
+    match (3..=6).map(both).find(|[first, now]| has_decreased && first != now) {
         Some([first, now]) => {
             text!("verdict.learning_rate_too_low_in_all", first = first, now = now)
         }
@@ -143,7 +141,7 @@ fn too_low(verdict: &Verdict, of: &Figures<'_>) -> String {
     }
 }
 
-/// A verdict on layers, with the figure of each layer that it is about.
+/// A verdict on layers, with the figure of each affected layer.
 fn of_layers(name: VerdictName, of: &Figures<'_>, since: &str) -> String {
     match name {
         VerdictName::DeadUnits => {
@@ -183,7 +181,7 @@ fn over_fitting(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
         text!("verdict.over_fitting_alone", since = since, lowest = lowest, now = now, rise = rise)
     };
     let calibrated = of.has("val_loss_calibrated_now").then(|| after_temperature(of));
-    // What others keep is not known.
+    // Other programs may not keep the best weights.
     let kept = is_by_klubok(verdict).then(|| text!("verdict.best_kept"));
     [Some(sentence), calibrated, kept].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
@@ -192,9 +190,9 @@ fn over_confidence(since: &str, of: &Figures<'_>) -> String {
     let (lowest, now) = (of.loss("val_loss_lowest"), of.loss("val_loss_now"));
     let gain = of.get("val_accuracy_now") - of.get("val_accuracy_then");
     let calibrated = ["val_loss_calibrated_then", "val_loss_calibrated_now"];
-    let is_known = calibrated.iter().all(|key| of.has(key));
-    // More right answers say it best; a name that stands longer than they grow must not say it.
-    if gain <= 0.0 && is_known {
+    let has_calibrated = calibrated.iter().all(|key| of.has(key));
+    // A gain in accuracy explains the verdict best. But the verdict can outlast the gain.
+    if gain <= 0.0 && has_calibrated {
         let [then, later] = calibrated.map(|key| of.loss(key));
         return text!(
             "verdict.over_confidence_calibrated",
@@ -213,11 +211,11 @@ fn over_confidence(since: &str, of: &Figures<'_>) -> String {
         now = now,
         points = points
     );
-    let calibrated = is_known.then(|| after_temperature(of));
+    let calibrated = has_calibrated.then(|| after_temperature(of));
     [Some(sentence), calibrated].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// What becomes of the validation loss with the best temperature.
+/// The validation loss after the best temperature.
 fn after_temperature(of: &Figures<'_>) -> String {
     text!(
         "verdict.after_temperature",
@@ -226,26 +224,26 @@ fn after_temperature(of: &Figures<'_>) -> String {
     )
 }
 
-/// A verdict with its sentences in every language, as the page shows it.
+/// A verdict with its sentences in both languages, for the page.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerdictText {
     #[serde(flatten)]
     verdict: Verdict,
-    /// What is wrong, with its numbers.
-    sentence: Both,
-    /// What to do about it.
-    advice: Both,
+    /// What is wrong, with figures.
+    sentence: Bilingual,
+    /// What to do.
+    advice: Bilingual,
 }
 
 impl VerdictText {
     /// Writes the sentences of a verdict.
     pub fn new(verdict: Verdict) -> Self {
-        let (sentence, advice) = (both(|| sentence(&verdict)), both(|| advice(&verdict)));
+        let (sentence, advice) = (bilingual(|| sentence(&verdict)), bilingual(|| advice(&verdict)));
         Self { verdict, sentence, advice }
     }
 }
 
-/// Two lines a verdict: what is wrong, and what to try.
+/// Writes two lines for each verdict: what is wrong, and what to try.
 pub fn lines(verdicts: &[Verdict]) -> Vec<String> {
     let two = |verdict: &Verdict| {
         let first = format!("{}: {}", severity(verdict.severity), sentence(verdict));
@@ -254,8 +252,8 @@ pub fn lines(verdicts: &[Verdict]) -> Vec<String> {
     verdicts.iter().flat_map(two).collect()
 }
 
-/// What is learnt by heart is of no use: shuffled labels, or too few samples to learn more from.
-fn by_heart(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
+/// Memorising without generalisation: shuffled labels, or too few samples.
+fn memorised(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
     let (first, now) = (of.loss("train_loss_chance"), of.loss("train_loss_now"));
     let samples = of.get("val_samples") as usize;
     let accuracy = accuracy_and_chance(of.get("val_accuracy"), samples, of.get("chance"));
@@ -272,7 +270,7 @@ fn by_heart(since: &str, verdict: &Verdict, of: &Figures<'_>) -> String {
     }
 }
 
-/// What to try, or what to do with the data where no setting helps.
+/// Advises settings to try, or what to do with the data where no setting helps.
 pub fn advice(verdict: &Verdict) -> String {
     match (verdict.more_samples, verdict.try_.is_empty()) {
         (true, true) => text!("verdict.more_samples"),
@@ -285,12 +283,12 @@ pub fn advice(verdict: &Verdict) -> String {
     }
 }
 
-/// True of a verdict on a training of klubok's own: what is advised against it are settings.
+/// Whether the verdict is on a training by klubok: its advice is then settings or samples.
 fn is_by_klubok(verdict: &Verdict) -> bool {
     !verdict.changes.is_empty() || verdict.more_samples
 }
 
-/// What to try where another program trains: the same as klubok's settings, in its own words.
+/// Advises in general terms, for trainings by other programs.
 pub fn general_advice(verdict: VerdictName) -> String {
     match verdict {
         VerdictName::Diverging => text!("advice.diverging"),
@@ -302,12 +300,12 @@ pub fn general_advice(verdict: VerdictName) -> String {
         VerdictName::LearningRateTooLow => text!("advice.learning_rate_too_low"),
         VerdictName::SlowConvergence => text!("advice.slow_convergence"),
         VerdictName::LossNotANumber => text!("advice.not_a_number"),
-        // The others are said of layers and of data, which only klubok's own runs tell of.
+        // The others are on layers and data, known only of klubok's own runs.
         _ => String::new(),
     }
 }
 
-/// How bad a verdict is, in a word.
+/// Word for a severity.
 pub fn severity(severity: Severity) -> String {
     match severity {
         Severity::Info => text!("verdict.info"),
@@ -316,7 +314,7 @@ pub fn severity(severity: Severity) -> String {
     }
 }
 
-/// `7`, `0.4`: an epoch, with at most two digits of its fraction.
+/// Formats an epoch with at most two decimals: `7`, `0.4`.
 pub fn epoch(epoch: f64) -> String {
     decimal(format!("{epoch:.2}").trim_end_matches('0').trim_end_matches('.'))
 }
@@ -328,7 +326,7 @@ mod tests {
     use super::*;
     use crate::catalogue::{Lang, in_language};
 
-    /// Every figure that a sentence asks for.
+    /// Every figure that a sentence uses.
     const KEYS: [&str; 47] = [
         "hidden1",
         "output",
@@ -394,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_that_is_none_reaches_a_sentence() {
+    fn missing_and_infinite_figures_never_reach_a_sentence() {
         let all = |figure: &dyn Fn(&str) -> Option<f64>| -> Evidence {
             KEYS.iter().filter_map(|key| Some(((*key).to_owned(), figure(key)?))).collect()
         };
@@ -411,19 +409,19 @@ mod tests {
         {
             let verdict = verdict(name, evidence.clone());
             for lang in [Lang::En, Lang::Ru] {
-                let said =
+                let text =
                     in_language(lang, || format!("{} {}", sentence(&verdict), advice(&verdict)));
                 let wrong = ["NaN", "inf", "no number", "не число", "{", ": .", " - ", "  "];
-                let found = wrong.iter().find(|wrong| said.contains(**wrong));
-                // That one of two losses is no number is what this verdict says.
-                let is_said = name == VerdictName::LossNotANumber;
-                assert!(found.is_none() || is_said, "{name:?}: {said}");
-                assert!(said.len() > 20 && !said.contains("plain."), "{name:?}: {said}");
+                let found = wrong.iter().find(|wrong| text.contains(**wrong));
+                // This verdict is about a loss that is no number.
+                let may_name_it = name == VerdictName::LossNotANumber;
+                assert!(found.is_none() || may_name_it, "{name:?}: {text}");
+                assert!(text.len() > 20 && !text.contains("plain."), "{name:?}: {text}");
                 let is_point = |three: &[u8]| {
                     three[1] == b'.' && [three[0], three[2]].iter().all(u8::is_ascii_digit)
                 };
-                let has_point = said.as_bytes().windows(3).any(is_point);
-                assert!(lang == Lang::En || !has_point, "{name:?}: {said}");
+                let has_point = text.as_bytes().windows(3).any(is_point);
+                assert!(lang == Lang::En || !has_point, "{name:?}: {text}");
             }
         }
     }

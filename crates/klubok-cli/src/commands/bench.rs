@@ -1,9 +1,8 @@
-//! `klubok bench`: how fast a training step runs here, or with `--infer` a batch that is only
-//! predicted.
+//! `klubok bench`: times training steps or, with `--infer`, predictions of batches.
 //!
-//! FLOPs of a step are counted as `6 params batch`, two for each of forward, weight gradient and
-//! input gradient, less the first layer's `2 inputs units batch`, whose input needs no gradient; of
-//! a prediction `2 params batch`.
+//! A training step counts `6 params batch` FLOPs: two for each of forward pass, weight gradient and
+//! input gradient, less `2 inputs units batch` of the first layer, whose input needs no gradient. A
+//! prediction counts `2 params batch`.
 
 use std::{
     sync::Arc,
@@ -27,23 +26,23 @@ use klubok_text::{
 };
 use serde::Serialize;
 
-use super::observing::{self, Steps};
+use super::observing::{self, PairedWindows};
 use crate::{
     args,
-    classifier::BLOCK,
+    classifier::BATCH_ROWS,
     compute,
     failure::{Failure, Result},
-    terminal::{Screen, answer, show},
+    terminal::{Screen, print_stdout, print_wrapped},
 };
 
-/// Batches in memory, so that a step does not find its data in a cache by chance.
+/// Batches in memory: enough to keep a step's data out of the cache.
 const BATCHES: usize = 16;
-/// Mean and deviation of even random bytes.
-const BYTES: (f32, f32) = (127.5, 73.9);
+/// Mean and standard deviation of uniform random bytes.
+const BYTE_MEAN_STD: (f32, f32) = (127.5, 73.9);
 
-/// What was measured.
+/// The JSON object of `klubok bench`.
 #[derive(Debug, Serialize)]
-struct Measured {
+struct Measurement {
     samples_per_second: f64,
     ms_per_step: f64,
     gflops: f64,
@@ -56,23 +55,23 @@ struct Measured {
 
 /// Measures a training step or a prediction.
 pub(crate) fn run(args: &args::Bench) -> Result<()> {
-    let layers = layers_of(&args.layers)?;
+    let layers = parse_layers(&args.layers)?;
     let batch = args.batch_size;
     let (inputs, outputs) = (layers[0], layers[layers.len() - 1]);
-    let mut written = ConfigBuilder::new(Preset::Plain, DataKind::Points);
+    let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Points);
     let hidden: Vec<String> = layers[1..layers.len() - 1].iter().map(usize::to_string).collect();
-    written.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
-    written.set("train.optimizer", &args.optimizer)?;
-    written.set("train.precision", &args.precision)?;
-    written.set("train.kernel", &args.kernel)?;
-    written.set("train.threads", &args.compute.threads.to_string())?;
-    let config = written.resolve(&device::machine())?.config;
+    builder.set("model.hidden", &format!("[{}]", hidden.join(",")))?;
+    builder.set("train.optimizer", &args.optimizer)?;
+    builder.set("train.precision", &args.precision)?;
+    builder.set("train.kernel", &args.kernel)?;
+    builder.set("train.threads", &args.compute.threads.to_string())?;
+    let config = builder.resolve(&device::machine())?.config;
 
     let network = config.network(inputs, outputs);
     let classes = vec![batch as u64; outputs];
     let prepare = if args.pictures {
         let shape = square(inputs)?;
-        let (mean, std) = (vec![BYTES.0], vec![BYTES.1]);
+        let (mean, std) = (vec![BYTE_MEAN_STD.0], vec![BYTE_MEAN_STD.1]);
         let input = Input::Pictures(shape);
         let pixels = Preprocessing { input, fit: config.data.fit, mean, std };
         pixels.prepare(Augment { flip: true, shift: 2 })
@@ -85,9 +84,9 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let precision = config.train.precision;
     let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
     let plan = Plan { precision, ..plan };
-    let backend = compute::device(&config)?;
+    let backend = compute::open_device(&config)?;
     let rows = rows(inputs, outputs, BATCHES * batch, args.pictures)?;
-    let together = if args.infer { batch.min(BLOCK) } else { batch };
+    let together = if args.infer { batch.min(BATCH_ROWS) } else { batch };
     let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;
     program.load(&network.start(&config.start(&classes), 0))?;
 
@@ -96,31 +95,32 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let learning_rate = config.train.learning_rate;
     if let Some(pairs) = args.observing {
         let (plan, order, per_epoch) = (&plan, &order[..], args.epoch_steps as u64);
-        let steps = Steps { plan, order, batch, learning_rate, per_epoch, window };
-        return observing::tell(&steps.compare(program.as_mut(), pairs)?, args.report.json);
+        let windows = PairedWindows { plan, order, batch, learning_rate, per_epoch, window };
+        return observing::print(&windows.measure(program.as_mut(), pairs)?, args.flags.json);
     }
     let (times, loss) = if args.infer {
         predict(program.as_mut(), &plan, &order, batch, window)?
     } else {
         train(program.as_mut(), &order, batch, window, learning_rate)?
     };
-    let work = if args.infer { 2.0 * network.parameters() as f64 } else { flops(&network) };
+    let flops_per_sample =
+        if args.infer { 2.0 * network.parameters() as f64 } else { training_flops(&network) };
     let median = times[times.len() / 2].as_secs_f64();
     let device = backend.info(precision);
-    let measured = Measured {
+    let measured = Measurement {
         samples_per_second: batch as f64 / median,
         ms_per_step: 1000.0 * median,
-        gflops: work * batch as f64 / median / 1e9,
+        gflops: flops_per_sample * batch as f64 / median / 1e9,
         steps: times.len(),
         threads: device.threads,
         precision,
         kernel: device.kernel,
         loss,
     };
-    if args.report.json {
-        return answer(serde_json::to_string(&measured).map_err(Failure::failed)?);
+    if args.flags.json {
+        return print_stdout(serde_json::to_string(&measured).map_err(Failure::failed)?);
     }
-    Screen::new(args.report.quiet).say(text!(
+    Screen::new(args.flags.quiet).message(text!(
         "bench.device",
         device = device.device,
         kernel = measured.kernel,
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         batch = batch,
         loss = decimal(format_args!("{loss:.4}"))
     ));
-    show(text!(
+    print_wrapped(text!(
         "bench.result",
         rate = thousands(measured.samples_per_second as usize),
         ms = decimal(format_args!("{:.3}", measured.ms_per_step)),
@@ -139,8 +139,8 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     ))
 }
 
-/// `4096-1024-2` as sizes: input, hidden layers, outputs.
-fn layers_of(text: &str) -> Result<Vec<usize>> {
+/// Parses `4096-1024-2` as sizes: input, hidden layers, outputs.
+fn parse_layers(text: &str) -> Result<Vec<usize>> {
     let sizes: Option<Vec<usize>> =
         text.split('-').map(|n| n.trim().parse().ok().filter(|&n| n > 0)).collect();
     match sizes {
@@ -155,18 +155,18 @@ fn layers_of(text: &str) -> Result<Vec<usize>> {
     }
 }
 
-/// The square grey picture that has so many values.
+/// Returns the square grey picture with so many values.
 fn square(values: usize) -> Result<Picture> {
     let side = values.isqrt();
     if side * side == values {
         return Ok(Picture { width: side, height: side, channels: 1 });
     }
     let (below, above) = (side * side, (side + 1) * (side + 1));
-    let sentence = format!("{values} inputs are no square picture");
+    let sentence = format!("{values} inputs do not make a square picture");
     Err(Failure::usage(sentence).hint(text!("hint.square", below = below, above = above)))
 }
 
-/// Random rows, each with a random class: numbers of mean 0 and variance 1, or bytes.
+/// Makes random rows with random classes: numbers of mean 0 and variance 1, or bytes.
 fn rows(inputs: usize, outputs: usize, n: usize, bytes: bool) -> Result<MemoryRows> {
     let mut random = Stream::new(0, Purpose::Demo, 0, 0);
     let too_large = || {
@@ -191,7 +191,7 @@ fn rows(inputs: usize, outputs: usize, n: usize, bytes: bool) -> Result<MemoryRo
     })
 }
 
-/// The rows as batches take them: as they lie in memory, or shuffled.
+/// Order of the rows in batches: as in memory, or shuffled.
 fn order(n: usize, shuffled: bool) -> Vec<u32> {
     let mut order: Vec<u32> = (0..n as u32).collect();
     if shuffled {
@@ -200,7 +200,7 @@ fn order(n: usize, shuffled: bool) -> Vec<u32> {
     order
 }
 
-/// Steps until the window is full: their times in ascending order, and the loss of the last.
+/// Trains until the window is full: sorted step times, and the loss of the last step.
 fn train(
     program: &mut dyn Program,
     order: &[u32],
@@ -215,7 +215,7 @@ fn train(
         let observe = index.is_multiple_of(OBSERVE_EVERY);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         program.train(DataId(0), &step)?;
-        // A device may work on when asked: only the figures show that the step is done.
+        // A device may run asynchronously: reading the figures waits for the end of the step.
         program.read(&mut figures);
         Ok(())
     })?;
@@ -223,8 +223,8 @@ fn train(
     Ok((times, loss))
 }
 
-/// The same for batches that are only predicted; the loss is that of even chances for every class
-/// against the last batch's answers, which takes them all.
+/// Predicts until the window is full: sorted batch times, and the cross-entropy of a uniform
+/// target with the last batch's predictions, which uses every logit.
 fn predict(
     program: &mut dyn Program,
     plan: &Plan,
@@ -247,7 +247,7 @@ fn predict(
     Ok((times, losses.sum::<f64>() / batch as f64))
 }
 
-/// Calls `step` with its number and rows until the window is full: the times in ascending order.
+/// Calls `step` with its index and rows until the window is full, and returns the sorted times.
 fn measure(
     order: &[u32],
     batch: usize,
@@ -268,8 +268,8 @@ fn measure(
     Ok(times)
 }
 
-/// Of a training step, for each sample.
-fn flops(network: &Network) -> f64 {
+/// FLOPs of a training step for each sample.
+fn training_flops(network: &Network) -> f64 {
     let first = network.hidden.first().map_or(network.outputs, |layer| layer.units);
     let (all, first) = (network.parameters() as f64, (network.inputs * first) as f64);
     6.0 * all - 2.0 * first

@@ -1,4 +1,4 @@
-//! `klubok check`: data, network and the machinery of learning, before training.
+//! `klubok check`: examines data, network and learning before training.
 
 use std::time::Instant;
 
@@ -12,23 +12,23 @@ use klubok_text::text;
 
 use crate::{
     args,
-    check_report::{self, Checked, Time},
+    check_report::{self, CheckReport, Time},
     compute, diagnosis,
     failure::{Failure, Result},
     loading, settings,
-    terminal::{Screen, answer, tell},
+    terminal::{Screen, print_report, print_stdout},
 };
 
-/// Steps before the clock starts: the first ones touch memory for the first time.
+/// Untimed steps: the first ones touch memory for the first time.
 const WARM_UP: u64 = 3;
 
-/// Checks, says what was found, and fails when a verdict is as bad as `--fail-on`.
+/// Runs the experiments and prints the findings; fails when a verdict reaches `--fail-on`.
 pub(crate) fn run(args: &args::Check) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
-    let kind = settings::kind_of(&args.data)?;
-    let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
+    let screen = Screen::new(args.flags.quiet);
+    let kind = settings::data_kind(&args.data)?;
+    let written = settings::from_flags(&args.settings, Preset::Balanced, kind, &[])?;
     let config = settings::resolve(&written.builder, screen)?.config;
-    let backend = compute::device(&config)?;
+    let backend = compute::open_device(&config)?;
     let options = OpenOptions {
         val: args.parts.val.clone(),
         test: args.parts.test.clone(),
@@ -45,17 +45,17 @@ pub(crate) fn run(args: &args::Check) -> Result<()> {
     let time = time(&lab, &mut steps)?;
     let findings = check(&lab, &mut steps, &mut |experiment| begin(&bar, experiment))?;
     bar.finish_and_clear();
-    let checked = Checked { pictures, time, findings };
-    if args.report.json {
-        answer(serde_json::to_string(&checked).map_err(Failure::failed)?)?;
+    let checked = CheckReport { pictures, time, findings };
+    if args.flags.json {
+        print_stdout(serde_json::to_string(&checked).map_err(Failure::failed)?)?;
     } else {
-        let flags = settings::flags(&args.settings, &args.parts);
-        tell(&check_report::report(&args.data, &flags, &config, &dataset, &checked))?;
+        let flags = settings::to_flags(&args.settings, &args.parts);
+        print_report(&check_report::report(&args.data, &flags, &config, &dataset, &checked))?;
     }
     diagnosis::fail_on(args.fail_on, &checked.findings.verdicts)
 }
 
-/// Times real steps, after some to warm up.
+/// Times training steps after a warm-up.
 fn time(lab: &Lab<'_>, steps: &mut Steps) -> Result<Time> {
     for _ in 0..WARM_UP {
         steps.step()?;

@@ -1,4 +1,4 @@
-//! `klubok dashboard`: a run in the browser, by its files.
+//! `klubok dashboard`: shows a run in the browser from its files.
 
 use std::path::Path;
 
@@ -10,28 +10,32 @@ use crate::{
     args,
     failure::Result,
     interrupt,
-    run_names::{RUNS, run_of},
+    run_lookup::{RUNS_FOLDER, find_run},
     serving,
-    terminal::{Screen, show},
+    terminal::{Screen, print_wrapped},
 };
 
-/// Serves a run until a person ends it; one that is served already is named with its address.
+/// Serves a run until the user ends it. Of a run already served, prints the address.
 pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
     let screen = Screen::new(args.quiet);
     let run = match &args.run {
-        None => RunDir::latest(Path::new(RUNS))?,
-        Some(name) => run_of(name).or_else(|error| {
-            // A folder of runs, perhaps.
+        None => RunDir::latest(Path::new(RUNS_FOLDER))?,
+        Some(name) => find_run(name).or_else(|error| {
+            // Perhaps it is a folder of runs.
             RunDir::latest(Path::new(name)).map_err(|_| error)
         })?,
     };
     if let Some(address) = klubok_page::served_address(run.path()) {
-        return show(text!("page_at.served", run = run.path().display(), address = address));
+        return print_wrapped(text!(
+            "page_at.served",
+            run = run.path().display(),
+            address = address
+        ));
     }
-    screen.say(text!("page_at.following", run = run.path().display()));
+    screen.message(text!("page_at.following", run = run.path().display()));
     let hub = serving::follow(&run, screen)?;
     let page = Page::serve(hub, args.listen)?;
-    serving::say_where(&page, screen);
-    screen.say(text!("page_at.end"));
+    serving::print_addresses(&page, screen);
+    screen.message(text!("page_at.end"));
     interrupt::wait()
 }

@@ -1,4 +1,4 @@
-//! `klubok demo`: trains on the built-in drawn pictures and shows what was learnt.
+//! `klubok demo`: trains on the built-in drawings and shows what the network has learnt.
 
 use std::path::Path;
 
@@ -17,32 +17,32 @@ use crate::{
     args,
     classifier::Classifier,
     failure::Result,
-    json::Lines,
-    new_run::NewRun,
-    run_names::RUNS,
+    json::EventPrinter,
+    run_lookup::RUNS_FOLDER,
     settings,
     terminal::{Screen, bar, paint, table, words},
     training,
+    training_job::TrainingJob,
 };
 
-/// The built-in set that the demo trains on.
+/// The demo's built-in dataset.
 const SOURCE: &str = "demo:cats-dogs";
-/// A network that learns drawings well in under a minute, over the preset.
+/// Settings over the preset: a network that learns the drawings well in under a minute.
 const SETTINGS: [(&str, &str); 2] = [("model.hidden", "256,64"), ("train.epochs", "20")];
 
-/// Trains on drawings, then shows what was learnt and how to go on with own pictures.
+/// Trains on drawings, shows accuracy by class, and names the command for one's own pictures.
 pub(crate) fn run(args: &args::Demo) -> Result<()> {
-    let screen = args.report.screen();
-    screen.say(text!("demo.intro"));
+    let screen = args.flags.screen();
+    screen.message(text!("demo.intro"));
     let written =
-        settings::written(&args.settings, Preset::Balanced, DataKind::Pictures, &SETTINGS)?;
+        settings::from_flags(&args.settings, Preset::Balanced, DataKind::Pictures, &SETTINGS)?;
     let config = settings::resolve(&written.builder, screen)?.config;
     let place = match &args.output {
         Some(folder) => Place::Folder(folder),
-        None => Place::Numbered { runs: Path::new(RUNS), name: "demo" },
+        None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: "demo" },
     };
     let preset = written.preset;
-    let new = NewRun {
+    let job = TrainingJob {
         source: SOURCE,
         val: None,
         test: None,
@@ -52,16 +52,16 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
         replay: Vec::new(),
         screen,
     };
-    let mut lines = args.report.jsonl.then(Lines::default);
-    let (done, data) = new.train(&config, place, None, lines.as_mut())?;
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
+    let (done, data) = job.train(&config, place, None, events.as_mut())?;
     if matches!(done.summary.stopped, Some(Stopped::Epochs | Stopped::EarlyStopping)) {
-        show(&done.summary, &data, screen)?;
+        print_recognised(&done.summary, &data, screen)?;
     }
-    training::finish(&done, &args.report, lines, config.train.learning_rate)
+    training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
-/// What the network recognises now among drawings that training did not use.
-fn show(summary: &Summary, data: &Dataset, screen: Screen) -> Result<()> {
+/// Prints the share of recognised validation drawings, by class.
+fn print_recognised(summary: &Summary, data: &Dataset, screen: Screen) -> Result<()> {
     let classifier = Classifier::open(&summary.run, 0)?;
     let rows = &data.parts.val;
     let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
@@ -86,10 +86,10 @@ fn show(summary: &Summary, data: &Dataset, screen: Screen) -> Result<()> {
             wrong.map_or("-".to_owned(), |other| all.per_class[other].class.clone()),
         ]
     };
-    screen.say(format!("\n{}", paint(text!("demo.learnt")).bold()));
-    screen.say(table(&head, &all.confusion.iter().enumerate().map(row).collect::<Vec<_>>()));
+    screen.message(format!("\n{}", paint(text!("demo.learnt")).bold()));
+    screen.message(table(&head, &all.confusion.iter().enumerate().map(row).collect::<Vec<_>>()));
     let after = accuracy_and_chance(all.accuracy, all.samples, all.chance);
-    screen.say(text!("demo.all", accuracy = after));
-    screen.say(format!("\n{}\n  klubok train {}", text!("demo.own"), text!("demo.folder")));
+    screen.message(text!("demo.all", accuracy = after));
+    screen.message(format!("\n{}\n  klubok train {}", text!("demo.own"), text!("demo.folder")));
     Ok(())
 }

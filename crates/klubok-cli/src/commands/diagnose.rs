@@ -1,4 +1,4 @@
-//! `klubok diagnose`: phases and verdicts of a run, or of a history that anybody wrote.
+//! `klubok diagnose`: phases and verdicts of a run, or of another program's history.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use klubok::{
     },
 };
 use klubok_text::{
-    english, numbers,
+    in_english, numbers,
     numbers::{accuracy, accuracy_and_chance},
     text, verdict,
 };
@@ -29,32 +29,32 @@ use klubok_text::{
 use crate::{
     args, diagnosis,
     failure::{Failure, Result},
-    run_names::run_of,
-    terminal::{answer, complain, show},
+    run_lookup::find_run,
+    terminal::{print_stderr, print_stdout, print_wrapped},
 };
 
-/// Says how a training went; fails when a verdict is as bad as `--fail-on`.
+/// Diagnoses a training; fails when a verdict reaches `--fail-on`.
 pub(crate) fn run(args: &args::Diagnose) -> Result<()> {
     let mut history = open(&args.path)?;
     history.val_samples = args.val_samples.or(history.val_samples);
-    let mut of = Diagnosis::from_history(&history);
+    let mut diagnosed = Diagnosis::from_history(&history);
     if !history.by_klubok {
-        for verdict in &mut of.verdicts {
+        for verdict in &mut diagnosed.verdicts {
             let advice = || verdict::general_advice(verdict.name);
-            verdict.try_ = if args.json { english(advice) } else { advice() };
+            verdict.try_ = if args.json { in_english(advice) } else { advice() };
             verdict.changes.clear();
         }
     }
     if args.json {
-        notes(&history).iter().for_each(complain);
-        answer(serde_json::to_string(&of).map_err(Failure::failed)?)?;
+        notes(&history).iter().for_each(print_stderr);
+        print_stdout(serde_json::to_string(&diagnosed).map_err(Failure::failed)?)?;
     } else {
-        show(summary(&args.path, &history, &of))?;
+        print_wrapped(summary(&args.path, &history, &diagnosed))?;
     }
-    diagnosis::fail_on(args.fail_on, &of.verdicts)
+    diagnosis::fail_on(args.fail_on, &diagnosed.verdicts)
 }
 
-/// The history of a run with what its folder tells beside it, of a file, or of standard input.
+/// Reads the history of a run with the facts of its folder, of a file, or of standard input.
 fn open(name: &str) -> Result<History> {
     if name == "-" {
         let mut bytes = Vec::new();
@@ -66,21 +66,21 @@ fn open(name: &str) -> Result<History> {
         return Ok(history::parse(&bytes, "-")?);
     }
     let path = match name {
-        "latest" if !Path::new(name).exists() => run_of(name)?.path().to_owned(),
+        "latest" if !Path::new(name).exists() => find_run(name)?.path().to_owned(),
         name => PathBuf::from(name),
     };
     match RunDir::open(&path) {
-        // Others have a `config.toml` too.
-        Ok(run) if is_run(run.path()) => of_run(&run),
+        // Other programs write a `config.toml` too.
+        Ok(run) if is_run(run.path()) => read_run(&run),
         _ => Ok(history::read(&path)?),
     }
 }
 
-/// The history of a run, with what its folder tells of the validation part.
+/// Reads the history of a run, with the class counts of its parts.
 ///
 /// # Errors
 /// When a file of the run cannot be read or is damaged.
-pub(crate) fn of_run(run: &RunDir) -> Result<History> {
+pub(crate) fn read_run(run: &RunDir) -> Result<History> {
     let mut history = history::read(run.path())?;
     history.val_samples = run.progress()?.map(|progress| progress.val_samples);
     let split = run.file(SPLIT);
@@ -102,9 +102,9 @@ pub(crate) fn of_run(run: &RunDir) -> Result<History> {
     Ok(history)
 }
 
-/// Where the validation loss as the network has it was lowest in another epoch than the best one:
-/// what the best one goes by, in both.
-fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
+/// Explains why the best epoch is not that of the lowest validation loss, with the criterion in
+/// both epochs.
+fn lowest_elsewhere(history: &History, diagnosed: &Diagnosis) -> Option<String> {
     if history.setup.as_ref()?.config.train.monitor != Monitor::Auto {
         return None;
     }
@@ -116,10 +116,10 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     let epochs: Vec<_> = epochs.collect();
     let known = epochs.iter().filter_map(|&(epoch, loss, mean)| Some((epoch, loss?, mean?)));
     let (lowest, loss, there) = known.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (_, _, here) = epochs.iter().find(|epoch| Some(epoch.0) == of.best_epoch)?;
+    let (_, _, here) = epochs.iter().find(|epoch| Some(epoch.0) == diagnosed.best_epoch)?;
     let is_lower = here.is_some_and(|here| here < there);
     let [here, there] = [(*here)?, there].map(|loss| numbers::loss(loss, 3));
-    // What reads alike explains nothing.
+    // Figures that read alike explain nothing.
     (is_lower && here != there).then(|| {
         text!(
             "diagnose.lowest_elsewhere",
@@ -131,30 +131,30 @@ fn lowest_elsewhere(history: &History, of: &Diagnosis) -> Option<String> {
     })
 }
 
-fn summary(name: &str, history: &History, of: &Diagnosis) -> String {
+fn summary(name: &str, history: &History, diagnosed: &Diagnosis) -> String {
     let epochs = epochs(history);
-    let mut lines = vec![match of.best_epoch.map(verdict::epoch) {
+    let mut lines = vec![match diagnosed.best_epoch.map(verdict::epoch) {
         Some(best) => text!("diagnose.head", name = name, epochs = epochs, best = best),
         None => text!("diagnose.head_unvalidated", name = name, epochs = epochs),
     }];
-    lines.extend(lowest_elsewhere(history, of));
+    lines.extend(lowest_elsewhere(history, diagnosed));
     lines.extend(notes(history));
-    let accuracy = accuracy_of_best(history, of);
-    let learnt = !accuracy.as_ref().is_some_and(|(_, guesses)| *guesses);
+    let accuracy = accuracy_of_best(history, diagnosed);
+    let learnt = !accuracy.as_ref().is_some_and(|(_, at_chance)| *at_chance);
     lines.extend(accuracy.map(|(sentence, _)| sentence));
     if !learnt && history.ended {
         lines.push(text!("end.not_better"));
     }
-    lines.push(diagnosis::report(of, learnt));
-    // What is there and was left out is not denied.
+    lines.push(diagnosis::report(diagnosed, learnt));
+    // Do not claim that there is no validation loss where some were left out.
     let has_others = history.notes.iter().any(|note| matches!(note, Note::OtherLosses { .. }));
-    if of.best_epoch.is_none() && !has_others {
+    if diagnosed.best_epoch.is_none() && !has_others {
         lines.push(text!("diagnose.no_validation"));
     }
     lines.join("\n")
 }
 
-/// What was left out or taken for something.
+/// Notes on left-out columns and other assumptions.
 fn notes(history: &History) -> Vec<String> {
     let left_out =
         |(used, other): &(String, String)| text!("diagnose.left_out", used = used, other = other);
@@ -162,8 +162,7 @@ fn notes(history: &History) -> Vec<String> {
     left_out.chain(history.notes.iter().filter_map(note)).collect()
 }
 
-/// How many epochs there were: the rows, or where these are of parts of epochs, the number of the
-/// last one.
+/// Number of epochs: the rows or, if rows are fractions of epochs, the last one's number.
 fn epochs(history: &History) -> String {
     let rows = || history.epochs.iter().filter(|row| !row.untrained);
     match rows().next_back() {
@@ -172,7 +171,7 @@ fn epochs(history: &History) -> String {
     }
 }
 
-/// What was not taken as it stands.
+/// Writes a note on an assumption, if people need it.
 fn note(note: &Note) -> Option<String> {
     Some(match note {
         Note::NotMeasured { column, value, count } => {
@@ -192,20 +191,20 @@ fn note(note: &Note) -> Option<String> {
     })
 }
 
-/// The accuracy of the best epoch, where it and the number of validation samples are known, and
-/// whether it is within what guessing reaches.
-fn accuracy_of_best(history: &History, of: &Diagnosis) -> Option<(String, bool)> {
-    let best = history.epochs.iter().find(|row| Some(row.epoch) == of.best_epoch)?;
+/// Accuracy of the best epoch, if it and the number of validation samples are known, and whether
+/// it is within chance level.
+fn accuracy_of_best(history: &History, diagnosed: &Diagnosis) -> Option<(String, bool)> {
+    let best = history.epochs.iter().find(|row| Some(row.epoch) == diagnosed.best_epoch)?;
     let (share, samples) = (best.val_accuracy?, history.val_samples? as usize);
-    let (accuracy, guesses) = match &history.val_classes[..] {
+    let (accuracy, at_chance) = match &history.val_classes[..] {
         [] => (accuracy(share, samples), false),
         classes => {
             let chance = chance_accuracy(classes);
-            let guesses = wilson(share, samples)[0] <= chance;
-            (accuracy_and_chance(share, samples, chance), guesses)
+            let at_chance = wilson(share, samples)[0] <= chance;
+            (accuracy_and_chance(share, samples, chance), at_chance)
         }
     };
-    Some((text!("diagnose.accuracy", accuracy = accuracy), guesses))
+    Some((text!("diagnose.accuracy", accuracy = accuracy), at_chance))
 }
 
 #[cfg(test)]
@@ -218,8 +217,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_loss_is_explained_where_the_best_epoch_is_another_one() {
-        let said = |monitor: &str, calibrated: [f64; 6]| {
+    fn explains_a_best_epoch_without_the_lowest_loss() {
+        let explanation = |monitor: &str, calibrated: [f64; 6]| {
             let mut layers = ConfigBuilder::new(Preset::Balanced, DataKind::Pictures);
             layers.set("train.monitor", monitor).unwrap();
             let config = layers.resolve(&Machine::plain(1)).unwrap().config;
@@ -239,13 +238,13 @@ mod tests {
             };
             lowest_elsewhere(&history, &Diagnosis::from_history(&history))
         };
-        let falls = [0.69, 0.66, 0.63, 0.60, 0.57, 0.54];
-        let sentence = said("auto", falls).unwrap();
+        let decreasing = [0.69, 0.66, 0.63, 0.60, 0.57, 0.54];
+        let sentence = explanation("auto", decreasing).unwrap();
         let figures = ["0.570 there", "in epoch 2 (0.650)", "that mean was 0.675"];
         assert!(figures.iter().all(|of| sentence.contains(of)), "{sentence}");
-        assert_eq!(said("val_loss", falls), None);
-        assert_eq!(said("auto", [0.6, 0.5, 0.7, 0.8, 0.9, 1.0]), None, "it is the same");
+        assert_eq!(explanation("val_loss", decreasing), None);
+        assert_eq!(explanation("auto", [0.6, 0.5, 0.7, 0.8, 0.9, 1.0]), None, "the same epoch");
         let alike = [0.6, 0.6, 0.5999, 0.5998, 0.5998, 0.5998];
-        assert_eq!(said("auto", alike), None, "too little to be seen in the digits that are said");
+        assert_eq!(explanation("auto", alike), None, "equal in the printed digits");
     }
 }

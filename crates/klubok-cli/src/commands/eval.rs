@@ -1,4 +1,4 @@
-//! `klubok eval`: how good a model is on labelled data.
+//! `klubok eval`: evaluates a model on labelled data.
 
 use klubok::{
     data::{Dataset, Part},
@@ -16,34 +16,35 @@ use crate::{
     classifier::Classifier,
     failure::{Failure, Result},
     loading,
-    terminal::{Column, Screen, answer, numbers, paint, show, table, words},
+    terminal::{Column, Screen, numbers, paint, print_stdout, print_wrapped, table, words},
 };
 
-/// Most classes that a table of confusions is printed for; with more, the largest confusions are.
-const MATRIX: usize = 12;
+/// Largest number of classes of a printed confusion matrix, and rows of the list of the largest
+/// confusions, which replaces it for more classes.
+const MAX_MATRIX_CLASSES: usize = 12;
 
-/// Evaluation of all samples, then of those that the model was made with and of the others.
+/// The JSON object of `klubok eval`: all samples, then each origin.
 #[derive(Serialize)]
 struct EvalReport {
     #[serde(flatten)]
     all: Evaluation,
-    /// Whether it is known which samples the model was made with.
+    /// Whether the model's training and validation samples are known.
     origin_known: bool,
-    /// Samples that had no part in it; null when there are none or that is not known.
+    /// New samples; null when there are none or the origin is unknown.
     never_seen: Option<Figures>,
-    /// Samples that chose the epoch.
+    /// Validation samples that chose the epoch.
     chose_epoch: Option<Figures>,
-    /// Absent when none of the samples was trained on.
+    /// Training samples; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    trained_on: Option<Apart>,
+    trained_on: Option<TrainedOnFigures>,
 }
 
-/// How a model did on some of the samples.
+/// Scores on the samples of one origin.
 #[derive(Serialize)]
 struct Figures {
     samples: usize,
     accuracy: f64,
-    /// Its 95 % interval.
+    /// 95 % interval of the accuracy.
     accuracy_interval: [f64; 2],
     chance: f64,
     loss: f64,
@@ -67,20 +68,20 @@ impl Figures {
     }
 }
 
-/// Samples that the model was trained on, and the others.
+/// Accuracy on training samples and on the others.
 #[derive(Serialize)]
-struct Apart {
-    /// Samples that were in the training part of the run.
+struct TrainedOnFigures {
+    /// Number of training samples.
     samples: usize,
-    /// Share of right answers on them.
+    /// Accuracy on them.
     accuracy: f64,
-    /// Share of right answers on the others; null when there are none.
+    /// Accuracy on the others; null when there are none.
     other_accuracy: Option<f64>,
-    /// Its 95 % interval.
+    /// 95 % interval of `other_accuracy`.
     other_accuracy_interval: Option<[f64; 2]>,
 }
 
-impl Apart {
+impl TrainedOnFigures {
     fn new(all: &Evaluation, trained: &Evaluation) -> Self {
         let right = |of: &Evaluation| of.accuracy * of.samples as f64;
         let others = all.samples - trained.samples;
@@ -95,26 +96,26 @@ impl Apart {
     }
 }
 
-/// The samples by what they were for when the model was made.
+/// Role of a sample in the training of the model.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// For nothing: what tells how good the model is.
+    /// None: an unbiased measure of the model.
     NeverSeen,
-    /// They chose the epoch.
+    /// It helped to choose the epoch.
     ChoseEpoch,
-    /// The model learned from them.
+    /// The model was trained on it.
     TrainedOn,
 }
 
-/// Those that tell most, first.
+/// All origins, the most informative first.
 const ORIGINS: [Origin; 3] = [Origin::NeverSeen, Origin::ChoseEpoch, Origin::TrainedOn];
 
 /// Evaluates a model.
 pub(crate) fn run(args: &args::Eval) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let classifier = Classifier::open(&args.model, args.compute.threads)?;
-    let data = loading::open(&args.data, &classifier.options(args.strict)?, screen)?;
-    let (split, rows) = part(&data, args.split, &args.data)?;
+    let data = loading::open(&args.data, &classifier.data_options(args.strict)?, screen)?;
+    let (split, rows) = rows_of_split(&data, args.split, &args.data)?;
     let logits = classifier.logits(&data.rows, &rows)?;
     if !logits.iter().all(|z| z.is_finite()) {
         return Err(Failure::failed(text!("predict.no_number")).hint(text!("hint.model")));
@@ -126,19 +127,19 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
     let all = evaluate(&logits, &targets);
     let origins = origins(&classifier, &data, &rows)?;
     let groups = ORIGINS.map(|origin| {
-        let (logits, targets) = those(origin, origins.as_deref()?, &logits, &targets);
+        let (logits, targets) = select(origin, origins.as_deref()?, &logits, &targets);
         (!targets.is_empty()).then(|| evaluate(&logits, &targets))
     });
-    if args.report.json {
+    if args.flags.json {
         let [never_seen, chose_epoch, trained_on] = &groups;
         let result = EvalReport {
             origin_known: origins.is_some(),
             never_seen: never_seen.as_ref().map(Figures::new),
             chose_epoch: chose_epoch.as_ref().map(Figures::new),
-            trained_on: trained_on.as_ref().map(|trained| Apart::new(&all, trained)),
+            trained_on: trained_on.as_ref().map(|trained| TrainedOnFigures::new(&all, trained)),
             all,
         };
-        return answer(serde_json::to_string(&result).map_err(Failure::failed)?);
+        return print_stdout(serde_json::to_string(&result).map_err(Failure::failed)?);
     }
     let name = match split {
         Split::Train => text!("eval.part_train"),
@@ -147,13 +148,13 @@ pub(crate) fn run(args: &args::Eval) -> Result<()> {
         Split::All => text!("eval.part_all"),
     };
     let samples = thousands(all.samples);
-    show(text!("eval.part", data = args.data, part = name, samples = samples))?;
-    show(describe(&all, &groups))
+    print_wrapped(text!("eval.part", data = args.data, part = name, samples = samples))?;
+    print_wrapped(describe(&all, &groups))
 }
 
-/// What each row was for when the model was made, where that is known.
+/// Returns the origin of each row, if known.
 fn origins(classifier: &Classifier, data: &Dataset, rows: &[u32]) -> Result<Option<Vec<Origin>>> {
-    let Some(known) = classifier.made_with(data)? else { return Ok(None) };
+    let Some(known) = classifier.known_parts(data)? else { return Ok(None) };
     let validation = classifier.card().and_then(|card| card.validation);
     let chose = validation.is_none_or(|validation| validation.chose_epoch);
     let origin = |&row: &u32| match known.get(&data.hashes[row as usize]) {
@@ -164,8 +165,8 @@ fn origins(classifier: &Classifier, data: &Dataset, rows: &[u32]) -> Result<Opti
     Ok(Some(rows.iter().map(origin).collect()))
 }
 
-/// Logits and classes of the samples of one origin.
-fn those(
+/// Selects logits and targets of the samples of one origin.
+fn select(
     origin: Origin,
     origins: &[Origin],
     logits: &[f32],
@@ -181,8 +182,8 @@ fn those(
     found
 }
 
-/// The rows to evaluate: those that were asked for, else the test part, else all.
-fn part(data: &Dataset, split: Option<Split>, source: &str) -> Result<(Split, Vec<u32>)> {
+/// Returns the rows of the split: that of the flag, else the test part, else all.
+fn rows_of_split(data: &Dataset, split: Option<Split>, source: &str) -> Result<(Split, Vec<u32>)> {
     let parts = &data.parts;
     let split = split.unwrap_or(if parts.test.is_empty() { Split::All } else { Split::Test });
     let rows = match split {
@@ -204,7 +205,7 @@ fn part(data: &Dataset, split: Option<Split>, source: &str) -> Result<(Split, Ve
     Ok((split, rows))
 }
 
-/// The samples that tell most about the model, in full; the others and all together in a line.
+/// Writes the most informative samples in full; the others and all together in a line each.
 fn describe(all: &Evaluation, groups: &[Option<Evaluation>; 3]) -> String {
     let line = |group: (&Origin, &Evaluation)| {
         let (n, scores) = (thousands(group.1.samples), scores(group.1));
@@ -230,7 +231,7 @@ fn describe(all: &Evaluation, groups: &[Option<Evaluation>; 3]) -> String {
     lines.join("\n")
 }
 
-/// What figures do not show: that there is one class only, or that guessing is as good.
+/// Warns of a single class, or of an accuracy at chance level.
 fn limits(of: &Evaluation, origin: Option<Origin>) -> Option<String> {
     let names = |there: bool| {
         let classes = of.per_class.iter().filter(|class| (class.support > 0) == there);
@@ -238,14 +239,14 @@ fn limits(of: &Evaluation, origin: Option<Origin>) -> Option<String> {
     };
     match names(true)[..] {
         [class] => Some(text!("eval.one_class", class = class, others = names(false).join(", "))),
-        // On what it has learnt by heart, every model is better.
+        // On memorised samples every model is better than chance.
         _ if origin == Some(Origin::TrainedOn) => None,
-        _ => trust::worthless(of.accuracy, of.samples, of.chance, origin.is_some()),
+        _ => trust::no_better_than_chance(of.accuracy, of.samples, of.chance, origin.is_some()),
     }
 }
 
 fn scores(of: &Evaluation) -> String {
-    // Of one class alone, guessing has nothing to choose.
+    // With one class, chance is always right.
     let accuracy = if of.chance < 1.0 {
         accuracy_and_chance(of.accuracy, of.samples, of.chance)
     } else {
@@ -283,7 +284,7 @@ fn by_class(all: &Evaluation) -> String {
 
 fn confusions(all: &Evaluation) -> String {
     let names: Vec<&String> = all.per_class.iter().map(|c| &c.class).collect();
-    if names.len() <= MATRIX {
+    if names.len() <= MAX_MATRIX_CLASSES {
         let head: Vec<Column> = [words(text!("eval.confusion"))]
             .into_iter()
             .chain(names.iter().map(|name| numbers(name.as_str())))
@@ -307,5 +308,5 @@ fn confusions(all: &Evaluation) -> String {
     let row = |&(n, truth, class): &(usize, usize, usize)| {
         vec![names[truth].clone(), names[class].clone(), thousands(n)]
     };
-    table(&head, &pairs.iter().take(MATRIX).map(row).collect::<Vec<_>>())
+    table(&head, &pairs.iter().take(MAX_MATRIX_CLASSES).map(row).collect::<Vec<_>>())
 }

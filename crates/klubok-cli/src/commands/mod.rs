@@ -1,4 +1,4 @@
-//! One file a command.
+//! One file for each command.
 
 mod bench;
 pub(crate) mod check;
@@ -19,10 +19,10 @@ use klubok_text::text;
 use crate::{
     args::Command,
     failure::{self, Result},
-    terminal::show,
+    terminal::print_wrapped,
 };
 
-/// Runs a command, or greets when there is none.
+/// Runs a command; without one, prints how to begin.
 pub(crate) fn run(command: Option<Command>) -> Result<()> {
     match command {
         None => welcome(),
@@ -30,12 +30,12 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Eval(args)) => {
-            failure::name_command("eval");
+            failure::set_command("eval");
             eval::run(&args)
         }
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Check(args)) => {
-            failure::name_command("check");
+            failure::set_command("check");
             check::run(&args)
         }
         Some(Command::Diagnose(args)) => diagnose::run(&args),
@@ -47,7 +47,7 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
     }
 }
 
-/// How to try, learn, train, look and get help, a line each.
+/// Prints how to try, learn, train, predict and get help, a line each.
 fn welcome() -> Result<()> {
     let lines = [
         text!("welcome.try"),
@@ -56,5 +56,5 @@ fn welcome() -> Result<()> {
         text!("welcome.look"),
         text!("welcome.help"),
     ];
-    show(lines.join("\n"))
+    print_wrapped(lines.join("\n"))
 }

@@ -1,9 +1,9 @@
-//! `klubok bench --observing`: what it costs to look at a training.
+//! `klubok bench --observing`: the cost of observing a training.
 //!
-//! Windows of steps that nobody looks at take turns with windows of steps as `train` takes them:
-//! some are observed, figures are read and summed, an epoch's line goes to the tracker. What is
-//! measured between epochs (losses, accuracy, silent units) is no part of it: that is as large as
-//! the parts of the data that it is measured on.
+//! Windows of unobserved steps alternate with windows of steps as `train` takes them: some steps
+//! are observed, their figures read and summed, and the diagnosis receives the metrics of each
+//! epoch. Evaluation between epochs (losses, accuracy, dead units) is left out: its cost depends on
+//! the size of the data.
 
 use std::time::{Duration, Instant};
 
@@ -23,15 +23,15 @@ use serde::Serialize;
 
 use crate::{
     failure::{Failure, Result},
-    terminal::{answer, show},
+    terminal::{print_stdout, print_wrapped},
 };
 
 /// Steps before the first window.
 const WARM_UP: u64 = 4 * READ_EVERY;
 
-/// What was measured, in milliseconds a step and as a share of a step that nobody looks at.
+/// Cost of observation, in milliseconds a step and as a share of an unobserved step.
 #[derive(Debug, Serialize)]
-pub(super) struct Compared {
+pub(super) struct ObservationCost {
     pairs: usize,
     steps: u64,
     observed_share: f64,
@@ -42,31 +42,38 @@ pub(super) struct Compared {
     cost_highest: f64,
 }
 
-/// How the steps are taken.
-pub(super) struct Steps<'a> {
+/// Plan of the measurement: pairs of windows, each without and with observation.
+pub(super) struct PairedWindows<'a> {
     pub(super) plan: &'a Plan,
-    /// The rows of all batches, and of one.
+    /// Rows of all batches.
     pub(super) order: &'a [u32],
+    /// Rows of a batch.
     pub(super) batch: usize,
     pub(super) learning_rate: f64,
+    /// Steps of an epoch.
     pub(super) per_epoch: u64,
+    /// Shortest duration of a window.
     pub(super) window: Duration,
 }
 
-impl Steps<'_> {
-    /// Measures so many pairs of windows; the order within a pair alternates.
-    pub(super) fn compare(&self, program: &mut dyn Program, pairs: usize) -> Result<Compared> {
-        let mut looks = Looks::new(self.plan, self.per_epoch);
-        // Caches and threads come first.
-        while looks.index < WARM_UP {
-            self.step(program, &mut looks, true)?;
+impl PairedWindows<'_> {
+    /// Measures `pairs` pairs of windows; the order within a pair alternates.
+    pub(super) fn measure(
+        &self,
+        program: &mut dyn Program,
+        pairs: usize,
+    ) -> Result<ObservationCost> {
+        let mut training = ObservedTraining::new(self.plan, self.per_epoch);
+        // Warm up caches and threads.
+        while training.index < WARM_UP {
+            self.step(program, &mut training, true)?;
         }
-        let first = looks.index;
+        let first = training.index;
         let mut times: Vec<[f64; 2]> = Vec::new();
         for pair in 0..pairs {
             let mut ms = [0.0; 2];
-            for looked_at in [pair % 2 == 1, pair % 2 == 0] {
-                ms[usize::from(looked_at)] = self.window(program, &mut looks, looked_at)?;
+            for observing in [pair % 2 == 1, pair % 2 == 0] {
+                ms[usize::from(observing)] = self.time_window(program, &mut training, observing)?;
             }
             times.push(ms);
         }
@@ -74,9 +81,9 @@ impl Steps<'_> {
         let costs = column(|[plain, observed]| observed / plain - 1.0);
         let later = 3 * self.per_epoch..4 * self.per_epoch;
         let share = later.filter(|&index| is_observed(index, self.per_epoch)).count();
-        Ok(Compared {
+        Ok(ObservationCost {
             pairs,
-            steps: looks.index - first,
+            steps: training.index - first,
             observed_share: share as f64 / self.per_epoch as f64,
             plain_ms: column(|[plain, _]| *plain)[pairs / 2],
             observed_ms: column(|[_, observed]| *observed)[pairs / 2],
@@ -86,47 +93,47 @@ impl Steps<'_> {
         })
     }
 
-    /// Milliseconds a step in one window of whole rounds of reading.
-    fn window(
+    /// Milliseconds a step in one window, a multiple of [`READ_EVERY`] steps.
+    fn time_window(
         &self,
         program: &mut dyn Program,
-        looks: &mut Looks<'_>,
-        looked_at: bool,
+        training: &mut ObservedTraining<'_>,
+        observing: bool,
     ) -> Result<f64> {
-        let (begun, first) = (Instant::now(), looks.index);
-        while looks.index == first || begun.elapsed() < self.window {
+        let (begun, first) = (Instant::now(), training.index);
+        while training.index == first || begun.elapsed() < self.window {
             for _ in 0..READ_EVERY {
-                self.step(program, looks, looked_at)?;
+                self.step(program, training, observing)?;
             }
         }
         let milliseconds = 1000.0 * begun.elapsed().as_secs_f64();
-        program.read(&mut looks.figures);
-        Ok(milliseconds / (looks.index - first) as f64)
+        program.read(&mut training.figures);
+        Ok(milliseconds / (training.index - first) as f64)
     }
 
     fn step(
         &self,
         program: &mut dyn Program,
-        looks: &mut Looks<'_>,
-        looked_at: bool,
+        training: &mut ObservedTraining<'_>,
+        observing: bool,
     ) -> Result<()> {
-        let index = looks.index;
+        let index = training.index;
         let batches = self.order.len() / self.batch;
         let rows = &self.order[self.batch * (index as usize % batches)..][..self.batch];
-        let observe = looked_at && is_observed(index, self.per_epoch);
+        let observe = observing && is_observed(index, self.per_epoch);
         let (weight_sum, learning_rate) = (self.batch as f64, self.learning_rate);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         program.train(DataId(0), &step)?;
-        looks.index += 1;
-        if looked_at {
-            looks.look(program)?;
+        training.index += 1;
+        if observing {
+            training.after_step(program)?;
         }
         Ok(())
     }
 }
 
-/// Whoever looks: as the loop of a training does.
-struct Looks<'a> {
+/// Observes steps as the training loop does.
+struct ObservedTraining<'a> {
     plan: &'a Plan,
     per_epoch: u64,
     index: u64,
@@ -135,7 +142,7 @@ struct Looks<'a> {
     diagnosis: DiagnosisObserver,
 }
 
-impl<'a> Looks<'a> {
+impl<'a> ObservedTraining<'a> {
     fn new(plan: &'a Plan, per_epoch: u64) -> Self {
         let mut meter = Meter::new(plan);
         meter.reserve(per_epoch as usize);
@@ -143,7 +150,7 @@ impl<'a> Looks<'a> {
         Self { plan, per_epoch, index: 0, figures, meter, diagnosis }
     }
 
-    fn look(&mut self, program: &mut dyn Program) -> Result<()> {
+    fn after_step(&mut self, program: &mut dyn Program) -> Result<()> {
         let epoch_ends = self.index.is_multiple_of(self.per_epoch);
         if epoch_ends || self.index.is_multiple_of(READ_EVERY) {
             self.read(program)?;
@@ -188,20 +195,20 @@ impl<'a> Looks<'a> {
     }
 }
 
-/// Tells what was measured.
-pub(super) fn tell(compared: &Compared, json: bool) -> Result<()> {
+/// Prints the cost.
+pub(super) fn print(cost: &ObservationCost, json: bool) -> Result<()> {
     if json {
-        return answer(serde_json::to_string(compared).map_err(Failure::failed)?);
+        return print_stdout(serde_json::to_string(cost).map_err(Failure::failed)?);
     }
     let percent = |share: f64| decimal(format_args!("{:.2}", 100.0 * share));
-    show(text!(
+    print_wrapped(text!(
         "bench.observing",
-        cost = percent(compared.cost),
-        lowest = percent(compared.cost_lowest),
-        highest = percent(compared.cost_highest),
-        plain = decimal(format_args!("{:.4}", compared.plain_ms)),
-        pairs = compared.pairs,
-        share = percent(compared.observed_share)
+        cost = percent(cost.cost),
+        lowest = percent(cost.cost_lowest),
+        highest = percent(cost.cost_highest),
+        plain = decimal(format_args!("{:.4}", cost.plain_ms)),
+        pairs = cost.pairs,
+        share = percent(cost.observed_share)
     ))
 }
 

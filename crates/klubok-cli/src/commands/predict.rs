@@ -1,6 +1,6 @@
 //! `klubok predict`: class and confidences of pictures.
 //!
-//! A picture that cannot be read gets an entry that says why; the others are done all the same.
+//! An unreadable picture gets an entry with the reason and does not stop the others.
 
 use std::path::Path;
 
@@ -13,30 +13,30 @@ use crate::{
     classifier::Classifier,
     failure::{Failure, Result},
     files,
-    terminal::{Screen, answer, bar, numbers, show, table, words},
+    terminal::{Screen, bar, numbers, print_stdout, print_wrapped, table, words},
 };
 
-/// What is said about one input.
+/// The entry of one input.
 struct Prediction {
     input: String,
-    /// The answer, or why there is none.
+    /// The prediction, or why there is none.
     outcome: std::result::Result<Outcome, String>,
 }
 
-/// What the network makes of a picture.
+/// The network's prediction for a picture.
 struct Outcome {
-    /// In the order of the classes.
+    /// Confidences in the order of the classes.
     confidences: Vec<f64>,
-    /// Whether it is unlike all training pictures, where that is known.
+    /// Whether the picture is unlike all training pictures, if the model can tell.
     far: Option<bool>,
 }
 
 /// Predicts every input.
 pub(crate) fn run(args: &args::Predict) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let format = args.output.as_deref().map(Format::of).transpose()?;
     if let Some(path) = args.output.as_deref().filter(|path| path.exists()) {
-        let sentence = format!("`{}` exists and is not written over", path.display());
+        let sentence = format!("`{}` exists and will not be overwritten", path.display());
         return Err(Failure::failed(sentence).hint(text!("hint.overwrite")));
     }
     let classifier = Classifier::open(&args.model, args.compute.threads)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     }
     let bar = screen.bar(text!("load.reading"), inputs.len() as u64);
     let mut predictions = Vec::with_capacity(inputs.len());
-    for block in inputs.chunks(classifier.block()?) {
+    for block in inputs.chunks(classifier.pictures_per_batch()?) {
         predictions.extend(predict(&classifier, block)?);
         bar.inc(block.len() as u64);
     }
@@ -57,19 +57,19 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
 
     if let (Some(path), Some(format)) = (&args.output, format) {
         write_atomically(path, &format.render(&predictions, &classifier)?)?;
-        screen.say(text!("predict.written", path = path.display()));
+        screen.message(text!("predict.written", path = path.display()));
     }
     let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
-    // Where there is no answer, there is nothing to trust.
-    let trust = (failed < inputs.len()).then(|| trust::line(classifier.card()));
-    if args.report.json {
-        answer(to_json(&predictions, &classifier))?;
+    // Without any prediction there is nothing to trust.
+    let trust = (failed < inputs.len()).then(|| trust::sentence(classifier.card()));
+    if args.flags.json {
+        print_stdout(to_json(&predictions, &classifier))?;
     } else if args.output.is_none() {
         let table = trust.as_ref().map(|_| to_table(&predictions, classifier.classes()));
-        let lines = table.into_iter().chain(unread(&predictions));
-        lines.chain(far(&predictions)).chain(trust).try_for_each(show)?;
+        let lines = table.into_iter().chain(unreadable(&predictions));
+        lines.chain(far(&predictions)).chain(trust).try_for_each(print_wrapped)?;
     } else {
-        far(&predictions).into_iter().chain(trust).for_each(|line| screen.say(line));
+        far(&predictions).into_iter().chain(trust).for_each(|line| screen.message(line));
     }
     if failed > 0 {
         return Err(Failure::failed(text!("predict.some_failed", n = failed, all = inputs.len())));
@@ -77,10 +77,10 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
     Ok(())
 }
 
-fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Prediction>> {
+fn predict(classifier: &Classifier, block: &[files::InputPicture]) -> Result<Vec<Prediction>> {
     let pixels = classifier.read(block)?;
     let read: Vec<&[u8]> = pixels.iter().filter_map(|p| p.as_deref().ok()).collect();
-    let (logits, calibration) = (classifier.logits_of(&read)?, classifier.calibration());
+    let (logits, calibration) = (classifier.picture_logits(&read)?, classifier.calibration());
     let mut rows = logits.chunks_exact(classifier.classes().len());
     let outcome = |pixels: std::result::Result<Vec<u8>, String>| {
         pixels.and_then(|pixels| {
@@ -93,19 +93,19 @@ fn predict(classifier: &Classifier, block: &[files::Found]) -> Result<Vec<Predic
         })
     };
     let outcomes: Vec<_> = pixels.into_iter().map(outcome).collect();
-    let name = |found: &files::Found| found.name.clone();
+    let name = |found: &files::InputPicture| found.name.clone();
     let pairs = block.iter().map(name).zip(outcomes);
     Ok(pairs.map(|(input, outcome)| Prediction { input, outcome }).collect())
 }
 
-/// How many pictures are unlike those that the network learned from, if there are any.
+/// Reports the number of pictures unlike all training pictures, if any.
 fn far(predictions: &[Prediction]) -> Option<String> {
     let outcomes = predictions.iter().filter_map(|p| p.outcome.as_ref().ok());
     let far = outcomes.filter(|outcome| outcome.far == Some(true)).count();
     (far > 0).then(|| text!("predict.some_far", n = far, all = predictions.len()))
 }
 
-/// How a table is written to a file.
+/// File format of a table of predictions.
 #[derive(Clone, Copy)]
 enum Format {
     Csv,
@@ -154,8 +154,8 @@ fn to_json(predictions: &[Prediction], classifier: &Classifier) -> Value {
     json!({ "predictions": predictions.iter().map(entry).collect::<Vec<_>>(), "trust": trust })
 }
 
-/// One line an input: `input,class,confidence,error`, a column `p_CLASS` for each class, and `far`:
-/// whether the picture is unlike all training pictures, empty where the model cannot tell.
+/// Writes a row for each input: `input,class,confidence,error`, a column `p_CLASS` for each class,
+/// and `far`: whether the picture is unlike all training pictures, empty if the model cannot tell.
 fn to_csv(
     predictions: &[Prediction],
     classes: &[String],
@@ -186,8 +186,8 @@ fn to_csv(
     Ok(bytes)
 }
 
-/// File, class, confidence with a bar, what comes second, and whether the picture is unlike all
-/// training pictures: a row for each that was read.
+/// Writes a row for each readable picture: file, class, confidence with a bar, runner-up, and
+/// whether it is unlike all training pictures.
 fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
     let head = [
         words(text!("predict.file")),
@@ -213,13 +213,13 @@ fn to_table(predictions: &[Prediction], classes: &[String]) -> String {
     table(&head, &read.map(row).collect::<Vec<_>>())
 }
 
-/// Why there is no answer, a line for each input that could not be read.
-fn unread(predictions: &[Prediction]) -> Vec<String> {
+/// Writes why inputs could not be read, a line for each.
+fn unreadable(predictions: &[Prediction]) -> Vec<String> {
     let line = |p: &Prediction| {
         let reason = translated(p.outcome.as_ref().err()?);
-        let there = Path::new(&p.input).symlink_metadata().is_ok();
+        let exists = Path::new(&p.input).symlink_metadata().is_ok();
         let line = match p.input.contains(['*', '?', '[']) {
-            _ if there => format!("{}: {}", p.input, text!("predict.unreadable", reason = reason)),
+            _ if exists => format!("{}: {}", p.input, text!("predict.unreadable", reason = reason)),
             true => text!("predict.no_match", pattern = p.input),
             false => format!("{}: {}", p.input, text!("predict.no_file")),
         };
@@ -228,7 +228,7 @@ fn unread(predictions: &[Prediction]) -> Vec<String> {
     predictions.iter().filter_map(line).collect()
 }
 
-/// The next likely class, where it is worth a word.
+/// The second class with its confidence, if that is at least 1 %.
 fn second(confidences: &[f64], best: usize, classes: &[String]) -> String {
     let others = (0..confidences.len()).filter(|&i| i != best);
     let next = others.max_by(|&a, &b| confidences[a].total_cmp(&confidences[b]));
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_csv_has_a_column_a_class_and_quotes_what_needs_it() {
+    fn csv_has_a_column_for_each_class_and_quotes_commas() {
         let predictions = [
             Prediction {
                 input: "a,b.png".into(),

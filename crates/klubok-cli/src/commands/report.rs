@@ -1,4 +1,4 @@
-//! `klubok report`: a run as one HTML file; several are compared.
+//! `klubok report`: writes a run as one HTML file, or compares several.
 
 use std::{
     io::Read as _,
@@ -11,23 +11,23 @@ use klubok_text::{clean, numbers::duration, text};
 use crate::{
     args,
     failure::{Failure, Result},
-    run_names::run_of,
+    run_lookup::find_run,
     serving,
-    terminal::{Screen, answer},
+    terminal::{Screen, print_stdout},
 };
 
 /// Writes the report of the first run, with the others beside it.
-pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
+pub(crate) fn run(args: &args::Report) -> Result<()> {
     let taken = args.output.as_ref().filter(|path| path.exists() && !is_report(path));
     if let Some(path) = taken {
-        let reason = format!("`{}` exists and is no report", path.display());
-        return Err(Failure::failed(reason).hint(text!("hint.taken")));
+        let sentence = format!("`{}` exists and is not a report", path.display());
+        return Err(Failure::failed(sentence).hint(text!("hint.taken")));
     }
     let screen = Screen::new(args.quiet);
     let runs =
-        args.runs.iter().map(|name| run_of(name)).collect::<klubok::train::Result<Vec<_>>>()?;
+        args.runs.iter().map(|name| find_run(name)).collect::<klubok::train::Result<Vec<_>>>()?;
     let first = &runs[0];
-    screen.say(text!("page_at.reading", run = first.path().display()));
+    screen.message(text!("page_at.reading", run = first.path().display()));
     let hub = serving::follow(first, screen)?;
     let beside = if runs.len() > 1 {
         let folders: Vec<PathBuf> = runs.iter().map(|run| run.path().to_owned()).collect();
@@ -45,11 +45,11 @@ pub(crate) fn run(args: &args::WrittenReport) -> Result<()> {
     bar.finish_and_clear();
     let path = args.output.clone().unwrap_or_else(|| first.file(REPORT));
     write_atomically(&path, report.as_bytes()).map_err(klubok::Error::from)?;
-    screen.say(text!("page_at.open_report"));
-    answer(clean(path.display()))
+    screen.message(text!("page_at.open_report"));
+    print_stdout(clean(path.display()))
 }
 
-/// A report may be written over: it can be made again.
+/// Whether a file is a report of klubok: such a file may be overwritten.
 fn is_report(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = bounded::open(path).and_then(|file| file.take(4096).read_to_end(&mut head));

@@ -1,4 +1,4 @@
-//! `klubok resume`: goes on with a run exactly where it stopped, or for longer than it was to.
+//! `klubok resume`: continues a run exactly where it stopped, or for more epochs than planned.
 
 use std::path::Path;
 
@@ -29,64 +29,68 @@ use crate::{
     compute,
     failure::{Failure, Result},
     interrupt,
-    json::Lines,
+    json::EventPrinter,
     loading,
-    new_run::{absolute, whole_path},
-    run_names::run_of,
+    run_lookup::find_run,
     terminal::Screen,
-    training::{self, Done, Training},
+    training::{self, Training, TrainingOutcome},
+    training_job::{canonical_path, canonical_source},
 };
 
-/// Share of the learning rate of the settings below which hardly anything is learnt.
-const LITTLE: f64 = 0.01;
+/// Share of the configured learning rate below which the network hardly learns.
+const NEGLIGIBLE_RATE_SHARE: f64 = 0.01;
 
-/// Goes on with a run; one that has ended is left as it is, unless more epochs are asked for.
+/// Resumes a run. One that has ended stays as it is unless `--epochs` adds epochs.
 pub(crate) fn run(args: &args::Resume) -> Result<()> {
-    let screen = args.report.screen();
-    let run = run_of(&args.run)?;
+    let screen = args.flags.screen();
+    let run = find_run(&args.run)?;
     let (config, mut info) = run.settings()?;
-    let mut lines = args.report.jsonl.then(Lines::default);
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
     let progress = run.progress()?;
-    follow(&run, &config, &mut info, args, screen)?;
+    record_moved_data(&run, &config, &mut info, args, screen)?;
     if progress.is_none()
         && let Some(epoch) = Logs::last_epoch(run.path())?
     {
         let path = run.file(CHECKPOINT).display().to_string();
         return Err(klubok::Error::from(RunError::Gone { path, epoch }).into());
     }
-    let longer = longer(&config, progress.as_ref(), args)?;
+    let extension = extension(&config, progress.as_ref(), args)?;
     if let Some(progress) = progress.as_ref().filter(|progress| progress.stopped.is_some())
-        && longer.is_none()
+        && extension.is_none()
         && !Logs::is_extended_after(run.path(), progress)?
     {
-        return ended(&run, progress, args, lines, screen);
+        return report_ended(&run, progress, args, events, screen);
     }
     drop(run.lock()?);
-    let backend = compute::device(&compute::here(config.clone(), screen))?;
+    let backend = compute::open_device(&compute::with_available_kernel(config.clone(), screen))?;
     let found = info.reopen(&config);
-    let (options, difference) = found.map_err(|error| missing(error.into(), &info))?;
-    refuse(difference)?;
+    let (options, difference) = found.map_err(|error| with_moved_hint(error.into(), &info))?;
+    refuse_changed_data(difference)?;
     let data = loading::open(&info.data, &options, screen)?;
     let progress = progress.unwrap_or_default();
-    match longer {
+    match extension {
         Some(act) => {
-            say_longer(&run, &config, &progress, act, screen);
-            // The training does it before its first step, and writes it into the run.
+            print_extension(&run, &config, &progress, act, screen);
+            // The training applies it before its first step and records it in the run.
             drop(interrupt::CONTROL.request(act));
         }
         None => {
-            screen.say(text!("train.resumed", run = run.path().display(), step = progress.step));
+            screen.message(text!(
+                "train.resumed",
+                run = run.path().display(),
+                step = progress.step
+            ));
         }
     }
     let (config, info, data) = (&config, &info, &data);
-    let (page, lines_of) = (&args.page, lines.as_mut());
-    let training = Training { run: &run, config, info, data, page, screen, lines: lines_of };
+    let (page, event_printer) = (&args.page, events.as_mut());
+    let training = Training { run: &run, config, info, data, page, screen, events: event_printer };
     let done = training.train(backend.as_ref())?;
-    training::finish(&done, &args.report, lines, config.train.learning_rate)
+    training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
-/// Where data of the run is gone, the command that was given and where to say what lies elsewhere.
-fn missing(failure: Failure, info: &RunInfo) -> Failure {
+/// Adds a hint with the given command and the flags for data that is missing.
+fn with_moved_hint(failure: Failure, info: &RunInfo) -> Failure {
     let paths = [
         ("--data", Some(&info.data)),
         ("--val", info.val.as_ref()),
@@ -99,34 +103,34 @@ fn missing(failure: Failure, info: &RunInfo) -> Failure {
     if new.is_empty() {
         return failure;
     }
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    let given = words.map(|word| if word.starts_with("--") { word } else { quoted(&word) });
+    let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    let given = args.map(|arg| if arg.starts_with("--") { arg } else { quoted(&arg) });
     let command = format!("klubok {}{}", given.collect::<Vec<_>>().join(" "), new.concat());
     failure.hint(text!("hint.moved", command = command))
 }
 
-/// Says that a run has ended, how, and how it would go on.
-fn ended(
+/// Reports that a run has ended, why, and how to extend it.
+fn report_ended(
     run: &RunDir,
     progress: &Progress,
     args: &args::Resume,
-    lines: Option<Lines>,
+    events: Option<EventPrinter>,
     screen: Screen,
 ) -> Result<()> {
     let summary = Summary::new(run, progress, progress.stopped);
     let reason = training::reason(summary.stopped);
     let path = run.path().display().to_string();
-    screen.say(text!("resume.ended", run = path, reason = reason));
+    screen.message(text!("resume.ended", run = path, reason = reason));
     if summary.stopped != Some(Stopped::Diverged) {
         let more = 2 * progress.epoch.max(1);
-        screen.say(text!("resume.longer", run = quoted(&path), more = more));
+        screen.message(text!("resume.longer", run = quoted(&path), more = more));
     }
-    let diagnosis = Diagnosis::from_history(&diagnose::of_run(run)?);
-    training::print(&Done { summary, diagnosis, page: None }, &args.report, lines)
+    let diagnosis = Diagnosis::from_history(&diagnose::read_run(run)?);
+    training::print(&TrainingOutcome { summary, diagnosis, page: None }, &args.flags, events)
 }
 
-/// Writes down where the data of the run lies now, if that is said and it is the same data.
-fn follow(
+/// Records the new place of the run's data, if flags name one and the data is the same.
+fn record_moved_data(
     run: &RunDir,
     config: &Config,
     info: &mut RunInfo,
@@ -138,32 +142,32 @@ fn follow(
     }
     let lock = run.lock()?;
     if let Some(data) = &args.data {
-        info.data = whole_path(data)?;
+        info.data = canonical_source(data)?;
     }
     for (path, part) in [(&args.val, &mut info.val), (&args.test, &mut info.test)] {
         if let Some(path) = path {
-            *part = Some(absolute(path)?);
+            *part = Some(canonical_path(path)?);
         }
     }
     let (_, difference) = info.reopen(config)?;
-    refuse(difference)?;
+    refuse_changed_data(difference)?;
     run.rewrite(info, &lock)?;
-    screen.say(text!("resume.moved", data = shell::shown(&info.data)));
+    screen.message(text!("resume.moved", data = shell::shown(&info.data)));
     Ok(())
 }
 
-fn refuse(difference: Option<String>) -> Result<()> {
+fn refuse_changed_data(difference: Option<String>) -> Result<()> {
     match difference {
         Some(difference) => Err(klubok::Error::from(RunError::Data { difference }).into()),
         None => Ok(()),
     }
 }
 
-/// What a person asks for with `--epochs` and `--lr`.
+/// Reads `--epochs` and `--lr` as an act on the training.
 ///
 /// # Errors
-/// When a value cannot be used, so many epochs are done already, or the run diverged.
-fn longer(
+/// When a value is out of range, the epochs are already done, or the run diverged.
+fn extension(
     config: &Config,
     progress: Option<&Progress>,
     args: &args::Resume,
@@ -174,29 +178,29 @@ fn longer(
         return Err(Failure::failed("the run diverged: there is nothing to go on from")
             .hint(text!("hint.diverged_stays", rate = smaller)));
     }
-    // The settings know what such values may be.
+    // The settings check the ranges.
     let mut builder = ConfigBuilder::new(Preset::Plain, DataKind::Pictures);
     builder.set("train.epochs", epochs)?;
     builder.set("train.warmup_epochs", "0")?;
     builder.set("train.learning_rate", args.lr.as_deref().unwrap_or("auto"))?;
-    let asked = builder.resolve(&klubok::device::machine())?.config.train;
+    let requested = builder.resolve(&klubok::device::machine())?.config.train;
     let done = progress.map_or(0, |progress| progress.epoch);
-    if asked.epochs <= done {
+    if requested.epochs <= done {
         let sentence =
-            format!("the run has done {done} epochs, and `--epochs` is {}", asked.epochs);
+            format!("the run has done {done} epochs, and `--epochs` is {}", requested.epochs);
         return Err(Failure::usage(sentence).hint(text!("hint.epochs_done", done = done)));
     }
-    let rate = args.lr.is_some().then_some(asked.learning_rate);
-    Ok(Some(Act::Epochs { epochs: asked.epochs, rate }))
+    let rate = args.lr.is_some().then_some(requested.learning_rate);
+    Ok(Some(Act::Epochs { epochs: requested.epochs, rate }))
 }
 
-/// Says how far a run goes on, and with which learning rate.
-fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, screen: Screen) {
+/// Prints the new last epoch and the learning rate of an extended run.
+fn print_extension(run: &RunDir, config: &Config, progress: &Progress, act: Act, screen: Screen) {
     let Act::Epochs { epochs, rate: given } = act else { return };
     let train = &config.train;
     let before = progress.last_epoch(train.epochs);
     let run = run.path().display();
-    screen.say(text!(
+    screen.message(text!(
         "resume.extended",
         run = run,
         done = progress.epoch,
@@ -207,12 +211,12 @@ fn say_longer(run: &RunDir, config: &Config, progress: &Progress, act: Act, scre
     let has_ended = progress.epoch >= planned;
     let schedule = train.rate(progress.steps_per_epoch);
     let last = progress.learning_rate(&schedule, progress.step);
-    screen.say(match given {
+    screen.message(match given {
         Some(given) if has_ended => text!("resume.rate_given", rate = rate(given)),
         Some(given) => text!("resume.rate_given_schedule", rate = rate(given)),
         None if epochs <= planned => text!("resume.rate_schedule", planned = planned),
         None if !has_ended => text!("resume.rate_goes_on", before = planned),
-        None if last < LITTLE * train.learning_rate => text!(
+        None if last < NEGLIGIBLE_RATE_SHARE * train.learning_rate => text!(
             "resume.rate_is_little",
             rate = rate(last),
             other = rate_to_type(train.learning_rate / 10.0)

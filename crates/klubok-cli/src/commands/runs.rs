@@ -1,4 +1,4 @@
-//! `klubok runs`: the runs of a folder, and getting rid of some.
+//! `klubok runs`: lists and removes runs.
 
 use std::{
     path::{Path, PathBuf},
@@ -26,31 +26,31 @@ use serde::Serialize;
 use crate::{
     args,
     failure::{Failure, Result},
-    run_names::{RUNS, run_of},
-    terminal::{Screen, answer, columns, numbers, table_by_name, words},
+    run_lookup::{RUNS_FOLDER, find_run},
+    terminal::{Screen, columns, numbers, print_stdout, table_by_name, words},
 };
 
-/// Whether a run goes on.
+/// State of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    /// A process trains it.
+    /// A process is training it.
     Running,
-    /// It can go on from where it was.
+    /// `resume` continues it.
     Interrupted,
-    /// It has done what it was to do.
+    /// Its training is complete.
     Ended,
-    /// It ended because something was no number.
+    /// A loss or gradient was no longer finite.
     Diverged,
 }
 
-/// A run in the list.
+/// An entry of the list.
 #[derive(Debug, Serialize)]
-struct Listed {
+struct RunEntry {
     run: String,
     bytes: u64,
     checkpoint_bytes: u64,
-    /// UTC.
+    /// Time of creation in UTC.
     made: Option<String>,
     data: Option<String>,
     state: Option<State>,
@@ -61,22 +61,22 @@ struct Listed {
     chance: Option<f64>,
     #[serde(skip)]
     val_samples: usize,
-    /// Epochs that were to be done.
+    /// Planned epochs.
     #[serde(skip)]
-    of: Option<u64>,
-    /// Why there is not more to say, if it is damaged.
+    planned_epochs: Option<u64>,
+    /// Error of a damaged run.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-/// What was removed.
+/// A removed run or checkpoint.
 #[derive(Debug, Serialize)]
 struct Removed {
     run: String,
     freed_bytes: u64,
 }
 
-/// Lists runs, or removes what it is told to.
+/// Lists runs, or removes those that flags name.
 pub(crate) fn run(args: &args::Runs) -> Result<()> {
     let removed = if !args.remove.is_empty() {
         remove(&args.remove, args)?
@@ -85,18 +85,18 @@ pub(crate) fn run(args: &args::Runs) -> Result<()> {
     } else {
         return list(args);
     };
-    if args.report.json {
-        answer(serde_json::json!({ "removed": removed }))?;
+    if args.flags.json {
+        print_stdout(serde_json::json!({ "removed": removed }))?;
     }
     Ok(())
 }
 
 fn list(args: &args::Runs) -> Result<()> {
-    let screen = Screen::new(args.report.quiet);
+    let screen = Screen::new(args.flags.quiet);
     let mut folders: Vec<PathBuf> = match fs_err::read_dir(&args.folder) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
-        // Nobody has trained here yet.
-        Err(_) if args.folder == Path::new(RUNS) && !args.folder.exists() => Vec::new(),
+        // No run exists yet.
+        Err(_) if args.folder == Path::new(RUNS_FOLDER) && !args.folder.exists() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
     let is_hidden = |path: &Path| {
@@ -104,32 +104,33 @@ fn list(args: &args::Runs) -> Result<()> {
     };
     folders.retain(|path| !is_hidden(path) && is_run(path));
     folders.sort();
-    let runs: Vec<Listed> = folders.iter().map(|path| listed(path)).collect();
-    if args.report.json {
-        return answer(serde_json::json!({ "runs": runs }));
+    let runs: Vec<RunEntry> = folders.iter().map(|path| read_entry(path)).collect();
+    if args.flags.json {
+        return print_stdout(serde_json::json!({ "runs": runs }));
     }
     if runs.is_empty() {
-        screen.say(text!("runs.none", folder = args.folder.display()));
+        screen.message(text!("runs.none", folder = args.folder.display()));
         return Ok(());
     }
-    answer(shown_as_table(&runs))?;
-    let is_done = |run: &&Listed| matches!(run.state, Some(State::Ended | State::Diverged));
+    print_stdout(to_table(&runs))?;
+    let is_done = |run: &&RunEntry| matches!(run.state, Some(State::Ended | State::Diverged));
     let checkpoints: u64 = runs.iter().filter(is_done).map(|run| run.checkpoint_bytes).sum();
-    screen.say(text!(
+    screen.message(text!(
         "runs.all",
         n = runs.len(),
         size = size(runs.iter().map(|run| run.bytes).sum()),
         checkpoints = size(checkpoints)
     ));
-    screen.say(text!("runs.how"));
+    screen.message(text!("runs.how"));
     Ok(())
 }
 
-/// Columns that a narrow terminal does without.
+/// Column of chance accuracy, which a narrow terminal drops first.
 const CHANCE: usize = 5;
+/// Column of the data, which a narrow terminal drops next.
 const DATA: usize = 7;
 
-fn shown_as_table(runs: &[Listed]) -> String {
+fn to_table(runs: &[RunEntry]) -> String {
     let head = [
         words(text!("runs.run")),
         numbers(text!("runs.size")),
@@ -141,11 +142,11 @@ fn shown_as_table(runs: &[Listed]) -> String {
         words(text!("runs.data")),
     ];
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let row = |run: &Listed| {
+    let row = |run: &RunEntry| {
         let share = run.val_accuracy.map(|share| accuracy(share, run.val_samples));
-        // The day is enough where runs are counted; `--json` has the minute.
+        // The table shows the day, `--json` the minute.
         let day = run.made.as_ref().and_then(|made| made.split(' ').next());
-        let epochs = run.epochs.zip(run.of);
+        let epochs = run.epochs.zip(run.planned_epochs);
         let state = run.state.map(|state| match state {
             State::Running => text!("runs.running"),
             State::Interrupted => text!("runs.interrupted"),
@@ -170,9 +171,9 @@ fn shown_as_table(runs: &[Listed]) -> String {
     table_by_name(&head, &rows, 0, &[CHANCE, DATA], columns())
 }
 
-/// What there is to say of a run; of a damaged one little.
-fn listed(path: &Path) -> Listed {
-    let mut listed = Listed {
+/// Reads the entry of a run; of a damaged one, little more than its size and error.
+fn read_entry(path: &Path) -> RunEntry {
+    let mut entry = RunEntry {
         run: path.display().to_string(),
         bytes: bytes_of(path),
         checkpoint_bytes: bytes_of(&path.join(CHECKPOINT)),
@@ -185,50 +186,49 @@ fn listed(path: &Path) -> Listed {
         val_accuracy_interval: None,
         chance: None,
         val_samples: 0,
-        of: None,
+        planned_epochs: None,
         error: None,
     };
-    if let Err(error) = fill(&mut listed, path) {
-        listed.error = Some(error.to_string());
+    if let Err(error) = read_result(&mut entry, path) {
+        entry.error = Some(error.to_string());
     }
-    listed
+    entry
 }
 
-/// By its logs: a checkpoint may have been removed.
-fn fill(listed: &mut Listed, path: &Path) -> klubok::train::Result<()> {
+/// Reads result and state from the logs, as the checkpoint may have been removed.
+fn read_result(entry: &mut RunEntry, path: &Path) -> klubok::train::Result<()> {
     let run = RunDir::open(path)?;
     let (config, info) = run.settings()?;
-    listed.data = Some(info.data);
-    listed.of = Some(config.train.epochs);
-    listed.state = Some(if run.is_trained_now() { State::Running } else { State::Interrupted });
+    entry.data = Some(info.data);
+    entry.planned_epochs = Some(config.train.epochs);
+    entry.state = Some(if run.is_trained_now() { State::Running } else { State::Interrupted });
     if !run.file(METRICS).exists() || !run.file(EVENTS).exists() {
-        listed.epochs = Some(0.0);
+        entry.epochs = Some(0.0);
         return Ok(());
     }
     let past = Logs::past(path)?;
     let counts = val_counts(&run)?;
-    listed.val_samples = counts.iter().sum::<u64>() as usize;
-    let best = BestEpoch::of(&past.epochs, config.train.monitor, listed.val_samples as u64);
-    listed.epochs = past.epochs.last().map(|line| line.epoch);
-    listed.best_epoch = best.map(|best| best.epoch);
-    listed.val_accuracy = best.and_then(|best| best.val_accuracy);
-    listed.val_accuracy_interval =
-        listed.val_accuracy.map(|share| wilson(share, listed.val_samples));
-    listed.chance = (listed.val_samples > 0).then(|| chance_accuracy(&counts));
+    entry.val_samples = counts.iter().sum::<u64>() as usize;
+    let best = BestEpoch::of(&past.epochs, config.train.monitor, entry.val_samples as u64);
+    entry.epochs = past.epochs.last().map(|line| line.epoch);
+    entry.best_epoch = best.map(|best| best.epoch);
+    entry.val_accuracy = best.and_then(|best| best.val_accuracy);
+    entry.val_accuracy_interval = entry.val_accuracy.map(|share| wilson(share, entry.val_samples));
+    entry.chance = (entry.val_samples > 0).then(|| chance_accuracy(&counts));
     for event in past.events {
         match event.kind {
-            EventKind::Stopped { reason, .. } if listed.state != Some(State::Running) => {
-                listed.state = Some(match reason {
+            EventKind::Stopped { reason, .. } if entry.state != Some(State::Running) => {
+                entry.state = Some(match reason {
                     Stopped::Interrupted => State::Interrupted,
                     Stopped::Diverged => State::Diverged,
                     Stopped::Epochs | Stopped::EarlyStopping | Stopped::Person => State::Ended,
                 });
             }
-            EventKind::Resume { .. } if listed.state != Some(State::Running) => {
-                listed.state = Some(State::Interrupted);
+            EventKind::Resume { .. } if entry.state != Some(State::Running) => {
+                entry.state = Some(State::Interrupted);
             }
             EventKind::Person { act: klubok::train::act::Act::Epochs { epochs, .. } } => {
-                listed.of = Some(epochs);
+                entry.planned_epochs = Some(epochs);
             }
             _ => {}
         }
@@ -236,7 +236,7 @@ fn fill(listed: &mut Listed, path: &Path) -> klubok::train::Result<()> {
     Ok(())
 }
 
-/// How many samples of each class are in the validation part.
+/// Number of validation samples of each class.
 fn val_counts(run: &RunDir) -> klubok::train::Result<Vec<u64>> {
     let mut counts = std::collections::BTreeMap::new();
     for row in read_split(&run.file(SPLIT))? {
@@ -248,14 +248,14 @@ fn val_counts(run: &RunDir) -> klubok::train::Result<Vec<u64>> {
     Ok(counts.into_values().collect())
 }
 
-/// Removes runs: all of them are looked at before any is removed.
+/// Removes runs after checking all of them.
 fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
-    let screen = Screen::new(args.report.quiet);
-    let runs = meant(paths)?;
+    let screen = Screen::new(args.flags.quiet);
+    let runs = open_idle_runs(paths)?;
     for run in &runs {
         if let Some(foreign) = run.foreign()? {
             let path = run.path().join(foreign);
-            return Err(Failure::failed(format!("`{}` is no part of a run", path.display()))
+            return Err(Failure::failed(format!("`{}` is not part of a run", path.display()))
                 .hint(text!("hint.foreign")));
         }
     }
@@ -263,7 +263,7 @@ fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
     for run in runs {
         let (path, freed_bytes) = (run.path().display().to_string(), bytes_of(run.path()));
         run.remove()?;
-        screen.say(text!("runs.removed", run = path, size = size(freed_bytes)));
+        screen.message(text!("runs.removed", run = path, size = size(freed_bytes)));
         removed.push(Removed { run: path, freed_bytes });
     }
     Ok(removed)
@@ -271,8 +271,8 @@ fn remove(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
 
 /// Removes the checkpoints of runs that have ended.
 fn remove_checkpoints(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Removed>> {
-    let screen = Screen::new(args.report.quiet);
-    let runs = meant(paths)?;
+    let screen = Screen::new(args.flags.quiet);
+    let runs = open_idle_runs(paths)?;
     for run in &runs {
         let path = run.path().display().to_string();
         if run.progress()?.is_some_and(|progress| progress.stopped.is_none()) {
@@ -285,22 +285,22 @@ fn remove_checkpoints(paths: &[PathBuf], args: &args::Runs) -> Result<Vec<Remove
         let path = run.path().display().to_string();
         let freed_bytes = bytes_of(&run.file(CHECKPOINT));
         if freed_bytes == 0 {
-            screen.say(text!("runs.no_checkpoint", run = path));
+            screen.message(text!("runs.no_checkpoint", run = path));
             continue;
         }
         run.remove_checkpoint()?;
-        screen.say(text!("runs.removed_checkpoint", run = path, size = size(freed_bytes)));
+        screen.message(text!("runs.removed_checkpoint", run = path, size = size(freed_bytes)));
         removed.push(Removed { run: path, freed_bytes });
     }
     Ok(removed)
 }
 
-/// The runs at these paths, none of which is being trained.
-fn meant(paths: &[PathBuf]) -> Result<Vec<RunDir>> {
+/// Opens the runs at these paths. Fails if one is being trained.
+fn open_idle_runs(paths: &[PathBuf]) -> Result<Vec<RunDir>> {
     let mut runs: Vec<RunDir> = Vec::new();
     for path in paths {
         let path_shown = path.display().to_string();
-        let run = run_of(&path_shown)?;
+        let run = find_run(&path_shown)?;
         let refused = if !is_run(run.path()) || run.path().is_symlink() {
             Some(RunError::NotARun { path: path_shown, missing: "a `config.toml` of klubok" })
         } else if run.is_trained_now() {
@@ -318,7 +318,7 @@ fn meant(paths: &[PathBuf]) -> Result<Vec<RunDir>> {
     Ok(runs)
 }
 
-/// Bytes of a file, or of all files below a folder; links are not followed.
+/// Bytes of a file, or of all files below a folder, without following links.
 fn bytes_of(path: &Path) -> u64 {
     let Ok(about) = path.symlink_metadata() else { return 0 };
     if !about.is_dir() {
@@ -339,7 +339,7 @@ fn size(bytes: u64) -> String {
 /// compatible low-level date algorithms").
 fn date(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    // Years begin in March here, so that the day of a leap year comes last.
+    // Years begin in March here: the leap day comes last.
     let days = seconds / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn dates_agree_with_the_calendar() {
         // `date -u -d @N '+%F %H:%M'`.
         for (seconds, expected) in [
             (0, "1970-01-01 00:00"),

@@ -1,5 +1,4 @@
-//! `klubok train`: a network from data; with `--vary` one for each value of a setting, or each
-//! combination of values.
+//! `klubok train`: trains a network; with `--vary` one for each value or combination of values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,25 +25,25 @@ use serde::Serialize;
 use crate::{
     args, compute,
     failure::{Failure, Result},
-    json::{Lines, Trained},
-    new_run::NewRun,
-    run_names::{RUNS, run_of},
+    json::{EventPrinter, TrainingResult},
+    run_lookup::{RUNS_FOLDER, find_run},
     settings,
-    terminal::{Screen, answer, columns, numbers, paint, table_by_name, words},
+    terminal::{Screen, columns, numbers, paint, print_stdout, table_by_name, words},
     training,
+    training_job::TrainingJob,
 };
 
 /// Trains one network, or one for each value of `--vary`.
 pub(crate) fn run(args: &args::Train) -> Result<()> {
-    let screen = args.report.screen();
+    let screen = args.flags.screen();
     if let Some(name) = &args.replay {
-        return replay(&run_of(name)?, args, screen);
+        return replay(&find_run(name)?, args, screen);
     }
-    // Without --replay it is required.
+    // Clap requires it without --replay.
     let source = args.data.as_deref().unwrap_or_default();
-    let kind = settings::kind_of(source)?;
-    let written = settings::written(&args.settings, Preset::Balanced, kind, &[])?;
-    let new = NewRun {
+    let kind = settings::data_kind(source)?;
+    let written = settings::from_flags(&args.settings, Preset::Balanced, kind, &[])?;
+    let job = TrainingJob {
         source,
         val: args.parts.val.clone(),
         test: args.parts.test.clone(),
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     };
     if args.vary.is_empty() {
         let config = settings::resolve(&written.builder, screen)?.config;
-        return one(&new, &config, args);
+        return train_one(&job, &config, args);
     }
     if args.page.dashboard {
         return Err(Failure::usage("the page shows one run, and `--vary` makes several")
@@ -70,57 +69,57 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
         }
         let config = settings::resolve(&layers, screen)?.config;
         if let Some((other, _)) = variants.iter().find(|(_, known)| *known == config) {
-            let [one, two] = [&settings, other].map(|own: &Own| values(own));
+            let [one, two] = [&settings, other].map(|own: &VariedValues| values(own));
             let sentence = format!("`--vary` has `{one}`, which is the same as `{two}`");
             return Err(Failure::usage(sentence).hint(text!("hint.vary_value")));
         }
         variants.push((settings, config));
     }
-    // The result is the comparison.
-    vary(&NewRun { screen: screen.for_programs(true), ..new }, variants, args)
+    // The comparison is the result, not the runs.
+    vary(&TrainingJob { screen: screen.for_programs(true), ..job }, variants, args)
 }
 
-/// One network.
-fn one(new: &NewRun<'_>, config: &Config, args: &args::Train) -> Result<()> {
-    let name = name_of(new.source)?;
+/// Trains one network.
+fn train_one(job: &TrainingJob<'_>, config: &Config, args: &args::Train) -> Result<()> {
+    let name = base_name(job.source)?;
     let place = match &args.output {
         Some(folder) => Place::Folder(folder),
-        None => Place::Numbered { runs: Path::new(RUNS), name: &name },
+        None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
     };
-    let mut lines = args.report.jsonl.then(Lines::default);
-    let (done, _) = new.train(config, place, None, lines.as_mut())?;
-    training::finish(&done, &args.report, lines, config.train.learning_rate)
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
+    let (done, _) = job.train(config, place, None, events.as_mut())?;
+    training::finish(&done, &args.flags, events, config.train.learning_rate)
 }
 
-/// A run again: its data, its settings, and what people did to it.
+/// Repeats a run: its data, its settings and the recorded acts of people.
 fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     let (config, info) = run.settings()?;
-    let mut layers = ConfigBuilder::new(Preset::Plain, settings::kind_of(&info.data)?);
+    let mut layers = ConfigBuilder::new(Preset::Plain, settings::data_kind(&info.data)?);
     layers.file(&run.file(CONFIG))?;
     let flags = args.settings.assignments();
-    let asked = |key: &str| flags.iter().any(|(own, _)| own == key);
-    if asked("train.precision") {
+    let is_set = |key: &str| flags.iter().any(|(own, _)| own == key);
+    if is_set("train.precision") {
         // Another precision may need another kernel.
         layers.set("train.kernel", "auto")?;
-    } else if !asked("train.kernel") {
-        let kernel = compute::here(config.clone(), screen).train.kernel;
+    } else if !is_set("train.kernel") {
+        let kernel = compute::with_available_kernel(config.clone(), screen).train.kernel;
         layers.set("train.kernel", kernel.name())?;
     }
     for (key, value) in &flags {
         layers.set(key, value)?;
     }
     let changed = settings::resolve(&layers, screen)?.config;
-    // Settings of the run that somebody changed since it was trained are not the run's.
+    // Fails if somebody changed the run's settings after its training.
     run.progress()?;
     if changed.data != config.data {
-        screen.say(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
+        screen.message(format!("{}: {}", text!("word.note"), text!("train.replay_data")));
     } else if let (_, Some(difference)) = info.reopen(&config)? {
         let note = text!("train.replay_other", difference = translated(&difference));
-        screen.say(format!("{}: {note}", text!("word.note")));
+        screen.message(format!("{}: {note}", text!("word.note")));
     }
     let acts = Logs::acts(run.path())?;
-    screen.say(text!("train.replay", run = run.path().display(), acts = acts.len()));
-    let new = NewRun {
+    screen.message(text!("train.replay", run = run.path().display(), acts = acts.len()));
+    let job = TrainingJob {
         source: &info.data,
         val: info.val.as_ref().map(Into::into),
         test: info.test.as_ref().map(Into::into),
@@ -130,58 +129,63 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
         replay: acts,
         screen,
     };
-    one(&new, &changed, args)
+    train_one(&job, &changed, args)
 }
 
-/// What one run of a comparison has of its own: values by their keys.
-type Own = Vec<(String, String)>;
+/// Varied settings of one run: keys and values.
+type VariedValues = Vec<(String, String)>;
 
-fn values(own: &Own) -> String {
+fn values(own: &VariedValues) -> String {
     own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// A run of a comparison.
 #[derive(Serialize)]
 struct Variant {
-    /// Its values; of several with commas.
+    /// Its values, joined by commas.
     value: String,
     settings: BTreeMap<String, String>,
     #[serde(flatten)]
-    trained: Trained,
-    /// Samples of the validation part, and the accuracy of guessing on them.
+    trained: TrainingResult,
+    /// Number of validation samples, and chance accuracy on them.
     #[serde(skip)]
     val: (usize, f64),
     #[serde(skip)]
     learning_rate: f64,
 }
 
-/// One run for each combination; data is read once as long as its settings are the same.
-fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> Result<()> {
-    let name = name_of(new.source)?;
+/// Trains a run for each combination. Reads data once as long as its settings stay the same.
+fn vary(
+    job: &TrainingJob<'_>,
+    variants: Vec<(VariedValues, Config)>,
+    args: &args::Train,
+) -> Result<()> {
+    let name = base_name(job.source)?;
     let folders: Vec<Option<PathBuf>> =
         variants.iter().map(|(own, _)| folder_of(args.output.as_deref(), own)).collect();
     if let Some(taken) = folders.iter().flatten().find(|folder| folder.exists()) {
         return Err(Failure::failed(format!("`{}` exists already", taken.display()))
             .hint(text!("hint.exists", run = quoted(&taken.display().to_string()))));
     }
-    let mut lines = args.report.jsonl.then(Lines::default);
+    let mut events = args.flags.jsonl.then(EventPrinter::default);
     let mut opened: Option<(DataConfig, Dataset)> = None;
     let mut done: Vec<Variant> = Vec::new();
     let n = variants.len();
     for (i, ((own, config), folder)) in variants.into_iter().zip(&folders).enumerate() {
-        let said: Vec<String> = own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let title = text!("vary.run_of", settings = said.join(", "), i = i + 1, n = n);
-        new.screen.say(format!("\n{}", paint(title).bold()));
+        let shown: Vec<String> =
+            own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let title = text!("vary.run_of", settings = shown.join(", "), i = i + 1, n = n);
+        job.screen.message(format!("\n{}", paint(title).bold()));
         let place = match folder {
             Some(folder) => Place::Folder(folder),
-            None => Place::Numbered { runs: Path::new(RUNS), name: &name },
+            None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
         };
         let same = opened.take().filter(|(settings, _)| *settings == config.data);
         let data = same.map(|(_, data)| data);
-        let (trained, data) = new.train(&config, place, data, lines.as_mut())?;
-        let trained = Trained::new(&trained.summary, &trained.diagnosis);
-        if let Some(lines) = &mut lines {
-            lines.end(&trained)?;
+        let (trained, data) = job.train(&config, place, data, events.as_mut())?;
+        let trained = TrainingResult::new(&trained.summary, &trained.diagnosis);
+        if let Some(events) = &mut events {
+            events.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
         let chance = chance_accuracy(&data.class_counts(&data.parts.val));
@@ -195,12 +199,12 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
         }
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
-    compare(args.report.screen(), &keys, &done)?;
+    print_comparison(args.flags.screen(), &keys, &done)?;
     if done.len() < n {
-        args.report.screen().say(text!("vary.stopped", done = done.len(), n = n));
+        args.flags.screen().message(text!("vary.stopped", done = done.len(), n = n));
     }
-    if args.report.json {
-        answer(serde_json::json!({ "runs": done }))?;
+    if args.flags.json {
+        print_stdout(serde_json::json!({ "runs": done }))?;
     }
     let stopped = |why| move |run: &Variant| run.trained.stopped == Some(why);
     if done.iter().any(stopped(Stopped::Interrupted)) {
@@ -212,7 +216,7 @@ fn vary(new: &NewRun<'_>, variants: Vec<(Own, Config)>, args: &args::Train) -> R
     Ok(())
 }
 
-fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
+fn print_comparison(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     let head = [
         words(text!("vary.value")),
         numbers(text!("vary.best_epoch")),
@@ -238,40 +242,42 @@ fn compare(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {
     };
     let chance = percent(done.first().map_or(0.0, |run| run.val.1));
     let title = text!("vary.title", key = keys.join(", "), chance = chance);
-    screen.say(format!("\n{}", paint(title).bold()));
+    screen.message(format!("\n{}", paint(title).bold()));
     let varies = |of: &str| keys.iter().any(|key| key.starts_with(of));
     if varies("model.") {
-        screen.say(text!("vary.same_order"));
+        screen.message(text!("vary.same_order"));
     } else if !varies("data.") && !varies("train.seed") {
-        screen.say(text!("vary.same"));
+        screen.message(text!("vary.same"));
     }
-    if let Some(rates) = own_rates(keys, done) {
-        screen.say(text!("vary.rates", rates = rates));
+    if let Some(rates) = default_rates(keys, done) {
+        screen.message(text!("vary.rates", rates = rates));
     }
     let rows: Vec<_> = done.iter().map(row).collect();
     screen.result(table_by_name(&head, &rows, RUN, &[TIME, EPOCH], columns()))?;
     if let Some((sentence, [best, second])) = best(done) {
-        screen.say(sentence);
+        screen.message(sentence);
         let report = format!("klubok report {} {}", quoted(best), quoted(second));
-        training::say_next(screen, &[(report, text!("vary.next_report"))]);
+        training::print_next_commands(screen, &[(report, text!("vary.next_report"))]);
     }
     Ok(())
 }
 
-/// Columns of a comparison: the names of the runs, and what a narrow terminal does without.
+/// Column of the runs' names in a comparison.
 const RUN: usize = 5;
+/// Column of the times, which a narrow terminal drops first.
 const TIME: usize = 4;
+/// Column of the best epochs, which a narrow terminal drops next.
 const EPOCH: usize = 1;
 
-/// The learning rate of each value, where nobody chose them and they differ all the same.
-fn own_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
+/// Lists the learning rates if they are defaults that differ.
+fn default_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
     let differ = done.iter().any(|run| run.learning_rate != done[0].learning_rate);
     let shown = |run: &Variant| format!("{}: {}", run.value, rate(run.learning_rate));
     let rates = || done.iter().map(shown).collect::<Vec<_>>().join("; ");
     (differ && !keys.contains(&"train.learning_rate")).then(rates)
 }
 
-/// Which run did best, by how much, and whether that can be chance; that run and the next.
+/// Compares the two best runs: a sentence, and their folders.
 fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
     let share = |run: &Variant| run.trained.val_accuracy.unwrap_or(0.0);
     let mut ranked: Vec<&Variant> =
@@ -295,26 +301,26 @@ fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
     Some((sentence, [&best.trained.run, &second.trained.run]))
 }
 
-/// All combinations of the values of several keys: those of the last key change first.
+/// Returns all combinations of the values of several keys; the last key varies fastest.
 ///
 /// # Errors
-/// When a key or a value of it is there twice.
-fn combinations(vary: &[(String, String)]) -> Result<Vec<Own>> {
-    let mut all: Vec<Own> = vec![Vec::new()];
+/// When a key or one of its values occurs twice.
+fn combinations(vary: &[(String, String)]) -> Result<Vec<VariedValues>> {
+    let mut all: Vec<VariedValues> = vec![Vec::new()];
     let mut known = BTreeSet::new();
     for (key, values) in vary {
         if !known.insert((key, None)) {
-            return Err(Failure::usage(format!("`--vary {key}` is there twice"))
+            return Err(Failure::usage(format!("`--vary {key}` is given twice"))
                 .hint(text!("hint.vary_key", key = key)));
         }
-        let values = values_of(values);
+        let values = split_values(values);
         if let Some(value) =
             values.iter().find(|value| !known.insert((key, Some((*value).clone()))))
         {
             let sentence = format!("`--vary {key}` has the value `{value}` twice");
             return Err(Failure::usage(sentence).hint(text!("hint.vary_value")));
         }
-        let with = |own: Own| {
+        let with = |own: VariedValues| {
             let of = |value: &String| [&own[..], &[(key.clone(), value.clone())]].concat();
             values.iter().map(of).collect::<Vec<_>>()
         };
@@ -323,8 +329,8 @@ fn combinations(vary: &[(String, String)]) -> Result<Vec<Own>> {
     Ok(all)
 }
 
-/// Values between commas; commas within brackets belong to a value.
-fn values_of(text: &str) -> Vec<String> {
+/// Splits at commas outside brackets.
+fn split_values(text: &str) -> Vec<String> {
     let (mut values, mut depth) = (vec![String::new()], 0);
     for c in text.chars() {
         match c {
@@ -343,7 +349,7 @@ fn values_of(text: &str) -> Vec<String> {
     values.iter().map(|value| value.trim().to_owned()).collect()
 }
 
-/// `RUN-VALUE-VALUE`, where `-o RUN` was given.
+/// Folder of a run with `-o RUN`: `RUN-VALUE-VALUE`.
 fn folder_of(output: Option<&Path>, own: &[(String, String)]) -> Option<PathBuf> {
     let output = output?;
     let safe = |c: char| if c.is_alphanumeric() || ".-_".contains(c) { c } else { '-' };
@@ -355,8 +361,8 @@ fn folder_of(output: Option<&Path>, own: &[(String, String)]) -> Option<PathBuf>
     Some(output.with_file_name(name))
 }
 
-/// What runs of this data are called: the folder's own name, or that of the built-in set.
-fn name_of(source: &str) -> Result<String> {
+/// Base name of runs: the data folder's name, or that of the built-in dataset.
+fn base_name(source: &str) -> Result<String> {
     if let Some(name) = source.strip_prefix("demo:") {
         return Ok(name.to_owned());
     }
@@ -369,17 +375,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commas_in_brackets_do_not_divide() {
-        assert_eq!(values_of("sgd, adam"), ["sgd", "adam"]);
-        assert_eq!(values_of("[64],[128,64]"), ["[64]", "[128,64]"]);
+    fn commas_in_brackets_do_not_split() {
+        assert_eq!(split_values("sgd, adam"), ["sgd", "adam"]);
+        assert_eq!(split_values("[64],[128,64]"), ["[64]", "[128,64]"]);
     }
 
-    fn own(pairs: &[(&str, &str)]) -> Own {
+    fn own(pairs: &[(&str, &str)]) -> VariedValues {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
-    fn a_folder_a_combination() {
+    fn each_combination_has_its_folder() {
         let folder = |pairs| folder_of(Some(Path::new("out/a")), &own(pairs)).unwrap();
         assert_eq!(folder(&[("o", "sgd")]), Path::new("out/a-sgd"));
         assert_eq!(folder(&[("h", "[128, 64]"), ("o", "sgd")]), Path::new("out/a-128--64-sgd"));
@@ -387,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn several_keys_are_a_grid_and_nothing_is_there_twice() {
+    fn several_keys_make_a_grid_without_repetitions() {
         let grid = combinations(&own(&[("a", "1,2"), ("b", "[3,4],5")])).unwrap();
         let pairs = |a, b| own(&[("a", a), ("b", b)]);
         let expected = [pairs("1", "[3,4]"), pairs("1", "5"), pairs("2", "[3,4]"), pairs("2", "5")];

@@ -1,14 +1,14 @@
-"""What a person reads and does on the page."""
+"""Reads figures from the page and acts on it."""
 
 import base64
 import re
 import time
 
-PATIENCE = 60_000  # milliseconds: a slow machine is no failure
+PATIENCE = 60_000  # timeout in milliseconds, for slow machines
 
 
 def figure(page, label):
-    """A figure of the status panel, by its label."""
+    """Reads a figure of the status panel by its label."""
     return page.locator("#panel-status dl.figures > div", has=page.get_by_text(label, exact=True)).locator("dd").inner_text()
 
 
@@ -17,7 +17,7 @@ def step(page):
 
 
 def wait(page, condition, argument=None):
-    """Waits for a condition in JavaScript, asked again and again: the page forbids what would wait inside it."""
+    """Polls a condition in JavaScript: the page's security policy forbids Playwright's own waiting."""
     begun = time.monotonic()
     while not page.evaluate(condition, argument):
         assert time.monotonic() - begun < PATIENCE / 1000, condition
@@ -29,7 +29,7 @@ def mode(page, name):
 
 
 def drop(page, name, content):
-    """Drops a file on the panel for pictures."""
+    """Drops a file on the picture panel."""
     page.evaluate("""([name, content]) => {
       const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
       const dataTransfer = new DataTransfer();

@@ -1,6 +1,6 @@
-"""The page in a real browser: what all tests of it share.
+"""Fixtures of the browser tests.
 
-`cargo xtask test` runs them and says by the environment where klubok and Chromium are and where screenshots go.
+`cargo xtask test` runs them and sets the paths of klubok, Chromium and the screenshots in the environment.
 """
 
 import json
@@ -24,7 +24,7 @@ CHROMIUM = shutil.which(os.environ["KLUBOK_CHROMIUM"])
 PICTURES = Path(os.environ["KLUBOK_SCREENSHOTS"])
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
-# A class folder may be called anything that a file system allows.
+# A hostile class name: class folders may have any name that the file system allows.
 HOSTILE = "<img src=x onerror=alert(1)>"
 SIZE = 16
 TRAINING = ["train", "stripes", "-o", "run", "--hidden", "512,128", "--batch-size", "32", "--set", f"data.size={SIZE}",
@@ -32,7 +32,7 @@ TRAINING = ["train", "stripes", "-o", "run", "--hidden", "512,128", "--batch-siz
 
 
 def bitmap(upright, seed):
-    """A Windows bitmap of noisy stripes, upright or level: some are hard to tell apart."""
+    """Makes a Windows bitmap of noisy stripes, vertical or horizontal; some are hard to tell apart."""
     chance = random.Random(f"{upright} {seed}")
     strength, shift = chance.uniform(4, 40), chance.randrange(4)
     pixels = bytearray()
@@ -45,7 +45,7 @@ def bitmap(upright, seed):
 
 
 def klubok(folder, *arguments):
-    """Runs klubok to its end, and gives what it printed."""
+    """Runs klubok and returns its standard output."""
     ran = subprocess.run([KLUBOK, *arguments], cwd=folder, env=ENGLISH, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -60,15 +60,15 @@ class Served:
     def __init__(self, folder, *arguments):
         self.process = subprocess.Popen([KLUBOK, *arguments, "--listen", "127.0.0.1:0"], cwd=folder, env=ENGLISH,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        said = []
+        printed = []
         for line in self.process.stderr:
-            said.append(line)
+            printed.append(line)
             if found := re.search(r"(http://[\w.:]+/)(?:#token=(\w+))?", line):
                 break
         else:
-            raise AssertionError("no address was printed: " + "".join(said))
+            raise AssertionError("no address was printed: " + "".join(printed))
         self.address, self.token = found[1], found[2]
-        # The rest must be read, or the command stands still.
+        # Drain the rest, or the command would block on a full pipe.
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
 
     def ask(self, path, body=None):
@@ -87,7 +87,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
-    """A folder with `stripes/`: two classes, one of them with a name that is a tag."""
+    """A folder with `stripes/`: two classes, one named like an HTML tag."""
     folder = tmp_path_factory.mktemp("place")
     for name, upright in [("level", False), (HOSTILE, True)]:
         (folder / "stripes" / name).mkdir(parents=True)
@@ -98,14 +98,14 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def ended(place):
-    """A run of some epochs that has ended."""
+    """An ended run of 40 epochs."""
     klubok(place, *TRAINING, "--epochs", "40")
     return place / "run"
 
 
 @pytest.fixture
 def training(place, tmp_path):
-    """A training with its page, which goes on for as long as a test wants it to."""
+    """A training with its page that outlasts any test."""
     (tmp_path / "stripes").symlink_to(place / "stripes")
     served = Served(tmp_path, *TRAINING, "--epochs", "20000", "--set", "train.schedule=constant", "--dashboard")
     yield served
@@ -114,7 +114,7 @@ def training(place, tmp_path):
 
 @pytest.fixture
 def dashboard(ended):
-    """The page of the run that has ended."""
+    """The page of the ended run."""
     served = Served(ended.parent, "dashboard", "run")
     yield served
     served.end()
@@ -128,7 +128,7 @@ def chromium():
         browser.close()
 
 
-# What moves without anybody having asked for it, by how much, and what it was.
+# Records layout shifts without user input: their size and the elements.
 WATCH_SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -140,7 +140,7 @@ new PerformanceObserver((list) => {
 
 @pytest.fixture
 def window(chromium):
-    """Makes pages; at the end no page may have complained, nor opened a dialog of the browser."""
+    """Opens pages; at the end, none may have logged an error or opened a dialog."""
     contexts, wrong = [], []
 
     def opened(address, width=1440, height=900, **more):
@@ -164,5 +164,5 @@ def window(chromium):
 
 @pytest.fixture
 def live(training, window):
-    """The page of a training, by the address that lets it act."""
+    """The page of a training, with the token to act."""
     return window(f"{training.address}#token={training.token}")

@@ -1,12 +1,12 @@
-"""What the page costs a training: with nobody at it, and with three browsers.
+"""Measures what the page costs a training, without viewers and with three.
 
     python3 overhead.py target/release/klubok [--rounds 5] [--epochs 200] [--data demo:cats-dogs] [--chromium chromium]
 
-Trains the same network in turns: without a page, with one that nobody looks at, and with three clients that ask for what a
-browser asks for whose window shows the top of the page, or all panels. A browser draws, too, on processors of its own; with
-`--chromium` three real ones draw beside the training, which takes what the machine has. Times are those that the training
-itself tells, of the last epoch. Beside them stands how much more of a processor the threads of klubok that do not train took than
-without a page, where they make the pictures, as a share of the training.
+Trains the same network in turns: without a page, with a page that nobody views, and with three clients that send the requests
+of a browser whose window shows the top of the page, or all panels. A real browser also draws, usually on another machine; with
+`--chromium` three real browsers draw on this machine and compete with the training. Times are those that the training reports
+after the last epoch. Beside them is the additional processor time of klubok's other threads, which compute the page's views, as
+a share of the training time.
 """
 
 import argparse
@@ -23,22 +23,22 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-# What the panels ask for, and every how many seconds, as the scripts of the page say.
+# Requests of the panels and their periods in seconds, as in the scripts of the page.
 TOP = {"pass": 1.5}
 ALL = {"pass": 1.5, "features?layer=hidden1&moment=live": 3, "cloud?moment=live": 3, "neuron?layer=hidden1&unit=0": 2,
        "answers": 5, "excites?layer=hidden1": 10, "layers": 10, "lesions": 10, "suspects": 10, "motion": 10}
 
-# Seconds between two looks at the story.
+# Seconds between two requests of the story.
 PACE = 1
 
 
 class Client:
-    """Follows a page as a browser does, until the page ends."""
+    """Follows a page like a browser, until the page ends."""
 
     def __init__(self, address, panels):
         self.address, self.open = address, True
         self.threads = [threading.Thread(target=self.follow, daemon=True)]
-        self.threads += [threading.Thread(target=self.look, args=each, daemon=True) for each in panels.items()]
+        self.threads += [threading.Thread(target=self.poll, args=each, daemon=True) for each in panels.items()]
         for thread in self.threads:
             thread.start()
 
@@ -62,7 +62,7 @@ class Client:
             pass
         self.open = False
 
-    def look(self, what, every):
+    def poll(self, what, every):
         while self.open:
             try:
                 self.get(f"api/look/{what}")
@@ -74,7 +74,7 @@ class Client:
 
 
 def browsers(address, chromium):
-    """Three real browsers; gives what closes them."""
+    """Opens three real browsers; returns a function that closes them."""
     from playwright.sync_api import sync_playwright
 
     playwright = sync_playwright().start()
@@ -85,7 +85,7 @@ def browsers(address, chromium):
 
 
 def beside(process):
-    """Processor seconds of the threads that do not train, ended ones included: none when the process has ended."""
+    """Processor seconds of the threads that do not train, ended ones included; None when the process has ended."""
     def spent(stat):
         name, figures = stat.read_text().rsplit(")", 1)
         return name.split("(", 1)[1], sum(map(int, figures.split()[11:13])) / os.sysconf("SC_CLK_TCK")
@@ -93,14 +93,14 @@ def beside(process):
         place = Path(f"/proc/{process}")
         training = [spent(task / "stat") for task in (place / "task").iterdir()]
         training = [of for name, of in training if re.fullmatch(r"klubok(-\d+)?", name)]
-        # A thread that has ended is among the ended ones only.
+        # The process's total includes ended threads, which have no entry of their own.
         return spent(place / "stat")[1] - sum(training) if len(training) > 1 else None
     except OSError:
         return None
 
 
 def seconds(arguments, mode):
-    """How long a training took, by its own clock, and the processor time of what does not train."""
+    """Returns the duration of a training by its own clock, and the processor time of its other threads."""
     with tempfile.TemporaryDirectory() as place:
         command = [arguments.klubok, "train", arguments.data, "-o", "run", "--epochs", str(arguments.epochs), "--json",
                    "--hidden", arguments.hidden, "--set", "train.early_stopping=false"]
@@ -133,7 +133,7 @@ def main():
     parser.add_argument("--hidden", default="256,64")
     parser.add_argument("--chromium", help="measure real browsers, too")
     arguments = parser.parse_args()
-    modes = ["no page", "nobody at it", "three clients", "three clients, all panels"]
+    modes = ["no page", "no viewers", "three clients", "three clients, all panels"]
     modes += ["three browsers"] if arguments.chromium else []
     took, others = {mode: [] for mode in modes}, {mode: [] for mode in modes}
     for _ in range(arguments.rounds):

@@ -1,4 +1,4 @@
-"""What the page shows is what was measured, and what the commands say."""
+"""The page of an ended run shows the measured figures and agrees with the commands."""
 
 import json
 import math
@@ -6,8 +6,8 @@ import math
 from acts import drop, figure, wait
 from conftest import HOSTILE, bitmap, klubok
 
-MOMENTS = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers", "cloud", "layers", "lesions", "excites"]
-# What a panel shows: its words and its drawings.
+PANELS_IN_TIME = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers", "cloud", "layers", "lesions", "excites"]
+# Serialises what a panel shows: its words and its drawings.
 SHOWN = """(id) => {
   const panel = document.querySelector(`#panel-${id} .body`);
   return panel.innerText + [...panel.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join()
@@ -20,14 +20,14 @@ def words(page, panel, selector=""):
 
 
 def all_shown(page):
-    """Brings every panel into sight, so that it asks for what it shows."""
+    """Makes every panel visible, so that it loads its data."""
     page.set_viewport_size({"width": 1440, "height": 7000})
     for panel in ["answers", "features", "neuron", "runs", "data", "repeat"]:
         wait(page, f"document.querySelector('#panel-{panel} .body').innerText.trim().length > 30")
 
 
 def percent(share):
-    """As the page rounds: halves go up."""
+    """Formats a share like the page: halves are rounded up."""
     return f"{math.floor(share * 1000 + 0.5) / 10:.1f} %"
 
 
@@ -36,7 +36,7 @@ def test_ten_numbers_are_the_measured_ones(ended, dashboard, window):
     all_shown(page)
     lines = [json.loads(line) for line in (ended / "metrics.jsonl").read_text().splitlines()]
     last, best = lines[-1], min(lines, key=lambda line: line["val_loss"])
-    told = json.loads(klubok(ended.parent, "eval", "run", "stripes", "--split", "val", "--json"))
+    evaluated = json.loads(klubok(ended.parent, "eval", "run", "stripes", "--split", "val", "--json"))
     assert figure(page, "Epoch") == f"{last['epoch']:g} of {last['epoch']:g}"
     assert figure(page, "Step") == f"{last['step']:,}"
     readout = words(page, "curves", ".readout")
@@ -46,12 +46,12 @@ def test_ten_numbers_are_the_measured_ones(ended, dashboard, window):
         assert percent(last[key]) in readout, (key, last[key], readout)
     assert percent(1 - last["val_accuracy"]) in words(page, "sentence", ".said")
     assert f"{best['val_loss']:#.3g}" in page.locator("#panel-curves p.unseen").inner_text()
-    low, high = told["accuracy_interval"]
-    accuracy = f"Right: {percent(told['accuracy'])} of {told['samples']} (95 % interval: {percent(low)} to {percent(high)})"
+    low, high = evaluated["accuracy_interval"]
+    accuracy = f"Right: {percent(evaluated['accuracy'])} of {evaluated['samples']} (95 % interval: {percent(low)} to {percent(high)})"
     assert accuracy in words(page, "answers", ".lead")
     cells = page.locator("#panel-answers .confusion tbody td").all_inner_texts()
-    assert [int(cell) for cell in cells] == sum(told["confusion"], [])
-    assert f"differ by {percent(told['ece'])}" in words(page, "answers")
+    assert [int(cell) for cell in cells] == sum(evaluated["confusion"], [])
+    assert f"differ by {percent(evaluated['ece'])}" in words(page, "answers")
     assert f"{best['val_loss']:#.3g}" in words(page, "runs", "tr.current")
 
 
@@ -60,17 +60,17 @@ def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, win
     for upright, seed in [(True, 1001), (False, 1002)]:
         content = bitmap(upright, seed)
         (tmp_path / "own.bmp").write_bytes(content)
-        told = json.loads(klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"), "--json"))
+        predicted = json.loads(klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"), "--json"))
         before = page.evaluate("Klubok.state.sample.picture")
         drop(page, "own.bmp", content)
         wait(page, "(before) => Klubok.state.sample.picture !== before", before)
-        for name, p in told["predictions"][0]["probabilities"].items():
+        for name, p in predicted["predictions"][0]["probabilities"].items():
             wait(page, """([name, p]) => [...document.querySelectorAll("#panel-picture .chances li")].some((li) =>
               li.querySelector(".class").textContent.includes(name) && li.querySelector(".value").textContent.replace("\u00a0", " ") === p)""",
                  [name, percent(p)])
-        said = klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"))
-        assert words(page, "picture", ".trust") == said.splitlines()[-1]
-        assert page.locator("#panel-picture .far").is_visible() == told["predictions"][0]["far"]
+        printed = klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"))
+        assert words(page, "picture", ".trust") == printed.splitlines()[-1]
+        assert page.locator("#panel-picture .far").is_visible() == predicted["predictions"][0]["far"]
     page.get_by_role("button", name="Next ▶").click()
     page.locator("#panel-picture .trust").wait_for(state="hidden")
 
@@ -78,15 +78,15 @@ def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, win
 def test_the_slider_changes_what_panels_show(dashboard, window):
     page = window(dashboard.address)
     all_shown(page)
-    for panel in MOMENTS:
+    for panel in PANELS_IN_TIME:
         wait(page, f"document.querySelector('#panel-{panel} .age')?.textContent !== ''")
-    late = {panel: page.evaluate(SHOWN, panel) for panel in MOMENTS}
+    late = {panel: page.evaluate(SHOWN, panel) for panel in PANELS_IN_TIME}
     page.locator("#slider").fill("0")
-    for panel in MOMENTS:
+    for panel in PANELS_IN_TIME:
         wait(page, f"([panel, late]) => ({SHOWN})(panel) !== late", [panel, late[panel]])
-    early = {panel: page.evaluate(SHOWN, panel) for panel in MOMENTS}
+    early = {panel: page.evaluate(SHOWN, panel) for panel in PANELS_IN_TIME}
     page.locator("#live").click()
-    for panel in MOMENTS:
+    for panel in PANELS_IN_TIME:
         wait(page, f"([panel, early]) => ({SHOWN})(panel) !== early", [panel, early[panel]])
 
 
@@ -100,7 +100,7 @@ def test_the_terrain_shows_the_way_of_the_training(ended, dashboard, window):
     lines = [json.loads(line) for line in (ended / "metrics.jsonl").read_text().splitlines()]
     best = min(lines, key=lambda line: line["val_loss"])
     assert [row.split("\t")[0] for row in rows] == ["0 · start", f"{best['step']} · best", f"{lines[-1]['step']} · last"]
-    # On a sample of the training part, not all of it.
+    # The terrain is measured on a sample of the training part.
     assert abs(losses[-1] - lines[-1]["train_eval_loss"]) < 0.1 and losses[0] > losses[-1]
 
 
@@ -118,8 +118,8 @@ def test_words_and_colours_change(dashboard, window):
     page.locator("#language").click()
     assert page.locator("html").get_attribute("lang") == "ru"
     assert page.locator("#title-curves").inner_text() == "Кривые"
-    untold = page.evaluate("document.body.innerText").split()
-    assert not [word for word in untold if word.startswith("page.")]
+    untranslated = page.evaluate("document.body.innerText").split()
+    assert not [word for word in untranslated if word.startswith("page.")]
     colours = set()
     for _ in range(3):
         page.locator("#theme").click()
@@ -141,13 +141,13 @@ def test_a_report_opens_without_a_server(ended, window):
     all_shown(page)
     wait(page, "document.querySelector('.chart').data?.[1].x.length > 20")
     assert [address for address in fetched if not address.startswith("data:")] == [report.as_uri()]
-    for panel in [*MOMENTS, "data", "runs", "repeat"]:
+    for panel in [*PANELS_IN_TIME, "data", "runs", "repeat"]:
         assert len(words(page, panel, ".body")) > 30, panel
         assert not page.locator(f"#panel-{panel} .problem:not(:empty)").count(), panel
-    late = {panel: page.evaluate(SHOWN, panel) for panel in MOMENTS}
+    late = {panel: page.evaluate(SHOWN, panel) for panel in PANELS_IN_TIME}
     page.locator("#slider").fill("0")
     wait(page, "document.getElementById('moment').textContent.includes('step 0')")
-    for panel in MOMENTS:
+    for panel in PANELS_IN_TIME:
         wait(page, f"([panel, late]) => ({SHOWN})(panel) !== late", [panel, late[panel]])
         assert not page.locator(f"#panel-{panel} .problem:not(:empty)").count(), panel
     page.emulate_media(media="print")

@@ -1,14 +1,14 @@
-"""A training is watched and steered from the page."""
+"""The live page of a training: curves, controls, keys."""
 
 from acts import figure, mode, step, wait
 
 POINTS = "(document.querySelector('.chart').data?.[1].x.length ?? 0)"
 BANDS = "document.querySelector('.chart').layout.shapes.filter((shape) => shape.type === 'rect').length"
-# Every line that was measured has come to the page.
-ALL_TOLD = "String([Klubok.state.epochs, Klubok.state.steps, Klubok.state.events].map((all) => all.length)) === String(Klubok.state.now.lines)"
+# The page has received every record of metrics and events.
+ALL_RECEIVED = "String([Klubok.state.epochs, Klubok.state.steps, Klubok.state.events].map((all) => all.length)) === String(Klubok.state.now.lines)"
 
 
-def test_the_page_is_there_at_once_and_nothing_moves(training, window):
+def test_the_page_appears_at_once_without_layout_shifts(training, window):
     paints = []
     for _ in range(3):
         page = window(f"{training.address}#token={training.token}")
@@ -29,12 +29,12 @@ def test_curves_grow_and_phases_appear(live):
     wait(live, "document.querySelector('#panel-sentence .phase-line').dataset.phase !== 'none'")
 
 
-def test_pause_rests_and_one_step_is_one(live, training):
+def test_pause_one_step_one_epoch_and_learning_rate(live, training):
     live.get_by_role("button", name="Pause", exact=True).click()
     mode(live, "resting")
     at = training.now()["step"]
     wait(live, "(at) => Klubok.state.now.step === at", at)
-    live.wait_for_timeout(600)  # that nothing happens takes time to see
+    live.wait_for_timeout(600)  # long enough for a step to show
     assert training.now()["step"] == at == step(live)
     live.get_by_role("button", name="One step", exact=True).click()
     wait(live, "(at) => Klubok.state.now.step > at && Klubok.state.now.mode === 'resting'", at)
@@ -54,11 +54,11 @@ def test_pause_rests_and_one_step_is_one(live, training):
     assert "klubok train --replay" in live.locator("#panel-repeat").inner_text()
 
 
-def test_a_reload_loses_nothing(live, training):
+def test_a_reload_restores_everything(live, training):
     wait(live, "Klubok.state.lines.length > 3")
     training.ask("api/act", {"act": "pause"})
     mode(live, "resting")
-    wait(live, ALL_TOLD)
+    wait(live, ALL_RECEIVED)
     live.locator("#language").click()
     live.locator("#theme").click()
     live.get_by_role("button", name="Эпохи", exact=True).click()
@@ -80,7 +80,7 @@ def test_keys_do_what_buttons_do(live):
     wait(live, "Klubok.state.lines.length > 3")
     live.keyboard.press(" ")
     mode(live, "resting")
-    wait(live, ALL_TOLD)
+    wait(live, ALL_RECEIVED)
     shown = live.locator("#moment").inner_text
     last = shown()
     live.keyboard.press("ArrowLeft")
@@ -102,7 +102,7 @@ def test_keys_do_what_buttons_do(live):
     mode(live, "training")
 
 
-def test_whoever_has_no_token_looks_on(training, window):
+def test_without_a_token_the_page_is_view_only(training, window):
     page = window(training.address)
     wait(page, f"{POINTS} > 0")
     assert not page.locator("#panel-status .controls").is_visible()
@@ -111,7 +111,7 @@ def test_whoever_has_no_token_looks_on(training, window):
     assert training.now()["mode"] == "training"
 
 
-def test_ending_is_asked_about_first(live):
+def test_stopping_asks_for_confirmation(live):
     live.get_by_role("button", name="Stop and keep the best").click()
     assert live.locator("#ask").is_visible()
     assert "cannot go on" in live.locator("#ask-text").inner_text()

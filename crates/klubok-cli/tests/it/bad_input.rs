@@ -1,16 +1,16 @@
-//! Everything that can be wrong: one sentence, the right exit code, no run left behind.
+//! Wrong input gets one message and the right exit code, and leaves no run behind.
 
 use crate::util::{Place, TINY};
 
-/// Training on `data` fails with exit code 1, and leaves no run.
+/// Checks that training on `data` fails with exit code 1 and leaves no run.
 #[track_caller]
 fn refuses(place: &Place, data: &str, message: &str, hint: &str) {
     place.fails(&[&["train", data], &TINY[..]].concat(), 1, message, hint);
     let runs = fs_err::read_dir(place.path("runs")).map_or(0, Iterator::count);
-    assert_eq!(runs, 0, "a run of nothing stayed");
+    assert_eq!(runs, 0, "an empty run stayed");
 }
 
-/// A setting is refused as wrong use.
+/// Checks that a setting is refused with exit code 2.
 #[track_caller]
 fn setting(args: &[&str], message: &str) {
     let place = Place::with_pets();
@@ -19,29 +19,29 @@ fn setting(args: &[&str], message: &str) {
 }
 
 #[test]
-fn a_folder_that_is_missing() {
+fn a_missing_folder() {
     refuses(&Place::new(), "pets", "there is nothing at `pets`", "check the path");
 }
 
 #[test]
-fn a_folder_that_is_empty() {
+fn an_empty_folder() {
     let place = Place::new();
     fs_err::create_dir(place.path("pets")).unwrap();
     refuses(&place, "pets", "`pets` has no class folders", "finds `pets/cat/1.jpg`");
 }
 
 #[test]
-fn class_folders_that_are_empty() {
+fn empty_class_folders() {
     let place = Place::new();
     fs_err::create_dir_all(place.path("pets/cat")).unwrap();
     fs_err::create_dir_all(place.path("pets/dog")).unwrap();
-    refuses(&place, "pets", "pets", "one folder of pictures a class");
+    refuses(&place, "pets", "pets", "one folder of pictures per class");
 }
 
 #[test]
 fn a_file_instead_of_a_folder() {
     let place = Place::with_pets();
-    refuses(&place, "pets/cat/000.png", "is a file", "one folder of pictures a class");
+    refuses(&place, "pets/cat/000.png", "is a file", "one folder of pictures per class");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_class_with_one_picture() {
 }
 
 #[test]
-fn a_demo_that_does_not_exist() {
+fn an_unknown_demo() {
     refuses(&Place::new(), "demo:birds", "`birds`", "");
 }
 
@@ -86,7 +86,7 @@ fn many_truncated_pictures() {
 }
 
 #[test]
-fn a_key_that_does_not_exist_names_the_nearest() {
+fn an_unknown_key_suggests_the_nearest() {
     setting(
         &["--set", "train.epohcs=3"],
         "unknown key `train.epohcs`, the nearest known key is `train.epochs`",
@@ -120,7 +120,7 @@ fn values_of_the_wrong_type_or_out_of_range() {
 }
 
 #[test]
-fn a_settings_file_that_is_missing_or_no_toml() {
+fn a_settings_file_that_is_missing_or_not_toml() {
     let place = Place::with_pets();
     place.fails(&["train", "pets", "-c", "none.toml"], 1, "none.toml", "");
     place.write("bad.toml", "[train]\nepochs = = 3\n");
@@ -128,7 +128,7 @@ fn a_settings_file_that_is_missing_or_no_toml() {
 }
 
 #[test]
-fn layers_that_are_too_large_for_memory() {
+fn layers_too_large_for_memory() {
     let place = Place::with_pets();
     let args = ["train", "pets", "--set", "data.size=8", "--hidden", "1000000,1000000"];
     place.fails(&args, 1, "memory", "smaller layers");
@@ -136,7 +136,7 @@ fn layers_that_are_too_large_for_memory() {
 }
 
 #[test]
-fn a_run_is_never_written_over() {
+fn a_run_is_never_overwritten() {
     let place = Place::with_pets();
     place.train(&["-o", "mine"]);
     let before = place.read("mine/model.safetensors");
@@ -150,7 +150,7 @@ fn a_run_is_never_written_over() {
 }
 
 #[test]
-fn a_learning_rate_that_explodes_is_stopped_and_the_last_good_weights_stay() {
+fn an_exploding_training_stops_and_keeps_the_best_weights() {
     let place = Place::with_pets();
     let args = [&["train", "pets", "-o", "run", "--json"], &TINY[..], &["--lr", "1e30"]].concat();
     let args = [&args[..], &["--optimizer", "sgd", "--set", "train.warmup_epochs=0"]].concat();
@@ -164,7 +164,7 @@ fn a_learning_rate_that_explodes_is_stopped_and_the_last_good_weights_stay() {
 }
 
 #[test]
-fn models_that_are_cut_altered_or_something_else() {
+fn truncated_altered_and_foreign_model_files() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);
     let whole = place.read("run/model.safetensors");

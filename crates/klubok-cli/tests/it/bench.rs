@@ -3,7 +3,7 @@
 use crate::util::{Place, keys};
 
 #[test]
-fn a_step_is_measured() {
+fn measures_a_training_step() {
     let place = Place::new();
     let args =
         ["bench", "--layers", "16-8-2", "--batch", "4", "--seconds", "0.2", "--threads", "1"];
@@ -23,7 +23,7 @@ fn a_step_is_measured() {
     );
     let number = |key: &str| measured[key].as_f64().unwrap();
     assert!((number("samples_per_second") * number("ms_per_step") / 4000.0 - 1.0).abs() < 1e-9);
-    // 6 x (16 x 8 + 8 + 8 x 2 + 2) weights less 2 x 16 x 8, for 4 samples.
+    // 6 x (16 x 8 + 8 + 8 x 2 + 2) less 2 x 16 x 8, for 4 samples.
     let flops = f64::from((6 * (136 + 18) - 2 * 128) * 4);
     assert!(
         (number("gflops") * number("ms_per_step") * 1e6 / flops - 1.0).abs() < 1e-9,
@@ -35,14 +35,14 @@ fn a_step_is_measured() {
 
 #[test]
 fn the_loss_is_that_of_training() {
-    // 64 samples with labels at random are learnt by heart: from ln 2 to nearly 0.
+    // The network memorises 64 samples with random labels: from ln 2 to nearly 0.
     let args = ["bench", "--layers", "64-64-2", "--batch-size", "4", "--seconds", "1.5"];
     let loss = Place::new().json(&args)["loss"].as_f64().unwrap();
     assert!(loss < 0.3, "{loss}");
 }
 
 #[test]
-fn a_prediction_is_measured() {
+fn measures_a_prediction() {
     let args = ["bench", "--infer", "--layers", "16-8-3", "--batch", "4", "--seconds", "0.1"];
     let measured = Place::new().json(&args);
     let number = |key: &str| measured[key].as_f64().unwrap();
@@ -52,24 +52,24 @@ fn a_prediction_is_measured() {
         (number("gflops") * number("ms_per_step") * 1e6 / flops - 1.0).abs() < 1e-9,
         "{measured}"
     );
-    // No answer is nearer to even chances than ln 3, and a network at its start is not far from
-    // them.
+    // The cross-entropy of a uniform target is at least ln 3, and a network at its start is near
+    // that.
     assert!((1.0..3.0).contains(&number("loss")) && number("loss") >= 3f64.ln(), "{measured}");
 }
 
 #[test]
-fn pictures_are_made_ready_and_learnt() {
+fn measures_training_on_pictures() {
     let sizes = ["bench", "--pictures", "--layers", "64-64-2", "--batch-size", "4"];
-    // Mirrored and shifted they are harder to learn by heart than 64 rows of numbers are, and still
-    // better than ln 2.
+    // Mirrored and shifted, they are harder to memorise than 64 rows of numbers, but the loss gets
+    // below ln 2.
     let loss = Place::new().json(&[&sizes[..], &["--seconds", "2"]].concat())["loss"].as_f64();
     assert!(loss.unwrap() < 0.65, "{loss:?}");
     let args = ["bench", "--pictures", "--layers", "60-8-2"];
-    Place::new().fails(&args, 2, "60 inputs are no square picture", "49 and 64");
+    Place::new().fails(&args, 2, "60 inputs do not make a square picture", "49 and 64");
 }
 
 #[test]
-fn the_kernel_that_is_named_computes() {
+fn uses_the_named_kernel() {
     let args = ["bench", "--layers", "16-8-2", "--seconds", "0.1", "--kernel"];
     let measured = |kernel| Place::new().json(&[&args[..], &[kernel]].concat());
     assert_eq!(measured("portable")["kernel"], "portable");
@@ -79,7 +79,7 @@ fn the_kernel_that_is_named_computes() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_said() {
+fn wrong_arguments_are_refused() {
     let place = Place::new();
     place.fails(&["bench", "--layers", "16"], 2, "such as 784-256-10", "");
     place.fails(&["bench", "--layers", "16-0-2"], 2, "`--layers 16-0-2`", "");
@@ -100,15 +100,15 @@ fn what_cannot_be_measured_is_said() {
 }
 
 #[test]
-fn what_looking_costs_is_measured_in_pairs() {
+fn measures_the_cost_of_observing_in_pairs() {
     let network = ["--layers", "16-8-2", "--batch", "4", "--threads", "1", "--seconds", "0.02"];
     let args = [&["bench", "--observing", "3", "--epoch-steps", "32"], &network[..]].concat();
     let measured = Place::new().json(&args);
     let number = |key: &str| measured[key].as_f64().unwrap();
     assert_eq!(number("pairs"), 3.0);
-    // Two windows a pair, each of 16 steps at least.
+    // Two windows a pair, each of at least 16 steps.
     assert!(number("steps") >= 96.0 && number("plain_ms") > 0.0, "{measured}");
-    // Every second of 32 steps, and the last.
+    // Every second of the 32 steps, and the last one.
     assert_eq!(number("observed_share"), 17.0 / 32.0);
     let costs = ["cost_lowest", "cost", "cost_highest"].map(number);
     assert!(costs.is_sorted() && costs[0] > -1.0, "{measured}");

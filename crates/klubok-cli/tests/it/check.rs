@@ -1,10 +1,10 @@
-//! `klubok check`: what it prints, how it ends, and that it leaves nothing behind.
+//! `klubok check`: its output and exit code; it leaves no files behind.
 
 use serde_json::Value;
 
 use crate::util::{Place, keys};
 
-/// Settings that make a check quick.
+/// Settings of a quick check.
 const QUICK: [&str; 4] = ["--set", "data.size=8", "--hidden", "16"];
 
 fn checked(place: &Place, more: &[&str]) -> Value {
@@ -16,7 +16,7 @@ fn verdict<'a>(answer: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 #[test]
-fn one_object_has_everything_and_no_file_is_written() {
+fn the_json_object_is_complete_and_no_file_is_written() {
     let place = Place::with_pets();
     let answer = checked(&place, &[]);
     let sections = [
@@ -47,14 +47,14 @@ fn one_object_has_everything_and_no_file_is_written() {
 }
 
 #[test]
-fn doctor_is_another_name() {
+fn doctor_is_an_alias() {
     let place = Place::with_pets();
     let ran = place.ok(&[&["doctor", "pets"], &QUICK[..]].concat());
     assert!(ran.stdout.contains("Learning rate"), "{}", ran.stdout);
 }
 
 #[test]
-fn a_copy_under_another_class_is_named_and_scripts_can_fail_on_it() {
+fn a_copy_in_another_class_is_reported_and_scripts_can_fail_on_it() {
     let place = Place::with_pets();
     fs_err::copy(place.path("pets/cat/000.png"), place.path("pets/dog/copy.png")).unwrap();
     let answer = checked(&place, &[]);
@@ -66,13 +66,13 @@ fn a_copy_under_another_class_is_named_and_scripts_can_fail_on_it() {
     let args = [&["check", "pets"], &QUICK[..], &["--fail-on"]].concat();
     let code = |level| place.run(&[&args[..], &[level]].concat()).code;
     assert_eq!((code("warning"), code("error")), (Some(1), Some(0)));
-    let said = place.ok(&[&["check", "pets"], &QUICK[..]].concat()).stdout;
-    assert!(said.contains("cat/000.png = dog/copy.png"), "{said}");
-    assert!(said.contains("Decide for one class"), "{said}");
+    let text = place.ok(&[&["check", "pets"], &QUICK[..]].concat()).stdout;
+    assert!(text.contains("cat/000.png = dog/copy.png"), "{text}");
+    assert!(text.contains("Decide on one class"), "{text}");
 }
 
 #[test]
-fn uneven_classes_and_raw_inputs_have_settings_that_help() {
+fn the_advice_on_imbalance_and_raw_inputs_helps() {
     let place = Place::new();
     place.pets("pets", 30);
     for i in 3..30 {
@@ -94,7 +94,7 @@ fn uneven_classes_and_raw_inputs_have_settings_that_help() {
 }
 
 #[test]
-fn a_model_without_normalisation_is_a_model() {
+fn a_model_without_normalisation_works() {
     let place = Place::with_pets();
     place.train(&["-o", "run", "--set", "data.normalize=false", "--quiet"]);
     let config = String::from_utf8(place.read("run/config.toml")).unwrap();
@@ -113,12 +113,12 @@ fn a_person_reads_it_in_two_languages() {
     }
     assert!(!english.stdout.contains('{'), "an unfilled place: {}", english.stdout);
     let russian = place.ok(&[&["check", "pets", "--lang", "ru"], &QUICK[..]].concat()).stdout;
-    assert!(russian.contains("Потеря в начале") && russian.contains("наизусть"), "{russian}");
+    assert!(russian.contains("Потеря в начале") && russian.contains("заучен"), "{russian}");
     assert!(!russian.contains("loss") && !russian.contains('{'), "{russian}");
 }
 
 #[test]
-fn the_command_that_is_next_has_the_same_settings() {
+fn the_next_command_has_the_same_settings() {
     let place = Place::with_pets();
     let ran = place.ok(&[&["check", "pets", "--preset", "article"], &QUICK[..]].concat());
     let next = ran.stdout.lines().find_map(|line| line.trim().strip_prefix("klubok train "));
@@ -131,7 +131,7 @@ fn the_command_that_is_next_has_the_same_settings() {
 }
 
 #[test]
-fn wrong_use_and_wrong_data_end_in_one_sentence() {
+fn wrong_use_and_wrong_data_are_refused() {
     let place = Place::with_pets();
     place.fails(&["check"], 2, "<DATA>", "klubok check --help");
     place.fails(&["check", "none"], 1, "none", "check the path");

@@ -1,4 +1,4 @@
-//! `klubok diagnose`, and what `train` says of phases.
+//! `klubok diagnose`, and the phases and verdicts of `train`.
 
 use std::{io::Write as _, process::Stdio};
 
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use crate::util::{Place, TINY, keys};
 
-/// Ten epochs whose validation loss has its minimum in epoch 4.
+/// Ten epochs with the minimum of the validation loss in epoch 4.
 const OVER: &str = "epoch,train_loss,val_loss\n1,1.0,1.1\n2,0.7,0.8\n3,0.5,0.65\n4,0.4,0.6\n5,0.3,0.63\n\
                     6,0.2,0.7\n7,0.15,0.78\n8,0.1,0.86\n9,0.07,0.93\n10,0.05,1.0\n";
-/// The same without the rise.
+/// Ten epochs without overfitting.
 const HEALTHY: &str = "epoch,train_loss,val_loss\n1,1.0,1.1\n2,0.7,0.8\n3,0.5,0.65\n4,0.45,0.6\n5,0.42,0.57\n\
                        6,0.41,0.56\n7,0.405,0.555\n8,0.402,0.553\n9,0.401,0.552\n10,0.4,0.551\n";
 
 #[test]
-fn the_answer_has_the_keys_of_the_contract() {
+fn the_json_object_has_the_documented_keys() {
     let place = Place::new();
     place.write("h.csv", OVER);
     let answer = place.json(&["diagnose", "h.csv"]);
@@ -45,7 +45,7 @@ fn the_answer_has_the_keys_of_the_contract() {
         (&verdict["name"], &verdict["severity"]),
         (&"over_fitting".into(), &"warning".into())
     );
-    // Who trained is not known: what is proposed is no setting of klubok.
+    // Another program trained it: the advice names no settings of klubok.
     let advice = verdict["try"].as_str().unwrap();
     assert!(advice.starts_with("dropout") && !advice.contains("--"), "{advice}");
     let russian = place.json(&["diagnose", "h.csv", "--lang", "ru"]);
@@ -53,7 +53,7 @@ fn the_answer_has_the_keys_of_the_contract() {
 }
 
 #[test]
-fn a_run_is_advised_in_settings_that_exist() {
+fn the_advice_on_a_run_names_existing_settings() {
     let place = Place::with_pets();
     let more = ["-o", "run", "--optimizer", "sgd", "--lr", "1e30", "--quiet"];
     place.run(&[&["train", "pets"], &TINY[..], &more].concat());
@@ -86,17 +86,17 @@ fn a_person_reads_phases_and_what_to_try_in_two_languages() {
     let place = Place::new();
     place.write("h.csv", OVER);
     let english = place.ok(&["diagnose", "h.csv"]).stdout;
-    for part in ["epochs 10,", "fast learning", "over-fitting likely", "5-10", "Try: dropout"] {
+    for part in ["10 epochs,", "fast learning", "overfitting likely", "5-10", "Try: dropout"] {
         assert!(english.contains(part), "{part}: {english}");
     }
-    // Nobody knows what another program keeps.
+    // Another program may not keep the best weights.
     assert!(!english.contains("--set") && !english.contains("are kept"), "{english}");
     let russian = place.ok(&["diagnose", "h.csv", "--lang", "ru"]).stdout;
     assert!(russian.contains("переобучение") && !russian.contains("fitting"), "{russian}");
 }
 
 #[test]
-fn a_history_may_come_through_a_pipe() {
+fn a_history_is_read_from_standard_input() {
     let place = Place::new();
     let mut command = place.command(&["diagnose", "-", "--json"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -107,7 +107,7 @@ fn a_history_may_come_through_a_pipe() {
 }
 
 #[test]
-fn few_validation_samples_raise_no_alarm() {
+fn an_increase_within_chance_is_not_a_verdict() {
     let place = Place::new();
     place.write(
         "h.csv",
@@ -120,7 +120,7 @@ fn few_validation_samples_raise_no_alarm() {
 }
 
 #[test]
-fn broken_histories_end_in_one_sentence() {
+fn broken_histories_are_refused() {
     let place = Place::new();
     place.write("empty.csv", "epoch,loss\n");
     place.write("other.csv", "name,age\nTom,3\n");
@@ -143,7 +143,7 @@ fn broken_histories_end_in_one_sentence() {
     place.write("words.csv", "epoch,loss\n1,2\n2,much\n");
     place.fails(&["diagnose", "words.csv"], 1, "`much` in column `loss`, row 2", "diagnose --help");
     place.write("junk.csv", (0..=255).cycle().take(5000).collect::<Vec<u8>>());
-    place.fails(&["diagnose", "junk.csv"], 1, "no text in UTF-8", "in the encoding UTF-8");
+    place.fails(&["diagnose", "junk.csv"], 1, "no text in UTF-8", "save it again in UTF-8");
     place.write("nothing.csv", "");
     place.fails(&["diagnose", "nothing.csv"], 1, "has no epochs", "klubok diagnose --help");
     place.pets("pets", 1);
@@ -151,7 +151,7 @@ fn broken_histories_end_in_one_sentence() {
 }
 
 #[test]
-fn histories_with_gaps_are_read_as_far_as_they_go() {
+fn histories_with_gaps_are_diagnosed() {
     let place = Place::new();
     place.write("nan.csv", "epoch,loss,val_loss\n1,1,1.1\n2,0.8,0.9\n3,NaN,NaN\n");
     let answer = place.json(&["diagnose", "nan.csv"]);
@@ -165,7 +165,7 @@ fn histories_with_gaps_are_read_as_far_as_they_go() {
         "{}",
         ran.stdout
     );
-    // What is not known is not said to fall, and what counts steps has no epochs.
+    // Without a training loss, its decrease is not reported; a history of steps has no epochs.
     place.write("val.csv", val_alone());
     let ran = place.ok(&["diagnose", "val.csv"]);
     assert!(ran.stdout.contains("No training loss is known"), "{}", ran.stdout);
@@ -173,13 +173,13 @@ fn histories_with_gaps_are_read_as_far_as_they_go() {
     assert!(!ran.stdout.contains("the training loss falls"), "{}", ran.stdout);
     place.write("steps.csv", "step,loss\n10,1\n20,0.8\n30,0.7\n40,0.65\n");
     let ran = place.ok(&["diagnose", "steps.csv"]);
-    assert!(ran.stdout.contains("Steps are counted here and no epochs"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("This history counts steps, not epochs"), "{}", ran.stdout);
     place.write("acc.csv", "epoch,loss,val_loss,val_acc\n1,1,1,0.5\n2,0.9,0.9,101\n");
     place.fails(&["diagnose", "acc.csv"], 1, "has `101` in column `val_acc`, row 2", "");
 }
 
 #[test]
-fn a_validation_that_is_no_number_is_no_divergence() {
+fn a_validation_loss_of_nan_is_not_a_divergence() {
     let place = Place::new();
     let text = OVER.replace("9,0.07,0.93", "9,0.07,nan").replace("10,0.05,1.0", "10,0.05,nan");
     place.write("h.csv", text);
@@ -190,21 +190,21 @@ fn a_validation_that_is_no_number_is_no_divergence() {
     let advice = answer["verdicts"][1]["try"].as_str().unwrap();
     assert!(advice.starts_with("look for a sample") && !advice.contains("--set"), "{advice}");
     assert_eq!(answer["best_epoch"], 4);
-    let said = place.ok(&["diagnose", "h.csv"]).stdout;
-    assert!(said.contains("no number since epoch 9, while the training loss is"), "{said}");
-    assert!(said.contains("leave empty"), "{said}");
+    let text = place.ok(&["diagnose", "h.csv"]).stdout;
+    assert!(text.contains("not a number since epoch 9, while the training loss is"), "{text}");
+    assert!(text.contains("leave empty"), "{text}");
 }
 
 #[test]
-fn an_accuracy_of_an_unknown_unit_is_left_out_with_a_word() {
+fn an_accuracy_of_an_unknown_unit_is_left_out_with_a_note() {
     let place = Place::new();
     place.write("h.csv", "epoch,loss,val_loss,acc,val_acc\n1,2,2,5,0.9\n2,1,1,20,1\n");
-    let said = place.ok(&["diagnose", "h.csv"]).stdout;
-    assert!(said.contains("`val_acc` is left out: `acc` is in percent"), "{said}");
+    let text = place.ok(&["diagnose", "h.csv"]).stdout;
+    assert!(text.contains("`val_acc` is left out: `acc` is in percent"), "{text}");
 }
 
 #[test]
-fn the_best_epoch_is_one_that_was_validated() {
+fn the_best_epoch_is_a_validated_one() {
     let place = Place::new();
     for missing in ["", "NA", "nan", "null"] {
         let line = |(i, line): (usize, &str)| match line.rsplit_once(',') {
@@ -217,7 +217,7 @@ fn the_best_epoch_is_one_that_was_validated() {
 }
 
 #[test]
-fn folders_of_other_frameworks_are_found_from_above() {
+fn the_only_training_below_a_folder_is_found() {
     let place = Place::new();
     fs_err::create_dir_all(place.path("logs/version_0/checkpoints")).unwrap();
     place.write("logs/version_0/metrics.csv", OVER);
@@ -231,7 +231,7 @@ fn folders_of_other_frameworks_are_found_from_above() {
 }
 
 #[test]
-fn a_run_whose_log_was_changed_is_refused() {
+fn a_run_with_a_damaged_log_is_refused() {
     let place = memorising();
     let log = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
     let lines: Vec<&str> = log.lines().collect();
@@ -260,7 +260,7 @@ fn pipes_and_endless_files_are_refused() {
     place.fails(&["diagnose", "a.tfevents"], 1, "a checksum does not agree", "");
 }
 
-/// Trains until it memorises: pictures of noise, a large rate, nothing that would hold it back.
+/// Trains until it memorises: noisy pictures, a large learning rate, no regularisation.
 fn memorising() -> Place {
     let place = Place::with_pets();
     let more = ["-o", "run", "--epochs", "40", "--lr", "0.02", "--preset", "plain"];
@@ -275,7 +275,7 @@ fn events(place: &Place, run: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_run_is_diagnosed_as_it_was_while_it_trained() {
+fn the_diagnosis_of_a_run_agrees_with_that_during_training() {
     let place = memorising();
     let answer = place.json(&["diagnose", "run"]);
     let phases = answer["phases"].as_array().unwrap();
@@ -294,7 +294,7 @@ fn a_run_is_diagnosed_as_it_was_while_it_trained() {
 }
 
 #[test]
-fn what_is_wrong_with_the_data_is_said_at_the_start_and_by_whoever_looks_later() {
+fn verdicts_on_data_come_before_training_and_in_every_later_view() {
     let place = Place::with_pets();
     for i in 3..30 {
         fs_err::remove_file(place.path(format!("pets/dog/{i:03}.png"))).unwrap();
@@ -309,16 +309,16 @@ fn what_is_wrong_with_the_data_is_said_at_the_start_and_by_whoever_looks_later()
             all.into_iter().filter(|v| of_data.contains(&v["name"].as_str().unwrap())).collect();
         found
     };
-    let said = verdicts(&trained);
-    assert_eq!(said.len(), 2, "{trained}");
-    assert_eq!(said, verdicts(&place.json(&["check", "pets", "--set", "data.size=8"])));
-    // In one line each, before the first epoch.
+    let found = verdicts(&trained);
+    assert_eq!(found.len(), 2, "{trained}");
+    assert_eq!(found, verdicts(&place.json(&["check", "pets", "--set", "data.size=8"])));
+    // They are printed on one line each, before the first epoch.
     let at = |text: &str| ran.stderr.lines().position(|line| line.contains(text)).unwrap();
     let first = ran.stderr.lines().position(|line| line.trim_start().starts_with("1 ")).unwrap();
     assert!(at("train.class_weights=balanced") < first, "{}", ran.stderr);
-    assert!(at("Decide for one class") < first, "{}", ran.stderr);
+    assert!(at("Decide on one class") < first, "{}", ran.stderr);
     assert!(ran.stderr.contains("-c run/config.toml --set "), "{}", ran.stderr);
-    // The log has each once; the run, its page and who goes on with it say the same.
+    // The log has each once; `diagnose`, `resume` and the report have the same verdicts.
     let logged: Vec<Value> = events(&place, "run").into_iter().filter(|e| e["step"] == 0).collect();
     assert_eq!(
         logged[1..].iter().map(|e| &e["name"]).collect::<Vec<_>>(),
@@ -331,14 +331,14 @@ fn what_is_wrong_with_the_data_is_said_at_the_start_and_by_whoever_looks_later()
     let report = String::from_utf8(place.read("run/report.html")).unwrap();
     let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();
     let data: Value = serde_json::from_str(data.unwrap()).unwrap();
-    let names = |told: &Value| -> Vec<Value> {
-        told.as_array().unwrap().iter().map(|v| v["name"].clone()).collect()
+    let names = |verdicts: &Value| -> Vec<Value> {
+        verdicts.as_array().unwrap().iter().map(|v| v["name"].clone()).collect()
     };
     assert_eq!(names(&data["story"]["verdicts"]), names(&trained["verdicts"]));
 }
 
 #[test]
-fn an_exploding_training_is_said_to_be_one() {
+fn an_exploding_training_is_diagnosed_as_diverging() {
     let place = Place::with_pets();
     let more = ["-o", "run", "--optimizer", "sgd", "--lr", "1e30", "--quiet", "--json"];
     let ran = place.run(&[&["train", "pets"], &TINY[..], &more].concat());
@@ -348,14 +348,14 @@ fn an_exploding_training_is_said_to_be_one() {
     };
     let answer = place.json(&["diagnose", "run"]);
     let trained: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(trained["verdicts"], answer["verdicts"], "as it was while it trained");
+    assert_eq!(trained["verdicts"], answer["verdicts"], "as during training");
     assert!(names(&answer).contains(&"diverging".into()), "{answer}");
-    let said = events(&place, "run");
-    assert!(said.iter().any(|e| e["event"] == "verdict" && e["name"] == "diverging"), "{said:?}");
+    let log = events(&place, "run");
+    assert!(log.iter().any(|e| e["event"] == "verdict" && e["name"] == "diverging"), "{log:?}");
 }
 
 #[test]
-fn phases_and_verdicts_come_as_events_too() {
+fn jsonl_has_phases_and_verdicts() {
     let place = Place::with_pets();
     let args =
         [&["train", "pets"], &TINY[..], &["--jsonl", "--epochs", "12", "--lr", "0.01"]].concat();
@@ -369,7 +369,7 @@ fn phases_and_verdicts_come_as_events_too() {
 }
 
 #[test]
-fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
+fn a_network_that_starts_at_zero_is_diagnosed_by_its_layers() {
     let place = Place::with_pets();
     let zeros = ["-o", "run", "--preset", "plain", "--set", "model.init=zeros"];
     let ran = place.ok(&[&["train", "pets"], &TINY[..], &zeros, &["--json"]].concat());
@@ -388,14 +388,14 @@ fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
         (&"error".into(), &1.into(), &"--set model.init=he".into())
     );
     assert!(ignores["source"].as_str().is_some_and(|source| !source.is_empty()));
-    // The advice, as it was written for a person, helps.
+    // The advised command helps.
     let mended = place.json(&again)["verdicts"].to_string();
     assert!(!mended.contains("predictions_ignore_input"), "{mended}");
-    // The same is said of the run that has ended.
+    // `diagnose` agrees after the end.
     assert_eq!(place.json(&["diagnose", "run"])["verdicts"], trained["verdicts"]);
-    let said = |lang| place.ok(&["diagnose", "run", "--lang", lang]).stdout;
-    let (english, russian) = (said("en"), said("ru"));
-    for part in ["50 % (25-75; guessing 50 %)", "hidden1 100 %", "do not depend on the input"] {
+    let text = |lang| place.ok(&["diagnose", "run", "--lang", lang]).stdout;
+    let (english, russian) = (text("en"), text("ru"));
+    for part in ["50 % (25-75; chance 50 %)", "hidden1 100 %", "do not depend on the input"] {
         assert!(english.contains(part), "{part}: {english}");
     }
     assert!(russian.contains("наугад 50 %") && russian.contains("не зависят"), "{russian}");
@@ -404,7 +404,7 @@ fn a_network_that_starts_at_zero_is_seen_by_what_its_layers_do() {
     }
 }
 
-/// A validation loss that falls and rises, and nothing else.
+/// A history of the validation loss alone, which falls and then rises.
 fn val_alone() -> String {
     let slope = |epoch: u32| if epoch < 8 { 0.01 } else { 0.001 };
     let loss = |epoch: u32| 0.3 + slope(epoch) * f64::from(epoch.abs_diff(8)).powi(2);

@@ -25,7 +25,7 @@ fn trained() -> Place {
 }
 
 #[test]
-fn new_pictures_are_scored() {
+fn scores_new_pictures() {
     let place = trained();
     place.pets("new/train", 20);
     place.pets("new/test", 10);
@@ -33,7 +33,7 @@ fn new_pictures_are_scored() {
         place.picture(&format!("new/test/cat/extra{i}.png"), brightness, 5);
     }
     let scored = place.json(&["eval", "run", "new"]);
-    // `new/test` repeats pictures of the training part: the two extra ones are all that is new.
+    // `new/test` repeats pictures of the training part: only the two extra ones are new.
     assert_eq!(keys(&scored), [&KEYS[..], &["trained_on"]].concat());
     assert_eq!(scored["samples"], 22);
     assert_eq!(
@@ -52,7 +52,7 @@ fn new_pictures_are_scored() {
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[1].starts_with("Never seen before (2): "), "{}", ran.stdout);
     assert!(ran.stdout.contains("\nAll 22 together: "), "{}", ran.stdout);
-    // The table is of what was never seen, too.
+    // The table is of the new pictures, too.
     assert!(
         lines.iter().any(|line| line.starts_with("  cat") && line.ends_with(" 2")),
         "{lines:#?}"
@@ -60,7 +60,7 @@ fn new_pictures_are_scored() {
 }
 
 #[test]
-fn samples_that_were_trained_on_are_reported_apart() {
+fn training_samples_are_reported_separately() {
     let place = trained();
     let scored = place.json(&["eval", "run", "pets"]);
     assert_eq!((&scored["samples"], &scored["trained_on"]["samples"]), (&60.into(), &48.into()));
@@ -87,7 +87,7 @@ fn samples_that_were_trained_on_are_reported_apart() {
 }
 
 #[test]
-fn a_copy_of_a_model_knows_its_training_part_and_says_when_it_cannot_tell() {
+fn a_copied_model_knows_its_training_samples_if_the_data_is_unchanged() {
     let place = Place::with_pets();
     place.train(&["-o", "run", "--epochs", "3", "--set", "data.val_fraction=0.4"]);
     place.write("m.safetensors", place.read("run/model.safetensors"));
@@ -103,7 +103,7 @@ fn a_copy_of_a_model_knows_its_training_part_and_says_when_it_cannot_tell() {
 }
 
 #[test]
-fn the_figures_agree_with_those_of_the_training() {
+fn scores_agree_with_those_of_the_training() {
     let place = Place::with_pets();
     let args = [&["train", "pets"], &TINY[..], &["-o", "run", "--epochs", "5"]].concat();
     let (trained, scored) =
@@ -114,7 +114,7 @@ fn the_figures_agree_with_those_of_the_training() {
         (loss(&trained["val_loss"]) - loss(&scored["loss"])).abs() < 1e-6,
         "{trained} {scored}"
     );
-    // Of all lines, that of the best epoch has the loss with the model's temperature.
+    // The best epoch's record has the loss with the model's temperature.
     let lines = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
     let lines: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -128,7 +128,7 @@ fn the_figures_agree_with_those_of_the_training() {
 }
 
 #[test]
-fn a_class_that_is_missing_has_support_0_and_an_unknown_one_is_an_error() {
+fn a_missing_class_has_support_0_and_an_unknown_class_is_an_error() {
     let place = trained();
     for i in 0..3 {
         place.picture(&format!("cats/cat/{i}.png"), 60, 100 + i);
@@ -136,17 +136,17 @@ fn a_class_that_is_missing_has_support_0_and_an_unknown_one_is_an_error() {
     let scored = place.json(&["eval", "run", "cats"]);
     assert_eq!((&scored["per_class"][1]["support"], &scored["chance"]), (&0.into(), &1.0.into()));
     assert!(scored["per_class"][1]["recall"].is_null());
-    let told = place.ok(&["eval", "run", "cats"]).stdout;
+    let text = place.ok(&["eval", "run", "cats"]).stdout;
     assert!(
-        told.contains("Only cat here: this says nothing about telling cat from dog."),
-        "{told}"
+        text.contains("Only cat here: this says nothing about telling cat from dog."),
+        "{text}"
     );
-    assert!(!told.contains("guessing"), "there is nothing to guess: {told}");
+    assert!(!text.contains("chance"), "one class has no chance level: {text}");
     place.picture("cats/fish/1.png", 60, 1);
     place.fails(&["eval", "run", "cats"], 1, "`fish`", "rename or remove");
 }
 
 #[test]
-fn a_part_that_is_missing_is_an_error() {
+fn a_missing_part_is_an_error() {
     trained().fails(&["eval", "run", "pets", "--split", "test"], 1, "no test part", "--split");
 }

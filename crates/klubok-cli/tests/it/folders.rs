@@ -1,10 +1,10 @@
-//! Which folders are data, and what a person is told about the rest.
+//! Which folders are data, and the messages about the others.
 
 use serde_json::Value;
 
 use crate::util::{Place, TINY};
 
-/// The classes that `check` finds in a folder.
+/// Returns the classes that `check` finds in a folder.
 #[track_caller]
 fn classes(place: &Place, args: &[&str]) -> Vec<String> {
     let checked = place.json(&[&["check"], args, &TINY[..]].concat());
@@ -13,7 +13,7 @@ fn classes(place: &Place, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn parts_are_known_and_what_lies_beside_them_is_named() {
+fn parts_are_recognised_and_other_files_are_reported() {
     let place = Place::new();
     place.pets("intel/seg_train/seg_train", 20);
     place.pets("intel/seg_test/seg_test", 5);
@@ -23,17 +23,17 @@ fn parts_are_known_and_what_lies_beside_them_is_named() {
     place.picture("intel/__MACOSX/cat/1.png", 9, 9);
     let ran = place.ok(&[&["train", "intel"], &TINY[..]].concat());
     assert!(ran.stderr.contains("classes cat, dog;"), "{}", ran.stderr);
-    let below = "The data lies deeper: `seg_train/seg_train`, `seg_test/seg_test`.";
+    let below = "The data lies in `seg_train/seg_train`, `seg_test/seg_test`.";
     assert!(ran.stderr.contains(below), "{}", ran.stderr);
-    let left = "Left out: `models` (no pictures), `seg_pred` (pictures: 1), `__MACOSX` (made by a system); \
-                1 file that is no picture (.txt).";
+    let left = "Left out: `models` (no pictures), `seg_pred` (pictures: 1), `__MACOSX` (system folder); \
+                1 file that is not a picture (.txt).";
     assert_eq!(ran.stderr.matches(left).count(), 1, "{}", ran.stderr);
     let scored = place.json(&["eval", "latest", "intel"]);
     assert_eq!(scored["samples"], 10);
 }
 
 #[test]
-fn what_can_be_read_in_two_ways_is_refused_with_a_command_for_each() {
+fn an_ambiguous_layout_is_refused_with_a_command_for_each_reading() {
     let place = Place::new();
     place.pets("data/train", 20);
     place.picture("data/extra/1.png", 9, 9);
@@ -41,8 +41,8 @@ fn what_can_be_read_in_two_ways_is_refused_with_a_command_for_each() {
     let train = [&["train", "data"], &TINY[..]].concat();
     let ran =
         place.fails(&train, 1, "can be read in two ways: `train` as parts, without `extra`", "");
-    for way in ["parts", "classes"] {
-        assert!(ran.stderr.contains(&format!("`klubok train data --set data.layout={way}`")));
+    for layout in ["parts", "classes"] {
+        assert!(ran.stderr.contains(&format!("`klubok train data --set data.layout={layout}`")));
     }
     assert!(!place.path("runs").exists());
     assert_eq!(classes(&place, &["data", "--set", "data.layout=parts"]), ["cat", "dog"]);
@@ -51,7 +51,7 @@ fn what_can_be_read_in_two_ways_is_refused_with_a_command_for_each() {
 }
 
 #[test]
-fn folders_with_the_same_folders_are_refused_and_each_reading_works() {
+fn folders_with_the_same_subfolders_are_refused_and_each_reading_works() {
     let place = Place::new();
     for fold in ["my folds/fold 1", "my folds/fold 2"] {
         place.pets(fold, 20);
@@ -67,7 +67,7 @@ fn folders_with_the_same_folders_are_refused_and_each_reading_works() {
 }
 
 #[test]
-fn parts_with_longer_names_are_read_again_by_eval() {
+fn parts_with_longer_names_are_recognised_by_train_and_eval() {
     let place = Place::new();
     place.pets("x/pets_train", 20);
     place.pets("x/pets_test", 5);
@@ -82,7 +82,7 @@ fn parts_with_longer_names_are_read_again_by_eval() {
 }
 
 #[test]
-fn folders_of_other_things_are_asked_about() {
+fn folders_that_may_not_be_classes_are_refused() {
     let place = Place::with_pets();
     place.picture("pets/plots/1.png", 9, 9);
     place.picture("pets/plots/2.png", 9, 8);
@@ -98,13 +98,12 @@ fn folders_of_other_things_are_asked_about() {
     assert_eq!(classes(&place, &["pets", "--set", "data.layout=classes"]), ["cat", "dog", "plots"]);
     fs_err::remove_dir_all(place.path("pets/plots")).unwrap();
     let ran = place.ok(&[&["train", "pets"], &TINY[..]].concat());
-    let left =
-        "Left out: `@eaDir` (made by a system; folders: 2), `node_modules` (made by a system).";
+    let left = "Left out: `@eaDir` (system folders: 2), `node_modules` (system folder).";
     assert!(ran.stderr.contains(left), "{}", ran.stderr);
 }
 
 #[test]
-fn only_readings_that_work_are_offered() {
+fn only_layouts_that_work_are_offered() {
     let place = Place::new();
     place.pets("data/mine", 5);
     place.pets("data/test", 5);
@@ -118,7 +117,7 @@ fn only_readings_that_work_are_offered() {
 }
 
 #[test]
-fn parts_below_classes_are_offered_only_with_class_folders() {
+fn parts_inside_classes_are_offered_only_with_class_folders() {
     let place = Place::new();
     for name in ["cat/train/1.png", "cat/test/1.png", "dog/train/1.png", "dog/test/1.png"] {
         place.picture(&format!("pets/{name}"), 9, 9);
@@ -135,24 +134,23 @@ fn parts_below_classes_are_offered_only_with_class_folders() {
     );
     place.pets("twice/train", 5);
     place.pets("twice/training", 5);
-    let ran =
-        place.fails(&["check", "twice"], 1, "`train` and `training`", "put what lies in both");
+    let ran = place.fails(&["check", "twice"], 1, "`train` and `training`", "merge the two");
     assert!(!ran.stderr.contains("--val"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_class_that_validation_lacks_is_named() {
+fn a_class_missing_from_validation_is_reported() {
     let place = Place::new();
     place.pets("data/train", 10);
     place.pets("data/val", 5);
     fs_err::remove_dir_all(place.path("data/val/dog")).unwrap();
     let ran = place.ok(&[&["train", "data"], &TINY[..]].concat());
-    let words = "No picture of these classes is in the validation part: `dog`.";
+    let words = "The validation part has no pictures of these classes: `dog`.";
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
 }
 
 #[test]
-fn faults_of_idx_files_have_a_way_out() {
+fn faults_of_idx_files_have_hints() {
     let place = Place::new();
     place.write("mnist/train-images-idx3-ubyte.gz", "<html>");
     place.fails(&["train", "mnist"], 1, "no `train-labels-idx1-ubyte`", "in pairs");
@@ -163,14 +161,14 @@ fn faults_of_idx_files_have_a_way_out() {
 }
 
 #[test]
-fn data_may_be_trained_on_from_inside() {
+fn the_data_may_be_the_current_folder() {
     let place = Place::with_pets();
     let inside = place.path("pets");
     let run = |args: &[&str]| {
         let done = place.command(args).current_dir(&inside).output().unwrap();
-        let said = String::from_utf8(done.stderr).unwrap();
-        assert!(done.status.success(), "{args:?}: {said}");
-        assert!(!said.contains("Left out"), "{said}");
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success(), "{args:?}: {stderr}");
+        assert!(!stderr.contains("Left out"), "{stderr}");
     };
     let train = [&["train", "."], &TINY[..]].concat();
     run(&train);
@@ -181,7 +179,7 @@ fn data_may_be_trained_on_from_inside() {
 }
 
 #[test]
-fn several_sets_of_idx_files_are_named() {
+fn several_idx_datasets_are_refused_with_their_names() {
     let place = Place::new();
     for set in ["letters", "digits"] {
         place.write(&format!("emnist/emnist-{set}-train-images-idx3-ubyte"), "");
@@ -196,7 +194,7 @@ fn several_sets_of_idx_files_are_named() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn names_in_another_encoding_are_shown_as_they_are() {
+fn names_in_another_encoding_are_escaped() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
     let place = Place::with_pets();
     let name = |class: &str| {

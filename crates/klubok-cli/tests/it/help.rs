@@ -1,9 +1,9 @@
-//! What the command says about itself.
+//! Help, usage errors, languages and settings.
 
 use crate::util::Place;
 
 #[test]
-fn without_a_command_five_lines_say_how_to_begin() {
+fn without_a_command_prints_five_lines_on_how_to_begin() {
     let ran = Place::new().ok(&[]);
     assert_eq!(ran.stdout.lines().count(), 5, "{}", ran.stdout);
     let russian = Place::new().ok(&["--lang", "ru"]).stdout;
@@ -16,7 +16,7 @@ fn without_a_command_five_lines_say_how_to_begin() {
 }
 
 #[test]
-fn every_command_that_is_named_exists_and_its_help_has_examples() {
+fn every_command_has_help_with_examples() {
     let place = Place::new();
     let welcome = place.ok(&[]).stdout;
     for command in [
@@ -44,7 +44,7 @@ fn every_command_that_is_named_exists_and_its_help_has_examples() {
 }
 
 #[test]
-fn a_wrong_command_or_flag_is_wrong_use() {
+fn a_wrong_command_or_flag_exits_with_2() {
     let place = Place::new();
     place.fails(&["trian"], 2, "unrecognized subcommand", "train");
     place.fails(&["train"], 2, "<DATA>", "klubok train --help");
@@ -73,8 +73,8 @@ fn messages_come_in_two_languages() {
     assert!(russian(flag_first.unwrap()).contains("hint: check the path"));
 }
 
-/// Words in Latin letters outside of code and quotes, but for names and for values of settings.
-fn english(text: &str) -> Vec<&str> {
+/// Finds words in Latin letters outside of code and quotes, except names and values of settings.
+fn english_words(text: &str) -> Vec<&str> {
     let names = "klubok model safetensors dropout runs pets cat dog csv json TOML IDX JPEG PNG BMP GIF WebP TIFF";
     let values = "train val test all squash crop pad balanced article plain";
     let known: Vec<&str> = names.split(' ').chain(values.split(' ')).collect();
@@ -85,7 +85,7 @@ fn english(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn whatever_is_wrong_is_said_in_russian() {
+fn errors_are_translated_to_russian() {
     let place = Place::with_pets();
     fs_err::create_dir(place.path("empty")).unwrap();
     place.write("bad.toml", "[train]\nepoch = 3\n");
@@ -124,12 +124,12 @@ fn whatever_is_wrong_is_said_in_russian() {
         let errors: Vec<&str> =
             ran.stderr.lines().filter(|line| line.starts_with("ошибка: ")).collect();
         assert_eq!(errors.len(), 1, "{args:?}: {}", ran.stderr);
-        assert_eq!(english(&ran.stderr), [""; 0], "{args:?}: {}", ran.stderr);
+        assert_eq!(english_words(&ran.stderr), [""; 0], "{args:?}: {}", ran.stderr);
     }
 }
 
 #[test]
-fn settings_are_explained_in_russian_and_stay_toml() {
+fn russian_settings_are_valid_toml() {
     let place = Place::new();
     let defaults = place.ok(&["config", "--defaults", "--preset", "plain", "--lang", "ru"]).stdout;
     for words in ["# источник: статья", "# допустимо: целое число от 1 до 4096", "[augment]"]
@@ -142,13 +142,13 @@ fn settings_are_explained_in_russian_and_stay_toml() {
     assert_eq!(read, plain);
     let resolved = place.ok(&["config", "--lang", "ru"]).stdout;
     assert!(
-        resolved.contains("epochs = 40  # сколько раз пройти по обучающей части"),
+        resolved.contains("epochs = 40  # сколько раз пройти по обучающей выборке"),
         "{resolved}"
     );
 }
 
 #[test]
-fn settings_are_listed_and_read_back() {
+fn listed_settings_are_read_back() {
     let place = Place::new();
     let defaults = place.ok(&["config", "--defaults"]).stdout;
     for key in ["learning_rate", "# source:", "[augment]", "hidden"] {
@@ -162,7 +162,7 @@ fn settings_are_listed_and_read_back() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     use std::process::Stdio;
     let mut child = Place::new()
         .command(&["config", "--defaults"])

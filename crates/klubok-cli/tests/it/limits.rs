@@ -1,11 +1,10 @@
-//! Where the system gives few threads and little memory: a sentence with a way out, or the same
-//! result.
+//! With few threads or little memory, commands fail with a hint or give the same result.
 
 use std::process::Stdio;
 
 use crate::util::{Place, Ran, TINY};
 
-/// The command with so many KiB of addresses.
+/// Runs the command with so many KiB of address space.
 #[track_caller]
 fn with_memory(place: &Place, kib: u32, args: &[&str]) -> Ran {
     let script = format!("ulimit -v {kib}; exec \"$@\"");
@@ -29,7 +28,7 @@ fn refused(ran: &Ran, message: &str, hint: &str) {
 }
 
 #[test]
-fn threads_that_cannot_be_had_are_a_sentence() {
+fn too_many_threads_are_refused_with_a_hint() {
     let place = Place::with_pets();
     let args = [&["train", "pets", "--threads", "1000"], &TINY[..]].concat();
     let ran = with_memory(&place, 400_000, &args);
@@ -39,7 +38,7 @@ fn threads_that_cannot_be_had_are_a_sentence() {
 }
 
 #[test]
-fn memory_that_cannot_be_had_is_a_sentence() {
+fn too_little_memory_is_refused_with_a_hint() {
     let place = Place::with_pets();
     let train = |more: &[&str]| {
         let args = [&["train", "pets", "--epochs", "1", "--threads", "2"], more].concat();
@@ -52,15 +51,16 @@ fn memory_that_cannot_be_had_is_a_sentence() {
 }
 
 #[test]
-fn with_little_memory_all_goes_well_or_is_a_sentence() {
+fn with_little_memory_commands_succeed_or_fail_with_a_hint() {
     let place = Place::with_pets();
     place.train(&["-o", "made"]);
     for kib in [120_000, 200_000, 300_000, 500_000, 900_000] {
         for threads in ["2", "16"] {
             let args = [&["train", "pets", "--threads", threads], &TINY[..]].concat();
             let trained = with_memory(&place, kib, &args);
-            let told = with_memory(&place, kib, &["predict", "made", "pets", "--threads", threads]);
-            for ran in [trained, told] {
+            let predicted =
+                with_memory(&place, kib, &["predict", "made", "pets", "--threads", threads]);
+            for ran in [trained, predicted] {
                 assert!(ran.code == Some(0) || ran.stderr.contains("hint: "), "{}", ran.stderr);
             }
         }
@@ -68,7 +68,7 @@ fn with_little_memory_all_goes_well_or_is_a_sentence() {
 }
 
 #[test]
-fn pictures_are_read_alike_by_as_many_threads_as_there_are() {
+fn the_number_of_threads_does_not_change_predictions() {
     let place = Place::with_pets();
     place.train(&["-o", "made"]);
     let predict = ["predict", "made", "pets", "--json", "--threads"];

@@ -1,4 +1,5 @@
-//! The command as a person or a script sees it: an empty directory, the real binary, real files.
+//! Tests of the command as people and scripts use it: in an empty directory, with the real binary
+//! and real files.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 

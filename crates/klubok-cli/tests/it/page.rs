@@ -1,4 +1,4 @@
-//! The page of a training, asked as a browser asks it.
+//! The page of a training, through the requests of a browser.
 
 use std::{thread::sleep, time::Duration};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::{served::Served, util::Place};
 
 #[test]
-fn a_training_is_steered_from_the_page_and_repeated() {
+fn acts_on_the_page_steer_the_training_and_are_replayed() {
     let place = Place::with_pets();
     let page = Served::long(&place);
-    let at = page.rest();
+    let at = page.pause();
     sleep(Duration::from_millis(100));
     assert_eq!(page.get("/api/story")["now"]["step"], at, "it rests");
     assert_eq!(page.act(&json!({ "act": "one_step" })), 200);
@@ -40,18 +40,18 @@ fn a_training_is_steered_from_the_page_and_repeated() {
     let used = last["learning_rate"].as_f64().unwrap();
     assert!((used / 0.002 - 1.0).abs() < 0.01, "the rate was {used}");
 
-    // Without anybody at the page, the same comes out.
+    // The replay, without anybody at the page, gives the same model.
     place.ok(&["train", "--replay", "run", "-o", "again"]);
     assert!(place.read("run/model.safetensors") == place.read("again/model.safetensors"));
     assert_eq!(place.json(&["resume", "again"])["stopped"], "person");
 }
 
 #[test]
-fn what_the_page_shows_is_what_was_measured() {
+fn the_page_shows_the_measured_figures() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     page.wait(|now| now["epoch"].as_f64() > Some(3.0));
-    page.rest();
+    page.pause();
     let story = page.get("/api/story");
     let lines = |name: &str| -> Vec<Value> {
         let log = String::from_utf8(place.read(&format!("run/{name}"))).unwrap();
@@ -59,7 +59,7 @@ fn what_the_page_shows_is_what_was_measured() {
     };
     assert_eq!(story["epochs"], json!(lines("metrics.jsonl")));
     assert_eq!(story["steps"], json!(lines("steps.jsonl")));
-    // Who has some lines gets those after them.
+    // A client that has some lines gets only those after them.
     let later = page.get("/api/story?epochs=2&steps=1");
     assert_eq!(later["epochs"][0], story["epochs"][2]);
     assert_eq!(later["steps"][0], story["steps"][1]);
@@ -85,13 +85,12 @@ fn a_run_whose_process_was_killed_is_followed() {
     killed.wait(|now| now["epoch"].as_f64() > Some(8.0));
     killed.child.kill().unwrap();
     killed.child.wait().unwrap();
-    assert!(place.path("run/live.json").exists(), "nobody was there to remove it");
+    assert!(place.path("run/live.json").exists(), "a killed process cannot remove it");
     let log = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
     let lines: Vec<&str> = log.split_inclusive('\n').collect();
     let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
     assert_eq!(page.get("/api/run")["live"], false);
-    // A resumed run cuts its logs back and writes on; in the last of these the log is longer than
-    // it was before.
+    // A resumed run cuts its logs back and writes on. The last of these logs is longer than before.
     let [cut, written, rewritten] =
         [lines[..2].concat(), lines[..4].concat(), [&lines[..1], &lines[2..7]].concat().concat()];
     for log in [cut, written, rewritten] {
@@ -104,7 +103,7 @@ fn a_run_whose_process_was_killed_is_followed() {
 }
 
 #[test]
-fn samples_to_step_through_are_those_of_the_validation_part() {
+fn next_and_previous_step_through_the_validation_samples() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);
     // row,part,class,name,hash
@@ -125,8 +124,7 @@ fn samples_to_step_through_are_those_of_the_validation_part() {
     assert_eq!(onwards, [&val[..], &val[..1]].concat());
     back.reverse();
     assert_eq!(back, onwards);
-    // From a training sample, such as one whose label is in doubt, it goes on in the validation
-    // part.
+    // From a training sample, such as one with a doubtful label, they lead to validation samples.
     let train = rows.iter().find(|row| row[1] == "train").unwrap()[0];
     let look = page.get(&format!("/api/look/pass?row={train}"));
     for row in look["beside"].as_array().unwrap() {
@@ -136,7 +134,7 @@ fn samples_to_step_through_are_those_of_the_validation_part() {
 }
 
 #[test]
-fn a_picture_gets_the_confidences_of_predict() {
+fn an_uploaded_picture_gets_the_confidences_of_predict() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     page.wait(|now| now["epoch"].as_f64() > Some(2.0));
@@ -153,7 +151,7 @@ fn a_picture_gets_the_confidences_of_predict() {
     }
     let pass = page.get(&format!("/api/look/pass?picture={}", shown["picture"]));
     assert_eq!(pass["confidences"], shown["confidences"]);
-    // Without the temperature: what the loss and its gradient are made of.
+    // The loss and its gradient use probabilities without the temperature.
     assert_ne!(pass["probabilities"], pass["confidences"]);
     let evaluated = place.json(&["eval", "run", "pets", "--split", "val"]);
     let answers = page.get("/api/look/answers");
@@ -167,7 +165,7 @@ fn a_picture_gets_the_confidences_of_predict() {
 }
 
 #[test]
-fn an_own_picture_comes_with_what_its_answer_is_worth() {
+fn an_uploaded_picture_comes_with_trust_in_its_prediction() {
     let place = Place::new();
     place.pets("pets", 60);
     place.picture("pet.png", 190, 1000);
@@ -175,8 +173,8 @@ fn an_own_picture_comes_with_what_its_answer_is_worth() {
     image::GrayImage::from_fn(24, 24, board).save(place.path("board.png")).unwrap();
     let page = Served::long(&place);
     page.wait(|now| now["epoch"].as_f64() > Some(5.0));
-    page.rest();
-    let looks = |page: &Served| {
+    page.pause();
+    let upload = |page: &Served| {
         ["pet.png", "board.png"].map(|name| {
             let token = [("X-Klubok-Token", &*page.token)];
             let reply = page.ask("POST /api/picture", &token, &place.read(name));
@@ -186,28 +184,29 @@ fn an_own_picture_comes_with_what_its_answer_is_worth() {
             own
         })
     };
-    let [pet, board] = looks(&page);
+    let [pet, board] = upload(&page);
     let story = page.get("/api/story");
     let last = story["epochs"].as_array().unwrap().last().unwrap();
-    let told = |own: &Value, lang: &str| own["trust"][lang].as_str().unwrap().to_owned();
+    let trust_in = |own: &Value, lang: &str| own["trust"][lang].as_str().unwrap().to_owned();
     let right =
         format!("How good it is: {:.0} % (", 100.0 * last["val_accuracy"].as_f64().unwrap());
     let epoch = last["epoch"].as_f64().unwrap();
     let measured = format!("Measured at epoch {epoch} of the training. These samples");
-    let trust = told(&pet, "en");
-    assert!(trust.starts_with(&right) && trust.contains("on 24 samples"), "{trust} {last}");
-    assert!(trust.contains("guessing 50 %") && trust.contains(&measured), "{trust} {last}");
-    assert!(told(&pet, "ru").contains(&format!("на эпохе {epoch}.")), "{pet}");
+    let trust = trust_in(&pet, "en");
+    let samples = "on 24 validation samples";
+    assert!(trust.starts_with(&right) && trust.contains(samples), "{trust} {last}");
+    assert!(trust.contains("chance 50 %") && trust.contains(&measured), "{trust} {last}");
+    assert!(trust_in(&pet, "ru").contains(&format!("на эпохе {epoch}.")), "{pet}");
     assert_eq!((&pet["far"], &board["far"]), (&json!(false), &json!(true)));
-    // The answers for samples of the data stand beside them.
+    // Samples of the data come without it: their labels are known.
     assert_eq!(page.get("/api/look/pass")["trust"], Value::Null);
     page.stop();
 
     let page = Served::start(&place, &["dashboard", "run", "--listen", "127.0.0.1:0"]);
     let predicted = place.json(&["predict", "run", "pet.png", "board.png"]);
-    let said = place.ok(&["predict", "run", "pet.png", "board.png"]).stdout;
-    for (own, predicted) in looks(&page).iter().zip(predicted["predictions"].as_array().unwrap()) {
-        assert_eq!(Some(told(own, "en").as_str()), said.lines().last());
+    let printed = place.ok(&["predict", "run", "pet.png", "board.png"]).stdout;
+    for (own, predicted) in upload(&page).iter().zip(predicted["predictions"].as_array().unwrap()) {
+        assert_eq!(Some(trust_in(own, "en").as_str()), printed.lines().last());
         assert_eq!(own["far"], predicted["far"]);
     }
 }
@@ -225,14 +224,14 @@ fn a_report_is_one_file() {
     let data: Value = serde_json::from_str(data.unwrap()).unwrap();
     assert_eq!(data["story"]["epochs"].as_array().unwrap().len(), 5);
     assert!(data["looks"]["/api/look/answers"]["confusion"].is_array());
-    // It may be made again, but nothing else is written over.
+    // A report may be overwritten, other files may not.
     place.ok(&["report", "run"]);
     place.write("notes.html", "mine");
-    place.fails(&["report", "run", "-o", "notes.html"], 1, "is no report", "`-o`");
+    place.fails(&["report", "run", "-o", "notes.html"], 1, "is not a report", "`-o`");
     assert_eq!(place.read("notes.html"), b"mine");
 }
 
-/// A long training of two spirals in `run`.
+/// Starts a long training of two spirals in `run`.
 fn spirals(place: &Place) -> Served {
     let settings = ["-o", "run", "--hidden", "8", "--batch-size", "16", "--epochs", "100000"];
     let more =
@@ -246,18 +245,18 @@ fn bytes(base64: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn the_map_of_two_inputs_goes_back_to_the_start() {
+fn views_of_the_spirals_go_back_to_the_start() {
     let place = Place::new();
     let page = spirals(&place);
     let before = page.get("/api/look/map?moment=0");
     page.wait(|now| now["epoch"].as_f64() > Some(20.0));
-    page.rest();
+    page.pause();
     let now = page.get("/api/look/map?moment=live");
     assert_eq!(before["step"], 0);
     assert!(now["step"].as_u64() > Some(0));
     assert_ne!(now["confidences"], before["confidences"]);
     assert_eq!(page.get("/api/look/map?moment=0")["confidences"], before["confidences"]);
-    // So do the other looks.
+    // So do the other views.
     let start = page.get("/api/look/pass?row=3&moment=0");
     assert_eq!(start["step"], 0);
     assert_eq!(start["probabilities"], start["start_probabilities"]);
@@ -277,7 +276,7 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
     let at = |step: u64| page.get(&format!("/api/look/pass?row=3&moment={step}"));
     assert_eq!(at(middle)["step"], middle);
     assert_eq!(at(middle + 1)["probabilities"], at(middle)["probabilities"]);
-    // At a point of the data the map says what the network says of it.
+    // At a data point the map has the network's prediction.
     let side = now["side"].as_u64().unwrap() as usize;
     let answers: Vec<usize> = serde_json::from_value(now["answers"].clone()).unwrap();
     let shades = bytes(&now["confidences"]);
@@ -295,13 +294,13 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
         let p = pass["probabilities"][answers[at]].as_f64().unwrap();
         agree += usize::from((p - f64::from(shades[at]) / 255.0).abs() < 0.15);
     }
-    // A square is not a point: a few lie where the answer changes fast.
+    // A square is not a point: a few lie where the prediction changes fast.
     assert!(agree >= 34, "{agree} of 40");
-    // The samples before the last layer, and steps in a row.
+    // The samples before the last layer.
     let cloud = page.get("/api/look/cloud?moment=live");
     assert!(cloud["points"].as_array().unwrap().len() > 100);
     assert_eq!(cloud["moments"][0], 0);
-    // The terrain, and the way through it.
+    // The loss terrain and the path through it.
     let terrain = page.get("/api/look/terrain");
     let side = terrain["side"].as_u64().unwrap() as usize;
     let losses: Vec<f64> = serde_json::from_value(terrain["losses"].clone()).unwrap();
@@ -315,7 +314,7 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
     assert!(last["off"].as_f64() < Some(1e-6) && last["at"][0].as_f64() > Some(0.0), "{last}");
     assert!(first["loss"].as_f64() > last["loss"].as_f64(), "{first} {last}");
     let highest = losses.iter().fold(0.0f64, |most, &loss| most.max(loss));
-    assert!(first["loss"].as_f64() < Some(2.0 * highest), "the start lies in it");
+    assert!(first["loss"].as_f64() < Some(2.0 * highest), "the plane contains the start");
     assert_eq!(page.act(&json!({ "act": "go_on" })), 200);
     page.wait(|now| now["mode"] == "training");
     let motion = page.get("/api/look/motion");
@@ -326,19 +325,19 @@ fn the_map_of_two_inputs_goes_back_to_the_start() {
 }
 
 #[test]
-fn what_units_answer_to_is_shown_and_backpropagation_is_proved() {
+fn inspections_of_units_and_backpropagation_are_consistent() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     page.get("/api/look/suspects");
     page.wait(|now| now["epoch"].as_f64() > Some(30.0));
-    page.rest();
+    page.pause();
     let suspects = page.get("/api/look/suspects");
     assert!(suspects["moments"].as_u64() > Some(0) && suspects["samples"] == 48, "{suspects}");
     for layer in ["hidden1", "output"] {
-        let told = page.get(&format!("/api/look/excites?layer={layer}"));
-        for unit in told["units"].as_array().unwrap() {
+        let found = page.get(&format!("/api/look/excites?layer={layer}"));
+        for unit in found["units"].as_array().unwrap() {
             let [width, height, channels] =
-                ["width", "height", "channels"].map(|name| told[name].as_u64().unwrap());
+                ["width", "height", "channels"].map(|name| found[name].as_u64().unwrap());
             assert_eq!(bytes(&unit["pixels"]).len() as u64, width * height * channels);
             let values: Vec<f64> = serde_json::from_value(unit["values"].clone()).unwrap();
             assert!(values.is_sorted_by(|a, b| a >= b) && values.len() == 8, "{values:?}");
@@ -346,9 +345,10 @@ fn what_units_answer_to_is_shown_and_backpropagation_is_proved() {
         for weight in ["", "&unit=1&input=3"] {
             let slope = page.get(&format!("/api/look/slope?layer={layer}{weight}&row=5"));
             if weight.is_empty() {
-                let told = &page.get("/api/look/pass?row=5")["backward"]["layers"];
-                let own = told.as_array().unwrap().iter().find(|own| own["name"] == layer).unwrap();
-                // Of two classes one is as wrong as the other.
+                let layers = &page.get("/api/look/pass?row=5")["backward"]["layers"];
+                let own =
+                    layers.as_array().unwrap().iter().find(|own| own["name"] == layer).unwrap();
+                // With two classes, both errors have the same size.
                 let size = |slope: &Value| slope.as_f64().map(f64::abs);
                 assert_eq!(size(&own["steepest"][0]["slope"]), size(&slope["told"]));
             }
@@ -369,8 +369,8 @@ fn what_units_answer_to_is_shown_and_backpropagation_is_proved() {
     let lesions = page.get("/api/look/lesions");
     let whole = lesions["shares"][0]["mean"].as_f64();
     assert_eq!(whole, layers["network"].as_f64());
-    // These classes are so far apart that two units of 16 may tell them: nothing is said of how
-    // much is lost.
+    // These classes are so far apart that two units of 16 may separate them: the lost accuracy is
+    // not checked.
     let off = |share: usize| lesions["shares"][share]["off"].as_f64();
     assert_eq!((off(0), off(6)), (Some(0.0), Some(0.9)));
     let animation = page.ask("GET /api/animation.gif", &[], &[]);

@@ -1,4 +1,4 @@
-//! The page's door: who may do what, and that nobody is kept out by others.
+//! Access to the page: permissions, and service under attack.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -12,14 +12,13 @@ use serde_json::json;
 
 use crate::{served::Served, util::Place};
 
-/// How long the person who started a run waits for any answer, at the most: a second, on a machine
-/// that has nothing else to do.
+/// Longest wait of the run's owner for any response: about a second on an idle machine.
 const SOON: Duration = Duration::from_secs(6);
-/// How long a test waits for what takes its time.
+/// Timeout for slow responses.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
-fn strangers_are_refused() {
+fn requests_without_permission_are_refused() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let code = |head: &str, headers: &[(&str, &str)], body: &str| {
@@ -35,7 +34,7 @@ fn strangers_are_refused() {
     let wrong = "0".repeat(page.token.len());
     assert_eq!(code("POST /api/act", &[kind, ("X-Klubok-Token", &wrong)], pause), 403);
     assert_ne!(page.get("/api/story")["now"]["mode"], "resting");
-    // What 32 bits cannot hold is no rate of a training.
+    // A learning rate must be positive and fit into 32 bits.
     for rate in [-1.0, 0.0, -0.0, 1e-46, 3.5e38, 1e308, -1e308] {
         assert_eq!(page.act(&json!({ "act": "learning_rate", "rate": rate })), 422, "{rate}");
     }
@@ -46,7 +45,7 @@ fn strangers_are_refused() {
         let code = code(&format!("GET {path}"), &[], "");
         assert!((400..500).contains(&code), "{path}: {code}");
     }
-    // Another site may link to the page, and nothing else.
+    // Another site may link to the page and do nothing else.
     let from = |site| ("Sec-Fetch-Site", site);
     let link = [("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")];
     for (path, site, more, expected) in [
@@ -80,7 +79,7 @@ fn strangers_are_refused() {
 }
 
 #[test]
-fn uploads_that_are_no_pictures_are_survived() {
+fn uploads_that_are_not_pictures_are_refused() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let post =
@@ -96,7 +95,7 @@ fn uploads_that_are_no_pictures_are_survived() {
     let reply = post(&bitmap);
     assert_eq!(reply.code, 422);
     assert!(String::from_utf8_lossy(&reply.body).contains("megapixels"));
-    // Two gigabytes are announced; what would be read is refused before.
+    // An upload that announces two gigabytes is refused before it is read.
     let mut stream = TcpStream::connect(&page.address).unwrap();
     let head = format!(
         "POST /api/picture HTTP/1.1\r\nHost: {}\r\nX-Klubok-Token: {}\r\nContent-Length: 2147483648\r\n\r\n",
@@ -110,7 +109,7 @@ fn uploads_that_are_no_pictures_are_survived() {
 }
 
 #[test]
-fn a_thousand_idle_connections_are_survived() {
+fn a_thousand_idle_connections_do_not_block_the_page() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let watching = TcpStream::connect(&page.address).unwrap();
@@ -120,7 +119,7 @@ fn a_thousand_idle_connections_are_survived() {
         let mut line = String::new();
         while !line.starts_with("data: ") {
             line.clear();
-            assert!(watching.read_line(&mut line).unwrap() > 0, "whoever watched was let go of");
+            assert!(watching.read_line(&mut line).unwrap() > 0, "the stream was closed");
         }
     };
     news();
@@ -133,18 +132,18 @@ fn a_thousand_idle_connections_are_survived() {
     page.stop();
 }
 
-/// A connection on which this was sent.
+/// Opens a connection and sends a text.
 fn sent(page: &Served, text: &str) -> TcpStream {
     let stream = TcpStream::connect(&page.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    // A server that has refused it already may close before all of it was sent.
+    // A server that refuses it may close before receiving all of it.
     let _ = (&stream).write_all(text.replace("HOST", &page.address).as_bytes());
     stream
 }
 
-/// What the person who started the run asks for, each on a connection of its own, and how long the
-/// slowest answer took.
-fn person(page: &Served, picture: &[u8]) -> Duration {
+/// Sends the requests of the run's owner, each on a connection of its own, and returns the slowest
+/// response time.
+fn slowest_response(page: &Served, picture: &[u8]) -> Duration {
     let token = ("X-Klubok-Token", &*page.token);
     let kind = ("Content-Type", "application/json");
     let mut slowest = Duration::ZERO;
@@ -170,20 +169,20 @@ fn person(page: &Served, picture: &[u8]) -> Duration {
     slowest.max(begun.elapsed())
 }
 
-/// The most memory that a process ever took, in KiB.
+/// Peak memory of the page's process in KiB.
 fn peak(page: &Served) -> Option<u64> {
     let status = fs_err::read_to_string(format!("/proc/{}/status", page.child.id())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Attacks a page in one way, the attack lasting until all was asked for by the person.
+/// Attacks a page and checks response times and memory during the attack.
 fn survives(page: &Served, picture: &[u8], what: &str, attack: impl FnOnce() -> Vec<TcpStream>) {
     let before = peak(page);
     let held = attack();
     for round in 0..3 {
-        let took = person(page, picture);
-        assert!(took < SOON, "{what}: an answer took {took:?} in round {round}");
+        let took = slowest_response(page, picture);
+        assert!(took < SOON, "{what}: a response took {took:?} in round {round}");
     }
     drop(held);
     if let (Some(before), Some(after)) = (before, peak(page)) {
@@ -192,7 +191,7 @@ fn survives(page: &Served, picture: &[u8], what: &str, attack: impl FnOnce() -> 
 }
 
 #[test]
-fn nobody_keeps_out_the_person_who_started_the_run() {
+fn attacks_do_not_keep_out_the_owner_of_the_run() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let picture = place.read("pets/cat/000.png");
@@ -221,7 +220,7 @@ fn nobody_keeps_out_the_person_who_started_the_run() {
         ("heads without an end", 256, "GET / HTTP/1.1\r\nHost: ".to_owned()),
         ("heads that are too large", 256, format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(1 << 20))),
         ("long addresses", 256, get(&format!("/api/run?{}", "x".repeat(60_000)))),
-        ("answers that nobody reads", 256, get("/plotly.js").repeat(8)),
+        ("responses that nobody reads", 256, get("/plotly.js").repeat(8)),
         ("stories that nobody reads", 256, get("/api/story").repeat(40)),
         ("texts that nobody reads", 256, get("/api/texts").repeat(40)),
         ("looks", 256, get("/api/look/answers").repeat(20)),
@@ -240,7 +239,7 @@ fn nobody_keeps_out_the_person_who_started_the_run() {
         let uploads = many(60, &post("/api/picture", "Content-Length: 20000000", "x"));
         [bodies, many(256, &get("/api/live")), uploads].into_iter().flatten().collect()
     });
-    // One after the other, while the person asks.
+    // Many short connections, during the owner's requests.
     let (enough, end) = mpsc::channel::<()>();
     let (address, path) = (page.address.clone(), get("/").replace("HOST", &page.address));
     let crowd = thread::spawn(move || {
@@ -253,14 +252,14 @@ fn nobody_keeps_out_the_person_who_started_the_run() {
         }
         came
     });
-    survives(&page, &picture, "a crowd that comes and goes", Vec::new);
+    survives(&page, &picture, "many short connections", Vec::new);
     drop(enough);
     assert!(crowd.join().unwrap() > 100);
     page.stop();
 }
 
 #[test]
-fn one_picture_is_read_at_a_time_and_the_others_are_told() {
+fn one_picture_is_read_at_a_time_and_others_are_refused() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let head =
@@ -284,7 +283,7 @@ fn one_picture_is_read_at_a_time_and_the_others_are_told() {
     while code(&picture).code != 200 {
         assert!(begun.elapsed() < PATIENCE, "the first one is still read");
     }
-    // More than was announced, and less.
+    // Bodies longer and shorter than announced.
     let mut more = sent(&page, &format!("{head}Content-Length: 4\r\n\r\nxxxxxxxxxxxxxx"));
     let mut answers = String::new();
     more.read_to_string(&mut answers).unwrap();
@@ -294,7 +293,7 @@ fn one_picture_is_read_at_a_time_and_the_others_are_told() {
     answers.clear();
     less.read_to_string(&mut answers).unwrap();
     assert!(!answers.starts_with("HTTP/1.1 2"), "{answers}");
-    // An act is small, and comes at once.
+    // The body of an act must be small and arrive at once.
     let act = |length: usize| {
         format!(
             "POST /api/act HTTP/1.1\r\nHost: HOST\r\nX-Klubok-Token: {}\r\nContent-Length: {length}\r\n\r\n{{",
@@ -310,7 +309,7 @@ fn one_picture_is_read_at_a_time_and_the_others_are_told() {
 }
 
 #[test]
-fn the_person_keeps_the_stream_however_many_others_watch() {
+fn the_owner_keeps_the_stream_among_many_viewers() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let watching =
@@ -321,11 +320,11 @@ fn the_person_keeps_the_stream_however_many_others_watch() {
     let first = sent(&page, "GET /api/live HTTP/1.1\r\nHost: HOST\r\n\r\n");
     let others: Vec<_> =
         (0..100).map(|_| sent(&page, "GET /api/live HTTP/1.1\r\nHost: HOST\r\n\r\n")).collect();
-    // The oldest of the others ends: a chunk of nothing.
+    // The oldest of the other streams ends, with an empty chunk.
     let ended = BufReader::new(first).lines().map_while(Result::ok).any(|line| line == "0");
     assert!(ended, "streams have no limit");
     (0..8).for_each(|_| news());
-    // Whoever came last watches.
+    // The newest one is open.
     let last = others.last().unwrap().try_clone().unwrap();
     assert!(
         BufReader::new(last).lines().map_while(Result::ok).any(|line| line.starts_with("data: "))
@@ -334,7 +333,7 @@ fn the_person_keeps_the_stream_however_many_others_watch() {
 }
 
 #[test]
-fn whoever_has_asked_is_answered_when_the_training_ends() {
+fn pending_requests_get_a_response_when_the_training_ends() {
     let place = Place::with_pets();
     let page = Served::long(&place);
     let watching = sent(&page, "GET /api/live HTTP/1.1\r\nHost: HOST\r\n\r\n");
@@ -347,23 +346,23 @@ fn whoever_has_asked_is_answered_when_the_training_ends() {
         ),
     );
     assert_eq!(page.act(&json!({ "act": "stop" })), 200);
-    // By now the training has ended, or it does: there is nothing left to pause.
+    // By now the training has ended or is ending: there is nothing left to pause.
     thread::sleep(Duration::from_millis(200));
     (&late).write_all(br#""act":"pause"}"#).unwrap();
     let mut answer = String::new();
     (&late).read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("has ended"), "{answer}");
-    // A stream tells that it has, and is not cut off, but ends: with a chunk of nothing.
-    let told: Vec<_> = BufReader::new(watching).lines().map_while(Result::ok).collect();
-    let last = told.iter().rfind(|line| line.starts_with("data: ")).unwrap();
+    // The stream reports the end, then ends regularly with an empty chunk.
+    let lines: Vec<_> = BufReader::new(watching).lines().map_while(Result::ok).collect();
+    let last = lines.iter().rfind(|line| line.starts_with("data: ")).unwrap();
     assert!(last.contains(r#""mode":"ended""#), "{last}");
-    assert!(told.iter().any(|line| line == "0"), "the stream was cut off");
+    assert!(lines.iter().any(|line| line == "0"), "the stream was cut off");
 }
 
-/// A training has files of its own to open: the page leaves them to it.
+/// The page's connections leave file handles for the training.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_page_leaves_files_to_its_training() {
+fn the_page_leaves_file_handles_for_its_training() {
     let place = Place::with_pets();
     let command = format!(
         "ulimit -n 64; exec '{}' train pets -o run --set data.size=8 --hidden 16 --epochs 100000 --batch-size 16 \
@@ -373,7 +372,7 @@ fn a_page_leaves_files_to_its_training() {
     let page = Served::of(place.shell(&command));
     let idle: Vec<_> = (0..200).map(|_| sent(&page, "GET /")).collect();
     let before = page.get("/api/story")["now"]["epoch"].as_f64();
-    // Epochs end with a checkpoint, which takes files.
+    // Each epoch ends with a checkpoint, which needs file handles.
     page.wait(|now| now["epoch"].as_f64() > before.map(|epoch| epoch + 5.0));
     drop(idle);
     page.stop();

@@ -11,7 +11,7 @@ fn trained() -> Place {
 }
 
 #[test]
-fn files_folders_and_patterns_are_predicted_in_order() {
+fn predicts_files_folders_and_patterns_in_order() {
     let place = trained();
     place.picture("new/deep/er/1.png", 190, 1);
     place.picture("new/0.png", 60, 1);
@@ -44,7 +44,7 @@ fn files_folders_and_patterns_are_predicted_in_order() {
 }
 
 #[test]
-fn one_model_file_is_enough() {
+fn the_model_file_alone_is_enough() {
     let place = trained();
     let bytes = place.read("runs/a/model.safetensors");
     place.write("elsewhere/m.safetensors", bytes);
@@ -55,16 +55,16 @@ fn one_model_file_is_enough() {
         "{}",
         ran.stdout
     );
-    // The copy knows how good it is.
-    let trust = "on 12 samples that it did not learn from (it learned from 48)";
+    // The card is in the file.
+    let trust = "on 12 validation samples (it was trained on 48 others)";
     assert!(ran.stdout.contains(trust), "{}", ran.stdout);
 }
 
 #[test]
-fn a_network_that_learnt_nothing_says_so() {
+fn predictions_at_chance_level_come_with_a_warning() {
     let place = Place::new();
     for i in 0..60 {
-        // Both classes are the same noise.
+        // Both classes have the same noise.
         place.picture(&format!("pets/{}/{i}.png", ["cat", "dog"][i as usize % 2]), 90, i);
     }
     place.train(&["-o", "run", "--epochs", "3"]);
@@ -88,11 +88,11 @@ fn pictures_unlike_all_training_pictures_are_marked() {
     assert_eq!(answer["predictions"][1]["far"], false, "{answer}");
     let ran = place.ok(&["predict", "run", "blank.png", "new.png"]);
     assert!(ran.stdout.contains("unlike all\n"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("1 of 2 is unlike every picture"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 of 2 is unlike every training picture"), "{}", ran.stdout);
 }
 
 #[test]
-fn what_cannot_be_read_gets_an_entry_and_the_rest_is_done() {
+fn unreadable_pictures_get_an_entry_and_do_not_stop_the_others() {
     let place = trained();
     let whole = place.read("pets/cat/000.png");
     place.write("cut.png", &whole[..whole.len() / 2]);
@@ -106,14 +106,14 @@ fn what_cannot_be_read_gets_an_entry_and_the_rest_is_done() {
     assert_eq!(keys(&answer["predictions"][0]), ["input", "error"]);
     assert_eq!(answer["predictions"][1]["class"], "cat");
     assert!(answer["predictions"][2]["error"].as_str().unwrap().contains("none.png"));
-    // Without any answer there is no table, and nothing to trust.
-    let told = place.run(&["predict", "latest", "cut.png", "none.png", "*.gif"]).stdout;
+    // Without any prediction there is neither a table nor a sentence on trust.
+    let text = place.run(&["predict", "latest", "cut.png", "none.png", "*.gif"]).stdout;
     let cut = "cut.png: cannot be read: the file is truncated";
-    assert_eq!(told, format!("  {cut}\n  none.png: no such file\n  no file matches *.gif\n"));
+    assert_eq!(text, format!("  {cut}\n  none.png: no such file\n  no file matches *.gif\n"));
 }
 
 #[test]
-fn tables_go_to_a_file_of_the_format_that_its_name_says() {
+fn the_file_extension_chooses_the_format_of_a_table() {
     let place = trained();
     let csv = place.ok(&["predict", "latest", "pets", "-o", "out.csv"]);
     assert_eq!(csv.stdout, "");
@@ -129,7 +129,7 @@ fn tables_go_to_a_file_of_the_format_that_its_name_says() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_no_file_or_never_ends_gets_an_entry_and_the_rest_is_done() {
+fn pipes_and_endless_files_get_an_entry_and_do_not_stop_the_others() {
     let place = trained();
     place.picture("all/1.png", 60, 1);
     let made = std::process::Command::new("mkfifo").arg(place.path("all/2.png")).status().unwrap();
@@ -151,7 +151,7 @@ fn what_is_no_file_or_never_ends_gets_an_entry_and_the_rest_is_done() {
 #[test]
 fn memory_for_pictures_does_not_grow_with_their_number_or_the_threads() {
     let place = trained();
-    // Each says in 35 bytes that it has 10,000 x 10,000 pixels.
+    // Each file of 35 bytes declares 10,000 x 10,000 pixels.
     let gif =
         b"GIF89a\x10\x27\x10\x27\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02L\x01\0;";
     (0..8).for_each(|i| place.write(&format!("all/{i}.gif"), gif));

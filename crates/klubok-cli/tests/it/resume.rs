@@ -1,4 +1,4 @@
-//! `klubok resume`: after an end, an interruption, a kill at any moment, and on changed data.
+//! `klubok resume`: after the end, an interruption or a kill at any time, and with changed data.
 
 use std::{
     process::{Child, Output, Stdio},
@@ -8,8 +8,8 @@ use std::{
 
 use crate::util::{Place, TINY};
 
-/// A training long enough to be stopped in the middle: dropout, batch normalisation, shifted
-/// pictures.
+/// Arguments of a training long enough to be stopped in the middle, with dropout, batch
+/// normalisation and shifted pictures.
 fn long(out: &str) -> Vec<&str> {
     let mut args = [&["train", "pets", "-o", out], &TINY[..]].concat();
     args.extend(["--epochs", "150", "--set", "train.early_stopping=false", "--dropout", "0.2"]);
@@ -20,10 +20,10 @@ fn start(place: &Place, args: &[&str]) -> Child {
     place.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Waits until the run has come to its first checkpoint.
+/// Waits for the first checkpoint of a run.
 fn wait_for_checkpoint(place: &Place, run: &str) {
     let begun = Instant::now();
-    // A training that fails at once would be waited for in vain: its own test says why.
+    // If the training fails at once, this times out: other tests show why.
     while !place.path(run).join("checkpoint/state.safetensors").exists() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint after a minute");
         sleep(Duration::from_millis(5));
@@ -31,7 +31,7 @@ fn wait_for_checkpoint(place: &Place, run: &str) {
 }
 
 #[test]
-fn a_run_that_has_ended_is_left_as_it_is() {
+fn an_ended_run_stays_unchanged() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);
     let before = place.read("run/checkpoint/state.safetensors");
@@ -41,8 +41,8 @@ fn a_run_that_has_ended_is_left_as_it_is() {
     assert_eq!(place.read("run/checkpoint/state.safetensors"), before);
 }
 
-/// A whole run of 6 epochs, gone on with up to 40: its model.
-fn longer(place: &Place, run: &str) -> Vec<u8> {
+/// Trains 6 epochs, extends the run to 40, and returns the model.
+fn extended(place: &Place, run: &str) -> Vec<u8> {
     let more = ["--epochs", "6", "--set", "train.early_stopping=false", "--dropout", "0.2"];
     place.train(&[&["-o", run], &more[..]].concat());
     let args = ["resume", run, "--epochs", "40", "--lr", "0.002"];
@@ -52,9 +52,9 @@ fn longer(place: &Place, run: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_run_that_has_ended_goes_on_longer_at_the_rate_that_is_given() {
+fn an_ended_run_is_extended_with_the_given_learning_rate() {
     let place = Place::with_pets();
-    longer(&place, "run");
+    extended(&place, "run");
     let log = String::from_utf8(place.read("run/events.jsonl")).unwrap();
     assert!(log.contains(r#""act":"epochs","epochs":40,"rate":0.002"#), "{log}");
     let last = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
@@ -62,7 +62,7 @@ fn a_run_that_has_ended_goes_on_longer_at_the_rate_that_is_given() {
     assert_eq!(last["epoch"], 40.0);
     let rate = last["learning_rate"].as_f64().unwrap();
     assert!((rate - 0.002).abs() < 1e-9, "{rate}");
-    // It has ended again, and stays so.
+    // It has ended again, and stays unchanged.
     assert_eq!(place.json(&["resume", "run"])["epochs"], 40);
     place.fails(&["resume", "run", "--epochs", "40"], 2, "has done 40 epochs", "more than 40");
     place.fails(&["resume", "run", "--epochs", "x"], 2, "`train.epochs` is `x`", "");
@@ -70,12 +70,12 @@ fn a_run_that_has_ended_goes_on_longer_at_the_rate_that_is_given() {
 }
 
 #[test]
-fn without_a_rate_the_schedule_stays_at_its_last_which_is_said() {
+fn without_a_rate_an_extended_run_keeps_its_last_learning_rate() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);
     let ran = place.ok(&["resume", "run", "--epochs", "6"]);
     assert!(ran.stderr.contains("up to epoch 6 instead of 4"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("it stays at its last"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the rate stays at its last value"), "{}", ran.stderr);
     let lines = String::from_utf8(place.read("run/metrics.jsonl")).unwrap();
     let line =
         |i| serde_json::from_str::<serde_json::Value>(lines.lines().nth(i).unwrap()).unwrap();
@@ -83,13 +83,13 @@ fn without_a_rate_the_schedule_stays_at_its_last_which_is_said() {
     let constant = ["--set", "train.schedule=constant"];
     place.train(&[&["-o", "constant"], &constant[..]].concat());
     let ran = place.ok(&["resume", "constant", "--epochs", "6"]);
-    assert!(ran.stderr.contains("stays at its last, 0.001."), "{}", ran.stderr);
+    assert!(ran.stderr.contains("stays at its last value, 0.001."), "{}", ran.stderr);
 }
 
 #[test]
-fn early_stopping_counts_anew_when_it_goes_on_longer() {
+fn an_extended_run_resets_the_patience_of_early_stopping() {
     let place = Place::with_pets();
-    // Nothing gets better at such a rate, which stops it after `patience` epochs.
+    // At such a rate nothing improves, and training stops after `patience` epochs.
     let stuck = ["--lr", "1e-30", "--epochs", "30", "--set", "train.patience=3"];
     let calls = [&["-o", "run"], &stuck[..]].concat();
     place.train(&calls);
@@ -101,9 +101,9 @@ fn early_stopping_counts_anew_when_it_goes_on_longer() {
 }
 
 #[test]
-fn going_on_longer_is_repeated_and_survives_kills() {
+fn an_extended_run_is_replayed_and_survives_kills() {
     let place = Place::with_pets();
-    let whole = longer(&place, "whole");
+    let whole = extended(&place, "whole");
     place.ok(&["train", "--replay", "whole", "-o", "again"]);
     assert!(place.read("again/model.safetensors") == whole, "the replay differs");
     for i in 0..3 {
@@ -126,7 +126,7 @@ fn going_on_longer_is_repeated_and_survives_kills() {
 }
 
 #[test]
-fn moved_pictures_are_followed_and_others_refused() {
+fn moved_data_is_accepted_and_other_data_refused() {
     let place = Place::with_pets();
     place.train(&["-o", "run"]);
     fs_err::rename(place.path("pets"), place.path("moved")).unwrap();
@@ -136,40 +136,40 @@ fn moved_pictures_are_followed_and_others_refused() {
     let other = ["resume", "run", "--epochs", "5", "--data", "others"];
     place.fails(&other, 1, "now there are 58", "put the data back");
     let ran = place.ok(&["resume", "run", "--epochs", "5", "--data", "moved"]);
-    assert!(ran.stderr.contains("The data lies in moved now"), "{}", ran.stderr);
-    // The run remembers it.
+    assert!(ran.stderr.contains("The data is now in moved"), "{}", ran.stderr);
+    // The run has recorded the new place.
     place.ok(&["resume", "run", "--epochs", "6"]);
 }
 
 #[test]
-fn a_run_that_is_being_trained_is_refused_before_anything_is_said() {
+fn a_run_in_training_is_refused_before_any_message() {
     let place = Place::with_pets();
     let mut child = start(&place, &[&long("run")[..], &["--epochs", "100000"]].concat());
     wait_for_checkpoint(&place, "run");
     let ran = place.fails(&["resume", "run"], 1, "is being trained by another process", "");
-    assert!(!ran.stderr.contains("Going on"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("Resuming"), "{}", ran.stderr);
     let _ = child.kill();
     child.wait().unwrap();
 }
 
 #[test]
-fn what_is_no_run() {
+fn other_folders_are_refused() {
     let place = Place::with_pets();
     place.fails(&["resume", "pets"], 1, "`pets` is not a run", "klubok train");
     place.fails(&["resume", "latest"], 1, "no run", "klubok demo");
     place.fails(&["resume", "none"], 1, "none", "");
 }
 
-/// Kills a training at `times` moments, resumes it each time, and compares the model.
-fn kill(times: u32) {
+/// Kills `runs` trainings three times each, resumes them, and compares their models.
+fn kill(runs: u32) {
     let place = Place::with_pets();
     let begun = Instant::now();
     place.ok(&long("whole"));
     let whole = begun.elapsed();
-    for i in 0..times {
+    for i in 0..runs {
         let run = format!("killed-{i}");
         let mut child = start(&place, &long(&run));
-        // Moments spread over the run by the golden ratio; three kills each.
+        // The golden ratio spreads the times of the kills over the run.
         for kill in 0..3 {
             let share = (f64::from(3 * i + kill) * 0.618).fract();
             sleep(whole.mul_f64(0.1 + 0.4 * share));
@@ -193,17 +193,17 @@ fn kill(times: u32) {
 }
 
 #[test]
-fn killed_at_any_moment_it_ends_in_the_same_model() {
+fn killed_at_any_time_it_ends_in_the_same_model() {
     kill(3);
 }
 
 #[test]
-#[ignore = "takes a minute: the same as above, 20 times"]
-fn killed_at_many_moments_it_ends_in_the_same_model() {
+#[ignore = "takes a minute: 20 runs instead of 3"]
+fn killed_at_many_times_it_ends_in_the_same_model() {
     kill(20);
 }
 
-/// How far the last checkpoint of a run is, in updates, and how many make an epoch.
+/// Returns the step of the last checkpoint and the steps of an epoch.
 fn checkpoint(place: &Place, run: &str) -> (u64, f64) {
     let bytes = place.read(&format!("{run}/checkpoint/state.safetensors"));
     let (length, rest) = bytes.split_first_chunk::<8>().unwrap();
@@ -215,12 +215,12 @@ fn checkpoint(place: &Place, run: &str) -> (u64, f64) {
     (number("step"), number("steps_per_epoch") as f64)
 }
 
-/// Kills a training in which people act, goes on with it once without and once with more kills, and
-/// compares. An act is left in the log as the page leaves it: written and synced, the process
-/// killed before the checkpoint after it.
+/// Kills a training with recorded acts, resumes it once without and once with more kills, and
+/// compares the models. The acts are in the log as the page writes them, but the process was killed
+/// before the next checkpoint.
 #[test]
-fn what_people_did_survives_kills_in_a_row() {
-    // `cargo xtask test --full` wants more of everything.
+fn acts_of_people_survive_kills_in_a_row() {
+    // `cargo xtask test --full` sets the variable.
     let times = if std::env::var_os("KLUBOK_FUZZ").is_some() { 60 } else { 3 };
     let place = Place::with_pets();
     let begun = Instant::now();
@@ -265,7 +265,7 @@ fn what_people_did_survives_kills_in_a_row() {
         place.ok(&["resume", &many, "--quiet"]);
         let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
         assert!(model(&many) == model(&one), "another model after kills {i}");
-        assert!(model(&many) != model("whole"), "nobody acted in {i}");
+        assert!(model(&many) != model("whole"), "the acts had no effect in {i}");
         let persons = |run: &str| {
             let log = String::from_utf8(place.read(&format!("{run}/events.jsonl"))).unwrap();
             log.lines().filter(|line| line.contains(r#""event":"person""#)).count()
@@ -275,7 +275,7 @@ fn what_people_did_survives_kills_in_a_row() {
 }
 
 #[test]
-fn data_that_has_changed_is_refused_and_the_difference_named() {
+fn changed_data_is_refused_with_the_difference() {
     let place = Place::with_pets();
     let mut child = start(&place, &long("run"));
     wait_for_checkpoint(&place, "run");
@@ -284,7 +284,7 @@ fn data_that_has_changed_is_refused_and_the_difference_named() {
     place.picture("pets/cat/new.png", 60, 99);
     place.fails(&["resume", "run"], 1, "now there are 61", "put the data back");
     fs_err::remove_file(place.path("pets/cat/new.png")).unwrap();
-    // The same names and sizes, other pixels.
+    // Same names, other pixels.
     let (one, other) = (place.read("pets/cat/000.png"), place.read("pets/cat/001.png"));
     place.write("pets/cat/000.png", &other);
     if one.len() == other.len() {
@@ -297,7 +297,7 @@ fn data_that_has_changed_is_refused_and_the_difference_named() {
 }
 
 #[cfg(unix)]
-/// Interrupts a command once this run has come to its first checkpoint.
+/// Interrupts a command after the first checkpoint of this run.
 fn ctrl_c(place: &Place, args: &[&str], run: &str) -> Output {
     let child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for_checkpoint(place, run);
@@ -307,7 +307,7 @@ fn ctrl_c(place: &Place, args: &[&str], run: &str) -> Output {
 }
 
 #[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
+fn ctrl_c_saves_and_names_the_command_to_resume() {
     let place = Place::with_pets();
     place.ok(&long("whole"));
     let output = ctrl_c(&place, &[&long("run")[..], &["--json"]].concat(), "run");
@@ -331,6 +331,6 @@ fn ctrl_c_ends_a_comparison_too() {
     let output = ctrl_c(&place, &args, "cmp-1");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("Interrupted: 1 of 3 runs were made."), "{stderr}");
+    assert!(stderr.contains("Interrupted after 1 of 3 runs."), "{stderr}");
     assert!(!place.path("cmp-2").exists());
 }

@@ -1,8 +1,8 @@
-//! `klubok runs`: the list, and what it removes.
+//! `klubok runs`: lists and removes runs.
 
 use crate::util::{Place, keys};
 
-/// A run that has ended, and one that was killed before its end.
+/// Trains two runs.
 fn two_runs() -> Place {
     let place = Place::with_pets();
     place.train(&["-o", "runs/ended"]);
@@ -11,7 +11,7 @@ fn two_runs() -> Place {
 }
 
 #[test]
-fn runs_are_listed_with_size_result_and_state() {
+fn lists_runs_with_size_result_and_state() {
     let place = two_runs();
     place.write("runs/photos/cat.jpg", "mine");
     place.write("runs/config.toml", "of something else");
@@ -26,18 +26,18 @@ fn runs_are_listed_with_size_result_and_state() {
     let bytes = |key: &str| ended[key].as_u64().unwrap();
     assert!(0 < bytes("checkpoint_bytes") && bytes("checkpoint_bytes") < bytes("bytes"));
     assert!(keys(ended).contains(&"made"));
-    let told = place.ok(&["runs"]);
+    let table = place.ok(&["runs"]);
     for part in ["runs/ended", "runs/other", "4/4", "ended", "50 %", "pets"] {
-        assert!(told.stdout.contains(part), "{part}: {}", told.stdout);
+        assert!(table.stdout.contains(part), "{part}: {}", table.stdout);
     }
-    assert!(told.stdout.lines().all(|line| line.chars().count() <= 80), "{}", told.stdout);
-    assert!(told.stderr.contains("--remove-checkpoint"), "{}", told.stderr);
+    assert!(table.stdout.lines().all(|line| line.chars().count() <= 80), "{}", table.stdout);
+    assert!(table.stderr.contains("--remove-checkpoint"), "{}", table.stderr);
     assert_eq!(place.ok(&["runs", "--quiet"]).stderr, "");
     assert_eq!(Place::new().json(&["runs"])["runs"].as_array().unwrap().len(), 0);
 }
 
 #[test]
-fn what_is_said_is_removed_and_nothing_else() {
+fn removes_the_named_runs_and_nothing_else() {
     let place = two_runs();
     place.write("pets.txt", "mine");
     place.fails(&["runs", "--remove", "runs/ended", "pets"], 1, "`pets` is not a run", "");
@@ -46,8 +46,8 @@ fn what_is_said_is_removed_and_nothing_else() {
     place.fails(&["runs", "--remove", "runs"], 1, "`runs` is not a run", "");
     place.write("runs/other/notes.txt", "mine");
     let both = ["runs", "--remove", "runs/ended", "runs/other"];
-    place.fails(&both, 1, "notes.txt` is no part of a run", "move it away");
-    assert!(place.path("runs/ended/config.toml").exists(), "all or nothing");
+    place.fails(&both, 1, "notes.txt` is not part of a run", "move it away");
+    assert!(place.path("runs/ended/config.toml").exists(), "it removes all runs or none");
     fs_err::remove_file(place.path("runs/other/notes.txt")).unwrap();
     let removed = place.json(&both);
     assert!(removed["removed"][0]["freed_bytes"].as_u64().unwrap() > 0, "{removed}");
@@ -57,7 +57,7 @@ fn what_is_said_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn without_its_checkpoint_a_run_does_everything_but_go_on() {
+fn without_its_checkpoint_a_run_only_cannot_be_resumed() {
     let place = two_runs();
     let ran = place.ok(&["runs", "--remove-checkpoint", "runs/ended"]);
     assert!(ran.stderr.contains("freed"), "{}", ran.stderr);
@@ -73,7 +73,7 @@ fn without_its_checkpoint_a_run_does_everything_but_go_on() {
 }
 
 #[test]
-fn a_limited_run_goes_on_and_is_repeated_with_the_same_samples() {
+fn a_limited_run_is_resumed_and_replayed_with_the_same_samples() {
     let place = Place::with_pets();
     let ran = place.train(&["-o", "run", "--limit", "10"]);
     assert!(ran.stderr.contains("at most 10 samples of each part"), "{}", ran.stderr);
@@ -85,7 +85,7 @@ fn a_limited_run_goes_on_and_is_repeated_with_the_same_samples() {
     assert!(split("run") == split("again"));
     let model = |run: &str| place.read(&format!("{run}/model.safetensors"));
     assert!(model("run") == model("again"));
-    // It is judged on all that there is.
+    // Evaluation uses all of the data.
     assert_eq!(place.json(&["eval", "run", "pets"])["samples"], 60);
     let checked = place.ok(&["check", "pets", "--limit", "10", "--set", "data.size=8"]);
     assert!(checked.stderr.contains("at most 10 samples"), "{}", checked.stderr);

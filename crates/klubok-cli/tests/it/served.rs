@@ -1,4 +1,4 @@
-//! A command that serves its page, and how it is asked.
+//! A command that serves its page, and HTTP requests to it.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -19,7 +19,7 @@ pub(crate) struct Served {
     pub(crate) token: String,
 }
 
-/// An answer: its code, its head and its body.
+/// An HTTP response.
 pub(crate) struct Reply {
     pub(crate) code: u16,
     pub(crate) head: String,
@@ -27,17 +27,17 @@ pub(crate) struct Reply {
 }
 
 impl Served {
-    /// Starts what prints the address of its page.
+    /// Starts klubok and reads the address of its page.
     pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
         Self::of(place.command(args))
     }
 
-    /// The same of a command that is ready to start.
+    /// Starts a command and reads the address of its page.
     pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let line = lines.find(|line| line.contains("http://")).expect("no address was printed");
-        // The rest must be read, or the command stands still.
+        // Drain the rest, or the command would block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let rest = line.split("http://").nth(1).unwrap();
         let address = rest.split('/').next().unwrap().to_owned();
@@ -45,7 +45,7 @@ impl Served {
         Self { child, address, token }
     }
 
-    /// A long training of `pets/` in `run`.
+    /// Starts a long training of `pets/` in `run`.
     pub(crate) fn long(place: &Place) -> Self {
         let more = ["-o", "run", "--epochs", "100000", "--set", "train.early_stopping=false"];
         let constant = ["--set", "train.schedule=constant", "--set", "train.warmup_epochs=0"];
@@ -63,7 +63,7 @@ impl Served {
             write!(stream, "{name}: {value}\r\n").unwrap();
         }
         write!(stream, "Content-Length: {}\r\n\r\n", body.len()).unwrap();
-        // A server that refuses a body may close before all of it was sent.
+        // A server that refuses a body may close before receiving all of it.
         let _ = stream.write_all(body);
         let mut reply = Vec::new();
         let _ = stream.read_to_end(&mut reply);
@@ -85,7 +85,7 @@ impl Served {
         self.ask("POST /api/act", &headers, act.to_string().as_bytes()).code
     }
 
-    /// Waits until the training is as it should be, and says where it is.
+    /// Waits for a condition on the training's state, and returns the state.
     pub(crate) fn wait(&self, until: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
@@ -98,12 +98,12 @@ impl Served {
         }
     }
 
-    pub(crate) fn rest(&self) -> u64 {
+    pub(crate) fn pause(&self) -> u64 {
         assert_eq!(self.act(&json!({ "act": "pause" })), 200);
         self.wait(|now| now["mode"] == "resting")["step"].as_u64().unwrap()
     }
 
-    /// Ends the training, and gives what it printed.
+    /// Stops the training and returns its JSON result.
     pub(crate) fn stop(mut self) -> Value {
         assert_eq!(self.act(&json!({ "act": "stop" })), 200);
         let mut printed = String::new();
@@ -115,7 +115,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It has ended, or it ends now.
+        // Usually it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -18,7 +18,7 @@ const KEYS: [&str; 10] = [
 ];
 
 #[test]
-fn a_run_is_made_counted_up_and_reported_in_one_object() {
+fn runs_are_numbered_and_reported_in_one_object() {
     let place = Place::with_pets();
     let args = [&["train", "pets"], &TINY[..]].concat();
     let first = place.json(&args);
@@ -32,11 +32,11 @@ fn a_run_is_made_counted_up_and_reported_in_one_object() {
         assert!(place.path("runs/pets-001").join(file).is_file(), "{file}");
     }
     let model = |run: &str| place.read(&format!("runs/{run}/model.safetensors"));
-    assert!(model("pets-001") == model("pets-002"), "the same run, other bits");
+    assert!(model("pets-001") == model("pets-002"), "the same training gave other bits");
 }
 
 #[test]
-fn bright_and_dark_pictures_are_told_apart() {
+fn learns_bright_and_dark_pictures() {
     let place = Place::with_pets();
     let trained =
         place.json(&[&["train", "pets"], &TINY[..], &["--epochs", "30", "--lr", "0.01"]].concat());
@@ -44,10 +44,10 @@ fn bright_and_dark_pictures_are_told_apart() {
 }
 
 #[test]
-fn what_a_person_reads_has_intervals_chance_and_next_commands() {
+fn messages_have_intervals_chance_level_and_next_commands() {
     let place = Place::with_pets();
     let ran = place.train(&[]);
-    // The result alone, which survives --quiet.
+    // Only the result goes to standard output.
     assert!(
         ran.stdout.starts_with("Best epoch") && ran.stdout.lines().count() == 1,
         "{}",
@@ -57,7 +57,7 @@ fn what_a_person_reads_has_intervals_chance_and_next_commands() {
     for part in [
         "Run runs/pets-001",
         "classes cat, dog",
-        "guessing is right in 50 %",
+        "chance level is 50 %",
         "50 % (25-75)",
         "30 pictures in the smallest class are few",
         "runs/pets-001/model.safetensors",
@@ -66,7 +66,7 @@ fn what_a_person_reads_has_intervals_chance_and_next_commands() {
     ] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
-    // Epoch 0 to 4, with the accuracies of both parts; no line of the table breaks.
+    // Epochs 0 to 4 with the accuracies of both parts, no row wider than 80 columns.
     let is_row = |line: &&str| line.starts_with("    ") && line.matches(" % (").count() == 2;
     assert_eq!(ran.stderr.lines().filter(is_row).count(), 5, "{}", ran.stderr);
     assert!(ran.stderr.lines().filter(is_row).all(|row| row.chars().count() <= 80));
@@ -74,7 +74,7 @@ fn what_a_person_reads_has_intervals_chance_and_next_commands() {
 }
 
 #[test]
-fn quiet_says_the_result_alone() {
+fn quiet_prints_only_the_result() {
     let place = Place::with_pets();
     let ran = place.train(&["--quiet"]);
     assert!(
@@ -86,7 +86,7 @@ fn quiet_says_the_result_alone() {
 }
 
 #[test]
-fn events_come_as_one_object_a_line() {
+fn jsonl_has_one_event_per_line() {
     let ran = Place::with_pets().train(&["--jsonl"]);
     let lines: Vec<Value> =
         ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -101,7 +101,7 @@ fn events_come_as_one_object_a_line() {
 }
 
 #[test]
-fn flags_go_over_the_file_and_the_file_over_the_preset() {
+fn flags_override_the_file_and_the_file_overrides_the_preset() {
     let place = Place::with_pets();
     place.write("my.toml", "[train]\nepochs = 2\nseed = 7\n[model]\nhidden = [8]\n");
     place.ok(&[
@@ -123,7 +123,7 @@ fn flags_go_over_the_file_and_the_file_over_the_preset() {
 }
 
 #[test]
-fn values_of_a_setting_are_compared() {
+fn vary_compares_the_values_of_a_setting() {
     let place = Place::with_pets();
     let args = [&["train", "pets"], &TINY[..], &["--vary", "train.optimizer=sgd,adam"]].concat();
     let runs = place.json(&args)["runs"].clone();
@@ -145,9 +145,9 @@ fn values_of_a_setting_are_compared() {
     assert!(place.path("cmp-sgd/model.safetensors").is_file());
     for part in [
         "Compared",
-        "guessing is right in 50 %",
+        "Chance level on the validation part is 50 %",
         "All have the same split, order and start.",
-        "The learning rate of each is its own default (sgd: 0.01; adam: 0.001).",
+        "Each has its own default learning rate (sgd: 0.01; adam: 0.001).",
         " did best: ",
         "intervals overlap",
         "\n  klubok report cmp-",
@@ -158,9 +158,9 @@ fn values_of_a_setting_are_compared() {
         [("train.seed=1,2", None), ("model.init=he,glorot", Some("split and order"))]
     {
         let ran = place.ok(&[&["train", "pets", "--vary", vary], &TINY[..]].concat());
-        let said = ran.stderr.lines().find(|line| line.starts_with("All have the same "));
+        let line = ran.stderr.lines().find(|line| line.starts_with("All have the same "));
         assert_eq!(
-            said,
+            line,
             same.map(|same| format!("All have the same {same}.")).as_deref(),
             "{vary}"
         );
@@ -171,22 +171,22 @@ fn values_of_a_setting_are_compared() {
 }
 
 #[test]
-fn a_training_that_made_nothing_better_says_that_the_model_is_as_it_began() {
+fn a_training_without_improvement_reports_an_untrained_model() {
     let place = Place::new();
     let args = ["train", "demo:spirals", "--epochs", "3", "--optimizer", "sgd", "--lr"];
-    let said = |rate: &str| {
+    let output = |rate: &str| {
         let monitor = ["--set", "train.monitor=val_loss"];
         let ran = place.ok(&[&args[..], &[rate], &monitor].concat());
         ran.stdout + &ran.stderr
     };
     let untrained = "No epoch was better than the start: the model is the untrained network.";
-    let (wild, good) = (said("3"), said("0.1"));
+    let (wild, good) = (output("3"), output("0.1"));
     assert!(wild.contains("Best epoch 0 of 3.") && wild.contains(untrained), "{wild}");
     assert!(!good.contains(untrained), "{good}");
 }
 
 #[test]
-fn parts_of_the_data_may_lie_elsewhere() {
+fn the_validation_part_may_be_another_folder() {
     let place = Place::with_pets();
     place.pets("more", 10);
     let trained = place.ok(&[&["train", "pets", "--val", "more"], &TINY[..]].concat());
@@ -194,7 +194,7 @@ fn parts_of_the_data_may_lie_elsewhere() {
 }
 
 #[test]
-fn thread_count_does_not_change_the_model() {
+fn the_number_of_threads_does_not_change_the_model() {
     let place = Place::with_pets();
     place.train(&["-o", "one", "--threads", "1"]);
     place.train(&["-o", "three", "--threads", "3"]);
@@ -202,7 +202,7 @@ fn thread_count_does_not_change_the_model() {
 }
 
 #[test]
-fn the_demo_trains_on_drawn_pictures() {
+fn the_demo_trains_on_drawings() {
     let place = Place::new();
     let args = ["demo", "--epochs", "1", "--hidden", "16", "-o", "out"];
     let trained = place.json(&args);
@@ -215,7 +215,7 @@ fn the_demo_trains_on_drawn_pictures() {
 }
 
 #[test]
-fn a_run_records_its_kernel_and_one_of_an_earlier_klubok_is_read() {
+fn a_run_records_its_kernel_also_in_the_earlier_format() {
     let place = Place::with_pets();
     place.train(&["-o", "here", "--epochs", "1", "--kernel", "portable"]);
     place.train(&["-o", "auto", "--epochs", "1"]);
@@ -240,7 +240,7 @@ fn a_run_records_its_kernel_and_one_of_an_earlier_klubok_is_read() {
     }
     place.ok(&["resume", "here"]);
     assert_eq!(place.read("here/model.safetensors"), model);
-    // The same run again keeps it, whatever is fastest here; another precision does not ask for it.
+    // A replay keeps the kernel, even if it is not the fastest; with another precision it does not.
     place.ok(&["train", "--replay", "here", "-o", "again"]);
     assert_eq!((kernel("again"), place.read("again/model.safetensors")), (portable, model));
     place.ok(&["train", "--replay", "here", "-o", "other", "--precision", "f32"]);

@@ -1,4 +1,4 @@
-//! A run's folder as somebody else may have left it, and names that would command a terminal.
+//! Untrusted run folders, and names that would control the terminal.
 
 use std::{
     process::{Command, Stdio},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::util::{Place, TINY};
 
-/// Runs a command that must end by itself, soon, with a sentence.
+/// Runs a command that must fail by itself within a minute, with a message.
 #[track_caller]
 fn ends(place: &Place, args: &[&str], message: &str) {
     let mut child =
@@ -42,7 +42,7 @@ fn interrupted(place: &Place) {
 }
 
 #[test]
-fn settings_of_a_run_are_checked_as_anybody_s() {
+fn settings_of_a_run_are_checked_on_resume() {
     let place = Place::with_pets();
     interrupted(&place);
     let config = String::from_utf8(place.read("run/config.toml")).unwrap();
@@ -94,7 +94,7 @@ fn settings_of_a_run_are_checked_as_anybody_s() {
 
 #[cfg(unix)]
 #[test]
-fn pipes_and_endless_files_in_a_run_end_in_a_sentence() {
+fn pipes_and_endless_files_in_a_run_are_refused() {
     let place = Place::with_pets();
     interrupted(&place);
     let endless = |path: &str| {
@@ -123,7 +123,7 @@ fn pipes_and_endless_files_in_a_run_end_in_a_sentence() {
         fs_err::remove_file(place.path(&path)).unwrap();
         place.write(&path, kept);
     }
-    // What these hold beyond the checkpoint is cut off: only what is no file is refused.
+    // Lines beyond the checkpoint are cut off, so only a pipe is refused.
     for file in ["metrics.jsonl", "steps.jsonl"] {
         let path = format!("run/{file}");
         let kept = place.read(&path);
@@ -139,7 +139,7 @@ fn pipes_and_endless_files_in_a_run_end_in_a_sentence() {
 
 #[cfg(unix)]
 #[test]
-fn names_do_not_command_the_terminal() {
+fn names_cannot_control_the_terminal() {
     let place = Place::new();
     let class = "c\u{1b}]0;title\u{7}at\u{9b}31m";
     for (class, brightness) in [(class, 60), ("dog", 190)] {
@@ -165,10 +165,10 @@ fn names_do_not_command_the_terminal() {
     ] {
         let ran = place.run(args);
         let all = ran.stdout + &ran.stderr;
-        let commands = |c: char| c.is_control() && c != '\n';
-        assert!(!all.contains(commands) || args.contains(&"--json"), "{args:?}: {all:?}");
+        let is_control = |c: char| c.is_control() && c != '\n';
+        assert!(!all.contains(is_control) || args.contains(&"--json"), "{args:?}: {all:?}");
         assert!(!all.contains('\u{1b}') && !all.contains('\u{7}'), "{args:?}: {all:?}");
         shown += usize::from(all.contains("\\u{1b}"));
     }
-    assert!(shown >= 5, "names are shown with what they hold");
+    assert!(shown >= 5, "escaped names are shown");
 }

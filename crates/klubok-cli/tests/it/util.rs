@@ -1,4 +1,4 @@
-//! An empty directory and the real command in it.
+//! Runs the real command in an empty directory.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,19 +8,19 @@ use std::{
 use image::{GrayImage, Luma};
 use serde_json::Value;
 
-/// An empty directory, gone at the end of the test.
+/// A temporary directory, removed at the end of the test.
 pub(crate) struct Place {
     dir: tempfile::TempDir,
 }
 
-/// What a command did.
+/// Exit code and output of a command.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// Settings that make a training tiny.
+/// Settings of a tiny training.
 pub(crate) const TINY: [&str; 8] =
     ["--set", "data.size=8", "--hidden", "16", "--epochs", "4", "--batch-size", "16"];
 
@@ -29,14 +29,14 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    /// A place with `pets/`: 30 dark pictures called `cat` and 30 bright ones called `dog`.
+    /// Creates `pets/`: 30 dark pictures of class `cat` and 30 bright ones of class `dog`.
     pub(crate) fn with_pets() -> Self {
         let place = Self::new();
         place.pets("pets", 30);
         place
     }
 
-    /// A folder of class folders: dark cats, bright dogs, `n` each.
+    /// Creates a folder of class folders: dark cats, bright dogs, `n` each.
     pub(crate) fn pets(&self, folder: &str, n: u32) {
         for (class, brightness) in [("cat", 60), ("dog", 190)] {
             for i in 0..n {
@@ -45,7 +45,7 @@ impl Place {
         }
     }
 
-    /// A noisy picture of 12 x 10 pixels around a brightness.
+    /// Writes a noisy picture of 12 x 10 pixels around a brightness.
     pub(crate) fn picture(&self, name: &str, brightness: u32, seed: u32) {
         let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(brightness);
         let picture = GrayImage::from_fn(12, 10, |_, _| {
@@ -71,14 +71,14 @@ impl Place {
         fs_err::read(self.path(name)).unwrap()
     }
 
-    /// The command, in this place, in English whatever the machine speaks.
+    /// Returns the command in this directory, in English whatever the locale.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.program(env!("CARGO_BIN_EXE_klubok"));
         command.args(args);
         command
     }
 
-    /// A line of a shell, likewise.
+    /// Returns a shell command in this directory, with the same environment.
     pub(crate) fn shell(&self, line: &str) -> Command {
         let mut command = self.program("sh");
         command.args(["-c", line]);
@@ -108,7 +108,7 @@ impl Place {
         ran
     }
 
-    /// Runs what must succeed.
+    /// Runs a command that must succeed.
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> Ran {
         let ran = self.run(args);
@@ -116,7 +116,7 @@ impl Place {
         ran
     }
 
-    /// Runs with `--json`: standard output is one object on one line and nothing else.
+    /// Runs with `--json`; standard output must be one object on one line.
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let ran = self.ok(&[args, &["--json"]].concat());
@@ -124,8 +124,8 @@ impl Place {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
-    /// Runs what must fail: with this code, one sentence that has `message`, and a hint with
-    /// `hint`.
+    /// Runs a command that must fail: with this exit code, one error that contains `message`, and a
+    /// hint that contains `hint`.
     #[track_caller]
     pub(crate) fn fails(&self, args: &[&str], code: i32, message: &str, hint: &str) -> Ran {
         let ran = self.run(args);
@@ -146,7 +146,7 @@ impl Place {
     }
 }
 
-/// Keys of an object, in order.
+/// Returns the keys of an object in order.
 #[track_caller]
 pub(crate) fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()

@@ -1,6 +1,6 @@
-"""How the page looks and whether everybody can use it: a matrix of moments, widths, colours and languages.
+"""Appearance and accessibility of the page: a matrix of times, widths, colours and languages.
 
-Screenshots are left for people to look at; axe-core judges what a program can judge.
+Screenshots are kept for people to view; axe-core checks accessibility.
 """
 
 import itertools
@@ -12,10 +12,10 @@ from acts import mode, wait
 from conftest import PICTURES
 
 SIZES = {1440: 900, 390: 844}
-# Higher than the page, in pixels: all of it is in sight.
+# Height of the window in pixels, above that of the page: all of it is visible.
 HIGH = 16_000
 GRAVE = ["serious", "critical"]
-# What does not fit: wider than the window, or cut off without a way to scroll there.
+# Finds what does not fit: wider than the window, or cut off and not scrollable.
 SPILLED = """() => {
   const cut = [...document.querySelectorAll("main button, main label, main h2, main h3, dd, .top *, .time *")].filter((element) =>
     element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0 && getComputedStyle(element).display !== "inline"
@@ -24,8 +24,8 @@ SPILLED = """() => {
 }"""
 
 
-def look(page, name, width):
-    """Judges the page as it is, and keeps a picture of all of it."""
+def inspect(page, name, width):
+    """Finds what does not fit, and keeps a screenshot of the whole page."""
     spilled, cut = page.evaluate(SPILLED)
     foot = page.evaluate("document.querySelector('main').getBoundingClientRect().bottom + scrollY")
     page.set_viewport_size({"width": width, "height": int(foot) + 150})
@@ -34,13 +34,13 @@ def look(page, name, width):
 
 
 def barriers(page):
-    """What axe-core says keeps people out."""
+    """Lists the serious accessibility violations that axe-core finds."""
     return [(violation["id"], node["target"], node["failureSummary"]) for violation in Axe().run(page).response["violations"]
             if violation["impact"] in GRAVE for node in violation["nodes"]]
 
 
 def at(moment, request):
-    """What serves the page of a moment: it rests there, so that all screenshots of it are of one step."""
+    """Serves the page at a point of the training: paused, so that all its screenshots show the same step."""
     if moment == "end":
         return request.getfixturevalue("dashboard")
     training = request.getfixturevalue("training")
@@ -49,7 +49,7 @@ def at(moment, request):
 
 
 @pytest.mark.parametrize(("moment", "width"), list(itertools.product(["start", "midst", "end"], SIZES)))
-def test_everybody_can_use_it(moment, width, request, window):
+def test_fits_and_is_accessible(moment, width, request, window):
     served = at(moment, request)
     page = window(f"{served.address}#token={served.token or ''}", width, SIZES[width])
     if moment == "midst":
@@ -59,7 +59,7 @@ def test_everybody_can_use_it(moment, width, request, window):
         served.ask("api/act", {"act": "pause"})
         mode(page, "resting")
     wrong = []
-    # Sheets of the phone are opened, and the window is as high as the page: everything is asked for and drawn.
+    # Open the sheets of the phone layout and make the window as high as the page, so that everything is loaded and drawn.
     page.evaluate("for (const sheet of document.querySelectorAll('main > details')) sheet.open = true")
     page.set_viewport_size({"width": width, "height": HIGH})
     for panel in ["picture", "network", "features", "answers"]:
@@ -73,8 +73,8 @@ def test_everybody_can_use_it(moment, width, request, window):
         page.set_viewport_size({"width": width, "height": HIGH})
         wait(page, "document.querySelector('.chart').data !== undefined")
         wait(page, "document.querySelector('#panel-answers tbody') !== null")
-        told = look(page, f"{moment}-{width}-{language}-{theme}", width)
-        wrong += [(language, theme, what) for what in (told if language == "ru" else told + barriers(page))]
-    # Before the training ends, which would be told on the console.
+        spilled = inspect(page, f"{moment}-{width}-{language}-{theme}", width)
+        wrong += [(language, theme, what) for what in (spilled if language == "ru" else spilled + barriers(page))]
+    # Close before the training ends, which would log an error on the console.
     page.close()
     assert not wrong, "\n".join(map(str, wrong))

@@ -1,4 +1,4 @@
-//! A new run: its folder, its data, its training.
+//! A training from scratch: creates the run folder, opens the data and trains.
 
 use std::path::{Path, PathBuf};
 
@@ -16,59 +16,59 @@ use klubok::{
 use crate::{
     args, compute,
     failure::{Failure, Result},
-    json::Lines,
+    json::EventPrinter,
     loading,
     terminal::Screen,
-    training::{Done, Training},
+    training::{Training, TrainingOutcome},
 };
 
-/// What a new run is of.
-pub(crate) struct NewRun<'a> {
-    /// A folder, or `demo:NAME`.
+/// Data and outputs of a training from scratch.
+pub(crate) struct TrainingJob<'a> {
+    /// Data: a folder, or `demo:NAME`.
     pub(crate) source: &'a str,
-    /// Validation part, where it lies elsewhere.
+    /// Separate validation part.
     pub(crate) val: Option<PathBuf>,
-    /// Test part, likewise.
+    /// Separate test part.
     pub(crate) test: Option<PathBuf>,
-    /// Unreadable pictures are errors.
+    /// Whether an unreadable picture is an error.
     pub(crate) strict: bool,
-    /// The preset that its settings began with.
+    /// Preset that the settings began with.
     pub(crate) preset: Preset,
-    /// Whether it is shown in the browser.
-    pub(crate) page: &'a args::Page,
-    /// What people did in the run that it repeats.
+    /// Flags of the live page.
+    pub(crate) page: &'a args::PageFlags,
+    /// Recorded acts of people, for a replay.
     pub(crate) replay: Vec<RecordedAct>,
-    /// Where people read.
+    /// Messages for people.
     pub(crate) screen: Screen,
 }
 
-impl NewRun<'_> {
-    /// Makes the run and trains it. `data` is what a run before this one opened, if its settings of
-    /// data are the same; it is handed on.
+impl TrainingJob<'_> {
+    /// Creates the run and trains it. `data` is the dataset of a previous run with the same data
+    /// settings; the dataset is returned for the next run.
     ///
     /// # Errors
-    /// When the folder is taken, the data cannot be used or training fails. A folder in which
-    /// nothing was trained is taken away again.
+    /// When the folder is taken, the data cannot be used or training fails. An untrained run's
+    /// folder is removed again.
     pub(crate) fn train(
         &self,
         config: &Config,
         place: Place<'_>,
         data: Option<Dataset>,
-        lines: Option<&mut Lines>,
-    ) -> Result<(Done, Dataset)> {
-        let backend = compute::device(config)?;
+        events: Option<&mut EventPrinter>,
+    ) -> Result<(TrainingOutcome, Dataset)> {
+        let backend = compute::open_device(config)?;
         let threads = config.train.threads;
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
         let options =
             OpenOptions { val, test, strict, threads, ..OpenOptions::new(config.data.clone()) };
         let info = self.describe(&options)?;
         let run = RunDir::create(place, config, &info)?;
-        let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, lines);
+        let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, events);
         if trained.is_err()
             && matches!(run.progress(), Ok(None))
             && let Ok(_ours) = run.lock()
         {
-            // Best effort: what counts is why it failed.
+            // Best effort: the original failure matters more.
             let _ = fs_err::remove_dir_all(run.path());
         }
         trained
@@ -82,25 +82,25 @@ impl NewRun<'_> {
         options: &OpenOptions,
         backend: &dyn Backend,
         data: Option<Dataset>,
-        lines: Option<&mut Lines>,
-    ) -> Result<(Done, Dataset)> {
+        events: Option<&mut EventPrinter>,
+    ) -> Result<(TrainingOutcome, Dataset)> {
         let screen = self.screen;
         let data = match data {
             Some(data) => data,
             None => loading::open(self.source, options, screen)?,
         };
         let page = self.page;
-        let training = Training { run, config, info, data: &data, page, screen, lines };
+        let training = Training { run, config, info, data: &data, page, screen, events };
         let done = training.train(backend)?;
         Ok((done, data))
     }
 
     fn describe(&self, options: &OpenOptions) -> Result<RunInfo> {
-        let part = |path: &Option<PathBuf>| path.as_deref().map(absolute).transpose();
+        let part = |path: &Option<PathBuf>| path.as_deref().map(canonical_path).transpose();
         let fingerprint: Fingerprint = data::fingerprint(self.source, options)?;
         Ok(RunInfo {
             klubok: env!("CARGO_PKG_VERSION").to_owned(),
-            data: whole_path(self.source)?,
+            data: canonical_source(self.source)?,
             val: part(&options.val)?,
             test: part(&options.test)?,
             preset: Some(self.preset.name().to_owned()),
@@ -110,18 +110,22 @@ impl NewRun<'_> {
     }
 }
 
-/// Data as a run remembers it, wherever it is looked at from.
+/// Returns the source of data as a run records it: an absolute path, or `demo:NAME`.
 ///
 /// # Errors
-/// When it is not there.
-pub(crate) fn whole_path(source: &str) -> Result<String> {
-    if source.starts_with("demo:") { Ok(source.to_owned()) } else { absolute(source.as_ref()) }
+/// When the path does not exist.
+pub(crate) fn canonical_source(source: &str) -> Result<String> {
+    if source.starts_with("demo:") {
+        Ok(source.to_owned())
+    } else {
+        canonical_path(source.as_ref())
+    }
 }
 
-/// The same for a folder or file.
+/// Returns the absolute path of a folder or file.
 ///
 /// # Errors
-/// When it is not there.
-pub(crate) fn absolute(path: &Path) -> Result<String> {
+/// When the path does not exist.
+pub(crate) fn canonical_path(path: &Path) -> Result<String> {
     Ok(fs_err::canonicalize(path)?.to_string_lossy().into_owned())
 }

@@ -1,5 +1,5 @@
-//! Training as a person follows it: a row an epoch, a bar within the epoch, the curve of the
-//! losses.
+//! Shows a training on the terminal: a row for each epoch, a bar within the epoch, the learning
+//! curves.
 
 use std::time::Instant;
 
@@ -22,43 +22,43 @@ use crate::{
     terminal::{Screen, columns, paint},
 };
 
-/// Widths of the columns: epoch, losses, accuracies, learning rate, time. With the mark of the best
-/// epoch a row has at most 80 characters in both languages.
+/// Column widths: epoch, losses, accuracies, learning rate, time. With the mark of the best epoch
+/// a row has at most 80 characters in both languages.
 const WIDTHS: [usize; 7] = [5, 10, 10, 14, 14, 8, 11];
-/// Characters of the curve; beside long labels it is narrower.
-const CURVE: (usize, usize) = (58, 4);
-/// Spaces before the curve, and between it and its labels.
-const AROUND: (usize, usize) = (3, 2);
+/// Width and height of the curves, in characters; narrower beside long labels.
+const CURVE_SIZE: (usize, usize) = (58, 4);
+/// Spaces before the curves, and between them and their labels.
+const CURVE_MARGINS: (usize, usize) = (3, 2);
 
-/// Shows a training on a screen.
-pub(crate) struct Progress {
+/// An observer that shows a training on the terminal.
+pub(crate) struct TrainingDisplay {
     screen: Screen,
-    /// Samples on which the accuracies of training and validation are measured.
+    /// Numbers of samples behind the training and the validation accuracy.
     samples: (usize, usize),
-    /// The accuracy of guessing.
+    /// Chance accuracy.
     chance: f64,
 
     bar: ProgressBar,
-    /// Where the phase began that was said last.
-    phase: Option<f64>,
+    /// Start of the phase reported last.
+    phase_start: Option<f64>,
     begun: Instant,
-    /// Steps of an epoch, epochs in all, steps done before this session.
+    /// Steps an epoch, total epochs, steps done before this session.
     steps: (u64, u64, u64),
     train: Vec<(f64, f64)>,
     validation: Vec<(f64, f64)>,
 }
 
-impl Progress {
-    /// For parts of these sizes; guessing reaches `chance`.
+impl TrainingDisplay {
+    /// Creates a display for the training and validation parts, given the chance accuracy.
     pub(crate) fn new(screen: Screen, parts: &Parts, chance: f64) -> Self {
         let (train, val) = (parts.train.len(), parts.val.len());
         Self {
             screen,
-            // Training is measured on as many samples as validation.
+            // The training accuracy is measured on as many samples as the validation accuracy.
             samples: (if val == 0 { train } else { train.min(val) }, val),
             chance,
             bar: ProgressBar::hidden(),
-            phase: None,
+            phase_start: None,
             begun: Instant::now(),
             steps: (1, 0, 0),
             train: Vec::new(),
@@ -66,7 +66,7 @@ impl Progress {
         }
     }
 
-    fn start(&mut self, steps_per_epoch: u64, epochs: u64, step: u64) {
+    fn print_head(&mut self, steps_per_epoch: u64, epochs: u64, step: u64) {
         self.steps = (steps_per_epoch.max(1), epochs, step);
         self.begun = Instant::now();
         self.bar = self.screen.bar("", steps_per_epoch);
@@ -74,16 +74,16 @@ impl Progress {
             self.bar.set_style(style.progress_chars("━━─"));
         }
         let chance = text!("train.chance", chance = percent(self.chance));
-        self.screen.say(paint(chance).dim().to_string());
-        self.screen.say(paint(cells(&head())).dim().to_string());
+        self.screen.message(paint(chance).dim().to_string());
+        self.screen.message(paint(cells(&head())).dim().to_string());
     }
 
-    fn step(&mut self, step: u64, samples: u64, loss: f64) {
+    fn update_bar(&mut self, step: u64, samples: u64, loss: f64) {
         let (per_epoch, epochs, before) = self.steps;
         let done = step.saturating_sub(before).max(1) as f64;
         let pace = self.begun.elapsed().as_secs_f64() / done;
         let within = (step.max(1) - 1) % per_epoch + 1;
-        let all = pace * (epochs * per_epoch).saturating_sub(step) as f64;
+        let left = pace * (epochs * per_epoch).saturating_sub(step) as f64;
         let epoch = (step.max(1) - 1) / per_epoch + 1;
         self.bar.set_length(per_epoch);
         self.bar.set_position(within);
@@ -93,22 +93,22 @@ impl Progress {
             "train.within",
             loss = self::loss(loss, 4),
             rate = thousands(pictures as usize),
-            all = duration(all)
+            all = duration(left)
         );
         let curve = self.curve(columns());
         let gap = if curve.is_empty() { "" } else { "\n" };
         self.bar.set_message(message + gap + &curve);
     }
 
-    fn point(&mut self, metrics: &Metrics) {
+    fn add_point(&mut self, metrics: &Metrics) {
         let at = |value: Option<f64>| value.map(|v| (metrics.epoch, v));
-        // Epoch 0 and the first steps have no training loss of their own: the fixed sample stands
-        // in.
+        // Epoch 0 and the first steps have no running training loss: the loss of the fixed sample
+        // stands in.
         self.train.extend(at(metrics.train_eval_loss.or(metrics.train_loss)));
         self.validation.extend(at(metrics.val_loss));
     }
 
-    fn epoch(&mut self, metrics: &Metrics, best: bool) {
+    fn print_row(&mut self, metrics: &Metrics, best: bool) {
         let number = |value: Option<f64>| value.map_or("-".to_owned(), |v| loss(v, 4));
         let share = |share: Option<f64>, samples| {
             share.map_or("-".to_owned(), |share| accuracy(share, samples))
@@ -127,30 +127,32 @@ impl Progress {
         if best && metrics.epoch > 0.0 {
             row = format!("{row} {}", paint(text!("train.best_mark")).green());
         }
-        self.screen.say(row);
+        self.screen.message(row);
         self.bar.reset_eta();
     }
 
-    /// The curve with the last losses beside it, in no more than `most` columns.
-    fn curve(&self, most: usize) -> String {
+    /// Draws the curves with the last losses beside them, in at most `max_width` columns.
+    fn curve(&self, max_width: usize) -> String {
         let last = |of: &[(f64, f64)]| of.last().map_or(String::new(), |p| loss(p.1, 3));
         let labels = [
             text!("train.curve_train", loss = last(&self.train)),
             text!("train.curve_val", loss = last(&self.validation)),
         ];
         let label = labels.iter().map(|label| measure_text_width(label)).max().unwrap_or(0);
-        let width = most.saturating_sub(AROUND.0 + AROUND.1 + label).clamp(1, CURVE.0);
-        let drawn = curve::draw(&[&self.train, &self.validation], width, CURVE.1);
+        let width = max_width
+            .saturating_sub(CURVE_MARGINS.0 + CURVE_MARGINS.1 + label)
+            .clamp(1, CURVE_SIZE.0);
+        let drawn = curve::draw(&[&self.train, &self.validation], width, CURVE_SIZE.1);
         let colour = |text: &str, series: Option<usize>| match series {
             Some(0) => paint(text).cyan(),
             Some(_) => paint(text).yellow(),
             None => paint(text).white(),
         };
-        let line = |(i, pieces): (usize, &curve::Line)| {
-            let mut line = " ".repeat(AROUND.0);
+        let line = |(i, pieces): (usize, &curve::DrawnLine)| {
+            let mut line = " ".repeat(CURVE_MARGINS.0);
             line.extend(pieces.iter().map(|(piece, series)| colour(piece, *series).to_string()));
             if let Some(label) = labels.get(i) {
-                line.extend([" ".repeat(AROUND.1), colour(label, Some(i)).to_string()]);
+                line.extend([" ".repeat(CURVE_MARGINS.1), colour(label, Some(i)).to_string()]);
             }
             line
         };
@@ -158,39 +160,39 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl Observer for TrainingDisplay {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         if self.screen.is_quiet() {
             return Ok(());
         }
         match event {
             Event::Past { steps, epochs, .. } => {
-                steps.iter().chain(*epochs).for_each(|metrics| self.point(metrics));
+                steps.iter().chain(*epochs).for_each(|metrics| self.add_point(metrics));
                 self.train.sort_by(|a, b| a.0.total_cmp(&b.0));
                 self.validation.sort_by(|a, b| a.0.total_cmp(&b.0));
             }
             Event::Start { steps_per_epoch, epochs, step } => {
-                self.start(*steps_per_epoch, *epochs, *step);
+                self.print_head(*steps_per_epoch, *epochs, *step);
             }
             Event::Progress { step, samples, train_loss } if self.screen.is_live() => {
-                self.step(*step, *samples, *train_loss);
+                self.update_bar(*step, *samples, *train_loss);
             }
             Event::Person { act: Act::Epochs { epochs, .. }, .. } => self.steps.1 = *epochs,
-            Event::Step(metrics) => self.point(metrics),
+            Event::Step(metrics) => self.add_point(metrics),
             Event::Epoch { metrics, best } => {
-                self.point(metrics);
-                self.epoch(metrics, *best);
+                self.add_point(metrics);
+                self.print_row(metrics, *best);
             }
             Event::Noticed { notice, .. } => {
-                self.screen.say(diagnosis::notice(notice, self.phase));
+                self.screen.message(diagnosis::notice(notice, self.phase_start));
                 if let Notice::Phase(phase) = notice {
-                    self.phase = Some(phase.start);
+                    self.phase_start = Some(phase.start);
                 }
             }
             Event::End { .. } => {
                 self.bar.finish_and_clear();
                 if self.screen.is_live() {
-                    self.screen.say(self.curve(columns()));
+                    self.screen.message(self.curve(columns()));
                 }
             }
             _ => {}
@@ -211,7 +213,7 @@ fn head() -> [String; 7] {
     ]
 }
 
-/// A row of the table, every cell to the right.
+/// Writes a row of the table, cells right-aligned.
 fn cells(row: &[String; 7]) -> String {
     let pad = |(cell, width): (&String, usize)| {
         console::pad_str(cell, width, Alignment::Right, None).into_owned()
@@ -226,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_widest_row_has_eighty_characters_in_both_languages() {
+    fn rows_have_at_most_eighty_characters_in_both_languages() {
         for lang in [Lang::En, Lang::Ru] {
             in_language(lang, || {
                 let titles = head();
@@ -245,21 +247,21 @@ mod tests {
     }
 
     #[test]
-    fn the_curve_leaves_room_for_its_labels() {
+    fn the_curves_leave_room_for_their_labels() {
         for lang in [Lang::En, Lang::Ru] {
             in_language(lang, || {
                 let parts = Parts { train: vec![0; 100], val: vec![0; 100], test: Vec::new() };
-                let mut progress = Progress::new(Screen::new(true), &parts, 0.5);
+                let mut display = TrainingDisplay::new(Screen::new(true), &parts, 0.5);
                 for (epoch, loss) in [(0.0, 0.7), (1.0, 4.4e13)] {
-                    progress.train.push((epoch, loss));
-                    progress.validation.push((epoch, loss / 7.0));
+                    display.train.push((epoch, loss));
+                    display.validation.push((epoch, loss / 7.0));
                 }
-                for most in [40, 80] {
-                    let curve = progress.curve(most);
+                for width in [40, 80] {
+                    let curve = display.curve(width);
                     let widest = curve.lines().map(measure_text_width).max();
-                    assert!(widest <= Some(most), "{widest:?} of {most}: {curve}");
+                    assert!(widest <= Some(width), "{widest:?} of {width}: {curve}");
                 }
-                assert!(progress.curve(80).replace(',', ".").contains("4.4e13"));
+                assert!(display.curve(80).replace(',', ".").contains("4.4e13"));
             });
         }
     }
