@@ -21,7 +21,7 @@ def words(page, panel, selector=""):
 
 def all_shown(page):
     """Makes every panel visible, so that it loads its data."""
-    page.set_viewport_size({"width": 1440, "height": 7000})
+    page.set_viewport_size({"width": 1440, "height": 8000})
     for panel in ["answers", "features", "neuron", "runs", "data", "repeat"]:
         wait(page, f"document.querySelector('#panel-{panel} .body').innerText.trim().length > 30")
 
