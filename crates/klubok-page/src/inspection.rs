@@ -110,7 +110,8 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
         path: "/api/look/neuron",
         compute: |hub, of| {
             let unit = of.unit.ok_or("the layer has no such unit")?;
-            hub.inspect_neuron(&of.layer, unit, of.sample(), of.step())
+            let sample = SampleQuery { label: None, ..of.sample() };
+            hub.inspect_neuron(&of.layer, unit, sample, of.step())
         },
         report_queries: most_changed_unit,
     },

@@ -16,6 +16,8 @@ const FILE_HEADER: usize = 14;
 /// it that the format comes from.
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     let header = Header::read(bytes)?;
+    // Before memory is taken for what the file does not have.
+    header.rows(bytes)?;
     let (width, height) = (header.width, header.height);
     let has_alpha = matches!(header.storage, Storage::Masks { alpha: Some(_), .. });
     let layout = Layout { samples: if has_alpha { 4 } else { 3 }, bytes: 1 };
@@ -145,16 +147,12 @@ impl Header {
         Ok(Self { width, height, is_top_down: false, storage, start })
     }
 
-    /// Writes the pixels, rows from the top, `samples` values each.
-    fn pixels(&self, file: &[u8], to: &mut [u8], samples: usize) -> Result<(), PictureError> {
+    /// The rows in the file, each of so many bytes; of runs, all that follows.
+    fn rows<'a>(&self, file: &'a [u8]) -> Result<(&'a [u8], usize), PictureError> {
         let bits = match &self.storage {
-            Storage::Runs { bits, colours } => {
+            Storage::Runs { .. } => {
                 let runs = file.get(self.start..).ok_or(PictureError::Truncated)?;
-                return Runs { bytes: runs, bits: *bits }.read(
-                    colours,
-                    [self.width, self.height],
-                    to,
-                );
+                return Ok((runs, 0));
             }
             Storage::Table { bits, .. } => *bits,
             Storage::Bytes(bytes) | Storage::Masks { bytes, .. } => 8 * bytes,
@@ -162,7 +160,16 @@ impl Header {
         // Rows fill whole words of four bytes.
         let stride = (bits * self.width).div_ceil(32) * 4;
         let end = self.start.saturating_add(stride * self.height);
-        let rows = file.get(self.start..end).ok_or(PictureError::Truncated)?;
+        Ok((file.get(self.start..end).ok_or(PictureError::Truncated)?, stride))
+    }
+
+    /// Writes the pixels, rows from the top, `samples` values each.
+    fn pixels(&self, file: &[u8], to: &mut [u8], samples: usize) -> Result<(), PictureError> {
+        let (rows, stride) = self.rows(file)?;
+        if let Storage::Runs { bits, colours } = &self.storage {
+            let size = [self.width, self.height];
+            return Runs { bytes: rows, bits: *bits }.read(colours, size, to);
+        }
         let row_length = self.width * samples;
         for (y, from) in rows.chunks_exact(stride).enumerate() {
             let y = if self.is_top_down { y } else { self.height - 1 - y };
@@ -428,15 +435,31 @@ mod tests {
                prop_assert_eq!(ours(cut), peer(cut));
            }
 
-           #[test]
-           fn no_bytes_make_it_panic(start in any::<[u8; 64]>(), length in 0..5_usize) {
-               let mut file = start.to_vec();
-               file[..2].copy_from_slice(b"BM");
-               file[14] = [12, 40, 52, 56, 108][length];
-               file[15..18].fill(0);
-               let _ = decode(&file, 3);
-           }
-       }
+        #[test]
+        fn no_bytes_make_it_panic(
+            length in prop::sample::select(vec![12, 40, 52, 56, 108, 124]),
+            (bits, compression) in kinds(),
+            width in 1..40,
+            height in -40..40_i32,
+            more in prop::collection::vec(any::<u8>(), 0..200),
+            start in 0..300_usize,
+            pixels in runs(),
+        ) {
+            let header = if length == 12 { 26 } else { 54 };
+            let start = start.max(header + more.len());
+            let mut file = file(length, [width, height], bits, compression, 0, &more, start, &pixels);
+            prop_assert_eq!(size(&file).is_some(), Header::read(&file).is_ok());
+            for channels in [1, 3] {
+                if let Ok(picture) = decode(&file, channels) {
+                    let count = picture.width * picture.height * channels;
+                    prop_assert_eq!(picture.pixels.len(), count);
+                }
+            }
+            // Pixels that begin anywhere, in the header too.
+            file[10..14].copy_from_slice(&(start as u32 % 97).to_le_bytes());
+            prop_assert_eq!(ours(&file), peer(&file));
+        }
+    }
 
     #[test]
     fn fields_become_bytes_by_rounding() {

@@ -14,18 +14,28 @@ use crate::{
     jpeg, room,
 };
 
+/// Most bytes that the decoder makes of the values of a tag, by its own limit; it has up to 32 bytes
+/// for each that the file has.
+const TAG_BYTES: usize = 256 << 20;
+/// Largest side of a tile: they are as large as one row at least, whatever the picture is.
+const MAX_TILE: u64 = 65_535;
+
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
+    // Given back before the picture takes its own: nobody waits for one while holding the other.
+    let tag_share = room(0, 0, TAG_BYTES.min(bytes.len().saturating_mul(32)))?;
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = decoder.dimensions().map_err(damaged)?;
     check_size(width.into(), height.into())?;
     let (width, height) = (width as usize, height as usize);
     let kind = Kind::of(&mut decoder)?;
+    let tags = Tags::of(&mut decoder, bytes)?;
+    drop(tag_share);
     let layout = Layout { samples: if kind.is_cmyk { 3 } else { kind.samples }, bytes: 1 };
     let (stored, flat) = flat::bytes(width * height, layout, channels);
-    // The decoder keeps the pixels as the file has them, rows of less than a byte a value too.
+    // The decoder keeps the pixels as the file has them, and a row of a tile beside them.
     let kept = (width * height).saturating_mul(kind.samples * kind.bits.div_ceil(8));
-    let tags = Tags::of(&mut decoder, bytes);
-    let share = room(width, height, stored + flat.max(kept + tags.strip + bytes.len()))?;
+    let beside = kept.saturating_add(tags.strip + kind.tile_row + bytes.len());
+    let share = room(width, height, stored.saturating_add(flat.max(beside)))?;
     let mut limits = Limits::default();
     limits.decoding_buffer_size = kept;
     limits.intermediate_buffer_size = bytes.len() + (1 << 20);
@@ -54,6 +64,8 @@ struct Kind {
     /// Bits a value: 1, 8, 16, or 32 for floating point.
     bits: usize,
     is_cmyk: bool,
+    /// Bytes of a row of a tile, all of its values together; 0 without tiles.
+    tile_row: usize,
 }
 
 impl Kind {
@@ -71,8 +83,23 @@ impl Kind {
         if formats.into_iter().flatten().any(|format| format != expected.to_u16()) {
             return Err(unsupported());
         }
+        let mut find = |tag| decoder.find_tag_unsigned::<u64>(tag).map_err(damaged);
+        let [predictor, planes, stored] =
+            [find(Tag::Predictor)?, find(Tag::PlanarConfiguration)?, find(Tag::SamplesPerPixel)?]
+                .map(|value| value.unwrap_or(1));
+        let [across, down] = [find(Tag::TileWidth)?, find(Tag::TileLength)?];
+        // Values that nobody knows are dropped before a prediction is undone: it would be wrong.
+        let drops = planes == 1 && stored != samples as u64;
         let is_cmyk = matches!(color, ColorType::CMYK(_));
-        Ok(Self { samples, bits: usize::from(bits), is_cmyk })
+        if (predictor != 1 && drops) || (is_cmyk && planes != 1) {
+            return Err(unsupported());
+        }
+        if across.max(down).is_some_and(|side| side > MAX_TILE) {
+            return Err(unsupported());
+        }
+        let row = across.unwrap_or(0).saturating_mul(stored) as usize;
+        let tile_row = row.saturating_mul(usize::from(bits).div_ceil(8));
+        Ok(Self { samples, bits: usize::from(bits), is_cmyk, tile_row })
     }
 
     /// Values of 8 bits, those of a pixel together.
@@ -112,9 +139,12 @@ impl Kind {
 
 /// Rows of bits, each in whole bytes, as black and white.
 fn bits(rows: &[u8], width: usize) -> Vec<u8> {
-    let rows = rows.chunks_exact(width.div_ceil(8));
-    let bit = |row: &[u8], x: usize| row[x / 8] >> (7 - x % 8) & 1;
-    rows.flat_map(|row| (0..width).map(move |x| 255 * bit(row, x))).collect()
+    let row_bytes = width.div_ceil(8);
+    let mut pixels = Vec::with_capacity(rows.len() / row_bytes * width);
+    for row in rows.chunks_exact(row_bytes) {
+        pixels.extend((0..width).map(|x| 255 * (row[x / 8] >> (7 - x % 8) & 1)));
+    }
+    pixels
 }
 
 /// From the inks to RGB; `most` is full ink.
@@ -129,6 +159,9 @@ fn from_cmyk<T: Copy + Into<f32>>(values: &[T], most: f32) -> Vec<u8> {
     }
 }
 
+/// The compression of strips that are JPEG pictures.
+const JPEG: u16 = 7;
+
 /// What the tags say beside size and colour.
 struct Tags {
     orientation: Option<Orientation>,
@@ -138,7 +171,7 @@ struct Tags {
 }
 
 impl Tags {
-    fn of(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8]) -> Self {
+    fn of(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8]) -> Result<Self, PictureError> {
         let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
         let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten();
         let alpha = extra.and_then(|kinds| kinds.first().copied()).map(|kind| match kind {
@@ -150,8 +183,19 @@ impl Tags {
             let find = |tag| decoder.find_tag_unsigned_vec::<u64>(tag).ok().flatten();
             tags.into_iter().find_map(find).unwrap_or_default()
         };
+        let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
+        if compression != Some(JPEG) {
+            let orientation = orientation.and_then(Orientation::from_exif);
+            return Ok(Self { orientation, alpha, strip: 0 });
+        }
         let starts = list(decoder, [Tag::StripOffsets, Tag::TileOffsets]);
         let lengths = list(decoder, [Tag::StripByteCounts, Tag::TileByteCounts]);
+        // Each is read to its end: strips that lie over each other would take hours.
+        if lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length))
+            > bytes.len() as u64
+        {
+            return Err(PictureError::Damaged("it is a damaged TIFF picture".into()));
+        }
         let strip = starts.iter().zip(&lengths).filter_map(|(&start, &length)| {
             let strip = bytes.get(start as usize..)?;
             jpeg::bytes_needed(&strip[..strip.len().min(length as usize)])
@@ -161,7 +205,7 @@ impl Tags {
         let tables = tables.and_then(|tables| tables.into_u8_vec().ok());
         let strip = strip.chain(tables.and_then(|tables| jpeg::bytes_needed(&tables)));
         let strip = strip.max().unwrap_or(0);
-        Self { orientation: orientation.and_then(Orientation::from_exif), alpha, strip }
+        Ok(Self { orientation: orientation.and_then(Orientation::from_exif), alpha, strip })
     }
 }
 
@@ -179,7 +223,7 @@ fn unsupported() -> PictureError {
 #[cfg(test)]
 mod tests {
     use image::{ImageDecoder as _, codecs::tiff::TiffDecoder};
-    use tiff::encoder::{TiffEncoder, TiffValue, colortype};
+    use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, TiffValue, colortype};
 
     use super::*;
 
@@ -187,8 +231,16 @@ mod tests {
     where
         [C::Inner]: TiffValue,
     {
+        packed::<C>(values, Compression::Uncompressed)
+    }
+
+    fn packed<C: colortype::ColorType>(values: &[C::Inner], compression: Compression) -> Vec<u8>
+    where
+        [C::Inner]: TiffValue,
+    {
         let mut bytes = Cursor::new(Vec::new());
-        TiffEncoder::new(&mut bytes).unwrap().write_image::<C>(7, 5, values).unwrap();
+        let encoder = TiffEncoder::new(&mut bytes).unwrap().with_compression(compression);
+        { encoder }.write_image::<C>(7, 5, values).unwrap();
         bytes.into_inner()
     }
 
@@ -223,6 +275,17 @@ mod tests {
         ] {
             assert_eq!(decode(&bytes, 3).unwrap().pixels, peer(&bytes));
             assert!(decode(&bytes[..bytes.len() / 2], 3).is_err());
+        }
+    }
+
+    #[test]
+    fn every_compression_is_read() {
+        let values: Vec<u8> = (0..35 * 3).map(|i| (i * 37) as u8).collect();
+        for compression in
+            [Compression::Lzw, Compression::Deflate(DeflateLevel::Balanced), Compression::Packbits]
+        {
+            let bytes = packed::<colortype::RGB8>(&values, compression);
+            assert_eq!(decode(&bytes, 3).unwrap().pixels, values);
         }
     }
 
@@ -273,5 +336,44 @@ mod tests {
         let planes = raw(&planar, &[&[1, 2, 3, 4], &[5, 6, 7, 8], &[9, 10, 11, 12]]);
         assert_eq!(decode(&planes, 3).unwrap().pixels, [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12]);
         assert_eq!(decode(&planes, 3).unwrap().pixels, peer(&planes));
+    }
+
+    #[track_caller]
+    fn refused(tags: &[(u16, &[u16])], strips: &[&[u8]], words: &str) {
+        let size = [(256, &[2][..]), (257, &[2]), (258, &[8])];
+        let error = decode(&raw(&[&size[..], tags].concat(), strips), 3).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+
+    #[test]
+    fn what_would_be_read_wrongly_is_refused() {
+        let kind = "of a kind that is not read";
+        // Inks in planes; a prediction over a value that is dropped.
+        refused(&[(262, &[5]), (277, &[4]), (278, &[2]), (284, &[2])], &[&[7; 4][..]; 4], kind);
+        let predicted = [(262, &[2][..]), (277, &[4]), (278, &[2]), (317, &[2]), (338, &[0])];
+        refused(&predicted, &[&[7; 16]], kind);
+    }
+
+    #[test]
+    fn the_claims_of_tiles_take_no_memory() {
+        // A row of 65,535 pixels of as many values: 4 GiB.
+        let extra = vec![0; 65_532];
+        let tiles = [(322, &[65_535][..]), (323, &[1])];
+        refused(
+            &[&[(262, &[2][..]), (277, &[65_535]), (338, &extra)], &tiles[..]].concat(),
+            &[&[7; 64]],
+            "more than",
+        );
+        // Strips of JPEG that lie over each other.
+        let one = (278, &[1][..]);
+        let over = raw(
+            &[(256, &[2]), (257, &[2]), (258, &[8]), (259, &[7]), (262, &[1]), (277, &[1]), one],
+            &[&[0; 30], &[0; 30]],
+        );
+        let mut longer = over.clone();
+        let at = over.windows(2).rposition(|pair| pair == [30, 0]).unwrap();
+        longer[at..at + 2].copy_from_slice(&60_000_u16.to_le_bytes());
+        let error = decode(&longer, 3).unwrap_err().to_string();
+        assert!(error.contains("damaged TIFF"), "{error}");
     }
 }

@@ -8,24 +8,24 @@ use klubok_nn::{
 use klubok_train::evaluate::{chance_accuracy, wilson};
 use serde::Serialize;
 
-/// How a classifier did on labelled samples: the answer of `klubok eval`.
+/// Evaluation of a classifier on labelled samples, as `klubok eval` prints it.
 #[derive(Debug, Serialize)]
 pub struct Evaluation {
     /// Number of samples.
     pub samples: usize,
-    /// Mean cross-entropy, as the network has it.
+    /// Mean cross-entropy without temperature.
     pub loss: f64,
     /// The same with the model's temperature.
     pub loss_calibrated: f64,
-    /// Share of right answers.
+    /// Share of correct predictions.
     pub accuracy: f64,
     /// Its 95 % interval.
     pub accuracy_interval: [f64; 2],
-    /// Accuracy of always guessing the most frequent class.
+    /// Accuracy of always predicting the most frequent class.
     pub chance: f64,
-    /// One entry a class, in the model's order.
+    /// One entry per class, in the model's order.
     pub per_class: Vec<ClassFigures>,
-    /// `confusion[truth][answer]`: numbers of samples.
+    /// `confusion[truth][prediction]`: numbers of samples.
     pub confusion: Vec<Vec<usize>>,
     /// Expected calibration error (Guo et al. 2017): the mean distance between confidence and
     /// accuracy, over 15 bins of equal width, with the model's temperature.
@@ -34,7 +34,7 @@ pub struct Evaluation {
     pub ece_uncalibrated: f64,
 }
 
-/// Samples, right ones and their confidences together, by confidence in 15 bins of equal width.
+/// Correct predictions and the sum of confidences, in 15 bins of confidence of equal width.
 #[derive(Default)]
 struct Bins([(usize, f64); 15]);
 
@@ -52,15 +52,14 @@ impl Bins {
     }
 }
 
-/// Figures of one class; null where nothing can be said (no sample of the class, or never
-/// answered).
+/// Figures of one class; null where undefined (the class has no sample, or is never predicted).
 #[derive(Debug, Serialize)]
 pub struct ClassFigures {
     /// Its name.
     pub class: String,
-    /// Share of the answers of this class that are right.
+    /// Share of the predictions of this class that are correct.
     pub precision: Option<f64>,
-    /// Share of the samples of this class that were recognised.
+    /// Share of the samples of this class that are predicted as it.
     pub recall: Option<f64>,
     /// Harmonic mean of the two.
     pub f1: Option<f64>,
@@ -69,7 +68,10 @@ pub struct ClassFigures {
 }
 
 impl Evaluation {
-    /// Figures of `logits` (one row of `classes.len()` values a sample) against the right classes.
+    /// Evaluates `logits`, `[samples, classes]`, against the true classes.
+    ///
+    /// # Panics
+    /// When there is no class, a target is none of them, or the logits have another size.
     pub fn new(
         logits: &[f32],
         targets: &[u32],
@@ -77,6 +79,7 @@ impl Evaluation {
         calibration: Calibration,
     ) -> Self {
         let (k, n) = (classes.len(), targets.len());
+        assert_eq!(logits.len(), k * n, "a row of logits per sample");
         let mut confusion = vec![vec![0; k]; k];
         let (mut calibrated, mut uncalibrated) = (Bins::default(), Bins::default());
         let (mut loss, mut loss_calibrated, mut correct) = (0.0, 0.0, 0);
@@ -116,10 +119,10 @@ impl ClassFigures {
     fn new(class: &str, c: usize, confusion: &[Vec<usize>]) -> Self {
         let hit = confusion[c][c];
         let support: usize = confusion[c].iter().sum();
-        let answered: usize = confusion.iter().map(|row| row[c]).sum();
+        let predicted: usize = confusion.iter().map(|row| row[c]).sum();
         let share = |of: usize| (of > 0).then(|| hit as f64 / of as f64);
-        let f1 = (support + answered > 0).then(|| 2.0 * hit as f64 / (support + answered) as f64);
-        let (precision, recall) = (share(answered), share(support));
+        let f1 = (support + predicted > 0).then(|| 2.0 * hit as f64 / (support + predicted) as f64);
+        let (precision, recall) = (share(predicted), share(support));
         Self { class: class.to_owned(), precision, recall, f1, support }
     }
 }
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_small_table_by_hand() {
-        // Truths a a a b; answers a a b b.
+        // Truths a a a b; predictions a a b b.
         let names = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
         let e = Evaluation::new(
             &[2.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0],

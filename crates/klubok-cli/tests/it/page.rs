@@ -211,6 +211,28 @@ fn an_uploaded_picture_comes_with_trust_in_its_prediction() {
     }
 }
 
+/// What a report of pictures holds for its panels, beside single samples and units.
+const REPORT: [&str; 18] = [
+    "/api/look/answers",
+    "/api/look/answers?moment=0",
+    "/api/look/cloud?moment=0",
+    "/api/look/cloud?moment=live",
+    "/api/look/excites?layer=output",
+    "/api/look/excites?layer=output&moment=0",
+    "/api/look/features?layer=hidden1&moment=0",
+    "/api/look/features?layer=hidden1&moment=live",
+    "/api/look/layers",
+    "/api/look/layers?moment=0",
+    "/api/look/lesions",
+    "/api/look/lesions?moment=0",
+    "/api/look/pass",
+    "/api/look/pass?moment=0",
+    "/api/look/suspects",
+    "/api/look/suspects?moment=0",
+    "/api/runs",
+    "/api/texts",
+];
+
 #[test]
 fn a_report_is_one_file() {
     let place = Place::with_pets();
@@ -224,6 +246,13 @@ fn a_report_is_one_file() {
     let data: Value = serde_json::from_str(data.unwrap()).unwrap();
     assert_eq!(data["story"]["epochs"].as_array().unwrap().len(), 5);
     assert!(data["looks"]["/api/look/answers"]["confusion"].is_array());
+    // Every panel that a run of pictures has, now and at the start.
+    let keys: Vec<&str> = data["looks"].as_object().unwrap().keys().map(String::as_str).collect();
+    let of_rows = |key: &&str| !key.contains("row=") && !key.contains("neuron");
+    let found: Vec<&str> = keys.iter().copied().filter(of_rows).collect();
+    assert_eq!(found, REPORT);
+    let neurons = keys.iter().filter(|key| key.starts_with("/api/look/neuron?layer=hidden1&unit="));
+    assert_eq!(neurons.count(), 2, "{keys:?}");
     // A report may be overwritten, other files may not.
     place.ok(&["report", "run"]);
     place.write("notes.html", "mine");
