@@ -14,8 +14,7 @@ use crate::{
     jpeg, room,
 };
 
-/// Most bytes that the decoder makes of the values of a tag, by its own limit; it has up to 32 bytes
-/// for each that the file has.
+/// Most bytes that the decoder makes of a tag, by its own limit; up to 32 per byte of the file.
 const TAG_BYTES: usize = 256 << 20;
 /// Largest side of a tile: they are as large as one row at least, whatever the picture is.
 const MAX_TILE: u64 = 65_535;
