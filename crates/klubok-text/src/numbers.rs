@@ -32,7 +32,7 @@ pub fn decimal(number: impl Display) -> String {
     }
 }
 
-/// Formats an accuracy with its interval and the chance level: `58 % ± 3 (chance 50 %)`.
+/// Formats an accuracy with its interval and the chance level: `58 % ± 3 (guessing 50 %)`.
 pub fn accuracy_and_chance(share: f64, samples: usize, chance: f64) -> String {
     let chance = percent(chance);
     if samples < FEW_SAMPLES {
@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn an_accuracy_has_its_interval_and_the_chance_level() {
-        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (chance 50 %)");
+        assert_eq!(accuracy_and_chance(0.58, 1000, 0.5), "58 % ± 3 (guessing 50 %)");
         assert_eq!(accuracy(0.985, 10_000), "98.5 % ± 0.3");
         assert_eq!(accuracy(0.8, 30), "80 % ± 17");
         // With a symmetric interval, few samples would allow more than 100 %.
         assert_eq!(accuracy(0.8, 5), "80 % (38-96)");
-        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; chance 50 %)");
+        assert_eq!(accuracy_and_chance(0.8, 5, 0.5), "80 % (38-96; guessing 50 %)");
     }
 
     #[test]

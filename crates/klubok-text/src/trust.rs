@@ -97,7 +97,7 @@ mod tests {
     fn a_model_is_rated_by_its_validation_samples() {
         assert_eq!(
             sentence(Some(&card([0.65, 0.75], true))),
-            "How good it is: 70 % ± 5 (chance 50 %) on 400 validation samples (it was trained on \
+            "How good it is: 70 % ± 5 (guessing 50 %) on 400 validation samples (it was trained on \
              700 others). They also chose the epoch, so expect slightly less on new ones."
         );
         assert!(sentence(Some(&card([0.65, 0.75], false))).ends_with("trained on 700 others)."));
@@ -117,7 +117,7 @@ mod tests {
             in_training(700, 12.0, validation)
         };
         let good = trust([0.65, 0.75], true);
-        assert!(good.starts_with("How good it is: 70 % ± 5 (chance 50 %) on 400"), "{good}");
+        assert!(good.starts_with("How good it is: 70 % ± 5 (guessing 50 %) on 400"), "{good}");
         assert!(good.contains("Measured at epoch 12 of the training. These samples"), "{good}");
         let last = trust([0.65, 0.75], false);
         assert!(last.ends_with("Measured at epoch 12 of the training."), "{last}");

@@ -391,6 +391,18 @@ mod tests {
         }
     }
 
+    /// Other programs look for these words.
+    #[test]
+    fn the_words_of_the_contract_stay() {
+        let text = in_language(Lang::En, || {
+            let likely = text!("verdict.over_fitting", since = 3, lowest = 1, now = 2, rise = 1);
+            [likely, text!("phase.specialisation"), accuracy_and_chance(0.58, 1000, 0.5)].join("; ")
+        });
+        let words =
+            ["Over-fitting is likely since", "over-fitting likely", "58 % ± 3", "guessing 50 %"];
+        assert!(words.iter().all(|words| text.contains(words)), "{text}");
+    }
+
     #[test]
     fn missing_and_infinite_figures_never_reach_a_sentence() {
         let all = |figure: &dyn Fn(&str) -> Option<f64>| -> Evidence {

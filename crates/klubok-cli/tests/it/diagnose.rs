@@ -86,7 +86,7 @@ fn a_person_reads_phases_and_what_to_try_in_two_languages() {
     let place = Place::new();
     place.write("h.csv", OVER);
     let english = place.ok(&["diagnose", "h.csv"]).stdout;
-    for part in ["10 epochs,", "fast learning", "overfitting likely", "5-10", "Try: dropout"] {
+    for part in ["10 epochs,", "fast learning", "over-fitting likely", "5-10", "Try: dropout"] {
         assert!(english.contains(part), "{part}: {english}");
     }
     // Another program may not keep the best weights.
@@ -395,7 +395,7 @@ fn a_network_that_starts_at_zero_is_diagnosed_by_its_layers() {
     assert_eq!(place.json(&["diagnose", "run"])["verdicts"], trained["verdicts"]);
     let text = |lang| place.ok(&["diagnose", "run", "--lang", lang]).stdout;
     let (english, russian) = (text("en"), text("ru"));
-    for part in ["50 % (25-75; chance 50 %)", "hidden1 100 %", "do not depend on the input"] {
+    for part in ["50 % (25-75; guessing 50 %)", "hidden1 100 %", "do not depend on the input"] {
         assert!(english.contains(part), "{part}: {english}");
     }
     assert!(russian.contains("наугад 50 %") && russian.contains("не зависят"), "{russian}");

@@ -141,7 +141,7 @@ fn a_missing_class_has_support_0_and_an_unknown_class_is_an_error() {
         text.contains("Only cat here: this says nothing about telling cat from dog."),
         "{text}"
     );
-    assert!(!text.contains("chance"), "one class has no chance level: {text}");
+    assert!(!text.contains("guessing"), "one class has no chance level: {text}");
     place.picture("cats/fish/1.png", 60, 1);
     place.fails(&["eval", "run", "cats"], 1, "`fish`", "rename or remove");
 }

@@ -195,7 +195,7 @@ fn an_uploaded_picture_comes_with_trust_in_its_prediction() {
     let trust = trust_in(&pet, "en");
     let samples = "on 24 validation samples";
     assert!(trust.starts_with(&right) && trust.contains(samples), "{trust} {last}");
-    assert!(trust.contains("chance 50 %") && trust.contains(&measured), "{trust} {last}");
+    assert!(trust.contains("guessing 50 %") && trust.contains(&measured), "{trust} {last}");
     assert!(trust_in(&pet, "ru").contains(&format!("на эпохе {epoch}.")), "{pet}");
     assert_eq!((&pet["far"], &board["far"]), (&json!(false), &json!(true)));
     // Samples of the data come without it: their labels are known.
