@@ -134,7 +134,7 @@ folder that is not a run, a run in training, and a run with files of your own ar
     /// How fast a training step runs on this machine.
     #[command(after_help = "Examples:
   klubok bench --layers 4096-1024-512-256-2 --batch-size 128
-  klubok bench --layers 784-512-256-10 --batch 256 --threads 1 --json
+  klubok bench --layers 784-512-256-10 --batch-size 256 --threads 1 --json
   klubok bench --layers 784-512-256-10 --batch 1 --infer
 
 All steps of a window of at least --seconds are timed; the median step counts. FLOPs of a step are

@@ -69,7 +69,11 @@ impl Phrase {
         // `{n}` is a number: a value with letters belongs to another phrase.
         let is_number = |text: &str| text.chars().all(|c| !c.is_alphabetic());
         let numbers = self.places.iter().zip(&found).filter(|(place, _)| **place == "n");
-        numbers.map(|(_, found)| found).all(|found| is_number(found)).then_some(found)
+        // A name in backticks ends at the next one: what goes on beyond it is another phrase.
+        let ends = |(place, found): (usize, &&str)| !self.is_name(place) || !found.contains('`');
+        let fits = numbers.map(|(_, found)| found).all(|found| is_number(found))
+            && found.iter().enumerate().all(ends);
+        fits.then_some(found)
     }
 
     /// Whether a place is in quotes: a name, which is the same in both languages.
@@ -237,6 +241,11 @@ mod tests {
         );
         // Names are never translated.
         assert_eq!(russian("there is nothing at `the loss`"), "по пути `the loss` ничего нет");
+        // A sentence may end in another one that has names as well.
+        assert_eq!(
+            russian("`r/config.toml` is damaged: `train.kernel` is `zzz`, it must be one of a, b"),
+            "`r/config.toml` повреждён: `train.kernel` равно `zzz`, а должно быть одним из: a, b"
+        );
         assert_eq!(russian("nobody knows this"), "nobody knows this");
         // A number ends before the next word.
         let endings = "5 of .pem, 3 without an ending, 2 of .md";
