@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_separate_split_replaces_the_datas_own() {
+    fn a_separate_split_replaces_the_own_one() {
         let data = folder(&[("train/a/1.png", ""), ("val/a/2.png", ""), ("test/a/3.png", "")]);
         let flat = folder(&[("a/4.png", "")]);
         let parts = folder(&[("train/a/5.png", ""), ("val/a/6.png", ""), ("plots/1.png", "")]);
