@@ -1,7 +1,7 @@
 //! BMP: tables of 1 to 8 bits, run lengths, 16, 24 and 32 bits, with masks or without.
 //!
-//! Source: Microsoft, "Bitmap Header Types" and "Bitmap Compression". The own reader spares the
-//! colour management that the usual library brings along.
+//! Source: Microsoft, "Bitmap Header Types" and "Bitmap Compression". Our own
+//! reader avoids the usual library, which depends on colour management.
 
 use crate::{
     Decoded, Orientation, PictureError, check_size,
@@ -12,11 +12,10 @@ use crate::{
 /// Bytes before the header that says how the pixels are stored.
 const FILE_HEADER: usize = 14;
 
-/// Decodes a picture. An alpha of zero everywhere stands for no alpha: that is how the system shows
-/// it that the format comes from.
+/// Decodes a picture. An alpha of zero everywhere counts as no alpha, as Windows shows it.
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
     let header = Header::read(bytes)?;
-    // Before memory is taken for what the file does not have.
+    // Check the length before reserving memory.
     header.rows(bytes)?;
     let (width, height) = (header.width, header.height);
     let has_alpha = matches!(header.storage, Storage::Masks { alpha: Some(_), .. });
@@ -36,7 +35,7 @@ pub(crate) fn size(head: &[u8]) -> Option<[u32; 2]> {
     Header::read(head).ok().map(|header| [header.width as u32, header.height as u32])
 }
 
-/// What stands before the pixels.
+/// The headers of a file.
 struct Header {
     width: usize,
     height: usize,
@@ -211,7 +210,7 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// What is skipped stays black.
+    /// Decodes the runs; skipped pixels stay black.
     fn read(
         mut self,
         colours: &[[u8; 3]; 256],

@@ -16,11 +16,11 @@ use crate::{
 
 /// Most bytes that the decoder makes of a tag, by its own limit; up to 32 per byte of the file.
 const TAG_BYTES: usize = 256 << 20;
-/// Largest side of a tile: they are as large as one row at least, whatever the picture is.
+/// Largest side of a tile: the decoder allocates a row of one, however small the picture is.
 const MAX_TILE: u64 = 65_535;
 
 pub(crate) fn decode(bytes: &[u8], channels: usize) -> Result<Decoded, PictureError> {
-    // Given back before the picture takes its own: nobody waits for one while holding the other.
+    // Released before the picture takes its share: a thread never waits while it holds one.
     let tag_share = room(0, 0, TAG_BYTES.min(bytes.len().saturating_mul(32)))?;
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = decoder.dimensions().map_err(damaged)?;
@@ -87,7 +87,7 @@ impl Kind {
             [find(Tag::Predictor)?, find(Tag::PlanarConfiguration)?, find(Tag::SamplesPerPixel)?]
                 .map(|value| value.unwrap_or(1));
         let [across, down] = [find(Tag::TileWidth)?, find(Tag::TileLength)?];
-        // Values that nobody knows are dropped before a prediction is undone: it would be wrong.
+        // The decoder drops unknown samples before it undoes the predictor: wrong pixels.
         let drops = planes == 1 && stored != samples as u64;
         let is_cmyk = matches!(color, ColorType::CMYK(_));
         if (predictor != 1 && drops) || (is_cmyk && planes != 1) {
@@ -189,7 +189,7 @@ impl Tags {
         }
         let starts = list(decoder, [Tag::StripOffsets, Tag::TileOffsets]);
         let lengths = list(decoder, [Tag::StripByteCounts, Tag::TileByteCounts]);
-        // Each is read to its end: strips that lie over each other would take hours.
+        // Each strip is read to its end: overlapping strips would take hours.
         if lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length))
             > bytes.len() as u64
         {

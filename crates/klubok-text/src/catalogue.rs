@@ -50,12 +50,12 @@ pub fn in_language<T>(lang: Lang, write: impl Fn() -> T) -> T {
 
 /// Writes a text in English: for programs.
 pub fn in_english(write: impl Fn() -> String) -> String {
-    bilingual(write).en
+    in_language(Lang::En, write)
 }
 
 /// Writes a text in Russian.
 pub fn in_russian(write: impl Fn() -> String) -> String {
-    bilingual(write).ru
+    in_language(Lang::Ru, write)
 }
 
 /// Chooses the language of this process. Only the first call counts.

@@ -37,11 +37,10 @@ pub fn open(
     }
 }
 
-/// The processor with so many threads and its fastest kernel in f32, for predictions and
-/// inspection.
+/// Opens the CPU with its fastest f32 kernel, for predictions and inspection.
 ///
 /// # Panics
-/// Never: the portable kernel is everywhere.
+/// If no kernel is available; the portable one always is.
 pub fn cpu(threads: usize) -> Box<dyn Backend> {
     let kernel = fastest(Precision::F32);
     open(Device::Cpu, kernel, threads, Precision::F32).expect("the machine has its fastest kernel")
