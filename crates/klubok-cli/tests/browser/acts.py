@@ -12,6 +12,14 @@ def figure(page, label):
     return page.locator("#panel-status dl.figures > div", has=page.get_by_text(label, exact=True)).locator("dd").inner_text()
 
 
+def wait_for_figure(page, label, value):
+    """Waits until the status panel, which is drawn after the records arrive, shows a figure."""
+    begun = time.monotonic()
+    while (shown := figure(page, label)) != value:
+        assert time.monotonic() - begun < PATIENCE / 1000, f"{label}: {shown}, not {value}"
+        page.wait_for_timeout(50)
+
+
 def step(page):
     return int(re.sub(r"\D", "", figure(page, "Step")))
 

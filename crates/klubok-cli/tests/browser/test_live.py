@@ -1,6 +1,6 @@
 """The live page of a training: curves, controls, keys."""
 
-from acts import figure, mode, step, wait
+from acts import mode, step, wait, wait_for_figure
 
 POINTS = "(document.querySelector('.chart').data?.[1].x.length ?? 0)"
 BANDS = "document.querySelector('.chart').layout.shapes.filter((shape) => shape.type === 'rect').length"
@@ -48,7 +48,7 @@ def test_pause_one_step_one_epoch_and_learning_rate(live, training):
     live.get_by_role("button", name="Go on", exact=True).click()
     mode(live, "training")
     wait(live, "Math.abs(Klubok.store.latest('learning_rate') - 0.002) < 1e-6")
-    assert float(figure(live, "Learning rate")) == 0.002
+    wait_for_figure(live, "Learning rate", "0.0020")
     live.locator("#panel-repeat").scroll_into_view_if_needed()
     wait(live, "document.querySelector('#panel-repeat .body').innerText.includes('learning rate 0.002')")
     assert "klubok train --replay" in live.locator("#panel-repeat").inner_text()
