@@ -36,6 +36,7 @@ const FORBIDDEN: &[(&[&str], &[&str], &str)] = &[
             "crates/klubok/src/",
             "crates/klubok-data/src/",
             "crates/klubok-diagnose/src/",
+            "crates/klubok-files/src/",
             "crates/klubok-inspect/src/",
             "crates/klubok-model/src/",
             "crates/klubok-page/src/",

@@ -6,7 +6,8 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use klubok::{
     config::{Color, Config, DataKind},
-    data::{self, Dataset, Input, LeftOut, OpenOptions, Parts, builtin},
+    data::{self, Dataset, LeftOut, OpenOptions, Parts, builtin},
+    model::Input,
     plan::Picture,
     rng::{Purpose, Stream},
     rows::MemoryRows,

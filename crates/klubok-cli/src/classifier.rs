@@ -9,9 +9,9 @@ use std::{
 use klubok::{
     backend::{Backend, DataId, Outputs},
     config::DataConfig,
-    data::{self, DataError, Dataset, Input, Part, settings::is_run},
+    data::{self, DataError, Dataset, Part, settings::is_run},
     device, limits,
-    model::{Card, Model, Training},
+    model::{Card, Input, Model, Training},
     nn::{calibration::Calibration, network::OutputKind},
     plan::{Augment, Picture},
     rows::{Kind, MemoryRows, Rows},

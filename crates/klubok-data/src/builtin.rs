@@ -14,14 +14,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use klubok_demo::spirals;
 pub use klubok_demo::{CLASSES, SIDE};
+use klubok_files::limits;
+use klubok_model::Input;
 use klubok_nn::{
     plan::Picture,
     rows::{Field, MemoryRows, Rows},
 };
 use twox_hash::XxHash3_128;
 
-use super::{Dataset, Input, LeftOut, Parts, pictures::zeros};
-use crate::{error::Result, limits, settings::Color};
+use super::{Dataset, LeftOut, Parts, pictures::zeros};
+use crate::{error::Result, settings::Color};
 
 /// Seed of all built-in sets. Part of their definition.
 const SEED: u64 = 1;

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use klubok_files::bounded;
+use klubok_model::Fit;
 use klubok_nn::plan::Picture;
 use klubok_pictures::{Decoded, FILES, PictureError, decode, resize};
 
 use super::DataError;
-use crate::{bounded, settings::Fit};
 
 /// What [`Fit::Pad`] fills up with: the middle between black and white.
 pub const PADDING: u8 = 128;

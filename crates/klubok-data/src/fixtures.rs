@@ -6,7 +6,8 @@ use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
 use super::{DataError, Dataset, OpenOptions, open};
-use crate::settings::{Color, DataConfig, Fit, Layout};
+use crate::settings::{Color, DataConfig, Layout};
+use klubok_model::Fit;
 
 /// Options for grey pictures of `size` pixels with [`Fit::Squash`].
 pub(super) fn options(size: usize) -> OpenOptions {

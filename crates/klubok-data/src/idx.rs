@@ -13,14 +13,16 @@ use std::{
 };
 
 use flate2::bufread::MultiGzDecoder;
+use klubok_files::{bounded, limits};
+use klubok_model::Input;
 use klubok_nn::{plan::Picture, rows::MemoryRows};
 
 use super::{
-    DataError, Input, OpenOptions, Part, Progress, Samples,
+    DataError, OpenOptions, Part, Progress, Samples,
     idx_files::{Files, left_out},
     known_classes,
 };
-use crate::{bounded, error::Result, limits};
+use crate::error::Result;
 
 /// Maximum unpacked bytes of a gzipped file. The largest relative of MNIST has 640 MB.
 const MAX_UNPACKED_BYTES: u64 = 1 << 30;
@@ -303,7 +305,9 @@ mod tests {
     use klubok_nn::rows::Field;
 
     use super::{super::fixtures::*, *};
-    use crate::{Dataset, KnownModel, LeftOut, preprocess::Preprocessing, settings::Fit};
+    use klubok_model::{Fit, Preprocessing};
+
+    use crate::{Dataset, KnownModel, LeftOut};
 
     const IMAGES: &str = "train-images-idx3-ubyte";
     const LABELS: &str = "train-labels-idx1-ubyte";

@@ -3,7 +3,6 @@
 //! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files,
 //! or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
 
-pub mod bounded;
 pub mod builtin;
 mod class_check;
 pub mod components;
@@ -18,7 +17,6 @@ mod idx_files;
 mod layout;
 mod left_out;
 mod limit;
-pub mod limits;
 mod list;
 mod names;
 pub mod part;
@@ -38,14 +36,12 @@ use std::{
     sync::Arc,
 };
 
-use klubok_nn::{
-    plan::Picture,
-    rows::{Field, MemoryRows, Rows},
-};
-use serde::{Deserialize, Serialize};
+use klubok_model::{Input, Preprocessing};
+use klubok_nn::rows::{Field, MemoryRows, Rows};
+use serde::Serialize;
 use twox_hash::XxHash3_128;
 
-use self::{builtin::BuiltIn, preprocess::Preprocessing};
+use self::builtin::BuiltIn;
 pub use self::{
     error::{DataError, Readings, Result},
     fingerprint::{Fingerprint, fingerprint, identity},
@@ -81,31 +77,6 @@ pub struct Dataset {
     pub skipped: Vec<Skipped>,
     /// Ignored files and folders.
     pub left_out: LeftOut,
-}
-
-/// The kind and shape of a row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Input {
-    /// Pixels.
-    Pictures(Picture),
-    /// Numeric columns, by name.
-    Columns(Vec<String>),
-}
-
-impl Input {
-    /// Describes the input, as in "pictures of 64x64 grey pixels" or "3 columns".
-    fn describe(&self) -> String {
-        match self {
-            Input::Pictures(Picture { width, height, channels: 1 }) => {
-                format!("pictures of {width}x{height} grey pixels")
-            }
-            Input::Pictures(Picture { width, height, .. }) => {
-                format!("pictures of {width}x{height} RGB pixels")
-            }
-            Input::Columns(names) => format!("{} columns", names.len()),
-        }
-    }
 }
 
 /// Row indices of the training, validation and test set.
@@ -476,7 +447,7 @@ mod tests {
         let data = open_folder(&classes(&["cat", "dog"], 3), &options(4)).unwrap();
         let preprocessing = Preprocessing {
             input: data.input.clone(),
-            fit: crate::settings::Fit::Squash,
+            fit: klubok_model::Fit::Squash,
             mean: vec![0.0],
             std: vec![1.0],
         };

@@ -265,7 +265,8 @@ mod tests {
     use klubok_nn::plan::Picture;
 
     use super::{super::fixtures::*, *};
-    use crate::{Input, KnownModel, preprocess::Preprocessing, settings::Fit};
+    use crate::KnownModel;
+    use klubok_model::{Fit, Input, Preprocessing};
 
     fn names(folder: &tempfile::TempDir, options: &OpenOptions) -> Vec<String> {
         let listing = list(folder.path(), options).unwrap();

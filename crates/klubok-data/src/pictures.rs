@@ -9,14 +9,16 @@ use std::{
     },
 };
 
+use klubok_files::limits;
+use klubok_model::{Fit, Input};
 use klubok_nn::{plan::Picture, rows::MemoryRows};
 use klubok_pictures::PictureError;
 
 use super::{
-    DataError, Input, KnownModel, OpenOptions, Part, Progress, Samples, Skipped, fit,
+    DataError, KnownModel, OpenOptions, Part, Progress, Samples, Skipped, fit,
     list::{File, list},
 };
-use crate::{error::Result, limits, settings::Fit};
+use crate::error::Result;
 
 /// Files per task of a thread.
 const BLOCK_FILES: usize = 16;
@@ -158,6 +160,8 @@ fn compact_rows(pixels: &mut Vec<u8>, width: usize, outcomes: &[Outcome]) {
 mod tests {
     use image::ImageFormat;
     use twox_hash::XxHash3_128;
+
+    use klubok_nn::plan::Picture;
 
     use super::super::{fixtures::*, *};
     use crate::settings::Color;
@@ -313,7 +317,7 @@ mod tests {
         let shape = Picture { width: 6, height: 5, channels: 3 };
         let preprocessing = Preprocessing {
             input: Input::Pictures(shape),
-            fit: crate::settings::Fit::Pad,
+            fit: klubok_model::Fit::Pad,
             mean: vec![0.0; 3],
             std: vec![1.0; 3],
         };

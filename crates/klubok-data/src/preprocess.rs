@@ -1,92 +1,29 @@
-//! Converts stored rows to the network's input. Measured on the training set, stored in the model.
-//!
-//! `x = (stored - mean) / std`, with one mean and standard deviation per channel of pictures or
-//! column of numbers: `std² = Σ (x - mean)² / n` over the training set. With
-//! `data.normalize = false`, mean 0 and standard deviation 1.
+//! Measures the preprocessing on the training set: mean and deviation of each channel or column.
 
-use klubok_nn::{
-    plan::{Augment, InputSpec},
-    rows::{Field, Kind, Rows},
-};
-use serde::{Deserialize, Serialize};
+use klubok_model::{Fit, Input, Preprocessing};
+use klubok_nn::rows::{Field, Rows};
 
 use super::{DataError, pictures::zeros};
-use crate::{Input, error::Result, settings::Fit};
+use crate::error::Result;
 
 /// Maximum rows per block.
 const BLOCK_ROWS: usize = 256;
 /// Maximum bytes per block, unless a single row is larger.
 const BLOCK_BYTES: usize = 64 << 20;
 
-/// The conversion from a picture or row to the network's input.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Preprocessing {
-    /// The kind and shape of a row.
-    pub input: Input,
-    /// How to fit a picture of another shape.
-    pub fit: Fit,
-    /// Mean over the training set in stored units (0 to 255 for pixels), per channel or column.
-    pub mean: Vec<f32>,
-    /// Standard deviation over the training set, likewise. Constants have 1.
-    pub std: Vec<f32>,
-}
-
-impl Preprocessing {
-    /// Measures mean and standard deviation over the rows `train`; reads no other row.
-    ///
-    /// Sums are in f64 in the order of `train`, so the same rows give the same bits.
-    ///
-    /// # Errors
-    /// [`DataError::NotFinite`] for a NaN or infinite value; when rows cannot be read.
-    pub fn measure(rows: &dyn Rows, input: &Input, fit: Fit, train: &[u32]) -> Result<Self> {
-        let measured = match input {
-            Input::Pictures(shape) => measure_pixels(rows, shape.channels, train)?,
-            Input::Columns(names) => measure_numbers(rows, names, train)?,
-        };
-        let (mean, std) = measured.into_iter().unzip();
-        Ok(Self { input: input.clone(), fit, mean, std })
-    }
-
-    /// Returns the preprocessing without normalisation: `x = stored`.
-    #[must_use]
-    pub fn as_stored(self) -> Self {
-        let (mean, std) = (vec![0.0; self.mean.len()], vec![1.0; self.std.len()]);
-        Self { mean, std, ..self }
-    }
-
-    /// Converts a stored row to the network's input.
-    pub fn apply(&self, kind: Kind, stored: &[u8]) -> Vec<f64> {
-        let scales = self.mean.iter().zip(&self.std).cycle();
-        let values = stored.chunks_exact(kind.bytes()).zip(scales);
-        let scaled = |(value, (mean, std)): (&[u8], (&f32, &f32))| {
-            (kind.number(value) - f64::from(*mean)) / f64::from(*std)
-        };
-        values.map(scaled).collect()
-    }
-
-    /// Returns the identity preprocessing of `columns` columns.
-    pub fn identity_columns(&self, columns: usize) -> Self {
-        Self {
-            input: Input::Columns((0..columns).map(|column| column.to_string()).collect()),
-            fit: self.fit,
-            mean: vec![0.0; columns],
-            std: vec![1.0; columns],
-        }
-    }
-
-    /// Returns the conversion as an operation of a plan: `x = stored * factor + offset`.
-    pub fn prepare(&self, augment: Augment) -> InputSpec {
-        InputSpec {
-            factor: self.std.iter().map(|std| 1.0 / std).collect(),
-            offset: self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect(),
-            picture: match self.input {
-                Input::Pictures(shape) => Some(shape),
-                Input::Columns(_) => None,
-            },
-            augment,
-        }
-    }
+/// Measures mean and standard deviation over the rows `train`; reads no other row.
+///
+/// Sums are in f64 in the order of `train`, so the same rows give the same bits.
+///
+/// # Errors
+/// [`DataError::NotFinite`] for a NaN or infinite value; when rows cannot be read.
+pub fn measure(rows: &dyn Rows, input: &Input, fit: Fit, train: &[u32]) -> Result<Preprocessing> {
+    let measured = match input {
+        Input::Pictures(shape) => measure_pixels(rows, shape.channels, train)?,
+        Input::Columns(names) => measure_numbers(rows, names, train)?,
+    };
+    let (mean, std) = measured.into_iter().unzip();
+    Ok(Preprocessing { input: input.clone(), fit, mean, std })
 }
 
 /// Measures mean and standard deviation per channel from exact counts of the 256 values.
@@ -173,7 +110,10 @@ pub(super) fn each_row(
 
 #[cfg(test)]
 mod tests {
-    use klubok_nn::{plan::Picture, rows::MemoryRows};
+    use klubok_nn::{
+        plan::{Augment, Picture},
+        rows::MemoryRows,
+    };
 
     use super::*;
 
@@ -184,7 +124,7 @@ mod tests {
     fn measured(x: &[f32], width: usize, train: &[u32]) -> Result<Preprocessing> {
         let names: Vec<String> = (0..width).map(|i| format!("c{i}")).collect();
         let rows = MemoryRows::numbers(x, width, &vec![0; x.len() / width]);
-        Preprocessing::measure(&rows, &Input::Columns(names), Fit::Squash, train)
+        measure(&rows, &Input::Columns(names), Fit::Squash, train)
     }
 
     #[test]
@@ -193,7 +133,7 @@ mod tests {
         let pixels = vec![0, 10, 7, 4, 10, 7, 0, 30, 7, 4, 30, 7];
         let rows = MemoryRows::pictures(pixels, 6, &[0, 1]);
         let input = Input::Pictures(shape);
-        let p = Preprocessing::measure(&rows, &input, Fit::Crop, &[0, 1]).unwrap();
+        let p = measure(&rows, &input, Fit::Crop, &[0, 1]).unwrap();
         assert_eq!((p.mean.clone(), p.std.clone()), (vec![2.0, 20.0, 7.0], vec![2.0, 10.0, 1.0]));
         let augment = Augment { flip: true, shift: 3 };
         let prepare = p.prepare(augment);
@@ -246,7 +186,7 @@ mod tests {
     #[test]
     fn an_empty_training_set_has_mean_0() {
         let rows = MemoryRows::numbers(&[1.0, 2.0], 2, &[0]);
-        let p = Preprocessing::measure(&rows, &columns(&["a", "b"]), Fit::Squash, &[]).unwrap();
+        let p = measure(&rows, &columns(&["a", "b"]), Fit::Squash, &[]).unwrap();
         assert_eq!((p.mean, p.std), (vec![0.0; 2], vec![1.0; 2]));
     }
 }

@@ -9,8 +9,10 @@ use std::{
     path::Path,
 };
 
+use klubok_files::bounded;
+
 use super::{DataError, Dataset, Part};
-use crate::{bounded, error::Result};
+use crate::error::Result;
 
 /// The header line.
 const HEADER: [&str; 5] = ["row", "part", "class", "name", "hash"];
@@ -87,10 +89,12 @@ pub fn parse_split(from: impl Read) -> impl Iterator<Item = Result<SplitRow>> {
 
 /// Parses record `i` of the file; none for the header.
 fn row(i: usize, record: csv::Result<csv::StringRecord>) -> Result<Option<SplitRow>> {
-    let record = record.map_err(|e| match e.position().map(csv::Position::line) {
-        _ if bounded::RecordLimit::is_too_long(&e) => damaged(i as u64 + 1, TOO_LONG),
-        Some(line) if !e.is_io_error() => damaged(line, &e.to_string()),
-        _ => DataError::Io(e.into()),
+    let record = record.map_err(|error| match (error.kind(), error.position()) {
+        (csv::ErrorKind::Io(e), _) if bounded::RecordLimit::is_too_long(e) => {
+            damaged(i as u64 + 1, TOO_LONG)
+        }
+        (csv::ErrorKind::Io(_), _) | (_, None) => DataError::Io(error.into()),
+        (_, Some(at)) => damaged(at.line(), &error.to_string()),
     })?;
     let line = record.position().map_or(0, csv::Position::line);
     match i {

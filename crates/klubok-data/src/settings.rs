@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use klubok_files::bounded;
+use klubok_model::Fit;
 use serde::{Deserialize, Serialize};
-
-use crate::bounded;
 
 /// `[data]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,18 +48,6 @@ impl Color {
             Color::Rgb => 3,
         }
     }
-}
-
-/// How a picture of any shape becomes a square.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// Stretches: keeps everything, distorts shapes.
-    Squash,
-    /// Crops the centre: keeps shapes, loses edges.
-    Crop,
-    /// Pads with grey: keeps everything, shrinks the subject.
-    Pad,
 }
 
 /// How to interpret folders.

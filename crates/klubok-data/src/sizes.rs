@@ -2,10 +2,12 @@
 
 use std::{io::BufReader, path::Path};
 
+use klubok_files::bounded;
+
 use serde::Serialize;
 
 use super::{OpenOptions, SourceKind, kind_of, list};
-use crate::{bounded, error::Result};
+use crate::error::Result;
 
 /// Maximum files whose header is read, evenly spaced over all.
 const MAX_FILES: usize = 500;

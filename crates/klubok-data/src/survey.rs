@@ -3,11 +3,12 @@
 //! Cheap by design: counts over all rows use only classes and existing hashes; values come from a
 //! subsample of the training set.
 
+use klubok_files::limits;
 use klubok_nn::rows::{Field, Rows};
 use serde::Serialize;
 
 use super::{ClassCount, DataError, Dataset, Part, preprocess::each_row};
-use crate::{error::Result, limits};
+use crate::error::Result;
 
 /// Maximum training rows whose values are read, evenly spaced over the training set.
 const MAX_ROWS: usize = 2000;
@@ -222,7 +223,8 @@ mod tests {
     use klubok_nn::rows::MemoryRows;
 
     use super::{super::fixtures::*, *};
-    use crate::{Input, LeftOut, Parts};
+    use crate::{LeftOut, Parts};
+    use klubok_model::Input;
 
     /// One value per row: six training rows, two validation rows, one test row.
     fn data(x: &[f32], targets: &[u32]) -> Dataset {

@@ -1,29 +1,17 @@
-//! Detects samples far from all training samples.
-//!
-//! The first principal components span a space. Two statistics locate a sample `x`, as in
-//! statistical process control (Jackson and Mudholkar 1979). `T² = Σ (cᵢ / sᵢ)²`, with its
-//! coordinates `cᵢ` and their standard deviations `sᵢ`, is its squared distance from the mean
-//! within the space, in standard deviations. `Q = |x - mean|² - Σ cᵢ²` is its squared distance from
-//! the space. A sample is far if a statistic lies outside the range of training samples that were
-//! not used for the components. `Q` has a lower limit too, since a sample nearer to the mean than
-//! all of them is not one of them. A third statistic is the contrast, the standard deviation of a
-//! sample's own values: a sample is far with less than half of their minimum contrast, as a blank
-//! picture among drawings.
+//! Measures the statistics of typical training samples ([`klubok_model::typical`]).
 
+use klubok_model::{
+    Preprocessing, Typical,
+    typical::{Limits, MAX_AXES, contrast},
+};
 use klubok_nn::rows::{Field, Rows};
-use serde::{Deserialize, Serialize};
 
-use super::preprocess::{Preprocessing, each_row};
-use crate::{components::Components, error::Result};
+use crate::{components::Components, error::Result, preprocess::each_row};
 
-/// Maximum axes.
-pub const MAX_AXES: usize = 32;
 /// Maximum samples for the axes.
 const MAX_SAMPLES: usize = 256;
 /// Maximum samples that determine the limits.
 const MAX_HELD_OUT: usize = 512;
-/// A sample is far below this share of the minimum contrast.
-const CONTRAST_SHARE: f64 = 0.5;
 /// Minimum number of samples for the axes, and for the limits.
 const MIN_SAMPLES: usize = 32;
 /// Spreads below this share of the largest value are rounding errors.
@@ -31,126 +19,52 @@ const ROUNDING_SHARE: f64 = 1e-7;
 /// Maximum values of the samples for the axes, to bound the time of their product.
 const MAX_VALUES: usize = 1 << 21;
 
-/// Statistics of typical training samples, in the network's input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Typical {
-    /// Mean, `[inputs]`.
-    pub mean: Vec<f32>,
-    /// Orthonormal vectors, `[axes, inputs]`.
-    pub axes: Vec<f32>,
-    /// Standard deviation along each axis.
-    pub spread: Vec<f32>,
-    /// A sample beyond these limits is far.
-    pub limits: Limits,
-}
-
-/// The statistics' range over held-out training samples that were not used for the axes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Smallest contrast: standard deviation of a sample's own values.
-    pub contrast: f64,
-    /// Largest `T²`.
-    pub t_squared: f64,
-    /// Smallest and largest `Q`.
-    pub q: [f64; 2],
-    /// Number of samples.
-    pub samples: u64,
-}
-
-impl Typical {
-    /// Measures the rows `train`. None if they are too few or too wide.
-    ///
-    /// # Errors
-    /// When rows cannot be read.
-    pub fn measure(
-        rows: &dyn Rows,
-        preprocessing: &Preprocessing,
-        train: &[u32],
-    ) -> Result<Option<Self>> {
-        let width = rows.fields()[Field::X.0].width;
-        let count = MAX_SAMPLES.min(train.len() / 2).min(MAX_VALUES / width.max(1));
-        if count < MIN_SAMPLES {
-            return Ok(None);
-        }
-        let (own, held_out) = divide(train, count);
-        let kind = rows.fields()[Field::X.0].kind;
-        let mut samples = Vec::with_capacity(count * width);
-        each_row(rows, &own, |_, stored| {
-            samples.extend(preprocessing.apply(kind, stored));
-            Ok(())
-        })?;
-        let Components { mean, mut axes, mut spread } = Components::of(&samples, width, MAX_AXES);
-        // Identical samples differ by rounding.
-        let largest = samples.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
-        spread.retain(|spread| *spread > ROUNDING_SHARE * largest);
-        axes.truncate(spread.len());
-        drop(samples);
-        let single = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
-        let limits = Limits {
-            contrast: f64::INFINITY,
-            t_squared: 0.0,
-            q: [f64::INFINITY, 0.0],
-            samples: held_out.len() as u64,
-        };
-        let axes = axes.iter().flat_map(|axis| single(axis)).collect();
-        let mut typical = Self { mean: single(&mean), axes, spread: single(&spread), limits };
-        each_row(rows, &held_out, |_, stored| {
-            let sample = preprocessing.apply(kind, stored);
-            let (t_squared, q) = typical.statistics(&sample);
-            let Limits { contrast: min_contrast, t_squared: max_t_squared, q: [low, high], .. } =
-                &mut typical.limits;
-            (*max_t_squared, *low, *high) = (max_t_squared.max(t_squared), low.min(q), high.max(q));
-            *min_contrast = min_contrast.min(contrast(&sample));
-            Ok(())
-        })?;
-        Ok(typical.is_sound(width).then_some(typical))
+/// Measures the rows `train`. None if they are too few or too wide.
+///
+/// # Errors
+/// When rows cannot be read.
+pub fn measure(
+    rows: &dyn Rows,
+    preprocessing: &Preprocessing,
+    train: &[u32],
+) -> Result<Option<Typical>> {
+    let width = rows.fields()[Field::X.0].width;
+    let count = MAX_SAMPLES.min(train.len() / 2).min(MAX_VALUES / width.max(1));
+    if count < MIN_SAMPLES {
+        return Ok(None);
     }
-
-    /// Returns true if a sample, as the network's input, is far from the training samples.
-    pub fn is_far(&self, sample: &[f64]) -> bool {
+    let (own, held_out) = divide(train, count);
+    let kind = rows.fields()[Field::X.0].kind;
+    let mut samples = Vec::with_capacity(count * width);
+    each_row(rows, &own, |_, stored| {
+        samples.extend(preprocessing.apply(kind, stored));
+        Ok(())
+    })?;
+    let Components { mean, mut axes, mut spread } = Components::of(&samples, width, MAX_AXES);
+    // Identical samples differ by rounding.
+    let largest = samples.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+    spread.retain(|spread| *spread > ROUNDING_SHARE * largest);
+    axes.truncate(spread.len());
+    drop(samples);
+    let single = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
+    let limits = Limits {
+        contrast: f64::INFINITY,
+        t_squared: 0.0,
+        q: [f64::INFINITY, 0.0],
+        samples: held_out.len() as u64,
+    };
+    let axes = axes.iter().flat_map(|axis| single(axis)).collect();
+    let mut typical = Typical { mean: single(&mean), axes, spread: single(&spread), limits };
+    each_row(rows, &held_out, |_, stored| {
+        let sample = preprocessing.apply(kind, stored);
+        let (t_squared, q) = typical.statistics(&sample);
         let Limits { contrast: min_contrast, t_squared: max_t_squared, q: [low, high], .. } =
-            self.limits;
-        let (t_squared, q) = self.statistics(sample);
-        t_squared > max_t_squared
-            || !(low..=high).contains(&q)
-            || contrast(sample) < CONTRAST_SHARE * min_contrast
-    }
-
-    /// Computes `T²` and `Q`.
-    fn statistics(&self, sample: &[f64]) -> (f64, f64) {
-        let centred: Vec<f64> =
-            sample.iter().zip(&self.mean).map(|(x, mean)| x - f64::from(*mean)).collect();
-        let (mut t_squared, mut q) = (0.0, product(&centred, &centred));
-        for (axis, spread) in self.axes.chunks_exact(centred.len()).zip(&self.spread) {
-            let at = product(axis, &centred);
-            t_squared += (at / f64::from(*spread)).powi(2);
-            q -= at * at;
-        }
-        (t_squared, q.max(0.0))
-    }
-
-    /// Checks that it is valid for a network with this many inputs.
-    pub fn is_sound(&self, inputs: usize) -> bool {
-        let Self { mean, axes, spread, limits } = self;
-        let Limits { contrast, t_squared, q: [low, high], .. } = limits;
-        let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
-        mean.len() == inputs
-            && (1..=MAX_AXES).contains(&spread.len())
-            && Some(axes.len()) == spread.len().checked_mul(inputs)
-            && finite(mean)
-            && finite(axes)
-            && spread.iter().all(|s| s.is_finite() && *s > 0.0)
-            && [contrast, t_squared, low, high].iter().all(|x| x.is_finite() && **x >= 0.0)
-            && low <= high
-    }
-}
-
-/// Standard deviation of a sample's own values.
-fn contrast(sample: &[f64]) -> f64 {
-    let n = sample.len() as f64;
-    let mean = sample.iter().sum::<f64>() / n;
-    (sample.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt()
+            &mut typical.limits;
+        (*max_t_squared, *low, *high) = (max_t_squared.max(t_squared), low.min(q), high.max(q));
+        *min_contrast = min_contrast.min(contrast(&sample));
+        Ok(())
+    })?;
+    Ok(typical.is_sound(width).then_some(typical))
 }
 
 /// Divides `rows` evenly into `count` rows for the axes and held-out rows for the limits.
@@ -162,19 +76,6 @@ fn divide(rows: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
     (own.into_iter().map(row).collect(), held_out.into_iter().step_by(each).map(row).collect())
 }
 
-/// Computes `Σ aᵢ bᵢ` in eight partial sums for SIMD.
-fn product<A: Copy + Into<f64>>(a: &[A], b: &[f64]) -> f64 {
-    let (a, rest_a) = a.as_chunks::<8>();
-    let (b, rest_b) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (*a).into() * b;
-        }
-    }
-    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| (*a).into() * b).sum::<f64>()
-}
-
 #[cfg(test)]
 mod tests {
     use klubok_nn::{
@@ -184,7 +85,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Input, settings::Fit};
+    use klubok_model::{Fit, Input};
 
     const SIDE: usize = 8;
 
@@ -211,7 +112,7 @@ mod tests {
     fn typical(count: usize) -> Option<Typical> {
         let rows = MemoryRows::pictures(gradients(1, count), SIDE * SIDE, &vec![0; count]);
         let train: Vec<u32> = (0..count as u32).collect();
-        Typical::measure(&rows, &preprocessing(), &train).unwrap()
+        measure(&rows, &preprocessing(), &train).unwrap()
     }
 
     fn far(typical: &Typical, pixels: &[u8]) -> bool {
@@ -239,7 +140,7 @@ mod tests {
         assert!(typical(64).is_some());
         let rows = MemoryRows::pictures(vec![7; 6400], 64, &[0; 100]);
         let train: Vec<u32> = (0..100).collect();
-        assert_eq!(Typical::measure(&rows, &preprocessing(), &train).unwrap(), None);
+        assert_eq!(measure(&rows, &preprocessing(), &train).unwrap(), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use klubok_data::bounded::{LineKind, Lines};
+use klubok_files::bounded::{LineKind, Lines};
 use klubok_train::event::Metrics;
 
 use crate::history::{HistoryError, Result};
@@ -49,7 +49,7 @@ mod tests {
     fn read_text(text: &str) -> Result<Vec<Metrics>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), text).unwrap();
-        read(file.path(), &mut klubok_data::bounded::MAX_LINES_MEMORY.clone())
+        read(file.path(), &mut klubok_files::bounded::MAX_LINES_MEMORY.clone())
     }
 
     #[test]

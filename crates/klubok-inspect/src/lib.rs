@@ -135,7 +135,7 @@ fn layers(plan: &Plan) -> Vec<Layer> {
 #[cfg(test)]
 mod tests {
     use klubok_cpu::CpuBackend;
-    use klubok_data::{Input, preprocess::Preprocessing, settings::Fit};
+    use klubok_model::{Fit, Input, Preprocessing};
     use klubok_nn::{
         calibration::Calibration,
         init::Init,

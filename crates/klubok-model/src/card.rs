@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
-use klubok_data::typical::{Limits, Typical};
 use klubok_nn::state::Numbers;
 use serde::{Deserialize, Serialize};
+
+use crate::typical::{Limits, Typical};
 
 /// A model's training data and its quality.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,7 @@ pub struct Card {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// Content hash, independent of order and names: [`klubok_data::identity`].
+    /// Content hash, independent of order and names: `klubok_data::identity`.
     pub identity: String,
     /// Samples per class.
     pub samples: Vec<u64>,

@@ -1,6 +1,5 @@
 //! Errors about model files.
 
-use klubok_data::DataError;
 use klubok_nn::{PlanError, network::MAX_HIDDEN_LAYERS};
 
 use super::FORMAT;
@@ -44,9 +43,6 @@ pub enum ModelError {
         /// What is wrong with it.
         flaw: Flaw,
     },
-    /// Unusable input data.
-    #[error(transparent)]
-    Data(#[from] DataError),
     /// The weights do not fit the network.
     #[error(transparent)]
     Plan(#[from] PlanError),

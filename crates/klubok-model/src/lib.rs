@@ -1,17 +1,19 @@
-//! Model files: a trained network in one file.
+//! A trained network with everything needed to predict, and its file.
 
-pub mod atomic;
 mod card;
 mod error;
 mod model;
+mod preprocess;
 pub mod tensors;
 #[cfg(test)]
 mod tests;
+pub mod typical;
 
-pub use atomic::write_atomically;
 pub use card::{Card, Training, Validation};
 pub use error::{Flaw, ModelError, Result};
 pub use model::Model;
+pub use preprocess::{Fit, Input, Preprocessing};
+pub use typical::Typical;
 
 /// Format version of written files. Earlier versions are readable, later ones are not.
 pub const FORMAT: u64 = 3;

@@ -11,7 +11,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 
-use klubok_data::{Input, bounded, limits, preprocess::Preprocessing};
+use klubok_files::{atomic::stream_atomically, bounded, limits};
 use klubok_nn::{
     calibration::Calibration,
     layers::{activation, batch_norm},
@@ -28,9 +28,7 @@ use serde_json::Value;
 use twox_hash::xxhash3_128::Hasher;
 
 use super::{
-    Card, FORMAT, Flaw, ModelError,
-    atomic::stream_atomically,
-    card,
+    Card, FORMAT, Flaw, Input, ModelError, Preprocessing, card,
     tensors::{self, Tensor},
 };
 

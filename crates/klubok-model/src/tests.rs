@@ -3,12 +3,6 @@
 use std::path::Path;
 
 use fs_err as fs;
-use klubok_data::{
-    Input,
-    preprocess::Preprocessing,
-    settings::Fit,
-    typical::{Limits, Typical},
-};
 use klubok_nn::{
     calibration::Calibration,
     init::Init,
@@ -24,8 +18,9 @@ use safetensors::{
 use serde_json::Value;
 
 use super::{
-    Card, Flaw, Model, ModelError, Training, Validation,
+    Card, Fit, Flaw, Input, Model, ModelError, Preprocessing, Training, Typical, Validation,
     model::{KEY, checksum_of, shapes},
+    typical::Limits,
 };
 
 fn hidden(units: usize, batch_norm: bool) -> Hidden {

@@ -11,10 +11,10 @@ use std::{
 
 use klubok::{
     components::Components,
-    data::{Dataset, typical::Typical},
+    data::Dataset,
     device,
     inspect::ModelView,
-    model::Model,
+    model::{Model, Typical},
     state::{State, Weights},
     train::{act::Act, control::Control, run_dir::MODEL, task::Task},
 };

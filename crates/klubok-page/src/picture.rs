@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     config::Monitor,
-    data::{picture_from_bytes, typical::Typical},
+    data::{picture_from_bytes, typical},
     inspect::{Layer, ModelView, pass::ForwardPass},
     model::Validation,
     rows::Kind,
@@ -123,7 +123,7 @@ impl Hub {
             let kept = self.load_model().ok().and_then(|model| model.card?.typical);
             let measure = || {
                 let data = self.data.as_ref()?;
-                Typical::measure(&*data.rows, preprocessing, &data.parts.train).ok()?
+                typical::measure(&*data.rows, preprocessing, &data.parts.train).ok()?
             };
             kept.or_else(measure)
         });

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, path::Path};
 use klubok::{
     bounded,
     config::Config,
-    data::{Dataset, Input, Part, read_split},
+    data::{Dataset, Part, read_split},
     diagnose::setup::Setup,
-    model::Model,
+    model::{Input, Model},
     nn::network::Network,
     plan::Picture,
     rows::Field,

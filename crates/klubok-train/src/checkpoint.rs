@@ -11,10 +11,8 @@
 
 use std::{borrow::Cow, path::Path};
 
-use klubok_model::{
-    atomic::stream_atomically,
-    tensors::{self, Tensor},
-};
+use klubok_files::atomic::stream_atomically;
+use klubok_model::tensors::{self, Tensor};
 use klubok_nn::{
     error::PlanError,
     plan::{ParamSpec, Plan, RunningSpec},

@@ -6,7 +6,7 @@ use std::{
 };
 
 use fs_err::File;
-use klubok_data::bounded;
+use klubok_files::bounded;
 use serde::{Deserialize, Serialize};
 use twox_hash::xxhash3_128::Hasher;
 

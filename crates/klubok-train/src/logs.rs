@@ -7,11 +7,10 @@
 
 use std::{cmp::Ordering, path::Path};
 
-use klubok_data::{
+use klubok_files::{
     bounded::{LineKind, Lines},
-    limits,
+    limits, write_atomically,
 };
-use klubok_model::write_atomically;
 use serde::de::DeserializeOwned;
 use twox_hash::xxhash3_128::Hasher;
 

@@ -12,8 +12,7 @@ use std::{
 };
 
 use fs_err::{self as fs, File};
-use klubok_data::{bounded, limits};
-use klubok_model::{atomic::sync_folder, write_atomically};
+use klubok_files::{atomic::sync_folder, bounded, limits, write_atomically};
 use klubok_nn::plan::Plan;
 use serde::Serialize;
 

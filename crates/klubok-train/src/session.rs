@@ -10,7 +10,8 @@ use std::borrow::Cow;
 
 use fs_err as fs;
 use klubok_data::{Dataset, difference, read_split, split_rows, write_split};
-use klubok_model::{Model, Validation, write_atomically};
+use klubok_files::write_atomically;
+use klubok_model::{Model, Validation};
 use klubok_nn::{backend::Backend, plan::Plan, state::Weights};
 use serde::Serialize;
 

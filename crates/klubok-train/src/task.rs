@@ -1,7 +1,8 @@
 //! A training task: settings applied to data.
 
-use klubok_data::{Dataset, identity, limits, preprocess::Preprocessing, typical::Typical};
-use klubok_model::{Card, Model, Training};
+use klubok_data::{Dataset, identity, preprocess, typical};
+use klubok_files::limits;
+use klubok_model::{Card, Model, Preprocessing, Training};
 use klubok_nn::{
     calibration::Calibration,
     network::{Network, Start},
@@ -38,7 +39,7 @@ impl Task {
     pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
         let counts = data.class_counts(&data.parts.train);
         let measured =
-            Preprocessing::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
+            preprocess::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
         let preprocessing = if config.data.normalize { measured } else { measured.as_stored() };
         let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
         // Memory for the initial weights, then the best ones, besides that of the backend.
@@ -70,7 +71,7 @@ impl Task {
             split_seed: config.data.split_seed,
             val_fraction: config.data.val_fraction,
         };
-        let typical = Typical::measure(&*data.rows, &self.preprocessing, train)?;
+        let typical = typical::measure(&*data.rows, &self.preprocessing, train)?;
         Ok(Card { training, validation: None, typical })
     }
 

@@ -4,7 +4,7 @@
 use std::{num::NonZero, thread};
 
 use klubok_cpu::{CpuBackend, Isa, Limits};
-use klubok_data::limits;
+use klubok_files::limits;
 use klubok_nn::{backend::Backend, plan::Precision};
 use klubok_train::config::{ConfigError, Device, Kernel, Machine};
 

@@ -51,7 +51,6 @@ impl From<DataError> for Error {
 impl From<ModelError> for Error {
     fn from(error: ModelError) -> Self {
         match error {
-            ModelError::Data(error) => error.into(),
             ModelError::Plan(error) => error.into(),
             ModelError::Io(error) => error.into(),
             error => Self::Model(error),

@@ -7,8 +7,9 @@ mod error;
 pub mod evaluation;
 
 pub use klubok_cpu as cpu;
-pub use klubok_data::{self as data, bounded, components, limits};
+pub use klubok_data::{self as data, components};
 pub use klubok_diagnose::{self as diagnose, check};
+pub use klubok_files::{self as files, bounded, limits};
 pub use klubok_inspect as inspect;
 pub use klubok_model as model;
 pub use klubok_nn::{self as nn, agreement, backend, optim, plan, reference, rng, rows, state};

@@ -12,8 +12,8 @@ use std::{
 use klubok::{
     backend::{DataId, Figures, Outputs, Program, Step},
     config::{ConfigBuilder, DataKind, Preset},
-    data::{Input, preprocess::Preprocessing},
     device,
+    model::{Input, Preprocessing},
     nn::network::Network,
     plan::{Augment, Picture, Plan, Precision},
     rng::{Purpose, Stream},

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use klubok::{model::write_atomically, nn::loss::predicted_class as largest};
+use klubok::{files::write_atomically, nn::loss::predicted_class as largest};
 use klubok_text::{clean, numbers::percent, text, translated, trust};
 use serde_json::{Map, Value, json};
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use klubok::{bounded, model::write_atomically, train::run_dir::REPORT};
+use klubok::{bounded, files::write_atomically, train::run_dir::REPORT};
 use klubok_text::{clean, numbers::duration, text};
 
 use crate::{

@@ -18,7 +18,8 @@ pub mod summary;
 mod trial;
 mod verdicts;
 
-use klubok_data::{Dataset, preprocess::Preprocessing, survey::Survey};
+use klubok_data::{Dataset, preprocess, survey::Survey};
+use klubok_model::Preprocessing;
 use klubok_nn::{backend::Backend, network::Network};
 use klubok_train::{Result, config::Config, event::Verdict, task::Task};
 use serde::Serialize;
@@ -54,7 +55,7 @@ impl<'a> Lab<'a> {
             task.preprocessing.clone()
         } else {
             let (input, fit) = (&data.input, config.data.fit);
-            Preprocessing::measure(&*data.rows, input, fit, &data.parts.train)?
+            preprocess::measure(&*data.rows, input, fit, &data.parts.train)?
         };
         Ok(Self { config, data, backend, task, normalised })
     }

@@ -1,6 +1,6 @@
 //! A temporary network for one experiment.
 
-use klubok_data::preprocess::Preprocessing;
+use klubok_model::Preprocessing;
 use klubok_nn::{
     backend::{DataId, Figures, Program, Step, StepFigures, Weights},
     plan::{Op, Plan},

@@ -1,6 +1,6 @@
 //! Reads CSV: a header, then one row per epoch, or several with empty cells (Lightning).
 
-use klubok_data::bounded;
+use klubok_files::bounded::RecordLimit;
 
 use super::{
     HistoryError,
@@ -19,7 +19,8 @@ const MAX_ROW_BYTES: usize = 16 << 20;
 pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(), HistoryError> {
     let form = |reason| HistoryError::Form { path: path.to_owned(), form: "CSV", reason };
     let wrong = |error: csv::Error| {
-        let is_too_long = bounded::RecordLimit::is_too_long(&error);
+        let is_too_long =
+            matches!(error.kind(), csv::ErrorKind::Io(e) if RecordLimit::is_too_long(e));
         let long = || format!("a row of more than {} MiB", MAX_ROW_BYTES >> 20);
         form(if is_too_long { long() } else { error.to_string() })
     };
@@ -31,7 +32,7 @@ pub(super) fn parse(bytes: &[u8], table: &mut Table<'_>, path: &str) -> Result<(
         }
         None => bytes,
     };
-    let bound = bounded::RecordLimit::new(MAX_ROW_BYTES);
+    let bound = RecordLimit::new(MAX_ROW_BYTES);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(bytes))
         .comment(Some(b'#'))

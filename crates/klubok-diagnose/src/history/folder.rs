@@ -10,7 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use klubok_data::{bounded, part::Part};
+use klubok_data::part::Part;
+use klubok_files::bounded;
 
 use super::{
     History, HistoryError, Row,

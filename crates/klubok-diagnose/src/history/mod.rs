@@ -33,7 +33,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use klubok_data::{bounded, part::Part, settings};
+use klubok_data::{part::Part, settings};
+use klubok_files::bounded;
 use klubok_train::event::{Metrics, Verdict};
 
 pub use self::error::{HistoryError, Result};

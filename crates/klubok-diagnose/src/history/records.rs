@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use klubok_data::bounded::{self, NotRead};
+use klubok_files::bounded::{self, NotRead};
 
 use super::HistoryError;
 use crate::history::Result;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use klubok_data::bounded;
+use klubok_files::bounded;
 use klubok_train::{
     config::ConfigBuilder,
     event::{Metrics, Verdict},

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use klubok_data::bounded;
+use klubok_files::bounded;
 use serde::Deserialize;
 use toml::{
     Spanned, Value,

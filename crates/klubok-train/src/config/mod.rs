@@ -15,7 +15,8 @@ mod table;
 mod text;
 mod value;
 
-pub use klubok_data::settings::{Color, DataConfig, Fit, Layout};
+pub use klubok_data::settings::{Color, DataConfig, Layout};
+pub use klubok_model::Fit;
 use klubok_nn::plan::Activation;
 pub use klubok_nn::{init::Init, plan::Precision};
 use serde::{Deserialize, Serialize};

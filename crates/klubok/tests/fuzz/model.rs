@@ -4,12 +4,7 @@ use std::path::Path;
 
 use klubok::{
     config::{Fit, Init},
-    data::{
-        Input,
-        preprocess::Preprocessing,
-        typical::{Limits, Typical},
-    },
-    model::{Card, Model, Training, Validation},
+    model::{Card, Input, Model, Preprocessing, Training, Typical, Validation, typical::Limits},
     nn::{
         calibration::Calibration,
         network::{Hidden, Network, OutputKind, Start},

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use klubok::{
     config::{Config, ConfigBuilder, DataKind, Machine, Preset},
-    data::{Dataset, Input, LeftOut, Parts},
+    data::{Dataset, LeftOut, Parts},
+    model::Input,
     rng::{Purpose, Stream},
     rows::MemoryRows,
 };

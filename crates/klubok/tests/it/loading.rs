@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use klubok::{
     config::{Color, DataConfig, Fit, Layout},
-    data::{OpenOptions, open, preprocess::Preprocessing},
+    data::{OpenOptions, open, preprocess},
 };
 
 fn settings(size: usize) -> DataConfig {
@@ -56,7 +56,7 @@ fn mnist_has_its_known_mean_and_deviation() {
         open(&format!("{folder}/mnist"), &OpenOptions::new(settings(64)), &|_, _| {}).unwrap();
     assert_eq!((data.rows.len(), data.parts.test.len()), (70_000, 10_000));
     let train: Vec<u32> = (0..60_000).collect();
-    let p = Preprocessing::measure(&*data.rows, &data.input, Fit::Squash, &train).unwrap();
+    let p = preprocess::measure(&*data.rows, &data.input, Fit::Squash, &train).unwrap();
     assert!((p.mean[0] / 255.0 - 0.1307).abs() < 5e-5, "{:?}", p.mean);
     assert!((p.std[0] / 255.0 - 0.3081).abs() < 5e-5, "{:?}", p.std);
 }

@@ -204,8 +204,8 @@ impl RecordLimit {
     }
 
     /// Returns true if `error` comes from a record that is too long.
-    pub fn is_too_long(error: &csv::Error) -> bool {
-        matches!(error.kind(), csv::ErrorKind::Io(e) if e.kind() == ErrorKind::FileTooLarge)
+    pub fn is_too_long(error: &io::Error) -> bool {
+        error.kind() == ErrorKind::FileTooLarge
     }
 }
 
