@@ -11,7 +11,7 @@ use klubok::{
     backend::{DataId, Outputs},
     config::{Config, ConfigBuilder, Machine, Preset},
     data::{Dataset, survey::Survey},
-    diagnose::{data_quality, observer::DiagnosisObserver, setup::Setup},
+    diagnose::{data_quality, observer::DiagnosisObserver},
     state::State,
     train::{
         control::Control,
@@ -216,14 +216,10 @@ fn split(data: &Dataset, train: usize, seed: u64) -> Result<(Dataset, Vec<u32>)>
 fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
     let backend = backend(config)?;
     let task = Task::new(config, data)?;
-    let counts = |rows: &[u32]| data.class_counts(rows);
-    let setup = Setup { config: config.clone(), train_classes: counts(&data.parts.train) };
-    let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
-        .with_classes(&counts(&data.parts.val))
-        .with_setup(setup);
+    let mut diagnosis = DiagnosisObserver::of_data(config, data);
     diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
-    let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
+    let mut trainer = Trainer::new(&*backend, plan, task.samples, &config.train, start)?;
     let control = Control::new();
     let stopped = loop {
         if let Some(stopped) = trainer.advance(&mut diagnosis, &control)? {
@@ -242,8 +238,8 @@ fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
         z.extend_from_slice(&outputs.values[0]);
         Ok(())
     })?;
-    let classes: Vec<u32> = test.iter().map(|&row| data.targets[row as usize]).collect();
-    let outputs = data.classes.len();
+    let classes = data.classes_of(test);
+    let outputs = data.outputs.len();
     let samples = z.chunks_exact(outputs).zip(&classes);
     let correct = samples.filter(|(z, class)| argmax(z) == **class as usize).count();
     Ok(Outcome {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use klubok::{
     config::{Color, Config, DataKind},
-    data::{self, Dataset, LeftOut, OpenOptions, Parts, builtin},
+    data::{self, Dataset, LeftOut, OpenOptions, Parts, Targets, builtin},
     model::Input,
     plan::Picture,
     rng::{Purpose, Stream},
@@ -76,8 +76,10 @@ fn draw(config: &Config) -> Result<Dataset> {
     };
     Ok(Dataset {
         rows: Arc::new(MemoryRows::pictures(pixels, picture.values(), &drawn.classes)),
-        targets: drawn.classes,
-        classes: builtin::CLASSES.map(String::from).to_vec(),
+        targets: Targets::Classes(drawn.classes),
+        columns: Vec::new(),
+        weights: None,
+        outputs: builtin::CLASSES.map(String::from).to_vec(),
         input: Input::Pictures(picture),
         parts: Parts::default(),
         // No two drawings are equal.
@@ -94,7 +96,7 @@ fn draw(config: &Config) -> Result<Dataset> {
 /// # Errors
 /// When there are too few samples.
 pub(crate) fn split(data: &Dataset, train: usize, seed: u64) -> Result<(Dataset, Vec<u32>)> {
-    let mut rows: Vec<u32> = (0..data.targets.len() as u32).collect();
+    let mut rows: Vec<u32> = (0..data.rows.len() as u32).collect();
     if rows.len() < 2 * POOL_SIZE + train {
         bail!("there are {} samples, and it takes {}", rows.len(), 2 * POOL_SIZE + train);
     }

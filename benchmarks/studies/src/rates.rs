@@ -200,7 +200,7 @@ fn train(config: &Config, data: &Dataset) -> Result<Training> {
     let backend = crate::training::backend(config)?;
     let task = Task::new(config, data)?;
     let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
-    let mut trainer = Trainer::new(&*backend, plan, data, &config.train, start)?;
+    let mut trainer = Trainer::new(&*backend, plan, task.samples, &config.train, start)?;
     let (mut recorder, control) = (MetricsRecorder::default(), Control::new());
     let stopped = loop {
         if let Some(stopped) = trainer.advance(&mut recorder, &control)? {

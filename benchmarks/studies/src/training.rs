@@ -4,7 +4,7 @@ use anyhow::Result;
 use klubok::{
     backend::{Backend, DataId, Outputs},
     config::{Config, ConfigBuilder, Preset},
-    data::Dataset,
+    data::{Dataset, Parts},
     nn::calibration::Calibration,
     plan::Plan,
     rng::{Purpose, Stream},
@@ -144,10 +144,10 @@ pub(crate) fn visit_epochs(
     let task = Task::new(&config, &data)?;
     let mut evaluator = Evaluator::new(&*backend, &task.plan, &data)?;
     let plan = task.plan.clone();
-    let mut training_data = data.clone();
-    training_data.parts.val.clear();
+    let mut samples = task.samples.clone();
+    samples.parts = std::sync::Arc::new(Parts { val: Vec::new(), ..data.parts.clone() });
     let start = Snapshot::start(task.initial_state);
-    let mut trainer = Trainer::new(&*backend, plan, &training_data, &config.train, start)?;
+    let mut trainer = Trainer::new(&*backend, plan, samples, &config.train, start)?;
     let (mut next, mut observer, control) = (0, NoObserver, Control::new());
     loop {
         let stopped = trainer.advance(&mut observer, &control)?;
@@ -262,8 +262,8 @@ impl<'a> Evaluator<'a> {
             z.extend_from_slice(&outputs.values[0]);
             Ok(())
         })?;
-        let classes = rows.iter().map(|&row| self.data.targets[row as usize]).collect();
-        Ok(Logits { z, outputs: self.data.classes.len(), classes })
+        let classes = self.data.classes_of(rows);
+        Ok(Logits { z, outputs: self.data.outputs.len(), classes })
     }
 }
 

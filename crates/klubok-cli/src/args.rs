@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use klubok::config::DataConfig;
 
 use crate::{
     terminal::Screen,
@@ -48,11 +49,12 @@ pub(crate) enum Command {
   klubok train mnist/ --preset article --lr 0.01
   klubok train pets/ --vary train.optimizer=sgd,rmsprop,adam
   klubok train pets/ --vary model.dropout=0,0.3 --vary model.hidden=[512],[512,256]
+  klubok train houses.csv --target price
   klubok train pets/ --dashboard
 
 DATA is a folder with one folder of pictures per class, with or without train/ val/ test/ above them, a
-folder of IDX files, or demo:NAME. Without a validation part, a fifth of the data is split off for it.
-Every setting, its default and its meaning: klubok config --defaults")]
+folder of IDX files, a table of numbers (.csv or .tsv, with a header), or demo:NAME. Without a validation
+part, a fifth of the data is split off for it. Every setting, its default and its meaning: klubok config --defaults")]
     Train(Train),
     /// Continue an interrupted run exactly where it stopped, or an ended one for more epochs.
     #[command(after_help = "Examples:
@@ -64,15 +66,17 @@ Every setting, its default and its meaning: klubok config --defaults")]
 With --epochs, a schedule that has ended stays at its last learning rate, which after a cosine is close
 to zero, unless --lr sets another one. The extension is recorded in the run.")]
     Resume(Resume),
-    /// Accuracy, loss, a table by class, confusions and calibration on labelled data.
+    /// How good a model is on data with known targets: accuracy, loss, confusions and calibration,
+    /// figures by label, or errors of numbers.
     #[command(after_help = "Examples:
   klubok eval latest pets/
   klubok eval runs/pets-001 new-pets/ --split all --json
   klubok eval runs/pets-001/model.safetensors pets/")]
     Eval(Eval),
-    /// Class and confidences of pictures.
+    /// Class and confidences of pictures, or predictions for the rows of a table.
     #[command(after_help = "Examples:
   klubok predict latest cat.jpg dog.png
+  klubok predict latest new-houses.csv -o prices.csv
   klubok predict runs/pets-001 holidays/ -o holidays.csv
   klubok predict latest 'holidays/**/*.jpg' --json")]
     Predict(Predict),
@@ -165,7 +169,7 @@ pub(crate) struct Demo {
 /// `klubok train`.
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// Folder of class folders, folder of IDX files, or demo:NAME.
+    /// Folder of class folders, folder of IDX files, a table (.csv, .tsv), or demo:NAME.
     #[arg(value_name = "DATA", required_unless_present = "replay")]
     pub(crate) data: Option<String>,
     /// Folder of the run; without it runs/NAME-001, counting up.
@@ -220,7 +224,7 @@ pub(crate) struct Eval {
     /// Folder of a run, `latest`, or a model file.
     #[arg(value_name = "RUN|MODEL")]
     pub(crate) model: String,
-    /// Labelled data, as for `train`.
+    /// Data with known targets, as for `train`.
     #[arg(value_name = "DATA")]
     pub(crate) data: String,
     /// Part of DATA [default: test if DATA has one, else all].
@@ -229,6 +233,8 @@ pub(crate) struct Eval {
     /// An unreadable picture is an error.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) columns: ColumnFlags,
     #[command(flatten)]
     pub(crate) compute: ComputeFlags,
     #[command(flatten)]
@@ -254,7 +260,7 @@ pub(crate) struct Predict {
     /// Folder of a run, `latest`, or a model file.
     #[arg(value_name = "RUN|MODEL")]
     pub(crate) model: String,
-    /// Pictures, folders (with all below them) or patterns.
+    /// Pictures, folders (with all below them) or patterns; for a model of columns, tables.
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<PathBuf>,
     /// Write a table instead: .csv or .json.
@@ -269,7 +275,7 @@ pub(crate) struct Predict {
 /// `klubok check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Folder of class folders, folder of IDX files, or demo:NAME.
+    /// Folder of class folders, folder of IDX files, a table (.csv, .tsv), or demo:NAME.
     #[arg(value_name = "DATA")]
     pub(crate) data: String,
     /// Exit with 1 when a verdict is at least this severe.
@@ -453,6 +459,47 @@ pub(crate) struct SettingFlags {
     /// Use at most so many samples of each part, for a quick trial.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<String>,
+    #[command(flatten)]
+    pub(crate) columns: ColumnFlags,
+}
+
+/// Columns of a table.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tables")]
+pub(crate) struct ColumnFlags {
+    /// Column of a table to predict (more than once: several numbers or labels).
+    #[arg(long, value_name = "COLUMN")]
+    target: Vec<String>,
+    /// Column of a table with the weight of each row.
+    #[arg(long, value_name = "COLUMN")]
+    weight: Option<String>,
+    /// What the target is: class, number or label; else its values decide.
+    #[arg(long, value_name = "KIND")]
+    task: Option<String>,
+}
+
+impl ColumnFlags {
+    /// Names the columns of data for a trained model.
+    pub(crate) fn apply_to(&self, data: &mut DataConfig) {
+        if !self.target.is_empty() {
+            data.target.clone_from(&self.target);
+        }
+        if let Some(weight) = &self.weight {
+            data.weight.clone_from(weight);
+        }
+    }
+
+    /// Returns the configuration's keys and values.
+    pub(crate) fn assignments(&self) -> Vec<(String, String)> {
+        // Quotes keep a comma in a name.
+        let names = self.target.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>();
+        let flags = [
+            ("data.target", (!names.is_empty()).then(|| format!("[{}]", names.join(",")))),
+            ("data.weight", self.weight.as_ref().map(|name| format!("\"{name}\""))),
+            ("data.task", self.task.clone()),
+        ];
+        flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
 }
 
 impl SettingFlags {
@@ -473,7 +520,7 @@ impl SettingFlags {
             ("data.limit", self.limit.clone()),
         ];
         let flags = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-        self.set.iter().cloned().chain(flags).collect()
+        self.set.iter().cloned().chain(flags).chain(self.columns.assignments()).collect()
     }
 }
 

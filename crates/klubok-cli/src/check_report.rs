@@ -6,7 +6,7 @@ use klubok::{
         Findings, baselines::Baselines, noise_scale::NoiseScale, permutation_test::PermutationTest,
         range_test::RangeTest, summary::NetworkSummary,
     },
-    config::Config,
+    config::{Config, TargetKind},
     data::{
         Dataset, Sizes,
         survey::{Copies, Survey},
@@ -66,12 +66,19 @@ pub(crate) fn report(
     let CheckReport { pictures, time, findings } = checked;
     let verdicts = &findings.verdicts;
     let mark = |names: &[VerdictName]| mark(verdicts, names);
-    let head = text!(
-        "check.head",
-        name = shell::shown(source),
-        samples = thousands(findings.data.samples.total()),
-        classes = thousands(data.classes.len())
-    );
+    let (name, samples) = (shell::shown(source), thousands(findings.data.samples.total()));
+    let outputs = thousands(data.outputs.len());
+    let head = match findings.data.target {
+        TargetKind::Class => {
+            text!("check.head", name = name, samples = samples, classes = outputs)
+        }
+        TargetKind::Label => {
+            text!("check.head_labels", name = name, samples = samples, labels = outputs)
+        }
+        TargetKind::Number => {
+            text!("check.head_numbers", name = name, samples = samples, numbers = outputs)
+        }
+    };
     let mut lines = vec![heading(head), Fact::plain("")];
     lines.extend(data_facts(&findings.data, *pictures, &mark));
     lines.push(Fact::plain(""));
@@ -80,7 +87,7 @@ pub(crate) fn report(
     lines.push(times(&findings.network, *time, config.train.epochs));
     lines.push(Fact::plain(""));
     lines.push(heading(text!("check.learning")));
-    lines.extend(learning_facts(checked, data.classes.len(), &mark));
+    lines.extend(learning_facts(checked, data.outputs.len(), &mark));
     lines.push(noise(findings.gradient_noise.as_ref(), config.train.batch_size));
     let rates = [VerdictName::LearningRateTooHigh, VerdictName::LearningRateTooLow];
     lines.extend(range_test(&findings.learning_rate, mark(&rates)));
@@ -118,14 +125,18 @@ fn data_facts(
     let samples = |n: usize| thousands(n);
     let of_train = survey.classes.iter().map(|class| class.train);
     let (least, most) = (of_train.clone().min().unwrap_or(0), of_train.max().unwrap_or(0));
-    let balance = if least == most {
-        text!("check.balance_even", n = samples(least))
-    } else {
-        text!("check.balance_is", least = samples(least), most = samples(most))
-    };
-    facts.push(Fact::new(mark(&[VerdictName::ClassImbalance]), text!("check.balance"), balance));
+    let is_class = survey.target == TargetKind::Class;
+    if is_class {
+        let balance = if least == most {
+            text!("check.balance_even", n = samples(least))
+        } else {
+            text!("check.balance_is", least = samples(least), most = samples(most))
+        };
+        let mark = mark(&[VerdictName::ClassImbalance]);
+        facts.push(Fact::new(mark, text!("check.balance"), balance));
+    }
     let smallest = survey.classes.iter().map(|class| class.train + class.val).min().unwrap_or(0);
-    if pictures.is_some() && smallest < loading::ENOUGH_PER_CLASS {
+    if is_class && pictures.is_some() && smallest < loading::ENOUGH_PER_CLASS {
         let few = text!("check.few_are", n = samples(smallest), enough = loading::ENOUGH_PER_CLASS);
         facts.push(Fact::new(Mark::Note, text!("check.few"), few));
     }
@@ -238,10 +249,12 @@ fn learning_facts(
     mark: &dyn Fn(&[VerdictName]) -> Mark,
 ) -> Vec<Fact> {
     let findings = &checked.findings;
-    let start = findings.initial_loss;
+    let (start, target) = (findings.initial_loss, findings.data.target);
     let first = if start.loss.is_finite() {
         let (loss, expected) = (number(start.loss), number(start.expected));
-        if classes == 2 {
+        if target != TargetKind::Class {
+            text!("check.initial_loss_values", loss = loss, expected = expected)
+        } else if classes == 2 {
             text!("check.initial_loss_of_two", loss = loss, expected = expected)
         } else {
             text!("check.initial_loss_is", loss = loss, classes = classes, expected = expected)
@@ -265,7 +278,7 @@ fn learning_facts(
             n = batch.samples,
             steps = thousands(batch.steps as usize),
             loss = number(batch.loss),
-            right = percent(batch.accuracy)
+            right = batch.accuracy.map_or("-".to_owned(), percent)
         )
     };
     let gradients = findings.gradient_check;
@@ -297,25 +310,40 @@ fn learning_facts(
 /// Compares the baselines, if they could be measured.
 fn baselines_sentence(baselines: &Baselines) -> String {
     let Baselines { priors, linear, small_network, .. } = baselines;
-    if !(priors.loss + priors.accuracy + linear.accuracy + small_network.accuracy).is_finite() {
+    if !(priors.loss + linear.loss + small_network.loss).is_finite() {
         return text!("check.baselines_unknown");
     }
+    let accuracies = [priors.accuracy, linear.accuracy, small_network.accuracy];
+    let [Some(of_priors), Some(of_linear), Some(of_small)] = accuracies else {
+        return text!(
+            "check.baselines_losses",
+            priors = number(priors.loss),
+            linear = number(linear.loss),
+            small = number(small_network.loss)
+        );
+    };
     text!(
         "check.baselines_are",
-        priors = percent(priors.accuracy),
+        priors = percent(of_priors),
         loss = number(priors.loss),
-        linear = accuracy(linear.accuracy, linear.samples),
-        small = accuracy(small_network.accuracy, small_network.samples)
+        linear = accuracy(of_linear, linear.samples),
+        small = accuracy(of_small, small_network.samples)
     )
 }
 
 fn labels(labels: &PermutationTest, mark: Mark) -> Fact {
-    let figures = [labels.neighbours_agree, labels.neighbours_by_chance, labels.largest_z()];
-    if !figures.iter().all(|figure| figure.is_finite()) {
+    let shares = labels.neighbours_agree.zip(labels.neighbours_by_chance);
+    let is_known = shares.is_none_or(|(agree, chance)| (agree + chance).is_finite());
+    if labels.samples == 0 || !is_known || !labels.largest_z().is_finite() {
         return Fact::new(Mark::Note, text!("check.labels"), text!("check.labels_unknown"));
     }
-    let (agree, chance) = (percent(labels.neighbours_agree), percent(labels.neighbours_by_chance));
     let z = decimal(format_args!("{:.1}", labels.largest_z()));
+    let Some((agree, chance)) = shares else {
+        let unseen = !labels.depend_on_inputs() && mark == Mark::Good;
+        let mark = if unseen { Mark::Note } else { mark };
+        return Fact::new(mark, text!("check.labels"), text!("check.targets_are", z = z));
+    };
+    let (agree, chance) = (percent(agree), percent(chance));
     if !labels.depend_on_inputs() && mark == Mark::Good {
         let unseen = text!("check.labels_unseen", agree = agree, chance = chance, z = z);
         return Fact::new(Mark::Note, text!("check.labels"), unseen);

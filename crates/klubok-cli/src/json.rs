@@ -27,8 +27,14 @@ pub(crate) struct TrainingResult {
     pub(crate) train_loss: Option<f64>,
     /// Validation loss of that epoch.
     pub(crate) val_loss: Option<f64>,
-    /// Validation accuracy of that epoch.
+    /// Validation accuracy of that epoch; null for numbers.
     pub(crate) val_accuracy: Option<f64>,
+    /// Root mean squared error of predicted numbers in that epoch, in their own units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) val_rmse: Option<f64>,
+    /// Their coefficient of determination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) val_r2: Option<f64>,
     /// Why the training ended.
     pub(crate) stopped: Option<Stopped>,
     /// Seconds of training, without interruptions.
@@ -49,6 +55,8 @@ impl TrainingResult {
             train_loss: summary.train_loss,
             val_loss: summary.val_loss,
             val_accuracy: summary.val_accuracy,
+            val_rmse: summary.val_rmse,
+            val_r2: summary.val_r2,
             stopped: summary.stopped,
             seconds: summary.seconds,
             phases: diagnosis.phases.clone(),

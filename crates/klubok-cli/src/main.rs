@@ -2,7 +2,6 @@
 
 mod args;
 mod check_report;
-mod classifier;
 mod commands;
 mod compute;
 mod curve;
@@ -13,6 +12,7 @@ mod files;
 mod help;
 mod interrupt;
 mod json;
+mod loaded_model;
 mod loading;
 mod parse;
 mod run_lookup;

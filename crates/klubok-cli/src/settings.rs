@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use klubok::{
-    config::{ConfigBuilder, DataKind, Preset, Resolved},
-    data::{self, SourceKind},
+    config::{ConfigBuilder, DataKind, Preset, Resolved, TargetKind},
+    data::{self, SourceKind, builtin::BuiltIn},
     device,
 };
 use klubok_text::{shell::quoted, text, translated};
@@ -48,6 +48,27 @@ pub(crate) fn from_flags(
     Ok(UnresolvedSettings { preset, builder })
 }
 
+/// Collects settings for this data, as [`from_flags`] does, and finds out what its target is.
+///
+/// # Errors
+/// As [`from_flags`]; when the data is missing.
+pub(crate) fn for_data(
+    settings: &SettingFlags,
+    preset: Preset,
+    source: &str,
+) -> Result<UnresolvedSettings> {
+    let UnresolvedSettings { preset, builder } =
+        from_flags(settings, preset, data_kind(source)?, &[])?;
+    let target = target_kind(source);
+    Ok(UnresolvedSettings { preset, builder: builder.for_target(target) })
+}
+
+/// Returns what the target of the data is.
+fn target_kind(source: &str) -> TargetKind {
+    let built_in = source.strip_prefix("demo:").and_then(BuiltIn::from_name);
+    built_in.map_or(TargetKind::Class, |set| set.kind().into())
+}
+
 /// Writes settings and parts as flags again, each with a space before it.
 pub(crate) fn to_flags(settings: &SettingFlags, parts: &PartFlags) -> String {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -83,8 +104,12 @@ pub(crate) fn resolve(builder: &ConfigBuilder, screen: Screen) -> Result<Resolve
 pub(crate) fn data_kind(source: &str) -> Result<DataKind> {
     Ok(match data::kind_of(source)? {
         SourceKind::Idx => DataKind::Idx,
-        SourceKind::Demo if source == "demo:spirals" => DataKind::Points,
-        SourceKind::Pictures | SourceKind::Demo => DataKind::Pictures,
+        SourceKind::Demo => match source.strip_prefix("demo:").and_then(BuiltIn::from_name) {
+            Some(BuiltIn::Spirals | BuiltIn::Curve) => DataKind::Points,
+            Some(BuiltIn::Marks) => DataKind::Idx,
+            Some(BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall) | None => DataKind::Pictures,
+        },
+        SourceKind::Pictures => DataKind::Pictures,
     })
 }
 

@@ -4,11 +4,12 @@ use klubok::{
     backend::Backend,
     config::{Config, Monitor},
     data::{Dataset, survey::Survey},
-    diagnose::{Diagnosis, data_quality, observer::DiagnosisObserver, setup::Setup},
-    nn::network::Network,
+    diagnose::{Diagnosis, data_quality, observer::DiagnosisObserver},
+    model::Input,
+    nn::network::{Network, OutputKind},
     rows::Field,
     train::{
-        evaluate::{chance_accuracy, wilson},
+        evaluate::{chance, wilson},
         event::{Observer, Stopped},
         run_dir::{MODEL, RunDir},
         run_info::RunInfo,
@@ -17,7 +18,7 @@ use klubok::{
 };
 use klubok_page::Page;
 use klubok_text::{
-    numbers::{accuracy_and_chance, duration, rate, rate_to_type, thousands},
+    numbers::{accuracy_and_chance, decimal, duration, rate, rate_to_type, significant, thousands},
     shell, text,
 };
 
@@ -69,14 +70,11 @@ impl Training<'_> {
     pub(crate) fn train(mut self, backend: &dyn Backend) -> Result<TrainingOutcome> {
         let Self { run, config, info, data, screen, .. } = self;
         let inputs = data.rows.fields()[Field::X.0].width;
-        self.print_introduction(&config.network(inputs, data.classes.len()), backend);
-        let val_classes = data.class_counts(&data.parts.val);
-        let chance = chance_accuracy(&val_classes);
-        let mut display = TrainingDisplay::new(screen, &data.parts, chance);
-        let train_classes = data.class_counts(&data.parts.train);
-        let mut diagnosis = DiagnosisObserver::new(data.parts.val.len() as u64)
-            .with_classes(&val_classes)
-            .with_setup(Setup { config: config.clone(), train_classes });
+        self.print_introduction(&config.network(inputs, data.outputs.len()), backend);
+        let chance = chance(data);
+        let is_number = data.targets.kind() == OutputKind::Numbers;
+        let mut display = TrainingDisplay::new(screen, &data.parts, (!is_number).then_some(chance));
+        let mut diagnosis = DiagnosisObserver::of_data(config, data);
         diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
         let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis, &mut display];
         if let Some(events) = &mut self.events {
@@ -111,13 +109,43 @@ impl Training<'_> {
     fn print_introduction(&self, network: &Network, backend: &dyn Backend) {
         let Self { run, config, info, data, screen, .. } = *self;
         screen.message(paint(text!("train.run", run = run.path().display())).bold());
-        screen.message(text!(
-            "train.data",
-            data = shell::shown(&info.data),
-            classes = names(&data.classes),
-            train = thousands(data.parts.train.len()),
-            val = thousands(data.parts.val.len())
-        ));
+        let source = shell::shown(&info.data);
+        let outputs = names(&data.outputs);
+        let train = thousands(data.parts.train.len());
+        let val = thousands(data.parts.val.len());
+        let is_picture = matches!(data.input, Input::Pictures(_));
+        screen.message(match data.targets.kind() {
+            OutputKind::Classes if is_picture => {
+                text!("train.data", data = source, classes = outputs, train = train, val = val)
+            }
+            OutputKind::Classes => {
+                text!(
+                    "train.rows_classes",
+                    data = source,
+                    classes = outputs,
+                    train = train,
+                    val = val
+                )
+            }
+            OutputKind::Labels => {
+                text!(
+                    "train.rows_labels",
+                    data = source,
+                    labels = outputs,
+                    train = train,
+                    val = val
+                )
+            }
+            OutputKind::Numbers => {
+                text!(
+                    "train.rows_numbers",
+                    data = source,
+                    numbers = outputs,
+                    train = train,
+                    val = val
+                )
+            }
+        });
         let device = backend.info(self.config.train.precision);
         screen.message(text!(
             "train.network",
@@ -130,7 +158,9 @@ impl Training<'_> {
             kernel = device.kernel,
             threads = device.threads
         ));
-        loading::note_few_pictures(data, screen);
+        if is_picture && data.targets.classes().is_some() {
+            loading::note_few_pictures(data, screen);
+        }
     }
 
     /// Prints the result, the diagnosis and the next commands.
@@ -163,6 +193,26 @@ impl Training<'_> {
                     screen.message(text!("end.not_better"));
                 }
             }
+            (Some(best), None) if summary.val_rmse.is_some() => {
+                let (rmse, r2) = summary.val_rmse.zip(summary.val_r2).unwrap_or_default();
+                screen.result(text!(
+                    "end.best_numbers",
+                    best = best,
+                    epochs = summary.epochs,
+                    rmse = significant(rmse),
+                    r2 = decimal(format_args!("{r2:.3}")),
+                    chose = chose(self.config),
+                    reason = reason,
+                    time = time
+                ))?;
+                if best == 0 && summary.epochs > 0 {
+                    screen.message(text!("end.untrained"));
+                }
+                learnt = r2 > 0.0;
+                if summary.stopped != Some(Stopped::Interrupted) && !learnt {
+                    screen.message(text!("end.not_better_numbers"));
+                }
+            }
             _ => screen.result(text!("end.no_epoch", reason = reason, time = time))?,
         }
         screen.message(diagnosis::report(diagnosis, learnt));
@@ -170,9 +220,18 @@ impl Training<'_> {
         let run = shell::quoted(&summary.run);
         let settings = shell::quoted(&format!("{}/config.toml", summary.run));
         let source = shell::quoted(&shell::shown(&info.data));
-        let predict = format!("klubok predict {run} {}", text!("end.picture"));
-        let eval = format!("klubok eval {run} {source}");
-        let mut next = vec![(predict, text!("end.next_predict")), (eval, text!("end.next_eval"))];
+        let eval = (format!("klubok eval {run} {source}"), text!("end.next_eval"));
+        let predict = |input| format!("klubok predict {run} {input}");
+        let mut next = match data.input {
+            Input::Pictures(_) => {
+                vec![(predict(text!("end.picture")), text!("end.next_predict")), eval]
+            }
+            // Nobody has a built-in set as a file.
+            Input::Columns(_) if info.data.starts_with("demo:") => vec![eval],
+            Input::Columns(_) => {
+                vec![(predict(text!("end.table")), text!("end.next_predict_rows")), eval]
+            }
+        };
         if let Some(verdict) = diagnosis.verdicts.iter().find(|verdict| !verdict.try_.is_empty()) {
             let parts = [("--val", &info.val), ("--test", &info.test)];
             let part = |(flag, path): (&str, &Option<String>)| {

@@ -13,7 +13,7 @@ use klubok::{
     },
 };
 use klubok_text::{
-    numbers::{accuracy, duration, loss, percent, rate, thousands},
+    numbers::{accuracy, decimal, duration, loss, percent, rate, significant, thousands},
     text,
 };
 
@@ -35,9 +35,8 @@ pub(crate) struct TrainingDisplay {
     screen: Screen,
     /// Numbers of samples behind the training and the validation accuracy.
     samples: (usize, usize),
-    /// Chance accuracy.
-    chance: f64,
-
+    /// Chance accuracy; none for numbers, which have none.
+    chance: Option<f64>,
     bar: ProgressBar,
     /// Start of the phase reported last.
     phase_start: Option<f64>,
@@ -49,8 +48,9 @@ pub(crate) struct TrainingDisplay {
 }
 
 impl TrainingDisplay {
-    /// Creates a display for the training and validation parts, given the chance accuracy.
-    pub(crate) fn new(screen: Screen, parts: &Parts, chance: f64) -> Self {
+    /// Creates a display for the training and validation parts, given the chance accuracy if there
+    /// is one.
+    pub(crate) fn new(screen: Screen, parts: &Parts, chance: Option<f64>) -> Self {
         let (train, val) = (parts.train.len(), parts.val.len());
         Self {
             screen,
@@ -73,9 +73,12 @@ impl TrainingDisplay {
         if let Ok(style) = ProgressStyle::with_template(" {prefix} {wide_bar:.cyan/dim} {msg}") {
             self.bar.set_style(style.progress_chars("━━─"));
         }
-        let chance = text!("train.chance", chance = percent(self.chance));
-        self.screen.message(paint(chance).dim().to_string());
-        self.screen.message(paint(cells(&head())).dim().to_string());
+        let note = match self.chance {
+            Some(chance) => text!("train.chance", chance = percent(chance)),
+            None => text!("train.numbers"),
+        };
+        self.screen.message(paint(note).dim().to_string());
+        self.screen.message(paint(cells(&head(self.chance.is_none()))).dim().to_string());
     }
 
     fn update_bar(&mut self, step: u64, samples: u64, loss: f64) {
@@ -115,12 +118,21 @@ impl TrainingDisplay {
         };
         let (of_train, of_val) = self.samples;
         let learning_rate = metrics.learning_rate.map_or("-".to_owned(), rate);
+        let [first, second] = match self.chance {
+            Some(_) => {
+                [share(metrics.train_accuracy, of_train), share(metrics.val_accuracy, of_val)]
+            }
+            None => [
+                metrics.val_rmse.map_or("-".to_owned(), significant),
+                metrics.val_r2.map_or("-".to_owned(), |r2| decimal(format_args!("{r2:.3}"))),
+            ],
+        };
         let mut row = cells(&[
             format!("{}", metrics.epoch),
             number(metrics.train_loss.or(metrics.train_eval_loss)),
             number(metrics.val_loss),
-            share(metrics.train_accuracy, of_train),
-            share(metrics.val_accuracy, of_val),
+            first,
+            second,
             learning_rate,
             duration(metrics.seconds),
         ]);
@@ -201,13 +213,18 @@ impl Observer for TrainingDisplay {
     }
 }
 
-fn head() -> [String; 7] {
+/// Heads of the columns; numbers have errors in place of accuracies.
+fn head(numbers: bool) -> [String; 7] {
+    let [first, second] = match numbers {
+        true => [text!("train.val_rmse"), text!("train.val_r2")],
+        false => [text!("train.train_accuracy"), text!("train.val_accuracy")],
+    };
     [
         text!("train.epoch"),
         text!("train.train_loss"),
         text!("train.val_loss"),
-        text!("train.train_accuracy"),
-        text!("train.val_accuracy"),
+        first,
+        second,
         text!("train.learning_rate"),
         text!("train.time"),
     ]
@@ -231,12 +248,13 @@ mod tests {
     fn rows_have_at_most_eighty_characters_in_both_languages() {
         for lang in [Lang::En, Lang::Ru] {
             in_language(lang, || {
-                let titles = head();
-                for (title, width) in titles.iter().zip(WIDTHS) {
-                    assert!(title.chars().count() <= width, "`{title}`");
+                for titles in [head(false), head(true)] {
+                    for (title, width) in titles.iter().zip(WIDTHS) {
+                        assert!(title.chars().count() <= width, "`{title}`");
+                    }
+                    let row = cells(&titles).chars().count() + 1;
+                    assert!(row + text!("train.best_mark").chars().count() <= 80, "{row}");
                 }
-                let row = cells(&titles).chars().count() + 1;
-                assert!(row + text!("train.best_mark").chars().count() <= 80, "{row}");
             });
         }
         for (share, samples) in [(0.985, 1000), (1.0, 29), (0.5, 30)] {
@@ -251,7 +269,7 @@ mod tests {
         for lang in [Lang::En, Lang::Ru] {
             in_language(lang, || {
                 let parts = Parts { train: vec![0; 100], val: vec![0; 100], test: Vec::new() };
-                let mut display = TrainingDisplay::new(Screen::new(true), &parts, 0.5);
+                let mut display = TrainingDisplay::new(Screen::new(true), &parts, Some(0.5));
                 for (epoch, loss) in [(0.0, 0.7), (1.0, 4.4e13)] {
                     display.train.push((epoch, loss));
                     display.validation.push((epoch, loss / 7.0));

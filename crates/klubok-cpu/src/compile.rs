@@ -66,6 +66,7 @@ pub(super) fn program(
     max_batch: usize,
     data: &[Arc<dyn Rows>],
 ) -> Result<CpuProgram> {
+    plan.check_dimensions()?;
     let max_batch = max_batch.max(1);
     let chain = Chain::new(plan)?;
     let micro_batch = chain.micro_batch(max_batch);

@@ -5,25 +5,30 @@
 //! | `cats-dogs` | 4,000 | 1,000 | 1,000 | a drawn picture of 64x64, see [`klubok_demo`] |
 //! | `cats-dogs-small` | 600 | 1,000 | 1,000 | the same, for seeing a network memorise |
 //! | `spirals` | 500 | 250 | 250 | two numbers, see [`klubok_demo::spirals`] |
+//! | `curve` | 500 | 250 | 250 | a number, and one to predict, see [`klubok_demo::curve`] |
+//! | `marks` | 4,000 | 1,000 | 1,000 | a drawn picture of 32x32 with labels, see [`klubok_demo::marks`] |
 //!
 //! The test set comes first, then validation, then training. So the small set is a prefix of the
 //! large one. Both share the test and validation set, and the same pictures measure what a network
 //! learns from 600 and from 4,000 pictures.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use klubok_demo::spirals;
 pub use klubok_demo::{CLASSES, SIDE};
+use klubok_demo::{curve, marks, spirals};
 use klubok_files::limits;
 use klubok_model::Input;
 use klubok_nn::{
+    network::OutputKind,
     plan::Picture,
-    rows::{Field, MemoryRows, Rows},
+    rows::{Kind, MemoryRows},
 };
-use twox_hash::XxHash3_128;
 
-use super::{Dataset, LeftOut, Parts, pictures::zeros};
-use crate::{error::Result, settings::Color};
+use super::{Dataset, LeftOut, Part, Samples, Targets, pictures::zeros};
+use crate::{
+    error::Result,
+    settings::{Color, DataConfig},
+};
 
 /// Seed of all built-in sets. Part of their definition.
 const SEED: u64 = 1;
@@ -38,6 +43,10 @@ klubok_nn::listed! {
         CatsDogsSmall,
         /// 1,000 points on two spirals.
         Spirals,
+        /// 1,000 noisy points on a curve: a number to predict.
+        Curve,
+        /// 6,000 drawings of up to four marks: several labels.
+        Marks,
     }
 }
 
@@ -48,6 +57,8 @@ impl BuiltIn {
             BuiltIn::CatsDogs => "cats-dogs",
             BuiltIn::CatsDogsSmall => "cats-dogs-small",
             BuiltIn::Spirals => "spirals",
+            BuiltIn::Curve => "curve",
+            BuiltIn::Marks => "marks",
         }
     }
 
@@ -56,46 +67,65 @@ impl BuiltIn {
         Self::ALL.into_iter().find(|set| set.name() == name)
     }
 
+    /// Returns what the network learns to predict.
+    pub fn kind(self) -> OutputKind {
+        match self {
+            BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall | BuiltIn::Spirals => OutputKind::Classes,
+            BuiltIn::Curve => OutputKind::Numbers,
+            BuiltIn::Marks => OutputKind::Labels,
+        }
+    }
+
     /// Sizes of test, validation and training set, in row order.
-    fn sizes(self) -> [u32; 3] {
+    fn sizes(self) -> [usize; 3] {
         match self {
             BuiltIn::CatsDogs => [1000, 1000, 4000],
             BuiltIn::CatsDogsSmall => [1000, 1000, 600],
-            BuiltIn::Spirals => [250, 250, 500],
+            BuiltIn::Spirals | BuiltIn::Curve => [250, 250, 500],
+            BuiltIn::Marks => [1000, 1000, 4000],
         }
     }
 
     /// Generates the set in memory. The bytes do not depend on `threads`.
     ///
-    /// Pictures have [`SIDE`] pixels on each side, in `color`; spirals ignore `color`. Row names
-    /// are row numbers.
+    /// Cats and dogs have [`SIDE`] pixels on each side, in `color`; other sets ignore `color`. Row
+    /// names are row numbers.
     ///
     /// # Errors
     /// When memory is short.
     pub fn open(self, color: Color, threads: usize) -> Result<Dataset> {
+        self.samples(color, threads)?.into_dataset(&DataConfig::default(), false)
+    }
+
+    /// Generates the samples of [`BuiltIn::open`].
+    pub(super) fn samples(self, color: Color, threads: usize) -> Result<Samples> {
         let [test, val, train] = self.sizes();
-        let parts = Parts {
-            test: (0..test).collect(),
-            val: (test..test + val).collect(),
-            train: (test + val..test + val + train).collect(),
-        };
-        let count = (test + val + train) as usize;
-        let (rows, targets, names, input) = match self {
+        let parts = [vec![Part::Test; test], vec![Part::Val; val], vec![Part::Train; train]];
+        let count = test + val + train;
+        let (x, input, targets, outputs) = match self {
             BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall => pictures(count, color, threads)?,
             BuiltIn::Spirals => {
                 let (x, classes) = spirals::points(count, SEED);
                 let columns = spirals::COLUMNS.map(String::from).to_vec();
-                let rows = MemoryRows::numbers(&x, columns.len(), &classes);
-                (rows, classes, spirals::CLASSES, Input::Columns(columns))
+                let x = numbers(&x, columns.len());
+                (x, Input::Columns(columns), Targets::Classes(classes), &spirals::CLASSES[..])
             }
+            BuiltIn::Curve => {
+                let (x, y) = curve::points(count, SEED);
+                let input = Input::Columns(vec![curve::COLUMN.to_owned()]);
+                (numbers(&x, 1), input, Targets::Numbers(y), &[curve::TARGET][..])
+            }
+            BuiltIn::Marks => marks(count),
         };
-        Ok(Dataset {
-            hashes: hashes(&rows),
-            rows: Arc::new(rows),
+        let outputs: Vec<String> = outputs.iter().map(|&name| name.to_owned()).collect();
+        Ok(Samples {
+            rows: targets.add_to(x, outputs.len()),
+            columns: if targets.classes().is_some() { Vec::new() } else { outputs.clone() },
             targets,
-            classes: names.map(String::from).to_vec(),
+            outputs,
+            weights: None,
             input,
-            parts,
+            parts: parts.concat(),
             names: (0..count).map(|row| row.to_string()).collect(),
             skipped: Vec::new(),
             left_out: LeftOut::default(),
@@ -103,19 +133,35 @@ impl BuiltIn {
     }
 }
 
-fn pictures(
-    count: usize,
-    color: Color,
-    threads: usize,
-) -> Result<(MemoryRows, Vec<u32>, [&'static str; 2], Input)> {
+/// Inputs, their shape, targets and names of the outputs.
+type Generated = (MemoryRows, Input, Targets, &'static [&'static str]);
+
+fn pictures(count: usize, color: Color, threads: usize) -> Result<Generated> {
     let drawn = cats_dogs(count, SEED, threads)?;
     let picture = Picture { width: SIDE, height: SIDE, channels: color.channels() };
     let pixels = match color {
         Color::Grey => drawn.grey(),
         Color::Rgb => drawn.pixels,
     };
-    let rows = MemoryRows::pictures(pixels, picture.values(), &drawn.classes);
-    Ok((rows, drawn.classes, CLASSES, Input::Pictures(picture)))
+    let x = MemoryRows::empty(count).with(Kind::Pixels, picture.values(), pixels);
+    Ok((x, Input::Pictures(picture), Targets::Classes(drawn.classes), &CLASSES))
+}
+
+fn marks(count: usize) -> Generated {
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for index in 0..count as u64 {
+        let (picture, present) = marks::draw(SEED, index);
+        pixels.extend(picture);
+        labels.extend(present);
+    }
+    let picture = Picture { width: marks::SIDE, height: marks::SIDE, channels: 1 };
+    let x = MemoryRows::empty(count).with(Kind::Pixels, picture.values(), pixels);
+    (x, Input::Pictures(picture), Targets::Labels(labels), &marks::LABELS)
+}
+
+fn numbers(x: &[f32], columns: usize) -> MemoryRows {
+    let bytes = x.iter().flat_map(|value| value.to_ne_bytes()).collect();
+    MemoryRows::empty(x.len() / columns).with(Kind::Numbers, columns, bytes)
 }
 
 /// Drawn pictures with their classes.
@@ -153,19 +199,13 @@ pub fn cats_dogs(count: usize, seed: u64, threads: usize) -> Result<Drawn> {
     Ok(Drawn { pixels, classes })
 }
 
-/// Hashes the input of each row (XXH3, 128 bits).
-fn hashes(rows: &MemoryRows) -> Vec<u128> {
-    let mut row = vec![0; rows.fields()[Field::X.0].bytes()];
-    let hash = |i: u32| {
-        rows.gather(Field::X, &[i], &mut row).expect("rows in memory never fail");
-        XxHash3_128::oneshot(&row)
-    };
-    (0..rows.len() as u32).map(hash).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use klubok_nn::rows::Field;
+    use twox_hash::XxHash3_128;
+
     use super::*;
+    use crate::Parts;
 
     fn input(set: &Dataset, rows: &[u32]) -> Vec<u8> {
         let mut bytes = vec![0; rows.len() * set.rows.fields()[Field::X.0].bytes()];
@@ -204,8 +244,10 @@ mod tests {
             rows.sort_unstable();
             assert_eq!(rows, (0..data.rows.len() as u32).collect::<Vec<_>>());
             for part in [train, val, test] {
-                let ones: u32 = part.iter().map(|&row| data.targets[row as usize]).sum();
-                assert_eq!(ones as usize * 2, part.len());
+                if data.targets.classes().is_some() {
+                    let ones: u32 = data.classes_of(part).iter().sum();
+                    assert_eq!(ones as usize * 2, part.len());
+                }
             }
             assert_eq!(data.names.len(), rows.len());
             let mut hashes = data.hashes;

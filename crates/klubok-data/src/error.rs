@@ -54,6 +54,62 @@ pub enum DataError {
         /// The known names, in backticks.
         known: String,
     },
+    // === Arrays ===
+    /// An array of another size than the others.
+    #[error("there are {got} {what}, and {expected} are expected")]
+    Sizes {
+        /// The array.
+        what: &'static str,
+        /// Expected number of values.
+        expected: usize,
+        /// Number of values.
+        got: usize,
+    },
+    /// Samples without targets.
+    #[error("there are no targets: classes, numbers or labels are expected")]
+    NoTargets,
+    /// A label that is neither present nor absent.
+    #[error("row {row} has {value} as label `{label}`: it must be 1 or 0")]
+    Label {
+        /// Row index, from 0.
+        row: u32,
+        /// Name of the label.
+        label: String,
+        /// The value.
+        value: f32,
+    },
+    /// A weight that is none.
+    #[error(
+        "row {row} has the weight {value}: weights are finite and at least 0, and not all are 0"
+    )]
+    Weight {
+        /// Row index, from 0.
+        row: u32,
+        /// The weight.
+        value: f32,
+    },
+    /// Training and validation set that differ in kind.
+    #[error("the validation set has {got}, the training set {expected}")]
+    PartMismatch {
+        /// What the training set holds.
+        expected: String,
+        /// What the validation set holds.
+        got: String,
+    },
+    /// Too few training rows.
+    #[error("there are {rows} rows to learn from: at least two are needed")]
+    FewRows {
+        /// Number of rows.
+        rows: usize,
+    },
+    /// A number or label that is the same in all training rows.
+    #[error("the target `{target}` is {value} in every row: there is nothing to learn")]
+    ConstantTarget {
+        /// Name of the target.
+        target: String,
+        /// Its value.
+        value: f32,
+    },
     /// A separately given split of another kind than the data.
     #[error(
         "the {part} part `{path}` is {got}, the data is {expected}: both must be the same kind"

@@ -6,22 +6,13 @@ use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
 use super::{DataError, Dataset, OpenOptions, open};
-use crate::settings::{Color, DataConfig, Layout};
+use crate::settings::{Color, DataConfig};
 use klubok_model::Fit;
 
 /// Options for grey pictures of `size` pixels with [`Fit::Squash`].
 pub(super) fn options(size: usize) -> OpenOptions {
     let (color, fit) = (Color::Grey, Fit::Squash);
-    OpenOptions::new(DataConfig {
-        size,
-        color,
-        fit,
-        layout: Layout::Names,
-        normalize: true,
-        val_fraction: 0.2,
-        split_seed: 0,
-        limit: 0,
-    })
+    OpenOptions::new(DataConfig { size, color, fit, ..DataConfig::default() })
 }
 
 /// Creates a folder with these files.

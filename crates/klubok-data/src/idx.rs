@@ -18,7 +18,7 @@ use klubok_model::Input;
 use klubok_nn::{plan::Picture, rows::MemoryRows};
 
 use super::{
-    DataError, OpenOptions, Part, Progress, Samples,
+    DataError, OpenOptions, Part, Progress, Samples, Targets,
     idx_files::{Files, left_out},
     known_classes,
 };
@@ -112,7 +112,7 @@ pub(super) fn open(
         progress(i + 1, pairs.len());
     }
     let classes = match &options.known {
-        Some(known) => known.classes.clone(),
+        Some(known) => known.outputs.clone(),
         None => {
             classes(labels.iter().zip(&parts).filter(|(_, p)| **p == Part::Train).map(|(l, _)| *l))
         }
@@ -126,8 +126,10 @@ pub(super) fn open(
     Ok(Samples {
         rows: MemoryRows::pictures(pixels, shape.values(), &targets),
         input: Input::Pictures(shape),
-        targets,
-        classes,
+        targets: Targets::Classes(targets),
+        outputs: classes,
+        columns: Vec::new(),
+        weights: None,
         parts,
         names,
         skipped: Vec::new(),
@@ -302,7 +304,7 @@ fn take(reader: &mut dyn Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use klubok_nn::rows::Field;
+    use klubok_nn::{network::OutputKind, rows::Field};
 
     use super::{super::fixtures::*, *};
     use klubok_model::{Fit, Preprocessing};
@@ -349,8 +351,8 @@ mod tests {
             let data = open_folder(&folder, &options(64)).unwrap();
             let shape = Picture { width: 2, height: 3, channels: 1 };
             assert_eq!(data.input, Input::Pictures(shape));
-            assert_eq!(data.classes, ["0", "1"]);
-            assert_eq!(data.targets, [0, 1, 0, 1, 1, 0]);
+            assert_eq!(data.outputs, ["0", "1"]);
+            assert_eq!(data.targets, Targets::Classes(vec![0, 1, 0, 1, 1, 0]));
             assert_eq!(row(&data, 2), [12, 13, 14, 15, 16, 17]);
             assert_eq!(data.names[5], "train/5");
             assert_eq!((data.parts.train.len(), data.parts.val.len()), (4, 2));
@@ -515,11 +517,11 @@ mod tests {
     #[test]
     fn the_classes_are_the_labels_that_occur() {
         let of = |l: &[u8]| open_folder(&train(images(4), labels(l)), &options(64)).unwrap();
-        assert_eq!(of(&[26, 1, 1, 26]).classes, ["1", "26"]);
+        assert_eq!(of(&[26, 1, 1, 26]).outputs, ["1", "26"]);
         let data = of(&[9, 200, 9, 200]);
         assert_eq!(
-            (data.classes, data.targets),
-            (vec!["9".into(), "200".into()], vec![0, 1, 0, 1])
+            (data.outputs, data.targets),
+            (vec!["9".into(), "200".into()], Targets::Classes(vec![0, 1, 0, 1]))
         );
     }
 
@@ -559,17 +561,21 @@ mod tests {
             fit: Fit::Squash,
             mean: vec![0.0],
             std: vec![1.0],
+            target: None,
         };
         let names: Vec<String> = ["0", "1", "2"].map(String::from).into();
-        let known =
-            |width| KnownModel { classes: names.clone(), preprocessing: preprocessing(width) };
+        let known = |width| KnownModel {
+            outputs: names.clone(),
+            kind: OutputKind::Classes,
+            preprocessing: preprocessing(width),
+        };
         let with = |width| OpenOptions { known: Some(known(width)), ..options(64) };
         let folder = folder(&[
             ("t10k-images-idx3-ubyte", images(2)),
             ("t10k-labels-idx1-ubyte", labels(&[2, 2])),
         ]);
         let data = open_folder(&folder, &with(2)).unwrap();
-        assert_eq!((data.targets, data.parts.test), (vec![2, 2], vec![0, 1]));
+        assert_eq!((data.targets, data.parts.test), (Targets::Classes(vec![2, 2]), vec![0, 1]));
         let message = error_message(&folder, &with(5));
         let words =
             "`DATA` has pictures of 2x3 grey pixels, the model expects pictures of 5x3 grey";

@@ -3,6 +3,7 @@
 //! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files,
 //! or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
 
+mod arrays;
 pub mod builtin;
 mod class_check;
 pub mod components;
@@ -23,11 +24,13 @@ pub mod part;
 mod pictures;
 pub mod preprocess;
 mod record;
+mod samples;
 pub mod settings;
 mod sizes;
 mod split;
 pub mod survey;
 pub mod symmetric;
+mod targets;
 mod tree;
 pub mod typical;
 
@@ -37,12 +40,11 @@ use std::{
 };
 
 use klubok_model::{Input, Preprocessing};
-use klubok_nn::rows::{Field, MemoryRows, Rows};
+use klubok_nn::{network::OutputKind, rows::Rows};
 use serde::Serialize;
-use twox_hash::XxHash3_128;
 
-use self::builtin::BuiltIn;
 pub use self::{
+    arrays::Arrays,
     error::{DataError, Readings, Result},
     fingerprint::{Fingerprint, fingerprint, identity},
     fit::{PADDING, picture_from_bytes, read_picture},
@@ -50,7 +52,9 @@ pub use self::{
     names::{display_name, is_system_folder, looks_like_picture},
     record::{SplitRow, difference, parse_split, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
+    targets::Targets,
 };
+use self::{builtin::BuiltIn, samples::Samples, targets::WithTargets};
 pub use crate::part::Part;
 use crate::settings::DataConfig;
 
@@ -59,10 +63,14 @@ use crate::settings::DataConfig;
 pub struct Dataset {
     /// All samples.
     pub rows: Arc<dyn Rows>,
-    /// Class of each row.
-    pub targets: Vec<u32>,
-    /// Class names, in order.
-    pub classes: Vec<String>,
+    /// The target of each row.
+    pub targets: Targets,
+    /// Names of the outputs, in order: classes, labels or numbers.
+    pub outputs: Vec<String>,
+    /// The target columns of a table.
+    pub columns: Vec<String>,
+    /// Weight of each row; none if all weigh 1.
+    pub weights: Option<Vec<f32>>,
     /// The kind and shape of a row.
     pub input: Input,
     /// The rows of the training, validation and test set.
@@ -99,10 +107,10 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// Sample counts of one class.
+/// Sample counts of one output: of a class, with a label, or with a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
-    /// Class name.
+    /// Name of the output.
     pub class: String,
     /// Training samples.
     pub train: usize,
@@ -113,9 +121,9 @@ pub struct ClassCount {
 }
 
 impl Dataset {
-    /// Counts the samples of each class in each split, in class order.
+    /// Counts the samples of each output in each split, in order.
     pub fn counts(&self) -> Vec<ClassCount> {
-        let count = |part: &[u32]| count(&self.targets, part, self.classes.len());
+        let count = |part: &[u32]| count(&self.targets, part, self.outputs.len());
         let Parts { train, val, test } = &self.parts;
         let (train, val, test) = (count(train), count(val), count(test));
         let class = |(i, class): (usize, &String)| ClassCount {
@@ -124,17 +132,53 @@ impl Dataset {
             val: val[i],
             test: test[i],
         };
-        self.classes.iter().enumerate().map(class).collect()
+        self.outputs.iter().enumerate().map(class).collect()
     }
 
-    /// Counts `rows` per class, in class order.
+    /// Counts `rows` per output, in order: those of a class, with a label, or with a number.
+    pub fn output_counts(&self, rows: &[u32]) -> Vec<u64> {
+        count(&self.targets, rows, self.outputs.len()).into_iter().map(|n| n as u64).collect()
+    }
+
+    /// Counts `rows` per class; empty for targets that are not classes.
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
-        count(&self.targets, rows, self.classes.len()).into_iter().map(|n| n as u64).collect()
+        self.targets.classes().map_or_else(Vec::new, |_| self.output_counts(rows))
+    }
+
+    /// Returns the class of some rows; 0 for targets that are not classes.
+    pub fn classes_of(&self, rows: &[u32]) -> Vec<u32> {
+        rows.iter().map(|&row| self.targets.class(row)).collect()
+    }
+
+    /// Returns the rows as a network learns them: numbers in its units, all else as it is.
+    pub fn rows_for(&self, preprocessing: &Preprocessing) -> Arc<dyn Rows> {
+        match self.targets.kind() {
+            OutputKind::Classes | OutputKind::Labels => self.rows.clone(),
+            OutputKind::Numbers => {
+                let scaled = self.targets.clone().scaled(preprocessing);
+                let rows = self.rows.clone();
+                Arc::new(WithTargets::new(rows, scaled.values(), self.outputs.len()))
+            }
+        }
+    }
+
+    /// Writes the target of a row for people and for `split.csv`: `cat`, `4.526`, `ring+bar`.
+    pub fn target_text(&self, row: u32) -> String {
+        let outputs = self.outputs.len();
+        let values = || self.targets.values()[row as usize * outputs..][..outputs].iter();
+        match &self.targets {
+            Targets::Classes(of) => self.outputs[of[row as usize] as usize].clone(),
+            Targets::Numbers(_) => values().map(f32::to_string).collect::<Vec<_>>().join("+"),
+            Targets::Labels(_) => {
+                let named = self.outputs.iter().zip(values()).filter(|(_, value)| **value > 0.5);
+                named.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("+")
+            }
+        }
     }
 
     /// Returns the split of each row.
     pub fn part_of_rows(&self) -> Vec<Part> {
-        let mut parts = vec![Part::Train; self.targets.len()];
+        let mut parts = vec![Part::Train; self.rows.len()];
         self.parts.val.iter().for_each(|&row| parts[row as usize] = Part::Val);
         self.parts.test.iter().for_each(|&row| parts[row as usize] = Part::Test);
         parts
@@ -181,11 +225,13 @@ pub struct OpenOptions {
     pub known: Option<KnownModel>,
 }
 
-/// The classes and input of a trained model.
+/// The outputs and input of a trained model.
 #[derive(Debug, Clone)]
 pub struct KnownModel {
-    /// Class names.
-    pub classes: Vec<String>,
+    /// Names of the outputs.
+    pub outputs: Vec<String>,
+    /// What they mean.
+    pub kind: OutputKind,
     /// Its preprocessing. Overrides size, colours and fit of [`OpenOptions::data`].
     pub preprocessing: Preprocessing,
 }
@@ -246,13 +292,12 @@ pub fn open(source: &str, options: &OpenOptions, progress: Progress<'_>) -> Resu
             return Err(DataError::KindMismatch { part, path, expected, got });
         }
     }
-    let data = match kind {
-        SourceKind::Pictures => {
-            pictures::open(source.as_ref(), options, progress)?.into_dataset(options)?
-        }
-        SourceKind::Idx => idx::open(source.as_ref(), options, progress)?.into_dataset(options)?,
+    let samples = match kind {
+        SourceKind::Pictures => pictures::open(source.as_ref(), options, progress)?,
+        SourceKind::Idx => idx::open(source.as_ref(), options, progress)?,
         SourceKind::Demo => open_demo(source, options)?,
     };
+    let data = samples.into_dataset(&options.data, options.known.is_some())?;
     match &options.known {
         Some(known) => check_known(source, &data, known).map(|()| data),
         None if options.data.limit > 0 => limit::limited(data, &options.data),
@@ -261,13 +306,13 @@ pub fn open(source: &str, options: &OpenOptions, progress: Progress<'_>) -> Resu
 }
 
 /// Opens a built-in set.
-fn open_demo(source: &str, options: &OpenOptions) -> Result<Dataset> {
+fn open_demo(source: &str, options: &OpenOptions) -> Result<Samples> {
     let name = source.trim_start_matches("demo:");
     let set = BuiltIn::from_name(name).ok_or_else(|| {
         let known = quoted(&BuiltIn::ALL.map(|set| set.name().to_string()));
         DataError::UnknownDemo { name: name.into(), known }
     })?;
-    set.open(options.data.color, options.threads)
+    set.samples(options.data.color, options.threads)
 }
 
 /// Checks that input and classes match the model.
@@ -277,98 +322,30 @@ fn check_known(source: &str, data: &Dataset, known: &KnownModel) -> Result<()> {
         let (expected, got) = (known.preprocessing.input.describe(), data.input.describe());
         return Err(DataError::InputMismatch { path, expected, got });
     }
-    if data.classes != known.classes {
-        let (expected, got) = (quoted(&known.classes), quoted(&data.classes));
+    if data.outputs != known.outputs {
+        let (expected, got) = (quoted(&known.outputs), quoted(&data.outputs));
         return Err(DataError::ClassMismatch { path, expected, got });
     }
     Ok(())
 }
 
-/// Samples as read from a source, before the validation split.
-struct Samples {
-    rows: MemoryRows,
-    input: Input,
-    targets: Vec<u32>,
-    classes: Vec<String>,
-    parts: Vec<Part>,
-    names: Vec<String>,
-    skipped: Vec<Skipped>,
-    left_out: LeftOut,
-}
-
-impl Samples {
-    /// Cuts off a validation set if there is none.
-    fn into_dataset(self, options: &OpenOptions) -> Result<Dataset> {
-        let (rows, most) = (self.targets.len(), record::MAX_ROWS);
-        if rows > most {
-            return Err(DataError::TooManyRows { rows, most });
+/// Counts `rows` per output: those of a class, with a label, or with a number.
+fn count(targets: &Targets, rows: &[u32], outputs: usize) -> Vec<usize> {
+    let mut counts = vec![0; outputs];
+    match targets {
+        Targets::Classes(of) => rows.iter().for_each(|&row| counts[of[row as usize] as usize] += 1),
+        Targets::Numbers(_) => counts.fill(rows.len()),
+        Targets::Labels(values) => {
+            for &row in rows {
+                let labels = &values[row as usize * outputs..][..outputs];
+                counts
+                    .iter_mut()
+                    .zip(labels)
+                    .for_each(|(n, label)| *n += usize::from(*label > 0.5));
+            }
         }
-        let rows_of = |part| -> Vec<u32> {
-            let rows = self.parts.iter().enumerate().filter(|(_, p)| **p == part);
-            rows.map(|(row, _)| row as u32).collect()
-        };
-        let (train, val, test) = (rows_of(Part::Train), rows_of(Part::Val), rows_of(Part::Test));
-        let needs_validation = val.is_empty();
-        if options.known.is_none() {
-            check_classes(&self.classes, &self.targets, &train, needs_validation)?;
-        }
-        let (train, val) = if needs_validation {
-            let DataConfig { val_fraction, split_seed, .. } = options.data;
-            split::stratified(&self.targets, &train, self.classes.len(), val_fraction, split_seed)
-        } else {
-            (train, val)
-        };
-        Ok(Dataset {
-            hashes: hashes(&self.rows)?,
-            rows: Arc::new(self.rows),
-            targets: self.targets,
-            classes: self.classes,
-            input: self.input,
-            parts: Parts { train, val, test },
-            names: self.names,
-            skipped: self.skipped,
-            left_out: self.left_out,
-        })
-    }
-}
-
-/// Counts `rows` per class.
-fn count(targets: &[u32], rows: &[u32], classes: usize) -> Vec<usize> {
-    let mut counts = vec![0; classes];
-    for &row in rows {
-        counts[targets[row as usize] as usize] += 1;
     }
     counts
-}
-
-/// Checks that there are at least two classes, each with enough training samples.
-fn check_classes(
-    classes: &[String],
-    targets: &[u32],
-    train: &[u32],
-    needs_validation: bool,
-) -> Result<()> {
-    if let [class] = classes {
-        return Err(DataError::OneClass { class: class.clone() });
-    }
-    for (class, n) in classes.iter().cloned().zip(count(targets, train, classes.len())) {
-        match n {
-            0 => return Err(DataError::EmptyClass { class }),
-            1 if needs_validation => return Err(DataError::OneSample { class }),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Hashes each row's stored input (XXH3, 128 bits).
-fn hashes(rows: &MemoryRows) -> Result<Vec<u128>> {
-    let mut bytes = vec![0; rows.fields()[Field::X.0].bytes()];
-    let hash = |row| {
-        rows.gather(Field::X, &[row], &mut bytes)?;
-        Ok(XxHash3_128::oneshot(&bytes))
-    };
-    (0..rows.len() as u32).map(hash).collect()
 }
 
 /// Lists the network's classes. Adds a hint if one of them is this class in another Unicode form.
@@ -426,7 +403,7 @@ mod tests {
         let data = open_folder(&folder, &with_val).unwrap();
         assert_eq!((data.parts.train, data.parts.val), (vec![0, 1], vec![2, 3]));
         fs_err::create_dir(folder.path().join("bird")).unwrap();
-        assert_eq!(open_folder(&folder, &with_val).unwrap().classes, ["cat", "dog"]);
+        assert_eq!(open_folder(&folder, &with_val).unwrap().outputs, ["cat", "dog"]);
         fs_err::remove_dir_all(folder.path().join("cat")).unwrap();
         let empty = error_message(&folder, &options(4));
         assert!(empty.starts_with("class `bird` has no picture"), "{empty}");
@@ -450,10 +427,12 @@ mod tests {
             fit: klubok_model::Fit::Squash,
             mean: vec![0.0],
             std: vec![1.0],
+            target: None,
         };
-        let mut known = KnownModel { classes: data.classes.clone(), preprocessing };
+        let (outputs, kind) = (data.outputs.clone(), OutputKind::Classes);
+        let mut known = KnownModel { outputs, kind, preprocessing };
         assert!(check_known("demo:x", &data, &known).is_ok());
-        known.classes.push("cow".into());
+        known.outputs.push("cow".into());
         let message = check_known("demo:x", &data, &known).unwrap_err().to_string();
         let words = "`demo:x` has the classes `cat`, `dog`, the model knows `cat`, `dog`, `cow`";
         assert_eq!(message, words);

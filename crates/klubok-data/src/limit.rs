@@ -7,7 +7,7 @@ use klubok_nn::{
     rows::{Field, MemoryRows},
 };
 
-use super::{Dataset, Parts, count};
+use super::{Dataset, Parts, Targets, count};
 use crate::{Result, part::Part, settings::DataConfig};
 
 /// Returns the data with at most `settings.limit` rows per split, drawn by `settings.split_seed`.
@@ -28,7 +28,8 @@ pub(super) fn limited(data: Dataset, settings: &DataConfig) -> Result<Dataset> {
     let of = |row: &u32| *row as usize;
     Ok(Dataset {
         rows: Arc::new(copy_rows(&data, &kept)?),
-        targets: kept.iter().map(|row| data.targets[of(row)]).collect(),
+        targets: data.targets.select(&kept, data.outputs.len()),
+        weights: data.weights.as_ref().map(|all| kept.iter().map(|row| all[of(row)]).collect()),
         names: kept.iter().map(|row| data.names[of(row)].clone()).collect(),
         hashes: kept.iter().map(|row| data.hashes[of(row)]).collect(),
         parts: Parts { train, val, test },
@@ -38,11 +39,14 @@ pub(super) fn limited(data: Dataset, settings: &DataConfig) -> Result<Dataset> {
 
 /// Draws rows of a split, in ascending order.
 fn draw(data: &Dataset, rows: &[u32], settings: &DataConfig, part: u32) -> Vec<u32> {
-    let classes = data.classes.len();
     let limit = settings.limit.min(rows.len());
     let (mut drawn, mut before) = (Vec::new(), 0);
-    for (class, n) in count(&data.targets, rows, classes).into_iter().enumerate() {
-        let of_class = rows.iter().filter(|&&row| data.targets[row as usize] as usize == class);
+    let counts = match data.targets {
+        Targets::Classes(_) => count(&data.targets, rows, data.outputs.len()),
+        Targets::Numbers(_) | Targets::Labels(_) => vec![rows.len()],
+    };
+    for (class, n) in counts.into_iter().enumerate() {
+        let of_class = rows.iter().filter(|&&row| data.targets.class(row) as usize == class);
         let mut members: Vec<u32> = of_class.copied().collect();
         let stream = &mut Stream::new(settings.split_seed, Purpose::Split, 1 + part, class as u64);
         stream.shuffle(&mut members);
@@ -94,7 +98,7 @@ mod tests {
         for (row, name) in few.names.iter().enumerate() {
             let before = all.names.iter().position(|other| other == name).unwrap();
             assert_eq!(few.hashes[row], all.hashes[before]);
-            assert_eq!(few.targets[row], all.targets[before]);
+            assert_eq!(few.target_text(row as u32), all.target_text(before as u32));
             assert_eq!(few.part_of_rows()[row], all.part_of_rows()[before]);
         }
         let mut bytes = vec![0; few.rows.fields()[0].bytes()];

@@ -74,7 +74,7 @@ impl Listing {
     fn add_source(&mut self, source: &Path, options: &OpenOptions) -> Result<()> {
         let tree = Tree::read(source)?;
         let trains = options.known.is_none();
-        self.classes = options.known.as_ref().map_or_else(Vec::new, |known| known.classes.clone());
+        self.classes = options.known.as_ref().map_or_else(Vec::new, |known| known.outputs.clone());
         let Reading { at, parts } =
             layout::read(&tree, options.data.layout, (!trains).then_some(&self.classes))?;
         self.descend(&tree, 0, at);
@@ -396,8 +396,13 @@ mod tests {
             fit: Fit::Squash,
             mean: vec![0.0],
             std: vec![1.0],
+            target: None,
         };
-        let known = Some(KnownModel { classes: vec!["a".into(), "b".into()], preprocessing });
+        let known = Some(KnownModel {
+            outputs: vec!["a".into(), "b".into()],
+            kind: klubok_nn::network::OutputKind::Classes,
+            preprocessing,
+        });
         let message = error_message(&folder, &OpenOptions { known, ..options(4) });
         assert!(message.starts_with("`DATA/x_test` has no class folders"), "{message}");
     }

@@ -15,7 +15,7 @@ use klubok_nn::{plan::Picture, rows::MemoryRows};
 use klubok_pictures::PictureError;
 
 use super::{
-    DataError, KnownModel, OpenOptions, Part, Progress, Samples, Skipped, fit,
+    DataError, KnownModel, OpenOptions, Part, Progress, Samples, Skipped, Targets, fit,
     list::{File, list},
 };
 use crate::error::Result;
@@ -44,8 +44,10 @@ pub(super) fn open(
         input: Input::Pictures(shape),
         parts: read().map(|file| file.part).collect(),
         names: read().map(|file| file.name.clone()).collect(),
-        targets,
-        classes: listing.classes,
+        targets: Targets::Classes(targets),
+        outputs: listing.classes,
+        columns: Vec::new(),
+        weights: None,
         skipped,
         left_out: listing.left_out,
     })
@@ -161,7 +163,7 @@ mod tests {
     use image::ImageFormat;
     use twox_hash::XxHash3_128;
 
-    use klubok_nn::plan::Picture;
+    use klubok_nn::{network::OutputKind, plan::Picture, rows::Field};
 
     use super::super::{fixtures::*, *};
     use crate::settings::Color;
@@ -176,9 +178,9 @@ mod tests {
     fn rows_are_in_file_order_with_their_hashes() {
         let folder = classes(&["cat", "dog"], 10);
         let data = open_folder(&folder, &rgb(4)).unwrap();
-        assert_eq!(data.classes, ["cat", "dog"]);
+        assert_eq!(data.outputs, ["cat", "dog"]);
         assert_eq!(data.input, Input::Pictures(Picture { width: 4, height: 4, channels: 3 }));
-        assert_eq!(data.targets, [[0; 10], [1; 10]].concat());
+        assert_eq!(data.targets, Targets::Classes([[0; 10], [1; 10]].concat()));
         assert_eq!(
             (data.names[3].as_str(), data.names[19].as_str()),
             ("cat/003.png", "dog/009.png")
@@ -320,15 +322,20 @@ mod tests {
             fit: klubok_model::Fit::Pad,
             mean: vec![0.0; 3],
             std: vec![1.0; 3],
+            target: None,
         };
-        let mut known = KnownModel { classes: vec!["cat".into(), "dog".into()], preprocessing };
+        let mut known = KnownModel {
+            outputs: vec!["cat".into(), "dog".into()],
+            kind: OutputKind::Classes,
+            preprocessing,
+        };
         let with = |known: &KnownModel| OpenOptions { known: Some(known.clone()), ..options(4) };
         let data = open_folder(&folder, &with(&known)).unwrap();
-        assert_eq!((&data.classes, &data.targets), (&known.classes, &vec![1]));
+        assert_eq!((&data.outputs, &data.targets), (&known.outputs, &Targets::Classes(vec![1])));
         assert_eq!(data.input, Input::Pictures(shape));
         assert_eq!(data.rows.fields()[0].width, 90);
         assert_eq!(data.parts.train, [0]);
-        known.classes[1] = "wolf".into();
+        known.outputs[1] = "wolf".into();
         let message = error_message(&folder, &with(&known));
         assert!(message.starts_with("`DATA/dog` is a class `dog`"), "{message}");
         known.preprocessing.input = Input::Columns(vec!["x".into()]);

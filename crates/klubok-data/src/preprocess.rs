@@ -1,9 +1,9 @@
 //! Measures the preprocessing on the training set: mean and deviation of each channel or column.
 
-use klubok_model::{Fit, Input, Preprocessing};
+use klubok_model::{Fit, Input, Preprocessing, Target};
 use klubok_nn::rows::{Field, Rows};
 
-use super::{DataError, pictures::zeros};
+use super::{DataError, Dataset, Targets, pictures::zeros};
 use crate::error::Result;
 
 /// Maximum rows per block.
@@ -11,19 +11,47 @@ const BLOCK_ROWS: usize = 256;
 /// Maximum bytes per block, unless a single row is larger.
 const BLOCK_BYTES: usize = 64 << 20;
 
-/// Measures mean and standard deviation over the rows `train`; reads no other row.
+/// Measures mean and standard deviation over the training set; reads no other row.
 ///
-/// Sums are in f64 in the order of `train`, so the same rows give the same bits.
+/// Sums are in f64 in the order of the rows, so the same rows give the same bits.
 ///
 /// # Errors
 /// [`DataError::NotFinite`] for a NaN or infinite value; when rows cannot be read.
-pub fn measure(rows: &dyn Rows, input: &Input, fit: Fit, train: &[u32]) -> Result<Preprocessing> {
+pub fn measure(data: &Dataset, fit: Fit) -> Result<Preprocessing> {
+    let (mean, std) = measure_input(&*data.rows, &data.input, &data.parts.train)?;
+    let target = (!data.columns.is_empty()).then(|| measure_target(data));
+    Ok(Preprocessing { input: data.input.clone(), fit, mean, std, target })
+}
+
+/// Measures means and standard deviations of the inputs, one per channel or column.
+fn measure_input(rows: &dyn Rows, input: &Input, train: &[u32]) -> Result<(Vec<f32>, Vec<f32>)> {
     let measured = match input {
         Input::Pictures(shape) => measure_pixels(rows, shape.channels, train)?,
         Input::Columns(names) => measure_numbers(rows, names, train)?,
     };
-    let (mean, std) = measured.into_iter().unzip();
-    Ok(Preprocessing { input: input.clone(), fit, mean, std })
+    Ok(measured.into_iter().unzip())
+}
+
+/// Measures the scale of the target, if it is numbers.
+fn measure_target(data: &Dataset) -> Target {
+    let columns = data.columns.clone();
+    let Targets::Numbers(values) = &data.targets else {
+        return Target { columns, mean: Vec::new(), std: Vec::new() };
+    };
+    let (outputs, train) = (data.outputs.len(), &data.parts.train);
+    let n = train.len().max(1) as f64;
+    let measured = (0..outputs).map(|output| {
+        let of = |&row: &u32| f64::from(values[row as usize * outputs + output]);
+        let mean = train.iter().map(of).sum::<f64>() / n;
+        let variance = train.iter().map(|row| (of(row) - mean).powi(2)).sum::<f64>() / n;
+        let range = train
+            .iter()
+            .map(of)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |range, y| (range.0.min(y), range.1.max(y)));
+        (mean as f32, deviation(variance, range))
+    });
+    let (mean, std) = measured.unzip();
+    Target { columns, mean, std }
 }
 
 /// Measures mean and standard deviation per channel from exact counts of the 256 values.
@@ -84,7 +112,7 @@ fn numbers(bytes: &[u8]) -> impl Iterator<Item = f32> {
 
 /// Returns the standard deviation, or 1 if all values are the same (the mean's rounding error must
 /// not be amplified) or so close that the factor would be infinite.
-fn deviation(variance: f64, (min, max): (f64, f64)) -> f32 {
+fn deviation<T: PartialOrd>(variance: f64, (min, max): (T, T)) -> f32 {
     let std = variance.sqrt() as f32;
     if min >= max || !(1.0 / std).is_finite() { 1.0 } else { std }
 }
@@ -119,6 +147,12 @@ mod tests {
 
     fn columns(names: &[&str]) -> Input {
         Input::Columns(names.iter().map(|n| (*n).to_string()).collect())
+    }
+
+    /// Measures inputs without a target.
+    fn measure(rows: &dyn Rows, input: &Input, fit: Fit, train: &[u32]) -> Result<Preprocessing> {
+        let (mean, std) = measure_input(rows, input, train)?;
+        Ok(Preprocessing { input: input.clone(), fit, mean, std, target: None })
     }
 
     fn measured(x: &[f32], width: usize, train: &[u32]) -> Result<Preprocessing> {

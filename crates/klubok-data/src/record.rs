@@ -32,7 +32,7 @@ pub struct SplitRow {
     pub row: u32,
     /// Its split.
     pub part: Part,
-    /// Class name.
+    /// Its target, in words.
     pub class: String,
     /// Its origin, as in [`Dataset::names`].
     pub name: String,
@@ -43,11 +43,11 @@ pub struct SplitRow {
 /// Returns one `split.csv` row per row of a data set, in order.
 pub fn split_rows(data: &Dataset) -> Vec<SplitRow> {
     let parts = data.part_of_rows();
-    (0..data.targets.len())
+    (0..data.rows.len())
         .map(|row| SplitRow {
             row: row as u32,
             part: parts[row],
-            class: data.classes[data.targets[row] as usize].clone(),
+            class: data.target_text(row as u32),
             name: data.names[row].clone(),
             hash: data.hashes[row],
         })
@@ -157,10 +157,10 @@ pub fn difference(
             continue;
         };
         kept[row] = true;
-        let class = &now.classes[now.targets[row] as usize];
+        let class = now.target_text(row as u32);
         for (change, is) in [
             (&mut *changed, old.hash != now.hashes[row]),
-            (&mut *of_class, old.class != *class),
+            (&mut *of_class, old.class != class),
             (&mut *of_part, old.part != parts[row]),
         ] {
             if is {

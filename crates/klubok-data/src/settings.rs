@@ -4,6 +4,7 @@ use std::path::Path;
 
 use klubok_files::bounded;
 use klubok_model::Fit;
+use klubok_nn::network::OutputKind;
 use serde::{Deserialize, Serialize};
 
 /// `[data]`.
@@ -28,6 +29,76 @@ pub struct DataConfig {
     /// Maximum samples of each split; 0 for all. Runs older than this setting have none.
     #[serde(default)]
     pub limit: usize,
+    /// Target columns of a table.
+    #[serde(default)]
+    pub target: Vec<String>,
+    /// Column of a table with the weight of each row; empty for none.
+    #[serde(default)]
+    pub weight: String,
+    /// What the target is. Runs older than this setting have classes.
+    #[serde(default)]
+    pub task: TargetKind,
+}
+
+/// What the target of a row is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// One of several classes.
+    #[default]
+    Class,
+    /// Numbers.
+    Number,
+    /// Any of several labels.
+    Label,
+}
+
+impl TargetKind {
+    /// Returns the name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            TargetKind::Class => "class",
+            TargetKind::Number => "number",
+            TargetKind::Label => "label",
+        }
+    }
+
+    /// Returns what the outputs of a network mean that learns such targets.
+    pub fn outputs(self) -> OutputKind {
+        match self {
+            TargetKind::Class => OutputKind::Classes,
+            TargetKind::Number => OutputKind::Numbers,
+            TargetKind::Label => OutputKind::Labels,
+        }
+    }
+}
+
+impl From<OutputKind> for TargetKind {
+    fn from(kind: OutputKind) -> Self {
+        match kind {
+            OutputKind::Classes => TargetKind::Class,
+            OutputKind::Numbers => TargetKind::Number,
+            OutputKind::Labels => TargetKind::Label,
+        }
+    }
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            size: 64,
+            color: Color::Grey,
+            fit: Fit::Squash,
+            layout: Layout::default(),
+            normalize: true,
+            val_fraction: 0.2,
+            split_seed: 0,
+            limit: 0,
+            target: Vec::new(),
+            weight: String::new(),
+            task: TargetKind::Class,
+        }
+    }
 }
 
 /// Colours of the network's input.

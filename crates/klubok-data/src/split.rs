@@ -1,13 +1,31 @@
-//! Stratified split of the training set into training and validation set.
+//! Splits the training set into training and validation set: classes by their shares, all else by
+//! chance.
 
 use klubok_nn::rng::{Purpose, Stream};
+
+use crate::Targets;
+
+/// Splits `train` into training and validation set, both in ascending order: each class as
+/// [`stratified`] does, or all rows of other targets together.
+pub(super) fn split(
+    targets: &Targets,
+    train: &[u32],
+    outputs: usize,
+    fraction: f64,
+    seed: u64,
+) -> (Vec<u32>, Vec<u32>) {
+    match targets.classes() {
+        Some(classes) => stratified(|row| classes[row as usize], train, outputs, fraction, seed),
+        None => stratified(|_| 0, train, 1, fraction, seed),
+    }
+}
 
 /// Splits `train` into training and validation set, both in ascending order.
 ///
 /// Each class gives `round(fraction * n)` of its `n` rows, chosen at random by `seed`: at least one
 /// and never all if it has two or more, none if it has one.
-pub(super) fn stratified(
-    targets: &[u32],
+fn stratified(
+    class: impl Fn(u32) -> u32,
     train: &[u32],
     classes: usize,
     fraction: f64,
@@ -15,7 +33,7 @@ pub(super) fn stratified(
 ) -> (Vec<u32>, Vec<u32>) {
     let mut members = vec![Vec::new(); classes];
     for &row in train {
-        members[targets[row as usize] as usize].push(row);
+        members[class(row) as usize].push(row);
     }
     let (mut kept, mut val) = (Vec::new(), Vec::new());
     for (class, mut rows) in members.into_iter().enumerate() {
@@ -47,7 +65,7 @@ mod tests {
     fn parts(fraction: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
         let targets = targets();
         let all: Vec<u32> = (0..targets.len() as u32).collect();
-        let (train, val) = stratified(&targets, &all, 3, fraction, seed);
+        let (train, val) = stratified(|row| targets[row as usize], &all, 3, fraction, seed);
         let mut both = [train.clone(), val.clone()].concat();
         both.sort_unstable();
         assert_eq!(both, all, "every row is in one part");
@@ -71,7 +89,11 @@ mod tests {
     fn no_class_gives_none_or_all() {
         assert_eq!(shares(0.001), [1, 1, 1]);
         assert_eq!(shares(0.999), [9, 24, 2]);
-        assert_eq!(stratified(&[0, 1, 1], &[0, 1, 2], 2, 0.2, 0).0[0], 0, "a single row stays");
+        assert_eq!(
+            stratified(|row| row.min(1), &[0, 1, 2], 2, 0.2, 0).0[0],
+            0,
+            "a single row stays"
+        );
     }
 
     #[test]
@@ -83,8 +105,9 @@ mod tests {
     #[test]
     fn classes_are_split_independently() {
         let (all, targets) = ((0..20).collect::<Vec<u32>>(), [[0; 10], [1; 10]].concat());
-        let (_, both) = stratified(&targets, &all, 2, 0.3, 0);
-        let (_, second) = stratified(&targets, &all[10..], 2, 0.3, 0);
+        let class = |row: u32| targets[row as usize];
+        let (_, both) = stratified(class, &all, 2, 0.3, 0);
+        let (_, second) = stratified(class, &all[10..], 2, 0.3, 0);
         assert_eq!(both[3..], second);
     }
 }

@@ -8,7 +8,7 @@ use klubok_nn::rows::{Field, Rows};
 use serde::Serialize;
 
 use super::{ClassCount, DataError, Dataset, Part, preprocess::each_row};
-use crate::error::Result;
+use crate::{Targets, error::Result, settings::TargetKind};
 
 /// Maximum training rows whose values are read, evenly spaced over the training set.
 const MAX_ROWS: usize = 2000;
@@ -27,7 +27,9 @@ const MAX_NAMED: usize = 3;
 pub struct Survey {
     /// Samples per split.
     pub samples: Counts,
-    /// Samples per class and split, in class order.
+    /// What the target is.
+    pub target: TargetKind,
+    /// Samples per output and split, in order: of a class, with a label, or with a number.
     pub classes: Vec<ClassCount>,
     /// Number of unreadable files.
     pub unreadable: usize,
@@ -70,7 +72,8 @@ pub struct Copies {
     pub within: Counts,
     /// Validation and test samples whose content is also in the training set (`train` is 0).
     pub in_train: Counts,
-    /// Samples of all splits whose content also occurs under another class.
+    /// Samples of all splits whose content also occurs under another class or with other labels. Two
+    /// numbers do not contradict each other.
     pub contradicting: usize,
     /// Some samples of `in_train`: the name in their split and the name in the training set.
     pub in_train_names: Vec<[String; 2]>,
@@ -108,6 +111,7 @@ impl Survey {
         };
         Ok(Self {
             samples,
+            target: data.targets.kind().into(),
             classes: data.counts(),
             unreadable: data.skipped.len(),
             copies: copies(data),
@@ -137,7 +141,7 @@ impl Copies {
     /// Adds the rows with one content.
     fn add(&mut self, data: &Dataset, parts: &[Part], same: &[u32]) {
         let part = |row: u32| parts[row as usize];
-        let class = |row: u32| data.targets[row as usize];
+        let class = |row: u32| data.target_text(row);
         let name = |row: u32| data.names[row as usize].clone();
         let mut here = Counts::default();
         same.iter().for_each(|&row| *here.of(part(row)) += 1);
@@ -151,6 +155,9 @@ impl Copies {
             if let Some(&row) = outside.filter(|_| self.in_train_names.len() < MAX_NAMED) {
                 self.in_train_names.push([name(row), name(first)]);
             }
+        }
+        if matches!(data.targets, Targets::Numbers(_)) {
+            return;
         }
         if let Some(&other) = same.iter().find(|&&row| class(row) != class(same[0])) {
             self.contradicting += same.len();
@@ -230,14 +237,16 @@ mod tests {
     fn data(x: &[f32], targets: &[u32]) -> Dataset {
         Dataset {
             rows: Arc::new(MemoryRows::numbers(x, 1, targets)),
-            classes: vec!["a".into(), "b".into()],
+            outputs: vec!["a".into(), "b".into()],
+            columns: Vec::new(),
+            weights: None,
             input: Input::Columns(vec!["x".into()]),
             parts: Parts { train: (0..6).collect(), val: vec![6, 7], test: vec![8] },
             names: (0..x.len()).map(|row| format!("row {row}")).collect(),
             hashes: x.iter().map(|x| u128::from(x.to_bits())).collect(),
             skipped: vec![],
             left_out: LeftOut::default(),
-            targets: targets.to_vec(),
+            targets: Targets::Classes(targets.to_vec()),
         }
     }
 

@@ -92,7 +92,7 @@ mod tests {
     fn preprocessing() -> Preprocessing {
         let picture = Picture { width: SIDE, height: SIDE, channels: 1 };
         let input = Input::Pictures(picture);
-        Preprocessing { input, fit: Fit::Squash, mean: vec![100.0], std: vec![50.0] }
+        Preprocessing { input, fit: Fit::Squash, mean: vec![100.0], std: vec![50.0], target: None }
     }
 
     /// Linear gradients of random direction and strength, with some noise.

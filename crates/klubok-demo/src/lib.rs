@@ -1,4 +1,5 @@
-//! Generates the samples of the built-in sets: drawn cats and dogs, and points in [`spirals`].
+//! Generates the samples of the built-in sets: drawn cats and dogs, drawn [`marks`], and points in
+//! [`spirals`] and on a [`curve`].
 //!
 //! The program paints every picture; none is a photograph. A picture is a scene: a background, an
 //! animal with its pose and coat, often something in front of it, light and a camera. Both classes
@@ -38,8 +39,10 @@
 mod animal;
 mod canvas;
 mod cat;
+pub mod curve;
 mod dice;
 mod dog;
+pub mod marks;
 mod scene;
 pub mod spirals;
 

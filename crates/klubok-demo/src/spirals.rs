@@ -40,7 +40,7 @@ pub fn points(count: usize, seed: u64) -> (Vec<f32>, Vec<u32>) {
 /// Computes sine and cosine by their series at `angle / 64` and six doublings. `f64::sin` may
 /// differ in its last bit between systems; products and sums do not. Accurate to 1e-13 for angles
 /// up to 15.
-fn sin_cos(angle: f64) -> (f64, f64) {
+pub(crate) fn sin_cos(angle: f64) -> (f64, f64) {
     let x = angle / 64.0;
     let square = -x * x;
     let series = |first: u32| {

@@ -11,7 +11,10 @@
 
 use std::ops::RangeInclusive;
 
-use klubok_data::survey::{Inputs, Survey};
+use klubok_data::{
+    settings::TargetKind,
+    survey::{Inputs, Survey},
+};
 use klubok_train::{
     config::{Change, ClassWeights, Config},
     event::{Severity, Verdict, VerdictName},
@@ -76,7 +79,8 @@ fn class_imbalance(survey: &Survey, config: &Config) -> Option<Verdict> {
     let (least, most) = (counts.clone().min()?, counts.max()?);
     let even = survey.samples.train as f64 / survey.classes.len() as f64;
     let imbalanced = (least as f64) < IMBALANCED_SHARE * even;
-    let weighted = config.train.class_weights != ClassWeights::None;
+    let weighted =
+        survey.target != TargetKind::Class || config.train.class_weights != ClassWeights::None;
     (imbalanced && !weighted).then(|| {
         let numbers = [
             ("smallest_class", least as f64),
@@ -168,6 +172,7 @@ mod tests {
     fn healthy() -> Survey {
         let class = |name: &str| ClassCount { class: name.into(), train: 400, val: 100, test: 0 };
         Survey {
+            target: TargetKind::Class,
             samples: Counts { train: 800, val: 200, test: 0 },
             classes: vec![class("a"), class("b")],
             unreadable: 0,

@@ -1,7 +1,9 @@
 //! Attaches the tracker to a training as an observer.
 
+use klubok_data::{Dataset, Parts};
 use klubok_train::{
     Result,
+    config::Config,
     event::{Event, Metrics, Notice, Observer, PhaseName, Stopped, Verdict, VerdictName},
 };
 
@@ -27,6 +29,18 @@ impl DiagnosisObserver {
             verdicts: Vec::new(),
             noticed: Vec::new(),
         }
+    }
+
+    /// Observes a training with these settings on this data.
+    pub fn of_data(config: &Config, data: &Dataset) -> Self {
+        let Parts { train, val, .. } = &data.parts;
+        let train_classes = match data.targets.classes() {
+            Some(_) => data.class_counts(train),
+            None => vec![train.len() as u64],
+        };
+        Self::new(val.len() as u64)
+            .with_classes(&data.class_counts(val))
+            .with_setup(Setup { config: config.clone(), train_classes })
     }
 
     /// Sets the validation samples of each class, from which chance level follows.

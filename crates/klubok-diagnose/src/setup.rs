@@ -7,6 +7,6 @@ use klubok_train::config::Config;
 pub struct Setup {
     /// The settings.
     pub config: Config,
-    /// Training samples of each class; empty where unknown.
+    /// Training samples of each class, or of other targets all in one; empty where unknown.
     pub train_classes: Vec<u64>,
 }

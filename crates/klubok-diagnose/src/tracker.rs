@@ -230,9 +230,11 @@ impl Tracker {
             train_accuracy: row.train_accuracy,
             val_loss: row.val_loss,
             val_loss_calibrated: row.val_loss_calibrated,
-            mean_loss_calibrated: self.recent.mean_with(row.val_loss_calibrated),
+            mean_loss_calibrated: self.recent.mean_with(row.val_loss_calibrated.or(row.val_loss)),
             val_accuracy: row.val_accuracy,
             temperature: None,
+            val_rmse: None,
+            val_r2: None,
         };
         let samples = self.samples.unwrap_or(0);
         if self.best.is_none_or(|(_, best)| now.beats(&best, monitor, samples)) {

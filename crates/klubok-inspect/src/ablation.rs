@@ -38,8 +38,8 @@ impl ModelView {
         (network.inputs, network.input_dropout) = (self.units(first), 0.0);
         network.hidden.remove(0);
         let preprocessing = self.model.preprocessing.identity_columns(network.inputs);
-        let (classes, calibration) = (self.model.classes.clone(), self.model.calibration);
-        let model = Model { network, preprocessing, classes, calibration, card: None, weights };
+        let (outputs, calibration) = (self.model.outputs.clone(), self.model.calibration);
+        let model = Model { network, preprocessing, outputs, calibration, card: None, weights };
         Some(Self::new(model, self.backend.clone()))
     }
 }

@@ -169,11 +169,12 @@ mod tests {
             fit: Fit::Squash,
             mean: vec![0.4],
             std: vec![0.2],
+            target: None,
         };
         let weights = Weights { params: state.params, running: state.running };
-        let classes = vec!["cat".to_owned(), "dog".to_owned()];
+        let outputs = vec!["cat".to_owned(), "dog".to_owned()];
         let calibration = Calibration::NONE;
-        let model = Model { network, preprocessing, classes, calibration, card: None, weights };
+        let model = Model { network, preprocessing, outputs, calibration, card: None, weights };
         ModelView::new(model, Arc::new(CpuBackend::new(1)))
     }
 

@@ -9,6 +9,7 @@ use klubok_nn::{
         input, linear,
     },
     loss::{log_sum_exp, softmax},
+    network::OutputKind,
     plan::{Op, Value},
     state::Numbers,
 };
@@ -20,7 +21,8 @@ use super::{Layer, ModelView};
 pub struct ForwardPass {
     /// Every value of the plan, by index.
     values: Vec<Vec<f64>>,
-    /// Class probabilities, uncalibrated: `softmax(logits)`.
+    /// The prediction, uncalibrated: `softmax(logits)` for classes, the sigmoid of each logit for
+    /// labels, the numbers in the network's units.
     pub probabilities: Vec<f64>,
     logits: Vec<f64>,
 }
@@ -85,14 +87,20 @@ impl ModelView {
             values[op.writes().0] = out;
         }
         let logits = values[self.plan.output.0].clone();
-        ForwardPass { probabilities: softmax(&logits), logits, values }
+        let probabilities = match self.model.network.answer {
+            OutputKind::Classes => softmax(&logits),
+            OutputKind::Labels => logits.iter().map(|&z| activation::sigmoid(z)).collect(),
+            OutputKind::Numbers => logits.clone(),
+        };
+        ForwardPass { probabilities, logits, values }
     }
 
-    /// Returns the calibrated confidence in each class. Validation fitted the calibration.
+    /// Returns the prediction as people see it: calibrated confidences in the classes, those in the
+    /// labels, or numbers in their own units.
     pub fn confidences(&self, pass: &ForwardPass) -> Vec<f64> {
-        let mut confidences = pass.logits.clone();
-        self.model.calibration.confidences(&mut confidences);
-        confidences
+        let mut outputs = pass.logits.clone();
+        self.model.to_prediction(&mut outputs);
+        outputs
     }
 
     /// Runs the backward pass of the cross-entropy with the label `class`: at the logits its

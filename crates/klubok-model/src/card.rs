@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use klubok_nn::state::Numbers;
+use klubok_nn::{network::OutputKind, state::Numbers};
 use serde::{Deserialize, Serialize};
 
 use crate::typical::{Limits, Typical};
@@ -13,8 +13,10 @@ use crate::typical::{Limits, Typical};
 pub struct Card {
     /// Training set.
     pub training: Training,
-    /// Result on the validation set, if there is one.
+    /// Accuracy on the validation set, if there is one and the outputs are classes or labels.
     pub validation: Option<Validation>,
+    /// Errors on the validation set, if there is one and the outputs are numbers.
+    pub errors: Option<Errors>,
     /// Statistics of typical training samples, if they could be measured.
     pub typical: Option<Typical>,
 }
@@ -25,7 +27,7 @@ pub struct Card {
 pub struct Training {
     /// Content hash, independent of order and names: `klubok_data::identity`.
     pub identity: String,
-    /// Samples per class.
+    /// Samples per output: those of a class, or all of them for a label or number.
     pub samples: Vec<u64>,
     /// Seed of the validation split, `data.split_seed`.
     pub split_seed: u64,
@@ -37,7 +39,7 @@ pub struct Training {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
-    /// Accuracy.
+    /// Accuracy: the share of correct classes, or of correct labels.
     pub accuracy: f64,
     /// 95 % confidence interval of the accuracy.
     pub accuracy_interval: [f64; 2],
@@ -47,6 +49,44 @@ pub struct Validation {
     pub chose_epoch: bool,
     /// Number of samples.
     pub samples: u64,
+}
+
+/// The errors of predicted numbers on the validation set, each the mean over the outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Errors {
+    /// Root mean squared error, in the units of the number.
+    pub rmse: f64,
+    /// Coefficient of determination: 1 is perfect, 0 as good as always predicting the mean.
+    pub r2: f64,
+    /// True if this set chose the epoch.
+    pub chose_epoch: bool,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+impl Training {
+    /// Returns the number of training samples of a network with such outputs.
+    pub fn total(&self, kind: OutputKind) -> u64 {
+        match kind {
+            OutputKind::Classes => self.samples.iter().sum(),
+            OutputKind::Labels | OutputKind::Numbers => {
+                self.samples.first().copied().unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl Errors {
+    /// Returns true if the numbers are predicted better than by their mean.
+    pub fn is_better_than_mean(&self) -> bool {
+        self.r2 > 0.0
+    }
+
+    fn is_sound(&self) -> bool {
+        let Self { rmse, r2, samples, .. } = *self;
+        samples > 0 && rmse.is_finite() && rmse >= 0.0 && r2.is_finite() && r2 <= 1.0
+    }
 }
 
 impl Validation {
@@ -71,6 +111,8 @@ impl Validation {
 #[serde(deny_unknown_fields)]
 pub(super) struct CardMetadata {
     training: Training,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    errors: Option<Errors>,
     typical: Option<Limits>,
     validation: Option<Validation>,
 }
@@ -85,9 +127,10 @@ const SPREAD: &str = "typical.spread";
 impl Card {
     /// Returns the part for the metadata. The rest is in tensors.
     pub(super) fn metadata(&self) -> CardMetadata {
-        let Self { training, validation, typical } = self;
+        let Self { training, validation, errors, typical } = self;
         let typical = typical.as_ref().map(|typical| typical.limits);
-        CardMetadata { training: training.clone(), typical, validation: *validation }
+        let (training, errors) = (training.clone(), *errors);
+        CardMetadata { training, errors, typical, validation: *validation }
     }
 
     /// Returns names and shapes of its tensors.
@@ -107,10 +150,11 @@ impl Card {
         Cow::Owned(Numbers::F32(typical.map_or_else(Vec::new, of)))
     }
 
-    /// Checks that it is valid for a model with this many inputs and classes.
-    pub(super) fn is_sound(&self, inputs: usize, classes: usize) -> bool {
-        let Self { training, validation, typical } = self;
-        training.samples.len() == classes
+    /// Checks that it is valid for a model with this many inputs and outputs.
+    pub(super) fn is_sound(&self, inputs: usize, outputs: usize) -> bool {
+        let Self { training, validation, errors, typical } = self;
+        training.samples.len() == outputs
+            && errors.as_ref().is_none_or(Errors::is_sound)
             && (0.0..1.0).contains(&training.val_fraction)
             && validation.as_ref().is_none_or(Validation::is_sound)
             && typical.as_ref().is_none_or(|typical| typical.is_sound(inputs))
@@ -140,11 +184,11 @@ impl CardMetadata {
 
     /// Builds the card from the values of its tensors.
     pub(super) fn with_tensors(self, numbers: Vec<Numbers>) -> Card {
-        let Self { training, typical, validation } = self;
+        let Self { training, errors, typical, validation } = self;
         let mut numbers = numbers.into_iter().map(|numbers| numbers.to_f32());
         let mut next = || numbers.next().unwrap_or_default();
         let typical =
             typical.map(|limits| Typical { axes: next(), mean: next(), spread: next(), limits });
-        Card { training, validation, typical }
+        Card { training, validation, errors, typical }
     }
 }

@@ -161,6 +161,12 @@ pub enum Flaw {
         /// Inputs of the network.
         inputs: usize,
     },
+    /// The target does not fit the network's outputs.
+    #[error("its target does not fit a network with {outputs} outputs")]
+    Target {
+        /// Outputs of the network.
+        outputs: usize,
+    },
     /// The card is inconsistent.
     #[error("what it says of its training contradicts itself or the network")]
     Card,

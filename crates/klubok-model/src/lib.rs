@@ -9,11 +9,13 @@ pub mod tensors;
 mod tests;
 pub mod typical;
 
-pub use card::{Card, Training, Validation};
+pub use card::{Card, Errors, Training, Validation};
 pub use error::{Flaw, ModelError, Result};
 pub use model::Model;
-pub use preprocess::{Fit, Input, Preprocessing};
+pub use preprocess::{Fit, Input, Preprocessing, Target};
 pub use typical::Typical;
 
 /// Format version of written files. Earlier versions are readable, later ones are not.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
+/// Format version of a model without a [`Target`], which earlier versions read.
+const FORMAT_WITHOUT_TARGET: u64 = 3;

@@ -14,7 +14,10 @@ use std::{borrow::Cow, collections::BTreeSet, io::Read, path::Path};
 use klubok_files::{atomic::stream_atomically, bounded, limits};
 use klubok_nn::{
     calibration::Calibration,
-    layers::{activation, batch_norm},
+    layers::{
+        activation::{self, sigmoid},
+        batch_norm,
+    },
     network::{MAX_HIDDEN_LAYERS, Network, OutputKind},
     plan::Picture,
     state::{Numbers, Weights},
@@ -28,7 +31,7 @@ use serde_json::Value;
 use twox_hash::xxhash3_128::Hasher;
 
 use super::{
-    Card, FORMAT, Flaw, Input, ModelError, Preprocessing, card,
+    Card, FORMAT, FORMAT_WITHOUT_TARGET, Flaw, Input, ModelError, Preprocessing, card,
     tensors::{self, Tensor},
 };
 
@@ -41,8 +44,8 @@ pub struct Model {
     pub network: Network,
     /// Conversion of stored rows to its input.
     pub preprocessing: Preprocessing,
-    /// Class names, in output order.
-    pub classes: Vec<String>,
+    /// Names of the outputs: classes, labels or numbers.
+    pub outputs: Vec<String>,
     /// Conversion of logits to confidences.
     pub calibration: Calibration,
     /// Model card. None if the training set is unknown.
@@ -123,6 +126,17 @@ impl Model {
         }
         let bytes = bounded::read(path, limits::max_tensor_file_bytes())?;
         Self::from_bytes(&bytes, path)
+    }
+
+    /// Turns the logits of one sample into its prediction: calibrated confidences in the classes, the
+    /// sigmoid of each logit for labels, or numbers in their own units.
+    pub fn to_prediction(&self, outputs: &mut [f64]) {
+        match (self.network.answer, &self.preprocessing.target) {
+            (OutputKind::Classes, _) => self.calibration.confidences(outputs),
+            (OutputKind::Labels, _) => outputs.iter_mut().for_each(|z| *z = sigmoid(*z)),
+            (OutputKind::Numbers, Some(target)) => target.unscale(outputs),
+            (OutputKind::Numbers, None) => {}
+        }
     }
 
     /// Returns the file's content. The same model gives the same bytes.
@@ -255,7 +269,7 @@ impl Model {
         let running = params.split_off(network.tensors().0.len());
         let (card, weights) =
             (card_metadata.map(|card| card.with_tensors(of_card)), Weights { params, running });
-        Ok(Self { network, preprocessing, classes, calibration, card, weights })
+        Ok(Self { network, preprocessing, outputs: classes, calibration, card, weights })
     }
 
     /// Returns the metadata with its checksum.
@@ -265,9 +279,12 @@ impl Model {
     ) -> serde_json::Result<String> {
         let metadata = Metadata {
             card: self.card.as_ref().map(Card::metadata),
-            classes: self.classes.clone(),
+            classes: self.outputs.clone(),
             constants: Some(Constants::OWN),
-            format: FORMAT,
+            format: match self.preprocessing.target {
+                Some(_) => FORMAT,
+                None => FORMAT_WITHOUT_TARGET,
+            },
             network: self.network.clone(),
             preprocessing: self.preprocessing.clone(),
             temperature: Some(self.calibration.temperature),
@@ -284,7 +301,7 @@ impl Model {
 
     /// Checks that the fields are consistent.
     fn check(&self) -> Result<(), Flaw> {
-        let Self { network, preprocessing, classes, calibration, card, weights } = self;
+        let Self { network, preprocessing, outputs: names, calibration, card, weights } = self;
         let (inputs, outputs) = (network.inputs, network.outputs);
         if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
             return Err(Flaw::Empty);
@@ -292,15 +309,15 @@ impl Model {
         if network.hidden.len() > MAX_HIDDEN_LAYERS {
             return Err(Flaw::Deep { layers: network.hidden.len() });
         }
-        let unnamed = network.answer == OutputKind::Numbers && classes.is_empty();
-        if classes.len() != outputs && !unnamed {
-            return Err(Flaw::Classes { classes: classes.len(), outputs });
+        let unnamed = network.answer == OutputKind::Numbers && names.is_empty();
+        if names.len() != outputs && !unnamed {
+            return Err(Flaw::Classes { classes: names.len(), outputs });
         }
         if network.answer == OutputKind::Classes && outputs == 1 {
             return Err(Flaw::OneClass);
         }
-        let mut names = BTreeSet::new();
-        if let Some(class) = classes.iter().find(|class| !names.insert(*class)) {
+        let mut known = BTreeSet::new();
+        if let Some(class) = names.iter().find(|class| !known.insert(*class)) {
             return Err(Flaw::SameName { class: class.clone() });
         }
         let dropout = network.hidden.iter().map(|layer| layer.dropout);
@@ -316,6 +333,9 @@ impl Model {
             && ![1, 3].contains(&channels)
         {
             return Err(Flaw::Channels { channels });
+        }
+        if !preprocessing.target_fits(outputs, network.answer) {
+            return Err(Flaw::Target { outputs });
         }
         if !fits(preprocessing, inputs) {
             return Err(Flaw::Preprocessing { inputs });

@@ -5,6 +5,7 @@
 //! `data.normalize = false`, mean 0 and standard deviation 1.
 
 use klubok_nn::{
+    network::OutputKind,
     plan::{Augment, InputSpec, Picture},
     rows::Kind,
 };
@@ -59,14 +60,74 @@ pub struct Preprocessing {
     pub mean: Vec<f32>,
     /// Standard deviation over the training set, likewise. Constants have 1.
     pub std: Vec<f32>,
+    /// The target of a table or of numbers; none for the classes of folders.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<Target>,
+}
+
+/// The target columns of the training data, and the scale of numbers.
+///
+/// A network learns numbers as `(y - mean) / std`, so that they are of the size of its outputs, and
+/// its loss is in these units. Predictions are turned back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Names of the columns, in the order of the outputs; for classes the one column that names
+    /// them.
+    pub columns: Vec<String>,
+    /// Mean of each number over the training set; empty for classes and labels.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub mean: Vec<f32>,
+    /// Standard deviation, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub std: Vec<f32>,
+}
+
+impl Target {
+    /// Converts numbers, `[rows, outputs]`, to the network's units.
+    pub fn scale(&self, values: &mut [f32]) {
+        for row in values.chunks_mut(self.mean.len().max(1)) {
+            for (value, (mean, std)) in row.iter_mut().zip(self.mean.iter().zip(&self.std)) {
+                *value = ((f64::from(*value) - f64::from(*mean)) / f64::from(*std)) as f32;
+            }
+        }
+    }
+
+    /// Converts one prediction of the network to the units of the data.
+    pub fn unscale(&self, outputs: &mut [f64]) {
+        for (value, (mean, std)) in outputs.iter_mut().zip(self.mean.iter().zip(&self.std)) {
+            *value = *value * f64::from(*std) + f64::from(*mean);
+        }
+    }
+
+    /// Returns true when a network with these outputs can have this target.
+    fn fits(&self, outputs: usize, kind: OutputKind) -> bool {
+        let numbers = self.mean.iter().chain(&self.std);
+        let columns = if kind == OutputKind::Classes { 1 } else { outputs };
+        let scales = if kind == OutputKind::Numbers { outputs } else { 0 };
+        self.columns.len() == columns
+            && (self.mean.len(), self.std.len()) == (scales, scales)
+            && numbers.clone().all(|value| value.is_finite())
+            && self.std.iter().all(|std| *std > 0.0)
+    }
 }
 
 impl Preprocessing {
     /// Returns the preprocessing without normalisation: `x = stored`.
     #[must_use]
     pub fn as_stored(self) -> Self {
-        let (mean, std) = (vec![0.0; self.mean.len()], vec![1.0; self.std.len()]);
-        Self { mean, std, ..self }
+        let none = |mean: &[f32]| (vec![0.0; mean.len()], vec![1.0; mean.len()]);
+        let target = self.target.map(|target| {
+            let (mean, std) = none(&target.mean);
+            Target { mean, std, ..target }
+        });
+        let (mean, std) = none(&self.mean);
+        Self { mean, std, target, ..self }
+    }
+
+    /// Returns true when a network with these outputs can have the target.
+    pub(crate) fn target_fits(&self, outputs: usize, kind: OutputKind) -> bool {
+        self.target.as_ref().is_none_or(|target| target.fits(outputs, kind))
     }
 
     /// Converts a stored row to the network's input.
@@ -86,6 +147,7 @@ impl Preprocessing {
             fit: self.fit,
             mean: vec![0.0; columns],
             std: vec![1.0; columns],
+            target: None,
         }
     }
 

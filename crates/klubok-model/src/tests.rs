@@ -18,7 +18,8 @@ use safetensors::{
 use serde_json::Value;
 
 use super::{
-    Card, Fit, Flaw, Input, Model, ModelError, Preprocessing, Training, Typical, Validation,
+    Card, Errors, Fit, Flaw, Input, Model, ModelError, Preprocessing, Target, Training, Typical,
+    Validation,
     model::{KEY, checksum_of, shapes},
     typical::Limits,
 };
@@ -46,6 +47,7 @@ fn card() -> Card {
             val_fraction: 0.2,
         },
         validation: Some(validation),
+        errors: None,
         typical: Some(Typical { mean, axes, spread, limits }),
     }
 }
@@ -67,8 +69,9 @@ fn model() -> Model {
             fit: Fit::Squash,
             mean: vec![120.1],
             std: vec![63.7],
+            target: None,
         },
-        classes: vec!["cat".into(), "\"dog\" é".into()],
+        outputs: vec!["cat".into(), "\"dog\" é".into()],
         calibration: Calibration { temperature: 1.5, uniform: 0.01 },
         card: Some(card()),
         weights: Weights { params: state.params, running: state.running },
@@ -369,7 +372,7 @@ fn unfit(change: impl Fn(&mut Model), message: &str) {
 
 #[test]
 fn does_not_save_an_inconsistent_model() {
-    unfit(|m| m.classes.truncate(1), "it has 1 class names for 2 outputs");
+    unfit(|m| m.outputs.truncate(1), "it has 1 class names for 2 outputs");
     unfit(|m| m.network.outputs = 0, "its network has a layer of size 0");
     let preprocessing = "its preprocessing does not fit a network with 4 inputs";
     unfit(|m| m.preprocessing.mean = vec![], preprocessing);
@@ -438,19 +441,20 @@ prop_compose! {
             fit: Fit::Pad,
             mean: mean[..inputs].to_vec(),
             std: std[..inputs].to_vec(),
+            target: None,
         };
         let weights = Weights { params: state.params, running: state.running };
         let calibration = Calibration::new(f64::from(std[0]).clamp(1e-6, 1e6), seed >> 40);
-        let classes: Vec<String> = classes.into_iter().collect();
+        let outputs: Vec<String> = classes.into_iter().collect();
         let spread = vec![std[0].clamp(1e-6, 1e6); 2];
         let axes = vec![0.5; 2 * inputs];
         let limits = card().typical.unwrap().limits;
         let typical = Typical { mean: mean[..inputs].to_vec(), axes, spread, limits };
-        let samples = vec![seed % 100; classes.len()];
+        let samples = vec![seed % 100; outputs.len()];
         let training = Training { samples, ..card().training };
-        let card = Card { training, validation: None, typical: Some(typical) };
+        let card = Card { training, validation: None, errors: None, typical: Some(typical) };
         let card = is_known.then_some(card);
-        Model { network, preprocessing, classes, calibration, card, weights }
+        Model { network, preprocessing, outputs, calibration, card, weights }
     }
 }
 
@@ -466,5 +470,34 @@ proptest! {
     #[test]
     fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(read(&bytes).is_err());
+    }
+}
+
+#[test]
+fn a_model_of_numbers_keeps_their_scale_and_its_errors() {
+    let mut model = model();
+    model.network.answer = OutputKind::Numbers;
+    model.outputs = vec!["price".into(), "age".into()];
+    let columns = model.outputs.clone();
+    model.preprocessing.target =
+        Some(Target { columns, mean: vec![2.5, 30.0], std: vec![0.5, 10.0] });
+    let card = model.card.as_mut().unwrap();
+    card.validation = None;
+    card.errors = Some(Errors { rmse: 0.25, r2: 0.75, chose_epoch: true, samples: 100 });
+    let bytes = model.to_bytes().unwrap();
+    assert!(String::from_utf8_lossy(&bytes).contains(r#""format":4"#));
+    assert_eq!(read(&bytes).unwrap(), model);
+    let mut outputs = [1.0, -2.0];
+    model.to_prediction(&mut outputs);
+    assert_eq!(outputs, [3.0, 10.0]);
+    let mut values = [3.0, 10.0, 2.5, 30.0];
+    model.preprocessing.target.as_ref().unwrap().scale(&mut values);
+    assert_eq!(values, [1.0, -2.0, 0.0, 0.0]);
+    for (mean, std) in [(vec![1.0], vec![1.0]), (vec![0.0; 2], vec![1.0, 0.0])] {
+        let mut wrong = model.clone();
+        let columns = wrong.outputs.clone();
+        wrong.preprocessing.target = Some(Target { columns, mean, std });
+        let error = wrong.to_bytes().unwrap_err().to_string();
+        assert!(error.ends_with("its target does not fit a network with 2 outputs"), "{error}");
     }
 }

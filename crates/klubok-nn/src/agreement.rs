@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::{
     backend::{Backend, DataId, Figures, Outputs, ParamFigures, Program, Step},
+    error::PlanError,
     init::Init,
     network::{Hidden, Network, OutputKind, Start},
     optim::{Rule, UpdateSpec},
@@ -61,6 +62,12 @@ pub struct Case {
 /// How a backend disagrees with the reference.
 #[derive(Debug, thiserror::Error)]
 pub enum Disagreement {
+    /// A plan with a parameter of impossible dimensions was compiled.
+    #[error("`{parameter}` may have any number of dimensions")]
+    Dimensions {
+        /// Name of the parameter.
+        parameter: String,
+    },
     /// A result differs.
     #[error("{what} differs from the reference by {difference:.2e} of its norm")]
     Differs {
@@ -166,7 +173,28 @@ impl Case {
 /// The first disagreement, with its case.
 pub fn check_backend(backend: &dyn Backend) -> Result<(), Box<(Case, Disagreement)>> {
     for case in cases() {
-        check_case(backend, &case).map_err(|found| Box::new((case, found)))?;
+        let checked = check_case(backend, &case);
+        checked
+            .and_then(|()| check_dimensions(backend, &case))
+            .map_err(|found| Box::new((case, found)))?;
+    }
+    Ok(())
+}
+
+/// Checks that `backend` refuses a plan in which one parameter of the case has a dimension too many
+/// or none, and names the parameter.
+fn check_dimensions(backend: &dyn Backend, case: &Case) -> Result<(), Disagreement> {
+    let plan = case.plan();
+    for (p, spec) in plan.params.iter().enumerate() {
+        for shape in [[&[1], &spec.shape[..]].concat(), Vec::new()] {
+            let mut wrong = plan.clone();
+            wrong.params[p].shape = shape;
+            let refused = backend.compile(&wrong, case.batch, &[]).err();
+            if !matches!(refused, Some(PlanError::Dimensions { parameter, .. }) if parameter == spec.name)
+            {
+                return Err(Disagreement::Dimensions { parameter: spec.name.clone() });
+            }
+        }
     }
     Ok(())
 }

@@ -22,6 +22,14 @@ pub enum PlanError {
         /// The unsupported part of the plan.
         what: String,
     },
+    /// A parameter is neither a matrix nor a vector.
+    #[error("`{parameter}` has the shape {shape:?}: a parameter is a matrix or a vector")]
+    Dimensions {
+        /// Name of the parameter.
+        parameter: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
     /// The network needs more memory than the process can get.
     #[error(
         "the network needs about {} of memory, {}", format_bytes(*needed),

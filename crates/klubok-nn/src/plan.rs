@@ -7,7 +7,10 @@
 //! code that counts, stores, folds or fuses them is a `match` that the compiler checks for
 //! completeness.
 
-use crate::optim::UpdateSpec;
+use crate::{
+    error::{PlanError, Result},
+    optim::UpdateSpec,
+};
 
 /// Index of a value, an activation matrix of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -313,6 +316,23 @@ impl Plan {
     pub(crate) fn add_running(&mut self, name: &str, len: usize, start: f32) -> Running {
         self.running.push(RunningSpec { name: self.name(name), len, start });
         Running(self.running.len() - 1)
+    }
+
+    /// Checks that the weights are matrices and all other parameters vectors. Every backend calls
+    /// it before it compiles.
+    ///
+    /// # Errors
+    /// [`PlanError::Dimensions`], which names the first other parameter.
+    pub fn check_dimensions(&self) -> Result<()> {
+        let is_wrong = |param: &&ParamSpec| {
+            param.shape.len() != if param.kind == ParamKind::Weight { 2 } else { 1 }
+        };
+        match self.params.iter().find(is_wrong) {
+            Some(ParamSpec { name, shape, .. }) => {
+                Err(PlanError::Dimensions { parameter: name.clone(), shape: shape.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Number of trained values, all parameters together.

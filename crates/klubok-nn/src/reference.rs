@@ -41,6 +41,7 @@ impl Backend for ReferenceBackend {
         _max_batch: usize,
         data: &[Arc<dyn Rows>],
     ) -> Result<Box<dyn Program>> {
+        plan.check_dimensions()?;
         let zeros = || plan.params.iter().map(|p| vec![0.0; p.len()]).collect::<Vec<_>>();
         Ok(Box::new(Reference {
             params: zeros(),

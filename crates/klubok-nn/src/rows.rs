@@ -153,6 +153,16 @@ impl MemoryRows {
             .then(|| self.bytes[field.0].as_chunks().0[row as usize])
     }
 
+    /// Appends the rows of another table.
+    ///
+    /// # Panics
+    /// When its fields are others.
+    pub fn append(&mut self, other: &Self) {
+        assert_eq!(self.fields, other.fields, "rows of the same fields");
+        self.len += other.len;
+        self.bytes.iter_mut().zip(&other.bytes).for_each(|(all, more)| all.extend(more));
+    }
+
     /// `len` rows without fields.
     pub fn empty(len: usize) -> Self {
         Self { len, ..Self::default() }

@@ -65,7 +65,7 @@ impl Hub {
                     let row = rows[sample];
                     let pixels = self.stored(&[row])?.into_iter().map(|x| x as u8);
                     let pixels = STANDARD.encode(pixels.collect::<Vec<u8>>());
-                    let class = data.targets[row as usize];
+                    let class = data.targets.class(row);
                     pictures.insert(row.to_string(), json!({ "pixels": pixels, "label": class }));
                 }
                 shown.push(json!({

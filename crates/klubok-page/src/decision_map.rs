@@ -19,7 +19,7 @@ const MAX_POINTS: usize = 300;
 impl Hub {
     /// Draws the map at a snapshot's step or now, with training and validation points.
     pub(super) fn inspect_decision_map(&self, step: Option<u64>) -> InspectionResult {
-        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let data = self.class_data()?;
         if self.initial_network()?.model.network.inputs != 2 {
             return Err("only a network of two inputs has a map".to_owned());
         }
@@ -33,7 +33,7 @@ impl Hub {
         let logits = view.infer(&squares, &indices, &[view.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
         let (mut classes, mut shades) = (Vec::new(), Vec::new());
-        for z in logits.chunks_exact(data.classes.len()) {
+        for z in logits.chunks_exact(data.outputs.len()) {
             let (class, confidence) = predict(z, view.model.calibration);
             classes.push(class);
             shades.push((255.0 * confidence).round() as u8);
@@ -41,7 +41,7 @@ impl Hub {
         let points = |part: usize| {
             let points = stored[part].as_chunks::<2>().0.iter();
             let point =
-                |(at, &row): (&[f64; 2], &u32)| json!([at[0], at[1], data.targets[row as usize]]);
+                |(at, &row): (&[f64; 2], &u32)| json!([at[0], at[1], data.targets.class(row)]);
             points.zip(&parts[part]).map(point).collect::<Vec<_>>()
         };
         Ok(json!({

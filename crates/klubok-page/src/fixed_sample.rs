@@ -2,13 +2,9 @@
 //! activations of validation samples, and the losses of training samples. Small enough to keep with
 //! every snapshot.
 
-use klubok::{
-    data::Dataset,
-    inspect::ModelView,
-    nn::loss::{log_sum_exp, predicted_class},
-};
+use klubok::{data::Dataset, inspect::ModelView, nn::loss::predicted_class};
 
-use super::logits::to_f64;
+use super::logits::{Losses, to_f64};
 
 /// Validation samples in the fixed sample, at most.
 const MAX_VAL_SAMPLES: usize = 240;
@@ -35,13 +31,11 @@ impl SampleOutputs {
         let mut of_val = view.infer(&data.rows, &val, &[view.layer_output(last), output]).ok()?;
         let train = train_sample(data);
         let of_train = view.infer(&data.rows, &train, &[output]).ok()?;
-        let classes = data.classes.len();
+        let classes = data.outputs.len();
         let predicted =
             of_val[1].chunks_exact(classes).map(|z| predicted_class(&to_f64(z))).collect();
-        let loss = |(z, &row): (&[f32], &u32)| {
-            let z = to_f64(z);
-            (log_sum_exp(&z) - z[data.targets[row as usize] as usize]) as f32
-        };
+        let losses = Losses::new(data, &view.model);
+        let loss = |(z, &row): (&[f32], &u32)| losses.of(row, &to_f64(z)) as f32;
         let losses = of_train[0].chunks_exact(classes).zip(&train).map(loss).collect();
         Some(Self { hidden: of_val.swap_remove(0), predicted, losses })
     }

@@ -109,7 +109,7 @@ impl Logs {
     fn read(&mut self, hub: &Hub) -> io::Result<()> {
         if [&self.steps, &self.epochs, &self.events].into_iter().any(Tail::was_cut) {
             *self = Self::new(&hub.run.dir);
-            hub.timeline().reset(&hub.run.val_classes, hub.run.setup());
+            hub.timeline().reset(&hub.run);
         }
         let (room, damaged) = (&mut self.room, &mut self.damaged);
         let steps = self.steps.lines(room, damaged)?;

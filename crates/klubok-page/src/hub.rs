@@ -83,8 +83,20 @@ pub(super) struct CopiedNetwork {
 }
 
 impl Hub {
+    /// Returns the data of a run that predicts classes.
+    ///
+    /// # Errors
+    /// When it is not at hand, or the run predicts something else; a sentence.
+    pub(super) fn class_data(&self) -> Result<&Dataset, String> {
+        match &self.data {
+            Some(data) if data.targets.classes().is_some() => Ok(data),
+            Some(_) => Err("this run predicts no classes".to_owned()),
+            None => Err("the data of this run is not at hand".to_owned()),
+        }
+    }
+
     pub(super) fn new(run: RunDescription, data: Option<Dataset>, source: WeightSource) -> Self {
-        let timeline = Timeline::new(&run.val_classes, run.setup());
+        let timeline = Timeline::new(&run);
         let token = matches!(source, WeightSource::Live(_)).then(new_token).flatten();
         Self {
             run,
@@ -239,7 +251,7 @@ impl Hub {
         let model = Model::load(&self.run.dir.file(MODEL)).map_err(|error| error.to_string())?;
         if self.data.is_some() {
             let start = self.initial_network()?;
-            if start.model.network != model.network || start.model.classes != model.classes {
+            if start.model.network != model.network || start.model.outputs != model.outputs {
                 return Err("the model in the run's folder is of another network".to_owned());
             }
         }
@@ -253,14 +265,17 @@ impl Hub {
             return Ok(view.clone());
         }
         let config = &self.run.config;
-        let mut model = if let Some(data) = &self.data {
-            let task = Task::new(config, data).map_err(|error| error.to_string())?;
-            task.model(Weights::default())
+        let (mut model, start) = if let Some(data) = &self.data {
+            let mut task = Task::new(config, data).map_err(|error| error.to_string())?;
+            let start = std::mem::take(&mut task.initial_state);
+            (task.model(Weights::default()), start)
         } else {
-            self.load_model()?
+            let model = self.load_model()?;
+            let init = config.start(&self.run.train_classes, self.run.train_samples);
+            let start = model.network.start(&init, config.train.seed);
+            (model, start)
         };
-        let start = config.start(&self.run.train_classes);
-        let State { params, running, .. } = model.network.start(&start, config.train.seed);
+        let State { params, running, .. } = start;
         model.weights = Weights { params, running };
         Ok(initial.insert(Arc::new(ModelView::new(model, device::cpu(1).into()))).clone())
     }

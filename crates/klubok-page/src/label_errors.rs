@@ -20,7 +20,7 @@ const MIN_LABEL_PROBABILITY: f64 = 0.2;
 impl Hub {
     /// Finds training samples whose labels the network contradicted in the snapshots up to a step.
     pub(super) fn inspect_label_errors(&self, step: Option<u64>) -> InspectionResult {
-        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let data = self.class_data()?;
         self.compute_from_snapshots(step, "suspects", || self.label_errors(data, step))
     }
 
@@ -43,7 +43,7 @@ impl Hub {
             let mut sample = self.sample_json(&stored);
             sample.insert("row".to_owned(), row.into());
             sample.insert("name".to_owned(), data.names[row as usize].clone().into());
-            sample.insert("label".to_owned(), data.targets[row as usize].into());
+            sample.insert("label".to_owned(), data.targets.class(row).into());
             sample.insert("said".to_owned(), predicted.into());
             sample.insert("confidence".to_owned(), view.confidences(&pass)[predicted].into());
             sample.insert("loss".to_owned(), means[i].into());

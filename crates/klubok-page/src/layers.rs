@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use klubok::{
-    data::Dataset,
     inspect::{
         ModelView,
         probe::{Labelled, linear_probe, similarity},
@@ -29,7 +28,7 @@ impl Hub {
     /// Measures layer by layer the accuracy of a linear probe, and the similarity of a picture's
     /// activations to those of its mirror image and of its shifted copy.
     pub(super) fn inspect_layers(&self, step: Option<u64>) -> InspectionResult {
-        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let data = self.class_data()?;
         self.get_or_compute(&self.expensive, step, "layers", |view| {
             let (train, test) = (
                 subsample(&data.parts.train, MAX_PROBE_SAMPLES),
@@ -42,7 +41,7 @@ impl Hub {
                 .collect();
             let train_values = evaluate(view, &data.rows, &train, &values)?;
             let test_values = evaluate(view, &data.rows, &test, &values)?;
-            let (train_classes, test_classes) = (targets(data, &train), targets(data, &test));
+            let (train_classes, test_classes) = (data.classes_of(&train), data.classes_of(&test));
             let changed = match self.run.shape() {
                 Some(shape) => {
                     // A sixteenth of the width: a person does not notice it.
@@ -67,7 +66,7 @@ impl Hub {
                 json!({
                     "name": i.checked_sub(1).map_or("input", |i| &view.layers()[i].name),
                     "width": width,
-                    "probe": linear_probe(train, test, data.classes.len()),
+                    "probe": linear_probe(train, test, data.outputs.len()),
                     "flip": changed.as_ref().and_then(|c| similarity(&test_values[i], &c.0[i], width)),
                     "shift": changed.as_ref().and_then(|c| similarity(&test_values[i], &c.1[i], width)),
                 })
@@ -100,7 +99,7 @@ impl Hub {
 
     /// Measures the accuracy with a random share of the hidden units ablated, over several draws.
     pub(super) fn inspect_ablation(&self, step: Option<u64>) -> InspectionResult {
-        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let data = self.class_data()?;
         self.get_or_compute(&self.expensive, step, "lesions", |view| {
             let rows = subsample(&data.parts.val, MAX_ABLATION_SAMPLES);
             // The first layer's activations are the same for every share and draw.
@@ -111,7 +110,7 @@ impl Hub {
                 let (values, width) = (values.swap_remove(0), view.units(&view.layers()[0]));
                 Arc::new(MemoryRows::numbers(&values, width, &vec![0; rows.len()])) as _
             });
-            let (targets, positions) = (targets(data, &rows), 0..rows.len() as u32);
+            let (targets, positions) = (data.classes_of(&rows), 0..rows.len() as u32);
             let positions: Vec<u32> = positions.collect();
             let ablated = |share, draw| match (&first, view.ablated_after_first(share, draw)) {
                 (Some(first), Some(rest)) => accuracy(&rest, first, &positions, &targets),
@@ -155,13 +154,8 @@ fn accuracy(
 ) -> Result<f64, String> {
     let logits = view.infer(rows, indices, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-    let samples = logits.chunks_exact(view.model.classes.len()).zip(targets);
+    let samples = logits.chunks_exact(view.model.outputs.len()).zip(targets);
     let predicted = |z: &[f32]| predict(z, view.model.calibration).0;
     let right = samples.filter(|(z, target)| predicted(z) == **target as usize);
     Ok(right.count() as f64 / targets.len().max(1) as f64)
-}
-
-/// Returns the classes of rows.
-fn targets(data: &Dataset, rows: &[u32]) -> Vec<u32> {
-    rows.iter().map(|&row| data.targets[row as usize]).collect()
 }

@@ -6,14 +6,17 @@ use std::sync::{Arc, TryLockError};
 use klubok::{
     data::Dataset,
     inspect::{ModelView, landscape::WeightPlane, plane::Plane},
-    nn::loss::log_sum_exp,
     state::Weights,
     train::task::Task,
 };
 use serde_json::{Value, json};
 
 use super::{
-    fixed_sample::subsample, hub::Hub, inspection::InspectionResult, lock::lock, logits::to_f64,
+    fixed_sample::subsample,
+    hub::Hub,
+    inspection::InspectionResult,
+    lock::lock,
+    logits::{Losses, to_f64},
 };
 
 /// Columns and rows of the landscape.
@@ -130,10 +133,8 @@ fn landscape_json(
 fn mean_loss(view: &ModelView, data: &Dataset, rows: &[u32]) -> Result<f64, String> {
     let logits = view.infer(&data.rows, rows, &[view.plan().output]);
     let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-    let loss = |(z, &row): (&[f32], &u32)| {
-        let z = to_f64(z);
-        log_sum_exp(&z) - z[data.targets[row as usize] as usize]
-    };
-    let sum: f64 = logits.chunks_exact(data.classes.len()).zip(rows).map(loss).sum();
+    let losses = Losses::new(data, &view.model);
+    let loss = |(z, &row): (&[f32], &u32)| losses.of(row, &to_f64(z));
+    let sum: f64 = logits.chunks_exact(data.outputs.len()).zip(rows).map(loss).sum();
     Ok(sum / rows.len().max(1) as f64)
 }

@@ -8,7 +8,7 @@ use klubok::{
     inspect::{Layer, ModelView, pass::ForwardPass},
     model::Validation,
     rows::Kind,
-    train::evaluate::{chance_accuracy, wilson},
+    train::evaluate::wilson,
 };
 use klubok_text::{Bilingual, bilingual, trust};
 use serde_json::{Value, json};
@@ -52,6 +52,7 @@ impl Hub {
         let more = json!({
             "name": sample.name,
             "label": sample.label,
+            "truth": sample.truth,
             "beside": sample.neighbours,
             "layers": layers,
             "probabilities": pass.probabilities,
@@ -91,16 +92,16 @@ impl Hub {
 
     /// Describes in words how far to trust the network of this step.
     fn trust(&self, step: u64) -> Bilingual {
-        let learned = self.run.train_classes.iter().sum();
+        let learned = self.run.train_samples;
         let is_model = !self.is_live() || self.status().mode == Mode::Ended;
         let is_model = is_model && self.best_step() == Some(step);
         let validated = self.timeline().last_validation(step);
         let measured = |accuracy| {
-            let samples: u64 = self.run.val_classes.iter().sum();
+            let samples = self.run.val_samples;
             Validation {
                 accuracy,
                 accuracy_interval: wilson(accuracy, samples as usize),
-                chance: chance_accuracy(&self.run.val_classes),
+                chance: self.run.chance,
                 chose_epoch: self.run.config.train.monitor != Monitor::Last,
                 samples,
             }

@@ -1,15 +1,22 @@
 //! The network's predictions on the validation set: confusions, calibration, and the most confident
 //! errors.
 
-use klubok::{data::Dataset, evaluation::Evaluation, inspect::ModelView};
+use klubok::{data::Dataset, evaluation::Evaluation, inspect::ModelView, nn::network::OutputKind};
 use serde_json::{Value, json};
 
-use super::{fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict};
+use super::{
+    fixed_sample::subsample,
+    hub::Hub,
+    inspection::InspectionResult,
+    logits::{predict, to_f64},
+};
 
 /// Validation samples, at most: enough for a confidence interval of two percentage points.
 const MAX_SAMPLES: usize = 2000;
 /// Errors in the panel, at most.
 const MAX_ERRORS: usize = 24;
+/// Pairs of a number and its prediction, at most.
+const MAX_PAIRS: usize = 500;
 /// Bins of the reliability diagram.
 const BINS: usize = 10;
 
@@ -24,9 +31,15 @@ impl Hub {
         let rows = subsample(&data.parts.val, MAX_SAMPLES);
         let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
         let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-        let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
-        let figures = Evaluation::new(&logits, &targets, &data.classes, view.model.calibration);
+        let figures = Evaluation::new(&view.model, data, &rows, &logits);
         let mut json = serde_json::to_value(figures).map_err(|error| error.to_string())?;
+        let Some(classes) = data.targets.classes() else {
+            if data.targets.kind() == OutputKind::Numbers {
+                json["pairs"] = pairs(view, data, &rows, &logits);
+            }
+            return Ok(json);
+        };
+        let targets: Vec<u32> = rows.iter().map(|&row| classes[row as usize]).collect();
         json["calibration"] = reliability(view, &logits, &targets);
         json["mistakes"] = self.errors(data, view, &rows, &logits)?.into();
         Ok(json)
@@ -41,9 +54,9 @@ impl Hub {
         logits: &[f32],
     ) -> Result<Vec<Value>, String> {
         let mut errors: Vec<(u32, usize, f64)> = Vec::new();
-        for (&row, z) in rows.iter().zip(logits.chunks_exact(data.classes.len())) {
+        for (&row, z) in rows.iter().zip(logits.chunks_exact(data.outputs.len())) {
             let (predicted, confidence) = predict(z, view.model.calibration);
-            if predicted != data.targets[row as usize] as usize {
+            if predicted != data.targets.class(row) as usize {
                 errors.push((row, predicted, confidence));
             }
         }
@@ -54,7 +67,7 @@ impl Hub {
             let mut sample = self.sample_json(&self.stored(&[row])?);
             sample.insert("row".to_owned(), row.into());
             sample.insert("name".to_owned(), data.names[row as usize].clone().into());
-            sample.insert("label".to_owned(), data.targets[row as usize].into());
+            sample.insert("label".to_owned(), data.targets.class(row).into());
             sample.insert("said".to_owned(), predicted.into());
             sample.insert("confidence".to_owned(), confidence.into());
             samples.push(Value::Object(sample));
@@ -63,10 +76,22 @@ impl Hub {
     }
 }
 
+/// Lists numbers and their predictions, `[[truth, prediction], ...]`, of the first output.
+fn pairs(view: &ModelView, data: &Dataset, rows: &[u32], logits: &[f32]) -> Value {
+    let outputs = data.outputs.len();
+    let samples = rows.iter().zip(logits.chunks_exact(outputs)).take(MAX_PAIRS);
+    let pair = |(&row, z): (&u32, &[f32])| {
+        let mut prediction = to_f64(z);
+        view.model.to_prediction(&mut prediction);
+        json!([data.targets.values()[row as usize * outputs], prediction[0]])
+    };
+    samples.map(pair).collect()
+}
+
 /// Computes the reliability diagram: mean confidence and accuracy per bin of confidence.
 fn reliability(view: &ModelView, logits: &[f32], targets: &[u32]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
-    for (z, &target) in logits.chunks_exact(view.model.classes.len()).zip(targets) {
+    for (z, &target) in logits.chunks_exact(view.model.outputs.len()).zip(targets) {
         let (predicted, confidence) = predict(z, view.model.calibration);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         *bin = (bin.0 + 1, bin.1 + usize::from(predicted == target as usize), bin.2 + confidence);

@@ -12,7 +12,7 @@ impl Hub {
     /// Projects the inputs of the last layer at a snapshot's step, or now. The components are those
     /// of the latest snapshot, so that all steps share their axes.
     pub(super) fn inspect_projection(&self, step: Option<u64>) -> InspectionResult {
-        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        let data = self.class_data()?;
         self.compute_from_snapshots(step, "cloud", || self.projection(data, step))
     }
 
@@ -32,7 +32,7 @@ impl Hub {
         let point = |(i, &row): (usize, &u32)| {
             let mut at = space.coordinates(&to_f64(&shown.hidden[i * width..][..width]));
             at.resize(2, 0.0);
-            json!([at[0], at[1], data.targets[row as usize], shown.predicted[i]])
+            json!([at[0], at[1], data.targets.class(row), shown.predicted[i]])
         };
         Ok(json!({
             "step": step,

@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, path::Path};
 
 use klubok::{
     bounded,
-    config::Config,
+    config::{Config, TargetKind},
     data::{Dataset, Part, read_split},
     diagnose::setup::Setup,
+    evaluation::loss_of_guessing,
     model::{Input, Model},
     nn::network::Network,
     plan::Picture,
     rows::Field,
     train::{
-        evaluate::chance_accuracy,
+        evaluate::{chance, chance_of},
         run_dir::{CONFIG, MODEL, RunDir, SPLIT},
         run_info::RunInfo,
         trainer::STEP_SAMPLE,
@@ -31,11 +32,18 @@ pub(crate) struct RunDescription {
     info: RunInfo,
     network: Network,
     pub(super) input: Input,
-    pub(super) classes: Vec<String>,
-    /// Training samples of each class.
+    /// Names of the outputs: classes, labels or numbers.
+    pub(super) outputs: Vec<String>,
+    /// Training samples of each class; empty for other targets.
     pub(super) train_classes: Vec<u64>,
-    /// Validation samples of each class.
+    /// Validation samples of each class; empty for other targets.
     pub(super) val_classes: Vec<u64>,
+    /// Number of training samples.
+    pub(super) train_samples: u64,
+    /// Number of validation samples.
+    pub(super) val_samples: u64,
+    /// Chance accuracy on the validation samples; 0 for numbers.
+    pub(super) chance: f64,
 }
 
 impl RunDescription {
@@ -46,11 +54,14 @@ impl RunDescription {
             dir: run.clone(),
             config: config.clone(),
             info: info.clone(),
-            network: config.network(inputs, data.classes.len()),
+            network: config.network(inputs, data.outputs.len()),
             input: data.input.clone(),
-            classes: data.classes.clone(),
+            outputs: data.outputs.clone(),
             train_classes: data.class_counts(&data.parts.train),
             val_classes: data.class_counts(&data.parts.val),
+            train_samples: data.parts.train.len() as u64,
+            val_samples: data.parts.val.len() as u64,
+            chance: chance(data),
         }
     }
 
@@ -70,8 +81,9 @@ impl RunDescription {
     fn read(run: &RunDir, model: &Path) -> klubok::Result<Self> {
         let (config, info) = run.settings()?;
         let model = Model::load(model)?;
-        let indices: BTreeMap<&String, usize> = model.classes.iter().zip(0..).collect();
-        let mut counts = [vec![0; model.classes.len()], vec![0; model.classes.len()]];
+        let indices: BTreeMap<&String, usize> = model.outputs.iter().zip(0..).collect();
+        let mut counts = [vec![0; model.outputs.len()], vec![0; model.outputs.len()]];
+        let mut samples = [0, 0];
         for row in read_split(&run.file(SPLIT))? {
             let row = row?;
             let part = match row.part {
@@ -79,19 +91,42 @@ impl RunDescription {
                 Part::Val => 1,
                 Part::Test => continue,
             };
-            if let Some(class) = indices.get(&row.class) {
-                counts[part][*class] += 1;
+            samples[part] += 1;
+            // Several labels are joined.
+            let separator = if config.data.task == TargetKind::Label { '+' } else { '\n' };
+            for name in row.class.split(separator) {
+                if let Some(class) = indices.get(&name.to_owned()) {
+                    counts[part][*class] += 1;
+                }
             }
         }
+        let chance = chance_of(config.data.task, &counts[1], samples[1]);
+        if config.data.task != TargetKind::Class {
+            counts = [Vec::new(), Vec::new()];
+        }
         let [train_classes, val_classes] = counts;
-        let (network, classes) = (model.network, model.classes);
-        let (dir, input) = (run.clone(), model.preprocessing.input);
-        Ok(Self { dir, config, info, network, input, classes, train_classes, val_classes })
+        Ok(Self {
+            dir: run.clone(),
+            config,
+            info,
+            network: model.network,
+            input: model.preprocessing.input,
+            outputs: model.outputs,
+            train_classes,
+            val_classes,
+            train_samples: samples[0],
+            val_samples: samples[1],
+            chance,
+        })
     }
 
     /// Returns the setup that the diagnosis' advice starts from.
     pub(super) fn setup(&self) -> Setup {
-        Setup { config: self.config.clone(), train_classes: self.train_classes.clone() }
+        let train_classes = match self.config.data.task {
+            TargetKind::Class => self.train_classes.clone(),
+            TargetKind::Number | TargetKind::Label => vec![self.train_samples],
+        };
+        Setup { config: self.config.clone(), train_classes }
     }
 
     /// Returns the shape of the input pictures; none for columns.
@@ -119,7 +154,6 @@ impl RunDescription {
         let path = self.dir.path().display().to_string();
         let text = bounded::read_to_string(&self.dir.file(CONFIG), bounded::MAX_SETTINGS_BYTES);
         let source = shell::quoted(&shell::shown(&self.info.data));
-        let val_samples: u64 = self.val_classes.iter().sum();
         json!({
             "name": self.name(),
             "path": path,
@@ -130,11 +164,12 @@ impl RunDescription {
             "command": format!("klubok train {source} -c {}", shell::quoted(&format!("{path}/config.toml"))),
             "data": self.data_json(),
             "network": self.network_json(),
-            "val_samples": val_samples,
+            "val_samples": self.val_samples,
             // Validation samples of a measurement within an epoch.
-            "step_samples": val_samples.min(STEP_SAMPLE as u64),
-            "chance": chance_accuracy(&self.val_classes),
-            "loss_of_guessing": (self.classes.len() as f64).ln(),
+            "step_samples": self.val_samples.min(STEP_SAMPLE as u64),
+            "chance": self.chance,
+            "loss_of_guessing":
+                loss_of_guessing(self.config.data.task, self.outputs.len(), self.config.train.loss),
         })
     }
 
@@ -150,7 +185,8 @@ impl RunDescription {
             "height": shape.map(|shape| shape.height),
             "channels": shape.map(|shape| shape.channels),
             "columns": columns,
-            "classes": self.classes,
+            "target": self.config.data.task,
+            "classes": self.outputs,
             "train": self.train_classes,
             "val": self.val_classes,
         })
@@ -175,7 +211,11 @@ impl RunDescription {
             "name": "output",
             "units": outputs,
             "parameters": outputs * (inputs + 1),
-            "activation": "softmax",
+            "activation": match self.config.data.task {
+                TargetKind::Class => "softmax",
+                TargetKind::Label => "sigmoid",
+                TargetKind::Number => "identity",
+            },
             "batch_norm": false,
             "dropout": 0.0,
         }));

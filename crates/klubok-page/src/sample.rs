@@ -19,7 +19,10 @@ pub(super) struct SampleQuery {
 /// A sample as the data set stores it.
 pub(super) struct Sample {
     pub(super) stored: Vec<f64>,
+    /// Its class, if the run predicts classes.
     pub(super) label: Option<usize>,
+    /// Its target in words, if it has one.
+    pub(super) truth: Option<String>,
     pub(super) name: String,
     /// The validation rows before and after it; the validation set is a ring.
     pub(super) neighbours: Option<[u32; 2]>,
@@ -34,8 +37,9 @@ impl Hub {
         if let Some(number) = query.picture {
             let pixels = self.picture(number).ok_or("this picture is no longer kept")?;
             let stored = pixels.iter().map(|&byte| f64::from(byte)).collect();
-            let label = query.label.filter(|&label| label < self.run.classes.len());
-            return Ok(Sample { stored, label, name: String::new(), neighbours: None });
+            let label = query.label.filter(|&label| label < self.run.outputs.len());
+            let (name, truth) = (String::new(), None);
+            return Ok(Sample { stored, label, truth, name, neighbours: None });
         }
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let first = data.parts.val.first().or(data.parts.train.first()).copied();
@@ -45,7 +49,8 @@ impl Hub {
         }
         Ok(Sample {
             stored: self.stored(&[row])?,
-            label: Some(data.targets[row as usize] as usize),
+            label: data.targets.classes().map(|classes| classes[row as usize] as usize),
+            truth: Some(data.target_text(row)),
             name: data.names[row as usize].clone(),
             neighbours: neighbours(&data.parts.val, row),
         })

@@ -7,7 +7,7 @@
 
 use klubok::{
     config::Monitor,
-    diagnose::{Diagnosis, observer::DiagnosisObserver, setup::Setup},
+    diagnose::{Diagnosis, observer::DiagnosisObserver},
     nn::calibration::Calibration,
     train::{
         act::Act,
@@ -17,6 +17,8 @@ use klubok::{
 };
 use klubok_text::verdict::VerdictText;
 use serde::{Deserialize, Serialize};
+
+use super::run_description::RunDescription;
 
 /// Stops that go through the diagnosis, at most: the last ones. Each costs as much as an epoch.
 const MAX_STOPS: usize = 100;
@@ -101,21 +103,31 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     /// An empty timeline; `val_classes` holds the validation samples of each class.
-    pub(crate) fn new(val_classes: &[u64], setup: Setup) -> Self {
-        let val_samples = val_classes.iter().sum();
-        let diagnosis =
-            DiagnosisObserver::new(val_samples).with_classes(val_classes).with_setup(setup);
+    pub(crate) fn new(run: &RunDescription) -> Self {
+        let diagnosis = DiagnosisObserver::new(run.val_samples)
+            .with_classes(&run.val_classes)
+            .with_setup(run.setup());
         let (phases, verdicts) = (Vec::new(), Vec::new());
         let (epochs, steps, events) = (Vec::new(), Vec::new(), Vec::new());
         let status = Status::default();
         let best_epoch = None;
-        Self { epochs, steps, events, diagnosis, phases, verdicts, best_epoch, val_samples, status }
+        Self {
+            epochs,
+            steps,
+            events,
+            diagnosis,
+            phases,
+            verdicts,
+            best_epoch,
+            val_samples: run.val_samples,
+            status,
+        }
     }
 
     /// Drops all records, before the logs are read again.
-    pub(crate) fn reset(&mut self, val_classes: &[u64], setup: Setup) {
+    pub(crate) fn reset(&mut self, run: &RunDescription) {
         let Status { mode, steps_per_epoch, epochs, .. } = self.status;
-        *self = Self::new(val_classes, setup);
+        *self = Self::new(run);
         self.set_mode(mode);
         self.set_length(steps_per_epoch, epochs);
     }

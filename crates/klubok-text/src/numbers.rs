@@ -67,6 +67,17 @@ pub fn loss(loss: f64, digits: usize) -> String {
     }
 }
 
+/// Formats a number with five significant digits: `0.52341`, `1234.5`, `4.4000e13`.
+pub fn significant(number: f64) -> String {
+    let size = number.abs();
+    if number != 0.0 && !(1e-4..1e6).contains(&size) {
+        return decimal(format_args!("{number:.4e}"));
+    }
+    let whole = if size >= 1.0 { size.log10().floor() as usize } else { 0 };
+    let digits = 4usize.saturating_sub(whole);
+    decimal(format_args!("{number:.digits$}"))
+}
+
 /// Formats a learning rate with at most five decimals.
 pub fn rate(rate: f64) -> String {
     decimal(rate_to_type(rate))
@@ -112,6 +123,15 @@ pub fn thousands(n: usize) -> String {
 mod tests {
     use super::*;
     use crate::in_language;
+
+    #[test]
+    fn numbers_have_five_significant_digits() {
+        let numbers = [0.0, 0.523_411, 3.25, -1234.56, 99_999.6, 4.4e13, 1e-9];
+        assert_eq!(
+            numbers.map(significant),
+            ["0.0000", "0.5234", "3.2500", "-1234.6", "100000", "4.4000e13", "1.0000e-9"]
+        );
+    }
 
     #[test]
     fn an_accuracy_has_its_interval_and_the_chance_level() {

@@ -1,13 +1,13 @@
 //! How far to trust a model's predictions: the sentence below them, in the command and on the page.
 
 use klubok::{
-    model::{Card, Training, Validation},
+    model::{Card, Errors, Model, Validation},
     train::evaluate::wilson,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    numbers::{accuracy, accuracy_and_chance, percent, thousands},
+    numbers::{accuracy, accuracy_and_chance, decimal, percent, significant, thousands},
     text, verdict,
 };
 
@@ -25,12 +25,28 @@ pub fn no_better_than_chance(share: f64, samples: usize, chance: f64, new: bool)
     })
 }
 
-/// Writes how far to trust the predictions of a model with this card.
-pub fn sentence(card: Option<&Card>) -> String {
-    let Some(Card { training: Training { samples, .. }, validation, .. }) = card else {
+/// Writes how far to trust the predictions of a model.
+pub fn sentence(model: &Model) -> String {
+    let Some(Card { training, validation, errors, .. }) = &model.card else {
         return text!("trust.unknown");
     };
-    of_model(samples.iter().sum(), *validation)
+    let learned = training.total(model.network.answer);
+    match errors {
+        Some(errors) => of_numbers(learned, errors),
+        None => of_model(learned, *validation),
+    }
+}
+
+/// Writes how far to trust a model of numbers.
+fn of_numbers(learned: u64, errors: &Errors) -> String {
+    let Errors { rmse, r2, chose_epoch, samples } = *errors;
+    let (n, learned) = (thousands(samples as usize), thousands(learned as usize));
+    let (rmse, r2) = (significant(rmse), decimal(format_args!("{r2:.3}")));
+    if !errors.is_better_than_mean() {
+        return text!("trust.worthless_numbers", n = n, rmse = rmse, r2 = r2);
+    }
+    let quality = text!("trust.tried_numbers", n = n, learned = learned, rmse = rmse, r2 = r2);
+    if chose_epoch { format!("{quality} {}", text!("trust.chose")) } else { quality }
 }
 
 /// Writes how far to trust a model trained on `learned` samples.
@@ -67,19 +83,75 @@ fn quality(learned: u64, validation: Option<Validation>) -> String {
     text!("trust.tried", accuracy = accuracy, n = n, learned = learned)
 }
 
-/// Describes the card for programs; null without a card.
-pub fn to_json(card: Option<&Card>) -> Value {
-    let Some(card) = card else { return Value::Null };
-    json!({
-        "training_samples": card.training.samples.iter().sum::<u64>(),
+/// Describes the model's card for programs; null without a card.
+pub fn to_json(model: &Model) -> Value {
+    let Some(card) = &model.card else { return Value::Null };
+    let is_better = card.validation.map(|validation| validation.is_better_than_chance());
+    let mut json = json!({
+        "training_samples": card.training.total(model.network.answer),
         "validation": card.validation,
-        "better_than_chance": card.validation.map(|validation| validation.is_better_than_chance()),
-    })
+        "better_than_chance": is_better.or(card.errors.map(|errors| errors.is_better_than_mean())),
+    });
+    if let Some(errors) = card.errors {
+        json["errors"] = json!(errors);
+    }
+    json
 }
 
 #[cfg(test)]
 mod tests {
+    use klubok::{
+        model::{Fit, Input, Preprocessing, Training},
+        nn::{
+            calibration::Calibration,
+            network::{Network, OutputKind},
+        },
+        state::Weights,
+    };
+
     use super::*;
+
+    /// A model with this card.
+    fn model(answer: OutputKind, card: Option<Card>) -> Model {
+        let hidden = Vec::new();
+        let network = Network { inputs: 1, input_dropout: 0.0, hidden, outputs: 2, answer };
+        let input = Input::Columns(vec!["x".into()]);
+        let (mean, std) = (vec![0.0], vec![1.0]);
+        Model {
+            network,
+            preprocessing: Preprocessing { input, fit: Fit::Squash, mean, std, target: None },
+            outputs: vec!["a".into(), "b".into()],
+            calibration: Calibration::NONE,
+            card,
+            weights: Weights::default(),
+        }
+    }
+
+    fn sentence(card: Option<&Card>) -> String {
+        super::sentence(&model(OutputKind::Classes, card.cloned()))
+    }
+
+    fn to_json(card: Option<&Card>) -> Value {
+        super::to_json(&model(OutputKind::Classes, card.cloned()))
+    }
+
+    #[test]
+    fn a_model_of_numbers_is_rated_by_its_errors() {
+        let of = |r2| {
+            let errors = Errors { rmse: 0.523, r2, chose_epoch: true, samples: 400 };
+            let card = Card { validation: None, errors: Some(errors), ..card([0.5, 0.6], true) };
+            model(OutputKind::Numbers, Some(card))
+        };
+        let good = super::sentence(&of(0.8));
+        assert!(good.contains("0.5230") && good.contains("0.800"), "{good}");
+        assert!(super::sentence(&of(-0.1)).starts_with("Do not rely on this"));
+        let json = super::to_json(&of(0.8));
+        assert_eq!(
+            (&json["better_than_chance"], &json["errors"]["r2"]),
+            (&json!(true), &json!(0.8))
+        );
+        assert_eq!(json["training_samples"], 300);
+    }
 
     fn card(accuracy_interval: [f64; 2], chose_epoch: bool) -> Card {
         let training = Training {
@@ -90,7 +162,7 @@ mod tests {
         };
         let (accuracy, chance, samples) = (accuracy_interval[1] - 0.05, 0.5, 400);
         let validation = Validation { accuracy, accuracy_interval, chance, chose_epoch, samples };
-        Card { training, validation: Some(validation), typical: None }
+        Card { training, validation: Some(validation), errors: None, typical: None }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct BestEpoch {
     /// Validation loss after temperature scaling; `None` in older checkpoints.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_loss_calibrated: Option<f64>,
-    /// Mean calibrated validation loss of the last epochs.
+    /// Mean validation loss of the last epochs, calibrated where there are classes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_loss_calibrated: Option<f64>,
     /// The fitted temperature.
@@ -58,6 +58,12 @@ pub struct BestEpoch {
     pub temperature: Option<f64>,
     /// Validation accuracy.
     pub val_accuracy: Option<f64>,
+    /// Root mean squared error of predicted numbers on the validation set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val_rmse: Option<f64>,
+    /// Their coefficient of determination.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val_r2: Option<f64>,
 }
 
 impl BestEpoch {
@@ -69,9 +75,12 @@ impl BestEpoch {
             train_accuracy: metrics.train_accuracy,
             val_loss: metrics.val_loss,
             val_loss_calibrated: metrics.val_loss_calibrated,
-            mean_loss_calibrated: recent.mean_with(metrics.val_loss_calibrated),
+            mean_loss_calibrated: recent
+                .mean_with(metrics.val_loss_calibrated.or(metrics.val_loss)),
             temperature: metrics.temperature,
             val_accuracy: metrics.val_accuracy,
+            val_rmse: metrics.val_rmse,
+            val_r2: metrics.val_r2,
         }
     }
 
@@ -145,6 +154,8 @@ mod tests {
             mean_loss_calibrated,
             temperature,
             val_accuracy,
+            val_rmse: None,
+            val_r2: None,
         }
     }
 

@@ -49,6 +49,14 @@ pub enum RunError {
         /// The parser's message.
         reason: String,
     },
+    /// The data has targets of another kind than the settings.
+    #[error("`data.task` is `{expected}`, and the target of the data is of the kind `{got}`")]
+    Target {
+        /// The kind in the settings.
+        expected: &'static str,
+        /// The kind of the data.
+        got: &'static str,
+    },
     /// Another process trains this run.
     #[error("`{path}` is being trained by another process: wait until it has ended")]
     Busy {

@@ -38,12 +38,21 @@ pub struct Metrics {
     /// The fitted temperature, which divides the logits. Above 1, the network is overconfident.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub temperature: Option<f64>,
-    /// Accuracy in evaluation mode on the same sample as `train_eval_loss`.
+    /// Accuracy in evaluation mode on the same sample as `train_eval_loss`: the share of correct
+    /// classes or labels.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub train_accuracy: Option<f64>,
     /// Validation accuracy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub val_accuracy: Option<f64>,
+    /// Validation error of predicted numbers: the root of the mean squared error, in their own
+    /// units; the mean over several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val_rmse: Option<f64>,
+    /// Coefficient of determination on the validation set: 1 is perfect, 0 as good as the mean;
+    /// the mean over several numbers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub val_r2: Option<f64>,
     /// Learning rate of the last update.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub learning_rate: Option<f64>,

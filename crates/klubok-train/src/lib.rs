@@ -20,6 +20,7 @@ pub mod meter;
 pub mod progress;
 pub mod run_dir;
 pub mod run_info;
+pub mod samples;
 pub mod session;
 pub mod setup;
 pub mod task;

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use fs_err as fs;
 use klubok_data::{Dataset, difference, read_split, split_rows, write_split};
 use klubok_files::write_atomically;
-use klubok_model::{Model, Validation};
+use klubok_model::{Errors, Model, Validation};
 use klubok_nn::{backend::Backend, plan::Plan, state::Weights};
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ use crate::{
     config::{Config, Monitor},
     control::Control,
     distance::Distance,
-    evaluate::{chance_accuracy, wilson},
+    evaluate::{chance, wilson},
     event::{Event, EventKind, EventLine, Notice, Observer, Stopped},
     log::Marks,
     logs::{Logs, Past},
@@ -47,8 +47,14 @@ pub struct Summary {
     pub val_loss: Option<f64>,
     /// Validation loss after temperature scaling.
     pub val_loss_calibrated: Option<f64>,
-    /// Validation accuracy.
+    /// Validation accuracy; null for numbers.
     pub val_accuracy: Option<f64>,
+    /// Root mean squared error of predicted numbers on the validation set, in their own units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_rmse: Option<f64>,
+    /// Their coefficient of determination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_r2: Option<f64>,
     /// Why the run ended.
     pub stopped: Option<Stopped>,
     /// Seconds of training, without interruptions.
@@ -73,6 +79,8 @@ impl Summary {
             val_loss: best.and_then(|best| best.val_loss),
             val_loss_calibrated: best.and_then(|best| best.val_loss_calibrated),
             val_accuracy: best.and_then(|best| best.val_accuracy),
+            val_rmse: best.and_then(|best| best.val_rmse),
+            val_r2: best.and_then(|best| best.val_r2),
             stopped,
             seconds: progress.elapsed_seconds,
             cause: progress.divergence.map(|divergence| divergence.to_string()),
@@ -128,14 +136,15 @@ pub fn train(
         None => (Snapshot::start(start), Marks::default()),
     };
     let at = snapshot.progress.clone();
-    let mut trainer = Trainer::new(backend, task.plan.clone(), data, &config.train, snapshot)?;
+    let mut trainer =
+        Trainer::new(backend, task.plan.clone(), task.samples.clone(), &config.train, snapshot)?;
     trainer.measure_distance_from(distance);
     let (logs, pending) = Logs::resume(run.path(), marks, &at, &info.replay)?;
     trainer.replay(pending);
     let card = Some(task.card(config, data)?);
     let (plan, model) = (task.plan.clone(), Model { card, ..task.model(Weights::default()) });
     let validation = ValidationContext {
-        chance: chance_accuracy(&data.class_counts(&data.parts.val)),
+        chance: chance(data),
         chose_epoch: config.train.monitor != Monitor::Last,
     };
     let mut files = RunFiles { run, settings, plan, model, validation, logs, saved: None };
@@ -195,7 +204,14 @@ struct ValidationContext {
 }
 
 impl ValidationContext {
-    /// Returns the validation of the best epoch; `None` without a validation set.
+    /// Returns the errors of the best epoch; `None` without a validation set or numbers.
+    fn errors(&self, progress: &Progress) -> Option<Errors> {
+        let best = progress.best?;
+        let (rmse, r2) = (best.val_rmse?, best.val_r2?);
+        Some(Errors { rmse, r2, chose_epoch: self.chose_epoch, samples: progress.val_samples })
+    }
+
+    /// Returns the validation of the best epoch; `None` without a validation set or an accuracy.
     fn of(&self, progress: &Progress) -> Option<Validation> {
         let Self { chance, chose_epoch } = *self;
         let (accuracy, samples) = (progress.best?.val_accuracy?, progress.val_samples);
@@ -223,13 +239,14 @@ impl RunFiles<'_> {
         self.logs.append_event(&EventLine { step, epoch, kind })
     }
 
-    fn save(&mut self, trainer: &mut Trainer<'_>) -> Result<()> {
+    fn save(&mut self, trainer: &mut Trainer) -> Result<()> {
         let marks = self.logs.sync()?;
         let best = trainer.saved().best.map(|best| best.epoch);
         if best != self.saved {
             self.model.calibration = trainer.saved().calibration();
             if let Some(card) = &mut self.model.card {
                 card.validation = self.validation.of(trainer.saved());
+                card.errors = self.validation.errors(trainer.saved());
             }
             std::mem::swap(&mut self.model.weights, trainer.best_mut());
             let saved = self.model.save(&self.run.file(MODEL));

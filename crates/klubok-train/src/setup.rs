@@ -2,7 +2,7 @@
 //! learning-rate schedule.
 
 use klubok_nn::{
-    network::{Hidden, Network, OutputKind, Start},
+    network::{Hidden, Network, Start},
     optim::{
         Rule, UpdateSpec,
         schedule::{Curve, LearningRate},
@@ -27,9 +27,7 @@ impl Config {
             input_dropout: model.input_dropout as f32,
             hidden: hidden.collect(),
             outputs,
-            answer: match self.train.loss {
-                Loss::CrossEntropy => OutputKind::Classes,
-            },
+            answer: self.train.loss.target().outputs(),
         }
     }
 
@@ -52,7 +50,8 @@ impl Config {
         }
     }
 
-    /// Builds the loss; `class_counts` is the number of training samples of each class.
+    /// Builds the loss; `class_counts` is the number of training samples of each class. Class
+    /// weights and label smoothing apply to classes only.
     ///
     /// Balanced weights are `samples / (classes * samples of the class)`, as scikit-learn's
     /// `compute_class_weight` (`sklearn.utils.class_weight`); a class without samples weighs 0.
@@ -62,10 +61,17 @@ impl Config {
             0 => 0.0,
             _ => samples as f64 / (class_counts.len() as f64 * count as f64),
         };
+        let kind = match self.train.loss {
+            Loss::CrossEntropy => LossKind::CrossEntropy,
+            Loss::BinaryCrossEntropy => LossKind::BinaryCrossEntropy,
+            Loss::Mse => LossKind::MeanSquared,
+            Loss::Huber => LossKind::Huber { delta: self.train.huber_delta },
+        };
+        if self.train.loss != Loss::CrossEntropy {
+            return LossSpec { kind, ..LossSpec::CROSS_ENTROPY };
+        }
         LossSpec {
-            kind: match self.train.loss {
-                Loss::CrossEntropy => LossKind::CrossEntropy,
-            },
+            kind,
             class_weights: match self.train.class_weights {
                 ClassWeights::None => Vec::new(),
                 ClassWeights::Balanced => class_counts.iter().map(balanced).collect(),
@@ -79,18 +85,27 @@ impl Config {
         Augment { flip: self.augment.flip, shift: self.augment.shift }
     }
 
-    /// Returns the initialisation; `class_counts` is the number of training samples of each class.
+    /// Returns the initialisation; `class_counts` is the number of training samples of each class
+    /// or label, `samples` that of all.
     ///
-    /// Prior biases are `ln(share of the class)`, which the softmax turns back into the shares. A
-    /// class without samples counts as having one, so that its bias is finite.
-    pub fn start(&self, class_counts: &[u64]) -> Start {
+    /// Prior biases are `ln(share of the class)`, which the softmax turns back into the shares, or
+    /// `ln(share / (1 - share))` of a label for the sigmoid. A class or label without samples counts
+    /// as having one, so that its bias is finite. Standardised numbers have the mean 0 already.
+    pub fn start(&self, class_counts: &[u64], samples: u64) -> Start {
         let counts: Vec<f64> = class_counts.iter().map(|&count| count.max(1) as f64).collect();
-        let samples: f64 = counts.iter().sum();
-        let prior = counts.iter().map(|count| (count / samples).ln() as f32);
+        let all: f64 = counts.iter().sum();
+        let prior = |count: &f64| match self.train.loss {
+            Loss::CrossEntropy => (count / all).ln() as f32,
+            Loss::BinaryCrossEntropy => (count / (samples as f64 - count).max(1.0)).ln() as f32,
+            Loss::Mse | Loss::Huber => 0.0,
+        };
         Start {
             hidden: self.model.init,
             output: self.model.output_init,
-            output_bias: if self.model.prior_bias { prior.collect() } else { Vec::new() },
+            output_bias: match self.model.prior_bias {
+                true => counts.iter().map(prior).collect(),
+                false => Vec::new(),
+            },
         }
     }
 }
@@ -143,7 +158,7 @@ mod tests {
         assert!(network.hidden.iter().all(|l| l.activation == Activation::Relu && !l.batch_norm));
         assert_eq!(config.update_spec().rule, Rule::Sgd { momentum: 0.9, nesterov: false });
         let start = Start { hidden: Init::He, output: Init::He, output_bias: vec![] };
-        assert_eq!(config.start(&[10, 10]), start);
+        assert_eq!(config.start(&[10, 10], 20), start);
     }
 
     #[test]
@@ -179,8 +194,8 @@ mod tests {
     #[test]
     fn prior_biases_are_finite_logs_of_the_class_shares() {
         let config = config(Preset::Plain, &["model.prior_bias=true"]);
-        let bias = config.start(&[30, 10]).output_bias;
+        let bias = config.start(&[30, 10], 40).output_bias;
         assert_eq!(bias, [0.75f32.ln(), 0.25f32.ln()]);
-        assert!(config.start(&[30, 0]).output_bias.iter().all(|b| b.is_finite()));
+        assert!(config.start(&[30, 0], 30).output_bias.iter().all(|b| b.is_finite()));
     }
 }

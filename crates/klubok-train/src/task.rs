@@ -5,23 +5,25 @@ use klubok_files::limits;
 use klubok_model::{Card, Model, Preprocessing, Training};
 use klubok_nn::{
     calibration::Calibration,
-    network::{Network, Start},
+    network::{Network, OutputKind, Start},
     plan::Plan,
     rows::Field,
     state::{State, Weights},
 };
 
-use crate::{Result, config::Config};
+use crate::{Result, RunError, config::Config, samples::Samples};
 
 /// A network for some data, ready for training.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Task {
     /// The network.
     pub network: Network,
     /// From stored rows to the network's input.
     pub preprocessing: Preprocessing,
-    /// Names of the classes, in the order of the outputs.
-    pub classes: Vec<String>,
+    /// Names of the outputs: classes, labels or numbers.
+    pub outputs: Vec<String>,
+    /// The samples, with numbers to predict in the network's units.
+    pub samples: Samples,
     /// The network as a plan.
     pub plan: Plan,
     /// Initialisation of the network.
@@ -34,26 +36,32 @@ impl Task {
     /// Builds the network of the settings for this data; reads the training set once.
     ///
     /// # Errors
-    /// When a value of the training set is not finite, rows cannot be read, or the weights do not
-    /// fit into memory.
+    /// When the settings are for other targets, a value of the training set is not finite, rows
+    /// cannot be read, or the weights do not fit into memory.
     pub fn new(config: &Config, data: &Dataset) -> Result<Self> {
+        let (target, got) = (config.data.task, data.targets.kind().into());
+        if target != got {
+            return Err(RunError::Target { expected: target.name(), got: got.name() });
+        }
         let counts = data.class_counts(&data.parts.train);
-        let measured =
-            preprocess::measure(&*data.rows, &data.input, config.data.fit, &data.parts.train)?;
+        let measured = preprocess::measure(data, config.data.fit)?;
         let preprocessing = if config.data.normalize { measured } else { measured.as_stored() };
-        let network = config.network(data.rows.fields()[Field::X.0].width, data.classes.len());
+        let network = config.network(data.rows.fields()[Field::X.0].width, data.outputs.len());
         // Memory for the initial weights, then the best ones, besides that of the backend.
         limits::check_network(8 * network.parameters() as u64)?;
         let seed = config.train.seed;
         let prepare = preprocessing.prepare(config.augment());
         let (loss, update) = (config.loss_spec(&counts), config.update_spec());
         let plan = network.lower(prepare, loss, update, seed);
-        let init = config.start(&counts);
+        let init =
+            config.start(&data.output_counts(&data.parts.train), data.parts.train.len() as u64);
+        let samples = Samples::new(data, &preprocessing, &plan.loss.class_weights);
         Ok(Self {
             plan: Plan { precision: config.train.precision, ..plan },
             initial_state: network.start(&init, seed),
             init,
-            classes: data.classes.clone(),
+            outputs: data.outputs.clone(),
+            samples,
             preprocessing,
             network,
         })
@@ -67,12 +75,17 @@ impl Task {
         let train = &data.parts.train;
         let training = Training {
             identity: identity(train.iter().map(|&row| data.hashes[row as usize])),
-            samples: data.class_counts(train),
+            samples: match data.targets.kind() {
+                OutputKind::Classes => data.class_counts(train),
+                OutputKind::Labels | OutputKind::Numbers => {
+                    vec![train.len() as u64; data.outputs.len()]
+                }
+            },
             split_seed: config.data.split_seed,
             val_fraction: config.data.val_fraction,
         };
         let typical = typical::measure(&*data.rows, &self.preprocessing, train)?;
-        Ok(Card { training, validation: None, typical })
+        Ok(Card { training, validation: None, errors: None, typical })
     }
 
     /// Builds the model with these weights, without card or calibration.
@@ -80,7 +93,7 @@ impl Task {
         Model {
             network: self.network.clone(),
             preprocessing: self.preprocessing.clone(),
-            classes: self.classes.clone(),
+            outputs: self.outputs.clone(),
             calibration: Calibration::NONE,
             card: None,
             weights,

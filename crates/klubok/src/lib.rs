@@ -5,6 +5,7 @@
 pub mod device;
 mod error;
 pub mod evaluation;
+pub mod predictor;
 
 pub use klubok_cpu as cpu;
 pub use klubok_data::{self as data, components};

@@ -28,10 +28,9 @@ use serde::Serialize;
 
 use super::observing::{self, PairedWindows};
 use crate::{
-    args,
-    classifier::BATCH_ROWS,
-    compute,
+    args, compute,
     failure::{Failure, Result},
+    loaded_model::BATCH_ROWS,
     terminal::{Screen, print_stdout, print_wrapped},
 };
 
@@ -73,12 +72,12 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
         let shape = square(inputs)?;
         let (mean, std) = (vec![BYTE_MEAN_STD.0], vec![BYTE_MEAN_STD.1]);
         let input = Input::Pictures(shape);
-        let pixels = Preprocessing { input, fit: config.data.fit, mean, std };
+        let pixels = Preprocessing { input, fit: config.data.fit, mean, std, target: None };
         pixels.prepare(Augment { flip: true, shift: 2 })
     } else {
         let input = Input::Columns((0..inputs).map(|i| i.to_string()).collect());
         let (mean, std) = (vec![0.0; inputs], vec![1.0; inputs]);
-        let numbers = Preprocessing { input, fit: config.data.fit, mean, std };
+        let numbers = Preprocessing { input, fit: config.data.fit, mean, std, target: None };
         numbers.prepare(Augment::default())
     };
     let precision = config.train.precision;
@@ -88,7 +87,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let rows = rows(inputs, outputs, BATCHES * batch, args.pictures)?;
     let together = if args.infer { batch.min(BATCH_ROWS) } else { batch };
     let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;
-    program.load(&network.start(&config.start(&classes), 0))?;
+    program.load(&network.start(&config.start(&classes, classes.len() as u64), 0))?;
 
     let window = Duration::from_secs_f64(args.seconds);
     let order = order(BATCHES * batch, args.pictures);

@@ -25,8 +25,7 @@ const WARM_UP: u64 = 3;
 /// Runs the experiments and prints the findings; fails when a verdict reaches `--fail-on`.
 pub(crate) fn run(args: &args::Check) -> Result<()> {
     let screen = Screen::new(args.flags.quiet);
-    let kind = settings::data_kind(&args.data)?;
-    let written = settings::from_flags(&args.settings, Preset::Balanced, kind, &[])?;
+    let written = settings::for_data(&args.settings, Preset::Balanced, &args.data)?;
     let config = settings::resolve(&written.builder, screen)?.config;
     let backend = compute::open_device(&config)?;
     let options = OpenOptions {

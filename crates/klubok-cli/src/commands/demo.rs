@@ -15,9 +15,9 @@ use klubok_text::{
 
 use crate::{
     args,
-    classifier::Classifier,
     failure::Result,
     json::EventPrinter,
+    loaded_model::LoadedModel,
     run_lookup::RUNS_FOLDER,
     settings,
     terminal::{Screen, bar, paint, table, words},
@@ -62,11 +62,10 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
 
 /// Prints the share of recognised validation drawings, by class.
 fn print_recognised(summary: &Summary, data: &Dataset, screen: Screen) -> Result<()> {
-    let classifier = Classifier::open(&summary.run, 0)?;
-    let rows = &data.parts.val;
-    let targets: Vec<u32> = rows.iter().map(|&row| data.targets[row as usize]).collect();
-    let logits = classifier.logits(&data.rows, rows)?;
-    let all = Evaluation::new(&logits, &targets, classifier.classes(), classifier.calibration());
+    let loaded = LoadedModel::open(&summary.run, 0)?;
+    let Evaluation::Classes(all) = loaded.predictor().evaluate(data, &data.parts.val)? else {
+        return Ok(());
+    };
     let head = [
         words(text!("demo.class")),
         words(text!("demo.recognised")),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use klubok::{
+    config::TargetKind,
     data::{Part, read_split, settings::is_run},
     train::{
         RunError,
@@ -58,6 +59,10 @@ struct RunEntry {
     best_epoch: Option<u64>,
     val_accuracy: Option<f64>,
     val_accuracy_interval: Option<[f64; 2]>,
+    /// Coefficient of determination of predicted numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    val_r2: Option<f64>,
+    /// Chance accuracy in classes.
     chance: Option<f64>,
     #[serde(skip)]
     val_samples: usize,
@@ -144,6 +149,7 @@ fn to_table(runs: &[RunEntry]) -> String {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let row = |run: &RunEntry| {
         let share = run.val_accuracy.map(|share| accuracy(share, run.val_samples));
+        let share = share.or(run.val_r2.map(|r2| decimal(format_args!("R² {r2:.3}"))));
         // The table shows the day, `--json` the minute.
         let day = run.made.as_ref().and_then(|made| made.split(' ').next());
         let epochs = run.epochs.zip(run.planned_epochs);
@@ -184,6 +190,7 @@ fn read_entry(path: &Path) -> RunEntry {
         best_epoch: None,
         val_accuracy: None,
         val_accuracy_interval: None,
+        val_r2: None,
         chance: None,
         val_samples: 0,
         planned_epochs: None,
@@ -214,7 +221,9 @@ fn read_result(entry: &mut RunEntry, path: &Path) -> klubok::train::Result<()> {
     entry.best_epoch = best.map(|best| best.epoch);
     entry.val_accuracy = best.and_then(|best| best.val_accuracy);
     entry.val_accuracy_interval = entry.val_accuracy.map(|share| wilson(share, entry.val_samples));
-    entry.chance = (entry.val_samples > 0).then(|| chance_accuracy(&counts));
+    entry.val_r2 = best.and_then(|best| best.val_r2);
+    let is_class = config.data.task == TargetKind::Class;
+    entry.chance = (is_class && entry.val_samples > 0).then(|| chance_accuracy(&counts));
     for event in past.events {
         match event.kind {
             EventKind::Stopped { reason, .. } if entry.state != Some(State::Running) => {

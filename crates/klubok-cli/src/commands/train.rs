@@ -9,14 +9,14 @@ use klubok::{
     config::{Config, ConfigBuilder, DataConfig, Preset},
     data::Dataset,
     train::{
-        evaluate::{chance_accuracy, wilson},
+        evaluate::{chance, wilson},
         event::Stopped,
         logs::Logs,
         run_dir::{CONFIG, Place, RunDir},
     },
 };
 use klubok_text::{
-    numbers::{accuracy, duration, loss, percent, rate},
+    numbers::{accuracy, decimal, duration, loss, percent, rate, significant},
     shell::quoted,
     text, translated,
 };
@@ -41,8 +41,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     }
     // Clap requires it without --replay.
     let source = args.data.as_deref().unwrap_or_default();
-    let kind = settings::data_kind(source)?;
-    let written = settings::from_flags(&args.settings, Preset::Balanced, kind, &[])?;
+    let written = settings::for_data(&args.settings, Preset::Balanced, source)?;
     let job = TrainingJob {
         source,
         val: args.parts.val.clone(),
@@ -188,7 +187,7 @@ fn vary(
             events.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        let chance = chance_accuracy(&data.class_counts(&data.parts.val));
+        let chance = chance(&data);
         let value = values(&own);
         let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
         let learning_rate = config.train.learning_rate;
@@ -232,7 +231,7 @@ fn print_comparison(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<(
             value.clone(),
             or_dash(trained.best_epoch.map(|epoch| epoch.to_string())),
             or_dash(trained.val_loss.map(|value| loss(value, 4))),
-            or_dash(trained.val_accuracy.map(|share| accuracy(share, *samples))),
+            or_dash(score(run, *samples)),
             duration(trained.seconds),
             match trained.stopped {
                 Some(Stopped::Diverged) => format!("{} ({})", trained.run, text!("vary.diverged")),
@@ -240,8 +239,13 @@ fn print_comparison(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<(
             },
         ]
     };
-    let chance = percent(done.first().map_or(0.0, |run| run.val.1));
-    let title = text!("vary.title", key = keys.join(", "), chance = chance);
+    let key = keys.join(", ");
+    let title = match done.first() {
+        Some(Variant { trained, val: (_, chance), .. }) if trained.val_accuracy.is_some() => {
+            text!("vary.title", key = key, chance = percent(*chance))
+        }
+        _ => text!("vary.title_numbers", key = key),
+    };
     screen.message(format!("\n{}", paint(title).bold()));
     let varies = |of: &str| keys.iter().any(|key| key.starts_with(of));
     if varies("model.") {
@@ -277,8 +281,33 @@ fn default_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
     (differ && !keys.contains(&"train.learning_rate")).then(rates)
 }
 
+/// Writes the accuracy of a run, or the coefficient of determination of numbers.
+fn score(run: &Variant, samples: usize) -> Option<String> {
+    let of_numbers = run.trained.val_r2.map(|r2| decimal(format_args!("R² {r2:.3}")));
+    run.trained.val_accuracy.map(|share| accuracy(share, samples)).or(of_numbers)
+}
+
+/// Compares the two best runs of numbers: a sentence, and their folders.
+fn best_of_numbers(done: &[Variant]) -> Option<(String, [&str; 2])> {
+    let rmse = |run: &Variant| run.trained.val_rmse.unwrap_or(f64::INFINITY);
+    let mut ranked: Vec<&Variant> = done.iter().filter(|run| rmse(run).is_finite()).collect();
+    ranked.sort_by(|a, b| rmse(a).total_cmp(&rmse(b)));
+    let [best, second, ..] = ranked[..] else { return None };
+    let sentence = text!(
+        "vary.best_numbers",
+        value = best.value,
+        best = significant(rmse(best)),
+        other = significant(rmse(second)),
+        second = second.value
+    );
+    Some((sentence, [&best.trained.run, &second.trained.run]))
+}
+
 /// Compares the two best runs: a sentence, and their folders.
 fn best(done: &[Variant]) -> Option<(String, [&str; 2])> {
+    if done.iter().any(|run| run.trained.val_rmse.is_some()) {
+        return best_of_numbers(done);
+    }
     let share = |run: &Variant| run.trained.val_accuracy.unwrap_or(0.0);
     let mut ranked: Vec<&Variant> =
         done.iter().filter(|run| run.trained.val_accuracy.is_some()).collect();

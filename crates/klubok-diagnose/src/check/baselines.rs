@@ -4,8 +4,9 @@
 //! "Set up simple baselines" and "input-independent baseline" (Karpathy 2019): a network that is no
 //! better makes no use of its input or of its layers.
 
+use klubok_data::{Parts, Targets};
 use klubok_nn::{
-    loss::softmax,
+    loss::{self, Target, softmax},
     optim::schedule::{Curve, LearningRate},
     plan::Activation,
 };
@@ -56,8 +57,10 @@ pub struct Baselines {
 pub struct Priors {
     /// Loss of predicting the class shares.
     pub loss: f64,
-    /// Accuracy of always predicting the most frequent class.
-    pub accuracy: f64,
+    /// Accuracy of always predicting the most frequent class, or each label as it is more often;
+    /// none for numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
 }
 
 /// Loss and accuracy of a trained baseline.
@@ -65,33 +68,40 @@ pub struct Priors {
 pub struct Baseline {
     /// Validation loss.
     pub loss: f64,
-    /// Validation accuracy.
-    pub accuracy: f64,
+    /// Validation accuracy; none for numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// 95 % interval of the accuracy (Wilson 1927).
-    pub accuracy_interval: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_interval: Option<[f64; 2]>,
     /// Size of the validation set.
     pub samples: usize,
     /// Training steps.
     pub steps: u64,
 }
 
-/// The confidences of both trained baselines on the validation set, each `[samples, classes]`.
-pub type Confidences = [Vec<f64>; 2];
+/// The predictions of both trained baselines on the validation set, each `[samples, outputs]`:
+/// confidences in classes, or logits.
+pub type Predictions = [Vec<f64>; 2];
 
 /// Trains the baselines.
 ///
 /// # Errors
 /// When the device fails.
-pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Confidences)> {
-    let (linear, linear_confidences) = train(lab, &plain(lab.config, &[]))?;
-    let (small_network, small_confidences) = train(lab, &plain(lab.config, &[SMALL_UNITS]))?;
+pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Predictions)> {
+    let (linear, linear_predictions) = train(lab, &plain(lab.config, &[]))?;
+    let (small_network, small_predictions) = train(lab, &plain(lab.config, &[SMALL_UNITS]))?;
     let counts = |rows: &[u32]| lab.data.class_counts(rows);
-    let priors = priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val));
+    let is_class = lab.data.targets.classes().is_some();
+    let priors = match is_class {
+        true => priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val)),
+        false => constants(lab),
+    };
     let narrowest = lab.config.model.hidden.iter().min();
-    let narrow = narrowest.is_some_and(|&units| units < lab.data.classes.len());
+    let narrow = is_class && narrowest.is_some_and(|&units| units < lab.data.outputs.len());
     let narrow_network = if narrow { Some(best_of_rates(lab)?) } else { None };
     let baselines = Baselines { priors, linear, small_network, narrow_network };
-    Ok((baselines, [linear_confidences, small_confidences]))
+    Ok((baselines, [linear_predictions, small_predictions]))
 }
 
 /// Cross-entropy of the training set's class shares on the validation set, and the accuracy of the
@@ -101,7 +111,36 @@ fn priors(train: &[u64], val: &[u64]) -> Priors {
     let loss = train.iter().zip(val).filter(|(_, val)| **val > 0);
     let loss: f64 = loss.map(|(&t, &v)| -(v as f64) * (t as f64 / of_train).ln()).sum();
     let most_frequent = (0..train.len()).rev().max_by_key(|&class| train[class]).unwrap_or(0);
-    Priors { loss: loss / of_val, accuracy: val[most_frequent] as f64 / of_val }
+    Priors { loss: loss / of_val, accuracy: Some(val[most_frequent] as f64 / of_val) }
+}
+
+/// Loss on the validation set of predicting the training set's mean of each number, or the share of
+/// each label, whatever the input.
+fn constants(lab: &Lab<'_>) -> Priors {
+    let (samples, spec) = (&lab.task.samples, &lab.task.plan.loss);
+    let Parts { train, val, .. } = &*samples.parts;
+    let k = samples.outputs;
+    let values = |row: u32| &samples.targets.values()[row as usize * k..][..k];
+    let mut z = vec![0.0; k];
+    for &row in train {
+        z.iter_mut().zip(values(row)).for_each(|(z, &y)| *z += f64::from(y) / train.len() as f64);
+    }
+    let is_label = matches!(*samples.targets, Targets::Labels(_));
+    if is_label {
+        let least = 1.0 / (train.len() as f64 + 1.0);
+        z.iter_mut().for_each(|z| {
+            let share = z.clamp(least, 1.0 - least);
+            *z = (share / (1.0 - share)).ln();
+        });
+    }
+    let (mut loss, mut right, mut dz) = (0.0, 0.0, vec![0.0; k]);
+    for &row in val {
+        let y: Vec<f64> = values(row).iter().map(|&y| f64::from(y)).collect();
+        loss += loss::sample(&mut dz, &z, Target::Values(&y), spec);
+        right += z.iter().zip(&y).filter(|(z, y)| (**z > 0.0) == (**y > 0.5)).count() as f64;
+    }
+    let n = val.len() as f64;
+    Priors { loss: loss / n, accuracy: is_label.then(|| right / (n * k as f64)) }
 }
 
 /// Trains the network itself at two learning rates and keeps the better result.
@@ -126,19 +165,22 @@ fn train(lab: &Lab<'_>, config: &Config) -> Result<(Baseline, Vec<f64>)> {
         trial.train(rate.at(step))?;
     }
     let val = &lab.data.parts.val;
-    let scores = trial.scores(val, &lab.data.targets)?;
+    let scores = trial.scores(val)?;
     let logits = trial.logits(val)?;
-    let of_sample = |z: &[f32]| softmax(&z.iter().map(|&z| f64::from(z)).collect::<Vec<_>>());
-    let confidences = logits.chunks_exact(lab.data.classes.len()).flat_map(of_sample).collect();
-    let accuracy = scores.accuracy().unwrap_or(f64::NAN);
+    let of_sample = |z: &[f32]| {
+        let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
+        if lab.data.targets.classes().is_some() { softmax(&z) } else { z }
+    };
+    let predictions = logits.chunks_exact(lab.data.outputs.len()).flat_map(of_sample).collect();
+    let accuracy = scores.accuracy();
     let baseline = Baseline {
         loss: scores.loss().unwrap_or(f64::NAN),
         accuracy,
-        accuracy_interval: wilson(accuracy, val.len()),
+        accuracy_interval: accuracy.map(|accuracy| wilson(accuracy, val.len())),
         samples: val.len(),
         steps,
     };
-    Ok((baseline, confidences))
+    Ok((baseline, predictions))
 }
 
 /// The settings of a baseline with the network unchanged.
@@ -169,10 +211,10 @@ mod tests {
         // Shares of 3/4 and 1/4 in both sets: the loss is their entropy, 0.5623.
         let priors = priors(&[30, 10], &[3, 1]);
         assert!((priors.loss - 0.562_335).abs() < 1e-6, "{priors:?}");
-        assert_eq!(priors.accuracy, 0.75);
+        assert_eq!(priors.accuracy, Some(0.75));
         // The most frequent class in training is the rare one in validation.
-        assert_eq!(super::priors(&[30, 10], &[1, 3]).accuracy, 0.25);
+        assert_eq!(super::priors(&[30, 10], &[1, 3]).accuracy, Some(0.25));
         // On ties the first class, which equal logits predict too.
-        assert_eq!(super::priors(&[10, 10], &[1, 3]).accuracy, 0.25);
+        assert_eq!(super::priors(&[10, 10], &[1, 3]).accuracy, Some(0.25));
     }
 }

@@ -19,7 +19,7 @@ use klubok_train::{
     Result,
     batches::sample,
     config::{Config, Init},
-    trainer::{row_weights, weight_sum},
+    samples::weight_sum,
 };
 use serde::Serialize;
 
@@ -94,9 +94,9 @@ impl SmallCopy {
             *params = Numbers::F64(params.to_f64());
         }
         let rows = sample(&lab.data.parts.train, SAMPLES, seed);
-        let weights = row_weights(lab.data, &plan.loss.class_weights)?;
-        let weight_sum = weight_sum(weights.as_deref(), &rows);
-        Ok(Self { plan, start, rows, weight_sum, data: lab.data.rows.clone() })
+        let samples = &lab.task.samples;
+        let weight_sum = weight_sum(samples.train_weights.as_deref(), &rows);
+        Ok(Self { plan, start, rows, weight_sum, data: samples.rows.clone() })
     }
 
     fn step(&self) -> Step<'_> {

@@ -54,8 +54,7 @@ impl<'a> Lab<'a> {
         let normalised = if config.data.normalize {
             task.preprocessing.clone()
         } else {
-            let (input, fit) = (&data.input, config.data.fit);
-            preprocess::measure(&*data.rows, input, fit, &data.parts.train)?
+            preprocess::measure(data, config.data.fit)?
         };
         Ok(Self { config, data, backend, task, normalised })
     }
@@ -127,9 +126,9 @@ pub fn check(
     begin(Experiment::Gradients);
     let gradient_check = GradientCheck::run(lab)?;
     begin(Experiment::Baselines);
-    let (baselines, confidences) = baselines::baselines(lab)?;
+    let (baselines, predictions) = baselines::baselines(lab)?;
     begin(Experiment::Labels);
-    let labels = PermutationTest::run(lab, &confidences)?;
+    let labels = PermutationTest::run(lab, &predictions)?;
     begin(Experiment::NoiseScale);
     let gradient_noise = NoiseScale::measure(lab, steps)?;
     begin(Experiment::RangeTest);

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use klubok_data::Targets;
 use klubok_nn::{
     backend::{DataId, Outputs},
     loss::predicted_class,
@@ -20,7 +21,7 @@ use klubok_nn::{
 use klubok_train::{Result, batches::sample};
 use serde::Serialize;
 
-use super::{Lab, baselines::Confidences};
+use super::{Lab, baselines::Predictions};
 
 /// Maximum training samples for the nearest-neighbour search.
 const MAX_CANDIDATES: usize = 2000;
@@ -40,10 +41,13 @@ pub struct PermutationTest {
     pub small_network_z: f64,
     /// The same for the nearest neighbours.
     pub neighbours_z: f64,
-    /// Share of the samples whose nearest training sample has their class.
-    pub neighbours_agree: f64,
+    /// Share of the samples whose nearest training sample has their class; none unless the target
+    /// is classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbours_agree: Option<f64>,
     /// The expected share with permuted labels.
-    pub neighbours_by_chance: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbours_by_chance: Option<f64>,
     /// Samples in the nearest-neighbour search, which leaves out copies of training samples.
     pub neighbours_asked: usize,
 }
@@ -53,30 +57,71 @@ impl PermutationTest {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn run(lab: &Lab<'_>, [linear, small]: &Confidences) -> Result<Self> {
+    pub fn run(lab: &Lab<'_>, predictions: &Predictions) -> Result<Self> {
+        let (queries, neighbours) = nearest_neighbours(lab)?;
+        match lab.data.targets.classes() {
+            Some(classes) => Ok(Self::of_classes(lab, classes, predictions, &queries, &neighbours)),
+            None => Ok(Self::of_values(lab, predictions, &queries, &neighbours)),
+        }
+    }
+
+    /// Runs the test on numbers or labels: the scores are products of prediction and target.
+    fn of_values(
+        lab: &Lab<'_>,
+        [linear, small]: &Predictions,
+        queries: &[u32],
+        neighbours: &[u32],
+    ) -> Self {
+        let (samples, val) = (&lab.task.samples, &lab.data.parts.val);
+        let outputs = samples.outputs;
+        let values = |rows: &[u32]| match samples.targets.select(rows, outputs) {
+            Targets::Numbers(values) | Targets::Labels(values) => {
+                values.into_iter().map(f64::from).collect::<Vec<_>>()
+            }
+            Targets::Classes(_) => Vec::new(),
+        };
+        let (of_val, of_queries) = (values(val), values(queries));
+        Self {
+            samples: val.len(),
+            linear_z: Statistic::of_products(linear, &of_val, outputs).z(),
+            small_network_z: Statistic::of_products(small, &of_val, outputs).z(),
+            neighbours_z: Statistic::of_products(&values(neighbours), &of_queries, outputs).z(),
+            neighbours_agree: None,
+            neighbours_by_chance: None,
+            neighbours_asked: queries.len(),
+        }
+    }
+
+    /// Runs the test on classes.
+    fn of_classes(
+        lab: &Lab<'_>,
+        of: &[u32],
+        [linear, small]: &Predictions,
+        queries: &[u32],
+        neighbours: &[u32],
+    ) -> Self {
         let data = lab.data;
-        let classes = data.classes.len();
+        let classes = data.outputs.len();
         let targets = |rows: &[u32]| -> Vec<usize> {
-            rows.iter().map(|&row| data.targets[row as usize] as usize).collect()
+            rows.iter().map(|&row| of[row as usize] as usize).collect()
         };
         let val_labels = targets(&data.parts.val);
-        let (queries, neighbours) = nearest_neighbours(lab)?;
-        let query_labels = targets(&queries);
+        let query_labels = targets(queries);
         let mut scores = vec![0.0; queries.len() * classes];
-        for (i, &class) in targets(&neighbours).iter().enumerate() {
+        for (i, &class) in targets(neighbours).iter().enumerate() {
             scores[i * classes + class] = 1.0;
         }
         let statistic = Statistic::new(&scores, &query_labels, classes);
         let share = |sum: f64| sum / queries.len().max(1) as f64;
-        Ok(Self {
+        Self {
             samples: val_labels.len(),
             linear_z: Statistic::new(linear, &val_labels, classes).z(),
             small_network_z: Statistic::new(small, &val_labels, classes).z(),
             neighbours_z: statistic.z(),
-            neighbours_agree: share(statistic.sum),
-            neighbours_by_chance: share(statistic.mean),
+            neighbours_agree: Some(share(statistic.sum)),
+            neighbours_by_chance: Some(share(statistic.mean)),
             neighbours_asked: queries.len(),
-        })
+        }
     }
 
     /// The largest z score of the three classifiers.
@@ -119,6 +164,33 @@ impl Statistic {
             }
         }
         Self { sum, mean, variance: squares / (n - 1.0).max(1.0) }
+    }
+
+    /// Computes the statistic `Σ zᵢ · yᵢ` of predictions and targets, both `[samples, outputs]`. Its
+    /// mean over all permutations of the targets is `n z̄ · ȳ`, its variance `Σ C_z C_y / (n - 1)`
+    /// over all pairs of outputs, with the sums of products of deviations `C`.
+    fn of_products(z: &[f64], y: &[f64], outputs: usize) -> Self {
+        let n = (y.len() / outputs.max(1)) as f64;
+        let mean = |values: &[f64], output: usize| {
+            values.iter().skip(output).step_by(outputs).sum::<f64>() / n
+        };
+        let means = |values: &[f64]| (0..outputs).map(|k| mean(values, k)).collect::<Vec<_>>();
+        let (z_mean, y_mean) = (means(z), means(y));
+        let products = |values: &[f64], mean: &[f64], a: usize, b: usize| {
+            let rows = values.chunks_exact(outputs);
+            rows.map(|row| (row[a] - mean[a]) * (row[b] - mean[b])).sum::<f64>()
+        };
+        let mut variance = 0.0;
+        for a in 0..outputs {
+            for b in 0..outputs {
+                variance += products(z, &z_mean, a, b) * products(y, &y_mean, a, b);
+            }
+        }
+        Self {
+            sum: z.iter().zip(y).map(|(z, y)| z * y).sum(),
+            mean: n * z_mean.iter().zip(&y_mean).map(|(z, y)| z * y).sum::<f64>(),
+            variance: variance / (n - 1.0).max(1.0),
+        }
     }
 
     /// Standard deviations above the mean; 0 if the variance is 0.
@@ -223,7 +295,29 @@ mod tests {
     }
 
     #[test]
+    fn products_match_random_permutations() {
+        let mut random = Stream::new(2, Purpose::Check, 0, 0);
+        let mut numbers = || (0..40).map(|_| random.uniform()).collect::<Vec<f64>>();
+        let (z, y) = (numbers(), numbers());
+        let expected = Statistic::of_products(&z, &y, 2);
+        let mut order: Vec<usize> = (0..20).collect();
+        let sums: Vec<f64> = (0..20_000)
+            .map(|_| {
+                random.shuffle(&mut order);
+                let of =
+                    |(i, &j): (usize, &usize)| z[2 * i] * y[2 * j] + z[2 * i + 1] * y[2 * j + 1];
+                order.iter().enumerate().map(of).sum()
+            })
+            .collect();
+        let mean = sums.iter().sum::<f64>() / sums.len() as f64;
+        let variance = sums.iter().map(|sum| (sum - mean).powi(2)).sum::<f64>() / sums.len() as f64;
+        assert!((mean - expected.mean).abs() < 0.03, "{mean} {expected:?}");
+        assert!((variance / expected.variance - 1.0).abs() < 0.05, "{variance} {expected:?}");
+    }
+
+    #[test]
     fn z_is_zero_without_variance() {
+        assert_eq!(Statistic::of_products(&[1.0, 1.0], &[0.0, 1.0], 1).z(), 0.0);
         assert_eq!(Statistic::new(&[1.0, 0.0, 1.0, 0.0], &[0, 1], 2).z(), 0.0);
         assert_eq!(Statistic::new(&[], &[], 2).z(), 0.0);
     }

@@ -10,7 +10,7 @@ use klubok_train::{
     batches::Batches,
     config::{Config, Optimizer},
     evaluate::{Evaluator, Scores},
-    trainer::{row_weights, weight_sum},
+    samples::{Samples, weight_sum},
 };
 
 use crate::check::Lab;
@@ -20,7 +20,7 @@ pub(super) struct Trial {
     plan: Plan,
     program: Box<dyn Program>,
     batches: Batches,
-    weights: Option<Vec<f64>>,
+    samples: Samples,
     figures: Figures,
     step: u64,
 }
@@ -36,7 +36,8 @@ impl Trial {
         max_batch: usize,
     ) -> Result<Self> {
         let data = lab.data;
-        let counts = data.class_counts(&data.parts.train);
+        let train = &data.parts.train;
+        let counts = data.class_counts(train);
         let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
         let seed = config.train.seed;
         let prepare = preprocessing.prepare(config.augment());
@@ -49,11 +50,12 @@ impl Trial {
         }
         batches.start_epoch(0);
         let max_batch = batches.max_batch().max(max_batch);
+        let samples = Samples::new(data, preprocessing, &plan.loss.class_weights);
         let mut program =
-            lab.backend.compile(&plan, max_batch, std::slice::from_ref(&data.rows))?;
-        program.load(&network.start(&config.start(&counts), seed))?;
-        let weights = row_weights(data, &plan.loss.class_weights)?;
-        Ok(Self { plan, program, batches, weights, figures: Figures::default(), step: 0 })
+            lab.backend.compile(&plan, max_batch, std::slice::from_ref(&samples.rows))?;
+        let start = config.start(&data.output_counts(train), train.len() as u64);
+        program.load(&network.start(&start, seed))?;
+        Ok(Self { plan, program, batches, samples, figures: Figures::default(), step: 0 })
     }
 
     /// Steps per epoch.
@@ -74,7 +76,7 @@ impl Trial {
             self.batches.start_epoch(epoch);
         }
         let rows = self.batches.batch(position as usize);
-        let weight_sum = weight_sum(self.weights.as_deref(), rows);
+        let weight_sum = weight_sum(self.samples.train_weights.as_deref(), rows);
         let (index, observe) = (self.step, false);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         self.program.train(DataId(0), &step)?;
@@ -85,18 +87,18 @@ impl Trial {
 
     /// Computes the gradient of the loss on these rows, as in the next step.
     pub(super) fn gradient(&mut self, rows: &[u32], out: &mut Weights) -> Result<()> {
-        let weight_sum = weight_sum(self.weights.as_deref(), rows);
+        let weight_sum = weight_sum(self.samples.train_weights.as_deref(), rows);
         let (index, learning_rate, observe) = (self.step, 0.0, false);
         let step = Step { index, rows, first: 0, weight_sum, learning_rate, observe };
         Ok(self.program.gradients(DataId(0), &step, out)?)
     }
 
     /// Evaluates loss and accuracy.
-    pub(super) fn scores(&mut self, rows: &[u32], targets: &[u32]) -> Result<Scores> {
-        Evaluator::new(&self.plan, DataId(0)).scores(&mut *self.program, rows, targets)
+    pub(super) fn scores(&mut self, rows: &[u32]) -> Result<Scores> {
+        Evaluator::new(&self.plan, DataId(0)).scores(&mut *self.program, rows, &self.samples)
     }
 
-    /// Computes logits in evaluation mode, `[rows, classes]`.
+    /// Computes logits in evaluation mode, `[rows, outputs]`.
     pub(super) fn logits(&mut self, rows: &[u32]) -> Result<Vec<f32>> {
         let mut outputs = klubok_nn::backend::Outputs::default();
         self.program.infer(DataId(0), rows, &[self.plan.output], &mut outputs)?;

@@ -57,14 +57,14 @@ fn one_batch(batch: &OneBatch, config: &Config) -> Option<Verdict> {
     if batch.learnt {
         return None;
     }
-    let numbers = [
+    let mut numbers = vec![
         ("samples", batch.samples as f64),
-        ("accuracy", batch.accuracy),
         ("steps", batch.steps as f64),
         ("loss", batch.loss),
         ("loss_first", batch.first_loss),
         ("loss_now", batch.loss),
     ];
+    numbers.extend(batch.accuracy.map(|accuracy| ("accuracy", accuracy)));
     if batch.wide_copy_learnt == Some(true) {
         return Some(verdict_at_start(VerdictName::NetworkTooSmall, &numbers, wider(config)));
     }
@@ -85,13 +85,14 @@ fn too_narrow(baselines: &Baselines, config: &Config) -> Option<Verdict> {
     let network = baselines.narrow_network?;
     let (linear, small) = (baselines.linear, baselines.small_network);
     let best = if linear.accuracy > small.accuracy { linear } else { small };
-    let significantly_worse = network.accuracy_interval[1] < best.accuracy_interval[0];
+    let intervals = network.accuracy_interval.zip(best.accuracy_interval);
+    let significantly_worse = intervals.is_some_and(|([_, high], [low, _])| high < low);
     significantly_worse.then(|| {
         let narrowest = config.model.hidden.iter().min().copied().unwrap_or(0);
         let numbers = [
             ("narrowest", narrowest as f64),
-            ("accuracy", network.accuracy),
-            ("wide_accuracy", best.accuracy),
+            ("accuracy", network.accuracy.unwrap_or(f64::NAN)),
+            ("wide_accuracy", best.accuracy.unwrap_or(f64::NAN)),
         ];
         verdict_at_start(VerdictName::NetworkTooSmall, &numbers, wider(config))
     })
@@ -107,16 +108,19 @@ fn labels_look_shuffled(findings: &Findings) -> Option<Verdict> {
     let (labels, baselines) = (&findings.labels, &findings.baselines);
     let shuffled = labels.samples >= MIN_SAMPLES && !labels.depend_on_inputs();
     shuffled.then(|| {
-        let numbers = [
+        let mut numbers = vec![
             ("samples", labels.samples as f64),
-            ("accuracy", baselines.small_network.accuracy),
-            ("chance", baselines.priors.accuracy),
             ("linear_z", labels.linear_z),
             ("small_network_z", labels.small_network_z),
             ("neighbours_z", labels.neighbours_z),
+        ];
+        let more = [
+            ("accuracy", baselines.small_network.accuracy),
+            ("chance", baselines.priors.accuracy),
             ("neighbours_agree", labels.neighbours_agree),
             ("neighbours_by_chance", labels.neighbours_by_chance),
         ];
+        numbers.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
         verdict_at_start(VerdictName::LabelsLookShuffled, &numbers, Vec::new())
     })
 }
@@ -176,6 +180,7 @@ mod tests {
 
     fn batch(loss: f64, wide_copy_learnt: Option<bool>) -> OneBatch {
         let (samples, steps, first_loss, accuracy) = (32, 200, 0.7, 0.5);
+        let accuracy = Some(accuracy);
         OneBatch { samples, learnt: false, steps, first_loss, loss, accuracy, wide_copy_learnt }
     }
 

@@ -11,7 +11,7 @@ use toml::{
 use toml_parser::{Source, lexer::TokenKind};
 
 use super::{
-    Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset,
+    Config, ConfigError, DataKind, KEYS, Key, Machine, Note, Preset, TargetKind,
     find::{find, nearest},
     keys::DefaultValue,
     notes,
@@ -29,6 +29,8 @@ const MAX_SHOWN_CHARS: usize = 80;
 #[derive(Debug, Clone)]
 pub struct ConfigBuilder {
     kind: DataKind,
+    /// What the target of the data is, where known.
+    task: Option<TargetKind>,
     settings: BTreeMap<&'static str, Setting>,
     run: Option<toml::Table>,
 }
@@ -47,9 +49,23 @@ pub struct Resolved {
 impl ConfigBuilder {
     /// Starts from the defaults with a preset over them.
     pub fn new(preset: Preset, kind: DataKind) -> Self {
-        let mut builder = Self { kind, settings: BTreeMap::new(), run: None };
+        let mut builder = Self { kind, task: None, settings: BTreeMap::new(), run: None };
         apply_preset(&mut builder, preset);
         builder
+    }
+
+    /// Sets what the target of the data is; settings that do not fit it are then refused.
+    #[must_use]
+    pub fn for_target(self, task: TargetKind) -> Self {
+        Self { task: Some(task), ..self }
+    }
+
+    /// Returns the target columns of a table, and what they are if a setting says so.
+    pub fn target(&self) -> (Vec<String>, Option<TargetKind>) {
+        let value = |path| find(path).map(|key| self.value(key));
+        let columns = value("data.target").and_then(|value| value.try_into().ok());
+        let task = value("data.task").and_then(|value| value.try_into().ok());
+        (columns.unwrap_or_default(), task)
     }
 
     /// Returns the current value of a key; it may be `"auto"`.
@@ -104,8 +120,9 @@ impl ConfigBuilder {
     /// # Errors
     /// When values that are valid by themselves conflict.
     pub fn resolve(self, machine: &Machine) -> Result<Resolved, ConfigError> {
-        let config = super::resolve::config(&self.settings, self.kind, machine);
-        super::resolve::check(&config, self.kind)?;
+        let task = self.task.unwrap_or_default();
+        let config = super::resolve::config(&self.settings, self.kind, task, machine);
+        super::resolve::check(&config, self.kind, self.task)?;
         let notes = notes::notes(&config, &self.settings, self.kind);
         Ok(Resolved { config, notes, run: self.run })
     }
@@ -127,8 +144,9 @@ impl ConfigBuilder {
         let resolved = builder.resolve(&Machine::plain(1))?;
         let is_open = |key: &&Key| match settings.get(key.path) {
             Some(Setting { value, .. }) => written(value) != resolved.config.written(key),
-            // An earlier klubok had neither key: names decided the layout, `[run]` held the kernel.
-            None if key.path == "data.layout" => false,
+            // An earlier klubok had none of these keys: names decided the layout, there were
+            // classes only, `[run]` held the kernel.
+            None if ["data.layout", "data.task"].contains(&key.path) => false,
             None if key.path == "train.kernel" => {
                 !resolved.run.as_ref().is_some_and(|run| run.contains_key("kernel"))
             }

@@ -42,7 +42,12 @@ pub enum Allowed {
     Whole(i64, i64),
     /// A finite number within bounds.
     Number(Bound<f64>, Bound<f64>),
+    /// Any text of at most 1,000 bytes, such as the name of a column.
+    Text,
 }
+
+/// Length limit of a text.
+pub(super) const MAX_TEXT_BYTES: usize = 1000;
 
 /// Length limit of a list: networks with more hidden layers learn nothing, very slowly.
 pub const MAX_ENTRIES: usize = klubok_nn::network::MAX_HIDDEN_LAYERS;
@@ -87,6 +92,7 @@ impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Allowed::Switch => write!(f, "true or false"),
+            Allowed::Text => write!(f, "a text of at most {MAX_TEXT_BYTES} bytes"),
             Allowed::OneOf([only]) => write!(f, "{only}"),
             Allowed::OneOf(words) => write!(f, "one of {}", words.join(", ")),
             Allowed::Whole(min, i64::MAX) => write!(f, "a whole number of at least {min}"),

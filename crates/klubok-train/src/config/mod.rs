@@ -15,7 +15,7 @@ mod table;
 mod text;
 mod value;
 
-pub use klubok_data::settings::{Color, DataConfig, Layout};
+pub use klubok_data::settings::{Color, DataConfig, Layout, TargetKind};
 pub use klubok_model::Fit;
 use klubok_nn::plan::Activation;
 pub use klubok_nn::{init::Init, plan::Precision};
@@ -157,6 +157,9 @@ pub struct TrainConfig {
     pub clip_norm: f64,
     /// The loss function.
     pub loss: Loss,
+    /// Huber: where it becomes linear. Runs older than this setting have none.
+    #[serde(default = "one")]
+    pub huber_delta: f64,
     /// Weights of the classes in the loss.
     pub class_weights: ClassWeights,
     /// The monitored quantity that picks the best epoch.
@@ -176,6 +179,10 @@ pub struct TrainConfig {
     /// Instruction set of the kernels. Runs older than this setting name it in their `[run]`.
     #[serde(default)]
     pub kernel: Kernel,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// Update rules by name.
@@ -214,8 +221,44 @@ pub enum Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// Softmax and cross-entropy.
+    /// Softmax and cross-entropy: classes.
     CrossEntropy,
+    /// Sigmoid and binary cross-entropy, averaged over the labels.
+    BinaryCrossEntropy,
+    /// Mean squared error: numbers.
+    Mse,
+    /// Quadratic near the number, linear beyond `huber_delta`.
+    Huber,
+}
+
+impl Loss {
+    /// Returns the name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::CrossEntropy => "cross_entropy",
+            Loss::BinaryCrossEntropy => "binary_cross_entropy",
+            Loss::Mse => "mse",
+            Loss::Huber => "huber",
+        }
+    }
+
+    /// Returns the targets that the loss fits.
+    pub fn target(self) -> TargetKind {
+        match self {
+            Loss::CrossEntropy => TargetKind::Class,
+            Loss::BinaryCrossEntropy => TargetKind::Label,
+            Loss::Mse | Loss::Huber => TargetKind::Number,
+        }
+    }
+
+    /// Returns the usual loss of these targets.
+    pub fn usual(target: TargetKind) -> Self {
+        match target {
+            TargetKind::Class => Loss::CrossEntropy,
+            TargetKind::Label => Loss::BinaryCrossEntropy,
+            TargetKind::Number => Loss::Mse,
+        }
+    }
 }
 
 /// Class weights by name.
@@ -342,10 +385,12 @@ pub struct AugmentConfig {
 pub enum DataKind {
     /// Folders of pictures, and the built-in pictures.
     Pictures,
-    /// A folder of IDX files, such as MNIST.
+    /// A folder of IDX files, such as MNIST, and the built-in marks.
     Idx,
     /// Points with few coordinates, such as the built-in spirals.
     Points,
+    /// A table: a file with columns of numbers.
+    Table,
 }
 
 /// Errors in settings.

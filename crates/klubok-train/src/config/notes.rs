@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    ClassWeights, Config, DataKind, Init, Machine, Optimizer, Origin, Schedule, setting::Setting,
+    ClassWeights, Config, DataKind, Init, Loss, Machine, Optimizer, Origin, Schedule, TargetKind,
+    setting::Setting,
 };
 
 /// A remark on a setting, for the user.
@@ -46,7 +47,8 @@ pub(super) fn notes(
         let same = same.iter().filter_map(|key| settings.get_key_value(key));
         let same = same.map(|(key, setting)| (*key, setting.clone())).collect();
         let machine = Machine::plain(config.train.threads);
-        toml::Table::try_from(super::resolve::config(&same, kind, &machine))
+        let task = config.data.task;
+        toml::Table::try_from(super::resolve::config(&same, kind, task, &machine))
     };
     let actual = toml::Table::try_from(config);
     let (Ok(defaults), Ok(actual)) = (defaults, actual) else { return Vec::new() };
@@ -74,7 +76,9 @@ fn unused(config: &Config, kind: DataKind) -> Vec<(&'static str, &'static str)> 
         Schedule::Exponential => (true, false),
         Schedule::Constant | Schedule::Cosine | Schedule::OneCycle => (false, false),
     };
-    let pictures = kind != DataKind::Points;
+    let pictures = matches!(kind, DataKind::Pictures | DataKind::Idx);
+    let table = kind == DataKind::Table;
+    let classes = config.data.task == TargetKind::Class;
     [
         (!adam, "train.momentum", "`train.optimizer` is neither sgd nor rmsprop"),
         (sgd, "train.nesterov", "`train.optimizer` is not sgd"),
@@ -88,6 +92,12 @@ fn unused(config: &Config, kind: DataKind) -> Vec<(&'static str, &'static str)> 
         (pictures, "data.size", "the data are no pictures"),
         (pictures, "data.color", "the data are no pictures"),
         (pictures, "data.fit", "the data are no pictures"),
+        (table, "data.target", "the data are no table"),
+        (table, "data.weight", "the data are no table"),
+        (train.loss == Loss::Huber, "train.huber_delta", "`train.loss` is not huber"),
+        (classes, "train.class_weights", "the target is not classes"),
+        (classes, "regularization.label_smoothing", "the target is not classes"),
+        (config.data.task != TargetKind::Number, "model.prior_bias", "the target is numbers"),
         (pictures, "augment.flip", "the data are no pictures"),
         (pictures, "augment.shift", "the data are no pictures"),
     ]

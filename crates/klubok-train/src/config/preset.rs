@@ -46,6 +46,7 @@ impl Preset {
             (Preset::Balanced, DataKind::Pictures) => PICTURES,
             (Preset::Balanced, DataKind::Idx) => IDX,
             (Preset::Balanced, DataKind::Points) => POINTS,
+            (Preset::Balanced, DataKind::Table) => TABLE,
             (Preset::Article, _) => ARTICLE,
             (Preset::Plain, _) => "",
         }
@@ -111,6 +112,15 @@ epochs = 100
 batch_size = 32
 learning_rate = 0.01
 patience = 30
+"#;
+
+/// Columns of numbers: a network that learns fast and is regularised lightly.
+const TABLE: &str = r#"
+[model]
+hidden = [256, 256]
+
+[train]
+epochs = 60
 "#;
 
 /// The data sets the sizes of input and output: 4,096 grey values and 2 classes give

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
-    Config, ConfigError, DataKind, KEYS, Kernel, Layout, Machine, OneOrEach, Optimizer, Precision,
-    Schedule, setting::Setting,
+    Config, ConfigError, DataKind, KEYS, Kernel, Layout, Loss, Machine, Monitor, OneOrEach,
+    Optimizer, Precision, Schedule, TargetKind, setting::Setting,
 };
 
 type Values = BTreeMap<&'static str, Value>;
@@ -16,6 +16,7 @@ type Values = BTreeMap<&'static str, Value>;
 pub(super) fn config(
     settings: &BTreeMap<&'static str, Setting>,
     kind: DataKind,
+    task: TargetKind,
     machine: &Machine,
 ) -> Config {
     let written = |path| settings.get(path).map(|setting| setting.value.clone());
@@ -23,20 +24,25 @@ pub(super) fn config(
         .iter()
         .map(|key| (key.path, written(key.path).unwrap_or_else(|| key.default_value())))
         .collect();
+    // The loss follows from the task.
+    let task = TargetKind::deserialize(values["data.task"].clone()).unwrap_or(task);
     let automatic: Values = values
         .iter()
-        .filter_map(|(path, value)| Some((*path, automatic(path, value, &values, kind, machine)?)))
+        .filter_map(|(path, value)| {
+            Some((*path, automatic(path, value, &values, (kind, task), machine)?))
+        })
         .collect();
     values.extend(automatic);
     nested(values)
 }
 
-/// Resolves a key that is `"auto"`. Its value depends only on keys that cannot be `"auto"`.
+/// Resolves a key that is `"auto"`. Its value depends only on the kind and target of the data, and on
+/// keys that cannot be `"auto"`.
 fn automatic(
     path: &str,
     value: &Value,
     values: &Values,
-    kind: DataKind,
+    (kind, task): (DataKind, TargetKind),
     machine: &Machine,
 ) -> Option<Value> {
     let threads = Value::Integer(machine.cores.max(1) as i64);
@@ -51,6 +57,8 @@ fn automatic(
     let epochs = values["train.epochs"].as_integer().unwrap_or(1) as f64;
     let number = match path {
         "train.threads" => return Some(threads),
+        "data.task" => return Value::try_from(task).ok(),
+        "train.loss" => return Value::try_from(Loss::usual(task)).ok(),
         "data.layout" => return Value::try_from(Layout::default()).ok(),
         "train.precision" => return Value::try_from(precision(values, machine)).ok(),
         "train.kernel" => return Value::try_from(kernel(values, machine)).ok(),
@@ -107,8 +115,13 @@ fn nested(values: Values) -> Config {
 }
 
 /// Refuses values that are valid by themselves but conflict.
-pub(super) fn check(config: &Config, kind: DataKind) -> Result<(), ConfigError> {
+pub(super) fn check(
+    config: &Config,
+    kind: DataKind,
+    target: Option<TargetKind>,
+) -> Result<(), ConfigError> {
     let Config { data, model, train, augment, .. } = config;
+    check_target(config, target)?;
     let layers = model.hidden.len();
     let lists =
         [("model.activation", each(&model.activation)), ("model.dropout", each(&model.dropout))];
@@ -149,6 +162,39 @@ pub(super) fn check(config: &Config, kind: DataKind) -> Result<(), ConfigError> 
         return conflict("augment.shift", &augment.shift, why);
     }
     Ok(())
+}
+
+/// Refuses a loss or a monitor that does not fit the target.
+fn check_target(config: &Config, target: Option<TargetKind>) -> Result<(), ConfigError> {
+    let (task, train) = (config.data.task, &config.train);
+    let conflict = |key, value: &str, why: String| {
+        Err(ConfigError::Conflict { key, value: value.to_owned(), why })
+    };
+    if let Some(target) = target.filter(|target| *target != task) {
+        let why = format!("the target of the data is of the kind `{}`", target.name());
+        return conflict("data.task", task.name(), why);
+    }
+    if train.loss.target() != task {
+        let fits = match task {
+            TargetKind::Class => "cross_entropy",
+            TargetKind::Label => "binary_cross_entropy",
+            TargetKind::Number => "mse or huber",
+        };
+        let why = format!("the target is of the kind `{}`: it must be {fits}", task.name());
+        return conflict("train.loss", train.loss.name(), why);
+    }
+    let number = task == TargetKind::Number;
+    match train.monitor {
+        Monitor::ValAccuracy if number => {
+            let why = "numbers have no accuracy: val_loss compares them".to_owned();
+            conflict("train.monitor", "val_accuracy", why)
+        }
+        Monitor::ValLossCalibrated if task != TargetKind::Class => {
+            let why = "only classes are calibrated: val_loss compares other targets".to_owned();
+            conflict("train.monitor", "val_loss_calibrated", why)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn each<T>(setting: &OneOrEach<T>) -> Option<usize> {

@@ -111,6 +111,30 @@ pub const KEYS: &[Key] = &[
     ),
     several(
         key(
+            "data.target",
+            "[]",
+            Allowed::Text,
+            "tables: the column to predict, or a list of them",
+            "only the data's owner knows",
+        ),
+        Arity::List,
+    ),
+    key(
+        "data.weight",
+        r#""""#,
+        Allowed::Text,
+        "tables: the column with the weight of each row, in training and evaluation; \"\" is none",
+        "all rows count the same",
+    ),
+    auto(
+        "data.task",
+        "class for folders; for tables what the target column holds decides, and is said",
+        Allowed::OneOf(&["class", "number", "label"]),
+        "what the target is: one of several classes, numbers, or labels (columns of 0 and 1)",
+        "usual practice",
+    ),
+    several(
+        key(
             "model.hidden",
             "[512, 256]",
             Allowed::Whole(1, 1_000_000),
@@ -279,12 +303,19 @@ pub const KEYS: &[Key] = &[
         "largest norm of the whole gradient (Pascanu et al. 2013); 0 is no limit",
         "the plain network",
     ),
-    key(
+    auto(
         "train.loss",
-        r#""cross_entropy""#,
-        Allowed::OneOf(&["cross_entropy"]),
-        "what is minimised",
+        "cross_entropy for classes, binary_cross_entropy for labels, mse for numbers",
+        Allowed::OneOf(&["cross_entropy", "binary_cross_entropy", "mse", "huber"]),
+        "what is minimised; numbers in standard deviations of the target",
         "maximum likelihood",
+    ),
+    key(
+        "train.huber_delta",
+        "1.0",
+        ABOVE_0,
+        "huber: distance from which the loss is linear, in standard deviations of the target",
+        "PyTorch",
     ),
     key(
         "train.class_weights",

@@ -35,7 +35,7 @@ pub fn defaults_text(preset: Preset) -> String {
     let name = preset.name();
     let head = format!(
         "# What `klubok train` uses on folders of pictures: the preset {name}. Where IDX files (such \
-         as MNIST), points (demo:spirals) or another preset have another value, that is said.\n\n"
+         as MNIST), points (demo:spirals, demo:curve), tables or another preset have another value, that is said.\n\n"
     );
     let value = |preset, kind, key: &Key| written(&ConfigBuilder::new(preset, kind).value(key));
     let body = sections(|text, key| {
@@ -47,7 +47,11 @@ pub fn defaults_text(preset: Preset) -> String {
         }
         let of_preset = preset.source(DataKind::Pictures, key);
         let _ = writeln!(text, "# source: {}", of_preset.unwrap_or(key.source));
-        let kinds = [("IDX files", DataKind::Idx), ("points", DataKind::Points)];
+        let kinds = [
+            ("IDX files", DataKind::Idx),
+            ("points", DataKind::Points),
+            ("tables", DataKind::Table),
+        ];
         for (of, kind) in kinds {
             let other = value(preset, kind, key);
             if other != own {
@@ -203,6 +207,7 @@ mod tests {
                 proptest::sample::select(words).prop_map(|w| Value::String(w.into())).boxed()
             }
             Allowed::Whole(min, max) => (min..=max).prop_map(Value::Integer).boxed(),
+            Allowed::Text => any::<String>().prop_map(Value::String).boxed(),
             Allowed::Number(..) => prop_oneof![0.0..1.0, 1e-30..1e30f64]
                 .prop_map(Value::Float)
                 .prop_filter("in range", |v| key.check(v).is_some())

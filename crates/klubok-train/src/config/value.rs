@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds};
 
 use toml::Value;
 
-use super::keys::{Allowed, Arity, DefaultValue, Key, MAX_ENTRIES};
+use super::keys::{Allowed, Arity, DefaultValue, Key, MAX_ENTRIES, MAX_TEXT_BYTES};
 
 impl Key {
     /// Returns the default as TOML, `"auto"` where a rule derives it.
@@ -23,7 +23,7 @@ impl Key {
             None if !text.contains(',') => scalar(text),
             _ => {
                 let mut items: Vec<&str> =
-                    inner.unwrap_or(text).split(',').map(str::trim).collect();
+                    split_outside_quotes(inner.unwrap_or(text)).map(str::trim).collect();
                 // An empty list, or a trailing comma.
                 if items == [""] || (items.len() > 2 && items.last() == Some(&"")) {
                     items.pop();
@@ -75,6 +75,11 @@ impl Allowed {
             (Allowed::Whole(min, max), Value::Integer(n)) => {
                 (min..=max).contains(&n).then(|| value.clone())
             }
+            (Allowed::Text, Value::String(text)) => {
+                (text.len() <= MAX_TEXT_BYTES).then(|| value.clone())
+            }
+            // A column may be named by a number.
+            (Allowed::Text, Value::Integer(n)) => Some(Value::String(n.to_string())),
             (Allowed::Number(..), Value::Integer(n)) => self.check(&Value::Float(*n as f64)),
             (Allowed::Number(min, max), Value::Float(x)) => {
                 // `+ 0.0` turns -0, which would be written as `-0.0`, into 0.
@@ -94,6 +99,15 @@ fn within(x: f64, min: Bound<f64>, max: Bound<f64>) -> bool {
     });
     let rounded = x as f32;
     (min, max).contains(&x) && rounded.is_finite() && open.into_iter().all(|b| b != rounded)
+}
+
+/// Splits at commas outside double quotes.
+fn split_outside_quotes(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
 }
 
 fn scalar(text: &str) -> Value {
@@ -174,6 +188,10 @@ mod tests {
         check("model.activation", r#"["tanh", 'relu']"#, Some(r#"["tanh", "relu"]"#));
         check("model.dropout", "0.5,0", Some("[0.5, 0.0]"));
         check("train.epochs", "5,6", None);
+        check("data.target", r#"["a,b","c"]"#, Some(r#"["a,b", "c"]"#));
+        check("data.target", "price", Some(r#"["price"]"#));
+        check("data.target", "7", Some(r#"["7"]"#));
+        check("data.weight", "", Some(r#""""#));
     }
 
     #[test]

@@ -11,12 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use klubok_data::Dataset;
+use klubok_data::Parts;
 use klubok_nn::{
     backend::{Backend, DataId, Figures, Program, Step},
     optim::schedule::LearningRate,
     plan::{Op, ParamKind, Plan},
-    rows::Field,
     state::{Numbers, State, StateTensor, Weights},
 };
 
@@ -33,6 +32,7 @@ use crate::{
     event::{Event, Metrics, Observer, Stopped},
     meter::Meter,
     progress::{Divergence, Progress, Quantity, non_finite_quantity},
+    samples::{Samples, weight_sum},
 };
 
 /// Rows of the training set and of the validation set that a chosen step evaluates. On all of a
@@ -69,14 +69,12 @@ impl Snapshot {
 }
 
 /// A running training.
-pub struct Trainer<'a> {
+pub struct Trainer {
     plan: Plan,
-    config: &'a TrainConfig,
-    data: &'a Dataset,
+    config: TrainConfig,
+    samples: Samples,
     program: Box<dyn Program>,
     batches: Batches,
-    /// Weight of every row of the data, unless all weights are 1.
-    weights: Option<Vec<f64>>,
     rate: LearningRate,
     evaluator: Evaluator,
     /// Fixed training sample, as large as the validation set.
@@ -120,9 +118,9 @@ struct Evaluated {
     val: ValidationEvaluation,
 }
 
-impl<'a> Trainer<'a> {
-    /// Prepares a training of `plan` on the training set of `data`, from its start or from a later
-    /// snapshot.
+impl Trainer {
+    /// Prepares a training of `plan` on the training set of `samples`, from its start or from a
+    /// later snapshot.
     ///
     /// # Errors
     /// When the training set is empty, the backend cannot run the plan, the state does not fit it,
@@ -130,25 +128,23 @@ impl<'a> Trainer<'a> {
     pub fn new(
         backend: &dyn Backend,
         plan: Plan,
-        data: &'a Dataset,
-        config: &'a TrainConfig,
+        samples: Samples,
+        config: &TrainConfig,
         snapshot: Snapshot,
     ) -> Result<Self> {
         let normalises = plan.ops.iter().any(|op| matches!(op, Op::Norm { .. }));
-        let train = &data.parts.train;
+        let Parts { train, val, .. } = &*samples.parts;
         let batches = Batches::new(train, config.batch_size, config.seed, normalises);
         if batches.is_empty() {
             return Err(RunError::NoSamples);
         }
         let program =
-            backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&data.rows))?;
+            backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&samples.rows))?;
         let steps_per_epoch = batches.len() as u64;
-        let train_sample = sample(train, sample_size(data), config.seed);
-        let step_samples =
-            [&train_sample, &data.parts.val].map(|rows| sample(rows, STEP_SAMPLE, config.seed));
+        let train_sample = sample(train, sample_size(&samples.parts), config.seed);
+        let step_samples = [&train_sample, val].map(|rows| sample(rows, STEP_SAMPLE, config.seed));
         let train_rest = train.iter().filter(|row| train_sample.binary_search(row).is_err());
         let mut trainer = Self {
-            weights: row_weights(data, &plan.loss.class_weights)?,
             rate: config.rate(steps_per_epoch),
             evaluator: Evaluator::new(&plan, DataId(0)),
             train_rest: train_rest.copied().collect(),
@@ -166,8 +162,8 @@ impl<'a> Trainer<'a> {
             last_save: Instant::now(),
             save_every: SAVE_EVERY,
             plan,
-            config,
-            data,
+            config: config.clone(),
+            samples,
             program,
             batches,
         };
@@ -180,7 +176,7 @@ impl<'a> Trainer<'a> {
         let (epoch_steps, fast_steps) = (steps_per_epoch, fast_steps(steps_per_epoch));
         if progress.best.is_none() {
             progress.steps_per_epoch = steps_per_epoch;
-            progress.val_samples = self.data.parts.val.len() as u64;
+            progress.val_samples = self.samples.effective(&self.samples.parts.val);
             progress.epoch_meter = Meter::new(&self.plan);
             progress.step_meter = Meter::new(&self.plan);
         }
@@ -344,7 +340,7 @@ impl<'a> Trainer<'a> {
     /// Does one update.
     fn step(&mut self) -> Result<()> {
         let rows = self.batches.batch(self.progress.position as usize);
-        let weight_sum = weight_sum(self.weights.as_deref(), rows);
+        let weight_sum = weight_sum(self.samples.train_weights.as_deref(), rows);
         let index = self.progress.step;
         let learning_rate = self.learning_rate(index);
         let observe = is_observed(index, self.progress.steps_per_epoch);
@@ -399,14 +395,14 @@ impl<'a> Trainer<'a> {
 
     /// Evaluates the whole validation set and the fixed training sample, or samples of both.
     fn evaluate(&mut self, all: bool) -> std::result::Result<Evaluated, Halt> {
-        let (program, targets) = (&mut *self.program, &self.data.targets);
+        let (program, samples) = (&mut *self.program, &self.samples);
         let [train, val] = if all {
-            [&self.train_sample, &self.data.parts.val]
+            [&self.train_sample, &samples.parts.val]
         } else {
             self.step_samples.each_ref()
         };
-        let train = self.evaluator.evaluate_sample(program, train, targets)?;
-        let val = self.evaluator.validate(program, val, targets)?;
+        let train = self.evaluator.evaluate_sample(program, train, samples)?;
+        let val = self.evaluator.validate(program, val, samples)?;
         self.end_lap(false);
         if !(train.scores.loss_sum + val.scores.loss_sum).is_finite() {
             return Err(Halt::Diverged(self.divergence(Quantity::EvalLoss, self.progress.step)));
@@ -500,6 +496,8 @@ impl<'a> Trainer<'a> {
             temperature: calibrated.map(|calibrated| calibrated.calibration.temperature),
             train_accuracy: evaluated.train.scores.accuracy(),
             val_accuracy: evaluated.val.scores.accuracy(),
+            val_rmse: evaluated.val.errors.as_ref().map(|errors| mean(&errors.rmse)),
+            val_r2: evaluated.val.errors.as_ref().map(|errors| mean(&errors.r2)),
             learning_rate: progress.step.checked_sub(1).map(|last| self.learning_rate(last)),
             grad_norm: meter.grad_norm(),
             prediction_spread: evaluated.train.prediction_spread,
@@ -526,42 +524,14 @@ impl<'a> Trainer<'a> {
 
 /// Returns the size of the fixed training sample: that of the validation set or, without one, a
 /// fifth of the training set but at least 1000.
-fn sample_size(data: &Dataset) -> usize {
-    match data.parts.val.len() {
-        0 => (data.parts.train.len() / 5).max(1000),
+fn sample_size(parts: &Parts) -> usize {
+    match parts.val.len() {
+        0 => (parts.train.len() / 5).max(1000),
         val => val,
     }
 }
 
-/// Sums the weights of some rows; without weights, each row weighs 1.
-pub fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
-    match weights {
-        Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
-        None => rows.len() as f64,
-    }
-}
-
-/// Computes the weight of every row: the weight of its class times its own. `None` where all are
-/// 1.
-///
-/// # Errors
-/// When the rows cannot be read.
-pub fn row_weights(data: &Dataset, class_weights: &[f64]) -> Result<Option<Vec<f64>>> {
-    let own = data.rows.fields().len() > Field::WEIGHT.0;
-    if !own && class_weights.is_empty() {
-        return Ok(None);
-    }
-    let mut weights = vec![1.0; data.rows.len()];
-    if own {
-        let rows: Vec<u32> = (0..data.rows.len() as u32).collect();
-        let mut bytes = vec![0; 4 * rows.len()];
-        data.rows.gather(Field::WEIGHT, &rows, &mut bytes)?;
-        for (weight, bytes) in weights.iter_mut().zip(bytes.as_chunks().0) {
-            *weight = f64::from(f32::from_ne_bytes(*bytes));
-        }
-    }
-    for (weight, &class) in weights.iter_mut().zip(&data.targets) {
-        *weight *= class_weights.get(class as usize).copied().unwrap_or(1.0);
-    }
-    Ok(Some(weights))
+/// Returns the mean over the outputs.
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }

@@ -16,7 +16,7 @@ const INSPECTION_SHARE: f64 = 0.01;
 /// Additional seconds for inspections, for those before the first step.
 const INSPECTION_CREDIT: f64 = 0.1;
 
-impl Trainer<'_> {
+impl Trainer {
     /// Whether requests wait before the next step.
     pub(super) fn has_requests(&self, control: &Control) -> bool {
         control.has_acts()

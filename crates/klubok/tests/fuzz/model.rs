@@ -25,6 +25,7 @@ fn card() -> Card {
     Card {
         training: Training { identity, samples, split_seed: 0, val_fraction: 0.2 },
         validation: Some(validation),
+        errors: None,
         typical: Some(Typical { mean, axes, spread, limits }),
     }
 }
@@ -52,8 +53,9 @@ fn model() -> Model {
             fit: Fit::Squash,
             mean: vec![120.1],
             std: vec![63.7],
+            target: None,
         },
-        classes: vec!["cat".into(), "dog".into()],
+        outputs: vec!["cat".into(), "dog".into()],
         calibration: Calibration::new(1.5, 99),
         card: Some(card()),
         weights: Weights { params: state.params, running: state.running },
@@ -71,7 +73,7 @@ fn check_invariants(model: &Model) {
     assert!(model.network.outputs >= 1);
     let typical = model.card.as_ref().and_then(|card| card.typical.as_ref());
     let _ = typical.map(|typical| typical.is_far(&vec![1e9; model.network.inputs]));
-    assert!(model.network.answer != OutputKind::Classes || model.classes.len() >= 2);
+    assert!(model.network.answer != OutputKind::Classes || model.outputs.len() >= 2);
     model.network.lower_for_inference(prepare);
     let mut confidences = vec![1e30, -1e30];
     model.calibration.confidences(&mut confidences);

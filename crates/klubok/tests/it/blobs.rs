@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use klubok::{
     config::{Config, ConfigBuilder, DataKind, Machine, Preset},
-    data::{Dataset, LeftOut, Parts},
+    data::{Dataset, LeftOut, Parts, Targets},
     model::Input,
     rng::{Purpose, Stream},
     rows::MemoryRows,
@@ -25,7 +25,9 @@ pub(crate) fn data(train: u32, val: u32) -> Dataset {
     }
     Dataset {
         rows: Arc::new(MemoryRows::numbers(&x, 2, &targets)),
-        classes: ["a", "b", "c"].map(String::from).to_vec(),
+        outputs: ["a", "b", "c"].map(String::from).to_vec(),
+        columns: vec![],
+        weights: None,
         input: Input::Columns(vec!["x".into(), "y".into()]),
         parts: Parts {
             train: (0..train).collect(),
@@ -36,7 +38,7 @@ pub(crate) fn data(train: u32, val: u32) -> Dataset {
         hashes: (0..targets.len() as u128).collect(),
         skipped: vec![],
         left_out: LeftOut::default(),
-        targets,
+        targets: Targets::Classes(targets),
     }
 }
 

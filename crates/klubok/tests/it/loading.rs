@@ -3,21 +3,12 @@
 use std::time::Instant;
 
 use klubok::{
-    config::{Color, DataConfig, Fit, Layout},
+    config::{Color, DataConfig, Fit},
     data::{OpenOptions, open, preprocess},
 };
 
 fn settings(size: usize) -> DataConfig {
-    DataConfig {
-        size,
-        color: Color::Grey,
-        fit: Fit::Squash,
-        layout: Layout::Names,
-        normalize: true,
-        val_fraction: 0.2,
-        split_seed: 0,
-        limit: 0,
-    }
+    DataConfig { size, color: Color::Grey, fit: Fit::Squash, ..DataConfig::default() }
 }
 
 /// Returns the folder of real data; without one, prints that the test is skipped.
@@ -52,11 +43,11 @@ fn real_pictures_are_the_same_with_one_and_two_threads() {
 #[test]
 fn mnist_has_its_known_mean_and_deviation() {
     let Some(folder) = real_data() else { return };
-    let data =
+    let mut data =
         open(&format!("{folder}/mnist"), &OpenOptions::new(settings(64)), &|_, _| {}).unwrap();
     assert_eq!((data.rows.len(), data.parts.test.len()), (70_000, 10_000));
-    let train: Vec<u32> = (0..60_000).collect();
-    let p = preprocess::measure(&*data.rows, &data.input, Fit::Squash, &train).unwrap();
+    data.parts.train = (0..60_000).collect();
+    let p = preprocess::measure(&data, Fit::Squash).unwrap();
     assert!((p.mean[0] / 255.0 - 0.1307).abs() < 5e-5, "{:?}", p.mean);
     assert!((p.std[0] / 255.0 - 0.3081).abs() < 5e-5, "{:?}", p.std);
 }

@@ -35,8 +35,8 @@ impl Observer for Epochs {
 fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan) {
     let task = Task::new(config, data).unwrap();
     let snapshot = Snapshot::start(task.initial_state.clone());
-    let (plan, backend) = (task.plan.clone(), ReferenceBackend);
-    let mut trainer = Trainer::new(&backend, plan, data, &config.train, snapshot).unwrap();
+    let (plan, samples, backend) = (task.plan.clone(), task.samples.clone(), ReferenceBackend);
+    let mut trainer = Trainer::new(&backend, plan, samples, &config.train, snapshot).unwrap();
     trainer.measure_distance_from(Distance::of(&task, config.train.seed));
     let (mut epochs, control) = (Epochs::default(), Control::new());
     while trainer.advance(&mut epochs, &control).unwrap().is_none() {}

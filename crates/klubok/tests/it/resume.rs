@@ -489,7 +489,7 @@ fn refuses_changed_data() {
 fn the_model_has_the_weights_of_the_best_epoch() {
     let (_kept, run) = whole(&config());
     let model = Model::load(&run.file(MODEL)).unwrap();
-    assert_eq!(model.classes, ["a", "b", "c"]);
+    assert_eq!(model.outputs, ["a", "b", "c"]);
     assert_eq!(model.network, config().network(2, 3));
     let metrics = metrics::read(&run.file("metrics.jsonl"), &mut MAX_LINES_MEMORY.clone()).unwrap();
     let losses: Vec<f64> = metrics.iter().map(|m| m.val_loss_calibrated.unwrap()).collect();
@@ -511,7 +511,7 @@ fn the_model_has_the_weights_of_the_best_epoch() {
     let Weights { params, running } = model.weights;
     program.load(&State { params, running, moments: vec![] }).unwrap();
     let validated = Evaluator::new(&task.plan, DataId(0))
-        .validate(&mut *program, &data.parts.val, &data.targets)
+        .validate(&mut *program, &data.parts.val, &task.samples)
         .unwrap();
     let off = |loss: Option<f64>, expected: f64| (loss.unwrap() - expected).abs();
     assert!(off(validated.scores.loss(), best_metrics.val_loss.unwrap()) < 1e-6);

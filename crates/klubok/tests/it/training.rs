@@ -38,18 +38,13 @@ impl Observer for Recorder {
 }
 
 fn run(config: &Config, data: &Dataset, save_every: Duration) -> (Recorder, Stopped, Snapshot) {
-    run_task(Task::new(config, data).unwrap(), config, data, save_every)
+    run_task(Task::new(config, data).unwrap(), config, save_every)
 }
 
-fn run_task(
-    task: Task,
-    config: &Config,
-    data: &Dataset,
-    save_every: Duration,
-) -> (Recorder, Stopped, Snapshot) {
+fn run_task(task: Task, config: &Config, save_every: Duration) -> (Recorder, Stopped, Snapshot) {
     let start = Snapshot::start(task.initial_state);
     let mut trainer =
-        Trainer::new(&ReferenceBackend, task.plan, data, &config.train, start).unwrap();
+        Trainer::new(&ReferenceBackend, task.plan, task.samples, &config.train, start).unwrap();
     trainer.save_every(save_every);
     let (mut recorder, control) = (Recorder::default(), Control::new());
     let stopped = loop {
@@ -213,11 +208,12 @@ fn a_divergence_restores_the_last_good_weights_and_names_the_cause() {
 fn nan_in_the_data_is_reported_before_any_update() {
     let mut config = blobs::config();
     config.model.hidden = vec![]; // A hidden ReLU would turn NaN into 0.
-    let mut data = blobs::data(60, 21);
-    let task = Task::new(&config, &data).unwrap(); // Made first: `Task::new` refuses NaN.
+    let data = blobs::data(60, 21);
+    let mut task = Task::new(&config, &data).unwrap(); // Made first: `Task::new` refuses NaN.
     let x = vec![f32::NAN; 2 * 81];
-    data.rows = std::sync::Arc::new(klubok::rows::MemoryRows::numbers(&x, 2, &data.targets));
-    let (_, stopped, end) = run_task(task, &config, &data, Duration::MAX);
+    let classes = data.targets.classes().unwrap();
+    task.samples.rows = std::sync::Arc::new(klubok::rows::MemoryRows::numbers(&x, 2, classes));
+    let (_, stopped, end) = run_task(task, &config, Duration::MAX);
     assert_eq!(stopped, Stopped::Diverged);
     let divergence = end.progress.divergence.unwrap();
     assert_eq!((divergence.quantity, divergence.step), (Quantity::EvalLoss, 0));
@@ -245,6 +241,6 @@ fn an_empty_training_set_is_an_error() {
     let (config, data) = (blobs::config(), blobs::data(0, 3));
     let task = Task::new(&config, &data).unwrap();
     let start = Snapshot::start(task.initial_state);
-    let result = Trainer::new(&ReferenceBackend, task.plan, &data, &config.train, start);
+    let result = Trainer::new(&ReferenceBackend, task.plan, task.samples, &config.train, start);
     assert_eq!(result.err().unwrap().to_string(), "the training part has no samples");
 }

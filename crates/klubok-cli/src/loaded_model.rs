@@ -1,4 +1,4 @@
-//! Runs a trained model: shared by `eval`, `predict` and `demo`.
+//! A trained model, from a run or a file: shared by `eval`, `predict` and `demo`.
 
 use std::{
     collections::BTreeMap,
@@ -7,20 +7,19 @@ use std::{
 };
 
 use klubok::{
-    backend::{Backend, DataId, Outputs},
     config::DataConfig,
     data::{self, DataError, Dataset, Part, settings::is_run},
-    device, limits,
+    limits,
     model::{Card, Input, Model, Training},
-    nn::{calibration::Calibration, network::OutputKind},
-    plan::{Augment, Picture},
+    plan::Picture,
+    predictor::Predictor,
     rows::{Kind, MemoryRows, Rows},
-    state::State,
     train::run_dir::{MODEL, RunDir, SPLIT},
 };
 use klubok_text::{shell, text};
 
 use crate::{
+    args::ColumnFlags,
     failure::{Failure, Result},
     files::InputPicture,
     run_lookup::find_run,
@@ -33,14 +32,13 @@ pub(crate) const BATCH_ROWS: usize = 256;
 const MAX_BATCH_BYTES: usize = 64 << 20;
 
 /// A model and, if it lies in a run folder, its run.
-pub(crate) struct Classifier {
-    model: Model,
+pub(crate) struct LoadedModel {
+    predictor: Predictor,
     run: Option<RunDir>,
-    backend: Box<dyn Backend>,
     threads: usize,
 }
 
-impl Classifier {
+impl LoadedModel {
     /// Opens the model of a run, of the latest run, or in a file.
     ///
     /// # Errors
@@ -65,39 +63,39 @@ impl Classifier {
             );
         }
         let threads = settings::thread_count(threads);
-        let model = Model::load(&path)?;
-        if model.network.answer != OutputKind::Classes {
-            let sentence = format!("`{}` is not a classifier", path.display());
-            return Err(Failure::failed(sentence).hint(text!("hint.no_classes")));
-        }
-        Ok(Self { model, run, backend: device::cpu(threads), threads })
+        Ok(Self { predictor: Predictor::new(Model::load(&path)?, threads), run, threads })
     }
 
-    /// Class names, in the order of the logits.
-    pub(crate) fn classes(&self) -> &[String] {
-        &self.model.classes
+    /// The model.
+    pub(crate) fn model(&self) -> &Model {
+        &self.predictor.model
     }
 
-    /// Calibration from logits to confidences.
-    pub(crate) fn calibration(&self) -> Calibration {
-        self.model.calibration
+    /// Evaluates the model on rows of a data set.
+    pub(crate) fn predictor(&self) -> &Predictor {
+        &self.predictor
     }
 
     /// The model card, if the file has one.
     pub(crate) fn card(&self) -> Option<&Card> {
-        self.model.card.as_ref()
+        self.model().card.as_ref()
     }
 
-    /// Whether the pixels of [`Classifier::read`] are unlike all training pictures; none if the
+    /// Whether the pixels of [`LoadedModel::read`] are unlike all training pictures; none if the
     /// model cannot tell.
     pub(crate) fn is_far(&self, pixels: &[u8]) -> Option<bool> {
         let typical = self.card()?.typical.as_ref()?;
-        Some(typical.is_far(&self.model.preprocessing.apply(Kind::Pixels, pixels)))
+        Some(typical.is_far(&self.model().preprocessing.apply(Kind::Pixels, pixels)))
     }
 
-    /// Returns the options to open data for this model, with the run's own validation split.
-    pub(crate) fn data_options(&self, strict: bool) -> Result<data::OpenOptions> {
-        let data = match (&self.run, self.card()) {
+    /// Returns the options to open data for this model, with the run's own validation split. Flags
+    /// may name other columns.
+    pub(crate) fn data_options(
+        &self,
+        strict: bool,
+        columns: &ColumnFlags,
+    ) -> Result<data::OpenOptions> {
+        let mut data = match (&self.run, self.card()) {
             // A model trained with `--limit` is evaluated on all of the data.
             (Some(run), _) => DataConfig { limit: 0, ..run.settings()?.0.data },
             (None, Some(Card { training, .. })) => {
@@ -106,8 +104,16 @@ impl Classifier {
             }
             (None, None) => default_data()?,
         };
-        let preprocessing = self.model.preprocessing.clone();
-        let known = data::KnownModel { classes: self.model.classes.clone(), preprocessing };
+        let preprocessing = self.model().preprocessing.clone();
+        if let (true, Some(target)) = (data.target.is_empty(), &preprocessing.target) {
+            data.target.clone_from(&target.columns);
+        }
+        columns.apply_to(&mut data);
+        let known = data::KnownModel {
+            outputs: self.model().outputs.clone(),
+            kind: self.model().network.answer,
+            preprocessing,
+        };
         let threads = self.threads;
         Ok(data::OpenOptions {
             strict,
@@ -150,23 +156,6 @@ impl Classifier {
         Ok(Some(known))
     }
 
-    /// Computes the logits of rows: `[rows, classes]`.
-    ///
-    /// # Errors
-    /// When the network does not fit into memory.
-    pub(crate) fn logits(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f32>> {
-        let prepare = self.model.preprocessing.prepare(Augment::default());
-        let plan = self.model.network.lower_for_inference(prepare);
-        let mut program = self.backend.compile(&plan, BATCH_ROWS, std::slice::from_ref(rows))?;
-        program.load(&State::from(self.model.weights.clone()))?;
-        let (mut logits, mut outputs) = (Vec::new(), Outputs::default());
-        for block in which.chunks(BATCH_ROWS) {
-            program.infer(DataId(0), block, &[plan.output], &mut outputs)?;
-            logits.extend_from_slice(&outputs.values[0]);
-        }
-        Ok(logits)
-    }
-
     /// Number of pictures to read at a time: [`BATCH_ROWS`], or fewer large ones.
     ///
     /// # Errors
@@ -184,7 +173,7 @@ impl Classifier {
         block: &[InputPicture],
     ) -> Result<Vec<std::result::Result<Vec<u8>, String>>> {
         let shape = self.shape()?;
-        let fit = self.model.preprocessing.fit;
+        let fit = self.model().preprocessing.fit;
         let read = |found: &InputPicture| {
             data::read_picture(&found.path, shape, fit).map_err(|error| match error {
                 // The entry names the file already.
@@ -203,20 +192,20 @@ impl Classifier {
         Ok(pictures)
     }
 
-    /// Computes the logits of pictures from [`Classifier::read`].
+    /// Predicts pictures from [`LoadedModel::read`], `[pictures, outputs]`.
     ///
     /// # Errors
-    /// As [`Classifier::logits`].
-    pub(crate) fn picture_logits(&self, pictures: &[&[u8]]) -> Result<Vec<f32>> {
+    /// When the network does not fit into memory.
+    pub(crate) fn predict_pictures(&self, pictures: &[&[u8]]) -> Result<Vec<f64>> {
         let classes = vec![0; pictures.len()];
         let rows = MemoryRows::pictures(pictures.concat(), self.shape()?.values(), &classes);
         let which: Vec<u32> = (0..pictures.len() as u32).collect();
         let rows: Arc<dyn Rows> = Arc::new(rows);
-        self.logits(&rows, &which)
+        Ok(self.predictor.predict(&rows, &which)?)
     }
 
     fn shape(&self) -> Result<Picture> {
-        match &self.model.preprocessing.input {
+        match &self.model().preprocessing.input {
             Input::Pictures(shape) => Ok(*shape),
             Input::Columns(_) => Err(Failure::failed(
                 "this model was trained on columns of numbers, not on pictures",

@@ -1,16 +1,18 @@
-//! Evaluation of a classifier on labelled samples: losses, accuracy with its interval, figures by
-//! class, confusion matrix, calibration error.
+//! Evaluation of classes: losses, accuracy with its interval, figures by class, confusion matrix,
+//! calibration error.
 
 use klubok_nn::{
     calibration::Calibration,
     loss::{log_sum_exp, predicted_class},
 };
-use klubok_train::evaluate::{chance_accuracy, wilson};
+use klubok_train::evaluate::wilson;
 use serde::Serialize;
 
-/// Evaluation of a classifier on labelled samples, as `klubok eval` prints it.
-#[derive(Debug, Serialize)]
-pub struct Evaluation {
+use super::effective;
+
+/// Evaluation of predicted classes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassEvaluation {
     /// Number of samples.
     pub samples: usize,
     /// Mean cross-entropy without temperature.
@@ -34,26 +36,27 @@ pub struct Evaluation {
     pub ece_uncalibrated: f64,
 }
 
-/// Correct predictions and the sum of confidences, in 15 bins of confidence of equal width.
+/// Weights of the correct predictions and of the confidences, in 15 bins of confidence of equal
+/// width.
 #[derive(Default)]
-struct Bins([(usize, f64); 15]);
+struct Bins([(f64, f64); 15]);
 
 impl Bins {
-    fn add(&mut self, confidence: f64, right: bool) {
+    fn add(&mut self, confidence: f64, right: bool, weight: f64) {
         let (correct, sum) = &mut self.0[((confidence * 15.0) as usize).min(14)];
-        *correct += usize::from(right);
-        *sum += confidence;
+        *correct += if right { weight } else { 0.0 };
+        *sum += weight * confidence;
     }
 
-    /// Expected calibration error over so many samples.
-    fn error(&self, samples: f64) -> f64 {
-        let gap = |&(correct, sum): &(usize, f64)| (correct as f64 - sum).abs();
-        self.0.iter().map(gap).sum::<f64>() / samples
+    /// Expected calibration error over samples of this weight.
+    fn error(&self, weight: f64) -> f64 {
+        let gap = |&(correct, sum): &(f64, f64)| (correct - sum).abs();
+        self.0.iter().map(gap).sum::<f64>() / weight
     }
 }
 
 /// Figures of one class; null where undefined (the class has no sample, or is never predicted).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassFigures {
     /// Its name.
     pub class: String,
@@ -67,7 +70,7 @@ pub struct ClassFigures {
     pub support: usize,
 }
 
-impl Evaluation {
+impl ClassEvaluation {
     /// Evaluates `logits`, `[samples, classes]`, against the true classes.
     ///
     /// # Panics
@@ -77,40 +80,43 @@ impl Evaluation {
         targets: &[u32],
         classes: &[String],
         calibration: Calibration,
+        weights: Option<&[f64]>,
     ) -> Self {
         let (k, n) = (classes.len(), targets.len());
         assert_eq!(logits.len(), k * n, "a row of logits per sample");
         let mut confusion = vec![vec![0; k]; k];
+        let mut support = vec![0.0; k];
         let (mut calibrated, mut uncalibrated) = (Bins::default(), Bins::default());
-        let (mut loss, mut loss_calibrated, mut correct) = (0.0, 0.0, 0);
-        for (row, &target) in logits.chunks_exact(k).zip(targets) {
+        let (mut loss, mut loss_calibrated, mut correct) = (0.0, 0.0, 0.0);
+        for (i, (row, &target)) in logits.chunks_exact(k).zip(targets).enumerate() {
+            let weight = weights.map_or(1.0, |weights| weights[i]);
             let z: Vec<f64> = row.iter().map(|&z| f64::from(z)).collect();
             let (total, best) = (log_sum_exp(&z), predicted_class(&z));
             let right = best == target as usize;
             confusion[target as usize][best] += 1;
-            correct += usize::from(right);
-            loss += total - z[target as usize];
-            uncalibrated.add((z[best] - total).exp(), right);
+            support[target as usize] += weight;
+            correct += if right { weight } else { 0.0 };
+            loss += weight * (total - z[target as usize]);
+            uncalibrated.add((z[best] - total).exp(), right, weight);
             let mut p = z;
             calibration.confidences(&mut p);
-            loss_calibrated -= p[target as usize].ln();
-            calibrated.add(p[best], right);
+            loss_calibrated -= weight * p[target as usize].ln();
+            calibrated.add(p[best], right, weight);
         }
-        let count = n.max(1) as f64;
-        let accuracy = correct as f64 / count;
-        let support: Vec<u64> =
-            confusion.iter().map(|row| row.iter().sum::<usize>() as u64).collect();
+        let sum: f64 = support.iter().sum();
+        let all = if sum > 0.0 { sum } else { 1.0 };
+        let accuracy = correct / all;
         Self {
             samples: n,
-            loss: loss / count,
-            loss_calibrated: loss_calibrated / count,
+            loss: loss / all,
+            loss_calibrated: loss_calibrated / all,
             accuracy,
-            accuracy_interval: wilson(accuracy, n),
-            chance: chance_accuracy(&support),
+            accuracy_interval: wilson(accuracy, effective(n, weights)),
+            chance: support.iter().fold(0.0, |most: f64, own| most.max(*own)) / all,
             per_class: (0..k).map(|c| ClassFigures::new(&classes[c], c, &confusion)).collect(),
             confusion,
-            ece: calibrated.error(count),
-            ece_uncalibrated: uncalibrated.error(count),
+            ece: calibrated.error(all),
+            ece_uncalibrated: uncalibrated.error(all),
         }
     }
 }
@@ -153,11 +159,12 @@ mod tests {
     fn a_small_table_by_hand() {
         // Truths a a a b; predictions a a b b.
         let names = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
-        let e = Evaluation::new(
+        let e = ClassEvaluation::new(
             &[2.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0],
             &[0, 0, 0, 1],
             &names,
             Calibration { temperature: 2.0, uniform: 0.0 },
+            None,
         );
         assert_eq!(e.confusion, [[2, 1, 0], [0, 1, 0], [0, 0, 0]]);
         close(e.accuracy, 0.75);
@@ -173,5 +180,19 @@ mod tests {
         close(e.per_class[0].f1.unwrap(), 0.8);
         close(e.per_class[1].precision.unwrap(), 0.5);
         assert_eq!((e.per_class[2].recall, e.per_class[2].support), (None, 0));
+    }
+
+    #[test]
+    fn a_weight_of_two_counts_as_two_samples() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let evaluate = |logits: &[f32], targets: &[u32], weights: Option<&[f64]>| {
+            ClassEvaluation::new(logits, targets, &names, Calibration::NONE, weights)
+        };
+        let weighted = evaluate(&[2.0, 0.0, 0.0, 1.0], &[0, 0], Some(&[2.0, 1.0]));
+        let repeated = evaluate(&[2.0, 0.0, 2.0, 0.0, 0.0, 1.0], &[0, 0, 0], None);
+        close(weighted.loss, repeated.loss);
+        close(weighted.accuracy, repeated.accuracy);
+        close(weighted.ece, repeated.ece);
+        assert_eq!((weighted.samples, weighted.chance), (2, 1.0));
     }
 }

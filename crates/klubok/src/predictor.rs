@@ -1,0 +1,71 @@
+//! Predictions of a model for many rows at once, on a device.
+
+use std::sync::Arc;
+
+use klubok_data::Dataset;
+use klubok_model::Model;
+use klubok_nn::{
+    backend::{Backend, DataId, Outputs},
+    plan::Augment,
+    rows::Rows,
+    state::State,
+};
+
+use crate::{Result, device, evaluation::Evaluation};
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 256;
+
+/// A model with a device that predicts batches. For one sample at a time,
+/// [`Model::predict`](klubok_model::Model::predict) needs no device.
+pub struct Predictor {
+    /// The model.
+    pub model: Model,
+    backend: Box<dyn Backend>,
+}
+
+impl Predictor {
+    /// Takes a model, and the CPU with this many threads.
+    pub fn new(model: Model, threads: usize) -> Self {
+        Self { model, backend: device::cpu(threads) }
+    }
+
+    /// Computes the logits of rows, `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// When the rows have another width than the network's input, or it does not fit into memory.
+    pub fn logits(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f32>> {
+        let prepare = self.model.preprocessing.prepare(Augment::default());
+        let plan = self.model.network.lower_for_inference(prepare);
+        let mut program = self.backend.compile(&plan, BATCH_ROWS, std::slice::from_ref(rows))?;
+        program.load(&State::from(self.model.weights.clone()))?;
+        let (mut logits, mut outputs) = (Vec::new(), Outputs::default());
+        for block in which.chunks(BATCH_ROWS) {
+            program.infer(DataId(0), block, &[plan.output], &mut outputs)?;
+            logits.extend_from_slice(&outputs.values[0]);
+        }
+        Ok(logits)
+    }
+
+    /// Predicts rows, `[rows, outputs]`: calibrated confidences in classes, those in labels, or
+    /// numbers in their own units.
+    ///
+    /// # Errors
+    /// As [`Predictor::logits`].
+    pub fn predict(&self, rows: &Arc<dyn Rows>, which: &[u32]) -> Result<Vec<f64>> {
+        let logits = self.logits(rows, which)?;
+        let mut predictions: Vec<f64> = logits.iter().map(|&z| f64::from(z)).collect();
+        let outputs = self.model.network.outputs;
+        predictions.chunks_mut(outputs).for_each(|of| self.model.to_prediction(of));
+        Ok(predictions)
+    }
+
+    /// Evaluates the model on some rows of a data set.
+    ///
+    /// # Errors
+    /// As [`Predictor::logits`].
+    pub fn evaluate(&self, data: &Dataset, rows: &[u32]) -> Result<Evaluation> {
+        let logits = self.logits(&data.rows, rows)?;
+        Ok(Evaluation::new(&self.model, data, rows, &logits))
+    }
+}
