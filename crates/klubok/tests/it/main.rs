@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+mod article;
 mod blobs;
 mod checks;
 mod histories;
