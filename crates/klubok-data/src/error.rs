@@ -2,7 +2,7 @@
 
 use klubok_nn::error::{PlanError, format_bytes};
 
-use super::Part;
+use super::{Part, table::error::TableError};
 
 /// Result of this crate.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
@@ -530,6 +530,10 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+
+    /// An unusable table.
+    #[error(transparent)]
+    Cells(#[from] TableError),
 
     // === Errors of other crates ===
     /// The network and its input do not match.

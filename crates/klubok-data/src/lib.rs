@@ -31,6 +31,7 @@ mod split;
 pub mod survey;
 pub mod symmetric;
 mod targets;
+pub mod table;
 mod tree;
 pub mod typical;
 
