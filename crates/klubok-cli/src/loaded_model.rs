@@ -22,8 +22,10 @@ use crate::{
     args::ColumnFlags,
     failure::{Failure, Result},
     files::InputPicture,
+    loading,
     run_lookup::find_run,
     settings,
+    terminal::Screen,
 };
 
 /// Rows of an inference batch.
@@ -104,16 +106,12 @@ impl LoadedModel {
             }
             (None, None) => default_data()?,
         };
-        let preprocessing = self.model().preprocessing.clone();
-        if let (true, Some(target)) = (data.target.is_empty(), &preprocessing.target) {
+        let target = &self.model().preprocessing.target;
+        if let (true, Some(target)) = (data.target.is_empty(), target) {
             data.target.clone_from(&target.columns);
         }
         columns.apply_to(&mut data);
-        let known = data::KnownModel {
-            outputs: self.model().outputs.clone(),
-            kind: self.model().network.answer,
-            preprocessing,
-        };
+        let known = self.known();
         let threads = self.threads;
         Ok(data::OpenOptions {
             strict,
@@ -202,6 +200,27 @@ impl LoadedModel {
         let which: Vec<u32> = (0..pictures.len() as u32).collect();
         let rows: Arc<dyn Rows> = Arc::new(rows);
         Ok(self.predictor.predict(&rows, &which)?)
+    }
+
+    /// Predicts the rows of a table, `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// When the table cannot be read or lacks a column of the model.
+    pub(crate) fn predict_table(&self, path: &Path, screen: Screen) -> Result<Vec<f64>> {
+        let known = self.known();
+        let read = |progress: data::Progress<'_>| data::table_inputs(path, &known, progress);
+        let rows: Arc<dyn Rows> = Arc::new(loading::with_bar(screen, read)?);
+        let which: Vec<u32> = (0..rows.len() as u32).collect();
+        Ok(self.predictor.predict(&rows, &which)?)
+    }
+
+    /// The model's outputs and input, for reading data for it.
+    fn known(&self) -> data::KnownModel {
+        data::KnownModel {
+            outputs: self.model().outputs.clone(),
+            kind: self.model().network.answer,
+            preprocessing: self.model().preprocessing.clone(),
+        }
     }
 
     fn shape(&self) -> Result<Picture> {

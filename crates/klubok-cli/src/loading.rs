@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use klubok::{
-    data::{self, Dataset, LeftOut, OpenOptions},
+    config::TargetKind,
+    data::{self, Dataset, LeftOut, OpenOptions, table::Reason},
     train::evaluate::wilson,
 };
 use klubok_text::{
@@ -24,17 +25,7 @@ pub(crate) const ENOUGH_PER_CLASS: usize = 500;
 /// # Errors
 /// As [`data::open`].
 pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Result<Dataset> {
-    // Draw nothing before the number of files is known. Built-in sets have none.
-    let bar = OnceLock::new();
-    let data = data::open(source, options, &|done, total| {
-        let bar = bar.get_or_init(|| screen.bar(text!("load.reading"), total as u64));
-        bar.set_position(done as u64);
-        bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
-    });
-    if let Some(bar) = bar.get() {
-        bar.finish_and_clear();
-    }
-    let data = data?;
+    let data = with_bar(screen, |progress| data::open(source, options, progress))?;
     if options.data.limit > 0 && options.known.is_none() {
         screen.message(text!("load.limited", n = thousands(options.data.limit)));
     }
@@ -53,6 +44,32 @@ pub(crate) fn open(source: &str, options: &OpenOptions, screen: Screen) -> Resul
         print_classes_without_validation(&data, screen);
     }
     Ok(data)
+}
+
+/// Finds out what the target of a table is.
+///
+/// # Errors
+/// As [`data::table_target`].
+pub(crate) fn table_target(
+    source: &str,
+    columns: &[String],
+    screen: Screen,
+) -> Result<(TargetKind, Reason)> {
+    Ok(with_bar(screen, |progress| data::table_target(source.as_ref(), columns, progress))?)
+}
+
+/// Shows the progress of `read` as a bar. Draws nothing before the number of files or bytes is known.
+pub(crate) fn with_bar<T>(screen: Screen, read: impl FnOnce(data::Progress<'_>) -> T) -> T {
+    let bar = OnceLock::new();
+    let result = read(&|done, total| {
+        let bar = bar.get_or_init(|| screen.bar(text!("load.reading"), total as u64));
+        bar.set_position(done as u64);
+        bar.set_message(text!("load.left", left = duration(bar.eta().as_secs_f64())));
+    });
+    if let Some(bar) = bar.get() {
+        bar.finish_and_clear();
+    }
+    result
 }
 
 /// Prints the classes without validation samples.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use klubok::{
     config::{ConfigBuilder, DataKind, Preset, Resolved, TargetKind},
-    data::{self, SourceKind, builtin::BuiltIn},
+    data::{self, SourceKind, builtin::BuiltIn, table::Reason},
     device,
 };
 use klubok_text::{shell::quoted, text, translated};
@@ -12,6 +12,7 @@ use klubok_text::{shell::quoted, text, translated};
 use crate::{
     args::{PartFlags, SettingFlags},
     failure::Result,
+    loading,
     terminal::Screen,
 };
 
@@ -56,17 +57,47 @@ pub(crate) fn for_data(
     settings: &SettingFlags,
     preset: Preset,
     source: &str,
+    screen: Screen,
 ) -> Result<UnresolvedSettings> {
-    let UnresolvedSettings { preset, builder } =
-        from_flags(settings, preset, data_kind(source)?, &[])?;
-    let target = target_kind(source);
+    let kind = data_kind(source)?;
+    let UnresolvedSettings { preset, builder } = from_flags(settings, preset, kind, &[])?;
+    let target = target_kind(source, kind, &builder, screen)?;
     Ok(UnresolvedSettings { preset, builder: builder.for_target(target) })
 }
 
-/// Returns what the target of the data is.
-fn target_kind(source: &str) -> TargetKind {
-    let built_in = source.strip_prefix("demo:").and_then(BuiltIn::from_name);
-    built_in.map_or(TargetKind::Class, |set| set.kind().into())
+/// Returns what the target of the data is. Of a table without such a setting the values decide, and
+/// a message says what was taken and why.
+fn target_kind(
+    source: &str,
+    kind: DataKind,
+    builder: &ConfigBuilder,
+    screen: Screen,
+) -> Result<TargetKind> {
+    if kind != DataKind::Table {
+        let built_in = source.strip_prefix("demo:").and_then(BuiltIn::from_name);
+        return Ok(built_in.map_or(TargetKind::Class, |set| set.kind().into()));
+    }
+    let (columns, task) = builder.target();
+    if let (Some(task), false) = (task, columns.is_empty()) {
+        return Ok(task);
+    }
+    let (target, reason) = loading::table_target(source, &columns, screen)?;
+    let names = columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    screen.message(match reason {
+        Reason::Text => text!("load.target_text", names = names),
+        Reason::FewNumbers { distinct } => {
+            text!("load.target_few", names = names, n = distinct)
+        }
+        Reason::ManyNumbers => text!("load.target_many", names = names),
+        Reason::RareNumbers { distinct } => {
+            text!("load.target_rare", names = names, n = distinct)
+        }
+        Reason::Fractions => text!("load.target_fractions", names = names),
+        Reason::ZerosAndOnes => text!("load.target_labels", names = names),
+        Reason::SeveralNumbers => text!("load.target_several", names = names),
+        Reason::NoTarget | Reason::Asked | Reason::Model => return Ok(target),
+    });
+    Ok(target)
 }
 
 /// Writes settings and parts as flags again, each with a space before it.
@@ -109,6 +140,7 @@ pub(crate) fn data_kind(source: &str) -> Result<DataKind> {
             Some(BuiltIn::Marks) => DataKind::Idx,
             Some(BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall) | None => DataKind::Pictures,
         },
+        SourceKind::Table => DataKind::Table,
         SourceKind::Pictures => DataKind::Pictures,
     })
 }

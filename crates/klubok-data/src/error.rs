@@ -31,20 +31,26 @@ pub enum DataError {
     },
     /// A file where a folder is expected.
     #[error(
-        "`{path}` is a file: data is a folder of class folders, a folder of IDX files or `demo:NAME`"
+        "`{path}` is a file: data is a folder of class folders, a folder of IDX files, a table (.csv or \
+         .tsv) or `demo:NAME`"
     )]
     NotAFolder {
         /// The path.
         path: String,
     },
-    /// A table. Tables are not supported yet.
-    #[error(
-        "`{path}` is a table, and tables are not read yet: data is a folder of class folders, a \
-         folder of IDX files or `demo:NAME`"
-    )]
+    /// A table of a format that is not read.
+    #[error("`{path}` is a table, and only .csv and .tsv tables are read: save it as one of these")]
     Table {
         /// The path.
         path: String,
+    },
+    /// A table without a target.
+    #[error("`{path}` has no target: name the column to predict, its columns are {columns}")]
+    NoTargetColumn {
+        /// The path.
+        path: String,
+        /// The first names of its columns, in backticks.
+        columns: String,
     },
     /// Unknown built-in set.
     #[error("there is no built-in set `{name}`, there is {known}")]

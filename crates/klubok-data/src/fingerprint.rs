@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
-use super::{OpenOptions, SourceKind, idx, kind_of, list};
+use super::{OpenOptions, SourceKind, idx, kind_of, list, table_samples};
 use crate::error::Result;
 
 /// File count, total size and a hash of names and sizes.
@@ -48,6 +48,10 @@ pub fn fingerprint(source: &str, options: &OpenOptions) -> Result<Fingerprint> {
             listing.files.into_iter().map(|file| (file.name, file.path)).collect()
         }
         SourceKind::Idx => idx_files(source, options)?,
+        SourceKind::Table => {
+            let files = table_samples::files(source.as_ref(), options).into_iter();
+            files.map(|(part, path)| (part.name().to_owned(), path)).collect()
+        }
         SourceKind::Demo => {
             let hash = format!("{:032x}", XxHash3_128::oneshot(source.as_bytes()));
             return Ok(Fingerprint { files: 0, bytes: 0, hash });

@@ -1,7 +1,8 @@
 //! Turns a user's files into rows, splits and classes.
 //!
-//! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files,
-//! or `demo:NAME` for a built-in set. Everything is read once and kept as bytes.
+//! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files, a
+//! [`table`], or `demo:NAME` for a built-in set. Everything is read once and kept as bytes. A program
+//! makes a data set of its own [`Arrays`].
 
 mod arrays;
 pub mod builtin;
@@ -30,8 +31,9 @@ mod sizes;
 mod split;
 pub mod survey;
 pub mod symmetric;
-mod targets;
 pub mod table;
+mod table_samples;
+mod targets;
 mod tree;
 pub mod typical;
 
@@ -53,6 +55,7 @@ pub use self::{
     names::{display_name, is_system_folder, looks_like_picture},
     record::{SplitRow, difference, parse_split, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
+    table_samples::{table_inputs, table_target},
     targets::Targets,
 };
 use self::{builtin::BuiltIn, samples::Samples, targets::WithTargets};
@@ -193,6 +196,8 @@ pub enum SourceKind {
     Pictures,
     /// A folder of IDX files.
     Idx,
+    /// A file with columns of numbers.
+    Table,
     /// A built-in set.
     Demo,
 }
@@ -202,6 +207,7 @@ impl SourceKind {
         match self {
             SourceKind::Pictures => "a folder of pictures",
             SourceKind::Idx => "a folder of IDX files",
+            SourceKind::Table => "a table",
             SourceKind::Demo => "a built-in set",
         }
     }
@@ -270,11 +276,12 @@ fn kind_of_path(source: &Path) -> Result<SourceKind> {
     if source.is_dir() {
         return Ok(if idx::is_idx(source) { SourceKind::Idx } else { SourceKind::Pictures });
     }
-    Err(match ending.as_str() {
-        _ if !source.exists() => DataError::Missing { path },
-        "csv" | "tsv" | "parquet" | "npz" => DataError::Table { path },
-        _ => DataError::NotAFolder { path },
-    })
+    match ending.as_str() {
+        _ if !source.exists() => Err(DataError::Missing { path }),
+        "csv" | "tsv" => Ok(SourceKind::Table),
+        "parquet" | "npz" | "xlsx" => Err(DataError::Table { path }),
+        _ => Err(DataError::NotAFolder { path }),
+    }
 }
 
 /// Reads and splits a data set. Cuts a validation set off the training set if there is none.
@@ -296,6 +303,7 @@ pub fn open(source: &str, options: &OpenOptions, progress: Progress<'_>) -> Resu
     let samples = match kind {
         SourceKind::Pictures => pictures::open(source.as_ref(), options, progress)?,
         SourceKind::Idx => idx::open(source.as_ref(), options, progress)?,
+        SourceKind::Table => table_samples::open(source.as_ref(), options, progress)?,
         SourceKind::Demo => open_demo(source, options)?,
     };
     let data = samples.into_dataset(&options.data, options.known.is_some())?;
@@ -388,8 +396,11 @@ mod tests {
         };
         assert!(error_message("none").starts_with("there is nothing at"));
         assert!(error_message("none.csv").starts_with("there is nothing at"));
-        assert!(error_message("a.csv").contains("tables are not read yet"));
-        assert!(error_message("b.npz").contains("tables are not read yet"));
+        assert!(
+            kind_of(folder.path().join("a.csv").to_str().unwrap())
+                .is_ok_and(|kind| kind == SourceKind::Table)
+        );
+        assert!(error_message("b.npz").contains("only .csv and .tsv tables are read"));
         assert!(error_message("c.jpg").contains("is a file: data is a folder"));
     }
 

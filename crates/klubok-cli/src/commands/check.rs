@@ -25,7 +25,7 @@ const WARM_UP: u64 = 3;
 /// Runs the experiments and prints the findings; fails when a verdict reaches `--fail-on`.
 pub(crate) fn run(args: &args::Check) -> Result<()> {
     let screen = Screen::new(args.flags.quiet);
-    let written = settings::for_data(&args.settings, Preset::Balanced, &args.data)?;
+    let written = settings::for_data(&args.settings, Preset::Balanced, &args.data, screen)?;
     let config = settings::resolve(&written.builder, screen)?.config;
     let backend = compute::open_device(&config)?;
     let options = OpenOptions {

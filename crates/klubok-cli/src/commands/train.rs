@@ -41,7 +41,7 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     }
     // Clap requires it without --replay.
     let source = args.data.as_deref().unwrap_or_default();
-    let written = settings::for_data(&args.settings, Preset::Balanced, source)?;
+    let written = settings::for_data(&args.settings, Preset::Balanced, source, screen)?;
     let job = TrainingJob {
         source,
         val: args.parts.val.clone(),

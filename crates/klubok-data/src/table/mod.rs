@@ -39,7 +39,7 @@ use self::{
     records::Records,
     row::Row,
     rows::Rows,
-    words::{counted, short},
+    words::{counted, listed, short},
 };
 use crate::{Progress, error::Result};
 
@@ -160,18 +160,52 @@ pub enum TableTarget {
 /// # Errors
 /// [`crate::DataError::Cells`] with a [`TableError`]; `Io` when the file cannot be read.
 pub fn read(path: &Path, options: &TableOptions, progress: Progress<'_>) -> Result<Table> {
+    read_columns(path, options, true, progress)
+}
+
+/// Reads the target of a table alone, without its inputs.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_target(path: &Path, options: &TableOptions, progress: Progress<'_>) -> Result<Table> {
+    read_columns(path, options, false, progress)
+}
+
+/// Returns the first names of the columns, for a message.
+///
+/// # Errors
+/// As [`read`], for the header alone.
+pub fn column_names(path: &Path) -> Result<String> {
+    let mut records = Records::open(path, &|_, _| {})?;
+    let mut row = Row::default();
+    if !records.next(&mut row, MAX_COLUMNS)? {
+        return Err(TableError::Empty { path: records.path }.into());
+    }
+    let names: Vec<&str> = row.cells().map(str::trim).collect();
+    Ok(listed(&names))
+}
+
+fn read_columns(
+    path: &Path,
+    options: &TableOptions,
+    with_inputs: bool,
+    progress: Progress<'_>,
+) -> Result<Table> {
     options.check()?;
     let mut records = Records::open(path, progress)?;
     let mut row = Row::default();
     if !records.next(&mut row, MAX_COLUMNS)? {
         return Err(TableError::Empty { path: records.path }.into());
     }
-    let columns = match Columns::find(&row, &records.path, options) {
+    let mut columns = match Columns::find(&row, &records.path, options) {
         Err(TableError::Unnamed { path, column: 1 }) if counts_rows(&mut records, &mut row)? => {
             return Err(TableError::RowNumbers { path }.into());
         }
         columns => columns?,
     };
+    if !with_inputs {
+        columns.inputs.clear();
+    }
     let most = columns.count;
     let mut rows = Rows::new(columns, options, &records);
     while records.next(&mut row, most)? {

@@ -92,9 +92,27 @@ fn of_pictures(
     Ok(predictions)
 }
 
-/// Predicts the rows of tables.
-fn of_tables(_: &LoadedModel, _: &args::Predict, _: Screen) -> Result<Vec<Prediction>> {
-    Err(Failure::failed("this model was trained on columns of numbers, not on pictures"))
+/// Predicts the rows of tables: each by its number from 0, with several tables after the file.
+fn of_tables(
+    loaded: &LoadedModel,
+    args: &args::Predict,
+    screen: Screen,
+) -> Result<Vec<Prediction>> {
+    let mut predictions = Vec::new();
+    for path in &args.inputs {
+        let outputs = loaded.model().network.outputs;
+        let predicted = loaded.predict_table(path, screen)?;
+        predictions.extend(predicted.chunks(outputs).enumerate().map(|(row, outputs)| {
+            Prediction {
+                input: match args.inputs.len() {
+                    1 => row.to_string(),
+                    _ => format!("{}:{row}", path.display()),
+                },
+                outcome: outcome(outputs.to_vec(), None),
+            }
+        }));
+    }
+    Ok(predictions)
 }
 
 fn of_block(loaded: &LoadedModel, block: &[files::InputPicture]) -> Result<Vec<Prediction>> {
