@@ -6,6 +6,7 @@ use klubok::{
     backend::Backend,
     config::{Config, Preset},
     data::{self, Dataset, Fingerprint, OpenOptions},
+    device,
     train::{
         act::RecordedAct,
         run_dir::{Place, RunDir},
@@ -14,7 +15,7 @@ use klubok::{
 };
 
 use crate::{
-    args, compute,
+    args,
     failure::{Failure, Result},
     json::EventPrinter,
     loading,
@@ -56,7 +57,7 @@ impl TrainingJob<'_> {
         data: Option<Dataset>,
         events: Option<&mut EventPrinter>,
     ) -> Result<(TrainingOutcome, Dataset)> {
-        let backend = compute::open_device(config)?;
+        let backend = device::of(config)?;
         let threads = config.train.threads;
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
         let options =

@@ -9,7 +9,7 @@
 //! The file is not trusted. The seal detects damage and edits; content that contradicts itself or
 //! the settings is refused even with a valid seal.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, io::Write, path::Path};
 
 use klubok_files::atomic::stream_atomically;
 use klubok_model::tensors::{self, Tensor};
@@ -25,6 +25,7 @@ use crate::{
     Result, RunError,
     act::RecordedAct,
     config::{Config, KEYS, Kernel},
+    event::Metrics,
     log::Marks,
     progress::Progress,
     run_info::RunInfo,
@@ -33,6 +34,8 @@ use crate::{
 
 const KEY: &str = "checkpoint";
 const VERSION: u32 = 3;
+/// What messages call a checkpoint that is no file.
+const IN_MEMORY: &str = "in memory";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +44,21 @@ struct Metadata {
     settings: Settings,
     progress: Progress,
     logs: Marks,
+    /// Of a training in memory, which has no logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    past: Option<Past>,
+}
+
+/// The past of a training in memory: what the logs of a run hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// Identity of its training and validation samples.
+    pub data: String,
+    /// Figures of the chosen steps.
+    pub steps: Vec<Metrics>,
+    /// Figures of the epochs.
+    pub epochs: Vec<Metrics>,
 }
 
 /// Everything besides the data that determines the result: a resumed run must have the same.
@@ -101,9 +119,55 @@ pub struct Contents<'a> {
 /// # Errors
 /// When the device fails, the file cannot be written, or the metadata is larger than 32 MiB.
 pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> Result<()> {
+    let file = |out: &mut _| serialize(out, contents, logs, None, plan);
+    Ok(stream_atomically(path, file)?)
+}
+
+/// Returns a training in memory as bytes: its settings, its snapshot and its past.
+///
+/// # Errors
+/// When the metadata is larger than 32 MiB.
+pub fn to_bytes(config: &Config, snapshot: &Snapshot, past: Past, plan: &Plan) -> Result<Vec<u8>> {
+    let Snapshot { progress, state, best } = snapshot;
+    let settings = Settings { config: config.clone(), kernel: None, replay: Vec::new() };
+    let state = |tensor| Ok(Cow::Borrowed(state.tensor(tensor)));
+    let contents = Contents { settings: &settings, progress, best, state: &state };
+    let mut bytes = Vec::new();
+    serialize(&mut bytes, &contents, Marks::default(), Some(past), plan)?;
+    Ok(bytes)
+}
+
+/// Returns the settings and the past of a training that [`to_bytes`] wrote.
+///
+/// # Errors
+/// When the bytes are damaged or something else.
+pub fn settings_and_past(bytes: &[u8]) -> Result<(Config, Past)> {
+    let metadata = metadata(Path::new(IN_MEMORY), bytes)?;
+    let none = || damaged(Path::new(IN_MEMORY), &"it belongs to a run folder");
+    Ok((metadata.settings.config, metadata.past.ok_or_else(none)?))
+}
+
+/// Returns the snapshot of a training that [`to_bytes`] wrote.
+///
+/// # Errors
+/// When the bytes are damaged, or of another network.
+pub fn snapshot_from_bytes(bytes: &[u8], plan: &Plan) -> Result<Snapshot> {
+    let path = Path::new(IN_MEMORY);
+    let settings = metadata(path, bytes)?.settings;
+    Ok(from_bytes(path, bytes, plan, &settings)?.0)
+}
+
+/// Writes a checkpoint.
+fn serialize(
+    out: &mut impl Write,
+    contents: &Contents<'_>,
+    logs: Marks,
+    past: Option<Past>,
+    plan: &Plan,
+) -> std::io::Result<()> {
     let Contents { settings, progress, best, state } = contents;
     let (settings, progress) = ((*settings).clone(), *progress);
-    let metadata = Metadata { version: VERSION, settings, progress: progress.clone(), logs };
+    let metadata = Metadata { version: VERSION, settings, progress: progress.clone(), logs, past };
     let metadata = serde_json::to_string(&metadata).map_err(std::io::Error::other)?;
     let ratios = [&progress.epoch_meter, &progress.step_meter].map(|meter| &meter.update_ratios);
     // All blocks of one training are of the same kind; the ratios are always f32.
@@ -125,8 +189,7 @@ pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> 
         Part::BestRunning(r) => Ok(Cow::Borrowed(&best.running[r])),
         Part::Ratios(meter, layer) => Ok(Cow::Owned(Numbers::F32(ratios[meter][layer].clone()))),
     };
-    let file = |out: &mut _| tensors::write_sealed(out, (KEY, metadata), &tensors, numbers);
-    Ok(stream_atomically(path, file)?)
+    tensors::write_sealed(out, (KEY, metadata), &tensors, numbers)
 }
 
 /// Parses a checkpoint; `path` is for messages.

@@ -472,3 +472,10 @@ pub trait Observer {
         Vec::new()
     }
 }
+
+/// Observes nothing.
+impl Observer for () {
+    fn observe(&mut self, _: &Event<'_>) -> crate::Result<()> {
+        Ok(())
+    }
+}

@@ -25,5 +25,6 @@ pub mod session;
 pub mod setup;
 pub mod task;
 pub mod trainer;
+pub mod validation;
 
 pub use error::{Result, RunError};

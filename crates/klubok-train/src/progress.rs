@@ -101,6 +101,30 @@ impl Progress {
         self.step as f64 / self.steps_per_epoch as f64
     }
 
+    /// Returns the position in steps and epochs; after a divergence, that of its detection.
+    pub fn steps_and_epochs(&self) -> (u64, f64) {
+        match self.divergence {
+            Some(divergence) => (divergence.step, divergence.epoch),
+            None => (self.step, self.epochs()),
+        }
+    }
+
+    /// Moves to the start of the current epoch on other data, with so many steps an epoch. Weights
+    /// and moments stay, the best epoch is chosen anew.
+    pub fn move_to_other_data(&mut self, steps_per_epoch: u64) {
+        let Self { epoch, plateau, rate_factor, extended, elapsed_seconds, .. } = self.clone();
+        let step = epoch * steps_per_epoch;
+        *self = Self {
+            step,
+            epoch,
+            plateau,
+            rate_factor,
+            extended,
+            elapsed_seconds,
+            ..Self::default()
+        };
+    }
+
     /// Returns the total number of epochs; `configured` is that of the settings.
     pub fn last_epoch(&self, configured: u64) -> u64 {
         self.extended.map_or(configured, |extended| extended.epochs)

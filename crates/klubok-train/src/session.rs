@@ -11,17 +11,16 @@ use std::borrow::Cow;
 use fs_err as fs;
 use klubok_data::{Dataset, difference, read_split, split_rows, write_split};
 use klubok_files::write_atomically;
-use klubok_model::{Errors, Model, Validation};
+use klubok_model::Model;
 use klubok_nn::{backend::Backend, plan::Plan, state::Weights};
 use serde::Serialize;
 
 use crate::{
     Result, RunError,
     checkpoint::{self, Contents, Settings},
-    config::{Config, Monitor},
+    config::Config,
     control::Control,
     distance::Distance,
-    evaluate::{chance, wilson},
     event::{Event, EventKind, EventLine, Notice, Observer, Stopped},
     log::Marks,
     logs::{Logs, Past},
@@ -30,6 +29,7 @@ use crate::{
     run_info::RunInfo,
     task::Task,
     trainer::{Snapshot, Trainer},
+    validation::ValidationContext,
 };
 
 /// Result of a run; losses and accuracy are those of the best epoch.
@@ -143,10 +143,7 @@ pub fn train(
     trainer.replay(pending);
     let card = Some(task.card(config, data)?);
     let (plan, model) = (task.plan.clone(), Model { card, ..task.model(Weights::default()) });
-    let validation = ValidationContext {
-        chance: chance(data),
-        chose_epoch: config.train.monitor != Monitor::Last,
-    };
+    let validation = ValidationContext::new(config, data);
     let mut files = RunFiles { run, settings, plan, model, validation, logs, saved: None };
     let begin = EventKind::begin(resumed, backend.info(config.train.precision));
     files.append_event(trainer.saved(), begin)?;
@@ -197,29 +194,6 @@ fn record_split(run: &RunDir, data: &Dataset, resumed: bool) -> Result<()> {
     Ok(write_atomically(&path, &bytes)?)
 }
 
-/// Facts about the validation that are the same for every epoch.
-struct ValidationContext {
-    chance: f64,
-    chose_epoch: bool,
-}
-
-impl ValidationContext {
-    /// Returns the errors of the best epoch; `None` without a validation set or numbers.
-    fn errors(&self, progress: &Progress) -> Option<Errors> {
-        let best = progress.best?;
-        let (rmse, r2) = (best.val_rmse?, best.val_r2?);
-        Some(Errors { rmse, r2, chose_epoch: self.chose_epoch, samples: progress.val_samples })
-    }
-
-    /// Returns the validation of the best epoch; `None` without a validation set or an accuracy.
-    fn of(&self, progress: &Progress) -> Option<Validation> {
-        let Self { chance, chose_epoch } = *self;
-        let (accuracy, samples) = (progress.best?.val_accuracy?, progress.val_samples);
-        let accuracy_interval = wilson(accuracy, samples as usize);
-        Some(Validation { accuracy, accuracy_interval, chance, chose_epoch, samples })
-    }
-}
-
 /// The files of a run, and their content.
 struct RunFiles<'a> {
     run: &'a RunDir,
@@ -235,7 +209,7 @@ struct RunFiles<'a> {
 
 impl RunFiles<'_> {
     fn append_event(&mut self, progress: &Progress, kind: EventKind) -> Result<()> {
-        let (step, epoch) = position(progress);
+        let (step, epoch) = progress.steps_and_epochs();
         self.logs.append_event(&EventLine { step, epoch, kind })
     }
 
@@ -245,8 +219,7 @@ impl RunFiles<'_> {
         if best != self.saved {
             self.model.calibration = trainer.saved().calibration();
             if let Some(card) = &mut self.model.card {
-                card.validation = self.validation.of(trainer.saved());
-                card.errors = self.validation.errors(trainer.saved());
+                self.validation.complete(card, trainer.saved());
             }
             std::mem::swap(&mut self.model.weights, trainer.best_mut());
             let saved = self.model.save(&self.run.file(MODEL));
@@ -301,17 +274,8 @@ impl Observer for LogsAndObservers<'_, '_> {
 
 /// Returns the event for observers when training stops.
 fn stopping(stopped: Stopped, progress: &Progress) -> Event<'static> {
-    let (step, epoch) = position(progress);
+    let (step, epoch) = progress.steps_and_epochs();
     Event::Stopping { stopped, step, epoch }
-}
-
-/// Returns the position of a training in steps and epochs; after a divergence, that of its
-/// detection.
-fn position(progress: &Progress) -> (u64, f64) {
-    match progress.divergence {
-        Some(divergence) => (divergence.step, divergence.epoch),
-        None => (progress.step, progress.epochs()),
-    }
 }
 
 fn notify(observers: &mut [&mut dyn Observer], event: &Event<'_>) -> Result<()> {

@@ -6,7 +6,7 @@ use std::{num::NonZero, thread};
 use klubok_cpu::{CpuBackend, Isa, Limits};
 use klubok_files::limits;
 use klubok_nn::{backend::Backend, plan::Precision};
-use klubok_train::config::{ConfigError, Device, Kernel, Machine};
+use klubok_train::config::{Config, ConfigError, Device, Kernel, Machine};
 
 /// Functions that report the system's limits for this process.
 const LIMITS: Limits = Limits {
@@ -35,6 +35,15 @@ pub fn open(
             }),
         },
     }
+}
+
+/// Opens the device of some settings.
+///
+/// # Errors
+/// As [`open`].
+pub fn of(config: &Config) -> Result<Box<dyn Backend>, ConfigError> {
+    let train = &config.train;
+    open(train.device, train.kernel, train.threads, train.precision)
 }
 
 /// Opens the CPU with its fastest f32 kernel, for predictions and inspection.

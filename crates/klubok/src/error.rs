@@ -1,9 +1,12 @@
 //! The error type for all crates.
 
+#[cfg(feature = "train")]
 use klubok_data::DataError;
+#[cfg(feature = "train")]
 use klubok_diagnose::history::HistoryError;
 use klubok_model::ModelError;
 use klubok_nn::PlanError;
+#[cfg(feature = "train")]
 use klubok_train::{RunError, config::ConfigError};
 
 /// Any error of the library. Every message names the problem, its place, and a remedy.
@@ -11,18 +14,22 @@ use klubok_train::{RunError, config::ConfigError};
 #[non_exhaustive]
 pub enum Error {
     /// The data could not be read or is unfit for training.
+    #[cfg(feature = "train")]
     #[error(transparent)]
     Data(DataError),
     /// A setting is unknown, of the wrong type or out of its range.
+    #[cfg(feature = "train")]
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A model file is invalid, damaged, or from a later version.
     #[error(transparent)]
     Model(ModelError),
     /// A run folder or a run failed.
+    #[cfg(feature = "train")]
     #[error(transparent)]
     Run(RunError),
     /// A history cannot be read or diagnosed.
+    #[cfg(feature = "train")]
     #[error(transparent)]
     History(HistoryError),
     /// The backend refused a network or a state.
@@ -38,6 +45,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 // Each crate's error wraps those of the crates below it: here they are unwrapped into one enum.
 
+#[cfg(feature = "train")]
 impl From<DataError> for Error {
     fn from(error: DataError) -> Self {
         match error {
@@ -58,6 +66,7 @@ impl From<ModelError> for Error {
     }
 }
 
+#[cfg(feature = "train")]
 impl From<RunError> for Error {
     fn from(error: RunError) -> Self {
         match error {
@@ -71,6 +80,7 @@ impl From<RunError> for Error {
     }
 }
 
+#[cfg(feature = "train")]
 impl From<HistoryError> for Error {
     fn from(error: HistoryError) -> Self {
         match error {

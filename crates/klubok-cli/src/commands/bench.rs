@@ -28,7 +28,7 @@ use serde::Serialize;
 
 use super::observing::{self, PairedWindows};
 use crate::{
-    args, compute,
+    args,
     failure::{Failure, Result},
     loaded_model::BATCH_ROWS,
     terminal::{Screen, print_stdout, print_wrapped},
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &args::Bench) -> Result<()> {
     let precision = config.train.precision;
     let plan = network.lower(prepare, config.loss_spec(&classes), config.update_spec(), 0);
     let plan = Plan { precision, ..plan };
-    let backend = compute::open_device(&config)?;
+    let backend = device::of(&config)?;
     let rows = rows(inputs, outputs, BATCHES * batch, args.pictures)?;
     let together = if args.infer { batch.min(BATCH_ROWS) } else { batch };
     let mut program = backend.compile(&plan, together, &[Arc::new(rows)])?;

@@ -7,13 +7,14 @@ use klubok::{
     check::{Experiment, Lab, check, steps::Steps},
     config::Preset,
     data::{self, OpenOptions},
+    device,
 };
 use klubok_text::text;
 
 use crate::{
     args,
     check_report::{self, CheckReport, Time},
-    compute, diagnosis,
+    diagnosis,
     failure::{Failure, Result},
     loading, settings,
     terminal::{Screen, print_report, print_stdout},
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &args::Check) -> Result<()> {
     let screen = Screen::new(args.flags.quiet);
     let written = settings::for_data(&args.settings, Preset::Balanced, &args.data, screen)?;
     let config = settings::resolve(&written.builder, screen)?.config;
-    let backend = compute::open_device(&config)?;
+    let backend = device::of(&config)?;
     let options = OpenOptions {
         val: args.parts.val.clone(),
         test: args.parts.test.clone(),

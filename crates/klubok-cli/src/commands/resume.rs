@@ -4,6 +4,7 @@ use std::path::Path;
 
 use klubok::{
     config::{Config, ConfigBuilder, DataKind, Preset},
+    device,
     diagnose::Diagnosis,
     train::{
         RunError,
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &args::Resume) -> Result<()> {
         return report_ended(&run, progress, args, events, screen);
     }
     drop(run.lock()?);
-    let backend = compute::open_device(&compute::with_available_kernel(config.clone(), screen))?;
+    let backend = device::of(&compute::with_available_kernel(config.clone(), screen))?;
     let found = info.reopen(&config);
     let (options, difference) = found.map_err(|error| with_moved_hint(error.into(), &info))?;
     refuse_changed_data(difference)?;

@@ -105,6 +105,15 @@ impl ConfigBuilder {
         self.put(known, Some(&Key::read_flag(value)), value, Origin::Flag)
     }
 
+    /// Applies one setting with a value in TOML.
+    ///
+    /// # Errors
+    /// As [`ConfigBuilder::set`].
+    pub fn set_value(&mut self, key: &str, value: &Value) -> Result<(), ConfigError> {
+        let known = known(key, || Origin::Flag)?;
+        self.put(known, Some(value), &written(value), Origin::Flag)
+    }
+
     /// Applies one setting written `key=value`.
     ///
     /// # Errors

@@ -132,9 +132,8 @@ impl Trainer {
         config: &TrainConfig,
         snapshot: Snapshot,
     ) -> Result<Self> {
-        let normalises = plan.ops.iter().any(|op| matches!(op, Op::Norm { .. }));
         let Parts { train, val, .. } = &*samples.parts;
-        let batches = Batches::new(train, config.batch_size, config.seed, normalises);
+        let batches = batches(&plan, &samples, config);
         if batches.is_empty() {
             return Err(RunError::NoSamples);
         }
@@ -520,6 +519,16 @@ impl Trainer {
             self.progress.update_seconds += seconds;
         }
     }
+}
+
+/// Returns the number of steps of an epoch.
+pub fn steps_per_epoch(plan: &Plan, samples: &Samples, config: &TrainConfig) -> u64 {
+    batches(plan, samples, config).len() as u64
+}
+
+fn batches(plan: &Plan, samples: &Samples, config: &TrainConfig) -> Batches {
+    let normalises = plan.ops.iter().any(|op| matches!(op, Op::Norm { .. }));
+    Batches::new(&samples.parts.train, config.batch_size, config.seed, normalises)
 }
 
 /// Returns the size of the fixed training sample: that of the validation set or, without one, a
