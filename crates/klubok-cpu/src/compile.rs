@@ -11,7 +11,7 @@ use klubok_kernels::{
 use klubok_nn::{
     backend::Figures,
     error::{PlanError, Result},
-    plan::{Activation, InputSpec, Op, Param, ParamSpec, Plan, Precision, Running, Value},
+    plan::{InputSpec, Op, Param, ParamSpec, Plan, Precision, Running, Value},
     rows::Rows,
 };
 
@@ -190,7 +190,7 @@ impl<'a> Chain<'a> {
                 if layer.f.is_some() || layer.dropout.is_some() {
                     return Err(out_of_order());
                 }
-                layer.f = Some(function(*f));
+                layer.f = Some((*f).into());
                 self.taps[x.0] = None;
             }
             Op::Dropout { x, p, stream, .. } if *x == last => {
@@ -242,20 +242,6 @@ impl LayerOps {
             first,
             last,
         )
-    }
-}
-
-fn function(f: Activation) -> Function {
-    match f {
-        Activation::Relu => Function::Relu,
-        Activation::LeakyRelu => Function::LeakyRelu,
-        Activation::Gelu => Function::Gelu,
-        Activation::Silu => Function::Silu,
-        Activation::Selu => Function::Selu,
-        Activation::Mish => Function::Mish,
-        Activation::Tanh => Function::Tanh,
-        Activation::Sigmoid => Function::Sigmoid,
-        Activation::Identity => Function::Identity,
     }
 }
 

@@ -14,7 +14,7 @@ use klubok_kernels::{
     pack::{pair_neighbours, pair_rows},
     parts::Chunks,
     pool::{ALWAYS_SHARED, Pool},
-    product::{GROUP, Lanes, Operand, Prefetch, Scalars, Size, product},
+    product::{GROUP, Lanes, Operand, Prefetch, Scalars, Size, dots, product},
     transpose::transpose,
     update::{Rule, UpdateStep, update},
 };
@@ -69,6 +69,16 @@ fn one_product<T: Operand>(group: &mut Group<'_>, isa: Isa, name: &str, per_term
             );
         });
     });
+}
+
+fn dot_products(c: &mut Criterion) {
+    let mut group = c.benchmark_group("dots, terms");
+    group.throughput(Throughput::Elements(VALUES as u64));
+    let (rows, terms) = (64, VALUES / 64);
+    let (mut out, w, x) = (zeros(rows), numbers(VALUES), numbers(terms));
+    for isa in Isa::available() {
+        group.bench_function(isa.name(), |b| b.iter(|| dots(isa, &mut out, &w, &x)));
+    }
 }
 
 fn updates(c: &mut Criterion) {
@@ -157,5 +167,5 @@ fn hand_over(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, products, updates, layouts, activations, hand_over);
+criterion_group!(benches, products, dot_products, updates, layouts, activations, hand_over);
 criterion_main!(benches);

@@ -7,7 +7,7 @@ use super::FORMAT;
 /// Result of this crate.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;
 
-/// An error of reading or writing a model file.
+/// An error of a model or its file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -42,6 +42,36 @@ pub enum ModelError {
     Unfit {
         /// What is wrong with it.
         flaw: Flaw,
+    },
+    /// The model is inconsistent and cannot predict.
+    #[error("the model cannot predict: {flaw}")]
+    Unusable {
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// A sample has the wrong number of values.
+    #[error("the sample has {got} values, the model expects {expected}")]
+    SampleSize {
+        /// Inputs of the network.
+        expected: usize,
+        /// Values of the sample.
+        got: usize,
+    },
+    /// There is too little or too much room for a prediction.
+    #[error("there is room for {got} predicted values, the model predicts {expected}")]
+    PredictionSize {
+        /// Outputs of the network.
+        expected: usize,
+        /// Size of the caller's slice.
+        got: usize,
+    },
+    /// A value of a sample is infinite or not a number.
+    #[error("value {index} of the sample is {value}: every value must be a finite number")]
+    NotFinite {
+        /// Its index, from 0.
+        index: usize,
+        /// The value.
+        value: f32,
     },
     /// The weights do not fit the network.
     #[error(transparent)]

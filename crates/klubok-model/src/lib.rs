@@ -1,8 +1,10 @@
-//! A trained network with everything needed to predict, and its file.
+//! A trained network with everything needed to predict, its file, and predictions of single
+//! samples.
 
 mod card;
 mod error;
 mod model;
+mod predict;
 mod preprocess;
 pub mod tensors;
 #[cfg(test)]
@@ -12,6 +14,7 @@ pub mod typical;
 pub use card::{Card, Errors, Training, Validation};
 pub use error::{Flaw, ModelError, Result};
 pub use model::Model;
+pub use predict::Scratch;
 pub use preprocess::{Fit, Input, Preprocessing, Target};
 pub use typical::Typical;
 

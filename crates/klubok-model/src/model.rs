@@ -125,7 +125,7 @@ impl Model {
             return Err(not("not a safetensors file"));
         }
         let bytes = bounded::read(path, limits::max_tensor_file_bytes())?;
-        Self::from_bytes(&bytes, path)
+        Self::parse(&bytes, &path.display().to_string())
     }
 
     /// Turns the logits of one sample into its prediction: calibrated confidences in the classes, the
@@ -182,14 +182,18 @@ impl Model {
         }
     }
 
-    /// Parses a file's content. `path` names the file in messages.
+    /// Parses a file's content. Errors call it `the model`.
     ///
     /// # Errors
     /// When it is not a model, is damaged, or has a later format.
-    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
-        let path = || path.display().to_string();
-        let not = |what| ModelError::NotAModel { path: path(), what };
-        let damaged = |flaw| ModelError::Damaged { path: path(), flaw };
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        Self::parse(bytes, "the model")
+    }
+
+    /// Parses the content of the file that errors call `path`.
+    fn parse(bytes: &[u8], path: &str) -> Result<Self, ModelError> {
+        let not = |what| ModelError::NotAModel { path: path.into(), what };
+        let damaged = |flaw| ModelError::Damaged { path: path.into(), flaw };
         if !is_safetensors(bytes) {
             return Err(not("not a safetensors file"));
         }
@@ -202,7 +206,7 @@ impl Model {
         let mut json: Value =
             serde_json::from_str(text).map_err(|error| damaged(description(&error)))?;
         if let Some(version) = json["format"].as_u64().filter(|version| *version > FORMAT) {
-            return Err(ModelError::LaterVersion { path: path(), version });
+            return Err(ModelError::LaterVersion { path: path.into(), version });
         }
         // The checksum covers parsed values. This comparison catches changed digits that round to
         // the same value.
@@ -300,7 +304,7 @@ impl Model {
     }
 
     /// Checks that the fields are consistent.
-    fn check(&self) -> Result<(), Flaw> {
+    pub(super) fn check(&self) -> Result<(), Flaw> {
         let Self { network, preprocessing, outputs: names, calibration, card, weights } = self;
         let (inputs, outputs) = (network.inputs, network.outputs);
         if inputs == 0 || outputs == 0 || network.hidden.iter().any(|layer| layer.units == 0) {
@@ -344,13 +348,16 @@ impl Model {
             return Err(Flaw::Card);
         }
         let shapes = shapes(network);
-        let values: Vec<&Numbers> = weights.params.iter().chain(&weights.running).collect();
-        if let Some((tensor, _)) = shapes.get(values.len()) {
-            return Err(Flaw::Missing { tensor: tensor.clone() });
+        let (of_params, of_running) = shapes.split_at(network.tensors().0.len());
+        for (values, shapes) in [(&weights.params, of_params), (&weights.running, of_running)] {
+            if let Some((tensor, _)) = shapes.get(values.len()) {
+                return Err(Flaw::Missing { tensor: tensor.clone() });
+            }
+            if values.len() > shapes.len() {
+                return Err(Flaw::Extra { tensor: format!("number {}", values.len()) });
+            }
         }
-        if values.len() > shapes.len() {
-            return Err(Flaw::Extra { tensor: format!("number {}", values.len()) });
-        }
+        let values = weights.params.iter().chain(&weights.running);
         for ((tensor, shape), values) in shapes.into_iter().zip(values) {
             let expected = shape.iter().try_fold(1, |all: usize, n| all.checked_mul(*n));
             if expected != Some(values.len()) {
@@ -370,6 +377,16 @@ impl Model {
 }
 
 fn fits(preprocessing: &Preprocessing, inputs: usize) -> bool {
+    let Preprocessing { mean, std, .. } = preprocessing;
+    has_sizes(preprocessing, inputs)
+        && std.iter().all(|v| v.is_finite() && *v > 0.0)
+        // Training uses 1 / std and mean / std.
+        && std.iter().zip(mean).all(|(std, mean)| (1.0 / std).is_finite() && (mean / std).is_finite())
+}
+
+/// Returns true if rows have `inputs` values, with a mean and a standard deviation for each column
+/// or channel.
+pub(super) fn has_sizes(preprocessing: &Preprocessing, inputs: usize) -> bool {
     let Preprocessing { input, mean, std, .. } = preprocessing;
     let (values, each) = match input {
         Input::Pictures(picture) => {
@@ -379,12 +396,7 @@ fn fits(preprocessing: &Preprocessing, inputs: usize) -> bool {
         }
         Input::Columns(names) => (Some(names.len()), names.len()),
     };
-    values == Some(inputs)
-        && mean.len() == each
-        && std.len() == each
-        && std.iter().all(|v| v.is_finite() && *v > 0.0)
-        // Training uses 1 / std and mean / std.
-        && std.iter().zip(mean).all(|(std, mean)| (1.0 / std).is_finite() && (mean / std).is_finite())
+    values == Some(inputs) && mean.len() == each && std.len() == each
 }
 
 /// Returns names and shapes of the network's tensors: parameters, then running statistics.

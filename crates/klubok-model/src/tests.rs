@@ -79,13 +79,13 @@ fn model() -> Model {
 }
 
 fn read(bytes: &[u8]) -> Result<Model, ModelError> {
-    Model::from_bytes(bytes, Path::new("m.safetensors"))
+    Model::from_bytes(bytes)
 }
 
 #[track_caller]
 fn refused(bytes: &[u8], message: &str) {
     let error = read(bytes).unwrap_err().to_string();
-    assert_eq!(error, format!("`m.safetensors` {message}"));
+    assert_eq!(error, format!("`the model` {message}"));
 }
 
 /// A file with this metadata and these tensors: `(name, type, shape)`, all zero.
@@ -188,6 +188,14 @@ fn reports_folders_and_missing_files() {
     assert!(error.ends_with("is not a klubok model: it is a folder"), "{error}");
     let error = Model::load(&folder.path().join("no.safetensors")).unwrap_err();
     assert!(matches!(error, ModelError::Io(_)) && error.to_string().contains("no.safetensors"));
+}
+
+#[test]
+fn names_a_damaged_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &model().to_bytes().unwrap()[..100]).unwrap();
+    let error = Model::load(file.path()).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("`{}` is damaged: ", file.path().display())), "{error}");
 }
 
 #[cfg(target_os = "linux")]

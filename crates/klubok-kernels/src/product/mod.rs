@@ -14,11 +14,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+mod dots;
 mod matvec;
 mod micro;
 
 use std::ptr;
 
+pub use dots::dots;
 pub use matvec::{has_matvec, matvec};
 
 use crate::{

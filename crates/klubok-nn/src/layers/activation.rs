@@ -19,6 +19,8 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
+use klubok_kernels::activation::Function;
+
 use crate::plan::{Activation, Op, Plan, Value};
 
 /// Slope of leaky ReLU for x < 0.
@@ -88,6 +90,23 @@ pub fn lower(plan: &mut Plan, x: Value, f: Activation) -> Value {
     let y = plan.add_value(plan.widths[x.0]);
     plan.ops.push(Op::Activate { y, x, f });
     y
+}
+
+/// The kernel of a function.
+impl From<Activation> for Function {
+    fn from(f: Activation) -> Self {
+        match f {
+            Activation::Relu => Function::Relu,
+            Activation::LeakyRelu => Function::LeakyRelu,
+            Activation::Gelu => Function::Gelu,
+            Activation::Silu => Function::Silu,
+            Activation::Selu => Function::Selu,
+            Activation::Mish => Function::Mish,
+            Activation::Tanh => Function::Tanh,
+            Activation::Sigmoid => Function::Sigmoid,
+            Activation::Identity => Function::Identity,
+        }
+    }
 }
 
 /// `1 / (1 + e⁻ˣ)`.

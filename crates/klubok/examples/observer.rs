@@ -1,0 +1,42 @@
+//! Watches a training, interrupts it, keeps it as bytes, and goes on from them.
+
+use std::sync::Arc;
+
+use klubok::{
+    Observer, Settings, Trainer,
+    train::{Result, control::Control, event::Event},
+};
+
+/// Prints each epoch, and interrupts the training after some of them.
+struct Watcher {
+    control: Arc<Control>,
+    epochs: f64,
+}
+
+impl Observer for Watcher {
+    fn observe(&mut self, event: &Event<'_>) -> Result<()> {
+        if let Event::Epoch { metrics, best } = event {
+            let mark = if *best { "*" } else { "" };
+            println!("{:3} {:.4} {mark}", metrics.epoch, metrics.val_loss.unwrap_or(f64::NAN));
+            if metrics.epoch >= self.epochs {
+                self.control.interrupt();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn main() -> klubok::Result<()> {
+    let settings = Settings::new().hidden(&[32, 32]).epochs(12).learning_rate(0.01).batch_size(32);
+    let data = klubok::open("demo:spirals", &settings)?;
+    let mut trainer = Trainer::new(&data, &settings)?;
+    let control = trainer.control();
+    println!("{:?}", trainer.run(&mut Watcher { control, epochs: 6.0 })?);
+
+    let bytes = trainer.to_bytes()?; // weights, moments, counters
+    let mut trainer = Trainer::from_bytes(&bytes, &data)?;
+    let control = trainer.control();
+    println!("{:?}", trainer.run(&mut Watcher { control, epochs: f64::INFINITY })?);
+    println!("best epoch {}", trainer.finish()?.best_epoch);
+    Ok(())
+}
