@@ -34,6 +34,7 @@ fn model(units: &[usize], answer: OutputKind) -> Model {
             fit: Fit::Squash,
             mean: vec![120.0; 3],
             std: vec![60.0; 3],
+            target: None,
         },
         outputs: vec![],
         calibration: Calibration::NONE,

@@ -16,8 +16,7 @@ struct Watcher {
 impl Observer for Watcher {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         if let Event::Epoch { metrics, best } = event {
-            let mark = if *best { "*" } else { "" };
-            println!("{:3} {:.4} {mark}", metrics.epoch, metrics.val_loss.unwrap_or(f64::NAN));
+            println!("{:3} {:?} {}", metrics.epoch, metrics.val_loss, if *best { "*" } else { "" });
             if metrics.epoch >= self.epochs {
                 self.control.interrupt();
             }
@@ -35,8 +34,7 @@ fn main() -> klubok::Result<()> {
 
     let bytes = trainer.to_bytes()?; // weights, moments, counters
     let mut trainer = Trainer::from_bytes(&bytes, &data)?;
-    let control = trainer.control();
-    println!("{:?}", trainer.run(&mut Watcher { control, epochs: f64::INFINITY })?);
+    println!("{:?}", trainer.run(&mut ())?);
     println!("best epoch {}", trainer.finish()?.best_epoch);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Predicts inside a service: one model for all threads, memory of its own for each.
 //!
-//! A real service would have the model from `Model::from_bytes(include_bytes!("model.safetensors"))`,
-//! depend on klubok with `default-features = false`, and read its requests from a socket.
+//! A real service takes `Model::from_bytes(include_bytes!("model.safetensors"))`, and depends on klubok
+//! with `default-features = false`.
 
 use std::{sync::Arc, thread};
 
@@ -10,10 +10,8 @@ use klubok::{Model, model::Scratch};
 fn main() -> klubok::Result<()> {
     let model = Arc::new(Model::from_bytes(&trained()?)?);
     let workers: Vec<_> = (0..4)
-        .map(|worker| {
-            let model = model.clone();
-            thread::spawn(move || serve(&model, worker))
-        })
+        .map(|worker| (model.clone(), worker))
+        .map(|(model, worker)| thread::spawn(move || serve(&model, worker)))
         .collect();
     for worker in workers {
         let answered = worker.join().expect("a worker does not panic")?;
