@@ -9,16 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 type Names = Vec<String>;
 
 /// The circles between files of one crate, given as its path in the crate and its code without
-/// comments and strings; each circle as the files it goes through.
+/// comments, strings and tests; each circle as the files it goes through.
 pub(crate) fn circles(files: &[(String, String)]) -> Vec<Vec<String>> {
     let modules: BTreeMap<Names, &str> =
         files.iter().map(|(file, _)| (module_of(file), file.as_str())).collect();
     let uses: BTreeMap<Names, Vec<Use>> =
-        files.iter().map(|(file, code)| (module_of(file), uses(without_tests(code)))).collect();
-    let of_tests: BTreeSet<Names> =
-        files.iter().flat_map(|(file, code)| test_modules(&module_of(file), code)).collect();
+        files.iter().map(|(file, code)| (module_of(file), uses(code))).collect();
     let mut arrows: BTreeMap<&Names, BTreeSet<Names>> = BTreeMap::new();
-    for (module, uses_of_module) in uses.iter().filter(|(module, _)| !of_tests.contains(*module)) {
+    for (module, uses_of_module) in &uses {
         let targets = uses_of_module.iter().filter_map(|path| {
             let target = resolve(module, &path.names, &modules, &uses)?;
             let is_family = target.starts_with(module) || module.starts_with(&target);
@@ -43,8 +41,17 @@ fn module_of(file: &str) -> Names {
     names.filter(|name| !["lib", "main", "mod"].contains(&name.as_str())).collect()
 }
 
+/// The files of one crate without its tests: neither modules of files of their own, nor those at
+/// the end of a file.
+pub(crate) fn without_tests(files: &[(String, String)]) -> Vec<(String, String)> {
+    let of_tests: BTreeSet<Names> =
+        files.iter().flat_map(|(file, code)| test_modules(&module_of(file), code)).collect();
+    let shipped = files.iter().filter(|(file, _)| !of_tests.contains(&module_of(file)));
+    shipped.map(|(file, code)| (file.clone(), before_tests(code).to_owned())).collect()
+}
+
 /// Code up to the module of its tests.
-fn without_tests(code: &str) -> &str {
+fn before_tests(code: &str) -> &str {
     let starts = code.match_indices("#[cfg(test)]").find(|(at, attribute)| {
         let after = code[at + attribute.len()..].trim_start();
         let line = after.lines().next().unwrap_or_default();
@@ -206,7 +213,7 @@ mod tests {
     fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
         let files: Vec<_> =
             files.iter().map(|(file, code)| ((*file).to_owned(), (*code).to_owned())).collect();
-        circles(&files)
+        circles(&without_tests(&files))
     }
 
     #[test]

@@ -7,10 +7,12 @@ mod browser;
 mod circles;
 mod golden;
 mod process;
+mod settings;
 mod tally;
 mod test;
 mod tidy;
 mod tools;
+mod words;
 
 use std::{path::Path, process::ExitCode};
 

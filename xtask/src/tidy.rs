@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::circles::circles;
+use crate::{
+    circles::{circles, without_tests},
+    settings::{TABLE, unread},
+    words::{is_word_character, places},
+};
 
 /// Maximal lines of a source file; a longer one does two things.
 const MAX_FILE_LINES: usize = 600;
@@ -59,9 +63,15 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
         let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         violations.extend(check(&name, &fs_err::read_to_string(&file)?));
     }
+    let mut shipped = Vec::new();
     for folder in source_folders(root)? {
-        violations.extend(check_circles(root, &folder)?);
+        let sources = without_tests(&sources(&folder)?);
+        let name = folder.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
+        let found = circles(&sources).into_iter();
+        violations.extend(found.map(|files| format!("{name}: a circle: {}", files.join(" -> "))));
+        shipped.extend(sources.into_iter().map(|(file, code)| (format!("{name}/{file}"), code)));
     }
+    violations.extend(check_settings(&fs_err::read_to_string(root.join(TABLE))?, &shipped));
     for line in &violations {
         println!("{line}");
     }
@@ -76,16 +86,24 @@ fn source_folders(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders.filter(|folder| folder.is_dir()).collect())
 }
 
-/// Files of one crate that use each other in a circle.
-fn check_circles(root: &Path, folder: &Path) -> Result<Vec<String>> {
+/// The files below a folder of sources with their code.
+fn sources(folder: &Path) -> Result<Vec<(String, String)>> {
     let mut sources = Vec::new();
     for file in files(folder, &["rs"])? {
         let name = file.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
         sources.push((name, code_of(&fs_err::read_to_string(&file)?)));
     }
-    let name = folder.strip_prefix(root)?.display();
-    let circles = circles(&sources).into_iter();
-    Ok(circles.map(|files| format!("{name}: a circle: {}", files.join(" -> "))).collect())
+    Ok(sources)
+}
+
+/// Settings that no crate reads. Where settings are checked and resolved is no use of them.
+fn check_settings(table: &str, sources: &[(String, String)]) -> Vec<String> {
+    let own = TABLE.trim_end_matches("table.rs");
+    let sources =
+        sources.iter().filter(|(file, _)| file.starts_with("crates/") && !file.starts_with(own));
+    let code: Vec<&str> = sources.map(|(_, code)| code.as_str()).collect();
+    let unread = unread(table, &code).into_iter();
+    unread.map(|key| format!("{TABLE}: `{key}`: nothing reads this setting")).collect()
 }
 
 /// Files below `folder` with one of these extensions, sorted; skips build outputs and hidden
@@ -210,15 +228,8 @@ fn raw_string(text: &str) -> usize {
     text[body..].find(&end).map_or(text.len(), |at| body + at + end.len())
 }
 
-fn is_word_character(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
 fn contains_word(line: &str, word: &str) -> bool {
-    line.match_indices(word).any(|(at, _)| {
-        !line[..at].ends_with(is_word_character)
-            && !line[at + word.len()..].starts_with(is_word_character)
-    })
+    places(line, word).next().is_some()
 }
 
 #[cfg(test)]
