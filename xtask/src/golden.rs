@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::process::{command, succeeds};
 
-/// Runs `make_golden.py` in its own environment; true if it succeeded.
+/// Runs each `make_golden.py` in an environment of their own; true if it succeeded.
 ///
 /// # Errors
 /// When Python is missing, or PyTorch cannot be installed.
@@ -34,6 +34,11 @@ pub(crate) fn run(root: &Path) -> Result<bool> {
             bail!("this needs python3 with `venv`, and torch, numpy and safetensors from PyPI");
         }
     }
-    let folder = root.join("crates/klubok-nn/tests/golden");
-    succeeds(command(root, &python).arg(folder.join("make_golden.py")).arg(&folder))
+    for owner in ["klubok-nn", "klubok-cli"] {
+        let folder = root.join("crates").join(owner).join("tests/golden");
+        if !succeeds(command(root, &python).arg(folder.join("make_golden.py")).arg(&folder))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

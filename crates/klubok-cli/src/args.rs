@@ -491,11 +491,12 @@ impl ColumnFlags {
 
     /// Returns the configuration's keys and values.
     pub(crate) fn assignments(&self) -> Vec<(String, String)> {
-        // Quotes keep a comma in a name.
-        let names = self.target.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>();
+        // In quotes, as a name may have commas.
+        let text = |name: &String| toml::Value::from(name.as_str()).to_string();
+        let names = self.target.iter().map(text).collect::<Vec<_>>();
         let flags = [
             ("data.target", (!names.is_empty()).then(|| format!("[{}]", names.join(",")))),
-            ("data.weight", self.weight.as_ref().map(|name| format!("\"{name}\""))),
+            ("data.weight", self.weight.as_ref().map(text)),
             ("data.task", self.task.clone()),
         ];
         flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()

@@ -176,6 +176,9 @@ fn data_hint(error: &DataError) -> Option<String> {
         | DataError::IdxEmpty { .. } => text!("hint.idx_again"),
         DataError::IdxMemory { .. } => text!("hint.idx_memory"),
         DataError::IdxSeveral { .. } => text!("hint.idx_several"),
+        DataError::NoTargetColumn { path, .. } => {
+            text!("hint.no_target", command = command(), path = quoted(path))
+        }
         DataError::OneClass { .. } => text!("hint.one_class"),
         DataError::OneSample { .. } => text!("hint.one_sample"),
         DataError::UnknownClass { .. } => text!("hint.unknown_class"),

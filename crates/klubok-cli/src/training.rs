@@ -220,7 +220,12 @@ impl Training<'_> {
         let run = shell::quoted(&summary.run);
         let settings = shell::quoted(&format!("{}/config.toml", summary.run));
         let source = shell::quoted(&shell::shown(&info.data));
-        let eval = (format!("klubok eval {run} {source}"), text!("end.next_eval"));
+        let what = match data.targets.kind() {
+            OutputKind::Classes => text!("end.next_eval"),
+            OutputKind::Labels => text!("end.next_eval_labels"),
+            OutputKind::Numbers => text!("end.next_eval_numbers"),
+        };
+        let eval = (format!("klubok eval {run} {source}"), what);
         let predict = |input| format!("klubok predict {run} {input}");
         let mut next = match data.input {
             Input::Pictures(_) => {

@@ -275,8 +275,8 @@ fn reports_tensors_of_another_shape_or_type() {
 #[test]
 fn reports_a_later_version_whatever_else_it_contains() {
     refused(
-        &file(Some(r#"{"format":4,"novelty":true}"#), &[]),
-        "has model format 4, this klubok reads up to 3: use a later one",
+        &file(Some(r#"{"format":5,"novelty":true}"#), &[]),
+        "has model format 5, this klubok reads up to 4: use a later one",
     );
 }
 
@@ -493,7 +493,7 @@ fn a_model_of_numbers_keeps_their_scale_and_its_errors() {
     card.validation = None;
     card.errors = Some(Errors { rmse: 0.25, r2: 0.75, chose_epoch: true, samples: 100 });
     let bytes = model.to_bytes().unwrap();
-    assert!(String::from_utf8_lossy(&bytes).contains(r#""format":4"#));
+    assert!(String::from_utf8_lossy(&bytes).contains(r#"\"format\":4"#));
     assert_eq!(read(&bytes).unwrap(), model);
     let mut outputs = [1.0, -2.0];
     model.to_prediction(&mut outputs);

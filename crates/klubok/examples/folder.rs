@@ -1,13 +1,15 @@
 //! Trains from a folder of class folders, saves the model, and reads it back.
 //!
-//! `cargo run --release --example folder -- pets/`; without a folder it takes the built-in drawings.
+//! `cargo run --release --example folder -- pets/`; without a folder, and as a test, it takes the
+//! built-in drawings.
 
 use std::path::Path;
 
 use klubok::{Model, Predictor, Settings, config::Preset};
 
 fn main() -> klubok::Result<()> {
-    let source = std::env::args().nth(1).unwrap_or("demo:cats-dogs-small".to_owned());
+    let folder = std::env::args().nth(1).filter(|_| !cfg!(test));
+    let source = folder.unwrap_or("demo:cats-dogs-small".to_owned());
     let settings = Settings::preset(Preset::Balanced).hidden(&[128]).epochs(5).size(32);
     let data = klubok::open(&source, &settings)?;
     for class in data.counts() {

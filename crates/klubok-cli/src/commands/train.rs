@@ -390,13 +390,15 @@ fn folder_of(output: Option<&Path>, own: &[(String, String)]) -> Option<PathBuf>
     Some(output.with_file_name(name))
 }
 
-/// Base name of runs: the data folder's name, or that of the built-in dataset.
+/// Base name of runs: that of the data folder, of the file without its ending, or of the built-in
+/// dataset.
 fn base_name(source: &str) -> Result<String> {
     if let Some(name) = source.strip_prefix("demo:") {
         return Ok(name.to_owned());
     }
     let path = fs_err::canonicalize(source)?;
-    Ok(path.file_name().map_or("data".to_owned(), |name| name.to_string_lossy().into_owned()))
+    let name = if path.is_file() { path.file_stem() } else { path.file_name() };
+    Ok(name.map_or("data".to_owned(), |name| name.to_string_lossy().into_owned()))
 }
 
 #[cfg(test)]

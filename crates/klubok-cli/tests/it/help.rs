@@ -75,7 +75,7 @@ fn messages_come_in_two_languages() {
 
 /// Finds words in Latin letters outside of code and quotes, except names and values of settings.
 fn english_words(text: &str) -> Vec<&str> {
-    let names = "klubok model safetensors dropout runs pets cat dog csv json TOML IDX JPEG PNG BMP GIF WebP TIFF";
+    let names = "klubok model safetensors dropout runs pets cat dog csv tsv json TOML IDX JPEG PNG BMP GIF WebP TIFF";
     let values = "train val test all squash crop pad balanced article plain";
     let known: Vec<&str> = names.split(' ').chain(values.split(' ')).collect();
     let outside = text.split('`').step_by(2).flat_map(|text| text.split(['«', '»']).step_by(2));
@@ -92,9 +92,12 @@ fn errors_are_translated_to_russian() {
     place.write("short.csv", "epoch,train_loss,val_loss\n1,2,3\n");
     place.write("broken/cat/1.png", "no picture");
     place.picture("broken/dog/1.png", 100, 1);
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 27] = [
         &["trian"],
         &["train"],
+        &["train", "short.csv"],
+        &["train", "short.csv", "--target", "loss"],
+        &["train", "short.csv", "--target", "val_loss"],
         &["train", "x", "--epoch", "3"],
         &["train", "x", "--set", "epochs"],
         &["demo", "--json", "--jsonl"],

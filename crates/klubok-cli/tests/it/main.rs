@@ -21,3 +21,4 @@ mod served;
 mod train;
 mod untrusted;
 mod util;
+mod values;

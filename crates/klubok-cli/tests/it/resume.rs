@@ -11,7 +11,11 @@ use crate::util::{Place, TINY};
 /// Arguments of a training long enough to be stopped in the middle, with dropout, batch
 /// normalisation and shifted pictures.
 fn long(out: &str) -> Vec<&str> {
-    let mut args = [&["train", "pets", "-o", out], &TINY[..]].concat();
+    long_on("pets", out)
+}
+
+fn long_on<'a>(data: &'a str, out: &'a str) -> Vec<&'a str> {
+    let mut args = [&["train", data, "-o", out], &TINY[..]].concat();
     args.extend(["--epochs", "150", "--set", "train.early_stopping=false", "--dropout", "0.2"]);
     args
 }
@@ -161,14 +165,14 @@ fn other_folders_are_refused() {
 }
 
 /// Kills `runs` trainings three times each, resumes them, and compares their models.
-fn kill(runs: u32) {
+fn kill(data: &str, runs: u32) {
     let place = Place::with_pets();
     let begun = Instant::now();
-    place.ok(&long("whole"));
+    place.ok(&long_on(data, "whole"));
     let whole = begun.elapsed();
     for i in 0..runs {
         let run = format!("killed-{i}");
-        let mut child = start(&place, &long(&run));
+        let mut child = start(&place, &long_on(data, &run));
         // The golden ratio spreads the times of the kills over the run.
         for kill in 0..3 {
             let share = (f64::from(3 * i + kill) * 0.618).fract();
@@ -176,7 +180,7 @@ fn kill(runs: u32) {
             let _ = child.kill();
             child.wait().unwrap();
             if !place.path(&run).join("config.toml").exists() {
-                child = start(&place, &long(&run));
+                child = start(&place, &long_on(data, &run));
                 continue;
             }
             child = start(&place, &["resume", &run, "--quiet"]);
@@ -194,13 +198,19 @@ fn kill(runs: u32) {
 
 #[test]
 fn killed_at_any_time_it_ends_in_the_same_model() {
-    kill(3);
+    kill("pets", 3);
+}
+
+#[test]
+fn killed_at_any_time_numbers_and_labels_end_in_the_same_model() {
+    kill("demo:curve", 1);
+    kill("demo:marks", 1);
 }
 
 #[test]
 #[ignore = "takes a minute: 20 runs instead of 3"]
 fn killed_at_many_times_it_ends_in_the_same_model() {
-    kill(20);
+    kill("pets", 20);
 }
 
 /// Returns the step of the last checkpoint and the steps of an epoch.

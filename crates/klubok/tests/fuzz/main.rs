@@ -12,3 +12,4 @@ mod model;
 mod pictures;
 mod run;
 mod settings;
+mod tables;
