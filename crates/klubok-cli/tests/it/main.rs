@@ -7,6 +7,7 @@ mod bad_input;
 mod bench;
 mod check;
 mod diagnose;
+mod documents;
 mod eval;
 mod folders;
 mod help;
