@@ -180,7 +180,10 @@ fn copies_sentence(copies: &Copies) -> String {
 
 fn class_table(survey: &Survey) -> String {
     let head = [
-        words(text!("check.class")),
+        words(match survey.target {
+            TargetKind::Label => text!("check.label"),
+            _ => text!("check.class"),
+        }),
         numbers(text!("check.train")),
         numbers(text!("check.val")),
         numbers(text!("check.test")),

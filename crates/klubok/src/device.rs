@@ -1,5 +1,12 @@
 //! The only place that builds a backend. Training, inspection and settings learn about a device
 //! from its `info` alone.
+//!
+//! ```
+//! use klubok::{device, plan::Precision};
+//!
+//! let backend = device::cpu(2);
+//! assert_eq!(backend.info(Precision::F32).threads, 2);
+//! ```
 
 use std::{num::NonZero, thread};
 

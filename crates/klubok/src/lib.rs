@@ -47,17 +47,78 @@ mod training;
 
 #[cfg(feature = "train")]
 pub use klubok_cpu as cpu;
+/// ```
+/// use klubok::{Arrays, data::Targets};
+///
+/// let labels = Arrays::columns(&[0.5, 1.5, 2.5], 1)?.labels(&[1.0, 0.0, 0.0, 1.0, 1.0, 1.0], 2)?;
+/// let data = klubok::Dataset::split(labels.outputs(&["low", "even"])?, 0.3, 7)?;
+/// assert!(matches!(&data.targets, Targets::Labels(y) if y.len() == 6));
+/// assert_eq!((data.parts.train.len(), data.parts.val.len()), (2, 1));
+/// # Ok::<(), klubok::Error>(())
+/// ```
 #[cfg(feature = "train")]
-pub use klubok_data::{self as data, Arrays, Dataset, components};
+pub use klubok_data as data;
 #[cfg(feature = "train")]
-pub use klubok_diagnose::{self as diagnose, check};
+pub use klubok_data::{Arrays, Dataset, components};
+/// ```
+/// use klubok::diagnose::{Diagnosis, history};
+///
+/// let csv = b"epoch,train_loss,val_loss\n1,0.9,0.9\n2,0.6,0.7\n3,0.4,0.6\n4,0.3,0.7\n";
+/// let diagnosis = Diagnosis::from_history(&history::parse(csv, "losses.csv")?);
+/// assert_eq!(diagnosis.best_epoch, Some(3.0));
+/// # Ok::<(), klubok::Error>(())
+/// ```
+#[cfg(feature = "train")]
+pub use klubok_diagnose as diagnose;
+#[cfg(feature = "train")]
+pub use klubok_diagnose::check;
 pub use klubok_files::{self as files, bounded, limits};
+/// ```
+/// use klubok::{Settings, device, inspect::ModelView};
+///
+/// let settings = Settings::new().hidden(&[8]).epochs(2);
+/// let data = klubok::open("demo:spirals", &settings)?;
+/// let view = ModelView::new(klubok::train(&data, &settings)?.model, device::cpu(1).into());
+/// let pass = view.forward(&[0.5, -0.5]);
+/// let confidences = view.confidences(&pass);
+/// assert!((confidences.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+/// // The gradient of the loss by the values of the first hidden layer.
+/// assert_eq!(view.backward(&pass, 0).gradient(view.layer_output(0)).len(), 8);
+/// # Ok::<(), klubok::Error>(())
+/// ```
 #[cfg(feature = "train")]
 pub use klubok_inspect as inspect;
-pub use klubok_model::{self as model, Model};
-pub use klubok_nn::{self as nn, agreement, backend, optim, plan, reference, rng, rows, state};
+/// ```
+/// use klubok::{Model, model::ModelError};
+///
+/// let damaged = Model::from_bytes(b"no model");
+/// assert!(matches!(damaged, Err(ModelError::NotAModel { .. } | ModelError::Damaged { .. })));
+/// ```
+pub use klubok_model as model;
+pub use klubok_model::Model;
+/// ```
+/// use klubok::nn::loss;
+///
+/// let p = loss::softmax(&[1.0, 0.153]);
+/// assert!((p[0] - 0.7).abs() < 1e-3);
+/// // Cross-entropy: -ln p of the right class.
+/// assert!((loss::log_sum_exp(&[1.0, 0.153]) - 1.0 - 0.357).abs() < 1e-3);
+/// ```
+pub use klubok_nn as nn;
+pub use klubok_nn::{agreement, backend, optim, plan, reference, rng, rows, state};
+/// ```
+/// use klubok::train::config::{ConfigBuilder, DataKind, Machine, Preset};
+///
+/// let mut settings = ConfigBuilder::new(Preset::Balanced, DataKind::Table);
+/// settings.set("train.epochs", "7")?;
+/// let config = settings.resolve(&Machine::plain(2))?.config;
+/// assert_eq!((config.train.epochs, config.train.threads), (7, 2));
+/// # Ok::<(), klubok::Error>(())
+/// ```
 #[cfg(feature = "train")]
-pub use klubok_train::{self as train, config, event::Observer};
+pub use klubok_train as train;
+#[cfg(feature = "train")]
+pub use klubok_train::{config, event::Observer};
 
 pub use error::{Error, Result};
 #[cfg(feature = "train")]

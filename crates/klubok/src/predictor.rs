@@ -1,4 +1,18 @@
 //! Predictions of a model for many rows at once, on a device.
+//!
+//! ```
+//! use klubok::{Arrays, Dataset, Predictor, Settings};
+//!
+//! let x: Vec<f32> = (0..40).map(|i| i as f32 / 40.0).collect();
+//! let y: Vec<f32> = x.iter().map(|x| 3.0 - 2.0 * x).collect();
+//! let data = Dataset::split(Arrays::columns(&x, 1)?.numbers(&y, 1)?, 0.2, 0)?;
+//! let settings = Settings::new().hidden(&[16]).epochs(60).batch_size(8).learning_rate(0.02);
+//! let predictor = Predictor::new(klubok::train(&data, &settings)?.model, 1);
+//! let predicted = predictor.predict(&data.rows, &data.parts.val)?;
+//! assert_eq!(predicted.len(), data.parts.val.len());
+//! assert!(predicted.iter().all(|y| (0.8..3.2).contains(y)));
+//! # Ok::<(), klubok::Error>(())
+//! ```
 
 use std::sync::Arc;
 

@@ -2,6 +2,18 @@
 //!
 //! Classes, labels and numbers have different figures: [`Evaluation`] is one of three. Sample
 //! weights count in losses, accuracies and errors; tables by class or label count samples.
+//!
+//! ```
+//! use klubok::{Predictor, Settings, evaluation::Evaluation};
+//!
+//! let settings = Settings::new().hidden(&[32]).epochs(20).learning_rate(0.01).batch_size(16);
+//! let data = klubok::open("demo:curve", &settings)?;
+//! let model = klubok::train(&data, &settings)?.model;
+//! let evaluation = Predictor::new(model, 1).evaluate(&data, &data.parts.test)?;
+//! let Evaluation::Numbers(of) = evaluation else { panic!("the curve is a number") };
+//! assert!(of.r2 > 0.8 && of.mae < of.rmse);
+//! # Ok::<(), klubok::Error>(())
+//! ```
 
 mod classes;
 mod labels;
