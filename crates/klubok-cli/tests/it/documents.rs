@@ -24,20 +24,24 @@ fn help(place: &Place, command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Returns the names and meanings in one part of a help.
-fn entries<'a>(help: &'a str, title: &str) -> Vec<(&'a str, &'a str)> {
-    let part = help.split("\n\n").find_map(|part| part.strip_prefix(title)).unwrap_or_default();
-    let lines = part.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(|line| line.split_once("  ").unwrap_or((line, ""))).collect()
+/// Returns the lines of one part of a help.
+fn part<'a>(help: &'a str, title: &str) -> &'a str {
+    help.split("\n\n").find_map(|part| part.strip_prefix(title)).unwrap()
+}
+
+/// Returns the names and meanings in such lines.
+fn entries(lines: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| line.split_once("  ").unwrap_or((line, "")))
 }
 
 fn commands(place: &Place) -> Vec<String> {
     let help = help(place, "");
-    entries(&help, "Commands:\n").into_iter().map(|(name, _)| name.to_owned()).collect()
+    entries(part(&help, "Commands:")).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Writes one part of a help as Markdown; leaves out the flags that all commands have.
-fn markdown(help: &str, part: &str, common: &[(&str, &str)]) -> String {
+fn markdown(part: &str, common: &[(&str, &str)]) -> String {
     let Some((title, lines)) = part.split_once(":\n  ") else {
         return match part.strip_prefix("Usage: ") {
             Some(usage) => format!("```\n{usage}\n```\n\n"),
@@ -47,8 +51,7 @@ fn markdown(help: &str, part: &str, common: &[(&str, &str)]) -> String {
     if title == "Examples" {
         return format!("Examples:\n\n```\n{}\n```\n\n", lines.trim_end().replace("\n  ", "\n"));
     }
-    let own = entries(help, &format!("{title}:\n")).into_iter();
-    let list: String = own
+    let list: String = entries(lines)
         .filter(|(flag, _)| !common.iter().any(|(other, _)| flag == other))
         .map(|(name, meaning)| match title {
             "Commands" => format!("- [`{name}`](#klubok-{name}): {}\n", meaning.trim()),
@@ -60,18 +63,18 @@ fn markdown(help: &str, part: &str, common: &[(&str, &str)]) -> String {
 
 fn list_of_commands(place: &Place) -> String {
     let program = help(place, "");
-    let common = entries(&program, "Options:\n");
+    let common: Vec<_> = entries(part(&program, "Options:")).collect();
     let mut text = format!(
         "# Commands\n\n<!-- From the program's help. To write it anew: {WRITE} -->\n\n\
-        What `klubok COMMAND -h` says. The options of this section are those of every command, except \
+         What `klubok COMMAND -h` says. The options of this section are those of every command, except \
          `-V`. `klubok config --defaults` lists the settings.\n\n"
     );
     let parts = program.split("\n\n").filter(|part| !part.starts_with("Usage: "));
-    text.extend(parts.map(|part| markdown(&program, part, &[])));
+    text.extend(parts.map(|part| markdown(part, &[])));
     for command in commands(place) {
         let help = help(place, &command);
         text.push_str(&format!("## klubok {command}\n\n"));
-        text.extend(help.split("\n\n").map(|part| markdown(&help, part, &common)));
+        text.extend(help.split("\n\n").map(|part| markdown(part, &common)));
     }
     format!("{}\n", text.trim_end())
 }
