@@ -6,7 +6,7 @@
 //! first principal components, at the average distance of a training picture from the mean.
 
 use klubok_data::{components::Components, symmetric};
-use klubok_nn::{plan::Augment, state::Numbers};
+use klubok_nn::{network::OutputKind, plan::Augment, state::Numbers};
 
 use super::{Layer, ModelView};
 
@@ -60,12 +60,14 @@ impl ModelView {
         ComponentView { view: ModelView::new(model, self.backend.clone()), space }
     }
 
-    /// Returns the objective as weights of a layer's values: one unit. Logits matter only up to a
-    /// constant, so there it is one logit minus their mean.
+    /// Returns the objective as weights of a layer's values: one unit. Logits of classes matter only
+    /// up to a constant, so there it is one logit minus their mean.
     fn objective(&self, layer: &Layer, unit: usize) -> Vec<f64> {
         let units = self.units(layer);
         assert!(unit < units, "unit {unit} of {units}");
-        let mean = if layer.y == self.plan.output { 1.0 / units as f64 } else { 0.0 };
+        let is_class =
+            layer.y == self.plan.output && self.model.network.answer == OutputKind::Classes;
+        let mean = if is_class { 1.0 / units as f64 } else { 0.0 };
         (0..units).map(|other| if other == unit { 1.0 - mean } else { -mean }).collect()
     }
 }

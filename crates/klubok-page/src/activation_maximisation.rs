@@ -65,8 +65,8 @@ impl Hub {
                     let row = rows[sample];
                     let pixels = self.stored(&[row])?.into_iter().map(|x| x as u8);
                     let pixels = STANDARD.encode(pixels.collect::<Vec<u8>>());
-                    let class = data.targets.class(row);
-                    pictures.insert(row.to_string(), json!({ "pixels": pixels, "label": class }));
+                    let truth = data.target_text(row);
+                    pictures.insert(row.to_string(), json!({ "pixels": pixels, "truth": truth }));
                 }
                 shown.push(json!({
                     "unit": unit,

@@ -271,7 +271,7 @@ impl Hub {
             (task.model(Weights::default()), start)
         } else {
             let model = self.load_model()?;
-            let init = config.start(&self.run.train_classes, self.run.train_samples);
+            let init = config.start(&self.run.train_counts, self.run.train_samples);
             let start = model.network.start(&init, config.train.seed);
             (model, start)
         };

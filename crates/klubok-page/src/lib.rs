@@ -39,6 +39,7 @@ mod logits;
 mod loss_landscape;
 mod motion;
 mod neuron;
+mod panels;
 mod picture;
 mod predictions;
 mod projection;

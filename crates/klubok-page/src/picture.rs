@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
-    config::Monitor,
+    config::{Monitor, TargetKind},
     data::{picture_from_bytes, typical},
     inspect::{Layer, ModelView, pass::ForwardPass},
     model::Validation,
@@ -52,7 +52,7 @@ impl Hub {
         let more = json!({
             "name": sample.name,
             "label": sample.label,
-            "truth": sample.truth,
+            "targets": sample.targets,
             "beside": sample.neighbours,
             "layers": layers,
             "probabilities": pass.probabilities,
@@ -90,8 +90,12 @@ impl Hub {
         Ok(Value::Object(json))
     }
 
-    /// Describes in words how far to trust the network of this step.
-    fn trust(&self, step: u64) -> Bilingual {
+    /// Describes in words how far to trust the network of this step; none for numbers, which have
+    /// no accuracy.
+    fn trust(&self, step: u64) -> Option<Bilingual> {
+        if self.run.target() == TargetKind::Number {
+            return None;
+        }
         let learned = self.run.train_samples;
         let is_model = !self.is_live() || self.status().mode == Mode::Ended;
         let is_model = is_model && self.best_step() == Some(step);
@@ -106,12 +110,12 @@ impl Hub {
                 samples,
             }
         };
-        bilingual(|| match validated {
+        Some(bilingual(|| match validated {
             Some((epoch, accuracy)) if !is_model => {
                 trust::in_training(learned, epoch, measured(accuracy))
             }
             _ => trust::of_model(learned, validated.map(|(_, accuracy)| measured(accuracy))),
-        })
+        }))
     }
 
     /// Whether a picture is out of distribution, unlike all training pictures; none where their

@@ -72,7 +72,93 @@ fn in_one_file(data: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use klubok::{
+        Settings,
+        data::{self, OpenOptions},
+        train::{
+            control::Control,
+            run_dir::{Place, RunDir},
+            run_info::RunInfo,
+            session,
+        },
+    };
+
     use super::*;
+
+    /// Trains a small network on a built-in set, and returns what the report of the run holds: its
+    /// panels, and the results of inspections by their paths.
+    fn report_of(source: &str) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::new().hidden(&[8]).epochs(3).batch_size(128);
+        let own = klubok::open(source, &settings).unwrap();
+        let config = settings.for_data(&own).unwrap();
+        let options = OpenOptions::new(config.data.clone());
+        let fingerprint = data::fingerprint(source, &options).unwrap();
+        let info = RunInfo {
+            klubok: String::new(),
+            data: source.to_owned(),
+            val: None,
+            test: None,
+            preset: None,
+            replay: Vec::new(),
+            fingerprint: toml::Table::try_from(&fingerprint).unwrap(),
+        };
+        let place = folder.path().join("run");
+        let run = RunDir::create(Place::Folder(&place), &config, &info).unwrap();
+        let backend = klubok::device::cpu(1);
+        session::train(&run, &config, &own, backend.as_ref(), &mut [], &info, &Control::new())
+            .unwrap();
+        let hub = crate::follow(&run, Some(own)).unwrap().hub;
+        let page = report(&hub, hub.sibling_runs(), &|_, _| {}).unwrap();
+        let head = "<script type=\"application/json\" id=\"report-data\">";
+        let kept = page.split(head).nth(1).unwrap().split("</script>").next().unwrap();
+        serde_json::from_str(kept).unwrap()
+    }
+
+    /// Whether a panel applies to the run, and whether the report holds its inspection.
+    fn panel(kept: &Value, name: &str) -> (bool, bool) {
+        let shown = kept["run"]["panels"].as_array().unwrap().iter().any(|shown| shown == name);
+        let look = format!("/api/look/{name}");
+        let looks = kept["looks"].as_object().unwrap();
+        (shown, looks.keys().any(|path| path.split('?').next() == Some(&look)))
+    }
+
+    #[test]
+    fn a_report_of_numbers_shows_their_errors_and_nothing_of_classes() {
+        let kept = report_of("demo:curve");
+        assert_eq!(kept["run"]["data"]["target"], "number");
+        for absent in ["map", "features", "excites", "layers", "cloud", "lesions", "suspects"] {
+            assert_eq!(panel(&kept, absent), (false, false), "{absent}");
+        }
+        for there in ["answers", "neuron"] {
+            assert_eq!(panel(&kept, there), (true, true), "{there}");
+        }
+        let answers = &kept["looks"]["/api/look/answers"];
+        assert!(answers["rmse"].as_f64() >= answers["mae"].as_f64(), "{answers}");
+        assert_eq!(answers["pairs"].as_array().unwrap().len(), 250);
+        let pass = &kept["looks"]["/api/look/pass"];
+        assert_eq!(answers["pairs"][0], json!([pass["targets"][0], pass["confidences"][0]]));
+        let run = &kept["looks"]["/api/runs"]["runs"][0];
+        assert!(run["best_val_r2"].is_number() && run["best_val_accuracy"].is_null(), "{run}");
+    }
+
+    #[test]
+    fn a_report_of_labels_shows_each_of_them_and_nothing_of_classes() {
+        let kept = report_of("demo:marks");
+        assert_eq!(kept["run"]["data"]["target"], "label");
+        for absent in ["map", "layers", "cloud", "lesions", "suspects"] {
+            assert_eq!(panel(&kept, absent), (false, false), "{absent}");
+        }
+        for there in ["answers", "neuron", "features", "excites"] {
+            assert_eq!(panel(&kept, there), (true, true), "{there}");
+        }
+        let labels = kept["looks"]["/api/look/answers"]["per_label"].as_array().unwrap();
+        let support: Vec<&Value> = labels.iter().map(|label| &label["support"]).collect();
+        assert_eq!(json!(support), kept["run"]["data"]["val"]);
+        assert!(labels.iter().all(|label| label["average_precision"].is_number()));
+        let targets = &kept["looks"]["/api/look/pass"]["targets"];
+        assert!(targets.as_array().unwrap().iter().all(|y| *y == 0.0 || *y == 1.0), "{targets}");
+    }
 
     #[test]
     fn a_report_is_self_contained_and_escapes_its_data() {

@@ -23,7 +23,10 @@ use klubok::{
 use klubok_text::shell;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    panels,
+};
 
 /// The run that a page shows.
 pub(crate) struct RunDescription {
@@ -34,10 +37,10 @@ pub(crate) struct RunDescription {
     pub(super) input: Input,
     /// Names of the outputs: classes, labels or numbers.
     pub(super) outputs: Vec<String>,
-    /// Training samples of each class; empty for other targets.
-    pub(super) train_classes: Vec<u64>,
-    /// Validation samples of each class; empty for other targets.
-    pub(super) val_classes: Vec<u64>,
+    /// Training samples of each class, or with each label; empty for numbers.
+    pub(super) train_counts: Vec<u64>,
+    /// Validation samples of each class, or with each label; empty for numbers.
+    val_counts: Vec<u64>,
     /// Number of training samples.
     pub(super) train_samples: u64,
     /// Number of validation samples.
@@ -50,6 +53,10 @@ impl RunDescription {
     /// Describes a run from its open data.
     pub(super) fn new(run: &RunDir, config: &Config, info: &RunInfo, data: &Dataset) -> Self {
         let inputs = data.rows.fields()[Field::X.0].width;
+        let counts = |part: &[u32]| match config.data.task {
+            TargetKind::Class | TargetKind::Label => data.output_counts(part),
+            TargetKind::Number => Vec::new(),
+        };
         Self {
             dir: run.clone(),
             config: config.clone(),
@@ -57,8 +64,8 @@ impl RunDescription {
             network: config.network(inputs, data.outputs.len()),
             input: data.input.clone(),
             outputs: data.outputs.clone(),
-            train_classes: data.class_counts(&data.parts.train),
-            val_classes: data.class_counts(&data.parts.val),
+            train_counts: counts(&data.parts.train),
+            val_counts: counts(&data.parts.val),
             train_samples: data.parts.train.len() as u64,
             val_samples: data.parts.val.len() as u64,
             chance: chance(data),
@@ -101,10 +108,10 @@ impl RunDescription {
             }
         }
         let chance = chance_of(config.data.task, &counts[1], samples[1]);
-        if config.data.task != TargetKind::Class {
+        if config.data.task == TargetKind::Number {
             counts = [Vec::new(), Vec::new()];
         }
-        let [train_classes, val_classes] = counts;
+        let [train_counts, val_counts] = counts;
         Ok(Self {
             dir: run.clone(),
             config,
@@ -112,8 +119,8 @@ impl RunDescription {
             network: model.network,
             input: model.preprocessing.input,
             outputs: model.outputs,
-            train_classes,
-            val_classes,
+            train_counts,
+            val_counts,
             train_samples: samples[0],
             val_samples: samples[1],
             chance,
@@ -123,10 +130,25 @@ impl RunDescription {
     /// Returns the setup that the diagnosis' advice starts from.
     pub(super) fn setup(&self) -> Setup {
         let train_classes = match self.config.data.task {
-            TargetKind::Class => self.train_classes.clone(),
+            TargetKind::Class => self.train_counts.clone(),
             TargetKind::Number | TargetKind::Label => vec![self.train_samples],
         };
         Setup { config: self.config.clone(), train_classes }
+    }
+
+    /// Returns the validation samples of each class; empty for other targets.
+    pub(super) fn val_classes(&self) -> &[u64] {
+        if self.target() == TargetKind::Class { &self.val_counts } else { &[] }
+    }
+
+    /// Returns what the run predicts.
+    pub(super) fn target(&self) -> TargetKind {
+        self.config.data.task
+    }
+
+    /// Returns the number of inputs of the network.
+    pub(super) fn inputs(&self) -> usize {
+        self.network.inputs
     }
 
     /// Returns the shape of the input pictures; none for columns.
@@ -160,10 +182,12 @@ impl RunDescription {
             "can_act": can_act,
             "takes_pictures": takes_pictures,
             "live": live,
+            "panels": panels::of(self),
             "config_text": text.unwrap_or_default(),
             "command": format!("klubok train {source} -c {}", shell::quoted(&format!("{path}/config.toml"))),
             "data": self.data_json(),
             "network": self.network_json(),
+            "train_samples": self.train_samples,
             "val_samples": self.val_samples,
             // Validation samples of a measurement within an epoch.
             "step_samples": self.val_samples.min(STEP_SAMPLE as u64),
@@ -187,8 +211,8 @@ impl RunDescription {
             "columns": columns,
             "target": self.config.data.task,
             "classes": self.outputs,
-            "train": self.train_classes,
-            "val": self.val_classes,
+            "train": self.train_counts,
+            "val": self.val_counts,
         })
     }
 

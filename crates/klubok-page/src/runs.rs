@@ -32,6 +32,7 @@ struct EpochMetrics {
     epoch: f64,
     val_loss: Option<f64>,
     val_accuracy: Option<f64>,
+    val_r2: Option<f64>,
 }
 
 impl Hub {
@@ -117,6 +118,7 @@ fn read<'a>(
         "epochs": epochs.last().map_or(0.0, |line| line.epoch),
         "best_val_loss": best.and_then(|line| line.val_loss),
         "best_val_accuracy": best.and_then(|line| line.val_accuracy),
+        "best_val_r2": best.and_then(|line| line.val_r2),
         "stopped": stopped(&folder.join(EVENTS)),
         "val_loss": loss_curve,
     });

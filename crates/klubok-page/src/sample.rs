@@ -1,7 +1,7 @@
 //! Samples to inspect: a row of the data, or an uploaded picture.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use klubok::rows::Field;
+use klubok::{data::Dataset, rows::Field};
 use serde_json::{Map, Value, json};
 
 use super::{encoding::shape_json, hub::Hub};
@@ -21,8 +21,8 @@ pub(super) struct Sample {
     pub(super) stored: Vec<f64>,
     /// Its class, if the run predicts classes.
     pub(super) label: Option<usize>,
-    /// Its target in words, if it has one.
-    pub(super) truth: Option<String>,
+    /// Its labels, 1 or 0 each, or its numbers, if the run predicts such.
+    pub(super) targets: Option<Vec<f32>>,
     pub(super) name: String,
     /// The validation rows before and after it; the validation set is a ring.
     pub(super) neighbours: Option<[u32; 2]>,
@@ -38,8 +38,8 @@ impl Hub {
             let pixels = self.picture(number).ok_or("this picture is no longer kept")?;
             let stored = pixels.iter().map(|&byte| f64::from(byte)).collect();
             let label = query.label.filter(|&label| label < self.run.outputs.len());
-            let (name, truth) = (String::new(), None);
-            return Ok(Sample { stored, label, truth, name, neighbours: None });
+            let (name, targets) = (String::new(), None);
+            return Ok(Sample { stored, label, targets, name, neighbours: None });
         }
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let first = data.parts.val.first().or(data.parts.train.first()).copied();
@@ -50,7 +50,7 @@ impl Hub {
         Ok(Sample {
             stored: self.stored(&[row])?,
             label: data.targets.classes().map(|classes| classes[row as usize] as usize),
-            truth: Some(data.target_text(row)),
+            targets: own_targets(data, row),
             name: data.names[row as usize].clone(),
             neighbours: neighbours(&data.parts.val, row),
         })
@@ -76,6 +76,13 @@ impl Hub {
         json.insert("pixels".to_owned(), STANDARD.encode(pixels).into());
         json
     }
+}
+
+/// Returns the labels or the numbers of a row; none where the data has classes.
+fn own_targets(data: &Dataset, row: u32) -> Option<Vec<f32>> {
+    let outputs = data.outputs.len();
+    let own = data.targets.values().get(row as usize * outputs..)?.get(..outputs)?;
+    Some(own.to_vec())
 }
 
 /// Returns the rows of a part before and after a row, which need not belong to it; none where the

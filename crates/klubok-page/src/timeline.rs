@@ -102,10 +102,10 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// An empty timeline; `val_classes` holds the validation samples of each class.
+    /// An empty timeline of a run.
     pub(crate) fn new(run: &RunDescription) -> Self {
         let diagnosis = DiagnosisObserver::new(run.val_samples)
-            .with_classes(&run.val_classes)
+            .with_classes(run.val_classes())
             .with_setup(run.setup());
         let (phases, verdicts) = (Vec::new(), Vec::new());
         let (epochs, steps, events) = (Vec::new(), Vec::new(), Vec::new());

@@ -36,20 +36,21 @@
       x: xs, y, name, mode: "lines", connectgaps: true, line: { color: rgb(colour), width: 2, ...options.line },
       hovertemplate: options.hover, yaxis: options.yaxis || "y", ...options.more,
     });
-    const band = all.map((line) => text.wilson(line.val_accuracy, Klubok.store.samples(line)) || [null, null]);
+    const { score } = Klubok.target();
+    const band = all.map((line) => score.interval(line) || [null, null]);
     const edge = (i, more) => line(band.map((interval) => interval[i]), "", "--validation", {
       line: { width: 0 }, yaxis: "y2", more: { hoverinfo: "skip", hovertemplate: undefined, ...more },
     });
     const loss = "%{y:.4f}<extra>%{fullData.name}</extra>";
-    const share = "%{y:.1%}<extra>%{fullData.name}</extra>";
+    const hover = `${score.hover}<extra>%{fullData.name}</extra>`;
     const dash = { dash: "4px,2px" };
     return [
       line(all.map(training), t("page.training"), "--training", { hover: loss, line: dash }),
       line(all.map((line) => line.val_loss ?? null), t("page.validation"), "--validation", { hover: loss, line: { width: 2.5 } }),
       edge(0, {}),
       edge(1, { fill: "tonexty", fillcolor: rgb("--validation", 0.18) }),
-      line(all.map((line) => line.train_accuracy ?? null), t("page.training"), "--training", { hover: share, line: dash, yaxis: "y2" }),
-      line(all.map((line) => line.val_accuracy ?? null), t("page.validation"), "--validation", { hover: share, line: { width: 2.5 }, yaxis: "y2" }),
+      line(all.map(score.train), t("page.training"), "--training", { hover, line: dash, yaxis: "y2" }),
+      line(all.map(score.val), t("page.validation"), "--validation", { hover, line: { width: 2.5 }, yaxis: "y2", more: { customdata: all.map(score.note) } }),
       best(state, x),
     ];
   }
@@ -132,21 +133,15 @@
       type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, yref, line: { color: rgb("--muted"), width: 1, dash: "dot" },
     });
     const label = (y, yref) => ({
-      text: t("page.guessing"), xref: "paper", x: 0, xanchor: "left", y, yref, yanchor: "top", showarrow: false,
+      text: Klubok.target().guessing(), xref: "paper", x: 0, xanchor: "left", y, yref, yanchor: "top", showarrow: false,
       font: { size: 11, color: rgb("--muted") },
     });
-    const { loss_of_guessing: loss, chance } = state.run;
-    return { shapes: [level(loss, "y"), level(chance, "y2")], labels: [label(loss, "y"), label(chance, "y2")] };
+    const levels = [[state.run.loss_of_guessing, "y"], [Klubok.target().score.guess(state.run), "y2"]].filter(([y]) => text.isNumber(y));
+    return { shapes: levels.map((of) => level(...of)), labels: levels.map((of) => label(...of)) };
   }
 
   function moment(line, x) {
     return line ? [upright(x.of(line), rgb("--ink"), { width: 1.5 })] : [];
-  }
-
-  function shareTicks(lowest) {
-    const step = lowest < 0.6 ? 0.2 : lowest < 0.85 ? 0.1 : 0.05;
-    const tickvals = Array.from({ length: Math.round(1 / step) + 1 }, (_, i) => i * step);
-    return { tickvals, ticktext: tickvals.map((share) => text.percent(share, 0)) };
   }
 
   function ticks(kind, most) {
@@ -163,11 +158,12 @@
     const end = Math.max(kind === "epochs" ? state.now.epochs || 1 : 1, ...xs.slice(-1));
     const range = kind === "steps" ? [Math.log10(0.4), Math.log10(end * 1.15)] : [-0.015 * end, end * 1.015];
     const losses = state.lines.flatMap((line) => [training(line), line.val_loss]).filter(text.isNumber);
-    const accuracies = state.lines.flatMap((line) => [line.train_accuracy, line.val_accuracy]).filter(text.isNumber);
+    const { score } = Klubok.target();
+    const scores = state.lines.flatMap((line) => [score.train(line), score.val(line)]).filter(text.isNumber);
     const names = phaseNames(state, x, Math.max(100, width - 66), range);
     const rows = Math.max(1, ...names.map((name) => name.row + 1));
     const guess = guessing(state);
-    const lowest = Math.min(state.run.chance, ...accuracies);
+    const lowest = Math.min(score.guess(state.run), ...scores);
     const common = { gridcolor: rgb("--grid"), zeroline: false, linecolor: rgb("--line"), fixedrange: true, automargin: false };
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "x", dragmode: false,
@@ -179,10 +175,10 @@
         title: { text: t({ steps: "page.axis_steps", epochs: "page.axis_epochs", seconds: "page.axis_seconds" }[kind]), standoff: 8 },
       },
       yaxis: {
-        ...common, domain: LOSS, range: [0, Math.max(state.run.loss_of_guessing * 1.3, ...losses) * 1.05], title: { text: t("page.loss") },
+        ...common, domain: LOSS, range: [0, Math.max((state.run.loss_of_guessing || 0) * 1.3, ...losses) * 1.05], title: { text: t("page.loss") },
       },
       yaxis2: {
-        ...common, domain: ACCURACY, range: [Math.max(0, lowest - 0.08), 1.02], title: { text: t("page.accuracy") }, ...shareTicks(lowest),
+        ...common, domain: ACCURACY, range: [Math.max(score.lowest, lowest - 0.08), 1.02], title: { text: score.name() }, ...score.ticks(lowest),
       },
       shapes: [...phaseBands(state, x), ...guess.shapes, ...moment(line, x)],
       annotations: [...names.map(({ row, ...name }) => name), ...guess.labels, ...flags(state, x)],

@@ -1,4 +1,5 @@
-// Answers: what is taken for what, class by class, and whether the confidences are honest.
+// Answers: how good they are on the validation part. Of classes: what is taken for what, class by class, and whether the
+// confidences are honest.
 (() => {
   "use strict";
   const { t, text } = Klubok;
@@ -6,9 +7,11 @@
   // A matrix of more classes than this is a picture, with the most frequent confusions as text.
   const MOST_CLASSES = 12;
   const CONFUSIONS = 8;
-  let head, matrix, classes, honest;
+  let box, head, matrix, classes, honest;
 
   function build(body) {
+    box = body;
+    if (Klubok.state.run.data.target !== "class") return;
     head = el("p", { class: "lead" });
     matrix = el("div");
     classes = el("div");
@@ -81,8 +84,14 @@
   }
 
   function render(state, look, changes) {
-    if (!look || !look.confusion || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
-    const names = state.run.data.classes;
+    if (!look || !text.isNumber(look.samples) || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
+    const { target, classes: names } = state.run.data;
+    if (target === "label") box.replaceChildren(...Klubok.answers.labels(look));
+    else if (target === "number") box.replaceChildren(...Klubok.answers.numbers(look, names));
+    else renderClasses(look, names);
+  }
+
+  function renderClasses(look, names) {
     const [low, high] = look.accuracy_interval || [null, null];
     head.textContent = t("page.accuracy_is", {
       accuracy: text.percent(look.accuracy), low: text.percent(low), high: text.percent(high), chance: text.percent(look.chance), n: text.count(look.samples),

@@ -1,4 +1,4 @@
-// Curves: loss above, accuracy below, with phases, flags and the moment that is shown.
+// Curves: loss above, accuracy or R² below, with phases, flags and the moment that is shown.
 (() => {
   "use strict";
   const { t, text, store } = Klubok;
@@ -24,15 +24,15 @@
     const legend = el("ul", { class: "legend" },
       el("li", {}, sample("stroke-training", true), t("page.training")),
       el("li", {}, sample("stroke-validation", false), t("page.validation")),
-      el("li", {}, el("span", { class: "band-sample", "aria-hidden": "true" }), t("page.interval")));
+      el("li", { hidden: Klubok.target().score.lowest < 0 }, el("span", { class: "band-sample", "aria-hidden": "true" }), t("page.interval")));
     chart = el("div", { class: "chart", "aria-hidden": "true" }, el("p", { class: "empty", text: t("page.chart_loading") }));
     readout = el("p", { class: "readout" });
     summary = el("p", { class: "unseen" });
     tableBody = el("tbody");
-    const head = ["page.epoch", "page.training_loss", "page.validation_loss", "page.training_accuracy", "page.validation_accuracy"];
+    const head = [t("page.epoch"), t("page.training_loss"), t("page.validation_loss"), ...Klubok.target().score.columns().map(([words]) => words)];
     table = el("details", { ontoggle: () => renderTable(Klubok.state) }, el("summary", { text: t("page.as_table") }),
       el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("page.as_table") },
-        el("table", {}, el("thead", {}, el("tr", {}, ...head.map((key) => el("th", { scope: "col", text: t(key) })))), tableBody)));
+        el("table", {}, el("thead", {}, el("tr", {}, ...head.map((words) => el("th", { scope: "col", text: words })))), tableBody)));
     body.append(
       el("div", { class: "bar-of-tools" }, legend, Klubok.draw.choice(t("page.axis"), axes, kind, chooseAxis)),
       chart, readout, summary, table);
@@ -87,13 +87,11 @@
   function renderReadout(state) {
     const line = store.line();
     if (!line) return write(readout, t("page.nothing_measured"));
-    const interval = text.wilson(line.val_accuracy, store.samples(line));
-    return write(readout, t("page.readout", {
+    const losses = t("page.readout", {
       epoch: text.epoch(line.epoch), step: text.count(line.step),
       train_loss: text.number(line.train_eval_loss ?? line.train_loss), val_loss: text.number(line.val_loss),
-      train_accuracy: text.percent(line.train_accuracy), val_accuracy: text.percent(line.val_accuracy),
-      low: interval ? text.percent(interval[0]) : "–", high: interval ? text.percent(interval[1]) : "–",
-    }));
+    });
+    return write(readout, `${losses} ${Klubok.target().score.readout(line)}`);
   }
 
   function renderSummary(state) {
@@ -112,7 +110,7 @@
     tableBody.replaceChildren(...state.epochs.map((line) => el("tr", {},
       el("th", { scope: "row", text: text.epoch(line.epoch) }),
       el("td", { text: text.number(line.train_eval_loss ?? line.train_loss) }), el("td", { text: text.number(line.val_loss) }),
-      el("td", { text: text.percent(line.train_accuracy) }), el("td", { text: text.percent(line.val_accuracy) }))));
+      ...Klubok.target().score.columns().map(([, value]) => el("td", { text: value(line) })))));
   }
 
   function render(state, look, changes) {

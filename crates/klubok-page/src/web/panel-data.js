@@ -1,4 +1,4 @@
-// Data: what the network learns from, and how even its classes are.
+// Data: what the network learns from, and how even its classes or labels are.
 (() => {
   "use strict";
   const { t, text } = Klubok;
@@ -12,8 +12,6 @@
     body.append(head, table, balance);
   }
 
-  const sum = (counts) => counts.reduce((a, b) => a + b, 0);
-
   function render(state, look, changes) {
     if (!changes.has("run") && !changes.has("shown")) return;
     const { data } = state.run;
@@ -22,16 +20,25 @@
       : t("page.data_columns", { n: text.count(state.run.network.inputs) });
     head.textContent = `${data.source}: ${what}`;
     const most = Math.max(1, ...data.train);
-    const rows = data.classes.map((name, i) => el("tr", {}, el("th", { scope: "row", text: name }),
+    // Numbers have no counts of their own.
+    const counted = data.target === "number" ? [] : data.classes;
+    const rows = counted.map((name, i) => el("tr", {}, el("th", { scope: "row", text: name }),
       el("td", { text: text.count(data.train[i]) }), el("td", { text: text.count(data.val[i]) }),
       el("td", { class: "bar-cell" }, Klubok.draw.bar(data.train[i] / most))));
-    const heads = [t("page.class"), t("page.training"), t("page.validation"), t("page.share")];
+    const { train_samples: train, val_samples: val } = state.run;
+    const name = { class: "page.class", label: "page.label", number: "page.samples" }[data.target];
+    const heads = [t(name), t("page.training"), t("page.validation"), ...(counted.length > 0 ? [t("page.share")] : [])];
     table.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((words) => el("th", { scope: "col", text: words })))),
       el("tbody", {}, ...rows),
-      el("tfoot", {}, el("tr", {}, el("th", { scope: "row", text: t("page.all") }), el("td", { text: text.count(sum(data.train)) }),
-        el("td", { text: text.count(sum(data.val)) }), el("td")))));
+      el("tfoot", {}, el("tr", {}, el("th", { scope: "row", text: t("page.all") }), el("td", { text: text.count(train) }),
+        el("td", { text: text.count(val) }), ...(counted.length > 0 ? [el("td")] : [])))));
+    balance.textContent = data.target === "class" ? balanceOf(state) : counted.length > 0 ? "" : t("page.to_predict", { names: data.classes.join(", ") });
+  }
+
+  function balanceOf(state) {
+    const { data } = state.run;
     const uneven = Math.max(...data.train) / Math.max(1, Math.min(...data.train));
-    balance.textContent = uneven < 1.5
+    return uneven < 1.5
       ? t("page.balanced", { chance: text.percent(state.run.chance) })
       : t("page.unbalanced", { times: text.number(uneven, 2), chance: text.percent(state.run.chance) });
   }

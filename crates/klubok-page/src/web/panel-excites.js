@@ -6,7 +6,6 @@
   let layers, note, list;
   let layer = null;
 
-  const applies = () => Boolean(Klubok.state.run) && Klubok.state.run.data.kind === "pictures";
   const pathOf = (name) => `/api/look/excites?layer=${encodeURIComponent(name)}`;
 
   function offered(state) {
@@ -16,14 +15,11 @@
   }
 
   function path(state) {
-    if (!applies()) return null;
     layer = layer || offered(state)[0] || "output";
     return Klubok.store.atMoment(pathOf(layer));
   }
 
   function build(body) {
-    document.getElementById("panel-excites").hidden = !applies();
-    if (!applies()) return;
     layers = el("select", {
       "aria-label": t("page.layer"),
       onchange(event) {
@@ -45,23 +41,24 @@
   function row(state, look, told) {
     const { classes } = state.run.data;
     const isClass = look.layer === "output";
+    // There is no room for the names of several labels.
+    const one = state.run.data.target === "class";
     const name = isClass ? classes[told.unit] : `${t("page.unit")} ${told.unit}`;
     const head = isClass
       ? el("span", { class: "name", text: name })
       : el("button", { type: "button", class: "quiet name", "data-focus": `e${told.unit}`, text: name, onclick: () => Klubok.openNeuron(look.layer, told.unit) });
     const best = el("figure", { class: "best" }, shown(look, told.pixels, t("page.excites_most_text", { name })), el("figcaption", { text: t("page.excites_most") }));
     const pictures = told.rows.map((row, i) => {
-      const { pixels, label } = look.pictures[row];
+      const { pixels, truth } = look.pictures[row];
       const value = text.signed(told.values[i], 2);
       return el("li", {}, el("button", {
         type: "button", class: "feature", "data-focus": `e${told.unit}-${row}`, onclick: () => Klubok.store.setSample({ row }),
-      }, shown(look, pixels, t("page.exciting_text", { label: classes[label], value })), el("span", { class: "caption", text: `${classes[label]} · ${value}` })));
+      }, shown(look, pixels, t("page.exciting_text", { label: truth || "–", value })), el("span", { class: "caption", text: one ? `${truth} · ${value}` : value })));
     });
     return el("li", {}, el("div", { class: "exciting-head" }, head), best, el("ul", { class: "pictures" }, ...pictures));
   }
 
   function render(state, look, changes) {
-    if (!applies()) return;
     layers.value = layer;
     // While another layer is on its way, the old one stays.
     if (!look || !look.units || !look.pictures || ![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;

@@ -7,13 +7,9 @@
   const SIZE = 864;
   let drawing, axes, legend, note, share;
 
-  const applies = () => Boolean(Klubok.state.run) && Klubok.state.run.network.inputs === 2 && Klubok.state.run.data.kind === "columns";
-
-  const path = () => (applies() ? store.atMoment("/api/look/map") : null);
+  const path = () => store.atMoment("/api/look/map");
 
   function build(body) {
-    document.getElementById("panel-map").hidden = !applies();
-    if (!applies()) return;
     const { columns, classes } = Klubok.state.run.data;
     drawing = el("canvas", { class: "map", role: "img", width: SIZE, height: SIZE });
     axes = [0, 1].map((axis) => el("p", { class: `axis axis-${axis}` }, el("span"), el("b", { text: columns[axis] }), el("span")));
@@ -42,7 +38,7 @@
   }
 
   function render(state, look, changes) {
-    if (!applies() || !look || !look.answers) return;
+    if (!look || !look.answers) return;
     if (![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
     const context = drawing.getContext("2d");
     squares(context, look);

@@ -5,17 +5,20 @@
   const { el, canvas, bytes, signedBytes } = Klubok.draw;
   const STRONGEST = 8;
   const CLASSES = 8;
-  let flow, note, proof;
+  let flow, note, ways, proof;
   let way = "forward";
 
   function build(body) {
-    const ways = [["forward", t("page.forward")], ["backward", t("page.backward")]];
+    const choices = [["forward", t("page.forward")], ["backward", t("page.backward")]];
     flow = el("ol", { class: "flow", tabindex: 0, "aria-label": t("page.network") });
     note = el("p", { class: "note" });
-    body.append(el("div", { class: "bar-of-tools" }, note, Klubok.draw.choice(t("page.way"), ways, way, (chosen) => {
+    ways = Klubok.draw.choice(t("page.way"), choices, way, (chosen) => {
       way = chosen;
       Klubok.store.changed("way");
-    })), flow);
+    });
+    // The error that goes back is that of a class.
+    ways.hidden = Klubok.state.run.data.target !== "class";
+    body.append(el("div", { class: "bar-of-tools" }, note, ways), flow);
     proof = Klubok.proof();
     body.append(proof.box);
   }
@@ -56,8 +59,7 @@
   const inputs = (state) => t("page.inputs", { n: text.count(state.run.network.inputs) });
   const unitsOf = (state, name) => {
     const layer = state.run.network.layers.find((layer) => layer.name === name);
-    // What the answer's sums become is no activation of the layer, but it is what is shown.
-    const then = name === "output" ? "softmax" : layer && layer.activation;
+    const then = layer && layer.activation;
     return t("page.units", { n: text.count(layer ? layer.units : null) }) + (then ? ` · ${then}` : "");
   };
 
@@ -89,7 +91,7 @@
         figure(t("page.active_all"), text.percent(of.active_fraction, 0), Klubok.draw.bar(of.active_fraction, { tick: 0.5, kind: "soft" })),
         figure(t("page.gradient"), text.number(of.grad_norm, 2), of.grad_norm > 0 ? gradientBar(of.grad_norm, norms) : null),
         figure(t("page.dead"), text.percent(of.dead_fraction, 0), null),
-        el("h4", { text: t("page.strongest") }), units(layer.name, layer.strongest, false));
+        el("h4", { text: t("page.strongest") }), units(layer.name, layer.strongest, layer.strongest.some(({ value }) => value < 0)));
       columns.push(column(layer.name, unitsOf(state, layer.name), ...parts));
     }
     columns.push(column(t("page.answer"), unitsOf(state, "output"), answer(state, look)));
@@ -99,10 +101,15 @@
   const order = (list) => list.map((p, i) => i).sort((a, b) => Math.abs(list[b]) - Math.abs(list[a])).slice(0, CLASSES);
 
   function answer(state, look) {
-    const { classes } = state.run.data;
+    const { classes, target } = state.run.data;
+    if (target === "number") {
+      return el("dl", { class: "evidence" }, ...look.confidences.map((number, i) =>
+        el("div", {}, el("dt", { text: classes[i] }), el("dd", { text: text.number(number) }))));
+    }
+    const { isTrue } = Klubok.target();
     return el("ul", { class: "answer" }, ...order(look.probabilities).map((i) => el("li", {},
-      el("span", { class: "class", text: `${classes[i] ?? i}${i === look.label ? " ✓" : ""}` }),
-      Klubok.draw.bar(look.probabilities[i], { kind: i === look.label ? "right" : "" }),
+      el("span", { class: "class", text: `${classes[i] ?? i}${isTrue(look, i) ? " ✓" : ""}` }),
+      Klubok.draw.bar(look.probabilities[i], { kind: isTrue(look, i) ? "right" : "" }),
       el("span", { class: "value", text: text.percent(look.probabilities[i]) }))));
   }
 

@@ -1,4 +1,4 @@
-// Your picture: what the network gets of it, how sure it is of each class, and what that costs.
+// Your picture or a sample of the data: what the network gets of it, and what it predicts from it.
 (() => {
   "use strict";
   const { t, text, store } = Klubok;
@@ -95,24 +95,17 @@
     if (!Klubok.api.report) {
       steps.append(el("span", { class: "pair" }, button("page.previous_row", () => stepRow(0)), button("page.next_row", () => stepRow(1))));
     }
-    steps.append(button("page.mistakes", loadMistakes), mistakesBox, counter);
+    // Only a class is a mistake or none.
+    if (run.data.target === "class") steps.append(button("page.mistakes", loadMistakes), mistakesBox, counter);
     body.append(...(own ? [inputs()] : []), stage, far, trust, loss, steps);
     if (own) takeDrops(body);
     mistakes = null;
-    if (run.data.kind !== "pictures") nameSample();
-  }
-
-  // Rows of a table are no pictures.
-  function nameSample() {
-    const title = document.getElementById("title-picture");
-    const about = title.closest(".panel").querySelector(".about");
-    [title.dataset.t, about.dataset.t] = ["page.sample", "page.sample_about"];
-    text.apply();
   }
 
   // What an own picture shows is known to the person only: chosen, it makes a loss.
   function renderTruth(state, look) {
-    const { classes } = state.run.data;
+    const { classes, target } = state.run.data;
+    if (target !== "class") return truth.replaceChildren();
     if (state.sample.picture === null) {
       const known = look.label === null || look.label === undefined ? "" : t("page.truth", { name: classes[look.label] });
       return truth.replaceChildren(known);
@@ -125,7 +118,7 @@
     return truth.replaceChildren(el("label", { for: "truth", text: `${t("page.it_shows")} ` }), choose);
   }
 
-  // The classes that the network is surest of, and the right one.
+  // The classes or labels that the network is surest of, and the right class.
   function shownClasses(look, label) {
     const order = look.confidences.map((p, i) => i);
     if (order.length <= MOST_CLASSES) return order;
@@ -137,12 +130,13 @@
 
   function renderChances(state, look, label) {
     const { classes } = state.run.data;
-    const best = look.confidences.indexOf(Math.max(...look.confidences));
+    const { isTrue, isPredicted } = Klubok.target();
     const rows = shownClasses(look, label).map((i) => {
       const start = look.start_probabilities ? look.start_probabilities[i] : null;
-      const kind = i === label ? "right" : "";
-      const marks = `${i === best ? "▸ " : ""}${classes[i] ?? i}${i === label ? " ✓" : ""}`;
-      return el("li", { class: i === best ? "best" : "" },
+      const [right, predicted] = [isTrue({ ...look, label }, i), isPredicted(look, i)];
+      const kind = right ? "right" : "";
+      const marks = `${predicted ? "▸ " : ""}${classes[i] ?? i}${right ? " ✓" : ""}`;
+      return el("li", { class: predicted ? "best" : "" },
         el("span", { class: "class", text: marks }),
         Klubok.draw.bar(look.confidences[i], { tick: start, kind }),
         el("span", { class: "value", text: text.percent(look.confidences[i]) }),
@@ -151,20 +145,41 @@
     chances.replaceChildren(el("ol", {}, ...rows));
   }
 
+  // Predicted numbers, each beside the true one.
+  function renderNumbers(state, look) {
+    const line = (words, value, kind = "") => el("div", { class: kind }, el("dt", { text: words }), el("dd", { text: value }));
+    chances.replaceChildren(...look.confidences.map((prediction, i) => {
+      const known = look.targets ? look.targets[i] : null;
+      const compared = known === null ? [] : [line(t("page.true_value"), text.number(known)), line(t("page.off_by"), text.signed(prediction - known))];
+      return el("div", {}, el("p", { class: "name", text: state.run.data.classes[i] }),
+        el("dl", { class: "sum" }, line(t("page.prediction"), text.number(prediction), "result"), ...compared));
+    }));
+  }
+
   // Samples of the validation part have their answer beside them; of an own picture nobody knows it.
   function renderTrust(state, look) {
     const own = state.sample.picture !== null;
     far.hidden = !own || !look.far;
-    trust.hidden = !own;
-    write(trust, own ? text.both(look.trust) : "");
+    const words = own ? text.both(look.trust) : "";
+    trust.hidden = words === "";
+    write(trust, words);
   }
 
   function renderLoss(state, look, label) {
+    const { target } = state.run.data;
+    loss.hidden = target === "number" || (target === "label" && !look.targets);
+    if (target !== "class") return write(loss, loss.hidden ? "" : rightLabels(look));
     const guess = text.number(state.run.loss_of_guessing);
     if (label === null) return write(loss, t("page.loss_unknown", { guess }));
     const p = look.probabilities[label];
     const value = look.loss ?? -Math.log(p);
     return write(loss, t("page.loss_sum", { name: state.run.data.classes[label], p: text.number(p), loss: text.number(value), guess }));
+  }
+
+  function rightLabels(look) {
+    const { isTrue, isPredicted } = Klubok.target();
+    const right = look.targets.filter((_, i) => isTrue(look, i) === isPredicted(look, i)).length;
+    return t("page.labels_right", { right, all: look.targets.length });
   }
 
   function renderSample(state, look) {
@@ -188,7 +203,9 @@
     beside = look.beside ?? null;
     renderSample(state, look);
     renderTruth(state, look);
-    renderChances(state, look, label);
+    stage.classList.toggle("numbers", state.run.data.target === "number");
+    if (state.run.data.target === "number") renderNumbers(state, look);
+    else renderChances(state, look, label);
     renderTrust(state, look);
     renderLoss(state, look, label);
   }

@@ -19,11 +19,19 @@
       svg("polyline", { points: at.join(" "), class: "stroke-validation" }));
   }
 
-  function row(run, longest, highest) {
+  // Runs of a folder may predict different things.
+  function measured(runs) {
+    const accuracy = [t("page.accuracy"), (run) => text.percent(run.best_val_accuracy)];
+    const r2 = ["R²", (run) => text.decimals(run.best_val_r2, 3)];
+    const has = (key) => runs.some((run) => text.isNumber(run[key]));
+    return [...(has("best_val_accuracy") ? [accuracy] : []), ...(has("best_val_r2") ? [r2] : [])];
+  }
+
+  function row(run, scores, longest, highest) {
     const differs = Object.entries(run.differs || {});
     return el("tr", { class: run.current ? "current" : "" },
       el("th", { scope: "row", text: run.current ? `▸ ${run.name}` : run.name }),
-      el("td", { text: text.epoch(run.epochs) }), el("td", { text: text.number(run.best_val_loss) }), el("td", { text: text.percent(run.best_val_accuracy) }),
+      el("td", { text: text.epoch(run.epochs) }), el("td", { text: text.number(run.best_val_loss) }), ...scores.map(([, value]) => el("td", { text: value(run) })),
       el("td", {}, sparkline(run.val_loss || [], longest, highest)),
       el("td", { class: "differs" }, ...(differs.length > 0
         ? differs.map(([key, value]) => el("code", { text: `${key} = ${value}` })) : [run.current ? t("page.this_run") : t("page.same_settings")])));
@@ -34,12 +42,13 @@
     const points = look.runs.flatMap((run) => run.val_loss || []).filter(([, loss]) => text.isNumber(loss));
     const longest = Math.max(1, ...points.map(([epoch]) => epoch));
     // A run that exploded must not flatten the others.
-    const highest = Math.min(Math.max(0.1, ...points.map(([, loss]) => loss)), state.run.loss_of_guessing * 3);
+    const highest = Math.min(Math.max(0.1, ...points.map(([, loss]) => loss)), (state.run.loss_of_guessing || Infinity) * 3);
     const runs = [...look.runs].sort((a, b) => (a.best_val_loss ?? Infinity) - (b.best_val_loss ?? Infinity));
-    const heads = ["page.run", "page.epochs", "page.validation_loss", "page.accuracy", "page.curve", "page.differs"];
+    const scores = measured(runs);
+    const heads = [t("page.run"), t("page.epochs"), t("page.validation_loss"), ...scores.map(([words]) => words), t("page.curve"), t("page.differs")];
     box.replaceChildren(el("table", { class: "runs" },
-      el("thead", {}, el("tr", {}, ...heads.map((key) => el("th", { scope: "col", text: t(key) })))),
-      el("tbody", {}, ...runs.map((run) => row(run, longest, highest)))));
+      el("thead", {}, el("tr", {}, ...heads.map((words) => el("th", { scope: "col", text: words })))),
+      el("tbody", {}, ...runs.map((run) => row(run, scores, longest, highest)))));
   }
 
   Klubok.panel({ id: "runs", build, render, path: () => "/api/runs", every: 15000 });

@@ -36,19 +36,6 @@
     return t("page.say_where", { epoch: text.epoch(line.epoch), epochs: text.count(now.epochs) });
   }
 
-  // The error with what chance alone explains of it.
-  function errorText(run, accuracy) {
-    const interval = text.wilson(accuracy, run.val_samples);
-    if (!interval) return ["", ""];
-    const [low, high] = [1 - interval[1], 1 - interval[0]];
-    const values = { error: text.percent(1 - accuracy), low: text.percent(low), high: text.percent(high) };
-    const guess = text.percent(1 - run.chance);
-    let compared = t("page.say_better", { guess });
-    if (interval[0] <= run.chance && interval[1] >= run.chance) compared = t("page.say_guess", { guess });
-    else if (interval[1] < run.chance) compared = t("page.say_worse", { guess });
-    return [t("page.say_error", values), compared];
-  }
-
   function build(body) {
     said = el("p", { class: "said", "aria-live": "polite" });
     meaning = el("p", { class: "said-more" });
@@ -110,7 +97,7 @@
     said.setAttribute("aria-live", live ? "polite" : "off");
     // Live, a sentence an epoch: the last epoch's line, not each step's.
     const told = live ? state.epochs[state.epochs.length - 1] || line : line;
-    const [error, compared] = errorText(state.run, told && told.val_accuracy);
+    const [error, compared] = Klubok.target().said(state.run, told);
     write(said, error ? `${where(told, state.now)} ${error}` : t("page.say_nothing"));
     const hindsight = !live && state.verdicts.length > 0 ? t("page.hindsight") : "";
     write(meaning, [compared, hindsight].filter(Boolean).join(" "));

@@ -1,4 +1,4 @@
-// The panels, and their looks at the network.
+// The panels of this run, as the server lists them, and their looks at the network.
 //
 // A panel is `{ id, build(body), render(state, look, changes, lookPath), path(state)?, every?, long? }`. It is built anew when
 // the language changes and rendered when something did. `path` is what it wants to look at; a look costs the server a pass
@@ -7,7 +7,7 @@
 (() => {
   "use strict";
   const Klubok = (window.Klubok = window.Klubok || {});
-  const panels = [];
+  let panels = [];
   // Answers by path: two panels that look at the same sample ask once.
   const looks = new Map();
   const MOST_LOOKS = 160;
@@ -98,6 +98,18 @@
     refresh();
   }
 
+  // A run has those panels that the server lists; in some, the words depend on what it predicts.
+  function choose() {
+    for (const entry of panels) element(entry).hidden = !Klubok.state.run.panels.includes(entry.panel.id);
+    panels = panels.filter((entry) => !element(entry).hidden);
+    for (const [id, key] of Object.entries(Klubok.target().abouts())) {
+      document.querySelector(`#panel-${id} .about`).dataset.t = key;
+    }
+    if (Klubok.state.run.data.kind !== "pictures") document.getElementById("title-picture").dataset.t = "page.sample";
+    document.documentElement.dataset.target = Klubok.state.run.data.target;
+    Klubok.text.apply();
+  }
+
   function build() {
     for (const entry of panels) {
       const body = element(entry).querySelector(".body");
@@ -107,6 +119,7 @@
   }
 
   function start() {
+    choose();
     build();
     const shown = (entry) => {
       if (Klubok.state.run && isOpen(entry)) render(entry, new Set(["shown"]));

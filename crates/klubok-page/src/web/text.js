@@ -64,7 +64,10 @@
     return format({ minimumSignificantDigits: size === 0 ? 1 : digits, maximumSignificantDigits: digits }).format(x);
   }
 
-  // The same with its sign, for what can be either.
+  // A round number as it is, for ticks.
+  const plain = (x) => format({ maximumSignificantDigits: 6 }).format(x === 0 ? 0 : x);
+
+  // A measured number with its sign, for what can be either.
   const signed = (x, digits = 3) => (isNumber(x) ? (x < 0 ? "−" : "+") + number(Math.abs(x), digits) : nothing);
 
   const decimals = (x, places) =>
@@ -103,7 +106,7 @@
   Klubok.t = t;
   Klubok.remembered = remembered;
   Klubok.text = {
-    count, number, signed, decimals, percent, epoch, duration, wilson, isNumber, apply,
+    count, number, plain, signed, decimals, percent, epoch, duration, wilson, isNumber, apply,
     get lang() {
       return lang;
     },
