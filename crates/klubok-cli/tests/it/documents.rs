@@ -73,7 +73,7 @@ fn list_of_commands(place: &Place) -> String {
     text.extend(parts.map(|part| markdown(part, &[])));
     for command in commands(place) {
         let help = help(place, &command);
-        text.push_str(&format!("## klubok {command}\n\n"));
+        text.extend(["## klubok ", &command, "\n\n"]);
         text.extend(help.split("\n\n").map(|part| markdown(part, &common)));
     }
     format!("{}\n", text.trim_end())
