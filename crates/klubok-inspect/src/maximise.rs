@@ -60,8 +60,8 @@ impl ModelView {
         ComponentView { view: ModelView::new(model, self.backend.clone()), space }
     }
 
-    /// Returns the objective as weights of a layer's values: one unit. Logits of classes matter only
-    /// up to a constant, so there it is one logit minus their mean.
+    /// Returns the objective as weights of a layer's values: one unit. Logits of classes matter
+    /// only up to a constant, so there it is one logit minus their mean.
     fn objective(&self, layer: &Layer, unit: usize) -> Vec<f64> {
         let units = self.units(layer);
         assert!(unit < units, "unit {unit} of {units}");

@@ -2,45 +2,54 @@
 
 use klubok::config::TargetKind;
 
-use super::run_description::RunDescription;
+/// What a run predicts, and from what.
+#[derive(Clone, Copy)]
+pub(super) struct Subject {
+    pub(super) target: TargetKind,
+    /// Whether the inputs are pixels, not columns.
+    pub(super) has_pictures: bool,
+    /// Number of inputs.
+    pub(super) inputs: usize,
+}
+
+impl Subject {
+    fn has_classes(&self) -> bool {
+        self.target == TargetKind::Class
+    }
+}
+
+/// Whether a panel applies.
+type Applies = fn(&Subject) -> bool;
 
 /// Every panel of the page by its name, with the runs to which it applies.
-const PANELS: [(&str, fn(&RunDescription) -> bool); 19] = [
+const PANELS: [(&str, Applies); 19] = [
     ("status", |_| true),
     ("sentence", |_| true),
     ("curves", |_| true),
     ("picture", |_| true),
-    ("map", |run| has_classes(run) && !has_pictures(run) && run.inputs() == 2),
+    ("map", |of| of.has_classes() && !of.has_pictures && of.inputs == 2),
     ("network", |_| true),
     // Weights of columns are no pictures.
-    ("features", has_pictures),
-    ("excites", has_pictures),
+    ("features", |of| of.has_pictures),
+    ("excites", |of| of.has_pictures),
     // Measured by accuracy, or coloured by class.
-    ("layers", has_classes),
-    ("cloud", has_classes),
+    ("layers", Subject::has_classes),
+    ("cloud", Subject::has_classes),
     ("neuron", |_| true),
     ("motion", |_| true),
     ("terrain", |_| true),
     ("answers", |_| true),
     ("data", |_| true),
-    ("lesions", has_classes),
-    ("suspects", has_classes),
+    ("lesions", Subject::has_classes),
+    ("suspects", Subject::has_classes),
     ("runs", |_| true),
     ("repeat", |_| true),
 ];
 
 /// Returns the names of the panels that apply to a run.
-pub(super) fn of(run: &RunDescription) -> Vec<&'static str> {
-    let applying = PANELS.iter().filter(|(_, applies)| applies(run));
+pub(super) fn panels_of(subject: Subject) -> Vec<&'static str> {
+    let applying = PANELS.iter().filter(|(_, applies)| applies(&subject));
     applying.map(|(name, _)| *name).collect()
-}
-
-fn has_classes(run: &RunDescription) -> bool {
-    run.target() == TargetKind::Class
-}
-
-fn has_pictures(run: &RunDescription) -> bool {
-    run.shape().is_some()
 }
 
 #[cfg(test)]
@@ -58,5 +67,15 @@ mod tests {
             .filter_map(|rest| rest.split('"').next())
             .collect();
         assert_eq!(there, PANELS.iter().map(|(name, _)| *name).collect());
+    }
+
+    #[test]
+    fn classes_of_two_columns_have_a_map_and_no_pictures() {
+        let points = Subject { target: TargetKind::Class, has_pictures: false, inputs: 2 };
+        let panels = panels_of(points);
+        assert!(panels.contains(&"map") && panels.contains(&"cloud"));
+        assert!(!panels.contains(&"features") && !panels.contains(&"excites"));
+        let pictures = panels_of(Subject { has_pictures: true, ..points });
+        assert!(!pictures.contains(&"map") && pictures.contains(&"features"));
     }
 }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Error, Result},
-    panels,
+    panels::{Subject, panels_of},
 };
 
 /// The run that a page shows.
@@ -146,11 +146,6 @@ impl RunDescription {
         self.config.data.task
     }
 
-    /// Returns the number of inputs of the network.
-    pub(super) fn inputs(&self) -> usize {
-        self.network.inputs
-    }
-
     /// Returns the shape of the input pictures; none for columns.
     pub(super) fn shape(&self) -> Option<Picture> {
         match &self.input {
@@ -176,13 +171,18 @@ impl RunDescription {
         let path = self.dir.path().display().to_string();
         let text = bounded::read_to_string(&self.dir.file(CONFIG), bounded::MAX_SETTINGS_BYTES);
         let source = shell::quoted(&shell::shown(&self.info.data));
+        let subject = Subject {
+            target: self.target(),
+            has_pictures: self.shape().is_some(),
+            inputs: self.network.inputs,
+        };
         json!({
             "name": self.name(),
             "path": path,
             "can_act": can_act,
             "takes_pictures": takes_pictures,
             "live": live,
-            "panels": panels::of(self),
+            "panels": panels_of(subject),
             "config_text": text.unwrap_or_default(),
             "command": format!("klubok train {source} -c {}", shell::quoted(&format!("{path}/config.toml"))),
             "data": self.data_json(),
