@@ -19,9 +19,9 @@ use klubok::{
 use klubok_text::{shell, text};
 
 use crate::{
-    args::ColumnFlags,
     failure::{Failure, Result},
     files::InputPicture,
+    flags::ColumnFlags,
     loading,
     run_lookup::find_run,
     settings,

@@ -9,6 +9,7 @@ mod diagnosis;
 mod exit;
 mod failure;
 mod files;
+mod flags;
 mod help;
 mod interrupt;
 mod json;

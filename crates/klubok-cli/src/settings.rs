@@ -10,8 +10,8 @@ use klubok::{
 use klubok_text::{shell::quoted, text, translated};
 
 use crate::{
-    args::{PartFlags, SettingFlags},
     failure::Result,
+    flags::{PartFlags, SettingFlags},
     loading,
     terminal::Screen,
 };

@@ -23,9 +23,9 @@ use klubok_text::{
 };
 
 use crate::{
-    args::{self, TrainingOutputFlags},
     diagnosis,
     failure::{Failure, Result},
+    flags::{PageFlags, TrainingOutputFlags},
     interrupt,
     json::{EventPrinter, TrainingResult},
     loading, serving,
@@ -44,7 +44,7 @@ pub(crate) struct Training<'a> {
     /// Opened data.
     pub(crate) data: &'a Dataset,
     /// Flags of the live page.
-    pub(crate) page: &'a args::PageFlags,
+    pub(crate) page: &'a PageFlags,
     /// Messages for people.
     pub(crate) screen: Screen,
     /// JSON events for programs, with `--jsonl`.
@@ -82,7 +82,7 @@ impl Training<'_> {
             observers.push(&mut **events);
         }
         let page = match self.page {
-            args::PageFlags { dashboard: true, listen } => {
+            PageFlags { dashboard: true, listen } => {
                 let control = &interrupt::CONTROL;
                 let page = Page::live(run, config, info, data, control, *listen)?;
                 serving::print_addresses(&page, screen);

@@ -215,9 +215,10 @@ impl Observer for TrainingDisplay {
 
 /// Heads of the columns; numbers have errors in place of accuracies.
 fn head(numbers: bool) -> [String; 7] {
-    let [first, second] = match numbers {
-        true => [text!("train.val_rmse"), text!("train.val_r2")],
-        false => [text!("train.train_accuracy"), text!("train.val_accuracy")],
+    let [first, second] = if numbers {
+        [text!("train.val_rmse"), text!("train.val_r2")]
+    } else {
+        [text!("train.train_accuracy"), text!("train.val_accuracy")]
     };
     [
         text!("train.epoch"),

@@ -15,8 +15,8 @@ use klubok::{
 };
 
 use crate::{
-    args,
     failure::{Failure, Result},
+    flags::PageFlags,
     json::EventPrinter,
     loading,
     terminal::Screen,
@@ -36,7 +36,7 @@ pub(crate) struct TrainingJob<'a> {
     /// Preset that the settings began with.
     pub(crate) preset: Preset,
     /// Flags of the live page.
-    pub(crate) page: &'a args::PageFlags,
+    pub(crate) page: &'a PageFlags,
     /// Recorded acts of people, for a replay.
     pub(crate) replay: Vec<RecordedAct>,
     /// Messages for people.

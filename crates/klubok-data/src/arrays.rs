@@ -97,7 +97,7 @@ impl Arrays {
     /// NaN or infinite one.
     pub fn numbers(self, y: &[f32], outputs: usize) -> Result<Self> {
         let names: Vec<String> = (0..outputs).map(|output| format!("y{output}")).collect();
-        self.check_values(y, &names, |value| value.is_finite())?;
+        self.check_values(y, &names)?;
         Ok(Self { targets: Some(Targets::Numbers(y.to_vec())), outputs: names, ..self })
     }
 
@@ -107,7 +107,7 @@ impl Arrays {
     /// As [`Arrays::numbers`], and [`DataError::Label`] for any other value.
     pub fn labels(self, y: &[f32], outputs: usize) -> Result<Self> {
         let names: Vec<String> = (0..outputs).map(|output| output.to_string()).collect();
-        self.check_values(y, &names, |value| value.is_finite())?;
+        self.check_values(y, &names)?;
         let wrong = y.iter().position(|&value| value != 0.0 && value != 1.0);
         if let Some(i) = wrong {
             let (row, label) = ((i / outputs) as u32, names[i % outputs].clone());
@@ -148,11 +148,11 @@ impl Arrays {
         Ok(Self { weights: Some(weights.to_vec()), ..self })
     }
 
-    fn check_values(&self, y: &[f32], names: &[String], is_good: fn(f32) -> bool) -> Result<()> {
+    fn check_values(&self, y: &[f32], names: &[String]) -> Result<()> {
         if names.is_empty() || y.len() != self.rows * names.len() {
             return Err(sizes("targets", self.rows * names.len(), y.len()));
         }
-        match y.iter().position(|value| !is_good(*value)) {
+        match y.iter().position(|value| !value.is_finite()) {
             Some(i) => {
                 let (row, column) = ((i / names.len()) as u32, names[i % names.len()].clone());
                 Err(DataError::NotFinite { row, column, value: y[i] })

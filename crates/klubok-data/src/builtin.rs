@@ -79,10 +79,9 @@ impl BuiltIn {
     /// Sizes of test, validation and training set, in row order.
     fn sizes(self) -> [usize; 3] {
         match self {
-            BuiltIn::CatsDogs => [1000, 1000, 4000],
+            BuiltIn::CatsDogs | BuiltIn::Marks => [1000, 1000, 4000],
             BuiltIn::CatsDogsSmall => [1000, 1000, 600],
             BuiltIn::Spirals | BuiltIn::Curve => [250, 250, 500],
-            BuiltIn::Marks => [1000, 1000, 4000],
         }
     }
 

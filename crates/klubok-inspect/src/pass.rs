@@ -92,7 +92,7 @@ impl ModelView {
             OutputKind::Labels => logits.iter().map(|&z| activation::sigmoid(z)).collect(),
             OutputKind::Numbers => logits.clone(),
         };
-        ForwardPass { probabilities, logits, values }
+        ForwardPass { values, probabilities, logits }
     }
 
     /// Returns the prediction as people see it: calibrated confidences in the classes, those in the

@@ -196,10 +196,8 @@ impl NumberErrorSums {
             let varies = variation > 1e-12 * squares;
             errors.rmse.push(scale * (squared / self.weight).sqrt());
             errors.mae.push(scale * absolute / self.weight);
-            errors.r2.push(match varies {
-                true => 1.0 - squared / variation,
-                false => f64::from(u8::from(*squared == 0.0)),
-            });
+            let exact = f64::from(u8::from(*squared == 0.0));
+            errors.r2.push(if varies { 1.0 - squared / variation } else { exact });
         }
         Some(errors)
     }
@@ -545,7 +543,7 @@ mod tests {
         let mut scores = Scores::default();
         scores.add_values(&[2.0, -1.0], &[1.0, 1.0], 1.0, &spec, &mut [0.0; 2]);
         assert_eq!(scores.accuracy(), Some(0.5));
-        let loss = ((-2f64).exp().ln_1p() + 1f64.exp().ln_1p()) / 2.0;
+        let loss = f64::midpoint((-2f64).exp().ln_1p(), 1f64.exp().ln_1p());
         assert!((scores.loss().unwrap() - loss).abs() < 1e-12);
         let mut twice = scores;
         scores.add_values(&[3.0, 3.0], &[1.0, 1.0], 2.0, &spec, &mut [0.0; 2]);

@@ -102,9 +102,10 @@ impl Config {
         Start {
             hidden: self.model.init,
             output: self.model.output_init,
-            output_bias: match self.model.prior_bias {
-                true => counts.iter().map(prior).collect(),
-                false => Vec::new(),
+            output_bias: if self.model.prior_bias {
+                counts.iter().map(prior).collect()
+            } else {
+                Vec::new()
             },
         }
     }

@@ -172,7 +172,8 @@ impl Settings {
         Self::preset(Preset::Plain)
     }
 
-    /// Starts from a preset.
+    /// Starts from a preset. It takes pictures for photographs, which may be mirrored and shifted:
+    /// digits and letters need [`flip(false)`](Settings::flip).
     pub fn preset(preset: Preset) -> Self {
         Self { preset, values: Vec::new() }
     }

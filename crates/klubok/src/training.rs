@@ -28,9 +28,12 @@ use crate::{Result, Settings, device};
 /// When there is nothing, it cannot be read, or it is unfit for training.
 pub fn open(source: &str, settings: &Settings) -> Result<Dataset> {
     let kind = data::kind_of(source)?;
-    let table = kind == SourceKind::Table;
-    let mut config = settings.data_config(if table { DataKind::Table } else { DataKind::Idx })?;
-    if table && !settings.has("data.task") {
+    let mut config = settings.data_config(match kind {
+        SourceKind::Pictures | SourceKind::Demo => DataKind::Pictures,
+        SourceKind::Idx => DataKind::Idx,
+        SourceKind::Table => DataKind::Table,
+    })?;
+    if kind == SourceKind::Table && !settings.has("data.task") {
         config.task = data::table_target(source.as_ref(), &config.target, &|_, _| {})?.0;
     }
     let threads = device::machine().cores;
@@ -94,7 +97,7 @@ impl Trained {
 
 /// A training that can be watched, cancelled, kept as bytes and continued.
 pub struct Trainer {
-    trainer: trainer::Trainer,
+    inner: trainer::Trainer,
     task: Task,
     config: Config,
     data: Dataset,
@@ -135,7 +138,7 @@ impl Trainer {
 
     fn begin(data: Dataset, config: Config, task: Task, snapshot: Snapshot) -> Result<Self> {
         let backend = device::of(&config)?;
-        let trainer = trainer::Trainer::new(
+        let inner = trainer::Trainer::new(
             backend.as_ref(),
             task.plan.clone(),
             task.samples.clone(),
@@ -143,7 +146,7 @@ impl Trainer {
             snapshot,
         )?;
         Ok(Self {
-            trainer,
+            inner,
             task,
             diagnosis: DiagnosisObserver::of_data(&config, &data),
             past: Past { data: identity(&data), ..Past::default() },
@@ -193,11 +196,11 @@ impl Trainer {
         let Self { diagnosis, past, .. } = self;
         let mut all = Observers { diagnosis, past, observer };
         if !std::mem::replace(&mut self.started, true) {
-            all.observe(&self.trainer.start_event())?;
+            all.observe(&self.inner.start_event())?;
         }
-        let stopped = self.trainer.advance(&mut all, &self.control)?;
+        let stopped = self.inner.advance(&mut all, &self.control)?;
         if let Some(stopped) = stopped {
-            let progress = self.trainer.saved();
+            let progress = self.inner.saved();
             let (step, epoch) = progress.steps_and_epochs();
             all.observe(&Event::Stopping { stopped, step, epoch })?;
             all.observe(&Event::End { stopped })?;
@@ -211,8 +214,8 @@ impl Trainer {
     /// # Errors
     /// When rows cannot be read.
     pub fn model(&self) -> Result<Model> {
-        let progress = self.trainer.saved();
-        let mut model = self.task.model(self.trainer.best().clone());
+        let progress = self.inner.saved();
+        let mut model = self.task.model(self.inner.best().clone());
         model.calibration = progress.calibration();
         let mut card = self.task.card(&self.config, &self.data)?;
         ValidationContext::new(&self.config, &self.data).complete(&mut card, progress);
@@ -228,7 +231,7 @@ impl Trainer {
         let diagnosis = self.diagnosis.diagnosis();
         Ok(Trained {
             model: self.model()?,
-            best_epoch: self.trainer.saved().best.map_or(0, |best| best.epoch),
+            best_epoch: self.inner.saved().best.map_or(0, |best| best.epoch),
             history: self.past.epochs,
             phases: diagnosis.phases,
             verdicts: diagnosis.verdicts,
@@ -242,7 +245,7 @@ impl Trainer {
     /// # Errors
     /// When the device fails.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let snapshot = self.trainer.snapshot()?;
+        let snapshot = self.inner.snapshot()?;
         Ok(checkpoint::to_bytes(&self.config, &snapshot, self.past.clone(), &self.task.plan)?)
     }
 
@@ -268,7 +271,7 @@ impl Trainer {
         let event = Event::Past { steps, epochs, events: &[], ahead: &[] };
         trainer.diagnosis.observe(&event)?;
         (trainer.past.steps, trainer.past.epochs) = (past.steps, past.epochs);
-        trainer.stopped = trainer.trainer.saved().stopped;
+        trainer.stopped = trainer.inner.saved().stopped;
         Ok(trainer)
     }
 

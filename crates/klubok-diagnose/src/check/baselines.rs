@@ -93,9 +93,10 @@ pub fn baselines(lab: &Lab<'_>) -> Result<(Baselines, Predictions)> {
     let (small_network, small_predictions) = train(lab, &plain(lab.config, &[SMALL_UNITS]))?;
     let counts = |rows: &[u32]| lab.data.class_counts(rows);
     let is_class = lab.data.targets.classes().is_some();
-    let priors = match is_class {
-        true => priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val)),
-        false => constants(lab),
+    let priors = if is_class {
+        priors(&counts(&lab.data.parts.train), &counts(&lab.data.parts.val))
+    } else {
+        constants(lab)
     };
     let narrowest = lab.config.model.hidden.iter().min();
     let narrow = is_class && narrowest.is_some_and(|&units| units < lab.data.outputs.len());

@@ -58,7 +58,7 @@ impl GradientCheck {
     /// # Errors
     /// When the device fails.
     pub fn run(lab: &Lab<'_>) -> Result<Self> {
-        let copy = SmallCopy::new(lab)?;
+        let copy = SmallCopy::new(lab);
         let gradient = copy.gradient(&ReferenceBackend, &copy.plan)?;
         let (elements, worst) = copy.compare(&gradient)?;
         let precision = lab.config.train.precision;
@@ -79,7 +79,7 @@ struct SmallCopy {
 }
 
 impl SmallCopy {
-    fn new(lab: &Lab<'_>) -> Result<Self> {
+    fn new(lab: &Lab<'_>) -> Self {
         let mut config: Config = lab.config.clone();
         config.model.hidden.iter_mut().for_each(|units| *units = (*units).min(MAX_UNITS));
         let network = config.network(lab.task.network.inputs, lab.task.network.outputs);
@@ -96,7 +96,7 @@ impl SmallCopy {
         let rows = sample(&lab.data.parts.train, SAMPLES, seed);
         let samples = &lab.task.samples;
         let weight_sum = weight_sum(samples.train_weights.as_deref(), &rows);
-        Ok(Self { plan, start, rows, weight_sum, data: samples.rows.clone() })
+        Self { plan, start, rows, weight_sum, data: samples.rows.clone() }
     }
 
     fn step(&self) -> Step<'_> {

@@ -115,13 +115,13 @@ patience = 30
 "#;
 
 /// Columns of numbers: a network that learns fast and is regularised lightly.
-const TABLE: &str = r#"
+const TABLE: &str = r"
 [model]
 hidden = [256, 256]  # wide enough for tables of some ten thousand rows
 
 [train]
 epochs = 60  # enough for most sets of some ten thousand samples
-"#;
+";
 
 /// The data sets the sizes of input and output: 4,096 grey values and 2 classes give
 /// 4096-512-256-128-2.

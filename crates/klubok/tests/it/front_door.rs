@@ -160,10 +160,13 @@ fn threads_and_interruptions_change_no_bit_of_any_loss_on_any_kernel() {
             assert_eq!(bits(&whole.model), bits(&three.model), "{loss:?} {kernel:?}: threads");
 
             let mut trainer = Trainer::new(&data, &settings).unwrap();
-            let mut observer = InterruptAt(19, trainer.control());
-            assert_eq!(trainer.run(&mut observer).unwrap(), Stopped::Interrupted);
-            let bytes = trainer.to_bytes().unwrap();
-            let mut trainer = Trainer::from_bytes(&bytes, &data).unwrap();
+            // In the middle of the first epoch, and at the end of the second.
+            for step in [4, 16] {
+                let mut observer = InterruptAt(step, trainer.control());
+                assert_eq!(trainer.run(&mut observer).unwrap(), Stopped::Interrupted);
+                let bytes = trainer.to_bytes().unwrap();
+                trainer = Trainer::from_bytes(&bytes, &data).unwrap();
+            }
             trainer.run(&mut ()).unwrap();
             let resumed = trainer.finish().unwrap();
             assert_eq!(bits(&whole.model), bits(&resumed.model), "{loss:?} {kernel:?}: resumed");
@@ -194,7 +197,7 @@ fn training_goes_on_with_other_data() {
         let first = data(loss, 0);
         let settings = settings(loss).epochs(10).early_stopping(false);
         let mut trainer = Trainer::new(&first, &settings).unwrap();
-        let mut observer = InterruptAt(19, trainer.control());
+        let mut observer = InterruptAt(16, trainer.control());
         assert_eq!(trainer.run(&mut observer).unwrap(), Stopped::Interrupted);
         let before = trainer.to_bytes().unwrap();
         let other = data(loss, 5000);
@@ -203,7 +206,7 @@ fn training_goes_on_with_other_data() {
         let trained = trainer.finish().unwrap();
         let losses: Vec<f64> = trained.history.iter().filter_map(|m| m.val_loss).collect();
         assert!(losses.last().unwrap() < &(0.9 * losses[0]), "{loss:?}: {losses:?}");
-        assert!(trained.best_epoch >= 3, "epochs 1 and 2 were of other data");
+        assert!(trained.best_epoch >= 2, "epoch 1 was of other data");
     }
 }
 
