@@ -58,7 +58,8 @@ pub(crate) fn table_target(
     Ok(with_bar(screen, |progress| data::table_target(source.as_ref(), columns, progress))?)
 }
 
-/// Shows the progress of `read` as a bar. Draws nothing before the number of files or bytes is known.
+/// Shows the progress of `read` as a bar. Draws nothing before the number of files or bytes is
+/// known.
 pub(crate) fn with_bar<T>(screen: Screen, read: impl FnOnce(data::Progress<'_>) -> T) -> T {
     let bar = OnceLock::new();
     let result = read(&|done, total| {

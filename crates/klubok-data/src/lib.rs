@@ -1,8 +1,8 @@
 //! Turns a user's files into rows, splits and classes.
 //!
-//! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files, a
-//! [`table`], or `demo:NAME` for a built-in set. Everything is read once and kept as bytes. A program
-//! makes a data set of its own [`Arrays`].
+//! DATA is a folder of class folders, optionally below `train/ val/ test/`, a folder of IDX files,
+//! a [`table`], or `demo:NAME` for a built-in set. Everything is read once and kept as bytes. A
+//! program makes a data set of its own [`Arrays`].
 
 mod arrays;
 pub mod builtin;

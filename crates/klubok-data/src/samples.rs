@@ -73,8 +73,8 @@ impl Samples {
     /// Appends the samples of another part.
     ///
     /// # Errors
-    /// [`DataError::PartMismatch`] when inputs, kind of targets or number of outputs differ, or only
-    /// one has weights.
+    /// [`DataError::PartMismatch`] when inputs, kind of targets or number of outputs differ, or
+    /// only one has weights.
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
         let describe = |samples: &Self| {
             let outputs = match &samples.targets {

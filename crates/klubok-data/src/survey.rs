@@ -72,8 +72,8 @@ pub struct Copies {
     pub within: Counts,
     /// Validation and test samples whose content is also in the training set (`train` is 0).
     pub in_train: Counts,
-    /// Samples of all splits whose content also occurs under another class or with other labels. Two
-    /// numbers do not contradict each other.
+    /// Samples of all splits whose content also occurs under another class or with other labels.
+    /// Two numbers do not contradict each other.
     pub contradicting: usize,
     /// Some samples of `in_train`: the name in their split and the name in the training set.
     pub in_train_names: Vec<[String; 2]>,

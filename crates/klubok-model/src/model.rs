@@ -128,8 +128,8 @@ impl Model {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Turns the logits of one sample into its prediction: calibrated confidences in the classes, the
-    /// sigmoid of each logit for labels, or numbers in their own units.
+    /// Turns the logits of one sample into its prediction: calibrated confidences in the classes,
+    /// the sigmoid of each logit for labels, or numbers in their own units.
     pub fn to_prediction(&self, outputs: &mut [f64]) {
         match (self.network.answer, &self.preprocessing.target) {
             (OutputKind::Classes, _) => self.calibration.confidences(outputs),

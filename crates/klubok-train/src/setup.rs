@@ -89,8 +89,9 @@ impl Config {
     /// or label, `samples` that of all.
     ///
     /// Prior biases are `ln(share of the class)`, which the softmax turns back into the shares, or
-    /// `ln(share / (1 - share))` of a label for the sigmoid. A class or label without samples counts
-    /// as having one, so that its bias is finite. Standardised numbers have the mean 0 already.
+    /// `ln(share / (1 - share))` of a label for the sigmoid. A class or label without samples
+    /// counts as having one, so that its bias is finite. Standardised numbers have the mean 0
+    /// already.
     pub fn start(&self, class_counts: &[u64], samples: u64) -> Start {
         let counts: Vec<f64> = class_counts.iter().map(|&count| count.max(1) as f64).collect();
         let all: f64 = counts.iter().sum();

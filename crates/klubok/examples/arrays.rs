@@ -1,5 +1,7 @@
 //! Trains from arrays, with a validation set and sample weights of one's own, and predicts.
 
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use klubok::{Arrays, Dataset, Predictor, Settings, config::Optimizer};
 
 fn main() -> klubok::Result<()> {

@@ -3,6 +3,8 @@
 //! `cargo run --release --example folder -- pets/`; without a folder, and as a test, it takes the
 //! built-in drawings.
 
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use std::path::Path;
 
 use klubok::{Model, Predictor, Settings, config::Preset};

@@ -1,6 +1,6 @@
 //! Watches a training, interrupts it, keeps it as bytes, and goes on from them.
 
-use std::sync::Arc;
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use klubok::{
     Observer, Settings, Trainer,
@@ -9,7 +9,7 @@ use klubok::{
 
 /// Prints each epoch, and interrupts the training after some of them.
 struct Watcher {
-    control: Arc<Control>,
+    control: std::sync::Arc<Control>,
     epochs: f64,
 }
 

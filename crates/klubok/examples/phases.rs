@@ -1,5 +1,7 @@
 //! Finds phases and verdicts in a history that any framework wrote: here losses by epoch in memory.
 
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
 use klubok::diagnose::{Diagnosis, history::History, row::Row};
 
 fn main() {

@@ -1,7 +1,9 @@
 //! Predicts inside a service: one model for all threads, memory of its own for each.
 //!
-//! A real service takes `Model::from_bytes(include_bytes!("model.safetensors"))`, and depends on klubok
-//! with `default-features = false`.
+//! A real service takes `Model::from_bytes(include_bytes!("model.safetensors"))`, and depends on
+//! klubok with `default-features = false`.
+
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::{sync::Arc, thread};
 
@@ -14,8 +16,7 @@ fn main() -> klubok::Result<()> {
         .map(|(model, worker)| thread::spawn(move || serve(&model, worker)))
         .collect();
     for worker in workers {
-        let answered = worker.join().expect("a worker does not panic")?;
-        println!("{answered} requests answered");
+        println!("{} requests answered", worker.join().expect("a worker does not panic")?);
     }
     Ok(())
 }

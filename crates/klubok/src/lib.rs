@@ -4,13 +4,13 @@
 //!
 //! **Data.** [`Arrays`] takes samples from a program's memory, with classes, numbers or several
 //! labels as targets, and weights. [`Dataset::split`] cuts a validation set off,
-//! [`Dataset::with_validation`] takes one of your own. [`open()`] reads a folder of pictures, IDX files,
-//! a table or a built-in set.
+//! [`Dataset::with_validation`] takes one of your own. [`open()`] reads a folder of pictures, IDX
+//! files, a table or a built-in set.
 //!
 //! **Training.** [`Settings`] are typed, and what is not set follows from the rest. [`train()`]
-//! returns a [`Trained`] network with its history, phases and verdicts, all in memory. A [`Trainer`]
-//! is a training that can be watched by an [`Observer`], interrupted from another thread, turned into
-//! bytes, and continued on other data or from other weights.
+//! returns a [`Trained`] network with its history, phases and verdicts, all in memory. A
+//! [`Trainer`] is a training that can be watched by an [`Observer`], interrupted from another
+//! thread, turned into bytes, and continued on other data or from other weights.
 //!
 //! ```
 //! use klubok::{Settings, config::TargetKind};
@@ -31,7 +31,8 @@
 //! **Insight.** [`check`] examines data and network before a training, [`diagnose`] a history after
 //! it, also one that another framework wrote. [`inspect`] looks into a network.
 //!
-//! **Run folders.** [`mod@train`] has what `klubok train` does on disk: checkpoints, logs, resuming.
+//! **Run folders.** [`mod@train`] has what `klubok train` does on disk: checkpoints, logs,
+//! resuming.
 
 #[cfg(feature = "train")]
 pub mod device;

@@ -16,8 +16,8 @@ use crate::{
 /// The settings of a training: a preset, and values over it.
 ///
 /// A value out of its range, or one that does not fit another, is an error where the settings are
-/// used. Values that are not set follow from the others and from the data, such as the learning rate
-/// from the optimiser and the loss from the targets.
+/// used. Values that are not set follow from the others and from the data, such as the learning
+/// rate from the optimiser and the loss from the targets.
 ///
 /// ```
 /// use klubok::{Settings, config::{Optimizer, Schedule}};
@@ -100,7 +100,8 @@ settings! {
     warmup_epochs(f64) => "train.warmup_epochs";
     /// Step, exponential, plateau: factor of each reduction.
     decay(f64) => "train.decay";
-    /// Step: epochs between reductions; plateau: epochs without a better validation loss before one.
+    /// Step: epochs between reductions; plateau: epochs without a better validation loss before
+    /// one.
     decay_epochs(f64) => "train.decay_epochs";
     /// Cosine: how often it starts again.
     restarts(u64) => "train.restarts";

@@ -187,8 +187,8 @@ impl Trainer {
         }
     }
 
-    /// Trains to the end of the current epoch, or for 30 seconds, whichever comes first; returns the
-    /// reason once the training has ended. The first call measures epoch 0, before any update.
+    /// Trains to the end of the current epoch, or for 30 seconds, whichever comes first; returns
+    /// the reason once the training has ended. The first call measures epoch 0, before any update.
     ///
     /// # Errors
     /// When the device or the observer fails.
@@ -252,8 +252,8 @@ impl Trainer {
     /// Goes on where [`Trainer::to_bytes`] stopped, on the same data or on other data of the same
     /// shape. On the same data the result is the same to the bit as without the stop.
     ///
-    /// On other data the training goes on at the start of the epoch that it was in, the learning rate
-    /// follows its schedule by epochs, and the best epoch is chosen anew.
+    /// On other data the training goes on at the start of the epoch that it was in, the learning
+    /// rate follows its schedule by epochs, and the best epoch is chosen anew.
     ///
     /// # Errors
     /// When the bytes are damaged, or the data has other inputs or outputs.

@@ -36,8 +36,8 @@ pub(super) fn config(
     nested(values)
 }
 
-/// Resolves a key that is `"auto"`. Its value depends only on the kind and target of the data, and on
-/// keys that cannot be `"auto"`.
+/// Resolves a key that is `"auto"`. Its value depends only on the kind and target of the data, and
+/// on keys that cannot be `"auto"`.
 fn automatic(
     path: &str,
     value: &Value,

@@ -147,7 +147,7 @@ mod tests {
         let y = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0];
         let e = LabelEvaluation::new(&z, &y, &names, None);
         assert_eq!((e.samples, e.accuracy, e.exact), (3, 4.0 / 6.0, 1.0 / 3.0));
-        assert!((e.chance - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
+        assert!((e.chance - 5.0 / 6.0).abs() < 1e-12);
         let ring = &e.per_label[0];
         assert_eq!((ring.precision, ring.recall, ring.f1), (Some(0.5), Some(0.5), Some(0.5)));
         let bar = &e.per_label[1];

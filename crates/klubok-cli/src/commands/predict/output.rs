@@ -97,9 +97,10 @@ fn labels<'a>(outputs: &[f64], names: &'a [String]) -> Vec<&'a str> {
     own.map(|(name, _)| name.as_str()).collect()
 }
 
-/// Writes a row for each input: `input`, the prediction, `error`, and `far`: whether the picture is
-/// unlike all training pictures, empty if the model cannot tell. A class is `class,confidence`, labels
-/// are joined by `+`; then a column `p_NAME` has the confidence in each. Numbers have a column each.
+/// Writes a row for each input: `input`, the prediction, `error`, and `far`: whether the picture
+/// is unlike all training pictures, empty if the model cannot tell. A class is `class,confidence`,
+/// labels are joined by `+`; then a column `p_NAME` has the confidence in each. Numbers have a
+/// column each.
 fn to_csv(predictions: &[Prediction], model: &Model) -> std::result::Result<Vec<u8>, csv::Error> {
     let names = &model.outputs;
     let shares: Vec<String> = names.iter().map(|name| format!("p_{name}")).collect();
