@@ -46,14 +46,16 @@ def looked_at(page, absent):
 def each_view(runs, name, window, absent):
     """Opens the served page and the report of a run, looks at each, and yields it."""
     served = Served(runs, "dashboard", name)
-    klubok(runs, "report", name, "-o", f"{name}.html")
-    for address in [served.address, (runs / f"{name}.html").as_uri()]:
-        page = window(address)
-        looked_at(page, absent)
-        yield page
-        # Close before the server ends, which would log an error on the console.
-        page.close()
-    served.end()
+    try:
+        klubok(runs, "report", name, "-o", f"{name}.html")
+        for address in [served.address, (runs / f"{name}.html").as_uri()]:
+            page = window(address)
+            looked_at(page, absent)
+            yield page
+            # Close before the server ends, which would log an error on the console.
+            page.close()
+    finally:
+        served.end()
 
 
 def last_line(runs, name):
