@@ -245,6 +245,6 @@ fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
     Ok(Outcome {
         verdicts: diagnosis.diagnosis().verdicts,
         accuracy: correct as f64 / classes.len() as f64,
-        loss: progress.calibration().loss(&z, outputs, &classes).unwrap_or(f64::NAN),
+        loss: progress.calibration().loss(&z, outputs, &classes, &[]).unwrap_or(f64::NAN),
     })
 }

@@ -199,12 +199,12 @@ impl Logits {
     }
 
     fn fit_calibration(&self) -> Calibration {
-        Calibration::fit(&self.z, self.outputs, &self.classes)
+        Calibration::fit(&self.z, self.outputs, &self.classes, &[])
     }
 
     /// Cross-entropy after calibration.
     pub(crate) fn loss(&self, calibration: Calibration) -> f64 {
-        calibration.loss(&self.z, self.outputs, &self.classes).unwrap_or(f64::NAN)
+        calibration.loss(&self.z, self.outputs, &self.classes, &[]).unwrap_or(f64::NAN)
     }
 
     /// Number of correct predictions.

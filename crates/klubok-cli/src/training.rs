@@ -18,7 +18,9 @@ use klubok::{
 };
 use klubok_page::Page;
 use klubok_text::{
-    numbers::{accuracy_and_chance, decimal, duration, rate, rate_to_type, significant, thousands},
+    numbers::{
+        accuracy_and_chance, duration, r_squared, rate, rate_to_type, significant, thousands,
+    },
     shell, text,
 };
 
@@ -200,7 +202,7 @@ impl Training<'_> {
                     best = best,
                     epochs = summary.epochs,
                     rmse = significant(rmse),
-                    r2 = decimal(format_args!("{r2:.3}")),
+                    r2 = r_squared(r2),
                     chose = chose(self.config),
                     reason = reason,
                     time = time

@@ -13,7 +13,7 @@ use klubok::{
     },
 };
 use klubok_text::{
-    numbers::{accuracy, decimal, duration, loss, percent, rate, significant, thousands},
+    numbers::{accuracy, duration, loss, percent, r_squared, rate, significant, thousands},
     text,
 };
 
@@ -124,7 +124,7 @@ impl TrainingDisplay {
             }
             None => [
                 metrics.val_rmse.map_or("-".to_owned(), significant),
-                metrics.val_r2.map_or("-".to_owned(), |r2| decimal(format_args!("{r2:.3}"))),
+                metrics.val_r2.map_or("-".to_owned(), r_squared),
             ],
         };
         let mut row = cells(&[

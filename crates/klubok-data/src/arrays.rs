@@ -10,6 +10,9 @@ use crate::{
     DataError, Dataset, Part, Result, Samples, Targets, left_out::LeftOut, settings::DataConfig,
 };
 
+/// The most classes of a data set.
+const MAX_CLASSES: usize = 65_536;
+
 /// Samples in memory: inputs, then targets, then optional names and weights.
 ///
 /// ```
@@ -48,8 +51,11 @@ impl Arrays {
     /// Takes pictures, `[rows, height, width, channels]`, a byte per value.
     ///
     /// # Errors
-    /// [`DataError::Sizes`] when `pixels` are not whole pictures.
+    /// [`DataError::Sizes`] when `pixels` are not whole pictures, of 1 (grey) or 3 channels (RGB).
     pub fn pictures(pixels: &[u8], shape: Picture) -> Result<Self> {
+        if ![1, 3].contains(&shape.channels) {
+            return Err(sizes("channels of a picture", 3, shape.channels));
+        }
         Self::new(pixels.to_vec(), Kind::Pixels, shape.values(), Input::Pictures(shape))
     }
 
@@ -65,10 +71,11 @@ impl Arrays {
     /// Names the columns of the inputs.
     ///
     /// # Errors
-    /// [`DataError::Sizes`] when there are more or fewer names than columns.
+    /// [`DataError::Sizes`] when there are more or fewer names than columns; pictures have none.
     pub fn named(self, columns: &[&str]) -> Result<Self> {
-        if columns.len() != self.width {
-            return Err(sizes("names of columns", self.width, columns.len()));
+        let expected = if self.kind == Kind::Numbers { self.width } else { 0 };
+        if columns.len() != expected {
+            return Err(sizes("names of columns", expected, columns.len()));
         }
         let names = columns.iter().map(|&name| name.to_owned()).collect();
         Ok(Self { input: Input::Columns(names), ..self })
@@ -77,14 +84,14 @@ impl Arrays {
     /// Adds the class of each row, counted from 0.
     ///
     /// # Errors
-    /// [`DataError::Sizes`] when there are more or fewer than rows.
+    /// [`DataError::Sizes`] when there are more or fewer than rows, or more than 65,536 classes.
     pub fn classes(self, classes: &[u32]) -> Result<Self> {
         if classes.len() != self.rows {
             return Err(sizes("classes", self.rows, classes.len()));
         }
         let count = classes.iter().max().map_or(0, |last| *last as usize + 1);
-        if count > self.rows.max(2) {
-            return Err(sizes("classes from 0 to the number of rows", self.rows, count));
+        if count > MAX_CLASSES {
+            return Err(sizes("classes", MAX_CLASSES, count));
         }
         let outputs = (0..count).map(|class| class.to_string()).collect();
         Ok(Self { targets: Some(Targets::Classes(classes.to_vec())), outputs, ..self })
@@ -116,15 +123,19 @@ impl Arrays {
         Ok(Self { targets: Some(Targets::Labels(y.to_vec())), outputs: names, ..self })
     }
 
-    /// Names the outputs: the classes, labels or numbers. There may be more classes than occur.
+    /// Names the outputs: the classes, labels or numbers.
     ///
     /// # Errors
-    /// [`DataError::Sizes`] when there are too few or too many names.
+    /// [`DataError::Sizes`] when there are too few or too many names, or two are the same.
     pub fn outputs(self, names: &[&str]) -> Result<Self> {
-        let classes = matches!(self.targets, Some(Targets::Classes(_)));
-        let (expected, got) = (self.outputs.len(), names.len());
-        if got < expected || (got > expected && !classes) {
-            return Err(sizes("names of outputs", expected, got));
+        let (expected, mut different) = (self.outputs.len(), names.to_vec());
+        if names.len() != expected {
+            return Err(sizes("names of outputs", expected, names.len()));
+        }
+        different.sort_unstable();
+        different.dedup();
+        if different.len() != expected {
+            return Err(sizes("different names of outputs", expected, different.len()));
         }
         Ok(Self { outputs: names.iter().map(|&name| name.to_owned()).collect(), ..self })
     }

@@ -94,8 +94,8 @@ pub enum DataError {
         /// The weight.
         value: f32,
     },
-    /// Training and validation set that differ in kind.
-    #[error("the validation set has {got}, the training set {expected}")]
+    /// Samples that differ in kind from those of the training, or from what a model expects.
+    #[error("the samples have {got}, and {expected} are expected")]
     PartMismatch {
         /// What the training set holds.
         expected: String,

@@ -144,6 +144,14 @@ impl Dataset {
         count(&self.targets, rows, self.outputs.len()).into_iter().map(|n| n as u64).collect()
     }
 
+    /// Sums the weights of `rows` per output, as [`Dataset::output_counts`] counts them, and of all.
+    pub fn weighted_counts(&self, rows: &[u32]) -> (Vec<f64>, f64) {
+        let weight =
+            |row: u32| self.weights.as_ref().map_or(1.0, |all| f64::from(all[row as usize]));
+        let sums = sums(&self.targets, rows, self.outputs.len(), weight);
+        (sums, rows.iter().map(|&row| weight(row)).sum())
+    }
+
     /// Counts `rows` per class; empty for targets that are not classes.
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
         self.targets.classes().map_or_else(Vec::new, |_| self.output_counts(rows))
@@ -340,21 +348,25 @@ fn check_known(source: &str, data: &Dataset, known: &KnownModel) -> Result<()> {
 
 /// Counts `rows` per output: those of a class, with a label, or with a number.
 fn count(targets: &Targets, rows: &[u32], outputs: usize) -> Vec<usize> {
-    let mut counts = vec![0; outputs];
-    match targets {
-        Targets::Classes(of) => rows.iter().for_each(|&row| counts[of[row as usize] as usize] += 1),
-        Targets::Numbers(_) => counts.fill(rows.len()),
-        Targets::Labels(values) => {
-            for &row in rows {
+    sums(targets, rows, outputs, |_| 1.0).into_iter().map(|n| n as usize).collect()
+}
+
+/// Sums the weights of `rows` per output, likewise.
+fn sums(targets: &Targets, rows: &[u32], outputs: usize, weight: impl Fn(u32) -> f64) -> Vec<f64> {
+    let mut sums = vec![0.0; outputs];
+    for &row in rows {
+        let weight = weight(row);
+        match targets {
+            Targets::Classes(of) => sums[of[row as usize] as usize] += weight,
+            Targets::Numbers(_) => sums.iter_mut().for_each(|sum| *sum += weight),
+            Targets::Labels(values) => {
                 let labels = &values[row as usize * outputs..][..outputs];
-                counts
-                    .iter_mut()
-                    .zip(labels)
-                    .for_each(|(n, label)| *n += usize::from(*label > 0.5));
+                let has = |label: &f32| if *label > 0.5 { weight } else { 0.0 };
+                sums.iter_mut().zip(labels).for_each(|(sum, label)| *sum += has(label));
             }
         }
     }
-    counts
+    sums
 }
 
 /// Lists the network's classes. Adds a hint if one of them is this class in another Unicode form.

@@ -7,8 +7,8 @@ use klubok_nn::rows::{Field, MemoryRows, Rows};
 use twox_hash::XxHash3_128;
 
 use crate::{
-    DataError, Dataset, Part, Parts, Result, Skipped, Targets, count, left_out::LeftOut, record,
-    settings::DataConfig, split,
+    DataError, Dataset, Part, Parts, Result, Skipped, Targets, count, left_out::LeftOut, quoted,
+    record, settings::DataConfig, split,
 };
 
 /// Samples of all parts.
@@ -40,6 +40,11 @@ impl Samples {
             rows.map(|(row, _)| row as u32).collect()
         };
         let (train, val, test) = (rows_of(Part::Train), rows_of(Part::Val), rows_of(Part::Test));
+        let has_weight =
+            |row: &u32| self.weights.as_ref().is_none_or(|all| all[*row as usize] > 0.0);
+        if !train.is_empty() && !train.iter().any(has_weight) {
+            return Err(DataError::Weight { row: train[0], value: 0.0 });
+        }
         let needs_validation = val.is_empty();
         if !is_known {
             check_targets(&self.outputs, &self.targets, &train, needs_validation)?;
@@ -70,6 +75,13 @@ impl Samples {
         })
     }
 
+    /// Whether nobody named the outputs, as in [`Arrays`](crate::Arrays).
+    fn has_default_names(&self) -> bool {
+        let is_default =
+            |(i, name): (usize, &String)| *name == format!("{i}") || *name == format!("y{i}");
+        self.outputs.iter().enumerate().all(is_default)
+    }
+
     /// Appends the samples of another part.
     ///
     /// # Errors
@@ -87,6 +99,11 @@ impl Samples {
         };
         let (expected, got) = (describe(self), describe(&other));
         if self.input != other.input || expected != got {
+            return Err(DataError::PartMismatch { expected, got });
+        }
+        let differ = self.outputs.iter().zip(&other.outputs).any(|(a, b)| a != b);
+        if differ && !other.has_default_names() {
+            let (expected, got) = (quoted(&self.outputs), quoted(&other.outputs));
             return Err(DataError::PartMismatch { expected, got });
         }
         match (&mut self.targets, other.targets) {

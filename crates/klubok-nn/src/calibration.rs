@@ -57,33 +57,42 @@ impl Calibration {
         self.temperature.ln().abs() < MAX_LN_T + TOLERANCE && (0.0..1.0).contains(&self.uniform)
     }
 
-    /// Fits the temperature to logits `[samples, outputs]` and the class of each sample.
+    /// Fits the temperature to logits `[samples, outputs]` and the class of each sample. `weights`
+    /// has the weight of each sample, or is empty if all weigh the same.
     ///
-    /// Returns [`Calibration::NONE`] without samples.
-    pub fn fit(logits: &[f32], outputs: usize, classes: &[u32]) -> Self {
-        if classes.is_empty() {
+    /// Returns [`Calibration::NONE`] without samples, or if no sample has a weight.
+    pub fn fit(logits: &[f32], outputs: usize, classes: &[u32], weights: &[f64]) -> Self {
+        if total(classes, weights) <= 0.0 {
             return Self::NONE;
         }
         let prior = PRIOR_SAMPLES / classes.len() as f64;
         let derivatives = |ln_t: f64| {
-            let (first, second) = derivatives(logits, outputs, classes, ln_t);
+            let (first, second) = derivatives(logits, outputs, classes, weights, ln_t);
             let beta = (-ln_t).exp();
             (first + prior * (1.0 - beta), second + prior * beta)
         };
         Self::new(minimum(derivatives).exp(), classes.len() as u64)
     }
 
-    /// Mean cross-entropy of the confidences; `None` without samples.
-    pub fn loss(&self, logits: &[f32], outputs: usize, classes: &[u32]) -> Option<f64> {
+    /// Mean cross-entropy of the confidences, weighted as in [`Calibration::fit`]; `None` without
+    /// samples.
+    pub fn loss(
+        &self,
+        logits: &[f32],
+        outputs: usize,
+        classes: &[u32],
+        weights: &[f64],
+    ) -> Option<f64> {
         let mut scaled = vec![0.0; outputs];
-        let samples = logits.chunks_exact(outputs).zip(classes);
+        let samples = logits.chunks_exact(outputs).zip(classes).enumerate();
         let sum: f64 = samples
-            .map(|(z, &class)| {
+            .map(|(sample, (z, &class))| {
                 scaled.iter_mut().zip(z).for_each(|(to, &z)| *to = f64::from(z));
-                self.sample_loss(&mut scaled, class as usize)
+                self.sample_loss(&mut scaled, class as usize) * weight(weights, sample)
             })
             .sum();
-        (!classes.is_empty()).then(|| sum / classes.len() as f64)
+        let total = total(classes, weights);
+        (total > 0.0).then(|| sum / total)
     }
 
     /// Cross-entropy `-ln p` of one sample. Overwrites its logits.
@@ -139,15 +148,31 @@ fn minimum(at: impl Fn(f64) -> (f64, f64)) -> f64 {
     x
 }
 
+/// Weight of a sample; 1 if there are no weights.
+fn weight(weights: &[f64], sample: usize) -> f64 {
+    weights.get(sample).copied().unwrap_or(1.0)
+}
+
+/// Sum of the weights of all samples.
+fn total(classes: &[u32], weights: &[f64]) -> f64 {
+    if weights.is_empty() { classes.len() as f64 } else { weights.iter().sum() }
+}
+
 /// First and second derivative of the mean cross-entropy of `softmax(z / T)` with respect to
 /// `ln T`, without the prior.
 ///
 /// With `β = 1 / T`: `∂L/∂β = mean(Σ p z - z_class)`, `∂²L/∂β² = mean(Σ p z² - (Σ p z)²)`. By the
 /// chain rule with `∂β/∂ln T = -β`: `∂L/∂ln T = -β ∂L/∂β`, `∂²L/∂(ln T)² = β (∂L/∂β + β ∂²L/∂β²)`.
-fn derivatives(logits: &[f32], outputs: usize, classes: &[u32], ln_t: f64) -> (f64, f64) {
+fn derivatives(
+    logits: &[f32],
+    outputs: usize,
+    classes: &[u32],
+    weights: &[f64],
+    ln_t: f64,
+) -> (f64, f64) {
     let beta = (-ln_t).exp();
     let (mut first, mut second) = (0.0, 0.0);
-    for (z, &class) in logits.chunks_exact(outputs).zip(classes) {
+    for (sample, (z, &class)) in logits.chunks_exact(outputs).zip(classes).enumerate() {
         let own = f64::from(z[class as usize]);
         let largest = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         let (mut total, mut mean, mut square) = (0.0, 0.0, 0.0);
@@ -159,10 +184,11 @@ fn derivatives(logits: &[f32], outputs: usize, classes: &[u32], ln_t: f64) -> (f
             square += p * z * z;
         }
         mean /= total;
-        first += mean;
-        second += square / total - mean * mean;
+        let weight = weight(weights, sample);
+        first += weight * mean;
+        second += weight * (square / total - mean * mean);
     }
-    let n = classes.len() as f64;
+    let n = total(classes, weights);
     let (first, second) = (first / n, second / n);
     (-beta * first, beta * (first + beta * second))
 }
@@ -193,7 +219,7 @@ mod tests {
     fn fit_recovers_the_temperature() {
         for temperature in [0.1, 1.0, 4.0, 1e3] {
             let (z, classes) = drawn(20_000, 3, temperature);
-            let fitted = Calibration::fit(&z, 3, &classes);
+            let fitted = Calibration::fit(&z, 3, &classes, &[]);
             let ratio = fitted.temperature / f64::from(temperature);
             assert!((ratio - 1.0).abs() < 0.05, "{temperature}: {ratio}");
             assert_eq!(fitted.uniform, 1.0 / 20_001.0);
@@ -201,13 +227,32 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_of_weight_two_counts_as_two_samples() {
+        let (z, classes) = drawn(2000, 3, 2.0);
+        let weights: Vec<f64> = (0..2000).map(|i| f64::from(1 + i % 2)).collect();
+        let weighted = Calibration::fit(&z, 3, &classes, &weights);
+        let all = z.chunks_exact(3).zip(&classes).zip(&weights);
+        let repeated: Vec<(&[f32], u32)> =
+            all.flat_map(|((z, class), w)| std::iter::repeat_n((z, *class), *w as usize)).collect();
+        let (z2, classes2): (Vec<&[f32]>, Vec<u32>) = repeated.into_iter().unzip();
+        let z2 = z2.concat();
+        let counted = Calibration::fit(&z2, 3, &classes2, &[]);
+        // The prior counts samples, whatever they weigh.
+        assert!((weighted.temperature / counted.temperature - 1.0).abs() < 1e-3);
+        let loss = Calibration::NONE.loss(&z, 3, &classes, &weights).unwrap();
+        assert!((loss - Calibration::NONE.loss(&z2, 3, &classes2, &[]).unwrap()).abs() < 1e-12);
+        assert_eq!(Calibration::fit(&z, 3, &classes, &[0.0; 2000]), Calibration::NONE);
+    }
+
+    #[test]
     fn no_other_temperature_has_a_lower_loss() {
         for (samples, outputs) in [(7, 2), (60, 2), (60, 10), (500, 5)] {
             let (z, classes) = drawn(samples, outputs, 2.0);
-            let Calibration { temperature, .. } = Calibration::fit(&z, outputs, &classes);
+            let Calibration { temperature, .. } = Calibration::fit(&z, outputs, &classes, &[]);
             let loss = |temperature: f64| {
-                let loss =
-                    Calibration { temperature, uniform: 0.0 }.loss(&z, outputs, &classes).unwrap();
+                let loss = Calibration { temperature, uniform: 0.0 }
+                    .loss(&z, outputs, &classes, &[])
+                    .unwrap();
                 let beta = 1.0 / temperature;
                 loss + (beta - 1.0 - beta.ln()) / samples as f64
             };
@@ -225,14 +270,16 @@ mod tests {
     fn derivatives_match_finite_differences() {
         let (z, classes) = drawn(40, 4, 1.5);
         let loss = |ln_t: f64| {
-            Calibration { temperature: ln_t.exp(), uniform: 0.0 }.loss(&z, 4, &classes).unwrap()
+            Calibration { temperature: ln_t.exp(), uniform: 0.0 }
+                .loss(&z, 4, &classes, &[])
+                .unwrap()
         };
         for ln_t in [-1.0, 0.0, 0.7, 3.0] {
             let h = 1e-5;
-            let (first, second) = derivatives(&z, 4, &classes, ln_t);
+            let (first, second) = derivatives(&z, 4, &classes, &[], ln_t);
             let central = (loss(ln_t + h) - loss(ln_t - h)) / (2.0 * h);
             assert!((first - central).abs() < 1e-8, "{first} {central}");
-            let slope = |ln_t: f64| derivatives(&z, 4, &classes, ln_t).0;
+            let slope = |ln_t: f64| derivatives(&z, 4, &classes, &[], ln_t).0;
             let central = (slope(ln_t + h) - slope(ln_t - h)) / (2.0 * h);
             assert!((second - central).abs() < 1e-8, "{second} {central}");
         }
@@ -241,25 +288,25 @@ mod tests {
     #[test]
     fn few_samples_change_the_temperature_little() {
         let z = [5.0, -5.0, -3.0, 3.0];
-        let right = Calibration::fit(&z, 2, &[0, 1]);
+        let right = Calibration::fit(&z, 2, &[0, 1], &[]);
         assert!((0.8..1.0).contains(&right.temperature), "{right:?}");
         // Laplace's rule: after two correct of two, the confidence is 1 - (1/3) / 2 = 5/6.
         let mut p = [5.0, -5.0];
         right.confidences(&mut p);
         assert!((p[0] - 5.0 / 6.0).abs() < 1e-4 && (p[0] + p[1] - 1.0).abs() < 1e-12, "{p:?}");
-        let wrong = Calibration::fit(&z, 2, &[1, 0]);
+        let wrong = Calibration::fit(&z, 2, &[1, 0], &[]);
         assert!((4.0..40.0).contains(&wrong.temperature), "{wrong:?}");
         // Sixty correct of sixty, with any margin: the prior keeps the temperature from 0.
         for margin in [0.01, 1.0, 10.0] {
             let z = [margin, 0.0].repeat(60);
-            let right = Calibration::fit(&z, 2, &[0; 60]).temperature;
+            let right = Calibration::fit(&z, 2, &[0; 60], &[]).temperature;
             assert!((0.01..=1.0).contains(&right), "{margin}: {right}");
         }
         // A thousand wrong of a thousand: the loss is at chance level, ln 2.
         let repeated = z.repeat(500);
-        let wrong = Calibration::fit(&repeated, 2, &[1, 0].repeat(500));
+        let wrong = Calibration::fit(&repeated, 2, &[1, 0].repeat(500), &[]);
         assert!((3.0..MAX_LN_T + TOLERANCE).contains(&wrong.temperature.ln()), "{wrong:?}");
-        let loss = wrong.loss(&repeated, 2, &[1, 0].repeat(500)).unwrap();
+        let loss = wrong.loss(&repeated, 2, &[1, 0].repeat(500), &[]).unwrap();
         assert!((loss - 2f64.ln()).abs() < 0.1, "{loss}");
     }
 
@@ -277,15 +324,20 @@ mod tests {
 
     #[test]
     fn extreme_inputs_give_finite_temperatures() {
-        assert_eq!(Calibration::fit(&[], 2, &[]), Calibration::NONE);
-        assert_eq!(Calibration::NONE.loss(&[], 2, &[]), None);
-        assert_eq!(Calibration::fit(&[0.0; 6], 3, &[0, 1]).temperature, 1.0, "equal logits");
-        assert_eq!(Calibration::fit(&[7.0; 3], 1, &[0, 0, 0]).temperature, 1.0, "a single class");
+        assert_eq!(Calibration::fit(&[], 2, &[], &[]), Calibration::NONE);
+        assert_eq!(Calibration::NONE.loss(&[], 2, &[], &[]), None);
+        assert_eq!(Calibration::fit(&[0.0; 6], 3, &[0, 1], &[]).temperature, 1.0, "equal logits");
+        assert_eq!(
+            Calibration::fit(&[7.0; 3], 1, &[0, 0, 0], &[]).temperature,
+            1.0,
+            "a single class"
+        );
         for huge in [1e30, -1e30, 3e38] {
             let z = [huge, -huge, huge, 0.0];
-            let fitted = Calibration::fit(&z, 2, &[1, 0]);
+            let fitted = Calibration::fit(&z, 2, &[1, 0], &[]);
             assert!(
-                fitted.temperature.is_finite() && fitted.loss(&z, 2, &[1, 0]).unwrap().is_finite(),
+                fitted.temperature.is_finite()
+                    && fitted.loss(&z, 2, &[1, 0], &[]).unwrap().is_finite(),
                 "{fitted:?}"
             );
         }
@@ -297,9 +349,9 @@ mod tests {
         let mut p = z;
         Calibration::NONE.confidences(&mut p);
         assert_eq!(p.to_vec(), softmax(&z));
-        let loss = Calibration::NONE.loss(&[1.0, -2.0, 0.5], 3, &[1]).unwrap();
+        let loss = Calibration::NONE.loss(&[1.0, -2.0, 0.5], 3, &[1], &[]).unwrap();
         assert!((loss + p[1].ln()).abs() < 1e-12);
-        let extreme = Calibration::NONE.loss(&[2000.0, 0.0], 2, &[1]).unwrap();
+        let extreme = Calibration::NONE.loss(&[2000.0, 0.0], 2, &[1], &[]).unwrap();
         assert_eq!(extreme, 2000.0, "no overflow");
     }
 }

@@ -107,7 +107,8 @@ impl RunDescription {
                 }
             }
         }
-        let chance = chance_of(config.data.task, &counts[1], samples[1]);
+        let val_counts: Vec<f64> = counts[1].iter().map(|&n| n as f64).collect();
+        let chance = chance_of(config.data.task, &val_counts, samples[1] as f64);
         if config.data.task == TargetKind::Number {
             counts = [Vec::new(), Vec::new()];
         }

@@ -53,6 +53,11 @@ fn bounds(share: f64, samples: usize) -> String {
     format!("{low:.0}-{high:.0}")
 }
 
+/// Formats a coefficient of determination: `0.843`, far below 0 with three digits.
+pub fn r_squared(r2: f64) -> String {
+    if r2.abs() < 100.0 { decimal(format_args!("{r2:.3}")) } else { significant(r2) }
+}
+
 /// Formats a share: `50 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)

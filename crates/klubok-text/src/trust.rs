@@ -7,7 +7,7 @@ use klubok::{
 use serde_json::{Value, json};
 
 use crate::{
-    numbers::{accuracy, accuracy_and_chance, decimal, percent, significant, thousands},
+    numbers::{accuracy, accuracy_and_chance, percent, r_squared, significant, thousands},
     text, verdict,
 };
 
@@ -41,7 +41,7 @@ pub fn sentence(model: &Model) -> String {
 fn of_numbers(learned: u64, errors: &Errors) -> String {
     let Errors { rmse, r2, chose_epoch, samples } = *errors;
     let (n, learned) = (thousands(samples as usize), thousands(learned as usize));
-    let (rmse, r2) = (significant(rmse), decimal(format_args!("{r2:.3}")));
+    let (rmse, r2) = (significant(rmse), r_squared(r2));
     if !errors.is_better_than_mean() {
         return text!("trust.worthless_numbers", n = n, rmse = rmse, r2 = r2);
     }

@@ -68,20 +68,21 @@ pub fn chance_accuracy(class_counts: &[u64]) -> f64 {
 /// frequent class or, for labels, each label as it is more often; 0 for numbers.
 pub fn chance(data: &Dataset) -> f64 {
     let val = &data.parts.val;
-    chance_of(data.targets.kind().into(), &data.output_counts(val), val.len() as u64)
+    let (counts, samples) = data.weighted_counts(val);
+    chance_of(data.targets.kind().into(), &counts, samples)
 }
 
 /// Returns the chance accuracy on `samples` samples, of which `counts` are of each class or have
-/// each label.
-pub fn chance_of(target: TargetKind, counts: &[u64], samples: u64) -> f64 {
+/// each label; both may be sums of weights.
+pub fn chance_of(target: TargetKind, counts: &[f64], samples: f64) -> f64 {
     match target {
-        TargetKind::Class => chance_accuracy(counts),
-        TargetKind::Label if samples > 0 => {
-            let share = |count: u64| count as f64 / samples as f64;
+        TargetKind::Class if samples > 0.0 => counts.iter().copied().fold(0.0, f64::max) / samples,
+        TargetKind::Label if samples > 0.0 => {
+            let share = |count: f64| count / samples;
             let shares = counts.iter().map(|&count| share(count).max(1.0 - share(count)));
             shares.sum::<f64>() / counts.len() as f64
         }
-        TargetKind::Label | TargetKind::Number => 0.0,
+        TargetKind::Class | TargetKind::Label | TargetKind::Number => 0.0,
     }
 }
 
@@ -293,8 +294,8 @@ pub struct Evaluator {
     logits: Vec<f64>,
     /// Targets of a sample, and the gradient of its loss, which nobody needs.
     values: [Vec<f64>; 2],
-    /// Logits and classes of the rows that fit the temperature.
-    kept: (Vec<f32>, Vec<u32>),
+    /// Logits, classes and, with sample weights, weights of the rows that fit the temperature.
+    kept: (Vec<f32>, Vec<u32>, Vec<f64>),
 }
 
 /// What to measure in addition to loss and accuracy.
@@ -365,12 +366,14 @@ impl Evaluator {
     ) -> Result<ValidationEvaluation> {
         let (taps, outputs) = (self.taps[..1].to_vec(), self.logits.len());
         let each = rows.len().div_ceil((MAX_KEPT_LOGITS / outputs.max(1)).max(1)).max(1);
-        self.kept.0.clear();
-        self.kept.1.clear();
+        let (logits, classes, weights) = &mut self.kept;
+        logits.clear();
+        classes.clear();
+        weights.clear();
         let scores = self.run(program, rows, samples, &taps, Extra::Logits(each))?;
-        let (logits, classes) = &self.kept;
-        let calibration = Calibration::fit(logits, outputs, classes);
-        let loss = calibration.loss(logits, outputs, classes);
+        let (logits, classes, weights) = &self.kept;
+        let calibration = Calibration::fit(logits, outputs, classes, weights);
+        let loss = calibration.loss(logits, outputs, classes, weights);
         Ok(ValidationEvaluation {
             scores,
             calibrated: loss.map(|loss| CalibratedLoss { calibration, loss }),
@@ -460,6 +463,9 @@ impl Evaluator {
                         {
                             kept.0.extend_from_slice(z);
                             kept.1.push(class);
+                            if samples.weights.is_some() {
+                                kept.2.push(weight);
+                            }
                         }
                     }
                     Targets::Numbers(all) | Targets::Labels(all) => {

@@ -73,10 +73,14 @@ impl Samples {
     }
 }
 
-/// Sums the weights of some rows in training; without weights, each row weighs 1.
+/// Sums the weights of some rows in training; without weights, each row weighs 1. The sum divides:
+/// where all rows weigh 0, it is a little above, which leaves loss and gradient at 0.
 pub fn weight_sum(weights: Option<&[f64]>, rows: &[u32]) -> f64 {
     match weights {
-        Some(weights) => rows.iter().map(|&row| weights[row as usize]).sum(),
+        Some(weights) => match rows.iter().map(|&row| weights[row as usize]).sum::<f64>() {
+            0.0 => 1e-20,
+            sum => sum,
+        },
         None => rows.len() as f64,
     }
 }

@@ -16,10 +16,11 @@
 
 use std::sync::Arc;
 
-use klubok_data::Dataset;
+use klubok_data::{DataError, Dataset, settings::TargetKind};
 use klubok_model::Model;
 use klubok_nn::{
     backend::{Backend, DataId, Outputs},
+    network::Network,
     plan::Augment,
     rows::Rows,
     state::State,
@@ -77,8 +78,18 @@ impl Predictor {
     /// Evaluates the model on some rows of a data set.
     ///
     /// # Errors
-    /// As [`Predictor::logits`].
+    /// As [`Predictor::logits`]; when the model does not predict the targets of the data.
     pub fn evaluate(&self, data: &Dataset, rows: &[u32]) -> Result<Evaluation> {
+        let Network { answer, outputs, .. } = self.model.network;
+        if answer != data.targets.kind() || outputs != data.outputs.len() {
+            let describe = |outputs: usize, kind| {
+                let kind = TargetKind::from(kind).name();
+                format!("{outputs} targets of the kind `{kind}`")
+            };
+            let expected = describe(outputs, answer);
+            let got = describe(data.outputs.len(), data.targets.kind());
+            return Err(DataError::PartMismatch { expected, got }.into());
+        }
         let logits = self.logits(&data.rows, rows)?;
         Ok(Evaluation::new(&self.model, data, rows, &logits))
     }

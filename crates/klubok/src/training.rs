@@ -90,7 +90,8 @@ impl Trained {
     /// # Panics
     /// Never: a finished training has measured at least epoch 0.
     pub fn best(&self) -> &Metrics {
-        let of_best = self.history.iter().find(|metrics| metrics.epoch == self.best_epoch as f64);
+        // On other data, an epoch may be there twice: the later one counts.
+        let of_best = self.history.iter().rfind(|metrics| metrics.epoch == self.best_epoch as f64);
         of_best.unwrap_or_else(|| self.history.last().expect("epoch 0 was measured"))
     }
 }
@@ -175,7 +176,8 @@ impl Trainer {
         &self.past.epochs
     }
 
-    /// Trains to the end, or to an interruption, and returns the reason.
+    /// Trains to the end, or to an interruption, and returns the reason. An interruption stays: a
+    /// trainer from [`Trainer::to_bytes`] goes on.
     ///
     /// # Errors
     /// When the device or the observer fails.

@@ -8,7 +8,7 @@ use std::{
 
 use klubok::{
     bounded::{self, NotRead},
-    config::Monitor,
+    config::{Monitor, TargetKind},
     data::{Part, read_split, settings::is_run},
     diagnose::{
         Diagnosis,
@@ -84,7 +84,8 @@ pub(crate) fn read_run(run: &RunDir) -> Result<History> {
     let mut history = history::read(run.path())?;
     history.val_samples = run.progress()?.map(|progress| progress.val_samples);
     let split = run.file(SPLIT);
-    if split.exists() {
+    let is_class = run.settings()?.0.data.task == TargetKind::Class;
+    if split.exists() && is_class {
         let (mut val, mut train): (BTreeMap<_, u64>, BTreeMap<_, u64>) = Default::default();
         for row in read_split(&split)? {
             let row = row?;

@@ -18,7 +18,7 @@ use klubok::{
     },
 };
 use klubok_text::{
-    numbers::{accuracy, decimal, percent},
+    numbers::{accuracy, decimal, percent, r_squared},
     shell::{quoted, shown},
     text,
 };
@@ -149,7 +149,7 @@ fn to_table(runs: &[RunEntry]) -> String {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let row = |run: &RunEntry| {
         let share = run.val_accuracy.map(|share| accuracy(share, run.val_samples));
-        let share = share.or(run.val_r2.map(|r2| decimal(format_args!("R² {r2:.3}"))));
+        let share = share.or(run.val_r2.map(|r2| format!("R² {}", r_squared(r2))));
         // The table shows the day, `--json` the minute.
         let day = run.made.as_ref().and_then(|made| made.split(' ').next());
         let epochs = run.epochs.zip(run.planned_epochs);

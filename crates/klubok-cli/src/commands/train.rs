@@ -16,7 +16,7 @@ use klubok::{
     },
 };
 use klubok_text::{
-    numbers::{accuracy, decimal, duration, loss, percent, rate, significant},
+    numbers::{accuracy, duration, loss, percent, r_squared, rate, significant},
     shell::quoted,
     text, translated,
 };
@@ -283,7 +283,7 @@ fn default_rates(keys: &[&str], done: &[Variant]) -> Option<String> {
 
 /// Writes the accuracy of a run, or the coefficient of determination of numbers.
 fn score(run: &Variant, samples: usize) -> Option<String> {
-    let of_numbers = run.trained.val_r2.map(|r2| decimal(format_args!("R² {r2:.3}")));
+    let of_numbers = run.trained.val_r2.map(|r2| format!("R² {}", r_squared(r2)));
     run.trained.val_accuracy.map(|share| accuracy(share, samples)).or(of_numbers)
 }
 

@@ -345,6 +345,20 @@ pub enum TableError {
         /// Its value.
         value: String,
     },
+    /// Numbers that single precision hardly tells apart.
+    #[error(
+        "column `{column}` of `{path}` has numbers from {low} to {high}, which differ too little for their size: subtract {low} from all of them"
+    )]
+    Close {
+        /// The file.
+        path: String,
+        /// The column.
+        column: String,
+        /// Its smallest number.
+        low: f32,
+        /// Its largest number.
+        high: f32,
+    },
     /// Weights without effect.
     #[error("every weight in column `{column}` of `{path}` is 0: at least one must be above 0")]
     ZeroWeights {

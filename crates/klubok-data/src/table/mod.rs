@@ -20,6 +20,7 @@ mod open_column;
 mod records;
 mod row;
 mod rows;
+mod spread;
 mod target;
 mod task;
 #[cfg(test)]
@@ -211,7 +212,12 @@ fn read_columns(
     while records.next(&mut row, most)? {
         rows.add(&row)?;
     }
-    Ok(rows.finish(options)?)
+    let table = rows.finish(options)?;
+    // A model has the scale of its training table.
+    if options.known.is_none() {
+        spread::check(&table, &path.display().to_string())?;
+    }
+    Ok(table)
 }
 
 /// Returns true if the first cells of the next rows are 0, 1, 2 or 1, 2, 3.

@@ -5,6 +5,9 @@ use super::{
     memory::reserve, number::Numbers, row::Row, task::Reason, words::short,
 };
 
+/// From this size on, numbers that differ may be the same in single precision.
+const MAX_PRECISE: f32 = 1_048_576.0;
+
 /// Columns of numbers or labels under construction.
 #[derive(Debug)]
 pub(super) struct NumberColumns {
@@ -88,7 +91,12 @@ impl NumberColumns {
             let first = values.next().copied().unwrap_or_default();
             if values.all(|value| *value == first) {
                 let (path, column) = (self.path, short(&column.name));
-                return Err(TableError::Constant { path, column, value: first.to_string() });
+                // What differs in so large numbers may have been rounded away.
+                return Err(if first.abs() < MAX_PRECISE {
+                    TableError::Constant { path, column, value: first.to_string() }
+                } else {
+                    TableError::Close { path, column, low: first, high: first }
+                });
             }
         }
         self.values.shrink_to_fit();

@@ -61,14 +61,16 @@ impl NumberEvaluation {
         let loss = mean(losses, weights);
         let mut sums = NumberErrorSums::default();
         sums.clear(k);
-        let rows = outputs.chunks_exact(k.max(1)).zip(targets.chunks_exact(k.max(1)));
+        // In the network's units, where a large mean does not drown the variation.
+        let rows = outputs.chunks_exact(k.max(1)).zip(scaled.chunks_exact(k.max(1)));
         for (i, (z, y)) in rows.enumerate() {
-            let mut z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
-            target.into_iter().for_each(|target| target.unscale(&mut z));
+            let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
             let y: Vec<f64> = y.iter().map(|&y| f64::from(y)).collect();
             sums.add(&z, &y, weights.map_or(1.0, |weights| weights[i]));
         }
-        let NumberErrors { rmse, mae, r2 } = sums.errors(&[]).unwrap_or_default();
+        let scales = target.into_iter().flat_map(|target| &target.std);
+        let scales: Vec<f64> = scales.map(|&scale| f64::from(scale)).collect();
+        let NumberErrors { rmse, mae, r2 } = sums.errors(&scales).unwrap_or_default();
         let all = |values: &[f64]| mean(values.iter().copied(), None);
         Self {
             samples: targets.len() / k.max(1),

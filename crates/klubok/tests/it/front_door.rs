@@ -125,14 +125,13 @@ fn every_kind_of_target_is_learnt() {
 fn a_row_of_weight_three_counts_as_three_rows() {
     for loss in LOSSES {
         let x = points(ROWS, 0);
-        let weighted = arrays(&x, loss).weights(&weights(ROWS)).unwrap();
-        let repeated: Vec<f32> = (0..ROWS)
-            .flat_map(|row| std::iter::repeat_n(&x[2 * row..2 * row + 2], row % 3 + 1))
-            .flatten()
-            .copied()
-            .collect();
-        let ones = vec![1.0; repeated.len() / 2];
-        let repeated = arrays(&repeated, loss).weights(&ones).unwrap();
+        let val_x = points(50, 1000);
+        let weighted = |x: &[f32]| arrays(x, loss).weights(&weights(x.len() / 2)).unwrap();
+        let repeated = |x: &[f32]| {
+            let each = x.chunks(2).enumerate();
+            let all: Vec<f32> = each.flat_map(|(row, x)| x.repeat(row % 3 + 1)).collect();
+            arrays(&all, loss)
+        };
         let settings = settings(loss)
             .dropout(0.0)
             .batch_norm(false)
@@ -141,16 +140,27 @@ fn a_row_of_weight_three_counts_as_three_rows() {
             .learning_rate(1e-3)
             .batch_size(1000)
             .early_stopping(false);
-        let history = |train: Arrays| {
-            let val = arrays(&points(50, 1000), loss);
-            let val = val.weights(&[1.0; 50]).unwrap();
+        let history = |train: Arrays, val: Arrays| {
             let data = Dataset::with_validation(train, val).unwrap();
             klubok::train(&data, &settings).unwrap().history
         };
-        let (one, two) = (history(weighted), history(repeated));
+        let one = history(weighted(&x), weighted(&val_x));
+        let two = history(repeated(&x), repeated(&val_x));
+        let same = |one: Option<f64>, two: Option<f64>, tolerance: f64| match (one, two) {
+            (Some(one), Some(two)) => (one - two).abs() <= tolerance * two.abs().max(1e-3),
+            (one, two) => one == two,
+        };
         for (one, two) in one.iter().zip(&two) {
-            let far = (one.val_loss.unwrap() - two.val_loss.unwrap()).abs();
-            assert!(far <= 1e-5 * two.val_loss.unwrap(), "{loss:?}: {one:?} {two:?}");
+            let figures = [
+                (one.val_loss, two.val_loss, 1e-5),
+                (one.val_accuracy, two.val_accuracy, 1e-9),
+                (one.val_r2, two.val_r2, 1e-4),
+                // Its prior counts samples, not weights.
+                (one.val_loss_calibrated, two.val_loss_calibrated, 0.02),
+            ];
+            for (one, two, tolerance) in figures {
+                assert!(same(one, two, tolerance), "{loss:?}: {one:?} is not {two:?}");
+            }
         }
         assert!(one.last().unwrap().val_loss < one[0].val_loss, "{loss:?}");
     }
@@ -238,6 +248,22 @@ fn training_starts_from_other_weights() {
 }
 
 #[test]
+fn a_batch_whose_rows_all_weigh_nothing_changes_nothing() {
+    let x = points(64, 0);
+    let weights: Vec<f32> = (0..64).map(|row| f32::from(u8::from(row % 16 == 0))).collect();
+    let train = arrays(&x, Loss::Mse).weights(&weights).unwrap();
+    let val = arrays(&points(50, 1000), Loss::Mse).weights(&[1.0; 50]).unwrap();
+    let data = Dataset::with_validation(train, val).unwrap();
+    let settings = settings(Loss::Mse).batch_norm(false).batch_size(4).early_stopping(false);
+    let trained = klubok::train(&data, &settings).unwrap();
+    assert_eq!(trained.stopped, Some(Stopped::Epochs));
+    assert!(trained.history.iter().all(|m| m.val_loss.is_some_and(f64::is_finite)));
+    // Nothing to learn from at all is an error.
+    let none = arrays(&x, Loss::Mse).weights(&[0.0; 64]);
+    assert!(none.is_err());
+}
+
+#[test]
 fn wrong_sizes_and_bytes_are_errors() {
     let data = data(Loss::BinaryCrossEntropy, 0);
     let settings = settings(Loss::BinaryCrossEntropy).epochs(1);
@@ -263,6 +289,10 @@ fn wrong_sizes_and_bytes_are_errors() {
     assert!(Trainer::from_bytes(&[], &data).is_err());
     // Bytes of a training with other targets.
     assert!(Trainer::from_bytes(&bytes, &self::data(Loss::Mse, 0)).is_err());
+    // A model of other targets than the data's.
+    let predictor = Predictor::new(trained.model.clone(), 1);
+    let other = self::data(Loss::Mse, 0);
+    assert!(predictor.evaluate(&other, &other.parts.val).is_err());
     // A loss that does not fit the targets.
     assert!(klubok::train(&data, &settings.loss(Loss::Huber)).is_err());
 }

@@ -2,7 +2,7 @@
 
 use klubok::evaluation::{LabelEvaluation, NumberEvaluation};
 use klubok_text::{
-    numbers::{accuracy_and_chance, decimal, loss, percent, significant, thousands},
+    numbers::{accuracy_and_chance, loss, percent, r_squared, significant, thousands},
     text,
 };
 
@@ -48,7 +48,7 @@ pub(super) fn number_scores(of: &NumberEvaluation) -> String {
         "eval.number_scores",
         rmse = significant(of.rmse),
         mae = significant(of.mae),
-        r2 = decimal(format_args!("{:.3}", of.r2))
+        r2 = r_squared(of.r2)
     )
 }
 
@@ -63,7 +63,7 @@ pub(super) fn number_table(of: &NumberEvaluation) -> Option<String> {
             number.output.clone(),
             significant(number.rmse),
             significant(number.mae),
-            decimal(format_args!("{:.3}", number.r2)),
+            r_squared(number.r2),
         ]
     };
     Some(table(&head, &of.per_output.iter().map(row).collect::<Vec<_>>()))

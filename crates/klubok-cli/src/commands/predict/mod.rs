@@ -149,7 +149,8 @@ fn far(predictions: &[Prediction]) -> Option<String> {
 fn unreadable(predictions: &[Prediction]) -> Vec<String> {
     let line = |p: &Prediction| {
         let reason = translated(p.outcome.as_ref().err()?);
-        let exists = Path::new(&p.input).symlink_metadata().is_ok();
+        let is_row = p.input.bytes().all(|byte| byte.is_ascii_digit());
+        let exists = is_row || Path::new(&p.input).symlink_metadata().is_ok();
         let line = match p.input.contains(['*', '?', '[']) {
             _ if exists => format!("{}: {}", p.input, text!("predict.unreadable", reason = reason)),
             true => text!("predict.no_match", pattern = p.input),

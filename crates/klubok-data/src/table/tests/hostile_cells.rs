@@ -149,6 +149,16 @@ fn refuses_targets_and_weights_of_no_use() {
             "target `y` of `t.csv` is `0.5` in every row: there is nothing to learn, so name another column",
         ),
         (
+            "y",
+            "a,time,y\n1,1700000000,0.5\n2,1700000300,0.6\n3,1700000700,0.7\n",
+            "column `time` of `t.csv` has numbers from 1700000000 to 1700000800, which differ too little for their size: subtract 1700000000 from all of them",
+        ),
+        (
+            "y",
+            "a,y\n1,20000000.1\n2,20000000.2\n3,20000000.3\n",
+            "column `y` of `t.csv` has numbers from 20000000 to 20000000, which differ too little for their size: subtract 20000000 from all of them",
+        ),
+        (
             "y|w",
             "a,y,w\n1,2,1\n2,3,-0.5\n",
             "line 3 of `t.csv` has the weight `-0.5` in column `w`: a weight must be at least 0",
