@@ -48,14 +48,14 @@ fn a_file_instead_of_a_folder() {
 fn one_class_only() {
     let place = Place::with_pets();
     fs_err::remove_dir_all(place.path("pets/dog")).unwrap();
-    refuses(&place, "pets", "`cat` is the only class", "add pictures");
+    refuses(&place, "pets", "`cat` is the only class", "add samples");
 }
 
 #[test]
 fn a_class_with_one_picture() {
     let place = Place::with_pets();
     place.picture("pets/fish/1.png", 120, 1);
-    refuses(&place, "pets", "class `fish` has one sample", "add pictures");
+    refuses(&place, "pets", "class `fish` has one sample", "add samples");
 }
 
 #[test]

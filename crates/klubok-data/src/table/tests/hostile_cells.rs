@@ -151,7 +151,7 @@ fn refuses_targets_and_weights_of_no_use() {
         (
             "y",
             "a,time,y\n1,1700000000,0.5\n2,1700000300,0.6\n3,1700000700,0.7\n",
-            "column `time` of `t.csv` has numbers from 1700000000 to 1700000800, which differ too little for their size: subtract 1700000000 from all of them",
+            "column `time` of `t.csv` has numbers from 1700000000 to 1700000600, which differ too little for their size: subtract 1700000000 from all of them",
         ),
         (
             "y",
