@@ -18,7 +18,7 @@ use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Barrier, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
@@ -238,11 +238,19 @@ impl Pool {
     }
 }
 
-/// Starts a worker after checking that its memory is available.
+/// Starts a worker after checking that its memory is available, and waits until it runs: so what
+/// its start allocates is taken before the memory of the next one is checked.
 fn start(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
     drop(MmapMut::map_anon(MIN_THREAD_MEMORY)?);
-    let shared = Arc::clone(shared);
-    thread::Builder::new().name(format!("klubok-{}", worker + 1)).spawn(move || shared.work(worker))
+    let (shared, runs) = (Arc::clone(shared), Arc::new(Barrier::new(2)));
+    let begun = Arc::clone(&runs);
+    let handle =
+        thread::Builder::new().name(format!("klubok-{}", worker + 1)).spawn(move || {
+            begun.wait();
+            shared.work(worker);
+        })?;
+    runs.wait();
+    Ok(handle)
 }
 
 /// Leaks the payload of a panic, because dropping it could panic again.
