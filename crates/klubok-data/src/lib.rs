@@ -144,7 +144,8 @@ impl Dataset {
         count(&self.targets, rows, self.outputs.len()).into_iter().map(|n| n as u64).collect()
     }
 
-    /// Sums the weights of `rows` per output, as [`Dataset::output_counts`] counts them, and of all.
+    /// Sums the weights of `rows` per output, as [`Dataset::output_counts`] counts them, and of
+    /// all.
     pub fn weighted_counts(&self, rows: &[u32]) -> (Vec<f64>, f64) {
         let weight =
             |row: u32| self.weights.as_ref().map_or(1.0, |all| f64::from(all[row as usize]));

@@ -168,7 +168,8 @@ impl Statistic {
 
     /// Computes the statistic `Σ zᵢ · yᵢ` of predictions and targets, both `[samples, outputs]`.
     /// Its mean over all permutations of the targets is `n z̄ · ȳ`, its variance
-    /// `Σ C_z C_y / (n - 1)` over all pairs of outputs, with the sums of products of deviations `C`.
+    /// `Σ C_z C_y / (n - 1)` over all pairs of outputs, with the sums of products of
+    /// deviations `C`.
     fn of_products(z: &[f64], y: &[f64], outputs: usize) -> Self {
         let n = (y.len() / outputs.max(1)) as f64;
         let mean = |values: &[f64], output: usize| {
