@@ -150,8 +150,8 @@ pub enum Flaw {
         /// Share of the uniform distribution.
         uniform: f64,
     },
-    /// The numbers of class names and outputs differ.
-    #[error("it has {classes} class names for {outputs} outputs")]
+    /// The numbers of names and outputs differ.
+    #[error("it has {classes} names for {outputs} outputs")]
     Classes {
         /// Number of names.
         classes: usize,

@@ -313,8 +313,7 @@ impl Model {
         if network.hidden.len() > MAX_HIDDEN_LAYERS {
             return Err(Flaw::Deep { layers: network.hidden.len() });
         }
-        let unnamed = network.answer == OutputKind::Numbers && names.is_empty();
-        if names.len() != outputs && !unnamed {
+        if names.len() != outputs {
             return Err(Flaw::Classes { classes: names.len(), outputs });
         }
         if network.answer == OutputKind::Classes && outputs == 1 {

@@ -380,7 +380,7 @@ fn unfit(change: impl Fn(&mut Model), message: &str) {
 
 #[test]
 fn does_not_save_an_inconsistent_model() {
-    unfit(|m| m.outputs.truncate(1), "it has 1 class names for 2 outputs");
+    unfit(|m| m.outputs.truncate(1), "it has 1 names for 2 outputs");
     unfit(|m| m.network.outputs = 0, "its network has a layer of size 0");
     let preprocessing = "its preprocessing does not fit a network with 4 inputs";
     unfit(|m| m.preprocessing.mean = vec![], preprocessing);
@@ -508,4 +508,7 @@ fn a_model_of_numbers_keeps_their_scale_and_its_errors() {
         let error = wrong.to_bytes().unwrap_err().to_string();
         assert!(error.ends_with("its target does not fit a network with 2 outputs"), "{error}");
     }
+    // Numbers need names, too.
+    model.outputs.clear();
+    assert!(model.to_bytes().is_err());
 }

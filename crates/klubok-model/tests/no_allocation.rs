@@ -27,6 +27,7 @@ fn model(units: &[usize], answer: OutputKind) -> Model {
     let network = Network { inputs: 12 * 12 * 3, input_dropout: 0.0, hidden, outputs: 5, answer };
     let start = Start { hidden: Init::He, output: Init::Glorot, output_bias: vec![] };
     let state = network.start(&start, 1);
+    let names = (0..network.outputs).map(|output| output.to_string()).collect();
     Model {
         network,
         preprocessing: Preprocessing {
@@ -36,7 +37,7 @@ fn model(units: &[usize], answer: OutputKind) -> Model {
             std: vec![60.0; 3],
             target: None,
         },
-        outputs: vec![],
+        outputs: names,
         calibration: Calibration::NONE,
         card: None,
         weights: Weights { params: state.params, running: state.running },

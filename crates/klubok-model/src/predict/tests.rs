@@ -286,7 +286,7 @@ fn changed_fields_that_do_not_fit_are_errors() {
         |m| m.network.hidden[0].units = usize::MAX,
         &shape("hidden1.weight", 35, format!("[{}, 5]", usize::MAX)),
     );
-    refused(|m| m.network.outputs = 4, "it has 3 class names for 4 outputs");
+    refused(|m| m.network.outputs = 4, "it has 3 names for 4 outputs");
     refused(
         |m| m.weights.running[1] = Numbers::F32(vec![1.0; 8]),
         &shape("hidden1.norm.running_var", 8, "[7]".into()),

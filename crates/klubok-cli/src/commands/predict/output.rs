@@ -86,7 +86,6 @@ fn prediction_json(outputs: &[f64], model: &Model) -> Value {
         }),
         OutputKind::Numbers => match outputs {
             [value] => json!({ "value": value }),
-            values if names.is_empty() => json!({ "values": values }),
             _ => json!({ "values": by_name().collect::<Map<_, _>>() }),
         },
     }
