@@ -242,7 +242,8 @@ impl Trainer {
     }
 
     /// Returns everything needed to go on as bytes: settings, weights, moments, running statistics,
-    /// counters and the best weights so far.
+    /// counters and the best weights so far. After a divergence only the best weights are of use:
+    /// [`Trainer::model`] has them.
     ///
     /// # Errors
     /// When the device fails.
