@@ -12,7 +12,7 @@ use klubok::{
     limits,
     model::{Card, Input, Model, Training},
     plan::Picture,
-    predictor::Predictor,
+    predictor::{BATCH_ROWS, Predictor},
     rows::{Kind, MemoryRows, Rows},
     train::run_dir::{MODEL, RunDir, SPLIT},
 };
@@ -28,8 +28,6 @@ use crate::{
     terminal::Screen,
 };
 
-/// Rows of an inference batch.
-pub(crate) const BATCH_ROWS: usize = 256;
 /// Largest number of bytes of a batch, unless one row is larger.
 const MAX_BATCH_BYTES: usize = 64 << 20;
 

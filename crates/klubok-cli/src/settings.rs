@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use klubok::{
     config::{ConfigBuilder, DataKind, Preset, Resolved, TargetKind},
-    data::{self, SourceKind, builtin::BuiltIn, table::Reason},
+    data::{builtin::BuiltIn, table::Reason},
     device,
 };
 use klubok_text::{shell::quoted, text, translated};
@@ -59,7 +59,7 @@ pub(crate) fn for_data(
     source: &str,
     screen: Screen,
 ) -> Result<UnresolvedSettings> {
-    let kind = data_kind(source)?;
+    let kind = DataKind::of(source)?;
     let UnresolvedSettings { preset, builder } = from_flags(settings, preset, kind, &[])?;
     let target = target_kind(source, kind, &builder, screen)?;
     Ok(UnresolvedSettings { preset, builder: builder.for_target(target) })
@@ -126,23 +126,6 @@ pub(crate) fn resolve(builder: &ConfigBuilder, screen: Screen) -> Result<Resolve
         screen.message(format!("{}: {}", text!("word.note"), translated(&note.to_string())));
     }
     Ok(resolved)
-}
-
-/// Returns the kind of data, on which default settings depend.
-///
-/// # Errors
-/// When the data is missing.
-pub(crate) fn data_kind(source: &str) -> Result<DataKind> {
-    Ok(match data::kind_of(source)? {
-        SourceKind::Idx => DataKind::Idx,
-        SourceKind::Demo => match source.strip_prefix("demo:").and_then(BuiltIn::from_name) {
-            Some(BuiltIn::Spirals | BuiltIn::Curve) => DataKind::Points,
-            Some(BuiltIn::Marks) => DataKind::Idx,
-            Some(BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall) | None => DataKind::Pictures,
-        },
-        SourceKind::Table => DataKind::Table,
-        SourceKind::Pictures => DataKind::Pictures,
-    })
 }
 
 /// Number of threads to use: 0 requests one a core.

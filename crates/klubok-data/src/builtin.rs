@@ -6,7 +6,7 @@
 //! | `cats-dogs-small` | 600 | 1,000 | 1,000 | the same, for seeing a network memorise |
 //! | `spirals` | 500 | 250 | 250 | two numbers, see [`klubok_demo::spirals`] |
 //! | `curve` | 500 | 250 | 250 | a number, and one to predict, see [`klubok_demo::curve`] |
-//! | `marks` | 4,000 | 1,000 | 1,000 | a drawn picture of 32x32 with labels, see [`klubok_demo::marks`] |
+//! | `marks` | 4,000 | 1,000 | 1,000 | pictures of 32x32 with labels ([`klubok_demo::marks`]) |
 //!
 //! The test set comes first, then validation, then training. So the small set is a prefix of the
 //! large one. Both share the test and validation set, and the same pictures measure what a network

@@ -45,6 +45,7 @@ use std::{
 use klubok_model::{Input, Preprocessing};
 use klubok_nn::{network::OutputKind, rows::Rows};
 use serde::Serialize;
+use twox_hash::XxHash3_128;
 
 pub use self::{
     arrays::Arrays,
@@ -187,6 +188,24 @@ impl Dataset {
                 named.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("+")
             }
         }
+    }
+
+    /// Identifies the training and validation samples, their targets, weights and order: XXH3 (128
+    /// bits, hexadecimal).
+    pub fn identity(&self) -> String {
+        let mut hasher = XxHash3_128::new();
+        for part in [&self.parts.train, &self.parts.val] {
+            hasher.write(&part.len().to_le_bytes());
+            for &row in part {
+                let (target, i) = (self.target_text(row), row as usize);
+                let weight = self.weights.as_ref().map_or(1.0, |weights| weights[i]);
+                hasher.write(&self.hashes[i].to_le_bytes());
+                hasher.write(&target.len().to_le_bytes());
+                hasher.write(target.as_bytes());
+                hasher.write(&weight.to_le_bytes());
+            }
+        }
+        format!("{:032x}", hasher.finish_128())
     }
 
     /// Returns the split of each row.

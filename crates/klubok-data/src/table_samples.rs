@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     left_out::LeftOut,
     settings::{DataConfig, TargetKind},
-    table::{self, KnownColumns, KnownTarget, Reason, Table, TableOptions, TableTarget, TableTask},
+    table::{self, KnownColumns, KnownTarget, Reason, Table, TableOptions, TableTarget},
 };
 
 /// The files of a table and its separate parts.
@@ -44,15 +44,10 @@ pub(super) fn open(
 ) -> Result<Samples> {
     let DataConfig { target, weight, task, .. } = &options.data;
     let known = options.known.as_ref().map(|known| model_columns(source, known)).transpose()?;
-    let task = match task {
-        TargetKind::Class => TableTask::Class,
-        TargetKind::Number => TableTask::Number,
-        TargetKind::Label => TableTask::Label,
-    };
     let mut wanted = TableOptions {
         target: wanted(source, target)?,
         weight: (!weight.is_empty()).then(|| weight.clone()),
-        task,
+        task: Some(*task),
         known,
     };
     let mut all: Option<Samples> = None;

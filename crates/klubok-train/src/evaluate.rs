@@ -60,8 +60,8 @@ pub fn wilson(share: f64, samples: usize) -> [f64; 2] {
 
 /// Returns the chance accuracy: the share of the most frequent class.
 pub fn chance_accuracy(class_counts: &[u64]) -> f64 {
-    let samples: u64 = class_counts.iter().sum();
-    class_counts.iter().max().copied().unwrap_or(0) as f64 / samples.max(1) as f64
+    let counts: Vec<f64> = class_counts.iter().map(|&n| n as f64).collect();
+    chance_of(TargetKind::Class, &counts, counts.iter().sum())
 }
 
 /// Returns the chance accuracy on the validation set of this data: of always predicting the most

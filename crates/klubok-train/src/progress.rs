@@ -114,13 +114,11 @@ impl Progress {
     pub fn move_to_other_data(&mut self, steps_per_epoch: u64) {
         let Self { epoch, plateau, rate_factor, extended, elapsed_seconds, .. } = self.clone();
         let step = epoch * steps_per_epoch;
-        let mut at_factor = Plateau::default();
-        at_factor.factor = plateau.factor;
         *self = Self {
             step,
             epoch,
             // The best loss was one of the other data.
-            plateau: at_factor,
+            plateau: plateau.restarted(),
             rate_factor,
             extended,
             elapsed_seconds,

@@ -59,18 +59,21 @@ impl Samples {
         self.weights.as_ref().map_or(1.0, |weights| weights[row as usize])
     }
 
-    /// Returns the number of samples of equal weight that are as informative as these (Kish 1965):
-    /// `(Σ w)² / Σ w²`, rounded down.
+    /// Returns the [`effective_samples`] of some rows.
     pub fn effective(&self, rows: &[u32]) -> u64 {
-        if self.weights.is_none() {
-            return rows.len() as u64;
+        match self.weights {
+            Some(_) => effective_samples(rows.iter().map(|&row| self.weight(row))),
+            None => rows.len() as u64,
         }
-        let (sum, squares) = rows.iter().fold((0.0, 0.0), |(sum, squares), &row| {
-            let weight = self.weight(row);
-            (sum + weight, squares + weight * weight)
-        });
-        if squares > 0.0 { (sum * sum / squares) as u64 } else { 0 }
     }
+}
+
+/// Returns the number of samples of equal weight that are as informative as samples of these
+/// weights (Kish 1965): `(Σ w)² / Σ w²`, rounded down.
+pub fn effective_samples(weights: impl Iterator<Item = f64>) -> u64 {
+    let (sum, squares) = weights
+        .fold((0.0, 0.0), |(sum, squares), weight: f64| (sum + weight, squares + weight * weight));
+    if squares > 0.0 { (sum * sum / squares) as u64 } else { 0 }
 }
 
 /// Sums the weights of some rows in training; without weights, each row weighs 1. The sum divides:

@@ -29,7 +29,7 @@ use klubok_nn::{
 use crate::{Result, device, evaluation::Evaluation};
 
 /// Rows of a batch.
-const BATCH_ROWS: usize = 256;
+pub const BATCH_ROWS: usize = 256;
 
 /// A model with a device that predicts batches. For one sample at a time,
 /// [`Model::predict`](klubok_model::Model::predict) needs no device.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use klubok_data::{self as data, Dataset, OpenOptions, Parts, SourceKind};
+use klubok_data::{self as data, Dataset, OpenOptions};
 use klubok_diagnose::observer::DiagnosisObserver;
 use klubok_model::Model;
 use klubok_nn::{
@@ -27,13 +27,9 @@ use crate::{Result, Settings, device};
 /// # Errors
 /// When there is nothing, it cannot be read, or it is unfit for training.
 pub fn open(source: &str, settings: &Settings) -> Result<Dataset> {
-    let kind = data::kind_of(source)?;
-    let mut config = settings.data_config(match kind {
-        SourceKind::Pictures | SourceKind::Demo => DataKind::Pictures,
-        SourceKind::Idx => DataKind::Idx,
-        SourceKind::Table => DataKind::Table,
-    })?;
-    if kind == SourceKind::Table && !settings.has("data.task") {
+    let kind = DataKind::of(source)?;
+    let mut config = settings.data_config(kind)?;
+    if kind == DataKind::Table && !settings.has("data.task") {
         config.task = data::table_target(source.as_ref(), &config.target, &|_, _| {})?.0;
     }
     let threads = device::machine().cores;
@@ -150,7 +146,7 @@ impl Trainer {
             inner,
             task,
             diagnosis: DiagnosisObserver::of_data(&config, &data),
-            past: Past { data: identity(&data), ..Past::default() },
+            past: Past { data: data.identity(), ..Past::default() },
             control: Arc::new(Control::new()),
             backend,
             stopped: None,
@@ -176,8 +172,8 @@ impl Trainer {
         &self.past.epochs
     }
 
-    /// Trains to the end, or to an interruption, and returns the reason. An interruption stays: a
-    /// trainer from [`Trainer::to_bytes`] goes on.
+    /// Trains to the end, or to an interruption, and returns the reason. After an interruption a
+    /// further call returns at once; [`Trainer::from_bytes`] makes a trainer that goes on.
     ///
     /// # Errors
     /// When the device or the observer fails.
@@ -265,7 +261,7 @@ impl Trainer {
         let mut task = Task::new(&config, data)?;
         task.initial_state = State::default();
         let mut snapshot = checkpoint::snapshot_from_bytes(bytes, &task.plan)?;
-        if past.data != identity(data) {
+        if past.data != data.identity() {
             let steps = trainer::steps_per_epoch(&task.plan, &task.samples, &config.train);
             snapshot.progress.move_to_other_data(steps);
         }
@@ -311,20 +307,4 @@ impl Observer for Observers<'_> {
         }
         Ok(())
     }
-}
-
-/// Identifies the training and validation samples, inputs and targets.
-fn identity(data: &Dataset) -> String {
-    let Parts { train, val, .. } = &data.parts;
-    let hash = |&row: &u32| {
-        let target = data.target_text(row);
-        let of_target =
-            target.bytes().fold(0, |hash: u128, byte| hash.rotate_left(7) ^ u128::from(byte));
-        data.hashes[row as usize].wrapping_mul(3) ^ of_target
-    };
-    format!(
-        "{} {}",
-        klubok_data::identity(train.iter().map(hash)),
-        klubok_data::identity(val.iter().map(hash))
-    )
 }

@@ -16,6 +16,7 @@ use klubok::{
     model::{Input, Preprocessing},
     nn::network::Network,
     plan::{Augment, Picture, Plan, Precision},
+    predictor::BATCH_ROWS,
     rng::{Purpose, Stream},
     rows::MemoryRows,
     train::cadence::OBSERVE_EVERY,
@@ -30,7 +31,6 @@ use super::observing::{self, PairedWindows};
 use crate::{
     args,
     failure::{Failure, Result},
-    loaded_model::BATCH_ROWS,
     terminal::{Screen, print_stdout, print_wrapped},
 };
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use klubok::{
-    config::{Config, ConfigBuilder, DataConfig, Preset},
+    config::{Config, ConfigBuilder, DataConfig, DataKind, Preset},
     data::Dataset,
     train::{
         evaluate::{chance, wilson},
@@ -93,7 +93,7 @@ fn train_one(job: &TrainingJob<'_>, config: &Config, args: &args::Train) -> Resu
 /// Repeats a run: its data, its settings and the recorded acts of people.
 fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     let (config, info) = run.settings()?;
-    let mut layers = ConfigBuilder::new(Preset::Plain, settings::data_kind(&info.data)?);
+    let mut layers = ConfigBuilder::new(Preset::Plain, DataKind::of(&info.data)?);
     layers.file(&run.file(CONFIG))?;
     let flags = args.settings.assignments();
     let is_set = |key: &str| flags.iter().any(|(own, _)| own == key);

@@ -42,7 +42,7 @@ use self::{
     rows::Rows,
     words::{counted, listed, short},
 };
-use crate::{Progress, error::Result};
+use crate::{Progress, error::Result, settings::TargetKind};
 
 /// What the columns are for.
 #[derive(Debug, Clone, Default)]
@@ -51,25 +51,11 @@ pub struct TableOptions {
     pub target: Vec<String>,
     /// Column with the weight of each sample.
     pub weight: Option<String>,
-    /// What the target is.
-    pub task: TableTask,
+    /// What the target is; if none, the values decide: see [`Reason`].
+    pub task: Option<TargetKind>,
     /// The columns of the trained model that will use the table, if any. They replace the task.
     /// Other columns are ignored, and the table may have a single row or a constant target.
     pub known: Option<KnownColumns>,
-}
-
-/// What a target is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TableTask {
-    /// The values decide: see [`Reason`].
-    #[default]
-    Auto,
-    /// Classes.
-    Class,
-    /// Numbers.
-    Number,
-    /// Labels: each 0 or 1, independent of each other.
-    Label,
 }
 
 /// The columns of a trained model.
@@ -242,7 +228,7 @@ impl TableOptions {
         }
         let targets = self.target.len();
         match &self.known {
-            None if self.task == TableTask::Class && targets > 1 => {
+            None if self.task == Some(TargetKind::Class) && targets > 1 => {
                 Err(TableError::SeveralClassColumns { targets })
             }
             Some(known) if targets > 0 && targets != known.target.columns() => {

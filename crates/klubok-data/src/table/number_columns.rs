@@ -1,9 +1,10 @@
 //! Columns of numbers or labels.
 
 use super::{
-    TableTarget, TableTask, cell_error::CellError, columns::Column, error::TableError,
-    memory::reserve, number::Numbers, row::Row, task::Reason, words::short,
+    TableTarget, cell_error::CellError, columns::Column, error::TableError, memory::reserve,
+    number::Numbers, row::Row, task::Reason, words::short,
 };
+use crate::settings::TargetKind;
 
 /// From this size on, numbers that differ may be the same in single precision.
 const MAX_PRECISE: f32 = 1_048_576.0;
@@ -13,7 +14,7 @@ const MAX_PRECISE: f32 = 1_048_576.0;
 pub(super) struct NumberColumns {
     path: String,
     columns: Vec<Column>,
-    task: TableTask,
+    task: Option<TargetKind>,
     /// The targets of a model may be constant.
     is_known: bool,
     /// `[rows, columns]`.
@@ -24,7 +25,12 @@ pub(super) struct NumberColumns {
 
 impl NumberColumns {
     /// Begins with no rows.
-    pub(super) fn new(columns: Vec<Column>, task: TableTask, is_known: bool, path: &str) -> Self {
+    pub(super) fn new(
+        columns: Vec<Column>,
+        task: Option<TargetKind>,
+        is_known: bool,
+        path: &str,
+    ) -> Self {
         let path = path.to_owned();
         Self { path, columns, task, is_known, values: Vec::new(), all_labels: true }
     }
@@ -37,7 +43,9 @@ impl NumberColumns {
         for i in 0..self.columns.len() {
             let cell = row.cell(self.columns[i].at);
             match numbers.parse(cell, row.line) {
-                Ok(value) if self.task == TableTask::Label && value != 0.0 && value != 1.0 => {
+                Ok(value)
+                    if self.task == Some(TargetKind::Label) && value != 0.0 && value != 1.0 =>
+                {
                     return Err(self.text_error(row, i));
                 }
                 Ok(value) => self.push(value)?,
@@ -69,7 +77,7 @@ impl NumberColumns {
         let column = &self.columns[column];
         let (at, value) = (column.place(&self.path, row.line), short(row.cell(column.at)));
         match self.task {
-            TableTask::Label => CellError::NotALabel { at, value }.into(),
+            Some(TargetKind::Label) => CellError::NotALabel { at, value }.into(),
             _ => CellError::TextTarget { at, value }.into(),
         }
     }
@@ -81,8 +89,8 @@ impl NumberColumns {
     pub(super) fn finish(mut self) -> Result<(TableTarget, Reason), TableError> {
         let reason = match self.task {
             _ if self.is_known => Reason::Model,
-            TableTask::Auto if self.all_labels => Reason::ZerosAndOnes,
-            TableTask::Auto => Reason::SeveralNumbers,
+            None if self.all_labels => Reason::ZerosAndOnes,
+            None => Reason::SeveralNumbers,
             _ => Reason::Asked,
         };
         let width = self.columns.len();
@@ -101,7 +109,7 @@ impl NumberColumns {
         }
         self.values.shrink_to_fit();
         let (names, values) = (self.columns.into_iter().map(|c| c.name).collect(), self.values);
-        let is_labels = self.task == TableTask::Label || reason == Reason::ZerosAndOnes;
+        let is_labels = self.task == Some(TargetKind::Label) || reason == Reason::ZerosAndOnes;
         let target = if is_labels {
             TableTarget::Labels { names, values }
         } else {

@@ -1,7 +1,7 @@
 //! A target column that may be classes or numbers; [`Reason`] has the rule.
 
 use super::{
-    TableTarget, TableTask,
+    TableTarget,
     cell_error::CellError,
     class_column::ClassColumn,
     classes::NoClass,
@@ -13,6 +13,7 @@ use super::{
     task::Reason,
     words::short,
 };
+use crate::settings::TargetKind;
 
 /// A column under construction, as classes and as numbers at once.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl OpenColumn {
         Self {
             classes: ClassColumn::new(column.clone(), None, path, commas),
             is_full: false,
-            values: Some(NumberColumns::new(columns, TableTask::Number, false, path)),
+            values: Some(NumberColumns::new(columns, Some(TargetKind::Number), false, path)),
             path: path.to_owned(),
             column,
             rows: 0,

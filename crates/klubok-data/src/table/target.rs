@@ -1,10 +1,11 @@
 //! The target column or columns under construction.
 
 use super::{
-    KnownTarget, TableOptions, TableTarget, TableTask, class_column::ClassColumn, columns::Column,
+    KnownTarget, TableOptions, TableTarget, class_column::ClassColumn, columns::Column,
     error::TableError, number::Numbers, number_columns::NumberColumns, open_column::OpenColumn,
     row::Row, task::Reason,
 };
+use crate::settings::TargetKind;
 
 /// Target columns under construction.
 #[derive(Debug)]
@@ -28,19 +29,19 @@ impl Target {
         let known = options.known.as_ref().map(|known| &known.target);
         let task = match known {
             None => options.task,
-            Some(KnownTarget::Classes(_)) => TableTask::Class,
-            Some(KnownTarget::Numbers(_)) => TableTask::Number,
-            Some(KnownTarget::Labels(_)) => TableTask::Label,
+            Some(KnownTarget::Classes(_)) => Some(TargetKind::Class),
+            Some(KnownTarget::Numbers(_)) => Some(TargetKind::Number),
+            Some(KnownTarget::Labels(_)) => Some(TargetKind::Label),
         };
         let is_known = known.is_some();
         let first = if columns.len() == 1 { columns.pop() } else { None };
         Some(match (task, first) {
             (_, None) if columns.is_empty() => return None,
-            (TableTask::Class, Some(column)) => {
+            (Some(TargetKind::Class), Some(column)) => {
                 let known = known.map(KnownTarget::classes);
                 Self::Classes(ClassColumn::new(column, known, path, commas))
             }
-            (TableTask::Auto, Some(column)) => Self::Open(OpenColumn::new(column, path, commas)),
+            (None, Some(column)) => Self::Open(OpenColumn::new(column, path, commas)),
             (task, first) => {
                 columns.extend(first);
                 Self::Numbers(NumberColumns::new(columns, task, is_known, path))

@@ -127,6 +127,11 @@ impl Default for Plateau {
 }
 
 impl Plateau {
+    /// Returns the same factor, with no loss to compare with.
+    pub fn restarted(&self) -> Self {
+        Self { factor: self.factor, ..Self::default() }
+    }
+
     /// Records the loss of an epoch.
     pub fn record(&mut self, loss: f64, decay: f64, decay_epochs: f64) {
         if self.best.is_none_or(|best| loss < best) {

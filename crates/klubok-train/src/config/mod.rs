@@ -16,6 +16,7 @@ mod text;
 mod value;
 
 pub use klubok_data::settings::{Color, DataConfig, Layout, TargetKind};
+use klubok_data::{DataError, SourceKind, builtin::BuiltIn};
 pub use klubok_model::Fit;
 use klubok_nn::plan::Activation;
 pub use klubok_nn::{init::Init, plan::Precision};
@@ -391,6 +392,25 @@ pub enum DataKind {
     Points,
     /// A table: a file with columns of numbers.
     Table,
+}
+
+impl DataKind {
+    /// Returns the kind of the data at a path, or of a built-in set.
+    ///
+    /// # Errors
+    /// When there is no data.
+    pub fn of(source: &str) -> Result<Self, DataError> {
+        Ok(match klubok_data::kind_of(source)? {
+            SourceKind::Idx => DataKind::Idx,
+            SourceKind::Demo => match source.strip_prefix("demo:").and_then(BuiltIn::from_name) {
+                Some(BuiltIn::Spirals | BuiltIn::Curve) => DataKind::Points,
+                Some(BuiltIn::Marks) => DataKind::Idx,
+                Some(BuiltIn::CatsDogs | BuiltIn::CatsDogsSmall) | None => DataKind::Pictures,
+            },
+            SourceKind::Table => DataKind::Table,
+            SourceKind::Pictures => DataKind::Pictures,
+        })
+    }
 }
 
 /// Errors in settings.

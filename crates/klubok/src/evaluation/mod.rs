@@ -21,7 +21,10 @@ mod numbers;
 
 use klubok_data::{Dataset, Targets};
 use klubok_model::Model;
-use klubok_train::config::{Loss, TargetKind};
+use klubok_train::{
+    config::{Loss, TargetKind},
+    samples::effective_samples,
+};
 use serde::Serialize;
 
 pub use classes::{ClassEvaluation, ClassFigures};
@@ -42,10 +45,11 @@ pub enum Evaluation {
 
 impl Evaluation {
     /// Evaluates the logits of some rows of a data set, `[rows, outputs]`, against their targets.
-    /// The loss of numbers is the mean squared error in the network's units.
+    /// The loss of numbers is the mean squared error in the network's units. The model must predict
+    /// what the data has, as [`Predictor::evaluate`](crate::Predictor::evaluate) checks.
     ///
     /// # Panics
-    /// When the logits have another size, or the model predicts other targets than the data has.
+    /// When the logits have another size.
     pub fn new(model: &Model, data: &Dataset, rows: &[u32], logits: &[f32]) -> Self {
         let outputs = &model.outputs[..];
         assert_eq!(logits.len(), rows.len() * data.outputs.len(), "a row of logits per sample");
@@ -64,8 +68,7 @@ impl Evaluation {
             }
             Targets::Numbers(targets) => {
                 let target = model.preprocessing.target.as_ref();
-                let names = if outputs.is_empty() { &data.outputs } else { outputs };
-                Self::Numbers(NumberEvaluation::new(logits, &targets, names, target, weights))
+                Self::Numbers(NumberEvaluation::new(logits, &targets, outputs, target, weights))
             }
         }
     }
@@ -121,9 +124,7 @@ fn mean(values: impl Iterator<Item = f64>, weights: Option<&[f64]>) -> f64 {
     if weight > 0.0 { sum / weight } else { 0.0 }
 }
 
-/// Number of samples of equal weight that are as informative as these (Kish 1965).
+/// The [`effective_samples`]; without weights, all of them.
 fn effective(samples: usize, weights: Option<&[f64]>) -> usize {
-    let Some(weights) = weights else { return samples };
-    let (sum, squares) = weights.iter().fold((0.0, 0.0), |(s, q), w| (s + w, q + w * w));
-    if squares > 0.0 { (sum * sum / squares) as usize } else { 0 }
+    weights.map_or(samples, |weights| effective_samples(weights.iter().copied()) as usize)
 }

@@ -54,16 +54,13 @@ impl NumberEvaluation {
         let mut scaled = targets.to_vec();
         target.into_iter().for_each(|target| target.scale(&mut scaled));
         let square = |(z, y): (&f32, &f32)| (f64::from(*z) - f64::from(*y)).powi(2);
-        let losses = outputs
-            .chunks_exact(k.max(1))
-            .zip(scaled.chunks_exact(k.max(1)))
-            .map(|(z, y)| z.iter().zip(y).map(square).sum::<f64>() / k as f64);
+        let rows = || outputs.chunks_exact(k.max(1)).zip(scaled.chunks_exact(k.max(1)));
+        let losses = rows().map(|(z, y)| z.iter().zip(y).map(square).sum::<f64>() / k as f64);
         let loss = mean(losses, weights);
         let mut sums = NumberErrorSums::default();
         sums.clear(k);
         // In the network's units, where a large mean does not drown the variation.
-        let rows = outputs.chunks_exact(k.max(1)).zip(scaled.chunks_exact(k.max(1)));
-        for (i, (z, y)) in rows.enumerate() {
+        for (i, (z, y)) in rows().enumerate() {
             let z: Vec<f64> = z.iter().map(|&z| f64::from(z)).collect();
             let y: Vec<f64> = y.iter().map(|&y| f64::from(y)).collect();
             sums.add(&z, &y, weights.map_or(1.0, |weights| weights[i]));

@@ -50,6 +50,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
         write_atomically(path, &format.render(&predictions, loaded.model())?)?;
         screen.message(text!("predict.written", path = path.display()));
     }
+    let is_table = matches!(loaded.model().preprocessing.input, Input::Columns(_));
     let failed = predictions.iter().filter(|p| p.outcome.is_err()).count();
     // Without any prediction there is nothing to trust.
     let trust = (failed < predictions.len()).then(|| trust::sentence(loaded.model()));
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &args::Predict) -> Result<()> {
         print_stdout(output::to_json(&predictions, loaded.model()))?;
     } else if args.output.is_none() {
         let table = trust.as_ref().map(|_| output::to_table(&predictions, loaded.model()));
-        let lines = table.into_iter().chain(unreadable(&predictions));
+        let lines = table.into_iter().chain(unreadable(&predictions, is_table));
         lines.chain(far(&predictions)).chain(trust).try_for_each(print_wrapped)?;
     } else {
         far(&predictions).into_iter().chain(trust).for_each(|line| screen.message(line));
@@ -145,12 +146,11 @@ fn far(predictions: &[Prediction]) -> Option<String> {
     (far > 0).then(|| text!("predict.some_far", n = far, all = predictions.len()))
 }
 
-/// Writes why inputs could not be read, a line for each.
-fn unreadable(predictions: &[Prediction]) -> Vec<String> {
+/// Writes why inputs could not be read, a line for each; those of a table are rows.
+fn unreadable(predictions: &[Prediction], is_table: bool) -> Vec<String> {
     let line = |p: &Prediction| {
         let reason = translated(p.outcome.as_ref().err()?);
-        let is_row = p.input.bytes().all(|byte| byte.is_ascii_digit());
-        let exists = is_row || Path::new(&p.input).symlink_metadata().is_ok();
+        let exists = is_table || Path::new(&p.input).symlink_metadata().is_ok();
         let line = match p.input.contains(['*', '?', '[']) {
             _ if exists => format!("{}: {}", p.input, text!("predict.unreadable", reason = reason)),
             true => text!("predict.no_match", pattern = p.input),

@@ -31,10 +31,10 @@ fn options(text: &str) -> TableOptions {
         target: targets.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
         weight: (!weight.is_empty()).then(|| weight.to_owned()),
         task: match task {
-            "class" => TableTask::Class,
-            "number" => TableTask::Number,
-            "label" => TableTask::Label,
-            _ => TableTask::Auto,
+            "class" => Some(TargetKind::Class),
+            "number" => Some(TargetKind::Number),
+            "label" => Some(TargetKind::Label),
+            _ => None,
         },
         known: None,
     }
