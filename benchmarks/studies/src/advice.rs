@@ -18,7 +18,7 @@ use klubok::{
         evaluate::visit,
         event::{Event, Observer as _, Verdict},
         task::Task,
-        trainer::{Snapshot, Trainer},
+        trainer::{Checkpoint, Trainer},
     },
 };
 
@@ -218,7 +218,7 @@ fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
     let task = Task::new(config, data)?;
     let mut diagnosis = DiagnosisObserver::of_data(config, data);
     diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
-    let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
+    let (plan, start) = (task.plan.clone(), Checkpoint::start(task.initial_state));
     let mut trainer = Trainer::new(&*backend, plan, task.samples, &config.train, start)?;
     let control = Control::new();
     let stopped = loop {
@@ -226,7 +226,7 @@ fn train(config: &Config, data: &Dataset, test: &[u32]) -> Result<Outcome> {
             break stopped;
         }
     };
-    let Snapshot { progress, best, .. } = trainer.snapshot()?;
+    let Checkpoint { progress, best, .. } = trainer.checkpoint()?;
     let epoch = progress.divergence.map_or(progress.epochs(), |divergence| divergence.epoch);
     let stopping = Event::Stopping { stopped, step: progress.step, epoch };
     diagnosis.observe(&stopping)?;

@@ -25,7 +25,7 @@ use klubok::{
         control::Control,
         event::{Event, Metrics, Observer, Stopped, Verdict, VerdictName},
         task::Task,
-        trainer::{Snapshot, Trainer},
+        trainer::{Checkpoint, Trainer},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -199,7 +199,7 @@ impl Cell {
 fn train(config: &Config, data: &Dataset) -> Result<Training> {
     let backend = crate::training::backend(config)?;
     let task = Task::new(config, data)?;
-    let (plan, start) = (task.plan.clone(), Snapshot::start(task.initial_state));
+    let (plan, start) = (task.plan.clone(), Checkpoint::start(task.initial_state));
     let mut trainer = Trainer::new(&*backend, plan, task.samples, &config.train, start)?;
     let (mut recorder, control) = (MetricsRecorder::default(), Control::new());
     let stopped = loop {
@@ -207,7 +207,7 @@ fn train(config: &Config, data: &Dataset) -> Result<Training> {
             break stopped;
         }
     };
-    let progress = trainer.snapshot()?.progress;
+    let progress = trainer.checkpoint()?.progress;
     Ok(Training {
         metrics: recorder.0,
         diverged: (stopped == Stopped::Diverged)

@@ -13,7 +13,7 @@ use klubok::{
         evaluate::visit,
         event::{Event, Observer},
         task::Task,
-        trainer::{Snapshot, Trainer},
+        trainer::{Checkpoint, Trainer},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -146,12 +146,12 @@ pub(crate) fn visit_epochs(
     let plan = task.plan.clone();
     let mut samples = task.samples.clone();
     samples.parts = std::sync::Arc::new(Parts { val: Vec::new(), ..data.parts.clone() });
-    let start = Snapshot::start(task.initial_state);
+    let start = Checkpoint::start(task.initial_state);
     let mut trainer = Trainer::new(&*backend, plan, samples, &config.train, start)?;
     let (mut next, mut observer, control) = (0, NoObserver, Control::new());
     loop {
         let stopped = trainer.advance(&mut observer, &control)?;
-        let Snapshot { progress, state, .. } = trainer.snapshot()?;
+        let Checkpoint { progress, state, .. } = trainer.checkpoint()?;
         if progress.position == 0 && progress.epoch == next {
             evaluator.program.load(&state)?;
             visit(next, &[evaluator.logits(&data.parts.val)?, evaluator.logits(&test)?])?;

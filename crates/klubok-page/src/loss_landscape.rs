@@ -67,7 +67,7 @@ impl Hub {
         }
         // The last weights of a finished or interrupted training are in its checkpoint.
         if let Ok(task) = Task::new(&self.run.config, data)
-            && let Ok(Some(last)) = self.run.dir.snapshot(&task.plan)
+            && let Ok(Some(last)) = self.run.dir.checkpoint(&task.plan)
         {
             let (params, running) = (last.state.params, last.state.running);
             add(last.progress.step, Weights { params, running });

@@ -29,7 +29,7 @@ use crate::{
     log::Marks,
     progress::Progress,
     run_info::RunInfo,
-    trainer::Snapshot,
+    trainer::Checkpoint,
 };
 
 const KEY: &str = "checkpoint";
@@ -123,12 +123,17 @@ pub fn write(path: &Path, contents: &Contents<'_>, logs: Marks, plan: &Plan) -> 
     Ok(stream_atomically(path, file)?)
 }
 
-/// Returns a training in memory as bytes: its settings, its snapshot and its past.
+/// Returns a training in memory as bytes: its settings, its checkpoint and its past.
 ///
 /// # Errors
 /// When the metadata is larger than 32 MiB.
-pub fn to_bytes(config: &Config, snapshot: &Snapshot, past: Past, plan: &Plan) -> Result<Vec<u8>> {
-    let Snapshot { progress, state, best } = snapshot;
+pub fn to_bytes(
+    config: &Config,
+    checkpoint: &Checkpoint,
+    past: Past,
+    plan: &Plan,
+) -> Result<Vec<u8>> {
+    let Checkpoint { progress, state, best } = checkpoint;
     let settings = Settings { config: config.clone(), kernel: None, replay: Vec::new() };
     let state = |tensor| Ok(Cow::Borrowed(state.tensor(tensor)));
     let contents = Contents { settings: &settings, progress, best, state: &state };
@@ -147,11 +152,11 @@ pub fn settings_and_past(bytes: &[u8]) -> Result<(Config, Past)> {
     Ok((metadata.settings.config, metadata.past.ok_or_else(none)?))
 }
 
-/// Returns the snapshot of a training that [`to_bytes`] wrote.
+/// Returns the checkpoint of a training that [`to_bytes`] wrote.
 ///
 /// # Errors
 /// When the bytes are damaged, or of another network.
-pub fn snapshot_from_bytes(bytes: &[u8], plan: &Plan) -> Result<Snapshot> {
+pub fn from_memory(bytes: &[u8], plan: &Plan) -> Result<Checkpoint> {
     let path = Path::new(IN_MEMORY);
     let settings = metadata(path, bytes)?.settings;
     Ok(from_bytes(path, bytes, plan, &settings)?.0)
@@ -202,7 +207,7 @@ pub fn from_bytes(
     bytes: &[u8],
     plan: &Plan,
     settings: &Settings,
-) -> Result<(Snapshot, Marks)> {
+) -> Result<(Checkpoint, Marks)> {
     let Metadata { settings: before, progress, logs, .. } = metadata(path, bytes)?;
     if let Some(change) = settings.change(&before) {
         return Err(change);
@@ -219,10 +224,10 @@ pub fn from_bytes(
         }
         blocks.push(block);
     }
-    let snapshot = snapshot(plan, progress, blocks);
-    match snapshot.progress.inconsistency(Some(plan.layers.len()), settings.config.train.epochs) {
+    let checkpoint = assembled(plan, progress, blocks);
+    match checkpoint.progress.inconsistency(Some(plan.layers.len()), settings.config.train.epochs) {
         Some(reason) => Err(damaged(path, &reason)),
-        None => Ok((snapshot, logs)),
+        None => Ok((checkpoint, logs)),
     }
 }
 
@@ -319,7 +324,7 @@ fn layout(plan: &Plan) -> Vec<(String, Part, usize)> {
 }
 
 /// Assembles a training from its blocks, in the order of [`layout`].
-fn snapshot(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Snapshot {
+fn assembled(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Checkpoint {
     let mut blocks = blocks.into_iter();
     let mut take = |count: usize| blocks.by_ref().take(count).collect::<Vec<_>>();
     let (params, running) = (plan.params.len(), plan.running.len());
@@ -332,7 +337,7 @@ fn snapshot(plan: &Plan, mut progress: Progress, blocks: Vec<Numbers>) -> Snapsh
     for meter in [&mut progress.epoch_meter, &mut progress.step_meter] {
         meter.update_ratios = take(plan.layers.len()).iter().map(Numbers::to_f32).collect();
     }
-    Snapshot { progress, state, best }
+    Checkpoint { progress, state, best }
 }
 
 fn numbers(tensor: &TensorView<'_>) -> Option<Numbers> {

@@ -22,7 +22,7 @@ use crate::{
     logs::{EVENTS, METRICS, STEPS},
     progress::Progress,
     run_info::RunInfo,
-    trainer::Snapshot,
+    trainer::Checkpoint,
 };
 
 /// File of the settings and the facts about the run.
@@ -167,7 +167,7 @@ impl RunDir {
     /// # Errors
     /// When the checkpoint cannot be read or is damaged.
     pub fn progress(&self) -> Result<Option<Progress>> {
-        let Some(bytes) = self.checkpoint()? else { return Ok(None) };
+        let Some(bytes) = self.checkpoint_bytes()? else { return Ok(None) };
         let (config, info) = self.settings()?;
         let settings = checkpoint::Settings::new(&config, &info);
         checkpoint::progress(&self.file(CHECKPOINT), &bytes, &settings).map(Some)
@@ -177,15 +177,15 @@ impl RunDir {
     ///
     /// # Errors
     /// When the checkpoint cannot be read, is damaged or has other settings.
-    pub fn snapshot(&self, plan: &Plan) -> Result<Option<Snapshot>> {
+    pub fn checkpoint(&self, plan: &Plan) -> Result<Option<Checkpoint>> {
         let (config, info) = self.settings()?;
         let (path, settings) = (self.file(CHECKPOINT), checkpoint::Settings::new(&config, &info));
         let read = |bytes: Vec<u8>| checkpoint::from_bytes(&path, &bytes, plan, &settings);
-        Ok(self.checkpoint()?.map(read).transpose()?.map(|(snapshot, _)| snapshot))
+        Ok(self.checkpoint_bytes()?.map(read).transpose()?.map(|(checkpoint, _)| checkpoint))
     }
 
     /// Reads the bytes of the checkpoint; `None` before the first one.
-    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
+    pub(super) fn checkpoint_bytes(&self) -> Result<Option<Vec<u8>>> {
         match bounded::read(&self.file(CHECKPOINT), limits::max_tensor_file_bytes()) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -28,7 +28,7 @@ use crate::{
     run_dir::{CHECKPOINT, MODEL, RunDir, SPLIT},
     run_info::RunInfo,
     task::Task,
-    trainer::{Snapshot, Trainer},
+    trainer::{Checkpoint, Trainer},
     validation::ValidationContext,
 };
 
@@ -108,7 +108,7 @@ pub fn train(
 ) -> Result<Summary> {
     let _close = CloseOnDrop(control);
     let _lock = run.lock()?;
-    let bytes = run.checkpoint()?;
+    let bytes = run.checkpoint_bytes()?;
     let path = run.file(CHECKPOINT);
     if let Some(bytes) = &bytes {
         let progress = checkpoint::progress(&path, bytes, &Settings::new(config, info))?;
@@ -131,13 +131,13 @@ pub fn train(
     // Drops the file and the initial state after use: each is as large as the network.
     let start = std::mem::take(&mut task.initial_state);
     let settings = Settings::new(config, info);
-    let (snapshot, marks) = match bytes {
+    let (checkpoint, marks) = match bytes {
         Some(bytes) => checkpoint::from_bytes(&path, &bytes, &task.plan, &settings)?,
-        None => (Snapshot::start(start), Marks::default()),
+        None => (Checkpoint::start(start), Marks::default()),
     };
-    let at = snapshot.progress.clone();
+    let at = checkpoint.progress.clone();
     let mut trainer =
-        Trainer::new(backend, task.plan.clone(), task.samples.clone(), &config.train, snapshot)?;
+        Trainer::new(backend, task.plan.clone(), task.samples.clone(), &config.train, checkpoint)?;
     trainer.measure_distance_from(distance);
     let (logs, pending) = Logs::resume(run.path(), marks, &at, &info.replay)?;
     trainer.replay(pending);
@@ -231,7 +231,8 @@ impl RunFiles<'_> {
         fs::create_dir_all(path.parent().unwrap_or(self.run.path()))?;
         let (progress, best) = (trainer.saved(), trainer.best());
         // After a divergence, the last good state is that of the previous checkpoint.
-        let before = if progress.divergence.is_some() { self.run.checkpoint()? } else { None };
+        let before =
+            if progress.divergence.is_some() { self.run.checkpoint_bytes()? } else { None };
         let good = match before {
             Some(bytes) => {
                 Some(checkpoint::from_bytes(&path, &bytes, &self.plan, &self.settings)?.0.state)

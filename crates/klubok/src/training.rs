@@ -15,7 +15,7 @@ use klubok_train::{
     control::Control,
     event::{Event, Metrics, Notice, Observer, Phase, Stopped, Verdict},
     task::Task,
-    trainer::{self, Snapshot},
+    trainer::{self, Checkpoint},
     validation::ValidationContext,
 };
 
@@ -130,17 +130,17 @@ impl Trainer {
         if let Some(weights) = weights {
             state = State::from(weights.clone());
         }
-        Self::begin(data, config, task, Snapshot::start(state))
+        Self::begin(data, config, task, Checkpoint::start(state))
     }
 
-    fn begin(data: Dataset, config: Config, task: Task, snapshot: Snapshot) -> Result<Self> {
+    fn begin(data: Dataset, config: Config, task: Task, checkpoint: Checkpoint) -> Result<Self> {
         let backend = device::of(&config)?;
         let inner = trainer::Trainer::new(
             backend.as_ref(),
             task.plan.clone(),
             task.samples.clone(),
             &config.train,
-            snapshot,
+            checkpoint,
         )?;
         Ok(Self {
             inner,
@@ -244,8 +244,8 @@ impl Trainer {
     /// # Errors
     /// When the device fails.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let snapshot = self.inner.snapshot()?;
-        Ok(checkpoint::to_bytes(&self.config, &snapshot, self.past.clone(), &self.task.plan)?)
+        let checkpoint = self.inner.checkpoint()?;
+        Ok(checkpoint::to_bytes(&self.config, &checkpoint, self.past.clone(), &self.task.plan)?)
     }
 
     /// Goes on where [`Trainer::to_bytes`] stopped, on the same data or on other data of the same
@@ -260,12 +260,12 @@ impl Trainer {
         let (config, past) = checkpoint::settings_and_past(bytes)?;
         let mut task = Task::new(&config, data)?;
         task.initial_state = State::default();
-        let mut snapshot = checkpoint::snapshot_from_bytes(bytes, &task.plan)?;
+        let mut checkpoint = checkpoint::from_memory(bytes, &task.plan)?;
         if past.data != data.identity() {
             let steps = trainer::steps_per_epoch(&task.plan, &task.samples, &config.train);
-            snapshot.progress.move_to_other_data(steps);
+            checkpoint.progress.move_to_other_data(steps);
         }
-        let mut trainer = Self::begin(data.clone(), config, task, snapshot)?;
+        let mut trainer = Self::begin(data.clone(), config, task, checkpoint)?;
         let Past { steps, epochs, .. } = &past;
         let event = Event::Past { steps, epochs, events: &[], ahead: &[] };
         trainer.diagnosis.observe(&event)?;

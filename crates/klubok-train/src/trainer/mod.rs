@@ -1,8 +1,8 @@
 //! The training loop, in memory.
 //!
 //! [`Trainer::advance`] trains to the next point worth saving, or to the end; the caller may write
-//! [`Trainer::snapshot`] to a file. The results depend on the settings, the data and the initial
-//! snapshot: never on the clock, on observers, or on interruptions.
+//! [`Trainer::checkpoint`] to a file. The results depend on the settings, the data and the initial
+//! checkpoint: never on the clock, on observers, or on interruptions.
 
 mod requests;
 
@@ -51,7 +51,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(30);
 
 /// A resumable state of a training, in memory.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Snapshot {
+pub struct Checkpoint {
     /// Position, running figures and trackers.
     pub progress: Progress,
     /// The last weights, moments and running statistics.
@@ -60,8 +60,8 @@ pub struct Snapshot {
     pub best: Weights,
 }
 
-impl Snapshot {
-    /// The snapshot before the first step, with these weights.
+impl Checkpoint {
+    /// The checkpoint before the first step, with these weights.
     pub fn start(state: State) -> Self {
         let best = Weights { params: state.params.clone(), running: state.running.clone() };
         Self { progress: Progress::default(), state, best }
@@ -120,17 +120,17 @@ struct Evaluated {
 
 impl Trainer {
     /// Prepares a training of `plan` on the training set of `samples`, from its start or from a
-    /// later snapshot.
+    /// later checkpoint.
     ///
     /// # Errors
     /// When the training set is empty, the backend cannot run the plan, the state does not fit it,
-    /// or the snapshot is of other data.
+    /// or the checkpoint is of other data.
     pub fn new(
         backend: &dyn Backend,
         plan: Plan,
         samples: Samples,
         config: &TrainConfig,
-        snapshot: Snapshot,
+        checkpoint: Checkpoint,
     ) -> Result<Self> {
         let Parts { train, val, .. } = &*samples.parts;
         let batches = batches(&plan, &samples, config);
@@ -166,12 +166,12 @@ impl Trainer {
             program,
             batches,
         };
-        trainer.begin(snapshot, steps_per_epoch)?;
+        trainer.begin(checkpoint, steps_per_epoch)?;
         Ok(trainer)
     }
 
-    fn begin(&mut self, mut snapshot: Snapshot, steps_per_epoch: u64) -> Result<()> {
-        let progress = &mut snapshot.progress;
+    fn begin(&mut self, mut checkpoint: Checkpoint, steps_per_epoch: u64) -> Result<()> {
+        let progress = &mut checkpoint.progress;
         let (epoch_steps, fast_steps) = (steps_per_epoch, fast_steps(steps_per_epoch));
         if progress.best.is_none() {
             progress.steps_per_epoch = steps_per_epoch;
@@ -183,14 +183,14 @@ impl Trainer {
             let expected = progress.steps_per_epoch;
             return Err(RunError::Epoch { expected, got: steps_per_epoch });
         }
-        self.program.load(&snapshot.state)?;
+        self.program.load(&checkpoint.state)?;
         self.progress = progress.clone();
         self.progress.epoch_meter.reserve(epoch_steps as usize);
         if self.progress.step < fast_steps {
             self.progress.step_meter.reserve(fast_steps.div_ceil(2) as usize);
         }
         self.batches.start_epoch(self.progress.epoch);
-        (self.saved, self.best) = (snapshot.progress, snapshot.best);
+        (self.saved, self.best) = (checkpoint.progress, checkpoint.best);
         Ok(())
     }
 
@@ -237,11 +237,11 @@ impl Trainer {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn snapshot(&self) -> Result<Snapshot> {
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
         let (progress, best) = (self.saved.clone(), self.best.clone());
         let mut state = State::default();
         self.program.store(&mut state)?;
-        Ok(Snapshot { progress, state, best })
+        Ok(Checkpoint { progress, state, best })
     }
 
     /// Returns the event for observers before the first step.

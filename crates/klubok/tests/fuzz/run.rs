@@ -21,7 +21,7 @@ use klubok::{
         progress::Progress,
         run_dir::CONFIG,
         run_info::RunInfo,
-        trainer::Snapshot,
+        trainer::Checkpoint,
     },
 };
 use std::{borrow::Cow, path::Path};
@@ -121,22 +121,22 @@ fn checkpoints() {
     };
     let good = written(&config, &plan, &progress);
     let read = |bytes: &[u8]| checkpoint::from_bytes(Path::new("c"), bytes, &plan, &settings);
-    let whole: Snapshot = read(&good).unwrap().0;
+    let whole: Checkpoint = read(&good).unwrap().0;
     let words: [&[u8]; 5] =
         [b"\\\"step\\\":", b"\\\"epoch\\\":", b"\\\"steps_per_epoch\\\":0", b"[]", b"null"];
     // Damage: only the original file is accepted.
     fuzz("checkpoint", std::slice::from_ref(&good), &words, |bytes| {
-        if let Ok((snapshot, _)) = read(bytes) {
-            assert!(bytes == good && snapshot == whole, "a damaged checkpoint was accepted");
+        if let Ok((checkpoint, _)) = read(bytes) {
+            assert!(bytes == good && checkpoint == whole, "a damaged checkpoint was accepted");
         }
     });
     // Forgery: an accepted checkpoint is consistent.
     fuzz("checkpoint-sealed", std::slice::from_ref(&good), &words, |bytes| {
-        if let Ok((snapshot, _)) = read(&sealed(bytes)) {
-            let Progress { step, epoch, position, steps_per_epoch, .. } = snapshot.progress;
+        if let Ok((checkpoint, _)) = read(&sealed(bytes)) {
+            let Progress { step, epoch, position, steps_per_epoch, .. } = checkpoint.progress;
             assert_eq!(step, epoch * steps_per_epoch + position);
             assert!(epoch <= config.train.epochs);
-            assert_eq!(snapshot.state.params.len(), plan.params.len());
+            assert_eq!(checkpoint.state.params.len(), plan.params.len());
         }
     });
 }

@@ -13,7 +13,7 @@ use klubok::{
         distance::Distance,
         event::{Event, LayerMetrics, Metrics, Observer},
         task::Task,
-        trainer::{Snapshot, Trainer},
+        trainer::{Checkpoint, Trainer},
     },
 };
 
@@ -34,13 +34,13 @@ impl Observer for Epochs {
 /// Trains to the end; returns the metrics of the epochs, the first and last state, and the plan.
 fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan) {
     let task = Task::new(config, data).unwrap();
-    let snapshot = Snapshot::start(task.initial_state.clone());
+    let checkpoint = Checkpoint::start(task.initial_state.clone());
     let (plan, samples, backend) = (task.plan.clone(), task.samples.clone(), ReferenceBackend);
-    let mut trainer = Trainer::new(&backend, plan, samples, &config.train, snapshot).unwrap();
+    let mut trainer = Trainer::new(&backend, plan, samples, &config.train, checkpoint).unwrap();
     trainer.measure_distance_from(Distance::of(&task, config.train.seed));
     let (mut epochs, control) = (Epochs::default(), Control::new());
     while trainer.advance(&mut epochs, &control).unwrap().is_none() {}
-    let end = trainer.snapshot().unwrap().state;
+    let end = trainer.checkpoint().unwrap().state;
     (epochs.0, task.initial_state, end, task.plan)
 }
 

@@ -11,7 +11,7 @@ use klubok::{
         event::{Event, Metrics, Observer, Stopped},
         progress::Quantity,
         task::Task,
-        trainer::{Snapshot, Trainer},
+        trainer::{Checkpoint, Trainer},
     },
 };
 
@@ -37,12 +37,12 @@ impl Observer for Recorder {
     }
 }
 
-fn run(config: &Config, data: &Dataset, save_every: Duration) -> (Recorder, Stopped, Snapshot) {
+fn run(config: &Config, data: &Dataset, save_every: Duration) -> (Recorder, Stopped, Checkpoint) {
     run_task(Task::new(config, data).unwrap(), config, save_every)
 }
 
-fn run_task(task: Task, config: &Config, save_every: Duration) -> (Recorder, Stopped, Snapshot) {
-    let start = Snapshot::start(task.initial_state);
+fn run_task(task: Task, config: &Config, save_every: Duration) -> (Recorder, Stopped, Checkpoint) {
+    let start = Checkpoint::start(task.initial_state);
     let mut trainer =
         Trainer::new(&ReferenceBackend, task.plan, task.samples, &config.train, start).unwrap();
     trainer.save_every(save_every);
@@ -52,10 +52,10 @@ fn run_task(task: Task, config: &Config, save_every: Duration) -> (Recorder, Sto
             break stopped;
         }
     };
-    (recorder, stopped, trainer.snapshot().unwrap())
+    (recorder, stopped, trainer.checkpoint().unwrap())
 }
 
-fn train(config: &Config) -> (Recorder, Stopped, Snapshot) {
+fn train(config: &Config) -> (Recorder, Stopped, Checkpoint) {
     run(config, &blobs::data(60, 21), Duration::MAX)
 }
 
@@ -240,7 +240,7 @@ fn trains_on_a_single_sample() {
 fn an_empty_training_set_is_an_error() {
     let (config, data) = (blobs::config(), blobs::data(0, 3));
     let task = Task::new(&config, &data).unwrap();
-    let start = Snapshot::start(task.initial_state);
+    let start = Checkpoint::start(task.initial_state);
     let result = Trainer::new(&ReferenceBackend, task.plan, task.samples, &config.train, start);
     assert_eq!(result.err().unwrap().to_string(), "the training part has no samples");
 }
