@@ -1,4 +1,4 @@
-//! Static files of the page, and the script of the charts.
+//! Static files of the page.
 
 use std::sync::LazyLock;
 
@@ -33,69 +33,67 @@ pub(super) const STYLE: &str = include_str!("web/page.css");
 
 macro_rules! scripts {
     ($($name:literal),* $(,)?) => {
-        /// Scripts of the page, in the order in which they run.
+        /// Scripts of the page: modules that import each other. `types.js` has no code.
         pub(super) const SCRIPTS: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("web/", $name)))),*];
     };
 }
 
 scripts!(
-    "api.js",
-    "text.js",
-    "state.js",
-    "draw.js",
-    "target.js",
-    "panels.js",
-    "panel-status.js",
-    "panel-sentence.js",
-    "figure.js",
-    "panel-curves.js",
-    "panel-picture.js",
-    "panel-map.js",
-    "proof.js",
-    "panel-network.js",
-    "panel-features.js",
-    "panel-excites.js",
-    "panel-layers.js",
-    "panel-cloud.js",
-    "panel-neuron.js",
-    "panel-motion.js",
-    "panel-terrain.js",
     "answers-values.js",
-    "panel-answers.js",
-    "panel-lesions.js",
-    "panel-data.js",
-    "panel-suspects.js",
-    "panel-runs.js",
-    "panel-repeat.js",
+    "api.js",
+    "chart.js",
+    "dialogs.js",
+    "draw.js",
+    "figure.js",
     "main.js",
+    "panel-answers.js",
+    "panel-cloud.js",
+    "panel-curves.js",
+    "panel-data.js",
+    "panel-excites.js",
+    "panel-features.js",
+    "panel-layers.js",
+    "panel-lesions.js",
+    "panel-map.js",
+    "panel-motion.js",
+    "panel-network.js",
+    "panel-neuron.js",
+    "panel-picture.js",
+    "panel-repeat.js",
+    "panel-runs.js",
+    "panel-sentence.js",
+    "panel-status.js",
+    "panel-suspects.js",
+    "panel-terrain.js",
+    "panels.js",
+    "phases.js",
+    "proof.js",
+    "state.js",
+    "target.js",
+    "text.js",
 );
 
-/// Script of the charts, in gzip: 1.4 MB.
-pub(super) const CHARTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/charts.js.gz"));
+/// Returns the text of a script.
+#[cfg(test)]
+pub(super) fn script(name: &str) -> &'static str {
+    SCRIPTS.iter().find(|(own, _)| *own == name).unwrap().1
+}
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::{collections::BTreeSet, path::Path};
 
     use super::*;
-
-    #[test]
-    fn the_charts_are_complete_and_small() {
-        let mut script = String::new();
-        flate2::read::GzDecoder::new(CHARTS).read_to_string(&mut script).unwrap();
-        assert!(script.contains("plotly.js") && script.len() > 3_000_000);
-        assert!(CHARTS.len() < 2_000_000);
-    }
 
     #[test]
     fn the_page_has_its_texts_before_any_script() {
         let (english, russian) = (localised(Lang::En), localised(Lang::Ru));
         assert!(english.starts_with("<!doctype html>\n<html lang=\"en\">"));
         assert!(russian.starts_with("<!doctype html>\n<html lang=\"ru\">"));
-        let title = r#"<h2 id="title-curves" data-t="page.curves">"#;
-        assert!(english.contains(&format!("{title}Curves</h2>")));
-        assert!(russian.contains(&format!("{title}Кривые</h2>")));
+        let title = r#"<h2 id="title-help" data-t="page.help">"#;
+        assert!(english.contains(&format!("{title}Help</h2>")));
+        assert!(russian.contains(&format!("{title}Справка</h2>")));
         for page in [english, russian] {
             let mut texts = page.split("data-t=\"").skip(1);
             assert!(texts.all(|text| !text.split_once("\">").unwrap().1.starts_with('<')));
@@ -103,14 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_all_its_scripts_in_order() {
-        let named: Vec<&str> = TEMPLATE
-            .split("src=\"")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-            .map(|name| name.trim_start_matches('/'))
-            .collect();
-        let own: Vec<&str> = SCRIPTS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(named, own);
+    fn every_script_is_served() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+        let files = fs_err::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let scripts = files.filter(|file| file.extension().is_some_and(|kind| kind == "js"));
+        let mut there: BTreeSet<String> =
+            scripts.map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        assert!(there.remove("types.js"));
+        assert_eq!(there, SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+        assert!(TEMPLATE.contains(r#"<script type="module" src="/main.js"></script>"#));
     }
 }

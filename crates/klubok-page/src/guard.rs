@@ -29,8 +29,8 @@ const TOKEN_HEADER: &str = "x-klubok-token";
 /// Route of the event stream.
 pub(super) const STREAM: &str = "/api/live";
 
-/// Content security policy: scripts come from the server only; the charts also set inline styles.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+/// Content security policy: scripts and styles come from the server only.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; \
     base-uri 'none'";
 

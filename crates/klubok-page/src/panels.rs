@@ -21,7 +21,7 @@ impl Subject {
 /// Whether a panel applies.
 type Applies = fn(&Subject) -> bool;
 
-/// Every panel of the page by its name, with the runs to which it applies.
+/// Every panel of the page by its name, in order, with the runs to which it applies.
 const PANELS: [(&str, Applies); 19] = [
     ("status", |_| true),
     ("sentence", |_| true),
@@ -54,19 +54,20 @@ pub(super) fn panels_of(subject: Subject) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::assets;
 
     #[test]
-    fn the_page_has_exactly_these_panels() {
-        let there: BTreeSet<&str> = assets::page()
-            .split("id=\"panel-")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-            .collect();
-        assert_eq!(there, PANELS.iter().map(|(name, _)| *name).collect());
+    fn the_page_shows_exactly_these_panels_in_this_order() {
+        let (_, list) = assets::script("main.js").split_once("const PANELS = [").unwrap();
+        let (list, _) = list.split_once("];").unwrap();
+        let listed: Vec<&str> =
+            list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        assert_eq!(listed, PANELS.map(|(name, _)| name));
+        for name in listed {
+            let script = assets::script(&format!("panel-{name}.js"));
+            assert!(script.contains(&format!("id: \"{name}\"")), "{name}");
+        }
     }
 
     #[test]

@@ -10,16 +10,6 @@ use crate::Error;
 
 use super::{assets, hub::Hub, inspection::INSPECTIONS, server, timeline::Offsets};
 
-/// Unpacks the script of the charts, which the file holds in gzip.
-const UNPACK: &str = r#"window.KlubokPlotly = (async () => {
-  const packed = Uint8Array.from(atob(document.getElementById("charts").textContent), c => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const script = document.createElement("script");
-  script.textContent = await new Response(stream).text();
-  document.head.append(script);
-  return window.Plotly;
-})();"#;
-
 /// Writes the report of a run; `runs` is the comparison with other runs. `progress` receives the
 /// number of results so far, and their total.
 ///
@@ -51,23 +41,39 @@ pub fn report(
     Ok(in_one_file(&format!(r#"{{"run":{run},"story":{timeline},"looks":{looks}}}"#)))
 }
 
-/// Writes the page with style, scripts, charts and data inline.
+/// Writes the page with style, scripts and data inline.
 fn in_one_file(data: &str) -> String {
     let style = format!("<style>\n{}\n</style>", assets::STYLE);
-    let mut page = assets::page().replace(r#"<link rel="stylesheet" href="/page.css">"#, &style);
-    for (name, script) in assets::SCRIPTS {
-        let tag = format!(r#"<script src="/{name}"></script>"#);
-        page = page.replace(&tag, &format!("<script>\n{script}\n</script>"));
-    }
+    let page = assets::page().replace(r#"<link rel="stylesheet" href="/page.css">"#, &style);
+    let entry = r#"<script type="module" src="/main.js"></script>"#;
+    let start = format!("<script type=\"module\">import \"{}\";</script>", bare("main.js"));
     // Escape every `<`: the data may contain tags.
     let data = data.replace('<', "\\u003c");
-    let charts = STANDARD.encode(assets::CHARTS);
     let head = format!(
-        "<script type=\"application/json\" id=\"report-data\">{data}</script>\n\
-         <script type=\"text/plain\" id=\"charts\">{charts}</script>\n\
-         <script>{UNPACK}</script>\n</head>"
+        "<script type=\"importmap\">{}</script>\n\
+         <script type=\"application/json\" id=\"report-data\">{data}</script>\n</head>",
+        json!({ "imports": modules() }),
     );
-    page.replacen("</head>", &head, 1)
+    page.replacen(entry, &start, 1).replacen("</head>", &head, 1)
+}
+
+/// The scripts as addresses by their bare names. A module of a file has no place that `./` could
+/// start from, so modules import each other by these names.
+fn modules() -> BTreeMap<String, String> {
+    let rewritten = |script: &str| {
+        assets::SCRIPTS.iter().fold(script.to_owned(), |script, (name, _)| {
+            script.replace(&format!("\"./{name}\""), &format!("\"{}\"", bare(name)))
+        })
+    };
+    let address = |script: &str| {
+        format!("data:text/javascript;base64,{}", STANDARD.encode(rewritten(script)))
+    };
+    assets::SCRIPTS.iter().map(|(name, script)| (bare(name), address(script))).collect()
+}
+
+/// The name of a script in the import map.
+fn bare(name: &str) -> String {
+    format!("klubok/{name}")
 }
 
 #[cfg(test)]
@@ -173,9 +179,29 @@ mod tests {
             "the file fetches another one"
         );
         assert!(!page.contains(hostile));
-        assert!(page.len() < 3_000_000, "{} bytes before any data", page.len());
-        // No script and no data ends a script early.
-        let scripts = assets::SCRIPTS.len() + 3;
-        assert_eq!(page.matches("</script>").count(), scripts);
+        assert!(page.len() < 500_000, "{} bytes before any data", page.len());
+        // No script and no data ends a script early: import map, data, and the start.
+        assert_eq!(page.matches("</script>").count(), 3);
+        assert!(page.contains(r#"import "klubok/main.js";"#));
+    }
+
+    #[test]
+    fn modules_of_a_report_import_each_other_by_name() {
+        let modules = modules();
+        for (name, address) in &modules {
+            let (_, text) = address.split_once("base64,").unwrap();
+            let script = String::from_utf8(STANDARD.decode(text).unwrap()).unwrap();
+            let imports = script.lines().filter(|line| line.starts_with("import "));
+            for import in imports {
+                let imported = import.rsplit('"').nth(1).unwrap();
+                assert!(modules.contains_key(imported), "{name}: {import}");
+            }
+            // Types alone are imported in comments, which nothing resolves.
+            assert_eq!(
+                script.matches("from \"./").count(),
+                script.matches("from \"./types.js\"").count()
+            );
+            assert!(!script.contains("import(\""), "{name} loads a module later");
+        }
     }
 }

@@ -13,11 +13,7 @@ use axum::{
     Json, Router,
     body::{Bytes, to_bytes},
     extract::{FromRequest as _, Path, Query, Request, State},
-    http::{
-        HeaderMap, StatusCode, Uri,
-        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
-        request::Parts,
-    },
+    http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE, request::Parts},
     middleware,
     response::{
         IntoResponse, Response,
@@ -119,7 +115,6 @@ pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
     let pages = Router::new()
         .route("/", get(async || typed("text/html", assets::page())))
         .route("/page.css", get(async || typed("text/css", assets::STYLE)))
-        .route("/plotly.js", get(charts))
         .route("/{script}", get(script))
         .route("/api/texts", get(async || texts_json()))
         .route("/api/run", get(run))
@@ -151,15 +146,6 @@ async fn script(Path(name): Path<String>) -> Response {
         Some((_, text)) => typed("text/javascript", text).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
-}
-
-async fn charts() -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/javascript; charset=utf-8"),
-        (CONTENT_ENCODING, "gzip"),
-        (CACHE_CONTROL, "max-age=86400"),
-    ];
-    (headers, assets::CHARTS).into_response()
 }
 
 /// Responds with the texts, serialised once: repeated requests cost other clients no time.

@@ -7,6 +7,15 @@ import time
 PATIENCE = 60_000  # timeout in milliseconds, for slow machines
 
 
+# What is drawn of the validation loss; undefined or empty before there is anything.
+DRAWN = "document.querySelector('#panel-curves .line.validation')?.getAttribute('d')"
+
+
+def known(expression):
+    """A function in JavaScript of what the page knows: of `state`, the last `learningRate()`, and an argument."""
+    return f"(argument) => import('/state.js').then(({{ state, learningRate }}) => {expression})"
+
+
 def figure(page, label):
     """Reads a figure of the status panel by its label."""
     return page.locator("#panel-status dl.figures > div", has=page.get_by_text(label, exact=True)).locator("dd").inner_text()

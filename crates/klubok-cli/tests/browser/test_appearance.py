@@ -8,7 +8,7 @@ import itertools
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from acts import mode, wait
+from acts import DRAWN, known, mode, wait
 from conftest import PICTURES
 
 SIZES = {1440: 900, 390: 844}
@@ -55,7 +55,7 @@ def test_fits_and_is_accessible(moment, width, request, window):
     if moment == "midst":
         page.locator("#mode").wait_for()
         served.ask("api/act", {"act": "go_on"})
-        wait(page, "Klubok.state.now.epoch > 6")
+        wait(page, known("state.now.epoch > 6"))
         served.ask("api/act", {"act": "pause"})
         mode(page, "resting")
     wrong = []
@@ -64,14 +64,14 @@ def test_fits_and_is_accessible(moment, width, request, window):
     page.set_viewport_size({"width": width, "height": HIGH})
     for panel in ["picture", "network", "features", "answers"]:
         wait(page, f"document.querySelector('#panel-{panel} .age').textContent !== ''")
-    wait(page, "document.querySelector('.chart').data !== undefined")
+    wait(page, DRAWN)
     for language, theme in itertools.product(["en", "ru"], ["light", "dark"]):
         if page.locator("html").get_attribute("lang") != language:
             page.locator("#language").click()
         while page.locator("html").get_attribute("data-theme") != theme:
             page.locator("#theme").click()
         page.set_viewport_size({"width": width, "height": HIGH})
-        wait(page, "document.querySelector('.chart').data !== undefined")
+        wait(page, DRAWN)
         wait(page, "document.querySelector('#panel-answers tbody') !== null")
         spilled = inspect(page, f"{moment}-{width}-{language}-{theme}", width)
         wrong += [(language, theme, what) for what in (spilled if language == "ru" else spilled + barriers(page))]

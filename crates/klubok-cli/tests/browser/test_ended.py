@@ -3,7 +3,7 @@
 import json
 import math
 
-from acts import drop, figure, wait
+from acts import DRAWN, drop, figure, known, wait
 from conftest import HOSTILE, bitmap, klubok
 
 PANELS_IN_TIME = ["status", "sentence", "curves", "picture", "network", "features", "neuron", "answers", "cloud", "layers", "lesions", "excites"]
@@ -61,9 +61,9 @@ def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, win
         content = bitmap(upright, seed)
         (tmp_path / "own.bmp").write_bytes(content)
         predicted = json.loads(klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"), "--json"))
-        before = page.evaluate("Klubok.state.sample.picture")
+        before = page.evaluate(known("state.sample.picture"))
         drop(page, "own.bmp", content)
-        wait(page, "(before) => Klubok.state.sample.picture !== before", before)
+        wait(page, known("state.sample.picture !== argument"), before)
         for name, p in predicted["predictions"][0]["probabilities"].items():
             wait(page, """([name, p]) => [...document.querySelectorAll("#panel-picture .chances li")].some((li) =>
               li.querySelector(".class").textContent.includes(name) && li.querySelector(".value").textContent.replace("\u00a0", " ") === p)""",
@@ -139,7 +139,7 @@ def test_a_report_opens_without_a_server(ended, window):
     page.reload()
     page.wait_for_selector("html.ready")
     all_shown(page)
-    wait(page, "document.querySelector('.chart').data?.[1].x.length > 20")
+    wait(page, f"({DRAWN})?.split('L').length > 20")
     assert [address for address in fetched if not address.startswith("data:")] == [report.as_uri()]
     for panel in [*PANELS_IN_TIME, "data", "runs", "repeat"]:
         assert len(words(page, panel, ".body")) > 30, panel

@@ -1,20 +1,27 @@
 """The live page of a training: curves, controls, keys."""
 
-from acts import mode, step, wait, wait_for_figure
+from acts import DRAWN, known, mode, step, wait, wait_for_figure
 
-POINTS = "(document.querySelector('.chart').data?.[1].x.length ?? 0)"
-BANDS = "document.querySelector('.chart').layout.shapes.filter((shape) => shape.type === 'rect').length"
+LINES = known("state.lines.length")
+BANDS = "document.querySelectorAll('#panel-curves .phases rect').length"
 # The page has received every record of metrics and events.
-ALL_RECEIVED = "String([Klubok.state.epochs, Klubok.state.steps, Klubok.state.events].map((all) => all.length)) === String(Klubok.state.now.lines)"
+ALL_RECEIVED = known("String([state.epochs, state.steps, state.events].map((all) => all.length)) === String(state.now.lines)")
+
+
+def grows(page, lines=0):
+    """Waits until the page has more lines by so many, and draws another curve than now."""
+    known_lines, drawn = page.evaluate(LINES), page.evaluate(DRAWN)
+    wait(page, known("state.lines.length > argument"), known_lines + lines)
+    wait(page, f"(drawn) => {DRAWN} !== drawn", drawn)
 
 
 def test_the_page_appears_at_once_without_layout_shifts(training, window):
     paints = []
     for _ in range(3):
         page = window(f"{training.address}#token={training.token}")
-        wait(page, f"{POINTS} > 0")
+        wait(page, DRAWN)
         paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-        wait(page, f"(n) => {POINTS} > n + 2", page.evaluate(POINTS))
+        grows(page, 2)
         shifts = page.evaluate("shifts")
         page.close()
         assert sum(value for value, _ in shifts) < 0.001, shifts
@@ -22,8 +29,8 @@ def test_the_page_appears_at_once_without_layout_shifts(training, window):
 
 
 def test_curves_grow_and_phases_appear(live):
-    wait(live, f"{POINTS} > 0")
-    wait(live, f"(n) => {POINTS} > n", live.evaluate(POINTS))
+    wait(live, DRAWN)
+    grows(live)
     wait(live, "document.querySelectorAll('#time-phases span').length > 0")
     wait(live, f"{BANDS} > 0")
     wait(live, "document.querySelector('#panel-sentence .phase-line').dataset.phase !== 'none'")
@@ -33,21 +40,21 @@ def test_pause_one_step_one_epoch_and_learning_rate(live, training):
     live.get_by_role("button", name="Pause", exact=True).click()
     mode(live, "resting")
     at = training.now()["step"]
-    wait(live, "(at) => Klubok.state.now.step === at", at)
+    wait(live, known("state.now.step === argument"), at)
     live.wait_for_timeout(600)  # long enough for a step to show
     assert training.now()["step"] == at == step(live)
     live.get_by_role("button", name="One step", exact=True).click()
-    wait(live, "(at) => Klubok.state.now.step > at && Klubok.state.now.mode === 'resting'", at)
+    wait(live, known("state.now.step > argument && state.now.mode === 'resting'"), at)
     live.wait_for_timeout(600)
     assert training.now()["step"] == at + 1 == step(live)
     live.get_by_role("button", name="One epoch", exact=True).click()
-    wait(live, "(at) => Klubok.state.now.step > at + 1 && Klubok.state.now.mode === 'resting'", at)
+    wait(live, known("state.now.step > argument + 1 && state.now.mode === 'resting'"), at)
     assert training.now()["step"] % training.now()["steps_per_epoch"] == 0
     live.get_by_label("Learning rate", exact=True).fill("0.002")
     live.get_by_role("button", name="Set", exact=True).click()
     live.get_by_role("button", name="Go on", exact=True).click()
     mode(live, "training")
-    wait(live, "Math.abs(Klubok.store.latest('learning_rate') - 0.002) < 1e-6")
+    wait(live, known("Math.abs(learningRate() - 0.002) < 1e-6"))
     wait_for_figure(live, "Learning rate", "0.0020")
     live.locator("#panel-repeat").scroll_into_view_if_needed()
     wait(live, "document.querySelector('#panel-repeat .body').innerText.includes('learning rate 0.002')")
@@ -55,29 +62,29 @@ def test_pause_one_step_one_epoch_and_learning_rate(live, training):
 
 
 def test_a_reload_restores_everything(live, training):
-    wait(live, "Klubok.state.lines.length > 3")
+    wait(live, known("state.lines.length > 3"))
     training.ask("api/act", {"act": "pause"})
     mode(live, "resting")
     wait(live, ALL_RECEIVED)
     live.locator("#language").click()
     live.locator("#theme").click()
     live.get_by_role("button", name="Эпохи", exact=True).click()
-    known = "[Klubok.state.lines.length, Klubok.state.events.length, Klubok.state.now.step, Klubok.text.lang, document.documentElement.dataset.theme]"
-    before = live.evaluate(known)
+    shown = known("[state.lines.length, state.events.length, state.now.step, document.documentElement.lang, document.documentElement.dataset.theme]")
+    before = live.evaluate(shown)
     assert before[3:] == ["ru", "light"]
     live.reload()
     live.wait_for_selector("html.ready")
-    assert live.evaluate(known) == before
+    assert live.evaluate(shown) == before
     assert "token" not in live.url
     live.get_by_role("button", name="Продолжить", exact=True).click()
     mode(live, "training")
-    wait(live, f"{POINTS} > 0")
-    assert live.evaluate("document.querySelector('.chart').layout.xaxis.type") == "linear"
+    wait(live, DRAWN)
+    assert live.locator("#panel-curves .chart .title").last.text_content() == "эпохи"
 
 
 def test_keys_do_what_buttons_do(live):
     mode(live, "training")
-    wait(live, "Klubok.state.lines.length > 3")
+    wait(live, known("state.lines.length > 3"))
     live.keyboard.press(" ")
     mode(live, "resting")
     wait(live, ALL_RECEIVED)
@@ -104,10 +111,10 @@ def test_keys_do_what_buttons_do(live):
 
 def test_without_a_token_the_page_is_view_only(training, window):
     page = window(training.address)
-    wait(page, f"{POINTS} > 0")
+    wait(page, DRAWN)
     assert not page.locator("#panel-status .controls").is_visible()
     page.keyboard.press(" ")
-    wait(page, f"(n) => {POINTS} > n", page.evaluate(POINTS))
+    grows(page)
     assert training.now()["mode"] == "training"
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from acts import wait
+from acts import DRAWN, wait
 from conftest import Served, klubok
 
 OF_CLASSES = ["map", "layers", "cloud", "lesions", "suspects"]
@@ -34,7 +34,7 @@ def looked_at(page, absent):
         page.keyboard.press(key)
         wait(page, "(step) => document.getElementById('moment').textContent.includes(step)", step)
         wait(page, "document.querySelector('#panel-answers .lead') !== null")
-        wait(page, "document.querySelector('.chart').data !== undefined")
+        wait(page, DRAWN)
         wait(page, "document.querySelector('#panel-picture .age').textContent !== ''")
         shown = page.evaluate("document.querySelector('main').innerText + document.querySelector('.chart').innerHTML")
         assert not [wrong for wrong in ["undefined", "NaN", "Infinity", "page."] if wrong in shown], shown
@@ -73,8 +73,9 @@ def test_numbers_have_errors_and_a_scatter(name, runs, window):
         assert f"RMSE {evaluated['rmse']:#.3g}, mean absolute error {evaluated['mae']:#.3g}, R² {evaluated['r2']:.3f}" in lead
         assert page.locator("#panel-answers .scatter .dot").count() == evaluated["samples"]
         assert page.locator("#panel-answers .scatter .diagonal").count() == 1
-        drawn = page.evaluate("document.querySelector('.chart').data[5].y.filter((y) => y !== null)")
-        assert drawn[-1] == last["val_r2"]
+        chart = page.locator("#panel-curves .chart").bounding_box()
+        page.mouse.move(chart["x"] + chart["width"] - 20, chart["y"] + chart["height"] * 0.7)
+        assert f"{last['val_r2']:.3f} · RMSE {last['val_rmse']:#.3g}" in text_of(page, "curves", ".near-box")
         words = [text_of(page, panel, ".body").lower() for panel in ["sentence", "curves", "picture", "answers", "data"]]
         assert not [of for of in words if "accuracy" in of or "class" in of]
 

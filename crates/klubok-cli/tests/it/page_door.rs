@@ -220,7 +220,7 @@ fn attacks_do_not_keep_out_the_owner_of_the_run() {
         ("heads without an end", 256, "GET / HTTP/1.1\r\nHost: ".to_owned()),
         ("heads that are too large", 256, format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(1 << 20))),
         ("long addresses", 256, get(&format!("/api/run?{}", "x".repeat(60_000)))),
-        ("responses that nobody reads", 256, get("/plotly.js").repeat(8)),
+        ("responses that nobody reads", 256, get("/page.css").repeat(400)),
         ("stories that nobody reads", 256, get("/api/story").repeat(40)),
         ("texts that nobody reads", 256, get("/api/texts").repeat(40)),
         ("looks", 256, get("/api/look/answers").repeat(20)),

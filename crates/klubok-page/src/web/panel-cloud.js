@@ -1,49 +1,55 @@
+// @ts-check
 // The validation samples as the last layer gets them, in a plane: how the layers before it have sorted them.
-(() => {
-  "use strict";
-  const { t, text, store } = Klubok;
-  const { el, write } = Klubok.draw;
-  const SIZE = 864;
-  let drawing, note;
-  let moments = [];
+import * as api from "./api.js";
+import { classLegend, contextOf, drawPoint, el, write } from "./draw.js";
+import { panel } from "./panels.js";
+import * as store from "./state.js";
+import { state } from "./state.js";
+import * as text from "./text.js";
+import { t } from "./text.js";
+/** @import { Cloud, CloudPoint } from "./types.js" */
 
-  function path() {
-    if (store.isLive()) return "/api/look/cloud?moment=live";
-    const at = (store.line() || { step: 0 }).step;
-    const kept = moments.filter((step) => step <= at);
-    // Where a point lies depends on the last moment too: an answer of before is another drawing.
-    const of = Klubok.api.report || moments.length === 0 ? "" : `&of=${moments[moments.length - 1]}`;
-    return `/api/look/cloud?moment=${kept.length > 0 ? kept[kept.length - 1] : 0}${of}`;
-  }
+const SIZE = 864;
+let /** @type {HTMLCanvasElement} */ drawing, /** @type {HTMLElement} */ note;
+/** @type {number[]} */
+let moments = [];
 
-  function build(body) {
-    drawing = el("canvas", { class: "map", role: "img", width: SIZE, height: SIZE });
-    note = el("p", { class: "note" });
-    body.append(drawing, Klubok.draw.classLegend(Klubok.state.run.data.classes), note);
-  }
+function path() {
+  if (store.isLive()) return "/api/look/cloud?moment=live";
+  // Where a point lies depends on the last moment too: an answer of before is another drawing.
+  const of = api.isReport || moments.length === 0 ? "" : `&of=${moments.at(-1)}`;
+  return `/api/look/cloud?moment=${store.lastUntilMoment(moments)}${of}`;
+}
 
-  // The scale only grows: moments can be compared.
-  let reach = 1;
-  function render(state, look, changes) {
-    if (!look || !look.points) return;
-    moments = look.moments;
-    if (![...changes].some((what) => ["look", "shown", "theme", "moment", "run"].includes(what))) return;
-    const context = drawing.getContext("2d");
-    context.clearRect(0, 0, SIZE, SIZE);
-    reach = Math.max(reach, ...look.points.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]));
-    const place = (v) => SIZE / 2 + (v / (reach * 1.06)) * (SIZE / 2);
-    // Wrong answers are drawn last, and hollow.
-    const right = ([, , label, said]) => label === said;
-    for (const wrong of [false, true]) {
-      for (const [x, y, label, said] of look.points) {
-        if (right([x, y, label, said]) !== wrong) Klubok.draw.point(context, label, place(x), SIZE - place(y), 10, { hollow: wrong });
-      }
+/** @param {HTMLElement} body */
+function build(body) {
+  drawing = el("canvas", { class: "map", role: "img", width: SIZE, height: SIZE });
+  note = el("p", { class: "note" });
+  body.append(drawing, classLegend(state.run.data.classes), note);
+}
+
+/** @param {CloudPoint} point */
+const isRight = ([, , label, said]) => label === said;
+
+// The scale only grows: moments can be compared.
+let reach = 1;
+/** @param {Cloud} look */
+function render(look) {
+  moments = look.moments;
+  const context = contextOf(drawing);
+  context.clearRect(0, 0, SIZE, SIZE);
+  reach = Math.max(reach, ...look.points.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]));
+  const place = (/** @type {number} */ v) => SIZE / 2 + (v / (reach * 1.06)) * (SIZE / 2);
+  // Wrong answers are drawn last, and hollow.
+  for (const wrong of [false, true]) {
+    for (const point of look.points.filter((point) => isRight(point) !== wrong)) {
+      drawPoint(context, point[2], [place(point[0]), SIZE - place(point[1])], 10, { hollow: wrong });
     }
-    const missed = look.points.filter((point) => !right(point)).length;
-    const words = t("page.cloud_is", { n: text.count(look.points.length), width: text.count(look.width), missed: text.count(missed) });
-    drawing.setAttribute("aria-label", words);
-    write(note, words);
   }
+  const missed = look.points.filter((point) => !isRight(point)).length;
+  const words = t("page.cloud_is", { n: text.count(look.points.length), width: text.count(look.width), missed: text.count(missed) });
+  drawing.setAttribute("aria-label", words);
+  write(note, words);
+}
 
-  Klubok.panel({ id: "cloud", build, render, path, every: 3000 });
-})();
+export const cloud = panel({ id: "cloud", title: "page.cloud", about: "page.cloud_about", folds: true, path, build, render });

@@ -1,47 +1,39 @@
+// @ts-check
 // Data: what the network learns from, and how even its classes or labels are.
-(() => {
-  "use strict";
-  const { t, text } = Klubok;
-  const { el } = Klubok.draw;
-  let head, balance, table;
+import { bar, el, region, table } from "./draw.js";
+import { panel } from "./panels.js";
+import { state } from "./state.js";
+import * as text from "./text.js";
+import { t } from "./text.js";
+/** @import { RunData } from "./types.js" */
 
-  function build(body) {
-    head = el("p", { class: "lead" });
-    balance = el("p", { class: "note" });
-    table = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("page.data") });
-    body.append(head, table, balance);
-  }
+const names = { class: "page.class", label: "page.label", number: "page.samples" };
 
-  function render(state, look, changes) {
-    if (!changes.has("run") && !changes.has("shown")) return;
-    const { data } = state.run;
-    const what = data.kind === "pictures"
-      ? t("page.data_pictures", { width: data.width, height: data.height, colours: data.channels === 3 ? t("page.in_colour") : t("page.in_grey"), inputs: text.count(state.run.network.inputs) })
-      : t("page.data_columns", { n: text.count(state.run.network.inputs) });
-    head.textContent = `${data.source}: ${what}`;
-    const most = Math.max(1, ...data.train);
-    // Numbers have no counts of their own.
-    const counted = data.target === "number" ? [] : data.classes;
-    const rows = counted.map((name, i) => el("tr", {}, el("th", { scope: "row", text: name }),
-      el("td", { text: text.count(data.train[i]) }), el("td", { text: text.count(data.val[i]) }),
-      el("td", { class: "bar-cell" }, Klubok.draw.bar(data.train[i] / most))));
-    const { train_samples: train, val_samples: val } = state.run;
-    const name = { class: "page.class", label: "page.label", number: "page.samples" }[data.target];
-    const heads = [t(name), t("page.training"), t("page.validation"), ...(counted.length > 0 ? [t("page.share")] : [])];
-    table.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, ...heads.map((words) => el("th", { scope: "col", text: words })))),
-      el("tbody", {}, ...rows),
-      el("tfoot", {}, el("tr", {}, el("th", { scope: "row", text: t("page.all") }), el("td", { text: text.count(train) }),
-        el("td", { text: text.count(val) }), ...(counted.length > 0 ? [el("td")] : [])))));
-    balance.textContent = data.target === "class" ? balanceOf(state) : counted.length > 0 ? "" : t("page.to_predict", { names: data.classes.join(", ") });
-  }
+/** The run does not change: its data is told once. @param {HTMLElement} body */
+function build(body) {
+  const { data, network, train_samples: train, val_samples: val } = state.run;
+  const inputs = text.count(network.inputs);
+  const what = data.kind === "pictures"
+    ? t("page.data_pictures", { width: data.width, height: data.height, colours: data.channels === 3 ? t("page.in_colour") : t("page.in_grey"), inputs })
+    : t("page.data_columns", { n: inputs });
+  const most = Math.max(1, ...data.train);
+  // Numbers have no counts of their own.
+  const counted = data.target === "number" ? [] : data.classes;
+  const share = counted.length > 0 ? [t("page.share")] : [];
+  const rows = counted.map((name, i) =>
+    [name, text.count(data.train[i]), text.count(data.val[i]), el("td", { class: "bar-cell" }, bar(data.train[i] / most))]);
+  const foot = [t("page.all"), text.count(train), text.count(val), ...share.map(() => "")];
+  body.append(
+    el("p", { class: "lead", text: `${data.source}: ${what}` }),
+    region(t("page.data"), table([t(names[data.target]), t("page.training"), t("page.validation"), ...share], rows, { foot })),
+    el("p", { class: "note", text: data.target === "class" ? balanceOf(data) : counted.length > 0 ? "" : t("page.to_predict", { names: data.classes.join(", ") }) }));
+}
 
-  function balanceOf(state) {
-    const { data } = state.run;
-    const uneven = Math.max(...data.train) / Math.max(1, Math.min(...data.train));
-    return uneven < 1.5
-      ? t("page.balanced", { chance: text.percent(state.run.chance) })
-      : t("page.unbalanced", { times: text.number(uneven, 2), chance: text.percent(state.run.chance) });
-  }
+/** @param {RunData} data */
+function balanceOf(data) {
+  const uneven = Math.max(...data.train) / Math.max(1, Math.min(...data.train));
+  const chance = text.percent(state.run.chance);
+  return uneven < 1.5 ? t("page.balanced", { chance }) : t("page.unbalanced", { times: text.number(uneven, 2), chance });
+}
 
-  Klubok.panel({ id: "data", build, render });
-})();
+export const data = panel({ id: "data", title: "page.data", about: "page.data_about", folds: true, build });

@@ -1,155 +1,238 @@
+// @ts-check
 // The panels of this run, as the server lists them, and their looks at the network.
 //
-// A panel is `{ id, build(body), render(state, look, changes, lookPath), path(state)?, every?, long? }`. It is built anew when
-// the language changes and rendered when something did. `path` is what it wants to look at; a look costs the server a pass
-// through the network, so it is asked for only while the panel can be seen, and again only when the weights have changed; one
-// that takes long, only once the slider rests.
-(() => {
-  "use strict";
-  const Klubok = (window.Klubok = window.Klubok || {});
-  let panels = [];
-  // Answers by path: two panels that look at the same sample ask once.
-  const looks = new Map();
-  const MOST_LOOKS = 160;
-  const RETRY = 5000;
-  const REST = 600;
+// A panel is built anew when the language changes, and rendered when something changed that it shows: its look, the moment, the
+// theme, or what it names in `on`. `path` is what it wants to look at; a look costs the server a pass through the network, so
+// it is asked for only while the panel can be seen, and again only when the weights have changed; one that takes long, only
+// once the slider rests.
+//
+// A panel with a path *waits* until its answer is there: its place is kept, and what is in it is hidden but for what has the
+// class `stays`. It *fails* with the server's sentence. It has no element at all where it does not apply to the run.
+import * as api from "./api.js";
+import { el, write } from "./draw.js";
+import * as store from "./state.js";
+import { state } from "./state.js";
+import { target } from "./target.js";
+import * as text from "./text.js";
+import { t } from "./text.js";
+/** @import { Change } from "./state.js" */
 
-  function register(panel) {
-    panels.push({ panel, visible: false, last: null });
+/**
+ * @template [Look=undefined] the answer for its path
+ * @typedef {object} Definition
+ * @property {string} id as the server lists it
+ * @property {string | (() => string)} title key of a text
+ * @property {string} about key of a text; `target.js` may know one that fits better
+ * @property {boolean} [wide]
+ * @property {boolean} [folds] it goes deeper, and may be folded away
+ * @property {() => string | null} [path] what to look at; null for nothing at this moment
+ * @property {number} [every] milliseconds between two looks, at least
+ * @property {boolean} [long] a look takes long
+ * @property {Change[]} [on] changes that it shows, beside those that all panels show
+ * @property {(body: HTMLElement) => void} build
+ * @property {(look: Look, changes: Set<Change>) => void} [render]
+ * @property {() => void} [without] renders it where there is nothing to look at
+ */
+/**
+ * @typedef {object} Held
+ * @property {boolean} asking
+ * @property {number} asked the step of the network then
+ * @property {boolean} fixed of a moment that does not change
+ * @property {number} [time] when it came
+ * @property {any} [answer] of the type that the panel knows
+ * @property {string} [error]
+ * @property {boolean} [later] the server has no time for it now
+ */
+/**
+ * @typedef {object} Panel
+ * @property {Definition<any>} definition
+ * @property {HTMLElement} element
+ * @property {HTMLElement} body
+ * @property {HTMLElement | null} age
+ * @property {HTMLElement | null} problem
+ * @property {boolean} visible
+ * @property {any} [last] the answer that is shown
+ */
+
+/** @type {Panel[]} */
+let panels = [];
+// Answers by path: two panels that look at the same sample ask once.
+/** @type {Map<string, Held>} */
+const looks = new Map();
+const MOST_LOOKS = 160;
+const EVERY = 3000;
+const RETRY = 5000;
+const REST = 600;
+/** What every panel shows. @type {Change[]} */
+const ALL_SHOW = ["look", "shown", "theme", "moment", "run"];
+
+/**
+ * Defines a panel.
+ * @template [Look=undefined]
+ * @param {Definition<Look>} definition
+ */
+export const panel = (definition) => definition;
+
+/** @param {Definition<any>} definition @returns {Panel} */
+function made(definition) {
+  const { id, title, about, wide, folds, path } = definition;
+  const age = path ? el("span", { class: "age" }) : null;
+  const problem = path ? el("p", { class: "problem", role: "status" }) : null;
+  const body = el("div", { class: "body" });
+  const titleKey = typeof title === "string" ? title : title();
+  const heading = el("h2", { id: `title-${id}`, "data-t": titleKey });
+  const element = el(folds ? "details" : "section", {
+    class: wide ? "panel wide" : "panel", id: `panel-${id}`, "aria-labelledby": folds ? null : `title-${id}`, open: folds,
+  }, el(folds ? "summary" : "div", { class: "head" }, heading, age),
+  el("p", { class: "about", "data-t": target().abouts()[id] ?? about }), problem, body);
+  return { definition, element, body, age, problem, visible: false };
+}
+
+/** @param {Panel} panel */
+const isOpen = ({ visible, element }) => visible && !(element instanceof HTMLDetailsElement && !element.open);
+
+/** @param {Held | undefined} held @param {number} every */
+function isStale(held, every) {
+  if (!held) return true;
+  if (held.asking || api.isReport) return false;
+  const age = Date.now() - (held.time ?? 0);
+  if (held.error || held.later) return age > RETRY;
+  return !held.fixed && store.isLive() && held.asked !== state.now.step && age > every;
+}
+
+/**
+ * Looks at the network, and tells the panels that show it.
+ * @param {string} path
+ */
+export async function look(path) {
+  /** @type {Held} */
+  const held = { ...looks.get(path), asking: true, asked: state.now.step, fixed: /[?&]moment=\d/.test(path) };
+  looks.delete(path);
+  looks.set(path, held);
+  const [oldest] = looks.keys();
+  if (looks.size > MOST_LOOKS) looks.delete(oldest);
+  try {
+    const answer = /** @type {any} */ (await api.get(path));
+    held.error = undefined;
+    held.later = Boolean(answer.later);
+    if (!held.later) held.answer = answer;
+    if (answer.wholes) state.wholes = answer.wholes;
+  } catch (error) {
+    held.error = error instanceof Error ? error.message : String(error);
   }
+  held.asking = false;
+  held.time = Date.now();
+  for (const panel of panels) if (wants(panel) === path && isOpen(panel)) render(panel, new Set(["look"]));
+  return held;
+}
 
-  function element(entry) {
-    return document.getElementById(`panel-${entry.panel.id}`);
+/** @param {Panel} panel */
+const wants = ({ definition }) => definition.path?.() ?? null;
+
+function refresh() {
+  if (document.hidden) return;
+  const rests = Date.now() - state.moved > REST;
+  for (const panel of panels) {
+    const path = isOpen(panel) && (rests || !panel.definition.long) ? wants(panel) : null;
+    if (path && isStale(looks.get(path), panel.definition.every ?? EVERY)) look(path);
   }
+}
 
-  const isOpen = (entry) => entry.visible && element(entry).open !== false;
-
-  function isStale(held, every) {
-    if (!held) return true;
-    if (held.asking || Klubok.api.report) return false;
-    const age = Date.now() - held.time;
-    if (held.error || held.later) return age > RETRY;
-    return !held.fixed && Klubok.store.isLive() && held.asked !== Klubok.state.now.step && age > every;
+/** @param {Panel} panel @param {Set<Change>} changes */
+function render(panel, changes) {
+  const { definition, element, problem, age } = panel;
+  const path = wants(panel);
+  const held = path ? looks.get(path) : undefined;
+  // While a new look is on its way the old one stays, so that nothing jumps.
+  if (held?.answer) panel.last = held.answer;
+  const fails = Boolean(held?.error && !held.answer);
+  const waits = Boolean(path && !panel.last && !fails);
+  element.classList.toggle("fails", fails);
+  element.classList.toggle("waits", waits);
+  element.setAttribute("aria-busy", String(waits));
+  if (problem) {
+    const later = Boolean(held?.later && !held.answer && !held.error);
+    problem.classList.toggle("later", later);
+    write(problem, later ? t("page.later") : held?.error ?? "");
   }
+  if (age) showAge(age, panel.last?.step);
+  const shows = [...changes].some((change) => ALL_SHOW.includes(change) || definition.on?.includes(change));
+  if (!shows || fails || waits) return;
+  if (definition.path && !panel.last) definition.without?.();
+  else definition.render?.(panel.last, changes);
+}
 
-  async function look(path) {
-    const before = looks.get(path) || {};
-    const held = { ...before, asking: true, asked: Klubok.state.now.step, fixed: /[?&]moment=\d/.test(path) };
-    looks.delete(path);
-    looks.set(path, held);
-    if (looks.size > MOST_LOOKS) looks.delete(looks.keys().next().value);
-    try {
-      const answer = await Klubok.api.get(path);
-      held.error = null;
-      held.later = Boolean(answer.later);
-      if (!held.later) held.answer = answer;
-      if (answer.wholes) Klubok.state.wholes = answer.wholes;
-    } catch (error) {
-      held.error = error.message;
-    }
-    held.asking = false;
-    held.time = Date.now();
-    for (const entry of panels) if (wants(entry) === path && isOpen(entry)) render(entry, new Set(["look"]));
-    return held;
+/**
+ * How old the figures are, and whether they are of another moment than the slider's.
+ * @param {HTMLElement} age
+ * @param {number | null | undefined} step
+ */
+function showAge(age, step) {
+  const at = store.line();
+  const known = step !== null && step !== undefined;
+  const other = known && !store.isLive() && at !== undefined && step !== at.step;
+  const words = known ? t("page.as_of", { step: text.count(step) }) : "";
+  write(age, other ? `${words} · ${t("page.other_moment")}` : words);
+  age.classList.toggle("other", other);
+}
+
+/** Renders the panels in sight; another is rendered when it comes into sight. @param {Set<Change>} changes */
+export function renderAll(changes) {
+  for (const panel of panels) if (isOpen(panel)) render(panel, changes);
+  refresh();
+}
+
+/** Builds what is in the panels, in the language that is chosen. */
+export function build() {
+  for (const { definition, body } of panels) {
+    body.replaceChildren();
+    definition.build(body);
   }
+}
 
-  const wants = (entry) => (Klubok.state.run && entry.panel.path ? entry.panel.path(Klubok.state) : null);
+/**
+ * Puts those panels that apply to the run into an element.
+ * @param {HTMLElement} main
+ * @param {Definition<any>[]} all in order
+ * @param {boolean} folded whether those that may be are folded away
+ */
+export function start(main, all, folded) {
+  panels = all.filter(({ id }) => state.run.panels.includes(id)).map(made);
+  for (const { element } of panels) if (element instanceof HTMLDetailsElement && folded) element.open = false;
+  main.append(...panels.map(({ element }) => element));
+  document.documentElement.dataset.target = state.run.data.target;
+  text.apply();
+  build();
+  watch();
+  store.subscribe(renderAll);
+  // Once for all, before anything is shown: from here on everything has its size.
+  for (const panel of panels) render(panel, new Set(["shown", "run", "story"]));
+  setInterval(refresh, 1000);
+}
 
-  function refresh() {
-    if (document.hidden) return;
-    const rests = Date.now() - Klubok.state.moved > REST;
-    for (const entry of panels) {
-      const path = isOpen(entry) && (rests || !entry.panel.long) ? wants(entry) : null;
-      if (path && isStale(looks.get(path), entry.panel.every || 3000)) look(path);
-    }
-  }
-
-  function render(entry, changes) {
-    const path = wants(entry);
-    const held = (path && looks.get(path)) || {};
-    // While a new look is on its way the old one stays, so that nothing jumps.
-    if (held.answer) Object.assign(entry, { last: held.answer, lastPath: path });
-    const shown = element(entry);
-    const problem = shown.querySelector(".problem");
-    if (problem) {
-      const later = Boolean(held.later && !held.answer && !held.error);
-      problem.classList.toggle("later", later);
-      Klubok.draw.write(problem, later ? Klubok.t("page.later") : held.error || "");
-    }
-    const age = shown.querySelector(".age");
-    if (age) showAge(age, entry.last);
-    shown.classList.toggle("without", Boolean(path && held.error && !held.answer));
-    entry.panel.render(Klubok.state, held.error && !held.answer ? null : entry.last, changes, entry.lastPath);
-  }
-
-  // How old the figures are, and whether they are of another moment than the slider's.
-  function showAge(age, answer) {
-    const step = answer && answer.step;
-    const at = Klubok.store.line();
-    const other = step !== null && step !== undefined && !Klubok.store.isLive() && at && step !== at.step;
-    const text = step === null || step === undefined ? "" : Klubok.t("page.as_of", { step: Klubok.text.count(step) });
-    Klubok.draw.write(age, other ? `${text} · ${Klubok.t("page.other_moment")}` : text);
-    age.classList.toggle("other", Boolean(other));
-  }
-
-  // A panel that cannot be seen is rendered when it comes into sight.
-  function renderAll(changes) {
-    for (const entry of panels) if (isOpen(entry)) render(entry, changes);
+// Renders a panel when it comes into sight.
+function watch() {
+  const shown = (/** @type {Panel} */ panel) => {
+    if (isOpen(panel)) render(panel, new Set(["shown"]));
     refresh();
-  }
-
-  // A run has those panels that the server lists; in some, the words depend on what it predicts.
-  function choose() {
-    for (const entry of panels) element(entry).hidden = !Klubok.state.run.panels.includes(entry.panel.id);
-    panels = panels.filter((entry) => !element(entry).hidden);
-    for (const [id, key] of Object.entries(Klubok.target().abouts())) {
-      document.querySelector(`#panel-${id} .about`).dataset.t = key;
+  };
+  const observer = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) {
+      const panel = panels.find(({ element }) => element === target);
+      if (panel) panel.visible = isIntersecting;
+      if (panel && isIntersecting) shown(panel);
     }
-    if (Klubok.state.run.data.kind !== "pictures") document.getElementById("title-picture").dataset.t = "page.sample";
-    document.documentElement.dataset.target = Klubok.state.run.data.target;
-    Klubok.text.apply();
+  }, { rootMargin: "200px" });
+  for (const panel of panels) {
+    observer.observe(panel.element);
+    panel.element.addEventListener("toggle", () => shown(panel));
   }
+}
 
-  function build() {
-    for (const entry of panels) {
-      const body = element(entry).querySelector(".body");
-      body.replaceChildren();
-      entry.panel.build(body);
-    }
+/** Everything is drawn for paper, seen or not. */
+export function renderForPrint() {
+  for (const panel of panels) {
+    panel.visible = true;
+    render(panel, new Set(["shown"]));
   }
-
-  function start() {
-    choose();
-    build();
-    const shown = (entry) => {
-      if (Klubok.state.run && isOpen(entry)) render(entry, new Set(["shown"]));
-      refresh();
-    };
-    const observer = new IntersectionObserver((seen) => {
-      for (const { target, isIntersecting } of seen) {
-        const entry = panels.find((entry) => element(entry) === target);
-        entry.visible = isIntersecting;
-        if (isIntersecting) shown(entry);
-      }
-    }, { rootMargin: "200px" });
-    for (const entry of panels) {
-      observer.observe(element(entry));
-      element(entry).addEventListener("toggle", () => shown(entry));
-    }
-    Klubok.store.subscribe((state, changes) => state.run && renderAll(changes));
-    // Once for all, before anything is shown: from here on everything has its size.
-    for (const entry of panels) render(entry, new Set(["shown", "run", "story"]));
-    setInterval(refresh, 1000);
-  }
-
-  // Everything is drawn for paper, seen or not.
-  function renderForPrint() {
-    for (const entry of panels) {
-      entry.visible = true;
-      render(entry, new Set(["shown"]));
-    }
-  }
-
-  Klubok.panel = register;
-  Klubok.panels = { start, build, renderAll, renderForPrint, look };
-})();
+}
