@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    process::{cargo, command, succeeds},
+    process::{cargo, command, installs, succeeds},
     tally::Tally,
 };
 
@@ -82,15 +82,7 @@ fn chromium(root: &Path) -> Option<&'static str> {
         output.is_ok_and(|output| output.status.success())
     };
     NAMES.into_iter().find(works).or_else(|| {
-        let user = command(root, "id").arg("-u").output().ok()?;
-        if user.stdout.trim_ascii() == b"0" {
-            println!("installing Chromium");
-            let install = ["install", "--yes", "-qq", "--no-install-recommends", NAMES[0]];
-            for arguments in [&["update", "-qq"][..], &install] {
-                let mut apt = command(root, "apt-get");
-                succeeds(apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).ok()?;
-            }
-        }
+        installs(root, &NAMES[..1]);
         NAMES.into_iter().find(works)
     })
 }

@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod circles;
 mod golden;
+mod page_types;
 mod process;
 mod settings;
 mod tally;

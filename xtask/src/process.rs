@@ -16,6 +16,20 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command(root, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// As root, installs Debian's packages. True if they are installed in the end.
+pub(crate) fn installs(root: &Path, packages: &[&str]) -> bool {
+    let user = command(root, "id").arg("-u").output();
+    if user.is_ok_and(|user| user.stdout.trim_ascii() != b"0") {
+        return false;
+    }
+    println!("installing {}", packages.join(", "));
+    let install = ["install", "--yes", "-qq", "--no-install-recommends"];
+    [&["update", "-qq"][..], &[&install[..], packages].concat()].iter().all(|arguments| {
+        let mut apt = command(root, "apt-get");
+        succeeds(apt.args(*arguments).env("DEBIAN_FRONTEND", "noninteractive")).unwrap_or(false)
+    })
+}
+
 /// Runs a command to its end with inherited output. True if it succeeded.
 ///
 /// # Errors

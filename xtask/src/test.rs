@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    browser,
+    browser, page_types,
     process::{cargo, command, succeeds},
     tally::Tally,
     tidy,
@@ -37,8 +37,12 @@ const REST: &[Step] = &[
     ("unused dependencies", unused_dependencies),
     ("spelling", spelling),
     ("python", python),
+    ("page types", page_types::run),
     ("browser", browser::run),
 ];
+
+/// Steps that fetch what they need.
+const FETCHING: [&str; 2] = ["page types", "browser"];
 
 /// Steps that take hours.
 const LONG: &[Step] = &[("readers", readers), ("kills", kills)];
@@ -63,15 +67,25 @@ pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Resu
     }
     steps.retain(|(name, _)| only.is_empty() || only.iter().any(|only| only == name));
     // Fetching waits for the network and the disk, building for processors: side by side.
-    let mut fetching = steps.iter().any(|(name, _)| *name == "browser").then(|| {
-        let root = root.to_owned();
-        thread::spawn(move || browser::prepare(&root))
+    let mut fetching = steps.iter().any(|(name, _)| FETCHING.contains(name)).then(|| {
+        let (root, all) = (root.to_owned(), steps.iter().map(|(name, _)| *name));
+        let wanted: Vec<&str> = all.filter(|name| FETCHING.contains(name)).collect();
+        thread::spawn(move || {
+            // One after the other: Debian's packages are installed by one process at a time.
+            for name in wanted {
+                if name == "browser" {
+                    browser::prepare(&root);
+                } else {
+                    page_types::fetch(&root);
+                }
+            }
+        })
     });
     let mut table = Vec::new();
     for (name, step) in steps {
         println!("\n=== {name}");
         let start = Instant::now();
-        if *name == "browser" {
+        if FETCHING.contains(name) {
             // The step itself says what is missing.
             let _ = fetching.take().map(thread::JoinHandle::join);
         }
