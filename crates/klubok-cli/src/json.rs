@@ -141,6 +141,7 @@ impl Observer for EventPrinter {
             // `Progress` is for people, `Past` was printed before. The end has its figures only
             // after the last files are written.
             Event::Past { .. }
+            | Event::Snapshot { .. }
             | Event::Progress { .. }
             | Event::Person { .. }
             | Event::Resting { .. }

@@ -14,6 +14,7 @@ mod fingerprint;
 mod fit;
 #[cfg(test)]
 mod fixtures;
+pub mod grid;
 mod idx;
 mod idx_files;
 mod layout;

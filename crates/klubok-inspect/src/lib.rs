@@ -10,7 +10,6 @@ pub mod landscape;
 pub mod maximise;
 pub mod motion;
 pub mod pass;
-pub mod plane;
 pub mod probe;
 
 use std::sync::Arc;

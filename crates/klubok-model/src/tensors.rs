@@ -71,7 +71,35 @@ pub fn write_sealed<'a>(
     out.out.write_all(&out.hasher.finish_128().to_le_bytes())
 }
 
-/// Returns true if a file's seal matches, as written by [`write_sealed`].
+/// Returns a sealed file of tensors whose bytes are at hand, of any type.
+///
+/// # Errors
+/// When bytes do not fill their tensor, or the metadata exceeds the format's limit.
+pub fn sealed(metadata: (&str, String), tensors: &[(Tensor, Vec<u8>)]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut out = Hashed { out: &mut bytes, hasher: Hasher::new() };
+    let seal = TensorInfo { dtype: Dtype::U8, shape: vec![SEAL_BYTES], data_offsets: (0, 0) };
+    let infos: Vec<Tensor> = tensors.iter().map(|(tensor, _)| tensor.clone()).collect();
+    for i in header(&mut out, metadata, &infos, Some(seal))? {
+        let (Tensor { name, shape, dtype }, values) = &tensors[i];
+        let expected = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        if values.len() != expected {
+            return Err(unfilled(name, values.len(), expected));
+        }
+        out.write_all(values)?;
+    }
+    let seal = out.hasher.finish_128().to_le_bytes();
+    bytes.extend(seal);
+    Ok(bytes)
+}
+
+/// The error of a tensor that is not filled.
+fn unfilled(name: &str, got: usize, expected: usize) -> io::Error {
+    let sentence = format!("`{name}` has {got} numbers, not {expected}");
+    io::Error::new(io::ErrorKind::InvalidData, sentence)
+}
+
+/// Returns true if a file's seal matches, as written by [`write_sealed`] or [`sealed`].
 pub fn is_sealed(bytes: &[u8]) -> bool {
     bytes
         .split_last_chunk::<SEAL_BYTES>()
@@ -157,9 +185,7 @@ fn values<'a>(
         let numbers = numbers(i)?;
         let expected = tensors[i].shape.iter().product::<usize>();
         if (dtype(&numbers), numbers.len()) != (tensors[i].dtype, expected) {
-            let got = numbers.len();
-            let sentence = format!("`{}` has {got} numbers, not {expected}", tensors[i].name);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, sentence));
+            return Err(unfilled(&tensors[i].name, numbers.len(), expected));
         }
         match &*numbers {
             Numbers::F32(values) => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
@@ -217,6 +243,18 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(!is_sealed(&damaged), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_sealed_file_of_bytes_is_the_same_file() {
+        let tensor = Tensor { name: "w".to_owned(), shape: vec![2], dtype: Dtype::F32 };
+        let numbers = Numbers::F32(vec![1.0, -2.0]);
+        let (mut written, metadata) = (Vec::new(), || ("card", "{}".to_owned()));
+        let infos = [tensor.clone()];
+        write_sealed(&mut written, metadata(), &infos, |_| Ok(Cow::Borrowed(&numbers))).unwrap();
+        let values = [1.0f32, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        assert_eq!(sealed(metadata(), &[(tensor.clone(), values)]).unwrap(), written);
+        assert!(sealed(metadata(), &[(tensor, vec![0; 7])]).is_err());
     }
 
     #[test]

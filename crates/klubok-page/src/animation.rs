@@ -1,12 +1,10 @@
-//! The change of the first layer's weights over the snapshots, as an animated GIF.
+//! The first layer's weights over the film, from noise on, as an animated GIF.
 
 use gif::{Encoder, EncodingError, Frame, Repeat};
-use klubok::plan::Picture;
+use klubok::{plan::Picture, train::film::Bytes};
 
-use super::{encoding::max_abs, hub::Hub, lock::lock};
+use super::{encoding::max_abs, hub::Hub};
 
-/// Units in the animation, at most.
-const MAX_UNITS: usize = 24;
 /// Units in a line, at most.
 const MAX_COLUMNS: usize = 6;
 /// Height and width of a unit in pixels, at least.
@@ -25,9 +23,25 @@ const COLOURS: [[f64; 3]; 3] = [[0.0, 90.0, 156.0], [250.0, 249.0, 246.0], [201.
 impl Hub {
     /// Animates all snapshots.
     pub(super) fn animation(&self) -> Result<Vec<u8>, String> {
-        let shape = self.run.shape().ok_or("this network does not look at pictures")?;
-        self.keep_snapshots()?;
-        let snapshots = lock(&self.snapshots).weight_changes(MAX_UNITS);
+        self.run.shape().ok_or("this network does not look at pictures")?;
+        let start = self.snapshot(Some(0))?;
+        let first = start.start.as_ref().ok_or("this film does not begin at the start")?;
+        let [_, height, width, channels] = first.shape[..] else {
+            return Err("this run has no film".to_owned());
+        };
+        let shape = Picture { width, height, channels };
+        let start: Vec<f64> = first.values().map(f64::from).collect();
+        // A film of one network has tiles of one shape.
+        let weights = |step| -> Result<Vec<Vec<f64>>, String> {
+            let snapshot = self.snapshot(Some(step))?;
+            let moved = snapshot.tiles.iter().flat_map(Bytes::values).map(f64::from);
+            let now: Vec<f64> =
+                start.iter().zip(moved).map(|(start, moved)| start + moved).collect();
+            Ok(now.chunks_exact(shape.values()).map(<[f64]>::to_vec).collect())
+        };
+        let snapshots: Result<Vec<_>, String> =
+            self.film_steps().into_iter().map(weights).collect();
+        let snapshots = snapshots?;
         let all = snapshots.iter().flatten();
         let scale = all.fold(0.0f64, |max, unit| max.max(max_abs(unit)));
         let units = snapshots.iter().map(Vec::len).max().unwrap_or(0);

@@ -29,7 +29,7 @@ fn localised(lang: Lang) -> String {
 }
 
 /// Style of the page.
-pub(super) const STYLE: &str = include_str!("web/page.css");
+pub(super) const STYLE: &str = concat!(include_str!("web/page.css"), include_str!("web/stage.css"));
 
 macro_rules! scripts {
     ($($name:literal),* $(,)?) => {
@@ -40,12 +40,14 @@ macro_rules! scripts {
 }
 
 scripts!(
+    "acts.js",
     "answers-values.js",
     "api.js",
     "chart.js",
     "dialogs.js",
     "draw.js",
     "figure.js",
+    "film.js",
     "main.js",
     "panel-answers.js",
     "panel-cloud.js",
@@ -55,7 +57,6 @@ scripts!(
     "panel-features.js",
     "panel-layers.js",
     "panel-lesions.js",
-    "panel-map.js",
     "panel-motion.js",
     "panel-network.js",
     "panel-neuron.js",
@@ -69,7 +70,16 @@ scripts!(
     "panels.js",
     "phases.js",
     "proof.js",
+    "stage-flow.js",
+    "stage-grid.js",
+    "stage-network.js",
+    "stage-picture.js",
+    "stage-sentence.js",
+    "stage-tiles.js",
+    "stage.js",
     "state.js",
+    "strip.js",
+    "tabs.js",
     "target.js",
     "text.js",
 );

@@ -1,88 +1,86 @@
-//! The network at the current or an earlier step, and cached inspections of it. The hub keeps
-//! snapshots from the first inspection on.
+//! The network at the current or an earlier step, and cached inspections of it.
+//!
+//! Whole networks are known at the start, at the best epoch and now; of a small network the film has
+//! all of them.
 
 use std::{sync::Arc, time::Instant};
 
-use klubok::inspect::ModelView;
+use klubok::{inspect::ModelView, train::film::Scene};
 use serde_json::json;
 
 use super::{
     cache::InspectionCache,
-    fixed_sample::SampleOutputs,
     hub::{CopiedNetwork, Hub},
     inspection::InspectionResult,
     lock::lock,
-    snapshots::Snapshot,
 };
 
+/// Networks of earlier steps in memory, at most.
+const MAX_WHOLES: usize = 8;
+
 impl Hub {
-    /// Keeps snapshots of the initial and the current network. After the first call, a live
-    /// training adds further snapshots.
-    pub(super) fn keep_snapshots(&self) -> Result<(), String> {
-        let (now, start) = (self.current_network()?, self.initial_network()?);
-        self.keep_snapshot(0, &start, &start);
-        self.keep_snapshot(now.step, &now.view, &start);
-        Ok(())
-    }
-
-    /// Keeps a snapshot, with the network's outputs on the fixed sample.
-    pub(super) fn keep_snapshot(&self, step: u64, now: &Arc<ModelView>, start: &ModelView) {
-        let is_kept = lock(&self.snapshots).has(step);
-        if !is_kept {
-            // The training takes this lock too: do the slow work before it.
-            let snapshot = Snapshot::new(step, now, start, self.sample_outputs(now));
-            lock(&self.snapshots).add(snapshot);
+    /// Returns the steps before the current one at which the whole network is known.
+    pub(super) fn network_steps(&self) -> Vec<u64> {
+        let mut steps = vec![0];
+        if Scene::holds(&self.run.network) {
+            steps.extend(self.film_steps());
         }
+        steps.extend(self.saved_best());
+        steps.sort_unstable();
+        steps.dedup();
+        steps
     }
 
-    /// Returns the network of the last complete snapshot up to a step, with its own step; the
-    /// current network without a step or a snapshot.
+    /// Returns the last known network up to a step, with its own step; the current network without
+    /// a step.
     pub(super) fn network_at(&self, step: Option<u64>) -> Result<(u64, Arc<ModelView>), String> {
-        self.ensure_snapshots()?;
-        let kept = step.and_then(|step| lock(&self.snapshots).network(step));
-        let current = || {
+        let now = self.status().step;
+        let Some(step) = step.filter(|step| *step < now) else {
             let CopiedNetwork { step, view, .. } = self.current_network()?;
-            Ok((step, view))
+            return Ok((step, view));
         };
-        kept.map_or_else(current, Ok)
+        let known = self.network_steps();
+        let own = known[..known.partition_point(|known| *known <= step)].last().copied();
+        let own = own.unwrap_or(0);
+        if own == 0 {
+            return Ok((0, self.initial_network()?));
+        }
+        let kept = lock(&self.wholes).get(&own).cloned();
+        if let Some(view) = kept {
+            return Ok((own, view));
+        }
+        let weights = if self.saved_best() == Some(own) {
+            self.load_model()?.weights
+        } else {
+            self.snapshot(Some(own))?.weights.clone().ok_or("this snapshot has no network")?
+        };
+        let view = Arc::new(self.network_with(own, weights)?);
+        let mut wholes = lock(&self.wholes);
+        wholes.insert(own, view.clone());
+        if wholes.len() > MAX_WHOLES {
+            wholes.pop_first();
+        }
+        Ok((own, view))
     }
 
-    /// Computes a result from the snapshots. Without a step, keeps a snapshot of the current
-    /// network first, and caches the result under `key`.
-    pub(super) fn compute_from_snapshots(
+    /// Returns the known networks up to a step in order, the current one included without a step;
+    /// at most `count`, the last one among them.
+    pub(super) fn networks(
         &self,
         step: Option<u64>,
-        key: &str,
-        compute: impl Fn() -> InspectionResult,
-    ) -> InspectionResult {
-        if step.is_some() {
-            self.ensure_snapshots()?;
-            return compute();
+        count: usize,
+    ) -> Result<Vec<(u64, Arc<ModelView>)>, String> {
+        let mut steps = self.network_steps();
+        steps.retain(|own| step.is_none_or(|step| *own <= step));
+        let chosen = Scene::evenly(steps.len(), count.saturating_sub(1));
+        let mut networks = Vec::new();
+        for step in chosen.into_iter().map(|i| Some(steps[i])).chain([step]) {
+            let (own, view) = self.network_at(step)?;
+            if networks.last().is_none_or(|(last, _)| *last < own) {
+                networks.push((own, view));
+            }
         }
-        self.get_or_compute(&self.frequent, None, key, |_| {
-            self.keep_snapshots().and_then(|()| compute())
-        })
-    }
-
-    /// Keeps the first snapshots, unless there are some.
-    fn ensure_snapshots(&self) -> Result<(), String> {
-        if lock(&self.snapshots).last_step().is_none() {
-            self.keep_snapshots()?;
-        }
-        Ok(())
-    }
-
-    /// Returns the steps of the complete snapshots.
-    pub(super) fn network_steps(&self) -> Vec<u64> {
-        lock(&self.snapshots).network_steps()
-    }
-
-    /// Evaluates the fixed sample, if the time budget allows.
-    fn sample_outputs(&self, view: &ModelView) -> Option<SampleOutputs> {
-        if !self.has_time(&self.frequent) {
-            return None;
-        }
-        SampleOutputs::new(self.data.as_ref()?, view)
+        Ok(networks)
     }
 
     /// Whether the cache's time budget allows a computation. Only a training under way sets a
@@ -98,8 +96,8 @@ impl Hub {
         }
     }
 
-    /// Returns the cached result for `key`, or computes it from the current network, or from that
-    /// of the last complete snapshot up to `step`.
+    /// Returns the cached result for `key`, or computes it from the current network, or from the
+    /// last known one up to `step`.
     ///
     /// A cached result counts while it is of the same step, or the budget is spent. Without one, a
     /// deferring cache with a spent budget returns `later`. The cache stays locked meanwhile, so
@@ -111,24 +109,26 @@ impl Hub {
         key: &str,
         compute: impl FnOnce(&ModelView) -> InspectionResult,
     ) -> InspectionResult {
-        self.ensure_snapshots()?;
         let mut entries = cache.entries();
         let current_step = self.status().step;
-        let snapshot = step.and_then(|step| lock(&self.snapshots).network(step));
-        // Results of a snapshot stay valid.
-        let is_snapshot = snapshot.is_some();
-        let at = snapshot.as_ref().map(|(step, _)| format!(" at {step}"));
+        let earlier = match step.filter(|step| *step < current_step) {
+            Some(step) => Some(self.network_at(Some(step))?),
+            None => None,
+        };
+        // Results of an earlier network stay valid.
+        let is_earlier = earlier.is_some();
+        let at = earlier.as_ref().map(|(step, _)| format!(" at {step}"));
         let key = key.to_owned() + &at.unwrap_or_default();
         let has_time = self.has_time(cache);
         let cached = entries
             .get(&key)
-            .filter(|(updates, _)| is_snapshot || *updates == current_step || !has_time);
+            .filter(|(updates, _)| is_earlier || *updates == current_step || !has_time);
         let mut json = if let Some((_, json)) = cached {
             json.clone()
         } else if cache.defers && !has_time {
             return Ok(json!({ "later": true }));
         } else {
-            let (updates, step, view) = if let Some((step, view)) = snapshot {
+            let (updates, step, view) = if let Some((step, view)) = earlier {
                 (current_step, step, view)
             } else {
                 let CopiedNetwork { requested_at, step, view, .. } = self.current_network()?;

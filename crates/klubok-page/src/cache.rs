@@ -1,6 +1,6 @@
 //! A cache of inspections, with a budget for the time of new ones. Several browsers then cost as
-//! much as one. While a training goes on, new inspections and new snapshots together take at most
-//! one per cent of the time that passes.
+//! much as one. While a training goes on, new inspections take at most one per cent of the time
+//! that passes.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use super::lock::lock;
 
 /// Share of the time for expensive inspections.
 const EXPENSIVE_SHARE: f64 = 0.006;
-/// Share of the time for frequent inspections, and for snapshots.
+/// Share of the time for frequent inspections.
 const FREQUENT_SHARE: f64 = 0.004;
 /// Seconds in a new budget.
 const CREDIT: f64 = 0.1;

@@ -124,6 +124,7 @@ impl Logs {
             ahead: &[],
         });
         timeline.record_events(events);
+        timeline.set_snapshot(hub.film_steps().last().copied());
         Ok(())
     }
 }

@@ -22,9 +22,9 @@ use tokio::sync::watch;
 
 use super::{
     cache::InspectionCache,
+    film::Film,
     lock::lock,
     run_description::RunDescription,
-    snapshots::Snapshots,
     timeline::{Mode, Offsets, Status, Timeline},
 };
 
@@ -54,7 +54,11 @@ pub struct Hub {
     source: WeightSource,
     token: Option<String>,
     timeline: Mutex<Timeline>,
-    pub(super) snapshots: Mutex<Snapshots>,
+    pub(super) film: Film,
+    /// Networks of earlier steps, for repeated inspections.
+    pub(super) wholes: Mutex<BTreeMap<u64, Arc<ModelView>>>,
+    /// The step of the model that a training of this process last saved.
+    pub(super) saved_best: Mutex<Option<u64>>,
     pub(super) expensive: InspectionCache,
     pub(super) frequent: InspectionCache,
     /// Motions of the weights, as JSON by step.
@@ -104,7 +108,9 @@ impl Hub {
             source,
             token,
             timeline: Mutex::new(timeline),
-            snapshots: Mutex::default(),
+            film: Film::default(),
+            wholes: Mutex::default(),
+            saved_best: Mutex::default(),
             expensive: InspectionCache::expensive(),
             frequent: InspectionCache::frequent(),
             motions: Mutex::default(),
@@ -187,7 +193,8 @@ impl Hub {
 
     /// Returns the records after a browser's offsets, as JSON.
     pub(super) fn timeline_after(&self, offsets: Offsets) -> serde_json::Result<String> {
-        serde_json::to_string(&self.timeline().after(offsets))
+        let film = self.film_steps();
+        serde_json::to_string(&self.timeline().after(offsets, film))
     }
 
     /// Returns a copy of the current network. Reuses a fresh one; where the training allows no
@@ -241,6 +248,11 @@ impl Hub {
     /// Returns the step of the run's model.
     pub(super) fn best_step(&self) -> Option<u64> {
         self.timeline().best_step(self.run.config.train.monitor)
+    }
+
+    /// Returns the step of the model in the run's folder, once there is one.
+    pub(super) fn saved_best(&self) -> Option<u64> {
+        if self.is_live() { *lock(&self.saved_best) } else { self.best_step() }
     }
 
     /// Loads the run's model.

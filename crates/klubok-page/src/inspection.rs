@@ -56,6 +56,16 @@ impl Inspection {
 /// All inspections.
 pub(super) const INSPECTIONS: &[Inspection] = &[
     Inspection {
+        path: "/api/look/scene",
+        compute: |hub, _| hub.inspect_scene(),
+        report_queries: |_| queries(&[""]),
+    },
+    Inspection {
+        path: "/api/look/film",
+        compute: |hub, of| hub.inspect_film(of.step()),
+        report_queries: film_steps,
+    },
+    Inspection {
         path: "/api/look/pass",
         compute: |hub, of| hub.inspect_pass(of.sample(), of.step()),
         report_queries: |hub| [now_and_start(hub), misclassified_samples(hub)].concat(),
@@ -63,11 +73,6 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     Inspection {
         path: "/api/look/answers",
         compute: |hub, of| hub.inspect_predictions(of.step()),
-        report_queries: now_and_start,
-    },
-    Inspection {
-        path: "/api/look/map",
-        compute: |hub, of| hub.inspect_decision_map(of.step()),
         report_queries: now_and_start,
     },
     Inspection {
@@ -139,6 +144,11 @@ fn queries(queries: &[&str]) -> Vec<String> {
 /// Queries of the current and of the initial network.
 fn now_and_start(_: &Hub) -> Vec<String> {
     queries(&["", "?moment=0"])
+}
+
+/// Queries of all snapshots.
+fn film_steps(hub: &Hub) -> Vec<String> {
+    hub.film_steps().iter().map(|step| format!("?moment={step}")).collect()
 }
 
 /// Queries of the samples in the list of misclassified ones.

@@ -1,34 +1,47 @@
 //! The panel of label errors: training samples whose labels are likely wrong.
 
-use std::sync::Arc;
-
-use klubok::{data::Dataset, nn::loss::predicted_class};
+use klubok::{data::Dataset, inspect::ModelView, nn::loss::predicted_class};
 use serde_json::{Value, json};
 
 use super::{
-    fixed_sample::{SampleOutputs, train_sample},
+    fixed_sample::train_sample,
     hub::Hub,
     inspection::InspectionResult,
-    lock::lock,
+    logits::{Losses, to_f64},
 };
 
 /// Samples in the panel, at most.
 const MAX_SAMPLES: usize = 12;
-/// A label is suspect below this probability, averaged geometrically over the snapshots.
+/// Networks that judge the labels, at most.
+const MAX_NETWORKS: usize = 5;
+/// A label is suspect below this probability, averaged geometrically over the networks.
 const MIN_LABEL_PROBABILITY: f64 = 0.2;
 
 impl Hub {
-    /// Finds training samples whose labels the network contradicted in the snapshots up to a step.
+    /// Finds training samples whose labels the known networks up to a step contradict.
     pub(super) fn inspect_label_errors(&self, step: Option<u64>) -> InspectionResult {
         let data = self.class_data()?;
-        self.compute_from_snapshots(step, "suspects", || self.label_errors(data, step))
+        self.get_or_compute(&self.expensive, step, "suspects", |view| {
+            self.label_errors(data, view, step)
+        })
     }
 
-    fn label_errors(&self, data: &Dataset, max_step: Option<u64>) -> InspectionResult {
-        let (step, view) = self.network_at(max_step)?;
-        let mut outputs = lock(&self.snapshots).sample_outputs();
-        outputs.retain(|(_, kept_step)| max_step.is_none_or(|max_step| *kept_step <= max_step));
-        let (means, snapshots) = mean_losses(&outputs);
+    fn label_errors(
+        &self,
+        data: &Dataset,
+        view: &ModelView,
+        step: Option<u64>,
+    ) -> InspectionResult {
+        let mut losses: Vec<Vec<f64>> = Vec::new();
+        for (own, view) in self.networks(step, MAX_NETWORKS)? {
+            // Random weights contradict half of all labels.
+            if own > 0 {
+                losses.push(train_losses(data, &view)?);
+            }
+        }
+        let samples = losses.first().map_or(0, Vec::len);
+        let mean = |i: usize| losses.iter().map(|of| of[i]).sum::<f64>() / losses.len() as f64;
+        let means: Vec<f64> = (0..samples).map(mean).collect();
         let rows = train_sample(data);
         let max_loss = -MIN_LABEL_PROBABILITY.ln();
         let mut order: Vec<usize> = (0..means.len()).filter(|&i| means[i] > max_loss).collect();
@@ -50,23 +63,20 @@ impl Hub {
             samples.push(Value::Object(sample));
         }
         Ok(json!({
-            "step": step,
             "samples": rows.len(),
-            "moments": snapshots,
+            "moments": losses.len(),
             "doubt": MIN_LABEL_PROBABILITY,
             "suspects": samples,
         }))
     }
 }
 
-/// Returns the mean loss of each training sample over the snapshots after step 0, and the number of
-/// these snapshots.
-fn mean_losses(outputs: &[(Arc<SampleOutputs>, u64)]) -> (Vec<f64>, usize) {
-    let trained: Vec<&[f32]> =
-        outputs.iter().filter(|(_, step)| *step > 0).map(|(of, _)| &*of.losses).collect();
-    let samples = trained.first().map_or(0, |losses| losses.len());
-    let mean = |i: usize| {
-        trained.iter().map(|losses| f64::from(losses[i])).sum::<f64>() / trained.len() as f64
-    };
-    ((0..samples).map(mean).collect(), trained.len())
+/// Returns the losses of the fixed training sample.
+fn train_losses(data: &Dataset, view: &ModelView) -> Result<Vec<f64>, String> {
+    let rows = train_sample(data);
+    let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
+    let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
+    let losses = Losses::new(data, &view.model);
+    let loss = |(z, &row): (&[f32], &u32)| losses.of(row, &to_f64(z));
+    Ok(logits.chunks_exact(data.outputs.len()).zip(&rows).map(loss).collect())
 }

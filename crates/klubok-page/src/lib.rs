@@ -10,8 +10,8 @@
 //!
 //! The training knows nothing of browsers. The timeline is one of its observers, and the page
 //! copies the weights through the training's `Control`, which runs inspections between two steps,
-//! at a limited rate. The server computes every figure from such a copy, on threads of its own.
-//! Without a browser it requests none.
+//! at a limited rate. The server computes every figure from such a copy, on threads of its own, or
+//! reads it from the run's film. Without a browser it requests none.
 
 mod activation_maximisation;
 mod admission;
@@ -20,10 +20,10 @@ mod assets;
 mod at_step;
 mod cache;
 mod connections;
-mod decision_map;
 mod encoding;
 mod error;
 mod features;
+mod film;
 mod fixed_sample;
 mod follow;
 #[cfg(test)]
@@ -49,7 +49,6 @@ mod run_description;
 mod runs;
 mod sample;
 mod server;
-mod snapshots;
 mod timeline;
 
 use std::{

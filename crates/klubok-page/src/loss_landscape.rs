@@ -4,8 +4,8 @@
 use std::sync::{Arc, TryLockError};
 
 use klubok::{
-    data::Dataset,
-    inspect::{ModelView, landscape::WeightPlane, plane::Plane},
+    data::{Dataset, grid::Grid},
+    inspect::{ModelView, landscape::WeightPlane},
     state::Weights,
     train::task::Task,
 };
@@ -15,12 +15,13 @@ use super::{
     fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
-    lock::lock,
     logits::{Losses, to_f64},
 };
 
 /// Columns and rows of the landscape.
 const SIDE: usize = 13;
+/// Networks on the path, at most.
+const MAX_NETWORKS: usize = 64;
 /// Training samples of the loss, at most.
 const MAX_SAMPLES: usize = 200;
 
@@ -49,11 +50,9 @@ impl Hub {
         Ok(json)
     }
 
-    /// Returns the available networks by step: those of snapshots, the run's model, and the last
-    /// weights.
+    /// Returns the known networks by step, and the last weights.
     fn training_path(&self, data: &Dataset) -> Result<Vec<(u64, Arc<ModelView>)>, String> {
-        self.keep_snapshots()?;
-        let mut path = lock(&self.snapshots).networks();
+        let mut path = self.networks(None, MAX_NETWORKS)?;
         let best = self.best_step();
         let mut add = |step, weights: Weights| {
             if let Err(at) = path.binary_search_by_key(&step, |(step, _)| *step) {
@@ -109,10 +108,10 @@ fn landscape_json(
             "loss": mean_loss(view, data, &rows)?,
         }));
     }
-    let plane = Plane::around(&points, SIDE);
+    let grid = Grid::around(&points, 2, SIDE);
     let mut moved = ModelView::clone(start);
     let mut losses: Vec<f64> = Vec::new();
-    for at in plane.centres().as_chunks::<2>().0 {
+    for at in grid.centres().as_chunks::<2>().0 {
         moved.set_weights(plane_of_weights.weights_at(at.map(f64::from)));
         losses.push(mean_loss(&moved, data, &rows)?);
     }
@@ -122,8 +121,8 @@ fn landscape_json(
         "third": third,
         "samples": rows.len(),
         "side": SIDE,
-        "low": plane.low,
-        "high": plane.high,
+        "low": grid.low,
+        "high": grid.high,
         "losses": losses,
         "spots": spots,
     }))

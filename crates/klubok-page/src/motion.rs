@@ -15,9 +15,7 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    hub::Hub, inspection::InspectionResult, lock::lock, snapshots::most_crowded, timeline::Mode,
-};
+use super::{hub::Hub, inspection::InspectionResult, lock::lock, timeline::Mode};
 
 /// Copies of the weights that make two updates.
 const COPIES: usize = 3;
@@ -135,4 +133,32 @@ fn motion_json(view: &ModelView, copies: [&Weights; COPIES]) -> Value {
         "bins_of_a_power": motion::BINS,
         "layers": layers,
     })
+}
+
+/// Returns the index of the inner step whose neighbours are closest to each other, relative to the
+/// later one. Takes at least three steps in order.
+fn most_crowded(steps: &[u64]) -> usize {
+    let gap = |i: usize| (steps[i + 1] - steps[i - 1]) as f64 / steps[i + 1] as f64;
+    (1..steps.len() - 1).min_by(|&a, &b| gap(a).total_cmp(&gap(b))).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinned_steps_lie_ever_farther_apart() {
+        let mut steps: Vec<u64> = vec![0];
+        for step in 1..=10_000 {
+            steps.push(step);
+            if steps.len() > 14 {
+                steps.remove(most_crowded(&steps));
+            }
+        }
+        assert_eq!((steps[0], steps[13]), (0, 10_000));
+        let early = steps.iter().filter(|&&step| step > 0 && step < 1000).count();
+        assert!(early >= 3, "{steps:?}");
+        let apart: Vec<u64> = steps.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(apart[12] < 4000, "{steps:?}");
+    }
 }

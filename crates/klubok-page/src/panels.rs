@@ -8,8 +8,6 @@ pub(super) struct Subject {
     pub(super) target: TargetKind,
     /// Whether the inputs are pixels, not columns.
     pub(super) has_pictures: bool,
-    /// Number of inputs.
-    pub(super) inputs: usize,
 }
 
 impl Subject {
@@ -22,28 +20,27 @@ impl Subject {
 type Applies = fn(&Subject) -> bool;
 
 /// Every panel of the page by its name, in order, with the runs to which it applies.
-const PANELS: [(&str, Applies); 19] = [
-    ("status", |_| true),
+const PANELS: [(&str, Applies); 18] = [
     ("sentence", |_| true),
     ("curves", |_| true),
-    ("picture", |_| true),
-    ("map", |of| of.has_classes() && !of.has_pictures && of.inputs == 2),
+    ("status", |_| true),
     ("network", |_| true),
     // Weights of columns are no pictures.
     ("features", |of| of.has_pictures),
     ("excites", |of| of.has_pictures),
     // Measured by accuracy, or coloured by class.
     ("layers", Subject::has_classes),
+    ("picture", |_| true),
+    ("answers", |_| true),
     ("cloud", Subject::has_classes),
-    ("neuron", |_| true),
+    ("suspects", Subject::has_classes),
     ("motion", |_| true),
     ("terrain", |_| true),
-    ("answers", |_| true),
-    ("data", |_| true),
     ("lesions", Subject::has_classes),
-    ("suspects", Subject::has_classes),
+    ("data", |_| true),
     ("runs", |_| true),
     ("repeat", |_| true),
+    ("neuron", |_| true),
 ];
 
 /// Returns the names of the panels that apply to a run.
@@ -59,10 +56,11 @@ mod tests {
 
     #[test]
     fn the_page_shows_exactly_these_panels_in_this_order() {
-        let (_, list) = assets::script("main.js").split_once("const PANELS = [").unwrap();
-        let (list, _) = list.split_once("];").unwrap();
-        let listed: Vec<&str> =
-            list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let (_, list) = assets::script("main.js").split_once("const PANELS = {").unwrap();
+        let (list, _) = list.split_once("};").unwrap();
+        // Of each part of the page, the names in brackets.
+        let parts = list.split('[').skip(1).filter_map(|part| part.split(']').next());
+        let listed: Vec<&str> = parts.flat_map(|part| part.split(", ")).collect();
         assert_eq!(listed, PANELS.map(|(name, _)| name));
         for name in listed {
             let script = assets::script(&format!("panel-{name}.js"));
@@ -71,12 +69,12 @@ mod tests {
     }
 
     #[test]
-    fn classes_of_two_columns_have_a_map_and_no_pictures() {
-        let points = Subject { target: TargetKind::Class, has_pictures: false, inputs: 2 };
+    fn classes_of_columns_have_a_cloud_and_no_pictures() {
+        let points = Subject { target: TargetKind::Class, has_pictures: false };
         let panels = panels_of(points);
-        assert!(panels.contains(&"map") && panels.contains(&"cloud"));
+        assert!(panels.contains(&"cloud"));
         assert!(!panels.contains(&"features") && !panels.contains(&"excites"));
         let pictures = panels_of(Subject { has_pictures: true, ..points });
-        assert!(!pictures.contains(&"map") && pictures.contains(&"features"));
+        assert!(pictures.contains(&"features"));
     }
 }

@@ -23,25 +23,47 @@ const BINS: usize = 10;
 impl Hub {
     /// Evaluates the network on the validation set, or on an evenly spaced subsample of it.
     pub(super) fn inspect_predictions(&self, step: Option<u64>) -> InspectionResult {
-        self.get_or_compute(&self.frequent, step, "answers", |view| self.predictions(view))
+        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
+        if let Some(step) = step
+            && let Ok(snapshot) = self.snapshot(Some(step))
+            && !self.network_steps().contains(&snapshot.step)
+            && snapshot.step < self.status().step
+        {
+            // Of most moments, what the film's samples got is known.
+            let rows = &self.scene()?.rows[..snapshot.outputs.rows().len()];
+            let mut view = ModelView::clone(&*self.initial_network()?);
+            view.model.calibration = self.timeline().calibration(snapshot.step);
+            let mut json = self.evaluated(data, &view, rows, &snapshot.outputs.values)?;
+            json["step"] = snapshot.step.into();
+            return Ok(json);
+        }
+        self.get_or_compute(&self.frequent, step, "answers", |view| {
+            let rows = subsample(&data.parts.val, MAX_SAMPLES);
+            let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
+            let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
+            self.evaluated(data, view, &rows, &logits)
+        })
     }
 
-    fn predictions(&self, view: &ModelView) -> InspectionResult {
-        let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        let rows = subsample(&data.parts.val, MAX_SAMPLES);
-        let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
-        let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-        let figures = Evaluation::new(&view.model, data, &rows, &logits);
+    /// Evaluates these logits of a network.
+    fn evaluated(
+        &self,
+        data: &Dataset,
+        view: &ModelView,
+        rows: &[u32],
+        logits: &[f32],
+    ) -> InspectionResult {
+        let figures = Evaluation::new(&view.model, data, rows, logits);
         let mut json = serde_json::to_value(figures).map_err(|error| error.to_string())?;
         let Some(classes) = data.targets.classes() else {
             if data.targets.kind() == OutputKind::Numbers {
-                json["pairs"] = pairs(view, data, &rows, &logits);
+                json["pairs"] = pairs(view, data, rows, logits);
             }
             return Ok(json);
         };
         let targets: Vec<u32> = rows.iter().map(|&row| classes[row as usize]).collect();
-        json["calibration"] = reliability(view, &logits, &targets);
-        json["mistakes"] = self.errors(data, view, &rows, &logits)?.into();
+        json["calibration"] = reliability(view, logits, &targets);
+        json["mistakes"] = self.errors(data, view, rows, logits)?.into();
         Ok(json)
     }
 

@@ -1,44 +1,42 @@
-//! The cloud panel: the last hidden layer's activations of validation samples, projected on two
+//! The cloud panel: the last hidden layer's activations of the film's samples, projected on two
 //! principal components.
 
-use klubok::{components::Components, data::Dataset};
+use klubok::{components::Components, nn::loss::predicted_class};
 use serde_json::json;
 
-use super::{
-    fixed_sample::val_sample, hub::Hub, inspection::InspectionResult, lock::lock, logits::to_f64,
-};
+use super::{hub::Hub, inspection::InspectionResult, logits::to_f64};
 
 impl Hub {
-    /// Projects the inputs of the last layer at a snapshot's step, or now. The components are those
-    /// of the latest snapshot, so that all steps share their axes.
+    /// Projects the inputs of the last layer in a snapshot, or now. The components are those of the
+    /// film's last snapshot, so that all steps share their axes.
     pub(super) fn inspect_projection(&self, step: Option<u64>) -> InspectionResult {
         let data = self.class_data()?;
-        self.compute_from_snapshots(step, "cloud", || self.projection(data, step))
-    }
-
-    fn projection(&self, data: &Dataset, step: Option<u64>) -> InspectionResult {
-        let outputs = lock(&self.snapshots).sample_outputs();
-        let (last, _) = outputs.last().ok_or("this network has no hidden layer")?;
-        let rows = val_sample(data);
-        let width = last.hidden.len() / rows.len().max(1);
-        if width == 0 {
-            return Err("this run has no validation part".to_owned());
-        }
-        let space = Components::of(&to_f64(&last.hidden), width, 2);
-        let after = step.map_or(outputs.len(), |step| {
-            outputs.partition_point(|(_, kept_step)| *kept_step <= step)
-        });
-        let (shown, step) = &outputs[after.saturating_sub(1)];
-        let point = |(i, &row): (usize, &u32)| {
-            let mut at = space.coordinates(&to_f64(&shown.hidden[i * width..][..width]));
-            at.resize(2, 0.0);
-            json!([at[0], at[1], data.targets.class(row), shown.predicted[i]])
+        let scene = self.scene()?;
+        let (shown, steps) = (self.snapshot(step)?, self.film_steps());
+        let last = self.snapshot(steps.last().copied())?;
+        let values = |of: &klubok::train::film::Snapshot| -> Option<Vec<f64>> {
+            Some(of.hidden.as_ref()?.values().map(f64::from).collect())
         };
+        let both = values(&shown).zip(values(&last));
+        let (shown_values, last_values) = both.ok_or("this network has no hidden layer")?;
+        let (axes, samples) = (scene.axes, scene.answered);
+        let is_whole = |values: &[f64]| axes > 0 && values.len() >= samples * axes;
+        if samples == 0 || !is_whole(&shown_values) || !is_whole(&last_values) {
+            return Err("this run has no samples to show".to_owned());
+        }
+        let space = Components::of(&last_values, axes, 2);
+        let point = |i: usize| {
+            let mut at = space.coordinates(&shown_values[i * axes..][..axes]);
+            at.resize(2, 0.0);
+            let z = shown.outputs.rows().nth(i).map(to_f64).unwrap_or_default();
+            json!([at[0], at[1], data.targets.class(scene.rows[i]), predicted_class(&z)])
+        };
+        let width = self.run.network.hidden.last().map_or(0, |layer| layer.units);
         Ok(json!({
-            "step": step,
-            "moments": outputs.iter().map(|(_, step)| step).collect::<Vec<_>>(),
+            "step": shown.step,
+            "moments": steps,
             "width": width,
-            "points": rows.iter().enumerate().map(point).collect::<Vec<_>>(),
+            "points": (0..samples).map(point).collect::<Vec<_>>(),
         }))
     }
 }

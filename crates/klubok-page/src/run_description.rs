@@ -10,7 +10,7 @@ use klubok::{
     diagnose::setup::Setup,
     evaluation::loss_of_guessing,
     model::{Input, Model},
-    nn::network::Network,
+    nn::network::{Network, OutputKind},
     plan::Picture,
     rows::Field,
     train::{
@@ -33,7 +33,7 @@ pub(crate) struct RunDescription {
     pub(super) dir: RunDir,
     pub(super) config: Config,
     info: RunInfo,
-    network: Network,
+    pub(super) network: Network,
     pub(super) input: Input,
     /// Names of the outputs: classes, labels or numbers.
     pub(super) outputs: Vec<String>,
@@ -147,6 +147,11 @@ impl RunDescription {
         self.config.data.task
     }
 
+    /// Returns what the outputs of the network are.
+    pub(super) fn outputs_kind(&self) -> OutputKind {
+        self.network.answer
+    }
+
     /// Returns the shape of the input pictures; none for columns.
     pub(super) fn shape(&self) -> Option<Picture> {
         match &self.input {
@@ -172,11 +177,7 @@ impl RunDescription {
         let path = self.dir.path().display().to_string();
         let text = bounded::read_to_string(&self.dir.file(CONFIG), bounded::MAX_SETTINGS_BYTES);
         let source = shell::quoted(&shell::shown(&self.info.data));
-        let subject = Subject {
-            target: self.target(),
-            has_pictures: self.shape().is_some(),
-            inputs: self.network.inputs,
-        };
+        let subject = Subject { target: self.target(), has_pictures: self.shape().is_some() };
         json!({
             "name": self.name(),
             "path": path,

@@ -186,6 +186,7 @@ async fn live(
             sleep(EVENT_INTERVAL).await;
             // The last event of a stream has the training's final status.
             let shuts_down = hub.is_shutting_down();
+            hub.refresh_snapshot();
             let status = serde_json::to_string(&hub.status()).unwrap_or_default();
             if status != last {
                 ended.fetch_or(shuts_down, Relaxed);

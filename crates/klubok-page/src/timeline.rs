@@ -65,6 +65,8 @@ pub(crate) struct Status {
     pub(crate) stopped: Option<Stopped>,
     /// Numbers of records: epochs, steps, events.
     pub(crate) lines: [usize; 3],
+    /// The step of the newest snapshot.
+    pub(crate) snapshot: Option<u64>,
 }
 
 /// Numbers of records that a browser has.
@@ -85,6 +87,8 @@ pub(crate) struct TimelineUpdate<'a> {
     phases: &'a [Phase],
     verdicts: &'a [VerdictText],
     best_epoch: Option<f64>,
+    /// Steps of the film.
+    film: Vec<u64>,
     now: &'a Status,
 }
 
@@ -133,7 +137,7 @@ impl Timeline {
     }
 
     /// Returns the records after these offsets.
-    pub(crate) fn after(&self, offsets: Offsets) -> TimelineUpdate<'_> {
+    pub(crate) fn after(&self, offsets: Offsets, film: Vec<u64>) -> TimelineUpdate<'_> {
         TimelineUpdate {
             epochs: self.epochs.get(offsets.epochs..).unwrap_or_default(),
             steps: self.steps.get(offsets.steps..).unwrap_or_default(),
@@ -141,6 +145,7 @@ impl Timeline {
             phases: &self.phases,
             verdicts: &self.verdicts,
             best_epoch: self.best_epoch,
+            film,
             now: &self.status,
         }
     }
@@ -189,6 +194,11 @@ impl Timeline {
     /// Sets the length of the training.
     pub(crate) fn set_length(&mut self, steps_per_epoch: u64, epochs: u64) {
         (self.status.steps_per_epoch, self.status.epochs) = (steps_per_epoch, epochs);
+    }
+
+    /// Sets the step of the newest snapshot.
+    pub(crate) fn set_snapshot(&mut self, step: Option<u64>) {
+        self.status.snapshot = step;
     }
 
     /// Appends records of `events.jsonl`.
@@ -325,6 +335,7 @@ impl Observer for Timeline {
                 self.record_events(vec![EventLine { step, epoch, kind: happened }]);
             }
             Event::End { .. } => self.set_mode(Mode::Ended),
+            Event::Snapshot { snapshot, .. } => self.status.snapshot = Some(snapshot.step),
             Event::Checkpoint { .. } => {}
         }
         Ok(())

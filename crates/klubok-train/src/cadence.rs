@@ -1,5 +1,7 @@
 //! Picks the steps that are measured, by their number alone: an interruption changes nothing.
 
+use crate::film;
+
 /// Steps between two readings of the figures.
 pub const READ_EVERY: u64 = 16;
 /// One step in this many is observed: it measures the norms of gradients, updates and weights,
@@ -10,14 +12,15 @@ const MIN_OBSERVED: u64 = 16;
 /// Number of epochs in which steps 1, 2, 4, 8, ... are measured like the end of an epoch.
 const FAST_EPOCHS: u64 = 3;
 
-/// Whether the step with this index is observed. The last step of an epoch and the chosen steps
-/// are.
+/// Whether the step with this index is observed. The last step of an epoch, the chosen steps and
+/// those of a film are.
 pub fn is_observed(index: u64, steps_per_epoch: u64) -> bool {
     let done = index + 1;
     let every = (steps_per_epoch / MIN_OBSERVED).clamp(1, OBSERVE_EVERY);
     index.is_multiple_of(every)
         || done.is_multiple_of(steps_per_epoch)
         || is_chosen(done, steps_per_epoch)
+        || film::is_due(done)
 }
 
 /// Whether the point after this many steps is measured like the end of an epoch.
@@ -38,8 +41,8 @@ mod tests {
     fn an_epoch_has_sixteen_observed_steps_or_one_in_sixteen() {
         let later = |epoch: u64| (3 * epoch..4 * epoch).filter(|&i| is_observed(i, epoch)).count();
         assert_eq!(later(10), 10);
-        // One in 16 of 1600 steps, and the last.
-        assert_eq!(later(1600), 101);
+        // One in 16 of 1600 steps, the last, and three of a film.
+        assert_eq!(later(1600), 104);
         assert!((16..=33).contains(&later(125)), "{}", later(125));
     }
 

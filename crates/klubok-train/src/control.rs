@@ -1,7 +1,7 @@
 //! Control of a running training from other threads: pause, continue, stop, change the learning
 //! rate, and inspect the network between two steps.
 //!
-//! Any thread may make requests through a [`Control`]. Before each step the training reads two
+//! Any thread may make requests through a [`Control`]. Before each step the training reads three
 //! atomics, and locks only when a request waits. An act is written to the run's `events.jsonl`,
 //! with its step, and synced before it takes effect: a killed run repeats it when it resumes, and
 //! another training can replay it.
@@ -30,6 +30,8 @@ pub struct Control {
     has_acts: AtomicBool,
     /// Number of waiting inspections.
     inspections: AtomicUsize,
+    /// Whether somebody waits for a snapshot.
+    wants_snapshot: AtomicBool,
     requests: Mutex<Requests>,
     arrived: Condvar,
 }
@@ -50,6 +52,7 @@ impl Control {
         Self {
             has_acts: AtomicBool::new(false),
             inspections: AtomicUsize::new(0),
+            wants_snapshot: AtomicBool::new(false),
             requests: Mutex::new(Requests {
                 interrupted: false,
                 closed: false,
@@ -96,6 +99,14 @@ impl Control {
         }
     }
 
+    /// Requests a snapshot of the present state, as the film has them: the training sends it to its
+    /// observers after the current step, unless it records no film.
+    pub fn request_snapshot(&self) {
+        let _requests = self.requests();
+        self.wants_snapshot.store(true, Ordering::Relaxed);
+        self.arrived.notify_all();
+    }
+
     fn signal(&self) {
         self.has_acts.store(true, Ordering::Relaxed);
         self.arrived.notify_all();
@@ -118,6 +129,16 @@ impl Control {
     /// Whether an inspection waits.
     pub(super) fn has_inspection(&self) -> bool {
         self.inspections.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether somebody waits for a snapshot.
+    pub(super) fn wants_snapshot(&self) -> bool {
+        self.wants_snapshot.load(Ordering::Relaxed)
+    }
+
+    /// Takes the request for a snapshot, if there is one.
+    pub(super) fn take_snapshot_request(&self) -> bool {
+        self.wants_snapshot.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn interrupted(&self) -> bool {
@@ -145,7 +166,8 @@ impl Control {
     pub(super) fn wait(&self, step: u64) {
         let nothing = |requests: &mut Requests| {
             let inspection = requests.inspections.iter().any(|(from, _)| *from <= step);
-            !requests.interrupted && requests.acts.is_empty() && !inspection
+            let snapshot = self.wants_snapshot();
+            !requests.interrupted && requests.acts.is_empty() && !inspection && !snapshot
         };
         drop(self.arrived.wait_while(self.requests(), nothing));
     }
@@ -190,6 +212,7 @@ mod tests {
         for request in [
             (|control: &Control| drop(control.request(Act::GoOn))) as fn(&Control),
             |control| control.inspect(Box::new(|_, _| {})),
+            Control::request_snapshot,
             |control| assert!(control.interrupt()),
         ] {
             let control = Control::new();

@@ -57,15 +57,21 @@ impl Distance {
         let params = plan.params.iter().enumerate();
         for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
             let now = program.store_tensor(StateTensor::Param(p))?;
-            let (moved_sq, start_sq) = squares(&self.origin(spec.layer), &now);
-            distances[spec.layer] = (start_sq > 0.0).then(|| (moved_sq / start_sq).sqrt());
+            (distances[spec.layer], _) = self.of_layer(spec.layer, &now);
         }
         Ok(distances)
     }
+
+    /// Returns the distance of a layer's weight matrix, `None` where it started at zero, and the
+    /// norm of the matrix.
+    pub fn of_layer(&self, layer: usize, now: &Numbers) -> (Option<f64>, f64) {
+        let [moved_sq, start_sq, now_sq] = squares(&self.origin(layer), now);
+        ((start_sq > 0.0).then(|| (moved_sq / start_sq).sqrt()), now_sq.sqrt())
+    }
 }
 
-/// Returns `Σ (w - w₀)²` and `Σ w₀²`.
-fn squares(start: &[f32], now: &Numbers) -> (f64, f64) {
+/// Returns `Σ (w - w₀)²`, `Σ w₀²` and `Σ w²`.
+fn squares(start: &[f32], now: &Numbers) -> [f64; 3] {
     match now {
         Numbers::F32(now) => sums(start, now),
         Numbers::F64(now) => sums(start, now),
@@ -73,19 +79,25 @@ fn squares(start: &[f32], now: &Numbers) -> (f64, f64) {
 }
 
 /// Sums in eight lanes, in a fixed order that the compiler can vectorise.
-fn sums<T: Copy + Into<f64>>(start: &[f32], now: &[T]) -> (f64, f64) {
-    let mut lanes = [(0.0, 0.0); 8];
-    let add = |(moved_sq, start_sq): &mut (f64, f64), start: f32, now: T| {
+fn sums<T: Copy + Into<f64>>(start: &[f32], now: &[T]) -> [f64; 3] {
+    let mut lanes = [[0.0; 8]; 3];
+    let mut add = |i: usize, start: f32, now: T| {
         let (start, now): (f64, f64) = (f64::from(start), now.into());
-        *moved_sq += (now - start) * (now - start);
-        *start_sq += start * start;
+        lanes[0][i] += (now - start) * (now - start);
+        lanes[1][i] += start * start;
+        lanes[2][i] += now * now;
     };
-    for (start, now) in start.chunks(8).zip(now.chunks(8)) {
-        for ((lane, &start), &now) in lanes.iter_mut().zip(start).zip(now) {
-            add(lane, start, now);
+    let (eights, rest) = start.as_chunks::<8>();
+    for (start, now) in eights.iter().zip(now.chunks_exact(8)) {
+        for i in 0..8 {
+            add(i, start[i], now[i]);
         }
     }
-    lanes.iter().fold((0.0, 0.0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1))
+    let from = 8 * eights.len();
+    for (i, (&start, &now)) in rest.iter().zip(&now[from..]).enumerate() {
+        add(i, start, now);
+    }
+    lanes.map(|lanes| lanes.iter().sum())
 }
 
 #[cfg(test)]
@@ -98,8 +110,9 @@ mod tests {
         let mut now = start;
         (now[1], now[8]) = (5.0, 0.0);
         let in_f32 = Numbers::F32(now.to_vec());
-        assert_eq!(squares(&start, &in_f32), (9.0 + 16.0, 1.0 + 4.0 + 4.0 + 16.0));
+        let expected = [9.0 + 16.0, 1.0 + 4.0 + 4.0 + 16.0, 1.0 + 25.0 + 4.0];
+        assert_eq!(squares(&start, &in_f32), expected);
         let in_f64 = Numbers::F64(now.map(f64::from).to_vec());
-        assert_eq!(squares(&start, &in_f64), (25.0, 25.0));
+        assert_eq!(squares(&start, &in_f64), expected);
     }
 }

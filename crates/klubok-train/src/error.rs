@@ -71,6 +71,14 @@ pub enum RunError {
         /// The damage.
         reason: String,
     },
+    /// A snapshot of the film cannot be used.
+    #[error("the snapshot `{path}` is damaged: {reason}")]
+    Film {
+        /// The file.
+        path: String,
+        /// The damage.
+        reason: String,
+    },
     /// The settings differ from those at the checkpoint.
     #[error("`{key}` is `{now}` in the settings of the run, at its checkpoint it was `{before}`")]
     Changed {

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::{
     Result, RunError, checkpoint,
     config::{Config, ConfigBuilder},
+    film::FILM,
     logs::{EVENTS, METRICS, STEPS},
     progress::Progress,
     run_info::RunInfo,
@@ -42,8 +43,8 @@ pub const LIVE: &str = "live.json";
 pub const REPORT: &str = "report.html";
 const LOCK: &str = ".lock";
 /// Names that klubok creates in the folder.
-const OWN_NAMES: [&str; 10] =
-    [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS];
+const OWN_NAMES: [&str; 11] =
+    [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS, FILM];
 
 /// The place of a new run.
 #[derive(Debug, Clone, Copy)]
@@ -211,7 +212,7 @@ impl RunDir {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_folder = entry.file_type()?.is_dir();
-            if !is_own(&name) || is_folder != (name == CHECKPOINTS) {
+            if !is_own(&name) || is_folder != (name == CHECKPOINTS || name == FILM) {
                 return Ok(Some(name));
             }
         }
@@ -252,6 +253,7 @@ impl RunDir {
             Ok(()) => {
                 remove_unfinished(&self.path);
                 remove_unfinished(parent(&self.file(CHECKPOINT)));
+                remove_unfinished(&self.file(FILM));
                 Ok(RunLock { _file: file })
             }
             Err(TryLockError::WouldBlock) => {

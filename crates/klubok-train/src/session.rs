@@ -2,11 +2,12 @@
 //! observers.
 //!
 //! Each save syncs the logs, renames a better model (if there is one) into place, and then renames
-//! the checkpoint, which holds the marks of the logs, into place. A kill between any two of these
+//! the checkpoint, which holds the marks of the logs, into place. Then the film drops what it no
+//! longer keeps. A kill between any two of these
 //! leaves a run that resumes from the previous checkpoint, truncates the logs to it, and writes the
 //! same model again.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use fs_err as fs;
 use klubok_data::{Dataset, difference, read_split, split_rows, write_split};
@@ -22,6 +23,7 @@ use crate::{
     control::Control,
     distance::Distance,
     event::{Event, EventKind, EventLine, Notice, Observer, Stopped},
+    film::{FilmDir, Recorder},
     log::Marks,
     logs::{Logs, Past},
     progress::Progress,
@@ -127,7 +129,9 @@ pub fn train(
     }
     record_split(run, data, resumed)?;
     let mut task = Task::new(config, data)?;
-    let distance = Distance::of(&task, config.train.seed);
+    let distance = Arc::new(Distance::of(&task, config.train.seed));
+    let snapshots = config.train.snapshots;
+    let recorder = Recorder::new(&task, data, distance.clone(), snapshots)?;
     // Drops the file and the initial state after use: each is as large as the network.
     let start = std::mem::take(&mut task.initial_state);
     let settings = Settings::new(config, info);
@@ -136,15 +140,19 @@ pub fn train(
         None => (Checkpoint::start(start), Marks::default()),
     };
     let at = checkpoint.progress.clone();
-    let mut trainer =
-        Trainer::new(backend, task.plan.clone(), task.samples.clone(), &config.train, checkpoint)?;
+    let (plan, samples) = (task.plan.clone(), task.samples.clone());
+    let mut trainer = Trainer::filmed(backend, plan, samples, &config.train, checkpoint, recorder)?;
     trainer.measure_distance_from(distance);
     let (logs, pending) = Logs::resume(run.path(), marks, &at, &info.replay)?;
     trainer.replay(pending);
     let card = Some(task.card(config, data)?);
     let (plan, model) = (task.plan.clone(), Model { card, ..task.model(Weights::default()) });
     let validation = ValidationContext::new(config, data);
-    let mut files = RunFiles { run, settings, plan, model, validation, logs, saved: None };
+    let film = FilmDir::of(run.path());
+    let mut files =
+        RunFiles { run, settings, plan, model, validation, logs, film, snapshots, saved: None };
+    // What a killed process recorded after its checkpoint comes again.
+    files.film.prune(trainer.saved(), snapshots)?;
     let begin = EventKind::begin(resumed, backend.info(config.train.precision));
     files.append_event(trainer.saved(), begin)?;
     if resumed {
@@ -154,7 +162,7 @@ pub fn train(
     }
     notify(observers, &trainer.start_event())?;
     loop {
-        let mut all = LogsAndObservers { logs: &mut files.logs, observers };
+        let mut all = LogsAndObservers { logs: &mut files.logs, film: &files.film, observers };
         let stopped = trainer.advance(&mut all, control)?;
         if let Some(reason) = stopped {
             let progress = trainer.saved();
@@ -203,6 +211,9 @@ struct RunFiles<'a> {
     model: Model,
     validation: ValidationContext,
     logs: Logs,
+    film: FilmDir,
+    /// Snapshots of the film, at most.
+    snapshots: usize,
     /// The epoch whose weights this process last wrote to the model.
     saved: Option<u64>,
 }
@@ -244,19 +255,24 @@ impl RunFiles<'_> {
             None => trainer.tensor(tensor).map(Cow::Owned),
         };
         let contents = Contents { settings: &self.settings, progress, best, state: &state };
-        checkpoint::write(&path, &contents, marks, &self.plan)
+        checkpoint::write(&path, &contents, marks, &self.plan)?;
+        self.film.prune(progress, self.snapshots)
     }
 }
 
-/// Sends events to the logs first, then to the other observers.
+/// Sends events to the logs and the film first, then to the other observers.
 struct LogsAndObservers<'a, 'b> {
     logs: &'a mut Logs,
+    film: &'a FilmDir,
     observers: &'a mut [&'b mut dyn Observer],
 }
 
 impl Observer for LogsAndObservers<'_, '_> {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
         self.logs.observe(event)?;
+        if let Event::Snapshot { snapshot, is_kept: true } = event {
+            self.film.write(snapshot)?;
+        }
         notify(self.observers, event)?;
         let (step, epoch) = match *event {
             Event::Step(metrics) | Event::Epoch { metrics, .. } => (metrics.step, metrics.epoch),

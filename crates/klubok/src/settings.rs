@@ -119,6 +119,8 @@ settings! {
     early_stopping(bool) => "train.early_stopping";
     /// Epochs without a better one before stopping.
     patience(u64) => "train.patience";
+    /// Snapshots in the film of a run folder; a training in memory records none.
+    snapshots(usize) => "train.snapshots";
     /// Seed of start, order, dropout and augmentation.
     seed(u64) => "train.seed";
     /// Threads; 0 is one a core. Results do not depend on them.

@@ -2,7 +2,6 @@
 // What excites a unit: the training pictures that do it most, and a picture that would do it more than they do.
 import * as api from "./api.js";
 import { el, pictureOf, refill, write } from "./draw.js";
-import { openNeuron } from "./panel-neuron.js";
 import { panel } from "./panels.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -51,7 +50,7 @@ function row(look, maximum) {
   const name = isClass ? state.run.data.classes[unit] : `${t("page.unit")} ${unit}`;
   const head = isClass
     ? el("span", { class: "name", text: name })
-    : el("button", { type: "button", class: "quiet name", "data-focus": `e${unit}`, text: name, onclick: () => openNeuron(look.layer, unit) });
+    : el("button", { type: "button", class: "quiet name", "data-focus": `e${unit}`, text: name, onclick: () => store.setNeuron(look.layer, unit) });
   const best = el("figure", { class: "best" }, pictureOf(t("page.excites_most_text", { name }), look, maximum.pixels), el("figcaption", { text: t("page.excites_most") }));
   const pictures = maximum.rows.map((row, i) => {
     const { pixels, truth } = look.pictures[row];

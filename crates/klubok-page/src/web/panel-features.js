@@ -2,7 +2,6 @@
 // What each layer has learnt: the weights of its units as pictures, at the start, now, and what training added.
 import * as api from "./api.js";
 import { canvas, choice, drawSigned, el, refill, signedBytes, tilesOf, write } from "./draw.js";
-import { openNeuron } from "./panel-neuron.js";
 import { panel } from "./panels.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -113,7 +112,7 @@ function tile(unit, look, limit) {
   const picture = canvas(t("page.feature_text", { unit: unit.unit, layer: layer(), norm }), "sample");
   drawSigned(picture, shape(look, values.length), values, limit);
   return el("li", {}, el("button", {
-    type: "button", class: "feature", "data-focus": `f${unit.unit}`, onclick: () => openNeuron(layer(), unit.unit),
+    type: "button", class: "feature", "data-focus": `f${unit.unit}`, onclick: () => store.setNeuron(layer(), unit.unit),
   }, picture, el("span", { class: "caption", text: `${unit.unit} · ${norm}` })));
 }
 
@@ -126,8 +125,6 @@ function render(look) {
   const words = { start: t("page.view_start_is"), now: t("page.view_now_is"), added: t("page.view_added_is") }[view];
   write(note, `${words} ${t("page.features_of", { n: look.units.length, all: text.count(look.of) })}`);
   refill(grid, look.units.map((unit) => tile(unit, look, limit)));
-  // The neuron under the glass is one that learnt something; a report has its own choice.
-  if (!api.isReport && state.neuron.unit === null && look.units.length > 0) store.setNeuron(layer(), look.units[0].unit);
 }
 
 export const features = panel({

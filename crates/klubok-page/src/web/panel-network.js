@@ -1,7 +1,6 @@
 // @ts-check
 // The network from left to right: what each layer makes of the sample, and the way the error goes back.
 import { bar, bytes, canvas, choice, drawSigned, drawTiles, el, pairs, pictureOf, refill, signedBytes, twoSided, write } from "./draw.js";
-import { openNeuron } from "./panel-neuron.js";
 import { panel } from "./panels.js";
 import { proof } from "./proof.js";
 import * as store from "./state.js";
@@ -48,7 +47,7 @@ const column = (title, sub, ...children) =>
 function units(layer, list, signed) {
   const most = Math.max(...list.map((unit) => Math.abs(unit.value)), 1e-30);
   return el("ul", { class: "units" }, ...list.slice(0, STRONGEST).map(({ unit, value }) => el("li", {}, el("button", {
-    type: "button", class: "unit", "data-focus": `${layer}-${unit}`, onclick: () => openNeuron(layer, unit),
+    type: "button", class: "unit", "data-focus": `${layer}-${unit}`, onclick: () => store.setNeuron(layer, unit),
   }, el("span", { class: "unseen", text: `${t("page.unit")} ` }), el("span", { class: "number", text: unit }),
   signed ? twoSided(value / most) : bar(value / most),
   el("span", { class: "value", text: signed ? text.signed(value, 2) : text.number(value, 2) })))));

@@ -129,15 +129,6 @@ function renderSum(look, products) {
   write(note, look.activation === "relu" && !((look.z ?? 0) > 0) ? t("page.silent") : "");
 }
 
-/** From another panel: choose it, and bring it into sight. @param {string} layer @param {number} unit */
-export function openNeuron(layer, unit) {
-  store.setNeuron(layer, unit);
-  const panel = /** @type {HTMLDetailsElement} */ (document.getElementById("panel-neuron"));
-  panel.open = true;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  panel.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" });
-}
-
 export const neuron = panel({
-  id: "neuron", title: "page.neuron", about: "page.neuron_about", wide: true, folds: true, path, every: 2000, on: ["neuron", "sample"], build, render,
+  id: "neuron", title: "page.neuron", about: "page.neuron_about", wide: true, path, every: 2000, on: ["neuron", "sample"], build, render,
 });

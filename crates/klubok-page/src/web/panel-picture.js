@@ -101,7 +101,7 @@ function build(body) {
   counter = el("span", { class: "counter", "aria-live": "polite" });
   mistakesBox = el("span", { class: "pair", hidden: true },
     button("page.previous_mistake", () => showMistake(at - 1), "quiet"), button("page.next_mistake", () => showMistake(at + 1), "quiet"));
-  stage = el("div", { class: "stage" },
+  stage = el("div", { class: "sample-box" },
     el("figure", {}, drawing, values, el("figcaption", {}, name, truth)), chances);
   const steps = el("div", { class: "steps stays" });
   if (!api.isReport) {

@@ -1,7 +1,7 @@
 // @ts-check
 // Status: where the run is, and what a person may do to it.
-import * as api from "./api.js";
-import { alert, confirm } from "./dialogs.js";
+import { act, mayAct, stop, toggleTraining } from "./acts.js";
+import { alert } from "./dialogs.js";
 import { button, el, write } from "./draw.js";
 import { panel } from "./panels.js";
 import * as store from "./state.js";
@@ -15,45 +15,6 @@ const labels = {
   epoch: "page.epoch", step: "page.step", loss: "page.training_loss", rate: "page.learning_rate", speed: "page.speed",
   elapsed: "page.elapsed", left: "page.left",
 };
-
-const modes = {
-  starting: ["○", "page.mode_starting"],
-  training: ["●", "page.mode_training"],
-  resting: ["❚❚", "page.mode_resting"],
-  following: ["◎", "page.mode_following"],
-  ended: ["■", "page.mode_ended"],
-};
-/** @type {{ [reason: string]: string }} */
-const endings = {
-  epochs: "page.stopped_epochs",
-  early_stopping: "page.stopped_early",
-  diverged: "page.stopped_diverged",
-  interrupted: "page.stopped_interrupted",
-  person: "page.stopped_person",
-};
-
-function modeText() {
-  if (api.isReport) return `▤ ${t("page.mode_report")}`;
-  if (!state.connected) return `⚠ ${t("page.no_connection")}`;
-  const { mode, stopped } = state.now;
-  const [sign, key] = modes[mode];
-  const why = stopped && endings[stopped];
-  return `${sign} ${t(key)}` + (mode === "ended" && why ? `: ${t(why)}` : "");
-}
-
-/** Sends an act; what it changes is told by the server, so nothing is shown before it is true. @param {{ act: string, rate?: number }} act */
-const act = (act) => api.post("/api/act", act).catch(alert);
-
-const mayAct = () => state.run.can_act && state.run.live && !api.isReport && ["training", "resting"].includes(state.now.mode);
-
-/** Space, or the first button. */
-export function toggleTraining() {
-  if (mayAct()) act({ act: state.now.mode === "resting" ? "go_on" : "pause" });
-}
-
-async function stop() {
-  if (await confirm(t("page.stop_sure"), t("page.stop"))) act({ act: "stop" });
-}
 
 /** @param {Event} event */
 function setRate(event) {
@@ -83,10 +44,6 @@ function render() {
   const live = store.isLive();
   const line = store.line();
   const learningRate = store.learningRate();
-  write(/** @type {HTMLElement} */ (document.getElementById("run-name")), state.run.name);
-  const mode = /** @type {HTMLElement} */ (document.getElementById("mode"));
-  write(mode, modeText());
-  mode.dataset.mode = state.connected ? now.mode : "lost";
   write(figures.epoch, t("page.of", { n: text.epoch(store.epoch()), all: text.count(now.epochs) }));
   write(figures.step, text.count(live ? now.step : line?.step));
   write(figures.loss, text.number((live ? now.train_loss : null) ?? line?.train_loss ?? line?.train_eval_loss));

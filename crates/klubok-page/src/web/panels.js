@@ -84,7 +84,8 @@ function made(definition) {
   const element = el(folds ? "details" : "section", {
     class: wide ? "panel wide" : "panel", id: `panel-${id}`, "aria-labelledby": folds ? null : `title-${id}`, open: folds,
   }, el(folds ? "summary" : "div", { class: "head" }, heading, age),
-  el("p", { class: "about", "data-t": target().abouts()[id] ?? about }), problem, body);
+  el("details", { class: "about" }, el("summary", { "data-t-label": "page.about", text: "ⓘ" }), el("p", { "data-t": target().abouts()[id] ?? about })),
+  problem, body);
   return { definition, element, body, age, problem, visible: false };
 }
 
@@ -191,15 +192,18 @@ export function build() {
 }
 
 /**
- * Puts those panels that apply to the run into an element.
- * @param {HTMLElement} main
- * @param {Definition<any>[]} all in order
+ * Puts those panels that apply to the run into the parts of the page.
+ * @param {{ [part: string]: Definition<any>[] }} all of each part, in order
  * @param {boolean} folded whether those that may be are folded away
  */
-export function start(main, all, folded) {
-  panels = all.filter(({ id }) => state.run.panels.includes(id)).map(made);
+export function start(all, folded) {
+  panels = [];
+  for (const [part, definitions] of Object.entries(all)) {
+    const own = definitions.filter(({ id }) => state.run.panels.includes(id)).map(made);
+    document.getElementById(`panels-${part}`)?.append(...own.map(({ element }) => element));
+    panels.push(...own);
+  }
   for (const { element } of panels) if (element instanceof HTMLDetailsElement && folded) element.open = false;
-  main.append(...panels.map(({ element }) => element));
   document.documentElement.dataset.target = state.run.data.target;
   text.apply();
   build();

@@ -18,10 +18,16 @@ export const state = {
   best_epoch: /** @type {number | null} */ (null),
   now: /** @type {Status} */ ({
     mode: "starting", step: 0, epoch: 0, steps_per_epoch: 1, epochs: 0, lines: [0, 0, 0], elapsed_seconds: 0,
-    train_loss: null, samples_per_second: null, seconds_left: null, stopped: null,
+    train_loss: null, samples_per_second: null, seconds_left: null, stopped: null, snapshot: null,
   }),
-  // Lines of epochs and steps, by step: the stops of the slider.
+  // Lines of epochs and steps, by step.
   lines: /** @type {Metrics[]} */ ([]),
+  // The steps of the film: the stops of the strip.
+  film: /** @type {number[]} */ ([]),
+  // The part of the page that is shown.
+  tab: "watch",
+  // The picture of the film that the stage shows, by number.
+  shown: 0,
   // The steps of which the server has the whole network.
   wholes: [0],
   // The step that is shown; null is live.
@@ -41,7 +47,7 @@ export const state = {
 
 /**
  * What may have changed; `look` and `shown` are told by the panels' helper to a single panel.
- * @typedef {"run" | "story" | "now" | "moment" | "sample" | "neuron" | "theme" | "look" | "shown" | "choice"} Change
+ * @typedef {"run" | "story" | "now" | "moment" | "sample" | "neuron" | "theme" | "look" | "shown" | "choice" | "film" | "tab"} Change
  */
 
 /** @type {((changes: Set<Change>) => void)[]} */
@@ -88,16 +94,9 @@ export const learningRate = () => state.lines.slice(0, index() + 1).findLast((li
 
 /** @param {number | null} step */
 export function setMoment(step) {
-  const last = state.lines.at(-1);
-  state.moment = step === null || !last || step >= last.step ? null : step;
+  state.moment = step;
   state.moved = Date.now();
   changed("moment");
-}
-
-/** @param {number} i */
-export function moveTo(i) {
-  const last = state.lines.length - 1;
-  setMoment(i >= last ? null : state.lines[Math.max(0, i)].step);
 }
 
 /** The phase of the moment; live, the last one. @returns {Phase | undefined} */
@@ -136,7 +135,7 @@ export function atMoment(path) {
 
 /** The last of these steps that is not after the moment; else step 0. @param {number[]} steps in order */
 export function lastUntilMoment(steps) {
-  const at = line()?.step ?? 0;
+  const at = state.moment ?? state.now.step;
   return steps.findLast((step) => step <= at) ?? 0;
 }
 
@@ -144,6 +143,18 @@ export function lastUntilMoment(steps) {
 export function setSample(sample) {
   state.sample = { row: null, picture: null, label: null, ...sample };
   changed("sample");
+}
+
+/** Shows a picture of the film on the stage. @param {number} i */
+export function show(i) {
+  state.shown = i;
+  setSample({});
+}
+
+/** @param {string} tab */
+export function setTab(tab) {
+  state.tab = tab;
+  changed("tab");
 }
 
 /** @param {string} layer @param {number} unit */
@@ -175,7 +186,7 @@ async function catchUp() {
     state.epochs.push(...news.epochs);
     state.steps.push(...news.steps);
     state.events.push(...news.events);
-    Object.assign(state, { phases: news.phases, verdicts: news.verdicts, best_epoch: news.best_epoch, now: news.now });
+    Object.assign(state, { phases: news.phases, verdicts: news.verdicts, best_epoch: news.best_epoch, film: news.film, now: news.now });
     merge();
     changed("story");
   } finally {

@@ -130,6 +130,7 @@
  * @property {number | null} seconds_left
  * @property {string | null} stopped
  * @property {number[]} lines numbers of records: epochs, steps, events
+ * @property {number | null} snapshot the step of the newest snapshot
  */
 
 /**
@@ -141,6 +142,7 @@
  * @property {Phase[]} phases
  * @property {Verdict[]} verdicts
  * @property {number | null} best_epoch
+ * @property {number[]} film the steps of the film
  * @property {Status} now
  */
 

@@ -169,6 +169,9 @@ pub struct TrainConfig {
     pub early_stopping: bool,
     /// Epochs without improvement before early stopping.
     pub patience: u64,
+    /// Snapshots in the run's film; 0 is none. Runs older than this setting have none.
+    #[serde(default)]
+    pub snapshots: usize,
     /// Seed of initialisation, shuffling, dropout and augmentation.
     pub seed: u64,
     /// Threads; 0 is one per core, resolved before step 0.

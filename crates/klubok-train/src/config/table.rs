@@ -346,6 +346,13 @@ pub const KEYS: &[Key] = &[
         "half of the epochs of the preset plain",
     ),
     key(
+        "train.snapshots",
+        "60",
+        Allowed::Whole(0, 200),
+        "snapshots in the film of a run, from random weights to the end; 0 records none",
+        "a film of half a minute; ten megabytes at most",
+    ),
+    key(
         "train.seed",
         "0",
         ANY_SEED,

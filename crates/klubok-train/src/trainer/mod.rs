@@ -8,6 +8,7 @@ mod requests;
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -30,6 +31,7 @@ use crate::{
     distance::Distance,
     evaluate::{Evaluator, SampleEvaluation, ValidationEvaluation},
     event::{Event, Metrics, Observer, Stopped},
+    film::{Recorder, Snapshot},
     meter::Meter,
     progress::{Divergence, Progress, Quantity, non_finite_quantity},
     samples::{Samples, weight_sum},
@@ -83,7 +85,8 @@ pub struct Trainer {
     step_samples: [Vec<u32>; 2],
     /// The rest of the training set.
     train_rest: Vec<u32>,
-    distance: Option<Distance>,
+    distance: Option<Arc<Distance>>,
+    film: Option<Recorder>,
     figures: Figures,
     progress: Progress,
     /// Progress at the last return from [`Trainer::advance`].
@@ -132,13 +135,29 @@ impl Trainer {
         config: &TrainConfig,
         checkpoint: Checkpoint,
     ) -> Result<Self> {
+        Self::filmed(backend, plan, samples, config, checkpoint, None)
+    }
+
+    /// As [`Trainer::new`], and records a film: observers receive its snapshots.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn filmed(
+        backend: &dyn Backend,
+        plan: Plan,
+        samples: Samples,
+        config: &TrainConfig,
+        checkpoint: Checkpoint,
+        film: Option<Recorder>,
+    ) -> Result<Self> {
         let Parts { train, val, .. } = &*samples.parts;
         let batches = batches(&plan, &samples, config);
         if batches.is_empty() {
             return Err(RunError::NoSamples);
         }
-        let program =
-            backend.compile(&plan, batches.max_batch(), std::slice::from_ref(&samples.rows))?;
+        let mut data = vec![samples.rows.clone()];
+        data.extend(film.as_ref().and_then(Recorder::rows));
+        let program = backend.compile(&plan, batches.max_batch(), &data)?;
         let steps_per_epoch = batches.len() as u64;
         let train_sample = sample(train, sample_size(&samples.parts), config.seed);
         let step_samples = [&train_sample, val].map(|rows| sample(rows, STEP_SAMPLE, config.seed));
@@ -150,6 +169,7 @@ impl Trainer {
             train_sample,
             step_samples,
             distance: None,
+            film,
             figures: Figures::default(),
             progress: Progress::default(),
             saved: Progress::default(),
@@ -200,7 +220,7 @@ impl Trainer {
     }
 
     /// Measures the weights' distance from this start at the end of each epoch.
-    pub fn measure_distance_from(&mut self, start: Distance) {
+    pub fn measure_distance_from(&mut self, start: Arc<Distance>) {
         self.distance = Some(start);
     }
 
@@ -270,6 +290,7 @@ impl Trainer {
         self.end_lap(false);
         match self.run(observer, control) {
             Ok(stopped) => {
+                self.record_film(stopped.is_some(), observer)?;
                 self.end_lap(false);
                 self.saved = self.progress.clone();
                 self.last_save = Instant::now();
@@ -295,6 +316,7 @@ impl Trainer {
             let evaluated = self.evaluate(true)?;
             self.measure_weight_norms()?;
             self.end_epoch(&evaluated, observer)?;
+            self.record_film(true, observer)?;
             return Ok(self.progress.stopped);
         }
         loop {
@@ -311,9 +333,11 @@ impl Trainer {
             let chosen = is_chosen(step, self.progress.steps_per_epoch);
             let epoch_ends = position == steps_per_epoch;
             let save = self.last_save.elapsed() >= self.save_every;
-            if chosen || epoch_ends || save || step % READ_EVERY == 0 {
+            let is_filmed = self.film.as_ref().is_some_and(|film| film.is_due(step));
+            if chosen || epoch_ends || save || is_filmed || step % READ_EVERY == 0 {
                 self.read(observer)?;
             }
+            let mut best = false;
             if chosen || epoch_ends {
                 let evaluated = self.evaluate(epoch_ends)?;
                 if chosen {
@@ -322,10 +346,11 @@ impl Trainer {
                 if epoch_ends {
                     self.progress.epoch += 1;
                     self.progress.position = 0;
-                    self.end_epoch(&evaluated, observer)?;
+                    best = self.end_epoch(&evaluated, observer)?;
                     self.batches.start_epoch(self.progress.epoch);
                 }
             }
+            self.record_film(is_filmed || best || self.progress.stopped.is_some(), observer)?;
             if self.progress.stopped.is_some() && self.must_replay() {
                 // The replayed training continued from its end.
                 return Ok(self.handle_requests(observer, control)?.or(self.progress.stopped));
@@ -427,7 +452,8 @@ impl Trainer {
         Ok(())
     }
 
-    fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
+    /// Ends an epoch; returns true if it is the best one so far.
+    fn end_epoch(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<bool> {
         let mut metrics = self.metrics(&self.progress.epoch_meter, evaluated);
         let progress = &mut self.progress;
         let now = BestEpoch::new(progress.epoch, &metrics, &mut progress.recent);
@@ -451,7 +477,43 @@ impl Trainer {
         let progress = &mut self.progress;
         progress.epoch_meter.clear();
         (progress.epoch_seconds, progress.update_seconds) = (0.0, 0.0);
-        observer.observe(&Event::Epoch { metrics: &metrics, best })
+        observer.observe(&Event::Epoch { metrics: &metrics, best })?;
+        Ok(best)
+    }
+
+    /// Records a snapshot for the film if one is wanted at this step, and none is there yet.
+    fn record_film(&mut self, is_wanted: bool, observer: &mut dyn Observer) -> Result<()> {
+        let step = self.progress.step;
+        if !is_wanted || self.film.as_ref().is_none_or(|film| film.has(step)) {
+            return Ok(());
+        }
+        let snapshot = self.snapshot()?;
+        if let Some(film) = &mut self.film {
+            film.recorded(step);
+        }
+        snapshot.iter().try_for_each(|snapshot| {
+            observer.observe(&Event::Snapshot { snapshot, is_kept: true })
+        })?;
+        self.end_lap(false);
+        Ok(())
+    }
+
+    /// Sends a snapshot that the film does not keep to the observers.
+    fn send_snapshot(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let snapshot = self.snapshot()?;
+        snapshot.iter().try_for_each(|snapshot| {
+            observer.observe(&Event::Snapshot { snapshot, is_kept: false })
+        })
+    }
+
+    /// Makes a snapshot of the present state; none without a film.
+    fn snapshot(&mut self) -> Result<Option<Snapshot>> {
+        let Some(film) = &mut self.film else { return Ok(None) };
+        // Gradients of the step that was just done; those of an unobserved step are not known.
+        let observed = self.figures.steps.last().is_some_and(|step| step.observed);
+        let params = self.figures.params.rchunks_exact(self.plan.params.len()).next();
+        let gradients = params.filter(|_| observed).unwrap_or_default();
+        film.record(&mut *self.program, &self.plan, &self.progress, gradients).map(Some)
     }
 
     /// Adds the layer metrics of the end of an epoch: shares of dead units, and distances of the

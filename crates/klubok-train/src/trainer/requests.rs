@@ -22,7 +22,7 @@ impl Trainer {
         control.has_acts()
             || self.is_paused()
             || self.must_replay()
-            || (control.has_inspection() && self.may_inspect())
+            || ((control.has_inspection() || control.wants_snapshot()) && self.may_inspect())
     }
 
     /// Whether the next replayed act is due.
@@ -73,6 +73,13 @@ impl Trainer {
             {
                 let start = Instant::now();
                 inspect(&*self.program, &self.progress);
+                if !paused {
+                    self.inspecting += start.elapsed();
+                }
+            }
+            if (paused || self.may_inspect()) && control.take_snapshot_request() {
+                let start = Instant::now();
+                self.send_snapshot(observer)?;
                 if !paused {
                     self.inspecting += start.elapsed();
                 }

@@ -37,7 +37,7 @@ fn trained(config: &Config, data: &Dataset) -> (Vec<Metrics>, State, State, Plan
     let checkpoint = Checkpoint::start(task.initial_state.clone());
     let (plan, samples, backend) = (task.plan.clone(), task.samples.clone(), ReferenceBackend);
     let mut trainer = Trainer::new(&backend, plan, samples, &config.train, checkpoint).unwrap();
-    trainer.measure_distance_from(Distance::of(&task, config.train.seed));
+    trainer.measure_distance_from(Distance::of(&task, config.train.seed).into());
     let (mut epochs, control) = (Epochs::default(), Control::new());
     while trainer.advance(&mut epochs, &control).unwrap().is_none() {}
     let end = trainer.checkpoint().unwrap().state;

@@ -1,0 +1,159 @@
+// @ts-check
+// The picture of the stage: one of the film's, or a person's own, and what the network says of it at this moment.
+import * as api from "./api.js";
+import { alert } from "./dialogs.js";
+import { bytes, canvas, drawPicture, el, write } from "./draw.js";
+import * as film from "./film.js";
+import * as store from "./state.js";
+import { state } from "./state.js";
+import * as text from "./text.js";
+import { t } from "./text.js";
+/** @import { Change } from "./state.js" */
+/** @import { FilmPicture } from "./film.js" */
+/** @import { Pass, Shape } from "./types.js" */
+
+const MOST_BARS = 5;
+
+export function picture() {
+  const drawing = canvas("", "sample");
+  const values = el("dl", { class: "evidence values" });
+  const name = el("p", { class: "name" });
+  const bars = el("ol", { class: "says" });
+  const pick = el("div", { class: "picks" });
+  const element = el("section", { class: "shown-picture", "aria-label": t(state.run.data.kind === "pictures" ? "page.picture" : "page.sample") },
+    el("figure", {}, drawing, values, el("figcaption", {}, name)), bars, pick);
+  const takes = state.run.data.kind === "pictures" && state.run.takes_pictures && !api.isReport;
+  build(pick, element, takes);
+  let drawn = "";
+  /** @type {Pass | null} */
+  let own = null;
+
+  /** @param {FilmPicture | Pass} of @param {string} key */
+  function draw(of, key) {
+    if (key === drawn) return;
+    drawn = key;
+    const isPicture = Boolean(of.pixels);
+    drawing.hidden = !isPicture;
+    values.hidden = isPicture;
+    if (of.pixels) drawPicture(drawing, /** @type {Shape} */ (of), bytes(of.pixels));
+    const names = state.run.data.columns ?? [];
+    values.replaceChildren(...(of.values ?? []).slice(0, 12).map((value, i) =>
+      el("div", {}, el("dt", { text: names[i] ?? String(i + 1) }), el("dd", { text: text.number(value) }))));
+    drawing.setAttribute("aria-label", of.name || t("page.own_picture"));
+  }
+
+  function renderFilm() {
+    const of = film.theScene()?.pictures?.[state.shown];
+    const said = film.snapshot()?.pictures[state.shown];
+    if (!of) return;
+    draw(of, `film ${state.shown}`);
+    write(name, of.name);
+    if (said) renderBars(bars, said, of.truth);
+  }
+
+  async function renderOwn() {
+    try {
+      own = /** @type {Pass} */ (await api.get(store.passPath()));
+    } catch (error) {
+      alert(error);
+      store.setSample({});
+      return;
+    }
+    draw(own, `own ${state.sample.picture}`);
+    write(name, t("page.own_picture"));
+    renderBars(bars, own.confidences, state.sample.label);
+  }
+
+  let ownAsked = 0;
+  /** @param {Set<Change>} changes */
+  function render(changes) {
+    if (state.sample.picture === null) return renderFilm();
+    const due = changes.has("moment") || changes.has("sample") || Date.now() - ownAsked > 1500;
+    if (!due) return undefined;
+    ownAsked = Date.now();
+    return void renderOwn();
+  }
+
+  return { element, render };
+}
+
+/**
+ * The choice of a picture: those of the film, and one's own.
+ * @param {HTMLElement} pick
+ * @param {HTMLElement} box where a picture may be dropped
+ * @param {boolean} takes whether own pictures are taken
+ */
+function build(pick, box, takes) {
+  const step = (/** @type {number} */ by) => {
+    const count = film.theScene()?.pictures?.length ?? 0;
+    if (count > 0) store.show((state.shown + by + count) % count);
+  };
+  const arrow = (/** @type {string} */ sign, /** @type {string} */ key, /** @type {number} */ by) =>
+    el("button", { type: "button", class: "quiet", text: sign, "aria-label": t(key), title: t(key), onclick: () => step(by) });
+  pick.append(arrow("◀", "page.previous_row", -1), arrow("▶", "page.next_row", 1));
+  if (!takes) return;
+  const upload = async (/** @type {File | undefined} */ file) => {
+    if (!file) return;
+    const kept = await api.postPicture(file).catch(alert);
+    if (kept) store.setSample({ picture: kept.picture });
+  };
+  const input = el("input", {
+    type: "file", id: "own-file", accept: "image/*", class: "unseen",
+    onchange(event) {
+      upload(event.target.files[0]);
+      event.target.value = "";
+    },
+  });
+  pick.append(input, el("label", { for: "own-file", class: "button", text: t("page.mine") }));
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  });
+  box.addEventListener("dragleave", () => box.classList.remove("over"));
+  box.addEventListener("drop", (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    upload(event.dataTransfer?.files[0]);
+  });
+}
+
+/**
+ * Bars of what the network says, updated in place.
+ * @param {HTMLElement} list
+ * @param {number[]} said
+ * @param {number | number[] | null} truth
+ */
+function renderBars(list, said, truth) {
+  const { classes, target: kind } = state.run.data;
+  const order = orderOf(said, truth);
+  while (list.children.length > order.length) list.lastElementChild?.remove();
+  while (list.children.length < order.length) {
+    list.append(el("li", {}, el("span", { class: "class" }), el("span", { class: "value" }), el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "fill" }))));
+  }
+  order.forEach((k, i) => {
+    const row = /** @type {HTMLElement} */ (list.children[i]);
+    const [name, value, bar] = row.children;
+    if (kind === "number") {
+      const known = Array.isArray(truth) ? ` (${t("page.true_value")} ${text.number(truth[k])})` : "";
+      write(name, classes[k] + known);
+      write(value, text.number(said[k]));
+      /** @type {HTMLElement} */ (bar).hidden = true;
+      return;
+    }
+    const right = Array.isArray(truth) ? truth[k] > 0.5 : truth === k;
+    const chosen = kind === "label" ? said[k] > 0.5 : k === said.indexOf(Math.max(...said));
+    write(name, `${chosen ? "▸ " : ""}${classes[k] ?? k}${right ? " ✓" : ""}`);
+    write(value, text.percent(said[k], 0));
+    row.className = [chosen ? "best" : "", right ? "right" : ""].join(" ");
+    /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * said[k]}%`;
+  });
+}
+
+/** The outputs with bars: all of a few, of many the surest and the right one, in the order of the classes. @param {number[]} said @param {number | number[] | null} truth */
+function orderOf(said, truth) {
+  const all = [...said.keys()];
+  if (all.length <= MOST_BARS) return all;
+  const first = [...all].sort((a, b) => said[b] - said[a]).slice(0, MOST_BARS);
+  if (typeof truth === "number" && !first.includes(truth)) first[MOST_BARS - 1] = truth;
+  return first;
+}

@@ -1,0 +1,218 @@
+// @ts-check
+// The film strip: one frame for each snapshot, the phases under them, bookmarks, and the present. It is the page's slider.
+import * as api from "./api.js";
+import { contextOf, drawSigned, el, write } from "./draw.js";
+import * as film from "./film.js";
+import { phaseName } from "./phases.js";
+import * as store from "./state.js";
+import { state } from "./state.js";
+import * as text from "./text.js";
+import { t } from "./text.js";
+/** @import { Change } from "./state.js" */
+
+/** How long the whole film takes. */
+const PLAY_MS = 12_000;
+const CALM_STOPS = 10;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function strip() {
+  const play = el("button", { type: "button", class: "play-film", onclick: toggle });
+  const live = el("button", { type: "button", class: "live", "aria-pressed": "true", onclick: () => store.setMoment(null) });
+  const frames = el("canvas", { class: "frames", "aria-hidden": "true" });
+  const phases = el("div", { class: "strip-phases", "aria-hidden": "true" });
+  const marks = el("div", { class: "bookmarks" });
+  const slider = el("input", { type: "range", id: "slider", min: 0, max: 0, value: 0, step: 1, "aria-label": t("page.time") });
+  slider.addEventListener("input", () => move(Number(slider.value)));
+  const moment = el("output", { id: "moment", for: "slider" });
+  const track = el("div", { class: "track" }, marks, frames, phases, slider);
+  const element = el("section", { class: "strip", id: "time", "aria-label": t("page.time") }, play, track, el("div", { class: "strip-end" }, live, moment));
+  /** @type {number | undefined} */
+  let playing;
+  let drawn = "";
+
+  // The stops: the film's snapshots; without a film, the measured lines.
+  const stops = () => (state.film.length > 0 ? state.film : state.lines.map(({ step }) => step));
+
+  function index() {
+    const all = stops();
+    if (state.moment === null) return all.length - 1;
+    const { moment } = state;
+    return Math.max(0, all.findLastIndex((step) => step <= moment));
+  }
+
+  /** @param {number} i */
+  function move(i) {
+    if (playing) stop();
+    moveTo(i);
+  }
+
+  /** @param {number} i */
+  function moveTo(i) {
+    const all = stops();
+    const last = all.length - 1;
+    // Of a run that goes on, the last snapshot is not the present.
+    const isLast = i >= last && (state.now.mode === "ended" || api.isReport || state.now.mode === "following");
+    store.setMoment(i > last || isLast ? null : all[Math.max(0, i)] ?? null);
+  }
+
+  function toggle() {
+    if (playing) return stop();
+    const all = stops();
+    if (all.length < 2) return undefined;
+    const count = Math.min(all.length, calm.matches ? CALM_STOPS : all.length);
+    const from = store.isLive() || index() >= all.length - 1 ? 0 : index();
+    let stopAt = Math.round((from / (all.length - 1)) * (count - 1));
+    const next = () => {
+      moveTo(Math.round((stopAt / (count - 1)) * (all.length - 1)));
+      if (stopAt++ >= count - 1) stop();
+    };
+    playing = setInterval(next, PLAY_MS / count);
+    renderButtons();
+    return next();
+  }
+
+  function stop() {
+    clearInterval(playing);
+    playing = undefined;
+    renderButtons();
+  }
+
+  function renderButtons() {
+    write(play, playing ? "❚❚" : "▶");
+    play.setAttribute("aria-label", t(playing ? "page.replay_stop" : "page.replay"));
+    play.title = t(playing ? "page.replay_stop" : "page.replay");
+    const goesOn = !api.isReport && state.now.mode !== "ended";
+    write(live, goesOn ? t("page.live") : t("page.latest"));
+    live.setAttribute("aria-pressed", String(store.isLive()));
+  }
+
+  // A frame shows the same unit at every moment: the one that changed most.
+  function drawFrames() {
+    const all = stops();
+    const { clientWidth: width, clientHeight: height } = frames;
+    if (width === 0 || all.length === 0) return;
+    const here = all.filter((step) => film.at(step));
+    const key = [width, all.join(), here.length, film.last()?.step, document.documentElement.dataset.theme].join("|");
+    if (key === drawn) return;
+    drawn = key;
+    const scale = devicePixelRatio || 1;
+    frames.width = Math.round(width * scale);
+    frames.height = Math.round(height * scale);
+    const context = contextOf(frames);
+    const each = frames.width / all.length;
+    all.forEach((step, i) => {
+      const picture = frameOf(step);
+      if (!picture) return;
+      const side = Math.min(each, frames.height);
+      context.imageSmoothingEnabled = true;
+      context.drawImage(picture, i * each + (each - side) / 2 + 0.5, (frames.height - side) / 2, side - 1, side);
+    });
+  }
+
+  function renderPhases() {
+    const all = stops();
+    const perEpoch = state.now.steps_per_epoch || 1;
+    const share = (/** @type {number} */ epoch) => {
+      const i = all.findIndex((step) => step >= epoch * perEpoch);
+      return ((i < 0 ? all.length : i) / Math.max(1, all.length)) * 100;
+    };
+    phases.replaceChildren(...state.phases.map((phase) => {
+      const band = el("span", { "data-phase": phase.name, title: phaseName(phase) });
+      band.style.left = `${share(phase.start)}%`;
+      band.style.width = `${Math.max(0.5, share(phase.end) - share(phase.start))}%`;
+      band.style.opacity = String(0.4 + 0.6 * phase.certainty);
+      return band;
+    }));
+  }
+
+  function renderMarks() {
+    const all = stops();
+    const buttons = bookmarks().map(({ step, key }) => {
+      const i = Math.max(0, all.findLastIndex((own) => own <= step));
+      const mark = el("button", { type: "button", class: "bookmark", tabindex: -1, text: t(key), onclick: () => move(i) });
+      mark.style.left = `${((i + 0.5) / Math.max(1, all.length)) * 100}%`;
+      return mark;
+    });
+    marks.replaceChildren(...buttons);
+  }
+
+  /** @param {Set<Change>} changes */
+  function render(changes) {
+    renderButtons();
+    const all = stops();
+    slider.max = String(Math.max(0, all.length - 1));
+    slider.value = String(index());
+    const words = momentName();
+    write(moment, words);
+    slider.setAttribute("aria-valuetext", words);
+    element.style.setProperty("--at", String((index() + 0.5) / Math.max(1, all.length)));
+    if (changes.has("story") || changes.has("run") || changes.has("shown")) {
+      renderPhases();
+      renderMarks();
+    }
+    if (changes.has("film") || changes.has("story") || changes.has("theme") || changes.has("shown")) drawFrames();
+  }
+
+  new ResizeObserver(() => drawFrames()).observe(frames);
+  return { element, render, toggle, step: (/** @type {number} */ by) => move(index() + by), moveTo: move };
+}
+
+/** @type {Map<string, HTMLCanvasElement>} */
+const pictures = new Map();
+const MOST_PICTURES = 400;
+/** @param {Float32Array} tile */
+const sizeOf = (tile) => tile.reduce((sum, w) => sum + w * w, 0);
+// The unit that the frames show, and the weight at which its colour is full; they follow from the last snapshot.
+let shownUnit = { step: -1, unit: 0, full: 1 };
+function unitOfFrames() {
+  const last = film.last();
+  if (!last || last.step === shownUnit.step) return shownUnit;
+  const sizes = film.tiles(last, false).map(sizeOf);
+  const unit = sizes.indexOf(Math.max(...sizes));
+  const end = film.tile(last, unit, true);
+  return (shownUnit = { step: last.step, unit, full: 3 * Math.sqrt(sizeOf(end) / end.length) });
+}
+
+/** The small picture of a step; null until its snapshot is here. @param {number} step */
+function frameOf(step) {
+  const [shape, of] = [film.theScene()?.tiles, film.at(step)];
+  if (!shape || !of) return null;
+  const { unit, full } = unitOfFrames();
+  const key = [step, unit, full.toPrecision(2), document.documentElement.dataset.theme].join();
+  const known = pictures.get(key);
+  if (known) return known;
+  const canvas = el("canvas");
+  drawSigned(canvas, shape, film.tile(of, unit, true), full);
+  if (pictures.size > MOST_PICTURES) pictures.clear();
+  pictures.set(key, canvas);
+  return canvas;
+}
+
+/** The moment by its name. */
+export function momentName() {
+  const best = bestStep();
+  const step = film.stepOfMoment() ?? film.snapshot()?.step ?? state.now.step;
+  if (step === 0) return t("page.at_random");
+  if (!store.isLive() && step === best) return t("page.at_best", { epoch: text.epoch(state.best_epoch) });
+  const epoch = store.isLive() ? state.now.epoch : step / (state.now.steps_per_epoch || 1);
+  const values = { epoch: text.epoch(epoch), step: text.count(store.isLive() ? state.now.step : step) };
+  if (!store.isLive()) return t("page.at_moment", values);
+  return t(state.now.mode === "ended" || api.isReport ? "page.at_last" : "page.at_now", values);
+}
+
+const bestStep = () => state.epochs.find(({ epoch }) => epoch === state.best_epoch)?.step ?? null;
+
+/** The moments that everybody looks for. */
+function bookmarks() {
+  /** @type {{ step: number, key: string }[]} */
+  const found = [{ step: 0, key: "page.mark_random" }];
+  const { run } = state;
+  const better = run.data.target === "number" ? state.lines.find((line) => (line.val_r2 ?? -1) > 0)
+    : state.lines.find((line) => (text.wilson(line.val_accuracy, store.samples(line))?.[0] ?? 0) > run.chance);
+  if (better && better.step > 0) found.push({ step: better.step, key: "page.mark_better" });
+  const best = bestStep();
+  if (best) found.push({ step: best, key: "page.mark_best" });
+  const heart = state.phases.find(({ name }) => name === "specialisation");
+  if (heart) found.push({ step: Math.ceil(heart.start * (state.now.steps_per_epoch || 1)), key: "page.mark_heart" });
+  return found;
+}
