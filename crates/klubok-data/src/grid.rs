@@ -43,13 +43,11 @@ impl Grid {
             let share = (cell as f64 + 0.5) / *side as f64;
             (low[axis] + share * (high[axis] - low[axis])) as f32
         };
-        match low.len() {
-            1 => (0..*side).map(|i| at(0, i)).collect(),
-            _ => {
-                let cell = |i: usize| [at(0, i % side), at(1, side - 1 - i / side)];
-                (0..side * side).flat_map(cell).collect()
-            }
+        if low.len() == 1 {
+            return (0..*side).map(|i| at(0, i)).collect();
         }
+        let cell = |i: usize| [at(0, i % side), at(1, side - 1 - i / side)];
+        (0..side * side).flat_map(cell).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The network at the current or an earlier step, and cached inspections of it.
 //!
-//! Whole networks are known at the start, at the best epoch and now; of a small network the film has
-//! all of them.
+//! Whole networks are known at the start, at the best epoch and now; of a small network, the film
+//! has all of them.
 
 use std::{sync::Arc, time::Instant};
 

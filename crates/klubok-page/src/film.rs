@@ -1,261 +1,98 @@
-//! The film of a run, for the page's stage: its scene, and what the network said, saw and weighed at
-//! each snapshot. Read from the run's folder; a live training also sends its present state.
+//! What the page knows of a run's film, and how it packs tiles.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
-    data::Dataset,
+    components::Components,
     model::Model,
-    nn::{loss::softmax, network::OutputKind},
-    plan::Picture,
-    state::Weights,
-    train::film::{Bytes, FilmDir, Matrix, Scene, Snapshot},
+    train::film::{Bytes, Scene, Snapshot},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{
-    encoding::{base64_f32, shape_json},
-    hub::Hub,
-    inspection::InspectionResult,
-    lock::lock,
-    logits::to_f64,
-    timeline::Mode,
-};
-
-/// Time between two requests for a snapshot of the present state, at least.
-const REQUEST_INTERVAL: Duration = Duration::from_millis(400);
-/// Points of the training set, and of the validation set, on a grid, at most.
-const MAX_POINTS: usize = 300;
+use super::lock::lock;
 
 /// A run's film as the page knows it.
 #[derive(Default)]
 pub(super) struct Film {
     /// What the film shows; none where the data is not at hand.
-    scene: OnceLock<Option<Scene>>,
+    pub(super) scene: OnceLock<Option<Scene>>,
     /// The last snapshot that a training of this process sent, kept or not.
-    newest: Mutex<Option<Arc<Snapshot>>>,
+    pub(super) newest: Mutex<Option<Arc<Snapshot>>>,
     /// When a browser last had a snapshot requested.
-    requested: Mutex<Option<Instant>>,
+    pub(super) requested: Mutex<Option<Instant>>,
+    /// The axes of the samples' cloud, with the step that they are of.
+    pub(super) axes: Mutex<Option<(u64, Arc<Components>)>>,
     /// The network's labels and scales, without weights.
-    reader: OnceLock<Model>,
+    pub(super) reader: OnceLock<Model>,
+    /// How tiles are packed for a report; none for the live page.
+    packing: OnceLock<Packing>,
 }
+
+/// How a report packs tiles: small, and on one scale for the whole film, so that early ones, which
+/// hardly differ from zero, take little room.
+struct Packing {
+    /// Pixels on each side of a tile, at most.
+    max_side: usize,
+    /// The value of [`LEVELS`].
+    scale: f32,
+}
+
+/// The largest packed value.
+const LEVELS: f32 = 15.0;
+/// The character of a packed 0; those of the other values lie around it.
+const ZERO: i16 = 64;
+/// Standard deviations of the last tiles at the largest packed value; the page's colours are full
+/// at fewer.
+const PACKED_DEVIATIONS: f32 = 3.5;
 
 impl Film {
     /// Takes a snapshot that the training sent.
     pub(super) fn take(&self, snapshot: &Snapshot) {
         *lock(&self.newest) = Some(Arc::new(snapshot.clone()));
     }
-}
 
-impl Hub {
-    /// Requests a snapshot of this process' training, if the newest one is old: a browser shows the
-    /// present state. The training answers between two steps, within its time for inspections.
-    pub(super) fn refresh_snapshot(&self) {
-        let (Some(control), status) = (self.control(), self.status()) else { return };
-        let is_running = matches!(status.mode, Mode::Training | Mode::Resting);
-        if !is_running || status.snapshot == Some(status.step) {
-            return;
+    /// Returns tiles at the size in which the page gets them.
+    pub(super) fn shrunk(&self, tiles: &Bytes) -> Bytes {
+        let max_side = self.packing.get().map_or(usize::MAX, |packing| packing.max_side);
+        let [units, height, width, channels] = tiles.shape[..] else { return tiles.clone() };
+        let by = height.max(width).div_ceil(max_side);
+        if by <= 1 {
+            return tiles.clone();
         }
-        let mut requested = lock(&self.film.requested);
-        if requested.is_none_or(|at| at.elapsed() >= REQUEST_INTERVAL) {
-            *requested = Some(Instant::now());
-            control.request_snapshot();
+        let (low, narrow) = (height.div_ceil(by), width.div_ceil(by));
+        let mut sums = vec![(0.0f32, 0u16); units * low * narrow * channels];
+        for (i, value) in tiles.values().enumerate() {
+            let (c, x) = (i % channels, i / channels % width);
+            let (y, unit) = (i / channels / width % height, i / channels / width / height);
+            let sum = &mut sums[((unit * low + y / by) * narrow + x / by) * channels + c];
+            *sum = (sum.0 + value, sum.1 + 1);
         }
+        let means: Vec<f32> = sums.iter().map(|(sum, count)| sum / f32::from(*count)).collect();
+        Bytes::of(vec![units, low, narrow, channels], &means)
     }
 
-    fn film_dir(&self) -> FilmDir {
-        FilmDir::of(self.run.dir.path())
+    /// Packs tiles from now on; those of the last snapshot set the scale.
+    pub(super) fn pack(&self, max_side: usize, last: Option<&Bytes>) {
+        let squares: f32 =
+            last.into_iter().flat_map(Bytes::values).map(|value| value * value).sum();
+        let count = last.map_or(1, |tiles| tiles.bytes.len().max(1)) as f32;
+        let scale = PACKED_DEVIATIONS * (squares / count).sqrt();
+        let _ = self.packing.set(Packing { max_side, scale });
     }
 
-    /// Returns the steps of the film, in order.
-    pub(super) fn film_steps(&self) -> Vec<u64> {
-        self.film_dir().steps()
-    }
-
-    /// Returns the last snapshot of the film up to a step; without a step, the present state.
-    ///
-    /// # Errors
-    /// When there is none, or its file is damaged; a sentence.
-    pub(super) fn snapshot(&self, step: Option<u64>) -> Result<Arc<Snapshot>, String> {
-        let newest = lock(&self.film.newest).clone();
-        if let (None, Some(newest)) = (step, &newest) {
-            return Ok(newest.clone());
-        }
-        let steps = self.film_steps();
-        let up_to = step.map_or(steps.len(), |step| steps.partition_point(|own| *own <= step));
-        let own = steps.get(up_to.saturating_sub(1)).ok_or("this run has no film")?;
-        self.film_dir().read(*own).map(Arc::new).map_err(|error| error.to_string())
-    }
-
-    /// Returns what the film shows.
-    ///
-    /// # Errors
-    /// When the data is not at hand; a sentence.
-    pub(super) fn scene(&self) -> Result<&Scene, String> {
-        let scene = self.film.scene.get_or_init(|| {
-            let data = self.data.as_ref()?;
-            Scene::new(&self.run.network, data, self.run.config.train.snapshots).ok()
-        });
-        scene.as_ref().ok_or_else(|| "the data of this run is not at hand".to_owned())
-    }
-
-    /// Describes what the film shows at every step: its pictures, samples, tiles and plane.
-    pub(super) fn inspect_scene(&self) -> InspectionResult {
-        let first = self.snapshot(Some(0))?;
-        let mut json = Map::new();
-        if let Some(tiles) = &first.tiles {
-            json.insert("tiles".to_owned(), self.tiles_json(tiles, first.start.as_ref()));
-        }
-        json.insert("units".to_owned(), self.units_json(&first));
-        if let (Ok(scene), Some(data)) = (self.scene(), &self.data) {
-            let picture = |&row: &u32| -> Result<Value, String> {
-                let mut json = self.sample_json(&self.stored(&[row])?);
-                json.insert("row".to_owned(), row.into());
-                json.insert("name".to_owned(), data.names[row as usize].clone().into());
-                json.insert("truth".to_owned(), truth(data, row));
-                Ok(json.into())
-            };
-            let pictures: Result<Vec<Value>, String> =
-                scene.rows[..scene.pictures].iter().map(picture).collect();
-            json.insert("pictures".to_owned(), pictures?.into());
-            let answered = scene.rows[..scene.answered].iter();
-            let truths: Vec<Value> = answered.map(|&row| truth(data, row)).collect();
-            json.insert("truths".to_owned(), truths.into());
-            if let Some(grid) = &scene.grid {
-                let plane = json!({
-                    "side": grid.side,
-                    "low": grid.low,
-                    "high": grid.high,
-                    "train": self.points(data, &data.parts.train)?,
-                    "val": self.points(data, &data.parts.val)?,
-                });
-                json.insert("grid".to_owned(), plane);
-            }
-        }
-        Ok(json.into())
-    }
-
-    /// Describes a snapshot of the film, or the present state.
-    pub(super) fn inspect_film(&self, step: Option<u64>) -> InspectionResult {
-        let snapshot = self.snapshot(step)?;
-        let matrices = |of: &BTreeMap<String, Matrix>| {
-            let entry = |(name, matrix): (&String, &Matrix)| {
-                let values: Vec<f64> = to_f64(&matrix.values);
-                (name.clone(), json!({ "width": matrix.width, "values": base64_f32(&values) }))
-            };
-            of.iter().map(entry).collect::<Map<String, Value>>()
+    /// Encodes tiles: as bytes or, packed, as a character for each value.
+    pub(super) fn encoded(&self, tiles: &Bytes) -> Value {
+        let tiles = self.shrunk(tiles);
+        let Some(Packing { scale, .. }) = self.packing.get() else {
+            return bytes_json(&tiles);
         };
-        let outputs = self.predictions_of(snapshot.step, &snapshot.outputs);
-        let pictures = snapshot.activations.values().next().map_or(8, |of| of.rows().len());
-        Ok(json!({
-            "step": snapshot.step,
-            "epoch": snapshot.epoch,
-            "layers": snapshot.layers,
-            "claimed": self.claimed(&snapshot.outputs),
-            "tiles": snapshot.tiles.as_ref().map(bytes_json),
-            "activations": matrices(&snapshot.activations),
-            "edges": matrices(&snapshot.edges),
-            "pictures": outputs.iter().take(pictures).collect::<Vec<_>>(),
-            "samples": self.compact(&outputs),
-            "grid": snapshot.grid.as_ref().map(|grid| {
-                self.compact(&self.predictions_of(snapshot.step, grid))
-            }),
-        }))
-    }
-
-    /// Returns how sure the network is of its predictions on average, uncalibrated; none without
-    /// classes.
-    fn claimed(&self, logits: &Matrix) -> Option<f64> {
-        if self.run.outputs_kind() != OutputKind::Classes || logits.values.is_empty() {
-            return None;
-        }
-        let rows = logits.rows();
-        let (count, sure) =
-            (rows.len() as f64, |z: &[f32]| softmax(&to_f64(z)).into_iter().fold(0.0, f64::max));
-        Some(rows.map(sure).sum::<f64>() / count)
-    }
-
-    /// Turns logits into predictions with the calibration of their step.
-    pub(super) fn predictions_of(&self, step: u64, logits: &Matrix) -> Vec<Vec<f64>> {
-        let Some(mut model) = self.reader().cloned() else { return Vec::new() };
-        model.calibration = self.timeline().calibration(step);
-        let one = |z: &[f32]| {
-            let mut z = to_f64(z);
-            model.to_prediction(&mut z);
-            z
-        };
-        logits.rows().map(one).collect()
-    }
-
-    fn reader(&self) -> Option<&Model> {
-        if self.film.reader.get().is_none() {
-            let start = self.initial_network().ok()?;
-            let Model { network, preprocessing, outputs, calibration, .. } = &start.model;
-            let _ = self.film.reader.set(Model {
-                network: network.clone(),
-                preprocessing: preprocessing.clone(),
-                outputs: outputs.clone(),
-                calibration: *calibration,
-                card: None,
-                weights: Weights::default(),
-            });
-        }
-        self.film.reader.get()
-    }
-
-    /// Encodes predictions: shares as bytes, numbers as f32.
-    fn compact(&self, predictions: &[Vec<f64>]) -> String {
-        let values = predictions.iter().flatten();
-        if self.run.outputs_kind() == OutputKind::Numbers {
-            return base64_f32(&values.copied().collect::<Vec<_>>());
-        }
-        let bytes = values.map(|share| (255.0 * share).round() as u8);
-        STANDARD.encode(bytes.collect::<Vec<u8>>())
-    }
-
-    fn tiles_json(&self, tiles: &Bytes, start: Option<&Bytes>) -> Value {
-        let [_, height, width, channels] = tiles.shape[..] else { return Value::Null };
-        let mut json = shape_json(Picture { width, height, channels });
-        json.insert(
-            "of".to_owned(),
-            json!(self.run.shape().map(|shape| [shape.width, shape.height])),
-        );
-        json.insert("start".to_owned(), start.map_or(Value::Null, bytes_json));
-        json.into()
-    }
-
-    /// Lists the units of each layer in the film, by index.
-    fn units_json(&self, snapshot: &Snapshot) -> Value {
-        let of_layer = |(layer, units): (&klubok::train::metrics::LayerMetrics, usize)| {
-            let shown = snapshot.activations.get(&layer.name).map_or(units.min(24), |of| of.width);
-            (layer.name.clone(), json!(Scene::evenly(units, shown)))
-        };
-        let hidden = self.run.network.hidden.iter().map(|layer| layer.units);
-        let units = hidden.chain([self.run.network.outputs]);
-        snapshot.layers.iter().zip(units).map(of_layer).collect::<Map<String, Value>>().into()
-    }
-
-    /// Lists points of a part with their targets: `[x, ..., target]`.
-    fn points(&self, data: &Dataset, part: &[u32]) -> Result<Vec<Value>, String> {
-        let rows: Vec<u32> =
-            Scene::evenly(part.len(), MAX_POINTS).iter().map(|&i| part[i]).collect();
-        let (stored, inputs) = (self.stored(&rows)?, self.run.network.inputs);
-        let point = |(at, &row): (&[f64], &u32)| json!([at, truth(data, row)]);
-        Ok(stored.chunks_exact(inputs).zip(&rows).map(point).collect())
-    }
-}
-
-/// Returns the class of a row, or its labels or numbers.
-fn truth(data: &Dataset, row: u32) -> Value {
-    let outputs = data.outputs.len();
-    match data.targets.classes() {
-        Some(classes) => classes[row as usize].into(),
-        None => json!(data.targets.values()[row as usize * outputs..][..outputs]),
+        let level = |value: f32| (value / scale * LEVELS).round().clamp(-LEVELS, LEVELS) as i16;
+        let text = tiles.values().map(|value| char::from((ZERO + level(value)) as u8));
+        json!({ "text": text.collect::<String>(), "scale": scale })
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     Inspection {
         path: "/api/look/answers",
         compute: |hub, of| hub.inspect_predictions(of.step()),
-        report_queries: now_and_start,
+        report_queries: |hub| [queries(&[""]), film_steps(hub)].concat(),
     },
     Inspection {
         path: "/api/look/excites",
@@ -104,12 +104,12 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     Inspection {
         path: "/api/look/cloud",
         compute: |hub, of| hub.inspect_projection(of.step()),
-        report_queries: |_| queries(&["?moment=live", "?moment=0"]),
+        report_queries: |hub| [queries(&["?moment=live"]), film_steps(hub)].concat(),
     },
     Inspection {
         path: "/api/look/features",
         compute: |hub, of| hub.inspect_features(&of.layer, of.step()),
-        report_queries: |_| queries(&["?layer=hidden1&moment=live", "?layer=hidden1&moment=0"]),
+        report_queries: |_| queries(&["?layer=hidden1&moment=live"]),
     },
     Inspection {
         path: "/api/look/neuron",
@@ -151,10 +151,13 @@ fn film_steps(hub: &Hub) -> Vec<String> {
     hub.film_steps().iter().map(|step| format!("?moment={step}")).collect()
 }
 
-/// Queries of the samples in the list of misclassified ones.
+/// Misclassified samples in a report, at most.
+const MAX_MISTAKES: usize = 8;
+
+/// Queries of the first samples in the list of misclassified ones.
 fn misclassified_samples(hub: &Hub) -> Vec<String> {
     let predictions = hub.inspect_predictions(None).unwrap_or_default();
-    let samples = predictions["mistakes"].as_array().into_iter().flatten();
+    let samples = predictions["mistakes"].as_array().into_iter().flatten().take(MAX_MISTAKES);
     samples.map(|sample| format!("?row={}", sample["row"])).collect()
 }
 

@@ -24,6 +24,7 @@ mod encoding;
 mod error;
 mod features;
 mod film;
+mod film_json;
 mod fixed_sample;
 mod follow;
 #[cfg(test)]

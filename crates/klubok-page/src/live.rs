@@ -1,4 +1,4 @@
-//! A run that this process trains: the timeline records its events, and the hub takes its snapshots.
+//! A run that this process trains: the timeline records its events, the film its snapshots.
 
 use std::sync::Arc;
 

@@ -11,13 +11,13 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    fn has_classes(&self) -> bool {
+    fn has_classes(self) -> bool {
         self.target == TargetKind::Class
     }
 }
 
 /// Whether a panel applies.
-type Applies = fn(&Subject) -> bool;
+type Applies = fn(Subject) -> bool;
 
 /// Every panel of the page by its name, in order, with the runs to which it applies.
 const PANELS: [(&str, Applies); 18] = [
@@ -45,7 +45,7 @@ const PANELS: [(&str, Applies); 18] = [
 
 /// Returns the names of the panels that apply to a run.
 pub(super) fn panels_of(subject: Subject) -> Vec<&'static str> {
-    let applying = PANELS.iter().filter(|(_, applies)| applies(&subject));
+    let applying = PANELS.iter().filter(|(_, applies)| applies(subject));
     applying.map(|(name, _)| *name).collect()
 }
 

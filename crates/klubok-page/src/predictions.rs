@@ -1,7 +1,7 @@
 //! The network's predictions on the validation set: confusions, calibration, and the most confident
 //! errors.
 
-use klubok::{data::Dataset, evaluation::Evaluation, inspect::ModelView, nn::network::OutputKind};
+use klubok::{data::Dataset, evaluation::Evaluation, model::Model, nn::network::OutputKind};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,9 +31,8 @@ impl Hub {
         {
             // Of most moments, what the film's samples got is known.
             let rows = &self.scene()?.rows[..snapshot.outputs.rows().len()];
-            let mut view = ModelView::clone(&*self.initial_network()?);
-            view.model.calibration = self.timeline().calibration(snapshot.step);
-            let mut json = self.evaluated(data, &view, rows, &snapshot.outputs.values)?;
+            let model = self.reader_at(snapshot.step)?;
+            let mut json = evaluated(data, &model, rows, &snapshot.outputs.values)?;
             json["step"] = snapshot.step.into();
             return Ok(json);
         }
@@ -41,80 +40,67 @@ impl Hub {
             let rows = subsample(&data.parts.val, MAX_SAMPLES);
             let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
             let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-            self.evaluated(data, view, &rows, &logits)
+            evaluated(data, &view.model, &rows, &logits)
         })
-    }
-
-    /// Evaluates these logits of a network.
-    fn evaluated(
-        &self,
-        data: &Dataset,
-        view: &ModelView,
-        rows: &[u32],
-        logits: &[f32],
-    ) -> InspectionResult {
-        let figures = Evaluation::new(&view.model, data, rows, logits);
-        let mut json = serde_json::to_value(figures).map_err(|error| error.to_string())?;
-        let Some(classes) = data.targets.classes() else {
-            if data.targets.kind() == OutputKind::Numbers {
-                json["pairs"] = pairs(view, data, rows, logits);
-            }
-            return Ok(json);
-        };
-        let targets: Vec<u32> = rows.iter().map(|&row| classes[row as usize]).collect();
-        json["calibration"] = reliability(view, logits, &targets);
-        json["mistakes"] = self.errors(data, view, rows, logits)?.into();
-        Ok(json)
-    }
-
-    /// Lists misclassified samples, the most confident first.
-    fn errors(
-        &self,
-        data: &Dataset,
-        view: &ModelView,
-        rows: &[u32],
-        logits: &[f32],
-    ) -> Result<Vec<Value>, String> {
-        let mut errors: Vec<(u32, usize, f64)> = Vec::new();
-        for (&row, z) in rows.iter().zip(logits.chunks_exact(data.outputs.len())) {
-            let (predicted, confidence) = predict(z, view.model.calibration);
-            if predicted != data.targets.class(row) as usize {
-                errors.push((row, predicted, confidence));
-            }
-        }
-        errors.sort_by(|a, b| b.2.total_cmp(&a.2));
-        errors.truncate(MAX_ERRORS);
-        let mut samples = Vec::new();
-        for (row, predicted, confidence) in errors {
-            let mut sample = self.sample_json(&self.stored(&[row])?);
-            sample.insert("row".to_owned(), row.into());
-            sample.insert("name".to_owned(), data.names[row as usize].clone().into());
-            sample.insert("label".to_owned(), data.targets.class(row).into());
-            sample.insert("said".to_owned(), predicted.into());
-            sample.insert("confidence".to_owned(), confidence.into());
-            samples.push(Value::Object(sample));
-        }
-        Ok(samples)
     }
 }
 
+/// Evaluates these logits of a network.
+fn evaluated(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> InspectionResult {
+    let figures = Evaluation::new(model, data, rows, logits);
+    let mut json = serde_json::to_value(figures).map_err(|error| error.to_string())?;
+    let Some(classes) = data.targets.classes() else {
+        if data.targets.kind() == OutputKind::Numbers {
+            json["pairs"] = pairs(model, data, rows, logits);
+        }
+        return Ok(json);
+    };
+    let targets: Vec<u32> = rows.iter().map(|&row| classes[row as usize]).collect();
+    json["calibration"] = reliability(model, logits, &targets);
+    json["mistakes"] = errors(data, model, rows, logits).into();
+    Ok(json)
+}
+
+/// Lists misclassified samples, the most confident first.
+fn errors(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Vec<Value> {
+    let mut errors: Vec<(u32, usize, f64)> = Vec::new();
+    for (&row, z) in rows.iter().zip(logits.chunks_exact(data.outputs.len())) {
+        let (predicted, confidence) = predict(z, model.calibration);
+        if predicted != data.targets.class(row) as usize {
+            errors.push((row, predicted, confidence));
+        }
+    }
+    errors.sort_by(|a, b| b.2.total_cmp(&a.2));
+    errors.truncate(MAX_ERRORS);
+    let sample = |(row, predicted, confidence): (u32, usize, f64)| {
+        json!({
+            "row": row,
+            "name": data.names[row as usize],
+            "label": data.targets.class(row),
+            "said": predicted,
+            "confidence": confidence,
+        })
+    };
+    errors.into_iter().map(sample).collect()
+}
+
 /// Lists numbers and their predictions, `[[truth, prediction], ...]`, of the first output.
-fn pairs(view: &ModelView, data: &Dataset, rows: &[u32], logits: &[f32]) -> Value {
+fn pairs(model: &Model, data: &Dataset, rows: &[u32], logits: &[f32]) -> Value {
     let outputs = data.outputs.len();
     let samples = rows.iter().zip(logits.chunks_exact(outputs)).take(MAX_PAIRS);
     let pair = |(&row, z): (&u32, &[f32])| {
         let mut prediction = to_f64(z);
-        view.model.to_prediction(&mut prediction);
+        model.to_prediction(&mut prediction);
         json!([data.targets.values()[row as usize * outputs], prediction[0]])
     };
     samples.map(pair).collect()
 }
 
 /// Computes the reliability diagram: mean confidence and accuracy per bin of confidence.
-fn reliability(view: &ModelView, logits: &[f32], targets: &[u32]) -> Value {
+fn reliability(model: &Model, logits: &[f32], targets: &[u32]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
-    for (z, &target) in logits.chunks_exact(view.model.outputs.len()).zip(targets) {
-        let (predicted, confidence) = predict(z, view.model.calibration);
+    for (z, &target) in logits.chunks_exact(model.outputs.len()).zip(targets) {
+        let (predicted, confidence) = predict(z, model.calibration);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         *bin = (bin.0 + 1, bin.1 + usize::from(predicted == target as usize), bin.2 + confidence);
     }

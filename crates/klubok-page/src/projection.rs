@@ -1,10 +1,12 @@
 //! The cloud panel: the last hidden layer's activations of the film's samples, projected on two
 //! principal components.
 
+use std::sync::Arc;
+
 use klubok::{components::Components, nn::loss::predicted_class};
 use serde_json::json;
 
-use super::{hub::Hub, inspection::InspectionResult, logits::to_f64};
+use super::{hub::Hub, inspection::InspectionResult, lock::lock, logits::to_f64};
 
 impl Hub {
     /// Projects the inputs of the last layer in a snapshot, or now. The components are those of the
@@ -24,11 +26,22 @@ impl Hub {
         if samples == 0 || !is_whole(&shown_values) || !is_whole(&last_values) {
             return Err("this run has no samples to show".to_owned());
         }
-        let space = Components::of(&last_values, axes, 2);
+        let mut known = lock(&self.film.axes);
+        let space = match &*known {
+            Some((step, space)) if *step == last.step => space.clone(),
+            _ => {
+                let space = Arc::new(Components::of(&last_values, axes, 2));
+                *known = Some((last.step, space.clone()));
+                space
+            }
+        };
+        drop(known);
         let point = |i: usize| {
-            let mut at = space.coordinates(&shown_values[i * axes..][..axes]);
-            at.resize(2, 0.0);
+            let both = space.coordinates(&shown_values[i * axes..][..axes]);
+            let at = [0, 1].map(|axis: usize| both.get(axis).copied().unwrap_or(0.0));
             let z = shown.outputs.rows().nth(i).map(to_f64).unwrap_or_default();
+            // A hundredth of a deviation is a pixel.
+            let at = at.map(|x| (100.0 * x).round() / 100.0);
             json!([at[0], at[1], data.targets.class(scene.rows[i]), predicted_class(&z)])
         };
         let width = self.run.network.hidden.last().map_or(0, |layer| layer.units);

@@ -7,8 +7,11 @@ import time
 PATIENCE = 60_000  # timeout in milliseconds, for slow machines
 
 
-# What is drawn of the validation loss; undefined or empty before there is anything.
-DRAWN = "document.querySelector('#panel-curves .line.validation')?.getAttribute('d')"
+# The tabs; each has some of the panels.
+TABS = ["watch", "look", "good", "lab"]
+# What the stage and the panel of curves draw of the validation loss; undefined or empty before there is anything.
+DRAWN = "document.querySelector('.stage-loss .line.validation')?.getAttribute('d')"
+CURVES = "document.querySelector('#panel-curves .line.validation')?.getAttribute('d')"
 
 
 def known(expression):
@@ -16,8 +19,60 @@ def known(expression):
     return f"(argument) => import('/state.js').then(({{ state, learningRate }}) => {expression})"
 
 
+def tab(page, name):
+    """Opens a tab."""
+    button = page.locator(f"#tab-of-{name}")
+    if button.get_attribute("aria-selected") != "true":
+        button.click()
+        page.locator(f"#tab-{name}").wait_for()
+
+
+def open_unit(page):
+    """Opens the drawer with a unit of the first layer: from the stage's tiles, or from the network where there are none."""
+    if page.locator("#drawer").is_visible():
+        return
+    tab(page, "watch")
+    if page.locator(".tile").count():
+        page.locator(".tile").first.click()
+    else:
+        tab(page, "look")
+        page.locator("#panel-network .unit").first.click()
+    page.locator("#drawer").wait_for()
+
+
+def bring(page, panel):
+    """Opens the tab that a panel is in, or the drawer, and brings the panel into sight."""
+    part = page.evaluate("(id) => document.getElementById(id)?.closest('.tab, .drawer').id", f"panel-{panel}")
+    assert part, f"no panel {panel}"
+    if part == "drawer":
+        open_unit(page)
+    else:
+        tab(page, part.removeprefix("tab-"))
+    page.locator(f"#panel-{panel}").scroll_into_view_if_needed()
+
+
+def heighten(page, width, height):
+    """Makes the window so high that all panels of a tab are in sight; the stage keeps the height that it has of the usual window."""
+    page.evaluate("""() => {
+      if (document.adoptedStyleSheets.length > 0) return;
+      const style = (selector, of) => document.querySelector(selector) ? `${selector} { ${of}: ${getComputedStyle(document.querySelector(selector))[of]}; }` : "";
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(style("#stage", "height") + style(".tiles", "width"));
+      document.adoptedStyleSheets = [sheet];
+    }""")
+    page.set_viewport_size({"width": width, "height": height})
+
+
+def switch(page, what):
+    """Chooses the next language or theme, in the menu."""
+    page.locator("#menu > summary").click()
+    page.locator(f"#{what}").click()
+    page.locator("#title-help").evaluate("() => { document.getElementById('menu').open = false; }")
+
+
 def figure(page, label):
     """Reads a figure of the status panel by its label."""
+    bring(page, "status")
     return page.locator("#panel-status dl.figures > div", has=page.get_by_text(label, exact=True)).locator("dd").inner_text()
 
 

@@ -1,18 +1,23 @@
 // @ts-check
 // The one way to the server, or to what a report holds in its place.
 //
-// A report is this same page in one file: `<script type="application/json" id="report-data">` holds the run, its story and
-// some looks. Everything that is shown comes through `get`, so no panel needs to know which of the two it is in.
+// A report is this same page in one file: `<script id="report-data">` holds the run, its story and some looks, packed. Everything that is shown comes through `get`, so no panel needs to know which of the two it is in.
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { KeptPicture, Report, Status } from "./types.js" */
 
 const kept = document.getElementById("report-data");
 /** @type {Report | null} */
-const report = kept ? JSON.parse(kept.textContent ?? "") : null;
+const report = kept ? await unpack(kept.textContent ?? "") : null;
 const token = report ? "" : takeToken();
 
 export const isReport = report !== null;
+
+/** A report's data is packed. @param {string} base64 @returns {Promise<Report>} */
+async function unpack(base64) {
+  const packed = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 
 // The token comes behind the # of the address, which browsers do not send. It leaves the address bar at once, so that
 // nobody gives it away with a copied address, and stays for this tab only.

@@ -7,7 +7,10 @@ import * as store from "./state.js";
 import { state } from "./state.js";
 /** @import { Metrics, Shape } from "./types.js" */
 
-/** @typedef {{ bytes: string, scale: number }} Quantised */
+/**
+ * Numbers as signed bytes, where 127 stands for the scale; in a report as characters, where 15 does.
+ * @typedef {{ bytes?: string, text?: string, scale: number }} Quantised
+ */
 /** @typedef {{ width: number, values: string }} Packed a matrix of f32 */
 /**
  * A picture of the film: pixels with their shape, or the values of columns.
@@ -127,7 +130,8 @@ export async function start() {
     if (changes.has("now") && state.now.snapshot !== newest?.step) void fetchNewest().catch(() => {});
     if (changes.has("story") || changes.has("moment")) void fill();
   });
-  await fetchStep(state.film.at(-1) ?? 0).catch(() => {});
+  // What scales follow from comes first.
+  await Promise.all([state.film.at(-1) ?? 0, 0].map((step) => fetchStep(step).catch(() => {})));
   void fill();
 }
 
@@ -182,7 +186,8 @@ const unpacked = new WeakMap();
 function unpack(of) {
   const known = unpacked.get(of);
   if (known) return known;
-  const values = Float32Array.from(signedBytes(of.bytes), (byte) => (byte / 127) * of.scale);
+  const values = of.text === undefined ? Float32Array.from(signedBytes(of.bytes ?? ""), (byte) => (byte / 127) * of.scale)
+    : Float32Array.from(of.text, (c) => ((c.charCodeAt(0) - 64) / 15) * of.scale);
   unpacked.set(of, values);
   return values;
 }

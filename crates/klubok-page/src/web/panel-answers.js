@@ -97,5 +97,5 @@ function render(look) {
 
 export const answers = panel({
   id: "answers", title: "page.answers", about: "page.answers_about", folds: true,
-  path: () => store.atMoment("/api/look/answers"), every: 5000, build, render,
+  path: () => store.atSnapshot("/api/look/answers"), every: 5000, build, render,
 });

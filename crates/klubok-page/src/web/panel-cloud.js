@@ -11,14 +11,12 @@ import { t } from "./text.js";
 
 const SIZE = 864;
 let /** @type {HTMLCanvasElement} */ drawing, /** @type {HTMLElement} */ note;
-/** @type {number[]} */
-let moments = [];
 
 function path() {
   if (store.isLive()) return "/api/look/cloud?moment=live";
   // Where a point lies depends on the last moment too: an answer of before is another drawing.
-  const of = api.isReport || moments.length === 0 ? "" : `&of=${moments.at(-1)}`;
-  return `/api/look/cloud?moment=${store.lastUntilMoment(moments)}${of}`;
+  const of = api.isReport ? "" : `&of=${state.film.at(-1)}`;
+  return `/api/look/cloud?moment=${store.lastUntilMoment(state.film)}${of}`;
 }
 
 /** @param {HTMLElement} body */
@@ -35,7 +33,6 @@ const isRight = ([, , label, said]) => label === said;
 let reach = 1;
 /** @param {Cloud} look */
 function render(look) {
-  moments = look.moments;
   const context = contextOf(drawing);
   context.clearRect(0, 0, SIZE, SIZE);
   reach = Math.max(reach, ...look.points.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]));

@@ -34,7 +34,7 @@ const layer = () => state.run.network.layers[0].name;
 function path() {
   // The last moment of which there is a copy that is not after the slider's.
   const moment = played ?? (store.isLive() ? "live" : store.lastUntilMoment(moments));
-  return `/api/look/features?layer=${encodeURIComponent(layer())}&moment=${moment}`;
+  return `/api/look/features?layer=${encodeURIComponent(layer())}&moment=${api.isReport ? "live" : moment}`;
 }
 
 function start() {

@@ -84,7 +84,7 @@ function made(definition) {
   const element = el(folds ? "details" : "section", {
     class: wide ? "panel wide" : "panel", id: `panel-${id}`, "aria-labelledby": folds ? null : `title-${id}`, open: folds,
   }, el(folds ? "summary" : "div", { class: "head" }, heading, age),
-  el("details", { class: "about" }, el("summary", { "data-t-label": "page.about", text: "ⓘ" }), el("p", { "data-t": target().abouts()[id] ?? about })),
+  el("details", { class: "about" }, el("summary", { "data-t-label": "page.about", text: "i" }), el("p", { "data-t": target().abouts()[id] ?? about })),
   problem, body);
   return { definition, element, body, age, problem, visible: false };
 }

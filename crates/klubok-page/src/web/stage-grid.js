@@ -13,6 +13,7 @@ const SIZE = 864;
 
 /** @param {Grid} grid */
 export function heroOfGrid(grid) {
+
   const isLine = grid.low.length === 1;
   const words = t(isLine ? "page.hero_curve" : "page.hero_map");
   const drawing = el("canvas", { class: isLine ? "plane line" : "plane", role: "img", width: SIZE, height: isLine ? SIZE * 0.6 : SIZE, "aria-label": words });
@@ -25,13 +26,26 @@ export function heroOfGrid(grid) {
   /** @param {Set<Change>} changes */
   function render(changes) {
     const shown = film.snapshot();
-    if (!shown?.grid || ![...changes].some((change) => ["film", "moment", "theme", "shown", "now"].includes(change))) return;
+    if (!shown?.grid || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
     if (target === "number") drawNumbers(drawing, grid, shown, isLine);
     else drawClasses(drawing, grid, shown, classes.length);
+    if (!isLine) ring(drawing, grid);
     write(caption, words);
   }
 
   return { element, render };
+}
+
+/**
+ * Draws what the network says, without points: a frame of the strip.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Grid} grid
+ * @param {Snapshot} shown
+ */
+export function drawFrame(canvas, grid, shown) {
+  const bare = { ...grid, train: [], val: [] };
+  if (state.run.data.target === "number") drawNumbers(canvas, { ...bare, train: grid.train }, shown, grid.low.length === 1, canvas.width / 12);
+  else drawClasses(canvas, bare, shown, state.run.data.classes.length);
 }
 
 /** @param {HTMLCanvasElement} canvas @param {Grid} grid @param {Snapshot} shown @param {number} classes */
@@ -64,6 +78,19 @@ function drawBands(canvas, side, cell) {
   }
 }
 
+/** Marks the chosen sample. @param {HTMLCanvasElement} canvas @param {Grid} grid */
+function ring(canvas, grid) {
+  const at = film.theScene()?.pictures?.[state.shown]?.values;
+  if (!at) return;
+  const context = contextOf(canvas);
+  const [x, y] = placer(canvas, grid)(at);
+  context.beginPath();
+  context.arc(x, y, 20, 0, 2 * Math.PI);
+  context.lineWidth = 5;
+  context.strokeStyle = rgb("--ink");
+  context.stroke();
+}
+
 /** Where a point of the inputs is in the drawing. @param {HTMLCanvasElement} canvas @param {Grid} grid @returns {(at: number[]) => [number, number]} */
 function placer(canvas, { low, high }) {
   if (low.length === 1) return ([x]) => [((x - low[0]) / (high[0] - low[0])) * canvas.width, canvas.height / 2];
@@ -77,8 +104,9 @@ function placer(canvas, { low, high }) {
  * @param {Grid} grid
  * @param {Snapshot} shown
  * @param {boolean} isLine
+ * @param {number} [stroke] width of the curve
  */
-function drawNumbers(canvas, grid, shown, isLine) {
+function drawNumbers(canvas, grid, shown, isLine, stroke = 6) {
   const outputs = state.run.data.classes.length;
   const said = floats(shown.grid ?? "").filter((_, i) => i % outputs === 0);
   const truths = [...grid.train, ...grid.val].map(([, truth]) => (Array.isArray(truth) ? truth[0] : truth));
@@ -97,12 +125,12 @@ function drawNumbers(canvas, grid, shown, isLine) {
   context.globalAlpha = 0.35;
   for (const [[at], truth] of grid.train) {
     context.beginPath();
-    context.arc(x(at), y(Array.isArray(truth) ? truth[0] : truth), 5, 0, 2 * Math.PI);
+    context.arc(x(at), y(Array.isArray(truth) ? truth[0] : truth), Math.min(5, stroke), 0, 2 * Math.PI);
     context.fill();
   }
   context.globalAlpha = 1;
   context.strokeStyle = rgb("--validation");
-  context.lineWidth = 6;
+  context.lineWidth = stroke;
   context.beginPath();
   said.forEach((value, i) => context.lineTo(((i + 0.5) / said.length) * canvas.width, y(value)));
   context.stroke();

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { alert } from "./dialogs.js";
 import { bytes, canvas, drawPicture, el, write } from "./draw.js";
 import * as film from "./film.js";
+import { flow } from "./stage-flow.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -20,8 +21,10 @@ export function picture() {
   const name = el("p", { class: "name" });
   const bars = el("ol", { class: "says" });
   const pick = el("div", { class: "picks" });
+  // Where the hero is the plane of the inputs, the network itself is here.
+  const network = film.theScene()?.grid ? flow() : null;
   const element = el("section", { class: "shown-picture", "aria-label": t(state.run.data.kind === "pictures" ? "page.picture" : "page.sample") },
-    el("figure", {}, drawing, values, el("figcaption", {}, name)), bars, pick);
+    el("figure", {}, drawing, values, el("figcaption", {}, name)), bars, network?.element ?? null, pick);
   const takes = state.run.data.kind === "pictures" && state.run.takes_pictures && !api.isReport;
   build(pick, element, takes);
   let drawn = "";
@@ -49,6 +52,8 @@ export function picture() {
     draw(of, `film ${state.shown}`);
     write(name, of.name);
     if (said) renderBars(bars, said, of.truth);
+    const shown = film.snapshot();
+    if (shown) network?.render(shown);
   }
 
   async function renderOwn() {
@@ -134,8 +139,7 @@ function renderBars(list, said, truth) {
     const row = /** @type {HTMLElement} */ (list.children[i]);
     const [name, value, bar] = row.children;
     if (kind === "number") {
-      const known = Array.isArray(truth) ? ` (${t("page.true_value")} ${text.number(truth[k])})` : "";
-      write(name, classes[k] + known);
+      write(name, Array.isArray(truth) ? t("page.number_and_truth", { name: classes[k], truth: text.number(truth[k]) }) : classes[k]);
       write(value, text.number(said[k]));
       /** @type {HTMLElement} */ (bar).hidden = true;
       return;

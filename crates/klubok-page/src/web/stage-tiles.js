@@ -14,11 +14,20 @@ import { remembered, t } from "./text.js";
 
 /** Standard deviations of all weights at which a tile's colour is full. */
 const FULL = 3;
+/** How many times as strong as random weights a colour can be, at least. */
+const FAINT = 2;
 /** The tile keys that move by one, or by a line. @type {{ [key: string]: number }} */
 const MOVES = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -6, ArrowDown: 6 };
 const VIEWS = ["whole", "added"];
 
 /** @typedef {{ button: HTMLElement, canvases: [HTMLCanvasElement, HTMLCanvasElement], front: number, drawn: string }} Tile */
+
+/** The standard deviation of all weights. @param {Float32Array[]} tiles */
+function deviation(tiles) {
+  let [sum, count] = [0, 0];
+  for (const tile of tiles) for (const w of tile) [sum, count] = [sum + w * w, count + 1];
+  return Math.sqrt(sum / Math.max(1, count));
+}
 
 /** @param {(layer: string, unit: number) => void} openUnit */
 export function heroOfTiles(openUnit) {
@@ -66,14 +75,15 @@ export function heroOfTiles(openUnit) {
     next.button.focus();
   });
 
-  // The weight at which a colour is full: it follows from the last snapshot alone.
+  // The weight at which a colour is full: it follows from the last snapshot and, while that is still near the start, from the
+  // start, so that random weights are faint from the beginning.
   function fullAt() {
     const last = film.last();
     if (!last || (limit.step === last.step && limit.view === view)) return limit.value;
-    const all = film.tiles(last, view === "whole");
-    let [sum, count] = [0, 0];
-    for (const tile of all) for (const w of tile) [sum, count] = [sum + w * w, count + 1];
-    limit = { step: last.step, view, value: FULL * Math.sqrt(sum / Math.max(1, count)) || 1 };
+    const isWhole = view === "whole";
+    const first = isWhole ? film.at(0) : null;
+    const least = first ? FAINT * deviation(film.tiles(first, true)) : 0;
+    limit = { step: last.step, view, value: FULL * Math.max(least, deviation(film.tiles(last, isWhole))) || 1 };
     return limit.value;
   }
 

@@ -40,7 +40,8 @@ function hero(openUnit) {
 
 /** @returns {Part} */
 function loss() {
-  const drawn = chart({ onPick: (i) => store.setMoment(state.lines[i].step) });
+  // On a phone it is a line without words.
+  const drawn = chart({ axes: !matchMedia("(max-width: 760px)").matches, onPick: (i) => store.setMoment(state.lines[i].step) });
   const element = el("section", { class: "stage-loss", "aria-label": t("page.loss") }, drawn.element);
   const shows = ["story", "moment", "theme", "shown", "run"];
   const render = (/** @type {Set<Change>} */ changes) => {

@@ -92,9 +92,9 @@ export const epoch = () => (isLive() ? state.now.epoch : line()?.epoch ?? 0);
 /** The last learning rate up to the moment: step lines measure less than epoch lines. */
 export const learningRate = () => state.lines.slice(0, index() + 1).findLast((line) => line.learning_rate != null)?.learning_rate ?? null;
 
-/** @param {number | null} step */
+/** Shows a moment: the last snapshot of the film that is not after a step; null is the present. @param {number | null} step */
 export function setMoment(step) {
-  state.moment = step;
+  state.moment = step === null ? null : (state.film.findLast((own) => own <= step) ?? step);
   state.moved = Date.now();
   changed("moment");
 }
@@ -121,6 +121,16 @@ export function samplePath() {
 export function passPath() {
   const sample = samplePath();
   return atMoment(sample ? `/api/look/pass?${sample}` : "/api/look/pass");
+}
+
+/**
+ * A path at the moment of the strip: the film has it for every snapshot.
+ * @param {string} path
+ */
+export function atSnapshot(path) {
+  if (isLive()) return path;
+  const full = `${path}${path.includes("?") ? "&" : "?"}moment=${lastUntilMoment(state.film)}`;
+  return api.has(full) ? full : atMoment(path);
 }
 
 /**

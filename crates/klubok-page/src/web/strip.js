@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { contextOf, drawSigned, el, write } from "./draw.js";
 import * as film from "./film.js";
 import { phaseName } from "./phases.js";
+import { drawFrame } from "./stage-grid.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -134,6 +135,7 @@ export function strip() {
       return mark;
     });
     marks.replaceChildren(...buttons);
+    spread(buttons, marks.clientWidth);
   }
 
   /** @param {Set<Change>} changes */
@@ -157,9 +159,28 @@ export function strip() {
   return { element, render, toggle, step: (/** @type {number} */ by) => move(index() + by), moveTo: move };
 }
 
+/** Moves bookmarks apart that would cover each other, within the strip. @param {HTMLElement[]} buttons @param {number} width */
+function spread(buttons, width) {
+  const placed = buttons.map((button) => ({ button, half: button.offsetWidth / 2, x: (parseFloat(button.style.left) / 100) * width }));
+  placed.sort((a, b) => a.x - b.x);
+  let end = 0;
+  for (const place of placed) {
+    place.x = Math.max(place.x, end + place.half);
+    end = place.x + place.half + 4;
+  }
+  let begin = width;
+  for (const place of placed.reverse()) {
+    place.x = Math.min(place.x, begin - place.half);
+    begin = place.x - place.half - 4;
+    place.button.style.left = `${place.x}px`;
+  }
+}
+
 /** @type {Map<string, HTMLCanvasElement>} */
 const pictures = new Map();
 const MOST_PICTURES = 400;
+/** Pixels of a frame of a plane. */
+const FRAME = 72;
 /** @param {Float32Array} tile */
 const sizeOf = (tile) => tile.reduce((sum, w) => sum + w * w, 0);
 // The unit that the frames show, and the weight at which its colour is full; they follow from the last snapshot.
@@ -175,14 +196,15 @@ function unitOfFrames() {
 
 /** The small picture of a step; null until its snapshot is here. @param {number} step */
 function frameOf(step) {
-  const [shape, of] = [film.theScene()?.tiles, film.at(step)];
-  if (!shape || !of) return null;
+  const [{ tiles: shape = null, grid = null } = {}, of] = [film.theScene() ?? {}, film.at(step)];
+  if (!of || !(shape || grid)) return null;
   const { unit, full } = unitOfFrames();
   const key = [step, unit, full.toPrecision(2), document.documentElement.dataset.theme].join();
   const known = pictures.get(key);
   if (known) return known;
-  const canvas = el("canvas");
-  drawSigned(canvas, shape, film.tile(of, unit, true), full);
+  const canvas = el("canvas", { width: FRAME, height: FRAME });
+  if (grid) drawFrame(canvas, grid, of);
+  else if (shape) drawSigned(canvas, shape, film.tile(of, unit, true), full);
   if (pictures.size > MOST_PICTURES) pictures.clear();
   pictures.set(key, canvas);
   return canvas;

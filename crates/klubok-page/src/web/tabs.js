@@ -45,7 +45,8 @@ export function bar(menu) {
     const phase = store.phase();
     const chip = byId("phase");
     chip.dataset.phase = phase?.name ?? "none";
-    write(chip, phase ? phaseName(phase) : t("phase.none"));
+    write(chip, phase ? phaseName(phase) : "");
+    chip.hidden = !phase;
     const mode = byId("mode");
     write(mode, modeText());
     mode.dataset.mode = state.connected ? state.now.mode : "lost";

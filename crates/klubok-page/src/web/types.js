@@ -188,7 +188,7 @@
 /** @typedef {{ picture: number }} KeptPicture `/api/picture`: the number of the uploaded picture */
 
 /** @typedef {{ from: number, to: number, samples: number, confidence: number | null, accuracy: number | null }} Bin */
-/** @typedef {Sample & { row: number, name: string, label: number, said: number, confidence: number }} Mistake */
+/** @typedef {{ row: number, name: string, label: number, said: number, confidence: number }} Mistake */
 
 /**
  * `/api/look/answers` of classes.

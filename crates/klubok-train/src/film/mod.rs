@@ -1,9 +1,9 @@
 //! The film of a training: snapshots from random weights on, recorded whether a page is open or
 //! not, so that live, ended, resumed and reported runs show the same.
 //!
-//! [`is_due`] names the steps, a [`Scene`] what is shown, a [`Recorder`] reads it between two steps,
-//! and a [`FilmDir`] keeps the files. Snapshots depend on the step number, the settings and the
-//! data, never on the clock.
+//! [`is_due`] names the steps, a [`Scene`] what is shown, a [`Recorder`] reads it between two
+//! steps, and a [`FilmDir`] keeps the files. Snapshots depend on the step number, the settings and
+//! the data, never on the clock.
 
 mod folder;
 mod recorder;

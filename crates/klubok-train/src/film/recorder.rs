@@ -249,15 +249,10 @@ impl Recorder {
 
     /// Returns the weights from the film's units of the layer before to those of this layer.
     fn edges(&self, layer: usize, weights: &Numbers, inputs: usize) -> Matrix {
-        let columns: Vec<usize>;
-        let from = match layer.checked_sub(1) {
-            Some(before) => &self.scene.units[before],
-            // Columns of a table.
-            None => {
-                columns = (0..inputs.min(self.scene.units[0].len())).collect();
-                &columns
-            }
-        };
+        // The first layer of a table reads columns.
+        let columns: Vec<usize> = (0..inputs.min(self.scene.units[0].len())).collect();
+        let before = layer.checked_sub(1).map(|before| &self.scene.units[before]);
+        let from = before.unwrap_or(&columns);
         let of_unit = |&unit: &usize| {
             let own = weights.range(unit * inputs..(unit + 1) * inputs);
             from.iter().map(|&input| own[input] as f32).collect::<Vec<_>>()

@@ -225,7 +225,7 @@ fn grid(network: &Network, data: &Dataset) -> Result<Option<Grid>> {
         let rows: Vec<u32> =
             Scene::evenly(part.len(), MAX_POINTS).iter().map(|&i| part[i]).collect();
         let mut bytes = vec![0; rows.len() * field.bytes()];
-        data.rows.gather(Field::X, &rows, &mut bytes).map_err(klubok_nn::PlanError::from)?;
+        data.rows.gather(Field::X, &rows, &mut bytes)?;
         points.extend(bytes.chunks_exact(field.kind.bytes()).map(|value| field.kind.number(value)));
     }
     Ok(Some(Grid::around(&points, inputs, side)))

@@ -15,6 +15,7 @@ use klubok::{
         act::{Act, RecordedAct},
         checkpoint::{self, Contents, Settings},
         event::{EventLine, LayerMetrics, Metrics},
+        film::{Bytes, Matrix, Snapshot},
         log::Marks,
         logs::{EVENTS, Logs, METRICS, STEPS},
         meter::Meter,
@@ -137,6 +138,36 @@ fn checkpoints() {
             assert_eq!(step, epoch * steps_per_epoch + position);
             assert!(epoch <= config.train.epochs);
             assert_eq!(checkpoint.state.params.len(), plan.params.len());
+        }
+    });
+}
+
+#[test]
+fn snapshots_of_a_film() {
+    let matrix = |width, values: &[f32]| Matrix { width, values: values.to_vec() };
+    let layer = LayerMetrics { name: "output".into(), ..LayerMetrics::default() };
+    let snapshot = Snapshot {
+        step: 3,
+        epoch: 0.5,
+        layers: vec![layer],
+        tiles: Some(Bytes::of(vec![2, 1, 2, 1], &[0.5, -1.0, 0.0, 0.25])),
+        outputs: matrix(2, &[1.0, -1.0]),
+        edges: [("output".to_owned(), matrix(1, &[2.0, 3.0]))].into(),
+        weights: Some(Weights { params: vec![Numbers::F32(vec![1.0])], running: vec![] }),
+        ..Snapshot::default()
+    };
+    let good = snapshot.to_bytes().unwrap();
+    let words: [&[u8]; 4] = [b"\\\"step\\\":", b"\\\"params\\\":9", b"[]", b"null"];
+    let read = |bytes: &[u8]| Snapshot::from_bytes(Path::new("film"), bytes);
+    fuzz("snapshot", std::slice::from_ref(&good), &words, |bytes| {
+        if let Ok(other) = read(bytes) {
+            assert!(bytes == good && other == snapshot, "a damaged snapshot was accepted");
+        }
+    });
+    // Forgery: an accepted snapshot can be written again.
+    fuzz("snapshot-sealed", std::slice::from_ref(&good), &words, |bytes| {
+        if let Ok(other) = read(&sealed(bytes)) {
+            other.to_bytes().unwrap();
         }
     });
 }

@@ -5,6 +5,7 @@
 mod article;
 mod blobs;
 mod checks;
+mod film;
 mod front_door;
 mod histories;
 mod layers;

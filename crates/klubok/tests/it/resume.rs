@@ -27,7 +27,7 @@ use klubok::{
         control::Control,
         evaluate::Evaluator,
         event::{Event, Observer, Stopped, VerdictName},
-        film::{FILM, FilmDir, is_due, kept},
+        film::FILM,
         run_dir::{CHECKPOINT, MODEL, Place, RunDir},
         run_info::RunInfo,
         session::{self, Summary},
@@ -162,7 +162,7 @@ impl Observer for Nobody {
 }
 
 /// Reads the lines of a log without the keys that depend on the clock.
-fn lines(run: &RunDir, log: &str) -> Vec<Json> {
+pub(crate) fn lines(run: &RunDir, log: &str) -> Vec<Json> {
     let text = fs::read_to_string(run.file(log)).unwrap();
     let timeless = |line: &str| {
         let mut line: Json = serde_json::from_str(line).unwrap();
@@ -203,7 +203,7 @@ fn film(run: &RunDir) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn whole(config: &Config) -> (TempDir, RunDir) {
+pub(crate) fn whole(config: &Config) -> (TempDir, RunDir) {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), config);
     assert_eq!(train_all(&run, config).stopped, Some(Stopped::Epochs));
@@ -211,7 +211,7 @@ fn whole(config: &Config) -> (TempDir, RunDir) {
 }
 
 /// Settings with batches of 7 and batch normalisation: 61 rows are nine batches, the last one of 5.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = blobs::config();
     config.train.batch_size = 7;
     // Fewer than the steps of the series: the film drops some.
@@ -293,35 +293,6 @@ fn a_run_killed_at_any_event_resumes_with_the_same_bits() {
         train_all(&killed, &config());
         assert_same(&killed, &run, &copy.display().to_string());
     }
-}
-
-#[test]
-fn a_film_has_its_series_the_best_epoch_and_the_end_and_changes_no_bit() {
-    let config = config();
-    let (_kept, run) = whole(&config);
-    let progress = run.progress().unwrap().unwrap();
-    let best = progress.best.unwrap().epoch * progress.steps_per_epoch;
-    let mut expected = [kept(54, 12), vec![best, 54]].concat();
-    expected.sort_unstable();
-    expected.dedup();
-    let film = FilmDir::of(run.path());
-    assert_eq!(film.steps(), expected);
-    let start = film.read(0).unwrap();
-    assert!(start.layers.iter().all(|layer| layer.grad_norm.is_none()));
-    for step in expected.into_iter().skip(1).filter(|step| is_due(*step)) {
-        let snapshot = film.read(step).unwrap();
-        assert_eq!(snapshot.step, step);
-        assert!(snapshot.layers.iter().all(|layer| layer.grad_norm > Some(0.0)), "{step}");
-    }
-    let model = Model::load(&run.file(MODEL)).unwrap();
-    assert_eq!(film.read(best).unwrap().weights.unwrap(), model.weights);
-
-    let mut without = config.clone();
-    without.train.snapshots = 0;
-    let (_kept, plain) = whole(&without);
-    assert!(fs::read(plain.file(MODEL)).unwrap() == fs::read(run.file(MODEL)).unwrap());
-    assert_eq!(lines(&plain, "metrics.jsonl"), lines(&run, "metrics.jsonl"));
-    assert!(!plain.file(FILM).exists());
 }
 
 #[test]
