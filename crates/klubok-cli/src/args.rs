@@ -161,6 +161,9 @@ pub(crate) struct Demo {
     pub(crate) settings: SettingFlags,
     #[command(flatten)]
     pub(crate) page: PageFlags,
+    /// Do not open the browser.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
     #[command(flatten)]
     pub(crate) flags: TrainingOutputFlags,
 }

@@ -159,6 +159,12 @@ pub(crate) struct PageFlags {
     /// Address and port to listen on, instead of this machine only.
     #[arg(long, value_name = "ADDRESS:PORT", requires = "dashboard")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Whether the training waits for the first look, and takes its time from then on.
+    #[arg(skip)]
+    pub(crate) is_show: bool,
+    /// Whether the browser opens the page.
+    #[arg(skip)]
+    pub(crate) opens_browser: bool,
 }
 
 /// Output of a training.

@@ -1,6 +1,7 @@
 //! The `klubok` command.
 
 mod args;
+mod browser;
 mod check_report;
 mod commands;
 mod compute;

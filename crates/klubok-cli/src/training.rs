@@ -25,7 +25,7 @@ use klubok_text::{
 };
 
 use crate::{
-    diagnosis,
+    browser, diagnosis,
     failure::{Failure, Result},
     flags::{PageFlags, TrainingOutputFlags},
     interrupt,
@@ -84,10 +84,16 @@ impl Training<'_> {
             observers.push(&mut **events);
         }
         let page = match self.page {
-            PageFlags { dashboard: true, listen } => {
+            PageFlags { dashboard: true, listen, is_show, opens_browser } => {
                 let control = &interrupt::CONTROL;
                 let page = Page::live(run, config, info, data, control, *listen)?;
                 serving::print_addresses(&page, screen);
+                if *is_show {
+                    page.show();
+                }
+                if *opens_browser {
+                    browser::open(&page);
+                }
                 Some(page)
             }
             _ => None,

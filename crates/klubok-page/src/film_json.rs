@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,11 +25,17 @@ use super::{
     inspection::InspectionResult,
     lock::lock,
     logits::to_f64,
-    timeline::Mode,
+    timeline::{Mode, Status},
 };
 
 /// Time between two requests for a snapshot of the present state, at least.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(400);
+/// How long to wait for a requested snapshot, at most.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+/// How long to wait for the first snapshot of a training, at most.
+const MAX_START_WAIT: Duration = Duration::from_secs(10);
+/// Time between two looks whether it is there.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Points of the training set, and of the validation set, on a grid, at most.
 const MAX_POINTS: usize = 300;
 
@@ -54,6 +61,19 @@ impl Hub {
         }
     }
 
+    /// Waits for the snapshot of a training at rest: only one of this very step will do.
+    fn await_snapshot(&self) {
+        let begun = Instant::now();
+        let has_film = self.run.config.train.snapshots > 0;
+        let is_old = |status: Status| {
+            has_film && status.mode == Mode::Resting && status.snapshot != Some(status.step)
+        };
+        while is_old(self.status()) && begun.elapsed() < MAX_WAIT {
+            self.refresh_snapshot();
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
     fn film_dir(&self) -> FilmDir {
         FilmDir::of(self.run.dir.path())
     }
@@ -72,7 +92,7 @@ impl Hub {
         if let (None, Some(newest)) = (step, &newest) {
             return Ok(newest.clone());
         }
-        let steps = self.film_steps();
+        let steps = self.first_steps();
         let up_to = step.map_or(steps.len(), |step| steps.partition_point(|own| *own <= step));
         let own = steps.get(up_to.saturating_sub(1)).ok_or("this run has no film")?;
         let snapshot = self.film_dir().read(*own).map_err(|error| error.to_string())?;
@@ -80,6 +100,20 @@ impl Hub {
             return Err("the film in the run's folder is of another network".to_owned());
         }
         Ok(Arc::new(snapshot))
+    }
+
+    /// Returns the steps of the film; waits for the first one of a training that has just begun.
+    fn first_steps(&self) -> Vec<u64> {
+        let begun = Instant::now();
+        let begins = |status: &Status| matches!(status.mode, Mode::Starting | Mode::Training);
+        loop {
+            let (steps, status) = (self.film_steps(), self.status());
+            let comes = self.is_live() && self.run.config.train.snapshots > 0 && begins(&status);
+            if !steps.is_empty() || !comes || begun.elapsed() >= MAX_START_WAIT {
+                return steps;
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
     }
 
     /// Whether a snapshot can be one of this run: its file is not trusted.
@@ -152,6 +186,9 @@ impl Hub {
 
     /// Describes a snapshot of the film, or the present state.
     pub(super) fn inspect_film(&self, step: Option<u64>) -> InspectionResult {
+        if step.is_none() {
+            self.await_snapshot();
+        }
         let snapshot = self.snapshot(step)?;
         let matrices = |of: &BTreeMap<String, Matrix>| {
             let entry = |(name, matrix): (&String, &Matrix)| {

@@ -55,6 +55,8 @@ pub struct Hub {
     token: Option<String>,
     timeline: Mutex<Timeline>,
     pub(super) film: Film,
+    /// Seconds of the show that waits for the first look; none without a show.
+    pub(super) show: Mutex<Option<u64>>,
     /// Networks of earlier steps, for repeated inspections.
     pub(super) wholes: Mutex<BTreeMap<u64, Arc<ModelView>>>,
     /// The step of the model that a training of this process last saved.
@@ -109,6 +111,7 @@ impl Hub {
             token,
             timeline: Mutex::new(timeline),
             film: Film::default(),
+            show: Mutex::default(),
             wholes: Mutex::default(),
             saved_best: Mutex::default(),
             expensive: InspectionCache::expensive(),
@@ -174,6 +177,21 @@ impl Hub {
             WeightSource::Live(control) => Some(control),
             WeightSource::Model => None,
         }
+    }
+
+    /// Paces this process' training; false without one.
+    pub(super) fn set_pace(&self, seconds: Option<u64>) -> bool {
+        let Some(control) = self.control() else { return false };
+        control.set_pace(seconds.map(Duration::from_secs));
+        self.timeline().set_pace(seconds);
+        true
+    }
+
+    /// A browser has come: a show that waited for it begins.
+    pub(super) fn looked_at(&self) {
+        let Some(seconds) = lock(&self.show).take() else { return };
+        self.set_pace(Some(seconds));
+        self.control().into_iter().for_each(Control::release);
     }
 
     /// Requests an act of this process' training; none without one.

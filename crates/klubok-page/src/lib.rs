@@ -58,6 +58,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use fs_err::File;
@@ -82,6 +83,10 @@ pub use self::{
 };
 use self::{hub::WeightSource, run_description::RunDescription, server::Server};
 
+/// Seconds that a show takes.
+const SHOW_SECONDS: u64 = 45;
+/// How long a show waits for the first look.
+const SHOW_WAIT: Duration = Duration::from_secs(10);
 /// The default port of the page.
 const PORT: u16 = 7717;
 
@@ -122,6 +127,12 @@ impl Page {
             Error::Listen { at, source }
         })?;
         Ok(Self { hub, server, live: OnceLock::new() })
+    }
+
+    /// Makes the training a show: it waits for the first look, and from then on takes its time.
+    pub fn show(&self) {
+        *lock::lock(&self.hub.show) = Some(SHOW_SECONDS);
+        self.hub.control().into_iter().for_each(|control| control.hold(SHOW_WAIT));
     }
 
     /// Returns the address of the page.

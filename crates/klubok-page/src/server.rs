@@ -25,6 +25,7 @@ use futures_util::{Stream, stream};
 use hyper::body::Body as _;
 use klubok::train::act::Act;
 use klubok_text::{Lang, clean, page_texts};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -58,6 +59,9 @@ const PICTURE: BodyLimits = BodyLimits {
     too_large: "the picture has more than 32 MiB",
     too_slow: "the picture did not come",
 };
+
+/// Seconds of a whole training at the slowest pace.
+const MAX_PACE: u64 = 3600;
 
 /// How long to wait for responses under way when the page shuts down.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
@@ -122,6 +126,7 @@ pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
         .route(guard::STREAM, get(live))
         .route("/api/runs", get(async |permit: Permit| permit.inspect(Hub::sibling_runs).await))
         .route("/api/act", post(act))
+        .route("/api/pace", post(pace))
         .route("/api/picture", post(picture))
         .route("/api/animation.gif", get(animation));
     let add = |router: Router<_>, inspection: &'static Inspection| {
@@ -180,6 +185,7 @@ async fn live(
     uri: Uri,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let hub = admission.hub.clone();
+    hub.looked_at();
     let ended = admission.stream(has_token(&headers, &uri, &hub));
     let events = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
         while !ended.load(Relaxed) {
@@ -226,6 +232,31 @@ async fn act(State(admission): Shared, request: Request) -> Response {
         }
         Ok(Err(RecvTimeoutError::Disconnected)) => ended(),
         Err(refusal) => refusal,
+    }
+}
+
+/// A pace that a person chose: seconds for the whole training, or none.
+#[derive(Deserialize)]
+struct ChosenPace {
+    seconds: Option<u64>,
+}
+
+/// Changes how fast steps follow each other. No act: it changes no weight, and is not recorded.
+async fn pace(State(admission): Shared, request: Request) -> Response {
+    let hub = &admission.hub;
+    if !has_token(request.headers(), request.uri(), hub) {
+        return without_token();
+    }
+    let (parts, bytes) = match read_body(request, &ACT).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
+    match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
+        Ok(Json(ChosenPace { seconds })) => {
+            hub.set_pace(seconds.map(|seconds| seconds.min(MAX_PACE)));
+            Json(json!({})).into_response()
+        }
+        Err(rejection) => refused(rejection.status(), &clean(rejection.body_text())),
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Status {
     pub(crate) lines: [usize; 3],
     /// The step of the newest snapshot.
     pub(crate) snapshot: Option<u64>,
+    /// Seconds that the whole training takes at least, if somebody paces it.
+    pub(crate) pace: Option<u64>,
 }
 
 /// Numbers of records that a browser has.
@@ -194,6 +196,11 @@ impl Timeline {
     /// Sets the length of the training.
     pub(crate) fn set_length(&mut self, steps_per_epoch: u64, epochs: u64) {
         (self.status.steps_per_epoch, self.status.epochs) = (steps_per_epoch, epochs);
+    }
+
+    /// Sets the pace.
+    pub(crate) fn set_pace(&mut self, seconds: Option<u64>) {
+        self.status.pace = seconds;
     }
 
     /// Sets the step of the newest snapshot.

@@ -1,7 +1,7 @@
 //! Control of a running training from other threads: pause, continue, stop, change the learning
 //! rate, and inspect the network between two steps.
 //!
-//! Any thread may make requests through a [`Control`]. Before each step the training reads three
+//! Any thread may make requests through a [`Control`]. Before each step the training reads four
 //! atomics, and locks only when a request waits. An act is written to the run's `events.jsonl`,
 //! with its step, and synced before it takes effect: a killed run repeats it when it resumes, and
 //! another training can replay it.
@@ -13,11 +13,12 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
+    time::{Duration, Instant},
 };
 
 use klubok_nn::backend::Program;
 
-use crate::{act::Act, progress::Progress};
+use crate::{act::Act, pace::Pace, progress::Progress};
 
 /// An inspection of a training between two steps: of its weights and its progress. It takes
 /// training time, so it should be short.
@@ -32,6 +33,8 @@ pub struct Control {
     inspections: AtomicUsize,
     /// Whether somebody waits for a snapshot.
     wants_snapshot: AtomicBool,
+    /// Whether steps may have to wait.
+    paced: AtomicBool,
     requests: Mutex<Requests>,
     arrived: Condvar,
 }
@@ -44,6 +47,9 @@ struct Requests {
     acts: VecDeque<(Act, mpsc::Sender<()>)>,
     /// Inspections, each with its earliest step.
     inspections: VecDeque<(u64, Inspection)>,
+    pace: Option<Pace>,
+    /// Until when the first step waits for somebody to look.
+    held_until: Option<Instant>,
 }
 
 impl Control {
@@ -53,11 +59,14 @@ impl Control {
             has_acts: AtomicBool::new(false),
             inspections: AtomicUsize::new(0),
             wants_snapshot: AtomicBool::new(false),
+            paced: AtomicBool::new(false),
             requests: Mutex::new(Requests {
                 interrupted: false,
                 closed: false,
                 acts: VecDeque::new(),
                 inspections: VecDeque::new(),
+                pace: None,
+                held_until: None,
             }),
             arrived: Condvar::new(),
         }
@@ -107,6 +116,28 @@ impl Control {
         self.arrived.notify_all();
     }
 
+    /// Sets the time that a whole training takes at least; none for full speed. It changes no weight.
+    pub fn set_pace(&self, whole: Option<Duration>) {
+        let mut requests = self.requests();
+        requests.pace = whole.map(Pace::new);
+        self.paced.store(whole.is_some() || requests.held_until.is_some(), Ordering::Relaxed);
+        self.arrived.notify_all();
+    }
+
+    /// Makes the next step wait until [`Control::release`], for this long at most.
+    pub fn hold(&self, most: Duration) {
+        self.requests().held_until = Some(Instant::now() + most);
+        self.paced.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends [`Control::hold`].
+    pub fn release(&self) {
+        let mut requests = self.requests();
+        requests.held_until = None;
+        self.paced.store(requests.pace.is_some(), Ordering::Relaxed);
+        self.arrived.notify_all();
+    }
+
     fn signal(&self) {
         self.has_acts.store(true, Ordering::Relaxed);
         self.arrived.notify_all();
@@ -134,6 +165,19 @@ impl Control {
     /// Whether somebody waits for a snapshot.
     pub(super) fn wants_snapshot(&self) -> bool {
         self.wants_snapshot.load(Ordering::Relaxed)
+    }
+
+    /// Whether steps may have to wait.
+    pub(super) fn is_paced(&self) -> bool {
+        self.paced.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the step after `step` of `last` is due, if that is in the future.
+    pub(super) fn due(&self, step: u64, last: u64) -> Option<Instant> {
+        let mut requests = self.requests();
+        let held = requests.held_until;
+        let due = held.or_else(|| requests.pace.as_mut().map(|pace| pace.due(step, last)));
+        due.filter(|due| *due > Instant::now())
     }
 
     /// Takes the request for a snapshot, if there is one.
@@ -164,12 +208,25 @@ impl Control {
 
     /// Blocks until a request is due at this step.
     pub(super) fn wait(&self, step: u64) {
-        let nothing = |requests: &mut Requests| {
-            let inspection = requests.inspections.iter().any(|(from, _)| *from <= step);
-            let snapshot = self.wants_snapshot();
-            !requests.interrupted && requests.acts.is_empty() && !inspection && !snapshot
+        drop(self.arrived.wait_while(self.requests(), |requests| self.is_idle(requests, step)));
+    }
+
+    /// Blocks until a request is due at this step, the pace changes, or this time has come.
+    pub(super) fn wait_until(&self, step: u64, due: Instant) {
+        let requests = self.requests();
+        let held = requests.held_until;
+        let left = due.saturating_duration_since(Instant::now());
+        let waits = |requests: &mut Requests| {
+            self.is_idle(requests, step) && self.is_paced() && requests.held_until == held
         };
-        drop(self.arrived.wait_while(self.requests(), nothing));
+        drop(self.arrived.wait_timeout_while(requests, left, waits));
+    }
+
+    /// Whether no request is due at this step.
+    fn is_idle(&self, requests: &Requests, step: u64) -> bool {
+        let inspection = requests.inspections.iter().any(|(from, _)| *from <= step);
+        let snapshot = self.wants_snapshot();
+        !requests.interrupted && requests.acts.is_empty() && !inspection && !snapshot
     }
 
     /// Drops all waiting and later acts and inspections, because the training has ended.
@@ -221,6 +278,25 @@ mod tests {
                 request(&control);
             });
         }
+    }
+
+    #[test]
+    fn a_held_step_waits_for_its_release_and_a_paced_one_for_its_time() {
+        let control = Control::new();
+        assert!(!control.is_paced() && control.due(0, 10).is_none());
+        control.hold(Duration::from_secs(60));
+        let due = control.due(0, 10).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| control.wait_until(0, due));
+            control.release();
+        });
+        assert!(!control.is_paced() && control.due(0, 10).is_none());
+        control.set_pace(Some(Duration::from_millis(50)));
+        let due = control.due(9, 10).unwrap_or_else(Instant::now);
+        control.wait_until(9, due);
+        assert!(Instant::now() >= due && control.is_paced());
+        control.set_pace(None);
+        assert!(!control.is_paced());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod log;
 pub mod logs;
 pub mod meter;
 pub mod metrics;
+pub mod pace;
 pub mod progress;
 pub mod run_dir;
 pub mod run_info;

@@ -14,8 +14,9 @@ use klubok_text::{
 };
 
 use crate::{
-    args,
+    args, browser,
     failure::Result,
+    flags::PageFlags,
     json::EventPrinter,
     loaded_model::LoadedModel,
     run_lookup::RUNS_FOLDER,
@@ -42,13 +43,21 @@ pub(crate) fn run(args: &args::Demo) -> Result<()> {
         None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: "demo" },
     };
     let preset = written.preset;
+    // On a desktop the demo is a show in the browser; asked for, its page is one anywhere.
+    let opens = !args.no_browser && screen.is_live() && browser::is_at_hand();
+    let page = PageFlags {
+        dashboard: args.page.dashboard || opens,
+        is_show: true,
+        opens_browser: opens,
+        ..args.page
+    };
     let job = TrainingJob {
         source: SOURCE,
         val: None,
         test: None,
         strict: false,
         preset,
-        page: &args.page,
+        page: &page,
         replay: Vec::new(),
         screen,
     };

@@ -67,7 +67,6 @@ def switch(page, what):
     """Chooses the next language or theme, in the menu."""
     page.locator("#menu > summary").click()
     page.locator(f"#{what}").click()
-    page.locator("#title-help").evaluate("() => { document.getElementById('menu').open = false; }")
 
 
 def figure(page, label):
@@ -97,14 +96,15 @@ def wait(page, condition, argument=None):
 
 
 def mode(page, name):
-    page.wait_for_selector(f"#mode[data-mode={name}]")
+    # A narrow window has no room for its words.
+    page.wait_for_selector(f"#mode[data-mode={name}]", state="attached")
 
 
-def drop(page, name, content):
-    """Drops a file on the picture panel."""
-    page.evaluate("""([name, content]) => {
+def drop(page, name, content, onto="#panel-picture .body"):
+    """Drops a file on the picture panel, or on another part of the page."""
+    page.evaluate("""([name, content, onto]) => {
       const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File([bytes], name));
-      document.querySelector("#panel-picture .body").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
-    }""", [name, base64.b64encode(content).decode()])
+      document.querySelector(onto).dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    }""", [name, base64.b64encode(content).decode(), onto])

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from acts import DRAWN, wait
+from acts import CURVES, DRAWN, TABS, bring, heighten, tab, wait
 from conftest import Served, klubok
 
-OF_CLASSES = ["map", "layers", "cloud", "lesions", "suspects"]
+OF_CLASSES = ["layers", "cloud", "lesions", "suspects"]
 SHORT = ["--hidden", "32", "--set", "train.early_stopping=false"]
 
 
@@ -24,22 +24,28 @@ def runs(tmp_path_factory):
 
 
 def text_of(page, panel, selector):
+    bring(page, panel)
     return page.locator(f"#panel-{panel} {selector}").first.inner_text().replace("\u00a0", " ")
 
 
 def looked_at(page, absent):
-    """Checks on the whole page, at the start and at the end, that the right panels are there and nothing is wrong."""
-    page.set_viewport_size({"width": 1280, "height": 9000})
-    for key, step in [("Home", "step 0"), ("End", "step ")]:
+    """Checks in each tab, at the start and at the end, that the right panels are there and nothing is wrong."""
+    heighten(page, 1280, 9000)
+    for key, words in [("Home", "random weights"), ("End", "last weights")]:
         page.keyboard.press(key)
-        wait(page, "(step) => document.getElementById('moment').textContent.includes(step)", step)
-        wait(page, "document.querySelector('#panel-answers .lead') !== null")
-        wait(page, DRAWN)
-        wait(page, "document.querySelector('#panel-picture .age').textContent !== ''")
-        shown = page.evaluate("document.querySelector('main').innerText + document.querySelector('.chart').innerHTML")
-        assert not [wrong for wrong in ["undefined", "NaN", "Infinity", "page."] if wrong in shown], shown
-        assert not page.locator(".problem:not(:empty):visible").all_inner_texts()
-        assert not [panel for panel in absent if page.locator(f"#panel-{panel}").is_visible()]
+        wait(page, "(words) => document.getElementById('moment').textContent.includes(words)", words)
+        ready = {"watch": f"{DRAWN} && {CURVES}", "look": "document.querySelector('#panel-network .age').textContent !== ''",
+                 "good": "document.querySelector('#panel-answers .lead') && document.querySelector('#panel-picture .age').textContent !== ''",
+                 "lab": "document.querySelector('#panel-data .body').innerText.trim() !== ''"}
+        for name in TABS:
+            tab(page, name)
+            wait(page, ready[name])
+            shown = page.evaluate("document.querySelector('main').innerText + [...document.querySelectorAll('main svg')].map((svg) => svg.innerHTML).join()")
+            assert not [wrong for wrong in ["undefined", "NaN", "Infinity", "page.", "say."] if wrong in shown], shown
+            assert not page.locator(".problem:not(:empty):visible").all_inner_texts()
+            assert page.locator(f"#tab-{name} .panel").count() > 0
+            assert not [panel for panel in absent if page.locator(f"#panel-{panel}").count()]
+    tab(page, "watch")
     wait(page, "document.querySelector('#panel-sentence .said').textContent.startsWith('After')")
 
 
@@ -71,8 +77,10 @@ def test_numbers_have_errors_and_a_scatter(name, runs, window):
         assert f"RMSE {last['val_rmse']:#.3g}, R² {last['val_r2']:.3f}" in text_of(page, "curves", ".readout")
         lead = text_of(page, "answers", ".lead")
         assert f"RMSE {evaluated['rmse']:#.3g}, mean absolute error {evaluated['mae']:#.3g}, R² {evaluated['r2']:.3f}" in lead
+        bring(page, "answers")
         assert page.locator("#panel-answers .scatter .dot").count() == evaluated["samples"]
         assert page.locator("#panel-answers .scatter .diagonal").count() == 1
+        bring(page, "curves")
         chart = page.locator("#panel-curves .chart").bounding_box()
         page.mouse.move(chart["x"] + chart["width"] - 20, chart["y"] + chart["height"] * 0.7)
         assert f"{last['val_r2']:.3f} · RMSE {last['val_rmse']:#.3g}" in text_of(page, "curves", ".near-box")
@@ -86,6 +94,7 @@ def test_labels_have_f1_and_average_precision(runs, window):
     for page in each_view(runs, "marks", window, OF_CLASSES):
         assert f"{100 * (1 - last['val_accuracy']):.1f} % of the labels" in text_of(page, "sentence", ".said")
         assert f"{100 * last['val_accuracy']:.1f} % in validation" in text_of(page, "curves", ".readout")
+        bring(page, "answers")
         rows = page.locator("#panel-answers tbody tr").all_inner_texts()
         for row, label in zip(rows, evaluated["per_label"]):
             figures = [f"{100 * label[key]:.1f} %" for key in ["f1", "average_precision"]]
@@ -93,5 +102,6 @@ def test_labels_have_f1_and_average_precision(runs, window):
         # A sample may have several labels: each has its own confidence.
         confidences = page.locator("#panel-picture .chances .value").all_inner_texts()
         assert len(confidences) == len(evaluated["per_label"])
+        bring(page, "data")
         data = page.locator("#panel-data tbody tr").all_inner_texts()
         assert [row.split("\t")[2] for row in data] == [str(label["support"]) for label in evaluated["per_label"]]

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::Stdio};
 
 use serde_json::Value;
 
-use crate::util::{Place, TINY, keys};
+use crate::util::{Place, TINY, keys, report_data};
 
 /// Ten epochs with the minimum of the validation loss in epoch 4.
 const OVER: &str = "epoch,train_loss,val_loss\n1,1.0,1.1\n2,0.7,0.8\n3,0.5,0.65\n4,0.4,0.6\n5,0.3,0.63\n\
@@ -329,8 +329,7 @@ fn verdicts_on_data_come_before_training_and_in_every_later_view() {
     assert_eq!(place.json(&["resume", "run"])["verdicts"], trained["verdicts"]);
     place.ok(&["report", "run"]);
     let report = String::from_utf8(place.read("run/report.html")).unwrap();
-    let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();
-    let data: Value = serde_json::from_str(data.unwrap()).unwrap();
+    let data = report_data(&report);
     let names = |verdicts: &Value| -> Vec<Value> {
         verdicts.as_array().unwrap().iter().map(|v| v["name"].clone()).collect()
     };

@@ -4,7 +4,10 @@ use std::{thread::sleep, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{served::Served, util::Place};
+use crate::{
+    served::Served,
+    util::{Place, report_data},
+};
 
 #[test]
 fn acts_on_the_page_steer_the_training_and_are_replayed() {
@@ -212,23 +215,25 @@ fn an_uploaded_picture_comes_with_trust_in_its_prediction() {
 }
 
 /// What a report of pictures holds for its panels, beside single samples and units.
-const REPORT: [&str; 18] = [
+const REPORT: [&str; 20] = [
     "/api/look/answers",
     "/api/look/answers?moment=0",
     "/api/look/cloud?moment=0",
     "/api/look/cloud?moment=live",
     "/api/look/excites?layer=output",
     "/api/look/excites?layer=output&moment=0",
-    "/api/look/features?layer=hidden1&moment=0",
     "/api/look/features?layer=hidden1&moment=live",
+    "/api/look/film?moment=0",
     "/api/look/layers",
     "/api/look/layers?moment=0",
     "/api/look/lesions",
     "/api/look/lesions?moment=0",
     "/api/look/pass",
     "/api/look/pass?moment=0",
+    "/api/look/scene",
     "/api/look/suspects",
     "/api/look/suspects?moment=0",
+    "/api/look/terrain",
     "/api/runs",
     "/api/texts",
 ];
@@ -242,15 +247,24 @@ fn a_report_is_one_file() {
     assert!(ran.stderr.ends_with("Open it in a browser:\n"), "{}", ran.stderr);
     let report = String::from_utf8(place.read("run/report.html")).unwrap();
     assert!(report.len() < 6_000_000);
-    let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();
-    let data: Value = serde_json::from_str(data.unwrap()).unwrap();
+    let data = report_data(&report);
     assert_eq!(data["story"]["epochs"].as_array().unwrap().len(), 5);
     assert!(data["looks"]["/api/look/answers"]["confusion"].is_array());
     // Every panel that a run of pictures has, now and at the start.
     let keys: Vec<&str> = data["looks"].as_object().unwrap().keys().map(String::as_str).collect();
-    let of_rows = |key: &&str| !key.contains("row=") && !key.contains("neuron");
-    let found: Vec<&str> = keys.iter().copied().filter(of_rows).collect();
+    let of_later =
+        |key: &str| key.contains("moment=") && !key.ends_with("=0") && !key.ends_with("=live");
+    let is_other = |key: &&str| !key.contains("row=") && !key.contains("neuron") && !of_later(key);
+    let found: Vec<&str> = keys.iter().copied().filter(is_other).collect();
     assert_eq!(found, REPORT);
+    // The whole film, and what it says of the samples.
+    let film = data["story"]["film"].as_array().unwrap();
+    assert!(film.len() > 3, "{film:?}");
+    for step in film {
+        for look in ["film", "answers", "cloud"] {
+            assert!(keys.contains(&&*format!("/api/look/{look}?moment={step}")), "{look} {step}");
+        }
+    }
     let neurons = keys.iter().filter(|key| key.starts_with("/api/look/neuron?layer=hidden1&unit="));
     assert_eq!(neurons.count(), 2, "{keys:?}");
     // A report may be overwritten, other files may not.
@@ -277,14 +291,14 @@ fn bytes(base64: &Value) -> Vec<u8> {
 fn views_of_the_spirals_go_back_to_the_start() {
     let place = Place::new();
     let page = spirals(&place);
-    let before = page.get("/api/look/map?moment=0");
+    let before = page.get("/api/look/film?moment=0");
     page.wait(|now| now["epoch"].as_f64() > Some(20.0));
     page.pause();
-    let now = page.get("/api/look/map?moment=live");
+    let now = page.get("/api/look/film?moment=live");
     assert_eq!(before["step"], 0);
-    assert!(now["step"].as_u64() > Some(0));
-    assert_ne!(now["confidences"], before["confidences"]);
-    assert_eq!(page.get("/api/look/map?moment=0")["confidences"], before["confidences"]);
+    assert_eq!(now["step"], page.get("/api/story")["now"]["step"], "a snapshot of this very step");
+    assert_ne!(now["grid"], before["grid"]);
+    assert_eq!(page.get("/api/look/film?moment=0")["grid"], before["grid"]);
     // So do the other views.
     let start = page.get("/api/look/pass?row=3&moment=0");
     assert_eq!(start["step"], 0);
@@ -306,11 +320,12 @@ fn views_of_the_spirals_go_back_to_the_start() {
     assert_eq!(at(middle)["step"], middle);
     assert_eq!(at(middle + 1)["probabilities"], at(middle)["probabilities"]);
     // At a data point the map has the network's prediction.
-    let side = now["side"].as_u64().unwrap() as usize;
-    let answers: Vec<usize> = serde_json::from_value(now["answers"].clone()).unwrap();
-    let shades = bytes(&now["confidences"]);
-    assert_eq!((answers.len(), shades.len()), (side * side, side * side));
-    let corner = |name: &str, axis: usize| now[name][axis].as_f64().unwrap();
+    let grid = page.get("/api/look/scene")["grid"].clone();
+    let side = grid["side"].as_u64().unwrap() as usize;
+    // Two classes in each square.
+    let shares = bytes(&now["grid"]);
+    assert_eq!(shares.len(), 2 * side * side);
+    let corner = |name: &str, axis: usize| grid[name][axis].as_f64().unwrap();
     let mut agree = 0;
     for row in 0..40 {
         let pass = page.get(&format!("/api/look/pass?row={row}"));
@@ -320,8 +335,8 @@ fn views_of_the_spirals_go_back_to_the_start() {
         };
         let square = |share: f64| (share * side as f64) as usize;
         let at = (side - 1 - square(share(1))) * side + square(share(0));
-        let p = pass["probabilities"][answers[at]].as_f64().unwrap();
-        agree += usize::from((p - f64::from(shades[at]) / 255.0).abs() < 0.15);
+        let p = pass["confidences"][0].as_f64().unwrap();
+        agree += usize::from((p - f64::from(shares[2 * at]) / 255.0).abs() < 0.15);
     }
     // A square is not a point: a few lie where the prediction changes fast.
     assert!(agree >= 34, "{agree} of 40");
@@ -404,9 +419,7 @@ fn inspections_of_units_and_backpropagation_are_consistent() {
     assert_eq!((off(0), off(6)), (Some(0.0), Some(0.9)));
     let animation = page.ask("GET /api/animation.gif", &[], &[]);
     assert_eq!((animation.code, &animation.body[..6]), (200, b"GIF89a".as_slice()));
-    for path in
-        ["slope?layer=nowhere", "slope?layer=output&unit=9&input=0", "excites?layer=x", "map"]
-    {
+    for path in ["slope?layer=nowhere", "slope?layer=output&unit=9&input=0", "excites?layer=x"] {
         let path = format!("GET /api/look/{path}");
         assert_eq!(page.ask(&path, &[], &[]).code, 422, "{path}");
     }

@@ -151,3 +151,11 @@ impl Place {
 pub(crate) fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
+
+/// Unpacks the data of a report.
+pub(crate) fn report_data(report: &str) -> serde_json::Value {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let data = report.split("id=\"report-data\">").nth(1).unwrap().split("</script>").next();
+    let packed = STANDARD.decode(data.unwrap()).unwrap();
+    serde_json::from_reader(flate2::read::GzDecoder::new(&packed[..])).unwrap()
+}

@@ -34,6 +34,9 @@ export function modeText() {
 /** Sends an act; what it changes is told by the server, so nothing is shown before it is true. @param {{ act: string, rate?: number }} act */
 export const act = (act) => api.post("/api/act", act).catch(alert);
 
+/** Paces the training: seconds for the whole, or none for full speed. @param {number | null} seconds */
+export const setPace = (seconds) => api.post("/api/pace", { seconds }).catch(alert);
+
 /** Whether this page may act on the training. */
 export const mayAct = () => state.run.can_act && state.run.live && !api.isReport && ["training", "resting"].includes(state.now.mode);
 

@@ -37,7 +37,7 @@ import { stage } from "./stage.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import { strip } from "./strip.js";
-import { bar, readAddress, writeAddress } from "./tabs.js";
+import { TABS, bar, readAddress, writeAddress } from "./tabs.js";
 import * as text from "./text.js";
 import { remembered, t } from "./text.js";
 /** @import { Change } from "./state.js" */
@@ -112,7 +112,8 @@ function build() {
 /** @param {Set<Change>} changes */
 function render(changes) {
   parts.bar(changes);
-  if (state.tab === "watch") parts.stage.render(changes);
+  // Shown again, the stage shows what happened meanwhile.
+  if (state.tab === "watch") parts.stage.render(changes.has("tab") ? new Set([...changes, "shown"]) : changes);
   parts.strip.render(changes);
   byId("drawer").hidden = state.neuron.unit === null;
   writeAddress(changes);
@@ -157,7 +158,10 @@ function forPrint(printing) {
     }
   }
   document.documentElement.classList.toggle("printing", printing);
+  // On paper there are no tabs to choose.
+  for (const [name] of TABS) byId(`tab-${name}`).hidden = !printing && name !== state.tab;
   forgetColours();
+  parts.stage.render(new Set(["shown"]));
   if (printing) panels.renderForPrint();
   else panels.renderAll(new Set(["theme", "shown"]));
 }

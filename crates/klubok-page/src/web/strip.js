@@ -190,8 +190,10 @@ function unitOfFrames() {
   if (!last || last.step === shownUnit.step) return shownUnit;
   const sizes = film.tiles(last, false).map(sizeOf);
   const unit = sizes.indexOf(Math.max(...sizes));
-  const end = film.tile(last, unit, true);
-  return (shownUnit = { step: last.step, unit, full: 3 * Math.sqrt(sizeOf(end) / end.length) });
+  // As on the stage: random weights are faint from the beginning.
+  const [end, first] = [film.tile(last, unit, true), film.at(0)];
+  const least = first ? 4 * sizeOf(film.tile(first, unit, true)) : 0;
+  return (shownUnit = { step: last.step, unit, full: 3 * Math.sqrt(Math.max(least, sizeOf(end)) / end.length) });
 }
 
 /** The small picture of a step; null until its snapshot is here. @param {number} step */

@@ -131,6 +131,7 @@
  * @property {string | null} stopped
  * @property {number[]} lines numbers of records: epochs, steps, events
  * @property {number | null} snapshot the step of the newest snapshot
+ * @property {number | null} pace seconds that the whole training takes at least
  */
 
 /**

@@ -20,6 +20,7 @@ impl Trainer {
     /// Whether requests wait before the next step.
     pub(super) fn has_requests(&self, control: &Control) -> bool {
         control.has_acts()
+            || control.is_paced()
             || self.is_paused()
             || self.must_replay()
             || ((control.has_inspection() || control.wants_snapshot()) && self.may_inspect())
@@ -68,23 +69,32 @@ impl Trainer {
                 return Ok(Some(Stopped::Interrupted));
             }
             let paused = self.is_paused();
-            while (paused || self.may_inspect())
+            let due = if paused { None } else { control.due(self.progress.step, self.last_step()) };
+            // There is time for those who look.
+            let rests = paused || due.is_some();
+            while (rests || self.may_inspect())
                 && let Some(inspect) = control.next_inspection(self.progress.step)
             {
                 let start = Instant::now();
                 inspect(&*self.program, &self.progress);
-                if !paused {
+                if !rests {
                     self.inspecting += start.elapsed();
                 }
             }
-            if (paused || self.may_inspect()) && control.take_snapshot_request() {
+            if (rests || self.may_inspect()) && control.take_snapshot_request() {
                 let start = Instant::now();
                 self.send_snapshot(observer)?;
-                if !paused {
+                if !rests {
                     self.inspecting += start.elapsed();
                 }
             }
             self.end_lap(false);
+            if let Some(due) = due {
+                control.wait_until(self.progress.step, due);
+                // As a pause, waiting is no training time.
+                self.lap = Instant::now();
+                continue;
+            }
             if !paused {
                 return Ok(None);
             }
@@ -93,6 +103,11 @@ impl Trainer {
             // A pause does not count as training time.
             self.lap = Instant::now();
         }
+    }
+
+    /// Returns the number of steps of the whole training.
+    fn last_step(&self) -> u64 {
+        self.progress.last_epoch(self.config.epochs) * self.progress.steps_per_epoch
     }
 
     /// Records an act in the log, then carries it out.

@@ -1,0 +1,275 @@
+"""The first screen: the stage and the film strip, with tabs and the address."""
+
+import json
+
+import pytest
+
+from acts import DRAWN, TABS, drop, known, mode, switch, tab, wait
+from conftest import HOSTILE, PICTURES, Served, bitmap, klubok
+
+WINDOWS = [(1440, 900), (390, 844)]
+MOST_TAB_STOPS = 15
+FINGER = 40
+# The picture of each tile that is shown, and what the network says of the sample.
+TILES = "[...document.querySelectorAll('.tile-picture.shown')].map((tile) => tile.toDataURL()).join()"
+PLANE = "document.querySelector('.plane').toDataURL()"
+SAYS = "document.querySelector('.says').innerText"
+LOSS_CURSOR = "document.querySelector('.stage-loss svg').innerHTML"
+NEXT_FRAME = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+SENTENCE = "document.getElementById('said').textContent"
+# What a reader sees of the tab, the moment and the unit.
+PLACE = """[document.querySelector('[role=tab][aria-selected=true]').id, document.getElementById('slider').value,
+  document.getElementById('moment').textContent, document.querySelector('.live').getAttribute('aria-pressed'),
+  !document.getElementById('drawer').hidden, document.getElementById('neuron-layer').value, document.getElementById('neuron-unit').value]"""
+# Things to press that can be seen and are smaller than a finger needs, bookmarks excepted: they stand above the strip, and
+# the strip, the keys and the button "Live" lead to the same moments.
+TOO_SMALL = """(finger) => [...document.querySelectorAll("button, a, .button, summary, select, input[type=range]")].filter((element) => {
+  const { top, bottom, left, right, width, height } = element.getBoundingClientRect();
+  const seen = top < innerHeight && bottom > 0 && left < innerWidth && right > 0 && element.checkVisibility({ visibilityProperty: true });
+  return seen && !element.matches(".bookmark, .unseen") && (width < finger - 0.5 || height < finger - 0.5);
+}).map((element) => `${element.nodeName} ${element.className} ${element.textContent} ${element.offsetWidth}x${element.offsetHeight}`)"""
+
+
+def moved(page, to):
+    """Moves the strip, and waits until the stage shows the moment."""
+    page.locator("#slider").fill(str(to))
+    wait(page, known("state.film.indexOf(state.moment ?? state.film.at(-1)) === argument"), to)
+    wait(page, "import('/film.js').then((film) => film.snapshot() !== null)")
+    page.evaluate(NEXT_FRAME)
+
+
+def test_a_run_without_a_page_has_a_whole_film(ended, dashboard, window):
+    assert len(list((ended / "film").glob("0*.safetensors"))) >= 40
+    page = window(dashboard.address)
+    last = int(page.locator("#slider").get_attribute("max"))
+    assert last >= 39
+    wait(page, known("import('/film.js').then((film) => state.film.every((step) => film.at(step)))"))
+    assert page.locator(".tile").count() == 24
+    seen = {}
+    for at in [0, last // 4, last]:
+        moved(page, at)
+        seen[at] = [page.evaluate(of) for of in [SENTENCE, SAYS, TILES, "document.querySelector('.flow-drawing').innerHTML"]]
+        seen[at].append(page.locator("#moment").inner_text())
+    for parts in zip(*seen.values()):
+        assert len(set(parts)) == 3, parts
+    lines = [json.loads(line) for line in (ended / "metrics.jsonl").read_text().splitlines()]
+    assert f"{100 * lines[-1]['val_accuracy']:.0f} of 100" in seen[last][0]
+    assert seen[0][4] == "random weights, before the first step"
+    # The same moment again is the same.
+    moved(page, 0)
+    assert [page.evaluate(of) for of in [SENTENCE, SAYS, TILES]] == seen[0][:3]
+
+
+def test_what_the_stage_says_of_a_picture_is_measured(ended, dashboard, window, tmp_path):
+    page = window(dashboard.address)
+    first = page.evaluate(SAYS)
+    page.locator(".shown-picture").get_by_role("button", name="Next").click()
+    wait(page, f"(first) => {SAYS} !== first", first)
+    row, said = page.evaluate("import('/film.js').then((film) => import('/state.js').then(({ state }) => [film.theScene().pictures[state.shown].row, film.snapshot().pictures[state.shown]]))")
+    passed = dashboard.ask(f"api/look/pass?row={row}")
+    assert said == pytest.approx(passed["confidences"], abs=1e-4)
+    # One's own picture gets what `predict` says.
+    (tmp_path / "own.bmp").write_bytes(bitmap(True, 1001))
+    predicted = json.loads(klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"), "--json"))
+    drop(page, "own.bmp", bitmap(True, 1001), ".shown-picture")
+    for name, p in predicted["predictions"][0]["probabilities"].items():
+        wait(page, """([name, p]) => [...document.querySelectorAll(".says li")].some((li) => li.querySelector(".class").textContent.includes(name)
+          && Math.abs(parseFloat(li.querySelector(".value").textContent) - 100 * p) < 0.51)""", [name, p])
+    assert HOSTILE in page.evaluate(SAYS)
+
+
+def test_bookmarks_and_the_film_move_the_strip(dashboard, window):
+    page = window(dashboard.address)
+    last = page.locator("#slider").get_attribute("max")
+    # Between them is what the strip has at that step.
+    page.locator(".bookmark", has_text="random").click()
+    wait(page, "document.getElementById('slider').value === '0'")
+    page.locator(".bookmark", has_text="best").last.click()
+    wait(page, "document.getElementById('slider').value !== '0'")
+    assert page.locator("#moment").inner_text().startswith(("best weights", "last weights"))
+    page.locator(".bookmark", has_text="random").click()
+    page.get_by_role("button", name="Replay", exact=True).click()
+    wait(page, "Number(document.getElementById('slider').value) > 2")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    at = page.locator("#slider").input_value()
+    page.wait_for_timeout(800)
+    assert page.locator("#slider").input_value() == at != last
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_a_link_opens_the_same_place(name, dashboard, window):
+    page = window(dashboard.address)
+    middle = int(page.locator("#slider").get_attribute("max")) // 2
+    assert "#" not in page.url
+    page.locator(".tile").nth(7).click()
+    tab(page, name)
+    page.locator("#slider").fill(str(middle))
+    wait(page, "(at) => location.hash.includes('at=') && document.getElementById('slider').value === String(at)", middle)
+    # The drawer draws its neuron once it is in sight.
+    wait(page, "location.hash.endsWith(`.${document.getElementById('neuron-unit').value}`)")
+    address, place = page.url, page.evaluate(PLACE)
+    assert place[0] == f"tab-of-{name}" and place[3:5] == ["false", True]
+    again = window(address)
+    wait(again, f"(place) => String({PLACE}) === place", ",".join(str(part).lower() if isinstance(part, bool) else part for part in place))
+    # The stage shows the moment, whether it was chosen here or in another tab.
+    tab(page, "watch")
+    page.evaluate(NEXT_FRAME)
+    stage = [page.evaluate(of) for of in [SENTENCE, SAYS, TILES, LOSS_CURSOR]]
+    assert all(stage)
+    tab(again, "watch")
+    for of, shown in zip([SENTENCE, SAYS, TILES, LOSS_CURSOR], stage):
+        wait(again, f"(shown) => {of} === shown", shown)
+    page.locator("#slider").fill("0")
+    page.locator("#slider").fill(str(middle))
+    page.evaluate(NEXT_FRAME)
+    for of, shown in zip([SENTENCE, SAYS, TILES, LOSS_CURSOR], stage):
+        wait(page, f"(shown) => {of} === shown", shown)
+    # A link that is followed within the page, and one to nothing.
+    again.evaluate("location.hash = '#tab=lab&at=0'")
+    wait(again, "document.getElementById('slider').value === '0' && !document.getElementById('tab-lab').hidden")
+    again.evaluate("location.hash = '#tab=nowhere&at=some&unit=hidden1.many'")
+    again.locator("#close-drawer").click()
+    again.locator("#drawer").wait_for(state="hidden")
+    again.locator(".live").click()
+    tab(again, "watch")
+    wait(again, "location.hash === ''")
+
+
+def test_tabs_work_with_keys(dashboard, window):
+    page = window(dashboard.address)
+    page.locator("#tab-of-watch").focus()
+    for name in [*TABS[1:], TABS[0]]:
+        page.keyboard.press("ArrowRight")
+        wait(page, "(id) => document.activeElement.id === id && !document.getElementById(id.replace('-of', '')).hidden", f"tab-of-{name}")
+        assert page.locator("[role=tabpanel]:visible").count() == 1
+    page.keyboard.press("ArrowLeft")
+    wait(page, "document.activeElement.id === 'tab-of-lab' && !document.getElementById('tab-lab').hidden")
+    # The tiles are one stop, and the arrows move within.
+    tab(page, "watch")
+    page.locator(".tile").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("[...document.querySelectorAll('.tile')].indexOf(document.activeElement)") == 7
+    assert page.locator(".tile[tabindex='0']").count() == 1
+    unit = page.locator(".tile").nth(7).get_attribute("aria-label")
+    page.keyboard.press("Enter")
+    page.locator("#drawer").wait_for()
+    wait(page, "(unit) => unit.endsWith(` ${document.getElementById('neuron-unit').value}`)", unit)
+    page.keyboard.press("Escape")
+    page.locator("#drawer").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("name", TABS)
+def test_the_slider_is_near_the_start_of_the_page(name, live, training):
+    training.ask("api/act", {"act": "pause"})
+    mode(live, "resting")
+    tab(live, name)
+    live.reload()
+    live.wait_for_selector("html.ready")
+    assert live.locator(f"#tab-of-{name}").get_attribute("aria-selected") == "true"
+    stops = []
+    while not stops or stops[-1] != "slider":
+        live.keyboard.press("Tab")
+        stops.append(live.evaluate("document.activeElement.id || document.activeElement.className || document.activeElement.textContent"))
+        assert len(stops) <= MOST_TAB_STOPS, stops
+    assert live.locator("#slider").evaluate("(slider) => slider.closest('.track').matches(':focus-within')")
+
+
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
+def test_nothing_moves_while_a_training_runs(training, window, width, height):
+    page = window(f"{training.address}#token={training.token}", width, height)
+    wait(page, DRAWN)
+    epoch = page.evaluate(known("state.now.epoch"))
+    wait(page, known("state.now.epoch > argument + 20"), epoch)
+    # A pause and a look back move nothing either.
+    page.keyboard.press(" ")
+    mode(page, "resting")
+    page.keyboard.press("Home")
+    wait(page, "document.getElementById('slider').value === '0'")
+    page.wait_for_timeout(600)
+    page.keyboard.press("End")
+    page.keyboard.press(" ")
+    mode(page, "training")
+    page.wait_for_timeout(2000)
+    # Before the page ends: its training outlasts it.
+    shifts = page.evaluate("shifts")
+    page.close()
+    assert sum(value for value, _ in shifts) == 0, shifts
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
+def test_the_first_screen_fits(width, height, language, training, window):
+    page = window(f"{training.address}#token={training.token}", width, height)
+    wait(page, DRAWN)
+    wait(page, known("state.phases.length > 0"))
+    if language == "ru":
+        switch(page, "language")
+        page.mouse.move(0, 0)
+    wait(page, f"{SENTENCE} !== ''")
+    # While it trains, and paused: the bar has more buttons then.
+    for key in ["End", "Home", " "]:
+        page.keyboard.press(key)
+        if key == " ":
+            mode(page, "resting")
+        page.wait_for_timeout(300)
+        wide, stage, strip = page.evaluate("""[document.documentElement.scrollWidth - innerWidth,
+          document.getElementById('stage').getBoundingClientRect().bottom, document.getElementById('time').getBoundingClientRect().top]""")
+        assert wide <= 0, f"{wide} pixels too wide"
+        outside = page.evaluate("""[...document.querySelectorAll('.bar-top *, .stage *, .strip *')].filter((element) => {
+          const { left, right, width } = element.getBoundingClientRect();
+          return width > 0 && !element.closest('.unseen, svg, .tabs') && (left < -0.5 || right > innerWidth + 0.5);
+        }).map((element) => element.id || element.className || element.nodeName)""")
+        assert not outside, outside
+        cut = page.evaluate("""[...document.querySelectorAll('.shown-picture, .hero, .stage-loss, .say, .says li')].filter((element) =>
+          element.scrollHeight > element.clientHeight + 1).map((element) => element.className)""")
+        assert not cut, cut
+        assert width < 760 or stage <= strip, (stage, strip)
+        assert not (small := page.evaluate(TOO_SMALL, FINGER)), small
+    page.close()
+
+
+def test_every_tab_can_be_pressed_with_a_finger(dashboard, window):
+    page = window(dashboard.address, 390, 844, has_touch=True)
+    for name in reversed(TABS):
+        page.locator(f"#tab-of-{name}").tap()
+        page.locator(f"#tab-{name}").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_tiles_do_not_fade_for_those_who_want_no_motion(dashboard, window):
+    durations = "[...document.querySelectorAll('.tile-picture, .tile, .say')].map((element) => ['', '::before', '::after'].map((of) => getComputedStyle(element, of || undefined).transitionDuration)).flat()"
+    assert set(window(dashboard.address).evaluate(durations)) != {"0s"}
+    assert set(window(dashboard.address, reduced_motion="reduce").evaluate(durations)) == {"0s"}
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory):
+    """Small trainings without a page: pictures, and points of a plane."""
+    folder = tmp_path_factory.mktemp("demos")
+    klubok(folder, "train", "demo:cats-dogs", "-o", "cats-dogs", "--epochs", "12", "--hidden", "64,32", "--set", "train.early_stopping=false")
+    klubok(folder, "train", "demo:spirals", "-o", "spirals", "--epochs", "80", "--set", "train.early_stopping=false")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["cats-dogs", "spirals"])
+def test_the_first_screen_of_demos(name, demos, window):
+    served = Served(demos, "dashboard", name)
+    try:
+        hero = TILES if name == "cats-dogs" else PLANE
+        for width, height in WINDOWS:
+            page = window(served.address, width, height)
+            last = int(page.locator("#slider").get_attribute("max"))
+            assert last >= 39
+            wait(page, known("import('/film.js').then((film) => state.film.every((step) => film.at(step)))"))
+            seen = []
+            for k, at in enumerate([0, last // 2, last], 1):
+                moved(page, at)
+                page.wait_for_timeout(300)  # tiles fade
+                seen.append([page.evaluate(of) for of in [SAYS, hero, "document.getElementById('moment').textContent"]])
+                page.screenshot(path=PICTURES / f"stage-{name}-{width}-{k}.png")
+            for parts in zip(*seen):
+                assert len(set(parts)) == 3, parts
+            page.close()
+    finally:
+        served.end()
