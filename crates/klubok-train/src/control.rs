@@ -116,7 +116,8 @@ impl Control {
         self.arrived.notify_all();
     }
 
-    /// Sets the time that a whole training takes at least; none for full speed. It changes no weight.
+    /// Sets the time that a whole training takes at least; none for full speed. It changes no
+    /// weight.
     pub fn set_pace(&self, whole: Option<Duration>) {
         let mut requests = self.requests();
         requests.pace = whole.map(Pace::new);
