@@ -10,6 +10,16 @@ from conftest import HOSTILE, PICTURES, Served, bitmap, klubok
 WINDOWS = [(1440, 900), (390, 844)]
 MOST_TAB_STOPS = 15
 FINGER = 40
+# What reaches out of its box: of the bar, and of the picture with what is said of it, which stand side by side on a phone.
+SPILLED = """() => [["bar-top", "*:not(.menu-box, .menu-box *)"], ["shown-picture figure", "*"], ["says", "*"], ["hero-head", "*"]].flatMap(([box, inside]) => {
+  const [found] = document.querySelectorAll(`.${box}`);
+  const { top, bottom, left, right } = found?.getBoundingClientRect() ?? {};
+  return !found ? [] : [...found.querySelectorAll(inside)].filter((element) => {
+    const own = element.getBoundingClientRect();
+    return own.width > 0 && !element.closest(".unseen, .tabs button")
+      && (own.top < top - 0.5 || own.bottom > bottom + 0.5 || (!element.closest(".tabs") && (own.left < left - 0.5 || own.right > right + 0.5)));
+  }).map((element) => `${box}: ${element.id || element.className || element.textContent}`);
+})"""
 # The picture of each tile that is shown, and what the network says of the sample.
 TILES = "[...document.querySelectorAll('.tile-picture.shown')].map((tile) => tile.toDataURL()).join()"
 PLANE = "document.querySelector('.plane').toDataURL()"
@@ -225,8 +235,26 @@ def test_the_first_screen_fits(width, height, language, training, window):
           element.scrollHeight > element.clientHeight + 1).map((element) => element.className)""")
         assert not cut, cut
         assert width < 760 or stage <= strip, (stage, strip)
+        spilled = page.evaluate(SPILLED)
+        assert not spilled, spilled
         assert not (small := page.evaluate(TOO_SMALL, FINGER)), small
     page.close()
+
+
+def test_what_the_bar_has_does_not_cover_the_tabs(live, training):
+    training.ask("api/act", {"act": "pause"})
+    mode(live, "resting")
+    for language in ["en", "ru"]:
+        if language == "ru":
+            switch(live, "language")
+        for width in [1440, 1366, 1280, 1201, 1101, 1024, 901, 800, 761]:
+            live.set_viewport_size({"width": width, "height": 800})
+            tabs, first, last = live.evaluate("""() => {
+              const places = [...document.querySelectorAll(".bar-right > *, .acts > *")].map((element) => element.getBoundingClientRect()).filter(({ width }) => width > 0);
+              const tabs = [...document.querySelectorAll("[role=tab]")].map((element) => element.getBoundingClientRect().right);
+              return [Math.max(...tabs), Math.min(...places.map(({ left }) => left)), Math.max(...places.map(({ right }) => right))];
+            }""")
+            assert tabs <= first and last <= width, (language, width, tabs, first, last)
 
 
 def test_every_tab_can_be_pressed_with_a_finger(dashboard, window):
@@ -265,6 +293,7 @@ def test_the_first_screen_of_demos(name, demos, window):
             seen = []
             for k, at in enumerate([0, last // 2, last], 1):
                 moved(page, at)
+                assert not (spilled := page.evaluate(SPILLED)), spilled
                 page.wait_for_timeout(300)  # tiles fade
                 seen.append([page.evaluate(of) for of in [SAYS, hero, "document.getElementById('moment').textContent"]])
                 page.screenshot(path=PICTURES / f"stage-{name}-{width}-{k}.png")
