@@ -26,7 +26,8 @@ function takeToken() {
   try {
     if (found) {
       sessionStorage.setItem("klubok-token", found[1]);
-      history.replaceState(null, "", location.pathname + location.search);
+      const rest = location.hash.slice(1).split("&").filter((part) => !part.startsWith("token=")).join("&");
+      history.replaceState(null, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
     }
     return found ? found[1] : sessionStorage.getItem("klubok-token") || "";
   } catch {

@@ -34,6 +34,9 @@ export function strip() {
   // The stops: the film's snapshots; without a film, the measured lines.
   const stops = () => (state.film.length > 0 ? state.film : state.lines.map(({ step }) => step));
 
+  // Of a training that goes on, the present lies beyond the last stop.
+  const goesOn = () => !api.isReport && !["ended", "following"].includes(state.now.mode);
+
   function index() {
     const all = stops();
     if (state.moment === null) return all.length - 1;
@@ -51,9 +54,7 @@ export function strip() {
   function moveTo(i) {
     const all = stops();
     const last = all.length - 1;
-    // Of a run that goes on, the last snapshot is not the present.
-    const isLast = i >= last && (state.now.mode === "ended" || api.isReport || state.now.mode === "following");
-    store.setMoment(i > last || isLast ? null : all[Math.max(0, i)] ?? null);
+    store.setMoment(i > last || (i >= last && !goesOn()) ? null : all[Math.max(0, i)] ?? null);
   }
 
   function toggle() {
@@ -82,8 +83,7 @@ export function strip() {
     write(play, playing ? "❚❚" : "▶");
     play.setAttribute("aria-label", t(playing ? "page.replay_stop" : "page.replay"));
     play.title = t(playing ? "page.replay_stop" : "page.replay");
-    const goesOn = !api.isReport && state.now.mode !== "ended";
-    write(live, goesOn ? t("page.live") : t("page.latest"));
+    write(live, !api.isReport && state.now.mode !== "ended" ? t("page.live") : t("page.latest"));
     live.setAttribute("aria-pressed", String(store.isLive()));
   }
 
@@ -156,7 +156,7 @@ export function strip() {
   }
 
   new ResizeObserver(() => drawFrames()).observe(frames);
-  return { element, render, toggle, step: (/** @type {number} */ by) => move(index() + by), moveTo: move };
+  return { element, render, toggle, step: (/** @type {number} */ by) => move(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo: move };
 }
 
 /** Moves bookmarks apart that would cover each other, within the strip. @param {HTMLElement[]} buttons @param {number} width */
