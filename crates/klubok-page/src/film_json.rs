@@ -198,7 +198,8 @@ impl Hub {
             of.iter().map(entry).collect::<Map<String, Value>>()
         };
         let outputs = self.predictions_of(snapshot.step, &snapshot.outputs);
-        let pictures = snapshot.activations.values().next().map_or(8, |of| of.rows().len());
+        let pictures = snapshot.activations.values().next().map(|of| of.rows().len());
+        let pictures = pictures.or_else(|| Some(self.scene().ok()?.pictures)).unwrap_or(0);
         Ok(json!({
             "step": snapshot.step,
             "epoch": snapshot.epoch,
@@ -285,7 +286,10 @@ impl Hub {
     /// Lists the units of each layer in the film, by index.
     fn units_json(&self, snapshot: &Snapshot) -> Value {
         let of_layer = |(layer, units): (&klubok::train::metrics::LayerMetrics, usize)| {
-            let shown = snapshot.activations.get(&layer.name).map_or(units.min(24), |of| of.width);
+            // The film shows units of the output layer by the weights that lead to them.
+            let hidden = snapshot.activations.get(&layer.name).map(|of| of.width);
+            let output = || snapshot.edges.get(&layer.name).map(|of| of.rows().len());
+            let shown = hidden.or_else(output).unwrap_or(units);
             (layer.name.clone(), json!(Scene::evenly(units, shown)))
         };
         let hidden = self.run.network.hidden.iter().map(|layer| layer.units);
@@ -293,7 +297,7 @@ impl Hub {
         snapshot.layers.iter().zip(units).map(of_layer).collect::<Map<String, Value>>().into()
     }
 
-    /// Lists points of a part with their targets: `[x, ..., target]`.
+    /// Lists points of a part with their targets: `[[x, ...], target]`.
     fn points(&self, data: &Dataset, part: &[u32]) -> Result<Vec<Value>, String> {
         let rows: Vec<u32> =
             Scene::evenly(part.len(), MAX_POINTS).iter().map(|&i| part[i]).collect();

@@ -25,7 +25,7 @@ use futures_util::{Stream, stream};
 use hyper::body::Body as _;
 use klubok::train::act::Act;
 use klubok_text::{Lang, clean, page_texts};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -210,16 +210,9 @@ async fn live(
 
 async fn act(State(admission): Shared, request: Request) -> Response {
     let hub = &admission.hub;
-    if !has_token(request.headers(), request.uri(), hub) {
-        return without_token();
-    }
-    let (parts, bytes) = match read_body(request, &ACT).await {
-        Ok(request) => request,
+    let act: Act = match owners_json(hub, request).await {
+        Ok(act) => act,
         Err(refusal) => return refusal,
-    };
-    let act: Act = match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
-        Ok(Json(act)) => act,
-        Err(rejection) => return refused(rejection.status(), &clean(rejection.body_text())),
     };
     let ended =
         || refused(StatusCode::CONFLICT, "the training has ended: nothing can be done to it");
@@ -243,20 +236,24 @@ struct ChosenPace {
 
 /// Changes how fast steps follow each other. No act: it changes no weight, and is not recorded.
 async fn pace(State(admission): Shared, request: Request) -> Response {
-    let hub = &admission.hub;
-    if !has_token(request.headers(), request.uri(), hub) {
-        return without_token();
-    }
-    let (parts, bytes) = match read_body(request, &ACT).await {
-        Ok(request) => request,
-        Err(refusal) => return refusal,
-    };
-    match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
-        Ok(Json(ChosenPace { seconds })) => {
-            hub.set_pace(seconds.map(|seconds| seconds.min(MAX_PACE)));
+    match owners_json(&admission.hub, request).await {
+        Ok(ChosenPace { seconds }) => {
+            admission.hub.set_pace(seconds.map(|seconds| seconds.min(MAX_PACE)));
             Json(json!({})).into_response()
         }
-        Err(rejection) => refused(rejection.status(), &clean(rejection.body_text())),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Reads what the owner asks for; refuses anybody else.
+async fn owners_json<T: DeserializeOwned>(hub: &Hub, request: Request) -> Result<T, Response> {
+    if !has_token(request.headers(), request.uri(), hub) {
+        return Err(without_token());
+    }
+    let (parts, bytes) = read_body(request, &ACT).await?;
+    match Json::from_request(Request::from_parts(parts, bytes.into()), &()).await {
+        Ok(Json(asked)) => Ok(asked),
+        Err(rejection) => Err(refused(rejection.status(), &clean(rejection.body_text()))),
     }
 }
 

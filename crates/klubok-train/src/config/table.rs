@@ -350,7 +350,7 @@ pub const KEYS: &[Key] = &[
         "60",
         Allowed::Whole(0, 200),
         "snapshots in the film of a run, from random weights to the end; 0 records none",
-        "a film of half a minute; ten megabytes at most",
+        "enough to see every change; ten megabytes at most",
     ),
     key(
         "train.seed",

@@ -104,7 +104,7 @@ impl Recorder {
 
     /// Whether a step belongs to the film's series.
     pub fn is_due(&self, step: u64) -> bool {
-        is_due(step) && self.last != Some(step)
+        is_due(step) && !self.has(step)
     }
 
     /// Whether a step is recorded.

@@ -4,14 +4,16 @@
 //!
 //! | name | type | shape | content |
 //! |---|---|---|---|
-//! | `tiles` | i8 | units, height, width, channels | change of first-layer weights since the start; 127 is `scales.tiles` |
-//! | `start` | i8 | the same | the weights at the start, in the snapshot of step 0 only; 127 is `scales.start` |
+//! | `tiles` | i8 | units, height, width, channels | change of the first layer since the start |
+//! | `start` | i8 | the same | its weights at the start, in the snapshot of step 0 only |
 //! | `outputs` | f32 | samples, outputs | logits, or numbers in the network's units |
-//! | `hidden` | i8 | samples, axes | last hidden layer, on fixed axes; 127 is `scales.hidden` |
+//! | `hidden` | i8 | samples, axes | last hidden layer, on fixed axes |
 //! | `activations.LAYER` | f32 | pictures, units | outputs of the film's units of a hidden layer |
 //! | `edges.LAYER` | f32 | units, inputs | weights between the film's units of two layers |
 //! | `grid` | f32 | points, outputs | outputs over the plane of two inputs |
-//! | `params.NAME`, `running.NAME` | f32 | values | all weights of a small network |
+//! | `params.N`, `running.N` | f32 | values | all weights of a small network, by number |
+//!
+//! In a tensor of i8, 127 stands for the value that `scales` in the metadata has under its name.
 
 use std::{collections::BTreeMap, path::Path};
 
