@@ -58,7 +58,11 @@ pub fn linear_probe(learn: Labelled<'_>, test: Labelled<'_>, classes: usize) -> 
 /// Returns the mean of each column of `[rows, width]`.
 fn column_means(values: &[f64], width: usize) -> Vec<f64> {
     let rows = (values.len() / width).max(1) as f64;
-    (0..width).map(|i| values.iter().skip(i).step_by(width).sum::<f64>() / rows).collect()
+    let mut sums = vec![0.0; width];
+    for row in values.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+    sums.into_iter().map(|sum| sum / rows).collect()
 }
 
 /// Returns the similarity of the outputs `a` of samples and the outputs `b` of the same samples

@@ -9,6 +9,7 @@ use klubok::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    at_step::At,
     encoding::{extend, shape_json},
     fixed_sample::subsample,
     hub::Hub,
@@ -29,14 +30,10 @@ const PICTURES: usize = 8;
 
 impl Hub {
     /// Maximises the activations of the most selective units of a layer, or of the classes.
-    pub(super) fn inspect_activation_maxima(
-        &self,
-        layer: &str,
-        step: Option<u64>,
-    ) -> InspectionResult {
+    pub(super) fn inspect_activation_maxima(&self, layer: &str, at: At) -> InspectionResult {
         let shape = self.run.shape().ok_or("this network does not look at pictures")?;
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        self.get_or_compute(&self.expensive, step, &format!("excites {layer}"), |view_f32| {
+        self.get_or_compute(&self.expensive, at, &format!("excites {layer}"), |view_f32| {
             let view = view_f32.in_f64();
             let layers = view.layers();
             let index = layer_index(&view, layer)?;

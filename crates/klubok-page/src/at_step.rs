@@ -18,6 +18,16 @@ use super::{
 /// Networks of earlier steps in memory, at most.
 const MAX_WHOLES: usize = 8;
 
+/// When to look at a network.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct At {
+    /// The last known network up to this step; none for the current one.
+    pub(super) step: Option<u64>,
+    /// Whether a person asked for it just now: then nothing waits for a budget. The page's own
+    /// refreshing does.
+    pub(super) asked: bool,
+}
+
 impl Hub {
     /// Returns the steps before the current one at which the whole network is known.
     pub(super) fn network_steps(&self) -> Vec<u64> {
@@ -33,10 +43,10 @@ impl Hub {
 
     /// Returns the last known network up to a step, with its own step; the current network without
     /// a step.
-    pub(super) fn network_at(&self, step: Option<u64>) -> Result<(u64, Arc<ModelView>), String> {
+    pub(super) fn network_at(&self, at: At) -> Result<(u64, Arc<ModelView>), String> {
         let now = self.status().step;
-        let Some(step) = step.filter(|step| *step < now) else {
-            let CopiedNetwork { step, view, .. } = self.current_network()?;
+        let Some(step) = at.step.filter(|step| *step < now) else {
+            let CopiedNetwork { step, view, .. } = self.current_network(at.asked)?;
             return Ok((step, view));
         };
         let known = self.network_steps();
@@ -75,7 +85,7 @@ impl Hub {
         let chosen = Scene::evenly(steps.len(), count.saturating_sub(1));
         let mut networks = Vec::new();
         for step in chosen.into_iter().map(|i| Some(steps[i])).chain([step]) {
-            let (own, view) = self.network_at(step)?;
+            let (own, view) = self.network_at(At { step, asked: false })?;
             if networks.last().is_none_or(|(last, _)| *last < own) {
                 networks.push((own, view));
             }
@@ -83,69 +93,88 @@ impl Hub {
         Ok(networks)
     }
 
-    /// Whether the cache's time budget allows a computation. Only a training under way sets a
-    /// limit: inspections must not slow it down.
-    pub(super) fn has_time(&self, cache: &InspectionCache) -> bool {
-        !self.is_training() || cache.has_time()
-    }
-
-    /// Charges the time since `begun` to the cache's budget, while a training is under way.
-    pub(super) fn charge(&self, cache: &InspectionCache, begun: Instant) {
-        if self.is_training() {
-            cache.charge(begun);
-        }
-    }
-
-    /// Returns the cached result for `key`, or computes it from the current network, or from the
-    /// last known one up to `step`.
+    /// Returns the cached result for `key`, or computes it from the network at this moment.
     ///
     /// A cached result counts while it is of the same step, or the budget is spent. Without one, a
-    /// deferring cache with a spent budget returns `later`. The cache stays locked meanwhile, so
-    /// that a second request for the same result waits and finds it.
+    /// deferring cache with a spent budget returns `later`. Only a training under way sets a limit,
+    /// which what a person asked for does not have.
     pub(super) fn get_or_compute(
         &self,
         cache: &InspectionCache,
-        step: Option<u64>,
+        at: At,
         key: &str,
         compute: impl FnOnce(&ModelView) -> InspectionResult,
     ) -> InspectionResult {
-        let mut entries = cache.entries();
-        let current_step = self.status().step;
-        let earlier = match step.filter(|step| *step < current_step) {
-            Some(step) => Some(self.network_at(Some(step))?),
+        let updates = self.status().step;
+        let earlier = match at.step.filter(|step| *step < updates) {
+            Some(_) => Some(self.network_at(at)?),
             None => None,
         };
         // Results of an earlier network stay valid.
         let is_earlier = earlier.is_some();
-        let at = earlier.as_ref().map(|(step, _)| format!(" at {step}"));
-        let key = key.to_owned() + &at.unwrap_or_default();
-        let has_time = self.has_time(cache);
-        let cached = entries
-            .get(&key)
-            .filter(|(updates, _)| is_earlier || *updates == current_step || !has_time);
+        let suffix = earlier.as_ref().map(|(step, _)| format!(" at {step}"));
+        let slot = cache.slot(key.to_owned() + &suffix.unwrap_or_default(), updates);
+        let mut kept = lock(&slot);
+        let is_limited = self.is_training() && !at.asked;
+        let has_time = !is_limited || cache.has_time();
+        let cached = kept.as_ref().filter(|(of, _)| is_earlier || *of == updates || !has_time);
         let mut json = if let Some((_, json)) = cached {
             json.clone()
         } else if cache.defers && !has_time {
             return Ok(json!({ "later": true }));
         } else {
             let (updates, step, view) = if let Some((step, view)) = earlier {
-                (current_step, step, view)
+                (updates, step, view)
             } else {
-                let CopiedNetwork { requested_at, step, view, .. } = self.current_network()?;
+                let CopiedNetwork { requested_at, step, view, .. } =
+                    self.current_network(at.asked)?;
                 (requested_at, step, view)
             };
             let begun = Instant::now();
             let result = compute(&view);
             // A computation that failed took its time, too.
-            self.charge(cache, begun);
+            if is_limited {
+                cache.charge(begun);
+            }
             let mut json = result?;
             if json["step"].is_null() {
                 json["step"] = step.into();
             }
-            entries.insert(key, updates, json.clone());
+            *kept = Some((updates, json.clone()));
             json
         };
         json["wholes"] = self.network_steps().into();
         Ok(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klubok::train::control::Control;
+
+    use super::*;
+    use crate::{fuzz::run, timeline::Mode};
+
+    /// More than a budget allows at its beginning.
+    const LONG: std::time::Duration = std::time::Duration::from_secs(5);
+
+    #[test]
+    fn what_a_person_asked_for_waits_for_no_budget() {
+        static CONTROL: Control = Control::new();
+        let folder = tempfile::tempdir().unwrap();
+        let hub = run(&folder).hub(&CONTROL);
+        hub.timeline().set_mode(Mode::Training);
+        // A copy of the network that is as new as the step.
+        hub.set_current(hub.initial_network().unwrap());
+        hub.expensive.charge(Instant::now().checked_sub(LONG).unwrap());
+        let look = |asked| {
+            let at = At { step: None, asked };
+            let compute = |_: &ModelView| Ok(json!({ "seen": true }));
+            hub.get_or_compute(&hub.expensive, at, "layers", compute).unwrap()
+        };
+        assert_eq!(look(false)["later"], true);
+        assert_eq!(look(true)["seen"], true);
+        // From then on everybody sees it.
+        assert_eq!(look(false)["seen"], true);
     }
 }

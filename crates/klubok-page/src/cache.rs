@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,7 @@ const EXPENSIVE_SHARE: f64 = 0.006;
 const FREQUENT_SHARE: f64 = 0.004;
 /// Seconds in a new budget.
 const CREDIT: f64 = 0.1;
-/// Results in a cache, at most.
+/// Slots in a cache, at most.
 const MAX_ENTRIES: usize = 64;
 
 /// A time budget for work beside a training.
@@ -35,30 +35,15 @@ impl Budget {
     }
 }
 
-/// Results by key, each with the number of updates at its request.
-#[derive(Default)]
-pub(super) struct Entries(BTreeMap<String, (u64, Value)>);
+/// A result with the number of updates at its request; none until it is there.
+pub(super) type Slot = Arc<Mutex<Option<(u64, Value)>>>;
 
-impl Entries {
-    /// Returns the result for `key`.
-    pub(super) fn get(&self, key: &str) -> Option<&(u64, Value)> {
-        self.0.get(key)
-    }
-
-    /// Inserts a result, and drops the oldest one past [`MAX_ENTRIES`].
-    pub(super) fn insert(&mut self, key: String, updates: u64, result: Value) {
-        self.0.insert(key, (updates, result));
-        if self.0.len() > MAX_ENTRIES {
-            let oldest = self.0.iter().min_by_key(|(_, (updates, _))| *updates);
-            let oldest = oldest.map(|(key, _)| key.clone());
-            oldest.iter().for_each(|key| drop(self.0.remove(key)));
-        }
-    }
-}
+/// Slots by key, each with the number of updates when somebody last asked for it.
+type Slots = BTreeMap<String, (u64, Slot)>;
 
 /// Cached inspections of one cost class.
 pub(super) struct InspectionCache {
-    entries: Mutex<Entries>,
+    slots: Mutex<Slots>,
     budget: Mutex<Budget>,
     /// Whether even a first computation waits for the budget.
     pub(super) defers: bool,
@@ -67,7 +52,7 @@ pub(super) struct InspectionCache {
 impl InspectionCache {
     fn new(share: f64, defers: bool) -> Self {
         let budget = Budget { share, begun: Instant::now(), spent: Duration::ZERO };
-        Self { entries: Mutex::default(), budget: Mutex::new(budget), defers }
+        Self { slots: Mutex::default(), budget: Mutex::new(budget), defers }
     }
 
     /// An empty cache for expensive inspections.
@@ -80,9 +65,21 @@ impl InspectionCache {
         Self::new(FREQUENT_SHARE, false)
     }
 
-    /// Locks the entries: other requests wait until the guard is dropped.
-    pub(super) fn entries(&self) -> MutexGuard<'_, Entries> {
-        lock(&self.entries)
+    /// Returns the slot for `key`. Whoever computes its result keeps it locked, so that a second
+    /// request for the same result waits and finds it, and others go on. Drops the slot that was
+    /// asked for longest ago past [`MAX_ENTRIES`].
+    pub(super) fn slot(&self, key: String, updates: u64) -> Slot {
+        let mut slots = lock(&self.slots);
+        let entry = slots.entry(key.clone()).or_default();
+        entry.0 = updates;
+        let slot = entry.1.clone();
+        if slots.len() > MAX_ENTRIES {
+            let others = slots.iter().filter(|(own, _)| **own != key);
+            let oldest =
+                others.min_by_key(|(_, (updates, _))| *updates).map(|(own, _)| own.clone());
+            oldest.iter().for_each(|oldest| drop(slots.remove(oldest)));
+        }
+        slot
     }
 
     /// Whether the budget allows a computation beside a training.
@@ -99,6 +96,17 @@ impl InspectionCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slot_is_shared_and_the_oldest_one_is_dropped() {
+        let cache = InspectionCache::frequent();
+        *lock(&cache.slot("first".to_owned(), 1)) = Some((1, Value::Null));
+        assert!(lock(&cache.slot("first".to_owned(), 2)).is_some());
+        for i in 0..MAX_ENTRIES as u64 {
+            cache.slot(i.to_string(), 3 + i);
+        }
+        assert!(lock(&cache.slot("first".to_owned(), 100)).is_none());
+    }
 
     #[test]
     fn a_budget_grows_with_time() {

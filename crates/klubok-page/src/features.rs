@@ -6,6 +6,7 @@ use klubok::inspect::{Layer, ModelView};
 use serde_json::{Value, json};
 
 use super::{
+    at_step::At,
     encoding::{extend, max_abs, shape_json, signed_bytes},
     hub::Hub,
     inspection::InspectionResult,
@@ -17,13 +18,13 @@ const MAX_UNITS: usize = 24;
 impl Hub {
     /// Describes how the first layer's weights have changed by the last known network up to a step,
     /// or now. The units are those that have changed most by now.
-    pub(super) fn inspect_features(&self, layer: &str, step: Option<u64>) -> InspectionResult {
+    pub(super) fn inspect_features(&self, layer: &str, at: At) -> InspectionResult {
         let shape = self.run.shape().ok_or("this network does not look at pictures")?;
         let start = self.initial_network()?;
         let own = start.layers().first().filter(|first| first.name == layer).cloned();
         let own = own.ok_or("only the first layer reads pixels")?;
-        self.get_or_compute(&self.frequent, step, "features", |view| {
-            let (_, now) = self.network_at(None)?;
+        self.get_or_compute(&self.frequent, at, "features", |view| {
+            let (_, now) = self.network_at(At::default())?;
             let change = |view: &ModelView, unit| difference(view, &start, &own, unit);
             let norm = |unit| change(&now, unit).iter().map(|w| w * w).sum::<f64>().sqrt();
             let norms: Vec<f64> = (0..start.units(&own)).map(norm).collect();

@@ -10,13 +10,14 @@ use std::{
 };
 
 use klubok::{
+    backend::Program,
     components::Components,
     data::Dataset,
     device,
     inspect::ModelView,
     model::{Model, Typical},
     state::{State, Weights},
-    train::{act::Act, control::Control, run_dir::MODEL, task::Task},
+    train::{act::Act, control::Control, progress::Progress, run_dir::MODEL, task::Task},
 };
 use tokio::sync::watch;
 
@@ -216,11 +217,11 @@ impl Hub {
     }
 
     /// Returns a copy of the current network. Reuses a fresh one; where the training allows no
-    /// inspection in time, an older one.
+    /// inspection in time, an older one. What a person asked for is copied at once.
     ///
     /// # Errors
     /// When there is none; a sentence.
-    pub(super) fn current_network(&self) -> Result<CopiedNetwork, String> {
+    pub(super) fn current_network(&self, asked: bool) -> Result<CopiedNetwork, String> {
         let mut current = lock(&self.current);
         let requested_at = self.status().step;
         // At rest only a copy of this very step will do.
@@ -232,7 +233,7 @@ impl Hub {
             return Ok(copy.clone());
         }
         let wait = if current.is_some() && is_training { self.max_wait() } else { MAX_WAIT };
-        let copied = self.control().map(|control| copy_weights(control, wait));
+        let copied = self.control().map(|control| copy_weights(control, asked, wait));
         let (step, weights) = match (copied, &mut *current) {
             (Some(Ok(copied)), _) => copied,
             (Some(Err(RecvTimeoutError::Timeout)), Some(copy)) => {
@@ -246,6 +247,14 @@ impl Hub {
         let copy = CopiedNetwork { step, requested_at, copied: Instant::now(), view };
         *current = Some(copy.clone());
         Ok(copy)
+    }
+
+    /// Sets the copy of the current network.
+    #[cfg(test)]
+    pub(super) fn set_current(&self, view: Arc<ModelView>) {
+        let step = self.status().step;
+        let copied = Instant::now();
+        *lock(&self.current) = Some(CopiedNetwork { step, requested_at: step, copied, view });
     }
 
     /// Returns the network with these weights, calibrated as of their step.
@@ -329,17 +338,22 @@ impl Hub {
 
 /// Copies the weights of a training between two steps. The channel is disconnected once the
 /// training has ended.
-fn copy_weights(control: &Control, wait: Duration) -> Result<(u64, Weights), RecvTimeoutError> {
+fn copy_weights(
+    control: &Control,
+    asked: bool,
+    wait: Duration,
+) -> Result<(u64, Weights), RecvTimeoutError> {
     let (sender, receiver) = mpsc::channel();
     let alive = Arc::new(());
     let requester = Arc::downgrade(&alive);
-    control.inspect(Box::new(move |program, progress| {
+    let inspection = move |program: &dyn Program, progress: &Progress| {
         let mut weights = Weights::default();
         // Once the requester has given up, a copy would only cost the training time.
         if requester.strong_count() > 0 && program.store_weights(&mut weights).is_ok() {
             let _ = sender.send((progress.step, weights));
         }
-    }));
+    };
+    control.inspect(0, asked, Box::new(inspection));
     receiver.recv_timeout(wait)
 }
 
@@ -373,12 +387,12 @@ mod tests {
         let before = CopiedNetwork { step: 3, requested_at: 3, copied, view };
         *lock(&hub.current) = Some(before);
         let begun = Instant::now();
-        assert_eq!(hub.current_network().unwrap().step, 3);
+        assert_eq!(hub.current_network(false).unwrap().step, 3);
         let waited = begun.elapsed();
         assert!(waited > STALE_AFTER && waited < MAX_WAIT, "{waited:?}");
         // The next request does not wait.
         let begun = Instant::now();
-        assert_eq!(hub.current_network().unwrap().step, 3);
+        assert_eq!(hub.current_network(false).unwrap().step, 3);
         assert!(begun.elapsed() < STALE_AFTER);
     }
 }

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{hub::Hub, sample::SampleQuery};
+use super::{at_step::At, hub::Hub, sample::SampleQuery};
 
 /// What an inspection of a network found, as JSON for a panel, or a sentence why it failed.
 pub(super) type InspectionResult = Result<Value, String>;
@@ -24,11 +24,22 @@ pub(super) struct Parameters {
     label: Option<usize>,
     /// A step; any other text means the current one.
     moment: Option<String>,
+    /// Whether a person just asked for it; the page's own refreshing does not say so.
+    asked: bool,
 }
 
 impl Parameters {
     fn step(&self) -> Option<u64> {
         self.moment.as_ref().and_then(|step| step.parse().ok())
+    }
+
+    fn at(&self) -> At {
+        At { step: self.step(), asked: self.asked }
+    }
+
+    /// The same for a client that may not slow a training down.
+    pub(super) fn unasked(self) -> Self {
+        Self { asked: false, ..self }
     }
 
     fn sample(&self) -> SampleQuery {
@@ -67,33 +78,33 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     },
     Inspection {
         path: "/api/look/pass",
-        compute: |hub, of| hub.inspect_pass(of.sample(), of.step()),
+        compute: |hub, of| hub.inspect_pass(of.sample(), of.at()),
         report_queries: |hub| [now_and_start(hub), misclassified_samples(hub)].concat(),
     },
     Inspection {
         path: "/api/look/answers",
-        compute: |hub, of| hub.inspect_predictions(of.step()),
+        compute: |hub, of| hub.inspect_predictions(of.at()),
         report_queries: |hub| [queries(&[""]), film_steps(hub)].concat(),
     },
     Inspection {
         path: "/api/look/excites",
-        compute: |hub, of| hub.inspect_activation_maxima(&of.layer, of.step()),
+        compute: |hub, of| hub.inspect_activation_maxima(&of.layer, of.at()),
         // Pictures take room: those of the classes are enough.
         report_queries: |_| queries(&["?layer=output", "?layer=output&moment=0"]),
     },
     Inspection {
         path: "/api/look/layers",
-        compute: |hub, of| hub.inspect_layers(of.step()),
+        compute: |hub, of| hub.inspect_layers(of.at()),
         report_queries: now_and_start,
     },
     Inspection {
         path: "/api/look/lesions",
-        compute: |hub, of| hub.inspect_ablation(of.step()),
+        compute: |hub, of| hub.inspect_ablation(of.at()),
         report_queries: now_and_start,
     },
     Inspection {
         path: "/api/look/suspects",
-        compute: |hub, of| hub.inspect_label_errors(of.step()),
+        compute: |hub, of| hub.inspect_label_errors(of.at()),
         report_queries: now_and_start,
     },
     Inspection {
@@ -108,7 +119,7 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     },
     Inspection {
         path: "/api/look/features",
-        compute: |hub, of| hub.inspect_features(&of.layer, of.step()),
+        compute: |hub, of| hub.inspect_features(&of.layer, of.at()),
         report_queries: |_| queries(&["?layer=hidden1&moment=live"]),
     },
     Inspection {
@@ -116,7 +127,7 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
         compute: |hub, of| {
             let unit = of.unit.ok_or("the layer has no such unit")?;
             let sample = SampleQuery { label: None, ..of.sample() };
-            hub.inspect_neuron(&of.layer, unit, sample, of.step())
+            hub.inspect_neuron(&of.layer, unit, sample, of.at())
         },
         report_queries: most_changed_unit,
     },
@@ -124,14 +135,14 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
         path: "/api/look/slope",
         compute: |hub, of| {
             let weight = of.unit.zip(of.input);
-            hub.inspect_gradient_check(&of.layer, weight, of.sample(), of.step())
+            hub.inspect_gradient_check(&of.layer, weight, of.sample(), of.at())
         },
         // A person chooses the weight.
         report_queries: |_| Vec::new(),
     },
     Inspection {
         path: "/api/look/motion",
-        compute: |hub, of| hub.inspect_motion(of.step()),
+        compute: |hub, of| hub.inspect_motion(of.at()),
         // Takes a live training.
         report_queries: |_| Vec::new(),
     },
@@ -156,14 +167,14 @@ const MAX_MISTAKES: usize = 8;
 
 /// Queries of the first samples in the list of misclassified ones.
 fn misclassified_samples(hub: &Hub) -> Vec<String> {
-    let predictions = hub.inspect_predictions(None).unwrap_or_default();
+    let predictions = hub.inspect_predictions(At::default()).unwrap_or_default();
     let samples = predictions["mistakes"].as_array().into_iter().flatten().take(MAX_MISTAKES);
     samples.map(|sample| format!("?row={}", sample["row"])).collect()
 }
 
 /// Queries of the first unit in the list of features, now and at the start.
 fn most_changed_unit(hub: &Hub) -> Vec<String> {
-    let features = hub.inspect_features("hidden1", None).unwrap_or_default();
+    let features = hub.inspect_features("hidden1", At::default()).unwrap_or_default();
     let unit = features["units"][0]["unit"].as_u64().unwrap_or(0);
     let query = format!("?layer=hidden1&unit={unit}");
     vec![query.clone(), query + "&moment=0"]

@@ -4,6 +4,7 @@ use klubok::{data::Dataset, inspect::ModelView, nn::loss::predicted_class};
 use serde_json::{Value, json};
 
 use super::{
+    at_step::At,
     fixed_sample::train_sample,
     hub::Hub,
     inspection::InspectionResult,
@@ -19,10 +20,10 @@ const MIN_LABEL_PROBABILITY: f64 = 0.2;
 
 impl Hub {
     /// Finds training samples whose labels the known networks up to a step contradict.
-    pub(super) fn inspect_label_errors(&self, step: Option<u64>) -> InspectionResult {
+    pub(super) fn inspect_label_errors(&self, at: At) -> InspectionResult {
         let data = self.class_data()?;
-        self.get_or_compute(&self.expensive, step, "suspects", |view| {
-            self.label_errors(data, view, step)
+        self.get_or_compute(&self.expensive, at, "suspects", |view| {
+            self.label_errors(data, view, at.step)
         })
     }
 

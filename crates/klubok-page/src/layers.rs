@@ -13,7 +13,9 @@ use klubok::{
 };
 use serde_json::json;
 
-use super::{fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict};
+use super::{
+    at_step::At, fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict,
+};
 
 /// Training samples of a probe, and its test samples, at most.
 const MAX_PROBE_SAMPLES: usize = 300;
@@ -27,9 +29,9 @@ const DRAWS: u64 = 3;
 impl Hub {
     /// Measures layer by layer the accuracy of a linear probe, and the similarity of a picture's
     /// activations to those of its mirror image and of its shifted copy.
-    pub(super) fn inspect_layers(&self, step: Option<u64>) -> InspectionResult {
+    pub(super) fn inspect_layers(&self, at: At) -> InspectionResult {
         let data = self.class_data()?;
-        self.get_or_compute(&self.expensive, step, "layers", |view| {
+        self.get_or_compute(&self.expensive, at, "layers", |view| {
             let (train, test) = (
                 subsample(&data.parts.train, MAX_PROBE_SAMPLES),
                 subsample(&data.parts.val, MAX_PROBE_SAMPLES),
@@ -98,9 +100,9 @@ impl Hub {
     }
 
     /// Measures the accuracy with a random share of the hidden units ablated, over several draws.
-    pub(super) fn inspect_ablation(&self, step: Option<u64>) -> InspectionResult {
+    pub(super) fn inspect_ablation(&self, at: At) -> InspectionResult {
         let data = self.class_data()?;
-        self.get_or_compute(&self.expensive, step, "lesions", |view| {
+        self.get_or_compute(&self.expensive, at, "lesions", |view| {
             let rows = subsample(&data.parts.val, MAX_ABLATION_SAMPLES);
             // The first layer's activations are the same for every share and draw.
             let first = view.layers().len() > 1;

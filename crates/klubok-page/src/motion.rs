@@ -15,7 +15,7 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{hub::Hub, inspection::InspectionResult, lock::lock, timeline::Mode};
+use super::{at_step::At, hub::Hub, inspection::InspectionResult, lock::lock, timeline::Mode};
 
 /// Copies of the weights that make two updates.
 const COPIES: usize = 3;
@@ -34,27 +34,27 @@ impl Hub {
     /// Measures two successive updates of this process' training, or reports why it cannot. The
     /// report is a result, too: a training may come to rest during the request. For an earlier
     /// step, returns the last motion measured by then; none where no browser had requested one.
-    pub(super) fn inspect_motion(&self, step: Option<u64>) -> InspectionResult {
-        if let Some(step) = step {
+    pub(super) fn inspect_motion(&self, at: At) -> InspectionResult {
+        if let Some(step) = at.step {
             let kept = lock(&self.motions).range(..=step).next_back().map(|(_, json)| json.clone());
             let mut json = kept.unwrap_or_else(|| json!({}));
             json["wholes"] = self.network_steps().into();
             return Ok(json);
         }
-        self.motion().or_else(|sentence| Ok(json!({ "error": sentence })))
+        self.motion(at).or_else(|sentence| Ok(json!({ "error": sentence })))
     }
 
-    fn motion(&self) -> InspectionResult {
+    fn motion(&self, at: At) -> InspectionResult {
         let control =
             self.control().ok_or("steps can be seen while klubok trains, not afterwards")?;
-        let json = self.get_or_compute(&self.expensive, None, "motion", |view| {
+        let json = self.get_or_compute(&self.expensive, at, "motion", |view| {
             // The training may have come to rest while this request waited for others.
             if self.status().mode == Mode::Resting {
                 return Err(NO_STEPS.to_owned());
             }
             let (sender, receiver) = channel();
             let alive = Arc::new(());
-            copy_successive(control, 0, Vec::new(), sender, Arc::downgrade(&alive));
+            copy_successive(control, at.asked, 0, Vec::new(), sender, Arc::downgrade(&alive));
             let copies = receiver.recv_timeout(self.max_wait());
             let copies = copies.map_err(|_| if self.is_training() { NO_TIME } else { NO_STEPS })?;
             let [first, second, third] = &copies[..] else {
@@ -82,13 +82,15 @@ impl Hub {
 /// drops what `alive` points to.
 fn copy_successive(
     control: &'static Control,
+    asked: bool,
     from: u64,
     mut copies: Vec<CopiedWeights>,
     sender: Sender<Vec<CopiedWeights>>,
     alive: Weak<()>,
 ) {
-    control.inspect_from(
+    control.inspect(
         from,
+        asked,
         Box::new(move |program, progress| {
             let mut weights = Weights::default();
             // Dropping the sender tells the requester that no copies will come.
@@ -99,7 +101,7 @@ fn copy_successive(
             if copies.len() == COPIES {
                 let _ = sender.send(copies);
             } else {
-                copy_successive(control, progress.step + 1, copies, sender, alive);
+                copy_successive(control, asked, progress.step + 1, copies, sender, alive);
             }
         }),
     );

@@ -4,6 +4,7 @@ use klubok::inspect::ModelView;
 use serde_json::{Map, Value, json};
 
 use super::{
+    at_step::At,
     encoding::{base64_f32, extend, shape_json},
     hub::Hub,
     inspection::InspectionResult,
@@ -17,12 +18,10 @@ impl Hub {
         layer: &str,
         unit: usize,
         query: SampleQuery,
-        step: Option<u64>,
+        at: At,
     ) -> InspectionResult {
         let key = format!("neuron {layer} {unit} {query:?}");
-        self.get_or_compute(&self.frequent, step, &key, |view| {
-            self.neuron(layer, unit, query, view)
-        })
+        self.get_or_compute(&self.frequent, at, &key, |view| self.neuron(layer, unit, query, view))
     }
 
     fn neuron(
@@ -70,11 +69,11 @@ impl Hub {
         layer: &str,
         weight: Option<(usize, usize)>,
         query: SampleQuery,
-        step: Option<u64>,
+        at: At,
     ) -> InspectionResult {
         let sample = self.sample(query)?;
         let label = sample.label.ok_or("nobody said what the picture shows")?;
-        let (step, view) = self.network_at(step)?;
+        let (step, view) = self.network_at(at)?;
         let index = layer_index(&view, layer)?;
         let own = &view.layers()[index];
         let (unit, input) =

@@ -14,6 +14,7 @@ use klubok_text::{Bilingual, bilingual, trust};
 use serde_json::{Value, json};
 
 use super::{
+    at_step::At,
     encoding::{extend, max_abs, signed_bytes},
     hub::{CopiedNetwork, Hub},
     inspection::InspectionResult,
@@ -30,10 +31,10 @@ const MAX_STRIP: usize = 4096;
 
 impl Hub {
     /// Describes the forward and the backward pass of a sample.
-    pub(super) fn inspect_pass(&self, query: SampleQuery, step: Option<u64>) -> InspectionResult {
+    pub(super) fn inspect_pass(&self, query: SampleQuery, at: At) -> InspectionResult {
         let key = format!("pass {query:?}");
         let mut json =
-            self.get_or_compute(&self.frequent, step, &key, |view| self.pass(query, view))?;
+            self.get_or_compute(&self.frequent, at, &key, |view| self.pass(query, view))?;
         // Not cached: validation goes on.
         if let (Some(_), Some(step)) = (query.picture, json["step"].as_u64()) {
             json["trust"] = json!(self.trust(step));
@@ -74,7 +75,7 @@ impl Hub {
         let pixels = picture_from_bytes("the picture", bytes, shape, fit)
             .map_err(|error| error.to_string())?;
         let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
-        let CopiedNetwork { step, view, .. } = self.current_network()?;
+        let CopiedNetwork { step, view, .. } = self.current_network(true)?;
         let start = self.initial_network().ok().map(|start| start.forward(&stored).probabilities);
         let (mut json, pass) = (self.sample_json(&stored), view.forward(&stored));
         let more = json!({

@@ -5,6 +5,7 @@ use klubok::{data::Dataset, evaluation::Evaluation, model::Model, nn::network::O
 use serde_json::{Value, json};
 
 use super::{
+    at_step::At,
     fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
@@ -22,9 +23,9 @@ const BINS: usize = 10;
 
 impl Hub {
     /// Evaluates the network on the validation set, or on an evenly spaced subsample of it.
-    pub(super) fn inspect_predictions(&self, step: Option<u64>) -> InspectionResult {
+    pub(super) fn inspect_predictions(&self, at: At) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        if let Some(step) = step
+        if let Some(step) = at.step
             && let Ok(snapshot) = self.snapshot(Some(step))
             && !self.network_steps().contains(&snapshot.step)
             && snapshot.step < self.status().step
@@ -36,7 +37,7 @@ impl Hub {
             json["step"] = snapshot.step.into();
             return Ok(json);
         }
-        self.get_or_compute(&self.frequent, step, "answers", |view| {
+        self.get_or_compute(&self.frequent, at, "answers", |view| {
             let rows = subsample(&data.parts.val, MAX_SAMPLES);
             let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
             let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);

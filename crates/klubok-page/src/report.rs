@@ -4,6 +4,12 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write as _},
+    num::NonZero,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -12,7 +18,14 @@ use serde_json::{Value, json};
 
 use crate::Error;
 
-use super::{assets, hub::Hub, inspection::INSPECTIONS, server, timeline::Offsets};
+use super::{
+    assets,
+    hub::Hub,
+    inspection::{INSPECTIONS, Inspection},
+    lock::lock,
+    server,
+    timeline::Offsets,
+};
 
 /// Pixels on each side of a tile in a report: a film of sixty snapshots has many of them.
 const MAX_TILE_SIDE: usize = 32;
@@ -25,7 +38,7 @@ const MAX_TILE_SIDE: usize = 32;
 pub fn report(
     hub: &Hub,
     runs: Result<Value, String>,
-    progress: &dyn Fn(u64, u64),
+    progress: &(dyn Fn(u64, u64) + Sync),
 ) -> crate::Result<String> {
     hub.pack_tiles(MAX_TILE_SIDE);
     let timeline = hub
@@ -36,18 +49,39 @@ pub fn report(
         let queries = (inspection.report_queries)(hub).into_iter();
         requests.extend(queries.map(|query| (inspection, inspection.path.to_owned() + &query)));
     }
-    let total = requests.len() as u64;
-    let mut looks = BTreeMap::from([("/api/texts".to_owned(), server::texts())]);
+    let mut looks = results(hub, &requests, progress);
+    looks.insert("/api/texts".to_owned(), server::texts());
     looks.extend(runs.map(|runs| ("/api/runs".to_owned(), runs)));
-    for (done, (inspection, path)) in (1..).zip(requests) {
-        // The report leaves out what a run does not have, such as features of columns, or
-        // predictions without its data.
-        looks.extend(inspection.result(hub, &path).map(|json| (path, json)));
-        progress(done, total);
-    }
     let (run, looks) = (hub.run.to_json(false, false, false), json!(looks));
     in_one_file(&format!(r#"{{"run":{run},"story":{timeline},"looks":{looks}}}"#))
         .map_err(|error| Error::Report { reason: error.to_string() })
+}
+
+/// Computes inspections by path, on all processors. Leaves out what a run does not have, such as
+/// features of columns, or predictions without its data.
+fn results(
+    hub: &Hub,
+    requests: &[(&Inspection, String)],
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> BTreeMap<String, Value> {
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let looks = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some((inspection, path)) = requests.get(next.fetch_add(1, Relaxed)) {
+            let result = inspection.result(hub, path);
+            lock(&looks).extend(result.map(|json| (path.clone(), json)));
+            progress(1 + done.fetch_add(1, Relaxed), requests.len() as u64);
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        for _ in 1..threads {
+            // Where the system has no thread left, this one does it all.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    looks.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes the page with style, scripts and data inline.

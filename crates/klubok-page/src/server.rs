@@ -131,7 +131,11 @@ pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
         .route("/api/animation.gif", get(animation));
     let add = |router: Router<_>, inspection: &'static Inspection| {
         let respond = move |permit: Permit, Query(parameters): Query<Parameters>| {
-            permit.inspect(move |hub| (inspection.compute)(hub, &parameters))
+            let is_owner = permit.is_owner;
+            permit.inspect(move |hub| {
+                let own = if is_trusted(hub, is_owner) { parameters } else { parameters.unasked() };
+                (inspection.compute)(hub, &own)
+            })
         };
         router.route(inspection.path, get(respond))
     };
@@ -167,9 +171,7 @@ pub(super) fn texts() -> Value {
 async fn run(permit: Permit) -> Response {
     let is_owner = permit.is_owner;
     permit
-        .inspect(move |hub| {
-            Ok(hub.run.to_json(is_owner, takes_pictures(hub, is_owner), hub.is_live()))
-        })
+        .inspect(move |hub| Ok(hub.run.to_json(is_owner, is_trusted(hub, is_owner), hub.is_live())))
         .await
 }
 
@@ -259,7 +261,7 @@ async fn owners_json<T: DeserializeOwned>(hub: &Hub, request: Request) -> Result
 
 async fn picture(State(admission): Shared, request: Request) -> Response {
     let is_owner = has_token(request.headers(), request.uri(), &admission.hub);
-    if !takes_pictures(&admission.hub, is_owner) {
+    if !is_trusted(&admission.hub, is_owner) {
         return without_token();
     }
     let Some(permit) = admission.upload(is_owner) else {
@@ -271,9 +273,9 @@ async fn picture(State(admission): Shared, request: Request) -> Response {
     }
 }
 
-/// Whether this client may upload pictures: the owner, and anybody where there is no token, because
-/// the page shows no live training.
-fn takes_pictures(hub: &Hub, is_owner: bool) -> bool {
+/// Whether this client may upload pictures, and have what it asks for at once: the owner, and
+/// anybody where there is no token, because the page shows no live training.
+fn is_trusted(hub: &Hub, is_owner: bool) -> bool {
     is_owner || hub.token().is_none()
 }
 

@@ -31,6 +31,8 @@ pub struct Control {
     has_acts: AtomicBool,
     /// Number of waiting inspections.
     inspections: AtomicUsize,
+    /// Number of those among them that a person asked for.
+    asked: AtomicUsize,
     /// Whether somebody waits for a snapshot.
     wants_snapshot: AtomicBool,
     /// Whether steps may have to wait.
@@ -45,11 +47,19 @@ struct Requests {
     closed: bool,
     /// Acts, each with a channel that confirms its line in the log.
     acts: VecDeque<(Act, mpsc::Sender<()>)>,
-    /// Inspections, each with its earliest step.
-    inspections: VecDeque<(u64, Inspection)>,
+    inspections: VecDeque<Waiting>,
     pace: Option<Pace>,
     /// Until when the first step waits for somebody to look.
     held_until: Option<Instant>,
+}
+
+/// An inspection that waits.
+struct Waiting {
+    /// The earliest step.
+    from: u64,
+    /// Whether a person asked for it just now.
+    asked: bool,
+    inspection: Inspection,
 }
 
 impl Control {
@@ -58,6 +68,7 @@ impl Control {
         Self {
             has_acts: AtomicBool::new(false),
             inspections: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
             wants_snapshot: AtomicBool::new(false),
             paced: AtomicBool::new(false),
             requests: Mutex::new(Requests {
@@ -93,19 +104,23 @@ impl Control {
         confirmation
     }
 
-    /// Queues an inspection, or drops it when the training has ended.
-    pub fn inspect(&self, inspection: Inspection) {
-        self.inspect_from(0, inspection);
-    }
-
-    /// Queues an inspection at this step or later. An inspection may queue another one.
-    pub fn inspect_from(&self, step: u64, inspection: Inspection) {
+    /// Queues an inspection at this step or later, or drops it when the training has ended. One that
+    /// a person asked for comes before the next step, within a time of its own. An inspection may
+    /// queue another one.
+    pub fn inspect(&self, from: u64, asked: bool, inspection: Inspection) {
         let mut requests = self.requests();
         if !requests.closed {
-            requests.inspections.push_back((step, inspection));
-            self.inspections.store(requests.inspections.len(), Ordering::Relaxed);
+            requests.inspections.push_back(Waiting { from, asked, inspection });
+            self.count(&requests);
             self.arrived.notify_all();
         }
+    }
+
+    /// Counts the waiting inspections for those who do not take the lock.
+    fn count(&self, requests: &Requests) {
+        let asked = requests.inspections.iter().filter(|waiting| waiting.asked).count();
+        self.inspections.store(requests.inspections.len(), Ordering::Relaxed);
+        self.asked.store(asked, Ordering::Relaxed);
     }
 
     /// Requests a snapshot of the present state, as the film has them: the training sends it to its
@@ -158,9 +173,10 @@ impl Control {
         self.requests().acts.iter().any(|(act, _)| matches!(act, Act::Epochs { .. }))
     }
 
-    /// Whether an inspection waits.
-    pub(super) fn has_inspection(&self) -> bool {
-        self.inspections.load(Ordering::Relaxed) > 0
+    /// Whether an inspection waits; with `asked`, one that a person asked for.
+    pub(super) fn has_inspection(&self, asked: bool) -> bool {
+        let count = if asked { &self.asked } else { &self.inspections };
+        count.load(Ordering::Relaxed) > 0
     }
 
     /// Whether somebody waits for a snapshot.
@@ -198,13 +214,15 @@ impl Control {
         act
     }
 
-    /// Takes the next inspection that is due at this step.
-    pub(super) fn next_inspection(&self, step: u64) -> Option<Inspection> {
+    /// Takes the next inspection that is due at this step; with `asked`, of those that a person
+    /// asked for.
+    pub(super) fn next_inspection(&self, step: u64, asked: bool) -> Option<Inspection> {
         let mut requests = self.requests();
-        let due = requests.inspections.iter().position(|(from, _)| *from <= step)?;
-        let inspection = requests.inspections.remove(due);
-        self.inspections.store(requests.inspections.len(), Ordering::Relaxed);
-        inspection.map(|(_, inspection)| inspection)
+        let is_next = |waiting: &Waiting| waiting.from <= step && (waiting.asked || !asked);
+        let due = requests.inspections.iter().position(is_next)?;
+        let waiting = requests.inspections.remove(due);
+        self.count(&requests);
+        waiting.map(|waiting| waiting.inspection)
     }
 
     /// Blocks until a request is due at this step.
@@ -225,7 +243,7 @@ impl Control {
 
     /// Whether no request is due at this step.
     fn is_idle(&self, requests: &Requests, step: u64) -> bool {
-        let inspection = requests.inspections.iter().any(|(from, _)| *from <= step);
+        let inspection = requests.inspections.iter().any(|waiting| waiting.from <= step);
         let snapshot = self.wants_snapshot();
         !requests.interrupted && requests.acts.is_empty() && !inspection && !snapshot
     }
@@ -236,7 +254,7 @@ impl Control {
         requests.closed = true;
         requests.inspections.clear();
         requests.acts.clear();
-        self.inspections.store(0, Ordering::Relaxed);
+        self.count(&requests);
     }
 }
 
@@ -269,7 +287,7 @@ mod tests {
     fn any_request_wakes_a_waiting_training() {
         for request in [
             (|control: &Control| drop(control.request(Act::GoOn))) as fn(&Control),
-            |control| control.inspect(Box::new(|_, _| {})),
+            |control| control.inspect(0, false, Box::new(|_, _| {})),
             Control::request_snapshot,
             |control| assert!(control.interrupt()),
         ] {
@@ -303,14 +321,28 @@ mod tests {
     #[test]
     fn an_inspection_waits_for_its_step() {
         let control = Control::new();
-        control.inspect_from(3, Box::new(|_, _| {}));
-        control.inspect(Box::new(|_, _| {}));
-        assert!(control.next_inspection(2).is_some() && control.next_inspection(2).is_none());
-        assert!(control.has_inspection());
+        control.inspect(3, false, Box::new(|_, _| {}));
+        control.inspect(0, false, Box::new(|_, _| {}));
+        let next = |step| control.next_inspection(step, false);
+        assert!(next(2).is_some() && next(2).is_none());
+        assert!(control.has_inspection(false));
         // A training paused before that step wakes only for another request.
         control.request(Act::GoOn);
         control.wait(2);
-        assert!(control.next_inspection(3).is_some() && !control.has_inspection());
+        assert!(next(3).is_some() && !control.has_inspection(false));
+    }
+
+    #[test]
+    fn what_a_person_asked_for_is_taken_apart() {
+        let control = Control::new();
+        control.inspect(0, false, Box::new(|_, _| {}));
+        assert!(!control.has_inspection(true) && control.next_inspection(0, true).is_none());
+        control.inspect(0, true, Box::new(|_, _| {}));
+        assert!(control.has_inspection(true) && control.next_inspection(0, true).is_some());
+        assert!(!control.has_inspection(true) && control.has_inspection(false));
+        control.inspect(0, true, Box::new(|_, _| {}));
+        control.close();
+        assert!(!control.has_inspection(true) && !control.has_inspection(false));
     }
 
     #[test]
@@ -333,14 +365,14 @@ mod tests {
             let sender = sender.clone();
             let inspection = Box::new(move |_: &dyn Program, _: &Progress| drop(sender));
             if before {
-                control.inspect(inspection);
+                control.inspect(0, false, inspection);
                 control.close();
             } else {
-                control.inspect(inspection);
+                control.inspect(0, false, inspection);
             }
         }
         drop(sender);
         // The channel closes at once.
-        assert!(receiver.recv().is_err() && !control.has_inspection());
+        assert!(receiver.recv().is_err() && !control.has_inspection(false));
     }
 }

@@ -3,7 +3,7 @@
     python3 overhead.py target/release/klubok [--rounds 5] [--epochs 200] [--data demo:cats-dogs] [--chromium chromium]
 
 Trains the same network in turns: without a page, with a page that nobody views, and with three clients that send the requests
-of a browser whose window shows the top of the page, or all panels. A real browser also draws, usually on another machine; with
+of a browser that shows the first screen, or all panels. A real browser also draws, usually on another machine; with
 `--chromium` three real browsers draw on this machine and compete with the training. Times are those that the training reports
 after the last epoch. Beside them is the additional processor time of klubok's other threads, which compute the page's views, as
 a share of the training time.
@@ -23,8 +23,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-# Requests of the panels and their periods in seconds, as in the scripts of the page.
-TOP = {"pass": 1.5}
+# Requests of the panels behind the first screen, and their periods in seconds, as in the scripts of the page. A browser shows one
+# tab; this is all of them. The first screen itself asks for a snapshot whenever there is a new one.
 ALL = {"pass": 1.5, "features?layer=hidden1&moment=live": 3, "cloud?moment=live": 3, "neuron?layer=hidden1&unit=0": 2,
        "answers": 5, "excites?layer=hidden1": 10, "layers": 10, "lesions": 10, "suspects": 10, "motion": 10}
 
@@ -47,14 +47,19 @@ class Client:
             return answer.read()
 
     def follow(self):
-        known, asked = [0, 0, 0], 0.0
+        known, shown, asked = [0, 0, 0], None, 0.0
         try:
+            self.get("api/look/scene")
             with urllib.request.urlopen(self.address + "api/live", timeout=60) as news:
                 for line in news:
-                    if not line.startswith(b"data: ") or time.monotonic() < asked + PACE:
+                    if not line.startswith(b"data: "):
                         continue
-                    lines = json.loads(line[6:])["lines"]
-                    if lines != known:
+                    now = json.loads(line[6:])
+                    if now["snapshot"] != shown:
+                        shown = now["snapshot"]
+                        self.get("api/look/film")
+                    lines = now["lines"]
+                    if lines != known and time.monotonic() > asked + PACE:
                         asked = time.monotonic()
                         self.get("api/story?epochs={}&steps={}&events={}".format(*known))
                         known = lines
@@ -112,7 +117,7 @@ def seconds(arguments, mode):
         close = lambda: None
         if mode in ("three clients", "three clients, all panels"):
             for _ in range(3):
-                Client(address, ALL if "all" in mode else TOP)
+                Client(address, ALL if "all" in mode else {})
         elif mode == "three browsers":
             close = browsers(address, arguments.chromium)
         other = 0.0

@@ -68,13 +68,16 @@ function recall(report, path) {
 const notInReport = () => new Error(t("page.not_in_report"));
 
 /**
- * The answer for a path; the caller knows its type.
+ * The answer for a path; the caller knows its type. What a person `asked` for just now does not wait for the time that the page's
+ * own refreshing may take.
  * @template [Answer=unknown]
  * @param {string} path
+ * @param {boolean} [asked]
  * @returns {Promise<Answer>}
  */
-export async function get(path) {
-  return /** @type {Answer} */ (report ? recall(report, path) : await ask(path));
+export async function get(path, asked = false) {
+  const full = asked ? `${path}${path.includes("?") ? "&" : "?"}asked=true` : path;
+  return /** @type {Answer} */ (report ? recall(report, path) : await ask(full));
 }
 
 /**

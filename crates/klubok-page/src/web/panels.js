@@ -113,7 +113,8 @@ export async function look(path) {
   const [oldest] = looks.keys();
   if (looks.size > MOST_LOOKS) looks.delete(oldest);
   try {
-    const answer = /** @type {any} */ (await api.get(path));
+    // Its first answer is one that a person waits for: who opened a tab, chose a unit, moved the slider.
+    const answer = /** @type {any} */ (await api.get(path, !held.answer));
     held.error = undefined;
     held.later = Boolean(answer.later);
     if (!held.later) held.answer = answer;

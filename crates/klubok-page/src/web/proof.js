@@ -36,7 +36,7 @@ export function proof() {
     const sample = store.samplePath();
     try {
       const path = `/api/look/slope?layer=${encodeURIComponent(layers.value)}${weight}${sample ? `&${sample}` : ""}`;
-      const slope = /** @type {Slope} */ (await api.get(store.atMoment(path)));
+      const slope = /** @type {Slope} */ (await api.get(store.atMoment(path), true));
       write(note, "");
       shown.replaceChildren(...slopeWords(slope));
     } catch (error) {

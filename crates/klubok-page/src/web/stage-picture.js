@@ -56,9 +56,10 @@ export function picture() {
     if (shown) network?.render(shown);
   }
 
-  async function renderOwn() {
+  /** @param {boolean} asked */
+  async function renderOwn(asked) {
     try {
-      own = /** @type {Pass} */ (await api.get(store.passPath()));
+      own = /** @type {Pass} */ (await api.get(store.passPath(), asked));
     } catch (error) {
       alert(error);
       store.setSample({});
@@ -73,10 +74,10 @@ export function picture() {
   /** @param {Set<Change>} changes */
   function render(changes) {
     if (state.sample.picture === null) return renderFilm();
-    const due = changes.has("moment") || changes.has("sample") || Date.now() - ownAsked > 1500;
-    if (!due) return undefined;
+    const asked = changes.has("moment") || changes.has("sample");
+    if (!asked && Date.now() - ownAsked <= 1500) return undefined;
     ownAsked = Date.now();
-    return void renderOwn();
+    return void renderOwn(asked);
   }
 
   return { element, render };

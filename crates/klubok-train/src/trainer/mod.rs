@@ -97,8 +97,8 @@ pub struct Trainer {
     replay: VecDeque<RecordedAct>,
     /// The step at which to pause.
     pause_at: Option<u64>,
-    /// Time spent on inspections.
-    inspecting: Duration,
+    /// Time spent on inspections, and on those that a person asked for.
+    inspecting: [Duration; 2],
     lap: Instant,
     last_save: Instant,
     save_every: Duration,
@@ -177,7 +177,7 @@ impl Trainer {
             best: Weights::default(),
             replay: VecDeque::new(),
             pause_at: None,
-            inspecting: Duration::ZERO,
+            inspecting: [Duration::ZERO; 2],
             lap: Instant::now(),
             last_save: Instant::now(),
             save_every: SAVE_EVERY,

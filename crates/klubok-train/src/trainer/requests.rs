@@ -11,10 +11,10 @@ use crate::{
     progress::Extension,
 };
 
-/// Largest share of the training time that inspections may take.
-const INSPECTION_SHARE: f64 = 0.01;
-/// Additional seconds for inspections, for those before the first step.
-const INSPECTION_CREDIT: f64 = 0.1;
+/// Largest share of the training time for inspections, and for those that a person asked for.
+const INSPECTION_SHARES: [f64; 2] = [0.01, 0.1];
+/// Additional seconds for either, for those before the first step.
+const CREDIT: f64 = 0.1;
 
 impl Trainer {
     /// Whether requests wait before the next step.
@@ -23,7 +23,9 @@ impl Trainer {
             || control.is_paced()
             || self.is_paused()
             || self.must_replay()
-            || ((control.has_inspection() || control.wants_snapshot()) && self.may_inspect())
+            || (control.has_inspection(true) && self.may_inspect(true))
+            || ((control.has_inspection(false) || control.wants_snapshot())
+                && self.may_inspect(false))
     }
 
     /// Whether the next replayed act is due.
@@ -35,9 +37,12 @@ impl Trainer {
         self.pause_at.is_some_and(|step| self.progress.step >= step)
     }
 
-    fn may_inspect(&self) -> bool {
+    /// Whether there is time for an inspection; with `asked`, for one that a person asked for.
+    fn may_inspect(&self, asked: bool) -> bool {
         let elapsed = self.progress.elapsed_seconds + self.lap.elapsed().as_secs_f64();
-        self.inspecting.as_secs_f64() <= INSPECTION_CREDIT + INSPECTION_SHARE * elapsed
+        let kind = usize::from(asked);
+        let (spent, share) = (self.inspecting[kind], INSPECTION_SHARES[kind]);
+        spent.as_secs_f64() <= CREDIT + share * elapsed
     }
 
     /// Handles the requests since the last step, and blocks while the training is paused.
@@ -72,20 +77,22 @@ impl Trainer {
             let due = if paused { None } else { control.due(self.progress.step, self.last_step()) };
             // There is time for those who look.
             let rests = paused || due.is_some();
-            while (rests || self.may_inspect())
-                && let Some(inspect) = control.next_inspection(self.progress.step)
-            {
-                let start = Instant::now();
-                inspect(&*self.program, &self.progress);
-                if !rests {
-                    self.inspecting += start.elapsed();
+            for asked in [true, false] {
+                while (rests || self.may_inspect(asked))
+                    && let Some(inspect) = control.next_inspection(self.progress.step, asked)
+                {
+                    let start = Instant::now();
+                    inspect(&*self.program, &self.progress);
+                    if !rests {
+                        self.inspecting[usize::from(asked)] += start.elapsed();
+                    }
                 }
             }
-            if (rests || self.may_inspect()) && control.take_snapshot_request() {
+            if (rests || self.may_inspect(false)) && control.take_snapshot_request() {
                 let start = Instant::now();
                 self.send_snapshot(observer)?;
                 if !rests {
-                    self.inspecting += start.elapsed();
+                    self.inspecting[0] += start.elapsed();
                 }
             }
             self.end_lap(false);

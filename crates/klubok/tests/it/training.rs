@@ -1,15 +1,16 @@
 //! The training loop in memory: its measurements, its stopping, its best weights.
 
-use std::time::Duration;
+use std::{sync::mpsc, time::Duration};
 
 use klubok::{
+    backend::Program,
     config::{Config, Monitor, Optimizer, Schedule},
     data::Dataset,
     reference::ReferenceBackend,
     train::{
         control::Control,
         event::{Event, Metrics, Observer, Stopped},
-        progress::Quantity,
+        progress::{Progress, Quantity},
         task::Task,
         trainer::{Checkpoint, Trainer},
     },
@@ -77,6 +78,30 @@ fn measures_epoch_zero_before_any_update() {
     let output = &zero.layers[2];
     assert_eq!((output.name.as_str(), output.weight_norm), ("output", 0.0));
     assert_eq!(output.active_fraction, None);
+}
+
+#[test]
+fn a_person_is_answered_though_the_time_for_inspections_is_spent() {
+    let (config, data) = (blobs::config(), blobs::data(60, 21));
+    let task = Task::new(&config, &data).unwrap();
+    let start = Checkpoint::start(task.initial_state);
+    let mut trainer =
+        Trainer::new(&ReferenceBackend, task.plan, task.samples, &config.train, start).unwrap();
+    let control = Control::new();
+    let (sender, receiver) = mpsc::channel();
+    let spent = Duration::from_millis(400);
+    control.inspect(0, false, Box::new(move |_, _| std::thread::sleep(spent)));
+    for asked in [false, true] {
+        let sender = sender.clone();
+        let inspection = move |_: &dyn Program, at: &Progress| {
+            sender.send((asked, at.step)).unwrap();
+        };
+        control.inspect(5, asked, Box::new(inspection));
+    }
+    drop(sender);
+    while trainer.advance(&mut Recorder::default(), &control).unwrap().is_none() {}
+    drop(control);
+    assert_eq!(receiver.into_iter().collect::<Vec<_>>(), [(true, 5)]);
 }
 
 #[test]
