@@ -9,11 +9,11 @@ use klubok::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    at_step::At,
     encoding::{extend, shape_json},
     fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
+    moment::At,
     neuron::layer_index,
 };
 

@@ -13,20 +13,11 @@ use super::{
     hub::{CopiedNetwork, Hub},
     inspection::InspectionResult,
     lock::lock,
+    moment::At,
 };
 
 /// Networks of earlier steps in memory, at most.
 const MAX_WHOLES: usize = 8;
-
-/// When to look at a network.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct At {
-    /// The last known network up to this step; none for the current one.
-    pub(super) step: Option<u64>,
-    /// Whether a person asked for it just now: then nothing waits for a budget. The page's own
-    /// refreshing does.
-    pub(super) asked: bool,
-}
 
 impl Hub {
     /// Returns the steps before the current one at which the whole network is known.
@@ -113,7 +104,7 @@ impl Hub {
         // Results of an earlier network stay valid.
         let is_earlier = earlier.is_some();
         let suffix = earlier.as_ref().map(|(step, _)| format!(" at {step}"));
-        let slot = cache.slot(key.to_owned() + &suffix.unwrap_or_default(), updates);
+        let slot = cache.slot(&(key.to_owned() + &suffix.unwrap_or_default()), updates);
         let mut kept = lock(&slot);
         let is_limited = self.is_training() && !at.asked;
         let has_time = !is_limited || cache.has_time();

@@ -68,13 +68,13 @@ impl InspectionCache {
     /// Returns the slot for `key`. Whoever computes its result keeps it locked, so that a second
     /// request for the same result waits and finds it, and others go on. Drops the slot that was
     /// asked for longest ago past [`MAX_ENTRIES`].
-    pub(super) fn slot(&self, key: String, updates: u64) -> Slot {
+    pub(super) fn slot(&self, key: &str, updates: u64) -> Slot {
         let mut slots = lock(&self.slots);
-        let entry = slots.entry(key.clone()).or_default();
+        let entry = slots.entry(key.to_owned()).or_default();
         entry.0 = updates;
         let slot = entry.1.clone();
         if slots.len() > MAX_ENTRIES {
-            let others = slots.iter().filter(|(own, _)| **own != key);
+            let others = slots.iter().filter(|(own, _)| *own != key);
             let oldest =
                 others.min_by_key(|(_, (updates, _))| *updates).map(|(own, _)| own.clone());
             oldest.iter().for_each(|oldest| drop(slots.remove(oldest)));
@@ -100,12 +100,12 @@ mod tests {
     #[test]
     fn a_slot_is_shared_and_the_oldest_one_is_dropped() {
         let cache = InspectionCache::frequent();
-        *lock(&cache.slot("first".to_owned(), 1)) = Some((1, Value::Null));
-        assert!(lock(&cache.slot("first".to_owned(), 2)).is_some());
+        *lock(&cache.slot("first", 1)) = Some((1, Value::Null));
+        assert!(lock(&cache.slot("first", 2)).is_some());
         for i in 0..MAX_ENTRIES as u64 {
-            cache.slot(i.to_string(), 3 + i);
+            cache.slot(&i.to_string(), 3 + i);
         }
-        assert!(lock(&cache.slot("first".to_owned(), 100)).is_none());
+        assert!(lock(&cache.slot("first", 100)).is_none());
     }
 
     #[test]

@@ -6,10 +6,10 @@ use klubok::inspect::{Layer, ModelView};
 use serde_json::{Value, json};
 
 use super::{
-    at_step::At,
     encoding::{extend, max_abs, shape_json, signed_bytes},
     hub::Hub,
     inspection::InspectionResult,
+    moment::At,
 };
 
 /// Units in the panel.

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{at_step::At, hub::Hub, sample::SampleQuery};
+use super::{hub::Hub, moment::At, sample::SampleQuery};
 
 /// What an inspection of a network found, as JSON for a panel, or a sentence why it failed.
 pub(super) type InspectionResult = Result<Value, String>;

@@ -4,11 +4,11 @@ use klubok::{data::Dataset, inspect::ModelView, nn::loss::predicted_class};
 use serde_json::{Value, json};
 
 use super::{
-    at_step::At,
     fixed_sample::train_sample,
     hub::Hub,
     inspection::InspectionResult,
     logits::{Losses, to_f64},
+    moment::At,
 };
 
 /// Samples in the panel, at most.

@@ -14,7 +14,7 @@ use klubok::{
 use serde_json::json;
 
 use super::{
-    at_step::At, fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict,
+    fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict, moment::At,
 };
 
 /// Training samples of a probe, and its test samples, at most.

@@ -38,6 +38,7 @@ mod live;
 mod lock;
 mod logits;
 mod loss_landscape;
+mod moment;
 mod motion;
 mod neuron;
 mod panels;

@@ -15,7 +15,7 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{at_step::At, hub::Hub, inspection::InspectionResult, lock::lock, timeline::Mode};
+use super::{hub::Hub, inspection::InspectionResult, lock::lock, moment::At, timeline::Mode};
 
 /// Copies of the weights that make two updates.
 const COPIES: usize = 3;

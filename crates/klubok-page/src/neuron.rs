@@ -4,10 +4,10 @@ use klubok::inspect::ModelView;
 use serde_json::{Map, Value, json};
 
 use super::{
-    at_step::At,
     encoding::{base64_f32, extend, shape_json},
     hub::Hub,
     inspection::InspectionResult,
+    moment::At,
     sample::SampleQuery,
 };
 

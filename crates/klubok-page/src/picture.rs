@@ -14,10 +14,10 @@ use klubok_text::{Bilingual, bilingual, trust};
 use serde_json::{Value, json};
 
 use super::{
-    at_step::At,
     encoding::{extend, max_abs, signed_bytes},
     hub::{CopiedNetwork, Hub},
     inspection::InspectionResult,
+    moment::At,
     sample::SampleQuery,
     timeline::Mode,
 };

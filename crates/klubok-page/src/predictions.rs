@@ -5,11 +5,11 @@ use klubok::{data::Dataset, evaluation::Evaluation, model::Model, nn::network::O
 use serde_json::{Value, json};
 
 use super::{
-    at_step::At,
     fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
     logits::{predict, to_f64},
+    moment::At,
 };
 
 /// Validation samples, at most: enough for a confidence interval of two percentage points.

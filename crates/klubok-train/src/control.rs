@@ -104,9 +104,9 @@ impl Control {
         confirmation
     }
 
-    /// Queues an inspection at this step or later, or drops it when the training has ended. One that
-    /// a person asked for comes before the next step, within a time of its own. An inspection may
-    /// queue another one.
+    /// Queues an inspection at this step or later, or drops it when the training has ended. One
+    /// that a person asked for comes before the next step, within a time of its own. An inspection
+    /// may queue another one.
     pub fn inspect(&self, from: u64, asked: bool, inspection: Inspection) {
         let mut requests = self.requests();
         if !requests.closed {
