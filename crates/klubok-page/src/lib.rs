@@ -15,7 +15,6 @@
 
 mod activation_maximisation;
 mod admission;
-mod animation;
 mod assets;
 mod at_step;
 mod cache;

@@ -127,8 +127,7 @@ pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
         .route("/api/runs", get(async |permit: Permit| permit.inspect(Hub::sibling_runs).await))
         .route("/api/act", post(act))
         .route("/api/pace", post(pace))
-        .route("/api/picture", post(picture))
-        .route("/api/animation.gif", get(animation));
+        .route("/api/picture", post(picture));
     let add = |router: Router<_>, inspection: &'static Inspection| {
         let respond = move |permit: Permit, Query(parameters): Query<Parameters>| {
             let is_owner = permit.is_owner;
@@ -304,8 +303,4 @@ async fn read_body(request: Request, limits: &BodyLimits) -> Result<(Parts, Byte
         Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(unread(StatusCode::REQUEST_TIMEOUT, limits.too_slow)),
     }
-}
-
-async fn animation(permit: Permit) -> Response {
-    permit.respond("image/gif", Hub::animation).await
 }

@@ -182,7 +182,7 @@ def test_the_slider_is_near_the_start_of_the_page(name, live, training):
         live.keyboard.press("Tab")
         stops.append(live.evaluate("document.activeElement.id || document.activeElement.className || document.activeElement.textContent"))
         assert len(stops) <= MOST_TAB_STOPS, stops
-    assert live.locator("#slider").evaluate("(slider) => slider.closest('.track').matches(':focus-within')")
+    assert live.locator("#slider").evaluate("(slider) => slider.closest('.track').matches(':has(:focus-visible)')")
 
 
 @pytest.mark.parametrize(("width", "height"), WINDOWS)
@@ -263,6 +263,63 @@ def test_every_tab_can_be_pressed_with_a_finger(dashboard, window):
         page.locator(f"#tab-of-{name}").tap()
         page.locator(f"#tab-{name}").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_phone_shows_all_tabs_and_whether_it_trains(language, live):
+    live.set_viewport_size({"width": 390, "height": 844})
+    if language == "ru":
+        switch(live, "language")
+    tabs = live.evaluate("[...document.querySelectorAll('[role=tab]')].map((tab) => { const { left, right } = tab.getBoundingClientRect(); return [left, right, tab.scrollWidth - tab.clientWidth]; })")
+    assert len(tabs) == len(TABS) and all(0 <= left and right <= 390 and cut <= 0 for left, right, cut in tabs), tabs
+    words = {"en": ["training", "paused"], "ru": ["учится", "пауза"]}[language]
+    mode(live, "training")
+    assert words[0] in live.locator("#mode").inner_text() and live.locator("#mode").is_visible()
+    live.locator("#acts .strong").click()
+    mode(live, "resting")
+    assert words[1] in live.locator("#mode").inner_text() and live.locator("#mode").is_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), WINDOWS)
+def test_frames_of_the_strip_can_be_seen(width, height, dashboard, window):
+    page = window(dashboard.address, width - 10, height)
+    wait(page, known("import('/film.js').then((film) => state.film.every((step) => film.at(step)))"))
+    page.evaluate("""() => {
+      window.drawn = [];
+      const draw = CanvasRenderingContext2D.prototype.drawImage;
+      CanvasRenderingContext2D.prototype.drawImage = function (...what) {
+        if (this.canvas.matches(".frames")) drawn.push([what[1], what[3]]);
+        draw.apply(this, what);
+      };
+    }""")
+    page.set_viewport_size({"width": width, "height": height})
+    wait(page, "drawn.length > 0")
+    drawn = page.evaluate("drawn")
+    assert len(drawn) >= 5 and min(wide for _, wide in drawn) >= 36, drawn
+    track = page.locator(".frames").bounding_box()["width"]
+    assert drawn[0][0] < 20 and sum(drawn[-1]) > track - 20
+
+
+def test_the_strip_has_a_ring_for_the_keyboard_alone(dashboard, window):
+    page = window(dashboard.address)
+    outline = "getComputedStyle(document.querySelector('.track')).outlineStyle"
+    box = page.locator("#slider").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.evaluate("document.activeElement.id") == "slider" and page.evaluate(outline) == "none"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "slider" and page.evaluate(outline) == "solid"
+
+
+def test_what_a_panel_is_about_stands_beside_its_title(dashboard, window):
+    page = window(dashboard.address)
+    for name in TABS:
+        tab(page, name)
+        apart = page.evaluate("""(name) => [...document.querySelectorAll(`#tab-${name} .panel`)].filter((panel) => panel.querySelector(".about").checkVisibility()).map((panel) => {
+          const [title, sign] = [panel.querySelector("h2"), panel.querySelector(".about > summary")].map((element) => element.getBoundingClientRect());
+          return [panel.id, Math.abs((title.top + title.bottom - sign.top - sign.bottom) / 2), sign.left - title.right];
+        })""", name)
+        assert apart and all(off < 8 and gap >= 0 for _, off, gap in apart), apart
 
 
 def test_tiles_do_not_fade_for_those_who_want_no_motion(dashboard, window):

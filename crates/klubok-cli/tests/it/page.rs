@@ -417,8 +417,6 @@ fn inspections_of_units_and_backpropagation_are_consistent() {
     // not checked.
     let off = |share: usize| lesions["shares"][share]["off"].as_f64();
     assert_eq!((off(0), off(6)), (Some(0.0), Some(0.9)));
-    let animation = page.ask("GET /api/animation.gif", &[], &[]);
-    assert_eq!((animation.code, &animation.body[..6]), (200, b"GIF89a".as_slice()));
     for path in ["slope?layer=nowhere", "slope?layer=output&unit=9&input=0", "excites?layer=x"] {
         let path = format!("GET /api/look/{path}");
         assert_eq!(page.ask(&path, &[], &[]).code, 422, "{path}");

@@ -119,6 +119,16 @@ export const rgb = (name) => `rgb(${colour(name).join(",")})`;
 /** The theme changed: colours are asked for again. */
 export const forgetColours = () => colours.clear();
 
+/** Draws with the colours of the light theme, whichever the page has. @param {() => void} draw */
+export function inLight(draw) {
+  colour("--ink"); // there is a probe then
+  forgetColours();
+  if (probe) probe.style.colorScheme = "light";
+  draw();
+  if (probe) probe.style.colorScheme = "";
+  forgetColours();
+}
+
 /** Between two colours. @param {Colour} from @param {Colour} to @param {number} share @returns {Colour} */
 export const mix = (from, to, share) => /** @type {Colour} */ (from.map((c, k) => c + (to[k] - c) * share));
 

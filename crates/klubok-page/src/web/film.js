@@ -48,8 +48,8 @@ let scene = null;
 const kept = new Map();
 /** @type {Snapshot | null} */
 let newest = null;
-/** @type {Set<number>} */
-const asked = new Set();
+/** Those that are on their way. @type {Map<number, Promise<void>>} */
+const asked = new Map();
 
 /** What the film shows; null until it is there, and for a run without a film. */
 export const theScene = () => scene;
@@ -75,8 +75,14 @@ export const at = (step) => kept.get(step) ?? null;
 
 /** @param {number} step */
 async function fetchStep(step) {
-  if (kept.has(step) || asked.has(step)) return;
-  asked.add(step);
+  if (kept.has(step)) return;
+  const asking = asked.get(step) ?? ask(step);
+  asked.set(step, asking);
+  await asking;
+}
+
+/** @param {number} step */
+async function ask(step) {
   try {
     const answer = await api.get(`/api/look/film?moment=${step}`);
     kept.set(step, /** @type {Snapshot} */ (answer));
@@ -84,6 +90,21 @@ async function fetchStep(step) {
   } finally {
     asked.delete(step);
   }
+}
+
+/** All snapshots of the film as it is now, in order. */
+export async function all() {
+  /** @type {Snapshot[]} */
+  const found = [];
+  for (const step of [...state.film]) {
+    // A training that goes on may have thinned the film meanwhile.
+    await fetchStep(step).catch((error) => {
+      if (state.film.includes(step)) throw error;
+    });
+    const own = kept.get(step);
+    if (own) found.push(own);
+  }
+  return found;
 }
 
 let following = false;

@@ -6,6 +6,7 @@
 // `film.js` has the snapshots. `draw.js` makes elements and pictures, `chart.js` line charts; `target.js` and `phases.js` know
 // what is said differently for classes, labels and numbers, and for the phases; `acts.js` does something to the training.
 // `stage.js` is the first screen, made of the modules that begin with `stage-`; `strip.js` is the film strip, `tabs.js` the bar.
+// `save-film.js` makes a file of the film: `film-frame.js` draws a frame of it, `gif.js` encodes them.
 // Each panel is a module that exports what `panels.js` defines with `panel`; `panels.js` shows those that apply to the run,
 // asks for what they look at, and renders them when it changed. This file has them in order. `types.js` says what the server
 // answers.
@@ -33,6 +34,7 @@ import { status } from "./panel-status.js";
 import { suspects } from "./panel-suspects.js";
 import { terrain } from "./panel-terrain.js";
 import * as panels from "./panels.js";
+import { saveFilm } from "./save-film.js";
 import { stage } from "./stage.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -101,7 +103,7 @@ function build() {
   const made = strip();
   byId("strip").replaceChildren(made.element);
   parts = {
-    bar: bar({ language: nextLanguage, theme: nextTheme, help: () => helpDialog.showModal() }),
+    bar: bar({ save: saveFilm, language: nextLanguage, theme: nextTheme, help: () => helpDialog.showModal() }),
     stage: stage(byId("stage"), store.setNeuron),
     strip: made,
   };

@@ -61,13 +61,6 @@ function stop() {
   store.changed("choice");
 }
 
-// What a report has is two moments.
-function player() {
-  play = el("button", { type: "button", class: "quiet play", text: `▶ ${t("page.play")}`, onclick: start });
-  const save = el("a", { class: "button", href: "/api/animation.gif", download: "klubok.gif", text: t("page.save_animation") });
-  return el("span", { class: "pair", hidden: api.isReport }, play, save);
-}
-
 /** @param {HTMLElement} body */
 function build(body) {
   clearInterval(playing);
@@ -76,12 +69,14 @@ function build(body) {
   const views = [["start", t("page.view_start")], ["now", t("page.view_now")], ["added", t("page.view_added")]];
   [low, high] = [el("span", { class: "number" }), el("span", { class: "number" })];
   const legend = el("p", { class: "scale" }, low, el("span", { class: "ramp", "aria-hidden": "true" }), high);
+  // What a report has is two moments.
+  play = el("button", { type: "button", class: "quiet play", text: `▶ ${t("page.play")}`, onclick: start, hidden: api.isReport });
   note = el("p", { class: "note" });
   grid = el("ul", { class: "features" });
   body.append(el("div", { class: "bar-of-tools" }, legend, choice(t("page.view"), views, view, (chosen) => {
     view = chosen;
     store.changed("choice");
-  }), player()), note, grid);
+  }), play), note, grid);
 }
 
 /** @param {Features} look */

@@ -1,7 +1,7 @@
 // @ts-check
 // From the first layer to the answer: a row of units for each layer, the strongest ways between them, and what the network says
 // of the chosen picture.
-import { el, svg } from "./draw.js";
+import { el, rgb, svg } from "./draw.js";
 import * as film from "./film.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -32,33 +32,86 @@ export function flow() {
     const [width, height] = [element.clientWidth, element.clientHeight];
     if (width < 40 || height < 40) return;
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const rows = rowsOf(shown);
-    const answers = answerOrder(shown);
-    const step = (height - FOOT - 2 * RADIUS) / Math.max(1, rows.length);
-    const place = (/** @type {number} */ row, /** @type {number} */ i, /** @type {number} */ n) => /** @type {[number, number]} */ (
-      [((i + 0.5) / n) * width, RADIUS + 2 + row * step]);
-    const marks = rows.flatMap(({ values, shown: units }, row) => units.map((unit, i) => {
-      const [x, y] = place(row, i, units.length);
-      const share = Math.max(0, values[unit]) / Math.max(...values, 1e-9);
-      return svg("circle", { cx: x, cy: y, r: RADIUS, class: "flow-unit", "fill-opacity": (0.05 + 0.95 * share).toFixed(3) });
-    }));
-    const ways = rows.flatMap((before, row) => {
-      const next = rows[row + 1];
-      // Only layers that follow each other have weights between them.
-      if (next && next.at !== before.at + 1) return [];
-      const targets = next ? next.shown : answers;
-      const edges = shown.edges[next ? next.name : "output"];
-      return targets.flatMap((unit, i) => waysTo(edges, unit, before).map(({ from, share }) => {
-        const [x0, y0] = place(row, from, before.shown.length);
-        const [x1, y1] = place(row + 1, i, targets.length);
-        return way([x0, y0 + RADIUS], [x1, y1 - RADIUS], share);
-      }));
-    });
-    drawing.replaceChildren(...ways, ...marks, ...answerMarks(shown, answers, width, height - FOOT));
+    const { ways, units, answers } = placed(shown, width, height);
+    drawing.replaceChildren(
+      ...ways.map(({ d, share, opacity }) => svg("path", { d, class: share < 0 ? "flow-way less" : "flow-way", "stroke-opacity": opacity.toFixed(2) })),
+      ...units.map(({ x, y, opacity }) => svg("circle", { cx: x, cy: y, r: RADIUS, class: "flow-unit", "fill-opacity": opacity.toFixed(3) })),
+      ...answers.flatMap(({ x, y, name, value, isBest }) => [
+        svg("text", { x, y, class: isBest ? "flow-answer best" : "flow-answer", text: name }), svg("text", { x, y: y + 18, class: "flow-said", text: value })]),
+    );
   }
 
   new ResizeObserver(() => last && render(last)).observe(element);
   return { element, render };
+}
+
+/**
+ * The same on a canvas, for the saved film.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Snapshot} shown
+ * @param {number} width
+ * @param {number} height
+ * @param {string} family of the font
+ */
+export function drawFlow(context, shown, width, height, family) {
+  const { ways, units, answers } = placed(shown, width, height);
+  context.fillStyle = context.strokeStyle = rgb("--training");
+  context.lineWidth = 1.6;
+  for (const { d, share, opacity } of ways) {
+    context.globalAlpha = opacity;
+    context.setLineDash(share < 0 ? [4, 4] : []);
+    context.stroke(new Path2D(d));
+  }
+  context.setLineDash([]);
+  for (const { x, y, opacity } of units) {
+    context.beginPath();
+    context.arc(x, y, RADIUS, 0, 2 * Math.PI);
+    context.globalAlpha = opacity;
+    context.fill();
+    context.globalAlpha = 0.25;
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+  context.fillStyle = rgb("--ink");
+  context.textAlign = "center";
+  for (const { x, y, name, value, isBest } of answers) {
+    context.font = `${isBest ? 700 : 400} 14px ${family}`;
+    context.fillText(name, x, y);
+    context.font = `14px ${family}`;
+    context.fillText(value, x, y + 18);
+  }
+  context.textAlign = "left";
+}
+
+/**
+ * Where the ways, the units and the answers are in a drawing of a size.
+ * @param {Snapshot} shown
+ * @param {number} width
+ * @param {number} height
+ */
+function placed(shown, width, height) {
+  const rows = rowsOf(shown);
+  const order = answerOrder(shown);
+  const step = (height - FOOT - 2 * RADIUS) / Math.max(1, rows.length);
+  const place = (/** @type {number} */ row, /** @type {number} */ i, /** @type {number} */ n) => /** @type {[number, number]} */ (
+    [((i + 0.5) / n) * width, RADIUS + 2 + row * step]);
+  const units = rows.flatMap(({ values, shown: own }, row) => own.map((unit, i) => {
+    const [x, y] = place(row, i, own.length);
+    return { x, y, opacity: 0.05 + (0.95 * Math.max(0, values[unit])) / Math.max(...values, 1e-9) };
+  }));
+  const ways = rows.flatMap((before, row) => {
+    const next = rows[row + 1];
+    // Only layers that follow each other have weights between them.
+    if (next && next.at !== before.at + 1) return [];
+    const targets = next ? next.shown : order;
+    const edges = shown.edges[next ? next.name : "output"];
+    return targets.flatMap((unit, i) => waysTo(edges, unit, before).map(({ from, share }) => {
+      const [x0, y0] = place(row, from, before.shown.length);
+      const [x1, y1] = place(row + 1, i, targets.length);
+      return { d: curve([x0, y0 + RADIUS], [x1, y1 - RADIUS]), share, opacity: 0.1 + 0.6 * Math.abs(share) };
+    }));
+  });
+  return { units, ways, answers: answerMarks(shown, order, width, height - FOOT) };
 }
 
 /** The layers of the drawing, with the units that answer most among those of the film. @param {Snapshot} shown @returns {Row[]} */
@@ -86,13 +139,10 @@ function waysTo(edges, unit, before) {
   return carried.slice(0, WAYS).filter(({ share }) => share !== 0).map(({ from, share }) => ({ from, share: share / most }));
 }
 
-/** @param {[number, number]} from @param {[number, number]} to @param {number} share */
-function way([x0, y0], [x1, y1], share) {
+/** @param {[number, number]} from @param {[number, number]} to */
+function curve([x0, y0], [x1, y1]) {
   const middle = ((y0 + y1) / 2).toFixed(1);
-  return svg("path", {
-    d: `M${x0.toFixed(1)} ${y0.toFixed(1)}C${x0.toFixed(1)} ${middle} ${x1.toFixed(1)} ${middle} ${x1.toFixed(1)} ${y1.toFixed(1)}`,
-    class: share < 0 ? "flow-way less" : "flow-way", "stroke-opacity": (0.1 + 0.6 * Math.abs(share)).toFixed(2),
-  });
+  return `M${x0.toFixed(1)} ${y0.toFixed(1)}C${x0.toFixed(1)} ${middle} ${x1.toFixed(1)} ${middle} ${x1.toFixed(1)} ${y1.toFixed(1)}`;
 }
 
 /** The outputs in the drawing: those of the picture that are surest, in the order of the classes. @param {Snapshot} shown */
@@ -107,13 +157,13 @@ function answerMarks(shown, answers, width, y) {
   const said = shown.pictures[state.shown] ?? [];
   const { classes, target } = state.run.data;
   const best = Math.max(...said);
-  return answers.flatMap((k, i) => {
-    const x = ((i + 0.5) / answers.length) * width;
-    const value = target === "number" ? text.number(said[k]) : text.percent(said[k], 0);
-    const kind = target !== "number" && said[k] === best ? "flow-answer best" : "flow-answer";
+  return answers.map((k, i) => {
     const name = classes[k] ?? String(k);
     const most = Math.floor(width / answers.length / 9);
-    return [svg("text", { x, y: y + 14, class: kind, text: name.length > most ? `${name.slice(0, Math.max(1, most - 1))}…` : name }),
-      svg("text", { x, y: y + 32, class: "flow-said", text: value })];
+    return {
+      x: ((i + 0.5) / answers.length) * width, y: y + 14, isBest: target !== "number" && said[k] === best,
+      name: name.length > most ? `${name.slice(0, Math.max(1, most - 1))}…` : name,
+      value: target === "number" ? text.number(said[k]) : text.percent(said[k], 0),
+    };
   });
 }

@@ -13,10 +13,11 @@ const SIZE = 864;
 
 /** @param {Grid} grid */
 export function heroOfGrid(grid) {
-
   const isLine = grid.low.length === 1;
   const words = t(isLine ? "page.hero_curve" : "page.hero_map");
-  const drawing = el("canvas", { class: isLine ? "plane line" : "plane", role: "img", width: SIZE, height: isLine ? SIZE * 0.6 : SIZE, "aria-label": words });
+  const drawing = planeOf(grid);
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", words);
   const caption = el("p", { class: "hero-caption", text: words });
   const { classes, columns, target } = state.run.data;
   const legend = target === "class" ? classLegend(classes) : null;
@@ -27,13 +28,25 @@ export function heroOfGrid(grid) {
   function render(changes) {
     const shown = film.snapshot();
     if (!shown?.grid || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
-    if (target === "number") drawNumbers(drawing, grid, shown, isLine);
-    else drawClasses(drawing, grid, shown, classes.length);
-    if (!isLine) ring(drawing, grid);
+    drawPlane(drawing, grid, shown);
     write(caption, words);
   }
 
   return { element, render };
+}
+
+/** An empty drawing of the inputs. @param {Grid} grid */
+export function planeOf({ low }) {
+  const isLine = low.length === 1;
+  return el("canvas", { class: isLine ? "plane line" : "plane", width: SIZE, height: isLine ? SIZE * 0.6 : SIZE });
+}
+
+/** Draws what the network says, with the points and the chosen one. @param {HTMLCanvasElement} canvas @param {Grid} grid @param {Snapshot} shown */
+export function drawPlane(canvas, grid, shown) {
+  const isLine = grid.low.length === 1;
+  if (state.run.data.target === "number") drawNumbers(canvas, grid, shown, isLine);
+  else drawClasses(canvas, grid, shown, state.run.data.classes.length);
+  if (!isLine) ring(canvas, grid);
 }
 
 /**

@@ -130,27 +130,39 @@ function build(pick, box, takes) {
  * @param {number | number[] | null} truth
  */
 function renderBars(list, said, truth) {
-  const { classes, target: kind } = state.run.data;
-  const order = orderOf(said, truth);
-  while (list.children.length > order.length) list.lastElementChild?.remove();
-  while (list.children.length < order.length) {
+  const answers = answersOf(said, truth);
+  while (list.children.length > answers.length) list.lastElementChild?.remove();
+  while (list.children.length < answers.length) {
     list.append(el("li", {}, el("span", { class: "class" }), el("span", { class: "value" }), el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "fill" }))));
   }
-  order.forEach((k, i) => {
+  answers.forEach(({ name, value, share, isChosen, isRight }, i) => {
     const row = /** @type {HTMLElement} */ (list.children[i]);
-    const [name, value, bar] = row.children;
+    const bar = /** @type {HTMLElement} */ (row.children[2]);
+    write(row.children[0], name);
+    write(row.children[1], value);
+    bar.hidden = share === null;
+    row.className = [isChosen ? "best" : "", isRight ? "right" : ""].join(" ");
+    /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * (share ?? 0)}%`;
+  });
+}
+
+/**
+ * What the network says of a sample, output by output; a number has no share.
+ * @typedef {{ k: number, name: string, value: string, share: number | null, isChosen: boolean, isRight: boolean }} Answer
+ */
+
+/** @param {number[]} said @param {number | number[] | null} truth @returns {Answer[]} */
+export function answersOf(said, truth) {
+  const { classes, target: kind } = state.run.data;
+  return orderOf(said, truth).map((k) => {
     if (kind === "number") {
-      write(name, Array.isArray(truth) ? t("page.number_and_truth", { name: classes[k], truth: text.number(truth[k]) }) : classes[k]);
-      write(value, text.number(said[k]));
-      /** @type {HTMLElement} */ (bar).hidden = true;
-      return;
+      const name = Array.isArray(truth) ? t("page.number_and_truth", { name: classes[k], truth: text.number(truth[k]) }) : classes[k];
+      return { k, name, value: text.number(said[k]), share: null, isChosen: false, isRight: false };
     }
-    const right = Array.isArray(truth) ? truth[k] > 0.5 : truth === k;
-    const chosen = kind === "label" ? said[k] > 0.5 : k === said.indexOf(Math.max(...said));
-    write(name, `${chosen ? "▸ " : ""}${classes[k] ?? k}${right ? " ✓" : ""}`);
-    write(value, text.percent(said[k], 0));
-    row.className = [chosen ? "best" : "", right ? "right" : ""].join(" ");
-    /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * said[k]}%`;
+    const isRight = Array.isArray(truth) ? truth[k] > 0.5 : truth === k;
+    const isChosen = kind === "label" ? said[k] > 0.5 : k === said.indexOf(Math.max(...said));
+    const name = `${isChosen ? "▸ " : ""}${classes[k] ?? k}${isRight ? " ✓" : ""}`;
+    return { k, name, value: text.percent(said[k], 0), share: said[k], isChosen, isRight };
   });
 }
 

@@ -29,6 +29,18 @@ function deviation(tiles) {
   return Math.sqrt(sum / Math.max(1, count));
 }
 
+/**
+ * The weight at which a colour is full: it follows from the last snapshot and, while that is still near the start, from the
+ * start, so that random weights are faint from the beginning.
+ * @param {Snapshot | null} first
+ * @param {Snapshot} last
+ * @param {boolean} whole
+ */
+export function fullWeight(first, last, whole) {
+  const least = whole && first ? FAINT * deviation(film.tiles(first, true)) : 0;
+  return FULL * Math.max(least, deviation(film.tiles(last, whole))) || 1;
+}
+
 /** @param {(layer: string, unit: number) => void} openUnit */
 export function heroOfTiles(openUnit) {
   let view = remembered.get("klubok-tiles") ?? VIEWS[0];
@@ -75,15 +87,10 @@ export function heroOfTiles(openUnit) {
     next.button.focus();
   });
 
-  // The weight at which a colour is full: it follows from the last snapshot and, while that is still near the start, from the
-  // start, so that random weights are faint from the beginning.
   function fullAt() {
     const last = film.last();
     if (!last || (limit.step === last.step && limit.view === view)) return limit.value;
-    const isWhole = view === "whole";
-    const first = isWhole ? film.at(0) : null;
-    const least = first ? FAINT * deviation(film.tiles(first, true)) : 0;
-    limit = { step: last.step, view, value: FULL * Math.max(least, deviation(film.tiles(last, isWhole))) || 1 };
+    limit = { step: last.step, view, value: fullWeight(film.at(0), last, view === "whole") };
     return limit.value;
   }
 

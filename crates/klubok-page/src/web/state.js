@@ -77,6 +77,9 @@ export const isLive = () => state.moment === null;
 /** The line of the moment: the last one that is not after it. @returns {Metrics | undefined} */
 export const line = () => state.lines[index()];
 
+/** The last line that is not after a step. @param {number} step @returns {Metrics | undefined} */
+export const lineUntil = (step) => state.lines.findLast((line) => line.step <= step);
+
 export function index() {
   const { moment } = state;
   if (moment === null) return state.lines.length - 1;
@@ -99,8 +102,11 @@ export function setMoment(step) {
   changed("moment");
 }
 
-/** The phase of the moment; live, the last one. @returns {Phase | undefined} */
-export const phase = () => state.phases.findLast((phase) => isLive() || phase.start <= epoch());
+/** The phase of the moment; live, the last one. */
+export const phase = () => (isLive() ? state.phases.at(-1) : phaseAt(epoch()));
+
+/** @param {number} epoch @returns {Phase | undefined} */
+export const phaseAt = (epoch) => state.phases.findLast((phase) => phase.start <= epoch);
 
 const severities = ["error", "warning", "info"];
 

@@ -14,6 +14,8 @@ import { t } from "./text.js";
 /** How long the whole film takes. */
 const PLAY_MS = 12_000;
 const CALM_STOPS = 10;
+/** Width of a frame, at least: of many snapshots the strip shows some, from the first to the last. */
+const LEAST_FRAME = 40;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function strip() {
@@ -100,14 +102,15 @@ export function strip() {
     frames.width = Math.round(width * scale);
     frames.height = Math.round(height * scale);
     const context = contextOf(frames);
-    const each = frames.width / all.length;
-    all.forEach((step, i) => {
-      const picture = frameOf(step);
-      if (!picture) return;
+    const count = Math.max(1, Math.min(all.length, Math.floor(width / LEAST_FRAME)));
+    const each = frames.width / count;
+    for (let i = 0; i < count; i++) {
+      const picture = frameOf(all[Math.round((i / Math.max(1, count - 1)) * (all.length - 1))]);
+      if (!picture) continue;
       const side = Math.min(each, frames.height);
       context.imageSmoothingEnabled = true;
       context.drawImage(picture, i * each + (each - side) / 2 + 0.5, (frames.height - side) / 2, side - 1, side);
-    });
+    }
   }
 
   function renderPhases() {

@@ -4,6 +4,7 @@
 import { act, mayAct, modeText, setPace, stop, toggleTraining } from "./acts.js";
 import { button, choice, el, write } from "./draw.js";
 import { phaseName } from "./phases.js";
+import { mayBeSaved } from "./save-film.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import { t } from "./text.js";
@@ -18,7 +19,7 @@ const PACES = [["slow", 180], ["normal", 45], ["full", null]];
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** Builds the bar in the language that is chosen. @param {{ language: () => void, theme: () => void, help: () => void }} menu */
+/** Builds the bar in the language that is chosen. @param {{ save: () => void, language: () => void, theme: () => void, help: () => void }} menu */
 export function bar(menu) {
   const tabs = TABS.map(([name, key]) => el("button", {
     type: "button", role: "tab", id: `tab-of-${name}`, "aria-controls": `tab-${name}`, text: t(key), onclick: () => store.setTab(name),
@@ -42,9 +43,10 @@ export function bar(menu) {
   const current = PACES.find(([, seconds]) => seconds === state.now.pace)?.[0] ?? "full";
   const pace = choice(t("page.pace"), names, current, (chosen) => setPace(PACES.find(([name]) => name === chosen)?.[1] ?? null));
   byId("acts").replaceChildren(pace, ...single, toggle);
-  const box = el("div", { class: "menu-box" }, button("page.language", menu.language), el("button", { type: "button", id: "theme", onclick: menu.theme }),
+  const save = el("button", { type: "button", id: "save-film", text: t("page.save_film"), onclick: menu.save });
+  const language = el("button", { type: "button", id: "language", text: t("page.language"), onclick: menu.language });
+  const box = el("div", { class: "menu-box" }, save, language, el("button", { type: "button", id: "theme", onclick: menu.theme }),
     button("page.help", menu.help), button("page.stop", stop));
-  box.children[0].id = "language";
   byId("menu").replaceChildren(el("summary", { "aria-label": t("page.menu"), text: "⋯" }), box);
 
   /** @param {Set<Change>} changes */
@@ -65,6 +67,7 @@ export function bar(menu) {
     [...pace.children].forEach((button, i) => button.setAttribute("aria-pressed", String(PACES[i][1] === state.now.pace)));
     write(toggle, t(rests ? "page.go_on" : "page.pause"));
     /** @type {HTMLElement} */ (box.lastElementChild).hidden = !mayAct();
+    save.hidden = !mayBeSaved();
     if (changes.has("tab") || changes.has("run")) renderTabs(tabs);
   }
   return render;

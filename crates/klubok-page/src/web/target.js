@@ -27,6 +27,7 @@ import { t } from "./text.js";
  * @property {Score} score
  * @property {() => string} guessing
  * @property {(run: Run, line: Metrics | undefined) => [said: string, compared: string]} said
+ * @property {(line: Metrics) => string} filmed the score in a frame of the saved film
  * @property {() => { [panel: string]: string | undefined }} abouts
  * @property {(pass: Truth, i: number) => boolean} isTrue
  * @property {(pass: Pass, i: number) => boolean} isPredicted
@@ -95,6 +96,9 @@ function saidOfNumbers(line) {
   return [said, t(line.val_r2 > 0 ? "page.say_better_numbers" : "page.say_worse_numbers")];
 }
 
+/** How many of a hundred are right in the validation part. @param {Metrics} line */
+const hundred = ({ val_accuracy: share }) => (text.isNumber(share) ? text.count(Math.round(share * 100)) : "–");
+
 /** @type {{ class: Kind, label: Kind, number: Kind }} */
 const targets = {
   class: {
@@ -103,6 +107,7 @@ const targets = {
     said: (run, line) => saidOfShare(run, line, {
       error: "page.say_error", better: "page.say_better", guess: "page.say_guess", worse: "page.say_worse",
     }),
+    filmed: (line) => t("page.film_right", { n: hundred(line) }),
     abouts: () => (state.run.data.kind === "pictures" ? {} : { picture: "page.sample_about" }),
     isTrue: (pass, i) => i === pass.label,
     isPredicted: (pass, i) => i === pass.confidences.indexOf(Math.max(...pass.confidences)),
@@ -113,6 +118,7 @@ const targets = {
     said: (run, line) => saidOfShare(run, line, {
       error: "page.say_error_labels", better: "page.say_better_labels", guess: "page.say_guess_labels", worse: "page.say_worse_labels",
     }),
+    filmed: (line) => t("page.film_right_labels", { n: hundred(line) }),
     abouts: () => ({ picture: "page.sample_about_labels", answers: "page.answers_about_labels", data: "page.data_about_labels" }),
     isTrue: (pass, i) => (pass.targets?.[i] ?? 0) > 0.5,
     isPredicted: (pass, i) => pass.confidences[i] > 0.5,
@@ -121,6 +127,7 @@ const targets = {
     score: r2,
     guessing: () => t("page.the_mean"),
     said: (run, line) => saidOfNumbers(line),
+    filmed: (line) => t("page.film_r2", { r2: text.decimals(line.val_r2, 2) }),
     abouts: () => ({
       sentence: "page.sentence_about_numbers", curves: "page.curves_about_numbers", picture: "page.sample_about_numbers",
       answers: "page.answers_about_numbers", data: "page.data_about_numbers",

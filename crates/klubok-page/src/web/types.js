@@ -171,6 +171,7 @@
  * `/api/look/pass`: one sample through the network, and its error back.
  * @typedef {object} PassOnly
  * @property {number} step
+ * @property {number[]} wholes the steps of which there is a whole network
  * @property {string | null} name
  * @property {number | null} label
  * @property {number[] | null} targets labels or numbers of the sample
