@@ -30,6 +30,7 @@ mod samples;
 pub mod settings;
 mod sizes;
 mod split;
+mod subsample;
 pub mod survey;
 pub mod symmetric;
 pub mod table;
@@ -57,6 +58,7 @@ pub use self::{
     names::{display_name, is_system_folder, looks_like_picture},
     record::{SplitRow, difference, parse_split, read_split, split_rows, write_split},
     sizes::{Sizes, picture_sizes},
+    subsample::subsample,
     table_samples::{table_inputs, table_target},
     targets::Targets,
 };

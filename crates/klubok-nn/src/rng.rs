@@ -24,7 +24,7 @@ pub enum Purpose {
     Demo = 6,
     /// Batches of the experiments before training.
     Check = 7,
-    /// Units that the inspection of a network switches off.
+    /// What the inspection of a network draws: units, axes and samples.
     Inspect = 8,
 }
 

@@ -4,13 +4,13 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     components::Components,
+    data::subsample,
     inspect::maximise::{top_samples, units_by_variance},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
     encoding::{extend, shape_json},
-    fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
     moment::At,

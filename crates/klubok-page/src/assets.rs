@@ -51,6 +51,7 @@ scripts!(
     "film.js",
     "gif.js",
     "main.js",
+    "moments.js",
     "panel-answers.js",
     "panel-cloud.js",
     "panel-curves.js",

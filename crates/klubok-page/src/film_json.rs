@@ -10,7 +10,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
-    data::Dataset,
+    data::{Dataset, subsample},
     model::Model,
     nn::{loss::softmax, network::OutputKind},
     plan::Picture,
@@ -299,8 +299,7 @@ impl Hub {
 
     /// Lists points of a part with their targets: `[[x, ...], target]`.
     fn points(&self, data: &Dataset, part: &[u32]) -> Result<Vec<Value>, String> {
-        let rows: Vec<u32> =
-            Scene::evenly(part.len(), MAX_POINTS).iter().map(|&i| part[i]).collect();
+        let rows = subsample(part, MAX_POINTS);
         let (stored, inputs) = (self.stored(&rows)?, self.run.network.inputs);
         let point = |(at, &row): (&[f64], &u32)| json!([at, truth(data, row)]);
         Ok(stored.chunks_exact(inputs).zip(&rows).map(point).collect())

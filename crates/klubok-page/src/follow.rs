@@ -43,7 +43,7 @@ pub struct FollowedRun {
 /// When the run has no model yet, or a file is damaged.
 pub fn follow(run: &RunDir, data: Option<Dataset>) -> Result<FollowedRun> {
     let description = RunDescription::from_files(run)?;
-    let hub = Arc::new(Hub::new(description, data, WeightSource::Model));
+    let hub = Arc::new(Hub::new(description, data, WeightSource::Folder));
     let mut logs = Logs::new(run);
     hub.timeline().set_mode(Mode::Following);
     let progress = run.progress().map_err(klubok::Error::from)?;

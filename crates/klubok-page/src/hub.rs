@@ -44,8 +44,8 @@ const MAX_PICTURES: usize = 32;
 pub(super) enum WeightSource {
     /// A training of this process.
     Live(&'static Control),
-    /// The run's model.
-    Model,
+    /// The run's folder.
+    Folder,
 }
 
 /// State of a page that all browsers share.
@@ -176,7 +176,7 @@ impl Hub {
     pub(super) fn control(&self) -> Option<&'static Control> {
         match self.source {
             WeightSource::Live(control) => Some(control),
-            WeightSource::Model => None,
+            WeightSource::Folder => None,
         }
     }
 
@@ -241,7 +241,7 @@ impl Hub {
                 copy.copied = Instant::now();
                 return Ok(copy.clone());
             }
-            _ => (self.best_step().unwrap_or(requested_at), self.load_model()?.weights),
+            _ => self.last_stored()?,
         };
         let view = Arc::new(self.network_with(step, weights)?);
         let copy = CopiedNetwork { step, requested_at, copied: Instant::now(), view };
@@ -255,6 +255,25 @@ impl Hub {
         let step = self.status().step;
         let copied = Instant::now();
         *lock(&self.current) = Some(CopiedNetwork { step, requested_at: step, copied, view });
+    }
+
+    /// Returns the last weights in the run's folder, with their step: those of the end are in the
+    /// film if the network is small, and in the checkpoint; without one, the model has the best.
+    fn last_stored(&self) -> Result<(u64, Weights), String> {
+        if let Ok(last) = self.snapshot(None)
+            && let Some(weights) = &last.weights
+        {
+            return Ok((last.step, weights.clone()));
+        }
+        if let Some(data) = &self.data
+            && let Ok(task) = Task::new(&self.run.config, data)
+            && let Ok(Some(last)) = self.run.dir.checkpoint(&task.plan)
+        {
+            let State { params, running, .. } = last.state;
+            return Ok((last.progress.step, Weights { params, running }));
+        }
+        let best = self.best_step().unwrap_or_else(|| self.status().step);
+        Ok((best, self.load_model()?.weights))
     }
 
     /// Returns the network with these weights, calibrated as of their step.
@@ -297,10 +316,15 @@ impl Hub {
         Ok(model)
     }
 
-    /// Returns the network at initialisation, recomputed from the seed.
+    /// Returns the network at initialisation, recomputed from the seed, and calibrated as of step 0.
     pub(super) fn initial_network(&self) -> Result<Arc<ModelView>, String> {
+        let calibration = self.timeline().calibration(0);
         let mut initial = lock(&self.initial);
-        if let Some(view) = &*initial {
+        if let Some(view) = &mut *initial {
+            // A training that has just begun was not validated yet.
+            if view.model.calibration != calibration {
+                Arc::make_mut(view).model.calibration = calibration;
+            }
             return Ok(view.clone());
         }
         let config = &self.run.config;
@@ -316,6 +340,7 @@ impl Hub {
         };
         let State { params, running, .. } = start;
         model.weights = Weights { params, running };
+        model.calibration = calibration;
         Ok(initial.insert(Arc::new(ModelView::new(model, device::cpu(1).into()))).clone())
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use klubok::{
+    data::subsample,
     inspect::{
         ModelView,
         probe::{Labelled, linear_probe, similarity},
@@ -13,9 +14,7 @@ use klubok::{
 };
 use serde_json::json;
 
-use super::{
-    fixed_sample::subsample, hub::Hub, inspection::InspectionResult, logits::predict, moment::At,
-};
+use super::{hub::Hub, inspection::InspectionResult, logits::predict, moment::At};
 
 /// Training samples of a probe, and its test samples, at most.
 const MAX_PROBE_SAMPLES: usize = 300;

@@ -4,15 +4,12 @@
 use std::sync::{Arc, TryLockError};
 
 use klubok::{
-    data::{Dataset, grid::Grid},
+    data::{Dataset, grid::Grid, subsample},
     inspect::{ModelView, landscape::WeightPlane},
-    state::Weights,
-    train::task::Task,
 };
 use serde_json::{Value, json};
 
 use super::{
-    fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
     logits::{Losses, to_f64},
@@ -43,35 +40,11 @@ impl Hub {
         {
             return Ok(json.clone());
         }
-        let path = self.training_path(data)?;
+        let path = self.networks(None, MAX_NETWORKS)?;
         let best = self.best_step();
         let json = landscape_json(data, &path, best)?;
         *kept = Some((step, json.clone()));
         Ok(json)
-    }
-
-    /// Returns the known networks by step, and the last weights.
-    fn training_path(&self, data: &Dataset) -> Result<Vec<(u64, Arc<ModelView>)>, String> {
-        let mut path = self.networks(None, MAX_NETWORKS)?;
-        let best = self.best_step();
-        let mut add = |step, weights: Weights| {
-            if let Err(at) = path.binary_search_by_key(&step, |(step, _)| *step) {
-                let mut view = ModelView::clone(&path[0].1);
-                view.set_weights(weights);
-                path.insert(at, (step, Arc::new(view)));
-            }
-        };
-        if let (Some(best), Ok(model)) = (best, self.load_model()) {
-            add(best, model.weights);
-        }
-        // The last weights of a finished or interrupted training are in its checkpoint.
-        if let Ok(task) = Task::new(&self.run.config, data)
-            && let Ok(Some(last)) = self.run.dir.checkpoint(&task.plan)
-        {
-            let (params, running) = (last.state.params, last.state.running);
-            add(last.progress.step, Weights { params, running });
-        }
-        Ok(path)
     }
 }
 

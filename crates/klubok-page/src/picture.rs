@@ -45,8 +45,7 @@ impl Hub {
     fn pass(&self, query: SampleQuery, view: &ModelView) -> InspectionResult {
         let sample = self.sample(query)?;
         let pass = view.forward(&sample.stored);
-        let start =
-            self.initial_network().ok().map(|start| start.forward(&sample.stored).probabilities);
+        let start = self.start_confidences(&sample.stored);
         let layers: Vec<Value> =
             view.layers().iter().map(|layer| forward(view, &pass, layer)).collect();
         let mut json = self.sample_json(&sample.stored);
@@ -58,13 +57,19 @@ impl Hub {
             "layers": layers,
             "probabilities": pass.probabilities,
             "confidences": view.confidences(&pass),
-            "start_probabilities": start,
+            "start_confidences": start,
             "loss": sample.label.map(|label| pass.loss(label)),
             "backward": sample.label.map(|label| backward(view, &pass, label)),
             "far": query.picture.and_then(|number| self.is_far(&self.picture(number)?)),
         });
         extend(&mut json, more);
         Ok(Value::Object(json))
+    }
+
+    /// Returns the network's confidences before the first step.
+    fn start_confidences(&self, stored: &[f64]) -> Option<Vec<f64>> {
+        let start = self.initial_network().ok()?;
+        Some(start.confidences(&start.forward(stored)))
     }
 
     /// Decodes an uploaded picture at the network's input size, keeps it in memory, and predicts
@@ -76,7 +81,7 @@ impl Hub {
             .map_err(|error| error.to_string())?;
         let stored: Vec<f64> = pixels.iter().map(|&byte| f64::from(byte)).collect();
         let CopiedNetwork { step, view, .. } = self.current_network(true)?;
-        let start = self.initial_network().ok().map(|start| start.forward(&stored).probabilities);
+        let start = self.start_confidences(&stored);
         let (mut json, pass) = (self.sample_json(&stored), view.forward(&stored));
         let more = json!({
             "step": step,
@@ -85,7 +90,7 @@ impl Hub {
             "picture": self.keep_picture(pixels),
             "probabilities": pass.probabilities,
             "confidences": view.confidences(&pass),
-            "start_probabilities": start,
+            "start_confidences": start,
         });
         extend(&mut json, more);
         Ok(Value::Object(json))

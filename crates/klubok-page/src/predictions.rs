@@ -1,11 +1,15 @@
 //! The network's predictions on the validation set: confusions, calibration, and the most confident
 //! errors.
 
-use klubok::{data::Dataset, evaluation::Evaluation, model::Model, nn::network::OutputKind};
+use klubok::{
+    data::{Dataset, subsample},
+    evaluation::Evaluation,
+    model::Model,
+    nn::network::OutputKind,
+};
 use serde_json::{Value, json};
 
 use super::{
-    fixed_sample::subsample,
     hub::Hub,
     inspection::InspectionResult,
     logits::{predict, to_f64},

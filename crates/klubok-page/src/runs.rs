@@ -26,6 +26,38 @@ const MAX_BYTES: u64 = 32 << 20;
 /// Bytes at the end of a log to search for its last event.
 const TAIL_BYTES: u64 = 64 << 10;
 
+/// Settings that decide which samples the losses are measured on, and how.
+const MEASURED_BY: [&str; 9] = [
+    "data.layout",
+    "data.val_fraction",
+    "data.split_seed",
+    "data.limit",
+    "data.target",
+    "data.weight",
+    "data.task",
+    "train.loss",
+    "train.huber_delta",
+];
+
+/// A run as its files describe it.
+struct ReadRun<'a> {
+    folder: &'a PathBuf,
+    /// Its settings as `section.key`.
+    settings: Map<String, Value>,
+    /// Its data.
+    data: [Option<toml::Value>; 4],
+    figures: Value,
+}
+
+impl ReadRun<'_> {
+    /// Whether the losses of two runs can be compared: they are measured on the same samples by the
+    /// same formula.
+    fn is_comparable(&self, other: &Self) -> bool {
+        let same = |key: &&str| self.settings.get(*key) == other.settings.get(*key);
+        self.data == other.data && MEASURED_BY.iter().all(|key| same(&key))
+    }
+}
+
 /// Metrics of an epoch.
 #[derive(Deserialize)]
 struct EpochMetrics {
@@ -53,50 +85,50 @@ impl Hub {
     }
 }
 
-/// Compares runs: their metrics, and the settings in which any two of them differ. Leaves out runs
-/// that cannot be read within the byte budget.
+/// Compares runs: their metrics, and the settings in which they differ from the current one. Of the
+/// current one, those in which any two differ. Leaves out runs that cannot be read within the byte
+/// budget.
 pub fn compare_runs(folders: &[PathBuf], current: &Path) -> Value {
     let mut budget = MAX_BYTES;
-    let read: Vec<(&PathBuf, Map<String, Value>, Value)> =
+    let read: Vec<ReadRun<'_>> =
         folders.iter().filter_map(|folder| read(folder, &mut budget)).collect();
-    let same = |key: &String| {
-        let mut values = read.iter().map(|(_, settings, _)| settings.get(key));
-        let first = values.next();
-        values.all(|value| Some(value) == first)
-    };
     // One folder has many paths, such as `run` and `./run`.
     let is_current = |folder: &Path| {
         let real = |path| fs_err::canonicalize(path).ok();
         real(folder).is_some_and(|folder| Some(folder) == real(current))
     };
-    let runs = read.iter().map(|(folder, settings, figures)| {
-        let differs: Map<String, Value> = settings
+    let own = read.iter().find(|run| is_current(run.folder));
+    let runs = read.iter().map(|run| {
+        let is_own = own.is_some_and(|own| own.folder == run.folder);
+        let compared = || read.iter().filter(|_| is_own).chain(own);
+        let differs: Map<String, Value> = run
+            .settings
             .iter()
-            .filter(|(key, _)| !same(key))
+            .filter(|(key, value)| compared().any(|of| of.settings.get(*key) != Some(value)))
             .map(|(key, value)| (key.clone(), setting_text(value).into()))
             .collect();
-        let mut run = figures.clone();
-        run["current"] = is_current(folder).into();
-        run["differs"] = differs.into();
-        run
+        let mut json = run.figures.clone();
+        json["current"] = is_own.into();
+        json["comparable"] = own.is_some_and(|own| own.is_comparable(run)).into();
+        json["differs"] = differs.into();
+        json
     });
     json!({ "runs": runs.collect::<Vec<_>>() })
 }
 
-/// Reads a run's settings as `section.key`, and its metrics; none where its files cannot be read.
-fn read<'a>(
-    folder: &'a PathBuf,
-    budget: &mut u64,
-) -> Option<(&'a PathBuf, Map<String, Value>, Value)> {
+/// Reads a run's settings and metrics; none where its files cannot be read.
+fn read<'a>(folder: &'a PathBuf, budget: &mut u64) -> Option<ReadRun<'a>> {
     let mut file = |name, max_bytes: u64| {
         let text = bounded::read_to_string(&folder.join(name), max_bytes.min(*budget));
         *budget -= text.as_ref().map_or(0, |text| text.len() as u64);
         text
     };
     let text = file(CONFIG, bounded::MAX_SETTINGS_BYTES).ok()?;
-    let config = ConfigBuilder::parse_run(&text, CONFIG).ok()?.config;
+    let parsed = ConfigBuilder::parse_run(&text, CONFIG).ok()?;
+    let of_run = parsed.run.unwrap_or_default();
+    let data = ["data", "val", "test", "fingerprint"].map(|key| of_run.get(key).cloned());
     let mut settings = Map::new();
-    for (section, keys) in toml::Table::try_from(&config).ok()? {
+    for (section, keys) in toml::Table::try_from(&parsed.config).ok()? {
         for (key, value) in keys.as_table().into_iter().flatten() {
             settings.insert(format!("{section}.{key}"), serde_json::to_value(value).ok()?);
         }
@@ -122,7 +154,7 @@ fn read<'a>(
         "stopped": stopped(&folder.join(EVENTS)),
         "val_loss": loss_curve,
     });
-    Some((folder, settings, figures))
+    Some(ReadRun { folder, settings, data, figures })
 }
 
 /// Returns how a run ended, from the end of its event log.

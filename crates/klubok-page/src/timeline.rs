@@ -13,6 +13,7 @@ use klubok::{
         act::Act,
         best::BestEpoch,
         event::{Event, EventKind, EventLine, Metrics, Observer, Phase, Stopped},
+        trainer::STEP_SAMPLE,
     },
 };
 use klubok_text::verdict::VerdictText;
@@ -53,8 +54,6 @@ pub(crate) struct Status {
     pub(crate) steps_per_epoch: u64,
     /// Planned epochs.
     pub(crate) epochs: u64,
-    /// Mean training loss of the epoch so far.
-    pub(crate) train_loss: Option<f64>,
     /// Training samples per second.
     pub(crate) samples_per_second: Option<f64>,
     /// Seconds of training so far.
@@ -182,10 +181,14 @@ impl Timeline {
     /// Returns the calibration of the last validation up to a step.
     pub(crate) fn calibration(&self, step: u64) -> Calibration {
         let records = self.epochs.iter().chain(&self.steps).filter(|record| record.step <= step);
-        let last =
-            records.filter(|record| record.temperature.is_some()).max_by_key(|record| record.step);
-        let temperature = last.and_then(|record| record.temperature);
-        temperature.map_or(Calibration::NONE, |t| Calibration::new(t, self.val_samples))
+        let temperatures = records.filter_map(|record| Some((record, record.temperature?)));
+        let last = temperatures.max_by_key(|(record, _)| record.step);
+        last.map_or(Calibration::NONE, |(record, temperature)| {
+            // Within an epoch it is fitted to fewer samples.
+            let is_epoch = record.epoch.fract() == 0.0;
+            let most = if is_epoch { u64::MAX } else { STEP_SAMPLE as u64 };
+            Calibration::new(temperature, self.val_samples.min(most))
+        })
     }
 
     /// Sets what the training does.
@@ -252,7 +255,7 @@ impl Timeline {
     }
 
     fn update_status(&mut self, metrics: &Metrics) {
-        self.set_progress(metrics.step, metrics.train_loss);
+        self.set_progress(metrics.step);
         let status = &mut self.status;
         status.elapsed_seconds = metrics.elapsed_seconds;
         status.samples_per_second = metrics.samples_per_second.or(status.samples_per_second);
@@ -263,11 +266,10 @@ impl Timeline {
     }
 
     /// Sets how far the training is.
-    fn set_progress(&mut self, step: u64, train_loss: Option<f64>) {
+    fn set_progress(&mut self, step: u64) {
         let status = &mut self.status;
         status.step = status.step.max(step);
         status.epoch = status.step as f64 / status.steps_per_epoch.max(1) as f64;
-        status.train_loss = train_loss.or(status.train_loss);
     }
 
     fn update_diagnosis(&mut self) {
@@ -303,9 +305,9 @@ impl Observer for Timeline {
             Event::Start { steps_per_epoch, epochs, step } => {
                 self.set_length(steps_per_epoch, epochs);
                 self.set_mode(Mode::Training);
-                self.set_progress(step, None);
+                self.set_progress(step);
             }
-            Event::Progress { step, train_loss, .. } => self.set_progress(step, Some(train_loss)),
+            Event::Progress { step, .. } => self.set_progress(step),
             Event::Step(metrics) => {
                 self.diagnose(event);
                 self.record_step(metrics);
@@ -334,7 +336,7 @@ impl Observer for Timeline {
                 }]);
             }
             Event::Resting { step } => {
-                self.set_progress(step, None);
+                self.set_progress(step);
                 self.set_mode(Mode::Resting);
             }
             Event::Stopping { stopped, step, epoch } => {

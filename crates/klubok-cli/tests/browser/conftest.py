@@ -40,6 +40,11 @@ def bitmap(upright, seed):
         for x in range(SIZE):
             wave = strength if ((x if upright else y) + shift) % 4 < 2 else -strength
             pixels += bytes([max(0, min(255, round(128 + wave + chance.gauss(0, 40))))]) * 3
+    return bmp(pixels)
+
+
+def bmp(pixels):
+    """Makes a Windows bitmap of three bytes a pixel, the lowest line first."""
     head = struct.pack("<2sIII", b"BM", 54 + len(pixels), 0, 54)
     return head + struct.pack("<IiiHHIIiiII", 40, SIZE, SIZE, 1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels
 

@@ -302,7 +302,7 @@ fn views_of_the_spirals_go_back_to_the_start() {
     // So do the other views.
     let start = page.get("/api/look/pass?row=3&moment=0");
     assert_eq!(start["step"], 0);
-    assert_eq!(start["probabilities"], start["start_probabilities"]);
+    assert_eq!(start["confidences"], start["start_confidences"]);
     assert_ne!(page.get("/api/look/pass?row=3")["probabilities"], start["probabilities"]);
     for path in ["answers?", "neuron?layer=hidden1&unit=2&", "slope?layer=hidden1&row=3&"] {
         let [start, now] =

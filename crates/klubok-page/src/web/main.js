@@ -3,8 +3,9 @@
 //
 // How the modules fit together, from the bottom up: `text.js` has the words, `dialogs.js` says a problem, `api.js` asks the
 // server or the report. `state.js` holds the story of the run and the moment that is shown, and tells its readers what changed;
-// `film.js` has the snapshots. `draw.js` makes elements and pictures, `chart.js` line charts; `target.js` and `phases.js` know
-// what is said differently for classes, labels and numbers, and for the phases; `acts.js` does something to the training.
+// `film.js` has the snapshots, `moments.js` the names of moments. `draw.js` makes elements and pictures, `chart.js` line charts;
+// `target.js` and `phases.js` know what is said differently for classes, labels and numbers, and for the phases; `acts.js` does
+// something to the training.
 // `stage.js` is the first screen, made of the modules that begin with `stage-`; `strip.js` is the film strip, `tabs.js` the bar.
 // `save-film.js` makes a file of the film: `film-frame.js` draws a frame of it, `gif.js` encodes them.
 // Each panel is a module that exports what `panels.js` defines with `panel`; `panels.js` shows those that apply to the run,

@@ -53,11 +53,13 @@ function classTable(rows) {
 /** Confidence against how often it was right: honest confidences lie on the diagonal. @param {Bin[]} bins @param {number} ece */
 function reliability(bins, ece) {
   const size = 200;
+  // A difference of percentages.
+  const points = text.decimals(100 * ece, 1);
   const at = (/** @type {number} */ share) => size - share * size;
   const filled = bins.filter((bin) => bin.samples > 0);
   const most = Math.max(1, ...filled.map((bin) => bin.samples));
   const words = filled.map((bin) => t("page.bin", { confidence: text.percent(bin.confidence, 0), accuracy: text.percent(bin.accuracy, 0), n: text.count(bin.samples) }));
-  const drawing = svg("svg", { viewBox: `-40 -10 ${size + 60} ${size + 46}`, class: "reliability", role: "img", "aria-label": t("page.calibration_text", { ece: text.percent(ece) }) },
+  const drawing = svg("svg", { viewBox: `-40 -10 ${size + 60} ${size + 46}`, class: "reliability", role: "img", "aria-label": t("page.calibration_text", { points }) },
     svg("rect", { x: 0, y: 0, width: size, height: size, class: "frame" }),
     ...filled.map((bin) => svg("rect", {
       x: bin.from * size + 1, y: at(bin.accuracy ?? 0), width: Math.max(1, (bin.to - bin.from) * size - 2), height: (bin.accuracy ?? 0) * size,
@@ -70,7 +72,7 @@ function reliability(bins, ece) {
     ]),
     svg("text", { x: size / 2, y: size + 30, "text-anchor": "middle", text: t("page.confidence") }));
   return el("div", { class: "side-by-side" }, drawing,
-    el("div", {}, el("p", { text: t("page.ece", { ece: text.percent(ece) }) }),
+    el("div", {}, el("p", { text: t("page.ece", { points }) }),
       el("details", {}, el("summary", { text: t("page.as_text") }), el("ul", {}, ...words.map((text) => el("li", { text }))))));
 }
 

@@ -89,4 +89,4 @@ function render() {
   renderTable();
 }
 
-export const curves = panel({ id: "curves", title: "page.curves", about: "page.curves_about", on: ["story"], build, render });
+export const curves = panel({ id: "curves", title: "page.curves", about: "page.curves_about", on: ["story"], step: () => store.line()?.step, build, render });

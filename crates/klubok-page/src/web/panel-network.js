@@ -1,6 +1,7 @@
 // @ts-check
 // The network from left to right: what each layer makes of the sample, and the way the error goes back.
 import { bar, bytes, canvas, choice, drawSigned, drawTiles, el, pairs, pictureOf, refill, signedBytes, twoSided, write } from "./draw.js";
+import * as film from "./film.js";
 import { panel } from "./panels.js";
 import { proof } from "./proof.js";
 import * as store from "./state.js";
@@ -9,7 +10,7 @@ import { target } from "./target.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Child } from "./draw.js" */
-/** @import { BackwardPass, Metrics, Pass, UnitValue } from "./types.js" */
+/** @import { BackwardPass, LayerMetrics, Pass, UnitValue } from "./types.js" */
 
 const STRONGEST = 8;
 const CLASSES = 8;
@@ -75,16 +76,20 @@ function gradientBar(norm, norms) {
   return bar((Math.log10(norm) - from) / (Math.log10(high) - from || 1));
 }
 
-/** @param {Metrics | undefined} line */
-const gradientsOf = (line) => (line?.layers ?? []).map((layer) => layer.grad_norm ?? 0).filter((norm) => norm > 0);
+/** What was measured at this very step: a figure of another one says nothing of these weights. @param {number} step @returns {{ [layer: string]: LayerMetrics }} */
+function measuredAt(step) {
+  const [line, snapshot] = [state.lines.find((line) => line.step === step), film.at(step)];
+  const of = [...(line?.layers ?? []), ...(snapshot?.layers ?? [])];
+  return Object.fromEntries(of.map(({ name }) => [name, Object.assign({}, ...of.filter((layer) => layer.name === name))]));
+}
 
 /** @param {Pass} look */
 function forward(look) {
-  const line = store.line();
-  const norms = gradientsOf(line);
+  const measured = measuredAt(look.step);
+  const norms = Object.values(measured).map(({ grad_norm }) => grad_norm ?? 0).filter((norm) => norm > 0);
   const columns = [column(t(look.pixels ? "page.input" : "page.input_columns"), inputs(), input(look))];
   for (const layer of look.layers.filter((layer) => layer.name !== "output")) {
-    const of = line?.layers.find(({ name }) => name === layer.name);
+    const of = measured[layer.name];
     const tiles = canvas(t("page.tiles_text", { layer: layer.name, active: text.percent(layer.active, 0) }), "tiles");
     drawTiles(tiles, bytes(layer.all));
     columns.push(column(layer.name, unitsOf(layer.name), tiles,
@@ -111,9 +116,9 @@ function answer(look) {
   if (predicts === "number") {
     return el("dl", { class: "evidence" }, ...pairs(look.confidences.map((number, i) => [classes[i], text.number(number)])));
   }
-  return el("ul", { class: "answer" }, ...order(look.probabilities).map((i) => {
+  return el("ul", { class: "answer" }, ...order(look.confidences).map((i) => {
     const right = target().isTrue(look, i);
-    return answerLine(classes[i], right, bar(look.probabilities[i], { kind: right ? "right" : "" }), text.percent(look.probabilities[i]));
+    return answerLine(classes[i], right, bar(look.confidences[i], { kind: right ? "right" : "" }), text.percent(look.confidences[i]));
   }));
 }
 
@@ -158,5 +163,5 @@ function render(look) {
 }
 
 export const network = panel({
-  id: "network", title: "page.network", about: "page.network_about", wide: true, path: store.passPath, every: 1500, on: ["story", "sample", "choice"], build, render,
+  id: "network", title: "page.network", about: "page.network_about", wide: true, path: store.passPath, every: 1500, on: ["story", "film", "sample", "choice"], build, render,
 });

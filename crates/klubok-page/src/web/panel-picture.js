@@ -143,7 +143,7 @@ function renderChances(look, label) {
   const { classes } = state.run.data;
   const { isTrue, isPredicted } = target();
   const rows = shownClasses(look, label).map((i) => {
-    const start = look.start_probabilities ? look.start_probabilities[i] : null;
+    const start = look.start_confidences ? look.start_confidences[i] : null;
     const [right, predicted] = [isTrue({ ...look, label }, i), isPredicted(look, i)];
     return el("li", { class: predicted ? "best" : "" },
       el("span", { class: "class", text: `${predicted ? "▸ " : ""}${classes[i]}${right ? " ✓" : ""}` }),

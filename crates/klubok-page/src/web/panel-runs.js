@@ -32,7 +32,7 @@ function measured(runs) {
   return scores;
 }
 
-/** @param {ComparedRun} run @param {string[]} scores @param {SVGElement} curve */
+/** @param {ComparedRun} run @param {string[]} scores @param {SVGElement | null} curve */
 function row(run, scores, curve) {
   const differs = Object.entries(run.differs).map(([key, value]) => el("code", { text: `${key} = ${value}` }));
   return el("tr", { class: run.current ? "current" : "" },
@@ -44,15 +44,20 @@ function row(run, scores, curve) {
 
 /** @param {Runs} look */
 function render(look) {
-  const points = look.runs.flatMap((run) => run.val_loss);
+  const runs = look.runs.filter(({ comparable }) => comparable);
+  const others = look.runs.filter(({ comparable }) => !comparable);
+  const points = runs.flatMap((run) => run.val_loss);
   const longest = Math.max(1, ...points.map(([epoch]) => epoch));
   // A run that exploded must not flatten the others.
   const highest = Math.min(Math.max(0.1, ...points.map(([, loss]) => loss ?? 0)), (state.run.loss_of_guessing || Infinity) * 3);
-  const runs = [...look.runs].sort((a, b) => (a.best_val_loss ?? Infinity) - (b.best_val_loss ?? Infinity));
-  const scores = measured(runs);
-  const heads = [t("page.run"), t("page.epochs"), t("page.validation_loss"), ...scores.map(([words]) => words), t("page.curve"), t("page.differs")];
-  const rows = runs.map((run) => row(run, scores.map(([, value]) => value(run)), sparkline(run.val_loss, longest, highest)));
-  box.replaceChildren(table(heads, rows, { kind: "runs" }));
+  runs.sort((a, b) => (a.best_val_loss ?? Infinity) - (b.best_val_loss ?? Infinity));
+  const scores = measured(look.runs);
+  const heads = [t("page.run"), t("page.epochs"), t("page.lowest_loss"), ...scores.map(([words]) => words), t("page.curve"), t("page.differs")];
+  const rowOf = (/** @type {ComparedRun} */ run, /** @type {SVGElement | null} */ curve) => row(run, scores.map(([, value]) => value(run)), curve);
+  const rows = runs.map((run) => rowOf(run, sparkline(run.val_loss, longest, highest)));
+  // What is measured on other samples has no rank and no place on the scale of the curves.
+  const apart = others.length > 0 ? [el("tr", { class: "apart" }, el("td", { colspan: heads.length, text: t("page.runs_other") }))] : [];
+  box.replaceChildren(table(heads, [...rows, ...apart, ...others.map((run) => rowOf(run, null))], { kind: "runs" }));
 }
 
 export const runs = panel({ id: "runs", title: "page.runs", about: "page.runs_about", folds: true, path: () => "/api/runs", every: 15000, build, render });

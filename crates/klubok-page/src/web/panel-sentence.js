@@ -102,13 +102,14 @@ function renderPhase() {
   return write(phaseLine, t("page.phase_line", { name: t(name), sure: text.percent(phase.certainty, 0), meaning: t(is), idea: t(idea) }));
 }
 
+/** Live, a sentence an epoch: the last epoch's line, not each step's. */
+const toldLine = () => (store.isLive() ? state.epochs.at(-1) ?? store.line() : store.line());
+
 function render() {
-  const line = store.line();
   const live = store.isLive();
   // A slider that is dragged is not read out: its own value is.
   said.setAttribute("aria-live", live ? "polite" : "off");
-  // Live, a sentence an epoch: the last epoch's line, not each step's.
-  const told = live ? state.epochs.at(-1) ?? line : line;
+  const told = toldLine();
   const [error, compared] = target().said(state.run, told);
   write(said, told && error ? `${where(told)} ${error}` : t("page.say_nothing"));
   const hindsight = !live && state.verdicts.length > 0 ? t("page.hindsight") : "";
@@ -117,4 +118,4 @@ function render() {
   renderFindings(store.verdicts());
 }
 
-export const sentence = panel({ id: "sentence", title: "page.sentence", about: "page.sentence_about", wide: true, on: ["story", "now"], build, render });
+export const sentence = panel({ id: "sentence", title: "page.sentence", about: "page.sentence_about", wide: true, on: ["story", "now"], step: () => toldLine()?.step, build, render });

@@ -3,6 +3,7 @@
 import { act, mayAct, stop, toggleTraining } from "./acts.js";
 import { alert } from "./dialogs.js";
 import { button, el, write } from "./draw.js";
+import { trainingLoss } from "./figure.js";
 import { panel } from "./panels.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -46,7 +47,9 @@ function render() {
   const learningRate = store.learningRate();
   write(figures.epoch, t("page.of", { n: text.epoch(store.epoch()), all: text.count(now.epochs) }));
   write(figures.step, text.count(live ? now.step : line?.step));
-  write(figures.loss, text.number((live ? now.train_loss : null) ?? line?.train_loss ?? line?.train_eval_loss));
+  // The loss is measured now and then.
+  const loss = text.number(line && trainingLoss(line));
+  write(figures.loss, live && line && line.step !== now.step ? t("page.at_step", { value: loss, step: text.count(line.step) }) : loss);
   write(figures.rate, text.number(learningRate, 2));
   write(figures.speed, text.count((live ? now.samples_per_second : null) ?? line?.samples_per_second));
   write(figures.elapsed, text.duration(live ? now.elapsed_seconds : line?.elapsed_seconds));
@@ -58,4 +61,4 @@ function render() {
   if (document.activeElement !== rate && learningRate !== null) rate.placeholder = text.number(learningRate, 2);
 }
 
-export const status = panel({ id: "status", title: "page.status", about: "page.status_about", wide: true, on: ["story", "now"], build, render });
+export const status = panel({ id: "status", title: "page.status", about: "page.status_about", wide: true, on: ["story", "now"], step: () => (store.isLive() ? state.now.step : store.line()?.step), build, render });

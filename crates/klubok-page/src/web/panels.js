@@ -10,6 +10,7 @@
 // class `stays`. It *fails* with the server's sentence. It has no element at all where it does not apply to the run.
 import * as api from "./api.js";
 import { el, write } from "./draw.js";
+import { isOther, nameOf } from "./moments.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import { target } from "./target.js";
@@ -26,6 +27,7 @@ import { t } from "./text.js";
  * @property {boolean} [wide]
  * @property {boolean} [folds] it goes deeper, and may be folded away
  * @property {() => string | null} [path] what to look at; null for nothing at this moment
+ * @property {() => number | undefined} [step] the step of what it shows, where it looks at nothing
  * @property {number} [every] milliseconds between two looks, at least
  * @property {boolean} [long] a look takes long
  * @property {Change[]} [on] changes that it shows, beside those that all panels show
@@ -75,8 +77,8 @@ export const panel = (definition) => definition;
 
 /** @param {Definition<any>} definition @returns {Panel} */
 function made(definition) {
-  const { id, title, about, wide, folds, path } = definition;
-  const age = path ? el("span", { class: "age" }) : null;
+  const { id, title, about, wide, folds, path, step } = definition;
+  const age = path || step ? el("span", { class: "age" }) : null;
   const problem = path ? el("p", { class: "problem", role: "status" }) : null;
   const body = el("div", { class: "body" });
   const titleKey = typeof title === "string" ? title : title();
@@ -157,7 +159,7 @@ function render(panel, changes) {
     problem.classList.toggle("later", later);
     write(problem, later ? t("page.later") : held?.error ?? "");
   }
-  if (age) showAge(age, panel.last?.step);
+  if (age) showAge(age, definition.step ? definition.step() : panel.last?.step);
   const shows = [...changes].some((change) => ALL_SHOW.includes(change) || definition.on?.includes(change));
   if (!shows || fails || waits) return;
   if (definition.path && !panel.last) definition.without?.();
@@ -165,15 +167,14 @@ function render(panel, changes) {
 }
 
 /**
- * How old the figures are, and whether they are of another moment than the slider's.
+ * The moment of the figures by its name, and whether it is another than the strip's.
  * @param {HTMLElement} age
  * @param {number | null | undefined} step
  */
 function showAge(age, step) {
-  const at = store.line();
   const known = step !== null && step !== undefined;
-  const other = known && !store.isLive() && at !== undefined && step !== at.step;
-  const words = known ? t("page.as_of", { step: text.count(step) }) : "";
+  const other = known && isOther(step);
+  const words = known ? nameOf(step) : "";
   write(age, other ? `${words} · ${t("page.other_moment")}` : words);
   age.classList.toggle("other", other);
 }

@@ -3,6 +3,7 @@
 // that the chain rule told.
 import * as api from "./api.js";
 import { button, el, pairs, write } from "./draw.js";
+import { nameOf } from "./moments.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -56,6 +57,10 @@ export function proof() {
   return { box, render };
 }
 
+/** Activations whose slope jumps where a gate opens. */
+const GATES = ["relu", "leaky_relu", "selu"];
+const hasKinks = () => state.run.network.layers.some(({ activation }) => GATES.includes(activation));
+
 /** @param {Slope} slope */
 function slopeWords(slope) {
   const exact = (/** @type {number} */ x) => text.decimals(x, DIGITS);
@@ -68,5 +73,5 @@ function slopeWords(slope) {
       [t("page.slope_measured"), text.signed(slope.measured, 6), "total"],
       [t("page.slope_told"), text.signed(slope.told, 6), "result"],
       [t("page.slopes_apart"), text.number(Math.abs(slope.measured - slope.told), 2)]])),
-    el("p", { class: "note", text: `${t("page.as_of", { step: text.count(slope.step) })}. ${t("page.slope_kink")}` })];
+    el("p", { class: "note", text: `${nameOf(slope.step)}. ${hasKinks() ? t("page.slope_kink") : ""}` })];
 }

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { alert } from "./dialogs.js";
 import { bytes, canvas, drawPicture, el, write } from "./draw.js";
 import * as film from "./film.js";
+import { isOther, nameOf } from "./moments.js";
 import { flow } from "./stage-flow.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -66,7 +67,8 @@ export function picture() {
       return;
     }
     draw(own, `own ${state.sample.picture}`);
-    write(name, t("page.own_picture"));
+    // Of a large network few moments are known as a whole.
+    write(name, isOther(own.step) ? `${t("page.own_picture")} · ${nameOf(own.step)}` : t("page.own_picture"));
     renderBars(bars, own.confidences, state.sample.label);
   }
 

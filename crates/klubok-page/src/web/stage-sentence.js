@@ -2,9 +2,9 @@
 // The sentence of the stage: what the network does at this moment, in at most twelve words, each bound to a measurement.
 import { el, write } from "./draw.js";
 import * as film from "./film.js";
+import { momentName, stepOfMoment } from "./moments.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
-import { momentName } from "./strip.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Metrics, Verdict } from "./types.js" */
@@ -40,8 +40,7 @@ export function sentence() {
     said.setAttribute("aria-live", store.isLive() ? "polite" : "off");
     write(said, line ? sentenceOf(line) : t("page.nothing_measured"));
     said.title = line ? interval(line) : "";
-    const shown = film.stepOfMoment() ?? state.now.step;
-    const other = line && line.step !== shown ? ` · ${t("say.measured_at", { step: text.count(line.step) })}` : "";
+    const other = line && line.step !== stepOfMoment() ? ` · ${t("say.measured_at", { step: text.count(line.step) })}` : "";
     write(when, `${momentName()}${other}`);
   }
 

@@ -18,7 +18,7 @@ export const state = {
   best_epoch: /** @type {number | null} */ (null),
   now: /** @type {Status} */ ({
     mode: "starting", step: 0, epoch: 0, steps_per_epoch: 1, epochs: 0, lines: [0, 0, 0], elapsed_seconds: 0,
-    train_loss: null, samples_per_second: null, seconds_left: null, stopped: null, snapshot: null, pace: null,
+    samples_per_second: null, seconds_left: null, stopped: null, snapshot: null, pace: null,
   }),
   // Lines of epochs and steps, by step.
   lines: /** @type {Metrics[]} */ ([]),

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { contextOf, drawSigned, el, write } from "./draw.js";
 import * as film from "./film.js";
+import { bestStep, momentName } from "./moments.js";
 import { phaseName } from "./phases.js";
 import { drawFrame } from "./stage-grid.js";
 import * as store from "./state.js";
@@ -214,20 +215,6 @@ function frameOf(step) {
   pictures.set(key, canvas);
   return canvas;
 }
-
-/** The moment by its name. */
-export function momentName() {
-  const best = bestStep();
-  const step = film.stepOfMoment() ?? film.snapshot()?.step ?? state.now.step;
-  if (step === 0) return t("page.at_random");
-  if (!store.isLive() && step === best) return t("page.at_best", { epoch: text.epoch(state.best_epoch) });
-  const epoch = store.isLive() ? state.now.epoch : step / (state.now.steps_per_epoch || 1);
-  const values = { epoch: text.epoch(epoch), step: text.count(store.isLive() ? state.now.step : step) };
-  if (!store.isLive()) return t("page.at_moment", values);
-  return t(state.now.mode === "ended" || api.isReport ? "page.at_last" : "page.at_now", values);
-}
-
-const bestStep = () => state.epochs.find(({ epoch }) => epoch === state.best_epoch)?.step ?? null;
 
 /** The moments that everybody looks for. */
 function bookmarks() {

@@ -79,7 +79,7 @@ const r2 = {
  */
 function saidOfShare(run, line, keys) {
   const share = line?.val_accuracy;
-  const interval = text.wilson(share, run.val_samples);
+  const interval = line ? text.wilson(share, store.samples(line)) : null;
   if (!interval || !text.isNumber(share)) return ["", ""];
   const values = { error: text.percent(1 - share), low: text.percent(1 - interval[1]), high: text.percent(1 - interval[0]) };
   const guess = text.percent(1 - run.chance);
@@ -99,6 +99,9 @@ function saidOfNumbers(line) {
 /** How many of a hundred are right in the validation part. @param {Metrics} line */
 const hundred = ({ val_accuracy: share }) => (text.isNumber(share) ? text.count(Math.round(share * 100)) : "–");
 
+/** What is said of ReLU holds where the hidden layers have it. @returns {{ [panel: string]: string }} */
+const ofActivations = () => (state.run.network.layers.some(({ activation }) => activation === "relu") ? {} : { network: "page.network_about_other" });
+
 /** @type {{ class: Kind, label: Kind, number: Kind }} */
 const targets = {
   class: {
@@ -108,7 +111,7 @@ const targets = {
       error: "page.say_error", better: "page.say_better", guess: "page.say_guess", worse: "page.say_worse",
     }),
     filmed: (line) => t("page.film_right", { n: hundred(line) }),
-    abouts: () => (state.run.data.kind === "pictures" ? {} : { picture: "page.sample_about" }),
+    abouts: () => ({ ...ofActivations(), ...(state.run.data.kind === "pictures" ? {} : { picture: "page.sample_about" }) }),
     isTrue: (pass, i) => i === pass.label,
     isPredicted: (pass, i) => i === pass.confidences.indexOf(Math.max(...pass.confidences)),
   },
@@ -119,7 +122,7 @@ const targets = {
       error: "page.say_error_labels", better: "page.say_better_labels", guess: "page.say_guess_labels", worse: "page.say_worse_labels",
     }),
     filmed: (line) => t("page.film_right_labels", { n: hundred(line) }),
-    abouts: () => ({ picture: "page.sample_about_labels", answers: "page.answers_about_labels", data: "page.data_about_labels" }),
+    abouts: () => ({ ...ofActivations(), picture: "page.sample_about_labels", answers: "page.answers_about_labels", data: "page.data_about_labels" }),
     isTrue: (pass, i) => (pass.targets?.[i] ?? 0) > 0.5,
     isPredicted: (pass, i) => pass.confidences[i] > 0.5,
   },
@@ -129,7 +132,7 @@ const targets = {
     said: (run, line) => saidOfNumbers(line),
     filmed: (line) => t("page.film_r2", { r2: text.decimals(line.val_r2, 2) }),
     abouts: () => ({
-      sentence: "page.sentence_about_numbers", curves: "page.curves_about_numbers", picture: "page.sample_about_numbers",
+      ...ofActivations(), sentence: "page.sentence_about_numbers", curves: "page.curves_about_numbers", picture: "page.sample_about_numbers",
       answers: "page.answers_about_numbers", data: "page.data_about_numbers",
     }),
     // A number is near or far, not true or false.

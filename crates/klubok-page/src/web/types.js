@@ -124,7 +124,6 @@
  * @property {number} epoch
  * @property {number} steps_per_epoch
  * @property {number} epochs
- * @property {number | null} train_loss
  * @property {number | null} samples_per_second
  * @property {number} elapsed_seconds
  * @property {number | null} seconds_left
@@ -179,7 +178,7 @@
  * @property {ForwardLayer[]} layers
  * @property {number[]} probabilities
  * @property {number[]} confidences
- * @property {number[] | null} start_probabilities
+ * @property {number[] | null} start_confidences
  * @property {number | null} loss
  * @property {BackwardPass | null} backward
  * @property {boolean | null} far
@@ -365,6 +364,7 @@
  * @property {number | null} best_val_r2
  * @property {[number, number | null][]} val_loss epoch and loss
  * @property {boolean} current
+ * @property {boolean} comparable whether its losses are measured as those of the current run
  * @property {{ [setting: string]: unknown }} differs
  */
 /** @typedef {{ runs: ComparedRun[] }} Runs `/api/runs` */

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use klubok_data::{Dataset, Parts, Targets, grid::Grid};
+use klubok_data::{Dataset, Parts, Targets, grid::Grid, subsample};
 use klubok_model::Input;
 use klubok_nn::{
     network::Network,
@@ -183,8 +183,7 @@ impl Scene {
 /// of every class first, and how many these are.
 fn samples(parts: &Parts, targets: &Targets) -> (Vec<u32>, usize) {
     let part = if parts.val.is_empty() { &parts.train } else { &parts.val };
-    let mut rows: Vec<u32> =
-        Scene::evenly(part.len(), MAX_SAMPLES).iter().map(|&i| part[i]).collect();
+    let mut rows = subsample(part, MAX_SAMPLES);
     if let Some(classes) = targets.classes() {
         // The first of each class, then the second of each, and so on.
         let mut seen = BTreeMap::new();
@@ -222,8 +221,7 @@ fn grid(network: &Network, data: &Dataset) -> Result<Option<Grid>> {
     let field = &data.rows.fields()[Field::X.0];
     let mut points = Vec::new();
     for part in [&data.parts.train, &data.parts.val] {
-        let rows: Vec<u32> =
-            Scene::evenly(part.len(), MAX_POINTS).iter().map(|&i| part[i]).collect();
+        let rows = subsample(part, MAX_POINTS);
         let mut bytes = vec![0; rows.len() * field.bytes()];
         data.rows.gather(Field::X, &rows, &mut bytes)?;
         points.extend(bytes.chunks_exact(field.kind.bytes()).map(|value| field.kind.number(value)));
