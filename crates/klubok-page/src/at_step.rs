@@ -109,7 +109,7 @@ impl Hub {
         let is_limited = self.is_training() && !at.asked;
         let has_time = !is_limited || cache.has_time();
         let cached = kept.as_ref().filter(|(of, _)| is_earlier || *of == updates || !has_time);
-        let mut json = if let Some((_, json)) = cached {
+        let json = if let Some((_, json)) = cached {
             json.clone()
         } else if cache.defers && !has_time {
             return Ok(json!({ "later": true }));
@@ -134,7 +134,6 @@ impl Hub {
             *kept = Some((updates, json.clone()));
             json
         };
-        json["wholes"] = self.network_steps().into();
         Ok(json)
     }
 }

@@ -212,8 +212,8 @@ impl Hub {
 
     /// Returns the records after a browser's offsets, as JSON.
     pub(super) fn timeline_after(&self, offsets: Offsets) -> serde_json::Result<String> {
-        let film = self.film_steps();
-        serde_json::to_string(&self.timeline().after(offsets, film))
+        let (film, wholes) = (self.film_steps(), self.network_steps());
+        serde_json::to_string(&self.timeline().after(offsets, film, wholes))
     }
 
     /// Returns a copy of the current network. Reuses a fresh one; where the training allows no

@@ -37,9 +37,7 @@ impl Hub {
     pub(super) fn inspect_motion(&self, at: At) -> InspectionResult {
         if let Some(step) = at.step {
             let kept = lock(&self.motions).range(..=step).next_back().map(|(_, json)| json.clone());
-            let mut json = kept.unwrap_or_else(|| json!({}));
-            json["wholes"] = self.network_steps().into();
-            return Ok(json);
+            return Ok(kept.unwrap_or_else(|| json!({})));
         }
         self.motion(at).or_else(|sentence| Ok(json!({ "error": sentence })))
     }

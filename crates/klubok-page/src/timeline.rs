@@ -90,6 +90,8 @@ pub(crate) struct TimelineUpdate<'a> {
     best_epoch: Option<f64>,
     /// Steps of the film.
     film: Vec<u64>,
+    /// Steps at which the whole network is known.
+    wholes: Vec<u64>,
     now: &'a Status,
 }
 
@@ -138,7 +140,12 @@ impl Timeline {
     }
 
     /// Returns the records after these offsets.
-    pub(crate) fn after(&self, offsets: Offsets, film: Vec<u64>) -> TimelineUpdate<'_> {
+    pub(crate) fn after(
+        &self,
+        offsets: Offsets,
+        film: Vec<u64>,
+        wholes: Vec<u64>,
+    ) -> TimelineUpdate<'_> {
         TimelineUpdate {
             epochs: self.epochs.get(offsets.epochs..).unwrap_or_default(),
             steps: self.steps.get(offsets.steps..).unwrap_or_default(),
@@ -147,6 +154,7 @@ impl Timeline {
             verdicts: &self.verdicts,
             best_epoch: self.best_epoch,
             film,
+            wholes,
             now: &self.status,
         }
     }

@@ -95,6 +95,18 @@ def wait(page, condition, argument=None):
         page.wait_for_timeout(50)
 
 
+def at_best(page):
+    """Moves the strip to the best weights: those of the model, which the commands use."""
+    page.locator(".bookmark", has_text="best").last.click()
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    wait(page, "document.getElementById('moment').textContent.match(/^(best|last) weights/) !== null")
+
+
+def aged(page, panel):
+    """Waits until a panel shows the moment of the strip."""
+    wait(page, "(panel) => document.querySelector(`#panel-${panel} .age`).textContent === document.getElementById('moment').textContent", panel)
+
+
 def mode(page, name):
     # A narrow window has no room for its words.
     page.wait_for_selector(f"#mode[data-mode={name}]", state="attached")

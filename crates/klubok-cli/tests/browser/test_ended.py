@@ -3,7 +3,7 @@
 import json
 import math
 
-from acts import CURVES, DRAWN, TABS, bring, drop, figure, heighten, known, open_unit, switch, tab, wait
+from acts import CURVES, DRAWN, TABS, aged, at_best, bring, drop, figure, heighten, known, open_unit, switch, tab, wait
 from conftest import HOSTILE, bitmap, klubok
 
 # What shows the moment of the strip: parts of the stage and panels, by tab. The neuron is in the drawer.
@@ -74,18 +74,23 @@ def test_ten_numbers_are_the_measured_ones(ended, dashboard, window):
         assert percent(last[key]) in readout, (key, last[key], readout)
     assert percent(1 - last["val_accuracy"]) in words(page, "sentence", ".said")
     assert f"{best['val_loss']:#.3g}" in page.locator("#panel-curves p.unseen").inner_text()
+    # The commands use the best weights.
+    at_best(page)
+    bring(page, "answers")
+    aged(page, "answers")
     low, high = evaluated["accuracy_interval"]
     accuracy = f"Right: {percent(evaluated['accuracy'])} of {evaluated['samples']} (95 % interval: {percent(low)} to {percent(high)})"
     assert accuracy in words(page, "answers", ".lead")
     bring(page, "answers")
     cells = page.locator("#panel-answers .confusion tbody td").all_inner_texts()
     assert [int(cell) for cell in cells] == sum(evaluated["confusion"], [])
-    assert f"differ by {percent(evaluated['ece'])}" in words(page, "answers")
+    assert f"differ by {percent(evaluated['ece']).replace(' %', ' percentage points')}" in words(page, "answers")
     assert f"{best['val_loss']:#.3g}" in words(page, "runs", "tr.current")
 
 
 def test_a_dropped_picture_gets_the_confidences_of_predict(ended, dashboard, window, tmp_path):
     page = window(dashboard.address)
+    at_best(page)
     bring(page, "picture")
     for upright, seed in [(True, 1001), (False, 1002)]:
         content = bitmap(upright, seed)

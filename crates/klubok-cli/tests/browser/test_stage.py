@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from acts import DRAWN, TABS, drop, known, mode, switch, tab, wait
+from acts import DRAWN, TABS, at_best, drop, known, mode, switch, tab, wait
 from conftest import HOSTILE, PICTURES, Served, bitmap, klubok
 
 WINDOWS = [(1440, 900), (390, 844)]
@@ -78,7 +78,8 @@ def test_what_the_stage_says_of_a_picture_is_measured(ended, dashboard, window, 
     row, said = page.evaluate("import('/film.js').then((film) => import('/state.js').then(({ state }) => [film.theScene().pictures[state.shown].row, film.snapshot().pictures[state.shown]]))")
     passed = dashboard.ask(f"api/look/pass?row={row}")
     assert said == pytest.approx(passed["confidences"], abs=1e-4)
-    # One's own picture gets what `predict` says.
+    # One's own picture gets what `predict` says, with the best weights.
+    at_best(page)
     (tmp_path / "own.bmp").write_bytes(bitmap(True, 1001))
     predicted = json.loads(klubok(ended.parent, "predict", "run", str(tmp_path / "own.bmp"), "--json"))
     drop(page, "own.bmp", bitmap(True, 1001), ".shown-picture")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from acts import CURVES, DRAWN, TABS, bring, heighten, tab, wait
+from acts import CURVES, DRAWN, TABS, aged, at_best, bring, heighten, tab, wait
 from conftest import Served, klubok
 
 OF_CLASSES = ["layers", "cloud", "lesions", "suspects"]
@@ -75,6 +75,9 @@ def test_numbers_have_errors_and_a_scatter(name, runs, window):
     for page in each_view(runs, name, window, [*OF_CLASSES, "features", "excites"]):
         assert f"{last['val_rmse']:#.3g} (RMSE); R² is {last['val_r2']:.3f}" in text_of(page, "sentence", ".said")
         assert f"RMSE {last['val_rmse']:#.3g}, R² {last['val_r2']:.3f}" in text_of(page, "curves", ".readout")
+        at_best(page)
+        bring(page, "answers")
+        aged(page, "answers")
         lead = text_of(page, "answers", ".lead")
         assert f"RMSE {evaluated['rmse']:#.3g}, mean absolute error {evaluated['mae']:#.3g}, R² {evaluated['r2']:.3f}" in lead
         bring(page, "answers")
@@ -94,7 +97,9 @@ def test_labels_have_f1_and_average_precision(runs, window):
     for page in each_view(runs, "marks", window, OF_CLASSES):
         assert f"{100 * (1 - last['val_accuracy']):.1f} % of the labels" in text_of(page, "sentence", ".said")
         assert f"{100 * last['val_accuracy']:.1f} % in validation" in text_of(page, "curves", ".readout")
+        at_best(page)
         bring(page, "answers")
+        aged(page, "answers")
         rows = page.locator("#panel-answers tbody tr").all_inner_texts()
         for row, label in zip(rows, evaluated["per_label"]):
             figures = [f"{100 * label[key]:.1f} %" for key in ["f1", "average_precision"]]

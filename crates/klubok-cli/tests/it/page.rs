@@ -313,7 +313,8 @@ fn views_of_the_spirals_go_back_to_the_start() {
         );
         assert!(["loss", "w"].iter().any(|key| start[key] != now[key]), "{path}: {start}");
     }
-    let wholes = start["wholes"].as_array().unwrap();
+    let story = page.get("/api/story");
+    let wholes = story["wholes"].as_array().unwrap();
     let middle = wholes[wholes.len() - 2].as_u64().unwrap();
     assert!(middle > 0);
     let at = |step: u64| page.get(&format!("/api/look/pass?row=3&moment={step}"));

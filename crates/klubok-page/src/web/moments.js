@@ -23,7 +23,7 @@ export function stepOfMoment() {
 export function nameOf(step) {
   if (step === 0) return t("page.at_random");
   const values = { epoch: text.epoch(step / (state.now.steps_per_epoch || 1)), step: text.count(step) };
-  if (step === state.now.step) return t(hasEnded() ? "page.at_last" : "page.at_now", values);
+  if (step === state.now.step && (hasEnded() || store.isLive())) return t(hasEnded() ? "page.at_last" : "page.at_now", values);
   if (step === bestStep()) return t("page.at_best", { epoch: text.epoch(state.best_epoch) });
   return t("page.at_moment", values);
 }

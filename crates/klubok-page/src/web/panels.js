@@ -120,7 +120,6 @@ export async function look(path) {
     held.error = undefined;
     held.later = Boolean(answer.later);
     if (!held.later) held.answer = answer;
-    if (answer.wholes) state.wholes = answer.wholes;
   } catch (error) {
     held.error = error instanceof Error ? error.message : String(error);
   }

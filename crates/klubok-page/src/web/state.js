@@ -202,7 +202,7 @@ async function catchUp() {
     state.epochs.push(...news.epochs);
     state.steps.push(...news.steps);
     state.events.push(...news.events);
-    Object.assign(state, { phases: news.phases, verdicts: news.verdicts, best_epoch: news.best_epoch, film: news.film, now: news.now });
+    Object.assign(state, { phases: news.phases, verdicts: news.verdicts, best_epoch: news.best_epoch, film: news.film, wholes: news.wholes, now: news.now });
     merge();
     changed("story");
   } finally {

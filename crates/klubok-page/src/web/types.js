@@ -143,6 +143,7 @@
  * @property {Verdict[]} verdicts
  * @property {number | null} best_epoch
  * @property {number[]} film the steps of the film
+ * @property {number[]} wholes the steps at which the whole network is known
  * @property {Status} now
  */
 
