@@ -316,7 +316,7 @@ impl Hub {
         Ok(model)
     }
 
-    /// Returns the network at initialisation, recomputed from the seed, and calibrated as of step 0.
+    /// Returns the initial network, recomputed from the seed and calibrated as of step 0.
     pub(super) fn initial_network(&self) -> Result<Arc<ModelView>, String> {
         let calibration = self.timeline().calibration(0);
         let mut initial = lock(&self.initial);

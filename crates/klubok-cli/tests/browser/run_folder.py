@@ -8,7 +8,6 @@ import numpy as np
 from safetensors import safe_open
 
 ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "identity": lambda z: z}
-SLOPES = {"relu": lambda y: (y > 0).astype(float), "tanh": lambda y: 1 - y * y}
 # A measurement within an epoch takes so many samples at most.
 STEP_SAMPLE = 2048
 
