@@ -109,31 +109,29 @@ impl Hub {
         let is_limited = self.is_training() && !at.asked;
         let has_time = !is_limited || cache.has_time();
         let cached = kept.as_ref().filter(|(of, _)| is_earlier || *of == updates || !has_time);
-        let json = if let Some((_, json)) = cached {
-            json.clone()
-        } else if cache.defers && !has_time {
+        if let Some((_, json)) = cached {
+            return Ok(json.clone());
+        }
+        if cache.defers && !has_time {
             return Ok(json!({ "later": true }));
+        }
+        let (updates, step, view) = if let Some((step, view)) = earlier {
+            (updates, step, view)
         } else {
-            let (updates, step, view) = if let Some((step, view)) = earlier {
-                (updates, step, view)
-            } else {
-                let CopiedNetwork { requested_at, step, view, .. } =
-                    self.current_network(at.asked)?;
-                (requested_at, step, view)
-            };
-            let begun = Instant::now();
-            let result = compute(&view);
-            // A computation that failed took its time, too.
-            if is_limited {
-                cache.charge(begun);
-            }
-            let mut json = result?;
-            if json["step"].is_null() {
-                json["step"] = step.into();
-            }
-            *kept = Some((updates, json.clone()));
-            json
+            let CopiedNetwork { requested_at, step, view, .. } = self.current_network(at.asked)?;
+            (requested_at, step, view)
         };
+        let begun = Instant::now();
+        let result = compute(&view);
+        // A computation that failed took its time, too.
+        if is_limited {
+            cache.charge(begun);
+        }
+        let mut json = result?;
+        if json["step"].is_null() {
+            json["step"] = step.into();
+        }
+        *kept = Some((updates, json.clone()));
         Ok(json)
     }
 }
