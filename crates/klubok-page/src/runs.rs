@@ -54,7 +54,7 @@ impl ReadRun<'_> {
     /// same formula.
     fn is_comparable(&self, other: &Self) -> bool {
         let same = |key: &&str| self.settings.get(*key) == other.settings.get(*key);
-        self.data == other.data && MEASURED_BY.iter().all(|key| same(key))
+        self.data == other.data && MEASURED_BY.iter().all(same)
     }
 }
 
