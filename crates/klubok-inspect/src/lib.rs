@@ -5,6 +5,7 @@
 
 pub mod ablation;
 pub mod batch;
+pub mod edges;
 pub mod gradient_check;
 pub mod landscape;
 pub mod maximise;

@@ -246,6 +246,7 @@ fn seeds(headers: &str) -> Vec<Vec<u8>> {
         "/api/look/features?layer=hidden1",
         "/api/look/slope?layer=output&unit=1&input=3&row=5",
         "/api/look/answers?moment=0",
+        "/api/look/cell?truth=0&said=1",
         "/api/look/map?moment=9",
         "/api/look/cloud",
         "/api/look/motion",

@@ -22,6 +22,8 @@ pub(super) struct Parameters {
     picture: Option<u64>,
     row: Option<u32>,
     label: Option<usize>,
+    truth: Option<usize>,
+    said: Option<usize>,
     /// A step; any other text means the current one.
     moment: Option<String>,
     /// Whether a person just asked for it; the page's own refreshing does not say so.
@@ -85,6 +87,14 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
         path: "/api/look/answers",
         compute: |hub, of| hub.inspect_predictions(of.at()),
         report_queries: |hub| [queries(&[""]), film_steps(hub)].concat(),
+    },
+    Inspection {
+        path: "/api/look/cell",
+        compute: |hub, of| {
+            let cell = of.truth.zip(of.said).ok_or("a cell has a true and a predicted class")?;
+            hub.inspect_cell(cell, of.at())
+        },
+        report_queries: Hub::cells_in_report,
     },
     Inspection {
         path: "/api/look/excites",

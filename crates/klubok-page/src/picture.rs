@@ -1,11 +1,8 @@
-//! The picture panel: a forward and a backward pass of a sample, predictions for an uploaded
-//! picture, and how far to trust them.
+//! The picture panel: predictions for an uploaded picture, and how far to trust them.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     config::{Monitor, TargetKind},
     data::{picture_from_bytes, typical},
-    inspect::{Layer, ModelView, pass::ForwardPass},
     model::Validation,
     rows::Kind,
     train::evaluate::wilson,
@@ -14,60 +11,15 @@ use klubok_text::{Bilingual, bilingual, trust};
 use serde_json::{Value, json};
 
 use super::{
-    encoding::{extend, max_abs, signed_bytes},
+    encoding::extend,
     hub::{CopiedNetwork, Hub},
     inspection::InspectionResult,
-    moment::At,
-    sample::SampleQuery,
     timeline::Mode,
 };
 
-/// Units of a layer in the list of the strongest ones, at most.
-const MAX_STRONGEST: usize = 24;
-/// Weights of a layer in the list of the largest gradients, at most.
-const MAX_STEEPEST: usize = 4;
-/// Units of a layer in the strip of all outputs, at most.
-const MAX_STRIP: usize = 4096;
-
 impl Hub {
-    /// Describes the forward and the backward pass of a sample.
-    pub(super) fn inspect_pass(&self, query: SampleQuery, at: At) -> InspectionResult {
-        let key = format!("pass {query:?}");
-        let mut json =
-            self.get_or_compute(&self.frequent, at, &key, |view| self.pass(query, view))?;
-        // Not cached: validation goes on.
-        if let (Some(_), Some(step)) = (query.picture, json["step"].as_u64()) {
-            json["trust"] = json!(self.trust(step));
-        }
-        Ok(json)
-    }
-
-    fn pass(&self, query: SampleQuery, view: &ModelView) -> InspectionResult {
-        let sample = self.sample(query)?;
-        let pass = view.forward(&sample.stored);
-        let start = self.start_confidences(&sample.stored);
-        let layers: Vec<Value> =
-            view.layers().iter().map(|layer| forward(view, &pass, layer)).collect();
-        let mut json = self.sample_json(&sample.stored);
-        let more = json!({
-            "name": sample.name,
-            "label": sample.label,
-            "targets": sample.targets,
-            "beside": sample.neighbours,
-            "layers": layers,
-            "probabilities": pass.probabilities,
-            "confidences": view.confidences(&pass),
-            "start_confidences": start,
-            "loss": sample.label.map(|label| pass.loss(label)),
-            "backward": sample.label.map(|label| backward(view, &pass, label)),
-            "far": query.picture.and_then(|number| self.is_far(&self.picture(number)?)),
-        });
-        extend(&mut json, more);
-        Ok(Value::Object(json))
-    }
-
     /// Returns the network's confidences before the first step.
-    fn start_confidences(&self, stored: &[f64]) -> Option<Vec<f64>> {
+    pub(super) fn start_confidences(&self, stored: &[f64]) -> Option<Vec<f64>> {
         let start = self.initial_network().ok()?;
         Some(start.confidences(&start.forward(stored)))
     }
@@ -98,7 +50,7 @@ impl Hub {
 
     /// Describes in words how far to trust the network of this step; none for numbers, which have
     /// no accuracy.
-    fn trust(&self, step: u64) -> Option<Bilingual> {
+    pub(super) fn trust(&self, step: u64) -> Option<Bilingual> {
         if self.run.target() == TargetKind::Number {
             return None;
         }
@@ -126,7 +78,7 @@ impl Hub {
 
     /// Whether a picture is out of distribution, unlike all training pictures; none where their
     /// statistics are unknown.
-    fn is_far(&self, pixels: &[u8]) -> Option<bool> {
+    pub(super) fn is_far(&self, pixels: &[u8]) -> Option<bool> {
         let start = self.initial_network().ok()?;
         let preprocessing = &start.model.preprocessing;
         let typical = self.typical.get_or_init(|| {
@@ -140,76 +92,4 @@ impl Hub {
         });
         Some(typical.as_ref()?.is_far(&preprocessing.apply(Kind::Pixels, pixels)))
     }
-}
-
-/// Describes the outputs of a layer.
-fn forward(view: &ModelView, pass: &ForwardPass, layer: &Layer) -> Value {
-    let y = pass.value(layer.y);
-    let max = max_abs(y).max(f64::MIN_POSITIVE);
-    let shade = |y: &f64| (255.0 * y.max(0.0) / max).round() as u8;
-    let all: Vec<u8> = y.iter().take(MAX_STRIP).map(shade).collect();
-    let active = y.iter().filter(|&&y| y > 0.0).count() as f64 / y.len() as f64;
-    json!({
-        "name": layer.name,
-        "units": view.units(layer),
-        "active": active,
-        "strongest": strongest(y),
-        "all": STANDARD.encode(all),
-    })
-}
-
-/// Describes the gradients of the loss, layer by layer.
-fn backward(view: &ModelView, pass: &ForwardPass, class: usize) -> Value {
-    let back = view.backward(pass, class);
-    let (Some(first), Some(last)) = (view.layers().first(), view.layers().last()) else {
-        return Value::Null;
-    };
-    let layer = |layer: &Layer| {
-        let dz = back.gradient(layer.z);
-        json!({
-            "name": layer.name,
-            "open": view.active_share(pass, layer),
-            "norm": dz.iter().map(|dz| dz * dz).sum::<f64>().sqrt(),
-            "strongest": strongest(dz),
-            "steepest": steepest(back.gradient(layer.sum), pass.value(layer.x)),
-        })
-    };
-    let input = back.gradient(first.x);
-    let scale = max_abs(input);
-    json!({
-        "target": class,
-        "output": back.gradient(last.sum),
-        "layers": view.layers().iter().map(layer).collect::<Vec<_>>(),
-        "input": STANDARD.encode(signed_bytes(input, scale)),
-        "input_scale": scale,
-    })
-}
-
-/// Lists the units with the largest absolute values, the largest first.
-fn strongest(values: &[f64]) -> Vec<Value> {
-    let units = largest(values, MAX_STRONGEST).into_iter();
-    units.map(|unit| json!({ "unit": unit, "value": values[unit] })).collect()
-}
-
-/// Returns the indices of the largest absolute values, the largest first.
-fn largest(values: &[f64], max_count: usize) -> Vec<usize> {
-    let mut indices: Vec<usize> = (0..values.len()).collect();
-    indices.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
-    indices.truncate(max_count);
-    indices
-}
-
-/// Lists the weights with the largest gradients, the largest first. `dw = dz x`, so the factors of
-/// each are among the largest of `dz` and of `x`.
-fn steepest(dz: &[f64], x: &[f64]) -> Vec<Value> {
-    let inputs = largest(x, MAX_STEEPEST);
-    let mut all: Vec<(usize, usize, f64)> = largest(dz, MAX_STEEPEST)
-        .into_iter()
-        .flat_map(|unit| inputs.iter().map(move |&input| (unit, input, dz[unit] * x[input])))
-        .collect();
-    all.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()));
-    all.truncate(MAX_STEEPEST);
-    all.into_iter()
-        .map(|(unit, input, slope)| json!({ "unit": unit, "input": input, "slope": slope }))
-        .collect()
 }

@@ -28,6 +28,16 @@ const BINS: usize = 10;
 impl Hub {
     /// Evaluates the network on the validation set, or on an evenly spaced subsample of it.
     pub(super) fn inspect_predictions(&self, at: At) -> InspectionResult {
+        self.from_validation(at, "answers", evaluated)
+    }
+
+    /// Computes something from the logits of validation samples, and caches it under a key.
+    pub(super) fn from_validation(
+        &self,
+        at: At,
+        key: &str,
+        compute: impl FnOnce(&Dataset, &Model, &[u32], &[f32]) -> InspectionResult,
+    ) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         if let Some(step) = at.step
             && let Ok(snapshot) = self.snapshot(Some(step))
@@ -37,15 +47,15 @@ impl Hub {
             // Of most moments, what the film's samples got is known.
             let rows = &self.scene()?.rows[..snapshot.outputs.rows().len()];
             let model = self.reader_at(snapshot.step)?;
-            let mut json = evaluated(data, &model, rows, &snapshot.outputs.values)?;
+            let mut json = compute(data, &model, rows, &snapshot.outputs.values)?;
             json["step"] = snapshot.step.into();
             return Ok(json);
         }
-        self.get_or_compute(&self.frequent, at, "answers", |view| {
+        self.get_or_compute(&self.frequent, at, key, |view| {
             let rows = subsample(&data.parts.val, MAX_SAMPLES);
             let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
             let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-            evaluated(data, &view.model, &rows, &logits)
+            compute(data, &view.model, &rows, &logits)
         })
     }
 }

@@ -138,9 +138,9 @@ mod tests {
 
     /// Trains a small network on a built-in set, and returns what the report of the run holds: its
     /// panels, and the results of inspections by their paths.
-    fn report_of(source: &str) -> Value {
+    fn report_of(source: &str, hidden: &[usize]) -> Value {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::new().hidden(&[8]).epochs(3).batch_size(128);
+        let settings = Settings::new().hidden(hidden).epochs(3).batch_size(128);
         let own = klubok::open(source, &settings).unwrap();
         let config = settings.for_data(&own).unwrap();
         let options = OpenOptions::new(config.data.clone());
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_report_of_numbers_shows_their_errors_and_nothing_of_classes() {
-        let kept = report_of("demo:curve");
+        let kept = report_of("demo:curve", &[8]);
         assert_eq!(kept["run"]["data"]["target"], "number");
         for absent in ["features", "excites", "layers", "cloud", "lesions", "suspects"] {
             assert_eq!(panel(&kept, absent), (false, false), "{absent}");
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_report_of_labels_shows_each_of_them_and_nothing_of_classes() {
-        let kept = report_of("demo:marks");
+        let kept = report_of("demo:marks", &[8]);
         assert_eq!(kept["run"]["data"]["target"], "label");
         for absent in ["layers", "cloud", "lesions", "suspects"] {
             assert_eq!(panel(&kept, absent), (false, false), "{absent}");
@@ -214,6 +214,71 @@ mod tests {
         assert!(labels.iter().all(|label| label["average_precision"].is_number()));
         let targets = &kept["looks"]["/api/look/pass"]["targets"];
         assert!(targets.as_array().unwrap().iter().all(|y| *y == 0.0 || *y == 1.0), "{targets}");
+    }
+
+    fn list(of: &Value) -> &[Value] {
+        of.as_array().unwrap()
+    }
+
+    #[test]
+    fn a_pass_shows_the_units_and_the_edges_of_a_drawing() {
+        let kept = report_of("demo:spirals", &[40, 8]);
+        let pass = &kept["looks"]["/api/look/pass"];
+        let (layers, back) = (list(&pass["layers"]), list(&pass["backward"]["layers"]));
+        let drawn = |of: &Value| -> Vec<u64> {
+            list(of).iter().map(|unit| unit["unit"].as_u64().unwrap()).collect()
+        };
+        let columns: Vec<Vec<u64>> = std::iter::once(&pass["inputs"])
+            .chain(layers.iter().map(|layer| &layer["drawn"]))
+            .map(drawn)
+            .collect();
+        assert_eq!(columns.iter().map(Vec::len).collect::<Vec<_>>(), [2, 12, 8, 2]);
+        for (i, (layer, back)) in layers.iter().zip(back).enumerate() {
+            for (edges, end) in [(&layer["edges"], 1), (&back["edges"], 0)] {
+                let edges = list(edges);
+                assert!(!edges.is_empty());
+                for edge in edges {
+                    let same = edges.iter().filter(|other| other[end] == edge[end]).count();
+                    assert!(same <= 3, "{edge}");
+                    assert!(columns[i].contains(&edge[0].as_u64().unwrap()), "{edge}");
+                    assert!(columns[i + 1].contains(&edge[1].as_u64().unwrap()), "{edge}");
+                }
+            }
+        }
+        // The error at the output is p - y, and none comes through a shut gate.
+        let last = back.last().unwrap();
+        for ((unit, delta), p) in
+            columns[3].iter().zip(list(&last["deltas"])).zip(list(&pass["probabilities"]))
+        {
+            let y = f64::from(pass["label"].as_u64() == Some(*unit));
+            assert!((delta.as_f64().unwrap() - (p.as_f64().unwrap() - y)).abs() < 1e-12);
+        }
+        for (layer, back) in layers.iter().zip(back).take(2) {
+            for (unit, delta) in list(&layer["drawn"]).iter().zip(list(&back["deltas"])) {
+                assert_eq!(unit["value"] == 0.0, delta.as_f64() == Some(0.0), "{unit} {delta}");
+            }
+            assert!(back["norm"].as_f64() <= back["arrives"].as_f64());
+            assert!(back["open"].as_u64() <= layer["units"].as_u64());
+        }
+    }
+
+    #[test]
+    fn the_cells_of_a_report_have_the_samples_that_the_matrix_counts() {
+        let kept = report_of("demo:spirals", &[4]);
+        let counts = list(&kept["looks"]["/api/look/answers"]["confusion"]);
+        let mut shown = 0;
+        for (truth, row) in counts.iter().enumerate() {
+            for (said, count) in list(row).iter().enumerate() {
+                let cell = &kept["looks"][format!("/api/look/cell?truth={truth}&said={said}")];
+                let samples = cell["samples"].as_array().map_or(0, Vec::len) as u64;
+                assert_eq!(samples, count.as_u64().unwrap().min(24), "{truth} {said}");
+                if samples > 0 {
+                    assert_eq!(&cell["of"], count);
+                }
+                shown += samples;
+            }
+        }
+        assert!(shown > 24);
     }
 
     #[test]

@@ -254,9 +254,12 @@ fn a_report_is_one_file() {
     let keys: Vec<&str> = data["looks"].as_object().unwrap().keys().map(String::as_str).collect();
     let of_later =
         |key: &str| key.contains("moment=") && !key.ends_with("=0") && !key.ends_with("=live");
-    let is_other = |key: &&str| !key.contains("row=") && !key.contains("neuron") && !of_later(key);
+    let is_other = |key: &&str| {
+        !["row=", "neuron", "cell"].iter().any(|of| key.contains(of)) && !of_later(key)
+    };
     let found: Vec<&str> = keys.iter().copied().filter(is_other).collect();
     assert_eq!(found, REPORT);
+    assert!(keys.iter().any(|key| key.starts_with("/api/look/cell?truth=")), "no cell");
     // The whole film, and what it says of the samples.
     let film = data["story"]["film"].as_array().unwrap();
     assert!(film.len() > 3, "{film:?}");

@@ -8,6 +8,8 @@
 // something to the training.
 // `stage.js` is the first screen, made of the modules that begin with `stage-`; `strip.js` is the film strip, `tabs.js` the bar.
 // `save-film.js` makes a file of the film: `film-frame.js` draws a frame of it, `gif.js` encodes them.
+// `flow-marks.js` draws units and edges for the stage and for the network, whose drawing is made of the modules that begin with
+// `network-`; `rove.js` lets the arrow keys go through many buttons.
 // Each panel is a module that exports what `panels.js` defines with `panel`; `panels.js` shows those that apply to the run,
 // asks for what they look at, and renders them when it changed. This file has them in order. `types.js` says what the server
 // answers.
@@ -130,7 +132,7 @@ function onKey(event) {
   const target = at.closest("dialog") ? document.body : at;
   const typing = target.closest("input:not([type=range]), select, textarea");
   const pressing = target.closest("button, summary, label, a");
-  const scrolling = target.closest(".scroll, .flow, pre");
+  const scrolling = target.closest(".scroll, pre");
   const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (typing || target.isContentEditable) return;
   if (event.key === "?") helpDialog.showModal();

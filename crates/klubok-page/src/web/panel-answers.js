@@ -1,9 +1,11 @@
 // @ts-check
 // Answers: how good they are on the validation part. Of classes: what is taken for what, class by class, and whether the
-// confidences are honest.
+// confidences are honest. A cell of the matrix opens its samples.
+import { cellBox, press } from "./answers-cell.js";
 import { labels, numbers } from "./answers-values.js";
-import { canvas, drawTiles, el, region, svg, table } from "./draw.js";
+import { canvas, drawTiles, el, refill, region, svg, table } from "./draw.js";
 import { panel } from "./panels.js";
+import { rove, stopAt } from "./rove.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -13,20 +15,34 @@ import { t } from "./text.js";
 // A matrix of more classes than this is a picture, with the most frequent confusions as text.
 const MOST_CLASSES = 12;
 const CONFUSIONS = 8;
-let /** @type {HTMLElement} */ box;
+let /** @type {HTMLElement} */ box, /** @type {HTMLElement} */ matrix, /** @type {ReturnType<typeof cellBox>} */ cell;
 
 /** @param {HTMLElement} body */
 function build(body) {
   box = body;
+  matrix = el("div", { class: "matrix-box" });
+  cell = cellBox();
+  rove(matrix);
 }
 
 /** @param {number[]} row */
 const total = (row) => row.reduce((a, b) => a + b, 0);
 
+/** Opens the samples of class i that got prediction j. @param {string[]} names @param {number} i @param {number} j @param {number} n @param {string} words */
+const cellButton = (names, i, j, n, words) => el("button", {
+  type: "button", class: "cell-of", "data-at": `${j},${i}`, "data-focus": `cell${i}-${j}`, text: words,
+  "aria-label": t("page.open_cell", { truth: names[i], answer: names[j], n: text.count(n) }),
+  "aria-pressed": String(cell.shows(i, j)),
+  onclick() {
+    cell.open({ truth: i, said: j }, n);
+    press(".cell-of", `cell${i}-${j}`);
+  },
+});
+
 /** @param {string[]} names @param {number[][]} counts */
 function confusionTable(names, counts) {
   const rows = counts.map((row, i) => [names[i], ...row.map((n, j) => {
-    const td = el("td", { class: i === j ? "hit" : "", text: text.count(n) });
+    const td = el("td", { class: i === j ? "hit" : "" }, n === 0 ? text.count(n) : cellButton(names, i, j, n, text.count(n)));
     td.style.setProperty("--share", (n / (total(row) || 1)).toFixed(3));
     return td;
   })]);
@@ -40,7 +56,7 @@ function confusionPicture(names, counts) {
   const pairs = counts.flatMap((row, i) => row.map((n, j) => ({ n, i, j }))).filter(({ n, i, j }) => i !== j && n > 0);
   pairs.sort((a, b) => b.n - a.n);
   return el("div", { class: "side-by-side" }, picture, el("ol", {}, ...pairs.slice(0, CONFUSIONS).map(({ n, i, j }) =>
-    el("li", { text: t("page.taken_for", { truth: names[i], answer: names[j], n: text.count(n) }) }))));
+    el("li", {}, cellButton(names, i, j, n, t("page.taken_for", { truth: names[i], answer: names[j], n: text.count(n) }))))));
 }
 
 /** @param {ClassPredictions["per_class"]} rows */
@@ -82,9 +98,11 @@ function classes(look, names) {
   const lead = t("page.accuracy_is", {
     accuracy: text.percent(look.accuracy), low: text.percent(low), high: text.percent(high), chance: text.percent(look.chance), n: text.count(look.samples),
   });
-  const matrix = names.length > MOST_CLASSES ? confusionPicture(names, look.confusion) : confusionTable(names, look.confusion);
+  refill(matrix, [names.length > MOST_CLASSES ? confusionPicture(names, look.confusion) : confusionTable(names, look.confusion)]);
+  stopAt(matrix);
+  cell.render(look.confusion);
   return [
-    el("p", { class: "lead", text: lead }), el("h3", { text: t("page.confusion") }), el("div", {}, matrix),
+    el("p", { class: "lead", text: lead }), el("h3", { text: t("page.confusion") }), el("p", { class: "note", text: t("page.confusion_is") }), matrix, cell.box,
     el("h3", { text: t("page.by_class") }), el("div", {}, classTable(look.per_class)),
     el("h3", { text: t("page.calibration") }), el("p", { class: "note", text: t("page.calibration_is") }), reliability(look.calibration, look.ece)];
 }
@@ -94,7 +112,7 @@ function render(look) {
   const { classes: names } = state.run.data;
   if ("per_label" in look) box.replaceChildren(...labels(look));
   else if ("per_output" in look) box.replaceChildren(...numbers(look, names));
-  else box.replaceChildren(...classes(look, names));
+  else refill(box, classes(look, names));
 }
 
 export const answers = panel({

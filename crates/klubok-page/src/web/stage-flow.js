@@ -3,9 +3,11 @@
 // of the chosen picture.
 import { el, rgb, svg } from "./draw.js";
 import * as film from "./film.js";
+import { RADIUS, edgeMark, edgeOpacity, edgePath, unitMark, unitOpacity } from "./flow-marks.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 /** @import { Packed, Snapshot } from "./film.js" */
+/** @import { Place } from "./flow-marks.js" */
 
 /** Ways that lead to a unit, at most. */
 const WAYS = 3;
@@ -14,7 +16,6 @@ const MOST_UNITS = 12;
 /** Hidden layers that are drawn, at most: the first, and the last ones. */
 const MOST_LAYERS = 3;
 const MOST_ANSWERS = 10;
-const RADIUS = 8;
 /** Height of the names below the last row. */
 const FOOT = 40;
 
@@ -34,8 +35,8 @@ export function flow() {
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const { ways, units, answers } = placed(shown, width, height);
     drawing.replaceChildren(
-      ...ways.map(({ d, share, opacity }) => svg("path", { d, class: share < 0 ? "flow-way less" : "flow-way", "stroke-opacity": opacity.toFixed(2) })),
-      ...units.map(({ x, y, opacity }) => svg("circle", { cx: x, cy: y, r: RADIUS, class: "flow-unit", "fill-opacity": opacity.toFixed(3) })),
+      ...ways.map(({ from, to, share }) => edgeMark(from, to, share)),
+      ...units.map(({ at, share }) => unitMark(at, share)),
       ...answers.flatMap(({ x, y, name, value, isBest }) => [
         svg("text", { x, y, class: isBest ? "flow-answer best" : "flow-answer", text: name }), svg("text", { x, y: y + 18, class: "flow-said", text: value })]),
     );
@@ -57,16 +58,16 @@ export function drawFlow(context, shown, width, height, family) {
   const { ways, units, answers } = placed(shown, width, height);
   context.fillStyle = context.strokeStyle = rgb("--training");
   context.lineWidth = 1.6;
-  for (const { d, share, opacity } of ways) {
-    context.globalAlpha = opacity;
+  for (const { from, to, share } of ways) {
+    context.globalAlpha = edgeOpacity(share);
     context.setLineDash(share < 0 ? [4, 4] : []);
-    context.stroke(new Path2D(d));
+    context.stroke(new Path2D(edgePath(from, to)));
   }
   context.setLineDash([]);
-  for (const { x, y, opacity } of units) {
+  for (const { at: [x, y], share } of units) {
     context.beginPath();
     context.arc(x, y, RADIUS, 0, 2 * Math.PI);
-    context.globalAlpha = opacity;
+    context.globalAlpha = unitOpacity(share);
     context.fill();
     context.globalAlpha = 0.25;
     context.stroke();
@@ -93,12 +94,10 @@ function placed(shown, width, height) {
   const rows = rowsOf(shown);
   const order = answerOrder(shown);
   const step = (height - FOOT - 2 * RADIUS) / Math.max(1, rows.length);
-  const place = (/** @type {number} */ row, /** @type {number} */ i, /** @type {number} */ n) => /** @type {[number, number]} */ (
+  const place = (/** @type {number} */ row, /** @type {number} */ i, /** @type {number} */ n) => /** @type {Place} */ (
     [((i + 0.5) / n) * width, RADIUS + 2 + row * step]);
-  const units = rows.flatMap(({ values, shown: own }, row) => own.map((unit, i) => {
-    const [x, y] = place(row, i, own.length);
-    return { x, y, opacity: 0.05 + (0.95 * Math.max(0, values[unit])) / Math.max(...values, 1e-9) };
-  }));
+  const units = rows.flatMap(({ values, shown: own }, row) => own.map((unit, i) => (
+    { at: place(row, i, own.length), share: Math.max(0, values[unit]) / Math.max(...values, 1e-9) })));
   const ways = rows.flatMap((before, row) => {
     const next = rows[row + 1];
     // Only layers that follow each other have weights between them.
@@ -108,7 +107,7 @@ function placed(shown, width, height) {
     return targets.flatMap((unit, i) => waysTo(edges, unit, before).map(({ from, share }) => {
       const [x0, y0] = place(row, from, before.shown.length);
       const [x1, y1] = place(row + 1, i, targets.length);
-      return { d: curve([x0, y0 + RADIUS], [x1, y1 - RADIUS]), share, opacity: 0.1 + 0.6 * Math.abs(share) };
+      return { from: /** @type {Place} */ ([x0, y0 + RADIUS]), to: /** @type {Place} */ ([x1, y1 - RADIUS]), share };
     }));
   });
   return { units, ways, answers: answerMarks(shown, order, width, height - FOOT) };
@@ -137,12 +136,6 @@ function waysTo(edges, unit, before) {
   carried.sort((a, b) => Math.abs(b.share) - Math.abs(a.share));
   const most = Math.abs(carried[0]?.share ?? 0) || 1;
   return carried.slice(0, WAYS).filter(({ share }) => share !== 0).map(({ from, share }) => ({ from, share: share / most }));
-}
-
-/** @param {[number, number]} from @param {[number, number]} to */
-function curve([x0, y0], [x1, y1]) {
-  const middle = ((y0 + y1) / 2).toFixed(1);
-  return `M${x0.toFixed(1)} ${y0.toFixed(1)}C${x0.toFixed(1)} ${middle} ${x1.toFixed(1)} ${middle} ${x1.toFixed(1)} ${y1.toFixed(1)}`;
 }
 
 /** The outputs in the drawing: those of the picture that are surest, in the order of the classes. @param {Snapshot} shown */

@@ -155,17 +155,30 @@
  */
 
 /** @typedef {{ unit: number, value: number }} UnitValue */
+/** @typedef {[input: number, unit: number, carried: number]} Edge a weight between units that are drawn, with what it carries */
 
+/**
+ * A layer on the way back: `arrives` is the size of the error before its activation, `norm` behind it; `deltas` are those of
+ * the units that are drawn, and the edges take them to the layer before.
+ * @typedef {object} BackwardLayer
+ * @property {string} name
+ * @property {number} open how many gates
+ * @property {number} arrives
+ * @property {number} norm
+ * @property {number[]} deltas
+ * @property {Edge[]} edges
+ * @property {{ unit: number, input: number, slope: number }[]} steepest
+ */
 /**
  * @typedef {object} BackwardPass
  * @property {number} target
- * @property {number[]} output
- * @property {{ name: string, open: number, norm: number, strongest: UnitValue[], steepest: { unit: number, input: number, slope: number }[] }[]} layers
+ * @property {BackwardLayer[]} layers
+ * @property {UnitValue[]} inputs slopes at those that are drawn, or at the pixels that get most
  * @property {string} input
  * @property {number} input_scale
  */
 
-/** @typedef {{ name: string, units: number, active: number, strongest: UnitValue[], all: string }} ForwardLayer */
+/** @typedef {{ name: string, units: number, active: number, drawn: UnitValue[], edges: Edge[] }} ForwardLayer */
 
 /**
  * `/api/look/pass`: one sample through the network, and its error back.
@@ -176,6 +189,7 @@
  * @property {number | null} label
  * @property {number[] | null} targets labels or numbers of the sample
  * @property {[number, number] | null} beside rows of the samples before and after
+ * @property {UnitValue[]} inputs columns that are drawn, as the network gets them
  * @property {ForwardLayer[]} layers
  * @property {number[]} probabilities
  * @property {number[]} confidences
@@ -206,6 +220,9 @@
  * @property {Bin[]} calibration
  * @property {Mistake[]} mistakes
  */
+
+/** @typedef {Sample & { row: number, name: string, confidence: number }} CellSample */
+/** @typedef {Partial<Shape> & { step: number, of: number, samples: CellSample[] }} ConfusionCell `/api/look/cell` */
 
 /** @typedef {{ label: string, precision: number | null, recall: number | null, f1: number | null, average_precision: number | null, support: number }} LabelFigures */
 

@@ -1,0 +1,147 @@
+//! A cell of the confusion matrix: the validation samples of one class that got one prediction.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use klubok::{data::Dataset, model::Model, plan::Picture};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{
+    encoding::{extend, shape_json},
+    hub::Hub,
+    inspection::InspectionResult,
+    logits::predict,
+    moment::At,
+};
+
+/// Samples of a cell, at most.
+const MAX_SAMPLES: usize = 24;
+/// Pixels on each side of a picture, at most.
+const MAX_SIDE: usize = 32;
+/// Bytes of JSON that a report has for cells.
+const REPORT_BYTES: usize = 150_000;
+
+/// A sample with its classes and the confidence in the predicted one.
+#[derive(Serialize, Deserialize)]
+struct Judged {
+    row: u32,
+    truth: usize,
+    said: usize,
+    confidence: f64,
+}
+
+impl Hub {
+    /// Shows samples of a cell, those with the most confident predictions first. A cell has the
+    /// numbers of the true and of the predicted class.
+    pub(super) fn inspect_cell(&self, cell: (usize, usize), at: At) -> InspectionResult {
+        let data = self.class_data()?;
+        let judged = self.from_validation(at, "judged", judged)?;
+        let step = judged["step"].clone();
+        let mut samples: Vec<Judged> =
+            serde_json::from_value(judged["samples"].clone()).map_err(|error| error.to_string())?;
+        samples.retain(|sample| (sample.truth, sample.said) == cell);
+        samples.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let (all, shape) = (samples.len(), self.run.shape());
+        samples.truncate(MAX_SAMPLES);
+        let sample = |sample: &Judged| {
+            let stored = self.stored(&[sample.row])?;
+            let mut json = json!({
+                "row": sample.row,
+                "name": data.names[sample.row as usize],
+                "confidence": sample.confidence,
+            });
+            match shape {
+                Some(shape) => json["pixels"] = STANDARD.encode(shrunk(&stored, shape)).into(),
+                None => json["values"] = json!(stored),
+            }
+            Ok(json)
+        };
+        let shown: Result<Vec<Value>, String> = samples.iter().map(sample).collect();
+        let mut json = shape.map_or_else(Map::new, |shape| shape_json(small(shape)));
+        extend(&mut json, json!({ "step": step, "of": all, "samples": shown? }));
+        Ok(Value::Object(json))
+    }
+
+    /// Returns the queries of the cells that a report has room for: mistakes before what is right,
+    /// the most frequent first.
+    pub(super) fn cells_in_report(&self) -> Vec<String> {
+        let predictions = self.inspect_predictions(None).unwrap_or_default();
+        let counts: Vec<Vec<u64>> =
+            serde_json::from_value(predictions["confusion"].clone()).unwrap_or_default();
+        let of_row = |(truth, row): (usize, &Vec<u64>)| {
+            let cells = row.iter().enumerate().filter(|(_, count)| **count > 0);
+            cells.map(|(said, count)| ((truth, said), *count)).collect::<Vec<_>>()
+        };
+        let mut cells: Vec<((usize, usize), u64)> =
+            counts.iter().enumerate().flat_map(of_row).collect();
+        cells.sort_by_key(|((truth, said), count)| (truth == said, u64::MAX - count));
+        let mut room = REPORT_BYTES;
+        let mut queries = Vec::new();
+        for ((truth, said), _) in cells {
+            let cell = self.inspect_cell((truth, said), At::default());
+            let bytes = cell.map_or(0, |json| json.to_string().len());
+            if bytes <= room {
+                room -= bytes;
+                queries.push(format!("?truth={truth}&said={said}"));
+            }
+        }
+        queries
+    }
+}
+
+/// Lists what the network predicts for each sample.
+fn judged(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> InspectionResult {
+    let sample = |(&row, z): (&u32, &[f32])| {
+        let (said, confidence) = predict(z, model.calibration);
+        Judged { row, truth: data.targets.class(row) as usize, said, confidence }
+    };
+    let samples: Vec<Judged> =
+        rows.iter().zip(logits.chunks_exact(data.outputs.len())).map(sample).collect();
+    Ok(json!({ "samples": samples }))
+}
+
+/// How many pixels in a row one pixel of the small picture stands for.
+fn factor(shape: Picture) -> usize {
+    shape.width.max(shape.height).div_ceil(MAX_SIDE).max(1)
+}
+
+/// Returns the shape of a small picture.
+fn small(shape: Picture) -> Picture {
+    let side = |pixels: usize| pixels.div_ceil(factor(shape));
+    Picture { width: side(shape.width), height: side(shape.height), ..shape }
+}
+
+/// Returns the small picture, whose pixels are means.
+fn shrunk(stored: &[f64], shape: Picture) -> Vec<u8> {
+    let (small, factor, channels) = (small(shape), factor(shape), shape.channels);
+    let mean = |i: usize| {
+        let (x, y, channel) =
+            (i / channels % small.width, i / channels / small.width, i % channels);
+        let columns = x * factor..((x + 1) * factor).min(shape.width);
+        let lines = y * factor..((y + 1) * factor).min(shape.height);
+        let count = columns.len() * lines.len();
+        let of_line = |line| columns.clone().map(move |column| (line, column));
+        let pixel = |(line, column)| stored[(line * shape.width + column) * channels + channel];
+        (lines.flat_map(of_line).map(pixel).sum::<f64>() / count as f64).round() as u8
+    };
+    (0..small.values()).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_pictures_have_means_as_pixels() {
+        let shape = Picture { width: 66, height: 3, channels: 1 };
+        assert_eq!(small(shape), Picture { width: 22, height: 1, channels: 1 });
+        let stored: Vec<f64> = (0..shape.values()).map(|i| (i % 66) as f64).collect();
+        let expected: Vec<u8> = (0..22).map(|x| 3 * x + 1).collect();
+        assert_eq!(shrunk(&stored, shape), expected);
+    }
+
+    #[test]
+    fn a_small_picture_stays_as_it_is() {
+        let shape = Picture { width: 2, height: 1, channels: 3 };
+        assert_eq!(shrunk(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], shape), [1, 2, 3, 4, 5, 6]);
+    }
+}
