@@ -34,7 +34,9 @@ impl Hub {
     /// numbers of the true and of the predicted class.
     pub(super) fn inspect_cell(&self, cell: (usize, usize), at: At) -> InspectionResult {
         let data = self.class_data()?;
-        let judged = self.from_validation(at, "judged", judged)?;
+        let judged = self.on_validation(at, "judged", |data, model, rows, logits| {
+            Ok(json!({ "samples": judged(data, model, rows, logits) }))
+        })?;
         let step = judged["step"].clone();
         let mut samples: Vec<Judged> =
             serde_json::from_value(judged["samples"].clone()).map_err(|error| error.to_string())?;
@@ -89,14 +91,12 @@ impl Hub {
 }
 
 /// Lists what the network predicts for each sample.
-fn judged(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> InspectionResult {
+fn judged(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Vec<Judged> {
     let sample = |(&row, z): (&u32, &[f32])| {
         let (said, confidence) = predict(z, model.calibration);
         Judged { row, truth: data.targets.class(row) as usize, said, confidence }
     };
-    let samples: Vec<Judged> =
-        rows.iter().zip(logits.chunks_exact(data.outputs.len())).map(sample).collect();
-    Ok(json!({ "samples": samples }))
+    rows.iter().zip(logits.chunks_exact(data.outputs.len())).map(sample).collect()
 }
 
 /// How many pixels in a row one pixel of the small picture stands for.

@@ -28,11 +28,11 @@ const BINS: usize = 10;
 impl Hub {
     /// Evaluates the network on the validation set, or on an evenly spaced subsample of it.
     pub(super) fn inspect_predictions(&self, at: At) -> InspectionResult {
-        self.from_validation(at, "answers", evaluated)
+        self.on_validation(at, "answers", evaluated)
     }
 
     /// Computes something from the logits of validation samples, and caches it under a key.
-    pub(super) fn from_validation(
+    pub(super) fn on_validation(
         &self,
         at: At,
         key: &str,
