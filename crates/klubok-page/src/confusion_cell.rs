@@ -66,7 +66,7 @@ impl Hub {
     /// Returns the queries of the cells that a report has room for: mistakes before what is right,
     /// the most frequent first.
     pub(super) fn cells_in_report(&self) -> Vec<String> {
-        let predictions = self.inspect_predictions(None).unwrap_or_default();
+        let predictions = self.inspect_predictions(At::default()).unwrap_or_default();
         let counts: Vec<Vec<u64>> =
             serde_json::from_value(predictions["confusion"].clone()).unwrap_or_default();
         let of_row = |(truth, row): (usize, &Vec<u64>)| {
