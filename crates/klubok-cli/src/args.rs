@@ -47,6 +47,7 @@ pub(crate) enum Command {
   klubok train pets/ -o runs/wide --hidden 2048,512 --epochs 60 --set augment.flip=false
   klubok train mnist/ --preset article --lr 0.01
   klubok train pets/ --vary train.optimizer=sgd,rmsprop,adam
+  klubok train pets/ --vary train.learning_rate=0.001,0.01,1 --dashboard
   klubok train pets/ --vary model.dropout=0,0.3 --vary model.hidden=[512],[512,256]
   klubok train houses.csv --target price
   klubok train pets/ --dashboard

@@ -15,8 +15,13 @@ use crate::terminal::{clear_echo, print_stderr};
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
+/// Trainings at the same time, at most.
+pub(crate) const MAX_LANES: usize = 6;
+
 /// Control of the running training.
 pub(crate) static CONTROL: Control = Control::new();
+/// Controls of the trainings of a race.
+pub(crate) static LANES: [Control; MAX_LANES] = [const { Control::new() }; MAX_LANES];
 static TRAINING: AtomicBool = AtomicBool::new(false);
 /// Whether the work is done and only the page is still open.
 static DONE: AtomicBool = AtomicBool::new(false);
@@ -29,13 +34,21 @@ pub(crate) fn listen() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     // Without a handler the system ends the process, and the last checkpoint stays.
     let _ = ctrlc::set_handler(|| {
-        if TRAINING.load(Ordering::SeqCst) && CONTROL.interrupt() {
+        if TRAINING.load(Ordering::SeqCst) && interrupt() {
             clear_echo();
             print_stderr(format!("\n{}", text!("train.stopping")));
         } else {
             leave();
         }
     });
+}
+
+/// Interrupts whatever trains; true for the first time.
+fn interrupt() -> bool {
+    for lane in &LANES {
+        lane.interrupt();
+    }
+    CONTROL.interrupt()
 }
 
 #[expect(
@@ -54,11 +67,11 @@ pub(crate) fn wait() -> ! {
     }
 }
 
-/// While it lives, Ctrl-C interrupts through [`CONTROL`] instead of ending the process.
+/// While it lives, Ctrl-C interrupts the training, or all of a race, instead of ending the process.
 pub(crate) struct InterruptGuard(());
 
 impl InterruptGuard {
-    /// Starts to route Ctrl-C to the training.
+    /// Starts to route Ctrl-C to what trains.
     pub(crate) fn begin() -> Self {
         TRAINING.store(true, Ordering::SeqCst);
         Self(())

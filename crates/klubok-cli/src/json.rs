@@ -70,7 +70,18 @@ impl TrainingResult {
 #[derive(Debug, Default)]
 pub(crate) struct EventPrinter {
     run: String,
+    /// Whether each event names its run: those of several trainings come mixed.
+    is_one_of_several: bool,
     closed: bool,
+}
+
+/// An event, with its run where it does not name it itself.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    event: &'a JsonEvent<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +108,11 @@ enum JsonEvent<'a> {
 }
 
 impl EventPrinter {
+    /// A printer of a training among others at the same time.
+    pub(crate) fn of_several() -> Self {
+        Self { is_one_of_several: true, ..Self::default() }
+    }
+
     /// Sets the run of the following events.
     pub(crate) fn set_run(&mut self, run: &Path) {
         self.run = run.display().to_string();
@@ -110,12 +126,15 @@ impl EventPrinter {
         self.print(&JsonEvent::End(trained))
     }
 
-    fn print(&mut self, line: &JsonEvent<'_>) -> std::io::Result<()> {
+    fn print(&mut self, event: &JsonEvent<'_>) -> std::io::Result<()> {
         if self.closed {
             return Ok(());
         }
+        let names_run = matches!(event, JsonEvent::Start { .. } | JsonEvent::End(_));
+        let run = (self.is_one_of_several && !names_run).then_some(&*self.run);
+        let line = serde_json::to_string(&Line { event, run })?;
         let mut out = stdout().lock();
-        let written = writeln!(out, "{}", serde_json::to_string(line)?).and_then(|()| out.flush());
+        let written = writeln!(out, "{line}").and_then(|()| out.flush());
         match written {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.closed = true;

@@ -17,6 +17,7 @@ mod json;
 mod loaded_model;
 mod loading;
 mod parse;
+mod race_display;
 mod run_lookup;
 mod serving;
 mod settings;

@@ -16,7 +16,7 @@ use klubok::{
         session::{self, Summary},
     },
 };
-use klubok_page::Page;
+use klubok_page::{Lane, LiveRun, Page};
 use klubok_text::{
     numbers::{
         accuracy_and_chance, duration, r_squared, rate, rate_to_type, significant, thousands,
@@ -86,7 +86,7 @@ impl Training<'_> {
         let page = match self.page {
             PageFlags { dashboard: true, listen, is_show, opens_browser } => {
                 let control = &interrupt::CONTROL;
-                let page = Page::live(run, config, info, data, control, *listen)?;
+                let page = Page::live(&LiveRun { run, config, info, data, control }, *listen)?;
                 serving::print_addresses(&page, screen);
                 if *is_show {
                     page.show();
@@ -98,13 +98,13 @@ impl Training<'_> {
             }
             _ => None,
         };
-        let mut feed = page.as_ref();
-        observers.extend(feed.iter_mut().map(|feed| feed as &mut dyn Observer));
+        let mut lane = page.as_ref().and_then(|page| page.lanes().first());
+        observers.extend(lane.iter_mut().map(|lane| lane as &mut dyn Observer));
         let summary = {
             let _listening = interrupt::InterruptGuard::begin();
             session::train(run, config, data, backend, &mut observers, info, &interrupt::CONTROL)?
         };
-        page.iter().for_each(Page::training_ended);
+        lane.into_iter().for_each(Lane::training_ended);
         // The page stays open for people at a terminal. A program that waits for the result does
         // not wait for them.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use klubok::{
-    backend::Backend,
     config::{Config, Preset},
     data::{self, Dataset, Fingerprint, OpenOptions},
     device,
@@ -58,42 +57,33 @@ impl TrainingJob<'_> {
         events: Option<&mut EventPrinter>,
     ) -> Result<(TrainingOutcome, Dataset)> {
         let backend = device::of(config)?;
+        let PreparedRun { run, info, data } = self.prepare(config, place, data)?;
+        let (page, screen) = (self.page, self.screen);
+        let training =
+            Training { run: &run, config, info: &info, data: &data, page, screen, events };
+        let done = training.train(backend.as_ref()).inspect_err(|_| remove_untrained(&run))?;
+        Ok((done, data))
+    }
+
+    /// Creates the run and opens its data, unless a previous run has it open.
+    ///
+    /// # Errors
+    /// When the folder is taken, or the data cannot be used; the run's folder is removed again.
+    pub(crate) fn prepare(
+        &self,
+        config: &Config,
+        place: Place<'_>,
+        data: Option<Dataset>,
+    ) -> Result<PreparedRun> {
         let threads = config.train.threads;
         let (val, test, strict) = (self.val.clone(), self.test.clone(), self.strict);
         let options =
             OpenOptions { val, test, strict, threads, ..OpenOptions::new(config.data.clone()) };
         let info = self.describe(&options)?;
         let run = RunDir::create(place, config, &info)?;
-        let trained = self.train_in(&run, config, &info, &options, backend.as_ref(), data, events);
-        if trained.is_err()
-            && matches!(run.progress(), Ok(None))
-            && let Ok(_ours) = run.lock()
-        {
-            // Best effort: the original failure matters more.
-            let _ = fs_err::remove_dir_all(run.path());
-        }
-        trained
-    }
-
-    fn train_in(
-        &self,
-        run: &RunDir,
-        config: &Config,
-        info: &RunInfo,
-        options: &OpenOptions,
-        backend: &dyn Backend,
-        data: Option<Dataset>,
-        events: Option<&mut EventPrinter>,
-    ) -> Result<(TrainingOutcome, Dataset)> {
-        let screen = self.screen;
-        let data = match data {
-            Some(data) => data,
-            None => loading::open(self.source, options, screen)?,
-        };
-        let page = self.page;
-        let training = Training { run, config, info, data: &data, page, screen, events };
-        let done = training.train(backend)?;
-        Ok((done, data))
+        let open = || loading::open(self.source, &options, self.screen);
+        let data = data.map_or_else(open, Ok).inspect_err(|_| remove_untrained(&run))?;
+        Ok(PreparedRun { run, info, data })
     }
 
     fn describe(&self, options: &OpenOptions) -> Result<RunInfo> {
@@ -108,6 +98,26 @@ impl TrainingJob<'_> {
             replay: self.replay.clone(),
             fingerprint: toml::Table::try_from(&fingerprint).map_err(Failure::failed)?,
         })
+    }
+}
+
+/// A run before its training.
+pub(crate) struct PreparedRun {
+    /// Run folder.
+    pub(crate) run: RunDir,
+    /// Paths and fingerprint of the data.
+    pub(crate) info: RunInfo,
+    /// Opened data.
+    pub(crate) data: Dataset,
+}
+
+/// Removes the folder of a run that has not trained.
+pub(crate) fn remove_untrained(run: &RunDir) {
+    if matches!(run.progress(), Ok(None))
+        && let Ok(_ours) = run.lock()
+    {
+        // Best effort: the original failure matters more.
+        let _ = fs_err::remove_dir_all(run.path());
     }
 }
 

@@ -32,18 +32,22 @@ const MAX_INSPECTIONS: usize = 2;
 const MAX_UNREAD_KIB: usize = 64 << 10;
 
 /// Semaphores for clients without the token, and for the owner.
-type Lanes = [Arc<Semaphore>; 2];
+type Classes = [Arc<Semaphore>; 2];
 
-/// Limits of a page.
+/// Limits of a page. Its clones share them.
+#[derive(Clone)]
 pub(super) struct Admission {
+    /// The run that requests are about.
     pub(super) hub: Arc<Hub>,
-    inspections: Lanes,
+    /// All runs of the page: those of a race, or the only one.
+    pub(super) hubs: Vec<Arc<Hub>>,
+    inspections: Classes,
     /// For the run and its timeline. They take no time, so they do not wait for inspections.
-    timelines: Lanes,
+    timelines: Classes,
     uploads: Arc<Semaphore>,
     unread_kib: Arc<Semaphore>,
     /// Open event streams, the oldest first. A stream ends when its flag is set.
-    streams: Mutex<[VecDeque<Weak<AtomicBool>>; 2]>,
+    streams: Arc<Mutex<[VecDeque<Weak<AtomicBool>>; 2]>>,
     max_streams: usize,
 }
 
@@ -52,14 +56,25 @@ impl Admission {
     pub(super) fn new(hub: Arc<Hub>, max_connections: usize) -> Arc<Self> {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Arc::new(Self {
+            hubs: vec![hub.clone()],
             hub,
             inspections: [semaphore(MAX_INSPECTIONS), semaphore(MAX_INSPECTIONS)],
             timelines: [semaphore(1), semaphore(1)],
             uploads: semaphore(1),
             unread_kib: semaphore(MAX_UNREAD_KIB),
-            streams: Mutex::default(),
+            streams: Arc::default(),
             max_streams: max_connections.div_ceil(4),
         })
+    }
+
+    /// The same limits for a page of all these runs.
+    pub(super) fn of_all(&self, hubs: Vec<Arc<Hub>>) -> Arc<Self> {
+        Arc::new(Self { hubs, ..self.clone() })
+    }
+
+    /// The same limits for requests that are about another run of the page.
+    pub(super) fn about(&self, hub: &Arc<Hub>) -> Arc<Self> {
+        Arc::new(Self { hub: hub.clone(), ..self.clone() })
     }
 
     /// Admits an event stream, which ends when the returned flag is set. Past the limit, ends the
@@ -126,10 +141,10 @@ impl FromRequestParts<Arc<Admission>> for Permit {
         admission: &Arc<Admission>,
     ) -> Result<Self, Response> {
         let is_owner = has_token(&parts.headers, &parts.uri, &admission.hub);
-        let is_timeline = matches!(parts.uri.path(), "/api/run" | "/api/story");
-        let lanes = if is_timeline { &admission.timelines } else { &admission.inspections };
-        let lane = lanes[usize::from(is_owner)].clone();
-        let slot = lane.acquire_owned().await.map_err(|_| busy("the page has ended"))?;
+        let is_timeline = matches!(parts.uri.path(), "/api/run" | "/api/race" | "/api/story");
+        let classes = if is_timeline { &admission.timelines } else { &admission.inspections };
+        let slots = classes[usize::from(is_owner)].clone();
+        let slot = slots.acquire_owned().await.map_err(|_| busy("the page has ended"))?;
         Ok(Self { admission: admission.clone(), is_owner, slot })
     }
 }

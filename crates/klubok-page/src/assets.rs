@@ -6,19 +6,27 @@ use klubok_text::{Lang, language, page_texts};
 
 /// The page, without texts.
 const TEMPLATE: &str = include_str!("web/page.html");
+/// The page of a race, without texts.
+const RACE: &str = include_str!("web/race.html");
 
 /// Returns the page in the language of the command: readable even before its scripts run.
 pub(super) fn page() -> &'static str {
-    static PAGE: LazyLock<String> = LazyLock::new(|| localised(language()));
+    static PAGE: LazyLock<String> = LazyLock::new(|| localised(TEMPLATE, language()));
     &PAGE
 }
 
-fn localised(lang: Lang) -> String {
+/// Returns the page of a race.
+pub(super) fn race() -> &'static str {
+    static PAGE: LazyLock<String> = LazyLock::new(|| localised(RACE, language()));
+    &PAGE
+}
+
+fn localised(template: &str, lang: Lang) -> String {
     let name = match lang {
         Lang::En => "en",
         Lang::Ru => "ru",
     };
-    let mut page = TEMPLATE.replacen("<html>", &format!("<html lang=\"{name}\">"), 1);
+    let mut page = template.replacen("<html>", &format!("<html lang=\"{name}\">"), 1);
     for (key, text) in page_texts(lang) {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
         let label = format!("data-t-label=\"{key}\"");
@@ -28,18 +36,26 @@ fn localised(lang: Lang) -> String {
     page
 }
 
+/// Style of the page of a race.
+pub(super) const RACE_STYLE: &str = concat!(
+    include_str!("web/page.css"),
+    include_str!("web/stage.css"),
+    include_str!("web/race.css")
+);
+
 /// Style of the page.
 pub(super) const STYLE: &str = concat!(include_str!("web/page.css"), include_str!("web/stage.css"));
 
 macro_rules! scripts {
-    ($($name:literal),* $(,)?) => {
-        /// Scripts of the page: modules that import each other. `types.js` has no code.
-        pub(super) const SCRIPTS: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("web/", $name)))),*];
-    };
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("web/", $name)))),*] };
 }
 
-scripts!(
+/// Further scripts, of the page of a race.
+pub(super) const RACE_SCRIPTS: &[(&str, &str)] =
+    scripts!("lane.js", "race-chart.js", "race-sentence.js", "race-state.js", "race.js");
+
+/// Scripts of the page: modules that import each other. `types.js` has no code.
+pub(super) const SCRIPTS: &[(&str, &str)] = scripts!(
     "acts.js",
     "answers-cell.js",
     "answers-values.js",
@@ -75,11 +91,15 @@ scripts!(
     "panel-status.js",
     "panel-suspects.js",
     "panel-terrain.js",
+    "pace.js",
     "panels.js",
     "phases.js",
+    "plane.js",
     "proof.js",
     "rove.js",
     "save-film.js",
+    "says.js",
+    "snapshot.js",
     "stage-flow.js",
     "stage-grid.js",
     "stage-network.js",
@@ -92,6 +112,7 @@ scripts!(
     "tabs.js",
     "target.js",
     "text.js",
+    "theme.js",
 );
 
 /// Returns the text of a script.
@@ -108,13 +129,13 @@ mod tests {
 
     #[test]
     fn the_page_has_its_texts_before_any_script() {
-        let (english, russian) = (localised(Lang::En), localised(Lang::Ru));
+        let (english, russian) = [Lang::En, Lang::Ru].map(|lang| localised(TEMPLATE, lang)).into();
         assert!(english.starts_with("<!doctype html>\n<html lang=\"en\">"));
         assert!(russian.starts_with("<!doctype html>\n<html lang=\"ru\">"));
         let title = r#"<h2 id="title-help" data-t="page.help">"#;
         assert!(english.contains(&format!("{title}Help</h2>")));
         assert!(russian.contains(&format!("{title}Справка</h2>")));
-        for page in [english, russian] {
+        for page in [english, russian, localised(RACE, Lang::En), localised(RACE, Lang::Ru)] {
             let mut texts = page.split("data-t=\"").skip(1);
             assert!(texts.all(|text| !text.split_once("\">").unwrap().1.starts_with('<')));
         }
@@ -128,7 +149,9 @@ mod tests {
         let mut there: BTreeSet<String> =
             scripts.map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
         assert!(there.remove("types.js"));
-        assert_eq!(there, SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+        let all = SCRIPTS.iter().chain(RACE_SCRIPTS);
+        assert_eq!(there, all.map(|(name, _)| (*name).to_owned()).collect());
         assert!(TEMPLATE.contains(r#"<script type="module" src="/main.js"></script>"#));
+        assert!(RACE.contains(r#"<script type="module" src="/race.js"></script>"#));
     }
 }

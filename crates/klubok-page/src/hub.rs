@@ -128,6 +128,11 @@ impl Hub {
         }
     }
 
+    /// Makes the token of another run the token of this one: one page shows both.
+    pub(super) fn with_token_of(self, other: &Self) -> Self {
+        Self { token: other.token.clone(), ..self }
+    }
+
     /// Shuts the page down: responses under way are the last ones.
     pub(super) fn shut_down(&self) {
         self.shutdown.send_replace(true);
@@ -180,12 +185,11 @@ impl Hub {
         }
     }
 
-    /// Paces this process' training; false without one.
-    pub(super) fn set_pace(&self, seconds: Option<u64>) -> bool {
-        let Some(control) = self.control() else { return false };
+    /// Paces this process' training, if there is one.
+    pub(super) fn set_pace(&self, seconds: Option<u64>) {
+        let Some(control) = self.control() else { return };
         control.set_pace(seconds.map(Duration::from_secs));
         self.timeline().set_pace(seconds);
-        true
     }
 
     /// A browser has come: a show that waited for it begins.

@@ -46,6 +46,7 @@ mod pass;
 mod picture;
 mod predictions;
 mod projection;
+mod race;
 mod refusal;
 mod report;
 mod run_description;
@@ -63,6 +64,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use fs_err::File;
 use klubok::{
     bounded,
@@ -76,6 +78,10 @@ use klubok::{
     },
 };
 
+use self::{
+    admission::Admission, hub::WeightSource, race::race_routes, run_description::RunDescription,
+    server::Server, timeline::Mode,
+};
 pub use self::{
     error::{Error, Result},
     follow::{FollowedRun, follow, open_data},
@@ -83,7 +89,6 @@ pub use self::{
     report::report,
     runs::compare_runs,
 };
-use self::{hub::WeightSource, run_description::RunDescription, server::Server};
 
 /// Seconds that a show takes.
 const SHOW_SECONDS: u64 = 45;
@@ -92,10 +97,38 @@ const SHOW_WAIT: Duration = Duration::from_secs(10);
 /// The default port of the page.
 const PORT: u16 = 7717;
 
+/// A run that this process is about to train.
+pub struct LiveRun<'a> {
+    /// Run folder.
+    pub run: &'a RunDir,
+    /// Settings.
+    pub config: &'a Config,
+    /// Paths and fingerprint of the data.
+    pub info: &'a RunInfo,
+    /// Opened data.
+    pub data: &'a Dataset,
+    /// Control of its training.
+    pub control: &'static Control,
+}
+
+impl LiveRun<'_> {
+    fn hub(&self) -> Hub {
+        let run = RunDescription::new(self.run, self.config, self.info, self.data);
+        Hub::new(run, Some(self.data.clone()), WeightSource::Live(self.control))
+    }
+}
+
 /// A page that is being served.
 pub struct Page {
-    hub: Arc<Hub>,
+    /// Its runs: those of a race, or the only one.
+    lanes: Vec<Lane>,
     server: Server,
+}
+
+/// A run of a page.
+pub struct Lane {
+    hub: Arc<Hub>,
+    address: SocketAddr,
     /// The file that announces the address to other processes. The page writes it at the training's
     /// first event: only then does the run belong to this process.
     live: OnceLock<(PathBuf, File)>,
@@ -106,17 +139,8 @@ impl Page {
     ///
     /// # Errors
     /// When the server cannot listen on the address.
-    pub fn live(
-        run: &RunDir,
-        config: &Config,
-        info: &RunInfo,
-        data: &Dataset,
-        control: &'static Control,
-        listen: Option<SocketAddr>,
-    ) -> Result<Self> {
-        let run = RunDescription::new(run, config, info, data);
-        let hub = Arc::new(Hub::new(run, Some(data.clone()), WeightSource::Live(control)));
-        Self::serve(hub, listen)
+    pub fn live(run: &LiveRun<'_>, listen: Option<SocketAddr>) -> Result<Self> {
+        Self::serve(Arc::new(run.hub()), listen)
     }
 
     /// Serves a hub at this address; by default on this machine only.
@@ -124,17 +148,58 @@ impl Page {
     /// # Errors
     /// When the server cannot listen on the address.
     pub fn serve(hub: Arc<Hub>, listen: Option<SocketAddr>) -> Result<Self> {
-        let server = Server::start(listen, hub.clone()).map_err(|source| {
+        Self::start(vec![hub], listen, server::routes)
+    }
+
+    /// Serves runs that this process is about to train side by side: `name` is that of their data,
+    /// `settings` has the keys and values of each.
+    ///
+    /// # Errors
+    /// When the server cannot listen on the address.
+    ///
+    /// # Panics
+    /// Without any run.
+    pub fn race(
+        name: &str,
+        runs: &[LiveRun<'_>],
+        settings: Vec<Vec<(String, String)>>,
+        listen: Option<SocketAddr>,
+    ) -> Result<Self> {
+        let mut hubs: Vec<Hub> = runs.iter().map(LiveRun::hub).collect();
+        let first = hubs.remove(0);
+        let others = hubs.into_iter().map(|hub| hub.with_token_of(&first)).collect::<Vec<_>>();
+        let hubs = [first].into_iter().chain(others).map(Arc::new).collect();
+        Self::start(hubs, listen, |admission, port| race_routes(name, settings, admission, port))
+    }
+
+    fn start(
+        hubs: Vec<Arc<Hub>>,
+        listen: Option<SocketAddr>,
+        routes: impl FnOnce(Arc<Admission>, u16) -> Router,
+    ) -> Result<Self> {
+        let (hub, max_connections) = (hubs[0].clone(), connections::max_connections());
+        let admission = Admission::new(hub.clone(), max_connections).of_all(hubs.clone());
+        let server = Server::start(listen, hub, |port| routes(admission, port));
+        let server = server.map_err(|source| {
             let at = listen.map_or_else(|| format!("127.0.0.1:{PORT}"), |at| at.to_string());
             Error::Listen { at, source }
         })?;
-        Ok(Self { hub, server, live: OnceLock::new() })
+        let address = server.address();
+        let lane = |hub| Lane { hub, address, live: OnceLock::new() };
+        Ok(Self { lanes: hubs.into_iter().map(lane).collect(), server })
     }
 
     /// Makes the training a show: it waits for the first look, and from then on takes its time.
     pub fn show(&self) {
-        *lock::lock(&self.hub.show) = Some(SHOW_SECONDS);
-        self.hub.control().into_iter().for_each(|control| control.hold(SHOW_WAIT));
+        for hub in self.lanes.iter().map(|lane| &lane.hub) {
+            *lock::lock(&hub.show) = Some(SHOW_SECONDS);
+            hub.control().into_iter().for_each(|control| control.hold(SHOW_WAIT));
+        }
+    }
+
+    /// Returns the runs of the page, which observe their trainings.
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
     }
 
     /// Returns the address of the page.
@@ -145,12 +210,14 @@ impl Page {
     /// Returns the token that allows acting on the training through this page; none where the page
     /// shows no training of this process.
     pub fn token(&self) -> Option<&str> {
-        self.hub.token()
+        self.lanes[0].hub.token()
     }
+}
 
+impl Lane {
     /// Announces the address of the page to other processes.
     fn announce(&self) -> io::Result<()> {
-        let address = format!("http://{}/", self.server.address());
+        let address = format!("http://{}/", self.address);
         let live = serde_json::json!({ "address": address, "process": std::process::id() });
         let path = self.hub.run.dir.file(LIVE);
         // Never write into an existing file: a killed process may have left one behind.
@@ -166,15 +233,16 @@ impl Page {
         Ok(())
     }
 
-    /// Withdraws the announcement: the training has ended.
+    /// Withdraws the announcement: the training has ended, well or not.
     pub fn training_ended(&self) {
+        self.hub.timeline().set_mode(Mode::Ended);
         // Best effort: other processes ignore the file once this process has ended.
         let _ = self.live.get().map(|(path, _)| fs_err::remove_file(path));
     }
 }
 
-/// A page observes the training that it shows.
-impl Observer for &Page {
+/// A page observes the trainings that it shows.
+impl Observer for &Lane {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         if self.live.get().is_none() {
             self.announce()?;

@@ -4,9 +4,13 @@ use std::{
     convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, LazyLock, atomic::Ordering::Relaxed, mpsc::RecvTimeoutError},
+    sync::{
+        Arc, LazyLock,
+        atomic::Ordering::Relaxed,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -75,8 +79,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Serves a hub at this address; by default on this machine only.
-    pub(super) fn start(at: Option<SocketAddr>, hub: Arc<Hub>) -> io::Result<Self> {
+    /// Serves the routes at this address; by default on this machine only. `app` makes them for
+    /// the port; the hub has the token.
+    pub(super) fn start(
+        at: Option<SocketAddr>,
+        hub: Arc<Hub>,
+        app: impl FnOnce(u16) -> Router,
+    ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
         let local = |port| listen((Ipv4Addr::LOCALHOST, port).into());
@@ -87,8 +96,7 @@ impl Server {
         };
         drop(entered);
         let address = listener.local_addr()?;
-        let app =
-            routes(Admission::new(hub.clone(), connections::max_connections()), address.port());
+        let app = app(address.port());
         let served = hub.clone();
         let thread = thread::Builder::new().name("page".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -115,19 +123,30 @@ impl Drop for Server {
 
 type Shared = State<Arc<Admission>>;
 
+/// The routes of a page of one run.
 pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
-    let pages = Router::new()
-        .route("/", get(async || typed("text/html", assets::page())))
-        .route("/page.css", get(async || typed("text/css", assets::STYLE)))
-        .route("/{script}", get(script))
-        .route("/api/texts", get(async || texts_json()))
-        .route("/api/run", get(run))
-        .route("/api/story", get(timeline))
+    let pages = pages(assets::page(), assets::STYLE)
+        .merge(story(|_| true))
         .route(guard::STREAM, get(live))
         .route("/api/runs", get(async |permit: Permit| permit.inspect(Hub::sibling_runs).await))
+        .route("/api/picture", post(picture));
+    guarded(pages, admission, port)
+}
+
+/// The routes of every page: its files, and what a person does to its runs.
+pub(super) fn pages(page: &'static str, style: &'static str) -> Router<Arc<Admission>> {
+    Router::new()
+        .route("/", get(async move || typed("text/html", page)))
+        .route("/page.css", get(async move || typed("text/css", style)))
+        .route("/{script}", get(script))
+        .route("/api/texts", get(async || texts_json()))
         .route("/api/act", post(act))
         .route("/api/pace", post(pace))
-        .route("/api/picture", post(picture));
+}
+
+/// The routes of one run: what it is, its timeline, and those inspections that `has` chooses.
+pub(super) fn story(has: impl Fn(&Inspection) -> bool) -> Router<Arc<Admission>> {
+    let router = Router::new().route("/api/run", get(run)).route("/api/story", get(timeline));
     let add = |router: Router<_>, inspection: &'static Inspection| {
         let respond = move |permit: Permit, Query(parameters): Query<Parameters>| {
             let is_owner = permit.is_owner;
@@ -138,11 +157,16 @@ pub(super) fn routes(admission: Arc<Admission>, port: u16) -> Router {
         };
         router.route(inspection.path, get(respond))
     };
-    INSPECTIONS
-        .iter()
-        .fold(pages, add)
-        .layer(middleware::from_fn_with_state(port, guard::guard))
-        .with_state(admission)
+    INSPECTIONS.iter().filter(|inspection| has(inspection)).fold(router, add)
+}
+
+/// Refuses requests to these routes that do not come from the page itself.
+pub(super) fn guarded(
+    router: Router<Arc<Admission>>,
+    admission: Arc<Admission>,
+    port: u16,
+) -> Router {
+    router.layer(middleware::from_fn_with_state(port, guard::guard)).with_state(admission)
 }
 
 fn typed(kind: &'static str, text: &'static str) -> impl IntoResponse + use<> {
@@ -150,7 +174,7 @@ fn typed(kind: &'static str, text: &'static str) -> impl IntoResponse + use<> {
 }
 
 async fn script(Path(name): Path<String>) -> Response {
-    match assets::SCRIPTS.iter().find(|(own, _)| *own == name) {
+    match assets::SCRIPTS.iter().chain(assets::RACE_SCRIPTS).find(|(own, _)| *own == name) {
         Some((_, text)) => typed("text/javascript", text).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -179,26 +203,36 @@ async fn timeline(permit: Permit, Query(offsets): Query<Offsets>) -> Response {
     permit.respond("application/json", move |hub| json(hub).map_err(|e| e.to_string())).await
 }
 
-/// Streams where the training is whenever that changes, at most four times a second.
-async fn live(
-    State(admission): Shared,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let hub = admission.hub.clone();
-    hub.looked_at();
-    let ended = admission.stream(has_token(&headers, &uri, &hub));
-    let events = stream::unfold((hub, ended, String::new()), |(hub, ended, last)| async move {
+/// Streams where the training is.
+async fn live(admission: Shared, headers: HeaderMap, uri: Uri) -> Response {
+    let status = |hubs: &[Arc<Hub>]| {
+        serde_json::to_string(&hubs.first().map(|hub| hub.status())).unwrap_or_default()
+    };
+    events(&admission, &headers, &uri, status).into_response()
+}
+
+/// Streams the status of the page's runs whenever it changes, at most four times a second.
+pub(super) fn events(
+    admission: &Admission,
+    headers: &HeaderMap,
+    uri: &Uri,
+    status: fn(&[Arc<Hub>]) -> String,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+    let (hub, hubs) = (admission.hub.clone(), admission.hubs.clone());
+    hubs.iter().for_each(|hub| hub.looked_at());
+    let ended = admission.stream(has_token(headers, uri, &hub));
+    let begun = (hub, hubs, ended, String::new());
+    let events = stream::unfold(begun, move |(hub, hubs, ended, last)| async move {
         while !ended.load(Relaxed) {
             sleep(EVENT_INTERVAL).await;
             // The last event of a stream has the training's final status.
             let shuts_down = hub.is_shutting_down();
-            hub.refresh_snapshot();
-            let status = serde_json::to_string(&hub.status()).unwrap_or_default();
+            hubs.iter().for_each(|hub| hub.refresh_snapshot());
+            let status = status(&hubs);
             if status != last {
                 ended.fetch_or(shuts_down, Relaxed);
                 let event = Event::default().event("now").data(&status);
-                return Some((Ok(event), (hub, ended, status)));
+                return Some((Ok(event), (hub, hubs, ended, status)));
             }
             if shuts_down {
                 break;
@@ -215,18 +249,37 @@ async fn act(State(admission): Shared, request: Request) -> Response {
         Ok(act) => act,
         Err(refusal) => return refusal,
     };
-    let ended =
-        || refused(StatusCode::CONFLICT, "the training has ended: nothing can be done to it");
-    let Some(done) = hub.request(act) else { return ended() };
-    match on_own_thread(move || done.recv_timeout(ACT_WAIT)).await {
+    let is_same_for_all = matches!(act, Act::Pause | Act::GoOn | Act::Stop);
+    if admission.hubs.len() > 1 && !is_same_for_all {
+        let sentence = "the runs of a race keep their settings: they can be paused and stopped";
+        return refused(StatusCode::UNPROCESSABLE_ENTITY, sentence);
+    }
+    let requested: Vec<_> = admission.hubs.iter().filter_map(|hub| hub.request(act)).collect();
+    match on_own_thread(move || confirmation(&requested)).await {
         Ok(Ok(())) => Json(json!({})).into_response(),
         // A longer step is under way: the act comes after it, unless the run is killed before.
         Ok(Err(RecvTimeoutError::Timeout)) => {
             (StatusCode::ACCEPTED, Json(json!({}))).into_response()
         }
-        Ok(Err(RecvTimeoutError::Disconnected)) => ended(),
+        Ok(Err(RecvTimeoutError::Disconnected)) => {
+            refused(StatusCode::CONFLICT, "the training has ended: nothing can be done to it")
+        }
         Err(refusal) => refusal,
     }
+}
+
+/// Waits until every training that goes on has done an act.
+fn confirmation(requested: &[mpsc::Receiver<()>]) -> Result<(), RecvTimeoutError> {
+    let begun = Instant::now();
+    let mut done = Err(RecvTimeoutError::Disconnected);
+    for one in requested {
+        match one.recv_timeout(ACT_WAIT.saturating_sub(begun.elapsed())) {
+            Err(RecvTimeoutError::Disconnected) => {}
+            Err(RecvTimeoutError::Timeout) => return Err(RecvTimeoutError::Timeout),
+            Ok(()) => done = Ok(()),
+        }
+    }
+    done
 }
 
 /// A pace that a person chose: seconds for the whole training, or none.
@@ -239,7 +292,8 @@ struct ChosenPace {
 async fn pace(State(admission): Shared, request: Request) -> Response {
     match owners_json(&admission.hub, request).await {
         Ok(ChosenPace { seconds }) => {
-            admission.hub.set_pace(seconds.map(|seconds| seconds.min(MAX_PACE)));
+            let seconds = seconds.map(|seconds| seconds.min(MAX_PACE));
+            admission.hubs.iter().for_each(|hub| hub.set_pace(seconds));
             Json(json!({})).into_response()
         }
         Err(refusal) => refusal,

@@ -77,7 +77,7 @@ fn catalogue(lang: Lang) -> &'static Catalogue {
 }
 
 /// Sections of the catalogue that the page's scripts use.
-const PAGE_SECTIONS: [&str; 6] = ["evidence", "page", "phase", "say", "verdict", "word"];
+const PAGE_SECTIONS: [&str; 7] = ["evidence", "page", "phase", "race", "say", "verdict", "word"];
 
 /// Returns the texts of the page by their keys, `section.name`.
 pub fn page_texts(lang: Lang) -> BTreeMap<String, &'static str> {

@@ -9,6 +9,7 @@ mod diagnose;
 mod eval;
 mod observing;
 mod predict;
+mod race;
 mod report;
 mod resume;
 mod runs;

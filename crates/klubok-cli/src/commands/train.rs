@@ -22,13 +22,15 @@ use klubok_text::{
 };
 use serde::Serialize;
 
+use super::race::{self, Entry, Race, Trained, VariedValues};
 use crate::{
     args, compute,
     failure::{Failure, Result},
+    interrupt,
     json::{EventPrinter, TrainingResult},
     run_lookup::{RUNS_FOLDER, find_run},
     settings,
-    terminal::{Screen, columns, numbers, paint, print_stdout, table_by_name, words},
+    terminal::{Screen, columns, numbers, paint, print_stderr, print_stdout, table_by_name, words},
     training,
     training_job::TrainingJob,
 };
@@ -55,10 +57,6 @@ pub(crate) fn run(args: &args::Train) -> Result<()> {
     if args.vary.is_empty() {
         let config = settings::resolve(&written.builder, screen)?.config;
         return train_one(&job, &config, args);
-    }
-    if args.page.dashboard {
-        return Err(Failure::usage("the page shows one run, and `--vary` makes several")
-            .hint(text!("hint.vary_page")));
     }
     let mut variants = Vec::new();
     for settings in combinations(&args.vary)? {
@@ -131,9 +129,6 @@ fn replay(run: &RunDir, args: &args::Train, screen: Screen) -> Result<()> {
     train_one(&job, &changed, args)
 }
 
-/// Varied settings of one run: keys and values.
-type VariedValues = Vec<(String, String)>;
-
 fn values(own: &VariedValues) -> String {
     own.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -153,7 +148,23 @@ struct Variant {
     learning_rate: f64,
 }
 
-/// Trains a run for each combination. Reads data once as long as its settings stay the same.
+impl Variant {
+    fn new(
+        Entry { varied, config, .. }: &Entry<'_>,
+        trained: TrainingResult,
+        data: &Dataset,
+    ) -> Self {
+        Self {
+            value: values(varied),
+            settings: varied.iter().cloned().collect(),
+            trained,
+            val: (data.parts.val.len(), chance(data)),
+            learning_rate: config.train.learning_rate,
+        }
+    }
+}
+
+/// Trains a run for each combination, and compares them.
 fn vary(
     job: &TrainingJob<'_>,
     variants: Vec<(VariedValues, Config)>,
@@ -166,35 +177,29 @@ fn vary(
         return Err(Failure::failed(format!("`{}` exists already", taken.display()))
             .hint(text!("hint.exists", run = quoted(&taken.display().to_string()))));
     }
-    let mut events = args.flags.jsonl.then(EventPrinter::default);
-    let mut opened: Option<(DataConfig, Dataset)> = None;
-    let mut done: Vec<Variant> = Vec::new();
     let n = variants.len();
-    for (i, ((own, config), folder)) in variants.into_iter().zip(&folders).enumerate() {
-        let shown: Vec<String> =
-            own.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let title = text!("vary.run_of", settings = shown.join(", "), i = i + 1, n = n);
-        job.screen.message(format!("\n{}", paint(title).bold()));
-        let place = match folder {
-            Some(folder) => Place::Folder(folder),
-            None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
-        };
-        let same = opened.take().filter(|(settings, _)| *settings == config.data);
-        let data = same.map(|(_, data)| data);
-        let (trained, data) = job.train(&config, place, data, events.as_mut())?;
-        let trained = TrainingResult::new(&trained.summary, &trained.diagnosis);
-        if let Some(events) = &mut events {
-            events.end(&trained)?;
-        }
-        let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        let chance = chance(&data);
-        let value = values(&own);
-        let (settings, val) = (own.into_iter().collect(), (data.parts.val.len(), chance));
-        let learning_rate = config.train.learning_rate;
-        done.push(Variant { value, settings, trained, val, learning_rate });
-        opened = Some((config.data, data));
-        if interrupted {
-            break;
+    let place = |folder| match folder {
+        Some(folder) => Place::Folder(folder),
+        None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
+    };
+    let places = folders.iter().map(|folder| place(folder.as_deref()));
+    let runs: Vec<Entry<'_>> = variants
+        .into_iter()
+        .zip(places)
+        .map(|((varied, config), place)| Entry { varied, config, place })
+        .collect();
+    let (results, page) = if args.page.dashboard {
+        let Race { results, page } = race::run(job, &name, &runs, args.flags.jsonl)?;
+        (results, Some(page))
+    } else {
+        (one_after_another(job, &runs, args.flags.jsonl)?, None)
+    };
+    let mut failed = None;
+    let mut done = Vec::new();
+    for (run, result) in runs.iter().zip(results) {
+        match result {
+            Ok((trained, data)) => done.push(Variant::new(run, trained, &data)),
+            Err(failure) => failed = failed.or(Some(failure)),
         }
     }
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
@@ -205,6 +210,9 @@ fn vary(
     if args.flags.json {
         print_stdout(serde_json::json!({ "runs": done }))?;
     }
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
     let stopped = |why| move |run: &Variant| run.trained.stopped == Some(why);
     if done.iter().any(stopped(Stopped::Interrupted)) {
         return Err(Failure::silent(130));
@@ -212,7 +220,41 @@ fn vary(
     if done.iter().all(stopped(Stopped::Diverged)) {
         return Err(Failure::failed("every run diverged").hint(text!("hint.vary_diverged")));
     }
+    if page.is_some() && job.screen.is_live() {
+        print_stderr(text!("page_at.stays"));
+        interrupt::wait();
+    }
     Ok(())
+}
+
+/// Trains one run after the other, until a person interrupts it. Reads data once as long as its
+/// settings stay the same.
+fn one_after_another(
+    job: &TrainingJob<'_>,
+    runs: &[Entry<'_>],
+    prints_events: bool,
+) -> Result<Vec<Trained>> {
+    let mut events = prints_events.then(EventPrinter::default);
+    let mut opened: Option<(&DataConfig, Dataset)> = None;
+    let mut done = Vec::new();
+    for (i, run) in runs.iter().enumerate() {
+        let title = text!("vary.run_of", settings = run.title(), i = i + 1, n = runs.len());
+        job.screen.message(format!("\n{}", paint(title).bold()));
+        let same = opened.take().filter(|(settings, _)| **settings == run.config.data);
+        let data = same.map(|(_, data)| data);
+        let (trained, data) = job.train(&run.config, run.place, data, events.as_mut())?;
+        let trained = TrainingResult::new(&trained.summary, &trained.diagnosis);
+        if let Some(events) = &mut events {
+            events.end(&trained)?;
+        }
+        let interrupted = trained.stopped == Some(Stopped::Interrupted);
+        opened = Some((&run.config.data, data.clone()));
+        done.push(Ok((trained, data)));
+        if interrupted {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 fn print_comparison(screen: Screen, keys: &[&str], done: &[Variant]) -> Result<()> {

@@ -16,6 +16,7 @@ mod limits;
 mod page;
 mod page_door;
 mod predict;
+mod race;
 mod resume;
 mod runs;
 mod served;

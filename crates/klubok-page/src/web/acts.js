@@ -2,6 +2,7 @@
 // What a training does now, and what a person may do to it.
 import * as api from "./api.js";
 import { alert, confirm } from "./dialogs.js";
+import { endings } from "./phases.js";
 import { state } from "./state.js";
 import { t } from "./text.js";
 
@@ -11,14 +12,6 @@ const modes = {
   resting: ["❚❚", "page.mode_resting"],
   following: ["◎", "page.mode_following"],
   ended: ["■", "page.mode_ended"],
-};
-/** @type {{ [reason: string]: string }} */
-const endings = {
-  epochs: "page.stopped_epochs",
-  early_stopping: "page.stopped_early",
-  diverged: "page.stopped_diverged",
-  interrupted: "page.stopped_interrupted",
-  person: "page.stopped_person",
 };
 
 /** What the training does, in words. */

@@ -100,8 +100,9 @@ export async function postPicture(file) {
 }
 
 /**
- * Tells where the training is, as often as the server says so, and whether there is a connection.
- * @param {(now: Status) => void} onNow
+ * Tells where the training is, or the trainings of a race, as often as the server says so, and whether there is a connection.
+ * @template [Now=Status]
+ * @param {(now: Now) => void} onNow
  * @param {(connected: boolean) => void} onConnection
  */
 export function follow(onNow, onConnection) {

@@ -13,6 +13,7 @@ import { el, svg, write } from "./draw.js";
  * @property {boolean} [dashed]
  * @property {Measured[]} values one for each x; a gap is bridged
  * @property {(i: number) => string} [words] the value in words; else the plot's `format`
+ * @property {string} [end] what stands at its end
  */
 /**
  * @typedef {object} Plot
@@ -313,7 +314,8 @@ function frameOf(data, width, height) {
   const widest = Math.max(...plots.flatMap((plot, i) => ticks[i].map((y) => widthOf(plot.format(y)))));
   // In steps, so that a label that gets longer moves nothing.
   const left = Math.ceil((widest + 10) / 8) * 8 + (wide && plots.some((plot) => plot.title) ? ROW + 4 : 0);
-  const right = width - RIGHT;
+  const ends = plots.flatMap(({ lines }) => lines.map(({ end }) => (end ? widthOf(end) + 8 : 0)));
+  const right = width - RIGHT - Math.max(0, ...ends);
   const x = xScale(axis, left, right);
   const names = phaseNames(data.phases ?? [], x, left, right);
   const rows = Math.max(0, ...names.map(({ row }) => row + 1));
@@ -426,8 +428,20 @@ const areaOf = (low, high) => (low.length < 2 ? "" : `M${route(low)}L${route(hig
 // A star of five points around 0.
 const STAR = "M0-8L2.1-2.8L7.6-2.5L3.4 1.1L4.7 6.5L0 3.5L-4.7 6.5L-3.4 1.1L-7.6-2.5L-2.1-2.8Z";
 
+/** What stands at the ends of lines, kept apart. @param {Axis} axis @param {Placed} placed @param {Scale} x */
+function endShapes({ values: at }, { plot, box, y }, x) {
+  const ends = plot.lines.flatMap(({ end, kind, values }) => {
+    const last = values.findLastIndex((value) => typeof value === "number" && Number.isFinite(value));
+    return end && last >= 0 ? [{ end, kind, x: x(at[last]) + 8, y: Math.max(box.y, Math.min(box.y + box.height, y(values[last] ?? 0))) + 4 }] : [];
+  });
+  ends.sort((a, b) => a.y - b.y);
+  ends.reduce((least, end) => (end.y = Math.max(end.y, least)) + ROW, -Infinity);
+  ends.reduceRight((most, end) => (end.y = Math.min(end.y, most)) - ROW, box.y + box.height + 4);
+  return shapes(...ends.map(({ end, kind, x, y }) => /** @type {Shape} */ (["text", { class: `end halo ${kind}`, x: px(x), y: px(y), text: end }])));
+}
+
 /** @param {Data} data @param {Frame} frame @param {boolean} axes @returns {Shape[]} */
-function markShapes({ flags = [], cursor }, { plots, x, left, right, names, width }, axes) {
+function markShapes({ axis, flags = [], cursor }, { plots, x, left, right, names, width }, axes) {
   const first = plots[0].box;
   const upright = cursor === null || cursor === undefined ? [] : plots.map(({ box: { y, height } }) =>
     /** @type {Shape} */ (["line", { class: "cursor", x1: px(x(cursor)), x2: px(x(cursor)), y1: y, y2: y + height }]));
@@ -435,11 +449,12 @@ function markShapes({ flags = [], cursor }, { plots, x, left, right, names, widt
   // Between the names of phases and the first plot, its title.
   const above = plots[0].plot.title && width < WIDE ? ROW + 2 : 0;
   return [
-    ...plots.flatMap(({ plot: { level }, y, box }) => {
+    ...plots.flatMap(({ plot: { level, lines }, y, box }) => {
       if (!level) return [];
       const at = px(y(level.y));
-      // Below its line, and at the right, where the curves have left it, before the cursor.
-      const below = at + ROW < box.y + box.height;
+      // Below its line, and at the right, where the curves have left it, before the cursor; above it where lines have names.
+      const isAbove = lines.some((line) => line.end) && at - ROW > box.y;
+      const below = at + ROW < box.y + box.height && !isAbove;
       const end = upright.length > 0 && x(cursor ?? 0) > right - widthOf(level.words) - 8 ? x(cursor ?? 0) : right;
       return shapes(["line", { class: "level", x1: left, x2: right, y1: at, y2: at }],
         ["text", { class: "halo", x: px(end - 7), y: below ? at + 14 : at - 5, "text-anchor": "end", text: level.words }]);
@@ -450,6 +465,7 @@ function markShapes({ flags = [], cursor }, { plots, x, left, right, names, widt
         ["text", { class: "phase", x: px(at) + 14, y, text: phase.words }]);
     }),
     ...upright,
+    ...plots.flatMap((placed) => endShapes(axis, placed, x)),
     ...plots.flatMap(({ plot: { star }, y }) => (star ? starShapes(star, x(star.x), y(star.y), right) : [])),
     ...flags.map(({ x: at, words, kind }, i) => {
       const place = x(at);

@@ -3,17 +3,18 @@
 import { bytes, drawPicture, drawPoint, drawSigned, el, hue, inLight, rgb } from "./draw.js";
 import * as film from "./film.js";
 import { phaseName } from "./phases.js";
+import { answersOf } from "./says.js";
+import { tiles as tilesOf } from "./snapshot.js";
 import { drawFlow } from "./stage-flow.js";
-import { drawPlane, planeOf } from "./stage-grid.js";
-import { answersOf } from "./stage-picture.js";
+import { drawWithSample, planeOf } from "./stage-grid.js";
 import { fullWeight } from "./stage-tiles.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import { target } from "./target.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
-/** @import { FilmPicture, Snapshot } from "./film.js" */
-/** @import { Answer } from "./stage-picture.js" */
+/** @import { Answer } from "./says.js" */
+/** @import { FilmPicture, Snapshot } from "./snapshot.js" */
 /** @import { Pass, Phase, Shape } from "./types.js" */
 
 export const WIDTH = 720;
@@ -122,14 +123,14 @@ function drawHero(context, shown, full) {
   const { grid = null, tiles = null } = film.theScene() ?? {};
   if (grid) {
     const plane = planeOf(grid);
-    drawPlane(plane, grid, shown);
+    drawWithSample(plane, grid, shown);
     const height = Math.min(ROOM, (HERO * plane.height) / plane.width);
     const width = (height * plane.width) / plane.height;
     context.drawImage(plane, (HERO - width) / 2, (ROOM - height) / 2, width, height);
   } else if (tiles) {
-    drawTiles(context, film.tiles(shown, true), tiles, full);
+    drawTiles(context, tilesOf(tiles, shown, true), tiles, full);
   } else {
-    drawFlow(context, shown, HERO, ROOM, family);
+    drawFlow(context, state.run, shown, state.shown, HERO, ROOM, family);
   }
 }
 
@@ -147,7 +148,7 @@ function drawTiles(context, tiles, shape, full) {
 /** The sample with what the network says of it. @param {CanvasRenderingContext2D} context @param {Said} sample @param {Snapshot} shown */
 function drawSample(context, { of, name, said, truth, step }, shown) {
   const x = WIDTH - EDGE - SIDE;
-  const answers = answersOf(said, truth);
+  const answers = answersOf(state.run.data, said, truth);
   const rows = answers.reduce((sum, { share }) => sum + (share === null ? LINE : ANSWER), 0);
   const side = Math.min(SIDE, ROOM - rows - LINE * (step === null ? 1 : 2) - 12);
   let y = TOP;

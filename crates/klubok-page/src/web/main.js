@@ -6,6 +6,8 @@
 // `film.js` has the snapshots, `moments.js` the names of moments. `draw.js` makes elements and pictures, `chart.js` line charts;
 // `target.js` and `phases.js` know what is said differently for classes, labels and numbers, and for the phases; `acts.js` does
 // something to the training.
+// A race has a page of its own, `race.js`. What both draw keeps no state: `snapshot.js` unpacks what a film holds, `plane.js`,
+// `says.js` and `stage-flow.js` draw of it, `pace.js` and `theme.js` are choices in the bar.
 // `stage.js` is the first screen, made of the modules that begin with `stage-`; `strip.js` is the film strip, `tabs.js` the bar.
 // `save-film.js` makes a file of the film: `film-frame.js` draws a frame of it, `gif.js` encodes them.
 // `flow-marks.js` draws units and edges for the stage and for the network, whose drawing is made of the modules that begin with
@@ -44,7 +46,8 @@ import { state } from "./state.js";
 import { strip } from "./strip.js";
 import { TABS, bar, readAddress, writeAddress } from "./tabs.js";
 import * as text from "./text.js";
-import { remembered, t } from "./text.js";
+import { t } from "./text.js";
+import * as theme from "./theme.js";
 /** @import { Change } from "./state.js" */
 /** @import { Texts } from "./types.js" */
 
@@ -62,28 +65,17 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const helpDialog = /** @type {HTMLDialogElement} */ (byId("help"));
 const phone = matchMedia("(max-width: 760px)");
 
-// Theme: as the system is, light or dark.
-/** @type {{ [theme: string]: [sign: string, key: string] }} */
-const themes = { auto: ["◐", "page.theme_auto"], light: ["☀", "page.theme_light"], dark: ["☾", "page.theme_dark"] };
-let theme = remembered.get("klubok-theme") || "auto";
-
 /** The parts that are built anew in another language. @type {{ bar: (changes: Set<Change>) => void, stage: ReturnType<typeof stage>, strip: ReturnType<typeof strip> }} */
 let parts;
 
-function showTheme() {
-  document.documentElement.dataset.theme = theme;
-  const [sign, key] = themes[theme] || themes.auto;
-  const button = document.getElementById("theme");
-  if (button) write(button, `${sign} ${t(key)}`);
-  forgetColours();
+function repaint() {
+  theme.showTheme();
   store.changed("theme");
 }
 
 function nextTheme() {
-  const names = Object.keys(themes);
-  theme = names[(names.indexOf(theme) + 1) % names.length];
-  remembered.set("klubok-theme", theme);
-  showTheme();
+  theme.nextTheme();
+  repaint();
 }
 
 // Language: the menu names the other one, in that language.
@@ -111,7 +103,7 @@ function build() {
     strip: made,
   };
   byId("close-drawer").setAttribute("aria-label", t("page.close_drawer"));
-  showTheme();
+  repaint();
 }
 
 /** @param {Set<Change>} changes */
@@ -175,7 +167,7 @@ function listen() {
   byId("close-drawer").addEventListener("click", closeDrawer);
   addEventListener("keydown", onKey);
   addEventListener("hashchange", readAddress);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   addEventListener("beforeprint", () => forPrint(true));
   addEventListener("afterprint", () => forPrint(false));
   // A menu closes when something else is pressed.
@@ -188,7 +180,7 @@ function listen() {
 }
 
 async function start() {
-  document.documentElement.dataset.theme = theme;
+  theme.showTheme();
   document.documentElement.classList.toggle("report", api.isReport);
   text.take(/** @type {Texts} */ (await api.get("/api/texts")));
   showLanguage();

@@ -1,5 +1,5 @@
 // @ts-check
-// The phases of learning in words.
+// The phases of learning in words, and why a training ended.
 import { t } from "./text.js";
 /** @import { Phase } from "./types.js" */
 
@@ -18,3 +18,12 @@ export const phases = {
 
 /** @param {Phase} phase */
 export const phaseName = ({ name }) => t(phases[name]?.[0] ?? name);
+
+/** @type {{ [reason: string]: string }} */
+export const endings = {
+  epochs: "page.stopped_epochs",
+  early_stopping: "page.stopped_early",
+  diverged: "page.stopped_diverged",
+  interrupted: "page.stopped_interrupted",
+  person: "page.stopped_person",
+};

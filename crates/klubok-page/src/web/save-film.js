@@ -10,7 +10,7 @@ import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
-/** @import { Snapshot } from "./film.js" */
+/** @import { Snapshot } from "./snapshot.js" */
 /** @import { Film, Said } from "./film-frame.js" */
 /** @import { Pass } from "./types.js" */
 

@@ -2,12 +2,12 @@
 // From the first layer to the answer: a row of units for each layer, the strongest ways between them, and what the network says
 // of the chosen picture.
 import { el, rgb, svg } from "./draw.js";
-import * as film from "./film.js";
 import { RADIUS, edgeMark, edgeOpacity, edgePath, unitMark, unitOpacity } from "./flow-marks.js";
-import { state } from "./state.js";
+import { rowOf } from "./snapshot.js";
 import * as text from "./text.js";
-/** @import { Packed, Snapshot } from "./film.js" */
 /** @import { Place } from "./flow-marks.js" */
+/** @import { Packed, Snapshot } from "./snapshot.js" */
+/** @import { Layer, Run } from "./types.js" */
 
 /** Ways that lead to a unit, at most. */
 const WAYS = 3;
@@ -21,19 +21,20 @@ const FOOT = 40;
 
 /** @typedef {{ name: string, at: number, shown: number[], values: Float32Array }} Row a layer: its units that are drawn */
 
-export function flow() {
+/** @param {Run} run whose network is drawn */
+export function flow(run) {
   const drawing = svg("svg", { class: "flow-drawing", "aria-hidden": "true" });
   const element = el("div", { class: "flow-box" }, drawing);
-  /** @type {Snapshot | null} */
+  /** @type {[Snapshot, number] | null} */
   let last = null;
 
-  /** @param {Snapshot} shown */
-  function render(shown) {
-    last = shown;
+  /** @param {Snapshot} shown @param {number} picture of the film, by number */
+  function render(shown, picture) {
+    last = [shown, picture];
     const [width, height] = [element.clientWidth, element.clientHeight];
     if (width < 40 || height < 40) return;
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const { ways, units, answers } = placed(shown, width, height);
+    const { ways, units, answers } = placed(run, shown, picture, width, height);
     drawing.replaceChildren(
       ...ways.map(({ from, to, share }) => edgeMark(from, to, share)),
       ...units.map(({ at, share }) => unitMark(at, share)),
@@ -42,20 +43,22 @@ export function flow() {
     );
   }
 
-  new ResizeObserver(() => last && render(last)).observe(element);
+  new ResizeObserver(() => last && render(...last)).observe(element);
   return { element, render };
 }
 
 /**
  * The same on a canvas, for the saved film.
  * @param {CanvasRenderingContext2D} context
+ * @param {Run} run
  * @param {Snapshot} shown
+ * @param {number} picture of the film, by number
  * @param {number} width
  * @param {number} height
  * @param {string} family of the font
  */
-export function drawFlow(context, shown, width, height, family) {
-  const { ways, units, answers } = placed(shown, width, height);
+export function drawFlow(context, run, shown, picture, width, height, family) {
+  const { ways, units, answers } = placed(run, shown, picture, width, height);
   context.fillStyle = context.strokeStyle = rgb("--training");
   context.lineWidth = 1.6;
   for (const { from, to, share } of ways) {
@@ -86,13 +89,16 @@ export function drawFlow(context, shown, width, height, family) {
 
 /**
  * Where the ways, the units and the answers are in a drawing of a size.
+ * @param {Run} run
  * @param {Snapshot} shown
+ * @param {number} picture
  * @param {number} width
  * @param {number} height
  */
-function placed(shown, width, height) {
-  const rows = rowsOf(shown);
-  const order = answerOrder(shown);
+function placed({ network, data }, shown, picture, width, height) {
+  const rows = rowsOf(network.layers, shown, picture);
+  const said = shown.pictures[picture] ?? [];
+  const order = answerOrder(said);
   const step = (height - FOOT - 2 * RADIUS) / Math.max(1, rows.length);
   const place = (/** @type {number} */ row, /** @type {number} */ i, /** @type {number} */ n) => /** @type {Place} */ (
     [((i + 0.5) / n) * width, RADIUS + 2 + row * step]);
@@ -110,15 +116,21 @@ function placed(shown, width, height) {
       return { from: /** @type {Place} */ ([x0, y0 + RADIUS]), to: /** @type {Place} */ ([x1, y1 - RADIUS]), share };
     }));
   });
-  return { units, ways, answers: answerMarks(shown, order, width, height - FOOT) };
+  return { units, ways, answers: answerMarks(data, said, order, width, height - FOOT) };
 }
 
-/** The layers of the drawing, with the units that answer most among those of the film. @param {Snapshot} shown @returns {Row[]} */
-function rowsOf(shown) {
-  const hidden = state.run.network.layers.slice(0, -1).map(({ name }, at) => ({ name, at }));
+/**
+ * The layers of the drawing, with the units that answer most among those of the film.
+ * @param {Layer[]} layers
+ * @param {Snapshot} shown
+ * @param {number} picture
+ * @returns {Row[]}
+ */
+function rowsOf(layers, shown, picture) {
+  const hidden = layers.slice(0, -1).map(({ name }, at) => ({ name, at }));
   const drawn = hidden.length <= MOST_LAYERS ? hidden : [hidden[0], ...hidden.slice(1 - MOST_LAYERS)];
   return drawn.map(({ name, at }) => {
-    const values = film.rowOf(shown.activations[name], state.shown);
+    const values = rowOf(shown.activations[name], picture);
     const order = [...values.keys()].sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
     return { name, at, values, shown: order.slice(0, MOST_UNITS).sort((a, b) => a - b) };
   });
@@ -131,24 +143,21 @@ function rowsOf(shown) {
  * @param {Row} before
  */
 function waysTo(edges, unit, before) {
-  const weights = film.rowOf(edges, unit);
+  const weights = rowOf(edges, unit);
   const carried = before.shown.map((own, from) => ({ from, share: (weights[own] ?? 0) * before.values[own] }));
   carried.sort((a, b) => Math.abs(b.share) - Math.abs(a.share));
   const most = Math.abs(carried[0]?.share ?? 0) || 1;
   return carried.slice(0, WAYS).filter(({ share }) => share !== 0).map(({ from, share }) => ({ from, share: share / most }));
 }
 
-/** The outputs in the drawing: those of the picture that are surest, in the order of the classes. @param {Snapshot} shown */
-function answerOrder(shown) {
-  const said = shown.pictures[state.shown] ?? [];
+/** The outputs in the drawing: those of the picture that are surest, in the order of the classes. @param {number[]} said */
+function answerOrder(said) {
   const order = [...said.keys()].sort((a, b) => said[b] - said[a]).slice(0, MOST_ANSWERS);
   return order.sort((a, b) => a - b);
 }
 
-/** @param {Snapshot} shown @param {number[]} answers @param {number} width @param {number} y */
-function answerMarks(shown, answers, width, y) {
-  const said = shown.pictures[state.shown] ?? [];
-  const { classes, target } = state.run.data;
+/** @param {Run["data"]} data @param {number[]} said @param {number[]} answers @param {number} width @param {number} y */
+function answerMarks({ classes, target }, said, answers, width, y) {
   const best = Math.max(...said);
   return answers.map((k, i) => {
     const name = classes[k] ?? String(k);

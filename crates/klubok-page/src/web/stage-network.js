@@ -10,7 +10,7 @@ import { t } from "./text.js";
 
 export function heroOfNetwork() {
   const caption = el("p", { class: "hero-caption" });
-  const answers = flow();
+  const answers = flow(state.run);
   const element = el("section", { class: "hero", "aria-label": t("page.hero_network") }, el("div", { class: "hero-head" }, caption), answers.element);
 
   /** @param {Set<Change>} changes */
@@ -18,7 +18,7 @@ export function heroOfNetwork() {
     if (!film.exists()) return write(caption, t("page.no_film"));
     const shown = film.snapshot();
     if (!shown || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
-    answers.render(shown);
+    answers.render(shown, state.shown);
     const [{ units, name }] = state.run.network.layers;
     write(caption, t("page.hero_units", { n: text.count(film.theScene()?.units[name]?.length), all: text.count(units) }));
   }

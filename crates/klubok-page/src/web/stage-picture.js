@@ -5,16 +5,15 @@ import { alert } from "./dialogs.js";
 import { bytes, canvas, drawPicture, el, write } from "./draw.js";
 import * as film from "./film.js";
 import { isOther, nameOf } from "./moments.js";
+import { renderBars } from "./says.js";
 import { flow } from "./stage-flow.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Change } from "./state.js" */
-/** @import { FilmPicture } from "./film.js" */
+/** @import { FilmPicture } from "./snapshot.js" */
 /** @import { Pass, Shape } from "./types.js" */
-
-const MOST_BARS = 5;
 
 export function picture() {
   const drawing = canvas("", "sample");
@@ -23,7 +22,7 @@ export function picture() {
   const bars = el("ol", { class: "says" });
   const pick = el("div", { class: "picks" });
   // Where the hero is the plane of the inputs, the network itself is here.
-  const network = film.theScene()?.grid ? flow() : null;
+  const network = film.theScene()?.grid ? flow(state.run) : null;
   const element = el("section", { class: "shown-picture", "aria-label": t(state.run.data.kind === "pictures" ? "page.picture" : "page.sample") },
     el("figure", {}, drawing, values, el("figcaption", {}, name)), bars, network?.element ?? null, pick);
   const takes = state.run.data.kind === "pictures" && state.run.takes_pictures && !api.isReport;
@@ -52,9 +51,9 @@ export function picture() {
     if (!of) return;
     draw(of, `film ${state.shown}`);
     write(name, of.name);
-    if (said) renderBars(bars, said, of.truth);
+    if (said) renderBars(bars, state.run.data, said, of.truth);
     const shown = film.snapshot();
-    if (shown) network?.render(shown);
+    if (shown) network?.render(shown, state.shown);
   }
 
   /** @param {boolean} asked */
@@ -69,7 +68,7 @@ export function picture() {
     draw(own, `own ${state.sample.picture}`);
     // Of a large network few moments are known as a whole.
     write(name, isOther(own.step) ? `${t("page.own_picture")} · ${nameOf(own.step)}` : t("page.own_picture"));
-    renderBars(bars, own.confidences, state.sample.label);
+    renderBars(bars, state.run.data, own.confidences, state.sample.label);
   }
 
   let ownAsked = 0;
@@ -123,56 +122,4 @@ function build(pick, box, takes) {
     box.classList.remove("over");
     upload(event.dataTransfer?.files[0]);
   });
-}
-
-/**
- * Bars of what the network says, updated in place.
- * @param {HTMLElement} list
- * @param {number[]} said
- * @param {number | number[] | null} truth
- */
-function renderBars(list, said, truth) {
-  const answers = answersOf(said, truth);
-  while (list.children.length > answers.length) list.lastElementChild?.remove();
-  while (list.children.length < answers.length) {
-    list.append(el("li", {}, el("span", { class: "class" }), el("span", { class: "value" }), el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "fill" }))));
-  }
-  answers.forEach(({ name, value, share, isChosen, isRight }, i) => {
-    const row = /** @type {HTMLElement} */ (list.children[i]);
-    const bar = /** @type {HTMLElement} */ (row.children[2]);
-    write(row.children[0], name);
-    write(row.children[1], value);
-    bar.hidden = share === null;
-    row.className = [isChosen ? "best" : "", isRight ? "right" : ""].join(" ");
-    /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${100 * (share ?? 0)}%`;
-  });
-}
-
-/**
- * What the network says of a sample, output by output; a number has no share.
- * @typedef {{ k: number, name: string, value: string, share: number | null, isChosen: boolean, isRight: boolean }} Answer
- */
-
-/** @param {number[]} said @param {number | number[] | null} truth @returns {Answer[]} */
-export function answersOf(said, truth) {
-  const { classes, target: kind } = state.run.data;
-  return orderOf(said, truth).map((k) => {
-    if (kind === "number") {
-      const name = Array.isArray(truth) ? t("page.number_and_truth", { name: classes[k], truth: text.number(truth[k]) }) : classes[k];
-      return { k, name, value: text.number(said[k]), share: null, isChosen: false, isRight: false };
-    }
-    const isRight = Array.isArray(truth) ? truth[k] > 0.5 : truth === k;
-    const isChosen = kind === "label" ? said[k] > 0.5 : k === said.indexOf(Math.max(...said));
-    const name = `${isChosen ? "▸ " : ""}${classes[k] ?? k}${isRight ? " ✓" : ""}`;
-    return { k, name, value: text.percent(said[k], 0), share: said[k], isChosen, isRight };
-  });
-}
-
-/** The outputs with bars: all of a few, of many the surest and the right one, in the order of the classes. @param {number[]} said @param {number | number[] | null} truth */
-function orderOf(said, truth) {
-  const all = [...said.keys()];
-  if (all.length <= MOST_BARS) return all;
-  const first = [...all].sort((a, b) => said[b] - said[a]).slice(0, MOST_BARS);
-  if (typeof truth === "number" && !first.includes(truth)) first[MOST_BARS - 1] = truth;
-  return first;
 }

@@ -5,12 +5,13 @@
 // moment to the next the pictures cross-fade; nothing is drawn that was never there.
 import { choice, colour, drawSigned, el, write } from "./draw.js";
 import * as film from "./film.js";
+import { deviation, rowOf, tiles as tilesOf } from "./snapshot.js";
 import { flow } from "./stage-flow.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 import { remembered, t } from "./text.js";
 /** @import { Change } from "./state.js" */
-/** @import { Snapshot } from "./film.js" */
+/** @import { Snapshot } from "./snapshot.js" */
 
 /** Standard deviations of all weights at which a tile's colour is full. */
 const FULL = 3;
@@ -22,13 +23,6 @@ const VIEWS = ["whole", "added"];
 
 /** @typedef {{ button: HTMLElement, canvases: [HTMLCanvasElement, HTMLCanvasElement], front: number, drawn: string }} Tile */
 
-/** The standard deviation of all weights. @param {Float32Array[]} tiles */
-function deviation(tiles) {
-  let [sum, count] = [0, 0];
-  for (const tile of tiles) for (const w of tile) [sum, count] = [sum + w * w, count + 1];
-  return Math.sqrt(sum / Math.max(1, count));
-}
-
 /**
  * The weight at which a colour is full: it follows from the last snapshot and, while that is still near the start, from the
  * start, so that random weights are faint from the beginning.
@@ -37,8 +31,8 @@ function deviation(tiles) {
  * @param {boolean} whole
  */
 export function fullWeight(first, last, whole) {
-  const least = whole && first ? FAINT * deviation(film.tiles(first, true)) : 0;
-  return FULL * Math.max(least, deviation(film.tiles(last, whole))) || 1;
+  const least = whole && first ? FAINT * deviation(tilesOf(film.theScene()?.tiles, first, true)) : 0;
+  return FULL * Math.max(least, deviation(tilesOf(film.theScene()?.tiles, last, whole))) || 1;
 }
 
 /** @param {(layer: string, unit: number) => void} openUnit */
@@ -51,7 +45,7 @@ export function heroOfTiles(openUnit) {
     remembered.set("klubok-tiles", chosen);
     render(new Set(["theme"]));
   });
-  const answers = flow();
+  const answers = flow(state.run);
   const element = el("section", { class: "hero", "aria-label": t("page.hero_tiles") },
     el("div", { class: "hero-head" }, caption, views), grid, answers.element);
   /** @type {Tile[]} */
@@ -100,7 +94,7 @@ export function heroOfTiles(openUnit) {
     if (!shape) return;
     const full = fullAt();
     const key = [shown.step, view, full.toPrecision(3), colour("--middle").join()].join();
-    const weights = film.tiles(shown, view === "whole");
+    const weights = tilesOf(shape, shown, view === "whole");
     if (tiles.length !== weights.length) build(weights.length);
     tiles.forEach((tile, i) => {
       if (tile.drawn === key) return;
@@ -116,7 +110,7 @@ export function heroOfTiles(openUnit) {
   /** @param {Snapshot} shown */
   function glow(shown) {
     const [{ name }] = state.run.network.layers;
-    const row = film.rowOf(shown.activations[name], state.shown);
+    const row = rowOf(shown.activations[name], state.shown);
     const most = Math.max(...row, 1e-9);
     tiles.forEach(({ button }, i) => button.style.setProperty("--signal", String(Math.max(0, row[i] ?? 0) / most)));
   }
@@ -127,7 +121,7 @@ export function heroOfTiles(openUnit) {
     if (!shown || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
     draw(shown);
     glow(shown);
-    answers.render(shown);
+    answers.render(shown, state.shown);
     const [{ units }] = state.run.network.layers;
     write(caption, t("page.hero_units", { n: tiles.length, all: text.count(units) }));
   }

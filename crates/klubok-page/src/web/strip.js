@@ -5,7 +5,8 @@ import { contextOf, drawSigned, el, write } from "./draw.js";
 import * as film from "./film.js";
 import { bestStep, momentName } from "./moments.js";
 import { phaseName } from "./phases.js";
-import { drawFrame } from "./stage-grid.js";
+import { drawFrame } from "./plane.js";
+import { tile, tiles } from "./snapshot.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -190,13 +191,13 @@ const sizeOf = (tile) => tile.reduce((sum, w) => sum + w * w, 0);
 // The unit that the frames show, and the weight at which its colour is full; they follow from the last snapshot.
 let shownUnit = { step: -1, unit: 0, full: 1 };
 function unitOfFrames() {
-  const last = film.last();
+  const [last, shape] = [film.last(), film.theScene()?.tiles];
   if (!last || last.step === shownUnit.step) return shownUnit;
-  const sizes = film.tiles(last, false).map(sizeOf);
+  const sizes = tiles(shape, last, false).map(sizeOf);
   const unit = sizes.indexOf(Math.max(...sizes));
   // As on the stage: random weights are faint from the beginning.
-  const [end, first] = [film.tile(last, unit, true), film.at(0)];
-  const least = first ? 4 * sizeOf(film.tile(first, unit, true)) : 0;
+  const [end, first] = [tile(shape, last, unit, true), film.at(0)];
+  const least = first ? 4 * sizeOf(tile(shape, first, unit, true)) : 0;
   return (shownUnit = { step: last.step, unit, full: 3 * Math.sqrt(Math.max(least, sizeOf(end)) / end.length) });
 }
 
@@ -209,8 +210,8 @@ function frameOf(step) {
   const known = pictures.get(key);
   if (known) return known;
   const canvas = el("canvas", { width: FRAME, height: FRAME });
-  if (grid) drawFrame(canvas, grid, of);
-  else if (shape) drawSigned(canvas, shape, film.tile(of, unit, true), full);
+  if (grid) drawFrame(canvas, state.run.data, grid, of);
+  else if (shape) drawSigned(canvas, shape, tile(shape, of, unit, true), full);
   if (pictures.size > MOST_PICTURES) pictures.clear();
   pictures.set(key, canvas);
   return canvas;

@@ -2,7 +2,8 @@
 // The bar: the parts of the page, the phase, what a person may do to the training, and the menu. What is shown stands in the
 // address, so that it can be sent as a link.
 import { act, mayAct, modeText, setPace, stop, toggleTraining } from "./acts.js";
-import { button, choice, el, write } from "./draw.js";
+import { button, el, write } from "./draw.js";
+import { paces } from "./pace.js";
 import { phaseName } from "./phases.js";
 import { mayBeSaved } from "./save-film.js";
 import * as store from "./state.js";
@@ -12,9 +13,6 @@ import { t } from "./text.js";
 
 /** The parts of the page, with the keys of their names. */
 export const TABS = [["watch", "page.tab_watch"], ["look", "page.tab_look"], ["good", "page.tab_good"], ["lab", "page.tab_lab"]];
-
-/** Seconds for a whole training. @type {[name: string, seconds: number | null][]} */
-const PACES = [["slow", 180], ["normal", 45], ["full", null]];
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -38,11 +36,8 @@ export function bar(menu) {
   };
   const toggle = button("page.pause", toggleTraining, "strong");
   const single = [button("page.one_step", () => act({ act: "one_step" })), button("page.one_epoch", () => act({ act: "one_epoch" }))];
-  /** @type {["slow" | "normal" | "full", string][]} */
-  const names = [["slow", t("page.pace_slow")], ["normal", t("page.pace_normal")], ["full", t("page.pace_full")]];
-  const current = PACES.find(([, seconds]) => seconds === state.now.pace)?.[0] ?? "full";
-  const pace = choice(t("page.pace"), names, current, (chosen) => setPace(PACES.find(([name]) => name === chosen)?.[1] ?? null));
-  byId("acts").replaceChildren(pace, ...single, toggle);
+  const pace = paces(setPace);
+  byId("acts").replaceChildren(pace.element, ...single, toggle);
   const save = el("button", { type: "button", id: "save-film", text: t("page.save_film"), onclick: menu.save });
   const language = el("button", { type: "button", id: "language", text: t("page.language"), onclick: menu.language });
   const box = el("div", { class: "menu-box" }, save, language, el("button", { type: "button", id: "theme", onclick: menu.theme }),
@@ -63,8 +58,8 @@ export function bar(menu) {
     const rests = state.now.mode === "resting";
     for (const one of single) one.hidden = !rests;
     // Whoever watches a show, or rests, may want another pace.
-    pace.hidden = !rests && state.now.pace === null;
-    [...pace.children].forEach((button, i) => button.setAttribute("aria-pressed", String(PACES[i][1] === state.now.pace)));
+    pace.element.hidden = !rests && state.now.pace === null;
+    pace.show(state.now.pace);
     write(toggle, t(rests ? "page.go_on" : "page.pause"));
     /** @type {HTMLElement} */ (box.lastElementChild).hidden = !mayAct();
     save.hidden = !mayBeSaved();

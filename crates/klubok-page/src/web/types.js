@@ -387,6 +387,11 @@
  */
 /** @typedef {{ runs: ComparedRun[] }} Runs `/api/runs` */
 
+/**
+ * `/api/race`: the name of the data, and the varied settings of each lane.
+ * @typedef {{ name: string, can_act: boolean, lanes: [key: string, value: string][][] }} Race
+ */
+
 /** @typedef {{ [lang: string]: { [key: string]: string } }} Texts `/api/texts` */
 
 /**
