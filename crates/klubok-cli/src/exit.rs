@@ -35,7 +35,8 @@ pub(crate) fn run(command: impl FnOnce() -> Result<()>) -> ExitCode {
     ExitCode::from(failure.code)
 }
 
-fn report(failure: &Failure) {
+/// Prints a failure with its hint.
+pub(crate) fn report(failure: &Failure) {
     if !failure.message.is_empty() {
         print_stderr(format!("{}: {}", paint(text!("word.error")).red().bold(), failure.message));
     }

@@ -98,9 +98,9 @@ impl Admission {
         Some(Permit { admission: self.clone(), is_owner, slot })
     }
 
-    /// Makes a response. Refuses it where unread responses already take [`MAX_UNREAD_KIB`]; the
-    /// owner has no such limit.
-    fn respond(&self, is_owner: bool, content_type: &'static str, bytes: Vec<u8>) -> Response {
+    /// Makes a response of JSON. Refuses it where unread responses already take
+    /// [`MAX_UNREAD_KIB`]; the owner has no such limit.
+    fn respond(&self, is_owner: bool, bytes: Vec<u8>) -> Response {
         let kib = (bytes.len() >> 10).clamp(1, MAX_UNREAD_KIB) as u32;
         let body = if is_owner {
             bytes.into()
@@ -109,7 +109,7 @@ impl Admission {
         } else {
             return busy("too many answers wait to be read");
         };
-        ([(CONTENT_TYPE, content_type)], body).into_response()
+        ([(CONTENT_TYPE, "application/json")], body).into_response()
     }
 }
 
@@ -159,14 +159,13 @@ impl Permit {
             let json = inspect(hub)?;
             serde_json::to_vec(&json).map_err(|error| error.to_string())
         };
-        self.respond("application/json", text).await
+        self.respond(text).await
     }
 
-    /// Responds with a file, made on a thread of its own. Holds the permit until the file is made,
-    /// even if the client has gone.
+    /// Responds with JSON, made on a thread of its own. Holds the permit until it is made, even if
+    /// the client has gone.
     pub(super) async fn respond(
         self,
-        content_type: &'static str,
         make: impl FnOnce(&Hub) -> Result<Vec<u8>, String> + Send + 'static,
     ) -> Response {
         let Self { admission, is_owner, slot } = self;
@@ -177,7 +176,7 @@ impl Permit {
             made
         };
         match on_own_thread(work).await {
-            Ok(Ok(bytes)) => admission.respond(is_owner, content_type, bytes),
+            Ok(Ok(bytes)) => admission.respond(is_owner, bytes),
             Ok(Err(sentence)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence),
             Err(refusal) => refusal,
         }

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Instant};
 
 use klubok::{inspect::ModelView, train::film::Scene};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     cache::InspectionCache,
@@ -87,8 +87,8 @@ impl Hub {
     /// Returns the cached result for `key`, or computes it from the network at this moment.
     ///
     /// A cached result counts while it is of the same step, or the budget is spent. Without one, a
-    /// deferring cache with a spent budget returns `later`. Only a training under way sets a limit,
-    /// which what a person asked for does not have.
+    /// deferring cache with a spent budget returns `later`. The budget is for the page's own
+    /// refreshing beside a training: what a person asked for neither waits for it nor uses it.
     pub(super) fn get_or_compute(
         &self,
         cache: &InspectionCache,
@@ -101,16 +101,19 @@ impl Hub {
             Some(_) => Some(self.network_at(at)?),
             None => None,
         };
-        // Results of an earlier network stay valid.
-        let is_earlier = earlier.is_some();
         let suffix = earlier.as_ref().map(|(step, _)| format!(" at {step}"));
-        let slot = cache.slot(&(key.to_owned() + &suffix.unwrap_or_default()), updates);
-        let mut kept = lock(&slot);
+        let key = key.to_owned() + &suffix.unwrap_or_default();
+        let slot = cache.slot(&key);
         let is_limited = self.is_training() && !at.asked;
         let has_time = !is_limited || cache.has_time();
-        let cached = kept.as_ref().filter(|(of, _)| is_earlier || *of == updates || !has_time);
-        if let Some((_, json)) = cached {
-            return Ok(json.clone());
+        // Results of an earlier network stay valid.
+        let is_earlier = earlier.is_some();
+        let known = |kept: &Option<(u64, Value)>| {
+            let valid = kept.as_ref().filter(|(of, _)| is_earlier || *of == updates || !has_time);
+            valid.map(|(_, json)| json.clone())
+        };
+        if let Some(json) = known(&lock(&slot)) {
+            return Ok(json);
         }
         if cache.defers && !has_time {
             return Ok(json!({ "later": true }));
@@ -121,13 +124,18 @@ impl Hub {
             let CopiedNetwork { requested_at, step, view, .. } = self.current_network(at.asked)?;
             (requested_at, step, view)
         };
+        let mut kept = lock(&slot);
+        // Another request may have computed it meanwhile.
+        if let Some(json) = known(&kept) {
+            return Ok(json);
+        }
         let begun = Instant::now();
         let result = compute(&view);
         // A computation that failed took its time, too.
         if is_limited {
             cache.charge(begun);
         }
-        let mut json = result?;
+        let mut json = result.inspect_err(|_| cache.forget(&key))?;
         if json["step"].is_null() {
             json["step"] = step.into();
         }

@@ -1,6 +1,6 @@
 //! A cache of inspections, with a budget for the time of new ones. Several browsers then cost as
-//! much as one. While a training goes on, new inspections take at most one per cent of the time
-//! that passes.
+//! much as one. While a training goes on, what pages refresh on their own takes at most one per
+//! cent of the time that passes.
 
 use std::{
     collections::BTreeMap,
@@ -38,8 +38,12 @@ impl Budget {
 /// A result with the number of updates at its request; none until it is there.
 pub(super) type Slot = Arc<Mutex<Option<(u64, Value)>>>;
 
-/// Slots by key, each with the number of updates when somebody last asked for it.
-type Slots = BTreeMap<String, (u64, Slot)>;
+/// Slots by key, each with the number of the last request for it.
+#[derive(Default)]
+struct Slots {
+    requests: u64,
+    by_key: BTreeMap<String, (u64, Slot)>,
+}
 
 /// Cached inspections of one cost class.
 pub(super) struct InspectionCache {
@@ -66,20 +70,26 @@ impl InspectionCache {
     }
 
     /// Returns the slot for `key`. Whoever computes its result keeps it locked, so that a second
-    /// request for the same result waits and finds it, and others go on. Drops the slot that was
-    /// asked for longest ago past [`MAX_ENTRIES`].
-    pub(super) fn slot(&self, key: &str, updates: u64) -> Slot {
+    /// request for the same result waits and finds it, and others go on. Past [`MAX_ENTRIES`],
+    /// drops the slot that was asked for longest ago.
+    pub(super) fn slot(&self, key: &str) -> Slot {
         let mut slots = lock(&self.slots);
-        let entry = slots.entry(key.to_owned()).or_default();
-        entry.0 = updates;
+        slots.requests += 1;
+        let request = slots.requests;
+        let entry = slots.by_key.entry(key.to_owned()).or_default();
+        entry.0 = request;
         let slot = entry.1.clone();
-        if slots.len() > MAX_ENTRIES {
-            let others = slots.iter().filter(|(own, _)| *own != key);
-            let oldest =
-                others.min_by_key(|(_, (updates, _))| *updates).map(|(own, _)| own.clone());
-            oldest.iter().for_each(|oldest| drop(slots.remove(oldest)));
+        if slots.by_key.len() > MAX_ENTRIES {
+            let oldest = slots.by_key.iter().min_by_key(|(_, (request, _))| *request);
+            let oldest = oldest.map(|(key, _)| key.clone());
+            oldest.iter().for_each(|oldest| drop(slots.by_key.remove(oldest)));
         }
         slot
+    }
+
+    /// Drops the slot of a result that cannot be computed, so that it takes no other one's place.
+    pub(super) fn forget(&self, key: &str) {
+        lock(&self.slots).by_key.remove(key);
     }
 
     /// Whether the budget allows a computation beside a training.
@@ -100,12 +110,21 @@ mod tests {
     #[test]
     fn a_slot_is_shared_and_the_oldest_one_is_dropped() {
         let cache = InspectionCache::frequent();
-        *lock(&cache.slot("first", 1)) = Some((1, Value::Null));
-        assert!(lock(&cache.slot("first", 2)).is_some());
-        for i in 0..MAX_ENTRIES as u64 {
-            cache.slot(&i.to_string(), 3 + i);
+        let is_kept = |key: &str| lock(&cache.slot(key)).is_some();
+        *lock(&cache.slot("first")) = Some((1, Value::Null));
+        for i in 1..MAX_ENTRIES {
+            cache.slot(&i.to_string());
         }
-        assert!(lock(&cache.slot("first", 100)).is_none());
+        assert!(is_kept("first"));
+        cache.slot("one more");
+        assert!(is_kept("first"), "another one was asked for longer ago");
+        for i in 0..MAX_ENTRIES {
+            cache.slot(&i.to_string());
+        }
+        assert!(!is_kept("first"));
+        *lock(&cache.slot("first")) = Some((1, Value::Null));
+        cache.forget("first");
+        assert!(!is_kept("first"));
     }
 
     #[test]

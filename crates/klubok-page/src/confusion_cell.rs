@@ -81,10 +81,11 @@ impl Hub {
         for ((truth, said), _) in cells {
             let cell = self.inspect_cell((truth, said), At::default());
             let bytes = cell.map_or(0, |json| json.to_string().len());
-            if bytes <= room {
-                room -= bytes;
-                queries.push(format!("?truth={truth}&said={said}"));
+            if bytes > room {
+                break;
             }
+            room -= bytes;
+            queries.push(format!("?truth={truth}&said={said}"));
         }
         queries
     }

@@ -72,6 +72,8 @@ pub struct Hub {
     /// The last loss landscape as JSON, with the training's step.
     pub(super) loss_landscape: Mutex<Option<(u64, serde_json::Value)>>,
     current: Mutex<Option<CopiedNetwork>>,
+    /// Locked while a copy for the page's own refreshing is on its way.
+    copying: Mutex<()>,
     initial: Mutex<Option<Arc<ModelView>>>,
     pictures: Mutex<BTreeMap<u64, Vec<u8>>>,
     /// Whether the page shuts down. Each open connection holds a receiver.
@@ -121,7 +123,8 @@ impl Hub {
             components: OnceLock::new(),
             typical: OnceLock::new(),
             loss_landscape: Mutex::default(),
-            current: Mutex::new(None),
+            current: Mutex::default(),
+            copying: Mutex::default(),
             initial: Mutex::new(None),
             pictures: Mutex::default(),
             shutdown: watch::Sender::new(false),
@@ -221,35 +224,39 @@ impl Hub {
     }
 
     /// Returns a copy of the current network. Reuses a fresh one; where the training allows no
-    /// inspection in time, an older one. What a person asked for is copied at once.
+    /// inspection in time, an older one. What a person asked for is copied before the next step,
+    /// within the time that the training has for it.
     ///
     /// # Errors
     /// When there is none; a sentence.
     pub(super) fn current_network(&self, asked: bool) -> Result<CopiedNetwork, String> {
-        let mut current = lock(&self.current);
+        // One copy serves everybody; but what a person asked for does not wait for others.
+        let _copying = (!asked).then(|| lock(&self.copying));
+        let known = lock(&self.current).clone();
         let requested_at = self.status().step;
         // At rest only a copy of this very step will do.
         let is_training = self.is_training();
-        if let Some(copy) = current.as_ref().filter(|copy| {
+        if let Some(copy) = known.as_ref().filter(|copy| {
             copy.requested_at == requested_at
                 || (is_training && copy.copied.elapsed() < STALE_AFTER)
         }) {
             return Ok(copy.clone());
         }
-        let wait = if current.is_some() && is_training { self.max_wait() } else { MAX_WAIT };
+        let wait = if known.is_some() && is_training { self.max_wait() } else { MAX_WAIT };
         let copied = self.control().map(|control| copy_weights(control, asked, wait));
-        let (step, weights) = match (copied, &mut *current) {
+        let (step, weights) = match (copied, known) {
             (Some(Ok(copied)), _) => copied,
             (Some(Err(RecvTimeoutError::Timeout)), Some(copy)) => {
                 // The next request does not wait again.
-                copy.copied = Instant::now();
-                return Ok(copy.clone());
+                let copy = CopiedNetwork { copied: Instant::now(), ..copy };
+                *lock(&self.current) = Some(copy.clone());
+                return Ok(copy);
             }
             _ => self.last_stored()?,
         };
         let view = Arc::new(self.network_with(step, weights)?);
         let copy = CopiedNetwork { step, requested_at, copied: Instant::now(), view };
-        *current = Some(copy.clone());
+        *lock(&self.current) = Some(copy.clone());
         Ok(copy)
     }
 

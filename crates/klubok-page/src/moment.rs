@@ -5,7 +5,7 @@
 pub(super) struct At {
     /// The last known network up to this step; none for the current one.
     pub(super) step: Option<u64>,
-    /// Whether a person asked for it just now: then nothing waits for a budget. The page's own
-    /// refreshing does.
+    /// Whether a person asked for it just now: then it does not wait for the time that the page's
+    /// own refreshing may take.
     pub(super) asked: bool,
 }

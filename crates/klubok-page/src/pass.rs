@@ -158,7 +158,8 @@ fn is_open(layer: &Layer, z: f64) -> bool {
 }
 
 /// Chooses the units of a hidden layer that a drawing shows: those with the largest outputs, and
-/// some with a shut gate, behind which most of the `arriving` error is held back.
+/// some with a shut gate, behind which most of the `arriving` error is held back. Without an error
+/// such units only fill up.
 fn shown_units(pass: &ForwardPass, layer: &Layer, arriving: Option<&[f64]>) -> Vec<usize> {
     let (y, z) = (pass.value(layer.y), pass.value(layer.z));
     let of = |values: &[f64], open| {
@@ -167,7 +168,8 @@ fn shown_units(pass: &ForwardPass, layer: &Layer, arriving: Option<&[f64]>) -> V
         units
     };
     let (mut open, mut shut) = (of(y, true), of(arriving.unwrap_or(y), false));
-    shut.truncate(MAX_SHUT.max(MAX_UNITS.saturating_sub(open.len())));
+    let max_shut = if arriving.is_some() { MAX_SHUT } else { 0 };
+    shut.truncate(max_shut.max(MAX_UNITS.saturating_sub(open.len())));
     open.truncate(MAX_UNITS - shut.len());
     open.extend(shut);
     in_order(open)

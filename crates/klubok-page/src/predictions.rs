@@ -26,7 +26,7 @@ const MAX_PAIRS: usize = 500;
 const BINS: usize = 10;
 
 impl Hub {
-    /// Evaluates the network on the validation set, or on an evenly spaced subsample of it.
+    /// Evaluates the network on the validation set, or on a fixed sample of it.
     pub(super) fn inspect_predictions(&self, at: At) -> InspectionResult {
         self.on_validation(at, "answers", evaluated)
     }

@@ -187,6 +187,8 @@ impl RunDescription {
             "panels": panels_of(subject),
             "config_text": text.unwrap_or_default(),
             "command": format!("klubok train {source} -c {}", shell::quoted(&format!("{path}/config.toml"))),
+            // `path` as an argument.
+            "quoted_path": shell::quoted(&path),
             "data": self.data_json(),
             "network": self.network_json(),
             "train_samples": self.train_samples,

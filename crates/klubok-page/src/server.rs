@@ -200,7 +200,7 @@ async fn run(permit: Permit) -> Response {
 
 async fn timeline(permit: Permit, Query(offsets): Query<Offsets>) -> Response {
     let json = move |hub: &Hub| hub.timeline_after(offsets).map(String::into_bytes);
-    permit.respond("application/json", move |hub| json(hub).map_err(|e| e.to_string())).await
+    permit.respond(move |hub| json(hub).map_err(|e| e.to_string())).await
 }
 
 /// Streams where the training is.
@@ -327,9 +327,9 @@ async fn picture(State(admission): Shared, request: Request) -> Response {
 }
 
 /// Whether this client may upload pictures, and have what it asks for at once: the owner, and
-/// anybody where there is no token, because the page shows no live training.
+/// anybody where the page shows no live training.
 fn is_trusted(hub: &Hub, is_owner: bool) -> bool {
-    is_owner || hub.token().is_none()
+    is_owner || !hub.is_live()
 }
 
 fn without_token() -> Response {

@@ -249,7 +249,7 @@ impl Control {
     }
 
     /// Drops all waiting and later acts and inspections, because the training has ended.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         let mut requests = self.requests();
         requests.closed = true;
         requests.inspections.clear();

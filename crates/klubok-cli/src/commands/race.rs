@@ -8,7 +8,7 @@ use klubok::{
     data::{Dataset, survey::Survey},
     device,
     diagnose::{data_quality, observer::DiagnosisObserver},
-    train::{event::Observer, run_dir::Place, session},
+    train::{evaluate::chance, event::Observer, run_dir::Place, session},
 };
 use klubok_page::{Lane, LiveRun, Page};
 use klubok_text::{shell, text};
@@ -26,8 +26,21 @@ use crate::{
 /// Varied settings of one run: keys and values.
 pub(super) type VariedValues = Vec<(String, String)>;
 
-/// The result of a training with its data, or why it failed.
-pub(super) type Trained = Result<(TrainingResult, Dataset)>;
+/// A training that has finished.
+pub(super) struct Finished {
+    pub(super) trained: TrainingResult,
+    /// Number of validation samples, and chance accuracy on them.
+    pub(super) val: (usize, f64),
+}
+
+impl Finished {
+    pub(super) fn new(trained: TrainingResult, data: &Dataset) -> Self {
+        Self { trained, val: (data.parts.val.len(), chance(data)) }
+    }
+}
+
+/// A training that has finished, or why it failed.
+pub(super) type Trained = Result<Finished>;
 
 /// A training that takes part.
 pub(super) struct Entry<'a> {
@@ -122,8 +135,10 @@ fn serve(
         job.screen.message(format!("  {}  {}", entry.title(), lane.run.path().display()));
     }
     serving::print_addresses(&page, job.screen);
-    // A race is watched: it waits for the first look, and all its lanes keep one pace.
-    page.show();
+    // At a terminal a race is watched: it waits for the first look, and all lanes keep one pace.
+    if job.screen.is_live() {
+        page.show();
+    }
     Ok(page)
 }
 
@@ -149,11 +164,14 @@ fn train(
                     &mut events,
                 );
                 lanes[i].training_ended();
+                // A lane may have failed before its training began.
+                interrupt::LANES[i].close();
+                remove_untrained(&runs[i].run);
                 let failed = |failure: Failure| Failure {
                     message: format!("{}: {}", entries[i].title(), failure.message),
                     ..failure
                 };
-                Ok((trained.map_err(failed)?, runs[i].data.clone()))
+                Ok(Finished::new(trained.map_err(failed)?, &runs[i].data))
             })
         };
         let threads: Vec<_> = (0..entries.len()).map(start).collect();

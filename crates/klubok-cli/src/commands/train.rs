@@ -9,7 +9,7 @@ use klubok::{
     config::{Config, ConfigBuilder, DataConfig, DataKind, Preset},
     data::Dataset,
     train::{
-        evaluate::{chance, wilson},
+        evaluate::wilson,
         event::Stopped,
         logs::Logs,
         run_dir::{CONFIG, Place, RunDir},
@@ -22,9 +22,10 @@ use klubok_text::{
 };
 use serde::Serialize;
 
-use super::race::{self, Entry, Race, Trained, VariedValues};
+use super::race::{self, Entry, Finished, Race, Trained, VariedValues};
 use crate::{
     args, compute,
+    exit::report,
     failure::{Failure, Result},
     interrupt,
     json::{EventPrinter, TrainingResult},
@@ -149,16 +150,12 @@ struct Variant {
 }
 
 impl Variant {
-    fn new(
-        Entry { varied, config, .. }: &Entry<'_>,
-        trained: TrainingResult,
-        data: &Dataset,
-    ) -> Self {
+    fn new(Entry { varied, config, .. }: &Entry<'_>, Finished { trained, val }: Finished) -> Self {
         Self {
             value: values(varied),
             settings: varied.iter().cloned().collect(),
             trained,
-            val: (data.parts.val.len(), chance(data)),
+            val,
             learning_rate: config.train.learning_rate,
         }
     }
@@ -177,7 +174,6 @@ fn vary(
         return Err(Failure::failed(format!("`{}` exists already", taken.display()))
             .hint(text!("hint.exists", run = quoted(&taken.display().to_string()))));
     }
-    let n = variants.len();
     let place = |folder| match folder {
         Some(folder) => Place::Folder(folder),
         None => Place::Numbered { runs: Path::new(RUNS_FOLDER), name: &name },
@@ -198,31 +194,47 @@ fn vary(
     let mut done = Vec::new();
     for (run, result) in runs.iter().zip(results) {
         match result {
-            Ok((trained, data)) => done.push(Variant::new(run, trained, &data)),
+            Ok(finished) => done.push(Variant::new(run, finished)),
             Err(failure) => failed = failed.or(Some(failure)),
         }
     }
+    report_comparison(&done, runs.len(), args)?;
+    let ended = failed.map_or_else(|| outcome(&done), Err);
+    let is_interrupted = done.iter().any(|run| run.trained.stopped == Some(Stopped::Interrupted));
+    if page.is_some() && job.screen.is_live() && !is_interrupted {
+        // What went wrong with one lane is seen beside the others.
+        if let Err(failure) = &ended {
+            report(failure);
+        }
+        print_stderr(text!("page_at.stays"));
+        interrupt::wait();
+    }
+    ended
+}
+
+/// Prints the comparison of the runs that have finished, of `n`.
+fn report_comparison(done: &[Variant], n: usize, args: &args::Train) -> Result<()> {
     let keys: Vec<&str> = args.vary.iter().map(|(key, _)| key.as_str()).collect();
-    print_comparison(args.flags.screen(), &keys, &done)?;
-    if done.len() < n {
-        args.flags.screen().message(text!("vary.stopped", done = done.len(), n = n));
+    let screen = args.flags.screen();
+    print_comparison(screen, &keys, done)?;
+    let is_interrupted = |run: &Variant| run.trained.stopped == Some(Stopped::Interrupted);
+    if done.len() < n && done.iter().any(is_interrupted) {
+        screen.message(text!("vary.stopped", done = done.len(), n = n));
     }
     if args.flags.json {
         print_stdout(serde_json::json!({ "runs": done }))?;
     }
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
+    Ok(())
+}
+
+/// How runs that have finished end the command.
+fn outcome(done: &[Variant]) -> Result<()> {
     let stopped = |why| move |run: &Variant| run.trained.stopped == Some(why);
     if done.iter().any(stopped(Stopped::Interrupted)) {
         return Err(Failure::silent(130));
     }
     if done.iter().all(stopped(Stopped::Diverged)) {
         return Err(Failure::failed("every run diverged").hint(text!("hint.vary_diverged")));
-    }
-    if page.is_some() && job.screen.is_live() {
-        print_stderr(text!("page_at.stays"));
-        interrupt::wait();
     }
     Ok(())
 }
@@ -248,8 +260,8 @@ fn one_after_another(
             events.end(&trained)?;
         }
         let interrupted = trained.stopped == Some(Stopped::Interrupted);
-        opened = Some((&run.config.data, data.clone()));
-        done.push(Ok((trained, data)));
+        done.push(Ok(Finished::new(trained, &data)));
+        opened = Some((&run.config.data, data));
         if interrupted {
             break;
         }

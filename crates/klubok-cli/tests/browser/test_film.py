@@ -128,11 +128,11 @@ def test_a_gif_has_ones_own_picture_with_what_was_said_of_it(ended, dashboard, w
     written = [words.replace("\u00a0", " ") for words in page.evaluate("written")]
     path = f"api/look/pass?picture={page.evaluate(known('state.sample.picture'))}"
     last = dashboard.ask(path)
-    passes = [dashboard.ask(f"{path}&moment={step}") for step in last["wholes"] if step < last["step"]] + [last]
+    passes = [dashboard.ask(f"{path}&moment={step}") for step in dashboard.ask("api/story")["wholes"] if step < last["step"]] + [last]
     said = {f"{int(100 * p + 0.5)} %" for of in passes for p in of["confidences"]}
     assert {words for words in written if words.endswith(" %")} == said
     # Between two known moments the frames name the one that the confidences are of.
-    assert f"as of step {passes[0]['step']:,}" in written
+    assert page.evaluate("(step) => import('/moments.js').then(({ nameOf }) => nameOf(step))", passes[0]["step"]) in written
     assert "your picture" in written and "Random weights" in written
 
 

@@ -9,7 +9,7 @@ import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { CellSample, ConfusionCell } from "./types.js" */
 
-/** Samples that the server shows of a cell, at most. */
+/** Places that are kept for samples of a cell, at most as many as the server shows. */
 const MOST = 24;
 const VALUES = 4;
 
@@ -36,7 +36,7 @@ export function cellBox() {
     // The room is kept: nothing moves when the samples come.
     list.replaceChildren(...Array.from({ length: Math.min(n, MOST) }, () => el("li", { class: "empty" })));
     try {
-      const found = /** @type {ConfusionCell} */ (await api.get(path));
+      const found = /** @type {ConfusionCell} */ (await api.get(path, true));
       if (asked === path) fill(cell, found);
     } catch (error) {
       if (asked !== path) return;

@@ -124,9 +124,12 @@ export function inLight(draw) {
   colour("--ink"); // there is a probe then
   forgetColours();
   if (probe) probe.style.colorScheme = "light";
-  draw();
-  if (probe) probe.style.colorScheme = "";
-  forgetColours();
+  try {
+    draw();
+  } finally {
+    if (probe) probe.style.colorScheme = "";
+    forgetColours();
+  }
 }
 
 /** Between two colours. @param {Colour} from @param {Colour} to @param {number} share @returns {Colour} */

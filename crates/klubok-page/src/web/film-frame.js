@@ -2,6 +2,7 @@
 // A frame of the saved film, drawn for slides and messages: always in the light colours, readable without the page.
 import { bytes, drawPicture, drawPoint, drawSigned, el, hue, inLight, rgb } from "./draw.js";
 import * as film from "./film.js";
+import { nameOf } from "./moments.js";
 import { phaseName } from "./phases.js";
 import { answersOf } from "./says.js";
 import { tiles as tilesOf } from "./snapshot.js";
@@ -167,7 +168,7 @@ function drawSample(context, { of, name, said, truth, step }, shown) {
     say(context, state.run.data.columns?.[column] ?? String(column + 1), x, y, { size: 14, ink: "--muted", most: SIDE - 70 });
     say(context, text.number(value), x + SIDE, y, { size: 14, right: true });
   }
-  if (step !== null) say(context, t("page.as_of", { step: text.count(step) }), x, (y += LINE - 3), { size: 13, ink: step === shown.step ? "--muted" : "--warn" });
+  if (step !== null) say(context, nameOf(step), x, (y += LINE - 3), { size: 13, ink: step === shown.step ? "--muted" : "--warn" });
   y += 8;
   for (const answer of answers) y += drawAnswer(context, answer, x, y);
 }

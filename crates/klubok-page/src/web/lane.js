@@ -156,7 +156,7 @@ export function laneCard(lane) {
     const rows = figuresOf(lane);
     if (figures.children.length === 0) figures.append(...rows.map(() => el("div", {}, el("dt"), el("dd"))));
     rows.forEach(([of, value], i) => [of, value].forEach((words, k) => write(figures.children[i].children[k], words)));
-    write(run, store.allEnded() ? `klubok dashboard ${lane.run.path}` : lane.run.path);
+    write(run, store.allEnded() ? `klubok dashboard ${lane.run.quoted_path}` : lane.run.path);
     const shown = store.snapshotOf(lane);
     if (!shown || ![...changes].some((change) => ["film", "moment", "picture", "theme", "all"].includes(change))) return;
     hero.render(shown);

@@ -35,7 +35,7 @@ export const isGated = (name) => layerOf(name)?.activation === GATED;
 /** @param {{ name: string }} layer */
 const isOutput = ({ name }) => name === "output";
 /** @param {number} i */
-export const inputName = (i) => state.run.data.columns?.[i] ?? String(i + 1);
+const inputName = (i) => state.run.data.columns?.[i] ?? String(i + 1);
 
 /** @param {number | null | undefined} value */
 const number = (value) => text.number(value, 3).replace("-", "−");

@@ -44,7 +44,7 @@ function render() {
   acts.replaceChildren(
     el("p", { text: t("page.acts_are") }),
     el("ul", {}, ...done.map((event) => el("li", { text: t(telling[event.act](event), { step: text.count(event.step), epochs: event.epochs, rate: text.number(event.rate, 2) }) }))),
-    command(`klubok train --replay ${state.run.path}`));
+    command(`klubok train --replay ${state.run.quoted_path}`));
 }
 
 export const repeat = panel({ id: "repeat", title: "page.repeat", about: "page.repeat_about", folds: true, on: ["story"], build, render });

@@ -53,7 +53,9 @@ function figure() {
   const lines = race.lanes.map((lane) => lineOf(lane, new Map(at.map((epoch, i) => [epoch, i]))));
   const [{ run }] = race.lanes;
   const guess = run.loss_of_guessing;
-  const shown = race.moment === null ? null : store.lineAt(race.lanes[0], race.moment)?.epoch ?? null;
+  // Where a step is another epoch in each lane, there is no one place for it.
+  const perEpoch = store.stepsPerEpoch();
+  const shown = race.moment === null || perEpoch === null ? null : race.moment / perEpoch;
   return {
     axis: {
       values: at, end: Math.max(1, ...race.lanes.map(({ now }) => now.epochs)), title: t("page.axis_epochs"), format: text.plain,

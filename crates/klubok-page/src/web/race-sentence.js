@@ -1,6 +1,6 @@
 // @ts-check
-// Who leads a race, in one sentence that is bound to measurements: of the same step in all lanes, and in the end of the best
-// weights of each.
+// Who leads a race, in one sentence that is bound to measurements: of the same step in all lanes that go on and the last one of
+// those that stopped, and in the end of the best weights of each.
 import * as store from "./race-state.js";
 import { race } from "./race-state.js";
 import * as text from "./text.js";
@@ -63,11 +63,21 @@ const hundred = (share) => text.count(Math.round(share * 100));
 /** @param {Placed} best */
 const what = ({ lane: { run: { data } } }) => t({ class: data.kind === "pictures" ? "say.pictures" : "say.rows", label: "say.labels", number: "say.rows" }[data.target]);
 
-/** Who leads, and how certain that is. @returns {[said: string, interval: string]} */
+/**
+ * Who leads, how certain that is, and the step at which that was measured.
+ * @returns {{ words: string, interval: string, step: number | null }}
+ */
 export function sentence() {
   const { isOver, ranked: all } = ranked();
+  const [best] = all;
+  if (!best) return { words: t(race.lanes.every(store.hasDiverged) ? "race.all_diverged" : "page.nothing_measured"), interval: "", step: null };
+  const [words, interval] = comparison(isOver, all);
+  return { words, interval, step: best.line.step };
+}
+
+/** @param {boolean} isOver @param {Placed[]} all at least one @returns {[said: string, interval: string]} */
+function comparison(isOver, all) {
   const [best, second] = all;
-  if (!best) return [t(race.lanes.every(store.hasDiverged) ? "race.all_diverged" : "page.nothing_measured"), ""];
   if (best.line.step === 0) return [startSentence(all), intervalOf(best)];
   const name = begin(laneName(best.lane));
   if (!best.range) {

@@ -68,6 +68,12 @@ export function nextPicture(by) {
   changed("picture");
 }
 
+/** Steps of an epoch; null where the lanes differ, as they do with the batch size. */
+export function stepsPerEpoch() {
+  const [first, ...others] = race.lanes.map(({ now }) => now.steps_per_epoch || 1);
+  return others.every((other) => other === first) ? first : null;
+}
+
 /** @param {Lane} lane */
 export const hasEnded = ({ now }) => now.mode === "ended";
 export const allEnded = () => race.lanes.every(hasEnded);

@@ -28,6 +28,9 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** The parts that are built anew in another language. @type {Part[]} */
 let parts = [];
 
+/** The film that plays. @type {number | undefined} */
+let playing;
+
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const rests = () => race.lanes.some(({ now }) => now.mode === "resting");
@@ -83,22 +86,26 @@ function say() {
   const element = el("section", { class: "say", "aria-label": t("page.sentence") }, el("div", {}, said, when), picks);
 
   function render() {
-    const [words, interval] = sentence();
+    const { words, interval, step } = sentence();
     said.setAttribute("aria-live", race.moment === null ? "polite" : "off");
     write(said, words);
     said.title = interval;
     const isOver = race.moment === null && store.allEnded();
-    write(when, [...diverged(), isOver ? t("race.ended") : momentName()].join(" · "));
+    const measured = step === null || isOver || step === stepOfMoment() ? [] : [t("say.measured_at", { step: text.count(step) })];
+    write(when, [...diverged(), isOver ? t("race.ended") : momentName(), ...measured].join(" · "));
   }
 
   return { element, render };
 }
 
+const stepOfMoment = () => race.moment ?? Math.max(...race.lanes.map(({ now }) => now.step));
+
 function momentName() {
+  const step = stepOfMoment();
   if (race.moment === 0) return t("page.at_random");
-  const [first] = race.lanes;
-  const step = race.moment ?? Math.max(...race.lanes.map(({ now }) => now.step));
-  const values = { epoch: text.epoch(step / (first.now.steps_per_epoch || 1)), step: text.count(step) };
+  const perEpoch = store.stepsPerEpoch();
+  if (perEpoch === null) return t("race.at_step", { step: text.count(step) });
+  const values = { epoch: text.epoch(step / perEpoch), step: text.count(step) };
   if (race.moment !== null) return t("page.at_moment", values);
   return t(store.allEnded() ? "page.at_last" : "page.at_now", values);
 }
@@ -118,9 +125,6 @@ function strip() {
   const live = el("button", { type: "button", class: "live", onclick: () => { pauseFilm(); store.setMoment(null); } });
   const moment = el("output", { id: "moment", for: "slider" });
   byId("strip").replaceChildren(el("section", { class: "race-strip", "aria-label": t("page.time") }, play, slider, moment, live));
-  /** @type {number | undefined} */
-  let playing;
-
   const index = () => (race.moment === null ? store.stops().length - 1 : store.stops().findLastIndex((step) => step <= (race.moment ?? 0)));
 
   /** @param {number} i */

@@ -108,11 +108,11 @@ async function sampleOf(signal) {
     return ({ pictures }) => (of && pictures[chosen] ? { of, name: of.name, said: pictures[chosen], truth: of.truth, step: null } : null);
   }
   const path = `/api/look/pass?${store.samplePath()}`;
-  const last = /** @type {Pass} */ (await api.get(path));
+  const last = /** @type {Pass} */ (await api.get(path, true));
   const passes = [last];
-  for (const step of last.wholes.filter((step) => step < last.step).reverse()) {
+  for (const step of state.wholes.filter((step) => step < last.step).reverse()) {
     signal.throwIfAborted();
-    passes.unshift(/** @type {Pass} */ (await api.get(`${path}&moment=${step}`)));
+    passes.unshift(/** @type {Pass} */ (await api.get(`${path}&moment=${step}`, true)));
   }
   return (shown) => {
     const own = passes.findLast(({ step }) => step <= shown.step) ?? passes[0];

@@ -41,6 +41,7 @@
  * @property {string[]} panels those that apply
  * @property {string} config_text
  * @property {string} command
+ * @property {string} quoted_path for a command
  * @property {RunData} data
  * @property {{ inputs: number, parameters: number, layers: Layer[] }} network
  * @property {number} train_samples
@@ -184,7 +185,6 @@
  * `/api/look/pass`: one sample through the network, and its error back.
  * @typedef {object} PassOnly
  * @property {number} step
- * @property {number[]} wholes the steps of which there is a whole network
  * @property {string | null} name
  * @property {number | null} label
  * @property {number[] | null} targets labels or numbers of the sample
@@ -255,20 +255,6 @@
  */
 
 /** @typedef {ClassPredictions | LabelPredictions | NumberPredictions} Predictions */
-
-/**
- * `/api/look/map`.
- * @typedef {object} DecisionMap
- * @property {number} step
- * @property {number[]} wholes
- * @property {number} side
- * @property {[number, number]} low
- * @property {[number, number]} high
- * @property {number[]} answers
- * @property {string} confidences
- * @property {[number, number, number][]} train x, y and class
- * @property {[number, number, number][]} val
- */
 
 /**
  * `/api/look/layers`.
