@@ -18,7 +18,7 @@ const MAX_SAMPLES: usize = 24;
 /// Pixels on each side of a picture, at most.
 const MAX_SIDE: usize = 32;
 /// Bytes of JSON that a report has for cells.
-const REPORT_BYTES: usize = 150_000;
+const REPORT_BYTES: usize = 100_000;
 
 /// A sample with its classes and the confidence in the predicted one.
 #[derive(Serialize, Deserialize)]

@@ -84,6 +84,14 @@ impl Film {
         let _ = self.packing.set(Packing { max_side, scale });
     }
 
+    /// Returns values as the page gets them: in a report with the precision of a drawing, that of
+    /// bf16, so that they can be compressed.
+    pub(super) fn coarse(&self, values: &[f32]) -> Vec<f32> {
+        let is_packed = self.packing.get().is_some();
+        let coarse = |value: f32| f32::from_bits(value.to_bits() & 0xffff_0000);
+        values.iter().map(|&value| if is_packed { coarse(value) } else { value }).collect()
+    }
+
     /// Encodes tiles: as bytes or, packed, as a character for each value.
     pub(super) fn encoded(&self, tiles: &Bytes) -> Value {
         let tiles = self.shrunk(tiles);

@@ -192,7 +192,7 @@ impl Hub {
         let snapshot = self.snapshot(step)?;
         let matrices = |of: &BTreeMap<String, Matrix>| {
             let entry = |(name, matrix): (&String, &Matrix)| {
-                let values: Vec<f64> = to_f64(&matrix.values);
+                let values = to_f64(&self.film.coarse(&matrix.values));
                 (name.clone(), json!({ "width": matrix.width, "values": base64_f32(&values) }))
             };
             of.iter().map(entry).collect::<Map<String, Value>>()

@@ -44,11 +44,15 @@ pub fn report(
     let timeline = hub
         .timeline_after(Offsets::default())
         .map_err(|error| Error::Report { reason: error.to_string() })?;
-    let mut requests = Vec::new();
-    for inspection in INSPECTIONS {
-        let queries = (inspection.report_queries)(hub).into_iter();
-        requests.extend(queries.map(|query| (inspection, inspection.path.to_owned() + &query)));
-    }
+    let all: Vec<&Inspection> = INSPECTIONS.iter().collect();
+    let queries = in_parallel(&all, |inspection| (inspection.report_queries)(hub));
+    let requests: Vec<(&Inspection, String)> = all
+        .into_iter()
+        .zip(queries)
+        .flat_map(|(of, queries)| {
+            queries.into_iter().map(move |query| (of, of.path.to_owned() + &query))
+        })
+        .collect();
     let mut looks = results(hub, &requests, progress);
     looks.insert("/api/texts".to_owned(), server::texts());
     looks.extend(runs.map(|runs| ("/api/runs".to_owned(), runs)));
@@ -57,20 +61,32 @@ pub fn report(
         .map_err(|error| Error::Report { reason: error.to_string() })
 }
 
-/// Computes inspections by path, on all processors. Leaves out what a run does not have, such as
-/// features of columns, or predictions without its data.
+/// Computes inspections by path. Leaves out what a run does not have, such as features of columns,
+/// or predictions without its data.
 fn results(
     hub: &Hub,
     requests: &[(&Inspection, String)],
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> BTreeMap<String, Value> {
-    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let looks = Mutex::new(BTreeMap::new());
+    let done = AtomicU64::new(0);
+    let results = in_parallel(requests, |(inspection, path)| {
+        let result = inspection.result(hub, path);
+        progress(1 + done.fetch_add(1, Relaxed), requests.len() as u64);
+        result.ok().map(|json| (path.clone(), json))
+    });
+    results.into_iter().flatten().collect()
+}
+
+/// Computes something of each item, on all processors, and returns it in order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], compute: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let computed = Mutex::new(Vec::new());
     let work = || {
-        while let Some((inspection, path)) = requests.get(next.fetch_add(1, Relaxed)) {
-            let result = inspection.result(hub, path);
-            lock(&looks).extend(result.map(|json| (path.clone(), json)));
-            progress(1 + done.fetch_add(1, Relaxed), requests.len() as u64);
+        while let i = next.fetch_add(1, Relaxed)
+            && let Some(item) = items.get(i)
+        {
+            let result = compute(item);
+            lock(&computed).push((i, result));
         }
     };
     thread::scope(|scope| {
@@ -81,7 +97,9 @@ fn results(
         }
         work();
     });
-    looks.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let mut computed = computed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    computed.sort_by_key(|(i, _)| *i);
+    computed.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Writes the page with style, scripts and data inline.

@@ -78,25 +78,24 @@ def network(view):
     view.aged("network", view.whole)
     [row] = view.run.parts["val"][:1]
     said = view.run.said(view.whole, view.logits([row]))[0]
-    body = view.text("network")
-    if target(view) == "numbers":
-        shown = view.texts("network", ".layer:last-child dd")
-    else:
-        shown = view.texts("network", ".layer:last-child .value")
-    order = {name: value for name, value in zip(view.run.names, said)}
-    names = [name.replace(" ✓", "") for name in view.texts("network", ".layer:last-child .class, .layer:last-child dt")]
+    shown, names = (view.texts("network", f".layer:last-child .{kind}") for kind in ["value", "class"])
+    order = dict(zip(view.run.names, said))
+    assert len(names) == len(shown) == min(12, len(order))
     for name, text in zip(names, shown):
-        shows(text, order[name] * (1 if target(view) == "numbers" else 100))
+        shows(text, order[name.replace(" ✓", "")] * (1 if target(view) == "numbers" else 100))
     values = view.run.forward(view.whole, view.inputs([row]))
-    above = [100 * (values[layer][2] > 0).mean() for layer in view.run.layer_names()[:-1]]
-    found = re.findall(r"Above zero for this sample\s*(\d+) %", body)
-    assert [int(share) for share in found] == pytest.approx(above, abs=0.51), (found, above)
     # A gradient is of the very step, and so is the activity.
     measured = view.run.snapshot(view.whole).layers
-    for layer, gradient, active in zip(above and view.run.layer_names(), re.findall(r"Gradient\s*(\S+)", body), re.findall(r"Above zero on average\s*(\S+)", body)):
+    layers = view.run.layer_names()[:-1]
+    lines = view.texts("network", ".figures-line")
+    lines = [line for line in lines if line.startswith("Above zero")]
+    assert len(lines) == len(layers), lines
+    for layer, line in zip(layers, lines):
+        own, mean, gradient = re.fullmatch(r"Above zero (.+), on average (.+); gradient (.+); dead .+", line).groups()
+        shows(own, 100 * (values[layer][2] > 0).mean())
+        shows(mean, 100 * measured[layer]["active_fraction"])
         norm = measured[layer].get("grad_norm")
         assert gradient == "–" if norm is None else shows(gradient, norm, 2) is None
-        shows(active, 100 * measured[layer]["active_fraction"])
 
 
 def features(view):
