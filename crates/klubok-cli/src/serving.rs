@@ -6,17 +6,21 @@ use klubok::train::run_dir::RunDir;
 use klubok_page::{FollowedRun, Hub, Page, open_data};
 use klubok_text::text;
 
-use crate::{failure::Result, terminal::Screen};
+use crate::{
+    failure::Result,
+    terminal::{Screen, print_stderr},
+};
 
 /// Prints the addresses of a page and who can reach it.
 pub(crate) fn print_addresses(page: &Page, screen: Screen) {
     let address = page.address();
     match page.token() {
         Some(token) => {
-            screen.message(text!("page_at.act", address = address, token = token));
+            // Without it the page cannot be opened: it is shown even where only errors are.
+            print_stderr(text!("page_at.act", address = address, token = token));
             screen.message(text!("page_at.look", address = address));
         }
-        None => screen.message(text!("page_at.only_look", address = address)),
+        None => print_stderr(text!("page_at.only_look", address = address)),
     }
     if !address.ip().is_loopback() {
         screen.message(format!("{}: {}", text!("word.note"), text!("page_at.open")));

@@ -36,7 +36,7 @@ def open_unit(page):
         page.locator(".tile").first.click()
     else:
         tab(page, "look")
-        page.locator("#panel-network .unit").first.click()
+        page.locator("#panel-network button.unit").first.click()
     page.locator("#drawer").wait_for()
 
 

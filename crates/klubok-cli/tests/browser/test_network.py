@@ -162,4 +162,5 @@ def test_a_report_has_cells_of_the_present(ended, window):
     tab(page, "look")
     network(page)
     backward(page)
-    assert pull(page).startswith("Through hidden2")
+    # At random weights the output weights are zero, and the thread tears there.
+    assert pull(page).startswith("To hidden2 no error comes")

@@ -78,7 +78,7 @@ def network(view):
     view.aged("network", view.whole)
     [row] = view.run.parts["val"][:1]
     said = view.run.said(view.whole, view.logits([row]))[0]
-    shown, names = (view.texts("network", f".layer:last-child .{kind}") for kind in ["value", "class"])
+    shown, names = (view.texts("network", f".at-output .{kind}") for kind in ["value", "class"])
     order = dict(zip(view.run.names, said))
     assert len(names) == len(shown) == min(12, len(order))
     for name, text in zip(names, shown):

@@ -94,6 +94,9 @@ function sample(lane) {
   const bars = el("ol", { class: "says" });
   const element = el("div", { class: "lane-sample" }, drawing, el("div", {}, name, bars));
   let drawn = -1;
+  // Their room is kept until there is something to say.
+  renderBars(bars, lane.run.data, lane.run.data.classes.map(() => 0), null, MOST_BARS);
+  bars.style.visibility = "hidden";
 
   /** @param {Snapshot} shown */
   function render(shown) {
@@ -109,6 +112,7 @@ function sample(lane) {
       drawn = race.picture;
     }
     renderBars(bars, lane.run.data, said, of.truth, MOST_BARS);
+    bars.style.visibility = "";
   }
 
   return { element, render };

@@ -80,7 +80,13 @@ function answers(look, drawn) {
 }
 
 /** @param {Pass} look */
-const lossLine = ({ loss }) => (text.isNumber(loss) ? t("page.loss_line", { loss: text.number(loss) }) : "");
+function lossLine({ loss, label, probabilities, confidences }) {
+  if (!text.isNumber(loss)) return "";
+  const p = label === null ? NaN : probabilities[label];
+  // The loss is that of the probabilities before the temperature, which the drawing does not show.
+  const isCalibrated = label !== null && text.percent(p) !== text.percent(confidences[label]);
+  return t(isCalibrated ? "page.loss_line_before" : "page.loss_line", { loss: text.number(loss), p: text.percent(p) });
+}
 
 /** What was measured at this very step: a figure of another one says nothing of these weights. @param {number} step @returns {{ [layer: string]: LayerMetrics }} */
 function measuredAt(step) {

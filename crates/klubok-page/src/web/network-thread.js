@@ -25,6 +25,7 @@ function atOutput(look, back) {
 /** @param {number} units @param {BackwardPass["layers"][0]} layer */
 function throughLayer(units, { name, open, arrives, norm }) {
   const [before, after] = [text.number(arrives, 2), text.number(norm, 2)];
+  if (arrives === 0) return t("page.thread_none", { layer: name });
   const change = before === after ? "page.thread_same" : norm < arrives ? "page.thread_shrank" : "page.thread_grew";
   const size = t(change, { before, after });
   if (!isGated(name)) return t("page.thread_through", { layer: name, activation: layerOf(name)?.activation, size });

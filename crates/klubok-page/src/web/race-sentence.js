@@ -49,7 +49,7 @@ function commonStep() {
 /** The lanes from the best to the worst; those that diverged are not among them. */
 function ranked() {
   const step = commonStep();
-  const isOver = step === null;
+  const isOver = step === null && !store.isInterrupted();
   const all = race.lanes.filter((lane) => !store.hasDiverged(lane)).flatMap((lane) => {
     const best = isOver ? lane.lines.find(({ epoch }) => epoch === lane.best_epoch) : undefined;
     return placed(lane, best ?? store.lineAt(lane, step));

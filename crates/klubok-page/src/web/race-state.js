@@ -77,6 +77,7 @@ export function stepsPerEpoch() {
 /** @param {Lane} lane */
 export const hasEnded = ({ now }) => now.mode === "ended";
 export const allEnded = () => race.lanes.every(hasEnded);
+export const isInterrupted = () => race.lanes.some(({ now }) => now.stopped === "interrupted");
 
 /** @param {Lane} lane */
 export const hasDiverged = ({ now, lines }) => now.stopped === "diverged" && (race.moment === null || race.moment >= (lines.at(-1)?.step ?? 0));
@@ -175,7 +176,12 @@ async function laneOf(of, number) {
 export async function start() {
   // The trainings wait for the first look: the stream is one.
   api.follow((/** @type {Status[]} */ now) => {
-    race.lanes.forEach((lane, i) => (lane.now = now[i]));
+    race.lanes.forEach((lane, i) => {
+      const ends = lane.now.mode !== "ended" && now[i].mode === "ended";
+      lane.now = now[i];
+      // The server may end, too: its last news come first.
+      if (ends) void catchUp(lane).catch(() => {});
+    });
     changed("now");
   }, (connected) => {
     race.connected = connected;

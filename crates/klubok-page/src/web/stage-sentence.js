@@ -49,7 +49,7 @@ export function sentence() {
 
 /** @param {Metrics} line */
 function sentenceOf(line) {
-  const key = line.step === 0 ? "say.start" : keyOf(store.verdicts(), store.phase()?.name);
+  const key = line.step === 0 ? "say.start" : keyOf(store.verdicts(), isGuess(line) ? "none" : store.phase()?.name);
   const { target, kind } = state.run.data;
   const isNumber = target === "number";
   const words = { class: kind === "pictures" ? "say.pictures" : "say.rows", label: "say.labels", number: "say.rows" }[target];
@@ -72,6 +72,12 @@ function keyOf(verdicts, phase) {
 
 /** A share as so many of a hundred. @param {number | null | undefined} share */
 const hundred = (share) => (text.isNumber(share) ? text.count(Math.round(share * 100)) : "–");
+
+/** Whether what is right may be chance: then it has learnt nothing yet. @param {Metrics} line */
+function isGuess(line) {
+  const range = state.run.data.target === "number" ? null : text.wilson(line.val_accuracy, store.samples(line));
+  return store.phase()?.name === "fast_learning" && range !== null && range[0] <= state.run.chance;
+}
 
 /** How sure the network is on average of what it says of the film's samples, uncalibrated. */
 const claimed = () => film.snapshot()?.claimed ?? null;

@@ -12,6 +12,7 @@ import { state } from "./state.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Change } from "./state.js" */
+/** @import { Metrics } from "./types.js" */
 
 /** How long the whole film takes. */
 const PLAY_MS = 12_000;
@@ -222,8 +223,10 @@ function bookmarks() {
   /** @type {{ step: number, key: string }[]} */
   const found = [{ step: 0, key: "page.mark_random" }];
   const { run } = state;
-  const better = run.data.target === "number" ? state.lines.find((line) => (line.val_r2 ?? -1) > 0)
-    : state.lines.find((line) => (text.wilson(line.val_accuracy, store.samples(line))?.[0] ?? 0) > run.chance);
+  const isBetter = (/** @type {Metrics} */ line) => (run.data.target === "number" ? (line.val_r2 ?? -1) > 0
+    : (text.wilson(line.val_accuracy, store.samples(line))?.[0] ?? 0) > run.chance);
+  // From then on it stayed better.
+  const better = state.lines[state.lines.findLastIndex((line) => !isBetter(line)) + 1];
   if (better && better.step > 0) found.push({ step: better.step, key: "page.mark_better" });
   const best = bestStep();
   if (best) found.push({ step: best, key: "page.mark_best" });

@@ -86,7 +86,10 @@ export function readAddress() {
   const at = said.get("at");
   if (at !== null && /^\d+$/.test(at)) store.setMoment(Number(at));
   const [layer, unit] = (said.get("unit") ?? "").split(".");
-  if (layer && /^\d+$/.test(unit ?? "")) store.setNeuron(layer, Number(unit));
+  const units = state.run.network.layers.find(({ name }) => name === layer)?.units ?? 0;
+  if (/^\d+$/.test(unit ?? "") && Number(unit) < units) store.setNeuron(layer, Number(unit));
+  // What it names and there is not goes from it.
+  store.changed("tab");
 }
 
 /** Writes into the address what is shown. @param {Set<Change>} changes */
