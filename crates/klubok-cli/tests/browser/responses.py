@@ -19,11 +19,18 @@ import time
 from playwright.sync_api import sync_playwright
 
 # The panels that wait for an answer and can be seen.
-WAITING = "[...document.querySelectorAll('.tab:not([hidden]) .panel.waits, .drawer:not([hidden]) .panel.waits')].length"
+WAITING = """[...document.querySelectorAll('.tab:not([hidden]) .panel.waits, .drawer:not([hidden]) .panel.waits')].filter((panel) => {
+  const { top, bottom } = panel.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}).length"""
 
 
 def until(page, condition, argument=None):
-    page.wait_for_function(condition, arg=argument, timeout=60_000, polling=10)
+    """Waits until an expression holds; the page's policy allows no evaluation of strings by itself."""
+    end = time.monotonic() + 60
+    while not page.evaluate(condition, argument):
+        assert time.monotonic() < end, condition
+        time.sleep(0.01)
 
 
 def actions(page):
@@ -75,7 +82,7 @@ def main():
         browser = playwright.chromium.launch(executable_path=shutil.which(arguments.chromium), args=["--disable-gpu"],
                                              chromium_sandbox=False)
         for _ in range(arguments.rounds):
-            with tempfile.TemporaryDirectory() as place:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
                 command = [arguments.klubok, "train", arguments.data, "-o", "run", "--epochs", "100000", "--hidden", arguments.hidden,
                            "--set", "train.early_stopping=false", "--dashboard", "--listen", "127.0.0.1:0"]
                 training = subprocess.Popen(command, cwd=place, env={**os.environ, "KLUBOK_LANG": "en"},
