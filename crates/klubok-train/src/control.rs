@@ -1,7 +1,7 @@
 //! Control of a running training from other threads: pause, continue, stop, change the learning
 //! rate, and inspect the network between two steps.
 //!
-//! Any thread may make requests through a [`Control`]. Before each step the training reads four
+//! Any thread may make requests through a [`Control`]. Before each step the training reads a few
 //! atomics, and locks only when a request waits. An act is written to the run's `events.jsonl`,
 //! with its step, and synced before it takes effect: a killed run repeats it when it resumes, and
 //! another training can replay it.

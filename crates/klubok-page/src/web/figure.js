@@ -53,7 +53,8 @@ function lossPlot(kind) {
     title: t("page.loss"), range: [0, (highest || 1) * 1.05], format: text.plain,
     lines: linesOf(train, val, (values, i) => text.number(values[i], 4)),
     level: text.isNumber(guess) ? { y: guess, words: target().guessing() } : undefined,
-    star: best && text.isNumber(best.val_loss) ? { x: places[kind](best), y: best.val_loss, words: t("page.best"), kind: "validation" } : undefined,
+    // Random weights are the best only until the first epoch has been measured.
+    star: best && best.step > 0 && text.isNumber(best.val_loss) ? { x: places[kind](best), y: best.val_loss, words: t("page.best"), kind: "validation" } : undefined,
   };
 }
 

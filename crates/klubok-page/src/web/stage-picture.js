@@ -23,7 +23,7 @@ export function picture() {
   const pick = el("div", { class: "picks" });
   // Where the hero is the plane of the inputs, the network itself is here.
   const network = film.theScene()?.grid ? flow(state.run) : null;
-  const element = el("section", { class: "shown-picture", "aria-label": t(state.run.data.kind === "pictures" ? "page.picture" : "page.sample") },
+  const element = el("section", { class: state.run.data.classes.length > 4 ? "shown-picture of-many" : "shown-picture", "aria-label": t(state.run.data.kind === "pictures" ? "page.picture" : "page.sample") },
     el("figure", {}, drawing, values, el("figcaption", {}, name)), bars, network?.element ?? null, pick);
   const takes = state.run.data.kind === "pictures" && state.run.takes_pictures && !api.isReport;
   build(pick, element, takes);

@@ -13,6 +13,8 @@ import { t } from "./text.js";
 const PHASES = {
   fast_learning: "say.fast", fine_tuning: "say.fine", specialisation: "say.special", converged: "say.converged",
   underfitting: "say.under", diverging: "say.diverging",
+  // Before any of them.
+  first: "say.first", better: "say.better",
 };
 /** Verdicts that say more than the phase, those that matter most first. @type {{ [verdict: string]: string }} */
 const VERDICTS = {
@@ -49,7 +51,7 @@ export function sentence() {
 
 /** @param {Metrics} line */
 function sentenceOf(line) {
-  const key = line.step === 0 ? "say.start" : keyOf(store.verdicts(), isGuess(line) ? "none" : store.phase()?.name);
+  const key = line.step === 0 ? "say.start" : keyOf(store.verdicts(), phaseOf(line));
   const { target, kind } = state.run.data;
   const isNumber = target === "number";
   const words = { class: kind === "pictures" ? "say.pictures" : "say.rows", label: "say.labels", number: "say.rows" }[target];
@@ -62,21 +64,27 @@ function sentenceOf(line) {
   return t((isNumber && OF_NUMBERS[key]) || key, values);
 }
 
-/** @param {Verdict[]} verdicts @param {string | undefined} phase */
+/** @param {Verdict[]} verdicts @param {string} phase */
 function keyOf(verdicts, phase) {
   const names = new Set(verdicts.filter(({ severity }) => severity !== "info").map(({ name }) => name));
   const name = Object.keys(VERDICTS).find((name) => names.has(name));
   if (name && !(name === "over_confidence" && claimed() === null)) return VERDICTS[name];
-  return (phase && PHASES[phase]) || "say.first";
+  return PHASES[phase];
 }
 
 /** A share as so many of a hundred. @param {number | null | undefined} share */
 const hundred = (share) => (text.isNumber(share) ? text.count(Math.round(share * 100)) : "–");
 
-/** Whether what is right may be chance: then it has learnt nothing yet. @param {Metrics} line */
-function isGuess(line) {
+/**
+ * The phase. While what is right may be chance, nothing is learnt yet, whatever the losses say; and as long as no phase is known,
+ * it is at least known whether the network is better than chance.
+ * @param {Metrics} line
+ */
+function phaseOf(line) {
+  const phase = store.phase()?.name;
   const range = state.run.data.target === "number" ? null : text.wilson(line.val_accuracy, store.samples(line));
-  return store.phase()?.name === "fast_learning" && range !== null && range[0] <= state.run.chance;
+  if (phase && phase in PHASES && (phase !== "fast_learning" || !range || range[0] > state.run.chance)) return phase;
+  return range && range[0] > state.run.chance ? "better" : "first";
 }
 
 /** How sure the network is on average of what it says of the film's samples, uncalibrated. */
