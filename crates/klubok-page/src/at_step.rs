@@ -68,15 +68,15 @@ impl Hub {
     /// at most `count`, the last one among them.
     pub(super) fn networks(
         &self,
-        step: Option<u64>,
+        at: At,
         count: usize,
     ) -> Result<Vec<(u64, Arc<ModelView>)>, String> {
         let mut steps = self.network_steps();
-        steps.retain(|own| step.is_none_or(|step| *own <= step));
+        steps.retain(|own| at.step.is_none_or(|step| *own <= step));
         let chosen = Scene::evenly(steps.len(), count.saturating_sub(1));
         let mut networks = Vec::new();
-        for step in chosen.into_iter().map(|i| Some(steps[i])).chain([step]) {
-            let (own, view) = self.network_at(At { step, asked: false })?;
+        for step in chosen.into_iter().map(|i| Some(steps[i])).chain([at.step]) {
+            let (own, view) = self.network_at(At { step, ..at })?;
             if networks.last().is_none_or(|(last, _)| *last < own) {
                 networks.push((own, view));
             }

@@ -24,7 +24,7 @@ impl Hub {
         let own = start.layers().first().filter(|first| first.name == layer).cloned();
         let own = own.ok_or("only the first layer reads pixels")?;
         self.get_or_compute(&self.frequent, at, "features", |view| {
-            let (_, now) = self.network_at(At::default())?;
+            let (_, now) = self.network_at(At { step: None, ..at })?;
             let change = |view: &ModelView, unit| difference(view, &start, &own, unit);
             let norm = |unit| change(&now, unit).iter().map(|w| w * w).sum::<f64>().sqrt();
             let norms: Vec<f64> = (0..start.units(&own)).map(norm).collect();

@@ -119,7 +119,7 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     },
     Inspection {
         path: "/api/look/terrain",
-        compute: |hub, _| hub.inspect_loss_landscape(),
+        compute: |hub, of| hub.inspect_loss_landscape(of.at()),
         report_queries: |_| queries(&[""]),
     },
     Inspection {

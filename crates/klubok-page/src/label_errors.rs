@@ -23,18 +23,13 @@ impl Hub {
     pub(super) fn inspect_label_errors(&self, at: At) -> InspectionResult {
         let data = self.class_data()?;
         self.get_or_compute(&self.expensive, at, "suspects", |view| {
-            self.label_errors(data, view, at.step)
+            self.label_errors(data, view, at)
         })
     }
 
-    fn label_errors(
-        &self,
-        data: &Dataset,
-        view: &ModelView,
-        step: Option<u64>,
-    ) -> InspectionResult {
+    fn label_errors(&self, data: &Dataset, view: &ModelView, at: At) -> InspectionResult {
         let mut losses: Vec<Vec<f64>> = Vec::new();
-        for (own, view) in self.networks(step, MAX_NETWORKS)? {
+        for (own, view) in self.networks(at, MAX_NETWORKS)? {
             // Random weights contradict half of all labels.
             if own > 0 {
                 losses.push(train_losses(data, &view)?);

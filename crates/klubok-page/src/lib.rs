@@ -241,7 +241,7 @@ impl Lane {
     }
 }
 
-/// A page observes the trainings that it shows.
+/// A lane observes its training.
 impl Observer for &Lane {
     fn observe(&mut self, event: &Event<'_>) -> klubok::train::Result<()> {
         if self.live.get().is_none() {

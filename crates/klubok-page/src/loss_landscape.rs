@@ -13,6 +13,7 @@ use super::{
     hub::Hub,
     inspection::InspectionResult,
     logits::{Losses, to_f64},
+    moment::At,
 };
 
 /// Columns and rows of the landscape.
@@ -25,7 +26,7 @@ const MAX_SAMPLES: usize = 200;
 impl Hub {
     /// Computes the landscape as known now, in some seconds: the page asks for it only when a
     /// person wants it.
-    pub(super) fn inspect_loss_landscape(&self) -> InspectionResult {
+    pub(super) fn inspect_loss_landscape(&self, at: At) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         let mut kept = match self.loss_landscape.try_lock() {
             Ok(kept) => kept,
@@ -40,7 +41,7 @@ impl Hub {
         {
             return Ok(json.clone());
         }
-        let path = self.networks(None, MAX_NETWORKS)?;
+        let path = self.networks(At { step: None, ..at }, MAX_NETWORKS)?;
         let best = self.best_step();
         let json = landscape_json(data, &path, best)?;
         *kept = Some((step, json.clone()));

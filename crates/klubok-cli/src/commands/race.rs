@@ -62,7 +62,7 @@ impl Entry<'_> {
 
 /// A race that has ended.
 pub(super) struct Race {
-    /// The results in order, and the data.
+    /// The results in order.
     pub(super) results: Vec<Trained>,
     /// Its page, which still shows it.
     pub(super) page: Page,

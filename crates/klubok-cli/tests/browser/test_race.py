@@ -40,7 +40,6 @@ def race(place, tmp_path):
 def test_lanes_learn_side_by_side_and_the_slider_moves_all(race, window):
     page = window(f"{race.address}#token={race.token}")
     assert page.locator(".lane h2").all_inner_texts() == ["learning rate 0.0005", "learning rate 0.01", "learning rate 1e30"]
-    # They wait for the first look; from then on all keep one pace.
     wait(page, RACE % "race.lanes.slice(0, 2).every(({ now }) => now.step > 20)")
     before = page.evaluate(RACE % "race.lanes.map(({ now }) => now.step)")
     page.get_by_role("button", name="full").click()

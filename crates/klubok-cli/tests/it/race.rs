@@ -27,7 +27,7 @@ fn start_long(place: &Place) -> Served {
     start(place, &[&long[..], &["--vary", "train.seed=1,2"]].concat())
 }
 
-/// Looks at the page, so that the trainings begin, and lets them run as fast as they can.
+/// Looks at the page, and chooses full speed.
 fn hurry(page: &Served) -> TcpStream {
     let stream = TcpStream::connect(&page.address).unwrap();
     write!(&stream, "GET /api/live HTTP/1.1\r\nHost: {}\r\n\r\n", page.address).unwrap();
