@@ -52,12 +52,12 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// Limits for a page with at most `max_connections`.
-    pub(super) fn new(hub: Arc<Hub>, max_connections: usize) -> Arc<Self> {
+    /// Limits for a page of these runs, at least one, with at most `max_connections`.
+    pub(super) fn new(hubs: Vec<Arc<Hub>>, max_connections: usize) -> Arc<Self> {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Arc::new(Self {
-            hubs: vec![hub.clone()],
-            hub,
+            hub: hubs[0].clone(),
+            hubs,
             inspections: [semaphore(MAX_INSPECTIONS), semaphore(MAX_INSPECTIONS)],
             timelines: [semaphore(1), semaphore(1)],
             uploads: semaphore(1),
@@ -65,11 +65,6 @@ impl Admission {
             streams: Arc::default(),
             max_streams: max_connections.div_ceil(4),
         })
-    }
-
-    /// The same limits for a page of all these runs.
-    pub(super) fn of_all(&self, hubs: Vec<Arc<Hub>>) -> Arc<Self> {
-        Arc::new(Self { hubs, ..self.clone() })
     }
 
     /// The same limits for requests that are about another run of the page.

@@ -22,9 +22,15 @@ const MAX_WHOLES: usize = 8;
 impl Hub {
     /// Returns the steps before the current one at which the whole network is known.
     pub(super) fn network_steps(&self) -> Vec<u64> {
+        let is_small = Scene::holds(&self.run.network);
+        self.network_steps_among(&if is_small { self.film_steps() } else { Vec::new() })
+    }
+
+    /// As [`Self::network_steps`], where the steps of the film are known.
+    pub(super) fn network_steps_among(&self, film: &[u64]) -> Vec<u64> {
         let mut steps = vec![0];
         if Scene::holds(&self.run.network) {
-            steps.extend(self.film_steps());
+            steps.extend(film);
         }
         steps.extend(self.saved_best());
         steps.sort_unstable();

@@ -202,7 +202,7 @@ struct Page {
 impl Page {
     fn new(hub: Arc<Hub>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, app: routes(Admission::new(hub.clone(), 64), PORT), hub }
+        Self { runtime, app: routes(Admission::new(vec![hub.clone()], 64), PORT), hub }
     }
 
     /// Returns the responses to these bytes. Closes the connection after `patience`.

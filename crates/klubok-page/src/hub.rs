@@ -132,8 +132,8 @@ impl Hub {
     }
 
     /// Makes the token of another run the token of this one: one page shows both.
-    pub(super) fn with_token_of(self, other: &Self) -> Self {
-        Self { token: other.token.clone(), ..self }
+    pub(super) fn share_token(&mut self, other: &Self) {
+        self.token.clone_from(&other.token);
     }
 
     /// Shuts the page down: responses under way are the last ones.
@@ -219,7 +219,8 @@ impl Hub {
 
     /// Returns the records after a browser's offsets, as JSON.
     pub(super) fn timeline_after(&self, offsets: Offsets) -> serde_json::Result<String> {
-        let (film, wholes) = (self.film_steps(), self.network_steps());
+        let film = self.film_steps();
+        let wholes = self.network_steps_among(&film);
         serde_json::to_string(&self.timeline().after(offsets, film, wholes))
     }
 

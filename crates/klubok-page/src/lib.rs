@@ -166,9 +166,10 @@ impl Page {
         listen: Option<SocketAddr>,
     ) -> Result<Self> {
         let mut hubs: Vec<Hub> = runs.iter().map(LiveRun::hub).collect();
-        let first = hubs.remove(0);
-        let others = hubs.into_iter().map(|hub| hub.with_token_of(&first)).collect::<Vec<_>>();
-        let hubs = [first].into_iter().chain(others).map(Arc::new).collect();
+        if let Some((first, others)) = hubs.split_first_mut() {
+            others.iter_mut().for_each(|hub| hub.share_token(first));
+        }
+        let hubs = hubs.into_iter().map(Arc::new).collect();
         Self::start(hubs, listen, |admission, port| race_routes(name, settings, admission, port))
     }
 
@@ -177,9 +178,8 @@ impl Page {
         listen: Option<SocketAddr>,
         routes: impl FnOnce(Arc<Admission>, u16) -> Router,
     ) -> Result<Self> {
-        let (hub, max_connections) = (hubs[0].clone(), connections::max_connections());
-        let admission = Admission::new(hub.clone(), max_connections).of_all(hubs.clone());
-        let server = Server::start(listen, hub, |port| routes(admission, port));
+        let admission = Admission::new(hubs.clone(), connections::max_connections());
+        let server = Server::start(listen, hubs[0].clone(), |port| routes(admission, port));
         let server = server.map_err(|source| {
             let at = listen.map_or_else(|| format!("127.0.0.1:{PORT}"), |at| at.to_string());
             Error::Listen { at, source }

@@ -39,9 +39,6 @@ impl Finished {
     }
 }
 
-/// A training that has finished, or why it failed.
-pub(super) type Trained = Result<Finished>;
-
 /// A training that takes part.
 pub(super) struct Entry<'a> {
     /// Its varied settings.
@@ -63,7 +60,7 @@ impl Entry<'_> {
 /// A race that has ended.
 pub(super) struct Race {
     /// The results in order.
-    pub(super) results: Vec<Trained>,
+    pub(super) results: Vec<Result<Finished>>,
     /// Its page, which still shows it.
     pub(super) page: Page,
 }
@@ -149,7 +146,7 @@ fn train(
     lanes: &[Lane],
     display: &RaceDisplay,
     prints_events: bool,
-) -> Vec<Trained> {
+) -> Vec<Result<Finished>> {
     let _listening = interrupt::InterruptGuard::begin();
     thread::scope(|scope| {
         let start = |i: usize| {

@@ -22,7 +22,7 @@ use klubok_text::{
 };
 use serde::Serialize;
 
-use super::race::{self, Entry, Finished, Race, Trained, VariedValues};
+use super::race::{self, Entry, Finished, Race, VariedValues};
 use crate::{
     args, compute,
     exit::report,
@@ -245,7 +245,7 @@ fn one_after_another(
     job: &TrainingJob<'_>,
     runs: &[Entry<'_>],
     prints_events: bool,
-) -> Result<Vec<Trained>> {
+) -> Result<Vec<Result<Finished>>> {
     let mut events = prints_events.then(EventPrinter::default);
     let mut opened: Option<(&DataConfig, Dataset)> = None;
     let mut done = Vec::new();
