@@ -63,6 +63,30 @@ pub(crate) struct TrainingOutcome {
     pub(crate) page: Option<Page>,
 }
 
+/// Trains a run and diagnoses it. Other observers see it, and the printer of events.
+///
+/// # Errors
+/// As [`Training::train`].
+pub(crate) fn train_diagnosed(
+    &LiveRun { run, config, info, data, control }: &LiveRun<'_>,
+    backend: &dyn Backend,
+    others: &mut [&mut dyn Observer],
+    events: Option<&mut EventPrinter>,
+) -> Result<(Summary, Diagnosis)> {
+    let mut diagnosis = DiagnosisObserver::of_data(config, data);
+    diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
+    let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis];
+    for observer in others {
+        observers.push(&mut **observer);
+    }
+    if let Some(events) = events {
+        events.set_run(run.path());
+        observers.push(events);
+    }
+    let summary = session::train(run, config, data, backend, &mut observers, info, control)?;
+    Ok((summary, diagnosis.diagnosis()))
+}
+
 impl Training<'_> {
     /// Trains until the run ends or a person interrupts it. Its state is then saved.
     ///
@@ -76,17 +100,10 @@ impl Training<'_> {
         let chance = chance(data);
         let is_number = data.targets.kind() == OutputKind::Numbers;
         let mut display = TrainingDisplay::new(screen, &data.parts, (!is_number).then_some(chance));
-        let mut diagnosis = DiagnosisObserver::of_data(config, data);
-        diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
-        let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis, &mut display];
-        if let Some(events) = &mut self.events {
-            events.set_run(run.path());
-            observers.push(&mut **events);
-        }
+        let live = LiveRun { run, config, info, data, control: &interrupt::CONTROL };
         let page = match self.page {
             PageFlags { dashboard: true, listen, is_show, opens_browser } => {
-                let control = &interrupt::CONTROL;
-                let page = Page::live(&LiveRun { run, config, info, data, control }, *listen)?;
+                let page = Page::live(&live, *listen)?;
                 serving::print_addresses(&page, screen);
                 if *is_show {
                     page.show();
@@ -99,16 +116,17 @@ impl Training<'_> {
             _ => None,
         };
         let mut lane = page.as_ref().and_then(|page| page.lanes().first());
-        observers.extend(lane.iter_mut().map(|lane| lane as &mut dyn Observer));
-        let summary = {
+        let mut others: Vec<&mut dyn Observer> = vec![&mut display];
+        others.extend(lane.iter_mut().map(|lane| lane as &mut dyn Observer));
+        let (summary, diagnosis) = {
             let _listening = interrupt::InterruptGuard::begin();
-            session::train(run, config, data, backend, &mut observers, info, &interrupt::CONTROL)?
+            train_diagnosed(&live, backend, &mut others, self.events.as_deref_mut())?
         };
         lane.into_iter().for_each(Lane::training_ended);
         // The page stays open for people at a terminal. A program that waits for the result does
         // not wait for them.
         let stays = screen.is_live() && summary.stopped != Some(Stopped::Interrupted);
-        let done = TrainingOutcome { summary, diagnosis: diagnosis.diagnosis(), page };
+        let done = TrainingOutcome { summary, diagnosis, page };
         self.print_conclusion(&done, chance)?;
         Ok(TrainingOutcome { page: done.page.filter(|_| stays), ..done })
     }

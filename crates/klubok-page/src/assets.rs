@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use klubok_text::{Lang, language, page_texts};
 
 /// The page, without texts.
-const TEMPLATE: &str = include_str!("web/page.html");
+const TEMPLATE: &str = concat!(include_str!("web/head.html"), include_str!("web/page.html"));
 /// The page of a race, without texts.
-const RACE: &str = include_str!("web/race.html");
+const RACE: &str = concat!(include_str!("web/head.html"), include_str!("web/race.html"));
 
 /// Returns the page in the language of the command: readable even before its scripts run.
 pub(super) fn page() -> &'static str {
@@ -68,6 +68,7 @@ pub(super) const SCRIPTS: &[(&str, &str)] = scripts!(
     "film.js",
     "flow-marks.js",
     "gif.js",
+    "lines.js",
     "main.js",
     "moments.js",
     "network-columns.js",
@@ -95,7 +96,9 @@ pub(super) const SCRIPTS: &[(&str, &str)] = scripts!(
     "panels.js",
     "phases.js",
     "plane.js",
+    "player.js",
     "proof.js",
+    "readers.js",
     "rove.js",
     "save-film.js",
     "says.js",

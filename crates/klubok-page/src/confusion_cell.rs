@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    encoding::{extend, shape_json},
+    encoding::{extend, shape_json, shrunk, shrunk_shape},
     hub::Hub,
     inspection::InspectionResult,
     logits::predict,
@@ -52,13 +52,14 @@ impl Hub {
                 "confidence": sample.confidence,
             });
             match shape {
-                Some(shape) => json["pixels"] = STANDARD.encode(shrunk(&stored, shape)).into(),
+                Some(shape) => json["pixels"] = STANDARD.encode(small(&stored, shape)).into(),
                 None => json["values"] = json!(stored),
             }
             Ok(json)
         };
         let shown: Result<Vec<Value>, String> = samples.iter().map(sample).collect();
-        let mut json = shape.map_or_else(Map::new, |shape| shape_json(small(shape)));
+        let small_shape = |shape| shape_json(shrunk_shape(shape, factor(shape)));
+        let mut json = shape.map_or_else(Map::new, small_shape);
         extend(&mut json, json!({ "step": step, "of": all, "samples": shown? }));
         Ok(Value::Object(json))
     }
@@ -100,31 +101,15 @@ fn judged(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Vec<Ju
     rows.iter().zip(logits.chunks_exact(data.outputs.len())).map(sample).collect()
 }
 
-/// How many pixels in a row one pixel of the small picture stands for.
+/// How many pixels in a row one pixel of a small picture stands for.
 fn factor(shape: Picture) -> usize {
     shape.width.max(shape.height).div_ceil(MAX_SIDE).max(1)
 }
 
-/// Returns the shape of a small picture.
-fn small(shape: Picture) -> Picture {
-    let side = |pixels: usize| pixels.div_ceil(factor(shape));
-    Picture { width: side(shape.width), height: side(shape.height), ..shape }
-}
-
-/// Returns the small picture, whose pixels are means.
-fn shrunk(stored: &[f64], shape: Picture) -> Vec<u8> {
-    let (small, factor, channels) = (small(shape), factor(shape), shape.channels);
-    let mean = |i: usize| {
-        let (x, y, channel) =
-            (i / channels % small.width, i / channels / small.width, i % channels);
-        let columns = x * factor..((x + 1) * factor).min(shape.width);
-        let lines = y * factor..((y + 1) * factor).min(shape.height);
-        let count = columns.len() * lines.len();
-        let of_line = |line| columns.clone().map(move |column| (line, column));
-        let pixel = |(line, column)| stored[(line * shape.width + column) * channels + channel];
-        (lines.flat_map(of_line).map(pixel).sum::<f64>() / count as f64).round() as u8
-    };
-    (0..small.values()).map(mean).collect()
+/// Returns the pixels of a small picture.
+fn small(stored: &[f64], shape: Picture) -> Vec<u8> {
+    let pixels = stored.iter().map(|&pixel| pixel as f32);
+    shrunk(pixels, shape, factor(shape)).into_iter().map(|mean| mean.round() as u8).collect()
 }
 
 #[cfg(test)]
@@ -134,15 +119,16 @@ mod tests {
     #[test]
     fn small_pictures_have_means_as_pixels() {
         let shape = Picture { width: 66, height: 3, channels: 1 };
-        assert_eq!(small(shape), Picture { width: 22, height: 1, channels: 1 });
         let stored: Vec<f64> = (0..shape.values()).map(|i| (i % 66) as f64).collect();
         let expected: Vec<u8> = (0..22).map(|x| 3 * x + 1).collect();
-        assert_eq!(shrunk(&stored, shape), expected);
+        let shown = Picture { width: 22, height: 1, channels: 1 };
+        assert_eq!(shrunk_shape(shape, factor(shape)), shown);
+        assert_eq!(small(&stored, shape), expected);
     }
 
     #[test]
     fn a_small_picture_stays_as_it_is() {
         let shape = Picture { width: 2, height: 1, channels: 3 };
-        assert_eq!(shrunk(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], shape), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(small(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], shape), [1, 2, 3, 4, 5, 6]);
     }
 }

@@ -13,6 +13,28 @@ pub(super) fn shape_json(Picture { width, height, channels }: Picture) -> Map<St
     ])
 }
 
+/// Returns the shape of a picture whose pixels stand for `by` x `by` ones.
+pub(super) fn shrunk_shape(Picture { width, height, channels }: Picture, by: usize) -> Picture {
+    Picture { width: width.div_ceil(by), height: height.div_ceil(by), channels }
+}
+
+/// Shrinks pictures that come one after the other: a pixel is the mean of `by` x `by` ones.
+pub(super) fn shrunk(values: impl Iterator<Item = f32>, shape: Picture, by: usize) -> Vec<f32> {
+    let (Picture { width, height, channels }, small) = (shape, shrunk_shape(shape, by));
+    let mut sums: Vec<(f32, u16)> = Vec::new();
+    for (i, value) in values.enumerate() {
+        let (c, x) = (i % channels, i / channels % width);
+        let (y, picture) = (i / channels / width % height, i / channels / width / height);
+        if i % shape.values() == 0 {
+            sums.resize((picture + 1) * small.values(), (0.0, 0));
+        }
+        let row = picture * small.height + y / by;
+        let sum = &mut sums[(row * small.width + x / by) * channels + c];
+        *sum = (sum.0 + value, sum.1 + 1);
+    }
+    sums.iter().map(|(sum, count)| sum / f32::from(*count)).collect()
+}
+
 /// Adds the entries of another object.
 pub(super) fn extend(object: &mut Map<String, Value>, more: Value) {
     if let Value::Object(more) = more {

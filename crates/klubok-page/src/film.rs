@@ -9,11 +9,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use klubok::{
     components::Components,
     model::Model,
+    plan::Picture,
     train::film::{Bytes, Scene, Snapshot},
 };
 use serde_json::{Value, json};
 
-use super::lock::lock;
+use super::{
+    encoding::{shrunk, shrunk_shape},
+    lock::lock,
+};
 
 /// A run's film as the page knows it.
 #[derive(Default)]
@@ -63,16 +67,10 @@ impl Film {
         if by <= 1 {
             return tiles.clone();
         }
-        let (low, narrow) = (height.div_ceil(by), width.div_ceil(by));
-        let mut sums = vec![(0.0f32, 0u16); units * low * narrow * channels];
-        for (i, value) in tiles.values().enumerate() {
-            let (c, x) = (i % channels, i / channels % width);
-            let (y, unit) = (i / channels / width % height, i / channels / width / height);
-            let sum = &mut sums[((unit * low + y / by) * narrow + x / by) * channels + c];
-            *sum = (sum.0 + value, sum.1 + 1);
-        }
-        let means: Vec<f32> = sums.iter().map(|(sum, count)| sum / f32::from(*count)).collect();
-        Bytes::of(vec![units, low, narrow, channels], &means)
+        let shape = Picture { width, height, channels };
+        let small = shrunk_shape(shape, by);
+        let means = shrunk(tiles.values(), shape, by);
+        Bytes::of(vec![units, small.height, small.width, channels], &means)
     }
 
     /// Packs tiles from now on; those of the last snapshot set the scale.

@@ -5,10 +5,9 @@ use std::{panic::resume_unwind, thread};
 
 use klubok::{
     config::Config,
-    data::{Dataset, survey::Survey},
+    data::Dataset,
     device,
-    diagnose::{data_quality, observer::DiagnosisObserver},
-    train::{evaluate::chance, event::Observer, run_dir::Place, session},
+    train::{evaluate::chance, event::Observer, run_dir::Place},
 };
 use klubok_page::{Lane, LiveRun, Page};
 use klubok_text::{shell, text};
@@ -20,6 +19,7 @@ use crate::{
     race_display::RaceDisplay,
     serving,
     terminal::paint,
+    training,
     training_job::{PreparedRun, TrainingJob, remove_untrained},
 };
 
@@ -189,19 +189,10 @@ fn train_lane(
     let settings = &config.train;
     let threads = (settings.threads / entries.len()).max(1);
     let backend = device::open(settings.device, settings.kernel, threads, settings.precision)?;
-    let mut diagnosis = DiagnosisObserver::of_data(config, data);
-    diagnosis.add_data_verdicts(data_quality::verdicts(&Survey::of(data)?, config));
-    let mut observers: Vec<&mut dyn Observer> = vec![&mut diagnosis];
-    for observer in others {
-        observers.push(&mut **observer);
-    }
-    if let Some(events) = events {
-        events.set_run(run.path());
-        observers.push(events);
-    }
-    let summary =
-        session::train(run, config, data, backend.as_ref(), &mut observers, info, control)?;
-    let result = TrainingResult::new(&summary, &diagnosis.diagnosis());
+    let live = LiveRun { run, config, info, data, control };
+    let (summary, diagnosis) =
+        training::train_diagnosed(&live, backend.as_ref(), others, events.as_mut())?;
+    let result = TrainingResult::new(&summary, &diagnosis);
     if let Some(events) = events {
         events.end(&result)?;
     }

@@ -4,10 +4,11 @@ import { bytes, drawPicture, drawPoint, drawSigned, el, hue, inLight, rgb } from
 import * as film from "./film.js";
 import { nameOf } from "./moments.js";
 import { phaseName } from "./phases.js";
+import { planeOf } from "./plane.js";
 import { answersOf } from "./says.js";
 import { tiles as tilesOf } from "./snapshot.js";
 import { drawFlow } from "./stage-flow.js";
-import { drawWithSample, planeOf } from "./stage-grid.js";
+import { drawWithSample } from "./stage-grid.js";
 import { fullWeight } from "./stage-tiles.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -123,7 +124,7 @@ function dot(context, x, y, phase) {
 function drawHero(context, shown, full) {
   const { grid = null, tiles = null } = film.theScene() ?? {};
   if (grid) {
-    const plane = planeOf(grid);
+    const plane = planeOf(grid, "");
     drawWithSample(plane, grid, shown);
     const height = Math.min(ROOM, (HERO * plane.height) / plane.width);
     const width = (height * plane.width) / plane.height;

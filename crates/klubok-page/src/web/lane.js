@@ -2,36 +2,29 @@
 // A lane: what one run of a race looks for, what it says of the picture that all are shown, and how good it is.
 import { bytes, canvas, drawPicture, drawSigned, el, svg, write } from "./draw.js";
 import { endings, phaseName } from "./phases.js";
-import { drawPlane } from "./plane.js";
+import { drawPlane, planeOf } from "./plane.js";
 import { laneName } from "./race-sentence.js";
 import * as store from "./race-state.js";
 import { race } from "./race-state.js";
 import { renderBars } from "./says.js";
-import { deviation, tiles as tilesOf } from "./snapshot.js";
+import { FULL, spread, tiles as tilesOf } from "./snapshot.js";
 import { flow } from "./stage-flow.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Change, Lane } from "./race-state.js" */
-/** @import { Snapshot } from "./snapshot.js" */
+/** @import { Grid, Snapshot } from "./snapshot.js" */
 /** @import { Shape } from "./types.js" */
 
 /** Tiles of a lane: fewer where there are many lanes. */
 const TILES = { few: 12, many: 6 };
 const FEW_LANES = 3;
-/** Standard deviations of a lane's weights at which its colours would be full, and as many times random weights at least. */
-const FULL = 3;
-const FAINT = 2;
 const MOST_BARS = 3;
-/** Pixels of a plane's side; it is shown smaller. */
-const PLANE = 864;
 
 /** @typedef {{ element: Element, render: (shown: Snapshot) => void }} Hero */
 
-/** A lane's deviation of weights at its start and now, at least as much as is faint. @param {Lane} lane */
+/** How large the weights of a lane are. @param {Lane} lane */
 function sizeOf({ scene, kept, newest, film }) {
-  const [start, last] = [kept.get(0), newest ?? kept.get(film.at(-1) ?? 0)];
-  const size = (/** @type {Snapshot | undefined} */ of) => (of ? deviation(tilesOf(scene?.tiles, of, true)) : 0);
-  return Math.max(FAINT * size(start), size(last));
+  return spread(scene?.tiles, kept.get(0), newest ?? kept.get(film.at(-1) ?? 0), true);
 }
 
 let scale = { key: "", full: 1 };
@@ -65,14 +58,10 @@ function heroOfTiles(lane) {
   return { element, render };
 }
 
-/** @param {Lane} lane @returns {Hero} */
-function heroOfPlane(lane) {
-  const grid = lane.scene?.grid;
-  const isLine = grid?.low.length === 1;
-  const element = canvas(t(isLine ? "page.hero_curve" : "page.hero_map"), isLine ? "lane-plane line" : "lane-plane");
-  element.width = PLANE;
-  element.height = isLine ? PLANE * 0.6 : PLANE;
-  return { element, render: (shown) => grid && shown.grid && drawPlane(element, lane.run.data, grid, shown) };
+/** @param {Lane} lane @param {Grid} grid @returns {Hero} */
+function heroOfPlane(lane, grid) {
+  const element = planeOf(grid, t(grid.low.length === 1 ? "page.hero_curve" : "page.hero_map"), "lane-plane");
+  return { element, render: (shown) => shown.grid && drawPlane(element, lane.run.data, grid, shown) };
 }
 
 /** @param {Lane} lane @returns {Hero} */
@@ -83,7 +72,7 @@ function heroOfNetwork(lane) {
 
 /** @param {Lane} lane */
 function heroOf(lane) {
-  if (lane.scene?.grid) return heroOfPlane(lane);
+  if (lane.scene?.grid) return heroOfPlane(lane, lane.scene.grid);
   return lane.scene?.tiles ? heroOfTiles(lane) : heroOfNetwork(lane);
 }
 
@@ -131,7 +120,7 @@ function stateOf(lane) {
 /** Its figures at the moment. @param {Lane} lane @returns {[name: string, value: string][]} */
 function figuresOf(lane) {
   const line = store.lineAt(lane, race.moment);
-  const share = text.isNumber(line?.val_accuracy) ? t("page.of", { n: text.count(Math.round(100 * line.val_accuracy)), all: 100 }) : "–";
+  const share = text.isNumber(line?.val_accuracy) ? t("page.of", { n: text.hundred(line.val_accuracy), all: 100 }) : "–";
   const loss = text.number(line?.val_loss, 3);
   const good = lane.run.data.target === "number" ? [["RMSE", text.number(line?.val_rmse, 3)], ["R²", text.decimals(line?.val_r2, 3)]] : [[t("race.right"), share]];
   return /** @type {[string, string][]} */ ([...good, [t("race.loss"), loss], [t("page.epoch"), text.epoch(line?.epoch)]]);

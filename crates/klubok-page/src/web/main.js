@@ -7,7 +7,8 @@
 // `target.js` and `phases.js` know what is said differently for classes, labels and numbers, and for the phases; `acts.js` does
 // something to the training.
 // A race has a page of its own, `race.js`. What both draw keeps no state: `snapshot.js` unpacks what a film holds, `plane.js`,
-// `says.js` and `stage-flow.js` draw of it, `pace.js` and `theme.js` are choices in the bar.
+// `says.js` and `stage-flow.js` draw of it, `pace.js` and `theme.js` are choices in the bar; `readers.js` tells of changes,
+// `lines.js` merges logs, `player.js` plays a film.
 // `stage.js` is the first screen, made of the modules that begin with `stage-`; `strip.js` is the film strip, `tabs.js` the bar.
 // `save-film.js` makes a file of the film: `film-frame.js` draws a frame of it, `gif.js` encodes them.
 // `flow-marks.js` draws units and edges for the stage and for the network, whose drawing is made of the modules that begin with

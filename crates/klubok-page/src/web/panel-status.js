@@ -12,6 +12,7 @@ import { t } from "./text.js";
 
 let /** @type {HTMLProgressElement} */ progress, /** @type {HTMLElement} */ controls, /** @type {HTMLElement} */ toggle, /** @type {HTMLInputElement} */ rate;
 const figures = { epoch: el("dd"), step: el("dd"), loss: el("dd"), rate: el("dd"), speed: el("dd"), elapsed: el("dd"), left: el("dd") };
+const loss = el("span"), measured = el("small");
 const labels = {
   epoch: "page.epoch", step: "page.step", loss: "page.training_loss", rate: "page.learning_rate", speed: "page.speed",
   elapsed: "page.elapsed", left: "page.left",
@@ -27,6 +28,7 @@ function setRate(event) {
 
 /** @param {HTMLElement} body */
 function build(body) {
+  figures.loss.replaceChildren(loss, " ", measured);
   const names = /** @type {(keyof typeof labels)[]} */ (Object.keys(labels));
   const list = el("dl", { class: "figures" }, ...names.map((name) => el("div", {}, el("dt", { text: t(labels[name]) }), figures[name])));
   progress = el("progress", { max: 1, value: 0, "aria-label": t("page.progress") });
@@ -48,8 +50,8 @@ function render() {
   write(figures.epoch, t("page.of", { n: text.epoch(store.epoch()), all: text.count(now.epochs) }));
   write(figures.step, text.count(live ? now.step : line?.step));
   // The loss is measured now and then.
-  const loss = text.number(line && trainingLoss(line));
-  write(figures.loss, live && line && line.step !== now.step ? t("page.at_step", { value: loss, step: text.count(line.step) }) : loss);
+  write(loss, text.number(line && trainingLoss(line)));
+  write(measured, live && line && line.step !== now.step ? t("page.at_step", { step: text.count(line.step) }) : "");
   write(figures.rate, text.number(learningRate, 2));
   write(figures.speed, text.count((live ? now.samples_per_second : null) ?? line?.samples_per_second));
   write(figures.elapsed, text.duration(live ? now.elapsed_seconds : line?.elapsed_seconds));

@@ -1,8 +1,17 @@
 // @ts-check
 // What a network says everywhere, for one or two inputs, with the points that it learns from.
-import { bytes, colour, contextOf, drawPoint, drawSquares, floats, hue, mix, placeIn, rgb } from "./draw.js";
+import { bytes, colour, contextOf, drawPoint, drawSquares, el, floats, hue, mix, placeIn, rgb } from "./draw.js";
 /** @import { Grid, Point, Snapshot } from "./snapshot.js" */
 /** @import { Run } from "./types.js" */
+
+/** Pixels of the drawing; it is shown smaller. */
+const SIZE = 864;
+
+/** An empty drawing of the inputs. @param {Grid} grid @param {string} label @param {string} [kind] */
+export function planeOf({ low }, label, kind = "plane") {
+  const isLine = low.length === 1;
+  return el("canvas", { class: isLine ? `${kind} line` : kind, role: "img", "aria-label": label, width: SIZE, height: isLine ? SIZE * 0.6 : SIZE });
+}
 
 /**
  * @param {HTMLCanvasElement} canvas

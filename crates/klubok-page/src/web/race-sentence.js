@@ -57,9 +57,6 @@ function ranked() {
   return { isOver, ranked: all.sort((a, b) => b.score - a.score) };
 }
 
-/** A share as so many of a hundred. @param {number} share */
-const hundred = (share) => text.count(Math.round(share * 100));
-
 /** @param {Placed} best */
 const what = ({ lane: { run: { data } } }) => t({ class: data.kind === "pictures" ? "say.pictures" : "say.rows", label: "say.labels", number: "say.rows" }[data.target]);
 
@@ -84,7 +81,7 @@ function comparison(isOver, all) {
     const rmse = text.number(-best.score, 3);
     return [t(isOver ? "race.won_numbers" : "race.leads_numbers", { lane: name, rmse }), ""];
   }
-  const values = { lane: name, n: hundred(best.score), what: what(best) };
+  const values = { lane: name, n: text.hundred(best.score), what: what(best) };
   const interval = intervalOf(best);
   if (best.range[0] <= best.lane.run.chance) return [t(isOver ? "race.none" : "race.guess", values), interval];
   const isLevel = second?.range && best.range[0] <= second.range[1];
@@ -92,7 +89,7 @@ function comparison(isOver, all) {
     const [setting, ...more] = second.lane.settings;
     // What both vary is named once.
     const other = more.length === 0 && setting[0] in SETTINGS ? bare(setting[1]) : laneName(second.lane);
-    const both = { ...values, lane: laneName(best.lane), other, m: hundred(second.score) };
+    const both = { ...values, lane: laneName(best.lane), other, m: text.hundred(second.score) };
     return [t(isOver ? "race.drawn" : "race.level", both), interval];
   }
   return [t(isOver ? "race.won" : "race.leads", values), interval];
@@ -103,7 +100,7 @@ function startSentence(all) {
   const [{ score, range }] = all;
   const isSame = all.every((other) => other.score === score);
   if (!range) return isSame ? t("race.start_numbers", { rmse: text.number(-score, 3) }) : t("race.start_many");
-  return isSame ? t("race.start", { n: hundred(score) }) : t("race.start_many");
+  return isSame ? t("race.start", { n: text.hundred(score) }) : t("race.start_many");
 }
 
 /** @param {Placed} best */

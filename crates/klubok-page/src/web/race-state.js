@@ -1,6 +1,8 @@
 // @ts-check
 // What the page of a race knows: its lanes with their stories and films, and the moment that all of them show.
 import * as api from "./api.js";
+import { merged } from "./lines.js";
+import { readersOf } from "./readers.js";
 /** @import { Scene, Snapshot } from "./snapshot.js" */
 /** @import { Metrics, Phase, Race, Run, Status, TimelineUpdate } from "./types.js" */
 
@@ -32,25 +34,8 @@ export const race = {
   connected: true,
 };
 
-/** @type {((changes: Set<Change>) => void)[]} */
-const readers = [];
-/** @type {Set<Change>} */
-let changes = new Set();
-
-/** @param {(changes: Set<Change>) => void} reader */
-export const subscribe = (reader) => readers.push(reader);
-
-/** Tells the readers, once a frame. @param {Change} what */
-export function changed(what) {
-  if (changes.size === 0) requestAnimationFrame(tell);
-  changes.add(what);
-}
-
-function tell() {
-  const told = changes;
-  changes = new Set();
-  for (const reader of readers) reader(told);
-}
+/** @type {ReturnType<typeof readersOf<Change>>} */
+export const { subscribe, changed } = readersOf();
 
 /** The steps of all films: the stops of the slider. */
 export const stops = () => [...new Set(race.lanes.flatMap(({ film }) => film))].sort((a, b) => a - b);
@@ -107,10 +92,7 @@ async function catchUp(lane) {
   lane.story.events += news.events.length;
   const { phases, best_epoch, film, now } = news;
   Object.assign(lane, { phases, best_epoch, film, now });
-  // Where both measured, the epoch's line measured more.
-  const at = new Map(steps.map((line) => [line.step, line]));
-  for (const line of epochs) at.set(line.step, { ...at.get(line.step), ...line });
-  lane.lines = [...at.values()].sort((a, b) => a.step - b.step);
+  lane.lines = merged(epochs, steps);
   changed("story");
 }
 

@@ -8,6 +8,7 @@ import { alert, confirm } from "./dialogs.js";
 import { button, el, write } from "./draw.js";
 import { laneCard } from "./lane.js";
 import { paces } from "./pace.js";
+import { player } from "./player.js";
 import { lossChart } from "./race-chart.js";
 import { diverged, sentence } from "./race-sentence.js";
 import * as store from "./race-state.js";
@@ -18,18 +19,10 @@ import * as theme from "./theme.js";
 /** @import { Change } from "./race-state.js" */
 /** @import { Texts } from "./types.js" */
 
-/** How long all steps take, one after the other. */
-const PLAY_MS = 12_000;
-const CALM_STOPS = 10;
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
-
 /** @typedef {{ render: (changes: Set<Change>) => void }} Part */
 
 /** The parts that are built anew in another language. @type {Part[]} */
 let parts = [];
-
-/** The film that plays. @type {number | undefined} */
-let playing;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -117,14 +110,15 @@ function lanes() {
   return { element, render: (changes) => cards.forEach((card) => card.render(changes)) };
 }
 
-/** Moves all lanes to one step. @returns {Part & { move: (i: number) => void, step: (by: number) => void }} */
+/** Moves all lanes to one step. @returns {Part & { move: (i: number) => void, step: (by: number) => void, stop: () => void }} */
 function strip() {
-  const play = el("button", { type: "button", class: "play-film", onclick: toggleFilm });
+  const play = el("button", { type: "button", class: "play-film", onclick: () => played.toggle() });
   const slider = el("input", { type: "range", id: "slider", min: 0, max: 0, value: 0, step: 1, "aria-label": t("page.time") });
   slider.addEventListener("input", () => move(Number(slider.value)));
-  const live = el("button", { type: "button", class: "live", onclick: () => { pauseFilm(); store.setMoment(null); } });
+  const live = el("button", { type: "button", class: "live", onclick: () => { played.stop(); store.setMoment(null); } });
   const moment = el("output", { id: "moment", for: "slider" });
   byId("strip").replaceChildren(el("section", { class: "race-strip", "aria-label": t("page.time") }, play, slider, moment, live));
+  const played = player({ count: () => store.stops().length, index: () => index(), show, changed: render });
   const index = () => (race.moment === null ? store.stops().length - 1 : store.stops().findLastIndex((step) => step <= (race.moment ?? 0)));
 
   /** @param {number} i */
@@ -135,28 +129,8 @@ function strip() {
 
   /** @param {number} i */
   function move(i) {
-    pauseFilm();
+    played.stop();
     show(i);
-  }
-
-  function pauseFilm() {
-    clearInterval(playing);
-    playing = undefined;
-    render();
-  }
-
-  function toggleFilm() {
-    if (playing) return pauseFilm();
-    const last = store.stops().length - 1;
-    const count = Math.min(last + 1, calm.matches ? CALM_STOPS : last + 1);
-    if (count < 2) return undefined;
-    let at = race.moment === null ? 0 : Math.round((index() / last) * (count - 1));
-    const next = () => {
-      show(Math.round((at / (count - 1)) * last));
-      if (at++ >= count - 1) pauseFilm();
-    };
-    playing = setInterval(next, PLAY_MS / count);
-    return next();
   }
 
   function render() {
@@ -164,21 +138,23 @@ function strip() {
     slider.value = String(index());
     write(moment, momentName());
     slider.setAttribute("aria-valuetext", momentName());
-    write(play, playing ? "❚❚" : "▶");
-    play.setAttribute("aria-label", t(playing ? "page.replay_stop" : "page.replay"));
+    write(play, played.isPlaying() ? "❚❚" : "▶");
+    play.setAttribute("aria-label", t(played.isPlaying() ? "page.replay_stop" : "page.replay"));
     write(live, t(store.allEnded() ? "page.latest" : "page.live"));
     live.setAttribute("aria-pressed", String(race.moment === null));
   }
 
-  return { render, move, step: (by) => move(index() + by) };
+  return { render, move, step: (by) => move(index() + by), stop: played.stop };
 }
 
-/** @type {ReturnType<typeof strip>} */
+/** @type {ReturnType<typeof strip> | undefined} */
 let slider;
 
 function build() {
   const [sentence, cards, losses] = [say(), lanes(), lossChart()];
   byId("main").replaceChildren(sentence.element, cards.element, losses.element);
+  // What plays would go on beside what is built anew.
+  slider?.stop();
   slider = strip();
   parts = [bar(), sentence, cards, losses, slider];
   write(byId("run-name"), t("race.of", { name: race.name }));
@@ -202,9 +178,9 @@ function onKey(event) {
   const target = event.target instanceof HTMLElement ? event.target : document.body;
   const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (event.key === " " && !target.closest("button, summary")) toggle();
-  else if (move && target.id !== "slider") slider.step(move);
-  else if (event.key === "Home") slider.move(0);
-  else if (event.key === "End") slider.move(Infinity);
+  else if (move && target.id !== "slider") slider?.step(move);
+  else if (event.key === "Home") slider?.move(0);
+  else if (event.key === "End") slider?.move(Infinity);
   else return;
   event.preventDefault();
 }

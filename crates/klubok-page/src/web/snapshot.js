@@ -98,8 +98,26 @@ export function rowOf(packed, row) {
   return floats(packed.values).slice(row * packed.width, (row + 1) * packed.width);
 }
 
+/** Standard deviations of all weights at which a tile's colour is full. */
+export const FULL = 3;
+/** How many times as strong as random weights a colour can be, at least. */
+const FAINT = 2;
+
+/**
+ * How large the weights of tiles are: it follows from the last snapshot and, while that is still near the start, from the start, so
+ * that random weights are faint from the beginning.
+ * @param {Tiles | undefined} shape
+ * @param {Snapshot | null | undefined} first
+ * @param {Snapshot | null | undefined} last
+ * @param {boolean} whole
+ */
+export function spread(shape, first, last, whole) {
+  const of = (/** @type {Snapshot | null | undefined} */ snapshot) => (snapshot ? deviation(tiles(shape, snapshot, whole)) : 0);
+  return Math.max(whole ? FAINT * of(first) : 0, of(last));
+}
+
 /** The standard deviation of all weights. @param {Float32Array[]} tiles */
-export function deviation(tiles) {
+function deviation(tiles) {
   let [sum, count] = [0, 0];
   for (const tile of tiles) for (const w of tile) [sum, count] = [sum + w * w, count + 1];
   return Math.sqrt(sum / Math.max(1, count));

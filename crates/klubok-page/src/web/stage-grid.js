@@ -3,22 +3,17 @@
 // colour is the answer and its strength the confidence; of a number of one input it is a line.
 import { classLegend, contextOf, el, rgb, write } from "./draw.js";
 import * as film from "./film.js";
-import { drawPlane, placer } from "./plane.js";
+import { drawPlane, placer, planeOf } from "./plane.js";
 import { state } from "./state.js";
 import { t } from "./text.js";
 /** @import { Change } from "./state.js" */
 /** @import { Grid, Snapshot } from "./snapshot.js" */
 
-/** Pixels of the drawing; it is shown smaller. */
-const SIZE = 864;
-
 /** @param {Grid} grid */
 export function heroOfGrid(grid) {
   const isLine = grid.low.length === 1;
   const words = t(isLine ? "page.hero_curve" : "page.hero_map");
-  const drawing = planeOf(grid);
-  drawing.setAttribute("role", "img");
-  drawing.setAttribute("aria-label", words);
+  const drawing = planeOf(grid, words);
   const caption = el("p", { class: "hero-caption", text: words });
   const { classes, columns, target } = state.run.data;
   const legend = target === "class" ? classLegend(classes) : null;
@@ -34,12 +29,6 @@ export function heroOfGrid(grid) {
   }
 
   return { element, render };
-}
-
-/** An empty drawing of the inputs. @param {Grid} grid */
-export function planeOf({ low }) {
-  const isLine = low.length === 1;
-  return el("canvas", { class: isLine ? "plane line" : "plane", width: SIZE, height: isLine ? SIZE * 0.6 : SIZE });
 }
 
 /** Draws what the network says, with the points and the chosen one. @param {HTMLCanvasElement} canvas @param {Grid} grid @param {Snapshot} shown */

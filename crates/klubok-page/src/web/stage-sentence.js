@@ -56,9 +56,9 @@ function sentenceOf(line) {
   const isNumber = target === "number";
   const words = { class: kind === "pictures" ? "say.pictures" : "say.rows", label: "say.labels", number: "say.rows" }[target];
   const values = {
-    n: hundred(line.val_accuracy), seen: hundred(line.train_accuracy), guess: hundred(state.run.chance), what: t(words),
+    n: text.hundred(line.val_accuracy), seen: text.hundred(line.train_accuracy), guess: text.hundred(state.run.chance), what: t(words),
     rmse: text.number(line.val_rmse, 2), claimed: text.percent(claimed(), 0), right: text.percent(line.val_accuracy, 0),
-    dead: hundred(Math.max(0, ...line.layers.map(({ dead_fraction, silent_fraction }) => dead_fraction ?? silent_fraction ?? 0))),
+    dead: text.hundred(Math.max(0, ...line.layers.map(({ dead_fraction, silent_fraction }) => dead_fraction ?? silent_fraction ?? 0))),
     seen_loss: text.number(line.train_eval_loss, 2), new_loss: text.number(line.val_loss, 2),
   };
   return t((isNumber && OF_NUMBERS[key]) || key, values);
@@ -71,9 +71,6 @@ function keyOf(verdicts, phase) {
   if (name && !(name === "over_confidence" && claimed() === null)) return VERDICTS[name];
   return PHASES[phase];
 }
-
-/** A share as so many of a hundred. @param {number | null | undefined} share */
-const hundred = (share) => (text.isNumber(share) ? text.count(Math.round(share * 100)) : "–");
 
 /**
  * The phase. While what is right may be chance, nothing is learnt yet, whatever the losses say; and as long as no phase is known,

@@ -5,7 +5,7 @@
 // moment to the next the pictures cross-fade; nothing is drawn that was never there.
 import { choice, colour, drawSigned, el, write } from "./draw.js";
 import * as film from "./film.js";
-import { deviation, rowOf, tiles as tilesOf } from "./snapshot.js";
+import { FULL, rowOf, spread, tiles as tilesOf } from "./snapshot.js";
 import { flow } from "./stage-flow.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -13,27 +13,14 @@ import { remembered, t } from "./text.js";
 /** @import { Change } from "./state.js" */
 /** @import { Snapshot } from "./snapshot.js" */
 
-/** Standard deviations of all weights at which a tile's colour is full. */
-const FULL = 3;
-/** How many times as strong as random weights a colour can be, at least. */
-const FAINT = 2;
 /** The tile keys that move by one, or by a line. @type {{ [key: string]: number }} */
 const MOVES = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -6, ArrowDown: 6 };
 const VIEWS = ["whole", "added"];
 
 /** @typedef {{ button: HTMLElement, canvases: [HTMLCanvasElement, HTMLCanvasElement], front: number, drawn: string }} Tile */
 
-/**
- * The weight at which a colour is full: it follows from the last snapshot and, while that is still near the start, from the
- * start, so that random weights are faint from the beginning.
- * @param {Snapshot | null} first
- * @param {Snapshot} last
- * @param {boolean} whole
- */
-export function fullWeight(first, last, whole) {
-  const least = whole && first ? FAINT * deviation(tilesOf(film.theScene()?.tiles, first, true)) : 0;
-  return FULL * Math.max(least, deviation(tilesOf(film.theScene()?.tiles, last, whole))) || 1;
-}
+/** The weight at which a colour is full. @param {Snapshot | null} first @param {Snapshot} last @param {boolean} whole */
+export const fullWeight = (first, last, whole) => FULL * spread(film.theScene()?.tiles, first, last, whole) || 1;
 
 /** @param {(layer: string, unit: number) => void} openUnit */
 export function heroOfTiles(openUnit) {

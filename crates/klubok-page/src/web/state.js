@@ -5,6 +5,8 @@
 // and what, and read the rest from here.
 import * as api from "./api.js";
 import { alert } from "./dialogs.js";
+import { merged } from "./lines.js";
+import { readersOf } from "./readers.js";
 /** @import { EventLine, Metrics, Phase, Run, Status, TimelineUpdate, Verdict } from "./types.js" */
 
 export const state = {
@@ -50,27 +52,8 @@ export const state = {
  * @typedef {"run" | "story" | "now" | "moment" | "sample" | "neuron" | "theme" | "look" | "shown" | "choice" | "film" | "tab"} Change
  */
 
-/** @type {((changes: Set<Change>) => void)[]} */
-const readers = [];
-/** @type {Set<Change>} */
-let changes = new Set();
-
-/** @param {(changes: Set<Change>) => void} reader */
-export function subscribe(reader) {
-  readers.push(reader);
-}
-
-/** Tells the readers, once a frame, whatever happened in it. @param {Change} what */
-export function changed(what) {
-  if (changes.size === 0) requestAnimationFrame(tell);
-  changes.add(what);
-}
-
-function tell() {
-  const told = changes;
-  changes = new Set();
-  for (const reader of readers) reader(told);
-}
+/** @type {ReturnType<typeof readersOf<Change>>} */
+export const { subscribe, changed } = readersOf();
 
 export const isLive = () => state.moment === null;
 
@@ -179,13 +162,6 @@ export function setNeuron(layer, unit) {
   changed("neuron");
 }
 
-// Lines of epochs and steps by step; where both measured, the epoch's line measured more.
-function merge() {
-  const at = new Map(state.steps.map((line) => [line.step, line]));
-  for (const line of state.epochs) at.set(line.step, { ...at.get(line.step), ...line });
-  state.lines = [...at.values()].sort((a, b) => a.step - b.step);
-}
-
 let asking = false;
 let again = false;
 
@@ -203,7 +179,7 @@ async function catchUp() {
     state.steps.push(...news.steps);
     state.events.push(...news.events);
     Object.assign(state, { phases: news.phases, verdicts: news.verdicts, best_epoch: news.best_epoch, film: news.film, wholes: news.wholes, now: news.now });
-    merge();
+    state.lines = merged(state.epochs, state.steps);
     changed("story");
   } finally {
     asking = false;

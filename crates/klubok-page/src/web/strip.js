@@ -6,6 +6,7 @@ import * as film from "./film.js";
 import { bestStep, momentName } from "./moments.js";
 import { phaseName } from "./phases.js";
 import { drawFrame } from "./plane.js";
+import { player } from "./player.js";
 import { tile, tiles } from "./snapshot.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -14,15 +15,11 @@ import { t } from "./text.js";
 /** @import { Change } from "./state.js" */
 /** @import { Metrics } from "./types.js" */
 
-/** How long the whole film takes. */
-const PLAY_MS = 12_000;
-const CALM_STOPS = 10;
 /** Width of a frame, at least: of many snapshots the strip shows some, from the first to the last. */
 const LEAST_FRAME = 40;
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function strip() {
-  const play = el("button", { type: "button", class: "play-film", onclick: toggle });
+  const play = el("button", { type: "button", class: "play-film", onclick: () => played.toggle() });
   const live = el("button", { type: "button", class: "live", "aria-pressed": "true", onclick: () => store.setMoment(null) });
   const frames = el("canvas", { class: "frames", "aria-hidden": "true" });
   const phases = el("div", { class: "strip-phases", "aria-hidden": "true" });
@@ -32,8 +29,7 @@ export function strip() {
   const moment = el("output", { id: "moment", for: "slider" });
   const track = el("div", { class: "track" }, marks, frames, phases, slider);
   const element = el("section", { class: "strip", id: "time", "aria-label": t("page.time") }, play, track, el("div", { class: "strip-end" }, live, moment));
-  /** @type {number | undefined} */
-  let playing;
+  const played = player({ count: () => stops().length, index, show: moveTo, changed: renderButtons });
   let drawn = "";
 
   // The stops: the film's snapshots; without a film, the measured lines.
@@ -51,7 +47,7 @@ export function strip() {
 
   /** @param {number} i */
   function move(i) {
-    if (playing) stop();
+    if (played.isPlaying()) played.stop();
     moveTo(i);
   }
 
@@ -62,32 +58,10 @@ export function strip() {
     store.setMoment(i > last || (i >= last && !goesOn()) ? null : all[Math.max(0, i)] ?? null);
   }
 
-  function toggle() {
-    if (playing) return stop();
-    const all = stops();
-    if (all.length < 2) return undefined;
-    const count = Math.min(all.length, calm.matches ? CALM_STOPS : all.length);
-    const from = store.isLive() || index() >= all.length - 1 ? 0 : index();
-    let stopAt = Math.round((from / (all.length - 1)) * (count - 1));
-    const next = () => {
-      moveTo(Math.round((stopAt / (count - 1)) * (all.length - 1)));
-      if (stopAt++ >= count - 1) stop();
-    };
-    playing = setInterval(next, PLAY_MS / count);
-    renderButtons();
-    return next();
-  }
-
-  function stop() {
-    clearInterval(playing);
-    playing = undefined;
-    renderButtons();
-  }
-
   function renderButtons() {
-    write(play, playing ? "❚❚" : "▶");
-    play.setAttribute("aria-label", t(playing ? "page.replay_stop" : "page.replay"));
-    play.title = t(playing ? "page.replay_stop" : "page.replay");
+    write(play, played.isPlaying() ? "❚❚" : "▶");
+    play.setAttribute("aria-label", t(played.isPlaying() ? "page.replay_stop" : "page.replay"));
+    play.title = t(played.isPlaying() ? "page.replay_stop" : "page.replay");
     write(live, !api.isReport && state.now.mode !== "ended" ? t("page.live") : t("page.latest"));
     live.setAttribute("aria-pressed", String(store.isLive()));
   }
@@ -162,7 +136,7 @@ export function strip() {
   }
 
   new ResizeObserver(() => drawFrames()).observe(frames);
-  return { element, render, toggle, step: (/** @type {number} */ by) => move(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo: move };
+  return { element, render, step: (/** @type {number} */ by) => move(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo: move };
 }
 
 /** Moves bookmarks apart that would cover each other, within the strip. @param {HTMLElement[]} buttons @param {number} width */

@@ -35,9 +35,9 @@ export function bar(menu) {
     tabs[next].focus();
   };
   const toggle = button("page.pause", toggleTraining, "strong");
-  const single = [button("page.one_step", () => act({ act: "one_step" })), button("page.one_epoch", () => act({ act: "one_epoch" }))];
+  const single = button("page.one_step", () => act({ act: "one_step" }));
   const pace = paces(setPace);
-  byId("acts").replaceChildren(pace.element, ...single, toggle);
+  byId("acts").replaceChildren(pace.element, single, toggle);
   const save = el("button", { type: "button", id: "save-film", text: t("page.save_film"), onclick: menu.save });
   const language = el("button", { type: "button", id: "language", text: t("page.language"), onclick: menu.language });
   const box = el("div", { class: "menu-box" }, save, language, el("button", { type: "button", id: "theme", onclick: menu.theme }),
@@ -56,7 +56,7 @@ export function bar(menu) {
     mode.dataset.mode = state.connected ? state.now.mode : "lost";
     byId("acts").hidden = !mayAct();
     const rests = state.now.mode === "resting";
-    for (const one of single) one.hidden = !rests;
+    single.hidden = !rests;
     // Whoever watches a show, or rests, may want another pace.
     pace.element.hidden = !rests && state.now.pace === null;
     pace.show(state.now.pace);

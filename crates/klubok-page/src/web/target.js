@@ -96,9 +96,6 @@ function saidOfNumbers(line) {
   return [said, t(line.val_r2 > 0 ? "page.say_better_numbers" : "page.say_worse_numbers")];
 }
 
-/** How many of a hundred are right in the validation part. @param {Metrics} line */
-const hundred = ({ val_accuracy: share }) => (text.isNumber(share) ? text.count(Math.round(share * 100)) : "–");
-
 /** What is said of ReLU holds where the hidden layers have it. @returns {{ [panel: string]: string }} */
 const ofActivations = () => (state.run.network.layers.some(({ activation }) => activation === "relu") ? {} : { network: "page.network_about_other" });
 
@@ -110,7 +107,7 @@ const targets = {
     said: (run, line) => saidOfShare(run, line, {
       error: "page.say_error", better: "page.say_better", guess: "page.say_guess", worse: "page.say_worse",
     }),
-    filmed: (line) => t("page.film_right", { n: hundred(line) }),
+    filmed: (line) => t("page.film_right", { n: text.hundred(line.val_accuracy) }),
     abouts: () => ({ ...ofActivations(), ...(state.run.data.kind === "pictures" ? {} : { picture: "page.sample_about" }) }),
     isTrue: (pass, i) => i === pass.label,
     isPredicted: (pass, i) => i === pass.confidences.indexOf(Math.max(...pass.confidences)),
@@ -121,7 +118,7 @@ const targets = {
     said: (run, line) => saidOfShare(run, line, {
       error: "page.say_error_labels", better: "page.say_better_labels", guess: "page.say_guess_labels", worse: "page.say_worse_labels",
     }),
-    filmed: (line) => t("page.film_right_labels", { n: hundred(line) }),
+    filmed: (line) => t("page.film_right_labels", { n: text.hundred(line.val_accuracy) }),
     abouts: () => ({ ...ofActivations(), picture: "page.sample_about_labels", answers: "page.answers_about_labels", data: "page.data_about_labels" }),
     isTrue: (pass, i) => (pass.targets?.[i] ?? 0) > 0.5,
     isPredicted: (pass, i) => pass.confidences[i] > 0.5,

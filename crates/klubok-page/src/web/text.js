@@ -103,7 +103,10 @@ export const signed = (x, digits = 3) => (isNumber(x) ? (x < 0 ? "−" : "+") + 
 export const decimals = (x, places) =>
   isNumber(x) ? format({ minimumFractionDigits: places, maximumFractionDigits: places }).format(x) : nothing;
 
-/** @param {Measured} x */
+/** A share as so many of a hundred. @param {Measured} share */
+export const hundred = (share) => (isNumber(share) ? count(Math.round(share * 100)) : nothing);
+
+/** @param {Measured} x @param {number} places */
 export const percent = (x, places = 1) => (isNumber(x) ? `${decimals(x * 100, places)}\u00a0%` : nothing);
 
 /** @param {Measured} x */
