@@ -61,6 +61,7 @@ pub(super) const SCRIPTS: &[(&str, &str)] = scripts!(
     "answers-values.js",
     "api.js",
     "chart.js",
+    "chosen.js",
     "dialogs.js",
     "draw.js",
     "figure.js",

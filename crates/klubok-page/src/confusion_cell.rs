@@ -1,16 +1,15 @@
 //! A cell of the confusion matrix: the validation samples of one class that got one prediction.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use klubok::{data::Dataset, model::Model, plan::Picture};
-use serde::{Deserialize, Serialize};
+use klubok::plan::Picture;
 use serde_json::{Map, Value, json};
 
 use super::{
     encoding::{extend, shape_json, shrunk, shrunk_shape},
     hub::Hub,
     inspection::InspectionResult,
-    logits::predict,
     moment::At,
+    predictions::Judged,
 };
 
 /// Samples of a cell, at most.
@@ -20,26 +19,12 @@ const MAX_SIDE: usize = 32;
 /// Bytes of JSON that a report has for cells.
 const REPORT_BYTES: usize = 100_000;
 
-/// A sample with its classes and the confidence in the predicted one.
-#[derive(Serialize, Deserialize)]
-struct Judged {
-    row: u32,
-    truth: usize,
-    said: usize,
-    confidence: f64,
-}
-
 impl Hub {
     /// Shows samples of a cell, those with the most confident predictions first. A cell has the
     /// numbers of the true and of the predicted class.
     pub(super) fn inspect_cell(&self, cell: (usize, usize), at: At) -> InspectionResult {
         let data = self.class_data()?;
-        let judged = self.on_validation(at, "judged", |data, model, rows, logits| {
-            Ok(json!({ "samples": judged(data, model, rows, logits) }))
-        })?;
-        let step = judged["step"].clone();
-        let mut samples: Vec<Judged> =
-            serde_json::from_value(judged["samples"].clone()).map_err(|error| error.to_string())?;
+        let (step, mut samples) = self.judged(at)?;
         samples.retain(|sample| (sample.truth, sample.said) == cell);
         samples.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let (all, shape) = (samples.len(), self.run.shape());
@@ -90,15 +75,6 @@ impl Hub {
         }
         queries
     }
-}
-
-/// Lists what the network predicts for each sample.
-fn judged(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Vec<Judged> {
-    let sample = |(&row, z): (&u32, &[f32])| {
-        let (said, confidence) = predict(z, model.calibration);
-        Judged { row, truth: data.targets.class(row) as usize, said, confidence }
-    };
-    rows.iter().zip(logits.chunks_exact(data.outputs.len())).map(sample).collect()
 }
 
 /// How many pixels in a row one pixel of a small picture stands for.

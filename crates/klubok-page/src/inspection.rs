@@ -1,5 +1,7 @@
 //! The inspections of a network. The server makes a route of each; a report holds their results.
 
+use std::collections::BTreeSet;
+
 use axum::{
     extract::Query,
     http::{Uri, uri::InvalidUri},
@@ -81,7 +83,7 @@ pub(super) const INSPECTIONS: &[Inspection] = &[
     Inspection {
         path: "/api/look/pass",
         compute: |hub, of| hub.inspect_pass(of.sample(), of.at()),
-        report_queries: |hub| [now_and_start(hub), misclassified_samples(hub)].concat(),
+        report_queries: |hub| [now_and_start(hub), chosen_samples(hub)].concat(),
     },
     Inspection {
         path: "/api/look/answers",
@@ -173,13 +175,17 @@ fn film_steps(hub: &Hub) -> Vec<String> {
 }
 
 /// Misclassified samples in a report, at most.
-const MAX_MISTAKES: usize = 8;
+const MAX_MISTAKES: usize = 6;
 
-/// Queries of the first samples in the list of misclassified ones.
-fn misclassified_samples(hub: &Hub) -> Vec<String> {
+/// Queries of the other pictures of the film, and of the first misclassified samples.
+fn chosen_samples(hub: &Hub) -> Vec<String> {
+    let scene = hub.scene().ok();
+    let pictures = scene.into_iter().flat_map(|scene| &scene.rows[..scene.pictures]).skip(1);
     let predictions = hub.inspect_predictions(At::default()).unwrap_or_default();
-    let samples = predictions["mistakes"].as_array().into_iter().flatten().take(MAX_MISTAKES);
-    samples.map(|sample| format!("?row={}", sample["row"])).collect()
+    let mistakes = predictions["mistakes"].as_array().into_iter().flatten().take(MAX_MISTAKES);
+    let mistakes = mistakes.filter_map(|sample| sample["row"].as_u64());
+    let rows: BTreeSet<u64> = pictures.map(|&row| row.into()).chain(mistakes).collect();
+    rows.iter().map(|row| format!("?row={row}")).collect()
 }
 
 /// Queries of the first unit in the list of features, now and at the start.

@@ -8,13 +8,16 @@ use klubok::{
         ModelView,
         probe::{Labelled, linear_probe, similarity},
     },
-    nn::layers::input::{Transform, move_pixels},
+    nn::{
+        layers::input::{Transform, move_pixels},
+        loss::predicted_class,
+    },
     plan::{Picture, Value},
     rows::{MemoryRows, Rows},
 };
 use serde_json::json;
 
-use super::{hub::Hub, inspection::InspectionResult, logits::predict, moment::At};
+use super::{hub::Hub, inspection::InspectionResult, moment::At};
 
 /// Training samples of a probe, and its test samples, at most.
 const MAX_PROBE_SAMPLES: usize = 300;
@@ -41,7 +44,9 @@ impl Hub {
                 .chain((0..hidden).map(|layer| view.layer_output(layer)))
                 .collect();
             let train_values = evaluate(view, &data.rows, &train, &values)?;
-            let test_values = evaluate(view, &data.rows, &test, &values)?;
+            let with_logits = [&values[..], &[view.plan().output]].concat();
+            let mut test_values = evaluate(view, &data.rows, &test, &with_logits)?;
+            let logits = test_values.pop().unwrap_or_default();
             let (train_classes, test_classes) = (data.classes_of(&train), data.classes_of(&test));
             let changed = match self.run.shape() {
                 Some(shape) => {
@@ -74,7 +79,7 @@ impl Hub {
             };
             Ok(json!({
                 "layers": (0..values.len()).map(layer).collect::<Vec<_>>(),
-                "network": accuracy(view, &data.rows, &test, &test_classes)?,
+                "network": accuracy(view, &logits, &test_classes),
                 "learnt_from": train.len(),
                 "samples": test.len(),
                 "pixels": changed.as_ref().map(|(_, _, by)| by),
@@ -114,9 +119,9 @@ impl Hub {
             let (targets, positions) = (data.classes_of(&rows), 0..rows.len() as u32);
             let positions: Vec<u32> = positions.collect();
             let ablated = |share, draw| match (&first, view.ablated_after_first(share, draw)) {
-                (Some(first), Some(rest)) => accuracy(&rest, first, &positions, &targets),
+                (Some(first), Some(rest)) => accuracy_on(&rest, first, &positions, &targets),
                 // Without a hidden layer there is no unit to ablate.
-                _ => accuracy(view, &data.rows, &rows, &targets),
+                _ => accuracy_on(view, &data.rows, &rows, &targets),
             };
             let mut shares = Vec::new();
             for share in ABLATED_SHARES {
@@ -147,16 +152,19 @@ fn evaluate(
 }
 
 /// Returns the accuracy on rows with these targets.
-fn accuracy(
+fn accuracy_on(
     view: &ModelView,
     rows: &Arc<dyn Rows>,
     indices: &[u32],
     targets: &[u32],
 ) -> Result<f64, String> {
-    let logits = view.infer(rows, indices, &[view.plan().output]);
-    let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
+    let logits = evaluate(view, rows, indices, &[view.plan().output])?.swap_remove(0);
+    Ok(accuracy(view, &logits, targets))
+}
+
+/// Returns the accuracy of predictions from these logits.
+fn accuracy(view: &ModelView, logits: &[f64], targets: &[u32]) -> f64 {
     let samples = logits.chunks_exact(view.model.outputs.len()).zip(targets);
-    let predicted = |z: &[f32]| predict(z, view.model.calibration).0;
-    let right = samples.filter(|(z, target)| predicted(z) == **target as usize);
-    Ok(right.count() as f64 / targets.len().max(1) as f64)
+    let right = samples.filter(|(z, target)| predicted_class(z) == **target as usize);
+    right.count() as f64 / targets.len().max(1) as f64
 }

@@ -22,6 +22,9 @@ const SIDE: usize = 13;
 const MAX_NETWORKS: usize = 64;
 /// Training samples of the loss, at most.
 const MAX_SAMPLES: usize = 200;
+/// The reason where the path has two networks, or lies on a line.
+const NO_PLANE: &str = "a plane takes three networks, and the run has no third one between its \
+    first and its last weights: train for more epochs, until the best ones are not the last";
 
 impl Hub {
     /// Computes the landscape as known now, in some seconds: the page asks for it only when a
@@ -68,7 +71,7 @@ fn landscape_json(
             let [start, last, third] = [start, last, third].map(|view| &view.model.weights);
             Some((at, WeightPlane::through(start, last, third)?))
         })
-        .ok_or("a plane takes three moments: the start, the last one, and one between them")?;
+        .ok_or(NO_PLANE)?;
     let rows = subsample(&data.parts.train, MAX_SAMPLES);
     let mut spots: Vec<Value> = Vec::new();
     let mut points: Vec<f64> = Vec::new();

@@ -15,7 +15,9 @@ use klubok::{
 };
 use serde_json::{Value, json};
 
-use super::{hub::Hub, inspection::InspectionResult, lock::lock, moment::At, timeline::Mode};
+use super::{
+    hub::Hub, inspection::InspectionResult, lock::lock, moment::At, refusal::reason, timeline::Mode,
+};
 
 /// Copies of the weights that make two updates.
 const COPIES: usize = 3;
@@ -39,7 +41,7 @@ impl Hub {
             let kept = lock(&self.motions).range(..=step).next_back().map(|(_, json)| json.clone());
             return Ok(kept.unwrap_or_else(|| json!({})));
         }
-        self.motion(at).or_else(|sentence| Ok(json!({ "error": sentence })))
+        self.motion(at).or_else(|sentence| Ok(reason(&sentence)))
     }
 
     fn motion(&self, at: At) -> InspectionResult {

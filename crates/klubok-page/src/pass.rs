@@ -10,10 +10,10 @@ use klubok::{
     },
     plan::Activation,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    encoding::{extend, max_abs, signed_bytes},
+    encoding::{base64_f32, extend, max_abs, signed_bytes},
     hub::Hub,
     inspection::InspectionResult,
     moment::At,
@@ -55,6 +55,7 @@ impl Hub {
             "beside": sample.neighbours,
             "inputs": values_of(&drawing.inputs, pass.value(view.layers()[0].x)),
             "layers": drawing.forward(),
+            "activations": self.film_activations(view, &pass),
             "probabilities": pass.probabilities,
             "confidences": view.confidences(&pass),
             "start_confidences": start,
@@ -64,6 +65,18 @@ impl Hub {
         });
         extend(&mut json, more);
         Ok(Value::Object(json))
+    }
+
+    /// Returns the outputs of those units of each hidden layer that the film shows.
+    fn film_activations(&self, view: &ModelView, pass: &ForwardPass) -> Map<String, Value> {
+        let Ok(scene) = self.scene() else { return Map::new() };
+        let of_layer = |(layer, units): (&Layer, &Vec<usize>)| {
+            let y = pass.value(layer.y);
+            let shown: Vec<f64> = units.iter().map(|&unit| y[unit]).collect();
+            (layer.name.clone(), base64_f32(&shown).into())
+        };
+        let hidden = view.layers().len() - 1;
+        view.layers()[..hidden].iter().zip(&scene.units).map(of_layer).collect()
     }
 }
 

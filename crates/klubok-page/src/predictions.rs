@@ -7,6 +7,7 @@ use klubok::{
     model::Model,
     nn::network::OutputKind,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -24,20 +25,34 @@ const MAX_ERRORS: usize = 24;
 const MAX_PAIRS: usize = 500;
 /// Bins of the reliability diagram.
 const BINS: usize = 10;
+/// The key of the judged samples, which stay on this side.
+const JUDGED: &str = "judged";
+
+/// A sample with its classes and the confidence in the predicted one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Judged {
+    pub(super) row: u32,
+    pub(super) truth: usize,
+    pub(super) said: usize,
+    pub(super) confidence: f64,
+}
 
 impl Hub {
     /// Evaluates the network on the validation set, or on a fixed sample of it.
     pub(super) fn inspect_predictions(&self, at: At) -> InspectionResult {
-        self.on_validation(at, "answers", evaluated)
+        let mut json = self.predictions(at)?;
+        json.as_object_mut().map(|json| json.remove(JUDGED));
+        Ok(json)
     }
 
-    /// Computes something from the logits of validation samples, and caches it under a key.
-    pub(super) fn on_validation(
-        &self,
-        at: At,
-        key: &str,
-        compute: impl FnOnce(&Dataset, &Model, &[u32], &[f32]) -> InspectionResult,
-    ) -> InspectionResult {
+    /// Returns what the network predicts for each of these samples, with the step of the network.
+    pub(super) fn judged(&self, at: At) -> Result<(Value, Vec<Judged>), String> {
+        let mut json = self.predictions(at)?;
+        let judged = serde_json::from_value(json[JUDGED].take());
+        Ok((json["step"].take(), judged.map_err(|error| error.to_string())?))
+    }
+
+    fn predictions(&self, at: At) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         if let Some(step) = at.step
             && let Ok(snapshot) = self.snapshot(Some(step))
@@ -47,15 +62,15 @@ impl Hub {
             // Of most moments, what the film's samples got is known.
             let rows = &self.scene()?.rows[..snapshot.outputs.rows().len()];
             let model = self.reader_at(snapshot.step)?;
-            let mut json = compute(data, &model, rows, &snapshot.outputs.values)?;
+            let mut json = evaluated(data, &model, rows, &snapshot.outputs.values)?;
             json["step"] = snapshot.step.into();
             return Ok(json);
         }
-        self.get_or_compute(&self.frequent, at, key, |view| {
+        self.get_or_compute(&self.frequent, at, "answers", |view| {
             let rows = subsample(&data.parts.val, MAX_SAMPLES);
             let logits = view.infer(&data.rows, &rows, &[view.plan().output]);
             let logits = logits.map_err(|error| error.to_string())?.swap_remove(0);
-            compute(data, &view.model, &rows, &logits)
+            evaluated(data, &view.model, &rows, &logits)
         })
     }
 }
@@ -70,30 +85,30 @@ fn evaluated(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Ins
         }
         return Ok(json);
     };
-    let targets: Vec<u32> = rows.iter().map(|&row| classes[row as usize]).collect();
-    json["calibration"] = reliability(model, logits, &targets);
-    json["mistakes"] = errors(data, model, rows, logits).into();
+    let sample = |(&row, z): (&u32, &[f32])| {
+        let (said, confidence) = predict(z, model.calibration);
+        Judged { row, truth: classes[row as usize] as usize, said, confidence }
+    };
+    let samples = rows.iter().zip(logits.chunks_exact(data.outputs.len()));
+    let judged: Vec<Judged> = samples.map(sample).collect();
+    json["calibration"] = reliability(&judged);
+    json["mistakes"] = errors(data, &judged).into();
+    json[JUDGED] = serde_json::to_value(judged).map_err(|error| error.to_string())?;
     Ok(json)
 }
 
 /// Lists misclassified samples, the most confident first.
-fn errors(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Vec<Value> {
-    let mut errors: Vec<(u32, usize, f64)> = Vec::new();
-    for (&row, z) in rows.iter().zip(logits.chunks_exact(data.outputs.len())) {
-        let (predicted, confidence) = predict(z, model.calibration);
-        if predicted != data.targets.class(row) as usize {
-            errors.push((row, predicted, confidence));
-        }
-    }
-    errors.sort_by(|a, b| b.2.total_cmp(&a.2));
+fn errors(data: &Dataset, judged: &[Judged]) -> Vec<Value> {
+    let mut errors: Vec<&Judged> = judged.iter().filter(|of| of.said != of.truth).collect();
+    errors.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     errors.truncate(MAX_ERRORS);
-    let sample = |(row, predicted, confidence): (u32, usize, f64)| {
+    let sample = |of: &Judged| {
         json!({
-            "row": row,
-            "name": data.names[row as usize],
-            "label": data.targets.class(row),
-            "said": predicted,
-            "confidence": confidence,
+            "row": of.row,
+            "name": data.names[of.row as usize],
+            "label": of.truth,
+            "said": of.said,
+            "confidence": of.confidence,
         })
     };
     errors.into_iter().map(sample).collect()
@@ -112,12 +127,11 @@ fn pairs(model: &Model, data: &Dataset, rows: &[u32], logits: &[f32]) -> Value {
 }
 
 /// Computes the reliability diagram: mean confidence and accuracy per bin of confidence.
-fn reliability(model: &Model, logits: &[f32], targets: &[u32]) -> Value {
+fn reliability(judged: &[Judged]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
-    for (z, &target) in logits.chunks_exact(model.outputs.len()).zip(targets) {
-        let (predicted, confidence) = predict(z, model.calibration);
+    for &Judged { said, truth, confidence, .. } in judged {
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-        *bin = (bin.0 + 1, bin.1 + usize::from(predicted == target as usize), bin.2 + confidence);
+        *bin = (bin.0 + 1, bin.1 + usize::from(said == truth), bin.2 + confidence);
     }
     let bin = |(i, &(samples, right, confidence)): (usize, &(usize, usize, f64))| {
         json!({

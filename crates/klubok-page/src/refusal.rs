@@ -9,11 +9,16 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use klubok_text::{bilingual, translated};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// A reason in every language, as an answer.
+pub(super) fn reason(sentence: &str) -> Value {
+    json!({ "error": bilingual(|| translated(sentence)) })
+}
 
 /// Refuses a request, with the reason in every language.
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response {
-    (status, Json(json!({ "error": bilingual(|| translated(sentence)) }))).into_response()
+    (status, Json(reason(sentence))).into_response()
 }
 
 /// Refuses a request before reading its body, and closes the connection.

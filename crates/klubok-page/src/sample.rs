@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{encoding::shape_json, hub::Hub};
 
-/// The sample to inspect: an uploaded picture, a row of the data, or by default the first sample of
-/// the validation set.
+/// The sample to inspect: an uploaded picture, a row of the data, or by default the first picture
+/// of the film.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SampleQuery {
     pub(super) picture: Option<u64>,
@@ -42,8 +42,8 @@ impl Hub {
             return Ok(Sample { stored, label, targets, name, neighbours: None });
         }
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
-        let first = data.parts.val.first().or(data.parts.train.first()).copied();
-        let row = query.row.or(first).ok_or("there is no sample")?;
+        let first = || self.scene().ok()?.rows.first().copied();
+        let row = query.row.or_else(first).ok_or("there is no sample")?;
         if row as usize >= data.rows.len() {
             return Err("there is no such sample".to_owned());
         }

@@ -138,7 +138,7 @@ WATCH_SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
   for (const { value, hadRecentInput, sources } of list.getEntries())
-    if (!hadRecentInput) shifts.push([value, sources.map(({ node }) => node && (node.id || node.className || node.nodeName))]);
+    if (!hadRecentInput) shifts.push([value, sources.map(({ node, previousRect: { y: from }, currentRect: { y: to } }) => node && `${node.nodeName} ${node.id} ${node.getAttribute?.("class")} from ${from} to ${to}`)]);
 }).observe({ type: "layout-shift", buffered: true });
 """
 

@@ -75,7 +75,7 @@ def test_what_the_stage_says_of_a_picture_is_measured(ended, dashboard, window, 
     first = page.evaluate(SAYS)
     page.locator(".shown-picture").get_by_role("button", name="Next").click()
     wait(page, f"(first) => {SAYS} !== first", first)
-    row, said = page.evaluate("import('/film.js').then((film) => import('/state.js').then(({ state }) => [film.theScene().pictures[state.shown].row, film.snapshot().pictures[state.shown]]))")
+    row, said = page.evaluate("Promise.all(['/state.js', '/chosen.js', '/film.js'].map((name) => import(name))).then(([{ state }, { chosen }, film]) => [state.sample.row, chosen(film.snapshot()).said])")
     passed = dashboard.ask(f"api/look/pass?row={row}")
     assert said == pytest.approx(passed["confidences"], abs=1e-4)
     # One's own picture gets what `predict` says, with the best weights.
@@ -87,6 +87,40 @@ def test_what_the_stage_says_of_a_picture_is_measured(ended, dashboard, window, 
         wait(page, """([name, p]) => [...document.querySelectorAll(".says li")].some((li) => li.querySelector(".class").textContent.includes(name)
           && Math.abs(parseFloat(li.querySelector(".value").textContent) - 100 * p) < 0.51)""", [name, p])
     assert HOSTILE in page.evaluate(SAYS)
+
+
+def test_the_whole_page_looks_at_one_sample(dashboard, window):
+    page = window(dashboard.address)
+    of_stage, of_panel = (page.locator(box).get_by_role("button", name="Next") for box in [".shown-picture .picks", "#panel-picture .pair >> nth=0"])
+    seen = [""]
+
+    def shown_after(name, button=None):
+        """What is chosen in one tab is shown in both."""
+        tab(page, name)
+        if button:
+            button.click()
+        for name in ["good", "watch"]:
+            tab(page, name)
+            box = {"good": "#panel-picture", "watch": ".shown-picture"}[name]
+            wait(page, f"""([before, now]) => {{
+              const name = document.querySelector("{box} .name").textContent;
+              return name !== "" && (now ? name === now : name !== before);
+            }}""", [seen[-1], None if name == "good" else page.locator("#panel-picture .name").text_content()])
+        seen.append(page.locator(".shown-picture .name").text_content())
+
+    shown_after("good")
+    shown_after("good", of_panel)
+    shown_after("watch", of_stage)
+    # A row that the film does not have.
+    pictures = page.evaluate("import('/film.js').then((film) => film.theScene().pictures.map(({ row }) => row))")
+    while page.evaluate(known("state.sample.row")) in [None, *pictures]:
+        shown_after("good", of_panel)
+    passed = dashboard.ask(f"api/look/pass?row={page.evaluate(known('state.sample.row'))}")
+    assert passed["name"] == seen[-1]
+    said = page.locator(".flow-said").all_text_contents()
+    assert said == page.locator(".says .value").all_inner_texts()
+    assert [float(share.split()[0]) for share in said] == pytest.approx([100 * share for share in passed["confidences"]], abs=0.51)
+    assert page.locator(".flow-drawing path").count() > 0
 
 
 def test_bookmarks_and_the_film_move_the_strip(dashboard, window):

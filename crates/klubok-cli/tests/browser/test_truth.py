@@ -11,7 +11,7 @@ import pytest
 from acts import TABS, heighten, open_unit, switch, tab, wait
 from conftest import Served, bmp, klubok
 from run_folder import Run, evenly, numbers, shows, softmax, wilson
-from view import LINE, ORANGE, PLANE, View, target
+from view import LINE, ORANGE, PIXELS, PLANE, View, target
 
 SHORT = ["--set", "train.early_stopping=false", "--set", "model.batch_norm=false", "--set", "data.limit=160"]
 RUNS = {
@@ -76,7 +76,7 @@ def status(view):
 
 def network(view):
     view.aged("network", view.whole)
-    [row] = view.run.parts["val"][:1]
+    [row] = view.film_rows()[:1]
     said = view.run.said(view.whole, view.logits([row]))[0]
     shown, names = (view.texts("network", f".at-output .{kind}") for kind in ["value", "class"])
     order = dict(zip(view.run.names, said))
@@ -140,7 +140,7 @@ def layers(view):
 
 def picture(view):
     view.aged("picture", view.whole)
-    [row] = view.run.parts["val"][:1]
+    [row] = view.film_rows()[:1]
     logits = view.logits([row])
     said = view.run.said(view.whole, logits)[0]
     if target(view) == "numbers":
@@ -330,7 +330,7 @@ def repeat(view):
 def neuron(view):
     view.aged("neuron", view.whole)
     layer, unit = view.page.locator("#neuron-layer").input_value(), int(view.page.locator("#neuron-unit").input_value())
-    [row] = view.run.parts["val"][:1]
+    [row] = view.film_rows()[:1]
     x, z, y = [values[0] for values in view.run.forward(view.whole, view.inputs([row]))[layer]]
     w, b = view.run.weights(view.whole)[view.run.layer_names().index(layer)]
     products = w[unit] * x
@@ -359,6 +359,13 @@ def stage_picture(view):
     outputs = view.run.snapshot(view.step).tensors["outputs"][:1]
     said = view.run.said(view.step, outputs)[0]
     [row] = view.film_rows()[:1]
+    values = view.inputs([row])[0]
+    pixels = view.page.evaluate(PIXELS)
+    if pixels:
+        assert len(values) in (len(pixels), 3 * len(pixels)) and pixels == values.reshape(len(pixels), -1)[:, 0].tolist()
+    else:
+        for value, text in zip(values, view.page.locator(".shown-picture .values dd").all_inner_texts(), strict=True):
+            shows(text, value)
     names = view.page.locator(".says .class").all_inner_texts()
     for name, value in zip(names, view.page.locator(".says .value").all_inner_texts()):
         k = view.run.names.index(re.sub(r"^▸ | ✓$|, in truth.*", "", name))

@@ -12,6 +12,12 @@ ORANGE = """(selector) => [...document.querySelectorAll(selector)].map((canvas) 
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return Array.from({ length: data.length / 4 }, (_, i) => data[4 * i] - data[4 * i + 2]);
 })"""
+# The reds of the stage's picture, pixel by pixel; none where it shows values.
+PIXELS = """() => {
+  const canvas = document.querySelector(".shown-picture canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return canvas.hidden ? null : Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+}"""
 # Of the middle of each cell of the plane, how much more blue than orange it is.
 PLANE = """(side) => {
   const canvas = document.querySelector(".plane");

@@ -1,5 +1,6 @@
 // @ts-check
 // A frame of the saved film, drawn for slides and messages: always in the light colours, readable without the page.
+import { momentOf } from "./chosen.js";
 import { bytes, drawPicture, drawPoint, drawSigned, el, hue, inLight, rgb } from "./draw.js";
 import * as film from "./film.js";
 import { nameOf } from "./moments.js";
@@ -16,8 +17,8 @@ import { target } from "./target.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Answer } from "./says.js" */
-/** @import { FilmPicture, Snapshot } from "./snapshot.js" */
-/** @import { Pass, Phase, Shape } from "./types.js" */
+/** @import { Answered, Snapshot } from "./snapshot.js" */
+/** @import { Phase, Shape } from "./types.js" */
 
 export const WIDTH = 720;
 export const HEIGHT = 450;
@@ -40,11 +41,10 @@ const PHASES = {
 };
 
 /**
- * What the network said of the chosen sample: at this moment or, of one's own picture, at the last step until then at which the
- * whole network is known.
- * @typedef {{ of: FilmPicture | Pass, name: string, said: number[], truth: number | number[] | null, step: number | null }} Said
+ * A moment with what the network said of the chosen sample: then or, of one's own picture, at the last step until then at which
+ * the whole network is known.
+ * @typedef {{ shown: Snapshot, sample: Answered | null }} Frame
  */
-/** @typedef {{ shown: Snapshot, sample: Said | null }} Frame */
 /** @typedef {{ frames: Frame[], full: number }} Film the frames, and the weight at which the colour of a tile is full in all of them */
 
 const family = getComputedStyle(document.body).fontFamily;
@@ -68,7 +68,7 @@ export function drawFilmFrame(context, { frames, full }, i) {
     drawHead(context, shown);
     context.save();
     context.translate(sample ? EDGE : (WIDTH - HERO) / 2, TOP);
-    drawHero(context, shown, full);
+    drawHero(context, frames[i], full);
     context.restore();
     if (sample) drawSample(context, sample, shown);
     drawProgress(context, frames, i);
@@ -120,19 +120,19 @@ function dot(context, x, y, phase) {
   context.fill();
 }
 
-/** Tiles, the plane of the inputs, or the units: what the stage has in its middle. @param {CanvasRenderingContext2D} context @param {Snapshot} shown @param {number} full */
-function drawHero(context, shown, full) {
+/** Tiles, the plane of the inputs, or the units: what the stage has in its middle. @param {CanvasRenderingContext2D} context @param {Frame} frame @param {number} full */
+function drawHero(context, { shown, sample }, full) {
   const { grid = null, tiles = null } = film.theScene() ?? {};
   if (grid) {
     const plane = planeOf(grid, "");
-    drawWithSample(plane, grid, shown);
+    drawWithSample(plane, grid, shown, sample);
     const height = Math.min(ROOM, (HERO * plane.height) / plane.width);
     const width = (height * plane.width) / plane.height;
     context.drawImage(plane, (HERO - width) / 2, (ROOM - height) / 2, width, height);
   } else if (tiles) {
     drawTiles(context, tilesOf(tiles, shown, true), tiles, full);
   } else {
-    drawFlow(context, state.run, shown, state.shown, HERO, ROOM, family);
+    drawFlow(context, state.run, sample ? momentOf(sample, shown) : shown, sample, HERO, ROOM, family);
   }
 }
 
@@ -147,14 +147,14 @@ function drawTiles(context, tiles, shape, full) {
   });
 }
 
-/** The sample with what the network says of it. @param {CanvasRenderingContext2D} context @param {Said} sample @param {Snapshot} shown */
+/** The sample with what the network says of it. @param {CanvasRenderingContext2D} context @param {Answered} sample @param {Snapshot} shown */
 function drawSample(context, { of, name, said, truth, step }, shown) {
   const x = WIDTH - EDGE - SIDE;
   const answers = answersOf(state.run.data, said, truth);
   const rows = answers.reduce((sum, { share }) => sum + (share === null ? LINE : ANSWER), 0);
   const side = Math.min(SIDE, ROOM - rows - LINE * (step === null ? 1 : 2) - 12);
   let y = TOP;
-  if (of.pixels && side > 0) {
+  if (of?.pixels && side > 0) {
     const picture = el("canvas");
     drawPicture(picture, /** @type {Shape} */ (of), bytes(of.pixels));
     context.imageSmoothingEnabled = false;
@@ -164,7 +164,7 @@ function drawSample(context, { of, name, said, truth, step }, shown) {
   }
   y += 15;
   say(context, name, x, y, { size: 14, ink: "--muted", most: SIDE });
-  for (const [column, value] of (of.values ?? []).slice(0, Math.max(0, Math.floor(side / LINE))).entries()) {
+  for (const [column, value] of (of?.values ?? []).slice(0, Math.max(0, Math.floor(side / LINE))).entries()) {
     y += LINE;
     say(context, state.run.data.columns?.[column] ?? String(column + 1), x, y, { size: 14, ink: "--muted", most: SIDE - 70 });
     say(context, text.number(value), x + SIDE, y, { size: 14, right: true });

@@ -7,7 +7,7 @@ import { laneName } from "./race-sentence.js";
 import * as store from "./race-state.js";
 import { race } from "./race-state.js";
 import { renderBars } from "./says.js";
-import { FULL, spread, tiles as tilesOf } from "./snapshot.js";
+import { FULL, filmed, spread, tiles as tilesOf } from "./snapshot.js";
 import { flow } from "./stage-flow.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
@@ -67,7 +67,7 @@ function heroOfPlane(lane, grid) {
 /** @param {Lane} lane @returns {Hero} */
 function heroOfNetwork(lane) {
   const { element, render } = flow(lane.run);
-  return { element, render: (shown) => render(shown, race.picture) };
+  return { element, render: (shown) => render(shown, filmed(lane.scene?.pictures, shown, race.picture)) };
 }
 
 /** @param {Lane} lane */

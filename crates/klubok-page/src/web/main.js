@@ -130,12 +130,22 @@ function onKey(event) {
   if (typing || target.isContentEditable) return;
   if (event.key === "?") helpDialog.showModal();
   else if (event.key === " " && !pressing) toggleTraining();
-  else if (event.key === "Escape") closeDrawer();
+  else if (event.key === "Escape") closeHints(null) || closeDrawer();
   else if (move && !scrolling) parts.strip.step(move);
   else if (event.key === "Home" && !scrolling) parts.strip.moveTo(0);
   else if (event.key === "End" && !scrolling) store.setMoment(null);
   else return;
   event.preventDefault();
+}
+
+/** Closes the menu and the hints unless it is they that are pressed. @param {Node | null} pressed @returns {boolean} whether any was open */
+function closeHints(pressed) {
+  const open = /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details:is(.menu, .about)[open]"));
+  for (const one of open) {
+    const own = one.matches(".menu") ? one.querySelector("summary") : one;
+    if (!own?.contains(pressed)) one.open = false;
+  }
+  return open.length > 0;
 }
 
 function closeDrawer() {
@@ -171,11 +181,7 @@ function listen() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   addEventListener("beforeprint", () => forPrint(true));
   addEventListener("afterprint", () => forPrint(false));
-  // A menu closes when something else is pressed.
-  addEventListener("click", (event) => {
-    const menu = /** @type {HTMLDetailsElement} */ (byId("menu"));
-    if (event.target instanceof Node && !menu.querySelector("summary")?.contains(event.target)) menu.open = false;
-  });
+  addEventListener("click", ({ target }) => closeHints(target instanceof Node ? target : null));
   // A file that misses the picture must not replace the page.
   for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
 }

@@ -2,6 +2,7 @@
 // The film as a file: GIF everywhere, WebM where the browser records it. Both are made here, of the snapshots that the page has,
 // so that it works live, afterwards and in a report.
 import * as api from "./api.js";
+import { chosen, ofPass, place } from "./chosen.js";
 import { el, write } from "./draw.js";
 import { HEIGHT, WIDTH, drawFilmFrame, filmOf } from "./film-frame.js";
 import * as film from "./film.js";
@@ -10,8 +11,8 @@ import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
-/** @import { Snapshot } from "./snapshot.js" */
-/** @import { Film, Said } from "./film-frame.js" */
+/** @import { Answered, Snapshot } from "./snapshot.js" */
+/** @import { Film } from "./film-frame.js" */
 /** @import { Pass } from "./types.js" */
 
 /** How long the first frame is shown, all between, and the last. */
@@ -96,17 +97,13 @@ async function chosenFilm(signal) {
 }
 
 /**
- * What the network says of the sample at a snapshot. The film knows it of its own pictures; of one's own it is known where the
+ * What the network says of the sample at a snapshot. The film knows it of its own pictures; of others it is known where the
  * whole network is.
  * @param {AbortSignal} signal
- * @returns {Promise<(shown: Snapshot) => Said | null>}
+ * @returns {Promise<(shown: Snapshot) => Answered | null>}
  */
 async function sampleOf(signal) {
-  const chosen = state.shown;
-  const of = film.theScene()?.pictures?.[chosen];
-  if (state.sample.picture === null) {
-    return ({ pictures }) => (of && pictures[chosen] ? { of, name: of.name, said: pictures[chosen], truth: of.truth, step: null } : null);
-  }
+  if (place() >= 0) return chosen;
   const path = `/api/look/pass?${store.samplePath()}`;
   const last = /** @type {Pass} */ (await api.get(path, true));
   const passes = [last];
@@ -114,10 +111,7 @@ async function sampleOf(signal) {
     signal.throwIfAborted();
     passes.unshift(/** @type {Pass} */ (await api.get(`${path}&moment=${step}`, true)));
   }
-  return (shown) => {
-    const own = passes.findLast(({ step }) => step <= shown.step) ?? passes[0];
-    return { of: own, name: t("page.own_picture"), said: own.confidences, truth: state.sample.label, step: own.step };
-  };
+  return (shown) => ofPass(passes.findLast(({ step }) => step <= shown.step) ?? passes[0]);
 }
 
 /** For how long each frame is shown. @param {number} count */

@@ -1,7 +1,7 @@
 // @ts-check
 // What the server says of a film, its scene and its snapshots, and how they are unpacked.
 import { floats, signedBytes } from "./draw.js";
-/** @import { Metrics, Shape } from "./types.js" */
+/** @import { Metrics, Pass, Shape } from "./types.js" */
 
 /**
  * Numbers as signed bytes, where 127 stands for the scale; in a report as characters, where 15 does.
@@ -96,6 +96,25 @@ function unpack(of) {
 export function rowOf(packed, row) {
   if (!packed) return new Float32Array();
   return floats(packed.values).slice(row * packed.width, (row + 1) * packed.width);
+}
+
+/**
+ * A sample, and what the network says of it.
+ * @typedef {object} Answered
+ * @property {FilmPicture | Pass | null} of null where the data is not at hand
+ * @property {string} name
+ * @property {number[]} said
+ * @property {number | number[] | null} truth
+ * @property {{ [layer: string]: Float32Array }} activations of the units that the film shows
+ * @property {number | null} step of the network that said it, if that need not be the snapshot's
+ */
+
+/** A picture of the film, by its number. @param {FilmPicture[] | undefined} pictures @param {Snapshot} shown @param {number} i @returns {Answered | null} */
+export function filmed(pictures, shown, i) {
+  const [of = null, said] = [pictures?.[i], shown.pictures[i]];
+  if (!said) return null;
+  const activations = Object.fromEntries(Object.entries(shown.activations).map(([layer, packed]) => [layer, rowOf(packed, i)]));
+  return { of, name: of?.name ?? "", said, truth: of?.truth ?? null, activations, step: null };
 }
 
 /** Standard deviations of all weights at which a tile's colour is full. */

@@ -6,7 +6,7 @@ import { RADIUS, edgeMark, edgeOpacity, edgePath, unitMark, unitOpacity } from "
 import { rowOf } from "./snapshot.js";
 import * as text from "./text.js";
 /** @import { Place } from "./flow-marks.js" */
-/** @import { Packed, Snapshot } from "./snapshot.js" */
+/** @import { Answered, Packed, Snapshot } from "./snapshot.js" */
 /** @import { Layer, Run } from "./types.js" */
 
 /** Ways that lead to a unit, at most. */
@@ -25,16 +25,16 @@ const FOOT = 40;
 export function flow(run) {
   const drawing = svg("svg", { class: "flow-drawing", "aria-hidden": "true" });
   const element = el("div", { class: "flow-box" }, drawing);
-  /** @type {[Snapshot, number] | null} */
+  /** @type {[Snapshot, Answered | null] | null} */
   let last = null;
 
-  /** @param {Snapshot} shown @param {number} picture of the film, by number */
-  function render(shown, picture) {
-    last = [shown, picture];
+  /** @param {Snapshot} shown @param {Answered | null} sample */
+  function render(shown, sample) {
+    last = [shown, sample];
     const [width, height] = [element.clientWidth, element.clientHeight];
     if (width < 40 || height < 40) return;
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const { ways, units, answers } = placed(run, shown, picture, width, height);
+    const { ways, units, answers } = placed(run, shown, sample, width, height);
     drawing.replaceChildren(
       ...ways.map(({ from, to, share }) => edgeMark(from, to, share)),
       ...units.map(({ at, share }) => unitMark(at, share)),
@@ -52,13 +52,13 @@ export function flow(run) {
  * @param {CanvasRenderingContext2D} context
  * @param {Run} run
  * @param {Snapshot} shown
- * @param {number} picture of the film, by number
+ * @param {Answered | null} sample
  * @param {number} width
  * @param {number} height
  * @param {string} family of the font
  */
-export function drawFlow(context, run, shown, picture, width, height, family) {
-  const { ways, units, answers } = placed(run, shown, picture, width, height);
+export function drawFlow(context, run, shown, sample, width, height, family) {
+  const { ways, units, answers } = placed(run, shown, sample, width, height);
   context.fillStyle = context.strokeStyle = rgb("--training");
   context.lineWidth = 1.6;
   for (const { from, to, share } of ways) {
@@ -91,13 +91,13 @@ export function drawFlow(context, run, shown, picture, width, height, family) {
  * Where the ways, the units and the answers are in a drawing of a size.
  * @param {Run} run
  * @param {Snapshot} shown
- * @param {number} picture
+ * @param {Answered | null} sample
  * @param {number} width
  * @param {number} height
  */
-function placed({ network, data }, shown, picture, width, height) {
-  const rows = rowsOf(network.layers, shown, picture);
-  const said = shown.pictures[picture] ?? [];
+function placed({ network, data }, shown, sample, width, height) {
+  const { said, activations } = sample ?? { said: [], activations: {} };
+  const rows = rowsOf(network.layers, activations);
   const order = answerOrder(said);
   const step = (height - FOOT - 2 * RADIUS) / Math.max(1, rows.length);
   const place = (/** @type {number} */ row, /** @type {number} */ i, /** @type {number} */ n) => /** @type {Place} */ (
@@ -122,15 +122,14 @@ function placed({ network, data }, shown, picture, width, height) {
 /**
  * The layers of the drawing, with the units that answer most among those of the film.
  * @param {Layer[]} layers
- * @param {Snapshot} shown
- * @param {number} picture
+ * @param {Answered["activations"]} activations
  * @returns {Row[]}
  */
-function rowsOf(layers, shown, picture) {
+function rowsOf(layers, activations) {
   const hidden = layers.slice(0, -1).map(({ name }, at) => ({ name, at }));
   const drawn = hidden.length <= MOST_LAYERS ? hidden : [hidden[0], ...hidden.slice(1 - MOST_LAYERS)];
   return drawn.map(({ name, at }) => {
-    const values = rowOf(shown.activations[name], picture);
+    const values = activations[name] ?? new Float32Array();
     const order = [...values.keys()].sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
     return { name, at, values, shown: order.slice(0, MOST_UNITS).sort((a, b) => a - b) };
   });

@@ -1,13 +1,15 @@
 // @ts-check
 // The hero of one or two inputs: what the network says everywhere, with the points it learns from. Of classes of two inputs the
 // colour is the answer and its strength the confidence; of a number of one input it is a line.
+import { chosen } from "./chosen.js";
 import { classLegend, contextOf, el, rgb, write } from "./draw.js";
 import * as film from "./film.js";
 import { drawPlane, placer, planeOf } from "./plane.js";
 import { state } from "./state.js";
+import * as text from "./text.js";
 import { t } from "./text.js";
 /** @import { Change } from "./state.js" */
-/** @import { Grid, Snapshot } from "./snapshot.js" */
+/** @import { Answered, Grid, Snapshot } from "./snapshot.js" */
 
 /** @param {Grid} grid */
 export function heroOfGrid(grid) {
@@ -24,23 +26,28 @@ export function heroOfGrid(grid) {
   function render(changes) {
     const shown = film.snapshot();
     if (!shown?.grid || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
-    drawWithSample(drawing, grid, shown);
+    drawWithSample(drawing, grid, shown, chosen(shown));
     write(caption, words);
   }
 
   return { element, render };
 }
 
-/** Draws what the network says, with the points and the chosen one. @param {HTMLCanvasElement} canvas @param {Grid} grid @param {Snapshot} shown */
-export function drawWithSample(canvas, grid, shown) {
+/**
+ * Draws what the network says, with the points and the chosen one.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Grid} grid
+ * @param {Snapshot} shown
+ * @param {Answered | null} sample
+ */
+export function drawWithSample(canvas, grid, shown, sample) {
   drawPlane(canvas, state.run.data, grid, shown);
-  if (grid.low.length > 1) ring(canvas, grid);
+  const at = sample?.of?.values ?? [];
+  if (at.length > 1 && at.every(text.isNumber)) ring(canvas, grid, at);
 }
 
-/** Marks the chosen sample. @param {HTMLCanvasElement} canvas @param {Grid} grid */
-function ring(canvas, grid) {
-  const at = film.theScene()?.pictures?.[state.shown]?.values;
-  if (!at) return;
+/** Marks the chosen sample. @param {HTMLCanvasElement} canvas @param {Grid} grid @param {number[]} at */
+function ring(canvas, grid, at) {
   const context = contextOf(canvas);
   const [x, y] = placer(canvas, grid)(at);
   context.beginPath();

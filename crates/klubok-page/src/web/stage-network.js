@@ -1,5 +1,6 @@
 // @ts-check
 // The hero of columns: a row of units for each layer, down to the answer.
+import { chosen, momentOf } from "./chosen.js";
 import { el, write } from "./draw.js";
 import * as film from "./film.js";
 import { flow } from "./stage-flow.js";
@@ -18,7 +19,8 @@ export function heroOfNetwork() {
     if (!film.exists()) return write(caption, t("page.no_film"));
     const shown = film.snapshot();
     if (!shown || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
-    answers.render(shown, state.shown);
+    const sample = chosen(shown);
+    answers.render(sample ? momentOf(sample, shown) : shown, sample);
     const [{ units, name }] = state.run.network.layers;
     write(caption, t("page.hero_units", { n: text.count(film.theScene()?.units[name]?.length), all: text.count(units) }));
   }

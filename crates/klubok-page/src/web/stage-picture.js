@@ -1,6 +1,7 @@
 // @ts-check
 // The picture of the stage: one of the film's, or a person's own, and what the network says of it at this moment.
 import * as api from "./api.js";
+import { chosen, momentOf, step } from "./chosen.js";
 import { alert } from "./dialogs.js";
 import { bytes, canvas, drawPicture, el, write } from "./draw.js";
 import * as film from "./film.js";
@@ -11,7 +12,6 @@ import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 import { t } from "./text.js";
-/** @import { Change } from "./state.js" */
 /** @import { FilmPicture } from "./snapshot.js" */
 /** @import { Pass, Shape } from "./types.js" */
 
@@ -27,14 +27,13 @@ export function picture() {
     el("figure", {}, drawing, values, el("figcaption", {}, name)), bars, network?.element ?? null, pick);
   const takes = state.run.data.kind === "pictures" && state.run.takes_pictures && !api.isReport;
   build(pick, element, takes);
-  let drawn = "";
-  /** @type {Pass | null} */
-  let own = null;
+  /** @type {string | null} */
+  let drawn = null;
 
-  /** @param {FilmPicture | Pass} of @param {string} key */
-  function draw(of, key) {
-    if (key === drawn) return;
-    drawn = key;
+  /** @param {FilmPicture | Pass} of */
+  function draw(of) {
+    if (store.samplePath() === drawn) return;
+    drawn = store.samplePath();
     const isPicture = Boolean(of.pixels);
     drawing.hidden = !isPicture;
     values.hidden = isPicture;
@@ -45,40 +44,14 @@ export function picture() {
     drawing.setAttribute("aria-label", of.name || t("page.own_picture"));
   }
 
-  function renderFilm() {
-    const of = film.theScene()?.pictures?.[state.shown];
-    const said = film.snapshot()?.pictures[state.shown];
-    if (!of) return;
-    draw(of, `film ${state.shown}`);
-    write(name, of.name);
-    if (said) renderBars(bars, state.run.data, said, of.truth);
+  function render() {
     const shown = film.snapshot();
-    if (shown) network?.render(shown, state.shown);
-  }
-
-  /** @param {boolean} asked */
-  async function renderOwn(asked) {
-    try {
-      own = /** @type {Pass} */ (await api.get(store.passPath(), asked));
-    } catch (error) {
-      alert(error);
-      store.setSample({});
-      return;
-    }
-    draw(own, `own ${state.sample.picture}`);
-    // Of a large network few moments are known as a whole.
-    write(name, isOther(own.step) ? `${t("page.own_picture")} · ${nameOf(own.step)}` : t("page.own_picture"));
-    renderBars(bars, state.run.data, own.confidences, state.sample.label);
-  }
-
-  let ownAsked = 0;
-  /** @param {Set<Change>} changes */
-  function render(changes) {
-    if (state.sample.picture === null) return renderFilm();
-    const asked = changes.has("moment") || changes.has("sample");
-    if (!asked && Date.now() - ownAsked <= 1500) return undefined;
-    ownAsked = Date.now();
-    return void renderOwn(asked);
+    const sample = chosen(shown);
+    if (!sample?.of) return;
+    draw(sample.of);
+    write(name, sample.step !== null && isOther(sample.step) ? `${sample.name} · ${nameOf(sample.step)}` : sample.name);
+    renderBars(bars, state.run.data, sample.said, sample.truth);
+    if (shown) network?.render(momentOf(sample, shown), sample);
   }
 
   return { element, render };
@@ -91,11 +64,7 @@ export function picture() {
  * @param {boolean} takes whether own pictures are taken
  */
 function build(pick, box, takes) {
-  const step = (/** @type {number} */ by) => {
-    const count = film.theScene()?.pictures?.length ?? 0;
-    if (count > 0) store.show((state.shown + by + count) % count);
-  };
-  const arrow = (/** @type {string} */ sign, /** @type {string} */ key, /** @type {number} */ by) =>
+  const arrow = (/** @type {string} */ sign, /** @type {string} */ key, /** @type {1 | -1} */ by) =>
     el("button", { type: "button", class: "quiet", text: sign, "aria-label": t(key), title: t(key), onclick: () => step(by) });
   pick.append(arrow("◀", "page.previous_row", -1), arrow("▶", "page.next_row", 1));
   if (!takes) return;

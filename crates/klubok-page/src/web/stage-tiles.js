@@ -3,15 +3,16 @@
 //
 // The scale of the tiles is that of the end of the film, at every moment: noise never looks as strong as structure. From one
 // moment to the next the pictures cross-fade; nothing is drawn that was never there.
+import { chosen, momentOf } from "./chosen.js";
 import { choice, colour, drawSigned, el, write } from "./draw.js";
 import * as film from "./film.js";
-import { FULL, rowOf, spread, tiles as tilesOf } from "./snapshot.js";
+import { FULL, spread, tiles as tilesOf } from "./snapshot.js";
 import { flow } from "./stage-flow.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
 import { remembered, t } from "./text.js";
 /** @import { Change } from "./state.js" */
-/** @import { Snapshot } from "./snapshot.js" */
+/** @import { Answered, Snapshot } from "./snapshot.js" */
 
 /** The tile keys that move by one, or by a line. @type {{ [key: string]: number }} */
 const MOVES = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -6, ArrowDown: 6 };
@@ -39,16 +40,15 @@ export function heroOfTiles(openUnit) {
   let tiles = [];
   let limit = { step: -1, view: "", value: 1 };
 
-  /** @param {number} count */
-  function build(count) {
+  // At once, so that nothing moves when there is something to draw.
+  function build() {
     const [{ name }] = state.run.network.layers;
-    const units = film.theScene()?.units[name] ?? [];
-    tiles = Array.from({ length: count }, (_, i) => {
+    tiles = (film.theScene()?.units[name] ?? []).map((unit, i) => {
       const canvas = () => el("canvas", { class: "tile-picture", width: 1, height: 1, "aria-hidden": "true" });
       const canvases = /** @type {Tile["canvases"]} */ ([canvas(), canvas()]);
       const button = el("button", {
-        type: "button", class: "tile", tabindex: i === 0 ? 0 : -1, "aria-label": `${t("page.unit")} ${units[i]}`, title: `${name}, ${t("page.unit")} ${units[i]}`,
-        onclick: () => openUnit(name, units[i]),
+        type: "button", class: "tile", tabindex: i === 0 ? 0 : -1, "aria-label": `${t("page.unit")} ${unit}`, title: `${name}, ${t("page.unit")} ${unit}`,
+        onclick: () => openUnit(name, unit),
       }, ...canvases);
       return { button, canvases, front: 0, drawn: "" };
     });
@@ -82,9 +82,8 @@ export function heroOfTiles(openUnit) {
     const full = fullAt();
     const key = [shown.step, view, full.toPrecision(3), colour("--middle").join()].join();
     const weights = tilesOf(shape, shown, view === "whole");
-    if (tiles.length !== weights.length) build(weights.length);
     tiles.forEach((tile, i) => {
-      if (tile.drawn === key) return;
+      if (tile.drawn === key || !weights[i]) return;
       const back = 1 - tile.front;
       drawSigned(tile.canvases[back], shape, weights[i], full);
       tile.canvases[back].classList.add("shown");
@@ -94,10 +93,10 @@ export function heroOfTiles(openUnit) {
   }
 
   // How strongly each unit answers the chosen picture.
-  /** @param {Snapshot} shown */
-  function glow(shown) {
+  /** @param {Answered | null} sample */
+  function glow(sample) {
     const [{ name }] = state.run.network.layers;
-    const row = rowOf(shown.activations[name], state.shown);
+    const row = sample?.activations[name] ?? [];
     const most = Math.max(...row, 1e-9);
     tiles.forEach(({ button }, i) => button.style.setProperty("--signal", String(Math.max(0, row[i] ?? 0) / most)));
   }
@@ -107,11 +106,13 @@ export function heroOfTiles(openUnit) {
     const shown = film.snapshot();
     if (!shown || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
     draw(shown);
-    glow(shown);
-    answers.render(shown, state.shown);
+    const sample = chosen(shown);
+    glow(sample);
+    answers.render(sample ? momentOf(sample, shown) : shown, sample);
     const [{ units }] = state.run.network.layers;
     write(caption, t("page.hero_units", { n: tiles.length, all: text.count(units) }));
   }
 
+  build();
   return { element, render };
 }

@@ -2,6 +2,7 @@
 // The stage: the first screen. A sentence over the full width; a picture with what the network says of it; the hero in the
 // middle; the loss with its phases; and below, for all tabs, the film strip.
 import { chart } from "./chart.js";
+import { follow } from "./chosen.js";
 import { el } from "./draw.js";
 import { figure } from "./figure.js";
 import * as film from "./film.js";
@@ -26,7 +27,10 @@ export function stage(box, openUnit) {
   /** @type {Part[]} */
   const parts = [sentence(), picture(), hero(openUnit), loss()];
   box.replaceChildren(...parts.map(({ element }) => element));
-  const render = (/** @type {Set<Change>} */ changes) => parts.forEach((part) => part.render(changes));
+  const render = (/** @type {Set<Change>} */ changes) => {
+    follow(changes);
+    parts.forEach((part) => part.render(changes));
+  };
   return { element: box, render };
 }
 

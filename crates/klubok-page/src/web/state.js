@@ -28,8 +28,6 @@ export const state = {
   film: /** @type {number[]} */ ([]),
   // The part of the page that is shown.
   tab: "watch",
-  // The picture of the film that the stage shows, by number.
-  shown: 0,
   // The steps of which the server has the whole network.
   wholes: [0],
   // The step that is shown; null is live.
@@ -42,7 +40,7 @@ export const state = {
 };
 
 /**
- * The sample that is looked at: without either number the first of the validation part. `label` is what the person says an
+ * The sample that is looked at: without either number the first picture of the film. `label` is what the person says an
  * own picture shows.
  * @typedef {{ row: number | null, picture: number | null, label: number | null }} ChosenSample
  */
@@ -142,12 +140,6 @@ export function lastUntilMoment(steps) {
 export function setSample(sample) {
   state.sample = { row: null, picture: null, label: null, ...sample };
   changed("sample");
-}
-
-/** Shows a picture of the film on the stage. @param {number} i */
-export function show(i) {
-  state.shown = i;
-  setSample({});
 }
 
 /** @param {string} tab */

@@ -191,6 +191,7 @@
  * @property {[number, number] | null} beside rows of the samples before and after
  * @property {UnitValue[]} inputs columns that are drawn, as the network gets them
  * @property {ForwardLayer[]} layers
+ * @property {{ [layer: string]: string }} activations of the units that the film shows
  * @property {number[]} probabilities
  * @property {number[]} confidences
  * @property {number[] | null} start_confidences
