@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use klubok::train::control::Control;
@@ -23,8 +23,8 @@ pub(crate) static CONTROL: Control = Control::new();
 /// Controls of the trainings of a race.
 pub(crate) static LANES: [Control; MAX_LANES] = [const { Control::new() }; MAX_LANES];
 static TRAINING: AtomicBool = AtomicBool::new(false);
-/// Whether the work is done and only the page is still open.
-static DONE: AtomicBool = AtomicBool::new(false);
+/// The exit code on Ctrl-C; another one once the work is done and only the page is still open.
+static CODE: AtomicU8 = AtomicU8::new(130);
 
 /// Installs the handlers of Ctrl-C and of termination signals.
 pub(crate) fn listen() {
@@ -56,12 +56,12 @@ fn interrupt() -> bool {
     reason = "the user wants to exit now; files are renamed into place or not at all"
 )]
 fn leave() {
-    std::process::exit(if DONE.load(Ordering::SeqCst) { 0 } else { 130 });
+    std::process::exit(CODE.load(Ordering::SeqCst).into());
 }
 
-/// Sleeps until the user ends the process, now with exit code 0.
-pub(crate) fn wait() -> ! {
-    DONE.store(true, Ordering::SeqCst);
+/// Sleeps until the user ends the process, now with this exit code.
+pub(crate) fn wait(code: u8) -> ! {
+    CODE.store(code, Ordering::SeqCst);
     loop {
         std::thread::park();
     }

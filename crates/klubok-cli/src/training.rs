@@ -25,7 +25,7 @@ use klubok_text::{
 };
 
 use crate::{
-    browser, diagnosis,
+    browser, diagnosis, exit,
     failure::{Failure, Result},
     flags::{PageFlags, TrainingOutputFlags},
     interrupt,
@@ -337,6 +337,21 @@ pub(crate) fn finish(
     learning_rate: f64,
 ) -> Result<()> {
     print(done, flags, events)?;
+    let ended = outcome(done, learning_rate);
+    if done.page.is_some() {
+        // One that diverged can be looked at, too.
+        ended.as_ref().err().into_iter().for_each(exit::report);
+        print_stderr(text!("page_at.stays"));
+        interrupt::wait(ended.map_or_else(|failure| failure.code, |()| 0));
+    }
+    ended
+}
+
+/// Whether the training came to its end.
+///
+/// # Errors
+/// When it diverged (exit code 1) or was interrupted (130).
+fn outcome(done: &TrainingOutcome, learning_rate: f64) -> Result<()> {
     let summary = &done.summary;
     match summary.stopped {
         Some(Stopped::Diverged) => {
@@ -349,13 +364,7 @@ pub(crate) fn finish(
             Err(Failure::failed(cause).hint(text!("hint.diverged", rate = smaller)))
         }
         Some(Stopped::Interrupted) => Err(Failure::silent(130)),
-        _ => {
-            if done.page.is_some() {
-                print_stderr(text!("page_at.stays"));
-                interrupt::wait();
-            }
-            Ok(())
-        }
+        _ => Ok(()),
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) const SCRIPTS: &[(&str, &str)] = scripts!(
     "flow-marks.js",
     "gif.js",
     "lines.js",
+    "looks.js",
     "main.js",
     "moments.js",
     "network-columns.js",

@@ -26,7 +26,7 @@ impl Hub {
         let data = self.class_data()?;
         let (step, mut samples) = self.judged(at)?;
         samples.retain(|sample| (sample.truth, sample.said) == cell);
-        samples.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        samples.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()));
         let (all, shape) = (samples.len(), self.run.shape());
         samples.truncate(MAX_SAMPLES);
         let sample = |sample: &Judged| {

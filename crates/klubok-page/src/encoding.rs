@@ -21,7 +21,7 @@ pub(super) fn shrunk_shape(Picture { width, height, channels }: Picture, by: usi
 /// Shrinks pictures that come one after the other: a pixel is the mean of `by` x `by` ones.
 pub(super) fn shrunk(values: impl Iterator<Item = f32>, shape: Picture, by: usize) -> Vec<f32> {
     let (Picture { width, height, channels }, small) = (shape, shrunk_shape(shape, by));
-    let mut sums: Vec<(f32, u16)> = Vec::new();
+    let mut sums: Vec<(f32, u32)> = Vec::new();
     for (i, value) in values.enumerate() {
         let (c, x) = (i % channels, i / channels % width);
         let (y, picture) = (i / channels / width % height, i / channels / width / height);
@@ -32,7 +32,7 @@ pub(super) fn shrunk(values: impl Iterator<Item = f32>, shape: Picture, by: usiz
         let sum = &mut sums[(row * small.width + x / by) * channels + c];
         *sum = (sum.0 + value, sum.1 + 1);
     }
-    sums.iter().map(|(sum, count)| sum / f32::from(*count)).collect()
+    sums.iter().map(|(sum, count)| sum / *count as f32).collect()
 }
 
 /// Adds the entries of another object.

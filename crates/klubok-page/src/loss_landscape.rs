@@ -22,9 +22,12 @@ const SIDE: usize = 13;
 const MAX_NETWORKS: usize = 64;
 /// Training samples of the loss, at most.
 const MAX_SAMPLES: usize = 200;
-/// The reason where the path has two networks, or lies on a line.
-const NO_PLANE: &str = "a plane takes three networks, and the run has no third one between its \
+/// The reason where there is no network between the first and the last one.
+const NO_THIRD: &str = "a plane takes three networks, and the run has no third one between its \
     first and its last weights: train for more epochs, until the best ones are not the last";
+/// The reason where the networks lie on a line, or weights are no numbers.
+const NO_PLANE: &str = "there is no plane through the weights of this run: they did not move, moved \
+    on a line, or are no numbers";
 
 impl Hub {
     /// Computes the landscape as known now, in some seconds: the page asks for it only when a
@@ -71,7 +74,7 @@ fn landscape_json(
             let [start, last, third] = [start, last, third].map(|view| &view.model.weights);
             Some((at, WeightPlane::through(start, last, third)?))
         })
-        .ok_or(NO_PLANE)?;
+        .ok_or(if between.is_empty() { NO_THIRD } else { NO_PLANE })?;
     let rows = subsample(&data.parts.train, MAX_SAMPLES);
     let mut spots: Vec<Value> = Vec::new();
     let mut points: Vec<f64> = Vec::new();

@@ -34,7 +34,15 @@ pub(super) struct Judged {
     pub(super) row: u32,
     pub(super) truth: usize,
     pub(super) said: usize,
-    pub(super) confidence: f64,
+    /// None where it is no number.
+    pub(super) confidence: Option<f64>,
+}
+
+impl Judged {
+    /// Returns the confidence; one that is no number counts as none.
+    pub(super) fn sureness(&self) -> f64 {
+        self.confidence.unwrap_or_default()
+    }
 }
 
 impl Hub {
@@ -48,7 +56,7 @@ impl Hub {
     /// Returns what the network predicts for each of these samples, with the step of the network.
     pub(super) fn judged(&self, at: At) -> Result<(Value, Vec<Judged>), String> {
         let mut json = self.predictions(at)?;
-        let judged = serde_json::from_value(json[JUDGED].take());
+        let judged = serde_json::from_str(json[JUDGED].as_str().unwrap_or("[]"));
         Ok((json["step"].take(), judged.map_err(|error| error.to_string())?))
     }
 
@@ -87,20 +95,22 @@ fn evaluated(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Ins
     };
     let sample = |(&row, z): (&u32, &[f32])| {
         let (said, confidence) = predict(z, model.calibration);
+        let confidence = Some(confidence).filter(|confidence| confidence.is_finite());
         Judged { row, truth: classes[row as usize] as usize, said, confidence }
     };
     let samples = rows.iter().zip(logits.chunks_exact(data.outputs.len()));
     let judged: Vec<Judged> = samples.map(sample).collect();
     json["calibration"] = reliability(&judged);
     json["mistakes"] = errors(data, &judged).into();
-    json[JUDGED] = serde_json::to_value(judged).map_err(|error| error.to_string())?;
+    // As text: a cache of many results holds it.
+    json[JUDGED] = serde_json::to_string(&judged).map_err(|error| error.to_string())?.into();
     Ok(json)
 }
 
 /// Lists misclassified samples, the most confident first.
 fn errors(data: &Dataset, judged: &[Judged]) -> Vec<Value> {
     let mut errors: Vec<&Judged> = judged.iter().filter(|of| of.said != of.truth).collect();
-    errors.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    errors.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()));
     errors.truncate(MAX_ERRORS);
     let sample = |of: &Judged| {
         json!({
@@ -129,9 +139,10 @@ fn pairs(model: &Model, data: &Dataset, rows: &[u32], logits: &[f32]) -> Value {
 /// Computes the reliability diagram: mean confidence and accuracy per bin of confidence.
 fn reliability(judged: &[Judged]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
-    for &Judged { said, truth, confidence, .. } in judged {
+    for of in judged {
+        let (confidence, is_right) = (of.sureness(), of.said == of.truth);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-        *bin = (bin.0 + 1, bin.1 + usize::from(said == truth), bin.2 + confidence);
+        *bin = (bin.0 + 1, bin.1 + usize::from(is_right), bin.2 + confidence);
     }
     let bin = |(i, &(samples, right, confidence)): (usize, &(usize, usize, f64))| {
         json!({

@@ -142,7 +142,7 @@ fn without_comments(script: &str) -> String {
         // A type may stand before code.
         let begins = line.starts_with("/**") && (line.ends_with("*/") || !line.contains("*/"));
         let is_comment = is_in_block || begins || line.starts_with("//");
-        is_in_block = (is_in_block || begins) && !line.ends_with("*/");
+        is_in_block = (is_in_block || begins) && !line.contains("*/");
         !is_comment
     };
     script.lines().filter(is_code).collect::<Vec<_>>().join("\n")
@@ -339,6 +339,9 @@ mod tests {
                 let imported = import.rsplit('"').nth(1).unwrap();
                 assert!(modules.contains_key(imported), "{name}: {import}");
             }
+            let exports = |script: &str| script.matches("\nexport ").count();
+            let own = assets::SCRIPTS.iter().find(|(own, _)| bare(own) == *name).unwrap().1;
+            assert_eq!(exports(&script), exports(own), "{name}");
             assert!(!script.contains("from \"./"), "{name}");
             assert!(!script.contains("@param") && !script.contains("@import"), "{name}");
             assert!(!script.contains("import(\""), "{name} loads a module later");

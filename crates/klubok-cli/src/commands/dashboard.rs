@@ -37,5 +37,5 @@ pub(crate) fn run(args: &args::Dashboard) -> Result<()> {
     let page = Page::serve(hub, args.listen)?;
     serving::print_addresses(&page, screen);
     screen.message(text!("page_at.end"));
-    interrupt::wait()
+    interrupt::wait(0)
 }

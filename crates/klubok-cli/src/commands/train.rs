@@ -207,7 +207,7 @@ fn vary(
             report(failure);
         }
         print_stderr(text!("page_at.stays"));
-        interrupt::wait();
+        interrupt::wait(0);
     }
     ended
 }

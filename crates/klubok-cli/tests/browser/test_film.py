@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageChops, ImageStat
 
-from acts import drop, known, mode, switch, wait
+from acts import bring, drop, known, mode, switch, tab, wait
 from conftest import Served, bitmap, klubok
 
 SIZE = (720, 450)
@@ -110,6 +110,21 @@ def test_a_gif_shows_the_film_from_random_weights_on(page):
     for frame in decoded:
         darkest, lightest = frame.crop(HEAD).convert("L").getextrema()
         assert darkest < 80 and lightest == 255
+
+
+def test_a_report_saves_the_film_of_a_mistake(runs, window):
+    klubok(runs, "report", "cats-dogs", "-o", "mistake.html")
+    page = window((runs / "mistake.html").as_uri(), offline=True)
+    tab(page, "good")
+    bring(page, "picture")
+    first = page.locator("#panel-picture .name").inner_text()
+    page.locator("#panel-picture").get_by_role("button", name="Mistakes").click()
+    wait(page, "(first) => ![first, ''].includes(document.querySelector('#panel-picture .name').textContent)", first)
+    page.evaluate(LISTEN)
+    ask_to_save(page)
+    saved(page, "GIF")
+    name = page.locator("#panel-picture .name").inner_text()
+    assert any(words.startswith(name[:10]) for words in page.evaluate("written")), name
 
 
 def test_a_gif_has_ones_own_picture_with_what_was_said_of_it(ended, dashboard, window):

@@ -204,6 +204,32 @@ def test_tabs_work_with_keys(dashboard, window):
     page.locator("#drawer").wait_for(state="hidden")
 
 
+def test_a_playing_film_ends_where_another_moment_is_chosen(dashboard, window):
+    page = window(dashboard.address)
+    for leave in [lambda: page.locator(".live").click(), lambda: page.keyboard.press("Home"), lambda: switch(page, "language")]:
+        page.locator(".play-film").click()
+        wait(page, "document.querySelector('.play-film').textContent === '❚❚'")
+        leave()
+        wait(page, "document.querySelector('.play-film').textContent === '▶'")
+        at = page.evaluate(known("state.moment"))
+        page.wait_for_timeout(700)
+        assert page.evaluate(known("state.moment")) == at
+
+
+def test_steps_in_a_row_are_answered_for_a_row_outside_of_the_film(live, training):
+    training.ask("api/act", {"act": "pause"})
+    mode(live, "resting")
+    pictures = live.evaluate("import('/film.js').then((film) => film.theScene().pictures.map(({ row }) => row))")
+    row = next(row for row in range(300) if row not in pictures)
+    live.evaluate(f"import('/state.js').then((store) => store.setSample({{ row: {row} }}))")
+    at = training.now()["step"]
+    for _ in range(2):
+        live.locator("#acts").get_by_role("button", name="One step").click()
+        live.wait_for_timeout(200)
+    wait(live, known("state.now.step >= argument"), at + 2)
+    wait(live, "Promise.all(['/chosen.js', '/film.js'].map((name) => import(name))).then(([{ chosen }, film]) => chosen(film.snapshot())?.step === film.snapshot().step)")
+
+
 @pytest.mark.parametrize("name", TABS)
 def test_the_slider_is_near_the_start_of_the_page(name, live, training):
     training.ask("api/act", {"act": "pause"})

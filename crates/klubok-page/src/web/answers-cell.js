@@ -3,7 +3,7 @@
 // panels.
 import * as api from "./api.js";
 import { el, pictureOf, refill, write } from "./draw.js";
-import { nameOf } from "./moments.js";
+import { lastingName } from "./moments.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import * as text from "./text.js";
@@ -49,7 +49,7 @@ export function cellBox() {
   /** @param {Cell} cell @param {ConfusionCell} found */
   function fill(cell, found) {
     write(title, titleOf(cell, found.of));
-    const values = { n: text.count(found.samples.length), all: text.count(found.of), moment: nameOf(found.step) };
+    const values = { n: text.count(found.samples.length), all: text.count(found.of), moment: lastingName(found.step) };
     write(note, t(found.samples.length < found.of ? "page.cell_some" : "page.cell_all", values));
     refill(list, found.samples.map((sample) => el("li", {}, sampleOf(sample, found))));
   }

@@ -1,24 +1,25 @@
 // @ts-check
 // The sample that the whole page looks at. Of the film's pictures the film has all answers; of other rows of the data, and of one's
 // own picture, a pass through the network has them.
-import * as api from "./api.js";
 import { alert } from "./dialogs.js";
 import { floats } from "./draw.js";
 import * as film from "./film.js";
+import * as looks from "./looks.js";
 import { filmed } from "./snapshot.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import { t } from "./text.js";
-/** @import { Change } from "./state.js" */
 /** @import { Answered, Snapshot } from "./snapshot.js" */
 /** @import { Pass } from "./types.js" */
 
 /** Milliseconds between two passes while a training goes on, at least. */
 const EVERY = 1500;
 
-/** The last pass, with the sample that it is of. @type {{ sample: string, look: Pass } | null} */
+/** The last pass that is here, with the sample that it is of. @type {{ sample: string, look: Pass } | null} */
 let pass = null;
-let asked = 0;
+
+/** What an own picture shows changes no answer. */
+const sampleOnly = () => store.samplePath().replace(/&label=.*/, "");
 
 /** The number of the chosen picture in the film, or -1. */
 export function place() {
@@ -39,7 +40,10 @@ export function step(by) {
 /** The chosen sample at a moment; null until it is known. @param {Snapshot | null} shown @returns {Answered | null} */
 export function chosen(shown) {
   if (place() >= 0) return shown && filmed(film.theScene()?.pictures, shown, place());
-  return pass?.sample === store.samplePath() ? ofPass(pass.look) : null;
+  const look = looks.held(store.passPath())?.answer;
+  if (look) pass = { sample: sampleOnly(), look };
+  // Until the one of this moment is there, the last one stands, with the name of its own.
+  return pass?.sample === sampleOnly() ? ofPass(pass.look) : null;
 }
 
 /**
@@ -58,20 +62,18 @@ export function ofPass(look) {
   };
 }
 
-/** Asks for the pass that a change makes necessary. @param {Set<Change>} changes */
-export async function follow(changes) {
-  const isAsked = ["moment", "sample", "tab"].some((change) => changes.has(/** @type {Change} */ (change)));
-  if (place() >= 0 || (!isAsked && (!changes.has("now") || Date.now() - asked <= EVERY))) return;
-  asked = Date.now();
-  const path = store.passPath();
-  try {
-    const look = /** @type {Pass} */ (await api.get(path, isAsked));
-    if (path !== store.passPath()) return;
-    pass = { sample: store.samplePath(), look };
+/** Has the pass asked for, now and again. */
+export function follow() {
+  if (place() < 0 && !document.hidden) looks.refresh(store.passPath(), EVERY);
+}
+
+/** Tells the stage of passes as they come. */
+export function start() {
+  looks.onLook((path) => {
+    if (place() >= 0 || path !== store.passPath()) return;
+    const { error, answer } = looks.held(path) ?? {};
+    if (error && !answer) alert(error);
     store.changed("film");
-  } catch (error) {
-    if (path !== store.passPath()) return;
-    alert(error);
-    store.setSample({});
-  }
+  });
+  setInterval(() => state.tab === "watch" && follow(), 1000);
 }

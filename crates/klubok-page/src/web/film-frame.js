@@ -41,8 +41,8 @@ const PHASES = {
 };
 
 /**
- * A moment with what the network said of the chosen sample: then or, of one's own picture, at the last step until then at which
- * the whole network is known.
+ * A moment with what the network said of the chosen sample: then or, of what the film does not have, at the last step until then
+ * at which the whole network is known.
  * @typedef {{ shown: Snapshot, sample: Answered | null }} Frame
  */
 /** @typedef {{ frames: Frame[], full: number }} Film the frames, and the weight at which the colour of a tile is full in all of them */
@@ -64,7 +64,8 @@ export function drawFilmFrame(context, { frames, full }, i) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.fillStyle = rgb("--panel");
     context.fillRect(0, 0, WIDTH, HEIGHT);
-    const { shown, sample } = frames[i];
+    const { shown } = frames[i];
+    const sample = frames[i].sample?.of ? frames[i].sample : null;
     drawHead(context, shown);
     context.save();
     context.translate(sample ? EDGE : (WIDTH - HERO) / 2, TOP);

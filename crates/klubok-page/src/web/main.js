@@ -18,6 +18,7 @@
 // answers.
 import { toggleTraining } from "./acts.js";
 import * as api from "./api.js";
+import * as chosen from "./chosen.js";
 import { alert } from "./dialogs.js";
 import { el, forgetColours, write } from "./draw.js";
 import * as film from "./film.js";
@@ -96,6 +97,7 @@ function nextLanguage() {
 }
 
 function build() {
+  parts?.strip.stop();
   const made = strip();
   byId("strip").replaceChildren(made.element);
   parts = {
@@ -200,6 +202,7 @@ async function start() {
   listen();
   // On a phone the panels that go deeper are sheets to be opened.
   panels.start(PANELS, phone.matches);
+  chosen.start();
   store.subscribe(render);
   render(new Set(["shown", "run", "story", "tab", "film"]));
   // What is not there yet takes no room; shown all at once, nothing moves.

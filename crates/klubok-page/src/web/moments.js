@@ -21,12 +21,16 @@ export function stepOfMoment() {
 
 /** A step by its name. @param {number} step */
 export function nameOf(step) {
-  if (step === 0) return t("page.at_random");
-  const values = { epoch: text.epoch(step / (state.now.steps_per_epoch || 1)), step: text.count(step) };
-  if (step === state.now.step && (hasEnded() || store.isLive())) return t(hasEnded() ? "page.at_last" : "page.at_now", values);
-  if (step === bestStep()) return t("page.at_best", { epoch: text.epoch(state.best_epoch) });
-  return t("page.at_moment", values);
+  if (step === state.now.step && step > 0 && (hasEnded() || store.isLive())) return t(hasEnded() ? "page.at_last" : "page.at_now", placeOf(step));
+  if (step === bestStep() && step > 0) return t("page.at_best", { epoch: text.epoch(state.best_epoch) });
+  return lastingName(step);
 }
+
+/** A step by a name that stays true when others follow. @param {number} step */
+export const lastingName = (step) => (step === 0 ? t("page.at_random") : t("page.at_moment", placeOf(step)));
+
+/** @param {number} step */
+const placeOf = (step) => ({ epoch: text.epoch(step / (state.now.steps_per_epoch || 1)), step: text.count(step) });
 
 /** The moment of the strip by its name. */
 export const momentName = () => nameOf(stepOfMoment());

@@ -26,7 +26,9 @@ function path() {
   const { layer, unit } = chosen();
   // What an own picture shows makes no difference to a sum.
   const sample = store.samplePath().replace(/&label=.*/, "");
-  return store.atMoment(`/api/look/neuron?layer=${encodeURIComponent(layer)}&unit=${unit}` + (sample ? `&${sample}` : ""));
+  const of = `/api/look/neuron?layer=${encodeURIComponent(layer)}&unit=${unit}`;
+  // A report has the sum of one sample.
+  return store.atMoment(sample && !api.isReport ? `${of}&${sample}` : of);
 }
 
 /** @param {string} layer */

@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { alert } from "./dialogs.js";
 import { bar, button, bytes, canvas, drawPicture, el, pairs, write } from "./draw.js";
-import { look as lookAt, panel } from "./panels.js";
+import { look as lookAt } from "./looks.js";
+import { panel } from "./panels.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
 import { target } from "./target.js";

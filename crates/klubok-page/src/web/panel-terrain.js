@@ -2,7 +2,8 @@
 // The terrain that the training walked: its loss on the plane through the start, the best weights and the last ones.
 import * as api from "./api.js";
 import { button, colour, contextOf, drawSquares, el, mix, placeIn, region, rgb, table, write } from "./draw.js";
-import { look as lookAt, panel } from "./panels.js";
+import { look as lookAt } from "./looks.js";
+import { panel } from "./panels.js";
 import * as store from "./state.js";
 import * as text from "./text.js";
 import { t } from "./text.js";

@@ -8,8 +8,8 @@
 //
 // A panel with a path *waits* until its answer is there: its place is kept, and what is in it is hidden but for what has the
 // class `stays`. It *fails* with the server's sentence. It has no element at all where it does not apply to the run.
-import * as api from "./api.js";
 import { el, write } from "./draw.js";
+import * as looks from "./looks.js";
 import { isOther, nameOf } from "./moments.js";
 import * as store from "./state.js";
 import { state } from "./state.js";
@@ -36,16 +36,6 @@ import { t } from "./text.js";
  * @property {() => void} [without] renders it where there is nothing to look at
  */
 /**
- * @typedef {object} Held
- * @property {boolean} asking
- * @property {number} asked the step of the network then
- * @property {boolean} fixed of a moment that does not change
- * @property {number} [time] when it came
- * @property {any} [answer] of the type that the panel knows
- * @property {string} [error]
- * @property {boolean} [later] the server has no time for it now
- */
-/**
  * @typedef {object} Panel
  * @property {Definition<any>} definition
  * @property {HTMLElement} element
@@ -58,12 +48,7 @@ import { t } from "./text.js";
 
 /** @type {Panel[]} */
 let panels = [];
-// Answers by path: two panels that look at the same sample ask once.
-/** @type {Map<string, Held>} */
-const looks = new Map();
-const MOST_LOOKS = 160;
 const EVERY = 3000;
-const RETRY = 5000;
 const REST = 600;
 /** What every panel shows. @type {Change[]} */
 const ALL_SHOW = ["look", "shown", "theme", "moment", "run"];
@@ -94,41 +79,6 @@ function made(definition) {
 /** @param {Panel} panel */
 const isOpen = ({ visible, element }) => visible && !(element instanceof HTMLDetailsElement && !element.open);
 
-/** @param {Held | undefined} held @param {number} every */
-function isStale(held, every) {
-  if (!held) return true;
-  if (held.asking || api.isReport) return false;
-  const age = Date.now() - (held.time ?? 0);
-  if (held.error || held.later) return age > RETRY;
-  return !held.fixed && store.isLive() && held.asked !== state.now.step && age > every;
-}
-
-/**
- * Looks at the network, and tells the panels that show it.
- * @param {string} path
- */
-export async function look(path) {
-  /** @type {Held} */
-  const held = { ...looks.get(path), asking: true, asked: state.now.step, fixed: /[?&]moment=\d/.test(path) };
-  looks.delete(path);
-  looks.set(path, held);
-  const [oldest] = looks.keys();
-  if (looks.size > MOST_LOOKS) looks.delete(oldest);
-  try {
-    // Its first answer is one that a person waits for: who opened a tab, chose a unit, moved the slider.
-    const answer = /** @type {any} */ (await api.get(path, !held.answer));
-    held.error = undefined;
-    held.later = Boolean(answer.later);
-    if (!held.later) held.answer = answer;
-  } catch (error) {
-    held.error = error instanceof Error ? error.message : String(error);
-  }
-  held.asking = false;
-  held.time = Date.now();
-  for (const panel of panels) if (wants(panel) === path && isOpen(panel)) render(panel, new Set(["look"]));
-  return held;
-}
-
 /** @param {Panel} panel */
 const wants = ({ definition }) => definition.path?.() ?? null;
 
@@ -137,7 +87,7 @@ function refresh() {
   const rests = Date.now() - state.moved > REST;
   for (const panel of panels) {
     const path = isOpen(panel) && (rests || !panel.definition.long) ? wants(panel) : null;
-    if (path && isStale(looks.get(path), panel.definition.every ?? EVERY)) look(path);
+    if (path) looks.refresh(path, panel.definition.every ?? EVERY);
   }
 }
 
@@ -145,7 +95,7 @@ function refresh() {
 function render(panel, changes) {
   const { definition, element, problem, age } = panel;
   const path = wants(panel);
-  const held = path ? looks.get(path) : undefined;
+  const held = path ? looks.held(path) : undefined;
   // While a new look is on its way the old one stays, so that nothing jumps.
   if (held?.answer) panel.last = held.answer;
   const fails = Boolean(held?.error && !held.answer);
@@ -210,6 +160,7 @@ export function start(all, folded) {
   build();
   watch();
   store.subscribe(renderAll);
+  looks.onLook((path) => panels.filter((panel) => wants(panel) === path && isOpen(panel)).forEach((panel) => render(panel, new Set(["look"]))));
   // Once for all, before anything is shown: from here on everything has its size.
   for (const panel of panels) render(panel, new Set(["shown", "run", "story"]));
   setInterval(refresh, 1000);

@@ -107,7 +107,7 @@ async function sampleOf(signal) {
   const path = `/api/look/pass?${store.samplePath()}`;
   const last = /** @type {Pass} */ (await api.get(path, true));
   const passes = [last];
-  for (const step of state.wholes.filter((step) => step < last.step).reverse()) {
+  for (const step of state.wholes.filter((step) => step < last.step && api.has(`${path}&moment=${step}`)).reverse()) {
     signal.throwIfAborted();
     passes.unshift(/** @type {Pass} */ (await api.get(`${path}&moment=${step}`, true)));
   }

@@ -28,7 +28,7 @@ export function stage(box, openUnit) {
   const parts = [sentence(), picture(), hero(openUnit), loss()];
   box.replaceChildren(...parts.map(({ element }) => element));
   const render = (/** @type {Set<Change>} */ changes) => {
-    follow(changes);
+    follow();
     parts.forEach((part) => part.render(changes));
   };
   return { element: box, render };

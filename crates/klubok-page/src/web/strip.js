@@ -29,7 +29,9 @@ export function strip() {
   const moment = el("output", { id: "moment", for: "slider" });
   const track = el("div", { class: "track" }, marks, frames, phases, slider);
   const element = el("section", { class: "strip", id: "time", "aria-label": t("page.time") }, play, track, el("div", { class: "strip-end" }, live, moment));
-  const played = player({ count: () => stops().length, index, show: moveTo, changed: renderButtons });
+  const played = player({ count: () => stops().length, index, show, changed: renderButtons });
+  /** @type {number | null} */
+  let playedMoment = null;
   let drawn = "";
 
   // The stops: the film's snapshots; without a film, the measured lines.
@@ -46,16 +48,19 @@ export function strip() {
   }
 
   /** @param {number} i */
-  function move(i) {
-    if (played.isPlaying()) played.stop();
-    moveTo(i);
+  function momentAt(i) {
+    const all = stops();
+    const last = all.length - 1;
+    return i > last || (i >= last && !goesOn()) ? null : all[Math.max(0, i)] ?? null;
   }
 
   /** @param {number} i */
-  function moveTo(i) {
-    const all = stops();
-    const last = all.length - 1;
-    store.setMoment(i > last || (i >= last && !goesOn()) ? null : all[Math.max(0, i)] ?? null);
+  const move = (i) => store.setMoment(momentAt(i));
+
+  /** @param {number} i */
+  function show(i) {
+    playedMoment = momentAt(i);
+    store.setMoment(playedMoment);
   }
 
   function renderButtons() {
@@ -120,6 +125,8 @@ export function strip() {
 
   /** @param {Set<Change>} changes */
   function render(changes) {
+    // Whoever chooses another moment has seen enough.
+    if (played.isPlaying() && state.moment !== playedMoment) played.stop();
     renderButtons();
     const all = stops();
     slider.max = String(Math.max(0, all.length - 1));
@@ -136,7 +143,7 @@ export function strip() {
   }
 
   new ResizeObserver(() => drawFrames()).observe(frames);
-  return { element, render, step: (/** @type {number} */ by) => move(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo: move };
+  return { element, render, step: (/** @type {number} */ by) => move(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo: move, stop: played.stop };
 }
 
 /** Moves bookmarks apart that would cover each other, within the strip. @param {HTMLElement[]} buttons @param {number} width */

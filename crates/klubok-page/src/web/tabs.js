@@ -44,6 +44,8 @@ export function bar(menu) {
     button("page.help", menu.help), button("page.stop", stop));
   byId("menu").replaceChildren(el("summary", { "aria-label": t("page.menu"), text: "⋯" }), box);
 
+  let shown = state.tab;
+
   /** @param {Set<Change>} changes */
   function render(changes) {
     const phase = store.phase();
@@ -64,6 +66,8 @@ export function bar(menu) {
     /** @type {HTMLElement} */ (box.lastElementChild).hidden = !mayAct();
     save.hidden = !mayBeSaved();
     if (changes.has("tab") || changes.has("run")) renderTabs(tabs);
+    if (state.tab !== shown) scrollTo(0, 0);
+    shown = state.tab;
   }
   return render;
 }
