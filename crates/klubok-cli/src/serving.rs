@@ -7,7 +7,9 @@ use klubok_page::{FollowedRun, Hub, Page, open_data};
 use klubok_text::text;
 
 use crate::{
+    exit::report,
     failure::Result,
+    interrupt,
     terminal::{Screen, print_stderr},
 };
 
@@ -38,4 +40,17 @@ pub(crate) fn follow(run: &RunDir, screen: Screen) -> Result<Arc<Hub>> {
         screen.message(format!("{}: {note}", text!("word.note")));
     }
     Ok(hub)
+}
+
+/// Keeps a page open after its training, whatever came of it, until the user ends the process.
+pub(crate) fn stay_open(ended: Result<()>) -> ! {
+    let code = ended.map_or_else(
+        |failure| {
+            report(&failure);
+            failure.code
+        },
+        |()| 0,
+    );
+    print_stderr(text!("page_at.stays"));
+    interrupt::wait(code)
 }

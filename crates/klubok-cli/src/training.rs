@@ -25,13 +25,13 @@ use klubok_text::{
 };
 
 use crate::{
-    browser, diagnosis, exit,
+    browser, diagnosis,
     failure::{Failure, Result},
     flags::{PageFlags, TrainingOutputFlags},
     interrupt,
     json::{EventPrinter, TrainingResult},
     loading, serving,
-    terminal::{Screen, paint, print_stderr, print_stdout},
+    terminal::{Screen, paint, print_stdout},
     training_display::TrainingDisplay,
 };
 
@@ -338,13 +338,7 @@ pub(crate) fn finish(
 ) -> Result<()> {
     print(done, flags, events)?;
     let ended = outcome(done, learning_rate);
-    if done.page.is_some() {
-        // One that diverged can be looked at, too.
-        ended.as_ref().err().into_iter().for_each(exit::report);
-        print_stderr(text!("page_at.stays"));
-        interrupt::wait(ended.map_or_else(|failure| failure.code, |()| 0));
-    }
-    ended
+    if done.page.is_some() { serving::stay_open(ended) } else { ended }
 }
 
 /// Whether the training came to its end.

@@ -26,7 +26,7 @@ impl Hub {
         let data = self.class_data()?;
         let (step, mut samples) = self.judged(at)?;
         samples.retain(|sample| (sample.truth, sample.said) == cell);
-        samples.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()));
+        samples.sort_by(|a, b| b.confidence_or_zero().total_cmp(&a.confidence_or_zero()));
         let (all, shape) = (samples.len(), self.run.shape());
         samples.truncate(MAX_SAMPLES);
         let sample = |sample: &Judged| {

@@ -39,8 +39,8 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Returns the confidence; one that is no number counts as none.
-    pub(super) fn sureness(&self) -> f64 {
+    /// Returns the confidence, or 0 where it is no number.
+    pub(super) fn confidence_or_zero(&self) -> f64 {
         self.confidence.unwrap_or_default()
     }
 }
@@ -49,7 +49,9 @@ impl Hub {
     /// Evaluates the network on the validation set, or on a fixed sample of it.
     pub(super) fn inspect_predictions(&self, at: At) -> InspectionResult {
         let mut json = self.predictions(at)?;
-        json.as_object_mut().map(|json| json.remove(JUDGED));
+        if let Some(json) = json.as_object_mut() {
+            json.remove(JUDGED);
+        }
         Ok(json)
     }
 
@@ -60,6 +62,8 @@ impl Hub {
         Ok((json["step"].take(), judged.map_err(|error| error.to_string())?))
     }
 
+    /// Evaluates the network, and keeps the judged samples beside the figures: the matrix and its
+    /// cells are of one inference.
     fn predictions(&self, at: At) -> InspectionResult {
         let data = self.data.as_ref().ok_or("the data of this run is not at hand")?;
         if let Some(step) = at.step
@@ -110,7 +114,7 @@ fn evaluated(data: &Dataset, model: &Model, rows: &[u32], logits: &[f32]) -> Ins
 /// Lists misclassified samples, the most confident first.
 fn errors(data: &Dataset, judged: &[Judged]) -> Vec<Value> {
     let mut errors: Vec<&Judged> = judged.iter().filter(|of| of.said != of.truth).collect();
-    errors.sort_by(|a, b| b.sureness().total_cmp(&a.sureness()));
+    errors.sort_by(|a, b| b.confidence_or_zero().total_cmp(&a.confidence_or_zero()));
     errors.truncate(MAX_ERRORS);
     let sample = |of: &Judged| {
         json!({
@@ -140,7 +144,7 @@ fn pairs(model: &Model, data: &Dataset, rows: &[u32], logits: &[f32]) -> Value {
 fn reliability(judged: &[Judged]) -> Value {
     let mut bins = [(0usize, 0usize, 0.0); BINS];
     for of in judged {
-        let (confidence, is_right) = (of.sureness(), of.said == of.truth);
+        let (confidence, is_right) = (of.confidence_or_zero(), of.said == of.truth);
         let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
         *bin = (bin.0 + 1, bin.1 + usize::from(is_right), bin.2 + confidence);
     }

@@ -25,13 +25,11 @@ use serde::Serialize;
 use super::race::{self, Entry, Finished, Race, VariedValues};
 use crate::{
     args, compute,
-    exit::report,
     failure::{Failure, Result},
-    interrupt,
     json::{EventPrinter, TrainingResult},
     run_lookup::{RUNS_FOLDER, find_run},
-    settings,
-    terminal::{Screen, columns, numbers, paint, print_stderr, print_stdout, table_by_name, words},
+    serving, settings,
+    terminal::{Screen, columns, numbers, paint, print_stdout, table_by_name, words},
     training,
     training_job::TrainingJob,
 };
@@ -201,15 +199,9 @@ fn vary(
     report_comparison(&done, runs.len(), args)?;
     let ended = failed.map_or_else(|| outcome(&done), Err);
     let is_interrupted = done.iter().any(|run| run.trained.stopped == Some(Stopped::Interrupted));
-    if page.is_some() && job.screen.is_live() && !is_interrupted {
-        // What went wrong with one lane is seen beside the others.
-        if let Err(failure) = &ended {
-            report(failure);
-        }
-        print_stderr(text!("page_at.stays"));
-        interrupt::wait(0);
-    }
-    ended
+    // What went wrong with one lane is seen beside the others.
+    let stays = page.is_some() && job.screen.is_live() && !is_interrupted;
+    if stays { serving::stay_open(ended) } else { ended }
 }
 
 /// Prints the comparison of the runs that have finished, of `n`.

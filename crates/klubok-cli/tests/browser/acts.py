@@ -19,6 +19,15 @@ def known(expression):
     return f"(argument) => import('/state.js').then(({{ state, learningRate }}) => {expression})"
 
 
+# What the page says of the sample that is chosen, and the snapshot that it shows.
+CHOSEN = "Promise.all(['/chosen.js', '/film.js'].map((name) => import(name))).then(([{ chosen }, film]) => [chosen(film.snapshot()), film.snapshot()])"
+
+
+def film_rows(page):
+    """The rows of the film's pictures."""
+    return page.evaluate("import('/film.js').then((film) => film.theScene().pictures.map(({ row }) => row))")
+
+
 def tab(page, name):
     """Opens a tab."""
     button = page.locator(f"#tab-of-{name}")

@@ -19,6 +19,8 @@ from playwright.sync_api import sync_playwright
 
 from acts import PATIENCE
 
+pytest.register_assert_rewrite("panel_truth", "stage_truth")
+
 KLUBOK = os.environ["KLUBOK"]
 CHROMIUM = shutil.which(os.environ["KLUBOK_CHROMIUM"])
 PICTURES = Path(os.environ["KLUBOK_SCREENSHOTS"])
@@ -138,7 +140,8 @@ WATCH_SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
   for (const { value, hadRecentInput, sources } of list.getEntries())
-    if (!hadRecentInput) shifts.push([value, sources.map(({ node, previousRect: { y: from }, currentRect: { y: to } }) => node && `${node.nodeName} ${node.id} ${node.getAttribute?.("class")} from ${from} to ${to}`)]);
+    if (!hadRecentInput) shifts.push([value, sources.map(({ node, previousRect: from, currentRect: to }) =>
+      node && `${node.nodeName} ${node.id} ${node.getAttribute?.("class")} from ${from.x}, ${from.y} to ${to.x}, ${to.y}`)]);
 }).observe({ type: "layout-shift", buffered: true });
 """
 

@@ -14,21 +14,22 @@ FRAMES, SECONDS = 12, 45
 # The page ends with its training, which outlasts the last frame and rests before it is over, however slow the machine is.
 PACE = SECONDS + 15
 REST = 0.8
-REAL = os.environ.get("KLUBOK_DATA")
-RUNS = {
+# Trainings that run at the same time; real data keeps the processors busy.
+TOGETHER = [{
     "demo": ["demo", "--no-browser"],
     "spirals": ["train", "demo:spirals", "--epochs", "2000", "--set", "train.early_stopping=false"],
-    **({"mnist": ["train", str(Path(REAL) / "mnist"), "--epochs", "8"],
-        "photographs": ["train", str(Path(REAL) / "cats-dogs-64"), "--epochs", "10"]} if REAL else {}),
-}
+}]
+if REAL := os.environ.get("KLUBOK_DATA"):
+    TOGETHER += [{"mnist": ["train", str(Path(REAL) / "mnist"), "--epochs", "8"]},
+                 {"photographs": ["train", str(Path(REAL) / "cats-dogs-64"), "--epochs", "10"]}]
 
 
 def test_frames_from_random_weights_on(window, tmp_path):
-    for names in [["demo", "spirals"], *([name] for name in RUNS if name not in ["demo", "spirals"])]:
+    for commands in TOGETHER:
         trainings = {}
         try:
-            for name in names:
-                trainings[name] = Served(tmp_path, *RUNS[name], "--dashboard")
+            for name, command in commands.items():
+                trainings[name] = Served(tmp_path, *command, "--dashboard")
                 # A short training is over before anybody has looked.
                 trainings[name].ask("api/pace", {"seconds": PACE})
             frames_of(trainings, window)

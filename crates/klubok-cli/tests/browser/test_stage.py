@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from acts import DRAWN, TABS, at_best, drop, known, mode, switch, tab, wait
+from acts import CHOSEN, DRAWN, TABS, at_best, drop, film_rows, known, mode, switch, tab, wait
 from conftest import HOSTILE, PICTURES, Served, bitmap, klubok
 
 WINDOWS = [(1440, 900), (390, 844)]
@@ -75,8 +75,8 @@ def test_what_the_stage_says_of_a_picture_is_measured(ended, dashboard, window, 
     first = page.evaluate(SAYS)
     page.locator(".shown-picture").get_by_role("button", name="Next").click()
     wait(page, f"(first) => {SAYS} !== first", first)
-    row, said = page.evaluate("Promise.all(['/state.js', '/chosen.js', '/film.js'].map((name) => import(name))).then(([{ state }, { chosen }, film]) => [state.sample.row, chosen(film.snapshot()).said])")
-    passed = dashboard.ask(f"api/look/pass?row={row}")
+    said = page.evaluate(f"{CHOSEN}.then(([chosen]) => chosen.said)")
+    passed = dashboard.ask(f"api/look/pass?row={page.evaluate(known('state.sample.row'))}")
     assert said == pytest.approx(passed["confidences"], abs=1e-4)
     # One's own picture gets what `predict` says, with the best weights.
     at_best(page)
@@ -112,7 +112,7 @@ def test_the_whole_page_looks_at_one_sample(dashboard, window):
     shown_after("good", of_panel)
     shown_after("watch", of_stage)
     # A row that the film does not have.
-    pictures = page.evaluate("import('/film.js').then((film) => film.theScene().pictures.map(({ row }) => row))")
+    pictures = film_rows(page)
     while page.evaluate(known("state.sample.row")) in [None, *pictures]:
         shown_after("good", of_panel)
     passed = dashboard.ask(f"api/look/pass?row={page.evaluate(known('state.sample.row'))}")
@@ -219,15 +219,14 @@ def test_a_playing_film_ends_where_another_moment_is_chosen(dashboard, window):
 def test_steps_in_a_row_are_answered_for_a_row_outside_of_the_film(live, training):
     training.ask("api/act", {"act": "pause"})
     mode(live, "resting")
-    pictures = live.evaluate("import('/film.js').then((film) => film.theScene().pictures.map(({ row }) => row))")
-    row = next(row for row in range(300) if row not in pictures)
+    row = next(row for row in range(300) if row not in film_rows(live))
     live.evaluate(f"import('/state.js').then((store) => store.setSample({{ row: {row} }}))")
     at = training.now()["step"]
     for _ in range(2):
         live.locator("#acts").get_by_role("button", name="One step").click()
         live.wait_for_timeout(200)
     wait(live, known("state.now.step >= argument"), at + 2)
-    wait(live, "Promise.all(['/chosen.js', '/film.js'].map((name) => import(name))).then(([{ chosen }, film]) => chosen(film.snapshot())?.step === film.snapshot().step)")
+    wait(live, f"{CHOSEN}.then(([chosen, snapshot]) => chosen?.step === snapshot.step)")
 
 
 @pytest.mark.parametrize("name", TABS)

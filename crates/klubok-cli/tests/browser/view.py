@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from acts import wait
+from acts import film_rows, wait
 
 OTHER = " · not the time of the slider"
 # Of every pixel of the first drawing that a selector names, how much more orange than blue it is; and of all of them.
@@ -74,8 +74,10 @@ class View:
     def logits(self, rows):
         return self.run.logits(self.whole, self.inputs(rows))
 
-    def film_rows(self):
-        return self.page.evaluate("import('/film.js').then((film) => film.theScene().pictures.map(({ row }) => row))")
+    @property
+    def row(self):
+        """The sample that is looked at unless another is chosen: the film's first picture."""
+        return film_rows(self.page)[0]
 
     def film_samples(self):
         """The film's samples, which are all of a small validation part: the first of each class, the second of each, and so on."""

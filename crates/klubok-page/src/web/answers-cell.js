@@ -90,8 +90,7 @@ function sampleOf({ row, name, pixels, values = [], confidence }, { width = 1, h
     ? pictureOf(t("page.picture_text", { name, width, height }), { width, height, channels }, pixels)
     : el("span", { class: "row-values", text: values.slice(0, VALUES).map((value, i) => `${columns[i] ?? i + 1} ${text.number(value)}`).join(" · ") });
   const sureness = el("span", { class: "value", text: sure });
-  // A report leads to those samples that it has.
-  if (!api.has(`/api/look/pass?row=${row}`)) return el("div", { class: "cell-sample", title: name }, shown, sureness);
+  if (!store.mayChoose(row)) return el("div", { class: "cell-sample", title: name }, shown, sureness);
   return el("button", { type: "button", class: "cell-sample", title: name, "data-focus": `c${row}`, "aria-pressed": String(row === state.sample.row), "aria-label": t("page.cell_sample", { name, sure }), onclick: () => lead(row) }, shown, sureness);
 }
 

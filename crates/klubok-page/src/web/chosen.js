@@ -18,9 +18,6 @@ const EVERY = 1500;
 /** The last pass that is here, with the sample that it is of. @type {{ sample: string, look: Pass } | null} */
 let pass = null;
 
-/** What an own picture shows changes no answer. */
-const sampleOnly = () => store.samplePath().replace(/&label=.*/, "");
-
 /** The number of the chosen picture in the film, or -1. */
 export function place() {
   const { row, picture } = state.sample;
@@ -28,8 +25,8 @@ export function place() {
   return row === null ? 0 : (film.theScene()?.pictures ?? []).findIndex((of) => of.row === row);
 }
 
-/** Chooses another picture of the film. @param {1 | -1} by */
-export function step(by) {
+/** Chooses the next picture of the film or the one before; from elsewhere its first or its last. @param {1 | -1} by */
+export function choosePicture(by) {
   const pictures = film.theScene()?.pictures ?? [];
   if (pictures.length === 0) return;
   const from = place() < 0 && by < 0 ? 0 : place();
@@ -41,17 +38,17 @@ export function step(by) {
 export function chosen(shown) {
   if (place() >= 0) return shown && filmed(film.theScene()?.pictures, shown, place());
   const look = looks.held(store.passPath())?.answer;
-  if (look) pass = { sample: sampleOnly(), look };
+  if (look) pass = { sample: store.sampleAlone(), look };
   // Until the one of this moment is there, the last one stands, with the name of its own.
-  return pass?.sample === sampleOnly() ? ofPass(pass.look) : null;
+  return pass?.sample === store.sampleAlone() ? ofPass(pass.look) : null;
 }
 
 /**
  * The snapshot of the network that answered: of a large one few moments are known as a whole.
- * @param {Answered} sample
+ * @param {Answered | null} sample
  * @param {Snapshot} shown
  */
-export const momentOf = ({ step }, shown) => (step !== null && step !== shown.step ? film.at(step) ?? shown : shown);
+export const momentOf = (sample, shown) => film.at(sample?.step ?? shown.step) ?? shown;
 
 /** @param {Pass} look @returns {Answered} */
 export function ofPass(look) {

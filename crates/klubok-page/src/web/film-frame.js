@@ -64,14 +64,13 @@ export function drawFilmFrame(context, { frames, full }, i) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.fillStyle = rgb("--panel");
     context.fillRect(0, 0, WIDTH, HEIGHT);
-    const { shown } = frames[i];
-    const sample = frames[i].sample?.of ? frames[i].sample : null;
+    const { shown, sample } = frames[i];
     drawHead(context, shown);
     context.save();
-    context.translate(sample ? EDGE : (WIDTH - HERO) / 2, TOP);
+    context.translate(sample?.of ? EDGE : (WIDTH - HERO) / 2, TOP);
     drawHero(context, frames[i], full);
     context.restore();
-    if (sample) drawSample(context, sample, shown);
+    if (sample?.of) drawSample(context, sample, shown);
     drawProgress(context, frames, i);
   });
 }
@@ -133,7 +132,7 @@ function drawHero(context, { shown, sample }, full) {
   } else if (tiles) {
     drawTiles(context, tilesOf(tiles, shown, true), tiles, full);
   } else {
-    drawFlow(context, state.run, sample ? momentOf(sample, shown) : shown, sample, HERO, ROOM, family);
+    drawFlow(context, state.run, momentOf(sample, shown), sample, HERO, ROOM, family);
   }
 }
 

@@ -33,13 +33,13 @@ export function refresh(path, every) {
   if (isStale(looks.get(path), every)) void look(path);
 }
 
-/** @param {Held | undefined} held @param {number} every */
-function isStale(held, every) {
-  if (!held) return true;
-  if (held.asking || api.isReport) return false;
-  const age = Date.now() - (held.time ?? 0);
-  if (held.error || held.later) return age > RETRY;
-  return !held.fixed && store.isLive() && held.asked !== state.now.step && age > every;
+/** @param {Held | undefined} entry @param {number} every */
+function isStale(entry, every) {
+  if (!entry) return true;
+  if (entry.asking || api.isReport) return false;
+  const age = Date.now() - (entry.time ?? 0);
+  if (entry.error || entry.later) return age > RETRY;
+  return !entry.fixed && store.isLive() && entry.asked !== state.now.step && age > every;
 }
 
 /**
@@ -48,22 +48,22 @@ function isStale(held, every) {
  */
 export async function look(path) {
   /** @type {Held} */
-  const held = { ...looks.get(path), asking: true, asked: state.now.step, fixed: /[?&]moment=\d/.test(path) };
+  const entry = { ...looks.get(path), asking: true, asked: state.now.step, fixed: /[?&]moment=\d/.test(path) };
   looks.delete(path);
-  looks.set(path, held);
+  looks.set(path, entry);
   const [oldest] = looks.keys();
   if (looks.size > MOST_LOOKS) looks.delete(oldest);
   try {
     // Its first answer is one that a person waits for: who opened a tab, chose a unit, moved the slider.
-    const answer = /** @type {any} */ (await api.get(path, !held.answer));
-    held.error = undefined;
-    held.later = Boolean(answer.later);
-    if (!held.later) held.answer = answer;
+    const answer = /** @type {any} */ (await api.get(path, !entry.answer));
+    entry.error = undefined;
+    entry.later = Boolean(answer.later);
+    if (!entry.later) entry.answer = answer;
   } catch (error) {
-    held.error = error instanceof Error ? error.message : String(error);
+    entry.error = error instanceof Error ? error.message : String(error);
   }
-  held.asking = false;
-  held.time = Date.now();
+  entry.asking = false;
+  entry.time = Date.now();
   for (const reader of readers) reader(path);
-  return held;
+  return entry;
 }

@@ -9,6 +9,7 @@
 // A race has a page of its own, `race.js`. What both draw keeps no state: `snapshot.js` unpacks what a film holds, `plane.js`,
 // `says.js` and `stage-flow.js` draw of it, `pace.js` and `theme.js` are choices in the bar; `readers.js` tells of changes,
 // `lines.js` merges logs, `player.js` plays a film.
+// `looks.js` asks the server for looks, `chosen.js` knows the sample that the whole page looks at.
 // `stage.js` is the first screen, made of the modules that begin with `stage-`; `strip.js` is the film strip, `tabs.js` the bar.
 // `save-film.js` makes a file of the film: `film-frame.js` draws a frame of it, `gif.js` encodes them.
 // `flow-marks.js` draws units and edges for the stage and for the network, whose drawing is made of the modules that begin with
@@ -132,7 +133,7 @@ function onKey(event) {
   if (typing || target.isContentEditable) return;
   if (event.key === "?") helpDialog.showModal();
   else if (event.key === " " && !pressing) toggleTraining();
-  else if (event.key === "Escape") closeHints(null) || closeDrawer();
+  else if (event.key === "Escape") leave();
   else if (move && !scrolling) parts.strip.step(move);
   else if (event.key === "Home" && !scrolling) parts.strip.moveTo(0);
   else if (event.key === "End" && !scrolling) store.setMoment(null);
@@ -141,13 +142,18 @@ function onKey(event) {
 }
 
 /** Closes the menu and the hints unless it is they that are pressed. @param {Node | null} pressed @returns {boolean} whether any was open */
-function closeHints(pressed) {
+function closePopups(pressed) {
   const open = /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details:is(.menu, .about)[open]"));
   for (const one of open) {
     const own = one.matches(".menu") ? one.querySelector("summary") : one;
     if (!own?.contains(pressed)) one.open = false;
   }
   return open.length > 0;
+}
+
+/** Closes what lies on top. */
+function leave() {
+  if (!closePopups(null)) closeDrawer();
 }
 
 function closeDrawer() {
@@ -183,7 +189,7 @@ function listen() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   addEventListener("beforeprint", () => forPrint(true));
   addEventListener("afterprint", () => forPrint(false));
-  addEventListener("click", ({ target }) => closeHints(target instanceof Node ? target : null));
+  addEventListener("click", ({ target }) => closePopups(target instanceof Node ? target : null));
   // A file that misses the picture must not replace the page.
   for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
 }

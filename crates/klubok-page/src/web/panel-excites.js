@@ -56,8 +56,7 @@ function row(look, maximum) {
     const { pixels, truth } = look.pictures[row];
     const value = text.signed(maximum.values[i], 2);
     const shown = [pictureOf(t("page.exciting_text", { label: truth || "–", value }), look, pixels), el("span", { class: "caption", text: one ? `${truth} · ${value}` : value })];
-    // A report leads to those samples that it has.
-    if (!api.has(`/api/look/pass?row=${row}`)) return el("li", {}, el("div", { class: "feature" }, ...shown));
+    if (!store.mayChoose(row)) return el("li", {}, el("div", { class: "feature" }, ...shown));
     return el("li", {}, el("button", { type: "button", class: "feature", "data-focus": `e${unit}-${row}`, onclick: () => store.setSample({ row }) }, ...shown));
   });
   return el("li", {}, el("div", { class: "exciting-head" }, head), best, el("ul", { class: "pictures" }, ...pictures));

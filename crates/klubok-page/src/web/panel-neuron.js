@@ -24,8 +24,7 @@ function chosen() {
 
 function path() {
   const { layer, unit } = chosen();
-  // What an own picture shows makes no difference to a sum.
-  const sample = store.samplePath().replace(/&label=.*/, "");
+  const sample = store.sampleAlone();
   const of = `/api/look/neuron?layer=${encodeURIComponent(layer)}&unit=${unit}`;
   // A report has the sum of one sample.
   return store.atMoment(sample && !api.isReport ? `${of}&${sample}` : of);

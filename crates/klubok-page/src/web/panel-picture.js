@@ -71,9 +71,8 @@ function stepRow(by) {
 async function loadMistakes() {
   const held = await lookAt("/api/look/answers");
   if (!held.answer) return alert(held.error ?? t("page.later"));
-  const kept = api.keptPaths("/api/look/pass?row=");
   const all = /** @type {Mistake[]} */ (held.answer.mistakes ?? []);
-  mistakes = all.filter(({ row }) => !api.isReport || kept.includes(`/api/look/pass?row=${row}`));
+  mistakes = all.filter(({ row }) => store.mayChoose(row));
   if (api.isReport && mistakes.length === 0) return write(counter, t("page.not_in_report"));
   return showMistake(0);
 }

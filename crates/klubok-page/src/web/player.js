@@ -1,5 +1,7 @@
 // @ts-check
-// Plays a film: one stop after the other.
+// Plays a film: one stop after the other, until somebody chooses another moment.
+import { el, write } from "./draw.js";
+import { t } from "./text.js";
 
 /** How long all stops take. */
 const PLAY_MS = 12_000;
@@ -11,19 +13,29 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
  * @typedef {object} Played
  * @property {() => number} count of stops
  * @property {() => number} index of the stop that is shown
+ * @property {() => number | null} moment the step that is shown; null is live
  * @property {(i: number) => void} show
- * @property {() => void} changed it plays from now on, or no longer
  */
 
 /** @param {Played} played */
-export function player({ count, index, show, changed }) {
+export function player({ count, index, moment, show }) {
+  const button = el("button", { type: "button", class: "play-film", onclick: toggle });
   /** @type {number | undefined} */
   let timer;
+  /** @type {number | null} */
+  let shown = null;
+
+  function drawButton() {
+    const words = t(timer ? "page.replay_stop" : "page.replay");
+    write(button, timer ? "❚❚" : "▶");
+    button.setAttribute("aria-label", words);
+    button.title = words;
+  }
 
   function stop() {
     clearInterval(timer);
     timer = undefined;
-    changed();
+    drawButton();
   }
 
   // From the last stop on it begins anew.
@@ -35,12 +47,19 @@ export function player({ count, index, show, changed }) {
     let at = index() >= last ? 0 : Math.round((index() / last) * moves);
     const next = () => {
       show(Math.round((at / moves) * last));
+      shown = moment();
       if (at++ >= moves) stop();
     };
     timer = setInterval(next, PLAY_MS / (moves + 1));
-    changed();
+    drawButton();
     return next();
   }
 
-  return { toggle, stop, isPlaying: () => timer !== undefined };
+  /** Whoever chooses another moment has seen enough. */
+  function render() {
+    if (timer && moment() !== shown) stop();
+  }
+
+  drawButton();
+  return { button, stop, render };
 }

@@ -110,41 +110,33 @@ function lanes() {
   return { element, render: (changes) => cards.forEach((card) => card.render(changes)) };
 }
 
-/** Moves all lanes to one step. @returns {Part & { move: (i: number) => void, step: (by: number) => void, stop: () => void }} */
+/** Moves all lanes to one step. @returns {Part & { moveTo: (i: number) => void, step: (by: number) => void, stop: () => void }} */
 function strip() {
-  const play = el("button", { type: "button", class: "play-film", onclick: () => played.toggle() });
+  const played = player({ count: () => store.stops().length, index: () => index(), moment: () => race.moment, show: moveTo });
   const slider = el("input", { type: "range", id: "slider", min: 0, max: 0, value: 0, step: 1, "aria-label": t("page.time") });
-  slider.addEventListener("input", () => move(Number(slider.value)));
-  const live = el("button", { type: "button", class: "live", onclick: () => { played.stop(); store.setMoment(null); } });
+  slider.addEventListener("input", () => moveTo(Number(slider.value)));
+  const live = el("button", { type: "button", class: "live", onclick: () => store.setMoment(null) });
   const moment = el("output", { id: "moment", for: "slider" });
-  byId("strip").replaceChildren(el("section", { class: "race-strip", "aria-label": t("page.time") }, play, slider, moment, live));
-  const played = player({ count: () => store.stops().length, index: () => index(), show, changed: render });
+  byId("strip").replaceChildren(el("section", { class: "race-strip", "aria-label": t("page.time") }, played.button, slider, moment, live));
   const index = () => (race.moment === null ? store.stops().length - 1 : store.stops().findLastIndex((step) => step <= (race.moment ?? 0)));
 
   /** @param {number} i */
-  function show(i) {
+  function moveTo(i) {
     const all = store.stops();
     store.setMoment(i >= all.length - 1 ? null : all[Math.max(0, i)]);
   }
 
-  /** @param {number} i */
-  function move(i) {
-    played.stop();
-    show(i);
-  }
-
   function render() {
+    played.render();
     slider.max = String(Math.max(0, store.stops().length - 1));
     slider.value = String(index());
     write(moment, momentName());
     slider.setAttribute("aria-valuetext", momentName());
-    write(play, played.isPlaying() ? "❚❚" : "▶");
-    play.setAttribute("aria-label", t(played.isPlaying() ? "page.replay_stop" : "page.replay"));
     write(live, t(store.allEnded() ? "page.latest" : "page.live"));
     live.setAttribute("aria-pressed", String(race.moment === null));
   }
 
-  return { render, move, step: (by) => move(index() + by), stop: played.stop };
+  return { render, moveTo, step: (by) => moveTo(index() + by), stop: played.stop };
 }
 
 /** @type {ReturnType<typeof strip> | undefined} */
@@ -179,8 +171,8 @@ function onKey(event) {
   const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (event.key === " " && !target.closest("button, summary")) toggle();
   else if (move && target.id !== "slider") slider?.step(move);
-  else if (event.key === "Home") slider?.move(0);
-  else if (event.key === "End") slider?.move(Infinity);
+  else if (event.key === "Home") slider?.moveTo(0);
+  else if (event.key === "End") slider?.moveTo(Infinity);
   else return;
   event.preventDefault();
 }

@@ -20,7 +20,7 @@ export function heroOfNetwork() {
     const shown = film.snapshot();
     if (!shown || ![...changes].some((change) => ["film", "moment", "theme", "sample", "shown", "now"].includes(change))) return;
     const sample = chosen(shown);
-    answers.render(sample ? momentOf(sample, shown) : shown, sample);
+    answers.render(momentOf(sample, shown), sample);
     const [{ units, name }] = state.run.network.layers;
     write(caption, t("page.hero_units", { n: text.count(film.theScene()?.units[name]?.length), all: text.count(units) }));
   }

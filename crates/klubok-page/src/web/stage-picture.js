@@ -1,7 +1,7 @@
 // @ts-check
 // The picture of the stage: one of the film's, or a person's own, and what the network says of it at this moment.
 import * as api from "./api.js";
-import { chosen, momentOf, step } from "./chosen.js";
+import { choosePicture, chosen, momentOf } from "./chosen.js";
 import { alert } from "./dialogs.js";
 import { bytes, canvas, drawPicture, el, write } from "./draw.js";
 import * as film from "./film.js";
@@ -65,7 +65,7 @@ export function picture() {
  */
 function build(pick, box, takes) {
   const arrow = (/** @type {string} */ sign, /** @type {string} */ key, /** @type {1 | -1} */ by) =>
-    el("button", { type: "button", class: "quiet", text: sign, "aria-label": t(key), title: t(key), onclick: () => step(by) });
+    el("button", { type: "button", class: "quiet", text: sign, "aria-label": t(key), title: t(key), onclick: () => choosePicture(by) });
   pick.append(arrow("◀", "page.previous_row", -1), arrow("▶", "page.next_row", 1));
   if (!takes) return;
   const upload = async (/** @type {File | undefined} */ file) => {

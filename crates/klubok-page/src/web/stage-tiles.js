@@ -108,7 +108,7 @@ export function heroOfTiles(openUnit) {
     draw(shown);
     const sample = chosen(shown);
     glow(sample);
-    answers.render(sample ? momentOf(sample, shown) : shown, sample);
+    answers.render(momentOf(sample, shown), sample);
     const [{ units }] = state.run.network.layers;
     write(caption, t("page.hero_units", { n: tiles.length, all: text.count(units) }));
   }

@@ -104,6 +104,12 @@ export function samplePath() {
   return row === null ? "" : `row=${row}`;
 }
 
+/** The same without what the person says an own picture shows: it changes no sum and no answer. */
+export const sampleAlone = () => samplePath().replace(/&label=.*/, "");
+
+/** Whether a row can be looked at: a report has some. @param {number} row */
+export const mayChoose = (row) => api.has(`/api/look/pass?row=${row}`);
+
 /** The pass of the chosen sample through the network of the moment: two panels show it. */
 export function passPath() {
   const sample = samplePath();

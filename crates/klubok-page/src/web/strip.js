@@ -19,19 +19,16 @@ import { t } from "./text.js";
 const LEAST_FRAME = 40;
 
 export function strip() {
-  const play = el("button", { type: "button", class: "play-film", onclick: () => played.toggle() });
+  const played = player({ count: () => stops().length, index, moment: () => state.moment, show: moveTo });
   const live = el("button", { type: "button", class: "live", "aria-pressed": "true", onclick: () => store.setMoment(null) });
   const frames = el("canvas", { class: "frames", "aria-hidden": "true" });
   const phases = el("div", { class: "strip-phases", "aria-hidden": "true" });
   const marks = el("div", { class: "bookmarks" });
   const slider = el("input", { type: "range", id: "slider", min: 0, max: 0, value: 0, step: 1, "aria-label": t("page.time") });
-  slider.addEventListener("input", () => move(Number(slider.value)));
+  slider.addEventListener("input", () => moveTo(Number(slider.value)));
   const moment = el("output", { id: "moment", for: "slider" });
   const track = el("div", { class: "track" }, marks, frames, phases, slider);
-  const element = el("section", { class: "strip", id: "time", "aria-label": t("page.time") }, play, track, el("div", { class: "strip-end" }, live, moment));
-  const played = player({ count: () => stops().length, index, show, changed: renderButtons });
-  /** @type {number | null} */
-  let playedMoment = null;
+  const element = el("section", { class: "strip", id: "time", "aria-label": t("page.time") }, played.button, track, el("div", { class: "strip-end" }, live, moment));
   let drawn = "";
 
   // The stops: the film's snapshots; without a film, the measured lines.
@@ -48,25 +45,13 @@ export function strip() {
   }
 
   /** @param {number} i */
-  function momentAt(i) {
+  function moveTo(i) {
     const all = stops();
     const last = all.length - 1;
-    return i > last || (i >= last && !goesOn()) ? null : all[Math.max(0, i)] ?? null;
+    store.setMoment(i > last || (i >= last && !goesOn()) ? null : all[Math.max(0, i)] ?? null);
   }
 
-  /** @param {number} i */
-  const move = (i) => store.setMoment(momentAt(i));
-
-  /** @param {number} i */
-  function show(i) {
-    playedMoment = momentAt(i);
-    store.setMoment(playedMoment);
-  }
-
-  function renderButtons() {
-    write(play, played.isPlaying() ? "❚❚" : "▶");
-    play.setAttribute("aria-label", t(played.isPlaying() ? "page.replay_stop" : "page.replay"));
-    play.title = t(played.isPlaying() ? "page.replay_stop" : "page.replay");
+  function renderLive() {
     write(live, !api.isReport && state.now.mode !== "ended" ? t("page.live") : t("page.latest"));
     live.setAttribute("aria-pressed", String(store.isLive()));
   }
@@ -115,7 +100,7 @@ export function strip() {
     const all = stops();
     const buttons = bookmarks().map(({ step, key }) => {
       const i = Math.max(0, all.findLastIndex((own) => own <= step));
-      const mark = el("button", { type: "button", class: "bookmark", tabindex: -1, text: t(key), onclick: () => move(i) });
+      const mark = el("button", { type: "button", class: "bookmark", tabindex: -1, text: t(key), onclick: () => moveTo(i) });
       mark.style.left = `${((i + 0.5) / Math.max(1, all.length)) * 100}%`;
       return mark;
     });
@@ -125,9 +110,8 @@ export function strip() {
 
   /** @param {Set<Change>} changes */
   function render(changes) {
-    // Whoever chooses another moment has seen enough.
-    if (played.isPlaying() && state.moment !== playedMoment) played.stop();
-    renderButtons();
+    played.render();
+    renderLive();
     const all = stops();
     slider.max = String(Math.max(0, all.length - 1));
     slider.value = String(index());
@@ -143,7 +127,7 @@ export function strip() {
   }
 
   new ResizeObserver(() => drawFrames()).observe(frames);
-  return { element, render, step: (/** @type {number} */ by) => move(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo: move, stop: played.stop };
+  return { element, render, step: (/** @type {number} */ by) => moveTo(index() + by + (store.isLive() && goesOn() && by < 0 ? 1 : 0)), moveTo, stop: played.stop };
 }
 
 /** Moves bookmarks apart that would cover each other, within the strip. @param {HTMLElement[]} buttons @param {number} width */

@@ -44,7 +44,7 @@ export function bar(menu) {
     button("page.help", menu.help), button("page.stop", stop));
   byId("menu").replaceChildren(el("summary", { "aria-label": t("page.menu"), text: "⋯" }), box);
 
-  let shown = state.tab;
+  let shownTab = state.tab;
 
   /** @param {Set<Change>} changes */
   function render(changes) {
@@ -66,8 +66,8 @@ export function bar(menu) {
     /** @type {HTMLElement} */ (box.lastElementChild).hidden = !mayAct();
     save.hidden = !mayBeSaved();
     if (changes.has("tab") || changes.has("run")) renderTabs(tabs);
-    if (state.tab !== shown) scrollTo(0, 0);
-    shown = state.tab;
+    if (state.tab !== shownTab) scrollTo(0, 0);
+    shownTab = state.tab;
   }
   return render;
 }
