@@ -124,6 +124,14 @@ writes nothing. The page listens on this machine only, unless --listen says othe
 
 Without -o it goes to report.html in the folder of the first run.")]
     Report(Report),
+    /// Write a model for programs without klubok.
+    #[command(after_help = "Examples:
+  klubok export latest --c pets.c
+  klubok export runs/pets-001/model.safetensors --c pets.c
+
+--c writes one C99 file with the weights, the preprocessing and a function that predicts a row as it is
+stored: no allocation, no dependency but <math.h>. Its names begin with the name of the file.")]
+    Export(Export),
     /// List the runs of a folder: size, data, result, state; or remove some of them.
     #[command(after_help = "Examples:
   klubok runs
@@ -332,6 +340,20 @@ pub(crate) struct Report {
     /// The file.
     #[arg(short, long, value_name = "FILE.html")]
     pub(crate) output: Option<PathBuf>,
+    /// Nothing but the path and errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `klubok export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// A run, `latest`, or the file of a model.
+    #[arg(value_name = "RUN|MODEL")]
+    pub(crate) model: String,
+    /// One C99 file.
+    #[arg(long, value_name = "FILE.c", required = true)]
+    pub(crate) c: Option<PathBuf>,
     /// Nothing but the path and errors.
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -7,6 +7,7 @@ mod dashboard;
 mod demo;
 mod diagnose;
 mod eval;
+mod export;
 mod observing;
 mod predict;
 mod race;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Diagnose(args)) => diagnose::run(&args),
         Some(Command::Dashboard(args)) => dashboard::run(&args),
         Some(Command::Report(args)) => report::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Config(args)) => config::run(&args),

@@ -9,6 +9,7 @@ mod check;
 mod diagnose;
 mod documents;
 mod eval;
+mod export;
 mod folders;
 mod help;
 #[cfg(target_os = "linux")]

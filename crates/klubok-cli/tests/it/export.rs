@@ -1,0 +1,54 @@
+//! `klubok export`.
+
+use std::process::Command;
+
+use crate::util::Place;
+
+fn trained() -> Place {
+    let place = Place::new();
+    place.ok(&["train", "demo:spirals", "-o", "run", "--epochs", "20", "--hidden", "16,8"]);
+    place
+}
+
+#[test]
+fn a_c_file_predicts_what_klubok_predicts() {
+    let place = trained();
+    place.ok(&["export", "run", "--c", "two arms.c"]);
+    let rows = ["0.5,-1.25", "-2,3", "0,0"];
+    place.write("rows.csv", format!("x,y\n{}\n", rows.join("\n")));
+    let answer = place.json(&["predict", "run", "rows.csv"]);
+    let main = format!(
+        "#include \"two arms.c\"\n#include <stdio.h>\nint main(void) {{\n  \
+         const float rows[][TWO_ARMS_INPUTS] = {{{{{}}}}};\n  float out[TWO_ARMS_OUTPUTS];\n  \
+         for (int i = 0; i < 3; i++) {{\n    two_arms_predict(rows[i], out);\n    \
+         printf(\"%s %.9g\\n\", two_arms_names[0], (double)out[0]);\n  }}\n}}\n",
+        rows.join("},{")
+    );
+    place.write("main.c", &main);
+    let compiled = Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "main.c", "-lm"])
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let printed = Command::new(place.path("a.out")).output().unwrap().stdout;
+    let printed = String::from_utf8(printed).unwrap();
+    assert_eq!(printed.lines().count(), 3);
+    for (line, prediction) in printed.lines().zip(answer["predictions"].as_array().unwrap()) {
+        let (class, p) = line.split_once(' ').unwrap();
+        let expected = prediction["probabilities"][class].as_f64().unwrap();
+        assert!((p.parse::<f64>().unwrap() - expected).abs() < 1e-5, "{line}: {expected}");
+    }
+}
+
+#[test]
+fn an_exported_file_is_replaced_and_no_other_one() {
+    let place = trained();
+    place.ok(&["export", "run/model.safetensors", "--c", "model.c"]);
+    place.ok(&["export", "run", "--c", "model.c"]);
+    place.write("own.c", "int main(void) { return 0; }");
+    let taken = "`own.c` exists and was not exported by klubok";
+    place.fails(&["export", "run", "--c", "own.c"], 1, taken, "");
+    place.fails(&["export", "nowhere", "--c", "model.c"], 1, "nowhere", "");
+    place.fails(&["export", "run"], 2, "--c", "");
+}

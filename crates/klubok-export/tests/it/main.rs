@@ -1,0 +1,6 @@
+//! What is written computes what klubok predicts.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod c;
+mod models;
