@@ -127,10 +127,15 @@ Without -o it goes to report.html in the folder of the first run.")]
     /// Write a model for programs without klubok.
     #[command(after_help = "Examples:
   klubok export latest --c pets.c
-  klubok export runs/pets-001/model.safetensors --c pets.c
+  klubok export runs/pets-001/model.safetensors --rust src/pets.rs
+  klubok export latest --c pets.c --weights int8
 
---c writes one C99 file with the weights, the preprocessing and a function that predicts a row as it is
-stored: no allocation, no dependency but <math.h>. Its names begin with the name of the file.")]
+--c writes one C99 file, --rust one module of Rust for `no_std`: the weights, the preprocessing, and a
+function that predicts a row as it is stored, without allocation and dependencies. The file holds a few
+samples with klubok's predictions and tests itself. The names of a C file begin with the name of the file.
+
+--weights int8 makes a file a third as long and a program a quarter as large, and says what that costs: on
+the validation part of the run, or on --data.")]
     Export(Export),
     /// List the runs of a folder: size, data, result, state; or remove some of them.
     #[command(after_help = "Examples:
@@ -351,12 +356,39 @@ pub(crate) struct Export {
     /// A run, `latest`, or the file of a model.
     #[arg(value_name = "RUN|MODEL")]
     pub(crate) model: String,
-    /// One C99 file.
-    #[arg(long, value_name = "FILE.c", required = true)]
-    pub(crate) c: Option<PathBuf>,
+    /// The file to write.
+    #[command(flatten)]
+    pub(crate) format: ExportFormat,
+    /// How the weights are stored.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub(crate) weights: WeightFormat,
+    /// Data with known targets, by which int8 is compared with f32.
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
     /// Nothing but the path and errors.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// The format of an exported model.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ExportFormat {
+    /// One C99 file.
+    #[arg(long, value_name = "FILE.c")]
+    pub(crate) c: Option<PathBuf>,
+    /// One module of Rust.
+    #[arg(long, value_name = "FILE.rs")]
+    pub(crate) rust: Option<PathBuf>,
+}
+
+/// How an exported file stores weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WeightFormat {
+    /// As they are.
+    F32,
+    /// In 8 bits, with a scale for each unit.
+    Int8,
 }
 
 /// `klubok runs`.

@@ -64,7 +64,7 @@ pub(crate) struct SettingFlags {
 }
 
 /// Columns of a table.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct ColumnFlags {
     /// Column of a table to predict (more than once: several numbers or labels).

@@ -71,6 +71,16 @@ impl LoadedModel {
         &self.predictor.model
     }
 
+    /// The run that the model lies in.
+    pub(crate) fn run(&self) -> Option<&RunDir> {
+        self.run.as_ref()
+    }
+
+    /// Number of threads.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Evaluates the model on rows of a data set.
     pub(crate) fn predictor(&self) -> &Predictor {
         &self.predictor

@@ -1,25 +1,31 @@
 //! A network reduced to what a prediction computes.
 
-use klubok_model::{Input, Model};
+use klubok_model::{Fit, Input, Model};
 use klubok_nn::{network::OutputKind, plan::Activation, state::Numbers};
+
+use super::source::quality;
 
 /// A trained network as sums and activations alone.
 ///
-/// `x = stored * factor + offset`, then each layer in order, then the [`Answer`].
+/// `x = (stored - mean) / std`, then each layer in order, then the [`Answer`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Folded {
     /// What a row is.
     pub input: Input,
-    /// Factors of stored values, per channel or column: they repeat over the row.
-    pub factor: Vec<f32>,
-    /// Offsets, likewise.
-    pub offset: Vec<f32>,
+    /// How a picture of another shape becomes a row.
+    pub fit: Fit,
+    /// Means of stored values, per channel or column: they repeat over the row.
+    pub mean: Vec<f32>,
+    /// Standard deviations, likewise.
+    pub std: Vec<f32>,
     /// The layers, the output layer last.
     pub layers: Vec<Dense>,
     /// From the last sums to the prediction.
     pub answer: Answer,
     /// Names of the outputs.
     pub outputs: Vec<String>,
+    /// How good the trained network is, in a sentence, if its card says it.
+    pub quality: Option<String>,
 }
 
 /// A layer: `y = f(Wx + b)`.
@@ -77,24 +83,46 @@ impl Folded {
             OutputKind::Labels => Answer::Labels,
             OutputKind::Numbers => Answer::Numbers,
         };
-        let preprocessing = &model.preprocessing;
-        let scales = || preprocessing.mean.iter().zip(&preprocessing.std);
-        let factor = scales().map(|(_, std)| (1.0 / f64::from(*std)) as f32).collect();
-        let offset =
-            scales().map(|(mean, std)| (-f64::from(*mean) / f64::from(*std)) as f32).collect();
+        let preprocessing = model.preprocessing.clone();
         Self {
-            input: preprocessing.input.clone(),
-            factor,
-            offset,
+            input: preprocessing.input,
+            fit: preprocessing.fit,
+            mean: preprocessing.mean,
+            std: preprocessing.std,
             layers,
             answer,
             outputs: model.outputs.clone(),
+            quality: model.card.as_ref().and_then(quality),
         }
     }
 
     /// Number of stored values in a row.
     pub fn inputs(&self) -> usize {
         self.layers[0].inputs
+    }
+}
+
+impl Folded {
+    /// The activations that occur, each once.
+    pub(crate) fn activations(&self) -> Vec<Activation> {
+        let occurs = |f: &Activation| self.layers.iter().any(|layer| layer.activation == *f);
+        Activation::ALL.into_iter().filter(occurs).collect()
+    }
+
+    /// Whether a prediction needs the exponential.
+    pub(crate) fn needs_exponential(&self) -> bool {
+        let rational = [Activation::Relu, Activation::LeakyRelu, Activation::Identity];
+        self.answer != Answer::Numbers || self.activations().iter().any(|f| !rational.contains(f))
+    }
+
+    /// The sizes of two buffers, of which layers read one and write the other in turns. The first
+    /// layer reads the first.
+    pub(crate) fn buffers(&self) -> (usize, usize) {
+        let widest = |from: usize| {
+            let widths = self.layers.iter().skip(from).step_by(2).map(|layer| layer.bias.len());
+            widths.max().unwrap_or(1)
+        };
+        (self.inputs().max(widest(1)), widest(0))
     }
 }
 

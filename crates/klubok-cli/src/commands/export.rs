@@ -2,15 +2,22 @@
 
 use std::{io::Read as _, path::Path};
 
-use klubok::{bounded, files::write_atomically};
-use klubok_export::{Folded, c};
-use klubok_text::{clean, text};
+use klubok::{
+    Model, Predictor, bounded,
+    data::{self, Dataset},
+    files::atomic::stream_atomically,
+};
+use klubok_export::{Folded, WeightFormat, c, int8, rust, samples};
+use klubok_text::{clean, numbers::thousands, text};
 
+use super::eval::{rows_of_split, scores};
 use crate::{
-    args,
+    args::{self, ExportFormat, Split},
     failure::{Failure, Result},
+    flags::ColumnFlags,
     loaded_model::LoadedModel,
-    terminal::print_stdout,
+    loading,
+    terminal::{Screen, print_stdout},
 };
 
 /// What every written file says of itself.
@@ -18,15 +25,28 @@ const MARK: &str = "Written by klubok.";
 
 /// Writes the model in the format that was asked for.
 pub(crate) fn run(args: &args::Export) -> Result<()> {
-    let Some(path) = &args.c else { return Ok(()) };
+    let screen = Screen::new(args.quiet);
+    let ExportFormat { c: as_c, rust: as_rust } = &args.format;
+    let Some(path) = as_c.as_ref().or(as_rust.as_ref()) else { return Ok(()) };
     if path.exists() && !is_export(path) {
         let sentence = format!("`{}` exists and was not exported by klubok", path.display());
-        return Err(Failure::failed(sentence).hint(text!("hint.taken")));
+        return Err(Failure::failed(sentence).hint(text!("hint.overwrite")));
     }
-    let loaded = LoadedModel::open(&args.model, 1)?;
+    let loaded = LoadedModel::open(&args.model, 0)?;
+    let (model, weights) = match args.weights {
+        args::WeightFormat::F32 => (loaded.model(), WeightFormat::F32),
+        args::WeightFormat::Int8 => (&int8(loaded.model()), WeightFormat::Int8),
+    };
+    let (network, samples) = (Folded::new(model), samples(model).map_err(klubok::Error::from)?);
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let source = c::source(&Folded::new(loaded.model()), &name);
-    write_atomically(path, source.as_bytes()).map_err(klubok::Error::from)?;
+    if weights == WeightFormat::Int8 {
+        compare(&loaded, model, args, screen)?;
+    }
+    stream_atomically(path, |file| match as_c {
+        Some(_) => c::write(file, &network, &samples, weights, &name),
+        None => rust::write(file, &network, &samples, weights),
+    })
+    .map_err(klubok::Error::from)?;
     print_stdout(clean(path.display()))
 }
 
@@ -35,4 +55,36 @@ fn is_export(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = bounded::open(path).and_then(|file| file.take(4096).read_to_end(&mut head));
     read.is_ok() && String::from_utf8_lossy(&head).contains(MARK)
+}
+
+/// Evaluates the model and its copy with fewer bits on the same samples: on the data that was
+/// named, else on the validation part of the run.
+fn compare(loaded: &LoadedModel, copy: &Model, args: &args::Export, screen: Screen) -> Result<()> {
+    let (data, source, split) = match &args.data {
+        Some(source) => {
+            let options = loaded.data_options(false, &ColumnFlags::default())?;
+            (loading::open(source, &options, screen)?, source.as_str(), None)
+        }
+        None => match data_of_run(loaded, screen) {
+            Some(data) if !data.parts.val.is_empty() => (data, "", Some(Split::Val)),
+            _ => {
+                screen.message(text!("export.not_compared"));
+                return Ok(());
+            }
+        },
+    };
+    let rows = rows_of_split(&data, split, source)?.1;
+    let before = loaded.predictor().evaluate(&data, &rows)?;
+    let after = Predictor::new(copy.clone(), loaded.threads()).evaluate(&data, &rows)?;
+    let n = thousands(rows.len());
+    screen.message(text!("export.before", n = n, scores = scores(&before)));
+    screen.message(text!("export.after", n = n, scores = scores(&after)));
+    Ok(())
+}
+
+/// Opens the data of the run that the model lies in; none where it is missing or has changed.
+fn data_of_run(loaded: &LoadedModel, screen: Screen) -> Option<Dataset> {
+    let (config, info) = loaded.run()?.settings().ok()?;
+    let (options, None) = info.reopen(&config).ok()? else { return None };
+    loading::with_bar(screen, |progress| data::open(&info.data, &options, progress)).ok()
 }

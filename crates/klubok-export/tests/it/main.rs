@@ -2,5 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
 
-mod c;
 mod models;
+mod source;

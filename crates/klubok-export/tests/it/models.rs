@@ -5,7 +5,7 @@ use klubok_nn::{
     calibration::Calibration,
     init::Init,
     network::{Hidden, Network, OutputKind, Start},
-    plan::Activation,
+    plan::{Activation, Picture},
     state::{Numbers, Weights},
 };
 
@@ -33,11 +33,39 @@ impl Chance {
     }
 }
 
+fn names(n: usize, kind: &str) -> Vec<String> {
+    (0..n).map(|i| format!("{kind} {i}")).collect()
+}
+
+/// Columns, or pictures in grey or colour, with the number of values of a row.
+fn input(chance: &mut Chance) -> (Input, usize) {
+    if chance.below(2) == 0 {
+        let columns = 1 + chance.below(200);
+        return (Input::Columns(names(columns, "column")), columns);
+    }
+    let (width, height) = (1 + chance.below(9), 1 + chance.below(9));
+    let channels = [1, 3][chance.below(2)];
+    (Input::Pictures(Picture { width, height, channels }), width * height * channels)
+}
+
+/// Rows as they are stored.
+pub(crate) fn rows(model: &Model, seed: u64, n: usize) -> Vec<Vec<f32>> {
+    let (mut chance, inputs) = (Chance::new(seed), model.network.inputs);
+    let mut row = || match model.preprocessing.input {
+        Input::Pictures(_) => {
+            chance.numbers(inputs, 0.0, 256.0).iter().map(|v| v.floor()).collect()
+        }
+        Input::Columns(_) => chance.numbers(inputs, -9.0, 9.0),
+    };
+    (0..n).map(|_| row()).collect()
+}
+
 /// A model of random layers, with everything that a training can make of it.
 pub(crate) fn model(seed: u64) -> Model {
     let mut chance = Chance::new(seed);
     let answer = [OutputKind::Classes, OutputKind::Labels, OutputKind::Numbers][chance.below(3)];
-    let (inputs, outputs) = (1 + chance.below(200), 1 + chance.below(6));
+    let (input, inputs) = input(&mut chance);
+    let outputs = 1 + chance.below(6);
     let outputs = if answer == OutputKind::Classes { outputs + 1 } else { outputs };
     let hidden = (0..chance.below(4)).map(|_| Hidden {
         units: 1 + chance.below(40),
@@ -57,21 +85,19 @@ pub(crate) fn model(seed: u64) -> Model {
     let running = state.running.iter().map(|values| moved(values, 0.0, 0.9)).collect();
     let scale =
         |chance: &mut Chance, n| (chance.numbers(n, -3.0, 3.0), chance.numbers(n, 0.5, 4.0));
-    let (mean, std) = scale(&mut chance, inputs);
-    let names = |n: usize, kind: &str| (0..n).map(|i| format!("{kind} {i}")).collect::<Vec<_>>();
+    let (mean, std) = match input {
+        Input::Pictures(Picture { channels, .. }) => {
+            (chance.numbers(channels, 90.0, 150.0), chance.numbers(channels, 30.0, 80.0))
+        }
+        Input::Columns(_) => scale(&mut chance, inputs),
+    };
     let target = (answer == OutputKind::Numbers).then(|| {
         let (mean, std) = scale(&mut chance, outputs);
         Target { columns: names(outputs, "number"), mean, std }
     });
     Model {
         network,
-        preprocessing: Preprocessing {
-            input: Input::Columns(names(inputs, "column")),
-            fit: Fit::Squash,
-            mean,
-            std,
-            target,
-        },
+        preprocessing: Preprocessing { input, fit: Fit::Squash, mean, std, target },
         outputs: names(outputs, "output"),
         calibration: Calibration::new(1.7, 300),
         card: None,

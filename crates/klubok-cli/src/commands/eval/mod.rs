@@ -151,7 +151,11 @@ fn select(
 }
 
 /// Returns the rows of the split: that of the flag, else the test part, else all.
-fn rows_of_split(data: &Dataset, split: Option<Split>, source: &str) -> Result<(Split, Vec<u32>)> {
+pub(super) fn rows_of_split(
+    data: &Dataset,
+    split: Option<Split>,
+    source: &str,
+) -> Result<(Split, Vec<u32>)> {
     let parts = &data.parts;
     let split = split.unwrap_or(if parts.test.is_empty() { Split::All } else { Split::Test });
     let rows = match split {
@@ -210,7 +214,8 @@ fn describe(all: &Evaluation, groups: &[Option<Evaluation>; 3]) -> String {
     lines.join("\n")
 }
 
-fn scores(of: &Evaluation) -> String {
+/// Writes the figures of an evaluation in a line.
+pub(super) fn scores(of: &Evaluation) -> String {
     match of {
         Evaluation::Classes(of) => classes::scores(of),
         Evaluation::Labels(of) => values::label_scores(of),

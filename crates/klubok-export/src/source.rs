@@ -1,0 +1,104 @@
+//! What the source files of all languages share.
+
+use std::io::{self, Write};
+
+use klubok_model::{Card, Errors, Fit, Input};
+
+use super::{Answer, Folded};
+
+/// Numbers in a line of an array.
+const IN_LINE: usize = 8;
+
+/// What a row is, in words.
+pub(crate) fn describe_input(network: &Folded) -> String {
+    match network.input {
+        Input::Pictures(shape) => {
+            let channels = if shape.channels == 1 {
+                ""
+            } else {
+                ", red, green and blue of a pixel side by side"
+            };
+            let fit = match network.fit {
+                Fit::Squash => "stretched to this size",
+                Fit::Crop => "cropped to this shape at the centre, then resized",
+                Fit::Pad => "padded with grey to this shape, then resized",
+            };
+            format!(
+                "{}, 0 to 255, row by row{channels}; other pictures are {fit}",
+                network.input.describe()
+            )
+        }
+        Input::Columns(_) => format!("{}, in their own units", network.input.describe()),
+    }
+}
+
+/// What a prediction is, in words.
+pub(crate) fn describe_answer(network: &Folded) -> &'static str {
+    match network.answer {
+        Answer::Classes { .. } => "the confidence in each class; their sum is 1",
+        Answer::Labels => "the confidence in each label",
+        Answer::Numbers => "the predicted numbers",
+    }
+}
+
+/// The sizes of the layers, from the input on: `4-16-3`.
+pub(crate) fn sizes(network: &Folded) -> String {
+    let units = network.layers.iter().map(|layer| layer.bias.len());
+    let sizes = std::iter::once(network.inputs()).chain(units);
+    sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-")
+}
+
+/// How good the trained network is, from its card.
+pub(crate) fn quality(card: &Card) -> Option<String> {
+    if let Some(of) = card.validation {
+        let [low, high] = of.accuracy_interval.map(|share| 100.0 * share);
+        return Some(format!(
+            "Accuracy of the trained network on {} validation samples: {:.1} % (95 % interval {low:.1} to {high:.1}), guessing {:.1} %.",
+            of.samples,
+            100.0 * of.accuracy,
+            100.0 * of.chance
+        ));
+    }
+    let of = card.errors?;
+    let Errors { rmse, r2, samples, .. } = of;
+    Some(format!(
+        "Errors of the trained network on {samples} validation samples: RMSE {rmse:.4e}, R2 {r2:.3}."
+    ))
+}
+
+/// An identifier of C and Rust.
+pub(crate) fn identifier(name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = name.chars().map(kept).collect();
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins { name } else { format!("model_{name}") }
+}
+
+/// Writes the numbers of an array, in lines.
+pub(crate) fn numbers<T>(
+    out: &mut dyn Write,
+    indent: &str,
+    values: &[T],
+    number: impl Fn(&T) -> String,
+) -> io::Result<()> {
+    for line in values.chunks(IN_LINE) {
+        write!(out, "{indent}")?;
+        for (i, value) in line.iter().enumerate() {
+            write!(out, "{}{},", if i > 0 { " " } else { "" }, number(value))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_a_language() {
+        assert_eq!(identifier("Cats & dogs 1"), "cats___dogs_1");
+        assert_eq!(identifier("3x"), "model_3x");
+        assert_eq!(identifier(""), "model_");
+    }
+}
