@@ -51,7 +51,7 @@ fn info() -> RunInfo {
     }
 }
 
-fn create(folder: &Path, config: &Config) -> RunDir {
+pub(crate) fn create(folder: &Path, config: &Config) -> RunDir {
     RunDir::create(Place::Folder(&folder.join("run")), config, &info()).unwrap()
 }
 
@@ -128,7 +128,7 @@ impl Program for Counting {
 }
 
 /// Trains to the end, or for this many steps.
-fn train(
+pub(crate) fn train(
     run: &RunDir,
     config: &Config,
     steps: u64,
@@ -149,11 +149,11 @@ fn train_on(
     session::train(run, config, data, &backend, &mut [diagnosis], &info(), &control)
 }
 
-fn train_all(run: &RunDir, config: &Config) -> Summary {
+pub(crate) fn train_all(run: &RunDir, config: &Config) -> Summary {
     train(run, config, u64::MAX, &mut Nobody).unwrap()
 }
 
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Observer for Nobody {
     fn observe(&mut self, _: &Event<'_>) -> training::Result<()> {
@@ -193,7 +193,7 @@ fn assert_same(run: &RunDir, whole: &RunDir, when: &str) {
 }
 
 /// Reads the files of a film.
-fn film(run: &RunDir) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn film(run: &RunDir) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(run.file(FILM))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -240,10 +240,10 @@ fn an_interrupted_run_resumes_with_the_same_bits() {
 }
 
 /// Copies the run at every event, as a process killed there would leave it.
-struct Killer {
-    run: PathBuf,
-    into: PathBuf,
-    copies: Vec<PathBuf>,
+pub(crate) struct Killer {
+    pub(crate) run: PathBuf,
+    pub(crate) into: PathBuf,
+    pub(crate) copies: Vec<PathBuf>,
 }
 
 impl Observer for Killer {
@@ -255,7 +255,7 @@ impl Observer for Killer {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
