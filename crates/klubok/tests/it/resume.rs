@@ -32,12 +32,13 @@ use klubok::{
         run_info::RunInfo,
         session::{self, Summary},
         task::Task,
+        tensorboard::EVENT_FILE,
     },
 };
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::blobs;
+use crate::{blobs, tensorboard};
 
 fn info() -> RunInfo {
     RunInfo {
@@ -240,10 +241,10 @@ fn an_interrupted_run_resumes_with_the_same_bits() {
 }
 
 /// Copies the run at every event, as a process killed there would leave it.
-pub(crate) struct Killer {
-    pub(crate) run: PathBuf,
-    pub(crate) into: PathBuf,
-    pub(crate) copies: Vec<PathBuf>,
+struct Killer {
+    run: PathBuf,
+    into: PathBuf,
+    copies: Vec<PathBuf>,
 }
 
 impl Observer for Killer {
@@ -270,11 +271,11 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
 
 #[test]
 fn a_run_killed_at_any_event_resumes_with_the_same_bits() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = create(folder.path(), &config());
+    let (folder, config) = (tempfile::tempdir().unwrap(), tensorboard::with_board());
+    let run = create(folder.path(), &config);
     let (path, into) = (run.path().to_owned(), folder.path().join("copies"));
     let mut killer = Killer { run: path, into, copies: vec![] };
-    train(&run, &config(), u64::MAX, &mut killer).unwrap();
+    train(&run, &config, u64::MAX, &mut killer).unwrap();
     assert!(killer.copies.len() > 20);
     let mut checkpoint_before: Option<Vec<u8>> = None;
     for copy in &killer.copies {
@@ -286,12 +287,15 @@ fn a_run_killed_at_any_event_resumes_with_the_same_bits() {
         }
         checkpoint_before = checkpoint;
         if killed.progress().unwrap().is_none_or(|progress| progress.stopped.is_none()) {
-            // A half-written line.
-            let half = [fs::read(killed.file("metrics.jsonl")).unwrap(), b"{\"epoch\":".to_vec()];
-            fs::write(killed.file("metrics.jsonl"), half.concat()).unwrap();
+            // A half-written line, and a half-written record.
+            for (log, half) in [("metrics.jsonl", &b"{\"epoch\":"[..]), (EVENT_FILE, &[40, 0, 0])] {
+                let torn = [&fs::read(killed.file(log)).unwrap()[..], half].concat();
+                fs::write(killed.file(log), torn).unwrap();
+            }
         }
-        train_all(&killed, &config());
+        train_all(&killed, &config);
         assert_same(&killed, &run, &copy.display().to_string());
+        tensorboard::assert_same_file(&killed, &run, &copy.display().to_string());
     }
 }
 
