@@ -1,15 +1,18 @@
-//! The chores of the project: `cargo xtask test | tidy | golden | bench | floor`.
+//! The chores of the project: `cargo xtask test | tidy | dist | golden | bench | floor`.
 
 #![expect(clippy::print_stdout, reason = "chores print their progress")]
 
 mod bench;
 mod browser;
 mod circles;
+mod dist;
 mod golden;
 mod page_types;
 mod process;
+mod pytest;
 mod settings;
 mod tally;
+mod tensorboard;
 mod test;
 mod tidy;
 mod tools;
@@ -37,6 +40,8 @@ enum Chore {
     },
     /// Check the project's own rules
     Tidy,
+    /// Make what people install: a program, its completions and manual, wheels, checksums
+    Dist,
     /// Regenerate the fixtures in crates/klubok-nn/tests/golden with PyTorch in double precision
     Golden,
     /// Compare the speed of klubok and other libraries (an hour; fetches gigabytes once)
@@ -50,6 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let good = match Chore::parse() {
         Chore::Test { quick, full, only } => test::run(root, quick, full, &only)?,
         Chore::Tidy => tidy::run(root)?,
+        Chore::Dist => dist::run(root)?,
         Chore::Golden => golden::run(root)?,
         Chore::Bench(arguments) => bench::run(root, &arguments)?,
         Chore::Floor(arguments) => bench::floor::run(&arguments).map(|()| true)?,

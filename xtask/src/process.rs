@@ -1,8 +1,12 @@
 //! Runs other programs.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{
+    ffi::OsStr,
+    path::Path,
+    process::{Command, Stdio},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// A command with the project's root as its working folder.
 pub(crate) fn command(root: &Path, program: impl AsRef<OsStr>) -> Command {
@@ -37,4 +41,18 @@ pub(crate) fn installs(root: &Path, packages: &[&str]) -> bool {
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     let name = command.get_program().to_string_lossy().into_owned();
     Ok(command.status().with_context(|| format!("cannot start `{name}`"))?.success())
+}
+
+/// Runs a command to its end and returns what it printed; its errors are shown.
+///
+/// # Errors
+/// When the program cannot be started, fails, or prints no text.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot start `{name}`"))?;
+    if !output.status.success() {
+        bail!("`{name}` failed");
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{name}` prints no text"))
 }

@@ -22,7 +22,7 @@ use crate::{
     browser, page_types,
     process::{cargo, command, succeeds},
     tally::Tally,
-    tidy,
+    tensorboard, tidy,
     tools::{DENY, MACHETE, TYPOS},
 };
 
@@ -39,10 +39,11 @@ const REST: &[Step] = &[
     ("python", python),
     ("page types", page_types::run),
     ("browser", browser::run),
+    ("tensorboard", tensorboard::run),
 ];
 
 /// Steps that fetch what they need.
-const FETCHING: [&str; 2] = ["page types", "browser"];
+const FETCHING: [&str; 3] = ["page types", "browser", "tensorboard"];
 
 /// Steps that take hours.
 const LONG: &[Step] = &[("readers", readers), ("kills", kills)];
@@ -73,10 +74,10 @@ pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Resu
         thread::spawn(move || {
             // One after the other: Debian's packages are installed by one process at a time.
             for name in wanted {
-                if name == "browser" {
-                    browser::prepare(&root);
-                } else {
-                    page_types::fetch(&root);
+                match name {
+                    "browser" => browser::prepare(&root),
+                    "tensorboard" => drop(tensorboard::prepare(&root)),
+                    _ => drop(page_types::fetch(&root)),
                 }
             }
         })
@@ -181,7 +182,7 @@ fn readers(root: &Path) -> Result<Tally> {
 }
 
 /// The compiler's default target.
-fn host(root: &Path) -> Result<String> {
+pub(crate) fn host(root: &Path) -> Result<String> {
     let output = command(root, "rustc").arg("-vV").output().context("cannot start rustc")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));

@@ -163,6 +163,19 @@ All steps of a window of at least --seconds are timed; the median step counts. F
   klubok config --preset article
   klubok config -c my.toml --lr 0.01 > resolved.toml")]
     Config(Config),
+    /// Completions of commands, flags and their values for a shell.
+    #[command(after_help = "Examples:
+  klubok completions bash > ~/.local/share/bash-completion/completions/klubok
+  klubok completions zsh > ~/.zfunc/_klubok
+  klubok completions fish > ~/.config/fish/completions/klubok.fish
+
+For zsh, ~/.zshrc needs: fpath+=~/.zfunc; autoload -Uz compinit; compinit")]
+    Completions(Completions),
+    /// This manual as a man page.
+    #[command(after_help = "Examples:
+  klubok man | man -l -
+  klubok man > ~/.local/share/man/man1/klubok.1")]
+    Man,
 }
 
 /// `klubok demo`.
@@ -465,6 +478,14 @@ pub(crate) struct Config {
     pub(crate) defaults: bool,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
+}
+
+/// `klubok completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@
 use std::borrow::Cow;
 
 use klubok_nn::{
-    backend::Program,
     network::{Network, Start},
-    plan::{ParamKind, Plan},
-    state::{Numbers, StateTensor},
+    plan::ParamKind,
+    state::Numbers,
 };
 
-use crate::{error::Result, task::Task};
+use crate::task::Task;
 
 /// Largest number of initial weights kept in memory: 32 MB.
 const MAX_KEPT_WEIGHTS: usize = 8 << 20;
@@ -46,20 +45,6 @@ impl Distance {
             Some(kept) => Cow::Borrowed(kept),
             None => Cow::Owned(self.network.start_weights(layer, &self.start, self.seed)),
         }
-    }
-
-    /// Measures the distance of each layer's weight matrix; `None` where it started at zero.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn measure(&self, program: &dyn Program, plan: &Plan) -> Result<Vec<Option<f64>>> {
-        let mut distances = vec![None; plan.layers.len()];
-        let params = plan.params.iter().enumerate();
-        for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
-            let now = program.store_tensor(StateTensor::Param(p))?;
-            (distances[spec.layer], _) = self.of_layer(spec.layer, &now);
-        }
-        Ok(distances)
     }
 
     /// Returns the distance of a layer's weight matrix, `None` where it started at zero, and the

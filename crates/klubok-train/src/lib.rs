@@ -15,6 +15,7 @@ mod error;
 pub mod evaluate;
 pub mod event;
 pub mod film;
+pub mod histogram;
 pub mod log;
 pub mod logs;
 pub mod meter;
@@ -27,6 +28,7 @@ pub mod samples;
 pub mod session;
 pub mod setup;
 pub mod task;
+pub mod tensorboard;
 pub mod trainer;
 pub mod validation;
 

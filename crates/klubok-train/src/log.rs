@@ -19,9 +19,12 @@ pub struct Marks {
     pub(super) metrics: Mark,
     pub(super) steps: Mark,
     pub(super) events: Mark,
+    /// Of the TensorBoard event file.
+    pub(super) tensorboard: Mark,
 }
 
-/// The serialized form of [`Marks`]: the bytes of each log, then all hashes.
+/// The serialized form of [`Marks`]: the bytes of each log, then all hashes. The event file is
+/// absent where there is none.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -29,24 +32,35 @@ struct Written {
     steps: u64,
     events: u64,
     hashes: [[u64; 2]; 3],
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    tensorboard: Option<(u64, [u64; 2])>,
 }
 
 impl From<Marks> for Written {
-    fn from(Marks { metrics, steps, events }: Marks) -> Self {
+    fn from(Marks { metrics, steps, events, tensorboard: board }: Marks) -> Self {
         let hashes = [metrics.hash, steps.hash, events.hash];
-        Self { metrics: metrics.bytes, steps: steps.bytes, events: events.bytes, hashes }
+        let tensorboard = (board.bytes > 0).then_some((board.bytes, board.hash));
+        let (metrics, steps, events) = (metrics.bytes, steps.bytes, events.bytes);
+        Self { metrics, steps, events, hashes, tensorboard }
     }
 }
 
 impl From<Written> for Marks {
     fn from(
-        Written { metrics, steps, events, hashes: [metrics_hash, steps_hash, events_hash] }: Written,
+        Written {
+            metrics,
+            steps,
+            events,
+            hashes: [metrics_hash, steps_hash, events_hash],
+            tensorboard,
+        }: Written,
     ) -> Self {
         let mark = |bytes, hash| Mark { bytes, hash };
         Self {
             metrics: mark(metrics, metrics_hash),
             steps: mark(steps, steps_hash),
             events: mark(events, events_hash),
+            tensorboard: tensorboard.map_or_else(Mark::default, |(bytes, hash)| mark(bytes, hash)),
         }
     }
 }
@@ -121,12 +135,17 @@ impl Log {
         Ok(Self { file, bytes, hasher, synced: false })
     }
 
+    /// Appends a line of JSON.
     pub(super) fn append(&mut self, line: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_vec(line).map_err(std::io::Error::other)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.hasher.write(&line);
-        self.bytes += line.len() as u64;
+        self.append_bytes(&line)
+    }
+
+    pub(super) fn append_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.write(bytes);
+        self.bytes += bytes.len() as u64;
         self.synced = false;
         Ok(())
     }

@@ -157,6 +157,7 @@ impl Logs {
             metrics: self.metrics.sync()?,
             steps: self.steps.sync()?,
             events: self.events.sync()?,
+            ..Marks::default()
         })
     }
 }

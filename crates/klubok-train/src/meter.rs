@@ -118,6 +118,7 @@ impl Meter {
             dead_fraction: activity[layer].map(|a| a.silent_fraction).filter(|&share| share == 0.0),
             saturated_fraction: activity[layer].and_then(|a| a.saturated_fraction),
             distance_from_start: None,
+            histogram: None,
         };
         plan.layers.iter().enumerate().map(metrics).collect()
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::histogram::Histogram;
+
 /// One line of `metrics.jsonl` (an epoch) or `steps.jsonl` (a chosen step). A key that does not
 /// apply is absent.
 ///
@@ -99,4 +101,8 @@ pub struct LayerMetrics {
     /// Absent where W₀ is zero.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub distance_from_start: Option<f64>,
+    /// How the weights are spread, at the end of an epoch and in a snapshot, with
+    /// `train.tensorboard`. Not in the logs.
+    #[serde(skip)]
+    pub histogram: Option<Box<Histogram>>,
 }

@@ -23,6 +23,7 @@ use crate::{
     logs::{EVENTS, METRICS, STEPS},
     progress::Progress,
     run_info::RunInfo,
+    tensorboard::EVENT_FILE,
     trainer::Checkpoint,
 };
 
@@ -43,8 +44,20 @@ pub const LIVE: &str = "live.json";
 pub const REPORT: &str = "report.html";
 const LOCK: &str = ".lock";
 /// Names that klubok creates in the folder.
-const OWN_NAMES: [&str; 11] =
-    [CONFIG, MODEL, SPLIT, METRICS, STEPS, EVENTS, LIVE, REPORT, LOCK, CHECKPOINTS, FILM];
+const OWN_NAMES: [&str; 12] = [
+    CONFIG,
+    MODEL,
+    SPLIT,
+    METRICS,
+    STEPS,
+    EVENTS,
+    EVENT_FILE,
+    LIVE,
+    REPORT,
+    LOCK,
+    CHECKPOINTS,
+    FILM,
+];
 
 /// The place of a new run.
 #[derive(Debug, Clone, Copy)]

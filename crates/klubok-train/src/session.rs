@@ -30,6 +30,7 @@ use crate::{
     run_dir::{CHECKPOINT, MODEL, RunDir, SPLIT},
     run_info::RunInfo,
     task::Task,
+    tensorboard::TensorBoard,
     trainer::{Checkpoint, Trainer},
     validation::ValidationContext,
 };
@@ -131,7 +132,7 @@ pub fn train(
     let mut task = Task::new(config, data)?;
     let distance = Arc::new(Distance::of(&task, config.train.seed));
     let snapshots = config.train.snapshots;
-    let recorder = Recorder::new(&task, data, distance.clone(), snapshots)?;
+    let recorder = Recorder::new(&task, data, distance.clone(), &config.train)?;
     // Drops the file and the initial state after use: each is as large as the network.
     let start = std::mem::take(&mut task.initial_state);
     let settings = Settings::new(config, info);
@@ -143,14 +144,26 @@ pub fn train(
     let (plan, samples) = (task.plan.clone(), task.samples.clone());
     let mut trainer = Trainer::filmed(backend, plan, samples, &config.train, checkpoint, recorder)?;
     trainer.measure_distance_from(distance);
+    let board = || TensorBoard::resume(run.path(), marks.tensorboard, at.step, config);
+    let board = config.train.tensorboard.then(board).transpose()?;
     let (logs, pending) = Logs::resume(run.path(), marks, &at, &info.replay)?;
     trainer.replay(pending);
     let card = Some(task.card(config, data)?);
     let (plan, model) = (task.plan.clone(), Model { card, ..task.model(Weights::default()) });
     let validation = ValidationContext::new(config, data);
     let film = FilmDir::of(run.path());
-    let mut files =
-        RunFiles { run, settings, plan, model, validation, logs, film, snapshots, saved: None };
+    let mut files = RunFiles {
+        run,
+        settings,
+        plan,
+        model,
+        validation,
+        logs,
+        board,
+        film,
+        snapshots,
+        saved: None,
+    };
     // What a killed process recorded after its checkpoint comes again.
     files.film.prune(trainer.saved(), snapshots)?;
     let begin = EventKind::begin(resumed, backend.info(config.train.precision));
@@ -162,7 +175,8 @@ pub fn train(
     }
     notify(observers, &trainer.start_event())?;
     loop {
-        let mut all = LogsAndObservers { logs: &mut files.logs, film: &files.film, observers };
+        let RunFiles { logs, board, film, .. } = &mut files;
+        let mut all = LogsAndObservers { logs, board: board.as_mut(), film, observers };
         let stopped = trainer.advance(&mut all, control)?;
         if let Some(reason) = stopped {
             let progress = trainer.saved();
@@ -211,6 +225,8 @@ struct RunFiles<'a> {
     model: Model,
     validation: ValidationContext,
     logs: Logs,
+    /// The TensorBoard event file, if the settings ask for it.
+    board: Option<TensorBoard>,
     film: FilmDir,
     /// Snapshots of the film, at most.
     snapshots: usize,
@@ -225,7 +241,10 @@ impl RunFiles<'_> {
     }
 
     fn save(&mut self, trainer: &mut Trainer) -> Result<()> {
-        let marks = self.logs.sync()?;
+        let mut marks = self.logs.sync()?;
+        if let Some(board) = &mut self.board {
+            marks.tensorboard = board.sync()?;
+        }
         let best = trainer.saved().best.map(|best| best.epoch);
         if best != self.saved {
             self.model.calibration = trainer.saved().calibration();
@@ -263,13 +282,14 @@ impl RunFiles<'_> {
 /// Sends events to the logs and the film first, then to the other observers.
 struct LogsAndObservers<'a, 'b> {
     logs: &'a mut Logs,
+    board: Option<&'a mut TensorBoard>,
     film: &'a FilmDir,
     observers: &'a mut [&'b mut dyn Observer],
 }
 
 impl Observer for LogsAndObservers<'_, '_> {
     fn observe(&mut self, event: &Event<'_>) -> Result<()> {
-        self.logs.observe(event)?;
+        self.write(event)?;
         if let Event::Snapshot { snapshot, is_kept: true } = event {
             self.film.write(snapshot)?;
         }
@@ -282,10 +302,18 @@ impl Observer for LogsAndObservers<'_, '_> {
         let noticed: Vec<Notice> = self.observers.iter_mut().flat_map(|o| o.noticed()).collect();
         for notice in &noticed {
             let event = Event::Noticed { step, epoch, notice };
-            self.logs.observe(&event)?;
+            self.write(&event)?;
             notify(self.observers, &event)?;
         }
         Ok(())
+    }
+}
+
+impl LogsAndObservers<'_, '_> {
+    /// Writes an event to the logs.
+    fn write(&mut self, event: &Event<'_>) -> Result<()> {
+        self.logs.observe(event)?;
+        self.board.as_mut().map_or(Ok(()), |board| board.observe(event))
     }
 }
 

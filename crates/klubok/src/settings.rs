@@ -121,6 +121,9 @@ settings! {
     patience(u64) => "train.patience";
     /// Snapshots in the film of a run folder; a training in memory records none.
     snapshots(usize) => "train.snapshots";
+    /// Write a TensorBoard event file into a run folder. In memory it has the histograms measured,
+    /// for a [`TensorBoard`](crate::train::tensorboard::TensorBoard).
+    tensorboard(bool) => "train.tensorboard";
     /// Seed of start, order, dropout and augmentation.
     seed(u64) => "train.seed";
     /// Threads; 0 is one a core. Results do not depend on them.

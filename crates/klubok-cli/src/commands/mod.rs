@@ -2,12 +2,14 @@
 
 mod bench;
 pub(crate) mod check;
+mod completions;
 mod config;
 mod dashboard;
 mod demo;
 mod diagnose;
 mod eval;
 mod export;
+mod man;
 mod observing;
 mod predict;
 mod race;
@@ -47,6 +49,8 @@ pub(crate) fn run(command: Option<Command>) -> Result<()> {
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Config(args)) => config::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man) => man::run(),
     }
 }
 

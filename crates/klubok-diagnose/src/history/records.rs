@@ -10,6 +10,7 @@ use std::{
 };
 
 use klubok_files::bounded::{self, NotRead};
+use klubok_train::tensorboard::record::masked;
 
 use super::HistoryError;
 use crate::history::Result;
@@ -83,11 +84,6 @@ fn fill(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
     }
 }
 
-/// The masked CRC-32C of the format.
-pub(super) fn masked(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
-}
-
 fn word(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |all, &byte| all << 8 | u32::from(byte))
 }
@@ -111,12 +107,6 @@ mod tests {
             Ok(())
         })?;
         Ok(lengths)
-    }
-
-    #[test]
-    fn masked_checksum_matches_tensorflow() {
-        // The length of the version record, which TensorFlow writes first, is 24.
-        assert_eq!(masked(&24u64.to_le_bytes()), word(&[0xa3, 0x7f, 0x4b, 0x22]));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::{
 };
 
 use klubok_data::part::Part;
-use prost::Message;
+use klubok_train::tensorboard::message::{Event, Value};
+use prost::Message as _;
 
 use super::{
     History, HistoryError, MAX_FIGURES, Note, Row,
@@ -26,44 +27,6 @@ use super::{
     text_columns::{MAX_NAME_LENGTH, MAX_NAMES, is_other_loss},
 };
 use crate::history::Result;
-
-#[derive(Message)]
-struct Event {
-    #[prost(double, tag = "1")]
-    seconds: f64,
-    #[prost(int64, tag = "2")]
-    step: i64,
-    #[prost(message, optional, tag = "5")]
-    summary: Option<Summary>,
-}
-
-#[derive(Message)]
-struct Summary {
-    #[prost(message, repeated, tag = "1")]
-    value: Vec<Value>,
-}
-
-#[derive(Message)]
-struct Value {
-    #[prost(string, tag = "1")]
-    tag: String,
-    #[prost(float, optional, tag = "2")]
-    number: Option<f32>,
-    #[prost(message, optional, tag = "8")]
-    tensor: Option<Tensor>,
-}
-
-#[derive(Message)]
-struct Tensor {
-    #[prost(int32, tag = "1")]
-    dtype: i32,
-    #[prost(bytes = "vec", tag = "4")]
-    content: Vec<u8>,
-    #[prost(float, repeated, tag = "5")]
-    floats: Vec<f32>,
-    #[prost(double, repeated, tag = "6")]
-    doubles: Vec<f64>,
-}
 
 /// The largest step that f64 represents exactly.
 const MAX_STEP: i64 = 1 << 53;
@@ -123,7 +86,7 @@ pub(super) fn read(files: &[PathBuf], path: &str, budget: &mut u64) -> Result<Hi
         records::for_each(file, budget, |record| {
             count += 1;
             let event = Event::decode(record).map_err(|error| error.to_string())?;
-            let Event { step, seconds, summary } = event;
+            let Event { step, seconds, summary, .. } = event;
             let position = Position { step, file: number, record: count, seconds };
             let values = summary.into_iter().flat_map(|summary| summary.value);
             values.into_iter().try_for_each(|value| tags.add(&folder, value, position))
@@ -310,7 +273,7 @@ fn scalar(value: &Value) -> Option<f64> {
     if let Some(number) = value.number {
         return Some(f64::from(number));
     }
-    let tensor = value.tensor.as_ref()?;
+    let tensor = value.tensor.as_deref()?;
     match (&tensor.floats[..], &tensor.doubles[..], &tensor.content[..], tensor.dtype) {
         ([number], ..) => Some(f64::from(*number)),
         (_, [number], ..) => Some(*number),
@@ -325,19 +288,20 @@ fn scalar(value: &Value) -> Option<f64> {
 mod tests {
     use std::fmt::Write as _;
 
+    use klubok_train::tensorboard::{
+        message::{Summary, Tensor},
+        record::framed,
+    };
+
     use super::{
         super::{read, tests::losses_of},
-        records::masked,
         *,
     };
 
     fn record(step: i64, tag: &str, number: f32) -> Vec<u8> {
-        let value = Value { tag: tag.to_owned(), number: Some(number), tensor: None };
+        let value = Value { tag: tag.to_owned(), number: Some(number), ..Value::default() };
         let summary = Some(Summary { value: vec![value] });
-        let bytes = Event { seconds: 0.0, step, summary }.encode_to_vec();
-        let length = (bytes.len() as u64).to_le_bytes();
-        let sums = [masked(&length), masked(&bytes)].map(u32::to_le_bytes);
-        [&length[..], &sums[0], &bytes, &sums[1]].concat()
+        framed(&Event { step, summary, ..Event::default() }.encode_to_vec())
     }
 
     fn records(all: &[(i64, &str, f32)]) -> Vec<u8> {
@@ -511,7 +475,8 @@ mod tests {
         let begun = std::time::Instant::now();
         let position = Position { step: 1, file: 0, record: 1, seconds: 0.0 };
         let mut tags = Tags::default();
-        let value = || Value { tag: "a/b c d e f g".repeat(50), number: Some(1.0), tensor: None };
+        let value =
+            || Value { tag: "a/b c d e f g".repeat(50), number: Some(1.0), ..Value::default() };
         (0..40_000).for_each(|_| tags.add("train", value(), position).unwrap());
         assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
         tags.count = MAX_FIGURES;
@@ -521,8 +486,8 @@ mod tests {
     #[test]
     fn reads_scalar_tensors() {
         let tensor =
-            |content: Vec<u8>, dtype| Tensor { dtype, content, floats: vec![], doubles: vec![] };
-        let value = |tensor| Value { tag: String::new(), number: None, tensor: Some(tensor) };
+            |content: Vec<u8>, dtype| Box::new(Tensor { dtype, content, ..Tensor::default() });
+        let value = |tensor| Value { tensor: Some(tensor), ..Value::default() };
         assert_eq!(scalar(&value(tensor(0.5f32.to_le_bytes().to_vec(), 1))), Some(0.5));
         assert_eq!(scalar(&value(tensor(0.25f64.to_le_bytes().to_vec(), 2))), Some(0.25));
         assert_eq!(scalar(&value(tensor(b"text".to_vec(), 7))), None);

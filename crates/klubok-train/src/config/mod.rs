@@ -172,6 +172,9 @@ pub struct TrainConfig {
     /// Snapshots in the run's film; 0 is none. Runs older than this setting have none.
     #[serde(default)]
     pub snapshots: usize,
+    /// Write a TensorBoard event file. Runs older than this setting have none.
+    #[serde(default)]
+    pub tensorboard: bool,
     /// Seed of initialisation, shuffling, dropout and augmentation.
     pub seed: u64,
     /// Threads; 0 is one per core, resolved before step 0.

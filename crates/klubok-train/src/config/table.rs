@@ -353,6 +353,13 @@ pub const KEYS: &[Key] = &[
         "enough to see every change; ten megabytes at most",
     ),
     key(
+        "train.tensorboard",
+        "false",
+        Allowed::Switch,
+        "write a TensorBoard event file into the run: figures, histograms, pictures, settings, phases",
+        "the page shows more",
+    ),
+    key(
         "train.seed",
         "0",
         ANY_SEED,

@@ -13,8 +13,8 @@ use klubok_nn::{
 
 use super::{Bytes, Matrix, Scene, Snapshot, is_due};
 use crate::{
-    Result, activity::ActivityCount, distance::Distance, metrics::LayerMetrics, progress::Progress,
-    task::Task,
+    Result, activity::ActivityCount, config::TrainConfig, distance::Distance, histogram::Histogram,
+    metrics::LayerMetrics, progress::Progress, task::Task,
 };
 
 /// The data set of the grid in the program of a training.
@@ -28,6 +28,8 @@ pub struct Recorder {
     start: Vec<f32>,
     shape: Option<Picture>,
     distance: Arc<Distance>,
+    /// Whether snapshots have histograms of the weights.
+    has_histograms: bool,
     hidden: Vec<HiddenLayer>,
     /// The network's output, then those of the hidden layers.
     taps: Vec<Value>,
@@ -44,8 +46,8 @@ struct HiddenLayer {
 }
 
 impl Recorder {
-    /// Prepares the recording of at most `count` snapshots; none if that is 0. The task must still
-    /// have its initial state.
+    /// Prepares the recording of `train.snapshots`; none if that is 0. The task must still have its
+    /// initial state.
     ///
     /// # Errors
     /// When rows cannot be read.
@@ -53,8 +55,9 @@ impl Recorder {
         task: &Task,
         data: &Dataset,
         distance: Arc<Distance>,
-        count: usize,
+        config: &TrainConfig,
     ) -> Result<Option<Self>> {
+        let count = config.snapshots;
         if count == 0 {
             return Ok(None);
         }
@@ -85,6 +88,7 @@ impl Recorder {
             start: Vec::new(),
             shape,
             distance,
+            has_histograms: config.tensorboard,
             hidden,
             taps,
             outputs: Outputs::default(),
@@ -213,6 +217,8 @@ impl Recorder {
             let layer = &mut snapshot.layers[spec.layer];
             let (distance, norm) = self.distance.of_layer(spec.layer, &now);
             (layer.distance_from_start, layer.weight_norm) = (distance, norm);
+            let histogram = || Histogram::of(&now, spec.shape[1]).map(Box::new);
+            layer.histogram = self.has_histograms.then(histogram).flatten();
             if spec.layer == 0 && self.shape.is_some() {
                 let now = self.first_layer(&now, &spec.shape);
                 let moved: Vec<f32> =

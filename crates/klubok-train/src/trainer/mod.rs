@@ -6,6 +6,7 @@
 
 mod requests;
 mod snapshots;
+mod weights;
 
 use std::{
     collections::VecDeque,
@@ -17,7 +18,7 @@ use klubok_data::Parts;
 use klubok_nn::{
     backend::{Backend, DataId, Figures, Program, Step},
     optim::schedule::LearningRate,
-    plan::{Op, ParamKind, Plan},
+    plan::{Op, Plan},
     state::{Numbers, State, StateTensor, Weights},
 };
 
@@ -435,17 +436,6 @@ impl Trainer {
         Ok(Evaluated { train, val })
     }
 
-    /// Measures the norms of the weight matrices before the first step.
-    fn measure_weight_norms(&mut self) -> Result<()> {
-        let params = self.plan.params.iter().enumerate();
-        for (p, spec) in params.filter(|(_, spec)| spec.kind == ParamKind::Weight) {
-            let weights = self.program.store_tensor(StateTensor::Param(p))?;
-            let weight_sq = weights.to_f64().iter().map(|w| w * w).sum();
-            self.progress.epoch_meter.set_weight_sq(spec.layer, weight_sq);
-        }
-        Ok(())
-    }
-
     fn report_step(&mut self, evaluated: &Evaluated, observer: &mut dyn Observer) -> Result<()> {
         let metrics = self.metrics(&self.progress.step_meter, evaluated);
         observer.observe(&Event::Step(&metrics))?;
@@ -482,8 +472,8 @@ impl Trainer {
         Ok(best)
     }
 
-    /// Adds the layer metrics of the end of an epoch: shares of dead units, and distances of the
-    /// weights from their start.
+    /// Adds the layer metrics of the end of an epoch: shares of dead units, and figures of the
+    /// weights.
     fn measure_layers(&mut self, metrics: &mut Metrics) -> Result<()> {
         let Progress { epoch, stopped, .. } = self.progress;
         let program = &mut *self.program;
@@ -497,11 +487,7 @@ impl Trainer {
                 .zip(dead)
                 .for_each(|(layer, dead)| layer.dead_fraction = dead);
         }
-        if let Some(distance) = &self.distance {
-            let distances = distance.measure(program, &self.plan)?;
-            let layers = metrics.layers.iter_mut().zip(distances);
-            layers.for_each(|(layer, distance)| layer.distance_from_start = distance);
-        }
+        self.measure_weights(&mut metrics.layers)?;
         self.end_lap(false);
         metrics.seconds = self.progress.epoch_seconds;
         metrics.elapsed_seconds = self.progress.elapsed_seconds;

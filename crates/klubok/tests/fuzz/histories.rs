@@ -1,8 +1,11 @@
 //! Training histories: CSV, JSON and TensorBoard event files.
 
-use klubok::diagnose::{
-    Diagnosis,
-    history::{self, History},
+use klubok::{
+    diagnose::{
+        Diagnosis,
+        history::{self, History},
+    },
+    train::tensorboard::record::framed,
 };
 use klubok_fuzz::{fast_folder, fuzz};
 
@@ -73,14 +76,6 @@ fn json() {
         "{\"epoch\": 1, \"loss\": 0.9}\n{\"epoch\": 2, \"loss\": -Infinity, \"val_loss\": 0.8}\n",
     ];
     fuzz("json", &seeds.map(|seed| seed.as_bytes().to_vec()), &WORDS, parse);
-}
-
-/// Frames a record of an event file: length, checksum, bytes, checksum.
-fn framed(bytes: &[u8]) -> Vec<u8> {
-    let masked = |b: &[u8]| crc32c::crc32c(b).rotate_right(15).wrapping_add(0xa282_ead8);
-    let length = (bytes.len() as u64).to_le_bytes();
-    let sums = [masked(&length), masked(bytes)].map(u32::to_le_bytes);
-    [&length[..], &sums[0], bytes, &sums[1]].concat()
 }
 
 /// Encodes an event with one number: wall time, step, and a summary with one tag.

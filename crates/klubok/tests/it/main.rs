@@ -13,4 +13,5 @@ mod loading;
 mod measured;
 mod phases;
 mod resume;
+mod tensorboard;
 mod training;

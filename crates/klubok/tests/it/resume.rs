@@ -32,12 +32,13 @@ use klubok::{
         run_info::RunInfo,
         session::{self, Summary},
         task::Task,
+        tensorboard::EVENT_FILE,
     },
 };
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::blobs;
+use crate::{blobs, tensorboard};
 
 fn info() -> RunInfo {
     RunInfo {
@@ -51,7 +52,7 @@ fn info() -> RunInfo {
     }
 }
 
-fn create(folder: &Path, config: &Config) -> RunDir {
+pub(crate) fn create(folder: &Path, config: &Config) -> RunDir {
     RunDir::create(Place::Folder(&folder.join("run")), config, &info()).unwrap()
 }
 
@@ -128,7 +129,7 @@ impl Program for Counting {
 }
 
 /// Trains to the end, or for this many steps.
-fn train(
+pub(crate) fn train(
     run: &RunDir,
     config: &Config,
     steps: u64,
@@ -149,11 +150,11 @@ fn train_on(
     session::train(run, config, data, &backend, &mut [diagnosis], &info(), &control)
 }
 
-fn train_all(run: &RunDir, config: &Config) -> Summary {
+pub(crate) fn train_all(run: &RunDir, config: &Config) -> Summary {
     train(run, config, u64::MAX, &mut Nobody).unwrap()
 }
 
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Observer for Nobody {
     fn observe(&mut self, _: &Event<'_>) -> training::Result<()> {
@@ -193,7 +194,7 @@ fn assert_same(run: &RunDir, whole: &RunDir, when: &str) {
 }
 
 /// Reads the files of a film.
-fn film(run: &RunDir) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn film(run: &RunDir) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(run.file(FILM))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -255,7 +256,7 @@ impl Observer for Killer {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -270,11 +271,11 @@ fn copy_folder(from: &Path, to: &Path) {
 
 #[test]
 fn a_run_killed_at_any_event_resumes_with_the_same_bits() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = create(folder.path(), &config());
+    let (folder, config) = (tempfile::tempdir().unwrap(), tensorboard::with_board());
+    let run = create(folder.path(), &config);
     let (path, into) = (run.path().to_owned(), folder.path().join("copies"));
     let mut killer = Killer { run: path, into, copies: vec![] };
-    train(&run, &config(), u64::MAX, &mut killer).unwrap();
+    train(&run, &config, u64::MAX, &mut killer).unwrap();
     assert!(killer.copies.len() > 20);
     let mut checkpoint_before: Option<Vec<u8>> = None;
     for copy in &killer.copies {
@@ -286,12 +287,15 @@ fn a_run_killed_at_any_event_resumes_with_the_same_bits() {
         }
         checkpoint_before = checkpoint;
         if killed.progress().unwrap().is_none_or(|progress| progress.stopped.is_none()) {
-            // A half-written line.
-            let half = [fs::read(killed.file("metrics.jsonl")).unwrap(), b"{\"epoch\":".to_vec()];
-            fs::write(killed.file("metrics.jsonl"), half.concat()).unwrap();
+            // A half-written line, and a half-written record.
+            for (log, half) in [("metrics.jsonl", &b"{\"epoch\":"[..]), (EVENT_FILE, &[40, 0, 0])] {
+                let torn = [&fs::read(killed.file(log)).unwrap()[..], half].concat();
+                fs::write(killed.file(log), torn).unwrap();
+            }
         }
-        train_all(&killed, &config());
+        train_all(&killed, &config);
         assert_same(&killed, &run, &copy.display().to_string());
+        tensorboard::assert_same_file(&killed, &run, &copy.display().to_string());
     }
 }
 
