@@ -1,9 +1,7 @@
 //! A network reduced to what a prediction computes.
 
-use klubok_model::{Fit, Input, Model};
+use klubok_model::{Card, Errors, Fit, Input, Model};
 use klubok_nn::{network::OutputKind, plan::Activation, state::Numbers};
-
-use super::source::quality;
 
 /// A trained network as sums and activations alone.
 ///
@@ -140,6 +138,23 @@ fn last_scale(model: &Model) -> (Vec<f64>, Vec<f64>) {
         }
         _ => (vec![1.0; outputs], vec![0.0; outputs]),
     }
+}
+
+/// How good the trained network is, from its card.
+fn quality(card: &Card) -> Option<String> {
+    if let Some(of) = card.validation {
+        let [low, high] = of.accuracy_interval.map(|share| 100.0 * share);
+        return Some(format!(
+            "Accuracy of the trained network on {} validation samples: {:.1} % (95 % interval {low:.1} to {high:.1}), guessing {:.1} %.",
+            of.samples,
+            100.0 * of.accuracy,
+            100.0 * of.chance
+        ));
+    }
+    let Errors { rmse, r2, samples, .. } = card.errors?;
+    Some(format!(
+        "Errors of the trained network on {samples} validation samples: RMSE {rmse:.4e}, R2 {r2:.3}."
+    ))
 }
 
 fn to_f32(values: &[f64]) -> Vec<f32> {

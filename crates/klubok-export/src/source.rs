@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use klubok_model::{Card, Errors, Fit, Input};
+use klubok_model::{Fit, Input};
 
 use super::{Answer, Folded};
 
@@ -46,24 +46,6 @@ pub(crate) fn sizes(network: &Folded) -> String {
     let units = network.layers.iter().map(|layer| layer.bias.len());
     let sizes = std::iter::once(network.inputs()).chain(units);
     sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-")
-}
-
-/// How good the trained network is, from its card.
-pub(crate) fn quality(card: &Card) -> Option<String> {
-    if let Some(of) = card.validation {
-        let [low, high] = of.accuracy_interval.map(|share| 100.0 * share);
-        return Some(format!(
-            "Accuracy of the trained network on {} validation samples: {:.1} % (95 % interval {low:.1} to {high:.1}), guessing {:.1} %.",
-            of.samples,
-            100.0 * of.accuracy,
-            100.0 * of.chance
-        ));
-    }
-    let of = card.errors?;
-    let Errors { rmse, r2, samples, .. } = of;
-    Some(format!(
-        "Errors of the trained network on {samples} validation samples: RMSE {rmse:.4e}, R2 {r2:.3}."
-    ))
 }
 
 /// An identifier of C and Rust.

@@ -51,4 +51,24 @@ fn an_exported_file_is_replaced_and_no_other_one() {
     place.fails(&["export", "run", "--c", "own.c"], 1, taken, "");
     place.fails(&["export", "nowhere", "--c", "model.c"], 1, "nowhere", "");
     place.fails(&["export", "run"], 2, "--c", "");
+    place.fails(&["export", "run", "--c", "a.c", "--rust", "a.rs"], 2, "--rust", "");
+}
+
+#[test]
+fn weights_in_8_bits_are_compared_with_those_in_32() {
+    let place = trained();
+    let said = place.ok(&["export", "run", "--rust", "arms.rs", "--weights", "int8"]).stderr;
+    for expected in ["Weights of 32 bits (", "Weights of 8 bits (", "%"] {
+        assert!(said.contains(expected), "{said}");
+    }
+    let file = fs_err::read_to_string(place.path("arms.rs")).unwrap();
+    assert!(file.contains("static W1: [i8; 32]"), "{file}");
+    // Without its run a model knows of no data, unless somebody names some.
+    fs_err::copy(place.path("run/model.safetensors"), place.path("arms.safetensors")).unwrap();
+    let export = ["export", "arms.safetensors", "--c", "arms.c", "--weights", "int8"];
+    let said = place.ok(&export).stderr;
+    assert!(said.contains("not measured") && !said.contains('%'), "{said}");
+    let said = place.ok(&[&export[..], &["--data", "demo:spirals"]].concat()).stderr;
+    assert!(said.contains("Weights of 8 bits ("), "{said}");
+    place.fails(&[&export[..], &["--data", "nowhere"]].concat(), 1, "nowhere", "");
 }
