@@ -369,10 +369,10 @@ pub(crate) struct Export {
     #[arg(long, value_enum, default_value = "f32")]
     pub(crate) weights: WeightFormat,
     /// The input of an ONNX file [default: bytes for pictures, numbers for tables].
-    #[arg(long, value_enum, requires = "onnx")]
+    #[arg(long, value_enum, conflicts_with_all = ["c", "rust"])]
     pub(crate) input: Option<InputForm>,
     /// One more output of an ONNX file, `label`: the class by name, which not every runtime reads.
-    #[arg(long, requires = "onnx")]
+    #[arg(long, conflicts_with_all = ["c", "rust"])]
     pub(crate) label: bool,
     /// Data with known targets, by which int8 is compared with f32.
     #[arg(long, value_name = "DATA")]

@@ -223,7 +223,12 @@ impl Builder {
                 if label {
                     self.graph.initializer.push(texts("names".into(), &network.outputs));
                     self.add("Gather", &["names", CLASS], LABEL, vec![whole("axis", 0)]);
-                    self.graph.output.push(value(LABEL, DataType::String, &[], "the likeliest class"));
+                    self.graph.output.push(value(
+                        LABEL,
+                        DataType::String,
+                        &[],
+                        "the likeliest class",
+                    ));
                 }
                 self.graph.output.push(value(CLASS, DataType::Int64, &[], "its number, from 0"));
                 self.graph.output.push(value(PROBABILITIES, DataType::Float, &[outputs], meaning));

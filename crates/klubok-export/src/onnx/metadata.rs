@@ -20,10 +20,7 @@ use klubok_model::{Fit, Input, Model};
 use serde_json::{Value, json};
 
 use super::messages::Property;
-use crate::{
-    Answer, Folded,
-    source::sizes,
-};
+use crate::{Answer, Folded, source::sizes};
 
 /// Version of the keys.
 const FORMAT: u32 = 1;

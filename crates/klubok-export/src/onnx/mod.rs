@@ -115,8 +115,8 @@ impl OnnxFile {
         };
         let graph = graph(&network, form, weights, label);
         let file = Self { network, weights, head, graph, tail };
-        let bytes = file.len();
-        if bytes > MAX_BYTES { Err(OnnxError::TooLarge { bytes }) } else { Ok(file) }
+        check_size(file.len())?;
+        Ok(file)
     }
 
     /// The weights of the layers, made one by one: together they are most of the file.
@@ -155,7 +155,23 @@ impl OnnxFile {
     }
 }
 
+fn check_size(bytes: usize) -> Result<(), OnnxError> {
+    if bytes > MAX_BYTES { Err(OnnxError::TooLarge { bytes }) } else { Ok(()) }
+}
+
 /// Number of bytes of a field that is a message of `len` bytes: key, length and message.
 fn field_len(len: usize) -> usize {
     1 + prost::length_delimiter_len(len) + len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_readers_cannot_take_is_refused() {
+        assert_eq!(check_size(2_147_483_647), Ok(()));
+        let bytes = 2_147_483_648;
+        assert_eq!(check_size(bytes), Err(OnnxError::TooLarge { bytes }));
+    }
 }

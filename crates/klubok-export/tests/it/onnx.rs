@@ -211,7 +211,10 @@ fn the_metadata_say_what_the_model_is() {
 #[test]
 fn what_a_model_does_not_have_is_refused() {
     let table = first(OutputKind::Labels, false);
-    assert_eq!(OnnxFile::new(&table, with(InputForm::Bytes)).unwrap_err(), OnnxError::BytesOfColumns);
+    assert_eq!(
+        OnnxFile::new(&table, with(InputForm::Bytes)).unwrap_err(),
+        OnnxError::BytesOfColumns
+    );
     let label = OnnxOptions { label: true, ..OnnxOptions::default() };
     assert_eq!(OnnxFile::new(&table, label).unwrap_err(), OnnxError::NoClasses);
 }
@@ -226,7 +229,13 @@ fn files_for_other_runtimes() {
         let model = model(seed);
         let rows = rows(&model, seed + 1000, SAMPLES);
         for &form in forms(&model) {
-            write_samples(Path::new(&folder), &format!("{seed}-{form:?}"), &model, &rows, with(form));
+            write_samples(
+                Path::new(&folder),
+                &format!("{seed}-{form:?}"),
+                &model,
+                &rows,
+                with(form),
+            );
         }
         let options = OnnxOptions { weights: WeightFormat::Int8, ..with(InputForm::Numbers) };
         write_samples(Path::new(&folder), &format!("{seed}-int8"), &int8(&model), &rows, options);

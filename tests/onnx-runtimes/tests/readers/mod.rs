@@ -14,10 +14,8 @@ pub(crate) struct Runtime {
     pub(crate) predict: fn(&[u8], Rows) -> Result<Prediction, Box<dyn Error>>,
 }
 
-pub(crate) const RUNTIMES: [Runtime; 2] = [
-    Runtime { name: "rten", predict: rten },
-    Runtime { name: "tract", predict: tract },
-];
+pub(crate) const RUNTIMES: [Runtime; 2] =
+    [Runtime { name: "rten", predict: rten }, Runtime { name: "tract", predict: tract }];
 
 /// The samples of a call.
 pub(crate) enum Rows {
