@@ -7,6 +7,7 @@ mod browser;
 mod circles;
 mod dist;
 mod golden;
+mod onnx;
 mod page_types;
 mod process;
 mod pytest;

@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    browser, page_types,
+    browser, onnx, page_types,
     process::{cargo, command, succeeds},
     tally::Tally,
     tensorboard, tidy,
@@ -40,13 +40,14 @@ const REST: &[Step] = &[
     ("page types", page_types::run),
     ("browser", browser::run),
     ("tensorboard", tensorboard::run),
+    ("onnx", onnx::run),
 ];
 
 /// Steps that fetch what they need.
-const FETCHING: [&str; 3] = ["page types", "browser", "tensorboard"];
+const FETCHING: [&str; 4] = ["page types", "browser", "tensorboard", "onnx"];
 
-/// Steps that take hours.
-const LONG: &[Step] = &[("readers", readers), ("kills", kills)];
+/// Steps that take hours, or minutes to build what only they need.
+const LONG: &[Step] = &[("readers", readers), ("kills", kills), ("onnx runtimes", onnx_runtimes)];
 
 /// Number of inputs for each reader.
 const FUZZ_INPUTS: &str = "1000000";
@@ -77,6 +78,7 @@ pub(crate) fn run(root: &Path, quick: bool, full: bool, only: &[String]) -> Resu
                 match name {
                     "browser" => browser::prepare(&root),
                     "tensorboard" => drop(tensorboard::prepare(&root)),
+                    "onnx" => drop(onnx::prepare(&root)),
                     _ => drop(page_types::fetch(&root)),
                 }
             }
@@ -194,6 +196,11 @@ fn kills(root: &Path) -> Result<Tally> {
     let arguments =
         ["test", "--package", "klubok-cli", "--locked", "--test", "it", "kills_in_a_row"];
     counted(cargo(root).args(arguments).env("KLUBOK_FUZZ", FUZZ_INPUTS))
+}
+
+/// Reads exported ONNX files with the runtimes in Rust.
+fn onnx_runtimes(root: &Path) -> Result<Tally> {
+    counted(&mut onnx::runtimes_in_rust(root))
 }
 
 /// Runs tests and counts their results.

@@ -129,10 +129,16 @@ Without -o it goes to report.html in the folder of the first run.")]
   klubok export latest --c pets.c
   klubok export runs/pets-001/model.safetensors --rust src/pets.rs
   klubok export latest --c pets.c --weights int8
+  klubok export latest --onnx pets.onnx
 
 --c writes one C99 file, --rust one module of Rust for `no_std`: the weights, the preprocessing, and a
 function that predicts a row as it is stored, without allocation and dependencies. The file holds a few
 samples with klubok's predictions and tests itself. The names of a C file begin with the name of the file.
+
+--onnx writes a graph that computes the whole prediction, for ONNX Runtime, rten, tract and others. Pictures
+go in as libraries load them: bytes, [batch, height, width, channels]; with --input numbers as rows of
+numbers, like tables. Out come the number of the class and the confidences, or the predicted numbers. The
+names of the classes, how to resize, and how far to trust the model are in the metadata of the file.
 
 --weights int8 makes a file a third as long and a program a quarter as large, and says what that costs: on
 the validation part of the run, or on --data.")]
@@ -375,6 +381,12 @@ pub(crate) struct Export {
     /// How the weights are stored.
     #[arg(long, value_enum, default_value = "f32")]
     pub(crate) weights: WeightFormat,
+    /// The input of an ONNX file [default: bytes for pictures, numbers for tables].
+    #[arg(long, value_enum, conflicts_with_all = ["c", "rust"])]
+    pub(crate) input: Option<InputForm>,
+    /// One more output of an ONNX file, `label`: the class by name, which not every runtime reads.
+    #[arg(long, conflicts_with_all = ["c", "rust"])]
+    pub(crate) label: bool,
     /// Data with known targets, by which int8 is compared with f32.
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
@@ -393,6 +405,18 @@ pub(crate) struct ExportFormat {
     /// One module of Rust.
     #[arg(long, value_name = "FILE.rs")]
     pub(crate) rust: Option<PathBuf>,
+    /// One ONNX file.
+    #[arg(long, value_name = "FILE.onnx")]
+    pub(crate) onnx: Option<PathBuf>,
+}
+
+/// The input of an ONNX file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputForm {
+    /// Pixels, [batch, height, width, channels].
+    Bytes,
+    /// Rows as they are stored, [batch, inputs].
+    Numbers,
 }
 
 /// How an exported file stores weights.

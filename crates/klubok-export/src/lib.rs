@@ -5,11 +5,13 @@
 //! what is left are sums, activations and the last step to a prediction.
 //!
 //! [`c`] and [`rust`] write source files that need nothing, not even a mathematical library, and
-//! test themselves: they hold a few samples with klubok's own predictions.
+//! test themselves: they hold a few samples with klubok's own predictions. [`onnx`] writes a graph
+//! for runtimes.
 
 pub mod c;
 mod folded;
 mod int8;
+pub mod onnx;
 pub mod rust;
 mod samples;
 mod source;
@@ -18,7 +20,7 @@ pub use folded::{Answer, Dense, Folded};
 pub use int8::int8;
 pub use samples::{Sample, Samples, samples};
 
-/// How the weights of a source file are stored.
+/// How the weights of a file are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WeightFormat {
     /// As they are.

@@ -7,7 +7,11 @@ use klubok::{
     data::{self, Dataset},
     files::atomic::stream_atomically,
 };
-use klubok_export::{Folded, WeightFormat, c, int8, rust, samples};
+use klubok_export::{
+    Folded, WeightFormat, c, int8,
+    onnx::{InputForm, OnnxError, OnnxFile, OnnxOptions},
+    rust, samples,
+};
 use klubok_text::{clean, numbers::thousands, text};
 
 use super::eval::{rows_of_split, scores};
@@ -26,8 +30,9 @@ const MARK: &str = "Written by klubok.";
 /// Writes the model in the format that was asked for.
 pub(crate) fn run(args: &args::Export) -> Result<()> {
     let screen = Screen::new(args.quiet);
-    let ExportFormat { c: as_c, rust: as_rust } = &args.format;
-    let Some(path) = as_c.as_ref().or(as_rust.as_ref()) else { return Ok(()) };
+    let ExportFormat { c: as_c, rust: as_rust, onnx: as_onnx } = &args.format;
+    let path = as_c.as_ref().or(as_rust.as_ref()).or(as_onnx.as_ref());
+    let Some(path) = path else { return Ok(()) };
     if path.exists() && !is_export(path) {
         let sentence = format!("`{}` exists and was not exported by klubok", path.display());
         return Err(Failure::failed(sentence).hint(text!("hint.overwrite")));
@@ -37,17 +42,40 @@ pub(crate) fn run(args: &args::Export) -> Result<()> {
         args::WeightFormat::F32 => (loaded.model(), WeightFormat::F32),
         args::WeightFormat::Int8 => (&int8(loaded.model()), WeightFormat::Int8),
     };
-    let (network, samples) = (Folded::new(model), samples(model).map_err(klubok::Error::from)?);
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
     if weights == WeightFormat::Int8 {
         compare(&loaded, model, args, screen)?;
     }
+    if as_onnx.is_some() {
+        let file = OnnxFile::new(model, onnx_options(args, weights)).map_err(refused)?;
+        stream_atomically(path, |out| file.write(out)).map_err(klubok::Error::from)?;
+        return print_stdout(clean(path.display()));
+    }
+    let (network, samples) = (Folded::new(model), samples(model).map_err(klubok::Error::from)?);
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
     stream_atomically(path, |file| match as_c {
         Some(_) => c::write(file, &network, &samples, weights, &name),
         None => rust::write(file, &network, &samples, weights),
     })
     .map_err(klubok::Error::from)?;
     print_stdout(clean(path.display()))
+}
+
+fn onnx_options(args: &args::Export, weights: WeightFormat) -> OnnxOptions {
+    let input = args.input.map(|input| match input {
+        args::InputForm::Bytes => InputForm::Bytes,
+        args::InputForm::Numbers => InputForm::Numbers,
+    });
+    OnnxOptions { input, weights, label: args.label }
+}
+
+/// Why an ONNX file cannot be written, and the way out.
+fn refused(error: OnnxError) -> Failure {
+    let hint = match error {
+        OnnxError::BytesOfColumns => text!("export.no_bytes"),
+        OnnxError::NoClasses => text!("export.no_label"),
+        OnnxError::TooLarge { .. } => text!("export.too_large"),
+    };
+    Failure::failed(error).hint(hint)
 }
 
 /// Whether a file was exported by klubok: such a file may be overwritten.

@@ -2,6 +2,12 @@
 
 use std::process::Command;
 
+use klubok::Model;
+use klubok_export::{
+    WeightFormat, int8,
+    onnx::{InputForm, OnnxFile, OnnxOptions},
+};
+
 use crate::util::Place;
 
 fn trained() -> Place {
@@ -71,4 +77,50 @@ fn weights_in_8_bits_are_compared_with_those_in_32() {
     let said = place.ok(&[&export[..], &["--data", "demo:spirals"]].concat()).stderr;
     assert!(said.contains("Weights of 8 bits ("), "{said}");
     place.fails(&[&export[..], &["--data", "nowhere"]].concat(), 1, "nowhere", "");
+}
+
+/// The library's ONNX file of a model.
+fn onnx(model: &Model, options: OnnxOptions) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    OnnxFile::new(model, options).unwrap().write(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn an_onnx_file_is_that_of_the_library() {
+    let place = trained();
+    place.ok(&["export", "run", "--onnx", "arms.onnx"]);
+    place.ok(&["export", "run", "--onnx", "named.onnx", "--label", "--weights", "int8"]);
+    let model = Model::load(&place.path("run/model.safetensors")).unwrap();
+    assert_eq!(place.read("arms.onnx"), onnx(&model, OnnxOptions::default()));
+    let (weights, label) = (WeightFormat::Int8, true);
+    let named = OnnxOptions { weights, label, ..OnnxOptions::default() };
+    assert_eq!(place.read("named.onnx"), onnx(&int8(&model), named));
+    // A file of klubok is replaced, another one is not.
+    place.ok(&["export", "run", "--onnx", "named.onnx"]);
+    assert_eq!(place.read("named.onnx"), place.read("arms.onnx"));
+    place.write("own.onnx", b"\x08\x07\x12\x07pytorch");
+    let taken = "`own.onnx` exists and was not exported by klubok";
+    place.fails(&["export", "run", "--onnx", "own.onnx"], 1, taken, "");
+    assert_eq!(place.read("own.onnx"), b"\x08\x07\x12\x07pytorch");
+    let bytes = ["export", "run", "--onnx", "new.onnx", "--input", "bytes"];
+    place.fails(&bytes, 1, "numbers, not bytes", "`--input`");
+    assert!(!place.path("new.onnx").exists());
+    place.fails(&["export", "run", "--c", "a.c", "--label"], 2, "--label", "");
+}
+
+#[test]
+fn an_onnx_file_of_pictures_takes_bytes_or_numbers() {
+    let place = Place::with_pets();
+    place.train(&["-o", "run"]);
+    let model = Model::load(&place.path("run/model.safetensors")).unwrap();
+    for (flags, input) in [
+        (&[][..], InputForm::Bytes),
+        (&["--input", "bytes"][..], InputForm::Bytes),
+        (&["--input", "numbers"][..], InputForm::Numbers),
+    ] {
+        place.ok(&[&["export", "run", "--onnx", "pets.onnx"][..], flags].concat());
+        let options = OnnxOptions { input: Some(input), ..OnnxOptions::default() };
+        assert_eq!(place.read("pets.onnx"), onnx(&model, options), "{flags:?}");
+    }
 }
