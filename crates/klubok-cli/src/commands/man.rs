@@ -2,7 +2,7 @@
 //!
 //! One page holds all commands: it needs no others beside it. Source of the format: man-pages(7).
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _, builder::PossibleValue};
 use klubok_text::translated;
 
 use crate::{args::Cli, failure::Result, help, terminal::print_stdout};
@@ -17,30 +17,34 @@ fn page() -> String {
     klubok.build();
     let (name, version) = (klubok.get_name(), klubok.get_version().unwrap_or_default());
     let about =
-        |command: &Command| command.get_about().map(ToString::to_string).unwrap_or_default();
-    let mut page = format!(".TH KLUBOK 1 \"\" \"{name} {version}\"\n");
-    page += &heading("NAME");
-    page += &format!("{name} \\- {}\n", escaped(&about(&klubok)));
-    page += &heading("SYNOPSIS");
-    page += &usage(&klubok);
-    page += &heading("COMMANDS");
+        |of: &Command| escaped(&of.get_about().map(ToString::to_string).unwrap_or_default());
+    let mut page = vec![
+        format!(".TH KLUBOK 1 \"\" \"{name} {version}\""),
+        heading("NAME"),
+        format!("{name} \\- {}", about(&klubok)),
+        heading("SYNOPSIS"),
+    ];
+    page.extend(usage(&klubok));
+    page.push(heading("COMMANDS"));
     for command in klubok.get_subcommands().filter(|command| !command.is_hide_set()) {
-        page += &format!(".SS {}\n", escaped(command.get_name()));
-        page += &format!("{}\n.PP\n{}", escaped(&about(command)), usage(command));
-        page += &arguments(command, |arg| !arg.is_global_set() && arg.get_id() != "help");
-        page += &below(command);
+        let name = escaped(command.get_name());
+        page.extend([format!(".SS {name}"), about(command), ".PP".to_owned()]);
+        page.extend(usage(command));
+        page.extend(arguments(command, |arg| !arg.is_global_set() && arg.get_id() != "help"));
+        page.extend(below(command));
     }
-    page += &heading("OPTIONS");
-    page += &arguments(&klubok, |_| true);
-    page + &below(&klubok)
+    page.push(heading("OPTIONS"));
+    page.extend(arguments(&klubok, |_| true));
+    page.extend(below(&klubok));
+    page.join("\n")
 }
 
 fn heading(name: &str) -> String {
-    format!(".SH {}\n", translated(name))
+    format!(".SH {}", translated(name))
 }
 
 /// How a command is called.
-fn usage(command: &Command) -> String {
+fn usage(command: &Command) -> Vec<String> {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.split_once(": ").map_or(&*usage, |(_, usage)| usage);
     let usage = usage.replace("[OPTIONS]", &translated("[OPTIONS]"));
@@ -49,56 +53,52 @@ fn usage(command: &Command) -> String {
 }
 
 /// The arguments and flags of a command.
-fn arguments(command: &Command, is_shown: impl Fn(&Arg) -> bool) -> String {
+fn arguments(command: &Command, is_shown: impl Fn(&Arg) -> bool) -> Vec<String> {
     let shown = |arg: &&Arg| !arg.is_hide_set() && is_shown(arg);
-    command.get_arguments().filter(shown).map(argument).collect()
+    command.get_arguments().filter(shown).flat_map(argument).collect()
 }
 
-fn argument(arg: &Arg) -> String {
+fn argument(arg: &Arg) -> [String; 3] {
     let bold = |name: String| format!("\\fB{}\\fR", escaped(&name));
     let short = arg.get_short().map(|short| bold(format!("-{short}")));
     let long = arg.get_long().map(|long| bold(format!("--{long}")));
     let names: Vec<String> = short.into_iter().chain(long).collect();
-    let mut term = names.join(", ");
+    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+    let mut term = vec![names.join(", ")];
+    let mut text = vec![translated(&help.unwrap_or_default())];
     if arg.get_action().takes_values() {
-        for name in arg.get_value_names().unwrap_or_default() {
-            let gap = if term.is_empty() { "" } else { " " };
-            term += &format!("{gap}\\fI{}\\fR", escaped(name));
-        }
-    }
-    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut text = translated(&help);
-    if arg.get_action().takes_values() {
+        let names = arg.get_value_names().unwrap_or_default();
+        term.extend(names.iter().map(|name| format!("\\fI{}\\fR", escaped(name))));
         let values = arg.get_possible_values();
-        let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
-        if !values.is_empty() {
-            text += &format!(" {} {}]", translated("[possible values:"), values.join(", "));
-        }
+        let values: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
         let defaults = arg.get_default_values().iter().map(|value| value.to_string_lossy());
         let defaults: Vec<_> = defaults.collect();
-        if !defaults.is_empty() {
-            text += &format!(" {} {}]", translated("[default:"), defaults.join(" "));
+        for (words, all) in
+            [("[possible values:", values.join(", ")), ("[default:", defaults.join(" "))]
+        {
+            text.extend((!all.is_empty()).then(|| format!("{} {all}]", translated(words))));
         }
     }
-    format!(".TP\n{term}\n{}\n", escaped(&text.replace('\n', " ")))
+    let [term, text] = [term, text].map(|words| words.join(" ").trim().replace('\n', " "));
+    [".TP".to_owned(), term, escaped(&text)]
 }
 
 /// The text below the help of a command: sentences, and examples as they stand.
-fn below(command: &Command) -> String {
+fn below(command: &Command) -> Vec<String> {
     let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let paragraph = |text: &str| match text.split_once("\n  ") {
         Some((first, _)) if !first.contains('\n') => {
-            let lines = text.lines().skip(1);
-            format!(".PP\n{}\n{}", escaped(first), preformatted(lines.map(str::trim_start)))
+            let lines = preformatted(text.lines().skip(1).map(str::trim_start));
+            [vec![".PP".to_owned(), escaped(first)], lines].concat()
         }
-        _ => format!(".PP\n{}\n", escaped(&text.replace('\n', " "))),
+        _ => vec![".PP".to_owned(), escaped(&text.replace('\n', " "))],
     };
-    text.split("\n\n").filter(|text| !text.is_empty()).map(paragraph).collect()
+    text.split("\n\n").filter(|text| !text.is_empty()).flat_map(paragraph).collect()
 }
 
-fn preformatted<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    let lines: String = lines.map(|line| format!("{}\n", escaped(line))).collect();
-    format!(".RS 4\n.nf\n{lines}.fi\n.RE\n")
+fn preformatted<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let [before, after] = [[".RS 4", ".nf"], [".fi", ".RE"]].map(|all| all.map(str::to_owned));
+    before.into_iter().chain(lines.map(escaped)).chain(after).collect()
 }
 
 /// Escapes what a man page would take for a command.

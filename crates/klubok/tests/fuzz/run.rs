@@ -219,6 +219,7 @@ fn lines_of_metrics(epochs: impl Iterator<Item = f64>) -> Vec<u8> {
         dead_fraction: Some(1.0 - share),
         saturated_fraction: Some(share),
         distance_from_start: Some(share),
+        histogram: None,
     };
     let line = |epoch: f64| Metrics {
         epoch,
