@@ -25,7 +25,8 @@ const FIRST_EPOCHS: &str = "first_epochs/";
 /// Settings that say nothing of the result.
 const NO_HYPER_PARAMETERS: [&str; 5] =
     ["train.snapshots", "train.tensorboard", "train.threads", "train.device", "train.kernel"];
-/// The type of a tensor of strings.
+/// The types of a tensor of f32 and of strings.
+const FLOAT: i32 = 1;
 const STRING: i32 = 7;
 /// The class of a value that is a tensor.
 const TENSOR: i32 = 2;
@@ -137,6 +138,8 @@ pub(super) fn settings(config: &Config, seconds: f64) -> Vec<Value> {
     let plugin = Plugin { name: "hparams".into(), content: hyper_parameters.encode_to_vec() };
     let hyper_parameters = Value {
         tag: "_hparams_/session_start_info".into(),
+        // The settings stand in the metadata, but TensorBoard wants a value too.
+        tensor: Some(Box::new(Tensor { dtype: FLOAT, shape: Some(shape(0)), ..Tensor::default() })),
         metadata: Some(Box::new(Metadata { plugin: Some(plugin), class: TENSOR })),
         ..Value::default()
     };
@@ -149,7 +152,7 @@ fn text(tag: String, text: &str) -> Value {
     let plugin = Plugin { name: "text".into(), content: Vec::new() };
     let tensor = Tensor {
         dtype: STRING,
-        shape: Some(Shape { dimensions: vec![Dimension { size: 1 }] }),
+        shape: Some(shape(1)),
         strings: vec![text.as_bytes().to_vec()],
         ..Tensor::default()
     };
@@ -159,6 +162,10 @@ fn text(tag: String, text: &str) -> Value {
         metadata: Some(Box::new(Metadata { plugin: Some(plugin), class: TENSOR })),
         ..Value::default()
     }
+}
+
+fn shape(size: i64) -> Shape {
+    Shape { dimensions: vec![Dimension { size }] }
 }
 
 fn of_phase(phase: &Phase) -> String {
