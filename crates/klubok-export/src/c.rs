@@ -11,7 +11,7 @@ use klubok_nn::{
 
 use super::{
     Answer, Dense, Folded, Samples, WeightFormat,
-    source::{describe_answer, describe_input, identifier, numbers, sizes},
+    source::{describe_answer, describe_input, numbers, sizes},
 };
 
 /// Writes the file. Its names begin with `name`, of which anything but letters, digits and `_` is
@@ -28,8 +28,8 @@ pub fn write(
 ) -> io::Result<()> {
     let name = identifier(name);
     head(out, network, &name)?;
-    array(out, "float", "mean", &network.mean)?;
-    array(out, "float", "deviation", &network.std)?;
+    array(out, "mean", &network.mean)?;
+    array(out, "deviation", &network.std)?;
     for (i, layer) in network.layers.iter().enumerate() {
         layer_arrays(out, i + 1, layer, weights)?;
     }
@@ -94,27 +94,27 @@ fn layer_arrays(
     weights: WeightFormat,
 ) -> io::Result<()> {
     match weights {
-        WeightFormat::F32 => array(out, "float", &format!("w{n}"), &layer.weights)?,
+        WeightFormat::F32 => array(out, &format!("w{n}"), &layer.weights)?,
         WeightFormat::Int8 => {
             let (scales, weights) = layer.to_int8();
             writeln!(out, "\nstatic const int8_t w{n}[{}] = {{", weights.len())?;
             numbers(out, "  ", &weights, i8::to_string)?;
             writeln!(out, "}};")?;
-            array(out, "float", &format!("s{n}"), &scales)?;
+            array(out, &format!("s{n}"), &scales)?;
         }
     }
-    array(out, "float", &format!("b{n}"), &layer.bias)
+    array(out, &format!("b{n}"), &layer.bias)
 }
 
-fn array(out: &mut dyn Write, kind: &str, name: &str, values: &[f32]) -> io::Result<()> {
-    writeln!(out, "\nstatic const {kind} {name}[{}] = {{", values.len())?;
+fn array(out: &mut dyn Write, name: &str, values: &[f32]) -> io::Result<()> {
+    writeln!(out, "\nstatic const float {name}[{}] = {{", values.len())?;
     numbers(out, "  ", values, |value| format!("{value:e}f"))?;
     writeln!(out, "}};")
 }
 
 /// A layer's sums. Sixteen at a time are as fast as the processor's vectors, and keep the rounding
 /// error small.
-const SUM: &str = "
+const DOT: &str = "
 static float dot(const WEIGHT *w, const float *x, int size) {
   float part[16] = {0};
   int i = 0;
@@ -164,18 +164,17 @@ static float exp_less(float x, float less) {
 }
 ";
 
-/// Functions that activations use: of whom, and the text.
+/// Functions that the prediction uses.
 fn functions(out: &mut dyn Write, network: &Folded, weights: WeightFormat) -> io::Result<()> {
     let (kind, layer) = match weights {
         WeightFormat::F32 => ("float", LAYER_F32),
         WeightFormat::Int8 => ("int8_t", LAYER_INT8),
     };
-    write!(out, "{}{layer}", SUM.replace("WEIGHT", kind))?;
-    let used = network.activations();
+    write!(out, "{}{layer}", DOT.replace("WEIGHT", kind))?;
     if network.needs_exponential() {
         write!(out, "{EXP}")?;
     }
-    for f in used {
+    for f in network.activations() {
         let Some((name, body)) = activation(f) else { continue };
         write!(
             out,
@@ -325,6 +324,14 @@ int main(void) {{
     )
 }
 
+/// An identifier.
+fn identifier(name: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = name.chars().map(kept).collect();
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins { name } else { format!("model_{name}") }
+}
+
 /// A string of C: bytes that may mean something to a compiler in octal.
 fn literal(text: &str) -> String {
     let byte = |byte: u8| match byte {
@@ -338,10 +345,17 @@ fn literal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::literal;
+    use super::*;
 
     #[test]
     fn strings_are_those_of_c() {
         assert_eq!(literal("a\"b\n??/é"), "\"a\\042b\\012\\077\\077\\057\\303\\251\"");
+    }
+
+    #[test]
+    fn names_are_those_of_c() {
+        assert_eq!(identifier("Cats & dogs 1"), "cats___dogs_1");
+        assert_eq!(identifier("3x"), "model_3x");
+        assert_eq!(identifier(""), "model_");
     }
 }

@@ -98,9 +98,7 @@ impl Folded {
     pub fn inputs(&self) -> usize {
         self.layers[0].inputs
     }
-}
 
-impl Folded {
     /// The activations that occur, each once.
     pub(crate) fn activations(&self) -> Vec<Activation> {
         let occurs = |f: &Activation| self.layers.iter().any(|layer| layer.activation == *f);

@@ -48,14 +48,6 @@ pub(crate) fn sizes(network: &Folded) -> String {
     sizes.map(|size| size.to_string()).collect::<Vec<_>>().join("-")
 }
 
-/// An identifier of C and Rust.
-pub(crate) fn identifier(name: &str) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let name: String = name.chars().map(kept).collect();
-    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    if begins { name } else { format!("model_{name}") }
-}
-
 /// Writes the numbers of an array, in lines.
 pub(crate) fn numbers<T>(
     out: &mut dyn Write,
@@ -71,16 +63,4 @@ pub(crate) fn numbers<T>(
         writeln!(out)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_a_language() {
-        assert_eq!(identifier("Cats & dogs 1"), "cats___dogs_1");
-        assert_eq!(identifier("3x"), "model_3x");
-        assert_eq!(identifier(""), "model_");
-    }
 }

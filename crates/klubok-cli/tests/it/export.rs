@@ -32,7 +32,7 @@ fn a_c_file_predicts_what_klubok_predicts() {
     );
     place.write("main.c", &main);
     let compiled = Command::new("cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "main.c", "-lm"])
+        .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "main.c"])
         .current_dir(place.path("."))
         .output()
         .unwrap();
